@@ -1,0 +1,1 @@
+"""Audit a machine-learning system on three legs: security, privacy and fairness."""

@@ -1,0 +1,144 @@
+"""What the privacy leg measures: frozen values only, readable without any heavy import."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class IncomeQuery:
+    """One noisy income statistic, with every intermediate quantity."""
+
+    epsilon: float
+    sensitivity: float
+    true_value: float
+    noise_sample: float
+    scale: float
+    noisy_value: float
+
+
+@dataclass(frozen=True)
+class IncomeScenario:
+    """Average and total income, each under the whole budget and under half of it."""
+
+    average: IncomeQuery
+    total: IncomeQuery
+    average_split: IncomeQuery
+    total_split: IncomeQuery
+
+
+@dataclass(frozen=True)
+class CountingCase:
+    """One row of the counting exercise."""
+
+    epsilon: float
+    delta: float
+    sensitivity: float
+    scale: float
+    exceedance: float
+
+
+@dataclass(frozen=True)
+class CountingScenario:
+    """A count of `true_value`, released with Laplace noise and compared with `threshold`."""
+
+    true_value: float
+    threshold: float
+    queries: int
+    population: int
+    change_fraction: float
+    base: CountingCase
+    sequential: CountingCase
+    unbounded: CountingCase
+
+
+@dataclass(frozen=True)
+class TailCurves:
+    """P(noisy > t) over `thresholds`, for each case of the counting exercise."""
+
+    thresholds: tuple[float, ...]
+    base: tuple[float, ...]
+    sequential: tuple[float, ...]
+    unbounded: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EpsilonSweep:
+    """Scale and exceedance of a single query as functions of epsilon."""
+
+    epsilon: tuple[float, ...]
+    scale: tuple[float, ...]
+    exceedance: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What one theorem asks of each of k Laplace queries.
+
+    `scale` is the Laplace scale b, in units of the answer; for the Gaussian mechanism
+    `epsilon_per_query` is None and `scale` is sigma.
+    """
+
+    method: str  # basic, advanced, zcdp, optimal_bound, rdp, optimal_exact, pld, gaussian
+    name: str  # for people: "optimal, exact"
+    source: str  # "Kairouz, Oh, Viswanath 2015, Thm 3.3"
+    mechanism: str  # laplace or gaussian
+    epsilon_per_query: float | None
+    scale: float
+    standard_deviation: float
+
+
+@dataclass(frozen=True)
+class CorrectedPrivacy:
+    """The counting exercise answered soundly.
+
+    Attributes
+    ----------
+    best_method, best_scale
+        The Laplace plan of the tightest theorem (PLD) and its scale.
+    noise_ratio
+        Published sequential scale over `best_scale`: how much noise is wasted.
+    spent_epsilon
+        What the published sequential scale really spends at the study's delta, by PLD.
+    exceedance
+        P(noisy > threshold) at `best_scale`.
+    gaussian_sigma, gaussian_ratio
+        Sigma of the Gaussian mechanism for the same budget, and the standard deviation of the
+        PLD-planned Laplace over it.
+    adjacency, count_sensitivity_add_remove, count_sensitivity_replace_one,
+    histogram_sensitivity_replace_one
+        The two neighbouring relations named, and what one record moves under each.
+    group_size, group_epsilon, group_delta
+        What "a fraction p of the population changes" is: group privacy of size ceil(p n), for a
+        release that is (epsilon, delta)-DP for one record.
+    discrete_exceedance
+        The tail of the integer-valued (discrete) Laplace at the base scale.
+    """
+
+    best_method: str
+    best_scale: float
+    noise_ratio: float
+    spent_epsilon: float
+    exceedance: float
+    gaussian_sigma: float
+    gaussian_ratio: float
+    adjacency: str
+    count_sensitivity_add_remove: float
+    count_sensitivity_replace_one: float
+    histogram_sensitivity_replace_one: float
+    group_size: int
+    group_epsilon: float
+    group_delta: float
+    discrete_exceedance: float
+
+
+@dataclass(frozen=True)
+class PrivacyStudy:
+    """Everything the report says about privacy."""
+
+    epsilon: float
+    delta: float
+    income: IncomeScenario
+    counting: CountingScenario
+    tail_curves: TailCurves
+    epsilon_sweep: EpsilonSweep
+    composition: tuple[Composition, ...]
+    corrected: CorrectedPrivacy
