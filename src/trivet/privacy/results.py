@@ -52,12 +52,16 @@ class CountingScenario:
 
 @dataclass(frozen=True)
 class TailCurves:
-    """P(noisy > t) over `thresholds`, for each case of the counting exercise."""
+    """P(noisy > t) over `thresholds`, for each case of the counting exercise.
+
+    `planned` is at the corrected scale, `CorrectedPrivacy.best_scale`.
+    """
 
     thresholds: tuple[float, ...]
     base: tuple[float, ...]
     sequential: tuple[float, ...]
     unbounded: tuple[float, ...]
+    planned: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ class CorrectedPrivacy:
     Attributes
     ----------
     best_method, best_scale
-        The Laplace plan of the tightest theorem (PLD) and its scale.
+        The Laplace plan that needs the least noise (by PLD, in the study) and its scale.
+    advanced_pays_from
+        Smallest number of queries at which advanced composition asks for less noise than basic.
     noise_ratio
         Published sequential scale over `best_scale`: how much noise is wasted.
     spent_epsilon
@@ -115,6 +121,7 @@ class CorrectedPrivacy:
 
     best_method: str
     best_scale: float
+    advanced_pays_from: int
     noise_ratio: float
     spent_epsilon: float
     exceedance: float

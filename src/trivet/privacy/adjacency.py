@@ -1,0 +1,108 @@
+"""What a neighbouring dataset is, and how far one record, or a group of them, moves the answer.
+
+Two relations are in use. Add/remove ("unbounded") lets one record come or go; replace-one
+("bounded") keeps the size and lets one record change (Kifer and Machanavajjhala 2011). Neither of
+them is "a fraction of the population changes": that is group privacy.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+from trivet.errors import UsageError
+from trivet.privacy.ranges import require_at_least_one
+
+__all__ = [
+    "Adjacency",
+    "Guarantee",
+    "changed_records",
+    "count_sensitivity",
+    "group_privacy",
+    "histogram_sensitivity",
+]
+
+
+class Adjacency(StrEnum):
+    """Which pairs of datasets a guarantee speaks of."""
+
+    ADD_REMOVE = "add-remove"
+    REPLACE_ONE = "replace-one"
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """An (epsilon, delta) guarantee; pure differential privacy has delta 0."""
+
+    epsilon: float
+    delta: float
+
+
+def count_sensitivity(adjacency: Adjacency) -> float:  # noqa: ARG001 - the answer is the same, and that is the point
+    """Largest change of one count: 1 under both relations, since one record counts once at most."""
+    return 1.0
+
+
+def histogram_sensitivity(adjacency: Adjacency) -> float:
+    """Largest L1 change of a histogram of disjoint cells.
+
+    1 where a record comes or goes; 2 where it is replaced, since it may leave one cell for another.
+    """
+    return 1.0 if adjacency is Adjacency.ADD_REMOVE else 2.0
+
+
+def changed_records(*, population: int, fraction: float) -> int:
+    r"""How many records a fraction of the population is: :math:`\max(1, \lceil pn \rceil)` (eq. 8).
+
+    Parameters
+    ----------
+    population
+        n, at least 1.
+    fraction
+        p in [0, 1].
+
+    Returns
+    -------
+    int
+        Number of records, at least 1.
+
+    Raises
+    ------
+    UsageError
+        `population` or `fraction` is out of range.
+    """
+    require_at_least_one(population=population)
+    if not 0 <= fraction <= 1:
+        raise UsageError(f"change_fraction must lie in [0, 1], not {fraction!r}.")
+    # In binary 0.07 * 100 is a little above 7, and its ceiling 8: take the decimal that was written.
+    return max(1, math.ceil(Fraction(str(fraction)) * population))
+
+
+def group_privacy(one_record: Guarantee, *, size: int) -> Guarantee:
+    r"""Turn a guarantee for one record into one for `size` records at once.
+
+    :math:`(m\epsilon, m e^{(m-1)\epsilon}\delta)`; Dwork and Roth 2014, Theorem 2.2 for delta = 0,
+    Vadhan 2017, Lemma 2.2 for delta above 0.
+
+    Parameters
+    ----------
+    one_record
+        Guarantee for neighbouring datasets.
+    size
+        Number m of records that may change together, at least 1.
+
+    Returns
+    -------
+    Guarantee
+        Guarantee for datasets m steps apart; a delta is never above 1.
+
+    Raises
+    ------
+    UsageError
+        `size` is below 1.
+    """
+    require_at_least_one(size=size)
+    if one_record.delta == 0:
+        return Guarantee(epsilon=size * one_record.epsilon, delta=0.0)
+    log_delta = math.log(size) + (size - 1) * one_record.epsilon + math.log(one_record.delta)
+    return Guarantee(epsilon=size * one_record.epsilon, delta=math.exp(min(0.0, log_delta)))

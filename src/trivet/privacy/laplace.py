@@ -1,0 +1,215 @@
+r"""How likely a noisy answer is to pass a threshold: the Laplace distribution in closed form.
+
+The continuous mechanism adds :math:`\eta \sim \mathrm{Lap}(0, b)` with :math:`b = \Delta f / \epsilon`
+(Dwork and Roth 2014, Theorem 3.6). An integer answer takes integer noise, the discrete (two-sided
+geometric) Laplace of Ghosh, Roughgarden and Sundararajan 2009, whose tail is another function.
+
+Every probability here comes from an exponential of a non-positive number, so nothing overflows
+however small or large the scale is.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from trivet.privacy.ranges import require_positive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["cdf", "discrete_cdf", "discrete_tail", "perturb", "perturb_integer", "scale", "tail"]
+
+
+def scale(*, sensitivity: float, epsilon: float) -> float:
+    r"""Scale of the Laplace noise that makes one answer epsilon-differentially private.
+
+    :math:`b = \Delta f / \epsilon`, equation 6 of the study; Dwork and Roth 2014, Definition 3.3.
+
+    Parameters
+    ----------
+    sensitivity
+        Largest change of the answer between neighbouring datasets, in units of the answer, above 0.
+    epsilon
+        Privacy parameter of this one answer, above 0.
+
+    Returns
+    -------
+    float
+        b, in units of the answer.
+
+    Raises
+    ------
+    UsageError
+        A parameter is not a positive finite number.
+    """
+    require_positive(sensitivity=sensitivity, epsilon=epsilon)
+    return sensitivity / epsilon
+
+
+def cdf(x: float, *, location: float = 0.0, scale: float) -> float:
+    """Probability that a continuous Laplace answer is at most `x` (equation 16).
+
+    Parameters
+    ----------
+    x
+        Point, in units of the answer; infinities are allowed.
+    location
+        True answer.
+    scale
+        Laplace scale b, above 0.
+
+    Returns
+    -------
+    float
+        Probability in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        `scale` is not a positive finite number.
+    """
+    return tail(-x, location=-location, scale=scale)
+
+
+def tail(threshold: float, *, location: float = 0.0, scale: float) -> float:
+    """Probability that a continuous Laplace answer exceeds `threshold` (equation 17).
+
+    It is computed on its own side, never as one minus the distribution function, so that a far tail
+    keeps its relative precision.
+
+    Parameters
+    ----------
+    threshold
+        t, in units of the answer; infinities are allowed.
+    location
+        True answer q.
+    scale
+        Laplace scale b, above 0.
+
+    Returns
+    -------
+    float
+        P(q + noise > t), in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        `scale` is not a positive finite number.
+    """
+    require_positive(scale=scale)
+    excess = threshold - location
+    half = 0.5 * math.exp(-abs(excess) / scale)
+    return half if excess >= 0 else 1.0 - half
+
+
+def discrete_cdf(x: float, *, location: int = 0, scale: float) -> float:
+    """Probability that an integer answer with discrete Laplace noise is at most `x`.
+
+    Parameters and errors as in `discrete_tail`.
+    """
+    if math.isinf(x):
+        return 1.0 - discrete_tail(x, scale=scale)
+    return discrete_tail(-math.floor(x) - 1, location=-location, scale=scale)
+
+
+def discrete_tail(threshold: float, *, location: int = 0, scale: float) -> float:
+    r"""Probability that an integer answer with discrete Laplace noise exceeds `threshold`.
+
+    With :math:`a = e^{-1/b}` the noise is :math:`P(X = x) = \frac{1-a}{1+a} a^{|x|}`, so for an
+    integer :math:`m = \lfloor t \rfloor - q \geq 0` the tail is :math:`a^{m+1} / (1 + a)`. It lies
+    below the continuous tail at the same scale, because "more than t" begins at t + 1.
+
+    Parameters
+    ----------
+    threshold
+        t, any real number; infinities are allowed.
+    location
+        True answer q, an integer.
+    scale
+        Scale b, above 0.
+
+    Returns
+    -------
+    float
+        P(q + X > t), in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        `scale` is not a positive finite number.
+    """
+    require_positive(scale=scale)
+    if math.isinf(threshold):
+        return 0.0 if threshold > 0 else 1.0
+    excess = math.floor(threshold) - location
+    weight = 1.0 + math.exp(-1.0 / scale)
+    if excess >= 0:
+        return math.exp(-(excess + 1) / scale) / weight
+    return 1.0 - math.exp(excess / scale) / weight
+
+
+def perturb(
+    value: float, *, scale: float, generator: "np.random.Generator", size: int
+) -> "NDArray[np.float64]":
+    """Continuous Laplace answers, for simulation only.
+
+    Never release one of these: the doubles that come out betray the true answer by their low bits
+    (Mironov 2012, "On significance of the least significant bits for differential privacy").
+
+    Parameters
+    ----------
+    value
+        True answer.
+    scale
+        Laplace scale b, above 0.
+    generator
+        Source of randomness; the same state gives the same answers.
+    size
+        Number of answers.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (size,), float64.
+
+    Raises
+    ------
+    UsageError
+        `scale` is not a positive finite number.
+    """
+    require_positive(scale=scale)
+    return generator.laplace(value, scale, size)
+
+
+def perturb_integer(
+    value: int, *, scale: float, generator: "np.random.Generator", size: int
+) -> "NDArray[np.int64]":
+    """Integer answers with discrete Laplace noise, for simulation only.
+
+    The noise is the difference of two geometric variables (Inusah and Kozubowski 2006). It is drawn
+    in floating point, so a release must not use it either.
+
+    Parameters
+    ----------
+    value
+        True answer, an integer.
+    scale
+        Scale b, above 0.
+    generator
+        Source of randomness; the same state gives the same answers.
+    size
+        Number of answers.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (size,), int64.
+
+    Raises
+    ------
+    UsageError
+        `scale` is not a positive finite number.
+    """
+    require_positive(scale=scale)
+    success = -math.expm1(-1.0 / scale)
+    return value + generator.geometric(success, size) - generator.geometric(success, size)
