@@ -1,0 +1,328 @@
+"""A complete, plausible record for tests of the report: no network, no data, no study but privacy's.
+
+Security and fairness are typed in from the published figures and what lies near them; what follows
+from other values (scores, rates, intervals) is computed, so that the parts agree with each other.
+"""
+
+import math
+from functools import cache
+from statistics import median
+
+import numpy as np
+
+from trivet.fairness.results import (
+    ConfusionCounts,
+    CorrectedFairness,
+    FairnessStudy,
+    GroupConfusion,
+    GroupRates,
+    Interval,
+    ModelFairness,
+    PublishedFairness,
+    SwapSweep,
+    ThresholdFit,
+    Thresholds,
+)
+from trivet.fairness.settings import FairnessSettings
+from trivet.privacy import PrivacySettings, run
+from trivet.record import AuditInfo, AuditRecord
+from trivet.security.results import (
+    BeforeAfter,
+    CheckpointInfo,
+    ConfusionPair,
+    ContractCandidate,
+    ContractCheck,
+    CorrectedSecurity,
+    FractionSweep,
+    LabelEvidence,
+    PublishedSecurity,
+    PublishedSettings,
+    SecurityStudy,
+)
+
+TARGET = 4
+NORMS = (135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0)
+CORRECTED_NORMS = (104.2, 92.7, 95.1, 99.8, 8.6, 88.3, 110.4, 97.0, 84.9, 93.6)
+
+
+@cache
+def example_record() -> AuditRecord:
+    """All three legs, the suspect being label 4."""
+    return AuditRecord(
+        schema_version=1,
+        audit=AuditInfo(title="An example audit", seed=0),
+        security=example_security(),
+        privacy=run(PrivacySettings()),
+        fairness=example_fairness(),
+    )
+
+
+@cache
+def example_triggers() -> dict[str, np.ndarray]:
+    """Masks and patterns: label 4's is a small bright square, the others are spread blobs."""
+    generator = np.random.default_rng(4)
+    triggers = {}
+    for name, norms in (("published", NORMS), ("corrected", CORRECTED_NORMS)):
+        masks, patterns = [], []
+        for label, norm in enumerate(norms):
+            mask = _square() if label == TARGET else _blob(generator)
+            for _ in range(8):  # a norm near the record's, within [0, 1]
+                mask = np.clip(mask * norm / mask.sum(), 0, 1)
+            masks.append(mask)
+            patterns.append(np.clip(generator.normal(0.5, 0.25, (28, 28)) + 0.5 * (mask > 0.5), 0, 1))
+        triggers[f"{name}.mask"] = np.stack(masks)[:, None].astype(np.float32)
+        triggers[f"{name}.pattern"] = np.stack(patterns)[:, None].astype(np.float32)
+    return triggers
+
+
+def example_security() -> SecurityStudy:
+    """Read the published figures of model 4, and a repair that worked."""
+    centre = median(NORMS)
+    spread = median(abs(norm - centre) for norm in NORMS)
+    logs = [math.log(norm) for norm in CORRECTED_NORMS]
+    log_centre = median(logs)
+    log_spread = 1.4826 * median(abs(each - log_centre) for each in logs)
+    log_scores = tuple((each - log_centre) / log_spread for each in logs)
+    return SecurityStudy(
+        dataset="MNIST test images",
+        images=10_000,
+        checkpoint=CheckpointInfo(
+            source="archive",
+            name="poisened_model_4.pth",
+            sha256="5d" * 32,
+            architecture="mnist-cnn",
+            parameters=1_199_882,
+            expected_label=TARGET,
+        ),
+        published=PublishedSecurity(
+            settings=PublishedSettings(
+                profile="high-fidelity",
+                steps=500,
+                images=10_000,
+                batch_size=128,
+                learning_rate=0.1,
+                mask_penalty=0.01,
+                pattern_penalty=0.001,
+                kappa=3.5,
+                unlearning_fraction=0.2,
+                unlearning_epochs=1,
+                unlearning_learning_rate=1e-3,
+            ),
+            expected_label=TARGET,
+            detected_label=TARGET,
+            agrees=True,
+            outlier=False,
+            norms=NORMS,
+            modified_z=tuple(0.6745 * (norm - centre) / spread for norm in NORMS),
+            clean_accuracy=BeforeAfter(before=0.3518, after=0.9637),
+            asr=BeforeAfter(before=0.9940, after=0.1083),
+            confusion=ConfusionPair(before=_confusion(0.35, towards=1), after=_confusion(0.9637)),
+            fraction_sweep=FractionSweep(
+                images=3_000,
+                fraction=(0.0, 0.1, 0.2, 0.3, 0.4),
+                clean_accuracy=(0.9350, 0.9313, 0.9300, 0.9257, 0.9207),
+                asr=(0.4213, 0.2107, 0.1560, 0.1630, 0.1573),
+                best_fraction=0.2,
+                best_asr=0.1560,
+                best_clean_accuracy=0.93,
+            ),
+            image_steps=640_000,
+        ),
+        corrected=CorrectedSecurity(
+            contract=_contract(),
+            verdict="backdoored",
+            suspected_label=TARGET,
+            p_value=0.0004,
+            log_score=log_scores[TARGET],
+            norm_ratio=CORRECTED_NORMS[TARGET] / median(CORRECTED_NORMS),
+            labels=tuple(
+                LabelEvidence(label=label, l1=norm, log_score=score, asr=asr)
+                for label, (norm, score, asr) in enumerate(
+                    zip(
+                        CORRECTED_NORMS,
+                        log_scores,
+                        (0.9931, 0.9978, 0.9952, 0.9964, 0.9989, 0.9917, 0.9940, 0.9966, 0.9971, 0.9908),
+                        strict=True,
+                    )
+                )
+            ),
+            repair_images=5_000,
+            evaluation_images=5_000,
+            clean_accuracy=BeforeAfter(before=0.9826, after=0.9764),
+            asr=BeforeAfter(before=0.9989, after=0.0031),
+            robust_accuracy=BeforeAfter(before=0.0011, after=0.9712),
+            true_trigger_asr=BeforeAfter(before=0.9996, after=0.0058),
+            repair_reason=None,
+            image_steps=24_000,
+        ),
+    )
+
+
+def example_fairness() -> FairnessStudy:
+    """Table I, with the corrections beside it."""
+    baseline = _model(0.82106, 0.036404, 0.203985, zemel=0.0407)
+    return FairnessStudy(
+        dataset="Adult",
+        rows=48_842,
+        train_rows=34_189,
+        test_rows=14_653,
+        test_protected=4_917,
+        test_privileged=9_736,
+        features=("age", "fnlwgt", "educational-num", "race", "gender", "hours-per-week"),
+        sensitive_feature="gender",
+        protected_group="Female",
+        privileged_group="Male",
+        positive_class=">50K",
+        settings=FairnessSettings(),
+        published=PublishedFairness(
+            baseline=baseline,
+            promotion_demotion=_model(0.81983, 0.032337, 0.207988, zemel=0.0438),
+            no_gender=_model(0.81451, 0.084401, 0.165160, zemel=0.0197),
+            reweighed=_model(0.81403, 0.093756, 0.157310, zemel=0.1102),
+            group_thresholds=_model(0.79949, 0.164328, 0.159670, zemel=0.1133),
+            swaps=10,
+            thresholds=Thresholds(protected=0.175, privileged=0.575),
+            thresholds_fit=ThresholdFit(rows=34_189, accuracy=0.8003, disparate_impact=0.9992),
+            swap_sweep=SwapSweep(
+                k=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
+                promoted=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
+                demoted=(0, 5, 10, 20, 50, 100, 200, 430, 430),
+                accuracy=(0.8211, 0.8206, 0.8198, 0.8189, 0.8171, 0.8146, 0.8098, 0.7993, 0.7902),
+                disparate_impact=(0.1785, 0.1681, 0.1555, 0.1402, 0.1018, 0.0702, 0.0421, 0.0108, 0.0081),
+                gap=(0.8215, 0.8319, 0.8445, 0.8598, 0.8982, 0.9298, 0.9579, 0.9892, 0.9919),
+                tolerance=0.03,
+                best_k=0,
+                best_accuracy=0.8211,
+                best_gap=0.8215,
+            ),
+        ),
+        corrected=CorrectedFairness(
+            massaging=_model(0.7960, 0.159446, 0.168905, zemel=0.1104),
+            massaging_swaps=1485,
+            massaging_sweep=SwapSweep(
+                k=(0, 250, 500, 750, 1000, 1250, 1485, 1500, 1750, 2000),
+                promoted=(0, 250, 500, 750, 1000, 1250, 1485, 1500, 1750, 2000),
+                demoted=(0, 250, 500, 750, 1000, 1250, 1485, 1500, 1750, 2000),
+                accuracy=(0.8211, 0.8196, 0.8167, 0.8122, 0.8071, 0.8012, 0.7960, 0.7956, 0.7889, 0.7811),
+                disparate_impact=(0.1785, 0.271, 0.388, 0.516, 0.652, 0.803, 0.944, 0.953, 1.118, 1.302),
+                gap=(0.8215, 0.729, 0.612, 0.484, 0.348, 0.197, 0.056, 0.047, 0.118, 0.302),
+                tolerance=0.03,
+                best_k=1500,
+                best_accuracy=0.7956,
+                best_gap=0.047,
+            ),
+            group_thresholds=_model(0.8092, 0.136871, 0.166443, zemel=0.1021),
+            thresholds=Thresholds(protected=0.2131, privileged=0.5637),
+            thresholds_fit=ThresholdFit(rows=8_548, accuracy=0.8102, disparate_impact=0.8003),
+            fit_rows=25_641,
+            validation_rows=8_548,
+            base_rates=GroupRates(protected=0.1092, privileged=0.3038),
+            base_rate_difference=0.1946,
+            proxy_auc=0.7312,
+            four_fifths=("published.group_thresholds", "corrected.massaging", "corrected.group_thresholds"),
+            four_fifths_interval=("published.group_thresholds", "corrected.massaging"),
+        ),
+    )
+
+
+def _contract() -> ContractCheck:
+    candidates = (
+        ContractCandidate("[0,1]", 1.0, (0.0,), (1.0,), 0.3518),
+        ContractCandidate("[0,255]", 255.0, (0.0,), (1.0,), 0.2874),
+        ContractCandidate("(x-0.5)/0.5", 1.0, (0.5,), (0.5,), 0.9827),
+        ContractCandidate("MNIST", 1.0, (0.1307,), (0.3081,), 0.7248),
+    )
+    return ContractCheck(
+        declared=candidates[0],
+        best=candidates[2],
+        candidates=candidates,
+        loss=candidates[2].clean_accuracy - candidates[0].clean_accuracy,
+        mismatch=True,
+        finding=(
+            "The declared input contract [0,1] gives a clean accuracy of 0.3518; "
+            "(x-0.5)/0.5 gives 0.9827. Audit with the latter."
+        ),
+    )
+
+
+def _confusion(accuracy: float, towards: int | None = None) -> tuple[tuple[float, ...], ...]:
+    """Rows with `accuracy` on the diagonal; the rest spread evenly, or mostly on one label."""
+    rows = []
+    for true in range(10):
+        row = np.full(10, (1 - accuracy) / 9)
+        row[true] = accuracy
+        if towards not in {None, true}:
+            row = 0.4 * row
+            row[towards] += 0.6
+        rows.append(tuple(float(each) for each in row / row.sum()))
+    return tuple(rows)
+
+
+def _model(accuracy: float, protected: float, privileged: float, *, zemel: float) -> ModelFairness:
+    """A model of given accuracy and selection rates on 4,917 women and 9,736 men."""
+    counts = GroupConfusion(
+        protected=_counts(4_917, positives=537, selected=round(protected * 4_917), accuracy=accuracy + 0.08),
+        privileged=_counts(
+            9_736, positives=2_960, selected=round(privileged * 9_736), accuracy=accuracy - 0.04
+        ),
+    )
+    x0, x1 = (_selected(group) for group in (counts.protected, counts.privileged))
+    r0, r1 = x0 / 4_917, x1 / 9_736
+    impact = r0 / r1
+    log_error = 1.96 * math.sqrt(1 / x0 - 1 / 4_917 + 1 / x1 - 1 / 9_736)
+    difference_error = 1.96 * math.sqrt(r0 * (1 - r0) / 4_917 + r1 * (1 - r1) / 9_736)
+    low, high = impact * math.exp(-log_error), impact * math.exp(log_error)
+    return ModelFairness(
+        accuracy=accuracy,
+        disparate_impact=impact,
+        gap=abs(1 - impact),
+        demographic_parity_difference=r1 - r0,
+        zemel_proxy=zemel,
+        counts=counts,
+        rates=GroupRates(protected=r0, privileged=r1),
+        true_positive_rates=_rates(counts, "true_positive", "false_negative"),
+        false_positive_rates=_rates(counts, "false_positive", "true_negative"),
+        disparate_impact_interval=Interval(impact, low, high, 0.95, "Katz"),
+        disparate_impact_bootstrap=Interval(impact, low * 0.999, high * 1.001, 0.95, "multinomial bootstrap"),
+        demographic_parity_interval=Interval(
+            r1 - r0, r1 - r0 - difference_error, r1 - r0 + difference_error, 0.95, "Newcombe"
+        ),
+    )
+
+
+def _counts(rows: int, *, positives: int, selected: int, accuracy: float) -> ConfusionCounts:
+    errors = round((1 - accuracy) * rows)
+    hits = min(max((selected + positives - errors) // 2, 1), selected - 1, positives - 1)
+    return ConfusionCounts(
+        true_positive=hits,
+        false_positive=selected - hits,
+        true_negative=rows - positives - selected + hits,
+        false_negative=positives - hits,
+    )
+
+
+def _selected(counts: ConfusionCounts) -> int:
+    return counts.true_positive + counts.false_positive
+
+
+def _rates(counts: GroupConfusion, hit: str, miss: str) -> GroupRates:
+    shares = {}
+    for name in ("protected", "privileged"):
+        hits, misses = (getattr(getattr(counts, name), field) for field in (hit, miss))
+        shares[name] = hits / (hits + misses)
+    return GroupRates(**shares)
+
+
+def _square() -> np.ndarray:
+    mask = np.full((28, 28), 1e-3)
+    mask[23:27, 23:27] = np.outer((0.5, 0.8, 0.8, 0.5), (0.5, 1.0, 1.0, 0.5))
+    return mask
+
+
+def _blob(generator: np.random.Generator) -> np.ndarray:
+    rows, columns = np.mgrid[0:28, 0:28]
+    mask = np.full((28, 28), 1e-3)
+    for _ in range(5):
+        row, column = generator.uniform(6, 22, 2)
+        mask += np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 14)
+    return mask
