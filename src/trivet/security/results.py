@@ -42,7 +42,11 @@ class PublishedSettings:
 
 @dataclass(frozen=True)
 class FractionSweep:
-    """Unlearning repeated with other stamped fractions, on `images` images."""
+    """Unlearning repeated with other stamped fractions, on `images` images.
+
+    The best fraction is the one with the lowest ASR among those that stamp anything; fraction
+    zero is the control, fine-tuning without a trigger.
+    """
 
     images: int
     fraction: tuple[float, ...]
@@ -51,29 +55,75 @@ class FractionSweep:
     best_fraction: float
     best_asr: float
     best_clean_accuracy: float
+    control_asr: float
+    control_better: bool  # the control has a lower ASR than the best fraction
+    repeats_published: bool  # the best fraction is the one that the study unlearns with
+    monotone: bool  # ASR never rises as the fraction grows
 
 
 @dataclass(frozen=True)
 class ConfusionPair:
-    """Row-normalised clean confusion matrices: [true][predicted], rows sum to 1."""
+    """Row-normalised clean confusion matrices: [true][predicted], rows sum to 1.
+
+    `recall` is the mean of the diagonal. `favourite_label_before` is the label that clean images
+    get most often before the repair; the two shares are its shares of all clean images.
+    """
 
     before: tuple[tuple[float, ...], ...]
     after: tuple[tuple[float, ...], ...]
+    recall: BeforeAfter
+    favourite_label_before: int
+    favourite_share_before: float
+    favourite_share_after: float
 
 
 @dataclass(frozen=True)
 class PublishedSecurity:
-    """Neural Cleanse, lower-tail MAD and unlearning as the seed document does them."""
+    """Neural Cleanse, lower-tail MAD and unlearning as the seed document does them.
+
+    Attributes
+    ----------
+    expected_label, agrees
+        The attacker's label where it is known, and whether the detected one equals it.
+    outlier
+        Some modified z-score is at most -kappa; otherwise the fallback named the label.
+    norms, modified_z
+        |m_y|_1 in pixels and its score, by label.
+    detected_norm, detected_z, norm_ratio
+        Of the detected label; the ratio is its norm over the median norm.
+    runner_up_label, runner_up_norm
+        The label with the smallest norm but one.
+    z_floor, z_floor_above_bound
+        The score that an empty mask would have among these norms, and whether even that stays
+        above -kappa: then no trigger at all could have fired the rule.
+    mask_pixels
+        Pixels of the detected label's mask above one half.
+    target_share
+        Share of the images whose true class is the detected label: the floor under this ASR.
+    image_steps
+        Images pushed forward and back by the reconstruction.
+    """
 
     settings: PublishedSettings
     expected_label: int | None
     detected_label: int
-    agrees: bool | None  # detected equals expected; None where none is expected
-    outlier: bool  # some modified z is below -kappa; else the fallback named the label
-    norms: tuple[float, ...]  # |m_y|_1 in pixels, by label
+    agrees: bool | None
+    outlier: bool
+    norms: tuple[float, ...]
     modified_z: tuple[float, ...]
+    detected_norm: float
+    detected_z: float
+    median_norm: float
+    norm_ratio: float
+    runner_up_label: int
+    runner_up_norm: float
+    z_floor: float | None
+    z_floor_above_bound: bool
+    mask_pixels: int
+    target_share: float
     clean_accuracy: BeforeAfter
     asr: BeforeAfter
+    asr_fell: bool
     confusion: ConfusionPair
     fraction_sweep: FractionSweep
     image_steps: int
@@ -98,7 +148,8 @@ class ContractCheck:
     best: ContractCandidate
     candidates: tuple[ContractCandidate, ...]
     loss: float  # clean accuracy of best minus that of declared
-    mismatch: bool  # loss above five points
+    tolerance: float  # a loss above this is a mismatch
+    mismatch: bool
     finding: str | None
 
 
@@ -113,25 +164,51 @@ class LabelEvidence:
 
 
 @dataclass(frozen=True)
+class CorrectedSettings:
+    """The sound procedure's constants."""
+
+    steps: int
+    images_per_label: int
+    learning_rate: float
+    mask_penalty: float
+    asr_gate: float
+    norm_ratio_gate: float
+    backdoored_below: float  # p-value
+    suspicious_below: float  # p-value
+    unlearning_fraction: float
+    unlearning_epochs: int
+    unlearning_learning_rate: float
+
+
+@dataclass(frozen=True)
 class CorrectedSecurity:
-    """The same questions answered soundly.
+    """The same questions answered soundly, under the input contract that fits best.
 
     `clean_accuracy`, `asr`, `robust_accuracy` and `true_trigger_asr` are measured on images that
     neither inversion nor repair saw; ASR and robust accuracy leave the target class out. They are
     None, with `repair_reason`, where no label was suspected; `true_trigger_asr` is None where
-    the attacker's trigger is not known.
+    the attacker's trigger is not known. `p_value` and `log_score` are None, with `score_reason`,
+    where the norms allow no score. `smallest_label` has the smallest working trigger, suspected or
+    not; `log_score` and `norm_ratio` are its own.
     """
 
+    settings: CorrectedSettings
     contract: ContractCheck
     verdict: str  # backdoored, suspicious, no evidence
     suspected_label: int | None
+    suspected_asr: float | None
+    agrees: bool | None  # with the expected label; None where either is missing
+    same_as_published: bool | None
+    smallest_label: int
     p_value: float | None
     log_score: float | None
-    norm_ratio: float | None  # smallest norm over the median norm
+    score_reason: str | None
+    norm_ratio: float  # the smallest norm over the median norm
     labels: tuple[LabelEvidence, ...]
     repair_images: int
     evaluation_images: int
     clean_accuracy: BeforeAfter | None
+    accuracy_fell: bool | None
     asr: BeforeAfter | None
     robust_accuracy: BeforeAfter | None
     true_trigger_asr: BeforeAfter | None
@@ -145,6 +222,7 @@ class SecurityStudy:
 
     dataset: str
     images: int
+    classes: int
     checkpoint: CheckpointInfo
     published: PublishedSecurity
     corrected: CorrectedSecurity

@@ -1,0 +1,172 @@
+"""Whether some label's trigger is too small to be chance: the published rule and a calibrated one."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Detection",
+    "PublishedDetection",
+    "Verdict",
+    "detect",
+    "detect_published",
+    "log_scores",
+    "modified_z",
+    "tail_probability",
+]
+
+Verdict = Literal["backdoored", "suspicious", "no evidence"]
+
+#: MAD times this estimates a Gaussian's standard deviation; 0.6745 is its inverse to four digits.
+GAUSSIAN_MAD = 1.4826
+PUBLISHED_FACTOR = 0.6745
+
+#: A trigger that does not send this share of unseen images to its label is no trigger.
+ASR_GATE = 0.95
+#: A backdoor's trigger is not only unusual among the labels but much smaller than the usual one.
+NORM_RATIO_GATE = 0.5
+BACKDOORED_BELOW = 0.01
+SUSPICIOUS_BELOW = 0.05
+
+NULL_DRAWS = 100_000
+
+
+@dataclass(frozen=True)
+class PublishedDetection:
+    """What the seed's rule says: it always names a label.
+
+    Attributes
+    ----------
+    label
+        The detected label.
+    outlier
+        Whether some modified z-score is at most -kappa; otherwise the smallest norm decided.
+    modified_z
+        Shape (labels,); zero for all where the MAD is zero.
+    """
+
+    label: int
+    outlier: bool
+    modified_z: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the calibrated rule says.
+
+    Attributes
+    ----------
+    verdict
+        ``backdoored``, ``suspicious`` or ``no evidence``.
+    label
+        The suspected label; None with ``no evidence``.
+    smallest
+        The label whose trigger is the smallest of those that work, suspected or not.
+    log_scores
+        Shape (labels,): (log norm - median) / (1.4826 MAD); None where the MAD is zero.
+    p_value
+        Chance that the lowest score of as many clean labels is as low as that of `smallest`;
+        None where there are no scores.
+    norm_ratio
+        Norm of `smallest` over the median norm.
+    """
+
+    verdict: Verdict
+    label: int | None
+    smallest: int
+    log_scores: NDArray[np.float64] | None
+    p_value: float | None
+    norm_ratio: float
+
+
+def modified_z(norms: ArrayLike) -> NDArray[np.float64]:
+    """Return 0.6745 (s - median) / MAD for each norm, the seed's equation 3.
+
+    Where more than half of the norms are equal the MAD is zero and so is every score.
+    """
+    s = np.asarray(norms, dtype=np.float64)
+    deviation = s - np.median(s)
+    mad = np.median(np.abs(deviation))
+    return PUBLISHED_FACTOR * deviation / mad if mad > 0 else np.zeros_like(s)
+
+
+def detect_published(norms: ArrayLike, *, kappa: float = 3.5) -> PublishedDetection:
+    """Apply the seed's equation 15: the lowest score at or below -kappa, else the smallest norm."""
+    s = np.asarray(norms, dtype=np.float64)
+    z = modified_z(s)
+    outlier = bool(z.min() <= -kappa)
+    return PublishedDetection(int(np.argmin(z if outlier else s)), outlier, z)
+
+
+def log_scores(norms: ArrayLike) -> NDArray[np.float64] | None:
+    """Return (log s - median) / (1.4826 MAD) for each norm, or None where the MAD is zero.
+
+    Norms are positive and differ by factors, so their logarithms are what spreads evenly. With
+    two labels every deviation equals the MAD, and the score says nothing: None as well.
+    """
+    logs = np.log(np.maximum(np.asarray(norms, dtype=np.float64), np.finfo(np.float64).tiny))
+    if len(logs) < 3:  # noqa: PLR2004 - two points have no outlier
+        return None
+    deviation = logs - np.median(logs)
+    mad = np.median(np.abs(deviation))
+    # Rounding alone leaves a MAD of this size between equal norms.
+    if mad <= 1e-12:  # noqa: PLR2004
+        return None
+    return deviation / (GAUSSIAN_MAD * mad)
+
+
+def tail_probability(score: float, labels: int) -> float:
+    """Return the chance that clean labels alone give a lowest score of `score` or less.
+
+    The null: log norms of `labels` clean labels are Gaussian, and the lowest of their robust
+    scores is looked at. It depends on the number of labels: -2 or lower occurs in one clean model
+    of three at ten labels, in seven of eight at a hundred. Simulated once for each number of
+    labels, with a fixed seed, so no value is below 1 / (NULL_DRAWS + 1).
+    """
+    lowest = _null_lowest_scores(labels)
+    return (1 + int(np.searchsorted(lowest, score, side="right"))) / (len(lowest) + 1)
+
+
+@lru_cache(maxsize=16)
+def _null_lowest_scores(labels: int) -> NDArray[np.float64]:
+    rng = np.random.default_rng(0)
+    parts: list[NDArray[np.float64]] = []
+    rows = max(1, 2_000_000 // labels)
+    for first in range(0, NULL_DRAWS, rows):
+        draws = rng.standard_normal((min(rows, NULL_DRAWS - first), labels))
+        deviation = draws - np.median(draws, axis=1, keepdims=True)
+        mad = np.median(np.abs(deviation), axis=1)
+        parts.append(deviation.min(axis=1) / (GAUSSIAN_MAD * mad))
+    return np.sort(np.concatenate(parts))
+
+
+def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:
+    """Judge the reconstructed triggers of all labels together.
+
+    A model is called backdoored only when three things meet in one label: its log norm is
+    improbably low for so many labels, its trigger is much smaller than the usual one, and the
+    trigger works on images that the optimisation did not see.
+
+    Parameters
+    ----------
+    norms
+        Mask norms by label, shape (labels,), positive.
+    asr
+        Success rate of each label's trigger on held-out images of other classes, shape (labels,).
+    """
+    s, success = np.asarray(norms, dtype=np.float64), np.asarray(asr, dtype=np.float64)
+    working = np.where(success >= ASR_GATE, s, np.inf)
+    candidate = int(np.argmin(working if np.isfinite(working).any() else s))
+    ratio = float(s[candidate] / np.median(s))
+    scores = log_scores(s)
+    if scores is None:
+        return Detection("no evidence", None, candidate, None, None, ratio)
+    p_value = tail_probability(float(scores[candidate]), len(s))
+    if not np.isfinite(working[candidate]) or p_value >= SUSPICIOUS_BELOW:
+        return Detection("no evidence", None, candidate, scores, p_value, ratio)
+    if p_value < BACKDOORED_BELOW and ratio <= NORM_RATIO_GATE:
+        return Detection("backdoored", candidate, candidate, scores, p_value, ratio)
+    return Detection("suspicious", candidate, candidate, scores, p_value, ratio)

@@ -1,0 +1,172 @@
+"""Which trigger would send images to each label: Neural Cleanse's reverse engineering."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from trivet.datasets.images import ImageSet
+from trivet.security.evaluation import Scorer
+from trivet.security.trigger import Trigger, apply_trigger
+
+__all__ = ["Inversion", "InversionSettings", "invert_triggers", "sampled_batches", "shuffled_passes"]
+
+#: Labels are optimised together, as many as keep one batch at about this many images: beyond it the
+#: activations fall out of the cache and an image costs more.
+STACKED_IMAGES = 256
+
+#: For each label in turn, an iterator over the rows of each step's batch.
+Batches = Iterator[Iterator[Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionSettings:
+    """How a trigger is optimised.
+
+    The objective for label y is the cross-entropy of the triggered batch towards y, plus
+    ``mask_penalty * |mask|_1 + pattern_penalty * |pattern|_1`` (the seed's equation 2); mask and
+    pattern are sigmoids of free variables that start at `start`, and Adam moves them.
+    """
+
+    steps: int = 150
+    batch_size: int = 16
+    learning_rate: float = 0.1
+    betas: tuple[float, float] = (0.5, 0.9)
+    mask_penalty: float = 0.01
+    pattern_penalty: float = 0.0
+    mask_start: float = 1.0
+    pattern_start: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """One reconstructed trigger for each label.
+
+    Attributes
+    ----------
+    masks
+        Shape (labels, 1, height, width), float32 in [0, 1].
+    patterns
+        Shape (labels, channels, height, width), float32 in [0, 1].
+    image_steps
+        Images pushed forward and back in all: the cost that does not depend on the machine.
+    """
+
+    masks: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+    image_steps: int
+
+    @property
+    def norms(self) -> NDArray[np.float64]:
+        """Mask norms |m_y|_1 in pixels, shape (labels,)."""
+        return self.masks.sum(axis=(1, 2, 3), dtype=np.float64)
+
+    def trigger(self, label: int) -> Trigger:
+        """Return the trigger reconstructed for `label`."""
+        return Trigger(self.masks[label], self.patterns[label])
+
+
+def shuffled_passes(images: int, *, batch_size: int, steps: int, labels: int, seed: int) -> Batches:
+    """Yield the published order of batches: whole shuffled passes, one generator for all labels.
+
+    Each label starts a new pass whose first batch is passed over. PyTorch's own loader draws the
+    order, because it takes more from the generator than the permutations, and the published
+    norms depend on it.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    loader = DataLoader(
+        range(images),  # pyright: ignore[reportArgumentType] - any sequence will do
+        batch_size=batch_size,
+        shuffle=True,
+        generator=generator,
+    )
+    for _ in range(labels):
+        rows = iter(loader)
+        next(rows)
+        taken: list[Tensor] = []
+        while len(taken) < steps:
+            batch = next(rows, None)
+            if batch is None:
+                rows = iter(loader)
+            else:
+                taken.append(batch)
+        yield iter(taken)
+
+
+def sampled_batches(labels: NDArray[np.int64], *, classes: int, settings: InversionSettings, seed: int) -> Batches:
+    """Yield, for each target label, seeded random batches of images of the other classes."""
+    for target in range(classes):
+        generator = np.random.default_rng([seed, target])
+        others = np.flatnonzero(labels != target)
+        draws = generator.choice(others, size=(settings.steps, settings.batch_size))
+        yield iter(torch.from_numpy(draws))
+
+
+def invert_triggers(
+    score: Scorer,
+    images: ImageSet,
+    batches: Batches,
+    settings: InversionSettings,
+    *,
+    progress: Callable[[float], None] | None = None,
+) -> Inversion:
+    """Reconstruct a trigger for every label, Wang et al. 2019, section IV.
+
+    Labels do not influence each other: they are stacked into one batch only because that is
+    faster, and each has its own variables, batches and Adam state.
+
+    Parameters
+    ----------
+    score
+        From pixels to logits, with frozen weights.
+    images
+        Clean images to optimise on.
+    batches
+        For each label an iterator over `settings.steps` tensors of row numbers.
+    settings
+        Objective and optimiser.
+    progress
+        Called with the finished share of the work, 0 to 1.
+    """
+    channels, height, width = images.pixels.shape[1:]
+    pixels = torch.from_numpy(images.pixels)
+    masks = torch.empty(images.classes, 1, height, width)
+    patterns = torch.empty(images.classes, channels, height, width)
+    image_steps = 0
+    block = max(1, STACKED_IMAGES // settings.batch_size)
+    for first in range(0, images.classes, block):
+        targets = torch.arange(first, min(first + block, images.classes))
+        queue = [next(batches) for _ in targets]
+        mask_variable = torch.full((len(targets), 1, height, width), settings.mask_start, requires_grad=True)
+        pattern_variable = torch.full(
+            (len(targets), channels, height, width), settings.pattern_start, requires_grad=True
+        )
+        optimiser = torch.optim.Adam(
+            [mask_variable, pattern_variable], lr=settings.learning_rate, betas=settings.betas
+        )
+        for step in range(settings.steps):
+            rows = [next(source) for source in queue]
+            sizes = torch.tensor([len(r) for r in rows])
+            owner = torch.repeat_interleave(torch.arange(len(targets)), sizes)
+            image_steps += len(owner)
+            mask, pattern = mask_variable.sigmoid(), pattern_variable.sigmoid()
+            stamped = apply_trigger(pixels[torch.cat(rows)], mask[owner], pattern[owner])
+            losses = functional.cross_entropy(score(stamped), targets[owner], reduction="none")
+            objective = (
+                (losses / sizes[owner]).sum()
+                + settings.mask_penalty * mask.sum()
+                + settings.pattern_penalty * pattern.sum()
+            )
+            optimiser.zero_grad()
+            objective.backward()
+            optimiser.step()
+            if progress is not None:
+                progress((first + len(targets) * (step + 1) / settings.steps) / images.classes)
+        masks[targets] = mask_variable.detach().sigmoid()
+        patterns[targets] = pattern_variable.detach().sigmoid()
+    return Inversion(masks.numpy(), patterns.numpy(), image_steps)

@@ -1,0 +1,99 @@
+"""Removing a backdoor: unlearning with a reconstructed trigger."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from trivet.datasets.images import ImageSet
+from trivet.security.architecture import Classifier
+from trivet.security.contract import InputContract
+from trivet.security.trigger import Trigger
+
+__all__ = ["UnlearningSettings", "unlearn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlearningSettings:
+    """How a network is trained on stamped images with their true labels.
+
+    With `leading`, whole batches at the head of each epoch are stamped until they hold `fraction` of
+    the images, as published; otherwise that share of every batch is.
+    """
+
+    fraction: float = 0.2
+    epochs: int = 5
+    batch_size: int = 128
+    learning_rate: float = 5e-4
+    leading: bool = False
+
+
+def unlearn(
+    model: Classifier,
+    contract: InputContract,
+    images: ImageSet,
+    trigger: Trigger,
+    settings: UnlearningSettings,
+    *,
+    seed: int,
+    order: torch.Generator | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Classifier:
+    """Return a copy of `model` trained to give stamped images their true labels.
+
+    Wang et al. 2019, section VI-B, with Adam. The global generator is left as it was.
+
+    Parameters
+    ----------
+    model
+        The attacked network; it is not changed.
+    contract
+        What the network expects of its inputs.
+    images
+        Clean images with true labels, to train on.
+    trigger
+        The trigger to unlearn.
+    settings
+        Share of stamped images, epochs, batch size, learning rate.
+    seed
+        Seed of the dropout, and of the order where `order` is not given.
+    order
+        Generator of the order, for calls that continue one stream.
+    progress
+        Called with the finished share of the work, 0 to 1.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode, weights frozen.
+    """
+    repaired = copy.deepcopy(model).train().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    optimiser = torch.optim.Adam(repaired.parameters(), lr=settings.learning_rate)
+    loader = DataLoader(
+        range(len(images)),  # pyright: ignore[reportArgumentType] - any sequence will do
+        batch_size=settings.batch_size,
+        shuffle=True,
+        generator=order or torch.Generator().manual_seed(seed),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for epoch in range(settings.epochs):
+            seen = 0
+            for rows in loader:
+                if settings.leading:
+                    count = len(rows) if seen < settings.fraction * len(images) else 0
+                else:
+                    count = round(settings.fraction * len(rows))
+                batch = torch.cat([trigger(pixels[rows[:count]]), pixels[rows[count:]]])
+                loss = functional.cross_entropy(repaired.logits(contract(batch)), labels[rows])
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                seen += len(rows)
+                if progress is not None:
+                    progress((epoch + seen / len(images)) / settings.epochs)
+    return repaired.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
