@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.fairness.settings import FairnessSettings
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -16,27 +18,65 @@ class Interval:
 
 @dataclass(frozen=True)
 class GroupRates:
-    """Positive prediction rate of each group, P(y_hat = 1 | s)."""
+    """One rate in each group: by default the selection rate P(y_hat = 1 | s)."""
 
     protected: float
     privileged: float
 
 
 @dataclass(frozen=True)
+class ConfusionCounts:
+    """Test rows of one group, by label and prediction."""
+
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+
+@dataclass(frozen=True)
+class GroupConfusion:
+    """The table group x label x prediction from which every rate of a model follows."""
+
+    protected: ConfusionCounts
+    privileged: ConfusionCounts
+
+
+@dataclass(frozen=True)
 class ModelFairness:
     """One model of the comparison, measured on the test rows.
 
-    `disparate_impact` is directional: protected rate over privileged rate.
-    `demographic_parity_difference` is privileged minus protected.
+    Attributes
+    ----------
+    disparate_impact
+        Directional: the protected group's selection rate over the privileged group's.
+    gap
+        |1 - disparate impact|.
+    demographic_parity_difference
+        Selection rate of the privileged group minus that of the protected group.
+    zemel_proxy
+        The seed's cluster proxy (not the measure of Zemel et al.).
+    rates
+        Selection rates.
+    true_positive_rates, false_positive_rates
+        Selection rates among the rows whose label is positive, and negative.
+    disparate_impact_interval, demographic_parity_interval
+        Katz's log interval and Newcombe's hybrid score interval.
+    disparate_impact_bootstrap
+        The percentile interval of a multinomial bootstrap, as a second opinion.
     """
 
     accuracy: float
     disparate_impact: float
-    gap: float  # |1 - disparate impact|
+    gap: float
     demographic_parity_difference: float
     zemel_proxy: float
+    counts: GroupConfusion
     rates: GroupRates
+    true_positive_rates: GroupRates
+    false_positive_rates: GroupRates
     disparate_impact_interval: Interval
+    disparate_impact_bootstrap: Interval
     demographic_parity_interval: Interval
 
 
@@ -49,11 +89,37 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class ThresholdFit:
+    """What fitted thresholds achieve on the `rows` rows that they were fitted on."""
+
+    rows: int
+    accuracy: float
+    disparate_impact: float
+
+
+@dataclass(frozen=True)
 class SwapSweep:
-    """Accuracy and gap as the published promotion/demotion swaps more labels."""
+    """Accuracy and fairness as more labels are swapped before the model is fitted again.
+
+    Attributes
+    ----------
+    k
+        Labels asked to be swapped in each cohort.
+    promoted, demoted
+        Labels that were: the published cohorts hold no more rows than the model's predictions give.
+    accuracy, disparate_impact, gap
+        On the test rows, one for each k.
+    tolerance
+        Accuracy below that at k = 0 that the best k may cost.
+    best_k, best_accuracy, best_gap
+        Where the gap is smallest within the tolerance.
+    """
 
     k: tuple[int, ...]
+    promoted: tuple[int, ...]
+    demoted: tuple[int, ...]
     accuracy: tuple[float, ...]
+    disparate_impact: tuple[float, ...]
     gap: tuple[float, ...]
     tolerance: float
     best_k: int
@@ -63,7 +129,10 @@ class SwapSweep:
 
 @dataclass(frozen=True)
 class PublishedFairness:
-    """The five models as published."""
+    """The five models as published.
+
+    `thresholds_fit` is on the training rows, where the published thresholds were chosen.
+    """
 
     baseline: ModelFairness
     promotion_demotion: ModelFairness
@@ -72,6 +141,7 @@ class PublishedFairness:
     group_thresholds: ModelFairness
     swaps: int  # k of the published promotion/demotion
     thresholds: Thresholds
+    thresholds_fit: ThresholdFit
     swap_sweep: SwapSweep
 
 
@@ -83,14 +153,26 @@ class CorrectedFairness:
     ----------
     massaging
         Kamiran and Calders in the right direction, `massaging_swaps` of each.
-    group_thresholds
-        Thresholds fitted on a validation split, never on training or test rows.
+    massaging_swaps
+        M = ceil(disc n_p n_u / n), from the training labels.
     massaging_sweep
         Accuracy and gap as the right direction swaps more labels, up to beyond M.
+    group_thresholds
+        The exact thresholds of the highest accuracy whose disparate impact lies in the band,
+        fitted on a validation split, never on rows that the model was trained or is tested on.
+    thresholds, thresholds_fit
+        Those thresholds, and what they achieve on the validation rows.
+    fit_rows, validation_rows
+        How the training rows are divided for them.
+    base_rates, base_rate_difference
+        Share of positive labels among the training rows of each group; privileged minus protected.
     proxy_auc
         How well the features that remain predict the sensitive one (AUC, 0.5 is "not at all").
     four_fifths
-        Names of the models whose disparate impact lies in [0.8, 1.25].
+        Names of the models whose disparate impact lies in [0.8, 1.25], as places in the study:
+        ``published.reweighed``, ``corrected.massaging``.
+    four_fifths_interval
+        Of those, the names whose whole Katz interval lies in it.
     """
 
     massaging: ModelFairness
@@ -98,10 +180,14 @@ class CorrectedFairness:
     massaging_sweep: SwapSweep
     group_thresholds: ModelFairness
     thresholds: Thresholds
+    thresholds_fit: ThresholdFit
+    fit_rows: int
     validation_rows: int
+    base_rates: GroupRates
+    base_rate_difference: float
     proxy_auc: float
-    base_rate_difference: float  # in the training labels, privileged minus protected
     four_fifths: tuple[str, ...]
+    four_fifths_interval: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -119,5 +205,6 @@ class FairnessStudy:
     protected_group: str
     privileged_group: str
     positive_class: str
+    settings: FairnessSettings
     published: PublishedFairness
     corrected: CorrectedFairness

@@ -1,0 +1,5 @@
+"""Whether a classifier treats two groups alike, and what each remedy costs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

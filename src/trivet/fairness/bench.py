@@ -1,0 +1,99 @@
+"""What all models of the study share: the split, the baseline's scores, the clusters, the measure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.fairness.clusters import Clusters, cluster_rows
+from trivet.fairness.counts import group_counts
+from trivet.fairness.logistic import logistic_scores
+from trivet.fairness.measurement import measure, measured_impact
+from trivet.fairness.metrics import accuracy
+from trivet.fairness.results import ModelFairness, ThresholdFit, Thresholds
+from trivet.fairness.sample import Sample, split_sample, standardise
+from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.thresholds import apply_thresholds
+
+__all__ = ["Bench", "clusters_of", "fit_of_thresholds", "set_up"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One split of a table, and the baseline model on it.
+
+    Attributes
+    ----------
+    settings
+        Constants of the study.
+    raw_train, raw_test
+        The two parts as they are.
+    train, test
+        The same, standardised on the training rows.
+    train_scores, test_scores
+        Of the baseline, which also ranks the rows for massaging and serves the published thresholds.
+    clusters
+        Of the test rows, by all features.
+    """
+
+    settings: FairnessSettings
+    raw_train: Sample
+    raw_test: Sample
+    train: Sample
+    test: Sample
+    train_scores: NDArray[np.float64]
+    test_scores: NDArray[np.float64]
+    clusters: Clusters
+
+    def measure(self, predictions: NDArray[np.int64], clusters: Clusters | None = None) -> ModelFairness:
+        """Measure predictions for the test rows, by default on the clusters by all features."""
+        return measure(self.test, predictions, clusters or self.clusters, settings=self.settings)
+
+    def predict(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Predict positive from the study's cut."""
+        return (scores >= self.settings.cut).astype(np.int64)
+
+
+def set_up(sample: Sample, settings: FairnessSettings) -> Bench:
+    """Split a table, fit the baseline and cluster the test rows.
+
+    Parameters
+    ----------
+    sample
+        All rows, not scaled.
+    settings
+        Constants of the study.
+    """
+    raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
+    train, test = standardise(raw_train, raw_test)
+    train_scores, test_scores = logistic_scores(train, test, max_iter=settings.max_iter)
+    return Bench(
+        settings=settings,
+        raw_train=raw_train,
+        raw_test=raw_test,
+        train=train,
+        test=test,
+        train_scores=train_scores,
+        test_scores=test_scores,
+        clusters=clusters_of(test, settings),
+    )
+
+
+def clusters_of(test: Sample, settings: FairnessSettings) -> Clusters:
+    """Cluster test rows by the features that a model sees, with the study's constants."""
+    return cluster_rows(
+        test.features,
+        clusters=settings.clusters,
+        limit=settings.cluster_rows,
+        starts=settings.cluster_starts,
+        seed=settings.seed,
+    )
+
+
+def fit_of_thresholds(sample: Sample, scores: NDArray[np.float64], thresholds: Thresholds) -> ThresholdFit:
+    """Measure thresholds on the rows that they were fitted on."""
+    predictions = apply_thresholds(scores, sample.sensitive, thresholds)
+    counts = group_counts(sample.labels, predictions, sample.sensitive)
+    return ThresholdFit(
+        rows=len(sample), accuracy=float(accuracy(counts)), disparate_impact=measured_impact(counts)
+    )

@@ -1,0 +1,121 @@
+"""The study's questions answered soundly: massaging that helps, thresholds on rows not yet seen."""
+
+from collections.abc import Callable, Mapping
+
+from sklearn.metrics import roc_auc_score
+
+from trivet.fairness.adult import SENSITIVE_COLUMN
+from trivet.fairness.bench import Bench, clusters_of, fit_of_thresholds
+from trivet.fairness.counts import group_counts
+from trivet.fairness.logistic import logistic_scores
+from trivet.fairness.massaging import Cohorts, massaging_cohorts, massaging_size
+from trivet.fairness.measurement import group_rates
+from trivet.fairness.metrics import base_rates, demographic_parity_difference, within_band
+from trivet.fairness.results import (
+    CorrectedFairness,
+    ModelFairness,
+    PublishedFairness,
+    ThresholdFit,
+    Thresholds,
+)
+from trivet.fairness.sample import split_sample, standardise
+from trivet.fairness.sweep import fit_swapped, sweep_of
+from trivet.fairness.thresholds import apply_thresholds, exact_thresholds
+
+__all__ = ["corrected_fairness", "proxy_auc"]
+
+
+def corrected_fairness(
+    bench: Bench, published: PublishedFairness, announce: Callable[[str], None]
+) -> CorrectedFairness:
+    """Fit and measure the corrected models, and say which of all models reach parity.
+
+    Parameters
+    ----------
+    bench
+        The split and the baseline.
+    published
+        The published models on the same split.
+    announce
+        Called with a few words before each step.
+    """
+    settings, train, test = bench.settings, bench.train, bench.test
+
+    def cohorts_of(size: int) -> Cohorts:
+        return massaging_cohorts(train.labels, bench.train_scores, train.sensitive, size)
+
+    announce("fairness: massaging in the right direction, and its sweep")
+    swaps = massaging_size(train.labels, train.sensitive)
+    massaged = fit_swapped(train, test, cohorts_of, (swaps, *settings.massaging_sweep), settings=settings)
+    massaging = bench.measure(massaged[swaps].predictions)
+
+    announce("fairness: exact group thresholds on a validation split")
+    group_thresholds, thresholds, thresholds_fit, fit_rows = _validated_thresholds(bench)
+
+    announce("fairness: how well the other features tell the group")
+    labels = group_counts(train.labels, train.labels, train.sensitive)
+    models = {
+        "published.baseline": published.baseline,
+        "published.promotion_demotion": published.promotion_demotion,
+        "published.no_gender": published.no_gender,
+        "published.reweighed": published.reweighed,
+        "published.group_thresholds": published.group_thresholds,
+        "corrected.massaging": massaging,
+        "corrected.group_thresholds": group_thresholds,
+    }
+    return CorrectedFairness(
+        massaging=massaging,
+        massaging_swaps=swaps,
+        massaging_sweep=sweep_of(massaged, test, tolerance=settings.tolerance),
+        group_thresholds=group_thresholds,
+        thresholds=thresholds,
+        thresholds_fit=thresholds_fit,
+        fit_rows=fit_rows,
+        validation_rows=thresholds_fit.rows,
+        base_rates=group_rates(base_rates(labels)),
+        base_rate_difference=float(demographic_parity_difference(labels)),
+        proxy_auc=proxy_auc(bench),
+        four_fifths=_in_band(models, four_fifths=settings.four_fifths, whole_interval=False),
+        four_fifths_interval=_in_band(models, four_fifths=settings.four_fifths, whole_interval=True),
+    )
+
+
+def proxy_auc(bench: Bench) -> float:
+    """Return how well a logistic regression on the other features tells the group of a test row.
+
+    Returns
+    -------
+    float
+        Area under the ROC curve: 0.5 where they tell nothing. A richer model can only find more.
+    """
+    train, test = bench.train.drop(SENSITIVE_COLUMN), bench.test.drop(SENSITIVE_COLUMN)
+    _, scores = logistic_scores(train, test, labels=train.sensitive, max_iter=bench.settings.max_iter)
+    return float(roc_auc_score(test.sensitive, scores))
+
+
+def _validated_thresholds(bench: Bench) -> tuple[ModelFairness, Thresholds, ThresholdFit, int]:
+    """Fit a model on one part of the training rows and its thresholds on the other."""
+    settings = bench.settings
+    parts = split_sample(bench.raw_train, size=settings.validation_size, seed=settings.seed)
+    fit, validation, test = standardise(*parts, bench.raw_test)
+    _, validation_scores, test_scores = logistic_scores(fit, validation, test, max_iter=settings.max_iter)
+    thresholds = exact_thresholds(
+        validation.labels, validation_scores, validation.sensitive, four_fifths=settings.four_fifths
+    )
+    model = bench.measure(
+        apply_thresholds(test_scores, test.sensitive, thresholds), clusters_of(test, settings)
+    )
+    return model, thresholds, fit_of_thresholds(validation, validation_scores, thresholds), len(fit)
+
+
+def _in_band(
+    models: Mapping[str, ModelFairness], *, four_fifths: float, whole_interval: bool
+) -> tuple[str, ...]:
+    """Name the models whose disparate impact, or its whole interval, is in the four-fifths band."""
+    bounds = {
+        name: (model.disparate_impact_interval.low, model.disparate_impact_interval.high)
+        if whole_interval
+        else (model.disparate_impact,)
+        for name, model in models.items()
+    }
+    return tuple(name for name, ends in bounds.items() if within_band(ends, four_fifths=four_fifths).all())

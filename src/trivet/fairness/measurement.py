@@ -1,0 +1,97 @@
+"""What one model's predictions are worth: every figure of the comparison, from one table of counts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.errors import DataError
+from trivet.fairness.clusters import Clusters, cluster_disparity
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.counts import group_counts
+from trivet.fairness.intervals import bootstrap_interval, katz_interval, newcombe_interval
+from trivet.fairness.metrics import (
+    accuracy,
+    demographic_parity_difference,
+    disparate_impact,
+    false_positive_rates,
+    selection_rates,
+    true_positive_rates,
+)
+from trivet.fairness.results import ConfusionCounts, GroupConfusion, GroupRates, ModelFairness
+from trivet.fairness.sample import Sample
+from trivet.fairness.settings import FairnessSettings
+
+__all__ = ["group_rates", "measure", "measured_impact"]
+
+
+def measure(
+    test: Sample, predictions: NDArray[np.int64], clusters: Clusters, *, settings: FairnessSettings
+) -> ModelFairness:
+    """Measure a model's accuracy and disparities on the test rows.
+
+    Parameters
+    ----------
+    test
+        Rows that neither the model nor its thresholds were fitted on.
+    predictions
+        The model's, for each of them, 0 or 1.
+    clusters
+        Of the same rows, by the features that the model sees.
+    settings
+        Confidence level, replicates and seed of the intervals.
+
+    Raises
+    ------
+    DataError
+        If a group has no selected row, so that disparate impact has no interval.
+    """
+    counts = group_counts(test.labels, predictions, test.sensitive)
+    impact = measured_impact(counts)
+    return ModelFairness(
+        accuracy=float(accuracy(counts)),
+        disparate_impact=impact,
+        gap=abs(1 - impact),
+        demographic_parity_difference=float(demographic_parity_difference(counts)),
+        zemel_proxy=cluster_disparity(clusters, predictions, test.sensitive),
+        counts=GroupConfusion(_confusion(counts[PROTECTED]), _confusion(counts[PRIVILEGED])),
+        rates=group_rates(selection_rates(counts)),
+        true_positive_rates=group_rates(true_positive_rates(counts)),
+        false_positive_rates=group_rates(false_positive_rates(counts)),
+        disparate_impact_interval=katz_interval(counts, level=settings.level),
+        disparate_impact_bootstrap=bootstrap_interval(
+            counts, disparate_impact, replicates=settings.replicates, level=settings.level, seed=settings.seed
+        ),
+        demographic_parity_interval=newcombe_interval(counts, level=settings.level),
+    )
+
+
+def measured_impact(counts: NDArray[np.int64]) -> float:
+    """Return the disparate impact of one table, or say that it is not a number that can be recorded.
+
+    Raises
+    ------
+    DataError
+        If no privileged row is selected.
+    """
+    impact = float(disparate_impact(counts))
+    if counts[PRIVILEGED, :, 1].sum() == 0:
+        raise DataError(
+            "a model selects no row of the privileged group, so its disparate impact is undefined. Ask for "
+            "fewer swaps or a lower cut."
+        )
+    return impact
+
+
+def group_rates(rates: NDArray[np.float64]) -> GroupRates:
+    """Name the two entries of an array of rates."""
+    return GroupRates(protected=float(rates[PROTECTED]), privileged=float(rates[PRIVILEGED]))
+
+
+def _confusion(table: NDArray[np.int64]) -> ConfusionCounts:
+    """Name the four cells of one group's table, indexed [label, prediction]."""
+    (true_negative, false_positive), (false_negative, true_positive) = table.tolist()
+    return ConfusionCounts(
+        true_positive=true_positive,
+        false_positive=false_positive,
+        true_negative=true_negative,
+        false_negative=false_negative,
+    )

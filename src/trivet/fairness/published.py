@@ -1,0 +1,68 @@
+"""The five models of the comparison, and the sweep over swaps, exactly as published."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trivet.fairness.adult import SENSITIVE_COLUMN
+from trivet.fairness.bench import Bench, clusters_of, fit_of_thresholds
+from trivet.fairness.logistic import logistic_scores
+from trivet.fairness.massaging import Cohorts, published_cohorts
+from trivet.fairness.results import PublishedFairness
+from trivet.fairness.reweighing import reweighing_weights
+from trivet.fairness.scalarisation import grid_thresholds
+from trivet.fairness.sweep import fit_swapped, sweep_of
+from trivet.fairness.thresholds import apply_thresholds
+
+__all__ = ["published_fairness"]
+
+
+def published_fairness(bench: Bench, announce: Callable[[str], None]) -> PublishedFairness:
+    """Fit and measure the published models.
+
+    What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds
+    are fitted on the rows that the model was trained on.
+
+    Parameters
+    ----------
+    bench
+        The split and the baseline.
+    announce
+        Called with a few words before each step.
+    """
+    settings, train, test = bench.settings, bench.train, bench.test
+
+    def cohorts_of(size: int) -> Cohorts:
+        return published_cohorts(bench.train_scores, train.sensitive, size, cut=settings.cut)
+
+    announce("fairness: promotion and demotion as published, and its sweep")
+    swapped = fit_swapped(train, test, cohorts_of, (settings.swaps, *settings.swap_sweep), settings=settings)
+    swept = {k: swapped[k] for k in sorted({0, *settings.swap_sweep})}
+
+    announce("fairness: no sensitive feature")
+    blind_train, blind_test = train.drop(SENSITIVE_COLUMN), test.drop(SENSITIVE_COLUMN)
+    _, blind_scores = logistic_scores(blind_train, blind_test, max_iter=settings.max_iter)
+
+    announce("fairness: reweighing")
+    weights = reweighing_weights(train.labels, train.sensitive)
+    _, reweighed_scores = logistic_scores(train, test, weights=weights, max_iter=settings.max_iter)
+
+    announce("fairness: group thresholds as published")
+    thresholds = grid_thresholds(
+        train.labels,
+        bench.train_scores,
+        train.sensitive,
+        grid=np.linspace(settings.grid_low, settings.grid_high, settings.grid_size),
+        penalty=settings.penalty,
+    )
+    return PublishedFairness(
+        baseline=bench.measure(bench.predict(bench.test_scores)),
+        promotion_demotion=bench.measure(swapped[settings.swaps].predictions),
+        no_gender=bench.measure(bench.predict(blind_scores), clusters_of(blind_test, settings)),
+        reweighed=bench.measure(bench.predict(reweighed_scores)),
+        group_thresholds=bench.measure(apply_thresholds(bench.test_scores, test.sensitive, thresholds)),
+        swaps=settings.swaps,
+        thresholds=thresholds,
+        thresholds_fit=fit_of_thresholds(train, bench.train_scores, thresholds),
+        swap_sweep=sweep_of(swept, test, tolerance=settings.tolerance),
+    )

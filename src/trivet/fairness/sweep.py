@@ -1,0 +1,111 @@
+"""How accuracy and fairness move as more training labels are swapped."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.fairness.counts import group_counts
+from trivet.fairness.logistic import logistic_scores
+from trivet.fairness.massaging import Cohorts, swap_labels
+from trivet.fairness.measurement import measured_impact
+from trivet.fairness.metrics import accuracy
+from trivet.fairness.results import SwapSweep
+from trivet.fairness.sample import Sample
+from trivet.fairness.settings import FairnessSettings
+
+__all__ = ["SwappedModel", "fit_swapped", "sweep_of"]
+
+
+@dataclass(frozen=True)
+class SwappedModel:
+    """The predictions for the test rows of a model that was fitted on swapped labels.
+
+    Attributes
+    ----------
+    promoted, demoted
+        Labels that were swapped in each cohort.
+    predictions
+        For each test row, 0 or 1.
+    """
+
+    promoted: int
+    demoted: int
+    predictions: NDArray[np.int64]
+
+
+def fit_swapped(
+    train: Sample,
+    test: Sample,
+    cohorts_of: Callable[[int], Cohorts],
+    sizes: Iterable[int],
+    *,
+    settings: FairnessSettings,
+) -> dict[int, SwappedModel]:
+    """Fit one model for each number of swaps.
+
+    Parameters
+    ----------
+    train, test
+        Standardised rows.
+    cohorts_of
+        From the number of swaps to the training rows whose labels are swapped.
+    sizes
+        Numbers of swaps. 0, which is the baseline, is always added.
+    settings
+        Iterations and cut of the models.
+
+    Returns
+    -------
+    dict
+        A model for each size, in increasing order.
+    """
+    models: dict[int, SwappedModel] = {}
+    for size in sorted({0, *sizes}):
+        cohorts = cohorts_of(size)
+        _, scores = logistic_scores(
+            train, test, labels=swap_labels(train.labels, cohorts), max_iter=settings.max_iter
+        )
+        models[size] = SwappedModel(
+            promoted=len(cohorts.promoted),
+            demoted=len(cohorts.demoted),
+            predictions=(scores >= settings.cut).astype(np.int64),
+        )
+    return models
+
+
+def sweep_of(models: Mapping[int, SwappedModel], test: Sample, *, tolerance: float) -> SwapSweep:
+    """Measure each model and find the one whose disparate impact is nearest to 1.
+
+    Parameters
+    ----------
+    models
+        By number of swaps, among them 0.
+    test
+        The rows that their predictions are for.
+    tolerance
+        Accuracy below that at no swap that the best may cost.
+
+    Raises
+    ------
+    DataError
+        If a model selects no privileged row.
+    """
+    counts = [group_counts(test.labels, model.predictions, test.sensitive) for model in models.values()]
+    accuracies = dict(zip(models, (float(accuracy(table)) for table in counts), strict=True))
+    impacts = dict(zip(models, (measured_impact(table) for table in counts), strict=True))
+    gaps = {k: abs(1 - impact) for k, impact in impacts.items()}
+    best = min((k for k in models if accuracies[k] >= accuracies[0] - tolerance), key=gaps.__getitem__)
+    return SwapSweep(
+        k=tuple(models),
+        promoted=tuple(model.promoted for model in models.values()),
+        demoted=tuple(model.demoted for model in models.values()),
+        accuracy=tuple(accuracies.values()),
+        disparate_impact=tuple(impacts.values()),
+        gap=tuple(gaps.values()),
+        tolerance=tolerance,
+        best_k=best,
+        best_accuracy=accuracies[best],
+        best_gap=gaps[best],
+    )

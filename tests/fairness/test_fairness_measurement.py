@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from trivet.errors import DataError
+from trivet.fairness import Clusters, FairnessSettings
+from trivet.fairness.measurement import measure
+from trivet.fairness.results import ConfusionCounts
+from trivet.fairness.sample import Sample
+
+
+@pytest.fixture
+def rows():
+    """Ten protected rows of which 4 are selected, and ten privileged of which 8 are; all in one cluster."""
+    sensitive = np.repeat([0, 1], 10)
+    predictions = np.array([1] * 4 + [0] * 6 + [1] * 8 + [0] * 2)
+    labels = np.array([1] * 3 + [0] * 6 + [1] + [1] * 6 + [0] * 4)
+    sample = Sample(np.zeros((20, 1)), ("x",), labels, sensitive)
+    return sample, predictions, Clusters(np.arange(20), np.zeros(20, dtype=np.int64))
+
+
+def test_every_figure_follows_from_the_counts(rows):
+    found = measure(*rows, settings=FairnessSettings())
+    assert found.counts.protected == ConfusionCounts(
+        true_positive=3, false_positive=1, true_negative=5, false_negative=1
+    )
+    assert found.counts.privileged == ConfusionCounts(
+        true_positive=6, false_positive=2, true_negative=2, false_negative=0
+    )
+    assert found.accuracy == pytest.approx(16 / 20)
+    assert found.disparate_impact == pytest.approx(0.5)
+    assert found.gap == pytest.approx(0.5)
+    assert found.demographic_parity_difference == pytest.approx(0.4)
+    assert found.zemel_proxy == pytest.approx(0.2)
+    assert (found.rates.protected, found.rates.privileged) == (0.4, 0.8)
+    assert (found.true_positive_rates.protected, found.true_positive_rates.privileged) == (0.75, 1)
+    assert found.false_positive_rates.privileged == 0.5
+
+
+def test_intervals_have_the_level_asked_for(rows):
+    found = measure(*rows, settings=FairnessSettings(level=0.8, replicates=500))
+    intervals = (
+        found.disparate_impact_interval,
+        found.disparate_impact_bootstrap,
+        found.demographic_parity_interval,
+    )
+    assert {interval.level for interval in intervals} == {0.8}
+    assert all(interval.low < interval.estimate < interval.high for interval in intervals)
+
+
+def test_a_model_that_selects_no_privileged_row_is_refused(rows):
+    sample, predictions, clusters = rows
+    with pytest.raises(DataError, match="selects no row of the privileged group"):
+        measure(sample, predictions * (1 - sample.sensitive), clusters, settings=FairnessSettings())
