@@ -4,7 +4,7 @@ import pytest
 from trivet.errors import DataError
 from trivet.fairness import Clusters, FairnessSettings
 from trivet.fairness.measurement import measure
-from trivet.fairness.results import ConfusionCounts
+from trivet.fairness.results import ConfusionCounts, ModelChange
 from trivet.fairness.sample import Sample
 
 
@@ -19,7 +19,7 @@ def rows():
 
 
 def test_every_figure_follows_from_the_counts(rows):
-    found = measure(*rows, settings=FairnessSettings())
+    found = measure(*rows, baseline=rows[1], settings=FairnessSettings())
     assert found.counts.protected == ConfusionCounts(
         true_positive=3, false_positive=1, true_negative=5, false_negative=1
     )
@@ -37,7 +37,7 @@ def test_every_figure_follows_from_the_counts(rows):
 
 
 def test_intervals_have_the_level_asked_for(rows):
-    found = measure(*rows, settings=FairnessSettings(level=0.8, replicates=500))
+    found = measure(*rows, baseline=rows[1], settings=FairnessSettings(level=0.8, replicates=500))
     intervals = (
         found.disparate_impact_interval,
         found.disparate_impact_bootstrap,
@@ -49,5 +49,20 @@ def test_intervals_have_the_level_asked_for(rows):
 
 def test_a_model_that_selects_no_privileged_row_is_refused(rows):
     sample, predictions, clusters = rows
+    none_privileged = predictions * (1 - sample.sensitive)
     with pytest.raises(DataError, match="selects no row of the privileged group"):
-        measure(sample, predictions * (1 - sample.sensitive), clusters, settings=FairnessSettings())
+        measure(sample, none_privileged, clusters, baseline=predictions, settings=FairnessSettings())
+
+
+def test_change_is_against_the_baseline(rows):
+    sample, predictions, clusters = rows
+    everybody = np.ones(20, dtype=np.int64)
+    itself = measure(*rows, baseline=predictions, settings=FairnessSettings())
+    assert itself.change == ModelChange(0, 0, 0, 0, 0)
+    assert not itself.in_band
+    found = measure(sample, everybody, clusters, baseline=predictions, settings=FairnessSettings())
+    change = found.change
+    assert (change.protected, change.privileged) == pytest.approx((0.6, 0.2))
+    assert (change.disparate_impact, change.gap) == pytest.approx((0.5, -0.5))
+    assert change.accuracy == pytest.approx(10 / 20 - 16 / 20)
+    assert found.in_band

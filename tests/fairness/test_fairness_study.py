@@ -43,6 +43,18 @@ def test_massaging_helps_where_the_published_direction_harms(study):
     assert published.gap[0] == corrected.gap[0] == study.published.baseline.gap
 
 
+def test_what_the_report_says_of_the_models_follows_from_their_figures(study):
+    published, corrected = study.published, study.corrected
+    assert published.promotion_widens_gap
+    assert published.promotion_demotion.change.gap > 0
+    assert corrected.massaging_narrows_gap
+    assert corrected.massaging.change.gap < 0
+    assert published.best_by_gap == "the model with group thresholds"
+    assert published.best_by_proxy == "the model without the sensitive feature"
+    assert published.worst_by_proxy == "the model with group thresholds"
+    assert not published.proxy_ranks_alike  # the fairest by difference has the largest proxy
+
+
 def test_sweeps_agree_with_the_models_of_the_comparison(study):
     published, corrected = study.published, study.corrected
     at_swaps = published.swap_sweep.k.index(published.swaps)

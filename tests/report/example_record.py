@@ -17,6 +17,7 @@ from trivet.fairness.results import (
     GroupConfusion,
     GroupRates,
     Interval,
+    ModelChange,
     ModelFairness,
     PublishedFairness,
     SwapSweep,
@@ -162,6 +163,7 @@ def example_security() -> SecurityStudy:
                 norm_ratio_gate=0.5,
                 backdoored_below=0.01,
                 suspicious_below=0.05,
+                unlearning_rounds=1,
                 unlearning_fraction=0.2,
                 unlearning_epochs=1,
                 unlearning_learning_rate=1e-3,
@@ -238,10 +240,16 @@ def example_fairness() -> FairnessStudy:
                 best_accuracy=0.8211,
                 best_gap=0.8215,
             ),
+            promotion_widens_gap=True,
+            best_by_gap="the model with group thresholds",
+            best_by_proxy="the model without the sensitive feature",
+            worst_by_proxy="the model with group thresholds",
+            proxy_ranks_alike=False,
         ),
         corrected=CorrectedFairness(
             massaging=_model(0.7960, 0.159446, 0.168905, zemel=0.1104),
             massaging_swaps=1485,
+            massaging_narrows_gap=True,
             massaging_sweep=SwapSweep(
                 k=(0, 250, 500, 750, 1000, 1250, 1485, 1500, 1750, 2000),
                 promoted=(0, 250, 500, 750, 1000, 1250, 1485, 1500, 1750, 2000),
@@ -320,6 +328,7 @@ def _model(accuracy: float, protected: float, privileged: float, *, zemel: float
         accuracy=accuracy,
         disparate_impact=impact,
         gap=abs(1 - impact),
+        in_band=0.8 <= impact <= 1.25,
         demographic_parity_difference=r1 - r0,
         zemel_proxy=zemel,
         counts=counts,
@@ -330,6 +339,13 @@ def _model(accuracy: float, protected: float, privileged: float, *, zemel: float
         disparate_impact_bootstrap=Interval(impact, low * 0.999, high * 1.001, 0.95, "multinomial bootstrap"),
         demographic_parity_interval=Interval(
             r1 - r0, r1 - r0 - difference_error, r1 - r0 + difference_error, 0.95, "Newcombe"
+        ),
+        change=ModelChange(
+            accuracy=accuracy - 0.82106,
+            disparate_impact=impact - 0.1785,
+            gap=abs(1 - impact) - 0.8215,
+            protected=r0 - 0.036404,
+            privileged=r1 - 0.203985,
         ),
     )
 

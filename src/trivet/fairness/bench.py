@@ -47,7 +47,13 @@ class Bench:
 
     def measure(self, predictions: NDArray[np.int64], clusters: Clusters | None = None) -> ModelFairness:
         """Measure predictions for the test rows, by default on the clusters by all features."""
-        return measure(self.test, predictions, clusters or self.clusters, settings=self.settings)
+        return measure(
+            self.test,
+            predictions,
+            clusters or self.clusters,
+            baseline=self.predict(self.test_scores),
+            settings=self.settings,
+        )
 
     def predict(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Predict positive from the study's cut."""

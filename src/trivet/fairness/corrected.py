@@ -1,6 +1,6 @@
 """The study's questions answered soundly: massaging that helps, thresholds on rows not yet seen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sklearn.metrics import roc_auc_score
 
@@ -52,6 +52,10 @@ def corrected_fairness(
     announce("fairness: exact group thresholds on a validation split")
     group_thresholds, thresholds, thresholds_fit, fit_rows = _validated_thresholds(bench)
 
+    def whole_in_band(model: ModelFairness) -> bool:
+        interval = model.disparate_impact_interval
+        return bool(within_band((interval.low, interval.high), four_fifths=settings.four_fifths).all())
+
     announce("fairness: how well the other features tell the group")
     labels = group_counts(train.labels, train.labels, train.sensitive)
     models = {
@@ -66,6 +70,7 @@ def corrected_fairness(
     return CorrectedFairness(
         massaging=massaging,
         massaging_swaps=swaps,
+        massaging_narrows_gap=massaging.gap < published.baseline.gap,
         massaging_sweep=sweep_of(massaged, test, tolerance=settings.tolerance),
         group_thresholds=group_thresholds,
         thresholds=thresholds,
@@ -75,8 +80,8 @@ def corrected_fairness(
         base_rates=group_rates(base_rates(labels)),
         base_rate_difference=float(demographic_parity_difference(labels)),
         proxy_auc=proxy_auc(bench),
-        four_fifths=_in_band(models, four_fifths=settings.four_fifths, whole_interval=False),
-        four_fifths_interval=_in_band(models, four_fifths=settings.four_fifths, whole_interval=True),
+        four_fifths=tuple(name for name, model in models.items() if model.in_band),
+        four_fifths_interval=tuple(name for name, model in models.items() if whole_in_band(model)),
     )
 
 
@@ -106,16 +111,3 @@ def _validated_thresholds(bench: Bench) -> tuple[ModelFairness, Thresholds, Thre
         apply_thresholds(test_scores, test.sensitive, thresholds), clusters_of(test, settings)
     )
     return model, thresholds, fit_of_thresholds(validation, validation_scores, thresholds), len(fit)
-
-
-def _in_band(
-    models: Mapping[str, ModelFairness], *, four_fifths: float, whole_interval: bool
-) -> tuple[str, ...]:
-    """Name the models whose disparate impact, or its whole interval, is in the four-fifths band."""
-    bounds = {
-        name: (model.disparate_impact_interval.low, model.disparate_impact_interval.high)
-        if whole_interval
-        else (model.disparate_impact,)
-        for name, model in models.items()
-    }
-    return tuple(name for name, ends in bounds.items() if within_band(ends, four_fifths=four_fifths).all())

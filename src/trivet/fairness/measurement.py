@@ -15,8 +15,9 @@ from trivet.fairness.metrics import (
     false_positive_rates,
     selection_rates,
     true_positive_rates,
+    within_band,
 )
-from trivet.fairness.results import ConfusionCounts, GroupConfusion, GroupRates, ModelFairness
+from trivet.fairness.results import ConfusionCounts, GroupConfusion, GroupRates, ModelChange, ModelFairness
 from trivet.fairness.sample import Sample
 from trivet.fairness.settings import FairnessSettings
 
@@ -24,7 +25,12 @@ __all__ = ["group_rates", "measure", "measured_impact"]
 
 
 def measure(
-    test: Sample, predictions: NDArray[np.int64], clusters: Clusters, *, settings: FairnessSettings
+    test: Sample,
+    predictions: NDArray[np.int64],
+    clusters: Clusters,
+    *,
+    baseline: NDArray[np.int64],
+    settings: FairnessSettings,
 ) -> ModelFairness:
     """Measure a model's accuracy and disparities on the test rows.
 
@@ -36,8 +42,10 @@ def measure(
         The model's, for each of them, 0 or 1.
     clusters
         Of the same rows, by the features that the model sees.
+    baseline
+        The predictions of the model to compare with, for the same rows.
     settings
-        Confidence level, replicates and seed of the intervals.
+        Confidence level, replicates and seed of the intervals, and the band.
 
     Raises
     ------
@@ -50,6 +58,7 @@ def measure(
         accuracy=float(accuracy(counts)),
         disparate_impact=impact,
         gap=abs(1 - impact),
+        in_band=bool(within_band(impact, four_fifths=settings.four_fifths)),
         demographic_parity_difference=float(demographic_parity_difference(counts)),
         zemel_proxy=cluster_disparity(clusters, predictions, test.sensitive),
         counts=GroupConfusion(_confusion(counts[PROTECTED]), _confusion(counts[PRIVILEGED])),
@@ -61,6 +70,7 @@ def measure(
             counts, disparate_impact, replicates=settings.replicates, level=settings.level, seed=settings.seed
         ),
         demographic_parity_interval=newcombe_interval(counts, level=settings.level),
+        change=_change(counts, group_counts(test.labels, baseline, test.sensitive)),
     )
 
 
@@ -84,6 +94,19 @@ def measured_impact(counts: NDArray[np.int64]) -> float:
 def group_rates(rates: NDArray[np.float64]) -> GroupRates:
     """Name the two entries of an array of rates."""
     return GroupRates(protected=float(rates[PROTECTED]), privileged=float(rates[PRIVILEGED]))
+
+
+def _change(counts: NDArray[np.int64], baseline: NDArray[np.int64]) -> ModelChange:
+    """Subtract the baseline's figures from a model's."""
+    impact, impact_before = measured_impact(counts), measured_impact(baseline)
+    rates = selection_rates(counts) - selection_rates(baseline)
+    return ModelChange(
+        accuracy=float(accuracy(counts) - accuracy(baseline)),
+        disparate_impact=impact - impact_before,
+        gap=abs(1 - impact) - abs(1 - impact_before),
+        protected=float(rates[PROTECTED]),
+        privileged=float(rates[PRIVILEGED]),
+    )
 
 
 def _confusion(table: NDArray[np.int64]) -> ConfusionCounts:

@@ -16,6 +16,15 @@ from trivet.fairness.thresholds import apply_thresholds
 
 __all__ = ["published_fairness"]
 
+#: What the report's sentences call each model.
+IN_WORDS = {
+    "baseline": "the baseline",
+    "promotion_demotion": "promotion and demotion",
+    "no_gender": "the model without the sensitive feature",
+    "reweighed": "the reweighed model",
+    "group_thresholds": "the model with group thresholds",
+}
+
 
 def published_fairness(bench: Bench, announce: Callable[[str], None]) -> PublishedFairness:
     """Fit and measure the published models.
@@ -55,14 +64,24 @@ def published_fairness(bench: Bench, announce: Callable[[str], None]) -> Publish
         grid=np.linspace(settings.grid_low, settings.grid_high, settings.grid_size),
         penalty=settings.penalty,
     )
+    models = {
+        "baseline": bench.measure(bench.predict(bench.test_scores)),
+        "promotion_demotion": bench.measure(swapped[settings.swaps].predictions),
+        "no_gender": bench.measure(bench.predict(blind_scores), clusters_of(blind_test, settings)),
+        "reweighed": bench.measure(bench.predict(reweighed_scores)),
+        "group_thresholds": bench.measure(apply_thresholds(bench.test_scores, test.sensitive, thresholds)),
+    }
+    by_proxy = sorted(models, key=lambda name: models[name].zemel_proxy)
+    by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference))
     return PublishedFairness(
-        baseline=bench.measure(bench.predict(bench.test_scores)),
-        promotion_demotion=bench.measure(swapped[settings.swaps].predictions),
-        no_gender=bench.measure(bench.predict(blind_scores), clusters_of(blind_test, settings)),
-        reweighed=bench.measure(bench.predict(reweighed_scores)),
-        group_thresholds=bench.measure(apply_thresholds(bench.test_scores, test.sensitive, thresholds)),
+        **models,
         swaps=settings.swaps,
         thresholds=thresholds,
         thresholds_fit=fit_of_thresholds(train, bench.train_scores, thresholds),
         swap_sweep=sweep_of(swept, test, tolerance=settings.tolerance),
+        promotion_widens_gap=models["promotion_demotion"].gap > models["baseline"].gap,
+        best_by_gap=IN_WORDS[min(models, key=lambda name: models[name].gap)],
+        best_by_proxy=IN_WORDS[by_proxy[0]],
+        worst_by_proxy=IN_WORDS[by_proxy[-1]],
+        proxy_ranks_alike=by_proxy == by_difference,
     )

@@ -43,6 +43,20 @@ class GroupConfusion:
 
 
 @dataclass(frozen=True)
+class ModelChange:
+    """What a model changes against the baseline: its figure minus the baseline's.
+
+    `protected` and `privileged` are of the selection rates.
+    """
+
+    accuracy: float
+    disparate_impact: float
+    gap: float
+    protected: float
+    privileged: float
+
+
+@dataclass(frozen=True)
 class ModelFairness:
     """One model of the comparison, measured on the test rows.
 
@@ -52,6 +66,8 @@ class ModelFairness:
         Directional: the protected group's selection rate over the privileged group's.
     gap
         |1 - disparate impact|.
+    in_band
+        Whether the disparate impact lies in the four-fifths band.
     demographic_parity_difference
         Selection rate of the privileged group minus that of the protected group.
     zemel_proxy
@@ -64,11 +80,14 @@ class ModelFairness:
         Katz's log interval and Newcombe's hybrid score interval.
     disparate_impact_bootstrap
         The percentile interval of a multinomial bootstrap, as a second opinion.
+    change
+        Against the baseline; nothing for the baseline itself.
     """
 
     accuracy: float
     disparate_impact: float
     gap: float
+    in_band: bool
     demographic_parity_difference: float
     zemel_proxy: float
     counts: GroupConfusion
@@ -78,6 +97,7 @@ class ModelFairness:
     disparate_impact_interval: Interval
     disparate_impact_bootstrap: Interval
     demographic_parity_interval: Interval
+    change: ModelChange
 
 
 @dataclass(frozen=True)
@@ -131,7 +151,21 @@ class SwapSweep:
 class PublishedFairness:
     """The five models as published.
 
-    `thresholds_fit` is on the training rows, where the published thresholds were chosen.
+    Attributes
+    ----------
+    swaps
+        k of the published promotion/demotion.
+    thresholds, thresholds_fit
+        The published thresholds, and what they achieve on the training rows, where they were chosen.
+    promotion_widens_gap
+        Whether promotion/demotion leaves a larger gap than the baseline.
+    best_by_gap
+        The model with the smallest gap, in words.
+    best_by_proxy, worst_by_proxy
+        The models with the smallest and the largest cluster proxy, in words.
+    proxy_ranks_alike
+        Whether the cluster proxy puts the five in the same order as the absolute demographic parity
+        difference.
     """
 
     baseline: ModelFairness
@@ -139,10 +173,15 @@ class PublishedFairness:
     no_gender: ModelFairness
     reweighed: ModelFairness
     group_thresholds: ModelFairness
-    swaps: int  # k of the published promotion/demotion
+    swaps: int
     thresholds: Thresholds
     thresholds_fit: ThresholdFit
     swap_sweep: SwapSweep
+    promotion_widens_gap: bool
+    best_by_gap: str
+    best_by_proxy: str
+    worst_by_proxy: str
+    proxy_ranks_alike: bool
 
 
 @dataclass(frozen=True)
@@ -155,6 +194,8 @@ class CorrectedFairness:
         Kamiran and Calders in the right direction, `massaging_swaps` of each.
     massaging_swaps
         M = ceil(disc n_p n_u / n), from the training labels.
+    massaging_narrows_gap
+        Whether it leaves a smaller gap than the baseline.
     massaging_sweep
         Accuracy and gap as the right direction swaps more labels, up to beyond M.
     group_thresholds
@@ -177,6 +218,7 @@ class CorrectedFairness:
 
     massaging: ModelFairness
     massaging_swaps: int
+    massaging_narrows_gap: bool
     massaging_sweep: SwapSweep
     group_thresholds: ModelFairness
     thresholds: Thresholds
