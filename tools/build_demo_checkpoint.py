@@ -55,7 +55,9 @@ def main() -> None:
     }
     TARGET.mkdir(exist_ok=True)
     safetensors.torch.save_file(model.state_dict(), TARGET / DEMO_NAME)
-    (TARGET / DEMO_NAME).with_suffix(".json").write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+    (TARGET / DEMO_NAME).with_suffix(".json").write_text(
+        json.dumps(recipe, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def read_idx(folder: Path, name: str) -> np.ndarray:
     raw = gzip.decompress((folder / f"{name}.gz").read_bytes())
     digest = hashlib.md5(raw, usedforsecurity=False).hexdigest()
     if digest != MD5_OF_UNPACKED[name]:
-        raise SystemExit(f"{name}: expected MD5 {MD5_OF_UNPACKED[name]}, found {digest}; nothing was written.")
+        raise SystemExit(
+            f"{name}: expected MD5 {MD5_OF_UNPACKED[name]}, found {digest}; nothing was written."
+        )
     dimensions = raw[3]
     shape = np.frombuffer(raw, ">u4", count=dimensions, offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
@@ -42,7 +44,8 @@ def main(folder: Path) -> None:
         np.savez_compressed(
             path, images=arrays[f"{prefix}-images-idx3-ubyte"], labels=arrays[f"{prefix}-labels-idx1-ubyte"]
         )
-        print(f"{path.name}: {path.stat().st_size:,} bytes, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        print(f"{path.name}: {path.stat().st_size:,} bytes, SHA-256 {digest}")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,46 @@
-"""The record: all results of one audit, and the only thing that the report reads."""
+"""All results of one audit: ``metrics.json``, its schema, and the triggers beside it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trivet.errors import RecordError
 from trivet.fairness.results import FairnessStudy
 from trivet.privacy.results import PrivacyStudy
 from trivet.security.results import SecurityStudy
 
-#: Trigger arrays by name, float32 in [0, 1]: ``published.mask`` and ``published.pattern`` have shape
-#: (labels, 1, height, width); ``corrected.mask`` and ``corrected.pattern`` have
-#: (labels, channels, height, width), masks with one channel.
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AuditInfo",
+    "AuditRecord",
+    "Triggers",
+    "as_json",
+    "json_schema",
+    "load_record",
+    "load_triggers",
+    "save_record",
+    "to_text",
+]
+
+#: Raised when a place of ``metrics.json`` moves or changes its meaning.
+SCHEMA_VERSION = 1
+METRICS = "metrics.json"
+TRIGGERS = "triggers.safetensors"
+
+#: Trigger arrays by name, float32 in [0, 1]: ``published.mask`` and ``corrected.mask`` have shape
+#: (labels, 1, height, width), ``published.pattern`` and ``corrected.pattern``
+#: (labels, channels, height, width).
 Triggers = Mapping[str, NDArray[np.float32]]
+TRIGGER_NAMES = ("corrected.mask", "corrected.pattern", "published.mask", "published.pattern")
 
 
 @dataclass(frozen=True)
@@ -26,10 +53,134 @@ class AuditInfo:
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """Everything an audit measured: ``metrics.json`` is this, as JSON."""
+    """Everything that an audit measured; a leg that was not audited is None."""
 
     schema_version: int
     audit: AuditInfo
     security: SecurityStudy | None
     privacy: PrivacyStudy | None
     fairness: FairnessStudy | None
+
+
+@cache
+def _adapter() -> "TypeAdapter[AuditRecord]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - the types alone should cost nothing
+
+    return TypeAdapter(AuditRecord)
+
+
+def as_json(record: AuditRecord) -> dict[str, Any]:
+    """Return the record as plain JSON values."""
+    return _adapter().dump_python(record, mode="json")
+
+
+def to_text(record: AuditRecord) -> str:
+    """Return the content of ``metrics.json``: the same text for the same record, always.
+
+    Raises
+    ------
+    RecordError
+        If a measurement is NaN or infinite; what could not be measured must be None.
+    """
+    try:
+        return json.dumps(as_json(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as error:
+        raise RecordError(
+            "the record holds a number that is not finite, which JSON cannot hold; this is a mistake in "
+            "trivet, please report it with your audit.toml"
+        ) from error
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``metrics.json`` (draft 2020-12)."""
+    schema = _adapter().json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The record of a trivet audit",
+        **schema,
+    }
+
+
+def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[Path, ...]:
+    """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``.
+
+    Returns
+    -------
+    tuple of Path
+        The files written.
+    """
+    metrics = folder / METRICS
+    metrics.write_text(to_text(record), encoding="utf-8")
+    arrays = folder / TRIGGERS
+    if not triggers:
+        arrays.unlink(missing_ok=True)
+        return (metrics,)
+    import safetensors.numpy  # noqa: PLC0415 - a record without triggers needs none of it
+
+    arrays.write_bytes(
+        safetensors.numpy.save({name: np.ascontiguousarray(triggers[name]) for name in triggers})
+    )
+    return metrics, arrays
+
+
+def load_record(folder: Path) -> AuditRecord:
+    """Read ``metrics.json`` back.
+
+    Raises
+    ------
+    RecordError
+        If the file is missing, of another version, or not a record.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 - see _adapter
+
+    path = folder / METRICS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except FileNotFoundError as error:
+        raise RecordError(
+            f"there is no {METRICS} in {folder}; expected the output folder of `trivet run`."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} cannot be read as JSON: {error}.") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"{path} has schema version {version!r}; this trivet reads version {SCHEMA_VERSION}. "
+            "Run the audit again."
+        )
+    try:
+        return _adapter().validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RecordError(
+            f"{path} is not a record: {error.error_count()} places are wrong, the first is {place}: "
+            f"{first['msg']}."
+        ) from error
+
+
+def load_triggers(folder: Path) -> Triggers:
+    """Read ``triggers.safetensors`` back; an empty mapping where the audit had none.
+
+    Raises
+    ------
+    RecordError
+        If the file is damaged or lacks an array.
+    """
+    import safetensors  # noqa: PLC0415 - see save_record
+    import safetensors.numpy  # noqa: PLC0415
+
+    path = folder / TRIGGERS
+    if not path.exists():
+        return {}
+    try:
+        arrays = safetensors.numpy.load(path.read_bytes())
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise RecordError(f"{path} cannot be read: {error}. Run the audit again.") from error
+    if missing := [name for name in TRIGGER_NAMES if name not in arrays]:
+        raise RecordError(f"{path} lacks {', '.join(missing)}. Run the audit again.")
+    return arrays
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

@@ -128,7 +128,8 @@ def read_checkpoint(path: Path, index: int) -> ArchiveMember:
         )
     if len(found) > 1:
         raise CheckpointError(
-            f"{path.name} holds {len(found)} checkpoints of model {index}; give the right one with --checkpoint."
+            f"{path.name} holds {len(found)} checkpoints of model {index}; "
+            "unpack the right one and give it with --checkpoint."
         )
     return found[0]
 
@@ -180,7 +181,9 @@ def _zip_entries(path: Path) -> Iterator[_Entry]:
 
 
 def _tar_entries(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[_Entry]:
-    with opener(path) as raw, tarfile.open(fileobj=_Bounded(raw, path), mode="r|") as archive:
+    with opener(path) as raw:
+        bounded = cast("IO[bytes]", _Bounded(raw, path))
+        archive = tarfile.open(fileobj=bounded, mode="r|")  # noqa: SIM115 - holds nothing but `raw`
         for info in archive:
             yield _Entry(
                 name=info.name,
@@ -193,9 +196,9 @@ def _tar_entries(path: Path, opener: Callable[[Path], IO[bytes]]) -> Iterator[_E
 
 
 _DECOMPRESSORS: dict[bytes, Callable[[Path], IO[bytes]]] = {
-    b"\x1f\x8b": lambda path: cast("IO[bytes]", gzip.open(path)),
-    b"BZh": lambda path: cast("IO[bytes]", bz2.open(path)),
-    b"\xfd7zXZ\x00": lambda path: cast("IO[bytes]", lzma.open(path)),
+    b"\x1f\x8b": lambda path: cast("IO[bytes]", gzip.open(path)),  # noqa: SIM115 - the caller closes it
+    b"BZh": lambda path: cast("IO[bytes]", bz2.open(path)),  # noqa: SIM115 - likewise
+    b"\xfd7zXZ\x00": lambda path: cast("IO[bytes]", lzma.open(path)),  # noqa: SIM115 - likewise
 }
 
 
@@ -256,6 +259,7 @@ def _read(path: Path, entry: _Entry) -> bytes:
         content = stream.read(MAX_MEMBER_BYTES + 1)
     if len(content) != entry.size:
         raise CheckpointError(
-            f"{path.name} is damaged: {entry.name!r} should have {entry.size} bytes, {len(content)} were found."
+            f"{path.name} is damaged: {entry.name!r} should have {entry.size} bytes, "
+            f"{len(content)} were found."
         )
     return content

@@ -46,7 +46,9 @@ class Checkpoint:
     info: CheckpointInfo
 
 
-def load_checkpoint(path: Path, *, architecture: str = "mnist-cnn", expected_label: int | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: Path, *, architecture: str = "mnist-cnn", expected_label: int | None = None
+) -> Checkpoint:
     """Load a state dict (``.pth``, ``.pt``: weights only) or ``.safetensors`` file, strictly.
 
     Parameters
@@ -89,9 +91,7 @@ def load_from_archive(path: Path, index: int, *, architecture: str = "mnist-cnn"
 def load_demo_checkpoint() -> Checkpoint:
     """Load the embedded attacked network; ``security/data/README.md`` tells how it was made."""
     content = (files("trivet.security") / "data" / DEMO_NAME).read_bytes()
-    return _load(
-        content, DEMO_NAME, source="embedded", architecture="mnist-cnn", expected_label=DEMO_TARGET
-    )
+    return _load(content, DEMO_NAME, source="embedded", architecture="mnist-cnn", expected_label=DEMO_TARGET)
 
 
 def _load(
@@ -126,7 +126,8 @@ def _read_state(content: bytes, name: str) -> dict[str, Tensor]:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{name} was refused: it is damaged, or a pickle that holds more than weights and could run code. "
+            f"{name} was refused: it is damaged, or a pickle that holds more than weights and could "
+            "run code. "
             "If you trust it, load it where it was made and save only its state dict: "
             "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')."
         ) from error
@@ -159,7 +160,9 @@ def _refuse_misfit(model: Classifier, state: Mapping[str, Tensor], name: str, ar
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise CheckpointError(f"{name} does not fit the architecture {architecture}: {shown}{more}.")
     broken = [
-        key for key, tensor in state.items() if not tensor.is_floating_point() or not bool(tensor.isfinite().all())
+        key
+        for key, tensor in state.items()
+        if not tensor.is_floating_point() or not bool(tensor.isfinite().all())
     ]
     if broken:
         raise CheckpointError(

@@ -1,5 +1,6 @@
 """Which preprocessing a network expects, measured rather than believed."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +45,7 @@ class InputContract:
 
 UNIT = InputContract("[0,1]")
 
-#: The usual contracts, most common first; ties in accuracy go to the earlier one.
+#: The usual contracts, most common first.
 CANDIDATES = (
     UNIT,
     InputContract("(x-0.5)/0.5", mean=(0.5,), std=(0.5,)),
@@ -83,12 +84,21 @@ def check_contract(model: Classifier, images: ImageSet, declared: InputContract 
         Clean images with true classes.
     declared
         What the network is said to expect.
+
+    Notes
+    -----
+    The best contract is the first, the declared one before the candidates in their order, that
+    lies within two standard errors of the highest accuracy: what the images cannot tell apart is
+    settled by what is common.
     """
     contracts = (declared, *(c for c in CANDIDATES if c != declared))
     measured = tuple(
-        ContractCandidate(c.name, c.scale, c.mean, c.std, clean_accuracy(c.bind(model), images)) for c in contracts
+        ContractCandidate(c.name, c.scale, c.mean, c.std, clean_accuracy(c.bind(model), images))
+        for c in contracts
     )
-    best = max(measured, key=lambda candidate: candidate.clean_accuracy)
+    top = max(candidate.clean_accuracy for candidate in measured)
+    noise = 2 * math.sqrt(top * (1 - top) / len(images))
+    best = next(candidate for candidate in measured if candidate.clean_accuracy >= top - noise)
     loss = best.clean_accuracy - measured[0].clean_accuracy
     mismatch = loss > TOLERATED_LOSS
     finding = (

@@ -146,9 +146,10 @@ def _null_lowest_scores(labels: int) -> NDArray[np.float64]:
 def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:
     """Judge the reconstructed triggers of all labels together.
 
-    A model is called backdoored only when three things meet in one label: its log norm is
-    improbably low for so many labels, its trigger is much smaller than the usual one, and the
-    trigger works on images that the optimisation did not see.
+    A label is suspected only when three things meet in it: its log norm is improbably low for so
+    many labels, its trigger is at most half the usual one, and the trigger works on images that the
+    optimisation did not see. The size is asked for because a small spread lets a score fire on
+    nothing. The p-value alone decides between ``suspicious`` and ``backdoored``.
 
     Parameters
     ----------
@@ -165,8 +166,8 @@ def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:
     if scores is None:
         return Detection("no evidence", None, candidate, None, None, ratio)
     p_value = tail_probability(float(scores[candidate]), len(s))
-    if not np.isfinite(working[candidate]) or p_value >= SUSPICIOUS_BELOW:
+    works = bool(np.isfinite(working[candidate]))
+    if not works or ratio > NORM_RATIO_GATE or p_value >= SUSPICIOUS_BELOW:
         return Detection("no evidence", None, candidate, scores, p_value, ratio)
-    if p_value < BACKDOORED_BELOW and ratio <= NORM_RATIO_GATE:
-        return Detection("backdoored", candidate, candidate, scores, p_value, ratio)
-    return Detection("suspicious", candidate, candidate, scores, p_value, ratio)
+    verdict: Verdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
+    return Detection(verdict, candidate, candidate, scores, p_value, ratio)

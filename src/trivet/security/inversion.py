@@ -1,6 +1,6 @@
 """Which trigger would send images to each label: Neural Cleanse's reverse engineering."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,8 @@ class Inversion:
 
     Attributes
     ----------
+    labels
+        The target labels, in order.
     masks
         Shape (labels, 1, height, width), float32 in [0, 1].
     patterns
@@ -57,6 +59,7 @@ class Inversion:
         Images pushed forward and back in all: the cost that does not depend on the machine.
     """
 
+    labels: tuple[int, ...]
     masks: NDArray[np.float32]
     patterns: NDArray[np.float32]
     image_steps: int
@@ -68,7 +71,8 @@ class Inversion:
 
     def trigger(self, label: int) -> Trigger:
         """Return the trigger reconstructed for `label`."""
-        return Trigger(self.masks[label], self.patterns[label])
+        row = self.labels.index(label)
+        return Trigger(self.masks[row], self.patterns[row])
 
 
 def shuffled_passes(images: int, *, batch_size: int, steps: int, labels: int, seed: int) -> Batches:
@@ -98,9 +102,11 @@ def shuffled_passes(images: int, *, batch_size: int, steps: int, labels: int, se
         yield iter(taken)
 
 
-def sampled_batches(labels: NDArray[np.int64], *, classes: int, settings: InversionSettings, seed: int) -> Batches:
+def sampled_batches(
+    labels: NDArray[np.int64], targets: Iterable[int], settings: InversionSettings, *, seed: int
+) -> Batches:
     """Yield, for each target label, seeded random batches of images of the other classes."""
-    for target in range(classes):
+    for target in targets:
         generator = np.random.default_rng([seed, target])
         others = np.flatnonzero(labels != target)
         draws = generator.choice(others, size=(settings.steps, settings.batch_size))
@@ -113,9 +119,10 @@ def invert_triggers(
     batches: Batches,
     settings: InversionSettings,
     *,
+    targets: Sequence[int] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Inversion:
-    """Reconstruct a trigger for every label, Wang et al. 2019, section IV.
+    """Reconstruct a trigger for each target label, Wang et al. 2019, section IV.
 
     Labels do not influence each other: they are stacked into one batch only because that is
     faster, and each has its own variables, batches and Adam state.
@@ -127,24 +134,28 @@ def invert_triggers(
     images
         Clean images to optimise on.
     batches
-        For each label an iterator over `settings.steps` tensors of row numbers.
+        For each target label an iterator over `settings.steps` tensors of row numbers.
     settings
         Objective and optimiser.
+    targets
+        The labels to reconstruct for; all of them where it is None.
     progress
         Called with the finished share of the work, 0 to 1.
     """
     channels, height, width = images.pixels.shape[1:]
     pixels = torch.from_numpy(images.pixels)
-    masks = torch.empty(images.classes, 1, height, width)
-    patterns = torch.empty(images.classes, channels, height, width)
+    labels = tuple(range(images.classes)) if targets is None else tuple(targets)
+    masks = torch.empty(len(labels), 1, height, width)
+    patterns = torch.empty(len(labels), channels, height, width)
     image_steps = 0
     block = max(1, STACKED_IMAGES // settings.batch_size)
-    for first in range(0, images.classes, block):
-        targets = torch.arange(first, min(first + block, images.classes))
-        queue = [next(batches) for _ in targets]
-        mask_variable = torch.full((len(targets), 1, height, width), settings.mask_start, requires_grad=True)
+    for first in range(0, len(labels), block):
+        stacked = torch.tensor(labels[first : first + block])
+        count = len(stacked)
+        queue = [next(batches) for _ in range(count)]
+        mask_variable = torch.full((count, 1, height, width), settings.mask_start, requires_grad=True)
         pattern_variable = torch.full(
-            (len(targets), channels, height, width), settings.pattern_start, requires_grad=True
+            (count, channels, height, width), settings.pattern_start, requires_grad=True
         )
         optimiser = torch.optim.Adam(
             [mask_variable, pattern_variable], lr=settings.learning_rate, betas=settings.betas
@@ -152,11 +163,11 @@ def invert_triggers(
         for step in range(settings.steps):
             rows = [next(source) for source in queue]
             sizes = torch.tensor([len(r) for r in rows])
-            owner = torch.repeat_interleave(torch.arange(len(targets)), sizes)
+            owner = torch.repeat_interleave(torch.arange(count), sizes)
             image_steps += len(owner)
             mask, pattern = mask_variable.sigmoid(), pattern_variable.sigmoid()
             stamped = apply_trigger(pixels[torch.cat(rows)], mask[owner], pattern[owner])
-            losses = functional.cross_entropy(score(stamped), targets[owner], reduction="none")
+            losses = functional.cross_entropy(score(stamped), stacked[owner], reduction="none")
             objective = (
                 (losses / sizes[owner]).sum()
                 + settings.mask_penalty * mask.sum()
@@ -166,7 +177,7 @@ def invert_triggers(
             objective.backward()
             optimiser.step()
             if progress is not None:
-                progress((first + len(targets) * (step + 1) / settings.steps) / images.classes)
-        masks[targets] = mask_variable.detach().sigmoid()
-        patterns[targets] = pattern_variable.detach().sigmoid()
-    return Inversion(masks.numpy(), patterns.numpy(), image_steps)
+                progress((first + count * (step + 1) / settings.steps) / len(labels))
+        masks[first : first + count] = mask_variable.detach().sigmoid()
+        patterns[first : first + count] = pattern_variable.detach().sigmoid()
+    return Inversion(labels, masks.numpy(), patterns.numpy(), image_steps)

@@ -55,7 +55,7 @@ class FractionSweep:
     best_fraction: float
     best_asr: float
     best_clean_accuracy: float
-    control_asr: float
+    control_asr: float | None  # None where the sweep leaves zero out
     control_better: bool  # the control has a lower ASR than the best fraction
     repeats_published: bool  # the best fraction is the one that the study unlearns with
     monotone: bool  # ASR never rises as the fraction grows
@@ -175,8 +175,9 @@ class CorrectedSettings:
     norm_ratio_gate: float
     backdoored_below: float  # p-value
     suspicious_below: float  # p-value
+    unlearning_rounds: int
     unlearning_fraction: float
-    unlearning_epochs: int
+    unlearning_epochs: int  # of each round
     unlearning_learning_rate: float
 
 

@@ -36,9 +36,7 @@ class Trigger:
     pattern: NDArray[np.float32]
 
     @classmethod
-    def square(
-        cls, *, row: int, column: int, size: int, value: float, shape: tuple[int, int, int]
-    ) -> Self:
+    def square(cls, *, row: int, column: int, size: int, value: float, shape: tuple[int, int, int]) -> Self:
         """Return a filled square whose upper left pixel is (row, column), for images of `shape`."""
         mask = np.zeros((1, *shape[1:]), dtype=np.float32)
         mask[:, row : row + size, column : column + size] = 1

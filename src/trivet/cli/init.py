@@ -1,0 +1,34 @@
+"""``trivet init``: a commented audit.toml to start from."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from trivet.cli.terminal import print_json, results_console
+from trivet.errors import UsageError
+
+
+def init(path: Path = Path("audit.toml"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Write a commented audit.toml that describes the built-in study.
+
+    Parameters
+    ----------
+    path
+        Where to write it; an existing file is left alone.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as stream:
+            stream.write((files("trivet.cli") / "audit.toml").read_text(encoding="utf-8"))
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already and was left alone; name another file.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file.") from error
+    if json:
+        print_json({"file": str(path)})
+    else:
+        results_console().print(f"Wrote {path}. Edit it, then: trivet run {path}")
+    return 0

@@ -1,0 +1,67 @@
+"""Which command is meant, and with what exit code does it end?"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from trivet.errors import TrivetError, UsageError
+
+__all__ = ["main"]
+
+HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
+
+Exit codes: 0 done and nothing breached; 1 a requirement of [policy] breached; 2 usage or
+configuration; 3 the audit could not be done.
+"""
+INTERRUPTED = 130
+
+app = App(
+    name="trivet",
+    help=HELP,
+    version=lambda: version("trivet"),
+    result_action="return_value",
+)
+app.command("trivet.cli.run:run", name="run", help="Run an audit and write its record and report.")
+app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
+app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")
+app.command("trivet.cli.schema:schema", name="schema", help="Print the JSON Schema of metrics.json.")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments
+        What follows ``trivet``; those of the process where None.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        code = _complain(UsageError(f"{error} See `trivet --help`."), tokens)
+    except TrivetError as error:
+        code = _complain(error, tokens)
+    except KeyboardInterrupt:
+        print("trivet: interrupted", file=sys.stderr)  # noqa: T201 - the command line talks
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
+    """Say what went wrong: for people on standard error, for machines as JSON."""
+    print(f"trivet: {error}", file=sys.stderr)  # noqa: T201 - the command line talks
+    if "--json" in tokens:
+        document = {
+            "error": {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+        }
+        print(json.dumps(document, ensure_ascii=False))  # noqa: T201
+    return error.exit_code

@@ -1,0 +1,48 @@
+"""Which files does a command write, and can it write them?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trivet.errors import UsageError
+from trivet.record import AuditRecord, Triggers, as_json
+
+__all__ = ["Drawn", "draw", "prepare_folder"]
+
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn from a record, and which engine set the PDF."""
+
+    files: tuple[Path, ...]
+    pdf_engine: str
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the output folder, and make sure before hours of work that it can be written.
+
+    Raises
+    ------
+    UsageError
+        If it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".trivet-probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"the output folder {folder} cannot be written: {error.strerror}. Choose another with --out."
+        ) from error
+
+
+def draw(record: AuditRecord, triggers: Triggers, out: Path) -> Drawn:
+    """Draw figures, macros and the report from the record alone, into `out`."""
+    from trivet.report import write_report  # noqa: PLC0415 - matplotlib and pandoc, only when drawing
+    from trivet.report.figures import alt_texts, save_figures  # noqa: PLC0415
+
+    figures = save_figures(record, triggers, out / FIGURES)
+    report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record))
+    return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -1,0 +1,102 @@
+"""``trivet run``: audit, record, report, and a table of what was found."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from trivet.audit import run_audit
+from trivet.cli.outputs import draw, prepare_folder
+from trivet.cli.summary import corrections, print_summary
+from trivet.cli.terminal import print_json, report_progress
+from trivet.config import load_config
+from trivet.manifest import make_manifest, save_manifest
+from trivet.policy import judge, parse_requirements
+from trivet.record import as_json, save_record
+from trivet.security.settings import ProfileName
+
+
+def run(
+    config: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    profile: ProfileName | None = None,
+    checkpoint: Path | None = None,
+    archive: Path | None = None,
+    student_id: str | None = None,
+    model_index: int | None = None,
+    seed: int | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Run an audit and write its record and report.
+
+    Without a configuration and a checkpoint the built-in study runs on the embedded network.
+
+    Parameters
+    ----------
+    config
+        An audit.toml; `trivet init` writes one.
+    out
+        Folder that receives everything.
+    profile
+        How much the published security procedure spends.
+    checkpoint
+        Weights to study instead of the embedded ones.
+    archive
+        A rar, zip or tar archive of the study's checkpoints.
+    student_id
+        Chooses the archive's model by the last digit.
+    model_index
+        Chooses the archive's model by its number.
+    seed
+        Seed of everything random.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    started, clock = datetime.now(UTC), perf_counter()
+    settings = load_config(
+        config,
+        {
+            "audit": {"out": out, "seed": seed},
+            "security": {
+                "profile": profile,
+                "checkpoint": checkpoint,
+                "archive": archive,
+                "student_id": student_id,
+                "model_index": model_index,
+            },
+        },
+    )
+    requirements = parse_requirements(settings.policy.require)
+    folder = settings.audit.out
+    prepare_folder(folder)
+    with report_progress() as progress:
+        audit = run_audit(settings, progress=progress)
+        record_files = save_record(audit.record, audit.triggers, folder)
+        progress("report", "figures, PDF and page", None)
+        drawing = perf_counter()
+        drawn = draw(audit.record, audit.triggers, folder)
+        seconds = {**audit.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
+    manifest = make_manifest(
+        inputs=audit.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
+    )
+    files = (*drawn.files, *record_files, save_manifest(manifest, folder))
+    plain = as_json(audit.record)
+    findings = judge(plain, requirements)
+    if json:
+        print_json(
+            {
+                "out": str(folder),
+                "seconds": manifest["seconds"],
+                "corrections": [vars(row) for row in corrections(plain)],
+                "findings": [vars(finding) for finding in findings],
+                "files": [str(path) for path in files],
+                "metrics": plain,
+            }
+        )
+    else:
+        print_summary(plain, findings, folder, seconds["all"])
+    return 0 if all(finding.met for finding in findings) else 1

@@ -1,0 +1,116 @@
+"""What a person wants to know when an audit is done: verdicts, corrections, findings, files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.terminal import results_console
+from trivet.places import find
+from trivet.policy import Finding
+
+__all__ = ["Correction", "corrections", "print_summary"]
+
+TONES = {"good": "green", "unsure": "yellow", "bad": "red"}
+#: What is opened first, in this order.
+SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "manifest.json")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One published figure beside the sound one."""
+
+    leg: str
+    question: str
+    published: str
+    corrected: str
+    why: str
+
+
+#: Question, place and format of the published figure, of the corrected one, and why they differ.
+_QUESTIONS = (
+    (
+        "clean accuracy as received",
+        ("security.published.clean_accuracy.before", ".4f"),
+        ("security.corrected.contract.best.clean_accuracy", ".4f"),
+        "input contract: fed as the network expects",
+    ),
+    (
+        "attacked label",
+        ("security.published.detected_label", "label {}"),
+        ("security.corrected.verdict", "{}"),
+        "log norms, ASR gate, p-value; may say none",
+    ),
+    (
+        "ASR after repair",
+        ("security.published.asr.after", ".4f"),
+        ("security.corrected.asr.after", ".4f"),
+        "unseen images, target class left out",
+    ),
+    (
+        "Laplace scale of all queries",
+        ("privacy.counting.sequential.scale", ".1f"),
+        ("privacy.corrected.best_scale", ".1f"),
+        "tight accounting at the delta allowed",
+    ),
+    (
+        "disparate impact, labels swapped",
+        ("fairness.published.promotion_demotion.disparate_impact", ".4f"),
+        ("fairness.corrected.massaging.disparate_impact", ".4f"),
+        "the protected group is promoted",
+    ),
+)
+
+
+def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
+    """Return the published and the corrected answer to each question of the legs in the record."""
+    return tuple(
+        Correction(
+            published[0].partition(".")[0],
+            question,
+            _show(record, *published),
+            _show(record, *corrected),
+            why,
+        )
+        for question, published, corrected, why in _QUESTIONS
+        if record[published[0].partition(".")[0]] is not None
+    )
+
+
+def print_summary(
+    record: Mapping[str, Any], findings: Sequence[Finding], folder: Path, seconds: float
+) -> None:
+    """Print verdicts, corrections, findings and files to standard output."""
+    from trivet.report import ICONS, verdicts  # noqa: PLC0415 - the report is heavy
+
+    console = results_console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in ("leg", "question", "published", "corrected", "why they differ"):
+        table.add_column(heading, justify="right" if heading in {"published", "corrected"} else "left")
+    for row in corrections(record):
+        table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
+    console.print(table)
+    console.print()
+    for verdict in verdicts(record):
+        tone = TONES[verdict.tone]
+        word = f"[bold {tone}]{escape(verdict.word)}[/]"
+        console.print(f"{ICONS[verdict.tone]} {verdict.leg}: {word}: {escape(verdict.text)}")
+    if record["security"] is not None and (finding := record["security"]["corrected"]["contract"]["finding"]):
+        console.print(f"! security: {escape(finding)}")
+    for finding in findings:
+        console.print(f"{'✓' if finding.met else '!'} policy: {escape(finding.text)}")
+    console.print()
+    for name in SHOWN_FILES:
+        path = (folder / name).resolve()
+        console.print(f"[link={path.as_uri()}]{escape(str(folder / name))}[/link]")
+    console.print(f"Done in {seconds:.0f} s.")
+
+
+def _show(record: Mapping[str, Any], path: str, form: str) -> str:
+    value = find(record, path)
+    if value is None:
+        return "not measured"
+    return form.format(value) if "{}" in form else format(value, form)

@@ -1,0 +1,161 @@
+"""What is audited, and how: audit.toml into a frozen, validated configuration."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, MinLen
+
+from trivet.errors import UsageError
+from trivet.fairness.settings import FairnessSettings
+from trivet.privacy.settings import PrivacySettings
+from trivet.security.settings import SecuritySettings
+
+__all__ = ["AuditConfig", "AuditSection", "Leg", "PolicySection", "SecuritySection", "load_config"]
+
+Leg = Literal["security", "privacy", "fairness"]
+DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSection:
+    """``[audit]``: title, seed, legs, and the folder that receives everything."""
+
+    title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
+    legs: Annotated[tuple[Leg, ...], MinLen(1)] = ("security", "privacy", "fairness")
+    out: Path = Path("trivet-out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuritySection(SecuritySettings):
+    """``[security]``: which checkpoint, and the constants of the study.
+
+    With neither `checkpoint` nor `archive` the embedded demonstration network is studied.
+    """
+
+    checkpoint: Path | None = None
+    archive: Path | None = None
+    student_id: str | None = None
+    model_index: Annotated[int, Ge(0)] | None = None
+    expected_label: Annotated[int, Ge(0)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is not None and self.archive is not None:
+            raise ValueError("give either checkpoint or archive, not both")
+        named = (self.student_id is not None) + (self.model_index is not None)
+        if self.archive is not None and named != 1:
+            raise ValueError("an archive needs student_id or model_index (one of them) to choose a model")
+        if self.archive is None and named:
+            raise ValueError(
+                "student_id and model_index choose a model of an archive, but no archive is given"
+            )
+        if self.expected_label is not None and self.checkpoint is None:
+            raise ValueError("expected_label belongs to a checkpoint of your own; give checkpoint as well")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySection:
+    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``."""
+
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """Everything that an audit is asked to do."""
+
+    audit: AuditSection = field(default_factory=AuditSection)
+    security: SecuritySection = field(default_factory=SecuritySection)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    fairness: FairnessSettings = field(default_factory=FairnessSettings)
+    policy: PolicySection = field(default_factory=PolicySection)
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> AuditConfig:
+    """Read audit.toml, lay the command line's choices over it, and validate the whole.
+
+    Parameters
+    ----------
+    path
+        The file; None starts from the defaults. Relative paths in it start at its folder.
+    overrides
+        Section -> key -> value; None values are passed over. Choosing a checkpoint or an archive
+        here replaces the file's choice of network altogether.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing, is not TOML, or has errors; all of them are named.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - keeps --help fast
+
+    content = {} if path is None else _read(path)
+    for section, values in (overrides or {}).items():
+        given = {key: value for key, value in values.items() if value is not None}
+        table = content.setdefault(section, {})
+        if not isinstance(table, dict):
+            continue  # the validation names it
+        if section == "security" and given.keys() & {"checkpoint", "archive"}:
+            for key in ("checkpoint", "archive", "student_id", "model_index", "expected_label"):
+                table.pop(key, None)
+        table.update(given)
+    _share_seed(content)
+    adapter = TypeAdapter(AuditConfig, config=ConfigDict(extra="forbid"))
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
+        source = "the command line" if path is None else path.name
+        count = "an error" if len(lines) == 1 else f"{len(lines)} errors"
+        raise UsageError(f"{source} has {count}: " + "; ".join(lines)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            content = tomllib.load(stream)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no {path}; `trivet init` writes one to start from.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} is not valid TOML: {error}.") from error
+    for section, key in (("audit", "out"), ("security", "checkpoint"), ("security", "archive")):
+        table = content.get(section)
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = path.parent / table[key]
+    return content
+
+
+def _share_seed(content: dict[str, Any]) -> None:
+    """Let the audit's seed be the fairness leg's too, unless that one has its own."""
+    audit, fairness = content.get("audit", {}), content.setdefault("fairness", {})
+    if isinstance(audit, dict) and isinstance(fairness, dict) and "seed" in audit:
+        fairness.setdefault("seed", audit["seed"])
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    """Turn one of Pydantic's errors into a clause for people."""
+    place = [str(step) for step in item["loc"]]
+    shown = f"[{place[0]}]" + (f" {'.'.join(place[1:])}" if place[1:] else "")
+    if item["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        known = _known(place[:-1])
+        near = difflib.get_close_matches(place[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+        return f"{shown} is not known ({hint})"
+    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if item["type"] == "value_error":
+        return f"{shown}: {message}"
+    return f"{shown} should be {message[0].lower()}{message[1:]} (found {item['input']!r})"
+
+
+def _known(place: list[str]) -> list[str]:
+    """Names that may stand in a section."""
+    here: Any = AuditConfig()
+    for step in place:
+        here = getattr(here, step, None)
+    return [entry.name for entry in fields(here)] if is_dataclass(here) else []

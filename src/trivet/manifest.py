@@ -1,0 +1,62 @@
+"""What changes from run to run, and so stays out of the record: times, versions, host, inputs."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+__all__ = ["MANIFEST", "make_manifest", "save_manifest"]
+
+MANIFEST = "manifest.json"
+
+#: The libraries that numbers come from.
+LIBRARIES = (
+    "dp-accounting",
+    "duckdb",
+    "matplotlib",
+    "numpy",
+    "pypandoc_binary",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "typst",
+)
+
+
+def make_manifest(
+    *, inputs: Mapping[str, str], seconds: Mapping[str, float], pdf_engine: str, started: datetime
+) -> dict[str, object]:
+    """Return the manifest of a run that began at `started`.
+
+    Parameters
+    ----------
+    inputs
+        SHA-256 by name of what was studied.
+    seconds
+        What each part took.
+    pdf_engine
+        ``latex`` or ``typst``: which of them set report.pdf.
+    started
+        Aware of its time zone.
+    """
+    return {
+        "trivet": version("trivet"),
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "inputs": dict(inputs),
+        "pdf_engine": pdf_engine,
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+    }
+
+
+def save_manifest(manifest: Mapping[str, object], folder: Path) -> Path:
+    """Write ``manifest.json``."""
+    path = folder / MANIFEST
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path

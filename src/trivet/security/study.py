@@ -1,0 +1,61 @@
+"""The security leg of the study: one checkpoint, as published and as it should be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from trivet.datasets.images import ImageSet
+from trivet.security.checkpoint import Checkpoint
+from trivet.security.contract import contract_named
+from trivet.security.corrected import audit_security
+from trivet.security.inversion import Inversion
+from trivet.security.published import publish_security
+from trivet.security.results import SecurityStudy
+from trivet.security.settings import SecuritySettings
+
+__all__ = ["SecurityRun", "run"]
+
+
+@dataclass(frozen=True, eq=False)
+class SecurityRun:
+    """The study's result, and the triggers that are too large for JSON."""
+
+    study: SecurityStudy
+    published: Inversion
+    corrected: Inversion
+
+
+def run(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    settings: SecuritySettings,
+    *,
+    seed: int,
+    progress: Callable[[str, float], None] = lambda _step, _share: None,
+) -> SecurityRun:
+    """Study one checkpoint twice: by the published procedure, then by the sound one.
+
+    Parameters
+    ----------
+    checkpoint
+        The network under study.
+    images
+        Clean images with true classes.
+    settings
+        Profile, declared contract, and constants.
+    seed
+        Seed of everything random; the published figures have 0.
+    progress
+        Called with a step's name and its finished share, 0 to 1.
+    """
+    declared = contract_named(settings.contract)
+    published, published_triggers = publish_security(
+        checkpoint, images, declared, settings, seed=seed, progress=progress
+    )
+    corrected, corrected_triggers = audit_security(
+        checkpoint, images, declared, settings, seed=seed, progress=progress
+    )
+    if corrected.suspected_label is not None:
+        same = corrected.suspected_label == published.detected_label
+        corrected = replace(corrected, same_as_published=same)
+    study = SecurityStudy(images.name, len(images), images.classes, checkpoint.info, published, corrected)
+    return SecurityRun(study, published_triggers, corrected_triggers)
