@@ -1,0 +1,175 @@
+"""Where direct labels go, so that none covers another.
+
+Both placements are greedy and depend on nothing but their input, so a figure is the same each time.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from numpy.typing import NDArray
+
+from trivet.report.figures.style import SMALL
+
+__all__ = ["place_near", "spread"]
+
+#: Points between a label and the middle of a line or mark.
+_CLEARANCE: Final = 3.2
+#: What a point of a line under a label costs, against one of the data's lines. A guide lies beneath
+#: everything and is interrupted by the label: that is better than leaving the axes.
+_GUIDE_COST: Final = 0.02
+
+
+class _Side(NamedTuple):
+    """An offset in points with the alignment that goes with it."""
+
+    dx: float
+    dy: float
+    horizontal: Literal["left", "center", "right"]
+    vertical: Literal["bottom", "center", "top"]
+
+
+_NEAREST: Final = (
+    _Side(6, 0, "left", "center"),
+    _Side(-6, 0, "right", "center"),
+    _Side(0, 6, "center", "bottom"),
+    _Side(0, -6, "center", "top"),
+    _Side(5, 5, "left", "bottom"),
+    _Side(-5, 5, "right", "bottom"),
+    _Side(5, -5, "left", "top"),
+    _Side(-5, -5, "right", "top"),
+)
+#: Best first.
+_SIDES: Final = tuple(
+    side._replace(dx=side.dx * reach, dy=side.dy * reach) for reach in (1.0, 2.0, 3.2) for side in _NEAREST
+)
+
+
+def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> tuple[float, ...]:
+    """Move positions as little as a minimum distance between neighbours allows.
+
+    Parameters
+    ----------
+    wanted
+        Positions, in any order.
+    gap
+        Smallest distance between two results.
+    low, high
+        Ends of the range in which the results must lie.
+
+    Returns
+    -------
+    tuple of float
+        One position for each that was wanted, in the same order.
+
+    Notes
+    -----
+    With the positions sorted and `gap` times their rank taken off, the task is isotonic regression:
+    neighbours that would change places are pooled at their mean.
+    """
+    order = np.argsort(wanted, kind="stable")
+    targets = [wanted[i] - rank * gap for rank, i in enumerate(order)]
+    blocks: list[tuple[float, int]] = []
+    for target in targets:
+        mean, count = target, 1
+        while blocks and blocks[-1][0] > mean:
+            before, size = blocks.pop()
+            mean, count = (before * size + mean * count) / (size + count), size + count
+        blocks.append((mean, count))
+    pooled = [mean for mean, count in blocks for _ in range(count)]
+    ceiling = high - gap * (len(pooled) - 1)
+    placed = [0.0] * len(pooled)
+    for rank, (i, value) in enumerate(zip(order, pooled, strict=True)):
+        placed[i] = max(low, min(value, ceiling)) + rank * gap
+    return tuple(placed)
+
+
+def place_near(
+    axes: Axes,
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    *,
+    colors: Sequence[str],
+) -> None:
+    """Write each text beside its point, clear of every line and text of the axes and of their edge.
+
+    Everything else of the figure must be there: a distance in points is only known in its layout.
+
+    Parameters
+    ----------
+    axes
+        Where the points are drawn.
+    points
+        Data coordinates.
+    texts
+        One for each point.
+    colors
+        One for each text.
+    """
+    figure = axes.figure.get_figure(root=True)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    reach = _CLEARANCE / 72 * figure.dpi
+    boxes = [np.array([text.get_window_extent(renderer).extents for text in axes.texts]).reshape(-1, 4)]
+    weights = [np.ones(len(axes.texts))]
+    for line in axes.lines:
+        pixels = _pixels(line)
+        boxes.append(np.hstack([pixels - reach, pixels + reach]))
+        weights.append(np.full(len(pixels), _GUIDE_COST if line.get_zorder() < 1 else 1.0))
+    taken, weight = np.concatenate(boxes), np.concatenate(weights)
+    frame = np.reshape(axes.get_window_extent(renderer).extents, (1, 4))
+    for point, text, color in zip(points, texts, colors, strict=True):
+        label = _label(axes, point, text, color)
+        best, least = _NEAREST[0], float("inf")
+        for side in _SIDES:
+            _move(label, side)
+            box = np.asarray(label.get_window_extent(renderer).extents)
+            covered = float(_shared_areas(box, taken) @ weight)
+            outside = float(np.prod(box[2:] - box[:2]) - _shared_areas(box, frame)[0])
+            cost = covered + outside + math.hypot(side.dx, side.dy)
+            if cost < least:
+                best, least = side, cost
+        _move(label, best)
+        taken = np.vstack([taken, label.get_window_extent(renderer).extents])
+        weight = np.append(weight, 1.0)
+
+
+def _pixels(line: Line2D) -> NDArray[np.float64]:
+    """Places along a line in display coordinates, close enough that no label fits between two."""
+    corners = np.asarray(line.get_transform().transform(line.get_xydata()))
+    pieces = len(corners) - 1
+    places = np.linspace(0, pieces, 100 + 40 * pieces if pieces else 1)
+    return np.column_stack(
+        [np.interp(places, np.arange(len(corners)), coordinates) for coordinates in corners.T]
+    )
+
+
+def _label(axes: Axes, point: tuple[float, float], text: str, color: str) -> Annotation:
+    return axes.annotate(
+        text,
+        point,
+        xytext=(0, 0),
+        textcoords="offset points",
+        color=color,
+        fontsize=SMALL,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        zorder=2.2,  # over the lines, under the axes' own
+    )
+
+
+def _move(label: Annotation, side: _Side) -> None:
+    label.set_position((side.dx, side.dy))
+    label.set_horizontalalignment(side.horizontal)
+    label.set_verticalalignment(side.vertical)
+
+
+def _shared_areas(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area that a box (left, bottom, right, top) shares with each of the others, shape (n, 4)."""
+    low = np.maximum(box[:2], others[:, :2])
+    high = np.minimum(box[2:], others[:, 2:])
+    return np.prod(np.clip(high - low, 0.0, None), axis=1)

@@ -1,0 +1,153 @@
+"""Which figures there are, which leg each needs, and how they become files.
+
+`FIGURES` has one row a figure, in the order of the report; a new one is a function and a row here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from trivet.errors import ReportError
+from trivet.record import AuditRecord, Triggers
+from trivet.report.figures import detection, fairness, privacy, repair, tradeoff, triggers
+from trivet.report.figures.style import styled
+
+__all__ = ["FIGURES", "FORMATS", "FigureRow", "alt_texts", "available", "save_figures"]
+
+#: Suffixes of the files that each figure becomes.
+FORMATS: Final = ("svg", "pdf", "png")
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name
+        File name without its suffix.
+    leg
+        Part of the record that it shows; without that part there is no figure.
+    draw
+        Study, and triggers where `needs_triggers`, to figure.
+    alt
+        Study to a description in words, for readers who do not see the figure.
+    wide
+        Whether it takes both columns of the page.
+    needs_triggers
+        Whether `draw` takes the trigger arrays too.
+    """
+
+    name: str
+    leg: Literal["security", "privacy", "fairness"]
+    draw: Callable[..., Figure]
+    alt: Callable[..., str]
+    wide: bool = False
+    needs_triggers: bool = False
+
+
+FIGURES: Final = (
+    FigureRow(
+        "trigger_reconstructed",
+        "security",
+        triggers.reconstructed,
+        triggers.alt_reconstructed,
+        needs_triggers=True,
+    ),
+    FigureRow(
+        "trigger_all_labels_grid",
+        "security",
+        triggers.all_labels_grid,
+        triggers.alt_all_labels_grid,
+        wide=True,
+        needs_triggers=True,
+    ),
+    FigureRow("security_scale_profile", "security", detection.scale_profile, detection.alt_scale_profile),
+    FigureRow("security_before_after", "security", repair.before_after, repair.alt_before_after),
+    FigureRow(
+        "security_confusion_before_after",
+        "security",
+        repair.confusion_before_after,
+        repair.alt_confusion_before_after,
+        wide=True,
+    ),
+    FigureRow("security_unlearning_sweep", "security", repair.unlearning_sweep, repair.alt_unlearning_sweep),
+    FigureRow("privacy_scenarios", "privacy", privacy.scenarios, privacy.alt_scenarios),
+    FigureRow("privacy_tail_curves", "privacy", privacy.tail_curves, privacy.alt_tail_curves),
+    FigureRow("privacy_epsilon_sweep", "privacy", privacy.epsilon_sweep, privacy.alt_epsilon_sweep),
+    FigureRow("fairness_comparison", "fairness", fairness.comparison, fairness.alt_comparison, wide=True),
+    FigureRow("fairness_group_rates", "fairness", fairness.group_rates, fairness.alt_group_rates),
+    FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),
+    FigureRow("fairness_swapk_sweep", "fairness", tradeoff.swapk_sweep, tradeoff.alt_swapk_sweep),
+)
+
+
+def available(record: AuditRecord) -> tuple[FigureRow, ...]:
+    """Rows of `FIGURES` whose leg the record holds, in their order."""
+    return tuple(row for row in FIGURES if getattr(record, row.leg) is not None)
+
+
+def alt_texts(record: AuditRecord) -> dict[str, str]:
+    """Describe every available figure in words, by its name; the numbers come from the record."""
+    return {row.name: row.alt(getattr(record, row.leg)) for row in available(record)}
+
+
+def save_figures(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[Path, ...]:
+    """Draw every available figure and write it as SVG, PDF and PNG.
+
+    Parameters
+    ----------
+    record
+        All results; the figures of a leg that it lacks are left out.
+    triggers
+        Trigger arrays as in `trivet.record.Triggers`; empty where there is no security study.
+    folder
+        Where to write; it is created where it is missing.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of `FIGURES`. The same input gives the same bytes.
+
+    Raises
+    ------
+    ReportError
+        A trigger array is missing, or a file cannot be written.
+    """
+    paths: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for row in available(record):
+            study = getattr(record, row.leg)
+            figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
+            paths.extend(_save(figure, folder / row.name))
+    except OSError as error:
+        raise ReportError(
+            f"The figures could not be written to {folder}: {error}. Choose a folder that can be written."
+        ) from error
+    return tuple(paths)
+
+
+@styled
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
+    # since the ticks of the first depend on the size that it gives to the axes.
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    svg, pdf, png = (stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS)
+    # Straight to the canvases: `savefig` would draw everything once more for a layout that is done.
+    # The vector formats leave the figure at 72 dots an inch, too few for the pictures in the next.
+    # Metadata of None leaves out what would change from run to run.
+    dpi = figure.dpi
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
+    FigureCanvasPdf(figure).print_pdf(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    figure.set_dpi(dpi)
+    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    return [svg, pdf, png]

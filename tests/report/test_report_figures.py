@@ -1,0 +1,325 @@
+"""The thirteen figures: complete, legible, true to the record, and the same bytes on every run."""
+
+import dataclasses
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from example_record import TARGET, example_record, example_triggers
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import style
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.image import imread
+from matplotlib.transforms import Bbox
+
+from trivet.errors import ReportError
+from trivet.report.figures import (
+    FIGURES,
+    FORMATS,
+    alt_texts,
+    available,
+    detection,
+    fairness,
+    privacy,
+    save_figures,
+    tradeoff,
+    triggers,
+)
+from trivet.report.figures.labels import spread
+from trivet.report.figures.style import COLUMN_WIDTH, PAGE_WIDTH
+
+NAMES = (
+    "trigger_reconstructed",
+    "trigger_all_labels_grid",
+    "security_scale_profile",
+    "security_before_after",
+    "security_confusion_before_after",
+    "security_unlearning_sweep",
+    "privacy_scenarios",
+    "privacy_tail_curves",
+    "privacy_epsilon_sweep",
+    "fairness_comparison",
+    "fairness_group_rates",
+    "fairness_tradeoff",
+    "fairness_swapk_sweep",
+)
+
+
+def clean_record():
+    """A network without evidence of a backdoor, from a file of which nothing is known."""
+    record = example_record()
+    corrected = dataclasses.replace(
+        record.security.corrected,
+        verdict="no evidence",
+        suspected_label=None,
+        log_score=None,
+        clean_accuracy=None,
+        asr=None,
+        robust_accuracy=None,
+        true_trigger_asr=None,
+        repair_reason="no label was suspected",
+        labels=tuple(
+            dataclasses.replace(evidence, l1=100.0 + evidence.label, log_score=None)
+            for evidence in record.security.corrected.labels
+        ),
+    )
+    published = dataclasses.replace(record.security.published, expected_label=None, agrees=None)
+    study = dataclasses.replace(record.security, corrected=corrected, published=published)
+    return dataclasses.replace(record, security=study)
+
+
+def disagreeing_record():
+    """The published rule names another label than the attacked one."""
+    record = example_record()
+    published = dataclasses.replace(record.security.published, detected_label=3, agrees=False)
+    return dataclasses.replace(record, security=dataclasses.replace(record.security, published=published))
+
+
+RECORDS = {"attacked": example_record, "clean": clean_record, "disagreeing": disagreeing_record}
+
+
+def draw(row, record):
+    study = getattr(record, row.leg)
+    return row.draw(study, example_triggers()) if row.needs_triggers else row.draw(study)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return [
+        save_figures(example_record(), example_triggers(), tmp_path_factory.mktemp("figures") / "deep")
+        for _ in range(2)
+    ]
+
+
+class RecordingRenderer(RendererAgg):
+    """Keeps the box of every line of text that is really drawn."""
+
+    def draw_text(self, gc, x, y, s, prop, angle, **options):  # noqa: ARG002 - matplotlib's signature
+        width, height, descent = self.get_text_width_height_descent(s, prop, options["ismath"])
+        base = self.height - y
+        box = (
+            (x, base - descent, x + width, base - descent + height)
+            if angle == 0
+            else (x - height + descent, base, x + descent, base + width)
+        )
+        self.boxes.append((s, Bbox.from_extents(*box)))
+
+
+def drawn_texts(figure):
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    renderer = RecordingRenderer(figure.bbox.width, figure.bbox.height, figure.dpi)
+    renderer.boxes = []
+    with style.context("default"):
+        figure.draw(renderer)
+    return [(text, box) for text, box in renderer.boxes if text.strip()]
+
+
+def test_the_thirteen_names_in_the_order_of_the_report():
+    assert tuple(row.name for row in FIGURES) == NAMES
+
+
+def test_every_figure_is_written_in_every_format(saved):
+    assert [path.name for path in saved[0]] == [f"{name}.{suffix}" for name in NAMES for suffix in FORMATS]
+
+
+def test_two_runs_write_the_same_bytes(saved):
+    for first, second in zip(*saved, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_picture_is_blank_and_none_runs_over_its_edge(saved, name):
+    path = next(path for path in saved[0] if path.name == f"{name}.png")
+    pixels = imread(path)[..., :3]
+    assert pixels.std() > 0.05
+    edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
+    assert all(np.all(edge == 1.0) for edge in edges)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_files_say_nothing_about_time_or_place(saved, suffix):
+    for path in saved[0]:
+        if path.suffix == f".{suffix}":
+            content = path.read_bytes()
+            assert b"CreationDate" not in content
+            assert b"<dc:date>" not in content
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+@pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
+def test_every_text_lies_within_the_figure_and_on_no_other(row, kind):
+    figure = draw(row, RECORDS[kind]())
+    texts = drawn_texts(figure)
+    assert texts
+    for text, box in texts:
+        assert box.x0 >= 0, text
+        assert box.y0 >= 0, text
+        assert box.x1 <= figure.bbox.width, text
+        assert box.y1 <= figure.bbox.height, text
+    for i, (text, box) in enumerate(texts):
+        for other_text, other in texts[:i]:
+            shared = Bbox.intersection(box, other)
+            assert shared is None or min(shared.width, shared.height) < 1.5, (text, other_text)
+
+
+@pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
+def test_a_figure_is_one_column_wide_or_two(row):
+    assert draw(row, example_record()).get_figwidth() == (PAGE_WIDTH if row.wide else COLUMN_WIDTH)
+
+
+@pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
+def test_bars_start_at_zero(row):
+    for axes in draw(row, example_record()).axes:
+        for bar in axes.containers:
+            assert axes.get_xlim()[0] == 0
+            assert all(patch.get_x() == 0 for patch in bar)
+
+
+def test_the_figures_of_a_missing_leg_are_left_out(tmp_path):
+    record = dataclasses.replace(example_record(), security=None, fairness=None)
+    assert [row.name for row in available(record)] == list(NAMES[6:9])
+    paths = save_figures(record, {}, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+    assert len(paths) == 3 * len(FORMATS)
+
+
+def test_a_missing_trigger_is_named(tmp_path):
+    arrays = {name: array for name, array in example_triggers().items() if name != "corrected.mask"}
+    with pytest.raises(ReportError, match=r"no array 'corrected\.mask'"):
+        save_figures(example_record(), arrays, tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ReportError, match="could not be written"):
+        save_figures(example_record(), example_triggers(), tmp_path / "file")
+
+
+def test_the_look_does_not_depend_on_the_reader_s_settings(saved, tmp_path):
+    record = dataclasses.replace(example_record(), security=None, fairness=None)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": None}):
+        before = dict(mpl.rcParams)
+        paths = save_figures(record, {}, tmp_path)
+        assert dict(mpl.rcParams) == before
+    originals = {path.name: path.read_bytes() for path in saved[0]}
+    for path in paths:
+        assert path.read_bytes() == originals[path.name], path.name
+
+
+def test_figures_need_no_window_toolkit_and_no_model():
+    code = (
+        "import sys; from trivet.report.figures import FIGURES; FIGURES;"
+        "print([m for m in ('matplotlib.pyplot', 'torch', 'sklearn', 'dp_accounting') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def lines_of(axes):
+    return [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+
+
+def test_the_scale_profile_shows_the_record_s_norms_on_a_log_axis():
+    study = example_record().security
+    left, right = detection.scale_profile(study).axes
+    shown = [
+        [y for x, ys in lines_of(axes) for y in ys if len(x) == 1][: len(study.published.norms)]
+        for axes in (left, right)
+    ]
+    assert shown[0] == list(study.published.norms)
+    assert shown[1] == [evidence.l1 for evidence in study.corrected.labels]
+    assert left.get_yscale() == "log"
+    words = [text.get_text() for axes in (left, right) for text in axes.texts]
+    assert any("expected, detected" in text for text in words)
+    assert any("expected, suspected" in text for text in words)
+
+
+def test_expected_and_detected_labels_are_marked_apart_where_they_differ():
+    left, _ = detection.scale_profile(disagreeing_record().security).axes
+    words = [text.get_text() for text in left.texts]
+    assert any(text.startswith("expected\n") for text in words)
+    assert any(text.startswith("detected\n") for text in words)
+
+
+def test_the_tail_curves_are_the_record_s():
+    study = example_record().privacy
+    (axes,) = privacy.tail_curves(study).axes
+    shown = [tuple(y) for x, y in lines_of(axes) if len(x) == len(study.tail_curves.thresholds)]
+    curves = study.tail_curves
+    assert shown == [curves.base, curves.planned, curves.sequential, curves.unbounded]
+
+
+def test_the_comparison_draws_the_intervals_and_the_four_fifths_band():
+    study = example_record().fairness
+    impact = fairness.comparison(study).axes[1]
+    drawn = lines_of(impact)
+    for place, model in enumerate(
+        (study.published.baseline, study.published.promotion_demotion, study.published.no_gender)
+    ):
+        interval = model.disparate_impact_interval
+        assert ([interval.low, interval.high], [place, place]) in drawn
+    assert [[edge, edge] for edge in (0.8, 1.25)] == [x for x, y in drawn if y == [0, 1]]
+
+
+def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_one():
+    study = example_record().fairness
+    (axes,) = tradeoff.tradeoff(study).axes
+    model = study.published.group_thresholds
+    low, high = model.disparate_impact_interval.low, model.disparate_impact_interval.high
+    assert low < 1 < high
+    assert ([0.0, max(1 - low, high - 1)], [model.accuracy] * 2) in lines_of(axes)
+
+
+def test_the_reconstructed_trigger_is_stamped_on_mid_grey():
+    arrays = example_triggers()
+    figure = triggers.reconstructed(example_record().security, arrays)
+    mask, pattern = (arrays[f"published.{part}"][TARGET, 0] for part in ("mask", "pattern"))
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), mask)
+    np.testing.assert_allclose(
+        figure.axes[1].images[0].get_array(), 0.5 * (1 - mask) + mask * pattern, rtol=1e-6
+    )
+
+
+def test_a_colour_trigger_is_shown_in_colour():
+    arrays = dict(example_triggers())
+    arrays["corrected.pattern"] = np.repeat(arrays["corrected.pattern"], 3, axis=1)
+    figure = triggers.reconstructed(example_record().security, arrays)
+    assert figure.axes[3].images[0].get_array().shape == (28, 28, 3)
+
+
+def test_every_figure_is_told_in_words_with_the_record_s_numbers():
+    told = alt_texts(example_record())
+    assert tuple(told) == NAMES
+    assert all(text.endswith(".") and "\n" not in text and len(text) > 60 for text in told.values())
+    assert "0.3518 before and 0.9637 after" in told["security_before_after"]
+    assert "scale 920, probability 0.4973" in told["privacy_scenarios"]
+    assert "0.8211 and 0.1785" in told["fairness_comparison"]
+    assert "the best k is 0" in told["fairness_swapk_sweep"]
+
+
+def test_words_exist_for_a_clean_network_too():
+    told = alt_texts(clean_record())
+    assert "no evidence" in told["security_scale_profile"]
+    assert "corrected" not in told["security_before_after"]
+
+
+@given(
+    wanted=st.lists(st.floats(0, 1), min_size=1, max_size=8),
+    gap=st.floats(0.001, 0.1),
+)
+def test_spread_labels_keep_their_order_their_distance_and_the_range(wanted, gap):
+    placed = spread(wanted, gap=gap, low=0.0, high=1.0)
+    order = np.argsort(wanted, kind="stable")
+    steps = np.diff(np.array(placed)[order])
+    assert np.all(steps >= gap - 1e-9)
+    assert min(placed) >= 0
+    assert max(placed) <= 1 + 1e-9
+
+
+def test_labels_that_are_far_apart_stay_where_they_are():
+    assert spread([0.9, 0.1, 0.5], gap=0.1, low=0.0, high=1.0) == pytest.approx((0.9, 0.1, 0.5))
