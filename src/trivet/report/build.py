@@ -1,0 +1,88 @@
+"""How does a record become a report: LaTeX, macros, PDF and page, all from one document?"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trivet.errors import ReportError
+from trivet.report import tree
+from trivet.report.document import make_document, read_templates
+from trivet.report.guards import check_figures, check_macros
+from trivet.report.html import html_page
+from trivet.report.pdf import Engine, write_pdf
+from trivet.report.tex import macros_source, tex_source
+from trivet.report.verdicts import verdicts
+
+#: The prose of the built-in study.
+STUDY = Path(__file__).parent / "templates" / "study"
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where the report is, and which engine made its PDF (latex or typst)."""
+
+    tex: Path
+    macros: Path
+    pdf: Path
+    html: Path
+    engine: Engine
+
+
+def write_report(
+    record: Mapping[str, Any],
+    figures: Path,
+    out: Path,
+    *,
+    engine: Engine | None = None,
+    templates: Path = STUDY,
+    alt: Mapping[str, str] | None = None,
+) -> ReportFiles:
+    """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
+
+    Two runs with the same record and figures write the same bytes.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    figures
+        Folder of the figures, each as SVG, PDF and PNG; best inside `out`, since ``report.tex``
+        refers to it.
+    out
+        Folder that receives the report; made if it is missing.
+    engine
+        Forces the engine of the PDF; see `trivet.report.pdf.write_pdf`.
+    templates
+        Folder of the prose.
+    alt
+        A text for those who cannot see a figure, by the figure's name; else its caption stands.
+
+    Raises
+    ------
+    ReportError
+        The prose names what does not exist, a figure is missing or blank, an engine failed, or
+        `out` cannot be written.
+    """
+    document = make_document(record, read_templates(templates), alt=alt)
+    names = [node.name for node in tree.figures_of(document.blocks)]
+    macros = macros_source(document.values)
+    tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())
+    if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
+        raise ReportError("\n".join(complaints))
+    page = html_page(document, verdicts(record), figures)
+    files = {name: out / name for name in ("report.tex", "macros.tex", "report.pdf", "report.html")}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        files["macros.tex"].write_text(macros, encoding="utf-8")
+        files["report.tex"].write_text(tex, encoding="utf-8")
+        files["report.html"].write_text(page, encoding="utf-8")
+        used = write_pdf(document, figures, files["report.pdf"], engine=engine)
+    except OSError as error:
+        raise ReportError(
+            f"The report cannot be written into {out}: {error}. Choose another folder."
+        ) from error
+    return ReportFiles(
+        files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
+    )

@@ -1,0 +1,117 @@
+"""How does a document become a PDF: by LaTeX where it is installed, by Typst everywhere?"""
+
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from trivet.errors import ReportError
+from trivet.report.document import Document
+from trivet.report.tex import macros_source, tex_source
+from trivet.report.typ import typst_source
+
+Engine: TypeAlias = Literal["latex", "typst"]
+
+_log = logging.getLogger(__name__)
+_FIGURES = "figures"
+_LATEX_SECONDS = 300
+_LATEXMK = (
+    "latexmk",
+    "-norc",
+    "-pdf",
+    "-interaction=nonstopmode",
+    "-halt-on-error",
+    "-latexoption=-no-shell-escape",
+)
+
+
+def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine | None = None) -> Engine:
+    """Write `target`, the same bytes each time, and tell which engine made it.
+
+    Parameters
+    ----------
+    figures
+        Folder of the figures' PDF files.
+    engine
+        None: LaTeX where latexmk and IEEEtran are installed, and Typst where they are not or where
+        LaTeX fails (which is logged as a warning). A name forces that engine.
+
+    Raises
+    ------
+    ReportError
+        The engine failed, or Typst warned of something.
+    """
+    with tempfile.TemporaryDirectory(prefix="trivet-") as scratch:
+        folder = Path(scratch)
+        (folder / _FIGURES).mkdir()
+        for figure in sorted(figures.glob("*.pdf")):
+            shutil.copy(figure, folder / _FIGURES)
+        if engine == "latex" or (engine is None and latex_installed()):
+            try:
+                target.write_bytes(_by_latex(document, folder))
+            except ReportError as error:
+                if engine == "latex":
+                    raise
+                _log.warning("LaTeX is installed but failed, so Typst sets the PDF: %s", error)
+            else:
+                return "latex"
+        target.write_bytes(_by_typst(document, folder))
+        return "typst"
+
+
+def latex_installed() -> bool:
+    """Tell whether latexmk and IEEEtran are there."""
+    if shutil.which("latexmk") is None or (finder := shutil.which("kpsewhich")) is None:
+        return False
+    found = subprocess.run([finder, "IEEEtran.cls"], capture_output=True, check=False, text=True)  # noqa: S603
+    return bool(found.stdout.strip())
+
+
+def _by_latex(document: Document, folder: Path) -> bytes:
+    (folder / "macros.tex").write_text(macros_source(document.values), encoding="utf-8")
+    (folder / "report.tex").write_text(tex_source(document, _FIGURES), encoding="utf-8")
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
+    try:
+        done = subprocess.run(  # noqa: S603 (a fixed command; what it reads has every text escaped)
+            [*_LATEXMK, "report.tex"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=_LATEX_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ReportError(f"latexmk did not run to its end: {error}") from error
+    log = folder / "report.log"
+    said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    if wrong := [line for line in said if line.startswith("!") or "undefined references" in line]:
+        raise ReportError(f"LaTeX could not set report.tex: {wrong[0]}")
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it does not say why"]
+        raise ReportError(f"latexmk ended with status {done.returncode}: {last[0]}")
+    return (folder / "report.pdf").read_bytes()
+
+
+def _by_typst(document: Document, folder: Path) -> bytes:
+    import matplotlib as mpl  # noqa: PLC0415 (heavy, and only a report needs it)
+    import typst  # noqa: PLC0415 (heavy, and only a report needs it)
+
+    source = folder / "report.typ"
+    source.write_text(typst_source(document, _FIGURES), encoding="utf-8")
+    try:
+        pdf, warnings = typst.compile_with_warnings(
+            source,
+            root=folder,
+            font_paths=[Path(mpl.get_data_path()) / "fonts" / "ttf"],  # STIX
+            ignore_system_fonts=True,
+            timestamp=0,
+        )
+    except typst.TypstError as error:
+        raise ReportError(f"Typst could not set the report: {error.diagnostic or error.message}") from error
+    if warnings:
+        listed = "; ".join(warning.message for warning in warnings)
+        raise ReportError(f"Typst warned while it set the report, which counts as an error: {listed}")
+    return pdf
