@@ -100,15 +100,16 @@ class CorrectedPrivacy:
         The Laplace plan that needs the least noise (by PLD, in the study) and its scale.
     advanced_pays_from
         Smallest number of queries at which advanced composition asks for less noise than basic.
-    noise_ratio
-        Published sequential scale over `best_scale`: how much noise is wasted.
+    noise_ratio, saves_noise
+        Published sequential scale over `best_scale`: how much noise is wasted, and whether that is
+        more than the accountant's discretisation could feign.
     spent_epsilon
         What the published sequential scale really spends at the study's delta, by PLD.
     exceedance
         P(noisy > threshold) at `best_scale`.
-    gaussian_sigma, gaussian_ratio
-        Sigma of the Gaussian mechanism for the same budget, and the standard deviation of the
-        PLD-planned Laplace over it.
+    gaussian_sigma, gaussian_ratio, gaussian_better
+        Sigma of the Gaussian mechanism for the same budget, the standard deviation of the
+        PLD-planned Laplace over it, and whether that is above one.
     adjacency, count_sensitivity_add_remove, count_sensitivity_replace_one,
     histogram_sensitivity_replace_one
         The two neighbouring relations named, and what one record moves under each.
@@ -123,10 +124,12 @@ class CorrectedPrivacy:
     best_scale: float
     advanced_pays_from: int
     noise_ratio: float
+    saves_noise: bool
     spent_epsilon: float
     exceedance: float
     gaussian_sigma: float
     gaussian_ratio: float
+    gaussian_better: bool
     adjacency: str
     count_sensitivity_add_remove: float
     count_sensitivity_replace_one: float

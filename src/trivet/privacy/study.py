@@ -22,6 +22,9 @@ from trivet.privacy.settings import PrivacySettings
 
 __all__ = ["run"]
 
+#: The PLD accountant rounds privacy losses up to a grid; scales differ by less than this for it.
+ACCOUNTANT_TOLERANCE = 0.005
+
 
 def run(settings: PrivacySettings, *, progress: Callable[[str], None] | None = None) -> PrivacyStudy:
     """Run the whole privacy study; nothing in it is random.
@@ -89,11 +92,14 @@ def _correct(
     gaussian = next(row for row in composition if row.mechanism == "gaussian")
     group_size = changed_records(population=counting.population, fraction=counting.change_fraction)
     group = group_privacy(Guarantee(epsilon=settings.epsilon, delta=settings.delta), size=group_size)
+    noise_ratio = counting.sequential.scale / best.scale
+    gaussian_ratio = best.standard_deviation / gaussian.standard_deviation
     return CorrectedPrivacy(
         best_method=best.method,
         best_scale=best.scale,
         advanced_pays_from=advanced_pays_from(epsilon=settings.epsilon, delta=settings.delta),
-        noise_ratio=counting.sequential.scale / best.scale,
+        noise_ratio=noise_ratio,
+        saves_noise=noise_ratio > 1 + ACCOUNTANT_TOLERANCE,
         spent_epsilon=spent_epsilon(
             "pld",
             scale=counting.sequential.scale,
@@ -103,7 +109,8 @@ def _correct(
         ),
         exceedance=laplace.tail(counting.threshold, location=counting.true_value, scale=best.scale),
         gaussian_sigma=gaussian.scale,
-        gaussian_ratio=best.standard_deviation / gaussian.standard_deviation,
+        gaussian_ratio=gaussian_ratio,
+        gaussian_better=gaussian_ratio > 1,
         adjacency=Adjacency.ADD_REMOVE.value,
         count_sensitivity_add_remove=count_sensitivity(Adjacency.ADD_REMOVE),
         count_sensitivity_replace_one=count_sensitivity(Adjacency.REPLACE_ONE),
