@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trivet.report.figures.style import SMALL
 
-__all__ = ["place_near", "spread"]
+__all__ = ["name_ends", "place_near", "spread"]
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2
@@ -87,6 +87,33 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> t
     for rank, (i, value) in enumerate(zip(order, pooled, strict=True)):
         placed[i] = max(low, min(value, ceiling)) + rank * gap
     return tuple(placed)
+
+
+def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap: float) -> None:
+    """Name lines at their right ends, outside the axes, apart from each other, with a thin leader each.
+
+    Parameters
+    ----------
+    axes
+        Where the lines are drawn, its limits from 0 to 1 on the vertical.
+    ends
+        Horizontal and vertical place of an end in data coordinates, name, and colour.
+    gap
+        Smallest distance between two names, as a share of the axes' height.
+    """
+    places = spread([y for _, y, _, _ in ends], gap=gap, low=0.0, high=1.0)
+    for (x, y, text, color), place in zip(ends, places, strict=True):
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(1.06, place),
+            textcoords=axes.get_yaxis_transform(),
+            va="center",
+            color=color,
+            fontsize=SMALL,
+            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 1},
+            annotation_clip=False,
+        )
 
 
 def place_near(

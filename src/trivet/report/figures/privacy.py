@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from trivet.privacy.results import PrivacyStudy
-from trivet.report.figures.labels import spread
+from trivet.report.figures.labels import name_ends
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -132,21 +132,17 @@ def tail_curves(study: PrivacyStudy) -> Figure:
             ":",
         ),
     )
-    places = spread([line[0][-1] for line in lines], gap=_LABEL_GAP, low=0.0, high=1.0)
     last = curves.thresholds[-1]
-    for (values, scale, name, color, text_color, style), place in zip(lines, places, strict=True):
+    for values, _, _, color, _, style in lines:
         axes.plot(curves.thresholds, values, style, color=color)
-        axes.annotate(
-            f"{name}, $b$ = {scale:.4g}",
-            (last, values[-1]),
-            xytext=(1.05, place),
-            textcoords=axes.get_yaxis_transform(),
-            va="center",
-            color=text_color,
-            fontsize=SMALL,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 1},
-            annotation_clip=False,
-        )
+    name_ends(
+        axes,
+        [
+            (last, values[-1], f"{name}, $b$ = {scale:.4g}", text_color)
+            for values, scale, name, _, text_color, _ in lines
+        ],
+        gap=_LABEL_GAP,
+    )
     guide(axes, counting.threshold, f"$t$ = {counting.threshold:g}", vertical=True)
     axes.set(
         xlim=(curves.thresholds[0], last),

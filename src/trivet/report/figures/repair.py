@@ -6,7 +6,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trivet.report.figures.labels import place_near
+from trivet.report.figures.labels import name_ends, place_near
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -35,6 +35,8 @@ _NUMBERED_CELLS: Final = 12
 #: From this share on a cell is so dark that its number must be white.
 _DARK_CELL: Final = 0.5
 
+#: Smallest distance between two names of the sweep's lines, as a share of the axes' height.
+_LABEL_GAP: Final = 0.1
 #: A smaller change of a rate leaves no room for an arrow between its two dots.
 _VISIBLE_MOVE: Final = 0.08
 
@@ -171,21 +173,21 @@ def unlearning_sweep(study: SecurityStudy) -> Figure:
     sweep = study.published.fraction_sweep
     figure = new_figure(width=COLUMN_WIDTH, height=2.3)
     axes = figure.subplots()
-    for values, name, style, marker in (
-        (sweep.clean_accuracy, "clean accuracy", "-", "o"),
-        (sweep.asr, "ASR", "--", "s"),
-    ):
-        axes.plot(sweep.fraction, values, style, marker=marker, color=PUBLISHED, clip_on=False)
-        axes.annotate(
-            name,
-            (sweep.fraction[-1], values[-1]),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            color=PUBLISHED_TEXT,
-            annotation_clip=False,
-        )
-    guide(axes, study.published.target_share, "share of the target class", side="below")
+    axes.plot(sweep.fraction, sweep.clean_accuracy, "o-", color=PUBLISHED, clip_on=False)
+    axes.plot(sweep.fraction, sweep.asr, "s--", color=PUBLISHED, clip_on=False)
+    floor, last = study.published.target_share, sweep.fraction[-1]
+    guide(axes, floor, "")
+    axes.margins(x=0.06)
+    edge = axes.get_xlim()[1]
+    name_ends(
+        axes,
+        (
+            (last, sweep.clean_accuracy[-1], "clean accuracy", PUBLISHED_TEXT),
+            (last, sweep.asr[-1], "ASR", PUBLISHED_TEXT),
+            (edge, floor, "target class", INK),
+        ),
+        gap=_LABEL_GAP,
+    )
     axes.set(ylim=(0, 1), xlabel="share of stamped images", ylabel="share of images", xticks=sweep.fraction)
     best = ((sweep.best_fraction, sweep.best_clean_accuracy), (sweep.best_fraction, sweep.best_asr))
     for point in best:
