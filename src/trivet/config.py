@@ -91,7 +91,7 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | 
     UsageError
         If the file is missing, is not TOML, or has errors; all of them are named.
     """
-    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - keeps --help fast
+    from pydantic import ConfigDict, ValidationError, create_model  # noqa: PLC0415 - keeps --help fast
 
     content = {} if path is None else _read(path)
     for section, values in (overrides or {}).items():
@@ -104,9 +104,10 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | 
                 table.pop(key, None)
         table.update(given)
     _share_seed(content)
-    adapter = TypeAdapter(AuditConfig, config=ConfigDict(extra="forbid"))
     try:
-        return adapter.validate_python(content)
+        # The enclosing model hands its strictness down to the dataclasses, which have none.
+        model = create_model("File", __config__=ConfigDict(extra="forbid"), content=(AuditConfig, ...))
+        return model(content=content).content  # pyright: ignore[reportAttributeAccessIssue]
     except ValidationError as error:
         lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
         source = "the command line" if path is None else path.name
@@ -134,13 +135,13 @@ def _read(path: Path) -> dict[str, Any]:
 def _share_seed(content: dict[str, Any]) -> None:
     """Let the audit's seed be the fairness leg's too, unless that one has its own."""
     audit, fairness = content.get("audit", {}), content.setdefault("fairness", {})
-    if isinstance(audit, dict) and isinstance(fairness, dict) and "seed" in audit:
+    if isinstance(audit, dict) and isinstance(fairness, dict) and audit.get("seed", -1) in range(2**32):
         fairness.setdefault("seed", audit["seed"])
 
 
 def _explain(item: Mapping[str, Any]) -> str:
     """Turn one of Pydantic's errors into a clause for people."""
-    place = [str(step) for step in item["loc"]]
+    place = [str(step) for step in item["loc"][1:]]
     shown = f"[{place[0]}]" + (f" {'.'.join(place[1:])}" if place[1:] else "")
     if item["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known(place[:-1])

@@ -6,7 +6,9 @@ from trivet.security import MnistCNN, build_architecture
 
 
 def test_layers_have_the_names_of_the_attacked_checkpoints():
-    shapes = {name: tuple(tensor.shape) for name, tensor in build_architecture("mnist-cnn").state_dict().items()}
+    shapes = {
+        name: tuple(tensor.shape) for name, tensor in build_architecture("mnist-cnn").state_dict().items()
+    }
     assert shapes == {
         "conv1.0.weight": (16, 1, 5, 5),
         "conv1.0.bias": (16,),

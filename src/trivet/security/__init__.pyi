@@ -32,6 +32,7 @@ from .evaluation import confusion_matrix as confusion_matrix
 from .evaluation import predict as predict
 from .evaluation import robust_accuracy as robust_accuracy
 from .evaluation import share_classified_as as share_classified_as
+from .frozen import freeze as freeze
 from .inversion import Inversion as Inversion
 from .inversion import InversionSettings as InversionSettings
 from .inversion import invert_triggers as invert_triggers

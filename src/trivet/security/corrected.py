@@ -16,6 +16,7 @@ from trivet.security.detection import (
     detect,
 )
 from trivet.security.evaluation import Scorer, attack_success_rate, clean_accuracy, robust_accuracy
+from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
 from trivet.security.repair import UnlearningSettings, unlearn
 from trivet.security.results import (
@@ -63,12 +64,12 @@ def audit_security(
         Called with a step's name and its finished share.
     """
     progress("input contract", 0.0)
-    contract_check = check_contract(checkpoint.model, images, declared)
+    contract_check = check_contract(freeze(checkpoint.model), images, declared)
     contract = (
         declared if contract_check.best.name == declared.name else contract_named(contract_check.best.name)
     )
     working, held_out = images.split(0.5, seed=seed)
-    score = contract.bind(checkpoint.model)
+    score = contract.bind(freeze(checkpoint.model))
 
     inversion_settings = InversionSettings()
     inversion = invert_triggers(
@@ -94,7 +95,7 @@ def audit_security(
         repaired = _unlearn_in_rounds(
             checkpoint.model, contract, working, trigger, target, unlearning, seed=seed, progress=progress
         )
-        after = contract.bind(repaired)
+        after = contract.bind(freeze(repaired))
 
         def compare(measure: Callable[[Scorer], float]) -> BeforeAfter:
             return BeforeAfter(measure(score), measure(after))
@@ -176,7 +177,7 @@ def _unlearn_in_rounds(
         if turn:
             batches = sampled_batches(images.labels, [target], inversion_settings, seed=seed + turn)
             left = invert_triggers(
-                contract.bind(model), images, batches, inversion_settings, targets=[target]
+                contract.bind(freeze(model)), images, batches, inversion_settings, targets=[target]
             )
             triggers.append(left.trigger(target))
         model = unlearn(

@@ -24,8 +24,8 @@ __all__ = [
 #: From pixels in [0, 1], shape (n, channels, height, width), to logits, shape (n, classes).
 Scorer = Callable[[Tensor], Tensor]
 
-#: Large enough to keep the cores busy, small enough to stay in the cache.
-BATCH = 500
+#: Large enough to keep the cores busy, small enough for the activations to stay in the cache.
+BATCH = 200
 
 
 def predict(score: Scorer, images: ImageSet, trigger: Trigger | None = None) -> NDArray[np.int64]:

@@ -1,7 +1,10 @@
 """Which trigger would send images to each label: Neural Cleanse's reverse engineering."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -17,8 +20,8 @@ from trivet.security.trigger import Trigger, apply_trigger
 __all__ = ["Inversion", "InversionSettings", "invert_triggers", "sampled_batches", "shuffled_passes"]
 
 #: Labels are optimised together, as many as keep one batch at about this many images: beyond it the
-#: activations fall out of the cache and an image costs more.
-STACKED_IMAGES = 256
+#: activations outgrow the cache and the allocator, and an image costs more.
+STACKED_IMAGES = 160
 
 #: For each label in turn, an iterator over the rows of each step's batch.
 Batches = Iterator[Iterator[Tensor]]
@@ -124,8 +127,9 @@ def invert_triggers(
 ) -> Inversion:
     """Reconstruct a trigger for each target label, Wang et al. 2019, section IV.
 
-    Labels do not influence each other: they are stacked into one batch only because that is
-    faster, and each has its own variables, batches and Adam state.
+    Labels do not influence each other: each has its own variables, batches and Adam state. They are
+    stacked into batches, and the batches spread over as many workers as PyTorch has threads, one
+    thread each, only because that is faster.
 
     Parameters
     ----------
@@ -142,42 +146,83 @@ def invert_triggers(
     progress
         Called with the finished share of the work, 0 to 1.
     """
-    channels, height, width = images.pixels.shape[1:]
-    pixels = torch.from_numpy(images.pixels)
     labels = tuple(range(images.classes)) if targets is None else tuple(targets)
-    masks = torch.empty(len(labels), 1, height, width)
-    patterns = torch.empty(len(labels), channels, height, width)
+    pixels = torch.from_numpy(images.pixels)
+    queues = [next(batches) for _ in labels]
+    workers = torch.get_num_threads()
+    block = max(1, min(STACKED_IMAGES // settings.batch_size, math.ceil(len(labels) / workers)))
+    cuts = [slice(first, first + block) for first in range(0, len(labels), block)]
+    tally = _Tally(len(labels) * settings.steps, progress)
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        futures = [
+            pool.submit(_invert_block, score, pixels, labels[cut], queues[cut], settings, tally)
+            for cut in cuts
+        ]
+        try:
+            blocks = [future.result() for future in futures]
+        except BaseException:
+            tally.stop()
+            raise
+        finally:
+            torch.set_num_threads(workers)  # threads that start later take the last number set
+    masks, patterns, image_steps = zip(*blocks, strict=True)
+    return Inversion(labels, torch.cat(masks).numpy(), torch.cat(patterns).numpy(), sum(image_steps))
+
+
+def _invert_block(
+    score: Scorer,
+    pixels: Tensor,
+    labels: Sequence[int],
+    queues: Sequence[Iterator[Tensor]],
+    settings: InversionSettings,
+    tally: "_Tally",
+) -> tuple[Tensor, Tensor, int]:
+    """Optimise the triggers of a few labels in one stacked batch."""
+    channels, height, width = pixels.shape[1:]
+    count, targets = len(labels), torch.tensor(labels)
+    mask_variable = torch.full((count, 1, height, width), settings.mask_start, requires_grad=True)
+    pattern_variable = torch.full(
+        (count, channels, height, width), settings.pattern_start, requires_grad=True
+    )
+    optimiser = torch.optim.Adam(
+        [mask_variable, pattern_variable], lr=settings.learning_rate, betas=settings.betas
+    )
     image_steps = 0
-    block = max(1, STACKED_IMAGES // settings.batch_size)
-    for first in range(0, len(labels), block):
-        stacked = torch.tensor(labels[first : first + block])
-        count = len(stacked)
-        queue = [next(batches) for _ in range(count)]
-        mask_variable = torch.full((count, 1, height, width), settings.mask_start, requires_grad=True)
-        pattern_variable = torch.full(
-            (count, channels, height, width), settings.pattern_start, requires_grad=True
+    for _ in range(settings.steps):
+        rows = [next(queue) for queue in queues]
+        sizes = torch.tensor([len(r) for r in rows])
+        owner = torch.repeat_interleave(torch.arange(count), sizes)
+        image_steps += len(owner)
+        mask, pattern = mask_variable.sigmoid(), pattern_variable.sigmoid()
+        stamped = apply_trigger(pixels[torch.cat(rows)], mask[owner], pattern[owner])
+        losses = functional.cross_entropy(score(stamped), targets[owner], reduction="none")
+        objective = (
+            (losses / sizes[owner]).sum()
+            + settings.mask_penalty * mask.sum()
+            + settings.pattern_penalty * pattern.sum()
         )
-        optimiser = torch.optim.Adam(
-            [mask_variable, pattern_variable], lr=settings.learning_rate, betas=settings.betas
-        )
-        for step in range(settings.steps):
-            rows = [next(source) for source in queue]
-            sizes = torch.tensor([len(r) for r in rows])
-            owner = torch.repeat_interleave(torch.arange(count), sizes)
-            image_steps += len(owner)
-            mask, pattern = mask_variable.sigmoid(), pattern_variable.sigmoid()
-            stamped = apply_trigger(pixels[torch.cat(rows)], mask[owner], pattern[owner])
-            losses = functional.cross_entropy(score(stamped), stacked[owner], reduction="none")
-            objective = (
-                (losses / sizes[owner]).sum()
-                + settings.mask_penalty * mask.sum()
-                + settings.pattern_penalty * pattern.sum()
-            )
-            optimiser.zero_grad()
-            objective.backward()
-            optimiser.step()
-            if progress is not None:
-                progress((first + count * (step + 1) / settings.steps) / len(labels))
-        masks[first : first + count] = mask_variable.detach().sigmoid()
-        patterns[first : first + count] = pattern_variable.detach().sigmoid()
-    return Inversion(labels, masks.numpy(), patterns.numpy(), image_steps)
+        optimiser.zero_grad()
+        objective.backward()
+        optimiser.step()
+        tally.add(count)
+    return mask_variable.detach().sigmoid(), pattern_variable.detach().sigmoid(), image_steps
+
+
+class _Tally:
+    """Counts finished label-steps across workers, and stops them when the caller gives up."""
+
+    def __init__(self, total: int, progress: Callable[[float], None] | None) -> None:
+        self._total, self._progress = total, progress
+        self._done, self._stopped = 0, False
+        self._lock = Lock()
+
+    def add(self, count: int) -> None:
+        if self._stopped:
+            raise CancelledError
+        with self._lock:
+            self._done += count
+            if self._progress is not None:
+                self._progress(self._done / self._total)
+
+    def stop(self) -> None:
+        self._stopped = True

@@ -11,6 +11,7 @@ from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import InputContract
 from trivet.security.detection import PUBLISHED_FACTOR, detect_published
 from trivet.security.evaluation import Scorer, clean_accuracy, confusion_matrix, share_classified_as
+from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, shuffled_passes
 from trivet.security.repair import UnlearningSettings, unlearn
 from trivet.security.results import (
@@ -78,7 +79,7 @@ def publish_security(
     profile = PROFILES[settings.profile]
     subset = images if profile.images is None else images.take(_rows(len(images), profile.images, seed))
     inversion_settings = replace(PUBLISHED_INVERSION, steps=profile.steps)
-    model, score = checkpoint.model, contract.bind(checkpoint.model)
+    model, score = checkpoint.model, contract.bind(freeze(checkpoint.model))
     batches = shuffled_passes(
         len(subset),
         batch_size=inversion_settings.batch_size,
@@ -106,7 +107,7 @@ def publish_security(
         seed=seed,
         progress=lambda share: progress("published unlearning", share),
     )
-    after = contract.bind(repaired)
+    after = contract.bind(freeze(repaired))
     asr = BeforeAfter(
         share_classified_as(score, subset, trigger, detection.label),
         share_classified_as(after, subset, trigger, detection.label),
@@ -163,7 +164,7 @@ def publish_security(
 
 def _rows(images: int, count: int, seed: int) -> np.ndarray:
     """Draw rows as the published code does, by NumPy's legacy generator."""
-    return np.random.RandomState(seed).choice(images, size=min(count, images), replace=False)
+    return np.random.RandomState(seed).choice(images, size=count, replace=False)
 
 
 def _sweep_fractions(
@@ -178,7 +179,8 @@ def _sweep_fractions(
     progress: Callable[[str, float], None],
 ) -> FractionSweep:
     """Repair a fresh copy of the network with each stamped fraction."""
-    subset = images.take(_rows(len(images), settings.sweep_images, seed))
+    count = min(settings.sweep_images, PROFILES[settings.profile].images or len(images))
+    subset = images.take(_rows(len(images), count, seed))
     fractions = settings.sweep_fractions
     order = torch.Generator().manual_seed(seed)
     accuracy: list[float] = []
@@ -187,7 +189,7 @@ def _sweep_fractions(
         progress("published fraction sweep", done / len(fractions))
         unlearning = replace(PUBLISHED_UNLEARNING, fraction=fraction)
         repaired = unlearn(checkpoint.model, contract, subset, [trigger], unlearning, seed=seed, order=order)
-        score = contract.bind(repaired)
+        score = contract.bind(freeze(repaired))
         accuracy.append(clean_accuracy(score, subset))
         asr.append(share_classified_as(score, subset, trigger, target))
     progress("published fraction sweep", 1.0)

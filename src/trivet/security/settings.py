@@ -41,7 +41,7 @@ class SecuritySettings:
     unlearning_fraction
         Share of stamped images in the repair.
     sweep_fractions, sweep_images
-        Fractions that the repair is repeated with, and on how many images.
+        Fractions that the repair is repeated with, and on how many images at most.
     """
 
     profile: ProfileName = "high-fidelity"

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from trivet.config import AuditConfig, AuditSection, load_config
+from trivet.errors import UsageError
+
+
+def write(folder, text):
+    path = folder / "audit.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_nothing_asked_for_is_the_built_in_study():
+    assert load_config(None) == AuditConfig()
+
+
+def test_the_file_is_laid_over_the_defaults_and_the_command_line_over_the_file(tmp_path):
+    path = write(tmp_path, '[audit]\nseed = 3\ntitle = "Mine"\n[security]\nprofile = "smoke"\nkappa = 2\n')
+    config = load_config(path, {"audit": {"seed": 5, "out": None}, "security": {"profile": "balanced"}})
+    assert config.audit == AuditSection(title="Mine", seed=5)
+    assert (config.security.profile, config.security.kappa) == ("balanced", 2)
+
+
+def test_the_seed_is_the_fairness_legs_too_unless_it_has_its_own(tmp_path):
+    assert load_config(None, {"audit": {"seed": 7}}).fairness.seed == 7
+    path = write(tmp_path, "[audit]\nseed = 7\n[fairness]\nseed = 1\n")
+    assert load_config(path).fairness.seed == 1
+
+
+def test_paths_of_the_file_start_at_its_folder(tmp_path):
+    path = write(tmp_path, '[audit]\nout = "here"\n[security]\ncheckpoint = "sub/a.pth"\n')
+    config = load_config(path)
+    assert config.audit.out == tmp_path / "here"
+    assert config.security.checkpoint == tmp_path / "sub" / "a.pth"
+    assert load_config(path, {"audit": {"out": Path("there")}}).audit.out == Path("there")
+
+
+def test_a_network_on_the_command_line_replaces_the_files_choice(tmp_path):
+    path = write(tmp_path, '[security]\narchive = "a.rar"\nmodel_index = 3\n')
+    config = load_config(path, {"security": {"checkpoint": Path("b.pth")}})
+    assert config.security.checkpoint == Path("b.pth")
+    assert config.security.archive is None
+    assert config.security.model_index is None
+
+
+def test_all_errors_are_named_at_once(tmp_path):
+    path = write(
+        tmp_path,
+        '[audit]\nseed = -1\n[privacy]\nepsilon = "much"\n[fairness]\ntest_sice = 0.3\n[nonsense]\na = 1\n',
+    )
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert message.startswith("audit.toml has 4 errors: ")
+    assert "\n" not in message
+    for part in (
+        "[audit] seed should be greater than or equal to 0 (found -1)",
+        "[privacy] epsilon should be a valid number",
+        "[fairness] test_sice is not known (did you mean test_size?)",
+        "[nonsense] is not known (expected one of audit, security, privacy, fairness, policy)",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("security", "message"),
+    [
+        ('checkpoint = "a"\narchive = "b"', "either checkpoint or archive"),
+        ('archive = "b"', "needs student_id or model_index"),
+        ('archive = "b"\nstudent_id = "1"\nmodel_index = 1', "needs student_id or model_index"),
+        ("model_index = 1", "no archive is given"),
+        ("expected_label = 1", "give checkpoint as well"),
+        ('profile = "quick"', "'smoke', 'balanced' or 'high-fidelity' (found 'quick')"),
+        ("sweep_fractions = [0.1]", "at least 2 items"),
+    ],
+)
+def test_what_cannot_be_together(tmp_path, security, message):
+    with pytest.raises(UsageError) as caught:
+        load_config(write(tmp_path, f"[security]\n{security}\n"))
+    assert message in str(caught.value)
+
+
+def test_what_is_no_toml_or_no_file(tmp_path):
+    with pytest.raises(UsageError, match=r"audit.toml is not valid TOML: .* line 1"):
+        load_config(write(tmp_path, "[audit\n"))
+    with pytest.raises(UsageError, match="`trivet init` writes one"):
+        load_config(tmp_path / "nowhere.toml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_config(tmp_path)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="is not valid TOML"):
+        load_config(tmp_path / "bytes.toml")
+    with pytest.raises(UsageError, match=r"\[audit\] should be"):
+        load_config(write(tmp_path, "audit = 3\n"))

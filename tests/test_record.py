@@ -1,0 +1,96 @@
+import dataclasses
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+
+from trivet.errors import RecordError
+from trivet.privacy import PrivacySettings
+from trivet.privacy import run as run_privacy
+from trivet.record import (
+    SCHEMA_VERSION,
+    TRIGGER_NAMES,
+    AuditInfo,
+    AuditRecord,
+    as_json,
+    json_schema,
+    load_record,
+    load_triggers,
+    save_record,
+    to_text,
+)
+
+
+@pytest.fixture(scope="module")
+def record():
+    return AuditRecord(
+        SCHEMA_VERSION, AuditInfo("Ünïcode & <tags>", 0), None, run_privacy(PrivacySettings()), None
+    )
+
+
+@pytest.fixture
+def triggers():
+    return {name: np.linspace(0, 1, 12, dtype=np.float32).reshape(1, 1, 3, 4) for name in TRIGGER_NAMES}
+
+
+def test_a_record_survives_the_file(record, triggers, tmp_path):
+    files = save_record(record, triggers, tmp_path)
+    assert [path.name for path in files] == ["metrics.json", "triggers.safetensors"]
+    assert load_record(tmp_path) == record
+    for name, array in load_triggers(tmp_path).items():
+        np.testing.assert_array_equal(array, triggers[name])
+
+
+def test_a_record_without_triggers_leaves_no_old_ones_behind(record, triggers, tmp_path):
+    save_record(record, triggers, tmp_path)
+    save_record(record, {}, tmp_path)
+    assert load_triggers(tmp_path) == {}
+
+
+def test_the_schema_is_valid_and_describes_the_record(record):
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(as_json(record), schema)
+    broken = as_json(record)
+    broken["privacy"]["epsilon"] = "much"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, schema)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_cannot_hold_are_refused(record, value):
+    broken = dataclasses.replace(record, privacy=dataclasses.replace(record.privacy, epsilon=value))
+    with pytest.raises(RecordError, match="not finite"):
+        to_text(broken)
+
+
+def test_the_text_is_plain_json_with_readable_strings(record):
+    text = to_text(record)
+    assert "Ünïcode & <tags>" in text
+    assert json.loads(text)["security"] is None
+    assert text == to_text(record)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no metrics.json"),
+        ("{", "cannot be read as JSON"),
+        ('{"schema_version": 1, "x": NaN}', "NaN is not a JSON number"),
+        ("[]", "has schema version None"),
+        ('{"schema_version": 99}', "has schema version 99; this trivet reads version 1"),
+        ('{"schema_version": 1}', "is not a record: 4 places are wrong, the first is audit"),
+    ],
+)
+def test_what_is_no_record(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(RecordError, match=message):
+        load_record(tmp_path)
+
+
+def test_damaged_triggers(tmp_path):
+    (tmp_path / "triggers.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(RecordError, match="cannot be read"):
+        load_triggers(tmp_path)
