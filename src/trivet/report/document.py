@@ -1,6 +1,7 @@
 """What does this report say? The prose with the record's values in it, before any output format."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,8 +222,9 @@ def _texts(meta: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _placed(prose: Mapping[str, str], complaint: str) -> str:
     """Begin a complaint with the file and line of the prose where what it quotes stands."""
     quoted = complaint.partition("“")[2].partition("”")[0]
+    whole = re.compile(rf"(?<!\w){re.escape(quoted)}(?!\w)")
     for name, content in prose.items():
         for line, written in enumerate(content.splitlines(), start=1):
-            if quoted and quoted in written:
+            if quoted and whole.search(written):
                 return f"{name}:{line}: {complaint}"
     return complaint

@@ -20,7 +20,7 @@ _TEX = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}",
-    "`": r"\textasciigrave{}",
+    "`": r"\`{}",  # the accent alone: \textasciigrave would need a bitmap font
     "-": "-{}",  # no dashes from two or three hyphens
     "\N{NO-BREAK SPACE}": "~",
     "\N{MINUS SIGN}": r"\ensuremath{-}",
@@ -37,6 +37,9 @@ _TEX = {
     "\N{LESS-THAN OR EQUAL TO}": r"\ensuremath{\leq}",
     "\N{GREATER-THAN OR EQUAL TO}": r"\ensuremath{\geq}",
 }
+_IN_TIMES = "¡¿§©®°±£«»¶·"
+_NOT_IN_T1 = "ĦħĸĿŀŉŦŧ"
+_SEEN = {"Cc": " ", "Cs": " ", "Cf": ""}  # controls, halves of characters, invisible formatting
 #: A class of a regular expression: what exponents are written with.
 SUPERSCRIPTS = "[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]"
 _LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "\N{MINUS SIGN}0123456789")
@@ -76,12 +79,11 @@ def _tex_run(run: str) -> str:
 def _tex_letter(letter: str) -> str:
     if letter in _TEX:
         return _TEX[letter]
-    return (
-        letter
-        if letter.isascii() or "¡" <= letter <= "\N{LATIN SMALL LETTER Z WITH CARON}"
-        else f"[U+{ord(letter):04X}]"
-    )
+    if letter.isascii() or letter in _IN_TIMES or ("À" <= letter <= "ž" and letter not in _NOT_IN_T1):
+        return letter
+    return f"[U+{ord(letter):04X}]"
 
 
 def _printable(text: str) -> str:
-    return "".join(" " if unicodedata.category(letter) in {"Cc", "Cs"} else letter for letter in text)
+    """Take out what is no letter: line breaks become spaces, and what turns the direction goes."""
+    return "".join(_SEEN.get(unicodedata.category(letter), letter) for letter in text)

@@ -14,6 +14,7 @@ from trivet.report import tree
 _UNSEEN = ("Math", "Code", "CodeBlock", "Cite")
 _DEFINED = re.compile(r"\\newcommand\{\\(trivet[A-Za-z]+)\}")
 _USED = re.compile(r"\\(trivet[A-Za-z]+)")
+_LABELLED = re.compile(r"\\newlabel\{([^}]*)\}\{\{((?:[^{}]|\{[^{}]*\})*)\}")
 _BLANK = 1e-3
 
 
@@ -31,6 +32,7 @@ def check_prose(parsed: Mapping[str, Any]) -> list[str]:
         match tree.kind(node):
             case "Para" | "Plain" | "Header":
                 complaints += _digits(node["c"][-1] if tree.kind(node) == "Header" else node["c"])
+                complaints += _pictures(node) if tree.kind(node) == "Para" else []
             case "RawBlock" | "RawInline" if not node["c"][1].startswith("<!--"):
                 complaints.append(
                     f"“{node['c'][1].strip()}” is raw {node['c'][0]}: use the prose's own markup."
@@ -75,7 +77,7 @@ def check_figures(folder: Path, names: Iterable[str]) -> list[str]:
 
 def check_aux(aux: str, targets: Iterable[tree.Target]) -> list[str]:
     """Find numbers that LaTeX gives (in its .aux file) and that differ from this document's."""
-    given = dict(re.findall(r"\\newlabel\{([^}]*)\}\{\{\{?([^{}]*)\}?\}", aux))
+    given = {name: re.sub(r"\\mbox|[{}\s]", "", shown) for name, shown in _LABELLED.findall(aux)}
     return [
         f"#{target.identifier} is {target.number} here and {given.get(target.identifier)} in LaTeX."
         for target in targets
@@ -96,6 +98,14 @@ def _digits(inlines: tree.Nodes) -> list[str]:
         f"“{word}” has a typed digit: name its place in the record, or spell it out."
         for word in seen.split()
         if any(character.isnumeric() for character in word)
+    ]
+
+
+def _pictures(paragraph: tree.Node) -> list[str]:
+    return [
+        f"“{node['c'][2][0]}” is a picture without a caption, or not alone in its paragraph."
+        for node in tree.nodes_of(paragraph["c"])
+        if tree.kind(node) == "Image"
     ]
 
 

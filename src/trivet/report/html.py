@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trivet.places import spelling
 from trivet.report import tree
+from trivet.report.bars import pair_bars
 from trivet.report.document import Document
 from trivet.report.escape import escape_html
 from trivet.report.mathml import mend_mathml
@@ -61,7 +62,7 @@ class _HtmlWriter(Writer):
 
     def equation(self, node: tree.Equation) -> tree.Nodes:
         begin = f'<span class="equation" id="{node.target.identifier}"><span class="math">'
-        math = {"t": "Math", "c": [{"t": "DisplayMath"}, node.tex]}
+        math = {"t": "Math", "c": [{"t": "DisplayMath"}, pair_bars(node.tex)]}
         return [
             self.raw(begin),
             math,
@@ -111,6 +112,10 @@ class _HtmlWriter(Writer):
         ]
         begin, end = self.raw('<ol class="references">'), self.raw("</ol>")
         return [heading, tree.plain([begin]), *entries, tree.plain([end])]
+
+    def math(self, node: tree.Node) -> tree.Nodes:
+        kind, tex = node["c"]
+        return [{"t": "Math", "c": [kind, pair_bars(tex)]}]
 
     def _row(self, row: list[tree.Nodes], align: tuple[str, ...], cell: str) -> tree.Nodes:
         inlines = [self.raw("<tr>")]

@@ -1,7 +1,7 @@
 """Which rows of a table stand once for every item of a list?
 
-Inside ``::: {each="path"}`` a row whose values or conditions begin with ``@.`` is repeated, with
-the item's place (``path.0``, ``path.1``, ...) instead of the ``@``.
+Inside ``::: {each="path"}``, which stands for nothing else, a row whose values or conditions begin
+with ``@.`` is repeated, with the item's place (``path.0``, ``path.1``, ...) instead of the ``@``.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,8 @@ def repeat_rows(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
         items = find(record, path)
         if not isinstance(items, list | tuple | None):
             raise ReportError(f"“{path}” cannot be repeated: expected a list there.")
-        (name, classes, own), content = node["c"]
-        rest = [pair for pair in own if pair[0] != "each"]
         places = [f"{path}.{index}" for index in range(len(items or ()))]
-        return [{"t": "Div", "c": [[name, classes, rest], _repeated(content, places)]}]
+        return _repeated(node["c"][1], places)
 
     return tree.walk(nodes, repeat)
 

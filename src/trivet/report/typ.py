@@ -4,6 +4,7 @@ import re
 from importlib.resources import as_file, files
 
 from trivet.report import tree
+from trivet.report.bars import pair_bars
 from trivet.report.document import Document
 from trivet.report.escape import SUPERSCRIPTS, escape_typst, lower
 from trivet.report.pandoc import write
@@ -11,8 +12,6 @@ from trivet.report.writer import Writer
 
 _BREAK_AFTER = "./_=[-"
 _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
-_NORM = re.compile(r"(?<!left)(?<![bB]ig[lrg])(?<!right)\\\|(.+?)\\\|")
-_BARS = re.compile(r"\\([bB]igg?)l\|(.+?)\\\1r\|")
 _CASES = re.compile(r"\\begin\{cases\}.*?\\end\{cases\}", re.DOTALL)
 #: What pandoc 3.9 writes otherwise than Typst 0.15 reads it, and how Typst wants it.
 _MENDED = (
@@ -123,9 +122,7 @@ class _TypstWriter(Writer):
 
 def _asked(tex: str) -> str:
     """Ask for bars as pairs, and for the gap before a condition, which Typst leaves out."""
-    tex = _BARS.sub(r"\\left|\2\\right|", tex)
-    tex = _NORM.sub(r"\\left\\|\1\\right\\|", tex)
-    return _CASES.sub(lambda cases: cases[0].replace("&", "& \\quad "), tex)
+    return _CASES.sub(lambda cases: cases[0].replace("&", "& \\quad "), pair_bars(tex))
 
 
 def _bool(fact: bool) -> str:  # noqa: FBT001 (a fact, not an option)

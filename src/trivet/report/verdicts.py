@@ -64,9 +64,9 @@ def _security(record: Mapping[str, Any]) -> Verdict:
     if corrected["asr"] is not None:
         reason += [
             "; the repair brings its success rate from ",
-            make_value(record, "security.corrected.asr.before", "%"),
+            make_value(record, "security.corrected.asr.before", ".1%"),
             " to ",
-            make_value(record, "security.corrected.asr.after", "%"),
+            make_value(record, "security.corrected.asr.after", ".1%"),
         ]
     return Verdict("security", _SECURITY[corrected["verdict"]], corrected["verdict"], tuple(reason))
 

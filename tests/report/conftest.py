@@ -1,0 +1,48 @@
+"""What tests of the report share: the sample, and the whole study of the example record."""
+
+import pytest
+from example_record import example_record, example_triggers
+from sample_report import SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
+
+from trivet.record import as_json
+from trivet.report import STUDY, write_report
+from trivet.report.document import make_document, read_templates
+from trivet.report.figures import alt_texts, save_figures
+
+
+@pytest.fixture(scope="session")
+def sample_document():
+    return make_document(sample_record(), SAMPLE_PROSE)
+
+
+@pytest.fixture(scope="session")
+def sample_figures(tmp_path_factory):
+    return draw_sample_figures(tmp_path_factory.mktemp("sample") / "figures")
+
+
+@pytest.fixture(scope="session")
+def sample_prose(tmp_path_factory):
+    return write_prose(tmp_path_factory.mktemp("prose"))
+
+
+@pytest.fixture(scope="session")
+def study_prose():
+    return read_templates(STUDY)
+
+
+@pytest.fixture(scope="session")
+def study_record():
+    return as_json(example_record())
+
+
+@pytest.fixture(scope="session")
+def study_document(study_record, study_prose):
+    return make_document(study_record, study_prose)
+
+
+@pytest.fixture(scope="session")
+def study_report(study_record, tmp_path_factory):
+    """The whole report of the example record, its PDF by Typst."""
+    out = tmp_path_factory.mktemp("study")
+    save_figures(example_record(), example_triggers(), out / "figures")
+    return write_report(study_record, out / "figures", out, engine="typst", alt=alt_texts(example_record()))
