@@ -169,7 +169,7 @@ def test_a_missing_drawing_is_refused(tmp_path):
 
 def test_bars_and_relations_are_spaced_as_tex_does(sample_page):
     assert '<mo form="infix">=</mo>' in sample_page
-    assert '<mo stretchy="true" form="prefix">∥</mo>' in sample_page
+    assert '<mo stretchy="false" form="prefix">‖</mo>' in sample_page
     assert SAMPLE_PROSE["10-body.md"].count(r"\min_y") == sample_page.count("</munder><mspace")
 
 

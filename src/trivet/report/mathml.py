@@ -13,10 +13,13 @@ _RELATION = re.compile(r'(<mtd columnalign="left"[^>]*>)<mo>')
 _FUNCTION = re.compile(rf"(?<!<munder>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)({_APPLIED}){_ARGUMENT}")
 #: "min z", with what it runs over below it.
 _LIMIT = re.compile(rf"(<munder>(?:{_NAME}|{_APPLIED})(?:(?!</?munder>).)*</munder>){_ARGUMENT}")
+#: The bars of a norm, for which pandoc takes the sign of parallel lines, a relation.
+_NORM = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">∥</mo>')
 
 
 def mend_mathml(page: str) -> str:
-    """Put in the spaces that pandoc leaves out."""
+    """Put in the spaces that pandoc leaves out, and take out those that it puts in."""
+    page = _NORM.sub(r'<mo stretchy="false" form="\1">‖</mo>', page)
     page = _RELATION.sub(r'\1<mo form="infix">', page)
     page = _FUNCTION.sub(rf"\1{_THIN}", page)
     return _LIMIT.sub(rf"\1{_THIN}", page)
