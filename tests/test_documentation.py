@@ -1,0 +1,200 @@
+"""Documentation: every Python block runs, every command parses, every place and every link exists."""
+
+import importlib.util
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trivet.audit import run_audit
+from trivet.cli.main import app
+from trivet.config import AuditConfig, AuditSection, load_config
+from trivet.policy import parse_requirements
+from trivet.record import TRIGGER_NAMES, json_schema, save_record
+
+ROOT = Path(__file__).parent.parent
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "src").rglob("README.md")),
+)
+REFERENCE = ROOT / "docs" / "reference"
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`([^`\n]+)`")
+COMMAND = re.compile(r"(trivet|make) \S")
+PLACE = re.compile(r"(security|privacy|fairness)\.[\w.=\[\]]+")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and the text block right below it, which shows what it prints."""
+
+    place: str
+    language: str
+    text: str
+    output: str | None
+
+
+def blocks_of(page):
+    content = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(content):
+        below = FENCE.match(content[match.end() :].lstrip("\n"))
+        yield Block(
+            f"{page.relative_to(ROOT)}:{content.count(chr(10), 0, match.start()) + 1}",
+            match[1],
+            match[2],
+            below[2] if below and below[1] == "text" else None,
+        )
+
+
+def blocks(language):
+    found = [block for page in PAGES for block in blocks_of(page) if block.language == language]
+    return pytest.mark.parametrize("block", found, ids=lambda block: block.place)
+
+
+def prose_of(page):
+    """The page without its fenced blocks."""
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
+
+
+def inline_code(pages, pattern):
+    return sorted({code for page in pages for code in CODE.findall(prose_of(page)) if pattern.match(code)})
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """A folder in which an audit of the privacy leg has run, with triggers beside it."""
+    folder = tmp_path_factory.mktemp("documentation")
+    (folder / "trivet-out").mkdir()
+    record = run_audit(AuditConfig(audit=AuditSection(legs=("privacy",)))).record
+    triggers = {name: np.zeros((10, 1, 28, 28), dtype=np.float32) for name in TRIGGER_NAMES}
+    save_record(record, triggers, folder / "trivet-out")
+    return folder
+
+
+@blocks("python")
+def test_a_python_block_prints_what_the_page_shows(block, audited, monkeypatch, capsys):
+    monkeypatch.chdir(audited)
+    exec(compile(block.text, block.place, "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out == block.output
+
+
+@blocks("sh")
+def test_a_shell_block_holds_commands_that_exist(block):
+    for line in block.text.splitlines():
+        check_command(line)
+
+
+@pytest.mark.parametrize("command", inline_code(PAGES, COMMAND))
+def test_a_command_in_the_prose_exists(command):
+    check_command(command)
+
+
+def check_command(line):
+    words = shlex.split(line, comments=True)
+    while words and "=" in words[0]:
+        words = words[1:]
+    if ">" in words:
+        words = words[: words.index(">")]
+    match words:
+        case ["trivet", *arguments]:
+            app.parse_args(arguments, exit_on_error=False, print_error=False)
+        case ["make"]:
+            pass
+        case ["make", target]:
+            assert target in TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
+        case ["python" | "pytest", path, *_]:
+            assert (ROOT / path).exists()
+        case [".", ".venv/bin/activate"]:
+            pass
+        case _:
+            pytest.fail(f"no rule says whether this exists: {line}")
+
+
+@blocks("toml")
+def test_a_configuration_is_valid_and_requires_what_is_recorded(block, tmp_path):
+    path = tmp_path / "audit.toml"
+    path.write_text(block.text, encoding="utf-8")
+    for requirement in parse_requirements(load_config(path).policy.require):
+        assert is_place(requirement.path), requirement.path
+
+
+@pytest.mark.parametrize("path", inline_code([page for page in PAGES if page.parent == ROOT / "docs"], PLACE))
+def test_a_place_in_the_prose_exists_in_the_record(path):
+    assert is_place(path.partition(" ")[0])
+
+
+def is_place(path):
+    """Whether the schema of the record has a place for `path`."""
+    schema = json_schema()
+
+    def variants(node):
+        """What a node may be, references resolved and null left out."""
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        return [each for option in node["anyOf"] for each in variants(option)] if "anyOf" in node else [node]
+
+    here = [schema]
+    for step in path.split("."):
+        name, _, field = step.partition("[")
+        if name.isdecimal():
+            here = [node["items"] for node in here if "items" in node]
+        else:
+            here = [node["properties"][name] for node in here if name in node.get("properties", {})]
+        here = [each for node in here for each in variants(node)]
+        if field:
+            here = [each for node in here if "items" in node for each in variants(node["items"])]
+            here = [node for node in here if field.partition("=")[0] in node["properties"]]
+    return bool(here)
+
+
+def test_a_place_that_does_not_exist_is_told_from_one_that_does():
+    assert is_place("security.corrected.labels.4.asr")
+    assert is_place("privacy.composition[method=pld].scale")
+    for path in ("security.corrected.label.4.asr", "privacy.composition[mehtod=pld].scale", "privacy.pld"):
+        assert not is_place(path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_local_links_lead_somewhere(page):
+    for link in LINK.findall(CODE.sub("", prose_of(page))):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if ROOT / "docs" in page.parents:
+            assert ROOT / "docs" in target.parents, f"{link} leads out of the site"
+        if anchor:
+            assert anchor in anchors_of(target), link
+
+
+def anchors_of(page):
+    headings = re.findall(r"^#+ (.+)$", prose_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("leg", ["security", "privacy", "fairness"])
+def test_the_reference_shows_every_module_that_a_leg_exports_from(leg):
+    shown = shown_modules(REFERENCE / f"{leg}.md")
+    stub = (ROOT / "src" / "trivet" / leg / "__init__.pyi").read_text(encoding="utf-8")
+    exporting = re.findall(r"^from \.(\w+) import ", stub, re.MULTILINE)
+    exporting += re.findall(r"^from \. import (\w+) as ", stub, re.MULTILINE)
+    assert {f"trivet.{leg}.{module}" for module in exporting} <= set(shown)
+
+
+@pytest.mark.parametrize("page", sorted(REFERENCE.glob("*.md")), ids=lambda page: page.name)
+def test_the_reference_shows_modules_that_exist_once_each(page):
+    shown = shown_modules(page)
+    assert shown
+    assert len(set(shown)) == len(shown)
+    assert all(importlib.util.find_spec(module) for module in shown)
+
+
+def shown_modules(page):
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
