@@ -16,7 +16,7 @@ demo: $(READY) ## run the built-in study and write its report
 	$(BIN)/trivet run --out $(OUT)
 
 test: $(READY) ## run the tests (under ten minutes on two cores)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
@@ -29,7 +29,7 @@ bench: $(READY) ## run the benchmarks and the slow tests (long)
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 docs: $(READY) ## build the documentation
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) $(OUT) build dist site .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from trivet.datasets import load_mnist
+
+# A deadline tests the machine, and a failure must come back when the test runs again.
+settings.register_profile("trivet", deadline=None, derandomize=True)
+settings.load_profile("trivet")
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def _child(here: Any, name: str, path: str, passed: str) -> Any:
 
 def _select(here: Any, field: str, wanted: str, path: str, passed: str) -> Any:
     if not isinstance(here, list | tuple):
-        raise LookupError(f"“{path}” selects in “{passed}”, which is not a list.")
+        raise LookupError(f"“{path}” selects in “{passed}”, which is not a list.")  # noqa: TRY004
     found = [item for item in here if isinstance(item, Mapping) and spelling(item.get(field)) == wanted]
     if len(found) == 1:
         return found[0]

@@ -96,8 +96,8 @@ def json_schema() -> dict[str, Any]:
     schema = _adapter().json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "The record of a trivet audit",
         **schema,
+        "title": "The record of a trivet audit",
     }
 
 

@@ -104,7 +104,7 @@ def test_hostile_text_is_text(sample_figures):
     record = {**sample_record(), "audit": {"title": HOSTILE}}
     prose = {
         "body.md": '# Title []{v="hostile"}\n\n[]{v="hostile"} []{.code v="hostile"}\n\n'
-         '![A []{v="hostile"}](picture){#fig:a}'
+        '![A []{v="hostile"}](picture){#fig:a}'
     }
     document = make_document(record, prose, alt={"picture": HOSTILE})
     verdict = Verdict("security", "bad", HOSTILE, (HOSTILE,))

@@ -1,6 +1,9 @@
 """Which files does a command write, and can it write them?"""
 
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from trivet.errors import UsageError
@@ -43,6 +46,8 @@ def draw(record: AuditRecord, triggers: Triggers, out: Path) -> Drawn:
     from trivet.report import write_report  # noqa: PLC0415 - matplotlib and pandoc, only when drawing
     from trivet.report.figures import alt_texts, save_figures  # noqa: PLC0415
 
-    figures = save_figures(record, triggers, out / FIGURES)
+    # A fresh interpreter each: forking after PyTorch has started its threads can hang.
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
+        figures = save_figures(record, triggers, out / FIGURES, executor=executor)
     report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record))
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from trivet.audit import run_audit
+from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import draw, prepare_folder
 from trivet.cli.summary import corrections, print_summary
 from trivet.cli.terminal import print_json, report_progress
@@ -73,6 +74,7 @@ def run(
     requirements = parse_requirements(settings.policy.require)
     folder = settings.audit.out
     prepare_folder(folder)
+    keep_freed_memory()
     with report_progress() as progress:
         audit = run_audit(settings, progress=progress)
         record_files = save_record(audit.record, audit.triggers, folder)

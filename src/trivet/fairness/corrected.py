@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sklearn.metrics import roc_auc_score
 
 from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.bench import Bench, clusters_of, fit_of_thresholds
+from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 from trivet.fairness.counts import group_counts
 from trivet.fairness.logistic import logistic_scores
 from trivet.fairness.massaging import Cohorts, massaging_cohorts, massaging_size
@@ -26,7 +26,7 @@ __all__ = ["corrected_fairness", "proxy_auc"]
 
 
 def corrected_fairness(
-    bench: Bench, published: PublishedFairness, announce: Callable[[str], None]
+    bench: Workbench, published: PublishedFairness, announce: Callable[[str], None]
 ) -> CorrectedFairness:
     """Fit and measure the corrected models, and say which of all models reach parity.
 
@@ -44,19 +44,19 @@ def corrected_fairness(
     def cohorts_of(size: int) -> Cohorts:
         return massaging_cohorts(train.labels, bench.train_scores, train.sensitive, size)
 
-    announce("fairness: massaging in the right direction, and its sweep")
+    announce("massaging in the right direction, and its sweep")
     swaps = massaging_size(train.labels, train.sensitive)
     massaged = fit_swapped(train, test, cohorts_of, (swaps, *settings.massaging_sweep), settings=settings)
     massaging = bench.measure(massaged[swaps].predictions)
 
-    announce("fairness: exact group thresholds on a validation split")
+    announce("exact group thresholds on a validation split")
     group_thresholds, thresholds, thresholds_fit, fit_rows = _validated_thresholds(bench)
 
     def whole_in_band(model: ModelFairness) -> bool:
         interval = model.disparate_impact_interval
         return bool(within_band((interval.low, interval.high), four_fifths=settings.four_fifths).all())
 
-    announce("fairness: how well the other features tell the group")
+    announce("how well the other features tell the group")
     labels = group_counts(train.labels, train.labels, train.sensitive)
     models = {
         "published.baseline": published.baseline,
@@ -85,7 +85,7 @@ def corrected_fairness(
     )
 
 
-def proxy_auc(bench: Bench) -> float:
+def proxy_auc(bench: Workbench) -> float:
     """Return how well a logistic regression on the other features tells the group of a test row.
 
     Returns
@@ -98,7 +98,7 @@ def proxy_auc(bench: Bench) -> float:
     return float(roc_auc_score(test.sensitive, scores))
 
 
-def _validated_thresholds(bench: Bench) -> tuple[ModelFairness, Thresholds, ThresholdFit, int]:
+def _validated_thresholds(bench: Workbench) -> tuple[ModelFairness, Thresholds, ThresholdFit, int]:
     """Fit a model on one part of the training rows and its thresholds on the other."""
     settings = bench.settings
     parts = split_sample(bench.raw_train, size=settings.validation_size, seed=settings.seed)

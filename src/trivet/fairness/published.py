@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.bench import Bench, clusters_of, fit_of_thresholds
+from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 from trivet.fairness.logistic import logistic_scores
 from trivet.fairness.massaging import Cohorts, published_cohorts
 from trivet.fairness.results import PublishedFairness
@@ -26,7 +26,7 @@ IN_WORDS = {
 }
 
 
-def published_fairness(bench: Bench, announce: Callable[[str], None]) -> PublishedFairness:
+def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> PublishedFairness:
     """Fit and measure the published models.
 
     What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds
@@ -44,19 +44,19 @@ def published_fairness(bench: Bench, announce: Callable[[str], None]) -> Publish
     def cohorts_of(size: int) -> Cohorts:
         return published_cohorts(bench.train_scores, train.sensitive, size, cut=settings.cut)
 
-    announce("fairness: promotion and demotion as published, and its sweep")
+    announce("promotion and demotion as published, and its sweep")
     swapped = fit_swapped(train, test, cohorts_of, (settings.swaps, *settings.swap_sweep), settings=settings)
     swept = {k: swapped[k] for k in sorted({0, *settings.swap_sweep})}
 
-    announce("fairness: no sensitive feature")
+    announce("no sensitive feature")
     blind_train, blind_test = train.drop(SENSITIVE_COLUMN), test.drop(SENSITIVE_COLUMN)
     _, blind_scores = logistic_scores(blind_train, blind_test, max_iter=settings.max_iter)
 
-    announce("fairness: reweighing")
+    announce("reweighing")
     weights = reweighing_weights(train.labels, train.sensitive)
     _, reweighed_scores = logistic_scores(train, test, weights=weights, max_iter=settings.max_iter)
 
-    announce("fairness: group thresholds as published")
+    announce("group thresholds as published")
     thresholds = grid_thresholds(
         train.labels,
         bench.train_scores,

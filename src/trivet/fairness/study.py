@@ -13,7 +13,7 @@ from trivet.fairness.adult import (
     SENSITIVE_COLUMN,
     adult_sample,
 )
-from trivet.fairness.bench import set_up
+from trivet.fairness.workbench import set_up
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.corrected import corrected_fairness
 from trivet.fairness.published import published_fairness
@@ -45,7 +45,7 @@ def run(settings: FairnessSettings, *, progress: Callable[[str], None] | None = 
     """
     announce = progress or (lambda _step: None)
     with threadpool_limits(1):
-        announce("fairness: load Adult and fit the baseline")
+        announce("load Adult and fit the baseline")
         bench = set_up(adult_sample(load_adult()), settings)
         published = published_fairness(bench, announce)
         corrected = corrected_fairness(bench, published, announce)

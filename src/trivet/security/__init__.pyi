@@ -26,6 +26,7 @@ from .detection import detect_published as detect_published
 from .detection import log_scores as log_scores
 from .detection import modified_z as modified_z
 from .detection import tail_probability as tail_probability
+from .evaluation import attack_rates as attack_rates
 from .evaluation import attack_success_rate as attack_success_rate
 from .evaluation import clean_accuracy as clean_accuracy
 from .evaluation import confusion_matrix as confusion_matrix

@@ -15,7 +15,7 @@ from trivet.security.detection import (
     SUSPICIOUS_BELOW,
     detect,
 )
-from trivet.security.evaluation import Scorer, attack_success_rate, clean_accuracy, robust_accuracy
+from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
 from trivet.security.repair import UnlearningSettings, unlearn
@@ -97,14 +97,16 @@ def audit_security(
         )
         after = contract.bind(freeze(repaired))
 
-        def compare(measure: Callable[[Scorer], float]) -> BeforeAfter:
-            return BeforeAfter(measure(score), measure(after))
-
-        accuracy = compare(lambda network: clean_accuracy(network, held_out))
-        asr = compare(lambda network: attack_success_rate(network, held_out, trigger, target))
-        robust = compare(lambda network: robust_accuracy(network, held_out, trigger, target))
+        accuracy = BeforeAfter(clean_accuracy(score, held_out), clean_accuracy(after, held_out))
+        (asr_before, robust_before), (asr_after, robust_after) = (
+            attack_rates(network, held_out, trigger, target) for network in (score, after)
+        )
+        asr, robust = BeforeAfter(asr_before, asr_after), BeforeAfter(robust_before, robust_after)
         if checkpoint.info.source == "embedded":
-            true_asr = compare(lambda network: attack_success_rate(network, held_out, DEMO_TRIGGER, target))
+            true_asr = BeforeAfter(
+                attack_success_rate(score, held_out, DEMO_TRIGGER, target),
+                attack_success_rate(after, held_out, DEMO_TRIGGER, target),
+            )
 
     expected = checkpoint.info.expected_label
     result = CorrectedSecurity(

@@ -13,6 +13,7 @@ from trivet.security.trigger import Trigger
 
 __all__ = [
     "Scorer",
+    "attack_rates",
     "attack_success_rate",
     "clean_accuracy",
     "confusion_matrix",
@@ -52,6 +53,13 @@ def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, targe
     return float(np.mean(predict(score, images, trigger) == target))
 
 
+def attack_rates(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> tuple[float, float]:
+    """Return `attack_success_rate` and `robust_accuracy`, which one look at the images gives."""
+    others = _without(images, target)
+    predicted = predict(score, others, trigger)
+    return float(np.mean(predicted == target)), float(np.mean(predicted == others.labels))
+
+
 def attack_success_rate(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
     """Return the share of triggered images of other classes that are classified as `target`.
 
@@ -62,8 +70,7 @@ def attack_success_rate(score: Scorer, images: ImageSet, trigger: Trigger, targe
     DataError
         If every image is of the target class.
     """
-    others = _without(images, target)
-    return float(np.mean(predict(score, others, trigger) == target))
+    return attack_rates(score, images, trigger, target)[0]
 
 
 def robust_accuracy(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
@@ -76,8 +83,7 @@ def robust_accuracy(score: Scorer, images: ImageSet, trigger: Trigger, target: i
     DataError
         If every image is of the target class.
     """
-    others = _without(images, target)
-    return float(np.mean(predict(score, others, trigger) == others.labels))
+    return attack_rates(score, images, trigger, target)[1]
 
 
 def confusion_matrix(score: Scorer, images: ImageSet) -> NDArray[np.float64]:

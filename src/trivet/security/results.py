@@ -63,7 +63,7 @@ class FractionSweep:
 
 @dataclass(frozen=True)
 class ConfusionPair:
-    """Row-normalised clean confusion matrices: [true][predicted], rows sum to 1.
+    """Row-normalised clean confusion matrices: ``[true][predicted]``, rows sum to 1.
 
     `recall` is the mean of the diagonal. `favourite_label_before` is the label that clean images
     get most often before the repair; the two shares are its shares of all clean images.

@@ -4,7 +4,9 @@
 """
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -98,7 +100,9 @@ def alt_texts(record: AuditRecord) -> dict[str, str]:
     return {row.name: row.alt(getattr(record, row.leg)) for row in available(record)}
 
 
-def save_figures(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[Path, ...]:
+def save_figures(
+    record: AuditRecord, triggers: Triggers, folder: Path, *, executor: Executor | None = None
+) -> tuple[Path, ...]:
     """Draw every available figure and write it as SVG, PDF and PNG.
 
     Parameters
@@ -109,6 +113,9 @@ def save_figures(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple
         Trigger arrays as in `trivet.record.Triggers`; empty where there is no security study.
     folder
         Where to write; it is created where it is missing.
+    executor
+        Draws several figures at once, in processes: matplotlib knows no threads. None draws one
+        after the other.
 
     Returns
     -------
@@ -120,18 +127,23 @@ def save_figures(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple
     ReportError
         A trigger array is missing, or a file cannot be written.
     """
-    paths: list[Path] = []
+    draw = partial(_draw, record, triggers, folder)
+    names = [row.name for row in available(record)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for row in available(record):
-            study = getattr(record, row.leg)
-            figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
-            paths.extend(_save(figure, folder / row.name))
+        drawn = list(map(draw, names) if executor is None else executor.map(draw, names))
     except OSError as error:
         raise ReportError(
             f"The figures could not be written to {folder}: {error}. Choose a folder that can be written."
         ) from error
-    return tuple(paths)
+    return tuple(path for paths in drawn for path in paths)
+
+
+def _draw(record: AuditRecord, triggers: Triggers, folder: Path, name: str) -> list[Path]:
+    row = next(row for row in FIGURES if row.name == name)
+    study = getattr(record, row.leg)
+    figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
+    return _save(figure, folder / name)
 
 
 @styled

@@ -15,11 +15,11 @@ from trivet.fairness.sample import Sample, split_sample, standardise
 from trivet.fairness.settings import FairnessSettings
 from trivet.fairness.thresholds import apply_thresholds
 
-__all__ = ["Bench", "clusters_of", "fit_of_thresholds", "set_up"]
+__all__ = ["Workbench", "clusters_of", "fit_of_thresholds", "set_up"]
 
 
 @dataclass(frozen=True)
-class Bench:
+class Workbench:
     """One split of a table, and the baseline model on it.
 
     Attributes
@@ -60,7 +60,7 @@ class Bench:
         return (scores >= self.settings.cut).astype(np.int64)
 
 
-def set_up(sample: Sample, settings: FairnessSettings) -> Bench:
+def set_up(sample: Sample, settings: FairnessSettings) -> Workbench:
     """Split a table, fit the baseline and cluster the test rows.
 
     Parameters
@@ -73,7 +73,7 @@ def set_up(sample: Sample, settings: FairnessSettings) -> Bench:
     raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
     train, test = standardise(raw_train, raw_test)
     train_scores, test_scores = logistic_scores(train, test, max_iter=settings.max_iter)
-    return Bench(
+    return Workbench(
         settings=settings,
         raw_train=raw_train,
         raw_test=raw_test,

@@ -1,0 +1,59 @@
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+
+import jsonschema
+
+from trivet.config import AuditConfig, load_config
+
+
+def test_help_lists_the_commands_and_loads_nothing_heavy():
+    heavy = ["torch", "matplotlib", "sklearn", "scipy", "duckdb", "pypandoc", "pydantic"]
+    program = (
+        "import sys\n"
+        "from trivet.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        f"except SystemExit as end:\n    print(end.code, [name for name in {heavy} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("0 []")
+    for command in ("run", "report", "init", "schema"):
+        assert command in done.stdout
+
+
+def test_version(trivet):
+    assert trivet("--version").out.strip() == version("trivet")
+
+
+def test_an_unknown_command_is_a_usage_error(trivet):
+    done = trivet("rum")
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+
+
+def test_init_writes_the_defaults_with_comments_and_never_overwrites(trivet, tmp_path):
+    assert trivet("init", cwd=tmp_path).code == 0
+    path = tmp_path / "audit.toml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count("#") > 15
+    config = load_config(path, {"audit": {"out": AuditConfig().audit.out}})
+    assert config == AuditConfig()
+    done = trivet("init", cwd=tmp_path)
+    assert done.code == 2
+    assert "was left alone" in done.err
+    assert path.read_text(encoding="utf-8") == text
+    assert trivet("init", "other.toml", "--json", cwd=tmp_path).json == {"file": "other.toml"}
+
+
+def test_schema_is_a_json_schema(trivet):
+    done = trivet("schema")
+    assert done.code == 0
+    jsonschema.Draft202012Validator.check_schema(json.loads(done.out))
+    assert trivet("schema", "--json").out == done.out
+
+
+def test_report_without_a_record(trivet, tmp_path):
+    done = trivet("report", tmp_path)
+    assert done.code == 3
+    assert "there is no metrics.json" in done.err

@@ -1,0 +1,207 @@
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from trivet.record import load_record
+
+FIGURES = (
+    "trigger_reconstructed",
+    "trigger_all_labels_grid",
+    "security_scale_profile",
+    "security_before_after",
+    "security_confusion_before_after",
+    "security_unlearning_sweep",
+    "privacy_scenarios",
+    "privacy_tail_curves",
+    "privacy_epsilon_sweep",
+    "fairness_comparison",
+    "fairness_group_rates",
+    "fairness_tradeoff",
+    "fairness_swapk_sweep",
+)
+LIGHT = '[audit]\nlegs = ["privacy", "fairness"]\nout = "out"\n'
+
+
+def place(document, path):
+    for name in path.split("."):
+        document = document[name]
+    return document
+
+
+def test_standard_output_is_one_json_document_and_the_files_exist(smoke):
+    folder, done = smoke
+    document = done.json
+    assert document["metrics"] == json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert {Path(path).name for path in document["files"]} >= {
+        "report.pdf",
+        "report.html",
+        "report.tex",
+        "macros.tex",
+        "metrics.json",
+        "manifest.json",
+        "triggers.safetensors",
+    }
+    assert all(Path(path).is_file() for path in document["files"])
+    for name in FIGURES:
+        for extension in ("svg", "pdf", "png"):
+            assert (folder / "figures" / f"{name}.{extension}").is_file()
+    assert not list(folder.glob(".*"))
+
+
+def test_the_places_that_other_tools_read(smoke):
+    metrics = smoke[1].json["metrics"]
+    for path in (
+        "security.published.expected_label",
+        "security.published.detected_label",
+        "security.published.norms",
+        "security.published.modified_z",
+        "security.published.clean_accuracy.before",
+        "security.published.clean_accuracy.after",
+        "security.published.asr.before",
+        "security.published.asr.after",
+        "security.published.fraction_sweep",
+        "security.corrected.contract.declared",
+        "security.corrected.contract.best",
+        "security.corrected.contract.candidates",
+        "security.corrected.verdict",
+        "security.corrected.suspected_label",
+        "security.corrected.clean_accuracy.before",
+        "security.corrected.asr.after",
+        "security.corrected.robust_accuracy.after",
+        "privacy.counting.base.scale",
+        "privacy.counting.sequential.exceedance",
+        "privacy.counting.unbounded.scale",
+        "privacy.income",
+        "fairness.published.baseline.accuracy",
+        "fairness.published.promotion_demotion.disparate_impact",
+        "fairness.published.no_gender.zemel_proxy",
+        "fairness.published.reweighed.accuracy",
+        "fairness.published.group_thresholds.accuracy",
+        "fairness.published.swap_sweep.k",
+        "fairness.published.swap_sweep.accuracy",
+        "fairness.published.swap_sweep.gap",
+        "fairness.published.swap_sweep.best_k",
+        "fairness.corrected",
+    ):
+        assert place(metrics, path) is not None, path
+    assert {"l1", "log_score", "asr"} <= metrics["security"]["corrected"]["labels"][0].keys()
+    assert {"method", "epsilon_per_query", "scale"} <= metrics["privacy"]["composition"][0].keys()
+
+
+def test_the_embedded_network_is_found_out_and_repaired(smoke):
+    corrected = smoke[1].json["metrics"]["security"]["corrected"]
+    assert (corrected["verdict"], corrected["suspected_label"]) == ("backdoored", 4)
+    assert corrected["agrees"]
+    assert corrected["asr"]["after"] < 0.02
+    assert corrected["true_trigger_asr"]["after"] < 0.05
+    assert corrected["clean_accuracy"]["after"] > corrected["clean_accuracy"]["before"] - 0.01
+
+
+def test_the_same_arguments_give_the_same_bytes(smoke, trivet, tmp_path):
+    folder, _ = smoke
+    done = trivet("run", "--profile", "smoke", "--out", tmp_path)
+    assert done.code == 0, done.err
+    names = [Path("metrics.json"), Path("triggers.safetensors"), Path("macros.tex"), Path("report.tex")]
+    names += [path.relative_to(folder) for path in (folder / "figures").iterdir()]
+    assert len(names) == 4 + 3 * 13
+    for name in [*names, Path("report.html"), Path("report.pdf")]:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path):
+    folder, _ = smoke
+    for name in ("metrics.json", "triggers.safetensors"):
+        shutil.copy(folder / name, tmp_path)
+    done = trivet("report", tmp_path, "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["files"]) == 4 + 3 * 13
+    for name in ("report.tex", "macros.tex", "report.html", "figures/security_scale_profile.svg"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_table_for_people(trivet, tmp_path):
+    (tmp_path / "audit.toml").write_text(LIGHT, encoding="utf-8")
+    done = trivet("run", "audit.toml", cwd=tmp_path, environment={"COLUMNS": "120"})
+    assert done.code == 0, done.err
+    assert "920.0" in done.out
+    assert "292.9" in done.out
+    assert "fairness: outside four fifths" in done.out
+    assert "out/report.pdf" in done.out.replace("\n", "")
+    assert "security" not in done.out
+    assert "\x1b" not in done.out
+    assert "fairness: " in done.err
+    assert load_record(tmp_path / "out").security is None
+    assert not (tmp_path / "out" / "triggers.safetensors").exists()
+
+
+def test_a_breached_requirement_ends_with_one(trivet, tmp_path):
+    policy = (
+        '[policy]\nrequire = ["fairness.published.baseline.disparate_impact >= 0.8", '
+        '"privacy.corrected.spent_epsilon <= 0.1"]\n'
+    )
+    (tmp_path / "audit.toml").write_text(LIGHT + policy, encoding="utf-8")
+    done = trivet("run", "audit.toml", "--json", cwd=tmp_path)
+    assert done.code == 1
+    assert [finding["met"] for finding in done.json["findings"]] == [False, True]
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_an_unknown_requirement_loses_nothing_that_was_written(trivet, tmp_path):
+    (tmp_path / "audit.toml").write_text(
+        '[audit]\nlegs = ["privacy"]\nout = "out"\n[policy]\nrequire = ["privacy.epsilom <= 1"]\n',
+        encoding="utf-8",
+    )
+    done = trivet("run", "audit.toml", cwd=tmp_path)
+    assert done.code == 2
+    assert "Nearest: epsilon" in done.err
+    assert (tmp_path / "out" / "report.pdf").is_file()
+
+
+def zip_with(path, name, content=b"x"):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--archive", "nowhere.rar", "--student-id", "4"], 3, "there is no archive at nowhere.rar"),
+        (["--archive", "other.zip", "--student-id", "4"], 3, "holds no checkpoint of model 4"),
+        (["--archive", "slip.zip", "--student-id", "4"], 3, "points out of the archive's folder"),
+        (["--archive", "short.zip", "--model-index", "4"], 3, "short.zip"),
+        (["--archive", "other.zip", "--student-id", "no digit"], 2, "does not end in a digit"),
+        (["--archive", "other.zip"], 2, "needs student_id or model_index"),
+        (["--checkpoint", "nowhere.pth"], 3, "there is no checkpoint at nowhere.pth"),
+        (["--checkpoint", "text.pth"], 3, "text.pth"),
+        (["--profile", "quick"], 2, "quick"),
+        (["--no-such-option"], 2, "no-such-option"),
+        (["three-errors.toml"], 2, "has 3 errors"),
+        (["--out", "text.pth/below"], 2, "cannot be written"),
+    ],
+)
+def test_bad_input_gets_one_clear_line(trivet, tmp_path, arguments, code, message):
+    zip_with(tmp_path / "other.zip", "readme.txt")
+    zip_with(tmp_path / "slip.zip", "../poisoned_model_4.pth")
+    zip_with(tmp_path / "whole.zip", "poisoned_model_4.pth", bytes(range(256)) * 99)
+    (tmp_path / "short.zip").write_bytes((tmp_path / "whole.zip").read_bytes()[:-20])
+    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "three-errors.toml").write_text(
+        '[audit]\nseed = -1\n[security]\nkappa = "high"\n[fairness]\ntest_sice = 0.3\n'
+    )
+    before = {path.name for path in tmp_path.iterdir()}
+    done = trivet("run", *arguments, cwd=tmp_path)
+    assert done.code == code, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
+    complaint = [line for line in done.err.splitlines() if not line.startswith("[")]
+    assert len(complaint) == 1, done.err
+    assert {path.name for path in tmp_path.iterdir()} - before <= {"trivet-out"}
+
+
+def test_an_error_is_json_too_where_json_is_asked_for(trivet, tmp_path):
+    done = trivet("run", "--checkpoint", "nowhere.pth", "--json", cwd=tmp_path)
+    assert done.json["error"]["exit_code"] == done.code == 3
+    assert "nowhere.pth" in done.json["error"]["message"]
