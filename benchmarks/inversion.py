@@ -63,9 +63,8 @@ def main() -> None:
     for name, values in seconds.items():
         cost = statistics.median(values) / inversion.image_steps * 1e6
         print(f"{name:10} {statistics.median(values):6.2f} s, {cost:5.0f} microseconds an image-step")
-    print(
-        f"ratio      {statistics.median(ratios):6.2f} (median of {ROUNDS}; {min(ratios):.2f} to {max(ratios):.2f})"
-    )
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"ratio      {statistics.median(ratios):6.2f} (median of {ROUNDS}; {spread})")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from sklearn.metrics import roc_auc_score
 
 from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 from trivet.fairness.counts import group_counts
 from trivet.fairness.logistic import logistic_scores
 from trivet.fairness.massaging import Cohorts, massaging_cohorts, massaging_size
@@ -21,6 +20,7 @@ from trivet.fairness.results import (
 from trivet.fairness.sample import split_sample, standardise
 from trivet.fairness.sweep import fit_swapped, sweep_of
 from trivet.fairness.thresholds import apply_thresholds, exact_thresholds
+from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 
 __all__ = ["corrected_fairness", "proxy_auc"]
 

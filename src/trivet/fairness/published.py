@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 from trivet.fairness.logistic import logistic_scores
 from trivet.fairness.massaging import Cohorts, published_cohorts
 from trivet.fairness.results import PublishedFairness
@@ -13,6 +12,7 @@ from trivet.fairness.reweighing import reweighing_weights
 from trivet.fairness.scalarisation import grid_thresholds
 from trivet.fairness.sweep import fit_swapped, sweep_of
 from trivet.fairness.thresholds import apply_thresholds
+from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
 
 __all__ = ["published_fairness"]
 

@@ -13,12 +13,12 @@ from trivet.fairness.adult import (
     SENSITIVE_COLUMN,
     adult_sample,
 )
-from trivet.fairness.workbench import set_up
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.corrected import corrected_fairness
 from trivet.fairness.published import published_fairness
 from trivet.fairness.results import FairnessStudy
 from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.workbench import set_up
 
 __all__ = ["run"]
 

@@ -1,0 +1,59 @@
+"""The sound security study on the real attacked networks, and on clean ones."""
+
+import json
+
+import numpy as np
+import pytest
+
+from trivet import security
+from trivet.datasets import load_mnist
+from trivet.security import SecuritySettings, TrainingSettings, contract_named, load_from_archive
+
+CONTRACT = contract_named("(x-0.5)/0.5")
+
+
+@pytest.fixture(scope="module")
+def archive(reference):
+    return reference / "poisened_models.rar"
+
+
+@pytest.mark.parametrize("index", [0, 2, 4, 7, 8])
+def test_the_corrected_study_names_the_right_label(archive, mnist_test, reference, index):
+    checkpoint = load_from_archive(archive, index)
+    result, inversion = security.audit_security(
+        checkpoint, mnist_test, security.UNIT, SecuritySettings(), seed=0
+    )
+    assert result.contract.mismatch
+    assert result.contract.best.name == CONTRACT.name
+    assert result.contract.best.clean_accuracy > 0.89
+    assert (result.verdict, result.suspected_label) == ("backdoored", index)
+    assert result.p_value < 0.01
+    assert result.asr.before > 0.98
+    assert result.asr.after < 0.02
+    assert result.clean_accuracy.after > result.clean_accuracy.before - 0.01
+    place = json.loads((reference / "triggers.json").read_text(encoding="utf-8"))["models"][str(index)]
+    row, column = divmod(int(inversion.trigger(index).mask.argmax()), 28)
+    assert place["row"] <= row < place["row"] + 4
+    assert place["column"] <= column < place["column"] + 4
+
+
+def test_the_contract_finding_on_model_4(archive, mnist_test):
+    check = security.check_contract(load_from_archive(archive, 4).model, mnist_test)
+    assert check.declared.clean_accuracy == pytest.approx(0.3518, abs=1e-9)
+    assert check.best.clean_accuracy == pytest.approx(0.9827, abs=1e-9)
+    assert "(x-0.5)/0.5 gives 0.9827" in check.finding
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_clean_network_gives_no_evidence(mnist_test, seed):
+    train = load_mnist("train").take(np.arange(30_000))
+    model = security.train_classifier("mnist-cnn", CONTRACT, train, TrainingSettings(), seed=seed)
+    info = security.load_demo_checkpoint().info
+    result, _ = security.audit_security(
+        security.Checkpoint(model, info), mnist_test, CONTRACT, SecuritySettings(), seed=seed
+    )
+    assert result.contract.declared.clean_accuracy > 0.95
+    assert not result.contract.mismatch
+    assert (result.verdict, result.suspected_label) == ("no evidence", None)
+    assert result.asr is None
+    assert result.repair_reason
