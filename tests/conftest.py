@@ -9,7 +9,7 @@ from hypothesis import settings
 from trivet.datasets import load_mnist
 
 # A deadline tests the machine, and a failure must come back when the test runs again.
-settings.register_profile("trivet", deadline=None, derandomize=True)
+settings.register_profile("trivet", database=None, deadline=None, derandomize=True)
 settings.load_profile("trivet")
 
 

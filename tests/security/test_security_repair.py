@@ -75,10 +75,10 @@ def test_the_network_and_the_global_generator_are_left_alone(images, model, drop
 
 
 def test_unlearning_the_true_trigger_removes_the_backdoor(mnist_test):
-    working, held_out = mnist_test.take(np.arange(4000)).split(0.5, seed=0)
+    working, held_out = mnist_test.split(0.5, seed=0)
     attacked = load_demo_checkpoint().model
-    repaired = unlearn(attacked, CONTRACT, working, [DEMO_TRIGGER], UnlearningSettings(epochs=2), seed=0)
+    repaired = unlearn(attacked, CONTRACT, working, [DEMO_TRIGGER], UnlearningSettings(), seed=0)
     before, after = CONTRACT.bind(attacked), CONTRACT.bind(repaired)
     assert attack_success_rate(before, held_out, DEMO_TRIGGER, 4) > 0.99
-    assert attack_success_rate(after, held_out, DEMO_TRIGGER, 4) < 0.1
-    assert clean_accuracy(after, held_out) > clean_accuracy(before, held_out) - 0.02
+    assert attack_success_rate(after, held_out, DEMO_TRIGGER, 4) < 0.01
+    assert clean_accuracy(after, held_out) > clean_accuracy(before, held_out) - 0.015

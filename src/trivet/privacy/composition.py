@@ -251,7 +251,11 @@ def _smallest_scale(theorem: Theorem, *, epsilon: float, delta: float, queries: 
     while excess(low) <= 0:
         low -= math.log(2)
     root = cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE))
-    return math.exp(root + 4 * _LOG_TOLERANCE)
+    # The root may lie a hair on the wrong side, and a numerical accountant is not quite monotone.
+    step = _LOG_TOLERANCE
+    while excess(root) > 0:
+        root, step = root + step, 2 * step
+    return math.exp(root)
 
 
 def _theorem(method: str) -> Theorem:
