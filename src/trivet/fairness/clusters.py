@@ -1,4 +1,4 @@
-"""The seed's cluster proxy: how far selection rates differ among people who are alike.
+"""The study's cluster proxy: how far selection rates differ among people who are alike.
 
 It is called Zemel proxy in the study. It is not the measure of Zemel et al. (2013), which is the
 demographic parity difference.

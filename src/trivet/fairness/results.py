@@ -71,7 +71,7 @@ class ModelFairness:
     demographic_parity_difference
         Selection rate of the privileged group minus that of the protected group.
     zemel_proxy
-        The seed's cluster proxy (not the measure of Zemel et al.).
+        The study's cluster proxy (not the measure of Zemel et al.).
     rates
         Selection rates.
     true_positive_rates, false_positive_rates

@@ -36,7 +36,7 @@ NULL_DRAWS = 100_000
 
 @dataclass(frozen=True)
 class PublishedDetection:
-    """What the seed's rule says: it always names a label.
+    """What the published rule says: it always names a label.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Detection:
 
 
 def modified_z(norms: ArrayLike) -> NDArray[np.float64]:
-    """Return 0.6745 (s - median) / MAD for each norm, the seed's equation 3.
+    """Return 0.6745 (s - median) / MAD for each norm, the study's equation 3.
 
     Where more than half of the norms are equal the MAD is zero and so is every score.
     """
@@ -94,7 +94,7 @@ def modified_z(norms: ArrayLike) -> NDArray[np.float64]:
 
 
 def detect_published(norms: ArrayLike, *, kappa: float = 3.5) -> PublishedDetection:
-    """Apply the seed's equation 15: the lowest score at or below -kappa, else the smallest norm."""
+    """Apply the study's equation 15: the lowest score at or below -kappa, else the smallest norm."""
     s = np.asarray(norms, dtype=np.float64)
     z = modified_z(s)
     outlier = bool(z.min() <= -kappa)

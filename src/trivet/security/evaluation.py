@@ -45,7 +45,7 @@ def clean_accuracy(score: Scorer, images: ImageSet) -> float:
 
 
 def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
-    """Return the share of all triggered images classified as `target`, the seed's equation 4.
+    """Return the share of all triggered images classified as `target`, the study's equation 4.
 
     Images of the target class count as successes here, which puts a floor of their share under
     the figure; `attack_success_rate` leaves them out.

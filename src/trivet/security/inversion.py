@@ -32,7 +32,7 @@ class InversionSettings:
     """How a trigger is optimised.
 
     The objective for label y is the cross-entropy of the triggered batch towards y, plus
-    ``mask_penalty * |mask|_1 + pattern_penalty * |pattern|_1`` (the seed's equation 2); mask and
+    ``mask_penalty * |mask|_1 + pattern_penalty * |pattern|_1`` (the study's equation 2); mask and
     pattern are sigmoids of free variables that start at `start`, and Adam moves them.
     """
 

@@ -1,4 +1,4 @@
-"""The published security procedure, to the printed digit: what the seed document did."""
+"""The published security procedure, to the printed digit: as the study ran it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +56,7 @@ def publish_security(
     seed: int,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> tuple[PublishedSecurity, Inversion]:
-    """Run Neural Cleanse, lower-tail MAD and one-epoch unlearning as the seed document does.
+    """Run Neural Cleanse, lower-tail MAD and one-epoch unlearning as the published study does.
 
     The network is fed with pixels under the declared contract whether or not that fits, and
     evaluated on the very images that it is repaired with.

@@ -79,7 +79,7 @@ class ConfusionPair:
 
 @dataclass(frozen=True)
 class PublishedSecurity:
-    """Neural Cleanse, lower-tail MAD and unlearning as the seed document does them.
+    """Neural Cleanse, lower-tail MAD and unlearning as the published study does them.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ class SecuritySettings:
     contract
         The declared input contract: a name from `trivet.security.CANDIDATES`.
     kappa
-        Bound on the modified z-score, the seed's equation 15.
+        Bound on the modified z-score, the study's equation 15.
     unlearning_fraction
         Share of stamped images in the repair.
     sweep_fractions, sweep_images
