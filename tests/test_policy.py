@@ -39,6 +39,12 @@ def test_comparisons(text, met):
     assert finding.text.startswith("met: " if met else "breached: ")
 
 
+def test_the_line_shows_what_was_found():
+    assert one("fairness.impact >= 0.8").text == "breached: fairness.impact >= 0.8 (found 0.78)"
+    assert one("security.rows.0.scale < 293").text.endswith("(found 292.9)")
+    assert one("security.clean == true").text.endswith("(found True)")
+
+
 def test_what_was_not_measured_cannot_hold():
     finding = one("security.asr <= 0.1")
     assert not finding.met

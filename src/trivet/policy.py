@@ -52,11 +52,10 @@ class Finding:
     @property
     def text(self) -> str:
         """The finding in a line."""
-        if self.met:
-            return f"met: {self.requirement} (found {self.found})"
         if self.found is None:
             return f"breached: {self.requirement} (not measured, so it cannot be shown to hold)"
-        return f"breached: {self.requirement} (found {self.found})"
+        shown = f"{self.found:.6g}" if isinstance(self.found, float) else str(self.found)
+        return f"{'met' if self.met else 'breached'}: {self.requirement} (found {shown})"
 
 
 def parse_requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
