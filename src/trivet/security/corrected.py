@@ -64,12 +64,13 @@ def audit_security(
         Called with a step's name and its finished share.
     """
     progress("input contract", 0.0)
-    contract_check = check_contract(freeze(checkpoint.model), images, declared)
+    frozen = freeze(checkpoint.model)
+    contract_check = check_contract(frozen, images, declared)
     contract = (
         declared if contract_check.best.name == declared.name else contract_named(contract_check.best.name)
     )
     working, held_out = images.split(0.5, seed=seed)
-    score = contract.bind(freeze(checkpoint.model))
+    score = contract.bind(frozen)
 
     inversion_settings = InversionSettings()
     inversion = invert_triggers(
