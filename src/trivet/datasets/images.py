@@ -1,6 +1,6 @@
 """Labelled images, the currency of the security leg."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -23,12 +23,15 @@ class ImageSet:
         Shape (n,), int64 in [0, classes).
     classes
         How many classes there are, whether or not each occurs.
+    class_names
+        The name of each class by its number, where the classes have names.
     """
 
     name: str
     pixels: NDArray[np.float32]
     labels: NDArray[np.int64]
     classes: int
+    class_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -36,7 +39,7 @@ class ImageSet:
     def take(self, rows: ArrayLike) -> Self:
         """Return the images at `rows`, an array of positions or a boolean mask, in that order."""
         index = np.asarray(rows)
-        return type(self)(self.name, self.pixels[index], self.labels[index], self.classes)
+        return replace(self, pixels=self.pixels[index], labels=self.labels[index])
 
     def split(self, fraction: float, *, seed: int) -> tuple[Self, Self]:
         """Return two disjoint parts of a seeded shuffle, the first with `fraction` of the images."""

@@ -1,0 +1,215 @@
+import io
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hostile_pictures import ESCAPES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from image_sources import GREY, encoded, picture_folder, png, tiff, write_png
+from PIL import Image
+
+from trivet.datasets.folder import read_folder
+from trivet.datasets.picture import read_picture
+from trivet.datasets.source import load_images
+from trivet.errors import DataError
+
+UPRIGHT = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4
+
+
+def pixels_of(path, content):
+    path.write_bytes(content)
+    return read_picture(path, path.name)
+
+
+def written(array, mode=None, kind="PNG", **settings):
+    stream = io.BytesIO()
+    picture = Image.fromarray(array)
+    (picture if mode is None else picture.convert(mode)).save(stream, kind, **settings)
+    return stream.getvalue()
+
+
+@settings(max_examples=40)
+@given(
+    array=hnp.arrays(
+        np.uint8, st.tuples(st.integers(4, 8), st.integers(1, 6), st.integers(1, 6), st.just(3))
+    ),
+    grey=st.booleans(),
+    kind=st.sampled_from(["png", "bmp", "tiff", "ppm", "webp"]),
+)
+def test_a_folder_of_pictures_gives_back_the_pixels(tmp_path_factory, array, grey, kind):
+    root = tmp_path_factory.mktemp("pictures")
+    array = array[..., 0] if grey else array
+    for name in ("a", "b"):
+        (root / name).mkdir()
+    for row, picture in enumerate(array):
+        settings = {"lossless": True, "exact": True} if kind == "webp" else {}
+        Image.fromarray(picture).save(root / "ab"[row % 2] / f"{row}.{kind}", **settings)
+    images = load_images(root)
+    order = [*range(0, len(array), 2), *range(1, len(array), 2)]
+    expected = array[order, np.newaxis] if grey else array[order].transpose(0, 3, 1, 2)
+    expected = np.divide(expected, np.float32(255), dtype=np.float32)
+    if grey and kind == "webp":  # which knows colours only
+        expected = expected.repeat(3, axis=1)
+    assert np.array_equal(images.pixels, expected)
+    assert images.labels.tolist() == [row % 2 for row in order]
+
+
+def test_classes_are_numbered_in_the_order_of_their_names(tmp_path):
+    numbers = picture_folder(tmp_path / "n", classes=[str(number) for number in range(12)])
+    images = read_folder(numbers, limit=None, seed=0)
+    assert images.class_names == tuple(str(number) for number in range(12))
+    assert images.labels.tolist() == [number // 2 for number in range(24)]
+    words = read_folder(picture_folder(tmp_path / "w", classes=["dog", "10", "9"]), limit=None, seed=0)
+    assert words.class_names == ("10", "9", "dog")
+    assert (words.name, words.classes) == ("pictures", 3)
+
+
+def test_a_name_with_escapes_is_shown_escaped(tmp_path):
+    images = load_images(picture_folder(tmp_path, classes=(ESCAPES, "dog")))
+    assert images.class_names == (r"cat\x1b]0;owned\x07\x1b[31m", "dog")
+
+
+def test_hidden_files_other_files_and_inner_links(tmp_path):
+    root = picture_folder(tmp_path)
+    (root / ".git").mkdir()
+    (root / "readme.md").write_text("hello")
+    (root / "cat" / ".0.png").write_bytes(b"broken")
+    (root / "cat" / "notes.txt").write_text("hello")
+    (root / "cat" / "more").mkdir()
+    (root / "cat" / "gone.png").symlink_to(root / "nowhere.png")
+    (root / "cat" / "link.png").symlink_to(root / "dog" / "1.png")
+    assert load_images(root).labels.tolist() == [0, 0, 0, 1, 1]
+
+
+def test_a_folder_reached_through_a_link_is_its_own_folder(tmp_path):
+    (tmp_path / "link").symlink_to(picture_folder(tmp_path / "real"))
+    assert len(load_images(tmp_path / "link")) == 4
+
+
+def test_one_colour_picture_makes_all_of_them_colour(tmp_path):
+    root = picture_folder(tmp_path)
+    assert load_images(root).pixels.shape == (4, 1, 4, 5)
+    write_png(root / "dog" / "0.png", UPRIGHT)
+    pixels = load_images(root).pixels
+    assert pixels.shape == (4, 3, 4, 5)
+    assert np.array_equal(pixels[[0, 1, 3]], np.broadcast_to(GREY[0] / np.float32(255), (3, 3, 4, 5)))
+    assert np.array_equal(pixels[2], UPRIGHT.transpose(2, 0, 1) / np.float32(255))
+
+
+def test_sixteen_bits_keep_their_precision(tmp_path):
+    wide = np.arange(0, 65_520, 3_276, dtype=np.uint16).reshape(4, 5)
+    for kind in ("PNG", "TIFF", "PPM"):
+        pixels = pixels_of(tmp_path / "a.png", written(wide, kind=kind))
+        assert np.array_equal(pixels[0], wide / np.float32(65_535)), kind
+    with pytest.raises(DataError, match="grey levels beyond 16 bits"):
+        pixels_of(tmp_path / "a.png", written(wide.astype(np.int32) + 65_536, kind="TIFF"))
+
+
+def test_black_and_white_palettes_and_transparency(tmp_path):
+    path = tmp_path / "a.png"
+    bits = (GREY[0] % 2 * 255).astype(np.uint8)
+    assert np.array_equal(pixels_of(path, written(bits, "1")), bits[np.newaxis] / np.float32(255))
+    colours = UPRIGHT.transpose(2, 0, 1) / np.float32(255)
+    palette = Image.fromarray(GREY[0] % 4, "P")
+    palette.putpalette([9, 9, 9, 0, 0, 0, 200, 200, 200, 255, 255, 255])
+    stream = io.BytesIO()
+    palette.save(stream, "PNG", transparency=b"\x00\x80\xff\xff")
+    grey = np.array([9, 0, 200, 255], np.uint8)[GREY[0] % 4]
+    assert np.array_equal(pixels_of(path, stream.getvalue()), grey[np.newaxis] / np.float32(255))
+    exact = Image.fromarray(UPRIGHT).quantize(64)
+    stream = io.BytesIO()
+    exact.save(stream, "PNG")
+    assert np.array_equal(
+        pixels_of(path, stream.getvalue()),
+        np.asarray(exact.convert("RGB")).transpose(2, 0, 1) / np.float32(255),
+    )
+    alpha = np.concatenate([UPRIGHT, np.full((4, 5, 1), 7, np.uint8)], axis=2)
+    assert np.array_equal(pixels_of(path, written(alpha)), colours)
+    grey_alpha = Image.merge("LA", [Image.fromarray(GREY[0]), Image.fromarray(GREY[1])])
+    stream = io.BytesIO()
+    grey_alpha.save(stream, "PNG")
+    assert np.array_equal(pixels_of(path, stream.getvalue()), GREY[:1] / np.float32(255))
+
+
+def test_the_first_frame_of_an_animation(tmp_path):
+    stream = io.BytesIO()
+    first, second = Image.fromarray(GREY[0]), Image.fromarray(255 - GREY[0])
+    first.save(stream, "GIF", save_all=True, append_images=[second])
+    assert np.array_equal(pixels_of(tmp_path / "a.gif", stream.getvalue()), GREY[:1] / np.float32(255))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_the_orientation_of_the_camera_is_applied(tmp_path, orientation, kind):
+    # How a stored picture is turned to stand upright: EXIF 2.32, table 6, "Orientation".
+    upright = {
+        1: UPRIGHT,
+        2: UPRIGHT[:, ::-1],
+        3: UPRIGHT[::-1, ::-1],
+        4: UPRIGHT[::-1],
+        5: UPRIGHT.transpose(1, 0, 2),
+        6: np.rot90(UPRIGHT, -1),
+        7: UPRIGHT[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(UPRIGHT, 1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = pixels_of(tmp_path / "a.png", written(UPRIGHT, kind=kind, exif=exif))
+    assert np.array_equal(pixels, upright.transpose(2, 0, 1) / np.float32(255))
+
+
+def test_a_turned_picture_may_have_the_size_of_the_others(tmp_path):
+    root = picture_folder(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (root / "dog" / "1.png").write_bytes(written(GREY[0].T.copy(), exif=exif))
+    assert load_images(root).pixels.shape == (4, 1, 4, 5)
+
+
+def test_packed_strips_and_tiles_are_read(tmp_path):
+    for compression in ("tiff_lzw", "tiff_deflate", "packbits"):
+        pixels = pixels_of(tmp_path / "a.tif", written(UPRIGHT, kind="TIFF", compression=compression))
+        assert np.array_equal(pixels, UPRIGHT.transpose(2, 0, 1) / np.float32(255))
+    tile = bytes(range(256))
+    pixels = pixels_of(tmp_path / "a.tif", tiff(16, tile, compression=1))
+    assert (pixels[0] * 255).round().tolist() == [
+        [16 * row + column for column in range(5)] for row in range(4)
+    ]
+
+
+def test_a_large_picture_that_packs_well_is_no_bomb(tmp_path):
+    rows = b"".join(b"\0" + bytes(2_000) for _ in range(2_000))
+    assert pixels_of(tmp_path / "a.png", png(2_000, 2_000, rows)).shape == (1, 2_000, 2_000)
+
+
+@settings(max_examples=120)
+@given(data=st.data())
+def test_a_damaged_picture_is_read_or_refused_and_nothing_else(tmp_path_factory, data):
+    mode, kind, options = data.draw(
+        st.sampled_from(
+            [
+                ("RGB", "PNG", {}),
+                ("P", "PNG", {}),
+                ("CMYK", "JPEG", {}),
+                ("RGB", "WEBP", {}),
+                ("P", "GIF", {}),
+                ("RGB", "TIFF", {"compression": "tiff_deflate"}),
+                ("L", "BMP", {}),
+                ("RGB", "PPM", {}),
+            ]
+        )
+    )
+    content = bytearray(encoded(mode, (9, 8), kind, **options))
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damage") / "a.png"
+    path.write_bytes(
+        content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content
+    )
+    with suppress(DataError):
+        pixels = read_picture(path, "a.png")
+        assert pixels.dtype == np.float32
+        assert pixels.min() >= 0
+        assert pixels.max() <= 1
