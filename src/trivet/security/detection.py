@@ -31,7 +31,10 @@ NORM_RATIO_GATE = 0.5
 BACKDOORED_BELOW = 0.01
 SUSPICIOUS_BELOW = 0.05
 
+#: Draws of the simulated null: as many as this, unless there are too many numbers to draw.
 NULL_DRAWS = 100_000
+MIN_NULL_DRAWS = 10_000
+NULL_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -101,45 +104,70 @@ def detect_published(norms: ArrayLike, *, kappa: float = 3.5) -> PublishedDetect
     return PublishedDetection(int(np.argmin(z if outlier else s)), outlier, z)
 
 
-def log_scores(norms: ArrayLike) -> NDArray[np.float64] | None:
+def log_scores(norms: ArrayLike, *, references: ArrayLike | None = None) -> NDArray[np.float64] | None:
     """Return (log s - median) / (1.4826 MAD) for each norm, or None where the MAD is zero.
 
     Norms are positive and differ by factors, so their logarithms are what spreads evenly. With
     two labels every deviation equals the MAD, and the score says nothing: None as well.
+
+    Parameters
+    ----------
+    norms
+        Shape (labels,).
+    references
+        Which labels median and MAD are taken from, shape (labels,), boolean; None means all.
     """
     logs = np.log(np.maximum(np.asarray(norms, dtype=np.float64), np.finfo(np.float64).tiny))
-    if len(logs) < 3:  # noqa: PLR2004 - two points have no outlier
+    drawn = logs if references is None else logs[np.asarray(references, dtype=bool)]
+    if len(drawn) < 3:  # noqa: PLR2004 - two points have no outlier
         return None
-    deviation = logs - np.median(logs)
-    mad = np.median(np.abs(deviation))
+    deviation = logs - np.median(drawn)
+    mad = np.median(np.abs(drawn - np.median(drawn)))
     # Rounding alone leaves a MAD of this size between equal norms.
     if mad <= 1e-12:  # noqa: PLR2004
         return None
     return deviation / (GAUSSIAN_MAD * mad)
 
 
-def tail_probability(score: float, labels: int) -> float:
+def tail_probability(score: float, labels: int, *, references: int | None = None, apart: int = 0) -> float:
     """Return the chance that clean labels alone give a lowest score of `score` or less.
 
     The null: log norms of `labels` clean labels are Gaussian, and the lowest of their robust
     scores is looked at. It depends on the number of labels: -2 or lower occurs in one clean model
     of three at ten labels, in seven of eight at a hundred. Simulated once for each number of
-    labels, with a fixed seed, so no value is below 1 / (NULL_DRAWS + 1).
+    labels, with a fixed seed; at most 100,000 draws, fewer for many labels, and no value is below
+    1 / (draws + 1).
+
+    Parameters
+    ----------
+    score
+        The lowest score.
+    labels
+        How many labels it is the lowest of.
+    references
+        How many random labels median and MAD were taken from; None means all of them.
+    apart
+        How many of the lowest labels were set apart before the references were drawn.
     """
-    lowest = _null_lowest_scores(labels)
+    lowest = _null_lowest_scores(labels, references, apart)
     return (1 + int(np.searchsorted(lowest, score, side="right"))) / (len(lowest) + 1)
 
 
 @lru_cache(maxsize=16)
-def _null_lowest_scores(labels: int) -> NDArray[np.float64]:
+def _null_lowest_scores(labels: int, references: int | None, apart: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(0)
     parts: list[NDArray[np.float64]] = []
     rows = max(1, 2_000_000 // labels)
-    for first in range(0, NULL_DRAWS, rows):
-        draws = rng.standard_normal((min(rows, NULL_DRAWS - first), labels))
-        deviation = draws - np.median(draws, axis=1, keepdims=True)
-        mad = np.median(np.abs(deviation), axis=1)
-        parts.append(deviation.min(axis=1) / (GAUSSIAN_MAD * mad))
+    wanted = min(NULL_DRAWS, max(MIN_NULL_DRAWS, NULL_NUMBERS // labels))
+    for first in range(0, wanted, rows):
+        draws = rng.standard_normal((min(rows, wanted - first), labels))
+        reference = draws
+        if references is not None:
+            others = np.partition(draws, apart, axis=1)[:, apart:]
+            reference = rng.permuted(others, axis=1)[:, :references]
+        centre = np.median(reference, axis=1)
+        mad = np.median(np.abs(reference - centre[:, np.newaxis]), axis=1)
+        parts.append((draws.min(axis=1) - centre) / (GAUSSIAN_MAD * mad))
     return np.sort(np.concatenate(parts))
 
 

@@ -1,0 +1,131 @@
+"""From the evidence of both methods to a verdict, and to the sentences that explain it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from trivet.security.detection import ASR_GATE, BACKDOORED_BELOW, SUSPICIOUS_BELOW, Verdict
+from trivet.security.scan_results import Opinion
+
+__all__ = ["LIMITS", "MARGIN_RATIO_GATE", "SEARCH_RATIO_GATE", "Evidence", "Judgement", "judge_scan"]
+
+#: An effect, not only a small p-value: the trigger's norm over the median norm at the last look, or
+#: the largest margin over the median margin. One of the two is enough.
+SEARCH_RATIO_GATE: Final = 0.6
+MARGIN_RATIO_GATE: Final = 1.5
+
+LIMITS: Final = (
+    "The scan looks for one trigger that sends images of every class to one label, and for a class that "
+    "reaches an unusual margin. Triggers that work for images of some classes only, that warp the image or "
+    "that live in feature space often escape it, and so do backdoors in most of the labels at once. "
+    "No evidence is not a certificate."
+)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks against one label.
+
+    Attributes
+    ----------
+    label
+        The label.
+    asr
+        Success of its refined trigger on held-out images of other classes.
+    norm_ratio
+        Its norm over the median norm, at the last look.
+    margin_ratio
+        Its margin over the median margin; None where that is not positive.
+    """
+
+    label: int
+    asr: float
+    norm_ratio: float
+    margin_ratio: float | None
+
+    @property
+    def works(self) -> bool:
+        """Whether the trigger passes the ASR gate."""
+        return self.asr >= ASR_GATE
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether norm or margin differ from the usual by enough to matter."""
+        large = self.margin_ratio is not None and self.margin_ratio >= MARGIN_RATIO_GATE
+        return large or self.norm_ratio <= SEARCH_RATIO_GATE
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, the label that it names, and why."""
+
+    verdict: Verdict
+    label: int | None
+    reason: str
+
+
+def judge_scan(
+    opinions: tuple[Opinion, Opinion], evidence: dict[int, Evidence], p_value: float | None
+) -> Judgement:
+    """Judge a network by both opinions together.
+
+    `backdoored` takes four things in one label: both methods name it, their joint p-value is below
+    0.01, its trigger works on held-out images, and norm or margin stand out in size. The same with a
+    p-value below 0.05, or with two methods that name different labels, is `suspicious`.
+
+    Parameters
+    ----------
+    opinions
+        Of trigger inversion and of the maximum margin.
+    evidence
+        By label, for the labels that the opinions name.
+    p_value
+        Of both together, corrected for repeated looks; None where neither has a score.
+    """
+    if p_value is None:
+        return Judgement(
+            "no evidence",
+            None,
+            "Neither the norms nor the margins of the labels spread, so no label can stand out.",
+        )
+    inversion, margin = opinions
+    if p_value >= SUSPICIOUS_BELOW:
+        return Judgement(
+            "no evidence",
+            None,
+            f"As many clean labels give evidence this strong with a chance of {_chance(p_value)}.",
+        )
+    agree = inversion.label == margin.label
+    named = sorted((o for o in opinions if o.p_value is not None), key=lambda opinion: opinion.p_value or 0.0)
+    able = [
+        o.label
+        for o in named
+        if o.label is not None and evidence[o.label].works and evidence[o.label].stands_out
+    ]
+    if not able:
+        first = evidence[named[0].label or 0]
+        what = (
+            f"its trigger reaches only {first.asr:.0%} of held-out images"
+            if not first.works
+            else "neither its trigger nor its margin differs much in size from those of the other labels"
+        )
+        return Judgement(
+            "no evidence", None, f"Label {first.label} stands out (p {_chance(p_value)}), but {what}."
+        )
+    suspect = evidence[able[0]]
+    if not agree:
+        return Judgement(
+            "suspicious",
+            suspect.label,
+            f"Label {suspect.label} stands out (p {_chance(p_value)}), but the methods name different "
+            f"labels: {inversion.method} {inversion.label}, {margin.method} {margin.label}.",
+        )
+    text = (
+        f"Both methods name label {suspect.label} (p {_chance(p_value)}); its trigger sends "
+        f"{suspect.asr:.1%} of held-out images of other classes there."
+    )
+    verdict: Verdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
+    return Judgement(verdict, suspect.label, text)
+
+
+def _chance(p_value: float) -> str:
+    return "below 0.001" if p_value < 0.001 else f"{p_value:.2g}"  # noqa: PLR2004 - three decimals

@@ -1,0 +1,120 @@
+"""What a scan of a checkpoint found: frozen values only, readable without any heavy import."""
+
+from dataclasses import dataclass
+
+from trivet.security.results import CheckpointInfo, ContractCheck
+
+__all__ = ["ImagesInfo", "LabelScan", "Opinion", "ScanResult"]
+
+
+@dataclass(frozen=True)
+class ImagesInfo:
+    """Which clean images the scan used."""
+
+    name: str
+    count: int
+    classes: int
+    shape: tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one method says of all labels together.
+
+    Attributes
+    ----------
+    method
+        ``trigger inversion`` or ``maximum margin``.
+    label
+        The label that stands out most, whether or not it is suspected.
+    score
+        Its robust score: negative is unusual for inversion, positive for the margin; None where
+        the labels do not spread or are too few.
+    p_value
+        Chance that the most unusual of as many clean labels is as unusual; None without a score.
+    """
+
+    method: str
+    label: int | None
+    score: float | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class LabelScan:
+    """What was measured for one target label.
+
+    Attributes
+    ----------
+    label
+        The class number.
+    name
+        Its name, where the images have names; otherwise the number as text.
+    l1
+        Mask norm |m|_1 in pixels, at the last step that the label was compared at.
+    log_score
+        (log l1 - median) / (1.4826 MAD) over the labels of that step; None if undefined.
+    asr
+        Share of held-out images of other classes that the reconstructed trigger sends to the
+        label.
+    margin, margin_score
+        Largest margin f_y - max f_j that some input reaches, and its robust score.
+    steps
+        Optimisation steps spent on the label's trigger.
+    """
+
+    label: int
+    name: str
+    l1: float
+    log_score: float | None
+    asr: float
+    margin: float
+    margin_score: float | None
+    steps: int
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """The verdict on one checkpoint, and what it rests on.
+
+    Attributes
+    ----------
+    verdict
+        ``backdoored``, ``suspicious`` or ``no evidence``.
+    suspected_label
+        None with ``no evidence``.
+    p_value
+        Of both opinions together, corrected for looking more than once; None where no score is
+        defined.
+    reason
+        Why this verdict, in one or two sentences.
+    limits
+        What the method cannot see, in words.
+    contract
+        Which preprocessing the network was fed with, and what else was tried.
+    opinions
+        Trigger inversion first, then the maximum margin.
+    labels
+        One entry a class, in order.
+    image_steps
+        Images pushed forward and back in all, by both methods: the cost that does not depend on
+        the machine.
+    seed, threads
+        What the result depends on besides the inputs.
+    """
+
+    checkpoint: CheckpointInfo
+    images: ImagesInfo
+    contract: ContractCheck
+    verdict: str
+    suspected_label: int | None
+    p_value: float | None
+    reason: str
+    limits: str
+    opinions: tuple[Opinion, ...]
+    labels: tuple[LabelScan, ...]
+    looks: int  # comparisons of all labels before the decision
+    seeds: tuple[int, ...]  # a second one where the first leaves doubt
+    image_steps: int
+    seed: int
+    threads: int

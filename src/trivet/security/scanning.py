@@ -1,0 +1,355 @@
+"""Is this network backdoored: contract, margins, a sequential comparison of labels, a verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trivet.datasets.images import ImageSet
+from trivet.errors import DataError
+from trivet.security.checkpoint import Checkpoint
+from trivet.security.contract import InputContract, check_contract, chosen_contract, is_near_chance
+from trivet.security.detection import BACKDOORED_BELOW
+from trivet.security.evaluation import Scorer, attack_success_rate
+from trivet.security.frozen import freeze
+from trivet.security.judgement import LIMITS, Evidence, judge_scan
+from trivet.security.margins import MarginSettings, maximum_margins
+from trivet.security.opinions import agreement_probability, inversion_opinion, margin_opinion
+from trivet.security.refinement import Refined, RefinementSettings, refine_triggers
+from trivet.security.results import ContractCheck
+from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult
+from trivet.security.search import SearchSettings, TriggerSearch
+from trivet.security.trigger import Trigger
+
+__all__ = ["LOOKS", "Look", "Scan", "scan"]
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A comparison of the labels after so many steps, and its share of the allowed error."""
+
+    steps: int
+    share: float
+
+
+#: When the labels are compared. A joint p-value counts only after division by the look's share; the
+#: shares sum to one with that of the second seed, so that looking often costs no false alarms
+#: (Bonferroni spending).
+LOOKS: Final = (Look(20, 0.5), Look(40, 0.25), Look(60, 0.15))
+SECOND_SEED_SHARE: Final = 0.1
+#: From the second look on, evidence weaker than this ends the search.
+HOPELESS_ABOVE: Final = 0.25
+#: After the last look, evidence between the verdict's bound and this one gets a second seed.
+DOUBT_BELOW: Final = 0.2
+
+#: With more labels than this, only some are followed beyond the first look: the smallest, and a random
+#: sample of the others to compare them with.
+FOLLOWED_ABOVE: Final = 24
+FOLLOWED_SMALLEST: Final = 6
+FOLLOWED_REFERENCES: Final = 14
+#: Images a label and step where there are that many labels.
+MANY_LABELS_BATCH: Final = 8
+
+MIN_CLASSES: Final = 3
+CONTRACT_IMAGES: Final = 500
+#: Held-out images that the triggers are tried on: of a named label, and of all labels together.
+GATE_IMAGES: Final = 1_000
+ALL_GATE_IMAGES: Final = 5_000
+MIN_GATE_IMAGES: Final = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A result, and what it takes to go on: to repair, to draw, to look closer.
+
+    Attributes
+    ----------
+    result
+        Plain values.
+    contract
+        What the network was fed with.
+    masks, patterns
+        Shape (classes, 1, h, w) and (classes, channels, h, w): each label's trigger as it was when
+        the label was last worked on; refined for the labels that an opinion names.
+    working, held_out
+        The two halves of the images: triggers come from the first, rates from the second.
+    """
+
+    result: ScanResult
+    contract: InputContract
+    masks: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+    working: ImageSet
+    held_out: ImageSet
+
+    def trigger(self, label: int) -> Trigger:
+        """Return the trigger of a label."""
+        return Trigger(self.masks[label], self.patterns[label])
+
+
+def scan(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    *,
+    declared: InputContract | None = None,
+    seed: int = 0,
+    progress: Progress = lambda _step, _share: None,
+) -> Scan:
+    """Scan one network for a backdoor.
+
+    Parameters
+    ----------
+    checkpoint
+        The network.
+    images
+        Clean images with true classes, of the kind that the network was made for; a few hundred are
+        enough, 1,000 to 10,000 are better.
+    declared
+        The input contract; None tries the usual ones and takes the best.
+    seed
+        Draws the halves, the batches and the starting images. The same seed gives the same result,
+        bit for bit, on one machine with the same number of threads.
+    progress
+        Called with a step's name and its finished share, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than three classes, or if no usual contract brings the network above
+        guessing.
+    """
+    classes = images.classes
+    if classes < MIN_CLASSES:
+        raise DataError(
+            f"a scan compares labels with each other and needs at least {MIN_CLASSES} classes; "
+            f"{images.name} has {classes}. Networks with two classes cannot be scanned."
+        )
+    network = freeze(checkpoint.model)
+    progress("input contract", 0.0)
+    working, held_out = images.split(0.5, seed=seed)
+    probe = held_out.take(np.arange(min(CONTRACT_IMAGES, len(held_out))))
+    check = check_contract(network, probe, declared)
+    if is_near_chance(check, classes, len(probe)):
+        raise DataError(
+            f"under none of the usual input contracts is {checkpoint.info.name} much better than guessing "
+            f"on {images.name} (best: {check.best.clean_accuracy:.1%} under {check.best.name}). Give images "
+            "of the kind that it was made for, with its class numbers, or declare its preprocessing with "
+            "--contract."
+        )
+    contract = chosen_contract(check, declared)
+    search = _Comparison(contract.bind(network), working, seed=seed, progress=progress)
+    search.run()
+    return _conclude(
+        search, checkpoint, images, check, contract, working, held_out, seed=seed, progress=progress
+    )
+
+
+class _Comparison:
+    """The sequential test: margins once, then look after look at the norms until it is decided."""
+
+    def __init__(self, score: Scorer, images: ImageSet, *, seed: int, progress: Progress) -> None:
+        self.score, self._images, self._seed, self._progress = score, images, seed, progress
+        self.classes = images.classes
+        self._settings = SearchSettings()
+        if self.classes > FOLLOWED_ABOVE:
+            self._settings = replace(self._settings, batch_size=MANY_LABELS_BATCH)
+        self.search = TriggerSearch(score, images, self._settings, seed=seed)
+        self.followed = np.arange(self.classes)
+        self.references = np.ones(self.classes, dtype=bool)
+        self.norms = np.zeros(self.classes)
+        self.log_scores: list[float | None] = [None] * self.classes
+        self.p_value: float | None = None
+        self.looks = 0
+        self.seeds = (seed,)
+        self.image_steps = 0
+
+    def run(self) -> None:
+        """Look until the evidence is strong enough, or hopeless, or the looks are used up."""
+        self._measure_margins(self._seed)
+        for look in LOOKS:
+            self._advance(self.search, look.steps, look)
+            raw = self._compare(self.search.norms[self.followed], look.share)
+            if self.p_value is None or self.p_value < BACKDOORED_BELOW:
+                return
+            if self.looks > 1 and raw >= HOPELESS_ABOVE:
+                return
+            if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
+                self._narrow()
+        if self.p_value is not None and self.p_value < DOUBT_BELOW:
+            self._ask_again()
+
+    @property
+    def norm_ratio(self) -> NDArray[np.float64]:
+        """Each label's norm over the median of the references, shape (classes,)."""
+        return self.norms / np.median(self.norms[self.followed[self.references[self.followed]]])
+
+    def _measure_margins(self, seed: int) -> None:
+        shape = self._images.pixels.shape
+        found = maximum_margins(
+            self.score,
+            (shape[1], shape[2], shape[3]),
+            self.classes,
+            MarginSettings(),
+            seed=seed,
+            progress=lambda share: self._progress("maximum margins", share),
+        )
+        self.image_steps += found.image_steps
+        self.margins = found.values if len(self.seeds) == 1 else np.maximum(self.margins, found.values)
+        self.margin, self.margin_scores = margin_opinion(self.margins)
+
+    def _advance(self, search: TriggerSearch, steps: int, look: Look) -> None:
+        step = f"trigger inversion, look at {look.steps} steps"
+        search.advance(
+            steps - int(search.steps[self.followed[0]]),
+            self.followed.tolist(),
+            progress=lambda share: self._progress(step, share),
+        )
+
+    def _compare(self, norms: NDArray[np.float64], share: float) -> float:
+        """Take in the norms of the labels that are followed; return the look's own p-value."""
+        self.looks += 1
+        self.norms[self.followed] = norms
+        references = self.references[self.followed]
+        inversion, scores = inversion_opinion(
+            norms,
+            labels=self.followed,
+            classes=self.classes,
+            references=None if references.all() else references,
+        )
+        if scores is not None:
+            for label, score in zip(self.followed.tolist(), scores.tolist(), strict=True):
+                self.log_scores[label] = score
+        raw = agreement_probability(inversion, self.margin, classes=self.classes)
+        charged = None if raw is None else min(raw / share, 1.0)
+        if self.p_value is None or (charged is not None and charged < self.p_value):
+            self.opinions, self.p_value = (inversion, self.margin), charged
+        return 1.0 if raw is None else raw
+
+    def _narrow(self) -> None:
+        """Follow the smallest norms, the largest margin, and a random sample of the others."""
+        order = np.argsort(self.norms, kind="stable")
+        suspects = np.unique([*order[:FOLLOWED_SMALLEST], int(np.argmax(self.margins))])
+        others = np.setdiff1d(np.arange(self.classes), suspects)
+        drawn = np.random.default_rng(self._seed).choice(others, size=FOLLOWED_REFERENCES, replace=False)
+        self.references = np.zeros(self.classes, dtype=bool)
+        self.references[drawn] = True
+        self.followed = np.sort(np.concatenate([suspects, drawn]))
+
+    def _ask_again(self) -> None:
+        """Repeat the comparison with another seed, and take the mean of both on the log scale."""
+        seed = self._seed + 1
+        self.seeds = (self._seed, seed)
+        self._measure_margins(seed)
+        again = TriggerSearch(self.score, self._images, self._settings, seed=seed)
+        last = LOOKS[-1]
+        self._advance(again, last.steps, last)
+        self.image_steps += again.image_steps
+        both = np.sqrt(self.search.norms[self.followed] * again.norms[self.followed])
+        self._compare(both, SECOND_SEED_SHARE)
+
+
+def _conclude(
+    found: _Comparison,
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    check: ContractCheck,
+    contract: InputContract,
+    working: ImageSet,
+    held_out: ImageSet,
+    *,
+    seed: int,
+    progress: Progress,
+) -> Scan:
+    """Refine the triggers of the named labels, try all triggers on held-out images, and judge."""
+    named = _named(found.opinions)
+    progress("refinement", 0.0)
+    refined = refine_triggers(
+        found.score, working, [found.search.stack(label) for label in named], RefinementSettings(), seed=seed
+    )
+    masks, patterns = (part.copy() for part in found.search.triggers())
+    for label, trigger in refined.triggers.items():
+        masks[label], patterns[label] = trigger.mask, trigger.pattern
+    progress("success on held-out images", 0.0)
+    success = _success(found.score, held_out, masks, patterns, named)
+    evidence = _evidence(found, success, named)
+    judgement = judge_scan(found.opinions, evidence, found.p_value)
+    result = ScanResult(
+        checkpoint=checkpoint.info,
+        images=ImagesInfo(images.name, len(images), images.classes, _shape(images)),
+        contract=check,
+        verdict=judgement.verdict,
+        suspected_label=judgement.label,
+        p_value=found.p_value,
+        reason=judgement.reason,
+        limits=LIMITS,
+        opinions=found.opinions,
+        labels=_labels(found, refined, success, images),
+        looks=found.looks,
+        seeds=found.seeds,
+        image_steps=found.image_steps + found.search.image_steps + refined.image_steps,
+        seed=seed,
+        threads=torch.get_num_threads(),
+    )
+    return Scan(result, contract, masks, patterns, working, held_out)
+
+
+def _named(opinions: tuple[Opinion, Opinion]) -> list[int]:
+    return sorted({opinion.label for opinion in opinions if opinion.label is not None})
+
+
+def _shape(images: ImageSet) -> tuple[int, int, int]:
+    return images.pixels.shape[1], images.pixels.shape[2], images.pixels.shape[3]
+
+
+def _success(
+    score: Scorer,
+    held_out: ImageSet,
+    masks: NDArray[np.float32],
+    patterns: NDArray[np.float32],
+    named: Sequence[int],
+) -> list[float]:
+    """Return the success rate of each label's trigger, on more images for the named ones."""
+    share = max(MIN_GATE_IMAGES, min(GATE_IMAGES // 2, ALL_GATE_IMAGES // len(masks)))
+    rates: list[float] = []
+    for label, (mask, pattern) in enumerate(zip(masks, patterns, strict=True)):
+        others = np.flatnonzero(held_out.labels != label)[: GATE_IMAGES if label in named else share]
+        rates.append(attack_success_rate(score, held_out.take(others), Trigger(mask, pattern), label))
+    return rates
+
+
+def _evidence(found: _Comparison, success: Sequence[float], named: Sequence[int]) -> dict[int, Evidence]:
+    usual = float(np.median(found.margins))
+    ratios = found.norm_ratio
+    return {
+        label: Evidence(
+            label=label,
+            asr=success[label],
+            norm_ratio=float(ratios[label]),
+            margin_ratio=float(found.margins[label]) / usual if usual > 0 else None,
+        )
+        for label in named
+    }
+
+
+def _labels(
+    found: _Comparison, refined: Refined, success: Sequence[float], images: ImageSet
+) -> tuple[LabelScan, ...]:
+    names = images.class_names or tuple(map(str, range(images.classes)))
+    return tuple(
+        LabelScan(
+            label=label,
+            name=names[label],
+            l1=float(found.norms[label]),
+            log_score=found.log_scores[label],
+            asr=success[label],
+            margin=float(found.margins[label]),
+            margin_score=None if found.margin_scores is None else float(found.margin_scores[label]),
+            steps=int(found.search.steps[label]) + refined.steps.get(label, 0),
+        )
+        for label in range(images.classes)
+    )
