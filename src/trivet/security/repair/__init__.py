@@ -1,0 +1,5 @@
+"""How is a backdoor removed, and what does that cost?"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,2 @@
+from .unlearning import UnlearningSettings as UnlearningSettings
+from .unlearning import unlearn as unlearn
