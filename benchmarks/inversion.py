@@ -22,11 +22,10 @@ LABELS = 10
 ROUNDS = 5
 
 
-def published(model, images, batches):
+def published(model, images, batches, settings=PUBLISHED_INVERSION):
     """Optimise label by label, with the weights' gradients, as the study's code did."""
     model.requires_grad_(True)
     pixels = torch.from_numpy(images.pixels)
-    settings = PUBLISHED_INVERSION
     for label, rows_of_label in enumerate(batches):
         mask = torch.full((1, 28, 28), settings.mask_start, requires_grad=True)
         pattern = torch.full((1, 28, 28), settings.pattern_start, requires_grad=True)

@@ -14,8 +14,8 @@ __all__ = ["main"]
 
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
-Exit codes: 0 done and nothing breached; 1 a requirement of [policy] breached; 2 usage or
-configuration; 3 the audit could not be done.
+Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, or a
+requirement of [policy] breached; 2 usage or configuration; 3 it could not be done.
 """
 INTERRUPTED = 130
 
@@ -26,6 +26,9 @@ app = App(
     result_action="return_value",
 )
 app.command("trivet.cli.run:run", name="run", help="Run an audit and write its record and report.")
+app.command("trivet.cli.scan:scan", name="scan", help="Scan a checkpoint, or many, for a backdoor.")
+app.command("trivet.cli.repair:repair", name="repair", help="Remove a backdoor from a checkpoint.")
+app.command("trivet.cli.zoo:zoo", name="zoo")
 app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
 app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")
 app.command("trivet.cli.schema:schema", name="schema", help="Print the JSON Schema of metrics.json.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from trivet.datasets.composed import load_colour_digits, load_digit_pairs
 from trivet.datasets.folder import read_folder
 from trivet.datasets.idx import find_idx_pair, is_idx_name, read_idx
 from trivet.datasets.images import ImageSet
@@ -18,6 +19,8 @@ EMBEDDED: dict[str, Callable[[], ImageSet]] = {
     "mnist": lambda: load_mnist("test"),
     "mnist/test": lambda: load_mnist("test"),
     "mnist/train": lambda: load_mnist("train"),
+    "colour-digits": lambda: load_colour_digits("test"),
+    "digit-pairs": lambda: load_digit_pairs("test"),
 }
 
 

@@ -16,11 +16,16 @@ from .checkpoint import load_checkpoint as load_checkpoint
 from .checkpoint import load_demo_checkpoint as load_demo_checkpoint
 from .checkpoint import load_from_archive as load_from_archive
 from .contract import CANDIDATES as CANDIDATES
+from .contract import COLOUR_CANDIDATES as COLOUR_CANDIDATES
 from .contract import UNIT as UNIT
 from .contract import InputContract as InputContract
+from .contract import candidates_for as candidates_for
 from .contract import check_contract as check_contract
+from .contract import chosen_contract as chosen_contract
 from .contract import contract_named as contract_named
+from .contract import is_near_chance as is_near_chance
 from .corrected import audit_security as audit_security
+from .declaration import parse_contract as parse_contract
 from .detection import Detection as Detection
 from .detection import PublishedDetection as PublishedDetection
 from .detection import detect as detect
@@ -55,6 +60,7 @@ from .refinement import refine_triggers as refine_triggers
 from .repair import UnlearningSettings as UnlearningSettings
 from .repair import unlearn as unlearn
 from .results import SecurityStudy as SecurityStudy
+from .scan_document import scan_document as scan_document
 from .scan_results import ImagesInfo as ImagesInfo
 from .scan_results import LabelScan as LabelScan
 from .scan_results import Opinion as Opinion

@@ -3,15 +3,22 @@
 from dataclasses import dataclass
 from typing import Final
 
-from trivet.security.detection import ASR_GATE, BACKDOORED_BELOW, SUSPICIOUS_BELOW, Verdict
+from trivet.security.detection import BACKDOORED_BELOW, SUSPICIOUS_BELOW, Verdict
 from trivet.security.scan_results import Opinion
 
-__all__ = ["LIMITS", "MARGIN_RATIO_GATE", "SEARCH_RATIO_GATE", "Evidence", "Judgement", "judge_scan"]
+__all__ = ["LIMITS", "MARGIN_GAP_GATE", "NORM_GAP_GATE", "WORKS_FROM", "Evidence", "Judgement", "judge_scan"]
 
-#: An effect, not only a small p-value: the trigger's norm over the median norm at the last look, or
-#: the largest margin over the median margin. One of the two is enough.
-SEARCH_RATIO_GATE: Final = 0.6
-MARGIN_RATIO_GATE: Final = 1.5
+#: An effect, not only a small p-value. The runner-up's norm over the label's own after the last look,
+#: or the label's margin over the runner-up's; one of the two is enough. Clean networks have labels that
+#: are easy by nature, in norm and margin alike, so a p-value alone would accuse them; but such a label
+#: has neighbours, and a backdoor stands alone. Both bounds lie above all that clean networks of the
+#: tuning half of the zoo showed (1.58 and 1.61).
+NORM_GAP_GATE: Final = 1.6
+MARGIN_GAP_GATE: Final = 1.75
+
+#: A trigger has to send this share of held-out images to its label. Most labels' triggers do, on clean
+#: networks too: the gate keeps out norms that are small because the search failed.
+WORKS_FROM: Final = 0.9
 
 LIMITS: Final = (
     "The scan looks for one trigger that sends images of every class to one label, and for a class that "
@@ -31,27 +38,28 @@ class Evidence:
         The label.
     asr
         Success of its refined trigger on held-out images of other classes.
-    norm_ratio
-        Its norm over the median norm, at the last look.
-    margin_ratio
-        Its margin over the median margin; None where that is not positive.
+    norm_gap
+        The smallest norm of the other labels over its own; None before the last look, where norms are
+        still too far from what they become.
+    margin_gap
+        Its margin over the largest of the other labels; None where that is not positive.
     """
 
     label: int
     asr: float
-    norm_ratio: float
-    margin_ratio: float | None
+    norm_gap: float | None
+    margin_gap: float | None
 
     @property
     def works(self) -> bool:
         """Whether the trigger passes the ASR gate."""
-        return self.asr >= ASR_GATE
+        return self.asr >= WORKS_FROM
 
     @property
-    def stands_out(self) -> bool:
-        """Whether norm or margin differ from the usual by enough to matter."""
-        large = self.margin_ratio is not None and self.margin_ratio >= MARGIN_RATIO_GATE
-        return large or self.norm_ratio <= SEARCH_RATIO_GATE
+    def stands_alone(self) -> bool:
+        """Whether norm or margin are apart from the runner-up's by enough to matter."""
+        small = self.norm_gap is not None and self.norm_gap >= NORM_GAP_GATE
+        return small or (self.margin_gap is not None and self.margin_gap >= MARGIN_GAP_GATE)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def judge_scan(
     """Judge a network by both opinions together.
 
     `backdoored` takes four things in one label: both methods name it, their joint p-value is below
-    0.01, its trigger works on held-out images, and norm or margin stand out in size. The same with a
+    0.01, its trigger works on held-out images, and its norm or its margin stands alone. The same with a
     p-value below 0.05, or with two methods that name different labels, is `suspicious`.
 
     Parameters
@@ -99,14 +107,14 @@ def judge_scan(
     able = [
         o.label
         for o in named
-        if o.label is not None and evidence[o.label].works and evidence[o.label].stands_out
+        if o.label is not None and evidence[o.label].works and evidence[o.label].stands_alone
     ]
     if not able:
         first = evidence[named[0].label or 0]
         what = (
             f"its trigger reaches only {first.asr:.0%} of held-out images"
             if not first.works
-            else "neither its trigger nor its margin differs much in size from those of the other labels"
+            else "neither its trigger nor its margin is far from the runner-up's: easy to reach, but not alone"
         )
         return Judgement(
             "no evidence", None, f"Label {first.label} stands out (p {_chance(p_value)}), but {what}."

@@ -59,6 +59,9 @@ class LabelScan:
         label.
     margin, margin_score
         Largest margin f_y - max f_j that some input reaches, and its robust score.
+    refined_l1
+        Mask norm of the label's trigger after it was made as small as it still works; None for
+        labels that no method names.
     steps
         Optimisation steps spent on the label's trigger.
     """
@@ -70,6 +73,7 @@ class LabelScan:
     asr: float
     margin: float
     margin_score: float | None
+    refined_l1: float | None
     steps: int
 
 

@@ -40,11 +40,12 @@ class Look:
 #: When the labels are compared. A joint p-value counts only after division by the look's share; the
 #: shares sum to one with that of the second seed, so that looking often costs no false alarms
 #: (Bonferroni spending).
-LOOKS: Final = (Look(20, 0.5), Look(40, 0.25), Look(60, 0.15))
+LOOKS: Final = (Look(20, 0.2), Look(40, 0.1), Look(60, 0.6))
 SECOND_SEED_SHARE: Final = 0.1
 #: From the second look on, evidence weaker than this ends the search.
 HOPELESS_ABOVE: Final = 0.25
-#: After the last look, evidence between the verdict's bound and this one gets a second seed.
+#: After the last look, a label that stands alone on evidence between the verdict's bound and this one
+#: gets a second seed.
 DOUBT_BELOW: Final = 0.2
 
 #: With more labels than this, only some are followed beyond the first look: the smallest, and a random
@@ -174,19 +175,41 @@ class _Comparison:
         for look in LOOKS:
             self._advance(self.search, look.steps, look)
             raw = self._compare(self.search.norms[self.followed], look.share)
-            if self.p_value is None or self.p_value < BACKDOORED_BELOW:
+            if self.p_value is None or self._is_decided():
                 return
             if self.looks > 1 and raw >= HOPELESS_ABOVE:
                 return
             if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
                 self._narrow()
-        if self.p_value is not None and self.p_value < DOUBT_BELOW:
+        doubtful = self.p_value is not None and BACKDOORED_BELOW <= self.p_value < DOUBT_BELOW
+        if doubtful and any(self.stands_alone(opinion.label) for opinion in self.opinions):
             self._ask_again()
 
-    @property
-    def norm_ratio(self) -> NDArray[np.float64]:
-        """Each label's norm over the median of the references, shape (classes,)."""
-        return self.norms / np.median(self.norms[self.followed[self.references[self.followed]]])
+    def stands_alone(self, label: int | None) -> bool:
+        """Return whether a label has the effect that a verdict asks for, its trigger not yet tried."""
+        return label is not None and self.evidence(label, asr=1.0).stands_alone
+
+    def evidence(self, label: int, *, asr: float) -> Evidence:
+        """Return what speaks against a label so far."""
+        others = np.delete(self.margins, label)
+        compared = self.norms[np.setdiff1d(self.followed, [label])]
+        finished = self.search.steps[label] >= LOOKS[-1].steps
+        return Evidence(
+            label=label,
+            asr=asr,
+            norm_gap=float(compared.min() / self.norms[label]) if finished else None,
+            margin_gap=float(self.margins[label] / others.max()) if others.max() > 0 else None,
+        )
+
+    def _is_decided(self) -> bool:
+        """Return whether both methods name one label that stands alone, on a small p-value."""
+        inversion, margin = self.opinions
+        return (
+            self.p_value is not None
+            and self.p_value < BACKDOORED_BELOW
+            and inversion.label == margin.label
+            and self.stands_alone(inversion.label)
+        )
 
     def _measure_margins(self, seed: int) -> None:
         shape = self._images.pixels.shape
@@ -276,7 +299,7 @@ def _conclude(
         masks[label], patterns[label] = trigger.mask, trigger.pattern
     progress("success on held-out images", 0.0)
     success = _success(found.score, held_out, masks, patterns, named)
-    evidence = _evidence(found, success, named)
+    evidence = {label: found.evidence(label, asr=success[label]) for label in named}
     judgement = judge_scan(found.opinions, evidence, found.p_value)
     result = ScanResult(
         checkpoint=checkpoint.info,
@@ -322,20 +345,6 @@ def _success(
     return rates
 
 
-def _evidence(found: _Comparison, success: Sequence[float], named: Sequence[int]) -> dict[int, Evidence]:
-    usual = float(np.median(found.margins))
-    ratios = found.norm_ratio
-    return {
-        label: Evidence(
-            label=label,
-            asr=success[label],
-            norm_ratio=float(ratios[label]),
-            margin_ratio=float(found.margins[label]) / usual if usual > 0 else None,
-        )
-        for label in named
-    }
-
-
 def _labels(
     found: _Comparison, refined: Refined, success: Sequence[float], images: ImageSet
 ) -> tuple[LabelScan, ...]:
@@ -349,6 +358,7 @@ def _labels(
             asr=success[label],
             margin=float(found.margins[label]),
             margin_score=None if found.margin_scores is None else float(found.margin_scores[label]),
+            refined_l1=refined.triggers[label].l1 if label in refined.triggers else None,
             steps=int(found.search.steps[label]) + refined.steps.get(label, 0),
         )
         for label in range(images.classes)

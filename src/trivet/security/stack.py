@@ -94,8 +94,14 @@ class TriggerStack:
 
     def take(self, rows: Tensor) -> Self:
         """Return the rows at `rows` as a stack of their own."""
-        parts = (part[rows] for part in (self.targets, self.variables, self.mean, self.square, self.penalty))
-        return type(self)(*parts, self.steps)
+        return type(self)(
+            self.targets[rows],
+            self.variables[rows],
+            self.mean[rows],
+            self.square[rows],
+            self.penalty[rows],
+            self.steps,
+        )
 
     def put(self, rows: Tensor, block: "TriggerStack") -> None:
         """Write a block that was taken from `rows` back to its place."""

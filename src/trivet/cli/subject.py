@@ -1,0 +1,91 @@
+"""Which network and which clean images does a command work on?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trivet.errors import UsageError
+
+if TYPE_CHECKING:
+    from trivet.datasets import ImageSet
+    from trivet.security import Checkpoint, InputContract
+
+__all__ = ["DEFAULT_IMAGES", "Subject", "images_for", "load_subject"]
+
+#: What trivet's own architectures classify, for calls that give no images.
+DEFAULT_IMAGES = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
+#: Files that hold the network beside its weights.
+SELF_CONTAINED = {".pt2", ".onnx"}
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A loaded network, clean images of its classes, and the declared input contract."""
+
+    checkpoint: "Checkpoint"
+    images: "ImageSet"
+    declared: "InputContract | None"
+
+
+def images_for(architecture: str | None, images: str | None) -> str:
+    """Return the image source to use.
+
+    Raises
+    ------
+    UsageError
+        If none is given and the architecture is not one of trivet's own.
+    """
+    if images is not None:
+        return images
+    if architecture in DEFAULT_IMAGES:
+        return DEFAULT_IMAGES[architecture]
+    raise UsageError(
+        "clean images with true classes are needed; give --images: a folder of pictures with a subfolder "
+        "a class, an .npz file, an IDX file, or the name of an embedded data set such as mnist."
+    )
+
+
+def load_subject(
+    weights: Path,
+    architecture: str | None,
+    images: str | None,
+    contract: str,
+    *,
+    limit: int | None,
+    seed: int,
+) -> Subject:
+    """Load what the command line names.
+
+    Parameters
+    ----------
+    weights, architecture, images, contract
+        As on the command line.
+    limit
+        Images at most; None takes all.
+    seed
+        Draws the images where there are more.
+
+    Raises
+    ------
+    TrivetError
+        If something is missing, unsafe, or does not fit together.
+    """
+    from trivet.datasets import load_images  # noqa: PLC0415 - heavy, and only this command needs it
+    from trivet.security import load_checkpoint, parse_contract  # noqa: PLC0415 - PyTorch is heavy
+
+    if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
+        raise UsageError(
+            f"which network do the weights in {weights.name} belong to? Give --arch: mnist-cnn, "
+            "package.module:factory, or timm:NAME."
+        )
+    declared = parse_contract(contract)
+    source = images_for(architecture, images)
+    clean = load_images(source, limit=limit, seed=seed)
+    shape = clean.pixels.shape
+    checkpoint = load_checkpoint(
+        weights,
+        architecture=architecture,
+        input_shape=(shape[1], shape[2], shape[3]),
+        classes=clean.classes,
+    )
+    return Subject(checkpoint, clean, declared)

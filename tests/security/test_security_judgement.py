@@ -1,0 +1,51 @@
+import pytest
+
+from trivet.security import Opinion
+from trivet.security.judgement import Evidence, judge_scan
+
+ALONE = {"norm_gap": 3.0, "margin_gap": 2.0}
+
+
+def judged(p_value, *, inversion=4, margin=4, **evidence):
+    opinions = (
+        Opinion("trigger inversion", inversion, -8.0, 0.004),
+        Opinion("maximum margin", margin, 7.0, 0.005),
+    )
+    found = {"asr": 0.99, **ALONE, **evidence}
+    by_label = {label: Evidence(label=label, **found) for label in {inversion, margin}}
+    return judge_scan(opinions, by_label, p_value)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "arguments", "verdict", "label", "words"),
+    [
+        (0.0001, {}, "backdoored", 4, "Both methods name label 4 (p below 0.001)"),
+        (0.0099, {}, "backdoored", 4, "sends 99.0% of held-out images"),
+        (0.01, {}, "suspicious", 4, "p 0.01"),
+        (0.0499, {}, "suspicious", 4, ""),
+        (0.05, {}, "no evidence", None, "with a chance of 0.05"),
+        (None, {}, "no evidence", None, "no label can stand out"),
+        (0.0001, {"margin": 7}, "suspicious", 4, "trigger inversion 4, maximum margin 7"),
+        (0.0001, {"asr": 0.89}, "no evidence", None, "reaches only 89% of held-out images"),
+        (0.0001, {"norm_gap": 1.5, "margin_gap": 1.7}, "no evidence", None, "easy to reach, but not alone"),
+        (0.0001, {"norm_gap": 1.5, "margin_gap": None}, "no evidence", None, "not alone"),
+        (0.0001, {"norm_gap": None, "margin_gap": 1.75}, "backdoored", 4, ""),
+        (0.0001, {"norm_gap": 1.6, "margin_gap": 1.0}, "backdoored", 4, ""),
+    ],
+)
+def test_verdicts(p_value, arguments, verdict, label, words):
+    found = judged(p_value, **arguments)
+    assert (found.verdict, found.label) == (verdict, label)
+    assert words in found.reason
+
+
+def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
+    opinions = (
+        Opinion("trigger inversion", 4, -8.0, 0.001),
+        Opinion("maximum margin", 7, 7.0, 0.02),
+    )
+    evidence = {
+        4: Evidence(label=4, asr=0.99, norm_gap=1.1, margin_gap=0.5),
+        7: Evidence(label=7, asr=0.99, norm_gap=0.9, margin_gap=2.5),
+    }
+    assert judge_scan(opinions, evidence, 0.002).label == 7
