@@ -1,0 +1,164 @@
+"""A network out of an ONNX file, by way of onnx2torch, with no other file touched and no name trusted.
+
+onnx2torch hands the names in the file to torch.fx, which writes them into Python source; a name with
+a quotation mark in it is code. So every name is replaced before the conversion.
+"""
+
+import importlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import IO, Any
+
+from trivet.errors import CheckpointError, UsageError
+from trivet.security.exported import Program, Sizes
+from trivet.security.protobuf import fields
+from trivet.security.wording import quoted, reason
+
+__all__ = ["read_onnx", "refuse_heavy"]
+
+#: onnx and onnx2torch copy the weights some six times before they are a network.
+MAX_BYTES = 256 * 2**20
+#: What is no number of a weight: a network of a thousand layers needs a tenth of it. The smallest
+#: message takes two bytes in the file and a hundred in memory.
+MAX_STRUCTURE_BYTES = 4 * 2**20
+#: Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's float_data,
+#: raw_data and double_data, which take as much memory as they do on disk.
+GRAPH, INITIALIZER = 7, 5
+NUMBERS = frozenset({4, 9, 10})
+DOMAINS = frozenset({"", "ai.onnx"})
+EXTERNAL = 1
+AXES = 4
+
+
+def read_onnx(stream: IO[bytes], name: str) -> Program:
+    """Read an ONNX file.
+
+    Parameters
+    ----------
+    stream
+        The file.
+    name
+        What messages call it.
+
+    Raises
+    ------
+    UsageError
+        If the extra ``onnx`` is not installed.
+    CheckpointError
+        If the file is damaged, too large, points to other files, or holds what onnx2torch does not
+        know.
+    """
+    try:
+        onnx: Any = importlib.import_module("onnx")
+        onnx2torch: Any = importlib.import_module("onnx2torch")
+    except ImportError as error:
+        raise UsageError(f"{name} needs the extra onnx: pip install 'trivet[onnx]'.") from error
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if size > MAX_BYTES:
+        raise CheckpointError(
+            f"{name} was refused: it takes {size / 2**20:.0f} MiB; at most {MAX_BYTES / 2**20:.0f} MiB of "
+            "ONNX are read. Give the state dict with the architecture's code, or an exported program (.pt2)."
+        )
+    content = stream.read()
+    refuse_heavy(content, name)
+    try:
+        model = onnx.load_model_from_string(content)
+        del content
+        _refuse_unsafe(model, name)
+        sizes = _sizes(model.graph, name)
+        _rename(model.graph)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network = onnx2torch.convert(model).float()
+    except CheckpointError:
+        raise
+    except Exception as error:  # protobuf, onnx and onnx2torch complain in many ways
+        raise CheckpointError(
+            f"{name} cannot be read as an ONNX network ({type(error).__name__}: {reason(error)})."
+        ) from error
+    return Program(network, sizes)
+
+
+def refuse_heavy(content: bytes, name: str) -> None:
+    """Refuse a file that would take far more memory than disk: bounded before it is parsed.
+
+    Raises
+    ------
+    CheckpointError
+        If what surrounds the weights takes more than `MAX_STRUCTURE_BYTES`, or is damaged.
+    """
+    numbers = 0
+    try:
+        for number, part in fields(memoryview(content)):
+            if number == GRAPH:
+                for inner, tensor in fields(part):
+                    if inner == INITIALIZER:
+                        numbers += sum(len(value) for field, value in fields(tensor) if field in NUMBERS)
+    except ValueError as error:
+        raise CheckpointError(f"{name} cannot be read as an ONNX network: {reason(error)}.") from error
+    if len(content) - numbers > MAX_STRUCTURE_BYTES:
+        raise CheckpointError(
+            f"{name} was refused: what it holds beside weights takes more than "
+            f"{MAX_STRUCTURE_BYTES // 2**20} MiB."
+        )
+
+
+def _refuse_unsafe(model: Any, name: str) -> None:
+    graph = model.graph
+    if len(model.functions) > 0 or len(graph.sparse_initializer) > 0:
+        raise CheckpointError(f"{name} was refused: it holds functions or sparse tensors of its own.")
+    for node in graph.node:
+        if node.domain not in DOMAINS:
+            raise CheckpointError(
+                f"{name} was refused: the operator {quoted(node.op_type)} is of the domain "
+                f"{quoted(node.domain)}, not of ONNX itself."
+            )
+        if any(attribute.HasField("g") or len(attribute.graphs) > 0 for attribute in node.attribute):
+            raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
+    if any(tensor.data_location == EXTERNAL or len(tensor.external_data) > 0 for tensor in _tensors(graph)):
+        raise CheckpointError(
+            f"{name} was refused: it points to weights in another file. Save it with all weights inside: "
+            "onnx.save(onnx.load(path), path, save_as_external_data=False)."
+        )
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield attribute.t
+            yield from attribute.tensors
+
+
+def _rename(graph: Any) -> None:
+    """Give every node and every value a name of ours."""
+    names: dict[str, str] = {"": ""}  # an input that is left out
+
+    def ours(name: str) -> str:
+        return names.setdefault(name, f"value_{len(names)}")
+
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = ours(value.name)
+    del graph.value_info[:]
+    for index, node in enumerate(graph.node):
+        node.name, node.domain = f"node_{index}", ""
+        node.input[:] = [ours(name) for name in node.input]
+        node.output[:] = [ours(name) for name in node.output]
+
+
+def _sizes(graph: Any, name: str) -> Sizes:
+    """Return (n, channels, height, width) of the images, None for a size that may vary."""
+    held = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in held]
+    if len(inputs) != 1:
+        raise CheckpointError(f"{name} takes {len(inputs)} inputs; expected one, the images.")
+    sizes = [dim.dim_value or None for dim in inputs[0].type.tensor_type.shape.dim]
+    if len(sizes) != AXES:
+        raise CheckpointError(
+            f"{name} takes inputs of {len(sizes)} axes; expected images of shape (n, channels, height, "
+            "width)."
+        )
+    n, channels, height, width = sizes
+    return n, channels, height, width
