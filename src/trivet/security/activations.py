@@ -1,0 +1,118 @@
+"""How much memory does a network take for one image, and is that within reason?"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter, tree_map_only
+
+from trivet.errors import CheckpointError
+from trivet.security.classifier import Classifier
+
+__all__ = ["Measured", "activation_bytes", "measured"]
+
+#: Of weights and results together: with PyTorch itself it stays under 2 GiB, and the large vision
+#: transformers fit.
+MAX_BYTES = 13 * 2**27
+META = torch.device("meta")
+CONVOLUTION = torch.ops.aten.convolution.default
+#: Their result is as large as their input. On shapes alone they would make PyTorch import its compiler,
+#: which takes a second.
+NORMALISATIONS = frozenset(
+    getattr(torch.ops.aten, name).default
+    for name in ("native_batch_norm", "native_layer_norm", "native_group_norm")
+)
+#: The size of their result is in the numbers, so shapes do not bound it.
+UNBOUNDED = frozenset({torch.ops.aten.repeat_interleave.Tensor, torch.ops.aten.bincount.default})
+
+
+@dataclass
+class Measured:
+    """Bytes of all results of operators, those that only view another left out."""
+
+    bytes: int = 0
+
+
+def activation_bytes(model: Classifier) -> int:
+    """Return how many bytes the results inside `model` take for one image, forward only.
+
+    An upper bound on what one more image adds to the memory of a gradient step; batches can be
+    sized by it.
+    """
+    pixels = torch.zeros(1, *model.input_shape)
+    with torch.no_grad(), measured("the network") as tally:
+        model.logits(pixels)
+    return tally.bytes
+
+
+@contextmanager
+def measured(name: str, *, held: int = 0) -> Generator[Measured]:
+    """Measure what runs within, and stop it before it takes too much.
+
+    Every operator runs on shapes alone first, so what does not fit is never allocated.
+
+    Parameters
+    ----------
+    name
+        The network's, for the message.
+    held
+        Bytes that its weights take already.
+
+    Raises
+    ------
+    CheckpointError
+        If weights and results would take more than `MAX_BYTES`.
+    """
+    tally = Measured()
+    with _ShapesFirst(tally, name, MAX_BYTES - held):
+        yield tally
+
+
+class _ShapesFirst(TorchDispatchMode):
+    def __init__(self, tally: Measured, name: str, most: int) -> None:
+        super().__init__()
+        self._tally, self._name, self._most = tally, name, most
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or PyTorch imports its compiler only to switch it off here
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        results, workspace = _cost(func, args, kwargs)
+        self._tally.bytes += results
+        if self._tally.bytes + workspace > self._most or func in UNBOUNDED:
+            raise CheckpointError(
+                f"{self._name} was refused: with one image it takes more than {MAX_BYTES / 2**30:.1f} GiB of "
+                "memory, or how much it takes cannot be foreseen."
+            )
+        return func(*args, **kwargs)
+
+
+def _cost(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, int]:
+    """Return the bytes of an operator's results, and of what it may need while it runs."""
+    if func.is_view:
+        return 0, 0
+    if func in NORMALISATIONS:
+        return args[0].numel() * args[0].element_size(), 0
+    shapes, options = tree_map_only(Tensor, lambda tensor: tensor.detach().to(META), (args, kwargs))
+    if "device" in options or not any(isinstance(leaf, Tensor) for leaf in tree_iter((args, kwargs))):
+        options["device"] = META
+    try:
+        results = [leaf for leaf in tree_iter(func(*shapes, **options)) if isinstance(leaf, Tensor)]
+    except Exception:  # noqa: BLE001 - the operator itself says what is wrong, or returns a number
+        return 0, 0
+    workspace = 0
+    if func is CONVOLUTION and len(args[1]) > 0:  # the slow kernels unfold their input
+        workspace = results[0].numel() // len(args[1]) * args[1][0].numel() * results[0].element_size()
+    return sum(result.numel() * result.element_size() for result in results), workspace
