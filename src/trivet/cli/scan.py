@@ -12,15 +12,14 @@ from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.subject import load_subject
 from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
 
 if TYPE_CHECKING:
     from trivet.security import ScanResult
 
-__all__ = ["ICONS", "TONES", "print_scan", "scan"]
+__all__ = ["print_scan", "scan"]
 
-ICONS = {"backdoored": "✗", "suspicious": "?", "no evidence": "✓"}
-TONES = {"backdoored": "red", "suspicious": "yellow", "no evidence": "green"}
 #: Labels shown on the terminal; the files have all.
 SHOWN_LABELS = 12
 

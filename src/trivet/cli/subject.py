@@ -39,6 +39,11 @@ def images_for(architecture: str | None, images: str | None) -> str:
         return images
     if architecture in DEFAULT_IMAGES:
         return DEFAULT_IMAGES[architecture]
+    if architecture is not None and ":" not in architecture:
+        raise UsageError(
+            f"no architecture is called {architecture!r}; expected one of {', '.join(DEFAULT_IMAGES)}, or "
+            "package.module:factory, or timm:NAME."
+        )
     raise UsageError(
         "clean images with true classes are needed; give --images: a folder of pictures with a subfolder "
         "a class, an .npz file, an IDX file, or the name of an embedded data set such as mnist."

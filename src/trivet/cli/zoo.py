@@ -15,7 +15,7 @@ __all__ = ["zoo"]
 AttackName = Literal["badnets", "blended", "sinusoidal", "warping", "source-specific", "none"]
 ArchitectureName = Literal["mnist-cnn", "small-resnet", "pairs-cnn"]
 
-zoo = App(help="Train small networks, clean and attacked in known ways.")
+zoo = App(name="zoo", help="Train small networks, clean and attacked in known ways.")
 
 
 @zoo.command

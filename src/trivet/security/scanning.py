@@ -53,8 +53,9 @@ DOUBT_BELOW: Final = 0.2
 FOLLOWED_ABOVE: Final = 24
 FOLLOWED_SMALLEST: Final = 6
 FOLLOWED_REFERENCES: Final = 14
-#: Images a label and step where there are that many labels.
+#: Images a label and step, and the search for margins, where there are that many labels.
 MANY_LABELS_BATCH: Final = 8
+MANY_LABELS_MARGINS: Final = MarginSettings(starts=2, steps=20)
 
 MIN_CLASSES: Final = 3
 CONTRACT_IMAGES: Final = 500
@@ -156,9 +157,10 @@ class _Comparison:
     def __init__(self, score: Scorer, images: ImageSet, *, seed: int, progress: Progress) -> None:
         self.score, self._images, self._seed, self._progress = score, images, seed, progress
         self.classes = images.classes
-        self._settings = SearchSettings()
+        self._settings, self._margin_settings = SearchSettings(), MarginSettings()
         if self.classes > FOLLOWED_ABOVE:
             self._settings = replace(self._settings, batch_size=MANY_LABELS_BATCH)
+            self._margin_settings = MANY_LABELS_MARGINS
         self.search = TriggerSearch(score, images, self._settings, seed=seed)
         self.followed = np.arange(self.classes)
         self.references = np.ones(self.classes, dtype=bool)
@@ -217,7 +219,7 @@ class _Comparison:
             self.score,
             (shape[1], shape[2], shape[3]),
             self.classes,
-            MarginSettings(),
+            self._margin_settings,
             seed=seed,
             progress=lambda share: self._progress("maximum margins", share),
         )
