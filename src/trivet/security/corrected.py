@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from trivet.datasets.images import ImageSet
-from trivet.security.architecture import Classifier
 from trivet.security.checkpoint import DEMO_TRIGGER, Checkpoint
 from trivet.security.contract import InputContract, check_contract, contract_named
 from trivet.security.detection import (
@@ -18,7 +17,8 @@ from trivet.security.detection import (
 from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
-from trivet.security.repair import UnlearningSettings, unlearn
+from trivet.security.repair.rounds import unlearn_in_rounds
+from trivet.security.repair.unlearning import UnlearningSettings
 from trivet.security.results import (
     BeforeAfter,
     CorrectedSecurity,
@@ -26,7 +26,6 @@ from trivet.security.results import (
     LabelEvidence,
 )
 from trivet.security.settings import SecuritySettings
-from trivet.security.trigger import Trigger
 
 __all__ = ["audit_security"]
 
@@ -93,8 +92,15 @@ def audit_security(
     if found.label is not None:
         reason = None
         trigger, target = inversion.trigger(found.label), found.label
-        repaired = _unlearn_in_rounds(
-            checkpoint.model, contract, working, trigger, target, unlearning, seed=seed, progress=progress
+        repaired = unlearn_in_rounds(
+            checkpoint.model,
+            contract,
+            working,
+            trigger,
+            target,
+            [unlearning] * UNLEARNING_ROUNDS,
+            seed=seed,
+            progress=lambda share: progress("corrected repair", share),
         )
         after = contract.bind(freeze(repaired))
 
@@ -156,42 +162,3 @@ def audit_security(
         image_steps=inversion.image_steps,
     )
     return result, inversion
-
-
-def _unlearn_in_rounds(
-    model: Classifier,
-    contract: InputContract,
-    images: ImageSet,
-    trigger: Trigger,
-    target: int,
-    settings: UnlearningSettings,
-    *,
-    seed: int,
-    progress: Callable[[str, float], None],
-) -> Classifier:
-    """Unlearn, look for what is left of the backdoor, and unlearn that as well.
-
-    A reconstructed trigger covers only a part of what the network answers to: one round can
-    silence the reconstruction and leave the attacker's own trigger at work.
-    """
-    inversion_settings = InversionSettings()
-    triggers = [trigger]
-    for turn in range(UNLEARNING_ROUNDS):
-        if turn:
-            batches = sampled_batches(images.labels, [target], inversion_settings, seed=seed + turn)
-            left = invert_triggers(
-                contract.bind(freeze(model)), images, batches, inversion_settings, targets=[target]
-            )
-            triggers.append(left.trigger(target))
-        model = unlearn(
-            model,
-            contract,
-            images,
-            triggers,
-            settings,
-            seed=seed + turn,
-            progress=lambda share, turn=turn: progress(
-                "corrected repair", (turn + share) / UNLEARNING_ROUNDS
-            ),
-        )
-    return model

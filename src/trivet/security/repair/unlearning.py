@@ -1,16 +1,18 @@
 """Removing a backdoor: unlearning with reconstructed triggers."""
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
-from trivet.security.architecture import Classifier
+from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
+from trivet.security.repair.training import finished, shifted, trainable_copy
 from trivet.security.trigger import Trigger
 
 __all__ = ["UnlearningSettings", "unlearn"]
@@ -26,6 +28,9 @@ class UnlearningSettings:
         Share of the images that are stamped.
     epochs, batch_size, learning_rate
         Of the training.
+    steps
+        Batches in all, in place of `epochs`, so that the work does not depend on how many images
+        there are; None counts epochs.
     leading
         Stamp whole batches at the head of each epoch, as published, instead of that share of
         every batch.
@@ -33,15 +38,22 @@ class UnlearningSettings:
         Train with the network's dropout. Off, a small set of images costs less accuracy.
     annealing
         Let the learning rate fall to zero along a cosine.
+    shift
+        Move each image by up to so many pixels each way before it is stamped.
+    spare_target
+        Never stamp images of the target class: they would teach that the trigger means it.
     """
 
     fraction: float = 0.2
     epochs: int = 3
     batch_size: int = 128
     learning_rate: float = 5e-4
+    steps: int | None = None
     leading: bool = False
     dropout: bool = False
     annealing: bool = True
+    shift: int = 0
+    spare_target: bool = False
 
 
 def unlearn(
@@ -52,6 +64,7 @@ def unlearn(
     settings: UnlearningSettings,
     *,
     seed: int,
+    target: int | None = None,
     order: torch.Generator | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
@@ -72,7 +85,9 @@ def unlearn(
     settings
         Share of stamped images and optimiser.
     seed
-        Seed of the dropout, and of the order where `order` is not given.
+        Seed of dropout and shifts, and of the order where `order` is not given.
+    target
+        The attacker's label, which `settings.spare_target` is about.
     order
         Generator of the order, for calls that continue one stream.
     progress
@@ -83,7 +98,7 @@ def unlearn(
     Classifier
         In evaluation mode, weights frozen.
     """
-    repaired = copy.deepcopy(model).train(settings.dropout).requires_grad_(True)  # noqa: FBT003 - PyTorch's
+    repaired = trainable_copy(model, dropout=settings.dropout)
     pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
     loader = DataLoader(
         range(len(images)),  # pyright: ignore[reportArgumentType] - any sequence will do
@@ -91,22 +106,28 @@ def unlearn(
         shuffle=True,
         generator=order or torch.Generator().manual_seed(seed),
     )
-    steps = settings.epochs * len(loader)
-    optimiser = torch.optim.Adam(repaired.parameters(), lr=settings.learning_rate)
+    spared = target if settings.spare_target else None
+    steps = settings.steps or settings.epochs * len(loader)
+    weights = [weight for weight in repaired.parameters() if weight.requires_grad]
+    optimiser = torch.optim.Adam(weights, lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
+    moves = torch.Generator().manual_seed(seed)
     step = 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for _ in range(settings.epochs):
+        while step < steps:
             seen = 0
-            for rows in loader:
+            for rows in islice(loader, steps - step):
                 if settings.leading:
                     count = len(rows) if seen < settings.fraction * len(images) else 0
                 else:
                     count = round(settings.fraction * len(rows))
+                chosen, rest = _divide(rows, labels, count, spared)
+                moved = shifted(pixels[torch.cat([chosen, rest])], at_most=settings.shift, generator=moves)
                 stamp = triggers[step % len(triggers)]
-                batch = torch.cat([stamp(pixels[rows[:count]]), pixels[rows[count:]]])
-                loss = functional.cross_entropy(repaired.logits(contract(batch)), labels[rows])
+                batch = torch.cat([stamp(moved[: len(chosen)]), moved[len(chosen) :]])
+                truth = labels[torch.cat([chosen, rest])]
+                loss = functional.cross_entropy(repaired.logits(contract(batch)), truth)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -116,4 +137,13 @@ def unlearn(
                 step += 1
                 if progress is not None:
                     progress(step / steps)
-    return repaired.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+    return finished(repaired)
+
+
+def _divide(rows: Tensor, labels: Tensor, count: int, spared: int | None) -> tuple[Tensor, Tensor]:
+    """Return the rows that are stamped and the others, the first `count` that are not of class `spared`."""
+    if spared is None:
+        return rows[:count], rows[count:]
+    allowed = labels[rows] != spared
+    chosen = allowed & (allowed.cumsum(dim=0) <= count)
+    return rows[chosen], rows[~chosen]

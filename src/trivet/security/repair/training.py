@@ -1,0 +1,96 @@
+"""What every repair that trains has in common: a copy to train, batches in order, and light shifts."""
+
+import copy
+from collections.abc import Iterator
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trivet.datasets.images import ImageSet
+from trivet.errors import CheckpointError
+from trivet.security.classifier import Classifier
+from trivet.security.contract import InputContract
+from trivet.security.search import activation_bytes
+
+__all__ = ["affordable_batch", "copied_network", "finished", "shifted", "shuffled_batches", "trainable_copy"]
+
+#: What the activations of one batch may take while their gradients are computed.
+ACTIVATION_BUDGET: Final = 384 * 2**20
+
+
+def copied_network(model: Classifier) -> Classifier:
+    """Return a copy of `model` in evaluation mode."""
+    return copy.deepcopy(model).eval()
+
+
+def trainable_copy(model: Classifier, *, dropout: bool = False) -> Classifier:
+    """Return a copy of `model` whose weights take gradients.
+
+    Layers that keep statistics of their inputs (batch norm) keep those of the attacked network: what
+    a few images, some of them stamped, would put in their place describes neither.
+
+    Raises
+    ------
+    CheckpointError
+        If the network has no weights to train.
+    """
+    trained = copied_network(model).train(dropout)
+    for module in trained.modules():
+        if hasattr(module, "running_mean"):
+            module.eval()
+    weights = [parameter for parameter in trained.parameters() if parameter.is_floating_point()]
+    if not weights:
+        raise CheckpointError(
+            "the network holds no weights that could be trained, so it cannot be repaired; load it from a "
+            "state dict with --arch instead of from a program."
+        )
+    for weight in weights:
+        weight.requires_grad_()
+    return trained
+
+
+def finished(model: Classifier) -> Classifier:
+    """Return the trained copy in evaluation mode, its weights frozen and without gradients."""
+    model.zero_grad(set_to_none=True)
+    return model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+
+
+def shuffled_batches(images: int, *, batch_size: int, steps: int, seed: int) -> Iterator[Tensor]:
+    """Yield the row numbers of `steps` batches, from one shuffled pass over the images after another."""
+    order = torch.Generator().manual_seed(seed)
+    left = steps
+    while left > 0:
+        for rows in torch.randperm(images, generator=order).split(batch_size)[:left]:
+            yield rows
+            left -= 1
+
+
+def shifted(pixels: Tensor, *, at_most: int, generator: torch.Generator) -> Tensor:
+    """Return each image moved by up to `at_most` pixels each way, its edge repeated where it leaves.
+
+    Pixels have shape (n, channels, height, width).
+    """
+    if at_most == 0:
+        return pixels
+    count, channels, height, width = pixels.shape
+    wide = functional.pad(pixels, (at_most,) * 4, mode="replicate")
+    moves = torch.randint(2 * at_most + 1, (count, 2), generator=generator)
+    rows = moves[:, 0, None] + torch.arange(height)
+    columns = moves[:, 1, None] + torch.arange(width)
+    return wide[
+        torch.arange(count)[:, None, None, None],
+        torch.arange(channels)[None, :, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    ]
+
+
+def affordable_batch(model: Classifier, contract: InputContract, images: ImageSet, *, at_most: int) -> int:
+    """Return how many images a training batch may have for its activations to fit into memory."""
+    pixels = torch.from_numpy(images.pixels[:1])
+    score = contract.bind(trainable_copy(model))
+    both = activation_bytes(score, torch.cat([pixels, pixels]))
+    one_more = max(1, both - activation_bytes(score, pixels))  # what weights take is counted in both
+    return max(1, min(at_most, ACTIVATION_BUDGET // one_more))
