@@ -16,6 +16,8 @@ from typing import IO, cast
 import rarfile
 
 from trivet.errors import CheckpointError, UsageError
+from trivet.security.directory import read_directory
+from trivet.security.wording import quoted
 
 __all__ = ["ArchiveMember", "index_from_student_id", "read_checkpoint"]
 
@@ -167,7 +169,7 @@ def _rar_entries(path: Path) -> Iterator[_Entry]:
 
 
 def _zip_entries(path: Path) -> Iterator[_Entry]:
-    with zipfile.ZipFile(path) as archive:
+    with path.open("rb") as stream, read_directory(stream, path.name) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             yield _Entry(
@@ -233,11 +235,12 @@ def _refuse_unsafe(path: Path, entry: _Entry, count: int, total: int) -> None:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if "\0" in name or ".." in parts or name.startswith(("/", "\\")) or PureWindowsPath(name).drive:
         raise CheckpointError(
-            f"{path.name} was refused: the member name {name!r} points out of the archive's folder."
+            f"{path.name} was refused: the member name {quoted(name)} points out of the archive's folder."
         )
     if not entry.is_regular and not entry.is_folder:
         raise CheckpointError(
-            f"{path.name} was refused: {name!r} is a link or a special file; expected files and folders only."
+            f"{path.name} was refused: {quoted(name)} is a link or a special file; expected files and "
+            "folders only."
         )
     if count > MAX_MEMBERS:
         raise CheckpointError(f"{path.name} was refused: it holds more than {MAX_MEMBERS} members.")
@@ -249,8 +252,8 @@ def _refuse_unsafe(path: Path, entry: _Entry, count: int, total: int) -> None:
         and entry.size > MAX_RATIO * max(entry.packed, 1)
     ):
         raise CheckpointError(
-            f"{path.name} was refused: {name!r} unpacks to {entry.size / max(entry.packed, 1):.0f} times its "
-            "packed size, as a decompression bomb does and weights do not."
+            f"{path.name} was refused: {quoted(name)} unpacks to {entry.size / max(entry.packed, 1):.0f} "
+            "times its packed size, as a decompression bomb does and weights do not."
         )
 
 
@@ -259,7 +262,7 @@ def _read(path: Path, entry: _Entry) -> bytes:
         content = stream.read(MAX_MEMBER_BYTES + 1)
     if len(content) != entry.size:
         raise CheckpointError(
-            f"{path.name} is damaged: {entry.name!r} should have {entry.size} bytes, "
+            f"{path.name} is damaged: {quoted(entry.name)} should have {entry.size} bytes, "
             f"{len(content)} were found."
         )
     return content

@@ -60,7 +60,7 @@ def build_network(
         if architecture.startswith(TIMM):
             return _build_timm(architecture.removeprefix(TIMM), input_shape, classes)
         if FACTORY.fullmatch(architecture):
-            return _build_own(architecture)
+            return _build_own(architecture, seed)
     known = ", ".join(sorted(ARCHITECTURES))
     raise UsageError(
         f"no architecture is called {quoted(architecture)}; expected one of: {known}; or "
@@ -68,7 +68,7 @@ def build_network(
     )
 
 
-def _build_own(architecture: str) -> nn.Module:
+def _build_own(architecture: str, seed: int) -> nn.Module:
     module_name, _, path = architecture.partition(":")
     with _current_directory_importable():
         try:
@@ -93,6 +93,7 @@ def _build_own(architecture: str) -> nn.Module:
                 f"the architecture {architecture!r} is a {type(factory).__name__}; expected a class or "
                 "function that takes no argument and returns a torch.nn.Module."
             )
+        torch.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
         try:
             network = factory()
         except (Exception, SystemExit) as error:  # likewise

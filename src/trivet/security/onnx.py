@@ -18,7 +18,7 @@ from trivet.security.wording import quoted, reason
 __all__ = ["read_onnx", "refuse_heavy"]
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 240 * 2**20
 #: What is no number of a weight: a network of a thousand layers needs a tenth of it. The smallest
 #: message takes two bytes in the file and a hundred in memory.
 MAX_STRUCTURE_BYTES = 4 * 2**20

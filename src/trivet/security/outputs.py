@@ -53,6 +53,8 @@ def scores_among(output: Any, images: int, classes: int | None, name: str) -> Te
     ]
     if len(fitting) == 1 and fitting[0].is_floating_point():
         return fitting[0]
+    if len(fitting) == 1:
+        raise CheckpointError(f"{name} returns whole numbers; expected scores, one for each class.")
     if len(fitting) > 1:
         raise CheckpointError(
             f"{name} returns {len(fitting)} tensors of shape {wanted}; return the scores alone, or under the "
@@ -63,8 +65,15 @@ def scores_among(output: Any, images: int, classes: int | None, name: str) -> Te
             f"{name} returns one number an image, as a network with one sigmoid output does; expected scores "
             f"of shape {wanted}. Give it an output for each class: for the two of one logit z, (0, z)."
         )
+    if len(tensors) == 1 and tensors[0].dim() == 2 and len(tensors[0]) == images and classes is not None:  # noqa: PLR2004
+        raise CheckpointError(
+            f"{name} tells {tensors[0].shape[1]} classes apart, the images have {classes}; give images of "
+            "its own classes."
+        )
     found = ", ".join(str(tuple(tensor.shape)) for tensor in tensors[:4]) or f"a {type(output).__name__}"
-    raise CheckpointError(f"{name} returns {found} for {images} images; expected scores of shape {wanted}.")
+    raise CheckpointError(
+        f"{name} returns {found} for a batch of {images}; expected scores of shape {wanted}."
+    )
 
 
 def are_probabilities(scores: Tensor) -> bool:

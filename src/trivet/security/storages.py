@@ -86,6 +86,7 @@ CALLS: Final[dict[str, Callable[..., Any]]] = {
     "collections.OrderedDict": _ordered,
     "torch.Size": _itself,
     "torch.device": _itself,
+    "_codecs.encode": _itself,
 }
 #: What is named and not called.
 NAMES: Final[frozenset[str]] = frozenset({*STORAGES, *map(str, STORAGES.values())})

@@ -5,16 +5,15 @@ import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import IO, cast
+from typing import IO
 
 from trivet.errors import CheckpointError
 from trivet.security.archive import MAX_MEMBERS, MAX_RATIO, RATIO_MATTERS_FROM_BYTES
+from trivet.security.directory import read_directory
 from trivet.security.wording import one_line, quoted, reason
 
 __all__ = ["ZippedFile", "open_zip"]
 
-#: `MAX_MEMBERS` entries with long names fit; a directory is read whole before it can be judged.
-MAX_DIRECTORY_BYTES = 4 * 2**20
 ENCRYPTED = 0x1
 
 
@@ -78,14 +77,12 @@ def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
         If it is damaged, encrypted, a bomb, or holds links, doubled names, or names that point out
         of it.
     """
-    guarded = _Guarded(stream, name)
     try:
-        archive = zipfile.ZipFile(cast("IO[bytes]", guarded))
+        archive = read_directory(stream, name)
     except CheckpointError:
         raise
     except Exception as error:  # a damaged directory can fail anywhere in zipfile
         raise CheckpointError(f"{name} is damaged: its zip cannot be read ({reason(error)}).") from error
-    guarded.reads_directory = False
     with archive:
         yield ZippedFile(archive, name)
 
@@ -138,32 +135,3 @@ def _fill(stream: IO[bytes], content: bytearray) -> int:
         view[count : count + len(block)] = block
         count += len(block)
     return count
-
-
-class _Guarded:
-    """A stream that refuses to hand over a zip directory larger than any honest one."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream, self._name = stream, name
-        self.reads_directory = True
-
-    def read(self, size: int = -1) -> bytes:
-        if not self.reads_directory:
-            return self._stream.read(size)
-        most = MAX_DIRECTORY_BYTES + 1
-        block = self._stream.read(most if size < 0 else min(size, most))
-        if len(block) == most:
-            raise CheckpointError(
-                f"{self._name} was refused: its zip directory takes more than "
-                f"{MAX_DIRECTORY_BYTES // 2**20} MiB."
-            )
-        return block
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def seekable(self) -> bool:
-        return True
