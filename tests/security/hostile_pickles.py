@@ -1,0 +1,129 @@
+"""Pickles in a file of torch.save: those that would run code, take memory, or are broken."""
+
+import io
+import pickle
+
+import torch
+from hostile_case import SENTINEL, Calls, Case, raw, runs
+from torch import nn
+
+from trivet.security import build_architecture
+
+MAGIC, PROTOCOL, MACHINE = 0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}
+
+
+def state(**changes):
+    """Return a state dict that fits, but for `changes`; a dot in a name is written __."""
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    return {**build_architecture("mnist-cnn", seed=1).state_dict(), **named}
+
+
+def saved(content, **settings):
+    """Return the builder of a file of torch.save; its content may depend on the folder."""
+
+    def build(folder):
+        torch.save(content(folder) if callable(content) else content, folder / "a.pth", **settings)
+        return folder / "a.pth"
+
+    return build
+
+
+def saved_within(folder):
+    """A state dict whose pickle loads another file, in which the code waits."""
+    inner = io.BytesIO()
+    torch.save({"a": runs(folder)}, inner)
+    return state(fc2__0__bias=Calls(torch.load, Calls(io.BytesIO, inner.getvalue())))
+
+
+def source_code(folder):
+    """The oldest layout, whose persistent identifiers could carry a module's source."""
+    stream = io.BytesIO()
+    source = f"import os; os.system('touch {folder / SENTINEL}')"
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item):
+            return ("module", nn.Linear, "linear.py", source) if item == "here" else None
+
+    for part in (MAGIC, PROTOCOL, MACHINE):
+        pickle.dump(part, stream, protocol=2)
+    Pickler(stream, protocol=2).dump({"conv1.0.weight": "here"})
+    pickle.dump([], stream, protocol=2)
+    return stream.getvalue()
+
+
+def called_by_name(folder):
+    """A name that is put together on the stack, where a search for it in the file finds nothing."""
+    command = f"touch {folder / SENTINEL}".encode()
+    return b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c" + bytes([len(command)]) + command + b"\x85R."
+
+
+def sparse(folder):
+    with (folder / "a.pth").open("wb") as stream:
+        stream.truncate(2**31)
+    return folder / "a.pth"
+
+
+REFUSED = "could run code"
+NO_CHECKPOINT = "is no PyTorch checkpoint"
+NO_FIT = "does not fit the architecture mnist-cnn"
+ENORMOUS = torch.zeros(1).expand(10**6, 10**6)
+
+CASES = [
+    Case("a pickle that runs code", raw(lambda f: pickle.dumps(runs(f), protocol=2)), "'posix.system'"),
+    Case("an early pickle that runs code", raw(lambda f: pickle.dumps(runs(f), protocol=0)), NO_CHECKPOINT),
+    Case("a later pickle that runs code", raw(lambda f: pickle.dumps(runs(f), protocol=4)), REFUSED),
+    Case("a state dict that runs code", saved(lambda f: state(fc2__0__bias=runs(f))), "'posix.system'"),
+    Case(
+        "an old file that runs code",
+        saved(lambda f: {"a": runs(f)}, _use_new_zipfile_serialization=False),
+        "'posix.system'",
+    ),
+    Case("a name put together on the stack", raw(called_by_name), "'posix.system'"),
+    Case("code beside the weights", saved(lambda f: {"state_dict": state(), "a": runs(f)}), REFUSED),
+    Case("an archive within a pickle", saved(saved_within), "'torch.serialization.load'"),
+    Case("a persistent identifier with source code", raw(source_code), REFUSED),
+    Case("a whole module", saved(lambda _: nn.Linear(2, 2)), "asks for 'torch.nn.modules.linear.Linear'"),
+    Case("a call of eval", saved({"a": Calls(eval, "1")}), "asks for '__builtin__.eval'"),
+    Case("a call of getattr", saved({"a": Calls(getattr, "x", "format")}), "asks for '__builtin__.getattr'"),
+    Case("an object that is made", saved({"a": io.BytesIO(b"x")}), "asks for '_io.BytesIO'"),
+    Case("any amount of memory", saved({"a": Calls(bytearray, 2**33)}), "asks for '__builtin__.bytearray'"),
+    Case("a long text that is not there", raw(b"\x80\x04\x8d" + b"\xff" * 7 + b"\x00."), "cannot be read"),
+    Case("bytes that are not there", raw(b"\x80\x05\x96" + b"\x00" * 6 + b"\x01\x00."), "cannot be read"),
+    Case(
+        "lists nested without end", raw(b"\x80\x02" + b"]" * 10**5 + b"a" * 99_999 + b"."), "torch.save did"
+    ),
+    Case("a key nested without end", raw(b"\x80\x02})" + b"\x85" * 10**5 + b"Ns."), "uses a tuple as a dict"),
+    Case("a pickle that does not stop", raw(b"\x80\x02" + b"N" * 5 * 2**20), "more than 250000 instructions"),
+    Case("a pickle of another program", raw(pickle.dumps([1, 2], protocol=2)), "torch.save did not write"),
+    Case("an empty file", raw(b""), NO_CHECKPOINT),
+    Case("a picture", raw(b"\x89PNG\r\n\x1a\n" + bytes(100)), NO_CHECKPOINT),
+    Case("a page", raw(b"<!DOCTYPE html><title>404</title>"), NO_CHECKPOINT),
+    Case("a file a hundred times too large", sparse, "at most 20.3 MiB are read"),
+    Case("a list", saved([torch.zeros(2)]), "holds a list that is not a state dict"),
+    Case("two state dicts", saved({"model": state(), "net": state()}), "under 'model' and 'net'"),
+    Case("a missing layer", saved({"conv1.0.weight": torch.zeros(16, 1, 5, 5)}), "conv1.0.bias is missing"),
+    Case(
+        "another number of classes",
+        saved(state(fc2__0__bias=torch.zeros(43))),
+        "shape (43,) instead of (10,)",
+    ),
+    Case("an empty tensor", saved(state(fc2__0__bias=torch.zeros(0))), "shape (0,) instead of (10,)"),
+    Case("an enormous tensor", saved(state(fc2__0__bias=ENORMOUS)), "shape (1000000, 1000000) instead of"),
+    Case("not a number", saved(state(fc2__0__bias=torch.full((10,), torch.nan))), "not finite"),
+    Case("infinity", saved(state(fc2__0__bias=torch.full((10,), torch.inf))), "not finite"),
+    Case(
+        "too large for float32",
+        saved(state(fc2__0__bias=torch.full((10,), 1e300, dtype=torch.float64))),
+        "not fin",
+    ),
+    Case("whole numbers", saved(state(fc2__0__bias=torch.zeros(10, dtype=torch.int64))), "not finite"),
+    Case("complex numbers", saved(state(fc2__0__bias=torch.zeros(10, dtype=torch.complex64))), REFUSED),
+    Case("a sparse tensor", saved(state(fc2__0__bias=torch.zeros(10).to_sparse())), REFUSED),
+    Case("a tensor without numbers", saved(state(fc2__0__bias=torch.zeros(10, device="meta"))), REFUSED),
+    Case(
+        "a name that a terminal obeys",
+        saved(state(**{"\x1b[2J\nfc9": torch.zeros(1)})),
+        r"\x1b[2J\nfc9' is not a",
+    ),
+    Case("a name without end", saved(state(**{"a" * 10**6: torch.zeros(1)})), "aaaa…' is not a layer of it"),
+]
