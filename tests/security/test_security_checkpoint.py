@@ -1,3 +1,4 @@
+import hashlib
 import io
 import os
 import pickle
@@ -7,8 +8,9 @@ from collections import OrderedDict
 import pytest
 import safetensors.torch
 import torch
+from program_files import write_program
 
-from trivet.errors import CheckpointError
+from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security import build_architecture, load_checkpoint, load_demo_checkpoint, load_from_archive
 
 
@@ -148,3 +150,60 @@ def test_a_checkpoint_inside_a_zip_of_other_things(tmp_path):
 def test_a_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match="there is no checkpoint at"):
         load_checkpoint(tmp_path / "nowhere.pth")
+
+
+def write_network(folder, name="own_network"):
+    """A network of the user's own in `folder`, and the spec that names it."""
+    layers = "nn.Flatten(), nn.Linear(12, 2), nn.Softmax(1)"
+    code = f"from torch import nn\ndef make():\n    return nn.Sequential({layers})\n"
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    return f"{name}:make"
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.safetensors"])
+def test_weights_of_a_network_of_the_user_s_own(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    architecture = write_network(tmp_path)
+    weights = {"1.weight": torch.arange(24.0).reshape(2, 12), "1.bias": torch.tensor([1.0, 2.0])}
+    if name.endswith("safetensors"):
+        safetensors.torch.save_file(weights, tmp_path / name)
+    else:
+        torch.save(
+            {"epoch": 1, "model": {f"module.{key}": value for key, value in weights.items()}}, tmp_path / name
+        )
+    loaded = load_checkpoint(tmp_path / name, architecture=architecture, input_shape=(3, 2, 2), classes=2)
+    assert (loaded.model.input_shape, loaded.model.classes) == ((3, 2, 2), 2)
+    assert (loaded.info.architecture, loaded.info.parameters) == (architecture, 26)
+    images = torch.rand(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        loaded.model.logits(images), images.flatten(1) @ weights["1.weight"].t() + weights["1.bias"]
+    )
+    assert all(torch.equal(loaded.model.weights()[key], value) for key, value in weights.items())
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+    with pytest.raises(UsageError, match="does not say which images it takes"):
+        load_checkpoint(tmp_path / name, architecture=architecture)
+
+
+def test_an_exported_program_needs_no_architecture(tmp_path):
+    path = write_program(tmp_path / "a.PT2")
+    for architecture in (None, "mnist-cnn", "nothing"):
+        loaded = load_checkpoint(path, architecture=architecture)
+        assert (loaded.info.architecture, loaded.info.parameters) == ("exported program", 7850)
+        assert (loaded.model.input_shape, loaded.model.classes) == ((1, 28, 28), 10)
+    assert loaded.info.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(
+        DataError, match=r"takes images of shape \(1, 28, 28\) .* the images are \(3, 28, 28\)"
+    ):
+        load_checkpoint(path, input_shape=(3, 28, 28))
+
+
+def test_weights_alone_need_an_architecture(tmp_path, state):
+    with pytest.raises(UsageError, match="name the architecture"):
+        load_checkpoint(save(tmp_path / "a.pth", state), architecture=None)
+
+
+def test_a_file_s_name_is_shown_as_text(tmp_path):
+    path = tmp_path / "a\x1b[2J\n.pth"
+    path.write_bytes(b"x")
+    with pytest.raises(CheckpointError, match=r"^a\\x1b\[2J\\n\.pth is no PyTorch checkpoint"):
+        load_checkpoint(path)

@@ -1,0 +1,113 @@
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from trivet.errors import UsageError
+from trivet.security import MnistCNN
+from trivet.security.factory import build_network
+
+MODULE = """
+from torch import nn
+import torch
+
+class Nested:
+    @staticmethod
+    def build():
+        return nn.Linear(3, 2)
+
+class Network(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 2)
+
+def wrong(): return 3
+def needs(width): return nn.Linear(width, 2)
+def leaves(): raise SystemExit(0)
+number = 3
+instance = nn.Linear(2, 2)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "own_networks.py").write_text(MODULE, encoding="utf-8")
+    (tmp_path / "own_broken.py").write_text("1 / 0", encoding="utf-8")
+    (tmp_path / "own_wrong.py").write_text("def", encoding="utf-8")
+    (tmp_path / "own_needy.py").write_text("import no_such_library", encoding="utf-8")
+    (tmp_path / "safetensors.py").write_text("raise AssertionError('a stranger')", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_")]:
+        del sys.modules[name]
+
+
+def test_a_name_of_trivet_s_own():
+    assert isinstance(build_network("mnist-cnn"), MnistCNN)
+
+
+def test_a_class_or_function_of_the_current_directory(own):
+    before = list(sys.path)
+    assert build_network("own_networks:Network").in_features == 4
+    assert build_network("own_networks:Nested.build").in_features == 3
+    assert sys.path == before
+
+
+def test_what_is_installed_is_not_replaced_by_what_lies_around(own):
+    assert build_network("torch.nn:Identity").__class__ is nn.Identity
+    with pytest.raises(UsageError, match="the module safetensors has no Network"):
+        build_network("safetensors:Network")
+
+
+def test_the_seed_decides_and_the_global_generator_is_left_alone(own):
+    before = torch.random.get_rng_state()
+    one, same, other = (build_network("own_networks:Network", seed=seed).weight for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ("resnet", "no architecture is called 'resnet'; expected one of: mnist-cnn"),
+        ("a b:c", "no architecture is called 'a b:c'"),
+        ("own_networks:x()", "no architecture is called"),
+        ("..own:x", "no architecture is called"),
+        ("a\x1b[2J", r"no architecture is called 'a\\x1b\[2J'"),
+        ("no_such_module:Network", "cannot be imported: No module named 'no_such_module'. Run trivet in the"),
+        ("own_needy:Network", "cannot be imported: No module named 'no_such_library'"),
+        ("own_broken:Network", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("own_wrong:Network", "cannot be imported: SyntaxError"),
+        ("own_networks:Missing", "does not exist: the module own_networks has no Missing"),
+        ("own_networks:number", "is a int; expected a class or function"),
+        ("own_networks:instance", "is a Linear; expected a class or function"),
+        ("own_networks:needs", "cannot be built without arguments: TypeError"),
+        ("own_networks:leaves", "cannot be built without arguments: SystemExit"),
+        ("own_networks:wrong", "returned a int; expected a torch.nn.Module"),
+    ],
+)
+def test_what_cannot_be_built(own, architecture, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        build_network(architecture)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).isprintable()
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UsageError, match=r"pip install 'trivet\[timm\]'"):
+        build_network("timm:resnet18")
+
+
+def test_timm_builds_to_measure():
+    pytest.importorskip("timm", reason="the extra timm is not installed")
+    network = build_network("timm:resnet18", input_shape=(1, 28, 28), classes=7)
+    assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 7)
+    assert build_network("timm:vit_tiny_patch16_224", input_shape=(3, 32, 32)).patch_embed.img_size == (
+        32,
+        32,
+    )
+    for name in ("nothing", "hf-hub:a/b", "local-dir:/tmp", "../x"):
+        with pytest.raises(UsageError, match="timm has no network called"):
+            build_network(f"timm:{name}")

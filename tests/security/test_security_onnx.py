@@ -1,0 +1,173 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from trivet.errors import CheckpointError, UsageError
+from trivet.security import freeze, load_checkpoint
+from trivet.security import onnx as onnx_module
+from trivet.security.onnx import refuse_heavy
+
+SHAPE = (1, 8, 8)
+
+
+@pytest.fixture
+def onnx():
+    pytest.importorskip("onnx2torch", reason="the extra onnx is not installed")
+    return pytest.importorskip("onnx")
+
+
+def weights():
+    draw = np.random.default_rng(0).normal
+    return {"W": draw(size=(4, 1, 3, 3)), "b": draw(size=4), "F": draw(size=(10, 4 * 36))}
+
+
+def logits(images):
+    kernel, bias, dense = (torch.from_numpy(value).float() for value in weights().values())
+    return functional.conv2d(images, kernel, bias).relu().flatten(1) @ dense.t()
+
+
+def model(onnx, *, batch="n", shape=None, dtype=np.float32):
+    """Return a convolution, a dense layer and a softmax, with a Reshape to `shape` or a Flatten between."""
+    make, from_array = onnx.helper.make_node, onnx.numpy_helper.from_array
+    held = [from_array(value.astype(dtype), name) for name, value in weights().items()]
+    flat = make("Flatten", ["r"], ["f"], axis=1)
+    if shape is not None:
+        held.append(from_array(np.array(shape, dtype=np.int64), "s"))
+        flat = make("Reshape", ["r", "s"], ["f"])
+    nodes = [
+        make("Conv", ["x", "W", "b"], ["c"], kernel_shape=[3, 3]),
+        make("Relu", ["c"], ["r"]),
+        flat,
+        make("Gemm", ["f", "F"], ["y"], transB=1),
+        make("Softmax", ["y"], ["z"], axis=1),
+    ]
+    kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        nodes, "g", [value("x", kind, [batch, *SHAPE])], [value("z", kind, [batch, 10])], held
+    )
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+
+
+def load(path, proto):
+    path.write_bytes(proto.SerializeToString())
+    return load_checkpoint(path, architecture=None, input_shape=SHAPE, classes=10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch"),
+    [
+        ({}, None),
+        ({"dtype": np.float16}, None),
+        ({"shape": (-1, 144)}, None),
+        ({"batch": 1}, None),
+        ({"batch": 1, "shape": (1, 144)}, 1),
+    ],
+)
+def test_a_network_computes_what_its_nodes_say(onnx, tmp_path, settings, batch):
+    loaded = load(tmp_path / "a.onnx", model(onnx, **settings))
+    assert (loaded.model.kind, loaded.model.batch, loaded.info.architecture) == ("softmax", batch, "onnx")
+    images = torch.rand(5, *SHAPE, generator=torch.Generator().manual_seed(0))
+    tolerance = 3e-2 if settings.get("dtype") else 1e-4
+    for found in (loaded.model, freeze(loaded.model)):
+        torch.testing.assert_close(found.logits(images), logits(images), rtol=tolerance, atol=tolerance)
+
+
+def test_a_name_that_is_code_stays_a_name(onnx, tmp_path, monkeypatch):
+    """torch.fx writes names into source without escaping them: onnx2torch alone would run this one."""
+    monkeypatch.chdir(tmp_path)
+    evil = model(onnx)
+    code = "import os; os\" + chr(46) + \"system('touch executed')"
+    evil.graph.node[1].name = f'training"), exec("{code}"), getattr(self, "training'
+    loaded = load(tmp_path / "a.onnx", evil)
+    loaded.model.logits(torch.zeros(1, *SHAPE))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
+
+
+def external(tensor, onnx):
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "/etc/passwd"
+
+
+def external_weight(proto, onnx):
+    external(proto.graph.initializer[0], onnx)
+
+
+def external_attribute(proto, onnx):
+    value = onnx.helper.make_tensor("v", onnx.TensorProto.FLOAT, [2], [1.0, 2.0])
+    proto.graph.node.append(onnx.helper.make_node("Constant", [], ["k"], value=value))
+    external(proto.graph.node[-1].attribute[0].t, onnx)
+
+
+def expanded(proto, onnx):
+    sizes = np.array([10**7, *SHAPE], dtype=np.int64)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(sizes, "big"))
+    proto.graph.node[0].input[0] = "many"
+    proto.graph.node.insert(0, onnx.helper.make_node("Expand", ["x", "big"], ["many"]))
+
+
+def enormous(proto, _onnx):
+    proto.graph.initializer[0].dims[0] = 10**12
+
+
+def branched(proto, onnx):
+    node = proto.graph.node.add(op_type="If")
+    node.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g.name = "x"
+
+
+def two_inputs(proto, onnx):
+    proto.graph.input.append(onnx.helper.make_tensor_value_info("q", onnx.TensorProto.FLOAT, [1]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (external_weight, "points to weights in another file"),
+        (external_attribute, "points to weights in another file"),
+        (expanded, "more than 1.6 GiB of memory"),
+        (enormous, "cannot be read as an ONNX network"),
+        (branched, "holds a graph within its graph"),
+        (two_inputs, "takes 2 inputs; expected one"),
+        (lambda proto, _: setattr(proto.graph.node[1], "domain", "evil"), "is of the domain 'evil'"),
+        (lambda proto, _: setattr(proto.graph.node[1], "op_type", "Nothing"), "Converter is not implemented"),
+        (lambda proto, _: proto.functions.add(name="f"), "holds functions"),
+    ],
+)
+def test_a_hostile_or_broken_file_is_refused(onnx, tmp_path, change, message):
+    proto = model(onnx)
+    change(proto, onnx)
+    with pytest.raises(CheckpointError) as caught:
+        load(tmp_path / "a.onnx", proto)
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_missing_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    (tmp_path / "a.onnx").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"a\.onnx needs the extra onnx: pip install 'trivet\[onnx\]'"):
+        load_checkpoint(tmp_path / "a.onnx", architecture=None)
+
+
+def message(number, content):
+    assert len(content) < 2**14
+    return bytes([number << 3 | 2, len(content) & 0x7F | 0x80, len(content) >> 7]) + content
+
+
+def test_what_surrounds_the_weights_is_bounded(monkeypatch):
+    """A message of two bytes takes a hundred in memory, so the numbers alone may be many."""
+    monkeypatch.setattr(onnx_module, "MAX_STRUCTURE_BYTES", 100)
+    numbers = message(5, message(9, bytes(1000)) + message(4, bytes(400)))
+    refuse_heavy(message(7, numbers), "a.onnx")
+    for heavy in (
+        message(7, message(1, b"") * 40),
+        message(7, message(5, message(8, bytes(100)))),
+        bytes(2) * 60,
+    ):
+        with pytest.raises(CheckpointError, match=r"a\.onnx"):
+            refuse_heavy(heavy, "a.onnx")

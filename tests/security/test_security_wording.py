@@ -1,0 +1,23 @@
+import pytest
+
+from trivet.security.wording import one_line, quoted, reason
+
+
+def test_what_a_terminal_obeys_is_escaped():
+    assert one_line("a\x1b[2Jb\nc\u202ed\ud800") == r"a\x1b[2Jb\nc\u202ed\ud800"
+    assert one_line("größe ŵ 中") == "größe ŵ 中"
+    assert quoted("a\x1b'\n") == '"a\\x1b\'\\n"'
+
+
+@pytest.mark.parametrize("text", ["x" * 81, "\n" * 50, "x" * 10**7])
+def test_what_is_long_is_cut(text):
+    assert len(one_line(text)) == len(quoted(text)) - 1 == 80
+    assert one_line(text).endswith("…")
+    assert quoted(text).endswith("…'")
+    assert one_line("x" * 80) == "x" * 80
+
+
+def test_a_reason_is_the_first_line_of_an_error_or_its_kind():
+    assert reason(ValueError("first.\nsecond")) == "first"
+    assert reason(MemoryError()) == "MemoryError"
+    assert len(reason(ValueError("x" * 10_000))) == 200
