@@ -27,9 +27,9 @@ def judged(p_value, *, inversion=4, margin=4, **evidence):
         (None, {}, "no evidence", None, "no label can stand out"),
         (0.0001, {"margin": 7}, "suspicious", 4, "trigger inversion 4, maximum margin 7"),
         (0.0001, {"asr": 0.89}, "no evidence", None, "reaches only 89% of held-out images"),
-        (0.0001, {"norm_gap": 1.5, "margin_gap": 1.7}, "no evidence", None, "easy to reach, but not alone"),
+        (0.0001, {"norm_gap": 1.5, "margin_gap": 2.9}, "no evidence", None, "easy to reach, but not alone"),
         (0.0001, {"norm_gap": 1.5, "margin_gap": None}, "no evidence", None, "not alone"),
-        (0.0001, {"norm_gap": None, "margin_gap": 1.75}, "backdoored", 4, ""),
+        (0.0001, {"norm_gap": None, "margin_gap": 3.0}, "backdoored", 4, ""),
         (0.0001, {"norm_gap": 1.6, "margin_gap": 1.0}, "backdoored", 4, ""),
     ],
 )
@@ -46,6 +46,6 @@ def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
     )
     evidence = {
         4: Evidence(label=4, asr=0.99, norm_gap=1.1, margin_gap=0.5),
-        7: Evidence(label=7, asr=0.99, norm_gap=0.9, margin_gap=2.5),
+        7: Evidence(label=7, asr=0.99, norm_gap=0.9, margin_gap=3.5),
     }
     assert judge_scan(opinions, evidence, 0.002).label == 7

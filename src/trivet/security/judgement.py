@@ -11,10 +11,10 @@ __all__ = ["LIMITS", "MARGIN_GAP_GATE", "NORM_GAP_GATE", "WORKS_FROM", "Evidence
 #: An effect, not only a small p-value. The runner-up's norm over the label's own after the last look,
 #: or the label's margin over the runner-up's; one of the two is enough. Clean networks have labels that
 #: are easy by nature, in norm and margin alike, so a p-value alone would accuse them; but such a label
-#: has neighbours, and a backdoor stands alone. Both bounds lie above all that clean networks of the
-#: tuning half of the zoo showed (1.58 and 1.61).
+#: has neighbours, and a backdoor stands alone. Labels that were not attacked reached 1.6 and 2.1 in the
+#: tuning sets of the zoo.
 NORM_GAP_GATE: Final = 1.6
-MARGIN_GAP_GATE: Final = 1.75
+MARGIN_GAP_GATE: Final = 3.0
 
 #: A trigger has to send this share of held-out images to its label. Most labels' triggers do, on clean
 #: networks too: the gate keeps out norms that are small because the search failed.

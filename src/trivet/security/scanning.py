@@ -17,6 +17,7 @@ from trivet.security.evaluation import Scorer, attack_success_rate
 from trivet.security.frozen import freeze
 from trivet.security.judgement import LIMITS, Evidence, judge_scan
 from trivet.security.margins import MarginSettings, maximum_margins
+from trivet.security.notebook import scan_html
 from trivet.security.opinions import agreement_probability, inversion_opinion, margin_opinion
 from trivet.security.refinement import Refined, RefinementSettings, refine_triggers
 from trivet.security.results import ContractCheck
@@ -57,6 +58,9 @@ FOLLOWED_REFERENCES: Final = 14
 MANY_LABELS_BATCH: Final = 8
 MANY_LABELS_MARGINS: Final = MarginSettings(starts=2, steps=20)
 
+#: Labels that a named one is held against before the verdict: those with the next smallest norms.
+RUNNERS_UP: Final = 4
+
 MIN_CLASSES: Final = 3
 CONTRACT_IMAGES: Final = 500
 #: Held-out images that the triggers are tried on: of a named label, and of all labels together.
@@ -92,6 +96,9 @@ class Scan:
     def trigger(self, label: int) -> Trigger:
         """Return the trigger of a label."""
         return Trigger(self.masks[label], self.patterns[label])
+
+    def _repr_html_(self) -> str:
+        return scan_html(self)
 
 
 def scan(
@@ -175,9 +182,13 @@ class _Comparison:
         """Look until the evidence is strong enough, or hopeless, or the looks are used up."""
         self._measure_margins(self._seed)
         for look in LOOKS:
-            self._advance(self.search, look.steps, look)
+            if self.search.steps[self.followed].max() > look.steps:
+                continue  # a label that was to be confirmed is past it, and norms compare at equal steps only
+            self._advance(look.steps, self.followed)
             raw = self._compare(self.search.norms[self.followed], look.share)
             if self.p_value is None or self._is_decided():
+                return
+            if self._is_improbable() and self._confirm():
                 return
             if self.looks > 1 and raw >= HOPELESS_ABOVE:
                 return
@@ -194,24 +205,36 @@ class _Comparison:
     def evidence(self, label: int, *, asr: float) -> Evidence:
         """Return what speaks against a label so far."""
         others = np.delete(self.margins, label)
-        compared = self.norms[np.setdiff1d(self.followed, [label])]
-        finished = self.search.steps[label] >= LOOKS[-1].steps
+        finished = self.search.steps >= LOOKS[-1].steps
+        runners_up = np.delete(np.where(finished, self.search.norms, np.inf), label)
+        own = self.search.norms[label]
         return Evidence(
             label=label,
             asr=asr,
-            norm_gap=float(compared.min() / self.norms[label]) if finished else None,
+            norm_gap=float(runners_up.min() / own) if finished[label] else None,
             margin_gap=float(self.margins[label] / others.max()) if others.max() > 0 else None,
         )
 
-    def _is_decided(self) -> bool:
-        """Return whether both methods name one label that stands alone, on a small p-value."""
+    def _is_improbable(self) -> bool:
+        """Return whether both methods name one label, on a small p-value."""
         inversion, margin = self.opinions
-        return (
-            self.p_value is not None
-            and self.p_value < BACKDOORED_BELOW
-            and inversion.label == margin.label
-            and self.stands_alone(inversion.label)
-        )
+        small = self.p_value is not None and self.p_value < BACKDOORED_BELOW
+        return small and inversion.label == margin.label
+
+    def _is_decided(self) -> bool:
+        """Return whether that label stands alone, too."""
+        return self._is_improbable() and self.stands_alone(self.opinions[0].label)
+
+    def _confirm(self) -> bool:
+        """Take the named label and its runners-up to the last look; return whether it stands alone.
+
+        The other labels stay behind, which saves their steps where the answer is yes.
+        """
+        label = self.opinions[0].label or 0
+        order = self.followed[np.argsort(self.search.norms[self.followed], kind="stable")]
+        runners_up = [other for other in order if other != label][:RUNNERS_UP]
+        self._advance(LOOKS[-1].steps, np.sort([label, *runners_up]))
+        return self.stands_alone(label)
 
     def _measure_margins(self, seed: int) -> None:
         shape = self._images.pixels.shape
@@ -227,13 +250,16 @@ class _Comparison:
         self.margins = found.values if len(self.seeds) == 1 else np.maximum(self.margins, found.values)
         self.margin, self.margin_scores = margin_opinion(self.margins)
 
-    def _advance(self, search: TriggerSearch, steps: int, look: Look) -> None:
-        step = f"trigger inversion, look at {look.steps} steps"
-        search.advance(
-            steps - int(search.steps[self.followed[0]]),
-            self.followed.tolist(),
-            progress=lambda share: self._progress(step, share),
-        )
+    def _advance(self, steps: int, labels: NDArray[np.int64]) -> None:
+        """Take labels to a number of steps, each group of the same age together."""
+        name = f"trigger inversion, {steps} steps"
+        for age in np.unique(self.search.steps[labels]):
+            if age < steps:
+                self.search.advance(
+                    steps - int(age),
+                    labels[self.search.steps[labels] == age].tolist(),
+                    progress=lambda share: self._progress(name, share),
+                )
 
     def _compare(self, norms: NDArray[np.float64], share: float) -> float:
         """Take in the norms of the labels that are followed; return the look's own p-value."""
@@ -271,8 +297,7 @@ class _Comparison:
         self.seeds = (self._seed, seed)
         self._measure_margins(seed)
         again = TriggerSearch(self.score, self._images, self._settings, seed=seed)
-        last = LOOKS[-1]
-        self._advance(again, last.steps, last)
+        again.advance(LOOKS[-1].steps, self.followed.tolist())
         self.image_steps += again.image_steps
         both = np.sqrt(self.search.norms[self.followed] * again.norms[self.followed])
         self._compare(both, SECOND_SEED_SHARE)

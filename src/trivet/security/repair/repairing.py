@@ -12,6 +12,7 @@ from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
+from trivet.security.notebook import repair_html
 from trivet.security.repair.case import Case, Treatment
 from trivet.security.repair.judgement import Rates, Scanned, judge, measure_rates
 from trivet.security.repair.registry import AUTO, REPAIRS, RepairMethod, repair_method
@@ -40,6 +41,9 @@ class Repair:
 
     result: RepairResult
     model: Classifier | None
+
+    def _repr_html_(self) -> str:
+        return repair_html(self)
 
 
 def repair_network(

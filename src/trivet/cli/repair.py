@@ -1,0 +1,189 @@
+"""``trivet repair``: can the backdoor of this checkpoint be removed?"""
+
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.memory import keep_freed_memory
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.subject import load_subject
+from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.errors import UsageError
+
+if TYPE_CHECKING:
+    from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
+
+__all__ = ["repair"]
+
+MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
+
+
+def repair(
+    weights: Path,
+    /,
+    *,
+    arch: str | None = None,
+    images: str | None = None,
+    contract: str = "auto",
+    method: MethodName = "auto",
+    out: Path = Path("trivet-repair"),
+    true_trigger: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Remove a backdoor: exit code 0 if it is gone or none was found, 1 if it is not.
+
+    Parameters
+    ----------
+    weights
+        The checkpoint: .pth or .pt state dict, .safetensors, .pt2 or .onnx.
+    arch
+        What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
+    images
+        Clean images with true classes; half of them work, the other half judge.
+    contract
+        What the network expects of pixels in [0, 1]: auto, a name, mean/std, or a file.
+    method
+        How; auto tries all from cheap to costly and keeps what loses least accuracy.
+    out
+        Folder for repaired weights, tables, page and pictures.
+    true_trigger
+        The attacker's trigger where it is known, a square: ROW,COLUMN,SIZE or ROW,COLUMN,SIZE,VALUE,
+        zero-based, the value in [0, 1]. Only the table looks at it.
+    limit
+        Use at most that many images.
+    seed
+        Seed of everything random.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
+    from trivet.cli.scan_files import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
+
+    prepare_folder(out)
+    keep_freed_memory()
+    started = perf_counter()
+    with report_progress() as progress:
+        progress("repair", "loading", None)
+        subject = load_subject(weights, arch, images, contract, limit=limit, seed=seed)
+        known = None if true_trigger is None else _square(true_trigger, subject.checkpoint.model.input_shape)
+        found = security.scan(
+            subject.checkpoint,
+            subject.images,
+            declared=subject.declared,
+            seed=seed,
+            progress=lambda step, share: progress("scan", step, share),
+        )
+        label = found.result.suspected_label
+        if label is None:
+            files = write_scan_files(found, subject.checkpoint, out)
+            return _nothing_to_do(found, files, json=json)
+        done = security.repair_network(
+            subject.checkpoint.model,
+            found.contract,
+            found.working,
+            found.held_out,
+            trigger=found.trigger(label),
+            target=label,
+            method=method,
+            rescan=lambda model: (
+                security.scan(
+                    security.Checkpoint(model, subject.checkpoint.info),
+                    subject.images,
+                    declared=found.contract,
+                    seed=seed,
+                ).result
+            ),
+            true_trigger=known,
+            seed=seed,
+            progress=lambda step, share: progress("repair", step, share),
+        )
+        progress("repair", "pictures and page", None)
+        files = write_repair_files(found, subject.checkpoint, done, out)
+    seconds = perf_counter() - started
+    if json:
+        print_json(
+            {
+                **asdict(done.result),
+                "scan": security.scan_document(found.result),
+                "seconds": seconds,
+                "files": [str(path) for path in files],
+            }
+        )
+    else:
+        _print_repair(done.result, files, seconds)
+    return 0 if done.result.removed else 1
+
+
+def _square(text: str, shape: tuple[int, int, int]) -> "Trigger":
+    from trivet.security import Trigger  # noqa: PLC0415 - as above
+
+    parts = text.split(",")
+    try:
+        row, column, size = (int(part) for part in parts[:3])
+        value = float(parts[3]) if parts[3:] else 1.0
+    except ValueError:
+        row = column = size = -1
+        value = 1.0
+    fits = size > 0 and 0 <= row <= shape[1] - size and 0 <= column <= shape[2] - size
+    if len(parts) > 4 or not fits or not 0 <= value <= 1:  # noqa: PLR2004 - the four parts
+        raise UsageError(
+            f"the trigger {text!r} is no square in images of {shape[1]}x{shape[2]}; expected "
+            "ROW,COLUMN,SIZE or ROW,COLUMN,SIZE,VALUE, counted from zero, such as 23,23,4."
+        )
+    return Trigger.square(row=row, column=column, size=size, value=value, shape=shape)
+
+
+def _nothing_to_do(found: "Scan", files: tuple[Path, ...], *, json: bool) -> int:
+    from trivet import security  # noqa: PLC0415 - as above
+
+    if json:
+        document = {"removed": None, "chosen": None, "scan": security.scan_document(found.result)}
+        print_json({**document, "files": [str(path) for path in files]})
+    else:
+        console = results_console()
+        name = escape(found.result.checkpoint.name)
+        console.print(f"✓ {name}: no evidence of a backdoor, so there is nothing to repair.")
+        console.print(escape(found.result.reason))
+        console.print(escape(found.result.limits))
+    return 0
+
+
+def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: float) -> None:
+    console = results_console()
+    known = result.attempts[0].true_trigger_asr is not None
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("network")
+    for heading in ("accuracy", "ASR", "RA", *(["ASR, true trigger"] if known else [])):
+        table.add_column(heading, justify="right")
+    table.add_column("outcome")
+    table.add_row("  as received", *_rates(result.attempts[0], "before"), "")
+    for attempt in result.attempts:
+        mark = "▸ " if attempt.method == result.chosen else "  "
+        outcome = "removed" if attempt.removed else "not removed"
+        table.add_row(f"{mark}{attempt.method}", *_rates(attempt, "after"), outcome)
+    console.print(table)
+    console.print(f"On {result.held_out_images} images that no repair saw; target label {result.target}.")
+    console.print()
+    for attempt in result.attempts:
+        if attempt.reason is not None:
+            console.print(f"- {attempt.method}: {escape(attempt.reason)}")
+    sign = "[bold green]✓" if result.removed else "[bold red]✗"
+    console.print(f"{sign}[/] {escape(result.summary)}")
+    for path in files:
+        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+    console.print(f"Done in {seconds:.0f} s.")
+
+
+def _rates(attempt: "RepairAttempt", when: Literal["before", "after"]) -> list[str]:
+    """Rates on one side of the repair, the true trigger's last where it is known."""
+    rates = [attempt.clean_accuracy, attempt.asr, attempt.robust_accuracy]
+    if attempt.true_trigger_asr is not None:
+        rates.append(attempt.true_trigger_asr)
+    return [f"{getattr(rate, when):.4f}" for rate in rates]

@@ -1,0 +1,65 @@
+"""What does a scan or a repair leave in its output folder?"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+
+from trivet.report.scan import Scanned, write_scan
+from trivet.security import Checkpoint, Classifier, Repair, Scan, freeze, scan_document, strip_of
+
+__all__ = ["write_repair_files", "write_scan_files"]
+
+
+def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Path, ...]:
+    """Write ``scan.json``, ``scan-triggers.safetensors``, ``scan.html`` and the pictures."""
+    drawn = write_scan(_scanned(found, checkpoint, None), out)
+    return (drawn[0], *_scan_data(found, out), *drawn[1:])
+
+
+def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out: Path) -> tuple[Path, ...]:
+    """Write the scan's data, ``repair.json``, ``repair.html``, the pictures, and repaired weights.
+
+    ``repaired.safetensors`` is written only where the backdoor was removed; one of an earlier repair
+    is taken away otherwise.
+    """
+    drawn = write_scan(_scanned(found, checkpoint, repair), out)
+    data = _scan_data(found, out)
+    table = _write_json(out / "repair.json", asdict(repair.result))
+    weights = out / "repaired.safetensors"
+    weights.unlink(missing_ok=True)
+    if repair.model is None:
+        return (drawn[0], table, *data, *drawn[1:])
+    safetensors.numpy.save_file(
+        {name: tensor.contiguous().numpy() for name, tensor in repair.model.weights().items()}, weights
+    )
+    return (weights, drawn[0], table, *data, *drawn[1:])
+
+
+def _scanned(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> Scanned:
+    def score_of(model: Classifier) -> Any:
+        return found.contract.bind(freeze(model))
+
+    repaired = None if repair is None or repair.model is None else score_of(repair.model)
+    return Scanned(
+        found.result,
+        found.masks,
+        found.patterns,
+        strip_of(found, score_of(checkpoint.model), repaired=repaired),
+        None if repair is None else repair.result,
+    )
+
+
+def _scan_data(found: Scan, out: Path) -> tuple[Path, Path]:
+    arrays = out / "scan-triggers.safetensors"
+    safetensors.numpy.save_file({"mask": found.masks, "pattern": found.patterns}, arrays)
+    return _write_json(out / "scan.json", scan_document(found.result)), arrays
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> Path:
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
