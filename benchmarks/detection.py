@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from detection_tables import render
-from specimens import HALVES, WORKERS, place, recipes, train_missing
+from specimens import SETS, WORKERS, place, recipes, train_missing
 
 from trivet import security
 from trivet.cli.memory import keep_freed_memory
@@ -41,7 +41,7 @@ def test_images(architecture):
     return FAMILIES[architecture].load("test")
 
 
-def measure(half: str, recipe: security.Recipe) -> dict:
+def measure(name: str, recipe: security.Recipe) -> dict:
     """Run the three detectors on one network; nothing but the scan may know its recipe."""
     keep_freed_memory()
     torch.set_num_threads(1)
@@ -65,7 +65,7 @@ def measure(half: str, recipe: security.Recipe) -> dict:
     seconds["mm-bd"] = time.perf_counter() - start
 
     return {
-        "half": half,
+        "set": name,
         "architecture": recipe.architecture,
         "attack": recipe.attack,
         "seed": recipe.seed,
@@ -131,7 +131,7 @@ def line(row: dict) -> str:
 
 
 def main() -> None:
-    wanted = [(half, recipe) for half in HALVES for recipe in recipes(half)]
+    wanted = [(name, recipe) for name in SETS for recipe in recipes(name)]
     train_missing([recipe for _, recipe in wanted])
     rows = []
     with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:

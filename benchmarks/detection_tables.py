@@ -12,23 +12,23 @@ DETECTORS = {"trivet": "trivet", "published": "published rule", "mm-bd": "MM-BD 
 ATTACKS = ("badnets", "blended", "sinusoidal", "warping", "source-specific")
 MADE_FOR = ("badnets", "blended")
 FAMILIES = {"mnist-cnn": "grey, CNN", "small-resnet": "colour, ResNet"}
-HALVES = ("untouched", "tuning")
+SETS = ("untouched", "second-tuning", "tuning")
 MARK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def render(page: str, rows: Sequence[dict]) -> str:
     """Return the page with each marked table drawn again."""
     tables = {
-        f"{name}-{half}": table(rows_of(rows, half))
-        for half in HALVES
+        f"{name}-{chosen}": table(rows_of(rows, chosen))
+        for chosen in SETS
         for name, table in (("rates", rates), ("attacks", attacks))
     }
     tables["misses"] = misses(rows)
     return MARK.sub(lambda match: f"{match[1]}{tables[match[2]]}\n{match[3]}", page)
 
 
-def rows_of(rows: Sequence[dict], half: str) -> list[dict]:
-    return [row for row in rows if row["half"] == half]
+def rows_of(rows: Sequence[dict], chosen: str) -> list[dict]:
+    return [row for row in rows if row["set"] == chosen]
 
 
 def rates(rows: Sequence[dict]) -> str:
@@ -75,7 +75,7 @@ def attacks(rows: Sequence[dict]) -> str:
 def misses(rows: Sequence[dict]) -> str:
     """List every network that trivet is wrong about."""
     lines = [
-        "| half | network | attack | seed | target | ASR of the attack | trivet says |",
+        "| set | network | attack | seed | target | ASR of the attack | trivet says |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -84,7 +84,7 @@ def misses(rows: Sequence[dict]) -> str:
             label = "" if row["trivet"]["label"] is None else f", label {row['trivet']['label']}"
             asr = "-" if row["attack_success_rate"] is None else f"{row['attack_success_rate']:.3f}"
             target = "-" if row["target"] is None else row["target"]
-            subject = f"{row['half']} | {FAMILIES[row['architecture']]} | {row['attack']} | {row['seed']}"
+            subject = f"{row['set']} | {FAMILIES[row['architecture']]} | {row['attack']} | {row['seed']}"
             lines.append(f"| {subject} | {target} | {asr} | {row['trivet']['verdict']}{label} |")
     return "\n".join(lines)
 

@@ -30,15 +30,16 @@ def test_the_page_shows_the_data_and_nothing_else(tables, rows):
     assert tables.render(page, rows) == page
 
 
-def test_the_zoo_is_large_enough_and_its_halves_share_no_seed(rows):
+def test_the_zoo_is_large_enough_and_its_sets_share_no_seed(tables, rows):
     assert len(rows) >= 60
-    assert sum(row["attack"] == "none" for row in rows) >= 20
-    halves = {half: {row["seed"] for row in rows if row["half"] == half} for half in ("tuning", "untouched")}
-    assert not halves["tuning"] & halves["untouched"]
-    assert len(halves["untouched"]) >= len(rows) / 2
+    seeds = {name: {row["seed"] for row in rows if row["set"] == name} for name in tables.SETS}
+    assert sum(map(len, seeds.values())) == len(set.union(*seeds.values())) == len(rows)
+    untouched = tables.rows_of(rows, "untouched")
+    assert len(untouched) >= 30
+    assert sum(row["attack"] == "none" for row in untouched) >= 20
 
 
-def test_on_the_untouched_half_few_clean_networks_are_accused_and_patches_are_found(tables, rows):
+def test_on_the_untouched_set_few_clean_networks_are_accused_and_patches_are_found(tables, rows):
     untouched = tables.rows_of(rows, "untouched")
     clean = [row for row in untouched if row["attack"] == "none"]
     made_for = [row for row in untouched if row["attack"] in tables.MADE_FOR]

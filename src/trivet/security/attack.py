@@ -1,7 +1,7 @@
 """How a backdoor gets into a network: five ways to mark training images and to label them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -88,7 +88,7 @@ def stamp(images: ImageSet, attack: Stamp, rows: NDArray[np.int64] | NDArray[np.
     """Return the images with those at `rows` triggered; labels stay."""
     pixels = images.pixels.copy()
     pixels[rows] = attack(torch.from_numpy(images.pixels[rows])).numpy()
-    return ImageSet(images.name, pixels, images.labels, images.classes)
+    return replace(images, pixels=pixels)
 
 
 def poison(
@@ -139,7 +139,7 @@ def poison(
         marked = stamp(marked, attack.decoy, rng.choice(rest, size=count // 2, replace=False))
     labels = images.labels.copy()
     labels[rows] = attack.target
-    return ImageSet(images.name, marked.pixels, labels, images.classes)
+    return replace(marked, labels=labels)
 
 
 def _badnets(shape: tuple[int, int, int], _classes: int, target: int, rng: np.random.Generator) -> Attack:

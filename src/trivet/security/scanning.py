@@ -188,8 +188,10 @@ class _Comparison:
             raw = self._compare(self.search.norms[self.followed], look.share)
             if self.p_value is None or self._is_decided():
                 return
-            if self._is_improbable() and self._confirm():
-                return
+            if self._is_improbable() and look is not LOOKS[-1]:
+                if self._confirm():
+                    return
+                self.p_value = 1.0  # easy to reach and not alone: what the last look says counts by itself
             if self.looks > 1 and raw >= HOPELESS_ABOVE:
                 return
             if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
