@@ -12,9 +12,10 @@ from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security.adapter import adapt
 from trivet.security.archive import read_checkpoint
 from trivet.security.classifier import Classifier
-from trivet.security.exported import Program, read_program
+from trivet.security.exported import read_program
 from trivet.security.factory import build_network
 from trivet.security.onnx import read_onnx
+from trivet.security.program import Program
 from trivet.security.results import CheckpointInfo
 from trivet.security.state import find_state, load_state
 from trivet.security.trigger import Trigger

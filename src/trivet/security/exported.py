@@ -14,18 +14,19 @@ from math import prod
 from typing import IO, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trivet.errors import CheckpointError
 from trivet.security.claims import Claim, strided
 from trivet.security.graph import GraphNetwork
 from trivet.security.notation import SCALAR_TYPES, read_argument, read_step
+from trivet.security.program import Program, Sizes
 from trivet.security.torchfile import read_zipped
 from trivet.security.weights import MAX_WEIGHTS_BYTES
 from trivet.security.wording import one_line, reason
 from trivet.security.zipped import ZippedFile, open_zip
 
-__all__ = ["Program", "Sizes", "read_program"]
+__all__ = ["read_program"]
 
 SCHEMA = 8
 MAX_GRAPH_BYTES = 16 * 2**20
@@ -33,26 +34,6 @@ MAX_NODES = 20_000
 STRIDED = 7
 AXES = 4
 REMEDY = "Export it again with this PyTorch: torch.export.save(torch.export.export(model, images), ...)."
-
-
-#: Of (n, channels, height, width), None for one that may vary.
-Sizes = tuple[int | None, int | None, int | None, int | None]
-
-
-@dataclass(frozen=True, eq=False)
-class Program:
-    """A network with its graph, and what it says of its images.
-
-    Attributes
-    ----------
-    network
-        Takes images (n, channels, height, width).
-    sizes
-        What the network was written down for.
-    """
-
-    network: nn.Module
-    sizes: Sizes
 
 
 def read_program(stream: IO[bytes], name: str) -> Program:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security.exported import Program, Sizes
+from trivet.security.program import Program, Sizes
 from trivet.security.protobuf import fields
 from trivet.security.wording import quoted, reason
 
