@@ -89,7 +89,7 @@ def load_checkpoint(
         If there is no such architecture, or an extra is not installed.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}; check the path given with --checkpoint.")
+        raise CheckpointError(f"there is no checkpoint at {path}; check the path.")
     return _load(
         path,
         one_line(path.name, limit=LONGEST_FILE_NAME),
