@@ -87,6 +87,18 @@ def test_a_name_that_is_code_stays_a_name(onnx, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["a.onnx"]
 
 
+def test_weights_that_are_written_once_may_be_used_twice(onnx, tmp_path):
+    shared = model(onnx)
+    make = onnx.helper.make_node
+    shared.graph.node.insert(0, make("Identity", ["W"], ["W2"]))
+    shared.graph.node.insert(1, make("Identity", ["W2"], ["W3"]))
+    shared.graph.node[2].input[1] = "W3"
+    images = torch.rand(2, *SHAPE, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        load(tmp_path / "a.onnx", shared).model.logits(images), logits(images), rtol=1e-4, atol=1e-4
+    )
+
+
 def external(tensor, onnx):
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL

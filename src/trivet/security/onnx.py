@@ -133,7 +133,11 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _rename(graph: Any) -> None:
-    """Give every node and every value a name of ours."""
+    """Give every node and every value a name of ours.
+
+    PyTorch's exporter writes equal weights once, and an Identity for each other use; onnx2torch wants
+    them at hand, so such a copy gets the name of its weights.
+    """
     names: dict[str, str] = {"": ""}  # an input that is left out
 
     def ours(name: str) -> str:
@@ -142,10 +146,21 @@ def _rename(graph: Any) -> None:
     for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = ours(value.name)
     del graph.value_info[:]
+    held = {tensor.name for tensor in graph.initializer}
+    results = {value.name for value in graph.output}
+    kept: list[Any] = []
     for index, node in enumerate(graph.node):
         node.name, node.domain = f"node_{index}", ""
         node.input[:] = [ours(name) for name in node.input]
+        if node.op_type == "Identity" and node.input[0] in held and names.get(node.output[0]) not in results:
+            names[node.output[0]] = node.input[0]
+            continue
         node.output[:] = [ours(name) for name in node.output]
+        kept.append(node)
+    if len(kept) < len(graph.node):
+        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(copies)
 
 
 def _sizes(graph: Any, name: str) -> Sizes:
