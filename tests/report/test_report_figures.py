@@ -7,13 +7,11 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
+from drawn_texts import assert_texts_are_legible
 from example_record import TARGET, example_record, example_triggers
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib import style
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.image import imread
-from matplotlib.transforms import Bbox
 
 from trivet.errors import ReportError
 from trivet.report.figures import (
@@ -94,31 +92,6 @@ def saved(tmp_path_factory):
     ]
 
 
-class RecordingRenderer(RendererAgg):
-    """Keeps the box of every line of text that is really drawn."""
-
-    def draw_text(self, gc, x, y, s, prop, angle, **options):  # noqa: ARG002 - matplotlib's signature
-        width, height, descent = self.get_text_width_height_descent(s, prop, options["ismath"])
-        base = self.height - y
-        box = (
-            (x, base - descent, x + width, base - descent + height)
-            if angle == 0
-            else (x - height + descent, base, x + descent, base + width)
-        )
-        self.boxes.append((s, Bbox.from_extents(*box)))
-
-
-def drawn_texts(figure):
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    renderer = RecordingRenderer(figure.bbox.width, figure.bbox.height, figure.dpi)
-    renderer.boxes = []
-    with style.context("default"):
-        figure.draw(renderer)
-    return [(text, box) for text, box in renderer.boxes if text.strip()]
-
-
 def test_the_thirteen_names_in_the_order_of_the_report():
     assert tuple(row.name for row in FIGURES) == NAMES
 
@@ -153,18 +126,7 @@ def test_the_files_say_nothing_about_time_or_place(saved, suffix):
 @pytest.mark.parametrize("kind", RECORDS)
 @pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
 def test_every_text_lies_within_the_figure_and_on_no_other(row, kind):
-    figure = draw(row, RECORDS[kind]())
-    texts = drawn_texts(figure)
-    assert texts
-    for text, box in texts:
-        assert box.x0 >= 0, text
-        assert box.y0 >= 0, text
-        assert box.x1 <= figure.bbox.width, text
-        assert box.y1 <= figure.bbox.height, text
-    for i, (text, box) in enumerate(texts):
-        for other_text, other in texts[:i]:
-            shared = Bbox.intersection(box, other)
-            assert shared is None or min(shared.width, shared.height) < 1.5, (text, other_text)
+    assert_texts_are_legible(draw(row, RECORDS[kind]()))
 
 
 @pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)

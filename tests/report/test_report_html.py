@@ -2,9 +2,9 @@
 
 import re
 import shutil
-from html.parser import HTMLParser
 
 import pytest
+from page_elements import Page
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
@@ -17,24 +17,6 @@ from trivet.report.verdicts import Verdict
 ALLOWED_LINKS = re.compile(r"#|https://")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {}>{}</svg>'
 SIZE = 'width="72pt" height="36pt" viewBox="0 0 72 36"'
-
-
-class Page(HTMLParser):
-    """Every element of a page, with its attributes, and its text."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.elements, self.text = [], ""
-        self.feed(source)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-    def ids(self):
-        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
 
 @pytest.fixture(scope="module")

@@ -10,20 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from trivet.errors import ReportError
 from trivet.record import AuditRecord, Triggers
 from trivet.report.figures import detection, fairness, privacy, repair, tradeoff, triggers
-from trivet.report.figures.style import styled
+from trivet.report.figures.saving import FORMATS, save_figure
 
 __all__ = ["FIGURES", "FORMATS", "FigureRow", "alt_texts", "available", "save_figures"]
-
-#: Suffixes of the files that each figure becomes.
-FORMATS: Final = ("svg", "pdf", "png")
 
 
 @dataclass(frozen=True)
@@ -143,23 +137,4 @@ def _draw(record: AuditRecord, triggers: Triggers, folder: Path, name: str) -> l
     row = next(row for row in FIGURES if row.name == name)
     study = getattr(record, row.leg)
     figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
-    return _save(figure, folder / name)
-
-
-@styled
-def _save(figure: Figure, stem: Path) -> list[Path]:
-    # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
-    # since the ticks of the first depend on the size that it gives to the axes.
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    svg, pdf, png = (stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS)
-    # Straight to the canvases: `savefig` would draw everything once more for a layout that is done.
-    # The vector formats leave the figure at 72 dots an inch, too few for the pictures in the next.
-    # Metadata of None leaves out what would change from run to run.
-    dpi = figure.dpi
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-    FigureCanvasPdf(figure).print_pdf(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    figure.set_dpi(dpi)
-    FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
-    return [svg, pdf, png]
+    return save_figure(figure, folder / name)

@@ -3,12 +3,12 @@
 from typing import Final
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trivet.errors import ReportError
 from trivet.record import Triggers
+from trivet.report.figures.pixels import on_grey, show_pixels
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
@@ -25,7 +25,6 @@ from trivet.security.results import SecurityStudy
 __all__ = ["all_labels_grid", "alt_all_labels_grid", "alt_reconstructed", "reconstructed"]
 
 _GRID_COLUMNS: Final = 10
-_COLOUR_CHANNELS: Final = 3
 
 
 @styled
@@ -48,8 +47,8 @@ def reconstructed(study: SecurityStudy, triggers: Triggers) -> Figure:
     grid = figure.subplots(2, 2)
     for axes, (kind, label, norm, color) in zip(grid, _pointed_at(study), strict=True):
         mask, stamped = _mask(triggers, kind, label), _stamped(triggers, kind, label)
-        _show(axes[0], mask, colormap="Greys")
-        _show(axes[1], stamped, colormap="gray")
+        show_pixels(axes[0], mask, colormap="Greys")
+        show_pixels(axes[1], stamped)
         axes[0].set_ylabel(f"{kind}\nlabel {label}, $L_1$ = {norm:.1f}", color=color)
     grid[0, 0].set_title("mask")
     grid[0, 1].set_title("on a mid-grey image")
@@ -104,7 +103,7 @@ def all_labels_grid(study: SecurityStudy, triggers: Triggers) -> Figure:
             if label >= labels:
                 axes.set_axis_off()
                 continue
-            _show(axes, _mask(triggers, kind, label), colormap="Greys")
+            show_pixels(axes, _mask(triggers, kind, label), colormap="Greys")
             pointed = label == marked
             axes.set_title(
                 f"{label}: {norms[label]:.1f}",
@@ -157,15 +156,4 @@ def _mask(triggers: Triggers, kind: str, label: int) -> NDArray[np.float32]:
 
 def _stamped(triggers: Triggers, kind: str, label: int) -> NDArray[np.float32]:
     """Stamp a mid-grey image: (height, width), or (height, width, 3) in colour."""
-    mask = _mask(triggers, kind, label)
-    pattern = _array(triggers, f"{kind}.pattern")[label]
-    image = (1 - mask) * np.float32(0.5) + mask * pattern
-    return np.moveaxis(image, 0, -1) if len(image) == _COLOUR_CHANNELS else image[0]
-
-
-def _show(axes: Axes, image: NDArray[np.float32], *, colormap: str) -> None:
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=PALE)
-    # "nearest" is resampled here; "none" would leave 28 pixels for each viewer to smooth.
-    axes.imshow(image, cmap=colormap, vmin=0, vmax=1, interpolation="nearest")
+    return on_grey(_mask(triggers, kind, label), _array(triggers, f"{kind}.pattern")[label])

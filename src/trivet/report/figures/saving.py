@@ -1,0 +1,57 @@
+"""How does a figure become files, the same bytes each time?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from trivet.report.figures.style import styled
+
+__all__ = ["FORMATS", "save_figure"]
+
+#: Suffixes of the files that a figure can become.
+FORMATS: Final = ("svg", "pdf", "png")
+
+
+@styled
+def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a figure as files beside each other.
+
+    Parameters
+    ----------
+    figure
+        What to write; its layout is solved and kept.
+    stem
+        Path of the files without their suffixes.
+    formats
+        Which of `FORMATS`.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of `formats`.
+    """
+    # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
+    # since the ticks of the first depend on the size that it gives to the axes.
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    paths = {suffix: stem.with_name(f"{stem.name}.{suffix}") for suffix in formats}
+    # Straight to the canvases: `savefig` would draw everything once more for a layout that is done.
+    # The vector formats leave the figure at 72 dots an inch, too few for the pictures in the next.
+    # Metadata of None leaves out what would change from run to run.
+    dpi = figure.dpi
+    if "png" in paths:
+        FigureCanvasAgg(figure).print_png(paths["png"], metadata={"Software": None})
+    if "pdf" in paths:
+        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+        FigureCanvasPdf(figure).print_pdf(paths["pdf"], metadata=nothing)
+        figure.set_dpi(dpi)
+    if "svg" in paths:
+        FigureCanvasSVG(figure).print_svg(paths["svg"], metadata={"Date": None, "Creator": None})
+        figure.set_dpi(dpi)
+    return list(paths.values())
