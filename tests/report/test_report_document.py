@@ -152,6 +152,13 @@ def test_the_alternative_text_is_the_caption_unless_one_is_given():
     assert of_kind(document, tree.Figure)[0].alt == "A line."
 
 
+def test_a_condition_in_a_caption_is_about_that_part_and_one_of_the_picture_about_the_figure():
+    caption = 'Seen. [Sound.]{when="sound"} [Faulty.]{when="faulty"}'
+    (figure,) = of_kind(made(f"![{caption}](picture){{#fig:picture}}"), tree.Figure)
+    assert words(figure.caption).split() == ["Seen.", "Sound."]
+    assert of_kind(made(f'![{caption}](picture){{#fig:picture when="faulty"}}'), tree.Figure) == []
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
