@@ -8,7 +8,7 @@ from trivet.report.values import Value, make_value
 
 #: Shown before a verdict's word, so that colour alone never says it.
 ICONS = {"good": "✓", "unsure": "?", "bad": "!"}
-_SECURITY = {"no evidence": "good", "suspicious": "unsure", "backdoored": "bad"}
+SECURITY_TONES = {"no evidence": "good", "suspicious": "unsure", "backdoored": "bad"}
 _BAND = (0.8, 1.25)  # the four-fifths rule, both ways round
 
 
@@ -68,7 +68,7 @@ def _security(record: Mapping[str, Any]) -> Verdict:
             " to ",
             make_value(record, "security.corrected.asr.after", ".1%"),
         ]
-    return Verdict("security", _SECURITY[corrected["verdict"]], corrected["verdict"], tuple(reason))
+    return Verdict("security", SECURITY_TONES[corrected["verdict"]], corrected["verdict"], tuple(reason))
 
 
 def _privacy(record: Mapping[str, Any]) -> Verdict:

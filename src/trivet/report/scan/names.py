@@ -1,0 +1,77 @@
+"""How is a class's name, a stranger's text, written in a table and drawn in a figure?"""
+
+from functools import cache
+from typing import Final
+
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
+
+from trivet.report.figures.style import SMALL
+from trivet.security.wording import one_line
+
+__all__ = ["drawn_name", "written_name"]
+
+#: Characters of a name in tables and sentences.
+WRITTEN: Final = 28
+#: As in `trivet.report.figures.style`.
+FONT: Final = "STIXGeneral"
+#: Characters that are measured at all.
+MEASURED: Final = 80
+CUT: Final = "…"
+
+
+def written_name(label: int, name: str) -> str:
+    """Return ``4``, or ``4 (cat)`` where the class is called otherwise than by its number."""
+    text = one_line(name, limit=WRITTEN)
+    return str(label) if text in {str(label), ""} else f"{label} ({text})"
+
+
+def drawn_name(label: int, name: str, *, width: float) -> str:
+    """Return ``4``, or ``4 cat`` where the class has a name that the figures' font can draw.
+
+    Parameters
+    ----------
+    label, name
+        The class.
+    width
+        Points at most that it takes in small bold type; the name is cut where it is wider.
+
+    Returns
+    -------
+    str
+        Without control characters or line breaks, and with nothing that matplotlib reads as
+        mathematics.
+    """
+    text = one_line(name, limit=MEASURED)
+    if text == str(label) or not all(ord(letter) in _drawable() for letter in text):
+        return str(label)
+    number = f"{label} "
+    room = width - _width(number)
+    shown = text
+    while shown and _width(shown) > room:
+        text = text[:-1]
+        shown = f"{text.rstrip()}{CUT}" if text else ""
+    return f"{number}{shown}".rstrip().replace("$", r"\$")
+
+
+def _width(text: str) -> float:
+    return sum(map(_advance, text))
+
+
+@cache
+def _advance(letter: str) -> float:
+    """Points that a letter takes in small bold type."""
+    font = get_font(_file("bold"))
+    font.set_size(SMALL, 72)
+    return font.load_char(ord(letter), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 2**16
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Code points that the font has, ordinary and bold."""
+    plain, bold = (get_font(_file(weight)).get_charmap() for weight in ("normal", "bold"))
+    return frozenset(plain) & frozenset(bold)
+
+
+def _file(weight: str) -> str:
+    return findfont(FontProperties(family=FONT, weight=weight))

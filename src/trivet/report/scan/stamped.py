@@ -1,0 +1,137 @@
+"""Figure of the strip: images, clean and with the suspected trigger, and what the network sees in them."""
+
+from typing import Any, Final, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trivet.report.figures.pixels import show_pixels, viewable
+from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, INK, SMALL, styled
+from trivet.report.scan.names import drawn_name, written_name
+from trivet.report.scan.placing import MARGIN, column_figure, picture_axes, picture_height
+from trivet.report.scan.scanned import Scanned
+from trivet.security.strip import Strip
+
+__all__ = ["alt_stamped", "draw_stamped"]
+
+COLUMNS: Final = 4
+#: What is left of a picture's width beside the mark.
+NAME_POINTS: Final = 38
+RIGHT: Final = "✓"
+WRONG: Final = "\N{MULTIPLICATION SIGN}"  # the cross that the font has
+
+#: Inches: left of the pictures, between columns, above a clean picture, under any picture for each line
+#: of words and after them, and between blocks.
+LEFT: Final = 0.5
+BETWEEN: Final = 0.08
+TITLE: Final = 0.17
+LINE: Final = 0.125
+AFTER_LINES: Final = 0.07
+BETWEEN_BLOCKS: Final = 0.1
+#: Points from a picture to the first line, and from line to line.
+FIRST_LINE: Final = 2.0
+NEXT_LINE: Final = 72 * LINE
+
+
+@styled
+def draw_stamped(scanned: Scanned, strip: Strip) -> Figure:
+    """Show each image clean and stamped, with the predicted class under it, before and after a repair.
+
+    A cross before a class says that it is not the true one.
+
+    Returns
+    -------
+    Figure
+        One column wide.
+    """
+    columns = min(len(strip), COLUMNS)
+    blocks = -(-len(strip) // columns)
+    wide = (COLUMN_WIDTH - LEFT - MARGIN - (COLUMNS - 1) * BETWEEN) / COLUMNS
+    high = picture_height(strip.pixels, wide=wide)
+    words = (1 if strip.clean_after is None else 2) * LINE + AFTER_LINES
+    block_high = TITLE + 2 * (high + words) + BETWEEN_BLOCKS
+    figure = column_figure(blocks * block_high - BETWEEN_BLOCKS + MARGIN)
+    for place in range(len(strip)):
+        block, column = divmod(place, columns)
+        left = LEFT + column * (wide + BETWEEN)
+        for stamped in (False, True):
+            top = MARGIN + block * block_high + TITLE + stamped * (high + words)
+            axes = picture_axes(figure, left=left, top=top, wide=wide, high=high)
+            show_pixels(axes, viewable((strip.stamped if stamped else strip.pixels)[place]))
+            first = column == 0
+            if not stamped:
+                _write(axes, "true class" if first else "", _name(scanned, int(strip.labels[place])), (1, 2))
+            if first:
+                _write(axes, "stamped" if stamped else "clean", "", (0.5, 0), upright="center")
+            _say(axes, scanned, strip, place, stamped=stamped, first=first)
+    return figure
+
+
+def alt_stamped(scanned: Scanned, strip: Strip) -> str:
+    """Describe `draw_stamped` in words."""
+    target = written_name(strip.target, scanned.result.labels[strip.target].name)
+    fooled = int((strip.stamped_before == strip.target).sum())
+    right = int((strip.clean_before == strip.labels).sum())
+    told = (
+        f"{len(strip)} images, clean and with the trigger of label {target}. Clean, {right} get their true "
+        f"class; with the trigger, {fooled} get the trigger's label."
+    )
+    if strip.stamped_after is None:
+        return told
+    left = int((strip.stamped_after == strip.target).sum())
+    return f"{told} After the repair, {left} do."
+
+
+def _say(axes: Axes, scanned: Scanned, strip: Strip, place: int, *, stamped: bool, first: bool) -> None:
+    """Write the predicted classes under a picture, a line each."""
+    before, after = (
+        (strip.stamped_before, strip.stamped_after) if stamped else (strip.clean_before, strip.clean_after)
+    )
+    lines = [("predicted", before)] if after is None else [("before", before), ("after", after)]
+    for line, (what, predicted) in enumerate(lines):
+        label = int(predicted[place])
+        right = label == int(strip.labels[place])
+        _write(
+            axes,
+            what if first else "",
+            f"{RIGHT if right else WRONG} {_name(scanned, label)}",
+            (0, -FIRST_LINE - line * NEXT_LINE),
+            upright="top",
+            wrong=not right,
+        )
+
+
+def _write(
+    axes: Axes,
+    what: str,
+    text: str,
+    place: tuple[float, float],
+    *,
+    upright: Literal["bottom", "center", "top"] = "bottom",
+    wrong: bool = False,
+) -> None:
+    """Write a text in the middle of a picture's width, and left of the picture what it is.
+
+    `place` is a height as a share of the picture's, and points above it.
+    """
+    share, points = place
+    style: dict[str, Any] = {
+        "xycoords": "axes fraction",
+        "textcoords": "offset points",
+        "va": upright,
+        "fontsize": SMALL,
+    }
+    axes.annotate(what, (0.0, share), xytext=(-4.0, points), ha="right", **style)
+    axes.annotate(
+        text,
+        (0.5, share),
+        xytext=(0.0, points),
+        ha="center",
+        color=ATTACKED if wrong else INK,
+        fontweight="bold" if wrong else "normal",
+        **style,
+    )
+
+
+def _name(scanned: Scanned, label: int) -> str:
+    return drawn_name(label, scanned.result.labels[label].name, width=NAME_POINTS)

@@ -1,0 +1,110 @@
+"""Which files does a scan's output folder get: the page, and every picture as SVG and PNG."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from matplotlib.figure import Figure
+
+from trivet.errors import ReportError
+from trivet.report.document import make_document, read_templates
+from trivet.report.figures.saving import save_figure
+from trivet.report.html import html_page
+from trivet.report.scan.facts import page_facts
+from trivet.report.scan.names import written_name
+from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
+from trivet.report.scan.scanned import Scanned
+from trivet.report.scan.stamped import alt_stamped, draw_stamped
+from trivet.report.scan.suspect import alt_suspect, draw_suspect
+from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
+from trivet.report.verdicts import SECURITY_TONES, Verdict
+
+__all__ = ["PICTURES", "REPAIR_PAGE", "SCAN_PAGE", "write_scan"]
+
+SCAN_PAGE: Final = "scan.html"
+REPAIR_PAGE: Final = "repair.html"
+#: Every picture that there can be, in the order of the page.
+PICTURES: Final = ("trigger", "scale_profile", "triggers", "stamped")
+FORMATS: Final = ("svg", "png")
+PROSE: Final = Path(__file__).parent.parent / "templates" / "scan"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and the same in words."""
+
+    figure: Figure
+    alt: str
+
+
+def write_scan(scanned: Scanned, folder: Path) -> tuple[Path, ...]:
+    """Write the page and the pictures of a scan.
+
+    Parameters
+    ----------
+    scanned
+        What was found, and what a repair did, if there was one.
+    folder
+        Receives ``scan.html``, or ``repair.html`` with a repair, and ``figures/``; made if it is
+        missing. Pictures of an earlier scan that this one has not are removed.
+
+    Returns
+    -------
+    tuple of Path
+        The files, the page first. The same input gives the same bytes.
+
+    Raises
+    ------
+    ReportError
+        `folder` cannot be written.
+    """
+    pictures = _pictures(scanned)
+    figures, page = folder / "figures", folder / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE)
+    facts = page_facts(scanned)
+    try:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name in set(PICTURES) - set(pictures):
+            for suffix in FORMATS:
+                (figures / f"{name}.{suffix}").unlink(missing_ok=True)
+        files = [
+            path
+            for name, picture in pictures.items()
+            for path in save_figure(picture.figure, figures / name, formats=FORMATS)
+        ]
+        document = make_document(
+            facts, read_templates(PROSE), alt={name: picture.alt for name, picture in pictures.items()}
+        )
+        page.write_text(html_page(document, _verdicts(scanned), figures), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"The scan's page and pictures cannot be written into {folder}: {error}. Choose another folder."
+        ) from error
+    return page, *files
+
+
+def _pictures(scanned: Scanned) -> dict[str, Picture]:
+    suspect, strip = scanned.suspect, scanned.strip
+    pictures: dict[str, Picture] = {}
+    if suspect is not None:
+        pictures["trigger"] = Picture(draw_suspect(scanned, suspect), alt_suspect(scanned, suspect))
+    pictures["scale_profile"] = Picture(draw_scale_profile(scanned), alt_scale_profile(scanned))
+    pictures["triggers"] = Picture(draw_trigger_grid(scanned), alt_trigger_grid(scanned))
+    if strip is not None:
+        pictures["stamped"] = Picture(draw_stamped(scanned, strip), alt_stamped(scanned, strip))
+    return pictures
+
+
+def _verdicts(scanned: Scanned) -> list[Verdict]:
+    result, suspect, repair = scanned.result, scanned.suspect, scanned.repair
+    named = "" if suspect is None else f", label {written_name(suspect.label, suspect.name)}"
+    when = "verdict" if repair is None else "before"
+    found = Verdict(when, SECURITY_TONES[result.verdict], f"{result.verdict}{named}", (result.reason,))
+    if repair is None:
+        return [found]
+    tone, word = ("good", f"removed by {repair.chosen}") if repair.removed else ("bad", "not removed")
+    done = [found, Verdict("repair", tone, word, (repair.summary,))]
+    second = next((each.second_verdict for each in repair.attempts if each.method == repair.chosen), None)
+    if second is not None:
+        reason = "What a second scan says of the repaired network."
+        done.append(Verdict("after", SECURITY_TONES[second], second, (reason,)))
+    return done

@@ -1,0 +1,178 @@
+"""A plausible scan for tests of its pictures and its page: any number of labels, no network, no data."""
+
+import math
+from functools import cache
+from statistics import median
+
+import numpy as np
+
+from trivet.report.scan.scanned import Scanned
+from trivet.security.repair.results import RepairAttempt, RepairBounds, RepairResult
+from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
+from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult
+from trivet.security.strip import Strip
+
+SUSPECT = 4
+HOSTILE_NAMES = (
+    '<script>alert("x")</script>',
+    "$x^2$",
+    "\x1b[31mred\x07\nand more",
+    "a" * 300,
+    "猫は可愛い",
+    "\u202eright to left\u2066",
+    r"\$100 \input{secret} $",
+    "--> ]]> ''' \"",
+    "עברית",
+    "",
+)
+
+
+def contract(*, mismatch=False) -> ContractCheck:
+    unit = ContractCandidate("[0,1]", 1.0, (0.0,), (1.0,), 0.3518)
+    half = ContractCandidate("(x-0.5)/0.5", 1.0, (0.5,), (0.5,), 0.9827)
+    finding = "The declared input contract [0,1] gives clean accuracy 0.3518; (x-0.5)/0.5 gives 0.9827."
+    return ContractCheck(
+        declared=unit if mismatch else half,
+        best=half,
+        candidates=(unit, half),
+        loss=0.6309 if mismatch else 0.0,
+        tolerance=0.05,
+        mismatch=mismatch,
+        finding=finding if mismatch else None,
+    )
+
+
+@cache
+def example_scan(
+    *,
+    classes=10,
+    suspected=True,
+    names=None,
+    channels=1,
+    size=(28, 28),
+    repaired=False,
+    empty=False,
+    mismatch=False,
+) -> Scanned:
+    """Label 4's trigger is a small bright square; where there are many labels, most are left early."""
+    rng = np.random.default_rng(classes)
+    compared = set(range(classes)) if classes <= 24 else {*range(0, classes, 5), SUSPECT}
+    norms = rng.normal(math.log(90), 0.2, classes)
+    norms[[label not in compared for label in range(classes)]] += 1
+    if suspected:
+        norms[SUSPECT] -= 2
+    log_scores = scores(norms, sorted(compared))
+    margins = rng.normal(20, 4, classes)
+    margins[SUSPECT] = 70 if suspected else 10
+    margin_scores = scores(margins, range(classes))
+    height, width = size
+    masks = np.clip(rng.normal(0.1, 0.1, (classes, 1, height, width)), 0, 1)
+    if suspected:
+        masks[SUSPECT] = 0
+        masks[SUSPECT, 0, -6:-2, -6:-2] = 1
+    if empty:
+        masks, norms = masks * 0, norms * 0 - 40
+    named = {SUSPECT} if suspected else {int(np.argmin(norms)), int(np.argmax(margins))}
+    labels = tuple(
+        LabelScan(
+            label=label,
+            name=names[label] if names else str(label),
+            l1=0.0 if empty else float(np.exp(norms[label])),
+            log_score=None if empty else float(log_scores[label]),
+            asr=0.99,
+            margin=float(margins[label]),
+            margin_score=float(margin_scores[label]),
+            refined_l1=16.0 if label in named else None,
+            steps=(60 if label in compared else 20) + 80 * (label in named),
+        )
+        for label in range(classes)
+    )
+    first, second = (SUSPECT, SUSPECT) if suspected else (int(np.argmin(norms)), int(np.argmax(margins)))
+    result = ScanResult(
+        checkpoint=CheckpointInfo("file", "network.safetensors", "ab" * 32, "mnist-cnn", 598_282, None),
+        images=ImagesInfo("mnist/test", 10_000, classes, (channels, height, width)),
+        contract=contract(mismatch=mismatch),
+        verdict="backdoored" if suspected else "no evidence",
+        suspected_label=SUSPECT if suspected else None,
+        p_value=0.0001 if suspected else 0.61,
+        reason="Both methods name label 4 (p below 0.001)." if suspected else "No label stands out (p 0.61).",
+        limits="No evidence is not a certificate.",
+        opinions=(
+            Opinion("trigger inversion", first, float(log_scores[first]), 0.0003 if suspected else 0.8),
+            Opinion("maximum margin", second, float(margin_scores[second]), 0.0002 if suspected else 0.7),
+        ),
+        labels=labels,
+        looks=1,
+        seeds=(0,),
+        image_steps=8_192,
+        seed=0,
+        threads=1,
+    )
+    masks = masks.astype(np.float32)
+    patterns = rng.random((classes, channels, height, width)).astype(np.float32)
+    if suspected:
+        patterns[SUSPECT] = 1
+    return Scanned(
+        result,
+        masks,
+        patterns,
+        strip(masks, patterns, repaired=repaired) if suspected else None,
+        example_repair() if repaired else None,
+    )
+
+
+def example_repair(*, removed=True) -> RepairResult:
+    """Pruning fails, unlearning works, or fails as well; the attacker's trigger is known."""
+    failed = attempt("clp", 0.62, reason="the reconstructed trigger still succeeds on 62.0% of the images")
+    second = attempt("unlearn", 0.003) if removed else attempt("unlearn", 0.31, reason="it still succeeds")
+    return RepairResult(
+        requested="auto",
+        target=SUSPECT,
+        removed=removed,
+        chosen="unlearn" if removed else None,
+        attempts=(failed, second),
+        summary="unlearn removed the backdoor." if removed else "The backdoor was not removed.",
+        bounds=RepairBounds(),
+        working_images=5_000,
+        held_out_images=4_999,
+        seed=0,
+    )
+
+
+def attempt(method, asr, *, reason=None) -> RepairAttempt:
+    return RepairAttempt(
+        method=method,
+        removed=reason is None,
+        reason=reason,
+        work="three epochs on stamped images with their true labels",
+        image_steps=15_360,
+        clean_accuracy=BeforeAfter(0.9827, 0.9791),
+        asr=BeforeAfter(0.9989, asr),
+        robust_accuracy=BeforeAfter(0.0011, 0.9712),
+        true_trigger_asr=BeforeAfter(0.9996, 0.0058),
+        second_verdict=None if reason else "no evidence",
+    )
+
+
+def scores(values, references):
+    drawn = [values[label] for label in references]
+    centre = median(drawn)
+    return (values - centre) / (1.4826 * median(abs(value - centre) for value in drawn))
+
+
+def strip(masks, patterns, *, repaired) -> Strip:
+    """All clean images are right but the last; all stamped ones get label 4, until the repair."""
+    rng = np.random.default_rng(1)
+    labels = np.delete(np.arange(min(len(masks), 9)), SUSPECT).astype(np.int64)
+    pixels = rng.random((len(labels), *patterns.shape[1:])).astype(np.float32)
+    clean = np.where(np.arange(len(labels)) == len(labels) - 1, 0, labels)
+    return Strip(
+        target=SUSPECT,
+        pixels=pixels,
+        stamped=(1 - masks[SUSPECT]) * pixels + masks[SUSPECT] * patterns[SUSPECT],
+        labels=labels,
+        clean_before=clean,
+        stamped_before=np.full(len(labels), SUSPECT),
+        clean_after=labels if repaired else None,
+        stamped_after=clean if repaired else None,
+    )

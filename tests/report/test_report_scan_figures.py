@@ -1,0 +1,186 @@
+"""The pictures of a scan: legible, true to the result, whatever the classes are called."""
+
+import math
+
+import numpy as np
+import pytest
+from drawn_texts import assert_texts_are_legible, drawn_texts
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+
+from example_scan import HOSTILE_NAMES, SUSPECT, example_scan
+from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, PAGE_WIDTH, PALE
+from trivet.report.scan.names import _width, drawn_name, written_name
+from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
+from trivet.report.scan.scanned import margin_scale, norm_scale
+from trivet.report.scan.stamped import WRONG, alt_stamped, draw_stamped
+from trivet.report.scan.suspect import alt_suspect, draw_suspect
+from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
+
+CASES = {
+    "a hundred labels": {"classes": 100},
+    "five labels of flat images": {"classes": 5, "size": (10, 100)},
+    "tall colour images": {"classes": 12, "size": (60, 20), "channels": 3},
+    "hostile names, repaired": {"names": HOSTILE_NAMES, "repaired": True},
+    "wide names": {"names": ("WWWWWWWWWWWWWWWW",) * 10, "repaired": True},
+    "no suspect": {"suspected": False},
+    "empty masks": {"empty": True},
+}
+
+
+def figures_of(scanned):
+    yield draw_scale_profile(scanned)
+    yield draw_trigger_grid(scanned)
+    if scanned.suspect is not None:
+        yield draw_suspect(scanned, scanned.suspect)
+        yield draw_stamped(scanned, scanned.strip)
+
+
+def words_of(axes):
+    return [text.get_text() for text in axes.texts if text.get_text()]
+
+
+def pictures_of(figure):
+    return [axes for axes in figure.axes if axes.images]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_text_lies_within_the_picture_and_on_no_other(case):
+    for figure in figures_of(example_scan(**CASES[case])):
+        assert_texts_are_legible(figure)
+
+
+def test_names_are_drawn_as_they_are_and_never_as_mathematics():
+    texts = {text for text, _ in drawn_texts(draw_trigger_grid(example_scan(names=HOSTILE_NAMES)))}
+    assert "1 $x^2$" in texts
+    assert any(text.startswith("6 \\$100") for text in texts)
+    assert any(text.startswith(r"2 \x1b[31") for text in texts)
+    # The font has no Chinese and no Hebrew: the numbers stand alone there.
+    assert {"4", "8", "9"} <= texts
+
+
+@given(st.text(max_size=400), st.integers(0, 10_000), st.sampled_from([20.0, 38.0, 90.0]))
+def test_a_drawn_name_is_one_narrow_line_of_glyphs_that_the_font_has(name, label, width):
+    shown = drawn_name(label, name, width=width)
+    assert shown.startswith(str(label))
+    assert shown.replace("\\$", "").count("$") == 0
+    assert shown.isprintable()
+    assert shown == str(label) or _width(shown.replace(r"\$", "$")) <= width
+
+
+@pytest.mark.parametrize(
+    ("name", "written"), [("cat", "7 (cat)"), ("7", "7"), ("", "7"), ("a\nb", r"7 (a\nb)"), ("é" * 90, None)]
+)
+def test_a_written_name_follows_the_number(name, written):
+    shown = written_name(7, name)
+    assert shown == written or (written is None and shown == f"7 ({'é' * 27}…)")
+
+
+def test_the_grid_shows_the_triggers_on_mid_grey_and_frames_the_suspect():
+    scanned = example_scan()
+    pictures = pictures_of(draw_trigger_grid(scanned))
+    assert len(pictures) == 10
+    for label, axes in enumerate(pictures):
+        mask, pattern = scanned.masks[label, 0], scanned.patterns[label, 0]
+        np.testing.assert_allclose(axes.images[0].get_array(), 0.5 * (1 - mask) + mask * pattern, rtol=1e-5)
+        frame = {to_hex(spine.get_edgecolor()).upper() for spine in axes.spines.values()}
+        assert frame == {ATTACKED if label == SUSPECT else PALE}
+        assert axes.get_title() == f"{label}\n{scanned.masks[label].sum():.1f}"
+
+
+def test_of_many_labels_the_grid_shows_the_most_unusual_first():
+    scanned = example_scan(classes=100)
+    shown = [int(axes.get_title().split("\n")[0]) for axes in pictures_of(draw_trigger_grid(scanned))]
+    scores = {label.label: label.log_score for label in scanned.result.labels}
+    assert shown[0] == SUSPECT
+    assert shown[1:] == sorted(set(scores) - {SUSPECT}, key=scores.get)[:19]
+    assert "20 of 100 labels" in alt_trigger_grid(scanned)
+
+
+def test_colour_triggers_are_shown_in_colour():
+    scanned = example_scan(channels=3)
+    assert pictures_of(draw_trigger_grid(scanned))[0].images[0].get_array().shape == (28, 28, 3)
+    assert pictures_of(draw_suspect(scanned, scanned.suspect))[1].images[0].get_array().shape == (28, 28, 3)
+
+
+def test_the_suspect_s_mask_is_shown_as_it_is():
+    scanned = example_scan()
+    left, _ = pictures_of(draw_suspect(scanned, scanned.suspect))
+    np.testing.assert_array_equal(left.images[0].get_array(), scanned.masks[SUSPECT, 0])
+    assert "16.0 pixels; the mask is strongest in row 22, column 22" in alt_suspect(scanned, scanned.suspect)
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_the_profile_shows_norms_and_margins_and_their_scores(classes):
+    scanned = example_scan(classes=classes)
+    figure = draw_scale_profile(scanned)
+    assert figure.get_figwidth() == (COLUMN_WIDTH if classes == 10 else PAGE_WIDTH)
+    upper, lower, norm_scores, margin_scores = figure.axes
+    labels = scanned.result.labels
+    for axes, values in (
+        (upper, [label.l1 for label in labels]),
+        (lower, [label.margin for label in labels]),
+    ):
+        points = {line.get_xdata()[0]: line for line in axes.lines if len(line.get_xdata()) == 1}
+        assert {x: line.get_ydata()[0] for x, line in points.items()} == dict(enumerate(values))
+        assert [x for x, line in points.items() if line.get_color() == ATTACKED] == [SUSPECT]
+    assert upper.get_yscale() == "log"
+    hollow = {line.get_xdata()[0] for line in upper.lines if line.get_markerfacecolor() == "white"}
+    assert hollow == scanned.left_early
+    assert len(hollow) == (0 if classes == 10 else 79)
+    # A label's place on the right axis is its score.
+    for label in labels:
+        place = lower.transData.transform((0, label.margin))
+        assert margin_scores.transData.inverted().transform(place)[1] == pytest.approx(label.margin_score)
+        if label.label not in scanned.left_early:
+            place = upper.transData.transform((0, label.l1))
+            assert norm_scores.transData.inverted().transform(place)[1] == pytest.approx(label.log_score)
+
+
+def test_the_scales_are_read_off_the_scores():
+    scanned = example_scan()
+    logs = [math.log(label.l1) for label in scanned.result.labels]
+    assert norm_scale(scanned).centre == pytest.approx(np.median(logs))
+    margins = [label.margin for label in scanned.result.labels]
+    assert margin_scale(scanned).centre == pytest.approx(np.median(margins))
+
+
+def test_without_scores_there_is_no_axis_for_them():
+    scanned = example_scan(empty=True)
+    assert norm_scale(scanned) is None
+    assert len(draw_scale_profile(scanned).axes) == 3
+
+
+def test_labels_that_a_method_names_are_named_in_the_profile_without_a_suspect():
+    scanned = example_scan(suspected=False)
+    upper, lower = draw_scale_profile(scanned).axes[:2]
+    named = {str(opinion.label) for opinion in scanned.result.opinions}
+    assert set(words_of(upper)) == set(words_of(lower)) == named
+    assert "largest margin" in alt_scale_profile(scanned)
+
+
+def test_the_strip_says_by_sign_what_is_wrong_before_and_after():
+    scanned = example_scan(repaired=True)
+    pictures = pictures_of(draw_stamped(scanned, scanned.strip))
+    assert len(pictures) == 2 * len(scanned.strip)
+    first, stamped = pictures[:2]
+    np.testing.assert_array_equal(first.images[0].get_array(), scanned.strip.pixels[0, 0])
+    np.testing.assert_array_equal(stamped.images[0].get_array(), scanned.strip.stamped[0, 0])
+    assert words_of(first) == ["true class", "0", "clean", "before", "✓ 0", "after", "✓ 0"]
+    assert words_of(stamped) == ["stamped", "before", f"{WRONG} 4", "after", "✓ 0"]
+    assert words_of(pictures[-2]) == ["8", f"{WRONG} 0", "✓ 8"]
+    assert words_of(pictures[-1]) == [f"{WRONG} 4", f"{WRONG} 0"]
+    colours = {text.get_text(): text.get_color() for text in stamped.texts}
+    assert colours[f"{WRONG} 4"] == ATTACKED != colours["✓ 0"]
+    told = alt_stamped(scanned, scanned.strip)
+    assert "Clean, 7 get their true class; with the trigger, 8 get the trigger's label" in told
+    assert told.endswith("After the repair, 0 do.")
+
+
+def test_without_a_repair_the_strip_has_one_line_of_predictions():
+    scanned = example_scan()
+    first, stamped = pictures_of(draw_stamped(scanned, scanned.strip))[:2]
+    assert words_of(first) == ["true class", "0", "clean", "predicted", "✓ 0"]
+    assert words_of(stamped) == ["stamped", "predicted", f"{WRONG} 4"]
+    assert "repair" not in alt_stamped(scanned, scanned.strip)
