@@ -1,0 +1,98 @@
+"""How are plain values written as HTML that a notebook shows as they are, and runs none of?
+
+Every element carries its own style: a style sheet would reach the whole notebook, and much of it is
+taken away where notebooks are shown to others.
+"""
+
+import base64
+import html
+from collections.abc import Sequence
+from typing import Final
+
+from trivet.security.wording import one_line
+
+__all__ = ["number", "panel", "picture", "plain", "table"]
+
+#: What MathJax, in its second and third version, leaves alone.
+NO_MATHEMATICS: Final = "tex2jax_ignore mathjax_ignore"
+LINE_CHARACTERS: Final = 1_000
+CELL: Final = "text-align:{};padding:0.1em 0.5em;vertical-align:top"
+
+
+def plain(text: str) -> str:
+    """Write a text so that it is shown as it is: no markup, and nothing that begins mathematics.
+
+    Notebooks typeset what stands between dollars or after a backslash, links included; where an
+    element parts these signs from what follows, they find nothing.
+    """
+    return "".join(f"<span>{sign}</span>" if sign in "$\\" else sign for sign in _escaped(text))
+
+
+def number(value: float | None, digits: int) -> str:
+    """Write a number with so many decimals; no sign before a zero."""
+    if value is None:
+        return "none"
+    written = f"{value:.{digits}f}"
+    return written.lstrip("-") if float(written) == 0 else written.replace("-", "\N{MINUS SIGN}")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, marked: int | None = None) -> str:
+    """Write a table whose first column holds names and whose others hold numbers.
+
+    Parameters
+    ----------
+    header, rows
+        Plain text.
+    marked
+        Row that a sign and bold type point out.
+    """
+    heads = "".join(
+        f'<th scope="col" style="{_cell(column)}">{plain(name)}</th>' for column, name in enumerate(header)
+    )
+    body = "".join(_row(row, marked=place == marked) for place, row in enumerate(rows))
+    return (
+        '<div style="max-width:100%;overflow-x:auto">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def picture(png: bytes, caption: str, *, width: int) -> str:
+    """Write a picture with a caption, its bytes inside."""
+    source = base64.b64encode(png).decode("ascii")
+    return (
+        f'<figure style="margin:0;width:{width + 20}px">'
+        f'<img alt="{_escaped(caption)}" src="data:image/png;base64,{source}" '
+        f'style="width:{width}px;image-rendering:pixelated">'
+        f"<figcaption><small>{plain(caption)}</small></figcaption></figure>"
+    )
+
+
+def panel(colour: str, title: str, subject: str, parts: Sequence[str]) -> str:
+    """Write what a result shows: a title, what it is about, and parts that are HTML already.
+
+    The colour says nothing that the title does not.
+    """
+    return (
+        f'<div class="{NO_MATHEMATICS}" '
+        f'style="border-left:4px solid {colour};padding-left:1em;max-width:52em">'
+        f"<p><strong>{plain(title)}</strong> {plain(subject)}</p>{''.join(parts)}</div>"
+    )
+
+
+def _row(cells: Sequence[str], *, marked: bool) -> str:
+    name, *others = map(plain, cells)
+    # A name that is written from right to left would carry the number before it along.
+    name = f'<bdi dir="ltr">{name}</bdi>'
+    first = f"<strong>▸ {name}</strong>" if marked else name
+    written = (
+        f'<td style="{_cell(column)}">{content}</td>' for column, content in enumerate((first, *others))
+    )
+    return f"<tr>{''.join(written)}</tr>"
+
+
+def _cell(column: int) -> str:
+    return CELL.format("right" if column else "left")
+
+
+def _escaped(text: str) -> str:
+    return html.escape(one_line(text, limit=LINE_CHARACTERS))

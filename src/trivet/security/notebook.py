@@ -1,0 +1,168 @@
+"""How do results show themselves in a notebook: words, a small table, and the suspected trigger."""
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from trivet.security.markup import number, panel, picture, plain, table
+from trivet.security.repair.results import RepairAttempt
+from trivet.security.results import BeforeAfter
+from trivet.security.scan_results import LabelScan, ScanResult
+from trivet.security.wording import one_line
+
+if TYPE_CHECKING:
+    from trivet.security.repair.repairing import Repair
+    from trivet.security.scanning import Scan
+
+__all__ = ["repair_html", "scan_html", "trigger_png"]
+
+#: Sign and colour of a verdict.
+TONES: Final = {
+    "backdoored": ("!", "#D55E00"),
+    "suspicious": ("?", "#E69F00"),
+    "no evidence": ("✓", "#009E73"),
+}
+#: Labels in the table: the most unusual ones.
+SHOWN_LABELS: Final = 10
+#: Screen pixels that the trigger's shorter side has at least.
+SHOWN_SIDE: Final = 112
+COLOUR_CHANNELS: Final = 3
+#: Characters of a class's name.
+NAME_CHARACTERS: Final = 28
+
+
+def scan_html(scan: "Scan") -> str:
+    """Return a scan as HTML, for ``_repr_html_``.
+
+    Parameters
+    ----------
+    scan
+        What `trivet.security.scan` returned.
+
+    Returns
+    -------
+    str
+        One element: no script, no style sheet, nothing from elsewhere. With a suspect, its trigger on
+        mid-grey is a picture inside.
+    """
+    result, label = scan.result, scan.result.suspected_label
+    sign, colour = TONES[result.verdict]
+    title = f"{sign} {result.verdict}"
+    evidence = _labels_table(result)
+    if label is not None:
+        name = _named(result.labels[label])
+        title += f", label {name}"
+        norm = float(scan.masks[label].sum(dtype=np.float64))
+        caption = f"Trigger of label {name} on mid-grey: {norm:.1f} pixels"
+        shown = picture(trigger_png(scan.masks[label], scan.patterns[label]), caption, width=SHOWN_SIDE)
+        evidence = f'<div style="display:flex;flex-wrap:wrap;gap:1.5em">{shown}{evidence}</div>'
+    best, finding = result.contract.best, result.contract.finding
+    facts = (
+        f"p-value {_chance(result.p_value)}; input contract {best.name}, clean accuracy "
+        f"{best.clean_accuracy:.4f}; {result.images.count} images of {result.images.name}; "
+        f"{result.image_steps} image-steps; seed {result.seed}, threads {result.threads}"
+    )
+    parts = [
+        f"<p>{plain(result.reason)}</p>",
+        f"<p>! {plain(finding)}</p>" if finding else "",
+        evidence,
+        f"<p>{plain(result.limits)}</p><p><small>{plain(facts)}</small></p>",
+    ]
+    return panel(colour, title, result.checkpoint.name, parts)
+
+
+def repair_html(repair: "Repair") -> str:
+    """Return a repair as HTML, for ``_repr_html_``: the outcome, and the rates before and after.
+
+    Parameters
+    ----------
+    repair
+        What `trivet.security.repair_network` returned.
+    """
+    result = repair.result
+    sign, colour = TONES["no evidence" if result.removed else "backdoored"]
+    title = f"{sign} removed by {result.chosen}" if result.removed else f"{sign} not removed"
+    known = result.attempts[0].true_trigger_asr is not None
+    header = ["network", "clean accuracy", "ASR", "RA", *(["ASR, attacker's trigger"] if known else [])]
+    rows = [["as it came", *(number(rate.before, 4) for rate in _rates(result.attempts[0]))]]
+    marked = None
+    for attempt in result.attempts:
+        if attempt.method == result.chosen:
+            marked = len(rows)
+        outcome = "removed" if attempt.removed else f"not removed: {attempt.reason}"
+        name = f"after {attempt.method}, {outcome}"
+        rows.append([name, *(number(rate.after, 4) for rate in _rates(attempt))])
+    facts = (
+        f"rates on {result.held_out_images} images that the repair did not see; repaired with "
+        f"{result.working_images} others; seed {result.seed}"
+    )
+    parts = [
+        f"<p>{plain(result.summary)}</p>",
+        table(header, rows, marked=marked),
+        f"<p><small>{plain(facts)}</small></p>",
+    ]
+    return panel(colour, title, f"label {result.target}", parts)
+
+
+def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> bytes:
+    """Return a trigger on a mid-grey image as PNG, the same bytes each time.
+
+    Parameters
+    ----------
+    mask, pattern
+        Shape (1, h, w) and (channels, h, w), in [0, 1]. Three channels are red, green and blue; of any
+        other number the first is shown.
+    """
+    stamped = (1 - mask) * 0.5 + mask * pattern
+    levels = np.rint(255 * np.clip(stamped, 0, 1)).astype(np.uint8)
+    colour = len(levels) == COLOUR_CHANNELS
+    image = Image.fromarray(np.moveaxis(levels, 0, -1) if colour else levels[0])
+    factor = max(1, -(-SHOWN_SIDE // min(image.size)))
+    larger = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    stream = io.BytesIO()
+    larger.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _rates(attempt: RepairAttempt) -> list[BeforeAfter]:
+    rates = (attempt.clean_accuracy, attempt.asr, attempt.robust_accuracy, attempt.true_trigger_asr)
+    return [rate for rate in rates if rate is not None]
+
+
+def _labels_table(result: ScanResult) -> str:
+    order = sorted(result.labels, key=lambda label: _place(result, label))
+    suspected = result.suspected_label is not None
+    rows = [
+        (
+            f"{_named(label)}{', suspected' if label.label == result.suspected_label else ''}",
+            number(label.l1, 1),
+            number(label.log_score, 1),
+            number(label.asr, 3),
+            number(label.margin, 1),
+            number(label.margin_score, 1),
+        )
+        for label in order[:SHOWN_LABELS]
+    ]
+    header = ("label", "norm", "log score", "ASR", "margin", "margin score")
+    left = len(order) - SHOWN_LABELS
+    more = f"<p><small>{left} more labels are less unusual.</small></p>" if left > 0 else ""
+    return f'<div style="min-width:0">{table(header, rows, marked=0 if suspected else None)}{more}</div>'
+
+
+def _place(result: ScanResult, label: LabelScan) -> tuple[bool, float, float]:
+    score = float("inf") if label.log_score is None else label.log_score
+    return label.label != result.suspected_label, score, label.l1
+
+
+def _named(label: LabelScan) -> str:
+    name = one_line(label.name, limit=NAME_CHARACTERS)
+    return str(label.label) if name in {str(label.label), ""} else f"{label.label} ({name})"
+
+
+def _chance(p_value: float | None) -> str:
+    if p_value is None:
+        return "none"
+    return "below 0.001" if p_value < 0.001 else f"{p_value:.3f}"  # noqa: PLR2004 - three decimals
