@@ -61,7 +61,8 @@ def example_scan(
     norms[[label not in compared for label in range(classes)]] += 1
     if suspected:
         norms[SUSPECT] -= 2
-    log_scores = scores(norms, sorted(compared))
+    early = [label not in compared for label in range(classes)]
+    log_scores = np.where(early, scores(norms, range(classes)), scores(norms, sorted(compared)))
     margins = rng.normal(20, 4, classes)
     margins[SUSPECT] = 70 if suspected else 10
     margin_scores = scores(margins, range(classes))
@@ -102,7 +103,7 @@ def example_scan(
             Opinion("maximum margin", second, float(margin_scores[second]), 0.0002 if suspected else 0.7),
         ),
         labels=labels,
-        looks=1,
+        looks=1 if classes <= 24 else 2,
         seeds=(0,),
         image_steps=8_192,
         seed=0,

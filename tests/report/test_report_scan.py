@@ -163,7 +163,7 @@ def test_a_repair_is_told_as_before_repair_and_after():
 
 def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
     assert rows_of(pages["hostile"], "tbl:networks") == [
-        ["as it came", "0.9827", "0.9989", "0.0011", "0.9996"],
+        ["as received", "0.9827", "0.9989", "0.0011", "0.9996"],
         ["clp", "0.9791", "0.6200", "0.9712", "0.0058"],
         ["▸ unlearn, kept", "0.9791", "0.0030", "0.9712", "0.0058"],
     ]

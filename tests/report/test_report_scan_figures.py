@@ -1,5 +1,6 @@
 """The pictures of a scan: legible, true to the result, whatever the classes are called."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from example_scan import HOSTILE_NAMES, SUSPECT, example_scan
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, PAGE_WIDTH, PALE
 from trivet.report.scan.names import _width, drawn_name, written_name
 from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
-from trivet.report.scan.scanned import margin_scale, norm_scale
+from trivet.report.scan.scanned import SMALLEST_NORM, margin_scale, norm_scale
 from trivet.report.scan.stamped import WRONG, alt_stamped, draw_stamped
 from trivet.report.scan.suspect import alt_suspect, draw_suspect
 from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
@@ -146,6 +147,23 @@ def test_the_scales_are_read_off_the_scores():
     assert margin_scale(scanned).centre == pytest.approx(np.median(margins))
 
 
+def test_an_almost_empty_mask_is_drawn_at_the_bottom_and_does_not_bend_the_scale():
+    scanned = example_scan()
+    scale = norm_scale(scanned)
+    labels = tuple(
+        dataclasses.replace(label, l1=1e-9, log_score=scale.score(math.log(1e-9)))
+        if label.label == SUSPECT
+        else label
+        for label in scanned.result.labels
+    )
+    emptied = dataclasses.replace(scanned, result=dataclasses.replace(scanned.result, labels=labels))
+    assert emptied.left_early == frozenset()
+    assert norm_scale(emptied).centre == pytest.approx(scale.centre)
+    upper = draw_scale_profile(emptied).axes[0]
+    (shown,) = [line.get_ydata()[0] for line in upper.lines if line.get_color() == ATTACKED]
+    assert shown == SMALLEST_NORM
+
+
 def test_without_scores_there_is_no_axis_for_them():
     scanned = example_scan(empty=True)
     assert norm_scale(scanned) is None
@@ -184,3 +202,13 @@ def test_without_a_repair_the_strip_has_one_line_of_predictions():
     assert words_of(first) == ["true class", "0", "clean", "predicted", "✓ 0"]
     assert words_of(stamped) == ["stamped", "predicted", f"{WRONG} 4"]
     assert "repair" not in alt_stamped(scanned, scanned.strip)
+
+
+def test_labels_that_only_had_more_steps_were_compared_with_the_others():
+    scanned = example_scan()
+    labels = tuple(
+        dataclasses.replace(label, steps=20 if label.label > 5 else 60) for label in scanned.result.labels
+    )
+    further = dataclasses.replace(scanned, result=dataclasses.replace(scanned.result, labels=labels))
+    assert further.left_early == frozenset()
+    assert norm_scale(further) == norm_scale(scanned)

@@ -87,7 +87,7 @@ def repair_html(repair: "Repair") -> str:
     title = f"{sign} removed by {result.chosen}" if result.removed else f"{sign} not removed"
     known = result.attempts[0].true_trigger_asr is not None
     header = ["network", "clean accuracy", "ASR", "RA", *(["ASR, attacker's trigger"] if known else [])]
-    rows = [["as it came", *(number(rate.before, 4) for rate in _rates(result.attempts[0]))]]
+    rows = [["as received", *(number(rate.before, 4) for rate in _rates(result.attempts[0]))]]
     marked = None
     for attempt in result.attempts:
         if attempt.method == result.chosen:

@@ -106,7 +106,7 @@ def _repair(repair: RepairResult) -> dict[str, Any]:
     )
     return {
         "true_trigger": came.true_trigger_asr is not None,
-        "networks": [network("as it came", came, "before", kept=False), *after],
+        "networks": [network("as received", came, "before", kept=False), *after],
         "attempts": [asdict(attempt) for attempt in repair.attempts],
     }
 

@@ -1,6 +1,7 @@
 """A scan's result with its arrays, and what its pictures and its page ask of them."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -17,6 +18,8 @@ __all__ = ["SMALLEST_NORM", "Scanned", "ScoreScale", "margin_scale", "norm_scale
 
 #: Pixels: an emptier mask is drawn as one of this norm, since a logarithm of zero has no place.
 SMALLEST_NORM: Final = 1e-3
+#: Scores of one comparison agree with its scale to more digits than this.
+SAME_SCORE: Final = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +74,15 @@ class Scanned:
     def left_early(self) -> frozenset[int]:
         """Labels that were compared for the last time before the others.
 
-        Where there are many labels, most are left after the first look. Labels that a method names
-        are worked on further in any case, so their steps do not count.
+        Where there are many labels, most are left after the first look: then their scores belong to
+        other norms, and they have had the fewest steps.
         """
-        steps = [label.steps for label in self.result.labels if label.label not in self.named]
-        last = max(steps, default=0)
-        return frozenset(label.label for label in self.result.labels if label.steps < last)
+        labels = self.result.labels
+        scale = _scale(labels, _log_norm, _log_score)
+        if scale is None or all(_belongs(label, scale) for label in labels):
+            return frozenset()
+        fewest = min(label.steps for label in labels)
+        return frozenset(label.label for label in labels if label.steps == fewest)
 
     def drawn_norm(self, label: int) -> float:
         """Return |m|_1 of the mask that is at hand, in pixels; refined for a label that was named."""
@@ -97,11 +103,7 @@ class ScoreScale:
 
 def norm_scale(scanned: Scanned) -> ScoreScale | None:
     """Return how log norms were scored when the labels were compared last; None without scores."""
-    return _scale(
-        _compared_last(scanned),
-        lambda label: math.log(max(label.l1, SMALLEST_NORM)),
-        lambda label: label.log_score,
-    )
+    return _scale(_compared_last(scanned), _log_norm, _log_score)
 
 
 def margin_scale(scanned: Scanned) -> ScoreScale | None:
@@ -129,6 +131,22 @@ def usual_norm(scanned: Scanned) -> float:
     if scale is not None:
         return math.exp(scale.centre)
     return median(label.l1 for label in _compared_last(scanned))
+
+
+def _log_norm(label: LabelScan) -> float:
+    return math.log(max(label.l1, sys.float_info.min))  # as the scores take them
+
+
+def _log_score(label: LabelScan) -> float | None:
+    return label.log_score
+
+
+def _belongs(label: LabelScan, scale: ScoreScale) -> bool:
+    """Return whether a label's score comes from the comparison that this scale is read off."""
+    expected = scale.score(_log_norm(label))
+    return label.log_score is not None and math.isclose(
+        label.log_score, expected, rel_tol=SAME_SCORE, abs_tol=SAME_SCORE
+    )
 
 
 def _compared_last(scanned: Scanned) -> list[LabelScan]:
