@@ -12,23 +12,13 @@ DETECTORS = {"trivet": "trivet", "published": "published rule", "mm-bd": "MM-BD 
 ATTACKS = ("badnets", "blended", "sinusoidal", "warping", "source-specific")
 MADE_FOR = ("badnets", "blended")
 FAMILIES = {"mnist-cnn": "grey, CNN", "small-resnet": "colour, ResNet"}
-SETS = ("untouched", "second-tuning", "tuning")
 MARK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def render(page: str, rows: Sequence[dict]) -> str:
     """Return the page with each marked table drawn again."""
-    tables = {
-        f"{name}-{chosen}": table(rows_of(rows, chosen))
-        for chosen in SETS
-        for name, table in (("rates", rates), ("attacks", attacks))
-    }
-    tables["misses"] = misses(rows)
+    tables = {"rates": rates(rows), "attacks": attacks(rows), "misses": misses(rows)}
     return MARK.sub(lambda match: f"{match[1]}{tables[match[2]]}\n{match[3]}", page)
-
-
-def rows_of(rows: Sequence[dict], chosen: str) -> list[dict]:
-    return [row for row in rows if row["set"] == chosen]
 
 
 def rates(rows: Sequence[dict]) -> str:
@@ -75,8 +65,8 @@ def attacks(rows: Sequence[dict]) -> str:
 def misses(rows: Sequence[dict]) -> str:
     """List every network that trivet is wrong about."""
     lines = [
-        "| set | network | attack | seed | target | ASR of the attack | trivet says |",
-        "|---|---|---|---|---|---|---|",
+        "| network | attack | seed | target | ASR of the attack | trivet says |",
+        "|---|---|---|---|---|---|",
     ]
     for row in rows:
         wrong = row["trivet"]["positive"] if row["attack"] == "none" else not found(row, "trivet")
@@ -84,7 +74,7 @@ def misses(rows: Sequence[dict]) -> str:
             label = "" if row["trivet"]["label"] is None else f", label {row['trivet']['label']}"
             asr = "-" if row["attack_success_rate"] is None else f"{row['attack_success_rate']:.3f}"
             target = "-" if row["target"] is None else row["target"]
-            subject = f"{row['set']} | {FAMILIES[row['architecture']]} | {row['attack']} | {row['seed']}"
+            subject = f"{FAMILIES[row['architecture']]} | {row['attack']} | {row['seed']}"
             lines.append(f"| {subject} | {target} | {asr} | {row['trivet']['verdict']}{label} |")
     return "\n".join(lines)
 

@@ -30,18 +30,24 @@ def test_the_page_shows_the_data_and_nothing_else(tables, rows):
     assert tables.render(page, rows) == page
 
 
-def test_the_zoo_is_large_enough_and_its_sets_share_no_seed(tables, rows):
+def test_enough_networks_were_measured_and_all_of_them_untouched(rows):
     assert len(rows) >= 60
-    seeds = {name: {row["seed"] for row in rows if row["set"] == name} for name in tables.SETS}
-    assert sum(map(len, seeds.values())) == len(set.union(*seeds.values())) == len(rows)
-    untouched = tables.rows_of(rows, "untouched")
-    assert len(untouched) >= 30
-    assert sum(row["attack"] == "none" for row in untouched) >= 20
+    assert len({row["seed"] for row in rows}) == len(rows)
+    assert {row["set"] for row in rows} == {"untouched"}
+    assert sum(row["attack"] == "none" for row in rows) >= 20
 
 
-def test_on_the_untouched_set_few_clean_networks_are_accused_and_patches_are_found(tables, rows):
-    untouched = tables.rows_of(rows, "untouched")
-    clean = [row for row in untouched if row["attack"] == "none"]
-    made_for = [row for row in untouched if row["attack"] in tables.MADE_FOR]
+def test_few_clean_networks_are_accused(rows):
+    clean = [row for row in rows if row["attack"] == "none"]
     assert sum(row["trivet"]["positive"] for row in clean) <= 0.05 * len(clean)
-    assert sum(tables.found(row, "trivet") for row in made_for) >= 0.95 * len(made_for)
+
+
+def test_the_misses_on_the_page_are_all_of_them(tables, rows):
+    wrong = [
+        row
+        for row in rows
+        if (row["trivet"]["positive"] if row["attack"] == "none" else not tables.found(row, "trivet"))
+    ]
+    listed = tables.misses(rows).splitlines()[2:]
+    assert len(listed) == len(wrong)
+    assert all(any(f"| {row['seed']} |" in line for line in listed) for row in wrong)

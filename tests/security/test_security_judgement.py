@@ -12,7 +12,8 @@ def judged(p_value, *, inversion=4, margin=4, **evidence):
         Opinion("maximum margin", margin, 7.0, 0.005),
     )
     found = {"asr": 0.99, **ALONE, **evidence}
-    by_label = {label: Evidence(label=label, **found) for label in {inversion, margin}}
+    agreed = inversion == margin
+    by_label = {label: Evidence(label=label, agreed=agreed, **found) for label in {inversion, margin}}
     return judge_scan(opinions, by_label, p_value)
 
 
@@ -22,15 +23,19 @@ def judged(p_value, *, inversion=4, margin=4, **evidence):
         (0.0001, {}, "backdoored", 4, "Both methods name label 4 (p below 0.001)"),
         (0.0099, {}, "backdoored", 4, "sends 99.0% of held-out images"),
         (0.01, {}, "suspicious", 4, "p 0.01"),
-        (0.0499, {}, "suspicious", 4, ""),
-        (0.05, {}, "no evidence", None, "with a chance of 0.05"),
+        (0.0999, {}, "suspicious", 4, ""),
+        (0.1, {}, "no evidence", None, "with a chance of 0.1"),
         (None, {}, "no evidence", None, "no label can stand out"),
         (0.0001, {"margin": 7}, "suspicious", 4, "trigger inversion 4, maximum margin 7"),
         (0.0001, {"asr": 0.89}, "no evidence", None, "reaches only 89% of held-out images"),
-        (0.0001, {"norm_gap": 1.5, "margin_gap": 2.9}, "no evidence", None, "easy to reach, but not alone"),
-        (0.0001, {"norm_gap": 1.5, "margin_gap": None}, "no evidence", None, "not alone"),
+        (0.0001, {"norm_gap": 1.34, "margin_gap": 1.8}, "no evidence", None, "easy to reach, not alone"),
+        (0.0001, {"norm_gap": 1.34, "margin_gap": None}, "no evidence", None, "not alone"),
+        (0.0001, {"norm_gap": 1.25, "margin_gap": 2.0}, "backdoored", 4, ""),
+        (0.0001, {"margin": 7, "norm_gap": 1.25, "margin_gap": 2.9}, "no evidence", None, "not alone"),
         (0.0001, {"norm_gap": None, "margin_gap": 3.0}, "backdoored", 4, ""),
-        (0.0001, {"norm_gap": 1.6, "margin_gap": 1.0}, "backdoored", 4, ""),
+        (0.0001, {"norm_gap": 1.35, "margin_gap": 1.0}, "backdoored", 4, ""),
+        (0.0001, {"margin": 7, "norm_gap": 1.64, "margin_gap": 1.0}, "no evidence", None, "not alone"),
+        (0.0001, {"margin": 7, "norm_gap": 1.65, "margin_gap": 1.0}, "suspicious", 4, ""),
     ],
 )
 def test_verdicts(p_value, arguments, verdict, label, words):
@@ -45,7 +50,7 @@ def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
         Opinion("maximum margin", 7, 7.0, 0.02),
     )
     evidence = {
-        4: Evidence(label=4, asr=0.99, norm_gap=1.1, margin_gap=0.5),
-        7: Evidence(label=7, asr=0.99, norm_gap=0.9, margin_gap=3.5),
+        4: Evidence(label=4, asr=0.99, agreed=False, norm_gap=1.1, margin_gap=0.5),
+        7: Evidence(label=7, asr=0.99, agreed=False, norm_gap=0.9, margin_gap=3.5),
     }
     assert judge_scan(opinions, evidence, 0.002).label == 7

@@ -76,7 +76,7 @@ def test_a_clean_network_gives_no_evidence(mnist_test):
     model = security.train_classifier("mnist-cnn", CONTRACT, mnist_test, TrainingSettings(epochs=2), seed=1)
     result = security.scan(Checkpoint(model, INFO), mnist_test).result
     assert (result.verdict, result.suspected_label) == ("no evidence", None)
-    assert result.p_value >= 0.05
+    assert result.p_value >= 0.1
 
 
 def test_many_labels_are_narrowed_and_the_backdoor_is_found():

@@ -3,18 +3,35 @@
 from dataclasses import dataclass
 from typing import Final
 
-from trivet.security.detection import BACKDOORED_BELOW, SUSPICIOUS_BELOW, Verdict
+from trivet.security.detection import BACKDOORED_BELOW, Verdict
 from trivet.security.scan_results import Opinion
 
-__all__ = ["LIMITS", "MARGIN_GAP_GATE", "NORM_GAP_GATE", "WORKS_FROM", "Evidence", "Judgement", "judge_scan"]
+__all__ = [
+    "AGREED_NORM_GAP_GATE",
+    "JOINT_GAP_GATE",
+    "LIMITS",
+    "MARGIN_GAP_GATE",
+    "NORM_GAP_GATE",
+    "WEAK_BELOW",
+    "WORKS_FROM",
+    "Evidence",
+    "Judgement",
+    "judge_scan",
+]
 
 #: An effect, not only a small p-value. The runner-up's norm over the label's own after the last look,
 #: or the label's margin over the runner-up's; one of the two is enough. Clean networks have labels that
 #: are easy by nature, in norm and margin alike, so a p-value alone would accuse them; but such a label
-#: has neighbours, and a backdoor stands alone. Labels that were not attacked reached 1.6 and 2.1 in the
-#: tuning sets of the zoo.
-NORM_GAP_GATE: Final = 1.6
+#: has neighbours, and a backdoor stands alone. In the tuning sets of the zoo, norms of labels that were
+#: not attacked stood apart by 1.6 where the methods differed and by 1.2 where they agreed, margins by
+#: 2.1.
+NORM_GAP_GATE: Final = 1.65
+AGREED_NORM_GAP_GATE: Final = 1.35
 MARGIN_GAP_GATE: Final = 3.0
+#: Where both methods name the label, the two gaps may also reach this together, multiplied.
+JOINT_GAP_GATE: Final = 2.5
+#: Weak evidence is worth a second look where the label stands alone.
+WEAK_BELOW: Final = 0.1
 
 #: A trigger has to send this share of held-out images to its label. Most labels' triggers do, on clean
 #: networks too: the gate keeps out norms that are small because the search failed.
@@ -41,12 +58,15 @@ class Evidence:
     norm_gap
         The smallest norm of the other labels over its own; None before the last look, where norms are
         still too far from what they become.
+    agreed
+        Whether both methods name it.
     margin_gap
         Its margin over the largest of the other labels; None where that is not positive.
     """
 
     label: int
     asr: float
+    agreed: bool
     norm_gap: float | None
     margin_gap: float | None
 
@@ -58,8 +78,10 @@ class Evidence:
     @property
     def stands_alone(self) -> bool:
         """Whether norm or margin are apart from the runner-up's by enough to matter."""
-        small = self.norm_gap is not None and self.norm_gap >= NORM_GAP_GATE
-        return small or (self.margin_gap is not None and self.margin_gap >= MARGIN_GAP_GATE)
+        norm_gap, margin_gap = self.norm_gap or 0.0, self.margin_gap or 0.0
+        together = self.agreed and norm_gap * margin_gap >= JOINT_GAP_GATE
+        bound = AGREED_NORM_GAP_GATE if self.agreed else NORM_GAP_GATE
+        return norm_gap >= bound or margin_gap >= MARGIN_GAP_GATE or together
 
 
 @dataclass(frozen=True)
@@ -78,7 +100,7 @@ def judge_scan(
 
     `backdoored` takes four things in one label: both methods name it, their joint p-value is below
     0.01, its trigger works on held-out images, and its norm or its margin stands alone. The same with a
-    p-value below 0.05, or with two methods that name different labels, is `suspicious`.
+    p-value below 0.1, or with two methods that name different labels, is `suspicious`.
 
     Parameters
     ----------
@@ -96,7 +118,7 @@ def judge_scan(
             "Neither the norms nor the margins of the labels spread, so no label can stand out.",
         )
     inversion, margin = opinions
-    if p_value >= SUSPICIOUS_BELOW:
+    if p_value >= WEAK_BELOW:
         return Judgement(
             "no evidence",
             None,
@@ -114,7 +136,7 @@ def judge_scan(
         what = (
             f"its trigger reaches only {first.asr:.0%} of held-out images"
             if not first.works
-            else "neither its trigger nor its margin is far from the runner-up's: easy to reach, but not alone"
+            else "neither its trigger nor its margin is far from the runner-up's: easy to reach, not alone"
         )
         return Judgement(
             "no evidence", None, f"Label {first.label} stands out (p {_chance(p_value)}), but {what}."

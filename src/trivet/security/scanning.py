@@ -41,10 +41,10 @@ class Look:
 #: When the labels are compared. A joint p-value counts only after division by the look's share; the
 #: shares sum to one with that of the second seed, so that looking often costs no false alarms
 #: (Bonferroni spending).
-LOOKS: Final = (Look(20, 0.2), Look(40, 0.1), Look(60, 0.6))
-SECOND_SEED_SHARE: Final = 0.1
+LOOKS: Final = (Look(20, 0.1), Look(40, 0.05), Look(60, 0.8))
+SECOND_SEED_SHARE: Final = 0.05
 #: From the second look on, evidence weaker than this ends the search.
-HOPELESS_ABOVE: Final = 0.25
+HOPELESS_ABOVE: Final = 0.5
 #: After the last look, a label that stands alone on evidence between the verdict's bound and this one
 #: gets a second seed.
 DOUBT_BELOW: Final = 0.2
@@ -213,6 +213,7 @@ class _Comparison:
         return Evidence(
             label=label,
             asr=asr,
+            agreed=all(opinion.label == label for opinion in self.opinions),
             norm_gap=float(runners_up.min() / own) if finished[label] else None,
             margin_gap=float(self.margins[label] / others.max()) if others.max() > 0 else None,
         )
