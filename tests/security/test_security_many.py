@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
@@ -197,6 +198,30 @@ def test_a_file_that_kills_its_worker_costs_its_own_row(folder, tmp_path, job, s
     assert json.loads((tmp_path / "out" / "b.pth.json").read_text())["sha256"] == file_sha256(
         folder / "b.pth"
     )
+
+
+def test_a_file_that_may_have_killed_its_worker_is_tried_again_with_no_other_at_work(
+    folder, tmp_path, job, monkeypatch
+):
+    at_work, seen = set(), []
+
+    def work(_job, path):
+        at_work.add(path)
+        seen.append((path.name, len(at_work)))
+        try:
+            if path.name == "b.pth":
+                raise BrokenProcessPool
+            time.sleep(0.05)
+        finally:
+            at_work.remove(path)
+        return {"status": "scanned", "sha256": file_sha256(path), **VERDICT}
+
+    monkeypatch.setattr("trivet.security.many.run_job", work)
+    with ThreadPoolExecutor(2) as executor:
+        done = run(folder, tmp_path / "out", job, executor=executor)
+    assert done.counts["failed"] == 1
+    assert [count for name, count in seen if name == "b.pth"][1:] == [1]
+    assert [name for name, _ in seen][:5] == ["a.pth", "b.pth", "c.pth", "d.pth", "b.pth"]
 
 
 def test_workers_that_cannot_work_end_the_run_and_what_is_finished_stays(folder, tmp_path, job, scanned):
