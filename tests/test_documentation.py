@@ -3,11 +3,13 @@
 import importlib.util
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cyclopts import MissingArgumentError
 
 from trivet.audit import run_audit
 from trivet.cli.main import app
@@ -93,7 +95,8 @@ def test_a_shell_block_holds_commands_that_exist(block):
 
 @pytest.mark.parametrize("command", inline_code(PAGES, COMMAND))
 def test_a_command_in_the_prose_exists(command):
-    check_command(command)
+    with suppress(MissingArgumentError):  # the prose may name a command without what it works on
+        check_command(command)
 
 
 def check_command(line):

@@ -1,3 +1,5 @@
+from .adapter import AdaptedClassifier as AdaptedClassifier
+from .adapter import adapt as adapt
 from .architecture import ARCHITECTURES as ARCHITECTURES
 from .architecture import Classifier as Classifier
 from .architecture import MnistCNN as MnistCNN
@@ -40,6 +42,7 @@ from .evaluation import confusion_matrix as confusion_matrix
 from .evaluation import predict as predict
 from .evaluation import robust_accuracy as robust_accuracy
 from .evaluation import share_classified_as as share_classified_as
+from .factory import build_network as build_network
 from .frozen import freeze as freeze
 from .inversion import Inversion as Inversion
 from .inversion import InversionSettings as InversionSettings
