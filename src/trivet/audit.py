@@ -11,7 +11,7 @@ from trivet.fairness.results import FairnessStudy
 from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.results import PrivacyStudy
 from trivet.privacy.settings import PrivacySettings
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
+from trivet.record import SCHEMA_VERSION, STRIP_PIXELS, AuditInfo, AuditRecord, Triggers
 
 if TYPE_CHECKING:
     from trivet.security import SecurityRun
@@ -65,6 +65,8 @@ def run_audit(config: AuditConfig, *, progress: Progress = lambda _leg, _step, _
             for name, inversion in (("published", done.published), ("corrected", done.corrected))
             for array in ("mask", "pattern")
         }
+        if done.strip_pixels is not None:
+            triggers = {**triggers, STRIP_PIXELS: done.strip_pixels}
     if "privacy" in config.audit.legs:
         with _timed(seconds, "privacy"):
             privacy = _audit_privacy(config.privacy, progress)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCHEMA_VERSION",
+    "STRIP_PIXELS",
     "AuditInfo",
     "AuditRecord",
     "Triggers",
@@ -38,8 +39,10 @@ TRIGGERS = "triggers.safetensors"
 
 #: Trigger arrays by name, float32 in [0, 1]: ``published.mask`` and ``corrected.mask`` have shape
 #: (labels, 1, height, width), ``published.pattern`` and ``corrected.pattern``
-#: (labels, channels, height, width).
+#: (labels, channels, height, width). Where a label is suspected, ``strip.pixels`` has the images of the
+#: strip, (n, channels, height, width).
 Triggers = Mapping[str, NDArray[np.float32]]
+STRIP_PIXELS = "strip.pixels"
 TRIGGER_NAMES = ("corrected.mask", "corrected.pattern", "published.mask", "published.pattern")
 
 

@@ -3,9 +3,11 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from trivet.record import load_record
+from trivet.datasets import load_mnist
+from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
 LIGHT = '[audit]\nlegs = ["privacy", "fairness"]\nout = "out"\n'
@@ -92,9 +94,21 @@ def test_the_same_arguments_give_the_same_bytes(smoke, trivet, tmp_path):
     assert done.code == 0, done.err
     names = [Path("metrics.json"), Path("triggers.safetensors"), Path("macros.tex"), Path("report.tex")]
     names += [path.relative_to(folder) for path in (folder / "figures").iterdir()]
-    assert len(names) == 4 + 3 * 13
+    assert len(names) == 4 + 3 * len(FIGURES)
     for name in [*names, Path("report.html"), Path("report.pdf")]:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
+    folder, done = smoke
+    strip = done.json["metrics"]["security"]["corrected"]["strip"]
+    held_out = load_mnist("test").split(0.5, seed=0)[1].take(strip["rows"])
+    np.testing.assert_array_equal(load_triggers(folder)[STRIP_PIXELS], held_out.pixels)
+    assert strip["labels"] == held_out.labels.tolist()
+    assert strip["target"] == 4
+    assert 4 not in strip["labels"]
+    assert strip["sent_before"] == strip["stamped_before"].count(4) >= 6
+    assert strip["sent_after"] == strip["stamped_after"].count(4) <= 1
 
 
 def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path):
@@ -103,7 +117,7 @@ def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path
         shutil.copy(folder / name, tmp_path)
     done = trivet("report", tmp_path, "--json")
     assert done.code == 0, done.err
-    assert len(done.json["files"]) == 4 + 3 * 13
+    assert len(done.json["files"]) == 4 + 3 * len(FIGURES)
     for name in ("report.tex", "macros.tex", "report.html", "figures/security_scale_profile.svg"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 

@@ -41,9 +41,11 @@ from trivet.security.results import (
     PublishedSettings,
     SecurityStudy,
 )
+from trivet.security.strip import StampedImages
 
 TARGET = 4
 NORMS = (135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0)
+STRIP_LABELS = (0, 1, 2, 3, 5, 6, 7, 9)
 CORRECTED_NORMS = (104.2, 92.7, 95.1, 99.8, 8.6, 88.3, 110.4, 97.0, 84.9, 93.6)
 
 
@@ -74,6 +76,7 @@ def example_triggers() -> dict[str, np.ndarray]:
             patterns.append(np.clip(generator.normal(0.5, 0.25, (28, 28)) + 0.5 * (mask > 0.5), 0, 1))
         triggers[f"{name}.mask"] = np.stack(masks)[:, None].astype(np.float32)
         triggers[f"{name}.pattern"] = np.stack(patterns)[:, None].astype(np.float32)
+    triggers["strip.pixels"] = np.stack([_blob(generator) for _ in STRIP_LABELS])[:, None].astype(np.float32)
     return triggers
 
 
@@ -199,6 +202,17 @@ def example_security() -> SecurityStudy:
             true_trigger_asr=BeforeAfter(before=0.9996, after=0.0058),
             repair_reason=None,
             image_steps=24_000,
+            strip=StampedImages(
+                rows=(12, 7, 40, 3, 21, 88, 5, 64),
+                target=TARGET,
+                labels=STRIP_LABELS,
+                clean_before=STRIP_LABELS,
+                stamped_before=(TARGET,) * 8,
+                clean_after=(*STRIP_LABELS[:-1], 4),
+                stamped_after=(*STRIP_LABELS[:-1], 4),
+                sent_before=8,
+                sent_after=1,
+            ),
         ),
     )
 

@@ -1,6 +1,7 @@
-"""The thirteen figures: complete, legible, true to the record, and the same bytes on every run."""
+"""The figures: complete, legible, true to the record, and the same bytes on every run."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 
 from trivet.errors import ReportError
+from trivet.record import load_record, save_record
 from trivet.report.figures import (
     FIGURES,
     FORMATS,
     alt_texts,
     available,
+    corrected_strip,
     detection,
     fairness,
     privacy,
@@ -43,7 +46,10 @@ NAMES = (
     "fairness_group_rates",
     "fairness_tradeoff",
     "fairness_swapk_sweep",
+    "security_stamped",
 )
+#: As in the published study, whose numbers and places they keep.
+PUBLISHED = NAMES[:13]
 
 
 def clean_record():
@@ -59,6 +65,7 @@ def clean_record():
         robust_accuracy=None,
         true_trigger_asr=None,
         repair_reason="no label was suspected",
+        strip=None,
         labels=tuple(
             dataclasses.replace(evidence, l1=100.0 + evidence.label, log_score=None)
             for evidence in record.security.corrected.labels
@@ -92,8 +99,12 @@ def saved(tmp_path_factory):
     ]
 
 
-def test_the_thirteen_names_in_the_order_of_the_report():
+def test_the_names_in_the_order_of_the_report():
     assert tuple(row.name for row in FIGURES) == NAMES
+
+
+def test_without_a_suspect_there_is_no_strip_and_the_published_figures_are_all_there():
+    assert tuple(row.name for row in available(clean_record())) == PUBLISHED
 
 
 def test_every_figure_is_written_in_every_format(saved):
@@ -123,8 +134,14 @@ def test_the_files_say_nothing_about_time_or_place(saved, suffix):
             assert b"<dc:date>" not in content
 
 
-@pytest.mark.parametrize("kind", RECORDS)
-@pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        pytest.param(kind, row, id=f"{row.name}-{kind}")
+        for kind, record in RECORDS.items()
+        for row in available(record())
+    ],
+)
 def test_every_text_lies_within_the_figure_and_on_no_other(row, kind):
     assert_texts_are_legible(draw(row, RECORDS[kind]()))
 
@@ -252,6 +269,37 @@ def test_a_colour_trigger_is_shown_in_colour():
     arrays["corrected.pattern"] = np.repeat(arrays["corrected.pattern"], 3, axis=1)
     figure = triggers.reconstructed(example_record().security, arrays)
     assert figure.axes[3].images[0].get_array().shape == (28, 28, 3)
+
+
+def test_the_strip_shows_the_record_s_predictions_on_the_triggers_pixels():
+    arrays = example_triggers()
+    figure = corrected_strip.corrected_strip(example_record().security, arrays)
+    pictures = [axes for axes in figure.axes if axes.images]
+    assert len(pictures) == 16
+    mask, pattern = (arrays[f"corrected.{part}"][TARGET, 0] for part in ("mask", "pattern"))
+    for place in range(8):
+        clean, stamped = pictures[2 * place : 2 * place + 2]
+        pixels = arrays["strip.pixels"][place, 0]
+        np.testing.assert_array_equal(clean.images[0].get_array(), pixels)
+        np.testing.assert_allclose(stamped.images[0].get_array(), (1 - mask) * pixels + mask * pattern)
+    words = [text.get_text() for text in pictures[-1].texts if text.get_text()]
+    assert words == ["\N{MULTIPLICATION SIGN} 4", "\N{MULTIPLICATION SIGN} 4"]
+    told = corrected_strip.alt_corrected_strip(example_record().security)
+    assert "with the trigger, 8 get the trigger's label. After the repair, 1 do." in told
+
+
+def test_a_strip_without_its_pixels_is_named():
+    arrays = {name: array for name, array in example_triggers().items() if name != "strip.pixels"}
+    with pytest.raises(ReportError, match=r"no array 'strip\.pixels'"):
+        corrected_strip.corrected_strip(example_record().security, arrays)
+
+
+def test_a_record_from_before_there_were_strips_is_read_without_one(tmp_path):
+    save_record(example_record(), {}, tmp_path)
+    document = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert document["security"]["corrected"].pop("strip")["sent_after"] == 1
+    (tmp_path / "metrics.json").write_text(json.dumps(document), encoding="utf-8")
+    assert tuple(row.name for row in available(load_record(tmp_path))) == PUBLISHED
 
 
 def test_every_figure_is_told_in_words_with_the_record_s_numbers():

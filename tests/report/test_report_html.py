@@ -101,7 +101,7 @@ def test_hostile_text_is_text(sample_figures):
 def test_every_figure_is_drawn_inline(study_page, study_document):
     figures = [target for target in study_document.targets.values() if target.kind == "figure"]
     drawings = [attributes for tag, attributes in Page(study_page).elements if tag == "svg"]
-    assert len(drawings) == len(figures) == 13
+    assert len(drawings) == len(figures) == 14
     assert all(attributes["aria-label"] and attributes["role"] == "img" for attributes in drawings)
 
 
@@ -183,7 +183,7 @@ def test_the_page_opens_in_a_browser(browser, study_report, width, scheme):
     assert [url for url in asked if not url.startswith("data:")] == [address]
     sizes = "elements => elements.map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])"
     drawings = page.eval_on_selector_all("figure svg", sizes)
-    assert len(drawings) == 13
+    assert len(drawings) == 14
     assert all(wide > 250 and high > 60 for wide, high in drawings)
     equations = page.eval_on_selector_all(".equation math", sizes)
     assert len(equations) == 25

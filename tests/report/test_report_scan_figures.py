@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_scan
+from trivet.report.figures.names import _width, drawn_name, written_name
+from trivet.report.figures.stamped import WRONG, alt_stamped, draw_stamped
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, PAGE_WIDTH, PALE
-from trivet.report.scan.names import _width, drawn_name, written_name
 from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
 from trivet.report.scan.scanned import SMALLEST_NORM, margin_scale, norm_scale
-from trivet.report.scan.stamped import WRONG, alt_stamped, draw_stamped
 from trivet.report.scan.suspect import alt_suspect, draw_suspect
 from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
 
@@ -35,7 +35,11 @@ def figures_of(scanned):
     yield draw_trigger_grid(scanned)
     if scanned.suspect is not None:
         yield draw_suspect(scanned, scanned.suspect)
-        yield draw_stamped(scanned, scanned.strip)
+        yield draw_stamped(scanned.strip, names_of(scanned))
+
+
+def names_of(scanned):
+    return [label.name for label in scanned.result.labels]
 
 
 def words_of(axes):
@@ -180,7 +184,7 @@ def test_labels_that_a_method_names_are_named_in_the_profile_without_a_suspect()
 
 def test_the_strip_says_by_sign_what_is_wrong_before_and_after():
     scanned = example_scan(repaired=True)
-    pictures = pictures_of(draw_stamped(scanned, scanned.strip))
+    pictures = pictures_of(draw_stamped(scanned.strip, names_of(scanned)))
     assert len(pictures) == 2 * len(scanned.strip)
     first, stamped = pictures[:2]
     np.testing.assert_array_equal(first.images[0].get_array(), scanned.strip.pixels[0, 0])
@@ -191,17 +195,17 @@ def test_the_strip_says_by_sign_what_is_wrong_before_and_after():
     assert words_of(pictures[-1]) == [f"{WRONG} 4", f"{WRONG} 0"]
     colours = {text.get_text(): text.get_color() for text in stamped.texts}
     assert colours[f"{WRONG} 4"] == ATTACKED != colours["✓ 0"]
-    told = alt_stamped(scanned, scanned.strip)
+    told = alt_stamped(scanned.strip, names_of(scanned))
     assert "Clean, 7 get their true class; with the trigger, 8 get the trigger's label" in told
     assert told.endswith("After the repair, 0 do.")
 
 
 def test_without_a_repair_the_strip_has_one_line_of_predictions():
     scanned = example_scan()
-    first, stamped = pictures_of(draw_stamped(scanned, scanned.strip))[:2]
+    first, stamped = pictures_of(draw_stamped(scanned.strip, names_of(scanned)))[:2]
     assert words_of(first) == ["true class", "0", "clean", "predicted", "✓ 0"]
     assert words_of(stamped) == ["stamped", "predicted", f"{WRONG} 4"]
-    assert "repair" not in alt_stamped(scanned, scanned.strip)
+    assert "repair" not in alt_stamped(scanned.strip, names_of(scanned))
 
 
 def test_labels_that_only_had_more_steps_were_compared_with_the_others():

@@ -14,7 +14,7 @@ from trivet.security.detection import (
     SUSPICIOUS_BELOW,
     detect,
 )
-from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
+from trivet.security.evaluation import Scorer, attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
 from trivet.security.repair.rounds import unlearn_in_rounds
@@ -26,8 +26,11 @@ from trivet.security.results import (
     LabelEvidence,
 )
 from trivet.security.settings import SecuritySettings
+from trivet.security.stamping import stamp_images, varied_rows
+from trivet.security.strip import StampedImages
+from trivet.security.trigger import Trigger
 
-__all__ = ["audit_security"]
+__all__ = ["audit_security", "halves"]
 
 #: Held-out images that each label's trigger is tried on: a standard error of 0.007 at the gate.
 GATE_IMAGES = 1_000
@@ -68,7 +71,7 @@ def audit_security(
     contract = (
         declared if contract_check.best.name == declared.name else contract_named(contract_check.best.name)
     )
-    working, held_out = images.split(0.5, seed=seed)
+    working, held_out = halves(images, seed=seed)
     score = contract.bind(frozen)
 
     inversion_settings = InversionSettings()
@@ -87,7 +90,7 @@ def audit_security(
     found = detect(norms, success)
 
     unlearning = UnlearningSettings(fraction=settings.unlearning_fraction)
-    accuracy = asr = robust = true_asr = None
+    accuracy = asr = robust = true_asr = strip = None
     reason: str | None = "no label is suspected, so there is nothing to repair"
     if found.label is not None:
         reason = None
@@ -114,6 +117,7 @@ def audit_security(
                 attack_success_rate(score, held_out, DEMO_TRIGGER, target),
                 attack_success_rate(after, held_out, DEMO_TRIGGER, target),
             )
+        strip = _stamped(held_out, trigger, target, score, after, seed=seed)
 
     expected = checkpoint.info.expected_label
     result = CorrectedSecurity(
@@ -160,5 +164,30 @@ def audit_security(
         true_trigger_asr=true_asr,
         repair_reason=reason,
         image_steps=inversion.image_steps,
+        strip=strip,
     )
     return result, inversion
+
+
+def halves(images: ImageSet, *, seed: int) -> tuple[ImageSet, ImageSet]:
+    """Return the images for inversion and repair, and those for every judgement."""
+    return images.split(0.5, seed=seed)
+
+
+def _stamped(
+    held_out: ImageSet, trigger: Trigger, target: int, before: Scorer, after: Scorer, *, seed: int
+) -> StampedImages:
+    rows = varied_rows(held_out.labels, target, seed=seed)
+    images = held_out.take(rows)
+    came, repaired = (stamp_images(images, trigger, target, score) for score in (before, after))
+    return StampedImages(
+        rows=tuple(rows.tolist()),
+        target=target,
+        labels=tuple(images.labels.tolist()),
+        clean_before=tuple(came.clean_before.tolist()),
+        stamped_before=tuple(came.stamped_before.tolist()),
+        clean_after=tuple(repaired.clean_before.tolist()),
+        stamped_after=tuple(repaired.stamped_before.tolist()),
+        sent_before=int((came.stamped_before == target).sum()),
+        sent_after=int((repaired.stamped_before == target).sum()),
+    )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.security.strip import StampedImages
+
 
 @dataclass(frozen=True)
 class BeforeAfter:
@@ -190,7 +192,8 @@ class CorrectedSecurity:
     None, with `repair_reason`, where no label was suspected; `true_trigger_asr` is None where
     the attacker's trigger is not known. `p_value` and `log_score` are None, with `score_reason`,
     where the norms allow no score. `smallest_label` has the smallest working trigger, suspected or
-    not; `log_score` and `norm_ratio` are its own.
+    not; `log_score` and `norm_ratio` are its own. `strip` is None where no label was suspected, and
+    in records from before there were strips.
     """
 
     settings: CorrectedSettings
@@ -215,6 +218,7 @@ class CorrectedSecurity:
     true_trigger_asr: BeforeAfter | None
     repair_reason: str | None
     image_steps: int
+    strip: StampedImages | None = None
 
 
 @dataclass(frozen=True)

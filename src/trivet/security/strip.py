@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Strip"]
+__all__ = ["StampedImages", "Strip"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +37,34 @@ class Strip:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class StampedImages:
+    """What a network says of a few held-out images, with and without the suspected label's trigger.
+
+    Attributes
+    ----------
+    rows
+        Which of the held-out images; their pixels are ``strip.pixels`` beside the record.
+    target
+        The suspected label; none of the images is of this class.
+    labels
+        True classes, by image, as all that follows.
+    clean_before, stamped_before
+        Predicted classes without and with the trigger, before the repair.
+    clean_after, stamped_after
+        After the repair.
+    sent_before, sent_after
+        How many of the stamped images go to the target.
+    """
+
+    rows: tuple[int, ...]
+    target: int
+    labels: tuple[int, ...]
+    clean_before: tuple[int, ...]
+    stamped_before: tuple[int, ...]
+    clean_after: tuple[int, ...]
+    stamped_after: tuple[int, ...]
+    sent_before: int
+    sent_after: int

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trivet.datasets.images import ImageSet
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import contract_named
-from trivet.security.corrected import audit_security
+from trivet.security.corrected import audit_security, halves
 from trivet.security.inversion import Inversion
 from trivet.security.published import publish_security
 from trivet.security.results import SecurityStudy
@@ -17,11 +20,15 @@ __all__ = ["SecurityRun", "run"]
 
 @dataclass(frozen=True, eq=False)
 class SecurityRun:
-    """The study's result, and the triggers that are too large for JSON."""
+    """The study's result, and what is too large for JSON: triggers, and the pixels of the strip.
+
+    `strip_pixels` has shape (n, channels, height, width); None where no label is suspected.
+    """
 
     study: SecurityStudy
     published: Inversion
     corrected: Inversion
+    strip_pixels: NDArray[np.float32] | None = None
 
 
 def run(
@@ -58,4 +65,6 @@ def run(
         same = corrected.suspected_label == published.detected_label
         corrected = replace(corrected, same_as_published=same)
     study = SecurityStudy(images.name, len(images), images.classes, checkpoint.info, published, corrected)
-    return SecurityRun(study, published_triggers, corrected_triggers)
+    strip = corrected.strip
+    pixels = None if strip is None else halves(images, seed=seed)[1].take(strip.rows).pixels
+    return SecurityRun(study, published_triggers, corrected_triggers, pixels)

@@ -1,4 +1,4 @@
-"""The thirteen figures: pure functions from a result to a matplotlib figure, and the table of them."""
+"""The figures: pure functions from a result to a matplotlib figure, and the table of them."""
 
 import lazy_loader
 

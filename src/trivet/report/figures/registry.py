@@ -14,7 +14,15 @@ from matplotlib.figure import Figure
 
 from trivet.errors import ReportError
 from trivet.record import AuditRecord, Triggers
-from trivet.report.figures import detection, fairness, privacy, repair, tradeoff, triggers
+from trivet.report.figures import (
+    corrected_strip,
+    detection,
+    fairness,
+    privacy,
+    repair,
+    tradeoff,
+    triggers,
+)
 from trivet.report.figures.saving import FORMATS, save_figure
 
 __all__ = ["FIGURES", "FORMATS", "FigureRow", "alt_texts", "available", "save_figures"]
@@ -38,6 +46,8 @@ class FigureRow:
         Whether it takes both columns of the page.
     needs_triggers
         Whether `draw` takes the trigger arrays too.
+    present
+        Study to whether it has what the figure shows.
     """
 
     name: str
@@ -46,6 +56,7 @@ class FigureRow:
     alt: Callable[..., str]
     wide: bool = False
     needs_triggers: bool = False
+    present: Callable[..., bool] = lambda _study: True
 
 
 FIGURES: Final = (
@@ -81,12 +92,21 @@ FIGURES: Final = (
     FigureRow("fairness_group_rates", "fairness", fairness.group_rates, fairness.alt_group_rates),
     FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),
     FigureRow("fairness_swapk_sweep", "fairness", tradeoff.swapk_sweep, tradeoff.alt_swapk_sweep),
+    FigureRow(
+        "security_stamped",
+        "security",
+        corrected_strip.corrected_strip,
+        corrected_strip.alt_corrected_strip,
+        needs_triggers=True,
+        present=corrected_strip.has_strip,
+    ),
 )
 
 
 def available(record: AuditRecord) -> tuple[FigureRow, ...]:
-    """Rows of `FIGURES` whose leg the record holds, in their order."""
-    return tuple(row for row in FIGURES if getattr(record, row.leg) is not None)
+    """Rows of `FIGURES` that the record has what it takes for, in their order."""
+    legs = ((row, getattr(record, row.leg)) for row in FIGURES)
+    return tuple(row for row, study in legs if study is not None and row.present(study))
 
 
 def alt_texts(record: AuditRecord) -> dict[str, str]:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from trivet.report.scan.names import written_name
+from trivet.report.figures.names import written_name
 from trivet.report.scan.scale_profile import MANY_LABELS
 from trivet.report.scan.scanned import Scanned
 from trivet.report.scan.trigger_grid import SHOWN

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from trivet.report.figures.labels import place_near
+from trivet.report.figures.names import drawn_name, written_name
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
@@ -22,7 +23,6 @@ from trivet.report.figures.style import (
     signed,
     styled,
 )
-from trivet.report.scan.names import drawn_name, written_name
 from trivet.report.scan.scanned import (
     SMALLEST_NORM,
     Scanned,

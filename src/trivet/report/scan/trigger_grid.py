@@ -4,10 +4,10 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
+from trivet.report.figures.names import drawn_name, written_name
 from trivet.report.figures.pixels import on_grey, show_pixels
+from trivet.report.figures.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, INK, PALE, SMALL, styled
-from trivet.report.scan.names import drawn_name, written_name
-from trivet.report.scan.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.scan.scanned import Scanned
 from trivet.security.scan_results import LabelScan
 

@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from trivet.errors import ReportError
 from trivet.report.document import make_document, read_templates
+from trivet.report.figures.names import written_name
 from trivet.report.figures.saving import save_figure
+from trivet.report.figures.stamped import alt_stamped, draw_stamped
 from trivet.report.html import html_page
 from trivet.report.scan.facts import page_facts
-from trivet.report.scan.names import written_name
 from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
 from trivet.report.scan.scanned import Scanned
-from trivet.report.scan.stamped import alt_stamped, draw_stamped
 from trivet.report.scan.suspect import alt_suspect, draw_suspect
 from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
 from trivet.report.verdicts import SECURITY_TONES, Verdict
@@ -90,7 +90,8 @@ def _pictures(scanned: Scanned) -> dict[str, Picture]:
     pictures["scale_profile"] = Picture(draw_scale_profile(scanned), alt_scale_profile(scanned))
     pictures["triggers"] = Picture(draw_trigger_grid(scanned), alt_trigger_grid(scanned))
     if strip is not None:
-        pictures["stamped"] = Picture(draw_stamped(scanned, strip), alt_stamped(scanned, strip))
+        names = [label.name for label in scanned.result.labels]
+        pictures["stamped"] = Picture(draw_stamped(strip, names), alt_stamped(strip, names))
     return pictures
 
 

@@ -1,16 +1,18 @@
 """Figure of the strip: images, clean and with the suspected trigger, and what the network sees in them."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
+from trivet.report.figures.names import drawn_name, written_name
 from trivet.report.figures.pixels import show_pixels, viewable
+from trivet.report.figures.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, INK, SMALL, styled
-from trivet.report.scan.names import drawn_name, written_name
-from trivet.report.scan.placing import MARGIN, column_figure, picture_axes, picture_height
-from trivet.report.scan.scanned import Scanned
-from trivet.security.strip import Strip
+from trivet.security.strip import StampedImages, Strip
 
 __all__ = ["alt_stamped", "draw_stamped"]
 
@@ -34,10 +36,17 @@ NEXT_LINE: Final = 72 * LINE
 
 
 @styled
-def draw_stamped(scanned: Scanned, strip: Strip) -> Figure:
+def draw_stamped(strip: Strip, names: Sequence[str]) -> Figure:
     """Show each image clean and stamped, with the predicted class under it, before and after a repair.
 
     A cross before a class says that it is not the true one.
+
+    Parameters
+    ----------
+    strip
+        What to show.
+    names
+        Of all classes, by number.
 
     Returns
     -------
@@ -60,29 +69,31 @@ def draw_stamped(scanned: Scanned, strip: Strip) -> Figure:
             show_pixels(axes, viewable((strip.stamped if stamped else strip.pixels)[place]))
             first = column == 0
             if not stamped:
-                _write(axes, "true class" if first else "", _name(scanned, int(strip.labels[place])), (1, 2))
+                _write(axes, "true class" if first else "", _name(names, int(strip.labels[place])), (1, 2))
             if first:
                 _write(axes, "stamped" if stamped else "clean", "", (0.5, 0), upright="center")
-            _say(axes, scanned, strip, place, stamped=stamped, first=first)
+            _say(axes, names, strip, place, stamped=stamped, first=first)
     return figure
 
 
-def alt_stamped(scanned: Scanned, strip: Strip) -> str:
-    """Describe `draw_stamped` in words."""
-    target = written_name(strip.target, scanned.result.labels[strip.target].name)
-    fooled = int((strip.stamped_before == strip.target).sum())
-    right = int((strip.clean_before == strip.labels).sum())
+def alt_stamped(strip: Strip | StampedImages, names: Sequence[str]) -> str:
+    """Describe `draw_stamped` in words; the pixels are not needed."""
+    target = written_name(strip.target, names[strip.target])
+    right = int(np.equal(strip.clean_before, strip.labels).sum())
     told = (
-        f"{len(strip)} images, clean and with the trigger of label {target}. Clean, {right} get their true "
-        f"class; with the trigger, {fooled} get the trigger's label."
+        f"{len(strip.labels)} images, clean and with the trigger of label {target}. Clean, {right} get their "
+        f"true class; with the trigger, {_sent(strip.stamped_before, strip)} get the trigger's label."
     )
     if strip.stamped_after is None:
         return told
-    left = int((strip.stamped_after == strip.target).sum())
-    return f"{told} After the repair, {left} do."
+    return f"{told} After the repair, {_sent(strip.stamped_after, strip)} do."
 
 
-def _say(axes: Axes, scanned: Scanned, strip: Strip, place: int, *, stamped: bool, first: bool) -> None:
+def _sent(predicted: ArrayLike, strip: Strip | StampedImages) -> int:
+    return int(np.equal(predicted, strip.target).sum())
+
+
+def _say(axes: Axes, names: Sequence[str], strip: Strip, place: int, *, stamped: bool, first: bool) -> None:
     """Write the predicted classes under a picture, a line each."""
     before, after = (
         (strip.stamped_before, strip.stamped_after) if stamped else (strip.clean_before, strip.clean_after)
@@ -94,7 +105,7 @@ def _say(axes: Axes, scanned: Scanned, strip: Strip, place: int, *, stamped: boo
         _write(
             axes,
             what if first else "",
-            f"{RIGHT if right else WRONG} {_name(scanned, label)}",
+            f"{RIGHT if right else WRONG} {_name(names, label)}",
             (0, -FIRST_LINE - line * NEXT_LINE),
             upright="top",
             wrong=not right,
@@ -133,5 +144,5 @@ def _write(
     )
 
 
-def _name(scanned: Scanned, label: int) -> str:
-    return drawn_name(label, scanned.result.labels[label].name, width=NAME_POINTS)
+def _name(names: Sequence[str], label: int) -> str:
+    return drawn_name(label, names[label], width=NAME_POINTS)
