@@ -55,15 +55,15 @@ def scan_folder(
     cluster = nullcontext() if dask is None else security.dask_executor(dask)
     with cluster as executor, report_progress() as progress:
 
-        def tell(row: "ManyRow", done: int, total: int) -> None:
-            progress("scan", f"{done} of {total}: {row.file}", done / total)
+        def tell(_row: "ManyRow", done: int, total: int) -> None:
+            progress("scan", "checkpoints", done / total)
 
         result = security.scan_many(
             folder,
             place,
             job,
             executor=executor,
-            workers=workers,
+            workers=workers or (None if executor is None else executor.workers),
             initializer=keep_freed_memory,
             on_result=tell,
         )

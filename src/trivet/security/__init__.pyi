@@ -52,11 +52,14 @@ from .inversion import shuffled_passes as shuffled_passes
 from .many import ScanJob as ScanJob
 from .many import dask_executor as dask_executor
 from .many import scan_many as scan_many
+from .many_results import Failure as Failure
 from .many_results import ManyResult as ManyResult
 from .many_results import ManyRow as ManyRow
 from .margins import Margins as Margins
 from .margins import MarginSettings as MarginSettings
 from .margins import maximum_margins as maximum_margins
+from .notebook import repair_html as repair_html
+from .notebook import scan_html as scan_html
 from .opinions import agreement_probability as agreement_probability
 from .opinions import inversion_opinion as inversion_opinion
 from .opinions import margin_opinion as margin_opinion

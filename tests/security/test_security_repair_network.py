@@ -1,0 +1,259 @@
+"""Which repair is recommended, what it is judged by, and what is refused."""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+import pytest
+import torch
+from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy_images
+
+from trivet.errors import CheckpointError, DataError, UsageError
+from trivet.security import Trigger, UnlearningSettings, attack_rates, clean_accuracy, freeze, unlearn
+from trivet.security.repair import (
+    REPAIRS,
+    RepairBounds,
+    RepairMethod,
+    Treatment,
+    register,
+    repair_method,
+    repair_network,
+)
+
+WORKING, HELD_OUT = toy_images(600, seed=2), toy_images(500, seed=3)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    verdict: str
+
+
+def nothing(case, *, seed, progress):
+    return Treatment(case.model, "nothing", 0)
+
+
+def cure(steps, *, spoil=0):
+    """Return a method that unlearns the true trigger, then adds to one score of every image."""
+
+    def run(case, *, seed, progress):
+        settings = UnlearningSettings(steps=steps, batch_size=64, learning_rate=2e-3)
+        model = unlearn(
+            case.model, case.contract, case.images, [TRIGGER], settings, seed=seed, progress=progress
+        )
+        model.fc.bias[0] += spoil
+        return Treatment(model, f"{steps} steps", steps * 64)
+
+    return run
+
+
+def fail(case, *, seed, progress):
+    raise AssertionError("it was not to be tried")
+
+
+@pytest.fixture
+def methods(monkeypatch):
+    """Give the registry other methods for the time of a test: name, method, in order."""
+
+    def use(*known):
+        monkeypatch.setattr("trivet.security.repair.registry.REPAIRS", REPAIRS)
+        saved = dict(REPAIRS)
+        REPAIRS.clear()
+        undo.append(saved)
+        for cost, (name, run) in enumerate(known):
+            register(RepairMethod(name, cost, run))
+
+    undo = []
+    yield use
+    for saved in undo:
+        REPAIRS.clear()
+        REPAIRS.update(saved)
+
+
+def repair(**arguments):
+    given = {"trigger": TRIGGER, "target": TARGET, "seed": 0, **arguments}
+    return repair_network(attacked_network(), CONTRACT, WORKING, HELD_OUT, **given)
+
+
+def test_the_methods_are_known_from_cheap_to_costly():
+    assert list(REPAIRS) == ["clp", "unlearn", "fine-tune", "fine-prune", "ft-sam"]
+    assert repair_method("ft-sam") is REPAIRS["ft-sam"]
+    with pytest.raises(
+        UsageError, match="expected one of: auto, clp, unlearn, fine-tune, fine-prune, ft-sam"
+    ):
+        repair_method("magic")
+
+
+def test_a_new_method_takes_its_place_and_no_name_is_taken_twice(methods):
+    methods(("cheap", nothing), ("costly", nothing))
+    register(RepairMethod("between", 0.5, nothing))
+    assert list(REPAIRS) == ["cheap", "between", "costly"]
+    for name in ("cheap", "auto"):
+        with pytest.raises(UsageError, match=f"called '{name}' already"):
+            register(RepairMethod(name, 9, nothing))
+    assert REPAIRS["cheap"].cost == 0
+
+
+def test_a_repair_is_measured_on_held_out_images_before_and_after(methods):
+    methods(("cure", cure(60)))
+    found = repair(method="cure", true_trigger=TRIGGER, rescan=lambda _model: Verdict("no evidence"))
+    (attempt,) = found.result.attempts
+    for score, when in ((attacked_network(), "before"), (found.model, "after")):
+        network = CONTRACT.bind(freeze(score))
+        asr, robust = attack_rates(network, HELD_OUT, TRIGGER, TARGET)
+        assert getattr(attempt.clean_accuracy, when) == clean_accuracy(network, HELD_OUT)
+        assert getattr(attempt.asr, when) == getattr(attempt.true_trigger_asr, when) == asr
+        assert getattr(attempt.robust_accuracy, when) == robust
+    assert attempt.asr.before > 0.99
+    assert attempt.asr.after < 0.02
+    assert attempt.robust_accuracy.after > 0.9
+    assert (attempt.removed, attempt.reason, attempt.second_verdict) == (True, None, "no evidence")
+    result = found.result
+    assert (result.requested, result.chosen, result.removed, result.target) == ("cure", "cure", True, TARGET)
+    assert (result.working_images, result.held_out_images) == (600, 500)
+    assert "cure removed the backdoor" in result.summary
+    assert json.loads(json.dumps(asdict(result)))["attempts"][0]["work"] == "60 steps"
+
+
+def test_auto_stops_at_the_first_method_that_costs_next_to_nothing(methods):
+    methods(("nothing", nothing), ("cure", cure(60)), ("late", fail))
+    found = repair()
+    assert [attempt.method for attempt in found.result.attempts] == ["nothing", "cure"]
+    assert found.result.chosen == "cure"
+    assert [attempt.removed for attempt in found.result.attempts] == [False, True]
+    assert "still succeeds on 100.0% of the images" in found.result.attempts[0].reason
+
+
+def test_auto_goes_on_for_a_smaller_loss_and_keeps_the_smallest(methods):
+    methods(("spoilt", cure(60, spoil=3.0)), ("cure", cure(60)), ("worse", cure(60, spoil=1.5)))
+    never = replace(RepairBounds(), accuracy_loss=1.0, good_enough=-1.0, asr=0.5)
+    found = repair(bounds=never)
+    accuracy = {attempt.method: attempt.clean_accuracy.after for attempt in found.result.attempts}
+    assert all(attempt.removed for attempt in found.result.attempts)
+    assert accuracy["spoilt"] < accuracy["worse"] < accuracy["cure"]
+    assert found.result.chosen == "cure"
+    assert clean_accuracy(CONTRACT.bind(freeze(found.model)), HELD_OUT) == accuracy["cure"]
+
+
+@pytest.mark.parametrize(
+    ("method", "verdict", "reason"),
+    [
+        (nothing, "no evidence", "the reconstructed trigger still succeeds"),
+        (cure(60, spoil=9.0), "no evidence", "clean accuracy falls by"),
+        (cure(60), "suspicious", "a second scan calls the repaired network suspicious"),
+    ],
+)
+def test_without_a_removed_backdoor_no_weights_are_recommended(methods, method, verdict, reason):
+    methods(("only", method))
+    scanned = []
+
+    def rescan(model):
+        scanned.append(model)
+        return Verdict(verdict)
+
+    found = repair(rescan=rescan)
+    assert found.model is None
+    assert (found.result.removed, found.result.chosen) == (False, None)
+    assert reason in found.result.attempts[0].reason
+    assert "not removed by only" in found.result.summary
+    assert len(scanned) == (verdict == "suspicious")
+    assert found.result.attempts[0].second_verdict == ("suspicious" if scanned else None)
+
+
+def test_a_reconstruction_that_misses_the_true_trigger_does_not_pass(methods):
+    methods(("nothing", nothing))
+    elsewhere = Trigger.square(row=0, column=4, size=3, value=1.0, shape=SHAPE)
+    loose = replace(RepairBounds(), asr=1.01)
+    found = repair(trigger=elsewhere, bounds=replace(loose, asr=0.9999), true_trigger=TRIGGER)
+    assert "the attacker's own trigger still succeeds" in found.result.attempts[0].reason
+    assert not found.result.removed
+
+
+def test_the_repair_never_sees_a_held_out_image(methods):
+    seen = []
+
+    def look(case, *, seed, progress):
+        seen.append(case.images)
+        return nothing(case, seed=seed, progress=progress)
+
+    methods(("look", look))
+    rows = np.r_[np.arange(30), np.arange(30)]
+    both = replace(WORKING, pixels=WORKING.pixels.copy(), labels=WORKING.labels.copy())
+    both.pixels[:60], both.labels[:60] = HELD_OUT.pixels[rows], HELD_OUT.labels[rows]
+    repair_network(attacked_network(), CONTRACT, both, HELD_OUT, trigger=TRIGGER, target=TARGET, seed=0)
+    assert len(seen[0]) == 540
+    assert not {image.tobytes() for image in seen[0].pixels} & {image.tobytes() for image in HELD_OUT.pixels}
+    with pytest.raises(UsageError, match="600 of the 600 images for the repair are also among"):
+        repair_network(attacked_network(), CONTRACT, WORKING, WORKING, trigger=TRIGGER, target=TARGET, seed=0)
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, again = (
+        repair(method="ft-sam", bounds=RepairBounds(asr=1.0, accuracy_loss=1.0)) for _ in range(2)
+    )
+    assert first.result == again.result
+    states = first.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize("method", list(REPAIRS))
+def test_every_method_leaves_the_network_alone_and_tells_what_it_did(method, monkeypatch):
+    short = {"steps": 6, "batch_size": 32}
+    for name in ("FINE_TUNING", "SHARPNESS_AWARE"):
+        settings = getattr(__import__("trivet.security.repair.methods", fromlist=[name]), name)
+        monkeypatch.setattr(f"trivet.security.repair.methods.{name}", replace(settings, **short))
+    rounds = (UnlearningSettings(**short), UnlearningSettings(**short))
+    monkeypatch.setattr("trivet.security.repair.methods.ROUNDS", rounds)
+    model, shares = attacked_network(), []
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = repair(method=method, progress=lambda step, share: shares.append((step, share)))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    (attempt,) = found.result.attempts
+    assert attempt.method == method
+    assert attempt.work
+    assert (
+        attempt.image_steps
+        == {
+            "clp": 0,
+            "unlearn": 12 * 32 + 150 * 16,
+            "fine-tune": 6 * 32,
+            "fine-prune": 6 * 32,
+            "ft-sam": 2 * 6 * 32,
+        }[method]
+    )
+    own = [share for step, share in shares if step == method]
+    assert own == sorted(own)
+    assert own[0] == 0
+    assert own[-1] == (0 if method == "clp" else 1)
+
+
+def test_what_cannot_be_repaired_is_refused_in_one_line(methods):
+    model = attacked_network()
+
+    def refused(error, match, working=WORKING, held_out=HELD_OUT, trigger=TRIGGER, target=TARGET):
+        with pytest.raises(error, match=match) as caught:
+            repair_network(model, CONTRACT, working, held_out, trigger=trigger, target=target, seed=0)
+        assert "\n" not in str(caught.value)
+
+    none = WORKING.take(np.zeros(600, dtype=bool))
+    refused(DataError, "no images for the repair", working=none)
+    refused(DataError, "no images for its judgement", held_out=none)
+    refused(DataError, "all images for the repair are of class 2", WORKING.take(WORKING.labels == TARGET))
+    refused(UsageError, "label 4 is none of the 4 classes", target=4)
+    other = Trigger.square(row=0, column=0, size=2, value=1.0, shape=(1, 28, 28))
+    refused(DataError, r"made for images of shape \(1, 28, 28\); these have \(1, 12, 12\)", trigger=other)
+    dark = Trigger.square(row=11, column=11, size=1, value=0.2, shape=SHAPE)
+    refused(UsageError, "no backdoor to remove", trigger=dark)
+
+    def raises(case, *, seed, progress):
+        raise RuntimeError("derivative for this operator\nis not implemented")
+
+    methods(("strange", raises))
+    refused(CheckpointError, "cannot be repaired by strange: it raises RuntimeError: derivative")
+
+
+def test_a_result_says_what_its_fields_mean():
+    from trivet.security.repair import results  # noqa: PLC0415 - read as a text
+
+    for kind in (results.RepairAttempt, results.RepairBounds, results.RepairResult):
+        for field in fields(kind):
+            assert field.name in kind.__doc__
