@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from detection_tables import render
+from detection_tables import attacks, misses, rates, render
 from specimens import WORKERS, place, recipes, train_missing
 
 from trivet import security
@@ -140,6 +140,9 @@ def main(chosen: Sequence[str]) -> None:
         for row in pool.map(measure, *zip(*wanted, strict=True)):
             rows.append(row)
             print(f"{len(rows):3} of {len(wanted)}: {line(row)}", file=sys.stderr, flush=True)
+    if tuple(chosen) != MEASURED:
+        print(rates(rows), attacks(rows), misses(rows), sep="\n\n")
+        return
     DATA.parent.mkdir(exist_ok=True)
     DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")

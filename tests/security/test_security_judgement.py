@@ -54,3 +54,11 @@ def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
         7: Evidence(label=7, asr=0.99, agreed=False, norm_gap=0.9, margin_gap=3.5),
     }
     assert judge_scan(opinions, evidence, 0.002).label == 7
+
+
+def test_a_method_without_a_score_names_none():
+    opinions = (Opinion("trigger inversion", None, None, None), Opinion("maximum margin", 7, 9.0, 0.001))
+    evidence = {7: Evidence(label=7, asr=0.99, agreed=False, norm_gap=None, margin_gap=4.0)}
+    found = judge_scan(opinions, evidence, 0.001)
+    assert (found.verdict, found.label) == ("suspicious", 7)
+    assert "trigger inversion none, maximum margin 7" in found.reason

@@ -1,5 +1,4 @@
 import json
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -241,20 +240,13 @@ class Counting(ThreadPoolExecutor):
 
     def __init__(self):
         super().__init__(2)
-        self.flying = self.most = 0
-        self.lock = threading.Lock()
+        self.flying, self.most = [], 0
 
     def submit(self, fn, /, *args, **kwargs):
-        with self.lock:
-            self.flying += 1
-            self.most = max(self.most, self.flying)
         future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(self._landed)
+        self.flying = [flying for flying in self.flying if not flying.done()] + [future]
+        self.most = max(self.most, len(self.flying))
         return future
-
-    def _landed(self, _future):
-        with self.lock:
-            self.flying -= 1
 
 
 def test_at_most_twice_as_many_files_as_workers_are_handed_out(folder, tmp_path, job, scanned, monkeypatch):

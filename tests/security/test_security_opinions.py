@@ -34,9 +34,9 @@ def test_agreement_is_evidence(first, second, classes):
 
 
 def test_an_opinion_without_a_score_adds_nothing():
-    silent = Opinion(MARGIN, 0, None, None)
+    silent = Opinion(MARGIN, None, None, None)
     assert agreement_probability(Opinion(INVERSION, 1, -5.0, 0.02), silent, classes=10) == 0.02
-    assert agreement_probability(Opinion(INVERSION, 1, None, None), silent, classes=10) is None
+    assert agreement_probability(Opinion(INVERSION, None, None, None), silent, classes=10) is None
 
 
 def test_margins_are_scored_as_they_are_negative_ones_too():
@@ -48,14 +48,14 @@ def test_margins_are_scored_as_they_are_negative_ones_too():
 def test_margins_that_do_not_spread_have_no_score(margins):
     opinion, scores = margin_opinion(margins)
     assert scores is None
-    assert (opinion.score, opinion.p_value) == (None, None)
+    assert (opinion.label, opinion.score, opinion.p_value) == (None, None, None)
 
 
 @pytest.mark.parametrize("norms", [[7.0, 7.0, 7.0, 7.0], [0.0, 0.0, 0.0], [1.0, 90.0]])
 def test_norms_that_do_not_spread_have_no_score(norms):
     opinion, scores = inversion_opinion(norms, labels=range(len(norms)), classes=len(norms))
     assert scores is None
-    assert (opinion.score, opinion.p_value) == (None, None)
+    assert (opinion.label, opinion.score, opinion.p_value) == (None, None, None)
 
 
 def test_the_smallest_norm_is_named_by_its_label():

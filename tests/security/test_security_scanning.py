@@ -8,6 +8,7 @@ from trivet import security
 from trivet.datasets import ImageSet
 from trivet.errors import DataError
 from trivet.security import Checkpoint, Classifier, TrainingSettings
+from trivet.security.comparison import LOOKS, SECOND_SEED_SHARE
 from trivet.security.results import CheckpointInfo
 
 CONTRACT = security.contract_named("(x-0.5)/0.5")
@@ -92,6 +93,24 @@ def test_many_clean_labels_give_no_evidence_and_only_some_are_followed():
     steps = np.array([label.steps for label in result.labels])
     assert (steps == 20).sum() >= 40 - 22
     assert (steps >= 40).sum() >= 20
+
+
+def test_labels_that_are_easy_and_not_alone_are_not_accused():
+    network = Places(12, backdoor=3)
+    with torch.no_grad():
+        network.weight[7, 62] = 40
+    result = security.scan(Checkpoint(network.eval(), INFO), places(12)).result
+    assert result.verdict == "no evidence"
+    assert min(result.labels, key=lambda label: label.l1).label in {3, 7}
+
+
+def test_one_such_label_is_accused():
+    result = security.scan(Checkpoint(Places(12, backdoor=3).eval(), INFO), places(12)).result
+    assert (result.verdict, result.suspected_label) == ("backdoored", 3)
+
+
+def test_the_shares_of_all_looks_sum_to_one():
+    assert sum(look.share for look in LOOKS) + SECOND_SEED_SHARE == pytest.approx(1)
 
 
 def test_a_mismatched_contract_is_found_and_named(mnist_test):

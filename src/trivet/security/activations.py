@@ -11,9 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map_only
 
 from trivet.errors import CheckpointError
-from trivet.security.classifier import Classifier
 
-__all__ = ["Measured", "activation_bytes", "measured"]
+__all__ = ["Measured", "measured"]
 
 #: Of weights and results together: with PyTorch itself it stays under 2 GiB, and the large vision
 #: transformers fit.
@@ -35,18 +34,6 @@ class Measured:
     """Bytes of all results of operators, those that only view another left out."""
 
     bytes: int = 0
-
-
-def activation_bytes(model: Classifier) -> int:
-    """Return how many bytes the results inside `model` take for one image, forward only.
-
-    An upper bound on what one more image adds to the memory of a gradient step; batches can be
-    sized by it.
-    """
-    pixels = torch.zeros(1, *model.input_shape)
-    with torch.no_grad(), measured("the network") as tally:
-        model.logits(pixels)
-    return tally.bytes
 
 
 @contextmanager

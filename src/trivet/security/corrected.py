@@ -6,7 +6,7 @@ import numpy as np
 
 from trivet.datasets.images import ImageSet
 from trivet.security.checkpoint import DEMO_TRIGGER, Checkpoint
-from trivet.security.contract import InputContract, check_contract, contract_named
+from trivet.security.contract import InputContract, check_contract, chosen_contract
 from trivet.security.detection import (
     ASR_GATE,
     BACKDOORED_BELOW,
@@ -68,9 +68,7 @@ def audit_security(
     progress("input contract", 0.0)
     frozen = freeze(checkpoint.model)
     contract_check = check_contract(frozen, images, declared)
-    contract = (
-        declared if contract_check.best.name == declared.name else contract_named(contract_check.best.name)
-    )
+    contract = chosen_contract(contract_check, declared)
     working, held_out = halves(images, seed=seed)
     score = contract.bind(frozen)
 

@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 #: An effect, not only a small p-value. The runner-up's norm over the label's own after the last look,
-#: or the label's margin over the runner-up's; one of the two is enough. Clean networks have labels that
+#: or the label's margin over the runner-up's; either is enough. Clean networks have labels that
 #: are easy by nature, in norm and margin alike, so a p-value alone would accuse them; but such a label
 #: has neighbours, and a backdoor stands alone. In the tuning sets of the zoo, norms of labels that were
 #: not attacked stood apart by 1.6 where the methods differed and by 1.2 where they agreed, margins by
@@ -147,7 +147,7 @@ def judge_scan(
             "suspicious",
             suspect.label,
             f"Label {suspect.label} stands out (p {_chance(p_value)}), but the methods name different "
-            f"labels: {inversion.method} {inversion.label}, {margin.method} {margin.label}.",
+            f"labels: {_said(inversion)}, {_said(margin)}.",
         )
     text = (
         f"Both methods name label {suspect.label} (p {_chance(p_value)}); its trigger sends "
@@ -155,6 +155,10 @@ def judge_scan(
     )
     verdict: Verdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
     return Judgement(verdict, suspect.label, text)
+
+
+def _said(opinion: Opinion) -> str:
+    return f"{opinion.method} {'none' if opinion.label is None else opinion.label}"
 
 
 def _chance(p_value: float) -> str:

@@ -63,8 +63,9 @@ def maximum_margins(
     """Maximise each class's margin over all images, Wang et al. 2024 (MM-BD), section III.
 
     A backdoor lets one class reach a margin that training on clean images gives to none. The paper
-    takes 300 plain gradient steps from 30 images; signed steps that shrink reach the same margins
-    in a fiftieth of the work, because the optimum lies at the corners of the pixel box.
+    takes 300 plain gradient steps from 30 images. Signed steps that shrink reach margins about as
+    large, mostly larger, in a fiftieth of the work: the optimum lies near the corners of the pixel
+    box.
 
     Parameters
     ----------

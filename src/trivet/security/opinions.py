@@ -58,7 +58,7 @@ def inversion_opinion(
     label = int(np.asarray(labels)[lowest])
     scores = log_scores(compared, references=drawn)
     if scores is None:
-        return Opinion(INVERSION, label, None, None), None
+        return Opinion(INVERSION, None, None, None), None
     score = float(scores[lowest])
     chance = (
         tail_probability(score, classes)
@@ -80,7 +80,7 @@ def margin_opinion(margins: ArrayLike) -> tuple[Opinion, NDArray[np.float64] | N
     highest = int(np.argmax(values))
     scores = margin_scores(values)
     if scores is None:
-        return Opinion(MARGIN, highest, None, None), None
+        return Opinion(MARGIN, None, None, None), None
     score = float(scores[highest])
     return Opinion(MARGIN, highest, score, tail_probability(-score, len(values))), scores
 

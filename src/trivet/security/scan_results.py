@@ -26,7 +26,7 @@ class Opinion:
     method
         ``trigger inversion`` or ``maximum margin``.
     label
-        The label that stands out most, whether or not it is suspected.
+        The label that stands out most, whether or not it is suspected; None without a score.
     score
         Its robust score: negative is unusual for inversion, positive for the margin; None where
         the labels do not spread or are too few.

@@ -100,7 +100,9 @@ class TriggerSearch:
 
     def stack(self, label: int) -> TriggerStack:
         """Return a copy of one label's variables and optimiser state, to go on with."""
-        return self._stack.take(torch.tensor([label]))
+        own = self._stack.take(torch.tensor([label]))
+        own.steps = int(self.steps[label])
+        return own
 
     def advance(
         self, steps: int, labels: Sequence[int], *, progress: Callable[[float], None] | None = None
@@ -173,7 +175,14 @@ class _Share:
 
 
 def activation_bytes(score: Scorer, pixels: Tensor) -> int:
-    """Return how many bytes autograd keeps for one image of `pixels`, shape (1, channels, h, w)."""
+    """Return how many bytes autograd keeps for one more image like `pixels`, shape (1, channels, h, w).
+
+    What is kept once, however many images there are (the weights), is not counted.
+    """
+    return max(1, _kept_bytes(score, torch.cat([pixels, pixels])) - _kept_bytes(score, pixels))
+
+
+def _kept_bytes(score: Scorer, pixels: Tensor) -> int:
     kept = 0
 
     def count(tensor: Tensor) -> Tensor:
@@ -184,4 +193,4 @@ def activation_bytes(score: Scorer, pixels: Tensor) -> int:
     probe = pixels.clone().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         score(probe)
-    return max(1, kept)
+    return kept

@@ -90,7 +90,5 @@ def shifted(pixels: Tensor, *, at_most: int, generator: torch.Generator) -> Tens
 def affordable_batch(model: Classifier, contract: InputContract, images: ImageSet, *, at_most: int) -> int:
     """Return how many images a training batch may have for its activations to fit into memory."""
     pixels = torch.from_numpy(images.pixels[:1])
-    score = contract.bind(trainable_copy(model))
-    both = activation_bytes(score, torch.cat([pixels, pixels]))
-    one_more = max(1, both - activation_bytes(score, pixels))  # what weights take is counted in both
+    one_more = activation_bytes(contract.bind(trainable_copy(model)), pixels)
     return max(1, min(at_most, ACTIVATION_BUDGET // one_more))
