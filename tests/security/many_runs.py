@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -81,21 +80,6 @@ def killed_after(results, folder, out, job, *, dask=None):
     )
     assert run.returncode == -signal.SIGKILL
     return [int(process) for process in run.stdout.split()]
-
-
-def wait_until_gone(processes):
-    deadline = time.monotonic() + WAIT_SECONDS
-    while any(is_alive(process) for process in processes):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def is_alive(process):
-    """Return whether a process runs; one that has ended and that nobody asked after does not."""
-    try:
-        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
-    except OSError:
-        return False
 
 
 def main(results, folder, out, images, dask=None):

@@ -1,8 +1,9 @@
 """A run that is killed half-way and started again ends with the bytes of one that was not."""
 
 import pytest
-from many_runs import Inline, attacked_checkpoints, content_of, digits_job, killed_after, wait_until_gone
+from many_runs import Inline, attacked_checkpoints, content_of, digits_job, killed_after
 
+from processes import wait_until_gone
 from trivet.security.many import dask_executor, scan_many
 
 #: Checkpoints, beside a broken one, and results that are there when the run is killed.

@@ -28,7 +28,12 @@ app = App(
 app.command("trivet.cli.run:run", name="run", help="Run an audit and write its record and report.")
 app.command("trivet.cli.scan:scan", name="scan", help="Scan a checkpoint, or many, for a backdoor.")
 app.command("trivet.cli.repair:repair", name="repair", help="Remove a backdoor from a checkpoint.")
-app.command("trivet.cli.zoo:zoo", name="zoo")
+app.command("trivet.cli.zoo:zoo", name="zoo", help="Train small networks, clean and attacked in known ways.")
+app.command(
+    "trivet.cli.privacy:privacy",
+    name="privacy",
+    help="Plan noise, release answers under a budget, audit mechanisms and models.",
+)
 app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
 app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")
 app.command("trivet.cli.schema:schema", name="schema", help="Print the JSON Schema of metrics.json.")

@@ -10,7 +10,7 @@ from trivet.errors import CheckpointError
 from trivet.security.activations import MAX_BYTES, Measured, measured
 from trivet.security.classifier import Classifier
 from trivet.security.outputs import LastActivation, are_probabilities, scores_among
-from trivet.security.wording import reason
+from trivet.wording import reason
 
 __all__ = ["AdaptedClassifier", "Kind", "adapt"]
 

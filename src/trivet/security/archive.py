@@ -17,7 +17,7 @@ import rarfile
 
 from trivet.errors import CheckpointError, UsageError
 from trivet.security.directory import read_directory
-from trivet.security.wording import quoted
+from trivet.wording import quoted
 
 __all__ = ["ArchiveMember", "index_from_student_id", "read_checkpoint"]
 

@@ -20,7 +20,7 @@ from trivet.security.results import CheckpointInfo
 from trivet.security.state import find_state, load_state
 from trivet.security.trigger import Trigger
 from trivet.security.weights import open_stream, open_weights
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_demo_checkpoint", "load_from_archive"]
 

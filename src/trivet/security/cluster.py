@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from trivet.errors import UsageError
-from trivet.security.wording import reason
+from trivet.wording import reason
 
 __all__ = ["ClusterExecutor", "dask_executor", "worker_was_lost"]
 

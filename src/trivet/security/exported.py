@@ -23,8 +23,8 @@ from trivet.security.notation import SCALAR_TYPES, read_argument, read_step
 from trivet.security.program import Program, Sizes
 from trivet.security.torchfile import read_zipped
 from trivet.security.weights import MAX_WEIGHTS_BYTES
-from trivet.security.wording import one_line, reason
 from trivet.security.zipped import ZippedFile, open_zip
+from trivet.wording import one_line, reason
 
 __all__ = ["read_program"]
 

@@ -1,12 +1,7 @@
 """Which network does an architecture's name build? Built in, the user's own, or timm's."""
 
-import contextlib
 import importlib
-import os
 import re
-import sys
-from collections.abc import Generator
-from operator import attrgetter
 from typing import Any
 
 import torch
@@ -14,15 +9,14 @@ from torch import nn
 
 from trivet.errors import UsageError
 from trivet.security.architecture import ARCHITECTURES
-from trivet.security.wording import one_line, quoted, reason
+from trivet.wording import one_line, quoted, told
+from trivet.work.own_code import OWN_CODE, load_callable
 
 __all__ = ["build_network"]
 
 TIMM = "timm:"
 #: No scheme, no path: such names would make timm download.
 TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
-#: A module's dotted path, a colon, and a dotted path within it.
-FACTORY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def build_network(
@@ -59,7 +53,7 @@ def build_network(
             return ARCHITECTURES[architecture]()
         if architecture.startswith(TIMM):
             return _build_timm(architecture.removeprefix(TIMM), input_shape, classes)
-        if FACTORY.fullmatch(architecture):
+        if OWN_CODE.fullmatch(architecture):
             return _build_own(architecture, seed)
     known = ", ".join(sorted(ARCHITECTURES))
     raise UsageError(
@@ -69,59 +63,26 @@ def build_network(
 
 
 def _build_own(architecture: str, seed: int) -> nn.Module:
-    module_name, _, path = architecture.partition(":")
-    with _current_directory_importable():
-        try:
-            module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"the architecture {architecture!r} cannot be imported: {reason(error)}. Run trivet in the "
-                "folder that holds the module, or install it."
-            ) from error
-        except (Exception, SystemExit) as error:  # the user's code can fail in any way
-            raise UsageError(
-                f"the architecture {architecture!r} cannot be imported: {_told(error)}."
-            ) from error
-        try:
-            factory = attrgetter(path)(module)
-        except AttributeError as error:
-            raise UsageError(
-                f"the architecture {architecture!r} does not exist: the module {module_name} has no {path}."
-            ) from error
-        if not callable(factory) or isinstance(factory, nn.Module):
-            raise UsageError(
-                f"the architecture {architecture!r} is a {type(factory).__name__}; expected a class or "
-                "function that takes no argument and returns a torch.nn.Module."
-            )
-        torch.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
-        try:
-            network = factory()
-        except (Exception, SystemExit) as error:  # likewise
-            raise UsageError(
-                f"the architecture {architecture!r} cannot be built without arguments: {_told(error)}. Write "
-                "a function that takes none and returns the network."
-            ) from error
+    factory = load_callable(architecture, role="architecture")
+    if isinstance(factory, nn.Module):
+        raise UsageError(
+            f"the architecture {architecture!r} is a {type(factory).__name__}; expected a class or "
+            "function that takes no argument and returns a torch.nn.Module."
+        )
+    torch.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
+    try:
+        network = factory()
+    except (Exception, SystemExit) as error:  # the user's code can fail in any way
+        raise UsageError(
+            f"the architecture {architecture!r} cannot be built without arguments: {told(error)}. Write "
+            "a function that takes none and returns the network."
+        ) from error
     if not isinstance(network, nn.Module):
         raise UsageError(
             f"the architecture {architecture!r} returned a {type(network).__name__}; expected a "
             "torch.nn.Module."
         )
     return network
-
-
-@contextlib.contextmanager
-def _current_directory_importable() -> Generator[None]:
-    """Let modules of the current directory be found, behind all that is installed."""
-    here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
-    if here in sys.path or "" in sys.path:
-        yield
-        return
-    sys.path.append(here)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # the user's code may have taken it out
-            sys.path.remove(here)
 
 
 def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: int | None) -> nn.Module:
@@ -144,10 +105,4 @@ def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: in
     try:
         return library.create_model(name, pretrained=False, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
-        raise UsageError(f"timm cannot build {name} for these images: {_told(error)}.") from error
-
-
-def _told(error: BaseException) -> str:
-    said = reason(error)
-    kind = type(error).__name__
-    return said if said == kind else f"{kind}: {said}"
+        raise UsageError(f"timm cannot build {name} for these images: {told(error)}.") from error

@@ -23,10 +23,10 @@ from trivet.security.many_results import (
     summary_document,
 )
 from trivet.security.model_files import ModelFile, find_models
-from trivet.security.result_files import hold_results, read_result, remove_result, result_name, write_result
 from trivet.security.scan_job import Document, ScanJob, failed_document, file_sha256, job_identity, run_job
-from trivet.security.wording import reason
-from trivet.security.worker_pool import WorkerPool
+from trivet.wording import reason
+from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
+from trivet.work.worker_pool import WorkerPool
 
 __all__ = ["SUMMARY", "OnResult", "ScanJob", "dask_executor", "run_job", "scan_many"]
 

@@ -9,7 +9,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["number", "panel", "picture", "plain", "table"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from trivet.errors import DataError
 from trivet.security.many_results import Failure
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["SUFFIXES", "ModelFile", "find_models"]
 

@@ -11,7 +11,7 @@ from trivet.security.markup import number, panel, picture, plain, table
 from trivet.security.repair.results import RepairAttempt
 from trivet.security.results import BeforeAfter
 from trivet.security.scan_results import LabelScan, ScanResult
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 if TYPE_CHECKING:
     from trivet.security.repair.repairing import Repair

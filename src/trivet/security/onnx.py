@@ -13,7 +13,7 @@ from typing import IO, Any
 from trivet.errors import CheckpointError, UsageError
 from trivet.security.program import Program, Sizes
 from trivet.security.protobuf import fields
-from trivet.security.wording import quoted, reason
+from trivet.wording import quoted, reason
 
 __all__ = ["read_onnx", "refuse_heavy"]
 

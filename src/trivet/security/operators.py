@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trivet.errors import CheckpointError
-from trivet.security.wording import quoted
+from trivet.wording import quoted
 
 __all__ = ["is_in_place", "resolve"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from trivet.errors import CheckpointError
 from trivet.security.storages import CALLS, NAMES, STORAGES, Storage
-from trivet.security.wording import quoted, reason
+from trivet.wording import quoted, reason
 
 __all__ = ["MAX_PICKLE_BYTES", "Pickle", "read_pickle"]
 

@@ -20,7 +20,7 @@ from trivet.security.contract import InputContract
 from trivet.security.many_results import FAILED, SCANNED, Failure
 from trivet.security.scan_document import scan_document
 from trivet.security.scanning import scan
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["Document", "ScanJob", "failed_document", "file_sha256", "job_identity", "run_job"]
 

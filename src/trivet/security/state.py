@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trivet.errors import CheckpointError
 from trivet.security.claims import Claim
-from trivet.security.wording import one_line, quoted
+from trivet.wording import one_line, quoted
 
 __all__ = ["find_state", "load_state"]
 

@@ -11,8 +11,8 @@ from typing import IO, Any
 from trivet.errors import CheckpointError
 from trivet.security.pickled import MAX_PICKLE_BYTES, Pickle, read_pickle
 from trivet.security.storages import Storage
-from trivet.security.wording import quoted
 from trivet.security.zipped import ZippedFile
+from trivet.wording import quoted
 
 __all__ = ["read_legacy", "read_zipped"]
 

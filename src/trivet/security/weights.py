@@ -14,8 +14,8 @@ import safetensors.torch
 from trivet.errors import CheckpointError
 from trivet.security.claims import DTYPES, Claim
 from trivet.security.torchfile import read_legacy, read_zipped
-from trivet.security.wording import reason
 from trivet.security.zipped import open_zip
+from trivet.wording import reason
 
 __all__ = ["MAX_WEIGHTS_BYTES", "open_stream", "open_weights"]
 

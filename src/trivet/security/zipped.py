@@ -10,7 +10,7 @@ from typing import IO
 from trivet.errors import CheckpointError
 from trivet.security.archive import MAX_MEMBERS, MAX_RATIO, RATIO_MATTERS_FROM_BYTES
 from trivet.security.directory import read_directory
-from trivet.security.wording import one_line, quoted, reason
+from trivet.wording import one_line, quoted, reason
 
 __all__ = ["ZippedFile", "open_zip"]
 

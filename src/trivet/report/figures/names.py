@@ -7,7 +7,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import LoadFlags
 
 from trivet.report.figures.style import SMALL
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["drawn_name", "written_name"]
 

@@ -12,7 +12,7 @@ from trivet.security.repair.results import RepairAttempt, RepairResult
 from trivet.security.scan_document import scan_document
 from trivet.security.scan_results import LabelScan
 from trivet.security.strip import Strip
-from trivet.security.wording import one_line
+from trivet.wording import one_line
 
 __all__ = ["page_facts"]
 

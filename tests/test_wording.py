@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.security.wording import one_line, quoted, reason
+from trivet.wording import one_line, quoted, reason
 
 
 def test_what_a_terminal_obeys_is_escaped():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import UsageError
-from trivet.security.result_files import hold_results, read_result, remove_result, result_name, write_result
+from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
 
 NAMES = st.text(st.sampled_from("ab/~%2F-é\u202e\n\udcff"), min_size=1, max_size=300)
 DOCUMENT = {"file": "é", "p_value": 0.1, "nothing": None, "labels": [1, 2.5e-7]}

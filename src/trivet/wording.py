@@ -1,6 +1,6 @@
 """How a stranger's text stands in a message: on one line, short, with nothing a terminal obeys."""
 
-__all__ = ["one_line", "quoted", "reason"]
+__all__ = ["one_line", "quoted", "reason", "told"]
 
 #: A layer name longer than this is no layer name.
 NAME_CHARACTERS = 80
@@ -30,3 +30,10 @@ def reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     first = lines[0].rstrip(". ") if lines else ""
     return one_line(first or type(error).__name__, limit=REASON_CHARACTERS)
+
+
+def told(error: BaseException) -> str:
+    """Return the kind of `error` and the first line of what it says."""
+    said = reason(error)
+    kind = type(error).__name__
+    return said if said == kind else f"{kind}: {said}"

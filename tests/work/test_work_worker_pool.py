@@ -7,10 +7,10 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
-from many_runs import wait_until_gone
 
+from processes import wait_until_gone
 from trivet.errors import TrivetError
-from trivet.security.worker_pool import WorkerPool
+from trivet.work.worker_pool import WorkerPool
 
 
 def test_a_pool_whose_worker_died_starts_anew(tmp_path):
@@ -54,7 +54,7 @@ def test_a_script_without_a_guard_is_told_so_and_starts_nothing_twice(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os\n"
-        "from trivet.security.worker_pool import WorkerPool\n"
+        "from trivet.work.worker_pool import WorkerPool\n"
         "print('started', flush=True)\n"
         "with WorkerPool(1) as pool:\n"
         "    pool.submit(os.getpid)\n"

@@ -1,0 +1,76 @@
+"""Which callable of the user's own code does ``package.module:name`` mean?"""
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable, Generator
+from operator import attrgetter
+from typing import Any, Final
+
+from trivet.errors import UsageError
+from trivet.wording import reason, told
+
+__all__ = ["OWN_CODE", "load_callable"]
+
+#: A module's dotted path, a colon, and a dotted path within it.
+OWN_CODE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def load_callable(name: str, *, role: str) -> Callable[..., Any]:
+    """Import a module of the user's own code and return the callable that `name` means in it.
+
+    The module is looked for where Python looks, and last in the current directory. Importing runs it:
+    the name comes from the command line or audit.toml, never from a file of a stranger's.
+
+    Parameters
+    ----------
+    name
+        ``package.module:function``.
+    role
+        What it is to be, for messages: architecture, mechanism, estimator.
+
+    Raises
+    ------
+    UsageError
+        If the name has another form, the module cannot be imported or has no such name, or it is not
+        callable.
+    """
+    if not OWN_CODE.fullmatch(name):
+        raise UsageError(f"the {role} {name!r} is no name; expected package.module:function.")
+    module_name, _, path = name.partition(":")
+    with _current_directory_importable():
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"the {role} {name!r} cannot be imported: {reason(error)}. Run trivet in the folder that "
+                "holds the module, or install it."
+            ) from error
+        except (Exception, SystemExit) as error:  # the user's code can fail in any way
+            raise UsageError(f"the {role} {name!r} cannot be imported: {told(error)}.") from error
+        try:
+            found = attrgetter(path)(module)
+        except AttributeError as error:
+            raise UsageError(
+                f"the {role} {name!r} does not exist: the module {module_name} has no {path}."
+            ) from error
+    if not callable(found):
+        raise UsageError(f"the {role} {name!r} is a {type(found).__name__}; expected a class or function.")
+    return found
+
+
+@contextlib.contextmanager
+def _current_directory_importable() -> Generator[None]:
+    """Let modules of the current directory be found, behind all that is installed."""
+    here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    if here in sys.path or "" in sys.path:
+        yield
+        return
+    sys.path.append(here)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the user's code may have taken it out
+            sys.path.remove(here)
