@@ -1,17 +1,12 @@
-"""Which files does a scan's output folder get: the page, and every picture as SVG and PNG."""
+"""Which page and pictures does a scan, or a repair, come with?"""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from matplotlib.figure import Figure
-
-from trivet.errors import ReportError
-from trivet.report.document import make_document, read_templates
+from trivet.report.document import read_templates
 from trivet.report.figures.names import written_name
-from trivet.report.figures.saving import save_figure
 from trivet.report.figures.stamped import alt_stamped, draw_stamped
-from trivet.report.html import html_page
+from trivet.report.pages import Picture, write_page
 from trivet.report.scan.facts import page_facts
 from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
 from trivet.report.scan.scanned import Scanned
@@ -25,16 +20,7 @@ SCAN_PAGE: Final = "scan.html"
 REPAIR_PAGE: Final = "repair.html"
 #: Every picture that there can be, in the order of the page.
 PICTURES: Final = ("trigger", "scale_profile", "triggers", "stamped")
-FORMATS: Final = ("svg", "png")
 PROSE: Final = Path(__file__).parent.parent / "templates" / "scan"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure and the same in words."""
-
-    figure: Figure
-    alt: str
 
 
 def write_scan(scanned: Scanned, folder: Path) -> tuple[Path, ...]:
@@ -58,28 +44,14 @@ def write_scan(scanned: Scanned, folder: Path) -> tuple[Path, ...]:
     ReportError
         `folder` cannot be written.
     """
-    pictures = _pictures(scanned)
-    figures, page = folder / "figures", folder / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE)
-    facts = page_facts(scanned)
-    try:
-        figures.mkdir(parents=True, exist_ok=True)
-        for name in set(PICTURES) - set(pictures):
-            for suffix in FORMATS:
-                (figures / f"{name}.{suffix}").unlink(missing_ok=True)
-        files = [
-            path
-            for name, picture in pictures.items()
-            for path in save_figure(picture.figure, figures / name, formats=FORMATS)
-        ]
-        document = make_document(
-            facts, read_templates(PROSE), alt={name: picture.alt for name, picture in pictures.items()}
-        )
-        page.write_text(html_page(document, _verdicts(scanned), figures), encoding="utf-8")
-    except OSError as error:
-        raise ReportError(
-            f"The scan's page and pictures cannot be written into {folder}: {error}. Choose another folder."
-        ) from error
-    return page, *files
+    return write_page(
+        folder / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE),
+        facts=page_facts(scanned),
+        prose=read_templates(PROSE),
+        pictures=_pictures(scanned),
+        possible=PICTURES,
+        verdicts=_verdicts(scanned),
+    )
 
 
 def _pictures(scanned: Scanned) -> dict[str, Picture]:

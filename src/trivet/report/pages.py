@@ -1,0 +1,84 @@
+"""Which files does one result's output folder get: its page, and every picture as SVG and PNG?"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from matplotlib.figure import Figure
+
+from trivet.errors import ReportError
+from trivet.report.document import make_document
+from trivet.report.figures.saving import save_figure
+from trivet.report.html import html_page
+from trivet.report.verdicts import Verdict
+
+__all__ = ["Picture", "write_page"]
+
+FIGURES: Final = "figures"
+FORMATS: Final = ("svg", "png")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure and the same in words."""
+
+    figure: Figure
+    alt: str
+
+
+def write_page(
+    page: Path,
+    *,
+    facts: Mapping[str, Any],
+    prose: Mapping[str, str],
+    pictures: Mapping[str, Picture],
+    possible: Collection[str],
+    verdicts: Sequence[Verdict],
+) -> tuple[Path, ...]:
+    """Write a page that opens offline, and its pictures beside it in ``figures/``.
+
+    Parameters
+    ----------
+    page
+        The HTML file; its folder is made if it is missing.
+    facts
+        What the prose can name, as plain JSON values.
+    prose
+        Markdown by file name, in order.
+    pictures
+        By name.
+    possible
+        Names of all pictures that such a page can have; those of an earlier result that this one has
+        not are removed.
+    verdicts
+        What stands at the head of the page.
+
+    Returns
+    -------
+    tuple of Path
+        The files, the page first. The same input gives the same bytes.
+
+    Raises
+    ------
+    ReportError
+        The folder cannot be written, or the prose names what does not exist.
+    """
+    figures = page.parent / FIGURES
+    try:
+        figures.mkdir(parents=True, exist_ok=True)
+        for name in set(possible) - set(pictures):
+            for suffix in FORMATS:
+                (figures / f"{name}.{suffix}").unlink(missing_ok=True)
+        files = [
+            path
+            for name, picture in pictures.items()
+            for path in save_figure(picture.figure, figures / name, formats=FORMATS)
+        ]
+        document = make_document(facts, prose, alt={name: picture.alt for name, picture in pictures.items()})
+        page.write_text(html_page(document, verdicts, figures), encoding="utf-8")
+    except OSError as error:
+        raise ReportError(
+            f"The page and its pictures cannot be written into {page.parent}: {error}. Choose another folder."
+        ) from error
+    return page, *files
