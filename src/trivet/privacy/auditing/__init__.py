@@ -1,0 +1,1 @@
+"""Whether a mechanism keeps the guarantee that it claims, seen from outside."""
