@@ -1,0 +1,10 @@
+from .results import AskedQuery as AskedQuery
+from .results import CompositionCurve as CompositionCurve
+from .results import DeltaCurve as DeltaCurve
+from .results import GroupConversion as GroupConversion
+from .results import Plan as Plan
+from .results import PlanCurves as PlanCurves
+from .results import PlannedRow as PlannedRow
+from .results import QueryNoise as QueryNoise
+from .results import Spending as Spending
+from .results import SpentRow as SpentRow

@@ -1,0 +1,315 @@
+"""What a plan asks for and what it costs: frozen values only, readable without any heavy import."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AskedQuery",
+    "CompositionCurve",
+    "DeltaCurve",
+    "GroupConversion",
+    "Plan",
+    "PlanCurves",
+    "PlannedRow",
+    "QueryNoise",
+    "SpentRow",
+    "Spending",
+]
+
+
+@dataclass(frozen=True)
+class AskedQuery:
+    """One line of the question, with what one record (or one group of them) moves.
+
+    Attributes
+    ----------
+    name
+        As the user wrote it, or ``query 1``, ``query 2`` and so on.
+    count
+        How often it is asked, at least 1.
+    share
+        Weight of the budget that each asking receives, above 0.
+    cells, touches
+        Of a vector release: how many counts it has, and how many of them one record touches at most;
+        None for a single number.
+    l1, l2
+        Sensitivity of one asking under the plan's adjacency and for its whole group, in units of the
+        answer, above 0. They are equal for a single number.
+    scale
+        Noise that the user already gives each answer (Laplace b or sigma), where the question is what
+        it spends; else None.
+    note
+        What a vector release costs in single numbers; empty for a single number.
+    """
+
+    name: str
+    count: int
+    share: float
+    cells: int | None
+    touches: int | None
+    l1: float
+    l2: float
+    scale: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class QueryNoise:
+    """The noise of each number in one line of a plan.
+
+    Attributes
+    ----------
+    name
+        As in `AskedQuery`.
+    epsilon_per_query
+        L1 sensitivity over scale, the pure epsilon of one asking; None for the Gaussian mechanism,
+        which has none.
+    scale
+        Laplace b or Gaussian sigma, in units of the answer, above 0.
+    standard_deviation, mean_absolute_error
+        Of the noise, in units of the answer.
+    error_bound_95
+        Half-width that the noise stays within with probability at least 0.95, in units of the answer;
+        an integer for integer noise.
+    exceedance
+        P(value + noise > threshold), in [0, 1]; None where no threshold was given.
+    """
+
+    name: str
+    epsilon_per_query: float | None
+    scale: float
+    standard_deviation: float
+    mean_absolute_error: float
+    error_bound_95: float
+    exceedance: float | None
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """What one theorem asks of one mechanism.
+
+    Attributes
+    ----------
+    mechanism
+        ``laplace``, ``discrete-laplace`` or ``gaussian``.
+    method
+        ``basic``, ``advanced``, ``zcdp``, ``optimal_bound``, ``rdp``, ``optimal_exact``, ``pld`` or
+        ``gaussian``.
+    name, source
+        The theorem and its paper, for people.
+    applicable
+        Whether the theorem can be used here; where not, `reason` says why and everything below is
+        None or empty.
+    reason
+        Empty where applicable.
+    epsilon_per_query, scale, standard_deviation, mean_absolute_error, error_bound_95, exceedance
+        As in `QueryNoise`, of the only line; None where the plan has several lines.
+    typical_deviation
+        Geometric mean of the standard deviations of all answers, by which rows are compared: lines
+        may have different units, and no unit changes which of two rows has the lower one. With one
+        line it is its standard deviation.
+    queries
+        One entry a line of the plan, in its order.
+    """
+
+    mechanism: str
+    method: str
+    name: str
+    source: str
+    applicable: bool
+    reason: str
+    epsilon_per_query: float | None
+    scale: float | None
+    standard_deviation: float | None
+    mean_absolute_error: float | None
+    error_bound_95: float | None
+    exceedance: float | None
+    typical_deviation: float | None
+    queries: tuple[QueryNoise, ...]
+
+
+@dataclass(frozen=True)
+class GroupConversion:
+    """What a plan for one record promises a group by the generic conversion, which knows no noise.
+
+    Attributes
+    ----------
+    size
+        Records that change together, at least 2.
+    epsilon, delta
+        The group's guarantee under a plan that gives one record the asked (epsilon, delta); delta in
+        [0, 1], and a delta of 1 promises nothing.
+    """
+
+    size: int
+    epsilon: float
+    delta: float
+
+
+@dataclass(frozen=True)
+class CompositionCurve:
+    """Total epsilon by one theorem as more is asked, at the noise of its mechanism's best row.
+
+    `epsilon` is as long as `PlanCurves.repeats`; an entry is None where the theorem cannot be used.
+    """
+
+    mechanism: str
+    method: str
+    name: str
+    epsilon: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class DeltaCurve:
+    """Delta that is left at each epsilon by one theorem, at the noise of its mechanism's best row.
+
+    `delta` is as long as `PlanCurves.epsilons`, in [0, 1]; an entry is None where the theorem proves
+    nothing.
+    """
+
+    mechanism: str
+    method: str
+    name: str
+    delta: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class PlanCurves:
+    """How the spending grows with the questions, and how delta falls with epsilon.
+
+    Attributes
+    ----------
+    repeats
+        Increasing whole numbers from 1: how often the query is asked, where the plan has one line;
+        how often the whole plan is carried out, where it has several.
+    repeats_are
+        ``queries`` or ``rounds``, accordingly.
+    planned
+        The number in `repeats` that the plan is for.
+    composition
+        One curve a theorem that can be used.
+    epsilons
+        Increasing, from 0 to twice the plan's epsilon.
+    deltas
+        One curve a theorem that defines a delta at every epsilon.
+    """
+
+    repeats: tuple[int, ...]
+    repeats_are: str
+    planned: int
+    composition: tuple[CompositionCurve, ...]
+    epsilons: tuple[float, ...]
+    deltas: tuple[DeltaCurve, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much noise a set of queries needs to stay within (epsilon, delta), by every theorem.
+
+    Attributes
+    ----------
+    epsilon, delta
+        What the whole may spend; delta 0 asks for pure differential privacy.
+    adjacency
+        ``add-remove`` or ``replace-one``.
+    group
+        Records that are protected together, at least 1.
+    value, threshold
+        True answer, and what the noisy one is compared with; None where not asked.
+    answers
+        How often something is asked in all: the sum of the counts.
+    queries
+        The lines of the question.
+    rows
+        One entry a mechanism and theorem, also those that cannot be used.
+    best
+        Index into `rows` of the usable row with the least typical deviation.
+    best_mechanism, best_method
+        Of that row.
+    why
+        One sentence.
+    remarks
+        Sentences on what is surprising here; may be empty.
+    group_conversion
+        None where `group` is 1.
+    curves
+        None unless they were asked for.
+    """
+
+    epsilon: float
+    delta: float
+    adjacency: str
+    group: int
+    value: float | None
+    threshold: float | None
+    answers: int
+    queries: tuple[AskedQuery, ...]
+    rows: tuple[PlannedRow, ...]
+    best: int
+    best_mechanism: str
+    best_method: str
+    why: str
+    remarks: tuple[str, ...]
+    group_conversion: GroupConversion | None
+    curves: PlanCurves | None
+
+
+@dataclass(frozen=True)
+class SpentRow:
+    """What given noise spends by one theorem.
+
+    Attributes
+    ----------
+    method, name, source
+        As in `PlannedRow`.
+    applicable, reason
+        Whether the theorem can be used; where not, why, and both numbers are None.
+    epsilon
+        Total epsilon at the asked delta, at least 0.
+    delta
+        Delta at the asked epsilon, in [0, 1]; None where no epsilon was asked, or where the theorem
+        proves no delta at it.
+    """
+
+    method: str
+    name: str
+    source: str
+    applicable: bool
+    reason: str
+    epsilon: float | None
+    delta: float | None
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What a set of queries spends whose noise is given, by every theorem.
+
+    Attributes
+    ----------
+    mechanism
+        ``laplace``, ``discrete-laplace`` or ``gaussian``: what the scales are scales of.
+    epsilon
+        At which the deltas stand; None where not asked.
+    delta
+        At which the epsilons stand; 0 asks for pure differential privacy.
+    adjacency, group, answers, queries
+        As in `Plan`; every query has its scale.
+    rows
+        One entry a theorem, also those that cannot be used.
+    best
+        Index into `rows` of the usable row with the least epsilon.
+    best_method, why, remarks
+        As in `Plan`.
+    """
+
+    mechanism: str
+    epsilon: float | None
+    delta: float
+    adjacency: str
+    group: int
+    answers: int
+    queries: tuple[AskedQuery, ...]
+    rows: tuple[SpentRow, ...]
+    best: int
+    best_method: str
+    why: str
+    remarks: tuple[str, ...]
