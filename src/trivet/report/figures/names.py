@@ -1,4 +1,4 @@
-"""How is a class's name, a stranger's text, written in a table and drawn in a figure?"""
+"""How is a name, a stranger's text, written in a table and drawn in a figure?"""
 
 from functools import cache
 from typing import Final
@@ -9,7 +9,7 @@ from matplotlib.ft2font import LoadFlags
 from trivet.report.figures.style import SMALL
 from trivet.wording import one_line
 
-__all__ = ["drawn_name", "written_name"]
+__all__ = ["drawn_name", "drawn_text", "written_name"]
 
 #: Characters of a name in tables and sentences.
 WRITTEN: Final = 28
@@ -42,16 +42,36 @@ def drawn_name(label: int, name: str, *, width: float) -> str:
         Without control characters or line breaks, and with nothing that matplotlib reads as
         mathematics.
     """
-    text = one_line(name, limit=MEASURED)
-    if text == str(label) or not all(ord(letter) in _drawable() for letter in text):
+    if name == str(label):
         return str(label)
     number = f"{label} "
-    room = width - _width(number)
+    return f"{number}{drawn_text(name, width=width - _width(number))}".rstrip()
+
+
+def drawn_text(text: str, *, width: float) -> str:
+    """Return a stranger's text as a figure can draw it, empty where the font lacks a letter of it.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    width
+        Points at most that it takes in small bold type; it is cut where it is wider.
+
+    Returns
+    -------
+    str
+        Without control characters or line breaks, and with nothing that matplotlib reads as
+        mathematics.
+    """
+    text = one_line(text, limit=MEASURED)
+    if not all(ord(letter) in _drawable() for letter in text):
+        return ""
     shown = text
-    while shown and _width(shown) > room:
+    while shown and _width(shown) > width:
         text = text[:-1]
         shown = f"{text.rstrip()}{CUT}" if text else ""
-    return f"{number}{shown}".rstrip().replace("$", r"\$")
+    return shown.replace("$", r"\$")
 
 
 def _width(text: str) -> float:
