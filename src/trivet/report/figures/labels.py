@@ -95,13 +95,15 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap:
     Parameters
     ----------
     axes
-        Where the lines are drawn, its limits from 0 to 1 on the vertical.
+        Where the lines are drawn; its scale and limits are final.
     ends
         Horizontal and vertical place of an end in data coordinates, name, and colour.
     gap
         Smallest distance between two names, as a share of the axes' height.
     """
-    places = spread([y for _, y, _, _ in ends], gap=gap, low=0.0, high=1.0)
+    upright = axes.transScale + axes.transLimits  # to shares of the axes, whatever the layout
+    wanted = [float(upright.transform((x, y))[1]) for x, y, _, _ in ends]
+    places = spread(wanted, gap=gap, low=0.0, high=1.0)
     for (x, y, text, color), place in zip(ends, places, strict=True):
         axes.annotate(
             text,

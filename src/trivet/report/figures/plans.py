@@ -1,0 +1,216 @@
+"""Figures of a plan of the user's own: the noise by theorem, and the curves of epsilon and delta."""
+
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trivet.privacy.planning.results import Plan, PlannedRow
+from trivet.report.figures.labels import name_ends
+from trivet.report.figures.style import (
+    COLUMN_WIDTH,
+    CORRECTED,
+    PUBLISHED,
+    PUBLISHED_TEXT,
+    SMALL,
+    guide,
+    new_figure,
+    styled,
+)
+
+__all__ = ["alt_plan_curves", "alt_plan_noise", "draw_plan_curves", "draw_plan_noise"]
+
+ROW_HEIGHT: Final = 0.19
+#: The axis over its largest bar: the numbers beside the bars need room.
+ROOM: Final = 1.18
+#: Smallest distance between two names beside the curves, as a share of the axes' height.
+GAP: Final = 0.115
+#: A delta below this is as good as none, and ends the axis.
+SMALLEST_DELTA: Final = 1e-12
+#: Curves of theorems beyond the planned total leave the axes at this many times it.
+TALLEST: Final = 3.0
+
+_MECHANISMS: Final = {"laplace": "Laplace", "discrete-laplace": "discrete Laplace", "gaussian": "Gaussian"}
+_METHODS: Final = {
+    "basic": "basic",
+    "advanced": "advanced",
+    "zcdp": "zCDP",
+    "optimal_bound": "optimal, bound",
+    "rdp": "RDP",
+    "optimal_exact": "optimal, exact",
+    "pld": "PLD",
+    "gaussian": "exact",
+}
+
+
+@styled
+def draw_plan_noise(plan: Plan) -> Figure:
+    """Show the standard deviation that each theorem asks for, the smallest first.
+
+    Parameters
+    ----------
+    plan
+        Its usable rows are drawn.
+
+    Returns
+    -------
+    Figure
+        One column wide.
+    """
+    rows = _usable(plan)
+    figure = new_figure(width=COLUMN_WIDTH, height=0.5 + ROW_HEIGHT * len(rows))
+    axes = figure.subplots()
+    best = plan.rows[plan.best]
+    values = [row.typical_deviation or 0.0 for row in rows]
+    for place, (row, value) in enumerate(zip(rows, values, strict=True)):
+        axes.barh(place, value, height=0.6, color=CORRECTED if row is best else PUBLISHED)
+        axes.annotate(
+            f"{value:.4g}",
+            (value, place),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=CORRECTED if row is best else PUBLISHED_TEXT,
+        )
+    axes.set_yticks(range(len(rows)), [_name(row.mechanism, row.method) for row in rows])
+    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_color(CORRECTED if row is best else PUBLISHED_TEXT)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    several = len(plan.queries) > 1
+    axes.set(
+        xlim=(0, ROOM * max(values)),
+        ylim=(len(rows) - 0.4, -0.6),
+        xlabel="standard deviation of an answer" + (" (geometric mean)" if several else ""),
+    )
+    return figure
+
+
+def alt_plan_noise(plan: Plan) -> str:
+    """Describe `draw_plan_noise` in words."""
+    told = "; ".join(
+        f"{_name(row.mechanism, row.method)}: {row.typical_deviation:.4g}" for row in _usable(plan)
+    )
+    return f"Standard deviation of the noise by mechanism and theorem, the smallest first. {told}."
+
+
+@styled
+def draw_plan_curves(plan: Plan) -> Figure:
+    """Show total epsilon over the number of queries, and delta over epsilon, by theorem.
+
+    Parameters
+    ----------
+    plan
+        With its curves.
+
+    Returns
+    -------
+    Figure
+        One column wide.
+    """
+    curves = plan.curves
+    assert curves is not None
+    best = (plan.best_mechanism, plan.best_method)
+    both = plan.delta > 0 and any(any(curve.delta) for curve in curves.deltas)
+    figure = new_figure(width=COLUMN_WIDTH, height=4.6 if both else 2.5)
+    panels = figure.subplots(2 if both else 1, 1, squeeze=False)[:, 0]
+    repeats = curves.repeats
+    upper = panels[0]
+    upper.set(
+        xlim=(0, repeats[-1]),
+        ylim=(0, TALLEST * plan.epsilon),
+        xlabel=curves.repeats_are,
+        ylabel=r"total $\epsilon$",
+    )
+    _lines(
+        upper,
+        [
+            (repeats, curve.epsilon, curve.mechanism, curve.method)
+            for curve in curves.composition
+            if _is_shown(plan, curve.mechanism)
+        ],
+        best=best,
+    )
+    guide(upper, plan.epsilon, rf"planned $\epsilon$ = {plan.epsilon:g}")
+    if both:
+        lower = panels[1]
+        lower.set_yscale("log")
+        lower.set(
+            xlim=(0, curves.epsilons[-1]),
+            ylim=(SMALLEST_DELTA, 1),
+            xlabel=r"$\epsilon$",
+            ylabel=r"$\delta$",
+        )
+        _lines(
+            lower,
+            [
+                (curves.epsilons, curve.delta, curve.mechanism, curve.method)
+                for curve in curves.deltas
+                if _is_shown(plan, curve.mechanism)
+            ],
+            best=best,
+        )
+        guide(lower, plan.delta, rf"planned $\delta$ = {plan.delta:g}", side="below")
+    figure.align_ylabels(list(panels))
+    return figure
+
+
+def alt_plan_curves(plan: Plan) -> str:
+    """Describe `draw_plan_curves` in words."""
+    curves = plan.curves
+    assert curves is not None
+    last = curves.repeats[-1]
+    told = "; ".join(
+        f"{_name(curve.mechanism, curve.method)}: {curve.epsilon[-1]:.4g}"
+        for curve in curves.composition
+        if curve.epsilon[-1] is not None
+    )
+    return (
+        f"Total epsilon over the number of {curves.repeats_are}, up to {last}, each at the noise of its "
+        f"mechanism's best row, and delta over epsilon. At {last} {curves.repeats_are} the total is, {told}."
+    )
+
+
+def _lines(
+    axes: Axes,
+    lines: list[tuple[tuple[float, ...], tuple[float | None, ...], str, str]],
+    *,
+    best: tuple[str, str],
+) -> None:
+    """Draw curves and name each where it leaves the axes."""
+    low, high = axes.get_ylim()
+    ends: list[tuple[float, float, str, str]] = []
+    for xs, ys, mechanism, method in lines:
+        points = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None and y >= 0]
+        if not points:
+            continue
+        chosen = (mechanism, method) == best
+        axes.plot(
+            *zip(*points, strict=True),
+            "-" if mechanism != "gaussian" or chosen else "--",
+            color=CORRECTED if chosen else PUBLISHED,
+            linewidth=1.6 if chosen else 0.9,
+            zorder=3 if chosen else 2,
+        )
+        inside = [point for point in points if low <= point[1] <= high] or points[:1]
+        x, y = inside[-1]
+        ends.append(
+            (x, min(max(y, low), high), _name(mechanism, method), CORRECTED if chosen else PUBLISHED_TEXT)
+        )
+    name_ends(axes, ends, gap=GAP)
+
+
+def _usable(plan: Plan) -> list[PlannedRow]:
+    usable = [row for row in plan.rows if row.typical_deviation is not None]
+    return sorted(usable, key=lambda row: row.typical_deviation or 0.0)
+
+
+def _is_shown(plan: Plan, mechanism: str) -> bool:
+    """Tell whether a mechanism's curves are drawn: the discrete Laplace's lie on the Laplace's."""
+    others = {row.mechanism for row in plan.rows}
+    return mechanism != "discrete-laplace" or "laplace" not in others or mechanism == plan.best_mechanism
+
+
+def _name(mechanism: str, method: str) -> str:
+    return f"{_MECHANISMS.get(mechanism, mechanism)}, {_METHODS.get(method, method)}"
