@@ -1,0 +1,1 @@
+"""What one noisy answer is, and which budget it is charged to before it exists."""
