@@ -1,0 +1,112 @@
+"""How a thousand answers of one mechanism are looked at: as numbers, as text, by their form."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.privacy.auditing.plain_answers import Path, Plain, leaves
+
+__all__ = ["MOST_LEAVES", "Answers"]
+
+T = TypeVar("T")
+
+#: Single values of one answer that are looked at; an audit is for short vectors.
+MOST_LEAVES: Final = 64
+
+
+class Answers:
+    """Answers of a mechanism on one input, in plain values, with what was computed from them.
+
+    Parameters
+    ----------
+    plain
+        The answers, as `plain_answers.plain` returns them, in the order of the calls.
+    """
+
+    def __init__(self, plain: Sequence[Plain]) -> None:
+        self.plain = plain
+        self._known: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def known(self, key: object, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns, computed once a key: many events look at the same numbers."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return cast("T", self._known[key])
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Places of single values, in the order in which they were first seen, `MOST_LEAVES` at most."""
+        return tuple(self._columns)
+
+    def numbers(self, path: Path) -> NDArray[np.float64]:
+        """Return the numbers at a place, shape (answers,); NaN where there is none.
+
+        True counts as 1, and an integer too large for a double as infinite.
+        """
+
+        def convert() -> NDArray[np.float64]:
+            leaf_values = self.at(path)
+            try:
+                if all(type(value) is float for value in leaf_values):
+                    return np.array(leaf_values, dtype=float)
+            except TypeError:
+                pass
+            return np.array([_number(value) for value in leaf_values], dtype=float)
+
+        return self.known(("numbers", path), convert)
+
+    def matrix(self, paths: tuple[Path, ...]) -> NDArray[np.float64]:
+        """Return the numbers at several places, shape (answers, places)."""
+        return self.known(("matrix", paths), lambda: np.stack([self.numbers(p) for p in paths], axis=1))
+
+    def at(self, path: Path) -> Sequence[Plain]:
+        """Return the single values at a place; `MISSING` where an answer has none there."""
+        return self._columns.get(path) or [MISSING] * len(self)
+
+    def labels(self, path: Path | None = None) -> list[str]:
+        """Return each answer, or the single value at a place, as text that tells 1, 1.0 and True apart."""
+        return self.known(
+            ("labels", path),
+            lambda: [repr(value) for value in (self.plain if path is None else self.at(path))],
+        )
+
+    @property
+    def _columns(self) -> dict[Path, Sequence[Plain]]:
+        return self.known("columns", self._split)
+
+    def _split(self) -> dict[Path, Sequence[Plain]]:
+        kinds = {type(answer) for answer in self.plain}
+        if not kinds & {tuple, dict}:
+            return {(): self.plain}
+        columns: dict[Path, list[Plain]] = {}
+        for row, answer in enumerate(self.plain):
+            for path, value in leaves(answer)[:MOST_LEAVES]:
+                if path not in columns:
+                    if len(columns) == MOST_LEAVES:
+                        continue
+                    columns[path] = [MISSING] * len(self)
+                columns[path][row] = value
+        return dict(columns)
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "missing"
+
+
+#: Stands where an answer has no value at a place.
+MISSING: Final = _Missing()
+
+
+def _number(value: Plain) -> float:
+    if not isinstance(value, (int, float)):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf

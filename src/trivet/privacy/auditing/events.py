@@ -1,0 +1,53 @@
+"""What an event is, and what a family of events looks at to propose some."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.privacy.auditing.answers import Answers
+
+__all__ = ["Event", "Proposer", "Sample"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that an answer is or is not.
+
+    Attributes
+    ----------
+    words
+        The event for people, a sentence about ``answer``: "answer > 3".
+    otherwise
+        The same for the complement: "answer is not above 3". The audit looks at both.
+    holds
+        From answers to booleans, shape (answers,).
+    """
+
+    words: str
+    otherwise: str
+    holds: Callable[[Answers], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The answers from which events are proposed; no other answer is looked at for that.
+
+    Attributes
+    ----------
+    on_a, on_b
+        Answers on either input.
+    input_a, input_b
+        The inputs themselves.
+    """
+
+    on_a: Answers
+    on_b: Answers
+    input_a: Any
+    input_b: Any
+
+
+#: A family of events: proposes some from a sample, none where it does not apply.
+Proposer: TypeAlias = Callable[[Sample], Iterable[Event]]

@@ -1,0 +1,73 @@
+"""What an audit of a mechanism says in words, and what it could not have seen."""
+
+from trivet.privacy.auditing.results import VIOLATES, EventFinding
+
+__all__ = ["limits", "reason", "share"]
+
+
+def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: tuple[str, str]) -> str:
+    """Give the verdict in one sentence, with the event behind it.
+
+    Parameters
+    ----------
+    verdict
+        ``violates`` or ``consistent``.
+    best
+        The event that shows most.
+    epsilon
+        The claim.
+    inputs
+        Both inputs as text.
+    """
+    if best is None:
+        return "no answer differed from any other, so there was no event to count."
+    on_a = best.direction.startswith("A")
+    likelier, other = inputs if on_a else inputs[::-1]
+    if verdict == VIOLATES:
+        return (
+            f'"{best.description}" holds for {share(best.p_frequency)} of the answers on {likelier} and '
+            f"{share(best.q_frequency)} on {other}: epsilon is at least {best.epsilon_lower:.2f}, "
+            f"not {epsilon:g}."
+        )
+    return (
+        f"no event showed more than epsilon {best.epsilon_lower:.2f}, and {epsilon:g} is claimed; "
+        f'the most telling was "{best.description}".'
+    )
+
+
+def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float | None, error_rate: float) -> str:
+    """Say what the audit could have seen, and what a verdict is not.
+
+    Parameters
+    ----------
+    verdict
+        ``violates`` or ``consistent``.
+    fixed
+        Whether all answers on each input were the same.
+    ceiling, visible, error_rate
+        As in `MechanismAudit`.
+    """
+    noiseless = "The answers are always the same: no noise is added. " if fixed else ""
+    if verdict == VIOLATES:
+        return (
+            f"{noiseless}A mechanism that keeps its claim is called this with probability "
+            f"{share(error_rate)} at most. So many trials show epsilon {ceiling:.1f} at most: the true "
+            "one may be larger."
+        )
+    seen = (
+        ""
+        if visible is None
+        else (
+            f"What only one input yields would have shown from a frequency of {share(visible)} on, and "
+            f"epsilon {ceiling:.1f} at most. "
+        )
+    )
+    return (
+        f"{noiseless}This is no proof. {seen}Other inputs, rarer answers and events of other kinds "
+        "were not looked at."
+    )
+
+
+def share(fraction: float) -> str:
+    """Write a fraction as a percentage with three significant digits: 15.1 %, 0 %, 0.0042 %."""
+    return f"{100 * fraction:.3g} %"
