@@ -1,95 +1,126 @@
-r"""What k noisy answers spend together, one function a theorem.
+r"""What noisy answers spend together, one function a theorem.
 
 Each takes the noise of one answer of sensitivity 1 (`scale`: the Laplace b, or the Gaussian sigma),
-the number of answers and the delta that may be spent, and returns the total epsilon that the theorem
-proves. The answers may be chosen adaptively. A Laplace answer of scale b is :math:`1/b`-DP.
+how many answers have it (`queries`) and the delta that may be spent, and returns the total epsilon
+that the theorem proves. Where the answers differ, `scale` and `queries` are sequences of the same
+length, one entry a group of equal answers. The answers may be chosen adaptively. A Laplace answer of
+scale b is :math:`1/b`-DP.
+
+A theorem that cannot be evaluated for so many answers, or so different ones, raises `OutOfReachError`.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from dp_accounting import LaplaceDpEvent, get_epsilon_gaussian
-from dp_accounting.pld import PLDAccountant
 from dp_accounting.rdp import RdpAccountant
-from scipy.special import gammaln
+from numpy.typing import NDArray
+
+from trivet.errors import UsageError
+from trivet.privacy.loss_distribution import loss_distribution
+from trivet.privacy.randomised_response import SUPPORT_LIMIT, losses, support_size
+from trivet.privacy.ranges import OutOfReachError
 
 __all__ = [
+    "Counts",
+    "Scales",
     "advanced",
+    "answer_groups",
     "basic",
+    "discrete_pld",
     "gaussian",
+    "one_gaussian",
     "optimal_bound",
     "optimal_exact",
     "pld",
+    "randomised_losses",
     "rdp",
+    "rdp_accountant",
     "zcdp",
 ]
 
-#: Points of a privacy loss distribution within the loss of one answer. Google's accountant rounds so
-#: that the result stays an upper bound; a hundred times as many move a scale by less than 1e-6 of it.
-_PLD_CELLS_PER_ANSWER = 200
+#: One scale, or one a group of equal answers.
+Scales = float | Sequence[float] | NDArray[np.float64]
+#: How many answers have it, accordingly.
+Counts = int | Sequence[int] | NDArray[np.int64]
+
+Floats = NDArray[np.float64]
+
+#: Below it the rounding of the convolution, about 1e-15, is no longer small against delta.
+_PLD_LEAST_DELTA = 1e-12
 
 #: Orders tried for Renyi privacy. The accountant's own end at 1024, which proves nothing for a small
 #: epsilon at a tiny delta; ever larger orders approach the pure guarantee.
 _RDP_ORDERS = tuple((1.0 + np.geomspace(0.1, 1e12, 2000)).tolist())
 
 
-def basic(scale: float, queries: int, delta: float) -> float:  # noqa: ARG001 - spends no delta
-    r"""Total epsilon by basic composition: :math:`k \epsilon_i`, with no delta.
+def basic(scale: Scales, queries: Counts, delta: float) -> float:  # noqa: ARG001 - spends no delta
+    r"""Total epsilon by basic composition: :math:`\sum_i \epsilon_i`, with no delta.
 
     Dwork and Roth 2014, Theorem 3.16 (with every delta zero).
     """
-    return queries / scale
+    scales, counts = np.atleast_1d(np.asarray(scale, np.float64)), np.atleast_1d(queries)
+    return _sum(counts / scales)
 
 
-def advanced(scale: float, queries: int, delta: float) -> float:
+def advanced(scale: Scales, queries: Counts, delta: float) -> float:
     r"""Total epsilon by advanced composition.
 
-    :math:`\sqrt{2 k \ln(1/\delta)}\,\epsilon_i + k \epsilon_i (e^{\epsilon_i} - 1)`; Dwork and Roth
-    2014, Theorem 3.20. For few answers it is worse than the basic theorem.
+    :math:`\sqrt{2 \ln(1/\delta) \sum_i \epsilon_i^2} + \sum_i \epsilon_i (e^{\epsilon_i} - 1)`; Dwork,
+    Rothblum and Vadhan 2010, Theorem III.3; for equal answers Dwork and Roth 2014, Theorem 3.20. For few
+    answers it is worse than the basic theorem.
     """
-    epsilon = 1.0 / scale
-    return math.sqrt(2 * queries * math.log(1 / delta)) * epsilon + queries * epsilon * _expm1(epsilon)
+    epsilons, counts = answer_groups(scale, queries)
+    with np.errstate(over="ignore"):
+        drift = _sum(counts * epsilons * np.expm1(epsilons))
+    return math.sqrt(2 * math.log(1 / delta) * _sum(counts * epsilons**2)) + drift
 
 
-def zcdp(scale: float, queries: int, delta: float) -> float:
+def zcdp(scale: Scales, queries: Counts, delta: float) -> float:
     r"""Total epsilon by zero-concentrated privacy and its simple conversion.
 
     An :math:`\epsilon_i`-DP answer is :math:`\epsilon_i^2/2`-zCDP, the rho add up, and rho-zCDP is
     :math:`(\rho + 2\sqrt{\rho \ln(1/\delta)}, \delta)`-DP; Bun and Steinke 2016, Propositions 1.3
     and 1.4, Lemma 1.7.
     """
-    rho = queries / (2 * scale**2)
+    epsilons, counts = answer_groups(scale, queries)
+    rho = _sum(counts * epsilons**2) / 2
     return rho + 2 * math.sqrt(rho * math.log(1 / delta))
 
 
-def optimal_bound(scale: float, queries: int, delta: float) -> float:
+def optimal_bound(scale: Scales, queries: Counts, delta: float) -> float:
     r"""Total epsilon by the closed-form bound on the optimal composition.
 
-    The least of :math:`k \epsilon_i` and of :math:`A + \epsilon_i \sqrt{2 k L}` for
-    :math:`L = \ln(1/\delta)` and for :math:`L = \ln(e + \sqrt{k}\,\epsilon_i/\delta)`, where
-    :math:`A = k \epsilon_i \tanh(\epsilon_i/2)`; Kairouz, Oh and Viswanath 2015, Theorem 3.4.
+    The least of :math:`\sum_i \epsilon_i` and of :math:`A + \sqrt{2 B L}` for :math:`L = \ln(1/\delta)`
+    and for :math:`L = \ln(e + \sqrt{B}/\delta)`, where :math:`A = \sum_i \epsilon_i \tanh(\epsilon_i/2)`
+    and :math:`B = \sum_i \epsilon_i^2`; Kairouz, Oh and Viswanath 2015, Theorem 3.5, which for equal
+    answers is Theorem 3.4.
     """
-    epsilon = 1.0 / scale
-    drift = queries * epsilon * math.tanh(epsilon / 2)
-    log_term = min(math.log(1 / delta), math.log(math.e + math.sqrt(queries) * epsilon / delta))
-    return min(queries * epsilon, drift + epsilon * math.sqrt(2 * queries * log_term))
+    epsilons, counts = answer_groups(scale, queries)
+    total = _sum(counts * epsilons)
+    drift = _sum(counts * epsilons * np.tanh(epsilons / 2))
+    squares = _sum(counts * epsilons**2)
+    log_term = min(math.log(1 / delta), math.log(math.e + math.sqrt(squares) / delta))
+    return min(total, drift + math.sqrt(2 * squares * log_term))
 
 
-def optimal_exact(scale: float, queries: int, delta: float) -> float:
-    r"""Total epsilon of the worst k mechanisms that are each :math:`\epsilon_i`-DP, exactly.
+def optimal_exact(scale: Scales, queries: Counts, delta: float) -> float:
+    r"""Total epsilon of the worst mechanisms that are :math:`\epsilon_i`-DP each, exactly.
 
-    The worst case is k-fold randomised response, in which an outcome with l surprises out of k has
-    the log likelihood ratio :math:`(k - 2l)\epsilon_i`. The guarantee binds on the sets
-    :math:`S_i = \{l \leq i\}`, so :math:`\epsilon = \max_i \ln((P(S_i) - \delta) / Q(S_i))` with P
-    and Q binomial; Kairouz, Oh and Viswanath 2015, Theorem 3.3, at every epsilon between its grid
-    points as in Murtagh and Vadhan 2016, Theorem 1.5.
+    The worst case is randomised response, answer by answer. The guarantee binds on the sets
+    :math:`S_t` of outcomes whose log likelihood ratio is t or more, so
+    :math:`\epsilon = \max_t \ln((P(S_t) - \delta) / Q(S_t))`. Kairouz, Oh and Viswanath 2015, Theorem
+    3.3, for k equal answers, at every epsilon between its grid points; Murtagh and Vadhan 2016, Theorem
+    1.5, for different ones.
+
+    Raises
+    ------
+    OutOfReachError
+        The whole loss has more than `randomised_response.SUPPORT_LIMIT` values.
     """
-    epsilon = 1.0 / scale
-    surprises = np.arange(queries + 1)
-    log_choose = gammaln(queries + 1) - gammaln(surprises + 1) - gammaln(queries - surprises + 1)
-    log_weight = -queries * np.logaddexp(0.0, epsilon)
-    log_p = np.logaddexp.accumulate(log_choose + (queries - surprises) * epsilon + log_weight)
-    log_q = np.logaddexp.accumulate(log_choose + surprises * epsilon + log_weight)
+    _, log_p, log_q = randomised_losses(scale, queries)
+    log_p, log_q = np.logaddexp.accumulate(log_p), np.logaddexp.accumulate(log_q)
     if delta == 0:
         return float(np.max(log_p - log_q))
     binds = log_p > math.log(delta)
@@ -97,44 +128,115 @@ def optimal_exact(scale: float, queries: int, delta: float) -> float:
     return max(0.0, float(np.max(ratios, initial=0.0)))
 
 
-def rdp(scale: float, queries: int, delta: float) -> float:
+def rdp(scale: Scales, queries: Counts, delta: float) -> float:
     """Total epsilon by Renyi differential privacy of the Laplace mechanism.
 
     Mironov 2017, Proposition 6 (Laplace) and Proposition 1 (composition), by dp-accounting with
     the conversion of Canonne, Kamath and Steinke 2020.
     """
-    accountant = RdpAccountant(_RDP_ORDERS)
-    accountant.compose(LaplaceDpEvent(scale), queries)
-    return float(accountant.get_epsilon(delta))
+    return float(rdp_accountant(scale, queries).get_epsilon(delta))
 
 
-def pld(scale: float, queries: int, delta: float) -> float:
+def pld(scale: Scales, queries: Counts, delta: float) -> float:
     """Total epsilon by the privacy loss distribution of the Laplace mechanism.
 
-    Koskela, Jälkö and Honkela 2020, by dp-accounting: the loss of one answer on a grid, its k-fold
+    Koskela, Jälkö and Honkela 2020, by dp-accounting: the loss of each answer on a common grid, their
     convolution, and the smallest epsilon whose hockey-stick divergence is at most delta. Tight up to
     the grid, and rounded upwards.
+
+    Raises
+    ------
+    OutOfReachError
+        The grid would have too many points, or delta is too small for floating-point convolution.
     """
-    grid = 1.0 / (scale * _PLD_CELLS_PER_ANSWER)
-    accountant = PLDAccountant(value_discretization_interval=grid)
-    accountant.compose(LaplaceDpEvent(scale), queries)
-    return float(accountant.get_epsilon(delta))
+    return _pld_epsilon(scale, queries, delta, lattice=None)
 
 
-def gaussian(scale: float, queries: int, delta: float) -> float:
-    r"""Total epsilon of k Gaussian answers, exactly.
+def discrete_pld(
+    scale: Scales, queries: Counts, delta: float, *, sensitivity: int | Sequence[int] = 1
+) -> float:
+    """Total epsilon by the privacy loss distribution of the discrete Laplace mechanism.
 
-    k answers of sigma are one answer of :math:`\sigma/\sqrt{k}` (Dong, Roth and Su 2022, Corollary
-    3.3), whose epsilon at delta solves
+    As `pld`, for integer noise. `sensitivity` is an integer, or one a group: an answer of sensitivity s
+    has losses only in steps of 2/s of its epsilon, so s has to be known besides `scale`, which is in
+    units of s as everywhere. With s = 1 the loss is that of randomised response.
+
+    Raises
+    ------
+    OutOfReachError
+        As in `pld`, or a sensitivity is above 10,000.
+    """
+    return _pld_epsilon(scale, queries, delta, lattice=sensitivity)
+
+
+def gaussian(scale: Scales, queries: Counts, delta: float) -> float:
+    r"""Total epsilon of Gaussian answers, exactly.
+
+    Answers of :math:`\sigma_i` are one answer of :math:`\sigma = (\sum_i \sigma_i^{-2})^{-1/2}` (Dong,
+    Roth and Su 2022, Corollary 3.3), whose epsilon at delta solves
     :math:`\Phi(\frac{1}{2\sigma} - \epsilon\sigma) - e^\epsilon \Phi(-\frac{1}{2\sigma} - \epsilon\sigma)
     = \delta`; Balle and Wang 2018, Theorem 8, by dp-accounting.
     """
-    return float(get_epsilon_gaussian(scale / math.sqrt(queries), delta))
+    return float(get_epsilon_gaussian(one_gaussian(scale, queries), delta))
 
 
-def _expm1(exponent: float) -> float:
-    """exp(x) - 1, infinite instead of an overflow."""
-    try:
-        return math.expm1(exponent)
-    except OverflowError:
-        return math.inf
+def one_gaussian(scale: Scales, queries: Counts) -> float:
+    """Sigma of the one Gaussian answer that tells as much as all of them."""
+    inverses, counts = answer_groups(scale, queries)
+    return 1 / math.sqrt(_sum(counts * inverses**2))
+
+
+def rdp_accountant(scale: Scales, queries: Counts) -> RdpAccountant:
+    """Accountant that holds the Laplace answers, by Renyi privacy."""
+    accountant = RdpAccountant(_RDP_ORDERS)
+    for epsilon, count in zip(*answer_groups(scale, queries), strict=True):
+        accountant.compose(LaplaceDpEvent(1 / float(epsilon)), int(count))
+    return accountant
+
+
+def randomised_losses(scale: Scales, queries: Counts) -> tuple[Floats, Floats, Floats]:
+    """Losses of the randomised responses that stand for the answers, as `randomised_response.losses`.
+
+    Raises
+    ------
+    OutOfReachError
+        As in `optimal_exact`.
+    """
+    epsilons, counts = answer_groups(scale, queries)
+    size = support_size(epsilons, counts)
+    if size > SUPPORT_LIMIT:
+        found = f"{size:,}" if size < 10**12 else "far more"
+        raise OutOfReachError(f"enumerates at most {SUPPORT_LIMIT:,} values of the loss; here are {found}")
+    return losses(epsilons, counts)
+
+
+def _pld_epsilon(
+    scale: Scales, queries: Counts, delta: float, *, lattice: int | Sequence[int] | None
+) -> float:
+    if delta < _PLD_LEAST_DELTA:
+        raise OutOfReachError(f"convolves in floating point, which needs delta of {_PLD_LEAST_DELTA} or more")
+    distribution = loss_distribution(*answer_groups(scale, queries), lattice=lattice)
+    found = float(distribution.get_epsilon_for_delta(delta))
+    return min(found, basic(scale, queries, 0.0))
+
+
+def answer_groups(scale: Scales, queries: Counts) -> tuple[Floats, NDArray[np.int64]]:
+    """Epsilon of one answer of each group, and the number of its answers, each of shape (groups,).
+
+    Raises
+    ------
+    UsageError
+        `scale` and `queries` have different lengths.
+    """
+    scales, counts = (
+        np.atleast_1d(np.asarray(scale, np.float64)),
+        np.atleast_1d(np.asarray(queries, np.int64)),
+    )
+    if scales.shape != counts.shape:
+        raise UsageError(f"expected a number of queries for each of {scales.size} scales, not {counts.size}.")
+    return 1.0 / scales, counts
+
+
+def _sum(terms: Floats) -> float:
+    """Sum that no order of the groups changes."""
+    return math.fsum(terms.tolist())

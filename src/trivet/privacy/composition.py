@@ -7,13 +7,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
-from typing import cast
-
-from scipy.optimize import brentq
 
 from trivet.errors import UsageError
 from trivet.privacy import accountants
+from trivet.privacy.accountants import Counts, Scales
+from trivet.privacy.calibration import smallest_factor
 from trivet.privacy.ranges import require_at_least_one, require_open_unit, require_positive
 from trivet.privacy.results import Composition
 
@@ -26,9 +24,6 @@ __all__ = [
     "required_scale",
     "spent_epsilon",
 ]
-
-#: Of the search for a scale, on the logarithm: a relative error of the scale.
-_LOG_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,19 @@ class Theorem:
     mechanism
         ``laplace`` or ``gaussian``.
     spend
-        (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale.
+        (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
+        sequences, one entry a group of equal answers.
     invert
-        (epsilon, queries, delta) -> smallest scale at sensitivity 1, where it is known in closed form;
-        otherwise `spend` is inverted numerically.
+        (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
+        epsilon, where it is known in closed form; otherwise `spend` is inverted numerically.
     """
 
     method: str
     name: str
     source: str
     mechanism: str
-    spend: Callable[[float, int, float], float]
-    invert: Callable[[float, int, float], float] | None = None
+    spend: Callable[[Scales, Counts, float], float]
+    invert: Callable[[float, Scales, Counts, float], float] | None = None
 
 
 THEOREMS: tuple[Theorem, ...] = (
@@ -65,7 +61,7 @@ THEOREMS: tuple[Theorem, ...] = (
         "Dwork and Roth 2014, Theorem 3.16",
         "laplace",
         accountants.basic,
-        invert=lambda epsilon, queries, _delta: queries / epsilon,
+        invert=lambda epsilon, scale, queries, delta: accountants.basic(scale, queries, delta) / epsilon,
     ),
     Theorem(
         "advanced",
@@ -179,9 +175,12 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
     require_positive(epsilon=epsilon, sensitivity=sensitivity)
     require_at_least_one(queries=queries)
     require_open_unit(delta=delta)
-    if theorem.invert is not None:
-        return sensitivity * theorem.invert(epsilon, queries, delta)
-    return sensitivity * _smallest_scale(theorem, epsilon=epsilon, delta=delta, queries=queries)
+    return sensitivity * smallest_factor(
+        lambda scale: theorem.spend(scale, queries, delta),
+        epsilon=epsilon,
+        start=queries / epsilon,
+        closed_form=None if theorem.invert is None else theorem.invert(epsilon, 1.0, queries, delta),
+    )
 
 
 def plan(method: str, *, epsilon: float, delta: float, queries: int, sensitivity: float) -> Composition:
@@ -235,27 +234,19 @@ def advanced_pays_from(*, epsilon: float, delta: float) -> int:
     """
     require_positive(epsilon=epsilon)
     require_open_unit(delta=delta)
-    return next(k for k in count(1) if accountants.advanced(k / epsilon, k, delta) < epsilon)
 
+    def pays(queries: int) -> bool:
+        return accountants.advanced(queries / epsilon, queries, delta) < epsilon
 
-def _smallest_scale(theorem: Theorem, *, epsilon: float, delta: float, queries: int) -> float:
-    def excess(log_scale: float) -> float:
-        return theorem.spend(math.exp(log_scale), queries, delta) - epsilon
-
-    # Start where basic composition would: the others need less noise for many queries, and little more
-    # for few. Every theorem's epsilon grows without bound as the noise vanishes, so both loops end.
-    high = math.log(queries / epsilon)
-    while excess(high) > 0:
-        high += math.log(2)
-    low = high - math.log(2)
-    while excess(low) <= 0:
-        low -= math.log(2)
-    root = cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE))
-    # The root may lie a hair on the wrong side, and a numerical accountant is not quite monotone.
-    step = _LOG_TOLERANCE
-    while excess(root) > 0:
-        root, step = root + step, 2 * step
-    return math.exp(root)
+    # What advanced composition asks for falls with k against basic, so once it pays it always does.
+    high = 1
+    while not pays(high):
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if pays(middle) else (middle, high)
+    return high
 
 
 def _theorem(method: str) -> Theorem:

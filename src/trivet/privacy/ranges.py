@@ -4,7 +4,11 @@ import math
 
 from trivet.errors import UsageError
 
-__all__ = ["require_at_least_one", "require_open_unit", "require_positive"]
+__all__ = ["OutOfReachError", "require_at_least_one", "require_open_unit", "require_positive"]
+
+
+class OutOfReachError(UsageError):
+    """A theorem holds for these answers, but its figure cannot be computed."""
 
 
 def require_positive(**values: float) -> None:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval, Lt
 
+from trivet.privacy.planning.settings import PlanSettings
+
 __all__ = ["CountingSettings", "IncomeSettings", "PrivacySettings", "SweepSettings"]
 
 
@@ -61,10 +63,11 @@ class SweepSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacySettings:
-    """The privacy study's budget and its two exercises."""
+    """The privacy study's budget and its two exercises, and a plan of the user's own."""
 
     epsilon: Annotated[float, Gt(0), Lt(math.inf)] = 0.1
     delta: Annotated[float, Interval(gt=0, lt=1)] = 1e-5
     income: IncomeSettings = field(default_factory=IncomeSettings)
     counting: CountingSettings = field(default_factory=CountingSettings)
     sweep: SweepSettings = field(default_factory=SweepSettings)
+    plan: PlanSettings | None = None

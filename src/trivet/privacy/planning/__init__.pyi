@@ -8,3 +8,5 @@ from .results import PlannedRow as PlannedRow
 from .results import QueryNoise as QueryNoise
 from .results import Spending as Spending
 from .results import SpentRow as SpentRow
+from .settings import PlanSettings as PlanSettings
+from .settings import QuerySettings as QuerySettings

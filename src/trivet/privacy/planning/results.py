@@ -11,8 +11,8 @@ __all__ = [
     "PlanCurves",
     "PlannedRow",
     "QueryNoise",
-    "SpentRow",
     "Spending",
+    "SpentRow",
 ]
 
 

@@ -1,0 +1,84 @@
+"""How the privacy loss of all answers together is distributed, on a grid fine enough to trust.
+
+Google's dp-accounting rounds with "connect the dots" (Doroshenko et al. 2022), which keeps every
+divergence an upper bound, and convolves by FFT.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from dp_accounting.pld.privacy_loss_distribution import (
+    PrivacyLossDistribution,
+    from_discrete_laplace_mechanism,
+    from_laplace_mechanism,
+)
+from numpy.typing import NDArray
+
+from trivet.privacy.ranges import OutOfReachError
+
+__all__ = ["LATTICE_LIMIT", "loss_distribution"]
+
+#: Points within the loss of one answer; a hundred times as many move a scale by less than 1e-6 of it.
+_CELLS_PER_ANSWER = 200
+#: Beyond so many answers the grid grows coarser, so that the sum keeps its number of points; with ten
+#: points within the loss of one answer it still costs less than 0.2 % of a scale.
+_FINE_UP_TO = 10_000
+_LEAST_CELLS = 10
+#: Points of the whole loss that are worth their time.
+_POINTS = 2_000_000
+#: Greatest integer sensitivity: the accountant walks through the integers of one loss.
+LATTICE_LIMIT = 10_000
+
+
+def loss_distribution(
+    epsilons: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    *,
+    lattice: int | Sequence[int] | None = None,
+) -> PrivacyLossDistribution:
+    """Distribution of the whole loss of Laplace answers, an upper bound on it.
+
+    Parameters
+    ----------
+    epsilons, counts
+        Shape (groups,): pure epsilon of each answer of a group, above 0, and their number.
+    lattice
+        Integer sensitivity of discrete Laplace answers, or one a group; None stands for continuous
+        noise.
+
+    Returns
+    -------
+    PrivacyLossDistribution
+        It gives epsilon at a delta, and delta at an epsilon.
+
+    Raises
+    ------
+    OutOfReachError
+        So many or so different answers need too many points, or a `lattice` is above `LATTICE_LIMIT`.
+    """
+    steps = None if lattice is None else np.broadcast_to(np.atleast_1d(lattice), epsilons.shape)
+    if steps is not None and int(steps.max()) > LATTICE_LIMIT:
+        raise OutOfReachError(f"integer noise is accounted for up to sensitivity {LATTICE_LIMIT:,}")
+    # Rounding adds at most a quarter of the squared step to the variance of each loss, so what matters
+    # is the step against the root mean square of the losses.
+    answers = int(counts.sum())
+    spread = math.sqrt(math.fsum((counts * epsilons**2).tolist()))
+    cells = _CELLS_PER_ANSWER / max(1.0, math.sqrt(answers / _FINE_UP_TO))
+    grid = spread / math.sqrt(answers) / cells
+    # What is kept of the convolution is a dozen standard deviations to both sides, or less.
+    if cells < _LEAST_CELLS or (24 * spread + 2 * float(epsilons.max())) / grid > _POINTS:
+        raise OutOfReachError("so many or so different answers need too fine a grid of the loss")
+    whole: PrivacyLossDistribution | None = None
+    for index, (epsilon, count) in enumerate(zip(epsilons.tolist(), counts.tolist(), strict=True)):
+        if steps is None:
+            one = from_laplace_mechanism(1 / epsilon, value_discretization_interval=grid)
+        else:
+            step = int(steps[index])
+            one = from_discrete_laplace_mechanism(
+                epsilon / step, step, value_discretization_interval=grid, use_connect_dots=True
+            )
+        part = one.self_compose(count)
+        whole = part if whole is None else whole.compose(part)
+    assert whole is not None
+    return whole

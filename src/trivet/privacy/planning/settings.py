@@ -1,0 +1,130 @@
+"""What is to be asked, within which budget, and with which noise."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Gt, Interval, Lt
+
+__all__ = ["MECHANISMS", "MOST_ANSWERS", "AdjacencyName", "MechanismName", "PlanSettings", "QuerySettings"]
+
+AdjacencyName = Literal["add-remove", "replace-one"]
+MechanismName = Literal["laplace", "discrete-laplace", "gaussian", "all"]
+QueryKind = Literal["count", "sum", "vector"]
+
+#: The mechanisms that "all" stands for.
+MECHANISMS: tuple[MechanismName, ...] = ("laplace", "discrete-laplace", "gaussian")
+#: More askings or touched cells than this are refused in one line.
+MOST_ANSWERS = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuerySettings:
+    """One line of a plan: a number, a sum or a vector of counts, asked `count` times.
+
+    Exactly one of three says how far one record moves it: `sensitivity`, under the plan's adjacency;
+    `cells`, for a vector of counts; or ``kind = "sum"`` with `bounds`. ``kind = "count"`` has
+    sensitivity 1.
+
+    Attributes
+    ----------
+    name
+        For the table; ``query 1`` and so on where empty.
+    count
+        How often it is asked, at least 1.
+    sensitivity
+        Largest change of the answer, in its units, above 0.
+    share
+        Weight of the budget that each asking receives, above 0; only the ratios between lines matter.
+    kind
+        ``count``, ``sum`` or ``vector``; may be left out where the other keys say it.
+    cells, touches
+        Counts of a vector release, and how many of them one record touches at most (1 where left out).
+    bounds
+        Least and greatest value of one record in a sum, in its units.
+    scale
+        Noise that each answer already has (Laplace b or sigma), for what it spends.
+    """
+
+    name: str = ""
+    count: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1
+    sensitivity: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    share: Annotated[float, Gt(0), Lt(math.inf)] = 1.0
+    kind: QueryKind | None = None
+    cells: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
+    touches: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
+    bounds: (
+        tuple[Annotated[float, Gt(-math.inf), Lt(math.inf)], Annotated[float, Gt(-math.inf), Lt(math.inf)]]
+        | None
+    ) = None
+    scale: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+
+    def __post_init__(self) -> None:
+        said = {
+            "sensitivity": self.sensitivity is not None,
+            "cells": self.cells is not None or self.kind == "vector",
+            "bounds": self.bounds is not None or self.kind == "sum",
+            'kind = "count"': self.kind == "count",
+        }
+        given = [key for key, is_given in said.items() if is_given]
+        if len(given) != 1:
+            found = "none of them" if not given else " and ".join(given)
+            raise ValueError(
+                "a query needs exactly one of sensitivity, cells (of a vector), bounds (of a sum) "
+                f'and kind = "count"; it has {found}'
+            )
+        if self.kind == "vector" and self.cells is None:
+            raise ValueError("a vector needs cells, the number of its counts")
+        if self.touches is not None and self.cells is None:
+            raise ValueError("touches belongs to a vector; give cells as well")
+        if self.touches is not None and self.cells is not None and self.touches > self.cells:
+            raise ValueError(f"touches is {self.touches}, more than the {self.cells} cells")
+        if self.kind == "sum" and self.bounds is None:
+            raise ValueError("a sum needs bounds = [least, greatest] of one record's value")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError(
+                f"bounds are [least, greatest]; {self.bounds[0]!r} is not below {self.bounds[1]!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings:
+    """``[privacy.plan]``: a budget, and the queries that share it.
+
+    Attributes
+    ----------
+    epsilon
+        Total that may be spent, above 0; left out where only spending is asked.
+    delta
+        Total delta, in [0, 1); 0 asks for pure differential privacy.
+    adjacency
+        ``add-remove`` or ``replace-one``: what a neighbouring dataset is.
+    group
+        Records that are protected together, at least 1.
+    mechanism
+        ``laplace``, ``discrete-laplace``, ``gaussian`` or ``all``.
+    value, threshold
+        A true answer, and what the noisy one is compared with, in units of the answer.
+    queries
+        At least one.
+    """
+
+    epsilon: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    delta: Annotated[float, Interval(ge=0, lt=1)] = 0.0
+    adjacency: AdjacencyName = "add-remove"
+    group: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1
+    mechanism: MechanismName = "all"
+    value: Annotated[float, Gt(-math.inf), Lt(math.inf)] | None = None
+    threshold: Annotated[float, Gt(-math.inf), Lt(math.inf)] | None = None
+    queries: tuple[QuerySettings, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.queries:
+            raise ValueError("a plan needs at least one query; add a [[privacy.plan.queries]] table")
+        if (self.value is None) != (self.threshold is None):
+            missing, there = ("value", "threshold") if self.value is None else ("threshold", "value")
+            raise ValueError(f"{there} is compared with {missing}; give both, or neither")
+        names = [query.name for query in self.queries if query.name]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two queries are called {twice!r}; each needs a name of its own")
