@@ -60,6 +60,16 @@ class Answers:
 
         return self.known(("numbers", path), convert)
 
+    def measures(self, path: Path) -> bool:
+        """Return whether any answer has a number at a place that is neither NaN nor a truth value."""
+        return self.known(
+            ("measures", path),
+            lambda: any(
+                isinstance(value, (int, float)) and type(value) is not bool and value == value  # noqa: PLR0124 - not NaN
+                for value in self.at(path)
+            ),
+        )
+
     def matrix(self, paths: tuple[Path, ...]) -> NDArray[np.float64]:
         """Return the numbers at several places, shape (answers, places)."""
         return self.known(("matrix", paths), lambda: np.stack([self.numbers(p) for p in paths], axis=1))

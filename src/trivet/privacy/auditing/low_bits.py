@@ -106,13 +106,16 @@ def grid(sample: Sample) -> Iterator[Event]:
 def significand(sample: Sample) -> Iterator[Event]:
     """Propose trailing zero bits of the significand, at least so many, and its last bits."""
     for reading in _readings(sample):
-        seen = np.concatenate([_trailing_zeros(reading.of(a)) for a in (sample.on_a, sample.on_b)])
+        sides = [reading.of(answers) for answers in (sample.on_a, sample.on_b)]
+        if all((bits.lowest >= 0).all() for bits in sides):
+            continue  # integers have no last bits but those of the grid
+        seen = np.concatenate([_trailing_zeros(bits) for bits in sides])
         for zeros in np.unique(seen[(seen > 0) & (seen < _SIGNIFICAND_BITS)]).tolist():
             yield _at_least_zeros(reading, zeros)
-        if seen.size and (seen == 0).any():
-            for bits in range(1, _PATTERN_BITS + 1):
-                for pattern in range(2**bits):
-                    yield _ends_in(reading, pattern, bits)
+        if (seen == 0).any():
+            for width in range(1, _PATTERN_BITS + 1):
+                for pattern in range(2**width):
+                    yield _ends_in(reading, pattern, width)
 
 
 def _readings(sample: Sample) -> list[_Reading]:
@@ -181,16 +184,16 @@ def _at_least_zeros(reading: _Reading, zeros: int) -> Event:
     def holds(answers: Answers) -> NDArray[np.bool_]:
         return _trailing_zeros(reading.of(answers)) >= zeros
 
-    said = f"{zeros} or more trailing zero bits"
-    return Event(f"{reading.name} has {said}", f"{reading.name} has fewer than {said}", holds)
+    said = f"has {zeros} or more trailing zero bits"
+    return Event(f"{reading.name} {said}", f"{reading.name} has fewer than {zeros} trailing zero bits", holds)
 
 
-def _ends_in(reading: _Reading, pattern: int, bits: int) -> Event:
+def _ends_in(reading: _Reading, pattern: int, width: int) -> Event:
     def holds(answers: Answers) -> NDArray[np.bool_]:
-        read = reading.of(answers)
-        return read.finite & (read.significand & (2**bits - 1) == pattern)
+        bits = reading.of(answers)
+        return bits.finite & (bits.significand & (2**width - 1) == pattern)
 
-    said = f"in the bits {pattern:0{bits}b}"
+    said = f"in the bits {pattern:0{width}b}"
     return Event(f"{reading.name} ends {said}", f"{reading.name} does not end {said}", holds)
 
 

@@ -32,13 +32,14 @@ class Family:
     propose: Proposer
 
 
-#: One event of each family is tested at most, and the level is divided among them.
+#: One event of each family is tested at most, and the level is divided among them. Where two show the
+#: same, the first is named.
 FAMILIES: Final[tuple[Family, ...]] = (
+    Family("form", "kind and keys", form),
     Family("thresholds", "tails", thresholds),
     Family("intervals", "intervals", intervals),
     Family("values", "values and sets of them", values),
+    Family("order", "order in a vector", order),
     Family("grid", "multiples of a power of two", grid),
     Family("significand", "last bits", significand),
-    Family("form", "kind and keys", form),
-    Family("order", "order in a vector", order),
 )

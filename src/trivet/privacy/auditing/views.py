@@ -31,21 +31,21 @@ class View:
 
 
 def number_paths(sample: Sample) -> tuple[Path, ...]:
-    """Return the places at which either side has a number."""
+    """Return the places at which either side has a number; truth values are none."""
     paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    return tuple(
-        path
-        for path in paths
-        if any(not np.isnan(answers.numbers(path)).all() for answers in (sample.on_a, sample.on_b))
-    )
+    return tuple(path for path in paths if sample.on_a.measures(path) or sample.on_b.measures(path))
 
 
 def all_views(sample: Sample) -> list[View]:
-    """Return every view of the answers: one for a single number, several for a vector."""
-    paths = number_paths(sample)
-    views = [_single(path) for path in paths]
+    """Return every view of the answers: one for a single number, several for a vector.
+
+    In the summaries of a vector True counts as 1.
+    """
+    numbers = number_paths(sample)
+    views = [_single(path) for path in numbers]
+    views += [_difference(left, right) for left, right in pairwise(numbers)]
+    paths = tuple(dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths)))
     if len(paths) > 1:
-        views += [_difference(left, right) for left, right in pairwise(paths)]
         views += [
             _summary("the sum", paths, _sum),
             _summary("the largest number", paths, lambda rows: _reduced(np.fmax, rows)),
