@@ -56,6 +56,7 @@ def draw_mechanisms(audits: Sequence[MechanismAudit]) -> Figure:
             va="center",
             fontsize=SMALL,
             color=color,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
         if len(audits) > 1:
             axes.plot([audit.epsilon] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=0.8)

@@ -1,0 +1,87 @@
+"""Which page does a plan or an audit of the user's own come with?"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
+from trivet.report.build import STUDY
+from trivet.report.document import read_templates
+from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
+from trivet.report.pages import Picture, write_page
+from trivet.report.verdicts import Verdict
+from trivet.wording import one_line
+
+__all__ = ["MECHANISM_PAGE", "SECTIONS", "write_mechanism_page"]
+
+MECHANISM_PAGE: Final = "mechanism.html"
+#: Every picture that there can be.
+PICTURES: Final = ("privacy_plan_noise", "privacy_plan_curves", "privacy_mechanisms")
+TEMPLATES: Final = STUDY.parent
+#: The sections on plans and audits, which the report of `trivet run` has too.
+SECTIONS: Final = TEMPLATES / "privacy"
+PAGES: Final = TEMPLATES / "privacy_pages"
+REFERENCES: Final = "99-references.md"
+
+
+def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...]:
+    """Write ``mechanism.html`` and its picture.
+
+    Parameters
+    ----------
+    audit
+        What was found.
+    folder
+        Receives the page and ``figures/``; made if it is missing.
+
+    Returns
+    -------
+    tuple of Path
+        The files, the page first. The same input gives the same bytes.
+
+    Raises
+    ------
+    ReportError
+        `folder` cannot be written.
+    """
+    facts = asdict(audit)
+    tone = "good" if audit.verdict == CONSISTENT else "bad"
+    return _write(
+        folder / MECHANISM_PAGE,
+        title=f"Privacy audit of {one_line(audit.name.rpartition(':')[2])}",
+        privacy={"mechanisms": [facts]},
+        page={"mechanism": facts, "data": "mechanism.json"},
+        pictures={"privacy_mechanisms": Picture(draw_mechanisms([audit]), alt_mechanisms([audit]))},
+        verdict=Verdict("audit", tone, audit.verdict, (audit.reason,)),
+    )
+
+
+def _write(
+    path: Path,
+    *,
+    title: str,
+    privacy: Mapping[str, Any],
+    page: Mapping[str, Any],
+    pictures: Mapping[str, Picture],
+    verdict: Verdict,
+) -> tuple[Path, ...]:
+    """Write a page whose prose finds null for all that it is not about."""
+    prose = {
+        **read_templates(SECTIONS),
+        **read_templates(PAGES),
+        REFERENCES: (STUDY / REFERENCES).read_text(encoding="utf-8"),
+    }
+    return write_page(
+        path,
+        facts={
+            "audit": {"title": title},
+            "privacy": {"plan": None, "mechanisms": None, "membership": None, **privacy},
+            "page": {"version": version("trivet"), "mechanism": None, **page},
+        },
+        prose=dict(sorted(prose.items())),
+        pictures=pictures,
+        possible=PICTURES,
+        verdicts=[verdict],
+    )
