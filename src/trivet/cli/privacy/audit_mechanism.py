@@ -65,7 +65,7 @@ def audit_mechanism(
     from trivet.privacy.auditing.mechanism import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
 
     first, second = (_from_json(text) for text in inputs)
-    if first == second:
+    if json_text.dumps(first) == json_text.dumps(second):
         raise UsageError(
             f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
         )

@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 #: Single values of one answer that are looked at; an audit is for short vectors.
 MOST_LEAVES: Final = 64
+_NESTED: Final = frozenset({tuple, dict})
 
 
 class Answers:
@@ -90,9 +91,13 @@ class Answers:
         return self.known("columns", self._split)
 
     def _split(self) -> dict[Path, Sequence[Plain]]:
-        kinds = {type(answer) for answer in self.plain}
-        if not kinds & {tuple, dict}:
+        kinds = set(map(type, self.plain))
+        if not kinds & _NESTED:
             return {(): self.plain}
+        if kinds == {tuple} and len(set(map(len, self.plain))) == 1:
+            whole = list(zip(*self.plain, strict=True))[:MOST_LEAVES]
+            if not any(set(map(type, column)) & _NESTED for column in whole):
+                return {(place,): column for place, column in enumerate(whole)}
         columns: dict[Path, list[Plain]] = {}
         for row, answer in enumerate(self.plain):
             for path, value in leaves(answer)[:MOST_LEAVES]:
