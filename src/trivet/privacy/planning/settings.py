@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Interval, Lt
 
-__all__ = ["MECHANISMS", "MOST_ANSWERS", "AdjacencyName", "MechanismName", "PlanSettings", "QuerySettings"]
+__all__ = [
+    "LARGEST",
+    "LARGEST_EPSILON",
+    "MECHANISMS",
+    "MOST_ANSWERS",
+    "AdjacencyName",
+    "MechanismName",
+    "PlanSettings",
+    "QuerySettings",
+]
 
 AdjacencyName = Literal["add-remove", "replace-one"]
 MechanismName = Literal["laplace", "discrete-laplace", "gaussian", "all"]
@@ -16,6 +25,12 @@ QueryKind = Literal["count", "sum", "vector"]
 MECHANISMS: tuple[MechanismName, ...] = ("laplace", "discrete-laplace", "gaussian")
 #: More askings or touched cells than this are refused in one line.
 MOST_ANSWERS = 1_000_000_000
+#: Sensitivities, shares and scales from here on would overflow in their products.
+LARGEST = 1e100
+#: No epsilon above it promises anything.
+LARGEST_EPSILON = 1e6
+
+Bound = Annotated[float, Gt(-LARGEST), Lt(LARGEST)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +63,13 @@ class QuerySettings:
 
     name: str = ""
     count: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1
-    sensitivity: Annotated[float, Gt(0), Lt(math.inf)] | None = None
-    share: Annotated[float, Gt(0), Lt(math.inf)] = 1.0
+    sensitivity: Annotated[float, Gt(0), Lt(LARGEST)] | None = None
+    share: Annotated[float, Gt(0), Lt(LARGEST)] = 1.0
     kind: QueryKind | None = None
     cells: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
     touches: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
-    bounds: (
-        tuple[Annotated[float, Gt(-math.inf), Lt(math.inf)], Annotated[float, Gt(-math.inf), Lt(math.inf)]]
-        | None
-    ) = None
-    scale: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    bounds: tuple[Bound, Bound] | None = None
+    scale: Annotated[float, Gt(0), Lt(LARGEST)] | None = None
 
     def __post_init__(self) -> None:
         said = {
@@ -109,7 +121,7 @@ class PlanSettings:
         At least one.
     """
 
-    epsilon: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    epsilon: Annotated[float, Interval(gt=0, le=LARGEST_EPSILON)] | None = None
     delta: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     adjacency: AdjacencyName = "add-remove"
     group: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1

@@ -1,0 +1,127 @@
+r"""Which delta each theorem leaves at an epsilon: the accountants, read the other way.
+
+Where a theorem says :math:`\epsilon(\delta)`, its delta at epsilon is the smallest it proves: for
+:math:`\epsilon = A + \sqrt{2BL}` with :math:`L = \ln(1/\delta)` that is :math:`e^{-(\epsilon-A)^2/2B}`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from trivet.privacy.accountants import (
+    answer_groups,
+    one_gaussian,
+    randomised_losses,
+    rdp_accountant,
+)
+from trivet.privacy.loss_distribution import loss_distribution
+
+__all__ = ["DELTAS", "deltas_at"]
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Lattice = Sequence[int] | None
+
+
+def deltas_at(
+    method: str, ratios: Floats, counts: Counts, epsilons: Sequence[float], *, lattice: Lattice = None
+) -> tuple[float | None, ...]:
+    """Delta that answers leave at every epsilon, by one theorem.
+
+    Parameters
+    ----------
+    method
+        Key of `DELTAS`.
+    ratios, counts
+        Scale at sensitivity 1 of each group of answers, and their number.
+    epsilons
+        At least 0.
+    lattice
+        Integer sensitivity of each group, for integer noise; None for continuous noise.
+
+    Returns
+    -------
+    tuple
+        As long as `epsilons`; None where the theorem proves nothing, else in [0, 1].
+
+    Raises
+    ------
+    OutOfReachError
+        The figure cannot be computed for so many or so different answers.
+    """
+    found = DELTAS[method](ratios, counts, np.asarray(epsilons, np.float64), lattice)
+    return tuple(float(delta) if delta < 1 else None for delta in np.maximum(found, 0.0).tolist())
+
+
+def _basic(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    return np.where(epsilons >= math.fsum((counts / ratios).tolist()), 0.0, 1.0)
+
+
+def _advanced(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    with np.errstate(over="ignore"):
+        drift = float(np.sum(counts * each * np.expm1(each)))
+    return np.exp(-_log_term(epsilons, drift, float(np.sum(counts * each**2))))
+
+
+def _zcdp(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    rho = float(np.sum(counts * each**2)) / 2
+    return np.exp(-_log_term(epsilons, rho, 2 * rho))
+
+
+def _optimal_bound(ratios: Floats, counts: Counts, epsilons: Floats, lattice: Lattice) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    squares = float(np.sum(counts * each**2))
+    log_term = _log_term(epsilons, float(np.sum(counts * each * np.tanh(each / 2))), squares)
+    # ln(e + sqrt(B) / delta) = L, solved for delta; nothing at L <= 1.
+    other = np.ones_like(log_term)
+    above = log_term > 1
+    other[above] = math.sqrt(squares) * np.exp(-log_term[above]) / -np.expm1(1 - log_term[above])
+    return np.minimum(np.minimum(np.exp(-log_term), other), _basic(ratios, counts, epsilons, lattice))
+
+
+def _rdp(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    accountant = rdp_accountant(ratios, counts)
+    return np.array([accountant.get_delta(float(epsilon)) for epsilon in epsilons])
+
+
+def _optimal_exact(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    loss, log_p, _ = randomised_losses(ratios, counts)
+    weights = np.exp(log_p)
+    return np.array([float(np.sum(weights * -np.expm1(np.minimum(0.0, e - loss)))) for e in epsilons])
+
+
+def _pld(ratios: Floats, counts: Counts, epsilons: Floats, lattice: Lattice) -> Floats:
+    distribution = loss_distribution(*answer_groups(ratios, counts), lattice=lattice)
+    found = np.asarray(distribution.get_delta_for_epsilon(epsilons.tolist()), np.float64)
+    # What the convolution cut off is not there once the whole loss is below epsilon.
+    return np.minimum(found, _basic(ratios, counts, epsilons, lattice))
+
+
+def _gaussian(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
+    sigma = one_gaussian(ratios, counts)
+    log_p = log_ndtr(0.5 / sigma - epsilons * sigma)
+    log_q = epsilons + log_ndtr(-0.5 / sigma - epsilons * sigma)
+    return np.exp(log_p) * -np.expm1(np.minimum(0.0, log_q - log_p))
+
+
+def _log_term(epsilons: Floats, drift: float, squares: float) -> Floats:
+    """Return L where epsilon = drift + sqrt(2 squares L), and 0 where epsilon does not reach the drift."""
+    return np.maximum(0.0, epsilons - drift) ** 2 / (2 * squares)
+
+
+#: (ratios, counts, epsilons, lattice) -> deltas, by the key of the theorem.
+DELTAS: dict[str, Callable[[Floats, Counts, Floats, Lattice], Floats]] = {
+    "basic": _basic,
+    "advanced": _advanced,
+    "zcdp": _zcdp,
+    "optimal_bound": _optimal_bound,
+    "rdp": _rdp,
+    "optimal_exact": _optimal_exact,
+    "pld": _pld,
+    "gaussian": _gaussian,
+}

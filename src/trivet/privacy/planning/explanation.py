@@ -1,0 +1,128 @@
+"""Why one row of a plan is best, and what else about the rows may surprise."""
+
+from collections.abc import Sequence
+
+from trivet.privacy.composition import advanced_pays_from
+from trivet.privacy.planning.lines import Line
+from trivet.privacy.planning.methods import LABELS
+from trivet.privacy.planning.results import PlannedRow, SpentRow
+from trivet.privacy.planning.settings import PlanSettings
+
+__all__ = ["remarks_on", "spoken", "why_best"]
+
+#: Standard deviations closer than this, relatively, are the same for every purpose.
+_SAME = 1e-3
+
+#: Of what was computed in a different order.
+_ROUNDING = 1e-9
+
+#: Theorems whose name in the table is not what one says.
+_SPOKEN = {
+    "basic": "basic composition",
+    "advanced": "advanced composition",
+    "zcdp": "zCDP",
+    "optimal_bound": "the closed-form bound on optimal composition",
+    "rdp": "Renyi privacy (RDP)",
+    "optimal_exact": "exact optimal composition",
+    "pld": "the privacy loss distribution (PLD)",
+}
+
+#: Why a theorem is tighter than those before it.
+_MERITS = {
+    "basic": "pure epsilons simply add up",
+    "advanced": "the epsilons of many answers mostly cancel",
+    "zcdp": "the epsilons of many answers mostly cancel",
+    "optimal_bound": "the epsilons of many answers mostly cancel",
+    "rdp": "the moments of the loss bound its sum closely",
+    "optimal_exact": "no composition of pure mechanisms can be tighter",
+    "pld": "it follows the loss of this very noise and not a bound on it",
+    "gaussian": "its whole loss is known exactly and grows with the square root of the answers only",
+}
+
+
+def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, delta: float) -> str:
+    """Say in one sentence why row `best` needs the least noise."""
+    chosen = rows[best]
+    deviation = _deviation(chosen)
+    subject = f"{_capital(LABELS[chosen.mechanism])}, accounted for {_spoken_by(chosen)},"
+    measure = "standard deviation" if len(lines) == 1 else "typical standard deviation"
+    rivals = [row for row in rows if row.typical_deviation is not None and row is not chosen]
+    others = [row for row in rivals if row.mechanism != chosen.mechanism]
+    compared = min(others or rivals, key=_deviation, default=None)
+    if compared is None:
+        return f"{subject} is all that can be used here; its {measure} is {deviation:,.4g}."
+    merit = _MERITS[chosen.method]
+    if delta == 0:
+        merit = "without a delta epsilons simply add up, whatever the theorem"
+    elif compared.mechanism == "gaussian":
+        merit = "the answers are too few for the square root in the Gaussian's loss to pay"
+    rival = f"{LABELS[compared.mechanism]} needs" if others else f"{spoken(compared)} asks for"
+    close = ", which is hardly more" if _deviation(compared) <= deviation * (1 + _SAME) else ""
+    return (
+        f"{subject} has the least {measure}, {deviation:,.4g}, "
+        f"where {rival} {_deviation(compared):,.4g}{close}: {merit}."
+    )
+
+
+def spoken(row: PlannedRow | SpentRow) -> str:
+    """Return a theorem as it stands in a sentence."""
+    return _SPOKEN.get(row.method, row.name)
+
+
+def _spoken_by(row: PlannedRow) -> str:
+    """Return how a row is accounted for."""
+    return "exactly" if row.mechanism == "gaussian" else f"by {spoken(row)}"
+
+
+def remarks_on(
+    rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float
+) -> tuple[str, ...]:
+    """Say what is surprising: a clever theorem that loses to the crudest, and what a vector costs."""
+    remarks: list[str] = []
+    # Theorems on pure mechanisms ask the same of both kinds of Laplace noise: the first one is told.
+    first = [row for row in rows if row.mechanism == rows[0].mechanism and row.applicable]
+    basic = next((row for row in first if row.method == "basic"), None)
+    if basic is not None:
+        losing = [row for row in first if _deviation(row) > _deviation(basic) * (1 + _ROUNDING)]
+        if losing:
+            remarks.append(_beaten(losing, lines, settings, epsilon=epsilon))
+    errors = [
+        (row.mean_absolute_error, index)
+        for index, row in enumerate(rows)
+        if row.mean_absolute_error is not None
+    ]
+    if errors:
+        error, index = min(errors)
+        here = rows[best].mean_absolute_error
+        if rows[index].mechanism != rows[best].mechanism and here is not None and error < here * (1 - _SAME):
+            remarks.append(
+                f"By mean absolute error {LABELS[rows[index].mechanism]} is better here: "
+                f"{error:,.4g} against {here:,.4g}; its tails are longer."
+            )
+    remarks.extend(f"{line.asked.name}: {line.asked.note}." for line in lines if line.asked.note)
+    if settings.group > 1:
+        remarks.append(
+            f"Sensitivities are {settings.group:,} times those of one record: tight for additive noise."
+        )
+    return tuple(remarks)
+
+
+def _beaten(
+    losing: Sequence[PlannedRow], lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float
+) -> str:
+    names = [spoken(row) for row in losing]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    said = f"{_capital(listed)} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
+    if len(lines) == 1 and any(row.method == "advanced" for row in losing):
+        pays = advanced_pays_from(epsilon=epsilon, delta=settings.delta)
+        return f"{said}: advanced composition pays from k = {pays:,} on."
+    return f"{said}: these are too few answers for it to pay."
+
+
+def _deviation(row: PlannedRow) -> float:
+    assert row.typical_deviation is not None
+    return row.typical_deviation
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

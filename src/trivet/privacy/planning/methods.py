@@ -1,0 +1,70 @@
+"""Which theorem applies to which mechanism, and why the others do not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from trivet.privacy import accountants
+from trivet.privacy.accountants import Counts, Scales
+from trivet.privacy.composition import THEOREMS, Theorem
+from trivet.privacy.planning.lines import Line
+from trivet.privacy.planning.settings import MECHANISMS, MechanismName
+
+__all__ = ["LABELS", "Method", "lattice_of", "methods_for", "wanted_mechanisms"]
+
+#: Mechanisms as they stand in a sentence.
+LABELS = {
+    "laplace": "Laplace noise",
+    "discrete-laplace": "integer (discrete Laplace) noise",
+    "gaussian": "Gaussian noise",
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A theorem for one mechanism and one set of lines.
+
+    `obstacle` says why it cannot be used, and is empty where it can; `spend` is as in `Theorem`.
+    """
+
+    mechanism: str
+    theorem: Theorem
+    spend: Callable[[Scales, Counts, float], float]
+    obstacle: str
+
+
+def wanted_mechanisms(mechanism: MechanismName) -> tuple[MechanismName, ...]:
+    """Return the mechanisms that a name stands for."""
+    return MECHANISMS if mechanism == "all" else (mechanism,)
+
+
+def methods_for(mechanism: str, lines: tuple[Line, ...], *, delta: float) -> tuple[Method, ...]:
+    """Return every theorem for one mechanism, from the crudest to the tightest.
+
+    A theorem on pure mechanisms holds for both kinds of Laplace noise; the losses that Renyi privacy and
+    the privacy loss distribution speak of are a mechanism's own.
+    """
+    family = "gaussian" if mechanism == "gaussian" else "laplace"
+    return tuple(
+        _method(theorem, mechanism, lines, delta=delta) for theorem in THEOREMS if theorem.mechanism == family
+    )
+
+
+def lattice_of(mechanism: str, lines: tuple[Line, ...]) -> list[int] | None:
+    """Return the integer sensitivity of each line, or None where the noise is continuous."""
+    return [int(line.unit) for line in lines] if mechanism == "discrete-laplace" else None
+
+
+def _method(theorem: Theorem, mechanism: str, lines: tuple[Line, ...], *, delta: float) -> Method:
+    spend, obstacle = theorem.spend, ""
+    if delta == 0 and theorem.method != "basic":
+        obstacle = "needs delta > 0"
+    if mechanism == "discrete-laplace":
+        uneven = next((line for line in lines if not float(line.unit).is_integer()), None)
+        if uneven is not None:
+            obstacle = f"integer noise needs an integer sensitivity, not {uneven.unit!r}"
+        elif theorem.method == "rdp" and not obstacle:
+            obstacle = "the formula is for continuous Laplace noise"
+        elif theorem.method == "pld":
+            spend = partial(accountants.discrete_pld, sensitivity=[int(line.unit) for line in lines])
+    return Method(mechanism=mechanism, theorem=theorem, spend=spend, obstacle=obstacle)

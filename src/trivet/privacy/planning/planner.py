@@ -1,0 +1,192 @@
+"""How much noise each query needs, by every mechanism and theorem, and which of them is best."""
+
+import math
+from collections.abc import Callable
+
+from trivet.errors import UsageError
+from trivet.privacy.adjacency import Guarantee, group_privacy
+from trivet.privacy.calibration import smallest_factor
+from trivet.privacy.planning.curves import curves_of
+from trivet.privacy.planning.explanation import remarks_on, why_best
+from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
+from trivet.privacy.planning.methods import LABELS, Method, methods_for, wanted_mechanisms
+from trivet.privacy.planning.noise import spread
+from trivet.privacy.planning.results import GroupConversion, Plan, PlannedRow, QueryNoise
+from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.ranges import OutOfReachError
+
+__all__ = ["plan_queries"]
+
+
+def plan_queries(
+    settings: PlanSettings, *, curves: bool = False, progress: Callable[[str], None] | None = None
+) -> Plan:
+    r"""Plan the noise of all queries of a budget, by every mechanism and theorem that is asked for.
+
+    Query i with share :math:`w_i` and sensitivity :math:`S_i` receives noise of scale
+    :math:`c\,S_i / w_i`, with the smallest common c at which the theorem proves the budget for the
+    whole: L1 sensitivities for Laplace noise, L2 for Gaussian. Protecting groups of m records multiplies
+    sensitivities by m, which is tight for additive noise.
+
+    Parameters
+    ----------
+    settings
+        Budget, mechanism and queries; epsilon must be given.
+    curves
+        Also compute how the spending grows with the questions.
+    progress
+        Called with a short text as each mechanism begins.
+
+    Returns
+    -------
+    Plan
+        One row a mechanism and theorem; those that cannot be used say why.
+
+    Raises
+    ------
+    UsageError
+        A number is out of range, or nothing that was asked for can be used.
+    """
+    if settings.epsilon is None:
+        raise UsageError("a plan needs a budget; give epsilon, the total that may be spent.")
+    require_budget(settings)
+    lines = lines_of(settings)
+    rows: list[PlannedRow] = []
+    for mechanism in wanted_mechanisms(settings.mechanism):
+        if progress is not None:
+            progress(mechanism)
+        methods = methods_for(mechanism, lines, delta=settings.delta)
+        rows.extend(_row(method, lines, settings, epsilon=settings.epsilon) for method in methods)
+    best = _best(rows)
+    if curves and progress is not None:
+        progress("curves")
+    return Plan(
+        epsilon=settings.epsilon,
+        delta=settings.delta,
+        adjacency=settings.adjacency,
+        group=settings.group,
+        value=settings.value,
+        threshold=settings.threshold,
+        answers=sum(line.asked.count for line in lines),
+        queries=tuple(line.asked for line in lines),
+        rows=tuple(rows),
+        best=best,
+        best_mechanism=rows[best].mechanism,
+        best_method=rows[best].method,
+        why=why_best(rows, best, lines, delta=settings.delta),
+        remarks=remarks_on(rows, best, lines, settings, epsilon=settings.epsilon),
+        group_conversion=_conversion(settings, epsilon=settings.epsilon),
+        curves=curves_of(rows, lines, epsilon=settings.epsilon, delta=settings.delta) if curves else None,
+    )
+
+
+def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float) -> PlannedRow:
+    if method.obstacle:
+        return _unusable(method, method.obstacle)
+    try:
+        scales = _scales(method, lines, epsilon=epsilon, delta=settings.delta)
+    except OutOfReachError as error:
+        return _unusable(method, str(error))
+    noises = tuple(
+        _noise(line, scale, method.mechanism, settings) for line, scale in zip(lines, scales, strict=True)
+    )
+    only = noises[0] if len(noises) == 1 else None
+    numbers = sum(line.numbers for line in lines)
+    logs = [
+        line.numbers / numbers * math.log(noise.standard_deviation)
+        for line, noise in zip(lines, noises, strict=True)
+        if noise.standard_deviation > 0
+    ]
+    typical = (
+        only.standard_deviation if only else math.exp(math.fsum(logs)) if len(logs) == len(lines) else 0.0
+    )
+    return PlannedRow(
+        mechanism=method.mechanism,
+        method=method.theorem.method,
+        name=method.theorem.name,
+        source=method.theorem.source,
+        applicable=True,
+        reason="",
+        epsilon_per_query=only.epsilon_per_query if only else None,
+        scale=only.scale if only else None,
+        standard_deviation=only.standard_deviation if only else None,
+        mean_absolute_error=only.mean_absolute_error if only else None,
+        error_bound_95=only.error_bound_95 if only else None,
+        exceedance=only.exceedance if only else None,
+        typical_deviation=typical,
+        queries=noises,
+    )
+
+
+def _unusable(method: Method, reason: str) -> PlannedRow:
+    return PlannedRow(
+        mechanism=method.mechanism,
+        method=method.theorem.method,
+        name=method.theorem.name,
+        source=method.theorem.source,
+        applicable=False,
+        reason=reason,
+        epsilon_per_query=None,
+        scale=None,
+        standard_deviation=None,
+        mean_absolute_error=None,
+        error_bound_95=None,
+        exceedance=None,
+        typical_deviation=None,
+        queries=(),
+    )
+
+
+def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: float) -> list[float]:
+    """Smallest scales, one a line, whose spending as it is computed from them stays within epsilon."""
+
+    def scales_at(factor: float) -> list[float]:
+        return [line.noise_at(factor, mechanism=method.mechanism) for line in lines]
+
+    def spend(factor: float) -> float:
+        return method.spend(*answers_of(lines, scales_at(factor)), delta)
+
+    ratios, counts = answers_of(lines, scales_at(1.0))
+    invert = method.theorem.invert
+    return scales_at(
+        smallest_factor(
+            spend,
+            epsilon=epsilon,
+            start=float(sum(counts / ratios)) / epsilon,
+            closed_form=None if invert is None else invert(epsilon, ratios, counts, delta),
+        )
+    )
+
+
+def _noise(line: Line, scale: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
+    found = spread(mechanism, scale=scale, value=settings.value, threshold=settings.threshold)
+    return QueryNoise(
+        name=line.asked.name,
+        epsilon_per_query=None if mechanism == "gaussian" else line.asked.l1 / scale,
+        scale=scale,
+        standard_deviation=found.standard_deviation,
+        mean_absolute_error=found.mean_absolute_error,
+        error_bound_95=found.error_bound_95,
+        exceedance=found.exceedance,
+    )
+
+
+def _best(rows: list[PlannedRow]) -> int:
+    usable = [
+        (row.typical_deviation, index) for index, row in enumerate(rows) if row.typical_deviation is not None
+    ]
+    if not usable:
+        reasons = "; ".join(dict.fromkeys(row.reason for row in rows))
+        raise UsageError(f"no plan is possible with {_asked(rows)}: {reasons}.")
+    return min(usable)[1]
+
+
+def _asked(rows: list[PlannedRow]) -> str:
+    return " or ".join(dict.fromkeys(LABELS[row.mechanism] for row in rows))
+
+
+def _conversion(settings: PlanSettings, *, epsilon: float) -> GroupConversion | None:
+    if settings.group == 1:
+        return None
+    promised = group_privacy(Guarantee(epsilon, settings.delta), size=settings.group)
+    return GroupConversion(size=settings.group, epsilon=promised.epsilon, delta=promised.delta)
