@@ -1,0 +1,161 @@
+"""``trivet privacy release``: what is a private answer to this question?"""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.terminal import print_json, results_console
+from trivet.errors import UsageError
+from trivet.wording import one_line
+
+if TYPE_CHECKING:
+    from trivet.privacy.release.results import Receipt, Release
+
+__all__ = ["release"]
+
+#: A longer condition or list of categories is cut on the terminal.
+SHOWN_CHARACTERS = 400
+
+
+def release(
+    table: str,
+    /,
+    *,
+    query: Literal["count", "sum", "mean", "histogram"],
+    ledger: Path,
+    epsilon: str,
+    column: str | None = None,
+    bounds: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    categories: str | None = None,
+    missing: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    where: str | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Answer one query with noise, after charging the ledger for it.
+
+    Whatever goes wrong before the charge says nothing of the rows; a CSV cell that is no number where
+    a number is asked counts as missing.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE.
+    query
+        A count of rows, the sum or mean of a column, or a histogram of its categories.
+    ledger
+        The ledger, made with `trivet privacy ledger FILE --create --epsilon E`.
+    epsilon
+        What this answer may cost.
+    column
+        Of a sum, mean or histogram.
+    bounds
+        Of a sum or mean, LOWER,UPPER: values are clamped to them. They must not come from the data.
+    categories
+        Of a histogram, A,B,C: its cells. They must not come from the data.
+    missing
+        What a missing value counts as: drop, or a value. A sum or mean needs it.
+    where
+        Rows that count, such as "age >= 40 and not sex in ('x', 'y')". A comparison with a missing
+        value is false.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.privacy.release import releasing  # noqa: PLC0415 - loads DuckDB and OpenDP
+
+    found = releasing.release(
+        table,
+        query=query,
+        ledger=ledger,
+        epsilon=epsilon,
+        column=column,
+        bounds=None if bounds is None else _bounds(bounds),
+        categories=() if categories is None else _categories(categories),
+        missing=missing,
+        where=where,
+    )
+    if json:
+        print_json(asdict(found))
+    else:
+        _print_release(found, results_console())
+    return 0
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    try:
+        lower, upper = map(float, text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--bounds is {one_line(text)}; expected LOWER,UPPER, such as 0,100.") from error
+    return lower, upper
+
+
+def _categories(text: str) -> tuple[str, ...]:
+    """Split at commas; a category that holds one stands in double quotation marks."""
+    return tuple(next(csv.reader([text], skipinitialspace=True), ()))
+
+
+def _print_release(found: "Release", console: Console) -> None:
+    if found.message is not None:
+        console.print(f"no value: {escape(found.message)}")
+    elif found.cells:
+        _print_cells(found, console)
+    else:
+        console.print(f"[bold]{_number(found.value)}[/] ± {_number(found.half_width)}")
+    console.print()
+    _print_noise(found.receipt, console)
+    receipt = found.receipt
+    asked = receipt.query if receipt.column is None else f"{receipt.query} of {receipt.column}"
+    if receipt.lower is not None:
+        asked += f", clamped to [{_number(receipt.lower)}, {_number(receipt.upper)}]"
+        asked += f", rounded to steps of {_number(receipt.grid)}"
+    if receipt.missing is not None:
+        asked += f", missing: {receipt.missing}"
+    if receipt.where is not None:
+        asked += f", where {receipt.where}"
+    console.print(escape(f"{one_line(receipt.table)}: {one_line(asked, limit=SHOWN_CHARACTERS)}"))
+    console.print(
+        f"charged: epsilon {receipt.epsilon}, delta {receipt.delta}, {receipt.adjacency} {receipt.unit}, "
+        f"entry {receipt.entry}"
+    )
+    console.print(
+        f"noise by {receipt.library} {receipt.library_version}; ± is 95 % of it, and nothing of clamping"
+    )
+
+
+def _print_cells(found: "Release", console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(escape(one_line(found.receipt.column)))
+    table.add_column("rows", justify="right")
+    table.add_column("±", justify="right")
+    for cell in found.cells:
+        table.add_row(escape(one_line(cell.key)), str(cell.value), _number(found.half_width))
+    console.print(table)
+
+
+def _print_noise(receipt: "Receipt", console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("part")
+    table.add_column("noise")
+    for heading in ("scale", "sensitivity", "epsilon", "proven"):
+        table.add_column(heading, justify="right")
+    for noise in receipt.noise:
+        table.add_row(
+            noise.part,
+            noise.mechanism,
+            _number(noise.scale),
+            _number(noise.sensitivity),
+            noise.epsilon,
+            _number(noise.proven_epsilon),
+        )
+    console.print(table)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.7g}"

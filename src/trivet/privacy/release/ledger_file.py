@@ -1,0 +1,189 @@
+"""Is this file a ledger of trivet, and one that can be used? It is never written to find out.
+
+The first hundred bytes decide (https://www.sqlite.org/fileformat2.html, section 1.3): SQLite's own
+words, the application that made the file, and the version of its format. SQLite itself opens only what
+passes, for reading, and looks for damage.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from trivet.errors import DataError, UsageError
+from trivet.wording import one_line, reason
+
+__all__ = ["connect", "create_file", "require_ledger"]
+
+#: "TRVL" in ASCII, in the header field that SQLite leaves to applications.
+APPLICATION: Final = int.from_bytes(b"TRVL", "big")
+FORMAT: Final = 1
+_HEADER_BYTES: Final = 100
+_MAGIC: Final = b"SQLite format 3\x00"
+#: Read and write version of the header: a rollback journal, not a write-ahead log.
+_ROLLBACK_JOURNAL: Final = b"\x01\x01"
+#: Processes wait this long for each other, in seconds.
+_PATIENCE: Final = 120.0
+
+_BUDGET_TABLE: Final = (
+    "CREATE TABLE budget (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, "
+    "created TEXT NOT NULL, adjacency TEXT NOT NULL, unit TEXT NOT NULL, accounting TEXT NOT NULL, "
+    "epsilon TEXT NOT NULL, delta TEXT NOT NULL, fingerprint_key BLOB NOT NULL) STRICT"
+)
+_ENTRY_TABLE: Final = (
+    "CREATE TABLE entry (number INTEGER PRIMARY KEY, time TEXT NOT NULL, table_name TEXT NOT NULL, "
+    "fingerprint TEXT NOT NULL, query TEXT NOT NULL, asked TEXT NOT NULL, mechanism TEXT NOT NULL, "
+    "scales TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, state TEXT NOT NULL) STRICT"
+)
+_SCHEMA: Final = (_BUDGET_TABLE, _ENTRY_TABLE)
+
+
+def create_file(path: Path, budget: dict[str, str]) -> None:
+    """Write a new ledger, whole or not at all, and over nothing.
+
+    Parameters
+    ----------
+    path
+        Where; its folder has to be there.
+    budget
+        Columns of the table `budget` but the key.
+
+    Raises
+    ------
+    UsageError
+        If there is a file already, or none can be written.
+    """
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        connection.execute(
+            "INSERT INTO budget VALUES "
+            "(1, :id, :created, :adjacency, :unit, :accounting, :epsilon, :delta, :key)",
+            {**budget, "key": secrets.token_bytes(32)},
+        )
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.commit()
+        content = connection.serialize()
+    unfinished = path.with_name(f".trivet-{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            with unfinished.open("xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            # A link, unlike a renaming, never takes the place of a file.
+            path.hardlink_to(unfinished)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{one_line(path)} is there already and is left as it is; choose another file."
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"the ledger {one_line(path)} cannot be written: {error.strerror}. Choose another folder."
+        ) from error
+
+
+def require_ledger(path: Path) -> None:
+    """Make sure that a file is a ledger and undamaged; its bytes stay as they are.
+
+    Raises
+    ------
+    DataError
+        If it is missing, something else, damaged, or of a later trivet.
+    """
+    _require_header(path)
+    try:
+        with closing(_connect(path, mode="ro")) as connection:
+            _require_content(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_CANTOPEN):
+            raise _unusable(path, error) from error
+        # A process was killed while it wrote; SQLite takes its half-written page back when it may write.
+        with connect(path) as connection:
+            _require_content(connection)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+
+
+@contextmanager
+def connect(path: Path) -> Generator[sqlite3.Connection]:
+    """Open a ledger for reading and writing; transactions are begun and ended by the caller.
+
+    Raises
+    ------
+    DataError
+        If SQLite cannot do within what it is asked.
+    """
+    try:
+        with closing(_connect(path, mode="rw")) as connection:
+            # Also sync the folder after the journal is removed: only then does a charge survive a loss
+            # of power right after it (https://www.sqlite.org/pragma.html#pragma_synchronous).
+            connection.execute("PRAGMA synchronous = EXTRA")
+            yield connection
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+
+
+def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
+
+
+def _require_header(path: Path) -> None:
+    shown = one_line(path)
+    if not path.is_file():
+        kind = "is no file" if path.exists() else "is not there"
+        raise DataError(
+            f"the ledger {shown} {kind}; make one with `trivet privacy ledger FILE --create --epsilon E`."
+        )
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(_HEADER_BYTES)
+    except OSError as error:
+        raise DataError(f"the ledger {shown} cannot be read: {error.strerror}.") from error
+    foreign = f"{shown} is no ledger of trivet"
+    if len(header) < _HEADER_BYTES or header[:16] != _MAGIC:
+        raise DataError(f"{foreign}: it is no SQLite file. It was left as it is.")
+    if int.from_bytes(header[68:72], "big") != APPLICATION:
+        raise DataError(f"{foreign}: it is a database of another program. It was left as it is.")
+    version = int.from_bytes(header[60:64], "big")
+    if version != FORMAT:
+        raise DataError(
+            f"the ledger {shown} has format {version}, and this trivet reads {FORMAT}; use the trivet that "
+            "wrote it."
+        )
+    if header[18:20] != _ROLLBACK_JOURNAL:
+        raise DataError(f"the ledger {shown} was changed by another program: it keeps a write-ahead log.")
+
+
+def _require_content(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    checked = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if checked != ("ok",):
+        raise sqlite3.DatabaseError(f"its pages are damaged ({one_line(checked[0])})")
+    schema = connection.execute("SELECT sql FROM sqlite_schema ORDER BY rowid").fetchall()
+    if schema != [(statement,) for statement in _SCHEMA]:
+        raise sqlite3.DatabaseError("its tables are not those of a ledger")
+    if connection.execute("SELECT count(*) FROM budget").fetchone() != (1,):
+        raise sqlite3.DatabaseError("it has no budget")
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> DataError:
+    shown = one_line(path)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DataError(f"the ledger {shown} is held by another process; try again when it is done.")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return DataError(
+            f"the ledger {shown} or its folder cannot be written, so nothing can be charged; "
+            "make both writable."
+        )
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return DataError(f"the ledger {shown} could not be written: {reason(error)}. Nothing was answered.")
+    return DataError(f"the ledger {shown} is damaged: {reason(error)}. It was left as it is.")

@@ -1,0 +1,260 @@
+"""Which table is meant, what its schema is, and how its rows are read and by nobody else.
+
+A CSV file's types are not guessed: a guess looks at the rows, and a schema that one row can change
+would betray it. Each cell is a number or a text as the query asks, and one that is no number where a
+number is asked is missing. Only the header line decides on names and delimiter.
+"""
+
+import csv
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from trivet.errors import DataError, UsageError
+from trivet.privacy.release.schema import Column, Kind, kind_of
+from trivet.wording import one_line, quoted, reason
+
+__all__ = ["Table", "fingerprint", "open_table"]
+
+DATABASE_SUFFIXES: Final = (".duckdb", ".ddb")
+#: A header line longer than this is no header.
+LONGEST_HEADER: Final = 2**20
+_DELIMITERS: Final = ",;\t|"
+_SAFE: Final[Mapping[str, str | bool | int | float | list[str]]] = {
+    "allow_community_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "2GB",
+    "preserve_insertion_order": "false",
+    "temp_directory": "",
+    "threads": str(min(4, os.cpu_count() or 1)),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open table.
+
+    Attributes
+    ----------
+    name
+        Name of the file without its folder; of a database, with the table after a colon.
+    path
+        The file.
+    columns
+        Its schema.
+    source
+        SQL that stands for its rows.
+    connection
+        Reads this file and no other.
+    """
+
+    name: str
+    path: Path
+    columns: tuple[Column, ...]
+    source: str
+    connection: duckdb.DuckDBPyConnection
+
+
+@contextmanager
+def open_table(table: str | Path) -> Generator[Table]:
+    """Open a table to read its schema, and its rows when they have been paid for.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE.
+
+    Raises
+    ------
+    UsageError
+        If no such kind of table is known.
+    DataError
+        If the file is missing or not what its name says.
+    """
+    before, colon, inner = str(table).rpartition(":")
+    if colon and before.lower().endswith(DATABASE_SUFFIXES):
+        opened = _open_database(Path(before), inner)
+    else:
+        opened = _open_file(Path(table))
+    try:
+        yield opened
+    finally:
+        opened.connection.close()
+
+
+def fingerprint(path: Path, *, key: bytes) -> str:
+    """Return the HMAC-SHA-256 of a file's bytes under a key, hexadecimal.
+
+    A plain digest would let anyone who guesses all rows but one test guesses of that one.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            digest = hmac.new(key, digestmod=hashlib.sha256)
+            while block := stream.read(2**20):
+                digest.update(block)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return digest.hexdigest()
+
+
+def _open_file(path: Path) -> Table:
+    suffix = path.suffix.lower()
+    if suffix in DATABASE_SUFFIXES:
+        tables = ", ".join(_tables_of(path)) or "none"
+        raise UsageError(
+            f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. "
+            f"It has {one_line(tables, limit=200)}."
+        )
+    if suffix not in (".csv", ".parquet"):
+        raise UsageError(
+            f"{quoted(path.name)} is no table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
+        )
+    _require_file(path)
+    names = _header(path) if suffix == ".csv" else None
+    connection = _connect()
+    try:
+        whole = str(path.resolve())
+        # A path in SQL is a pattern: brackets make each special character mean itself.
+        pattern = re.sub(r"([*?\[])", r"[\1]", whole)
+        connection.execute(f"SET allowed_paths = [{_literal(whole)}, {_literal(pattern)}]")
+        _lock(connection)
+        if names is None:
+            source = f"read_parquet({_literal(pattern)}, hive_partitioning = false)"
+            columns = _described(connection, source)
+        else:
+            source = _csv_source(pattern, *names)
+            columns = tuple(Column(name, Kind.CELL, "a CSV cell", f"c{i}") for i, name in enumerate(names[0]))
+    except (duckdb.Error, UnicodeError) as error:
+        connection.close()
+        raise DataError(f"{quoted(path.name)} cannot be read as {suffix[1:]}: {_plain(error)}.") from error
+    except BaseException:
+        connection.close()
+        raise
+    return Table(path.name, path, columns, source, connection)
+
+
+def _open_database(path: Path, table: str) -> Table:
+    schema, _, name = table.rpartition(".")
+    known = _tables_of(path)
+    wanted = table if table in known else f"main.{table}"
+    if wanted not in known:
+        raise DataError(
+            f"{quoted(path.name)} has no table {quoted(table)}; it has "
+            f"{one_line(', '.join(known) or 'none', limit=200)}. A view is no table: one row of it need not "
+            "be one row of the data."
+        )
+    schema, _, name = wanted.partition(".")
+    connection = _connect_database(path)
+    source = f"{_identifier(schema)}.{_identifier(name)}"
+    try:
+        columns = _described(connection, source)
+    except BaseException:
+        connection.close()
+        raise
+    return Table(f"{path.name}:{table}", path, columns, source, connection)
+
+
+def _tables_of(path: Path) -> tuple[str, ...]:
+    with _connect_database(path) as connection:
+        rows = connection.execute(
+            "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
+            "WHERE NOT internal AND NOT temporary ORDER BY ALL"
+        ).fetchall()
+    return tuple(str(row[0]) for row in rows)
+
+
+def _connect_database(path: Path) -> duckdb.DuckDBPyConnection:
+    _require_file(path)
+    try:
+        connection = _connect(path.resolve())
+    except (duckdb.Error, UnicodeError) as error:
+        raise DataError(
+            f"{quoted(path.name)} cannot be opened as a DuckDB database: {reason(error)}."
+        ) from error
+    _lock(connection)
+    return connection
+
+
+def _connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        ":memory:" if database is None else str(database),
+        read_only=database is not None,
+        config=dict(_SAFE),
+    )
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Column, ...]:
+    rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
+    return tuple(Column(name, kind_of(of), of, _identifier(name)) for name, of, *_ in rows)
+
+
+def _header(path: Path) -> tuple[tuple[str, ...], str]:
+    """Return the names in the first line of a CSV file, and its delimiter."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline(LONGEST_HEADER)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{quoted(path.name)} is no UTF-8; convert it first.") from error
+    outside = re.sub(r'"[^"]*"', "", first)
+    delimiter = max(_DELIMITERS, key=outside.count)
+    names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
+    if not names or "" in names or len(first) >= LONGEST_HEADER:
+        raise DataError(
+            f"the first line of {quoted(path.name)} is no header; expected the names of the columns."
+        )
+    repeated = [name for i, name in enumerate(names) if name in names[:i]]
+    if repeated:
+        raise DataError(f"{quoted(path.name)} has more than one column {quoted(repeated[0])}; rename one.")
+    return names, delimiter
+
+
+def _csv_source(pattern: str, names: tuple[str, ...], delimiter: str) -> str:
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
+    return (
+        f"read_csv({_literal(pattern)}, auto_detect = false, header = true, delim = {_literal(delimiter)}, "
+        f"quote = '\"', escape = '\"', compression = 'none', hive_partitioning = false, "
+        f"columns = {{{columns}}})"
+    )
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"the table {one_line(path)} is not there; check the path.")
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{quoted(path.name)} cannot be read: {error.strerror}.")
+
+
+def _plain(error: Exception) -> str:
+    """Say why a file cannot be opened; what DuckDB says of it can quote the rows."""
+    return "its end is damaged or it is something else" if isinstance(error, duckdb.Error) else reason(error)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,172 @@
+"""Which rows a condition selects: the tree checked against the columns, then SQL with bound values.
+
+Nothing that the user typed becomes SQL: columns are those of the table, quoted, and values are bound.
+A comparison with a missing value (NULL, NaN, or a CSV cell that is no number where a number is asked)
+is false, so ``not age < 40`` selects a row without an age.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from trivet.errors import UsageError
+from trivet.privacy.release.schema import Column, Kind, find_column
+from trivet.privacy.release.where_syntax import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Literal,
+    Membership,
+    Named,
+    Negation,
+    misplaced,
+    parse_where,
+)
+
+__all__ = ["EVERY_ROW", "Selection", "number_sql", "select_rows"]
+
+_NAN: Final = "CAST('nan' AS DOUBLE)"
+_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
+#: What a literal or a column is when two sides are compared.
+_NUMBER, _TEXT, _BOOLEAN = "a number", "a text", "true or false"
+_SQL_TYPE: Final = {_TEXT: "VARCHAR", _BOOLEAN: "BOOLEAN"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A condition as it was understood, its SQL, and the values that the SQL's marks stand for."""
+
+    text: str
+    sql: str
+    values: tuple[str | bool | int | float, ...]
+
+
+EVERY_ROW: Final = Selection("", "TRUE", ())
+
+
+def select_rows(where: str, columns: tuple[Column, ...]) -> Selection:
+    """Parse a condition, check it against the columns, and turn it into SQL.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be parsed, names an unknown column, or compares what cannot be compared.
+    """
+    writer = _Writer(where, columns)
+    sql = writer.condition(parse_where(where))
+    return Selection(_text(parse_where(where)), sql, tuple(writer.values))
+
+
+def number_sql(column: Column) -> str:
+    """Return SQL for a column of numbers as DOUBLE, NULL where it is missing or NaN."""
+    cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
+    number = f"{cast}({column.sql} AS DOUBLE)"
+    return f"NULLIF({number}, {_NAN})" if column.kind in (Kind.CELL, Kind.FLOAT) else number
+
+
+class _Writer:
+    def __init__(self, where: str, columns: tuple[Column, ...]) -> None:
+        self._where = where
+        self._columns = columns
+        self.values: list[str | bool | int | float] = []
+
+    def condition(self, condition: Condition) -> str:
+        match condition:
+            case AllOf(conditions):
+                return "(" + " AND ".join(self.condition(each) for each in conditions) + ")"
+            case AnyOf(conditions):
+                return "(" + " OR ".join(self.condition(each) for each in conditions) + ")"
+            case Negation(inner):
+                return f"(NOT {self.condition(inner)})"
+            case Membership(column, values):
+                each = (self._comparison(Comparison(column, "=", value)) for value in values)
+                return "(" + " OR ".join(each) + ")"
+            case Comparison():
+                return self._comparison(condition)
+
+    def _comparison(self, comparison: Comparison) -> str:
+        left, right = comparison.left, comparison.right
+        kinds = self._kind(left), self._kind(right)
+        if isinstance(left, Literal) and isinstance(right, Literal):
+            raise self._wrong(left, "two values are compared; one side has to be a column")
+        if kinds == (Kind.CELL, Kind.CELL):
+            raise self._wrong(
+                right, "two columns of a CSV file have no types to be compared by; use a Parquet file"
+            )
+        asked = next(kind for kind in kinds if kind is not Kind.CELL)
+        for side, kind in zip((left, right), kinds, strict=True):
+            if kind not in (Kind.CELL, asked):
+                raise self._wrong(side, f"{kinds[0]} cannot be compared with {kinds[1]}")
+        if asked == _BOOLEAN and comparison.operator not in ("=", "!="):
+            raise self._wrong(right, "true and false are compared with = or != only")
+        whole = asked == _NUMBER and all(self._is_whole(side) for side in (left, right))
+        sides = (self._operand(side, str(asked), whole=whole) for side in (left, right))
+        operator = "<>" if comparison.operator == "!=" else comparison.operator
+        return f"COALESCE({f' {operator} '.join(sides)}, FALSE)"
+
+    def _kind(self, side: Named | Literal) -> str:
+        if isinstance(side, Literal):
+            if isinstance(side.value, bool):
+                return _BOOLEAN
+            return _TEXT if isinstance(side.value, str) else _NUMBER
+        kind = self._column(side).kind
+        if kind in _NUMBERS:
+            return _NUMBER
+        if kind is Kind.OTHER:
+            raise self._wrong(side, f"a column of type {self._column(side).type} cannot be compared")
+        return {Kind.TEXT: _TEXT, Kind.BOOLEAN: _BOOLEAN}.get(kind, kind)
+
+    def _is_whole(self, side: Named | Literal) -> bool:
+        if isinstance(side, Literal):
+            return isinstance(side.value, int)
+        return self._column(side).kind is Kind.INTEGER
+
+    def _operand(self, side: Named | Literal, asked: str, *, whole: bool) -> str:
+        wanted = _SQL_TYPE.get(asked, "HUGEINT" if whole else "DOUBLE")
+        if isinstance(side, Literal):
+            self.values.append(side.value)
+            return f"CAST(? AS {wanted})"
+        column = self._column(side)
+        if wanted == "DOUBLE":
+            return number_sql(column)
+        cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
+        return f"{cast}({column.sql} AS {wanted})"
+
+    def _column(self, side: Named) -> Column:
+        try:
+            return find_column(self._columns, side.name)
+        except UsageError as error:
+            raise self._wrong(side, str(error).rstrip(".")) from error
+
+    def _wrong(self, side: Named | Literal, complaint: str) -> UsageError:
+        return misplaced(self._where, side.at, complaint)
+
+
+def _text(condition: Condition) -> str:
+    """Write a condition in one way, whatever the spaces and quotation marks it was typed with."""
+    match condition:
+        case AllOf(conditions):
+            return " and ".join(_within(each, AnyOf) for each in conditions)
+        case AnyOf(conditions):
+            return " or ".join(_text(each) for each in conditions)
+        case Negation(inner):
+            return f"not {_within(inner, AllOf, AnyOf)}"
+        case Membership(column, values):
+            return f"{_side(column)} in ({', '.join(map(_side, values))})"
+        case Comparison(left, operator, right):
+            return f"{_side(left)} {operator} {_side(right)}"
+
+
+def _within(condition: Condition, *looser: type) -> str:
+    text = _text(condition)
+    return f"({text})" if isinstance(condition, looser) else text
+
+
+def _side(side: Named | Literal) -> str:
+    if isinstance(side, Named):
+        return '"' + side.name.replace('"', '""') + '"'
+    if isinstance(side.value, bool):
+        return str(side.value).lower()
+    if isinstance(side.value, str):
+        return "'" + side.value.replace("'", "''") + "'"
+    return repr(side.value)
