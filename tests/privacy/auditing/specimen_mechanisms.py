@@ -50,6 +50,6 @@ def histogram(generator, records, *, drop_empty):
     }
 
 
-def noisy_vector(generator, values, *, fresh_noise):
-    once = integer_laplace(generator, 0)
-    return [value + (integer_laplace(generator, 0) if fresh_noise else once) for value in values]
+def noisy_vector(generator, values, *, fresh_noise, scale=1.0):
+    once = integer_laplace(generator, 0, scale=scale)
+    return [value + (integer_laplace(generator, 0, scale=scale) if fresh_noise else once) for value in values]

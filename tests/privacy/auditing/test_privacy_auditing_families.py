@@ -8,6 +8,7 @@ from trivet.privacy.auditing.answers import Answers
 from trivet.privacy.auditing.events import Sample
 from trivet.privacy.auditing.forms import form
 from trivet.privacy.auditing.intervals import intervals, thresholds
+from trivet.privacy.auditing.likelihood import likelihood
 from trivet.privacy.auditing.ordering import order
 from trivet.privacy.auditing.registry import FAMILIES
 from trivet.privacy.auditing.values import values
@@ -122,6 +123,17 @@ def test_order_in_a_vector():
     assert held(found["answer[1] is the smallest"], [(1, 2), (2, 1)]) == [False, True]
     assert held(found["two numbers are equal"], [(1, 2), (3, 3)]) == [False, True]
     assert propose(order, [1.0], [2.0]) == {}
+
+
+def test_the_learnt_ratio_adds_up_over_independent_numbers():
+    # Each number is 0 or 1; 1 comes three times as often on A at the first place, on B at the second.
+    often, seldom = [0, 1, 1, 1] * 4, [1, 0, 0, 0] * 4
+    on_a = [(x, y) for x in often for y in seldom]
+    on_b = [(x, y) for x in seldom for y in often]
+    found = propose(likelihood, on_a, on_b)
+    assert len(found) == 3  # four scores, two of them equal: 2 ln 3, 0 twice and -2 ln 3
+    scores = [sum(held(event, [pair])[0] for event in found.values()) for pair in [(1, 0), (0, 0), (0, 1)]]
+    assert scores[0] > scores[1] > scores[2]
 
 
 def test_keys_of_families_are_distinct():

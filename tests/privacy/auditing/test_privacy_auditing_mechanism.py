@@ -134,6 +134,20 @@ def test_a_mistake_is_caught_and_its_correct_sibling_is_not(mechanism, inputs, r
     assert verdicts == ["consistent", "violates"]
 
 
+def test_small_leaks_of_many_numbers_are_added_up():
+    # One record moves ten counts, up and down in turn: 0.5 each is epsilon 5, of which no two show above 1.
+    inputs = ([0, 1] * 5, [1, 0] * 5)
+    audits = [
+        audit_mechanism(
+            seeded(noisy_vector, 4, fresh_noise=True, scale=scale), epsilon=1.0, inputs=inputs, trials=10_000
+        )
+        for scale in (10.0, 2.0)
+    ]
+    assert [audit.verdict for audit in audits] == ["consistent", "violates"]
+    assert audits[1].best.family == "likelihood"
+    assert [f.epsilon_lower > 1 for f in audits[1].findings].count(True) == 1
+
+
 def test_noise_of_numpy_is_caught_by_its_bits():
     generator = np.random.default_rng(2)
     sides = [generator.laplace(value, 1.0, 20_000) for value in (0.0, 1.0)]

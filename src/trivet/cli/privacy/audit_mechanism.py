@@ -29,7 +29,7 @@ def audit_mechanism(
     *,
     epsilon: float,
     delta: float = 0.0,
-    inputs: tuple[str, str] = ("0", "1"),
+    inputs: Annotated[tuple[str, str], Parameter(negative="")] = ("0", "1"),
     trials: int = 100_000,
     error_rate: float = 0.05,
     seed: int = 0,
@@ -128,9 +128,8 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
     console = results_console()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column("event")
-    table.add_column(f"on {_short(found.input_a)}", justify="right", no_wrap=True)
-    table.add_column(f"on {_short(found.input_b)}", justify="right", no_wrap=True)
-    table.add_column("epsilon ≥", justify="right", no_wrap=True)
+    for heading in ("on A", "on B", "epsilon ≥"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for finding in found.findings:
         on_a, on_b = _by_input(finding)
         mark = "▸ " if finding.epsilon_lower > found.epsilon else "  "
@@ -138,7 +137,7 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
             escape(mark + finding.description), f"{on_a:.3%}", f"{on_b:.3%}", f"{finding.epsilon_lower:.2f}"
         )
     console.print(table)
-    console.print()
+    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}.")
     violates = found.verdict == "violates"
     icon, tone, verdict = ("✗", "red", "violates") if violates else ("✓", "green", "consistent with")
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
@@ -155,7 +154,3 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:
     p, q = finding.p_frequency, finding.q_frequency
     return (p, q) if finding.direction.startswith("A") else (q, p)
-
-
-def _short(text: str) -> str:
-    return escape(one_line(text, limit=12))

@@ -6,6 +6,7 @@ from typing import Final
 from trivet.privacy.auditing.events import Proposer
 from trivet.privacy.auditing.forms import form
 from trivet.privacy.auditing.intervals import intervals, thresholds
+from trivet.privacy.auditing.likelihood import likelihood
 from trivet.privacy.auditing.low_bits import grid, significand
 from trivet.privacy.auditing.ordering import order
 from trivet.privacy.auditing.values import values
@@ -40,6 +41,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     Family("intervals", "intervals", intervals),
     Family("values", "values and sets of them", values),
     Family("order", "order in a vector", order),
+    Family("likelihood", "likelihood ratio of all numbers", likelihood),
     Family("grid", "multiples of a power of two", grid),
     Family("significand", "last bits", significand),
 )
