@@ -51,13 +51,10 @@ class Answers:
         """
 
         def convert() -> NDArray[np.float64]:
-            leaf_values = self.at(path)
-            try:
-                if all(type(value) is float for value in leaf_values):
-                    return np.array(leaf_values, dtype=float)
-            except TypeError:
-                pass
-            return np.array([_number(value) for value in leaf_values], dtype=float)
+            values = self.at(path)
+            if set(map(type, values)) == {float}:
+                return np.array(values, dtype=float)
+            return np.array([_number(value) for value in values], dtype=float)
 
         return self.known(("numbers", path), convert)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 __all__ = ["half_scale_laplace", "numpy_laplace", "opendp_laplace"]
 
+#: Not seeded: the noise of a mechanism is nobody's to know.
 _generator = np.random.default_rng()
 
 

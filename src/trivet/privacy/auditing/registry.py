@@ -21,27 +21,24 @@ class Family:
     Attributes
     ----------
     key
-        As in `EventFinding.family`.
-    name
-        For people.
+        As in `EventFinding.family`, and for people.
     propose
         From a sample of answers to events that may show a difference.
     """
 
     key: str
-    name: str
     propose: Proposer
 
 
 #: One event of each family is tested at most, and the level is divided among them. Where two show the
 #: same, the first is named.
 FAMILIES: Final[tuple[Family, ...]] = (
-    Family("form", "kind and keys", form),
-    Family("thresholds", "tails", thresholds),
-    Family("intervals", "intervals", intervals),
-    Family("values", "values and sets of them", values),
-    Family("order", "order in a vector", order),
-    Family("likelihood", "likelihood ratio of all numbers", likelihood),
-    Family("grid", "multiples of a power of two", grid),
-    Family("significand", "last bits", significand),
+    Family("form", form),
+    Family("thresholds", thresholds),
+    Family("intervals", intervals),
+    Family("values", values),
+    Family("order", order),
+    Family("likelihood", likelihood),
+    Family("grid", grid),
+    Family("significand", significand),
 )

@@ -93,7 +93,7 @@ class MechanismAudit:
         happens on one input and never on the other.
     visible_probability
         The smallest frequency on one input, in (0, 1], from which an event that never happens on the
-        other would have been a violation; None where even a certain event would not.
+        other would have been a violation.
     examples_a, examples_b
         A few answers on each input, as text.
     reason
@@ -121,7 +121,7 @@ class MechanismAudit:
     events_tested: int
     level: float
     ceiling: float
-    visible_probability: float | None
+    visible_probability: float
     examples_a: tuple[str, ...]
     examples_b: tuple[str, ...]
     reason: str

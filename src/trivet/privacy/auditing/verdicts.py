@@ -20,7 +20,7 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
         Both inputs as text.
     """
     if best is None:
-        return "no answer differed from any other, so there was no event to count."
+        return "no answer came up twice and none has a number, so there was no event to count."
     on_a = best.direction.startswith("A")
     likelier, other = inputs if on_a else inputs[::-1]
     if verdict == VIOLATES:
@@ -35,7 +35,7 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
     )
 
 
-def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float | None, error_rate: float) -> str:
+def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float, error_rate: float) -> str:
     """Say what the audit could have seen, and what a verdict is not.
 
     Parameters
@@ -55,15 +55,11 @@ def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float | None, 
             "one may be larger."
         )
     seen = (
-        ""
-        if visible is None
-        else (
-            f"What only one input yields would have shown from a frequency of {share(visible)} on, and "
-            f"epsilon {ceiling:.1f} at most. "
-        )
+        f"What only one input yields would have shown from a frequency of {share(visible)} on, and "
+        f"epsilon {ceiling:.1f} at most."
     )
     return (
-        f"{noiseless}This is no proof. {seen}Other inputs, rarer answers and events of other kinds "
+        f"{noiseless}This is no proof. {seen} Other inputs, rarer answers and events of other kinds "
         "were not looked at."
     )
 
