@@ -140,6 +140,15 @@ def test_keys_of_families_are_distinct():
     assert len({family.key for family in FAMILIES}) == len(FAMILIES)
 
 
+@pytest.mark.parametrize("size", [1e308, 1e-320])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_family_stands_the_ends_of_the_doubles(family, size):
+    on_a, on_b = [size * k / 100 for k in range(100, 180)], [-size * k / 100 for k in range(100, 180)]
+    for sides in ((on_a, on_b), (on_a, on_a), ([(x, x) for x in on_a], [(x, -x) for x in on_b])):
+        for event in family.propose(Sample(*map(Answers, sides), 0, 1)):
+            assert event.holds(Answers(sides[0])).shape == (80,)
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_every_family_stands_any_answer(family):
     odd = [

@@ -60,6 +60,16 @@ def test_a_hundred_audits_of_a_gaussian_at_its_epsilon_and_delta():
     assert flagged(draw) <= ERROR_RATE * len(SEEDS)
 
 
+def test_half_the_gaussian_noise_violates_its_epsilon_and_delta():
+    delta = 0.01
+    epsilon = accountants.gaussian(1.0, 1, delta)
+    generator = np.random.default_rng(3)
+    sides = [np.round(generator.normal(value, 0.5, 20_000) * 2**20) / 2**20 for value in (0, 1)]
+    audit = audit_answers(*sides, epsilon=epsilon, delta=delta)
+    assert audit.verdict == "violates"
+    assert audit.epsilon_lower < accountants.gaussian(0.5, 1, delta)
+
+
 def test_events_fitted_to_chance_are_not_believed():
     # Every answer is rare and says nothing: sets of "values of A alone" mean nothing on fresh answers.
     def draw(generator):
@@ -194,6 +204,13 @@ def test_a_constant_is_consistent_and_said_to_be_one():
     audit = audit_mechanism(lambda _value: 3, epsilon=1.0, trials=1000)
     assert (audit.verdict, audit.epsilon_lower) == ("consistent", 0.0)
     assert "no noise is added" in audit.limits
+
+
+def test_answers_of_which_no_two_are_alike_leave_nothing_to_count():
+    names = iter(range(10**6))
+    audit = audit_mechanism(lambda _value: f"token {next(names)}", epsilon=1.0, trials=1000)
+    assert (audit.verdict, audit.best, audit.events_tested) == ("consistent", None, 0)
+    assert audit.reason.startswith("No answer came up twice")
 
 
 def test_an_answer_without_noise_violates_as_far_as_can_be_shown():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trivet.privacy.auditing.answers import Answers
 from trivet.privacy.auditing.events import Event, Sample
@@ -53,7 +54,7 @@ def _of(sample: Sample, path: Path | None) -> Iterator[Event]:
 def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     members = frozenset(labels)
 
-    def holds(answers: Answers) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    def holds(answers: Answers) -> NDArray[np.bool_]:
         return np.fromiter((label in members for label in answers.labels(path)), bool, len(answers))
 
     if len(labels) == 1:

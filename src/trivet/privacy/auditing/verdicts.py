@@ -20,7 +20,7 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
         Both inputs as text.
     """
     if best is None:
-        return "no answer came up twice and none has a number, so there was no event to count."
+        return "No answer came up twice and none has a number, so there was no event to count."
     on_a = best.direction.startswith("A")
     likelier, other = inputs if on_a else inputs[::-1]
     if verdict == VIOLATES:
@@ -30,7 +30,7 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
             f"not {epsilon:g}."
         )
     return (
-        f"no event showed more than epsilon {best.epsilon_lower:.2f}, and {epsilon:g} is claimed; "
+        f"No event showed more than epsilon {best.epsilon_lower:.2f}, and {epsilon:g} is claimed; "
         f'the most telling was "{best.description}".'
     )
 
