@@ -1,0 +1,32 @@
+"""Small tables in every kind of file, and exact answers to questions about them, without noise."""
+
+import duckdb
+
+from trivet.privacy import Adjacency
+from trivet.privacy.release.answer import read_exact
+from trivet.privacy.release.preparing import prepare
+from trivet.privacy.release.question import Question
+from trivet.privacy.release.tables import open_table
+
+
+def write_table(path, types, rows):
+    """Write rows of text or None as CSV, Parquet, or the table `people` of a database."""
+    with duckdb.connect() as connection:
+        columns = ", ".join(f'"{name}" {sort}' for name, sort in types.items())
+        connection.execute(f"CREATE TABLE people ({columns})")
+        if rows:
+            connection.executemany(f"INSERT INTO people VALUES ({', '.join('?' * len(types))})", rows)
+        if path.suffix == ".duckdb":
+            connection.execute(f"ATTACH '{path}' AS filed")
+            connection.execute("CREATE TABLE filed.people AS FROM people")
+            connection.execute("DETACH filed")
+            return f"{path}:people"
+        connection.execute(f"COPY people TO '{path}'")
+        return path
+
+
+def exact(table, *, adjacency=Adjacency.ADD_REMOVE, **question):
+    """Exact answers, in steps, and how they were prepared."""
+    with open_table(table) as opened:
+        prepared = prepare(Question(**question), opened.columns, adjacency=adjacency)
+        return read_exact(opened, prepared), prepared

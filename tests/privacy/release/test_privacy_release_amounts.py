@@ -1,0 +1,54 @@
+"""Decimal text: read, summed and written without rounding."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trivet.errors import UsageError
+from trivet.privacy.release.amounts import as_text, exact, require_delta, require_epsilon, written
+
+
+def test_fifty_tenths_are_five_where_floats_are_not():
+    assert as_text(sum((exact("0.1") for _ in range(50)), Fraction(0))) == "5"
+    assert sum([0.1] * 50) != 5
+
+
+@given(st.decimals(min_value=0, max_value=10**9, places=12))
+def test_text_comes_back_as_the_same_number(number):
+    text = format(number, "f")
+    assert exact(as_text(exact(text))) == Fraction(number)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 30), st.integers(1, 64))
+def test_shares_of_a_decimal_are_decimals(digits, places, halvings):
+    value = Fraction(digits, 10**places) / 2**halvings
+    assert Fraction(Decimal(as_text(value))) == value
+
+
+def test_a_third_is_no_decimal():
+    with pytest.raises(ValueError, match="no finite decimal"):
+        as_text(Fraction(1, 3))
+
+
+@pytest.mark.parametrize(("amount", "value"), [("0.1", "0.1"), (0.1, "0.1"), (" 1e-5 ", "1e-5"), (2, "2")])
+def test_an_amount_is_kept_as_written(amount, value):
+    assert written(amount) == value
+    assert require_epsilon(amount) == Fraction(value)
+
+
+@pytest.mark.parametrize(
+    "amount", ["0", "-1", "nan", "inf", "1e999", "1_0", "٣", "", "0x1", float("nan"), "1/3"]
+)
+def test_what_is_no_positive_decimal_is_refused(amount):
+    with pytest.raises(UsageError, match="epsilon must be a positive decimal"):
+        require_epsilon(amount)
+
+
+@pytest.mark.parametrize("amount", ["1", "-0.1", "nan", "1e3"])
+def test_a_delta_outside_its_range_is_refused(amount):
+    with pytest.raises(UsageError, match="delta must be a decimal"):
+        require_delta(amount)
+    assert require_delta("0") == 0
