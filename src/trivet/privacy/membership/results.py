@@ -1,0 +1,291 @@
+"""What a membership audit finds: frozen values only, readable without any heavy import."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "EXPOSED",
+    "NO_EVIDENCE",
+    "AttackResult",
+    "CanaryAudit",
+    "ExposedRow",
+    "GroupExposure",
+    "MembershipAudit",
+    "RateAtFpr",
+    "RocPoints",
+]
+
+EXPOSED = "exposed"
+NO_EVIDENCE = "no evidence"
+
+
+@dataclass(frozen=True)
+class RateAtFpr:
+    """How many members an attack finds while it wrongly accuses few non-members.
+
+    Attributes
+    ----------
+    fpr
+        The false positive rate asked for, in (0, 1): at most this share of the non-members is accused.
+    allowed
+        Non-members that may be accused: ``floor(fpr * non_members)``.
+    true_positives, false_positives
+        Members found and non-members accused, those with a score above the threshold; None where
+        there is a `reason`.
+    threshold
+        Score above which a row is called a member. It is the largest score of a non-member that must
+        not be accused, so that ties are never accused; None where there is a `reason`.
+    tpr
+        Members found over members, in [0, 1]; None where there is a `reason`.
+    tpr_low, tpr_high
+        Clopper-Pearson interval of `tpr` at the level of the attack, for the threshold as it stands.
+    realised_fpr
+        Non-members accused over non-members, in [0, `fpr`]; None where there is a `reason`.
+    realised_fpr_low, realised_fpr_high
+        Clopper-Pearson interval of `realised_fpr`.
+    reason
+        Why there is no rate, in one sentence; None where there is one.
+    """
+
+    fpr: float
+    allowed: int
+    true_positives: int | None = None
+    false_positives: int | None = None
+    threshold: float | None = None
+    tpr: float | None = None
+    tpr_low: float | None = None
+    tpr_high: float | None = None
+    realised_fpr: float | None = None
+    realised_fpr_low: float | None = None
+    realised_fpr_high: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RocPoints:
+    """The attack's ROC curve, thinned to at most 200 points that are even on a logarithmic FPR axis.
+
+    Attributes
+    ----------
+    fpr, tpr
+        Equally long, in [0, 1], neither ever falls; from (0, TPR without any false positive) to (1, 1).
+    """
+
+    fpr: tuple[float, ...]
+    tpr: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """How well one attack tells members from non-members.
+
+    Attributes
+    ----------
+    attack
+        Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
+    members, non_members
+        Rows attacked of either kind, each at least 1.
+    auroc
+        Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half.
+    auroc_low, auroc_high
+        DeLong interval of `auroc`, in [0, 1]; None where there is an `auroc_reason`.
+    rates
+        TPR at each false positive rate asked for, in that order.
+    balanced_accuracy
+        Best share of right guesses over all thresholds, half of the rows being members, in [0.5, 1].
+        The threshold is chosen on the same rows, so it flatters the attack.
+    advantage
+        ``2 balanced_accuracy - 1``: TPR less FPR at the best threshold, in [0, 1].
+    roc
+        The curve.
+    level
+        Level of every interval, in (0, 1).
+    auroc_reason
+        Why `auroc` has no interval; None where it has one.
+    """
+
+    attack: str
+    members: int
+    non_members: int
+    auroc: float
+    auroc_low: float | None
+    auroc_high: float | None
+    rates: tuple[RateAtFpr, ...]
+    balanced_accuracy: float
+    advantage: float
+    roc: RocPoints
+    level: float
+    auroc_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupExposure:
+    """How exposed the members of one group are.
+
+    Attributes
+    ----------
+    column, group
+        The attribute and its value, ``sex`` and ``Female``.
+    members, non_members
+        Rows of the group of either kind.
+    auroc, auroc_low, auroc_high
+        AUROC within the group with its DeLong interval, in [0, 1].
+    fpr
+        The false positive rate asked for, in (0, 1).
+    threshold
+        The common threshold, taken from the non-members of all groups.
+    tpr, tpr_low, tpr_high
+        Members of the group above the common threshold, with the Clopper-Pearson interval, in [0, 1].
+    true_positives, false_positives
+        Members and non-members of the group above the common threshold.
+    realised_fpr, realised_fpr_low, realised_fpr_high
+        Non-members of the group above the common threshold, with the interval, in [0, 1].
+    own
+        The rate at a threshold taken from the group's own non-members.
+    level
+        Level of every interval, in (0, 1).
+    reason
+        Why AUROC and the rates at the common threshold are None; None where they are there.
+    """
+
+    column: str
+    group: str
+    members: int
+    non_members: int
+    auroc: float | None
+    auroc_low: float | None
+    auroc_high: float | None
+    fpr: float
+    threshold: float | None
+    tpr: float | None
+    tpr_low: float | None
+    tpr_high: float | None
+    true_positives: int | None
+    false_positives: int | None
+    realised_fpr: float | None
+    realised_fpr_low: float | None
+    realised_fpr_high: float | None
+    own: RateAtFpr
+    level: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class CanaryAudit:
+    """A lower bound on epsilon from one training run with planted rows.
+
+    Attributes
+    ----------
+    canaries, included
+        Planted rows, and how many of them the fair coins put into training.
+    guesses
+        Rows guessed about, those with the highest and the lowest scores; the others are abstained on.
+    correct
+        Right guesses.
+    expected_by_chance
+        Guesses that a model without any leak lets be right on average: half of them.
+    epsilon_lower
+        The true epsilon at `delta` is at least this, at confidence `level`; at least 0, and 0 where
+        nothing is shown.
+    ceiling
+        The bound that so many guesses give when all are right.
+    delta
+        The delta of the guarantee that is tested, in [0, 1).
+    level
+        Confidence of the bound, in (0, 1).
+    tried
+        Numbers of guesses that were tried; the confidence is corrected for them (Bonferroni).
+    reason
+        What the bound says, or why it is 0.
+    """
+
+    canaries: int
+    included: int
+    guesses: int
+    correct: int
+    expected_by_chance: float
+    epsilon_lower: float
+    ceiling: float
+    delta: float
+    level: float
+    tried: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExposedRow:
+    """A member whom the attack is surest of: where it stands in the data, never what it says.
+
+    Attributes
+    ----------
+    row
+        Row number in the data, from 0.
+    score
+        Score of the best attack; higher is surer.
+    """
+
+    row: int
+    score: float
+
+
+@dataclass(frozen=True)
+class MembershipAudit:
+    """Whether a model gives away who was in its training data.
+
+    Attributes
+    ----------
+    data, rows, features, classes
+        Name of the data, its rows, features after encoding, and classes.
+    model
+        What was trained, in words or as ``package.module:factory``.
+    shadows
+        Shadow models, each trained on a random half of the rows.
+    members, non_members
+        Rows inside and outside the audited model's training data.
+    train_accuracy, test_accuracy
+        The audited model's accuracy on members and on non-members, in [0, 1].
+    attacks
+        One result for each attack, in the order asked for.
+    best_attack
+        Key of the attack with the highest AUROC; the groups and the rows are told by it.
+    groups
+        Exposure of each group of each protected attribute; empty where none was asked for.
+    most_exposed_column, most_exposed_group
+        The group that is measurably more exposed than the rest; None where none is.
+    group_statement
+        The comparison of the groups in one sentence; empty where there are none.
+    canaries
+        The audit with planted rows; None where it was not asked for.
+    verdict
+        ``exposed`` or ``no evidence``. The second is no proof of privacy.
+    reason
+        The verdict in one sentence.
+    limits
+        What the audit could have seen and what it cannot say.
+    exposed_rows
+        The most exposed members, most exposed first.
+    seed
+        Seed of the halves, the trainings and the canaries.
+    """
+
+    data: str
+    rows: int
+    features: int
+    classes: int
+    model: str
+    shadows: int
+    members: int
+    non_members: int
+    train_accuracy: float
+    test_accuracy: float
+    attacks: tuple[AttackResult, ...]
+    best_attack: str
+    groups: tuple[GroupExposure, ...]
+    most_exposed_column: str | None
+    most_exposed_group: str | None
+    group_statement: str
+    canaries: CanaryAudit | None
+    verdict: str
+    reason: str
+    limits: str
+    exposed_rows: tuple[ExposedRow, ...]
+    seed: int
