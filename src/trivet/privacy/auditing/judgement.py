@@ -49,7 +49,12 @@ def judge_answers(
     on_a, on_b
         Plain answers, as many on each input.
     inputs, epsilon, delta, error_rate, seed, name
-        As in `mechanism.audit_mechanism`.
+        As in `mechanism.audit_mechanism`; a claim that so few answers cannot refute is refused before.
+
+    Returns
+    -------
+    MechanismAudit
+        The verdict, and the best event of each family.
     """
     trials = len(on_a)
     part = trials // PARTS
