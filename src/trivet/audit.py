@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from trivet.config import AuditConfig, SecuritySection
+from trivet.config import AuditConfig, PrivacySection, SecuritySection
+from trivet.earlier import read_audits
 from trivet.fairness.results import FairnessStudy
 from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.results import PrivacyStudy
-from trivet.privacy.settings import PrivacySettings
 from trivet.record import SCHEMA_VERSION, STRIP_PIXELS, AuditInfo, AuditRecord, Triggers
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def run_audit(config: AuditConfig, *, progress: Progress = lambda _leg, _step, _
             triggers = {**triggers, STRIP_PIXELS: done.strip_pixels}
     if "privacy" in config.audit.legs:
         with _timed(seconds, "privacy"):
-            privacy = _audit_privacy(config.privacy, progress)
+            privacy, taken_in = _audit_privacy(config.privacy, progress)
+        inputs |= taken_in
     if "fairness" in config.audit.legs:
         with _timed(seconds, "fairness"):
             fairness = _audit_fairness(config.fairness, progress)
@@ -100,10 +101,13 @@ def _audit_security(section: SecuritySection, seed: int, progress: Progress) -> 
     )
 
 
-def _audit_privacy(settings: PrivacySettings, progress: Progress) -> PrivacyStudy:
+def _audit_privacy(section: PrivacySection, progress: Progress) -> tuple[PrivacyStudy, dict[str, str]]:
     from trivet import privacy  # noqa: PLC0415 - as above
 
-    return privacy.run(settings, progress=lambda step: progress("privacy", step, None))
+    finished = read_audits(section.audits)  # first: it may be refused
+    study = privacy.run(section, progress=lambda step: progress("privacy", step, None))
+    study = replace(study, mechanisms=finished.mechanisms, membership=finished.membership)
+    return study, finished.inputs
 
 
 def _audit_fairness(settings: FairnessSettings, progress: Progress) -> FairnessStudy:

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from annotated_types import Ge, Le, MinLen
 
@@ -14,9 +14,19 @@ from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.settings import PrivacySettings
 from trivet.security.settings import SecuritySettings
 
-__all__ = ["AuditConfig", "AuditSection", "Leg", "PolicySection", "SecuritySection", "load_config"]
+__all__ = [
+    "AuditConfig",
+    "AuditSection",
+    "Leg",
+    "PolicySection",
+    "PrivacySection",
+    "SecuritySection",
+    "load_config",
+]
 
 Leg = Literal["security", "privacy", "fairness"]
+#: Sections and keys whose values are paths.
+_PATHS = (("audit", "out"), ("security", "checkpoint"), ("security", "archive"), ("privacy", "audits"))
 DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
 
 
@@ -58,6 +68,16 @@ class SecuritySection(SecuritySettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrivacySection(PrivacySettings):
+    """``[privacy]``: the study's budget and exercises, a plan of the user's own, and finished audits.
+
+    `audits` are files that ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    """
+
+    audits: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicySection:
     """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``."""
 
@@ -70,7 +90,7 @@ class AuditConfig:
 
     audit: AuditSection = field(default_factory=AuditSection)
     security: SecuritySection = field(default_factory=SecuritySection)
-    privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    privacy: PrivacySection = field(default_factory=PrivacySection)
     fairness: FairnessSettings = field(default_factory=FairnessSettings)
     policy: PolicySection = field(default_factory=PolicySection)
 
@@ -125,11 +145,18 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name} is not valid TOML: {error}.") from error
-    for section, key in (("audit", "out"), ("security", "checkpoint"), ("security", "archive")):
+    for section, key in _PATHS:
         table = content.get(section)
-        if isinstance(table, dict) and isinstance(table.get(key), str):
-            table[key] = path.parent / table[key]
+        if isinstance(table, dict) and key in table:
+            table[key] = _beside(path, table[key])
     return content
+
+
+def _beside(path: Path, value: Any) -> Any:
+    """Let a path, or each of several, start at the file's folder; the validation names anything else."""
+    if isinstance(value, list):
+        return [_beside(path, item) for item in value]
+    return path.parent / value if isinstance(value, str) else value
 
 
 def _share_seed(content: dict[str, Any]) -> None:
@@ -156,7 +183,15 @@ def _explain(item: Mapping[str, Any]) -> str:
 
 def _known(place: list[str]) -> list[str]:
     """Names that may stand in a section."""
-    here: Any = AuditConfig()
+    here: Any = AuditConfig
     for step in place:
-        here = getattr(here, step, None)
-    return [entry.name for entry in fields(here)] if is_dataclass(here) else []
+        if not step.isdecimal():  # an item of a list has the type that the list's key names
+            here = _dataclass_in(get_type_hints(here).get(step))
+    return [] if here is None else [entry.name for entry in fields(here)]
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """Find the dataclass that a type such as ``tuple[QuerySettings, ...]`` or ``X | None`` is about."""
+    if is_dataclass(hint):
+        return hint
+    return next(filter(None, map(_dataclass_in, get_args(hint))), None)

@@ -5,7 +5,7 @@ from example_record import example_record, example_triggers
 from sample_report import SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
 from trivet.record import as_json
-from trivet.report import STUDY, write_report
+from trivet.report import OWN, STUDY, write_report
 from trivet.report.document import make_document, read_templates
 from trivet.report.figures import alt_texts, save_figures
 
@@ -27,7 +27,7 @@ def sample_prose(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def study_prose():
-    return read_templates(STUDY)
+    return read_templates(STUDY, OWN)
 
 
 @pytest.fixture(scope="session")

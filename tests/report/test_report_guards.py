@@ -188,7 +188,7 @@ def test_the_build_refuses_a_missing_figure(tmp_path, sample_figures):
     shutil.copytree(sample_figures, folder)
     (folder / "picture.svg").unlink()
     with pytest.raises(ReportError, match=r"picture has no svg"):
-        write_report(sample_record(), folder, tmp_path, templates=write_prose(tmp_path / "prose"))
+        write_report(sample_record(), folder, tmp_path, templates=[write_prose(tmp_path / "prose")])
 
 
 def test_two_builds_write_the_same_bytes(tmp_path, sample_figures, sample_prose):
@@ -196,7 +196,7 @@ def test_two_builds_write_the_same_bytes(tmp_path, sample_figures, sample_prose)
     for name in ("first", "second"):
         out = tmp_path / name
         shutil.copytree(sample_figures, out / "figures")
-        files = write_report(sample_record(), out / "figures", out, engine="typst", templates=sample_prose)
+        files = write_report(sample_record(), out / "figures", out, engine="typst", templates=[sample_prose])
         outputs.append([path.read_bytes() for path in (files.tex, files.macros, files.pdf, files.html)])
     assert outputs[0] == outputs[1]
 
@@ -204,7 +204,7 @@ def test_two_builds_write_the_same_bytes(tmp_path, sample_figures, sample_prose)
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, sample_figures, sample_prose):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError, match="cannot be written into"):
-        write_report(sample_record(), sample_figures, tmp_path / "file" / "out", templates=sample_prose)
+        write_report(sample_record(), sample_figures, tmp_path / "file" / "out", templates=[sample_prose])
 
 
 def test_the_record_is_all_that_the_prose_reads(study_record):

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.membership.results import MembershipAudit
+from trivet.privacy.planning.results import Plan
+
 
 @dataclass(frozen=True)
 class IncomeQuery:
@@ -142,7 +146,17 @@ class CorrectedPrivacy:
 
 @dataclass(frozen=True)
 class PrivacyStudy:
-    """Everything the report says about privacy."""
+    """Everything the report says about privacy.
+
+    Attributes
+    ----------
+    epsilon, delta, income, counting, tail_curves, epsilon_sweep, composition, corrected
+        The study: its budget, its exercises, and what is sound.
+    plan
+        A plan of the user's own, with its curves; None where none was asked for.
+    mechanisms, membership
+        Finished audits of the user's mechanisms and of a model, taken in; empty and None without.
+    """
 
     epsilon: float
     delta: float
@@ -152,3 +166,6 @@ class PrivacyStudy:
     epsilon_sweep: EpsilonSweep
     composition: tuple[Composition, ...]
     corrected: CorrectedPrivacy
+    plan: Plan | None = None
+    mechanisms: tuple[MechanismAudit, ...] = ()
+    membership: MembershipAudit | None = None

@@ -12,6 +12,9 @@ from trivet.privacy.adjacency import (
     histogram_sensitivity,
 )
 from trivet.privacy.composition import advanced_pays_from, compositions, spent_epsilon
+from trivet.privacy.planning.planner import plan_queries
+from trivet.privacy.planning.results import Plan
+from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.results import (
     Composition,
     CorrectedPrivacy,
@@ -82,7 +85,13 @@ def run(settings: PrivacySettings, *, progress: Callable[[str], None] | None = N
         ),
         composition=composition,
         corrected=corrected,
+        plan=None if settings.plan is None else _planned(settings.plan, report),
     )
+
+
+def _planned(settings: PlanSettings, report: Callable[[str], None]) -> Plan:
+    report("your plan")
+    return plan_queries(settings, curves=True)
 
 
 def _correct(

@@ -1,3 +1,4 @@
+from .build import OWN as OWN
 from .build import STUDY as STUDY
 from .build import ReportFiles as ReportFiles
 from .build import write_report as write_report

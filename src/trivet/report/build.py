@@ -1,7 +1,7 @@
 """How does a record become a report: LaTeX, macros, PDF and page, all from one document?"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ from trivet.report.pdf import Engine, write_pdf
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.verdicts import verdicts
 
+_TEMPLATES = Path(__file__).parent / "templates"
 #: The prose of the built-in study.
-STUDY = Path(__file__).parent / "templates" / "study"
+STUDY = _TEMPLATES / "study"
+#: What the user's own plans and audits add to it.
+OWN = _TEMPLATES / "privacy"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def write_report(
     out: Path,
     *,
     engine: Engine | None = None,
-    templates: Path = STUDY,
+    templates: Sequence[Path] = (STUDY, OWN),
     alt: Mapping[str, str] | None = None,
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
@@ -55,7 +58,7 @@ def write_report(
     engine
         Forces the engine of the PDF; see `trivet.report.pdf.write_pdf`.
     templates
-        Folder of the prose.
+        Folders of the prose; their files are taken in the order of their names.
     alt
         A text for those who cannot see a figure, by the figure's name; else its caption stands.
 
@@ -65,7 +68,7 @@ def write_report(
         The prose names what does not exist, a figure is missing or blank, an engine failed, or
         `out` cannot be written.
     """
-    document = make_document(record, read_templates(templates), alt=alt)
+    document = make_document(record, read_templates(*templates), alt=alt)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())

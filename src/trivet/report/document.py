@@ -50,18 +50,21 @@ class Document:
     values: Mapping[str, Value]
 
 
-def read_templates(folder: Path) -> dict[str, str]:
-    """Read the Markdown files of a folder, by name and in the order of their names.
+def read_templates(*folders: Path) -> dict[str, str]:
+    """Read the Markdown files of folders, by name and in the order of their names.
 
     Raises
     ------
     ReportError
-        The folder has none.
+        A folder has none.
     """
-    files = sorted(folder.glob("*.md"))
-    if not files:
-        raise ReportError(f"No prose found: expected Markdown files (*.md) in {folder}.")
-    return {file.name: file.read_text(encoding="utf-8") for file in files}
+    files: list[Path] = []
+    for folder in folders:
+        found = list(folder.glob("*.md"))
+        if not found:
+            raise ReportError(f"No prose found: expected Markdown files (*.md) in {folder}.")
+        files += found
+    return {file.name: file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name)}
 
 
 def make_document(

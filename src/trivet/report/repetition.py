@@ -1,7 +1,8 @@
 """Which rows of a table stand once for every item of a list?
 
-Inside ``::: {each="path"}``, which stands for nothing else, a row whose values or conditions begin
-with ``@.`` is repeated, with the item's place (``path.0``, ``path.1``, ...) instead of the ``@``.
+Inside ``::: {each="path"}``, which stands for nothing else, a row whose values or conditions are ``@``
+or begin with ``@.`` is repeated, with the item's place (``path.0``, ``path.1``, ...) instead of the
+``@``.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from trivet.errors import ReportError
 from trivet.places import find
 from trivet.report import tree
 
+_WHOLE = "@"
 _ITEM = "@."
 _NAMES = ("v", "when", "unless")
 
@@ -52,7 +54,7 @@ def _repeated(content: tree.Nodes, places: list[str]) -> tree.Nodes:
 
 def _rows(row: list[Any], places: list[str]) -> list[list[Any]]:
     named = [value for node in tree.nodes_of(row) for key, value in tree.attributes(node) if key in _NAMES]
-    if not any(value.startswith(_ITEM) for value in named):
+    if not any(value == _WHOLE or value.startswith(_ITEM) for value in named):
         return [row]
     return [_placed(row, place) for place in places]
 
@@ -63,6 +65,6 @@ def _placed(thing: Any, place: str) -> Any:
         return {key: _placed(child, place) for key, child in thing.items()}
     if isinstance(thing, list):
         if len(thing) == 2 and thing[0] in _NAMES and isinstance(thing[1], str):  # noqa: PLR2004 (a key and a value)
-            return [thing[0], thing[1].replace(_ITEM, f"{place}.")]
+            return [thing[0], place if thing[1] == _WHOLE else thing[1].replace(_ITEM, f"{place}.")]
         return [_placed(child, place) for child in thing]
     return thing

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Guarantee, group_privacy
 from trivet.privacy.calibration import smallest_factor
+from trivet.privacy.composition import likely_factor
 from trivet.privacy.planning.curves import curves_of
 from trivet.privacy.planning.explanation import remarks_on, why_best
 from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
@@ -73,6 +74,7 @@ def plan_queries(
         best=best,
         best_mechanism=rows[best].mechanism,
         best_method=rows[best].method,
+        recommended=rows[best],
         why=why_best(rows, best, lines, delta=settings.delta),
         remarks=remarks_on(rows, best, lines, settings, epsilon=settings.epsilon),
         group_conversion=_conversion(settings, epsilon=settings.epsilon),
@@ -152,7 +154,7 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
         smallest_factor(
             spend,
             epsilon=epsilon,
-            start=float(sum(counts / ratios)) / epsilon,
+            start=likely_factor(epsilon, ratios, counts, delta),
             closed_form=None if invert is None else invert(epsilon, ratios, counts, delta),
         )
     )

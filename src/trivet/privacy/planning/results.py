@@ -225,6 +225,8 @@ class Plan:
         Index into `rows` of the usable row with the least typical deviation.
     best_mechanism, best_method
         Of that row.
+    recommended
+        That row itself, for whoever looks a number up by its place.
     why
         One sentence.
     remarks
@@ -247,6 +249,7 @@ class Plan:
     best: int
     best_mechanism: str
     best_method: str
+    recommended: PlannedRow
     why: str
     remarks: tuple[str, ...]
     group_conversion: GroupConversion | None

@@ -109,11 +109,18 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap:
             text,
             (x, y),
             xytext=(1.06, place),
-            textcoords=axes.get_yaxis_transform(),
+            textcoords=axes.transAxes,
             va="center",
             color=color,
             fontsize=SMALL,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 1, "shrinkB": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "lw": 0.5,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0.0, 0.5),  # to the beginning of the name, past the others
+            },
             annotation_clip=False,
         )
 

@@ -1,5 +1,6 @@
 """Figures of a plan of the user's own: the noise by theorem, and the curves of epsilon and delta."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -27,10 +28,7 @@ ROOM: Final = 1.18
 GAP: Final = 0.115
 #: A delta below this is as good as none, and ends the axis.
 SMALLEST_DELTA: Final = 1e-12
-#: Curves of theorems beyond the planned total leave the axes at this many times it.
-TALLEST: Final = 3.0
-
-_MECHANISMS: Final = {"laplace": "Laplace", "discrete-laplace": "discrete Laplace", "gaussian": "Gaussian"}
+_MECHANISMS: Final = {"laplace": "Laplace", "discrete-laplace": "discrete Laplace"}
 _METHODS: Final = {
     "basic": "basic",
     "advanced": "advanced",
@@ -39,7 +37,7 @@ _METHODS: Final = {
     "rdp": "RDP",
     "optimal_exact": "optimal, exact",
     "pld": "PLD",
-    "gaussian": "exact",
+    "gaussian": "Gaussian",
 }
 
 
@@ -82,7 +80,7 @@ def draw_plan_noise(plan: Plan) -> Figure:
     axes.set(
         xlim=(0, ROOM * max(values)),
         ylim=(len(rows) - 0.4, -0.6),
-        xlabel="standard deviation of an answer" + (" (geometric mean)" if several else ""),
+        xlabel="standard deviation" + (", geometric mean over all answers" if several else " of an answer"),
     )
     return figure
 
@@ -113,26 +111,23 @@ def draw_plan_curves(plan: Plan) -> Figure:
     assert curves is not None
     best = (plan.best_mechanism, plan.best_method)
     both = plan.delta > 0 and any(any(curve.delta) for curve in curves.deltas)
-    figure = new_figure(width=COLUMN_WIDTH, height=4.6 if both else 2.5)
+    figure = new_figure(width=COLUMN_WIDTH, height=5.0 if both else 2.6)
     panels = figure.subplots(2 if both else 1, 1, squeeze=False)[:, 0]
     repeats = curves.repeats
     upper = panels[0]
+    drawn = [
+        (repeats, curve.epsilon, curve.mechanism, curve.method)
+        for curve in curves.composition
+        if _is_shown(plan, curve.mechanism)
+    ]
     upper.set(
         xlim=(0, repeats[-1]),
-        ylim=(0, TALLEST * plan.epsilon),
+        ylim=(0, 1.05 * max(total for _, totals, _, _ in drawn for total in totals if total is not None)),
         xlabel=curves.repeats_are,
         ylabel=r"total $\epsilon$",
     )
-    _lines(
-        upper,
-        [
-            (repeats, curve.epsilon, curve.mechanism, curve.method)
-            for curve in curves.composition
-            if _is_shown(plan, curve.mechanism)
-        ],
-        best=best,
-    )
-    guide(upper, plan.epsilon, rf"planned $\epsilon$ = {plan.epsilon:g}")
+    _lines(upper, drawn, best=best)
+    guide(upper, plan.epsilon, rf"planned $\epsilon$ = {plan.epsilon:g}", side="under")
     if both:
         lower = panels[1]
         lower.set_yscale("log")
@@ -174,15 +169,15 @@ def alt_plan_curves(plan: Plan) -> str:
 
 def _lines(
     axes: Axes,
-    lines: list[tuple[tuple[float, ...], tuple[float | None, ...], str, str]],
+    lines: Sequence[tuple[tuple[float, ...], tuple[float | None, ...], str, str]],
     *,
     best: tuple[str, str],
 ) -> None:
     """Draw curves and name each where it leaves the axes."""
-    low, high = axes.get_ylim()
+    low, _ = axes.get_ylim()
     ends: list[tuple[float, float, str, str]] = []
     for xs, ys, mechanism, method in lines:
-        points = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None and y >= 0]
+        points = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None and y >= low]
         if not points:
             continue
         chosen = (mechanism, method) == best
@@ -193,24 +188,23 @@ def _lines(
             linewidth=1.6 if chosen else 0.9,
             zorder=3 if chosen else 2,
         )
-        inside = [point for point in points if low <= point[1] <= high] or points[:1]
-        x, y = inside[-1]
-        ends.append(
-            (x, min(max(y, low), high), _name(mechanism, method), CORRECTED if chosen else PUBLISHED_TEXT)
-        )
+        ends.append((*points[-1], _METHODS.get(method, method), CORRECTED if chosen else PUBLISHED_TEXT))
     name_ends(axes, ends, gap=GAP)
 
 
 def _usable(plan: Plan) -> list[PlannedRow]:
-    usable = [row for row in plan.rows if row.typical_deviation is not None]
+    usable = [
+        row for row in plan.rows if row.typical_deviation is not None and _is_shown(plan, row.mechanism)
+    ]
     return sorted(usable, key=lambda row: row.typical_deviation or 0.0)
 
 
 def _is_shown(plan: Plan, mechanism: str) -> bool:
-    """Tell whether a mechanism's curves are drawn: the discrete Laplace's lie on the Laplace's."""
+    """Tell whether a mechanism is drawn: the discrete Laplace's bars and curves are the Laplace's."""
     others = {row.mechanism for row in plan.rows}
     return mechanism != "discrete-laplace" or "laplace" not in others or mechanism == plan.best_mechanism
 
 
 def _name(mechanism: str, method: str) -> str:
-    return f"{_MECHANISMS.get(mechanism, mechanism)}, {_METHODS.get(method, method)}"
+    name = _METHODS.get(method, method)
+    return name if mechanism == "gaussian" else f"{_MECHANISMS.get(mechanism, mechanism)}, {name}"

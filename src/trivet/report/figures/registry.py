@@ -18,6 +18,8 @@ from trivet.report.figures import (
     corrected_strip,
     detection,
     fairness,
+    mechanisms,
+    plans,
     privacy,
     repair,
     tradeoff,
@@ -99,6 +101,27 @@ FIGURES: Final = (
         corrected_strip.alt_corrected_strip,
         needs_triggers=True,
         present=corrected_strip.has_strip,
+    ),
+    FigureRow(
+        "privacy_plan_noise",
+        "privacy",
+        lambda study: plans.draw_plan_noise(study.plan),
+        lambda study: plans.alt_plan_noise(study.plan),
+        present=lambda study: study.plan is not None,
+    ),
+    FigureRow(
+        "privacy_plan_curves",
+        "privacy",
+        lambda study: plans.draw_plan_curves(study.plan),
+        lambda study: plans.alt_plan_curves(study.plan),
+        present=lambda study: study.plan is not None and study.plan.curves is not None,
+    ),
+    FigureRow(
+        "privacy_mechanisms",
+        "privacy",
+        lambda study: mechanisms.draw_mechanisms(study.mechanisms),
+        lambda study: mechanisms.alt_mechanisms(study.mechanisms),
+        present=lambda study: bool(study.mechanisms),
     ),
 )
 

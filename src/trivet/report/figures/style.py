@@ -106,9 +106,9 @@ def guide(axes: Axes, value: float, text: str, *, vertical: bool = False, side: 
     vertical
         Whether the line stands.
     side
-        Where its name is. Of a lying line: ``above`` (the default) or ``below`` its left end, or
-        ``end``, outside the axes on the right. Of a standing line: ``right`` of its top (the
-        default), or ``end``, outside the axes at the top.
+        Where its name is. Of a lying line: ``above`` (the default) or ``below`` its left end, ``under``
+        its right end, or ``end``, outside the axes on the right. Of a standing line: ``right`` of its
+        top (the default), or ``end``, outside the axes at the top.
     """
     if vertical:
         axes.axvline(value, color=INK, linewidth=0.6, zorder=0.5)
@@ -123,6 +123,7 @@ def guide(axes: Axes, value: float, text: str, *, vertical: bool = False, side: 
         place, offset, horizontal, upright = {
             "above": ((0.0, value), (2.0, 1.5), "left", "bottom"),
             "below": ((0.0, value), (2.0, -1.5), "left", "top"),
+            "under": ((1.0, value), (-2.0, -1.5), "right", "top"),
             "end": ((1.0, value), (2.0, 0.0), "left", "center"),
         }[side or "above"]
     axes.annotate(

@@ -7,22 +7,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
-from trivet.report.build import STUDY
+from trivet.privacy.planning.results import Plan
+from trivet.report.build import OWN, STUDY
 from trivet.report.document import read_templates
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
+from trivet.report.figures.plans import (
+    alt_plan_curves,
+    alt_plan_noise,
+    draw_plan_curves,
+    draw_plan_noise,
+)
 from trivet.report.pages import Picture, write_page
 from trivet.report.verdicts import Verdict
 from trivet.wording import one_line
 
-__all__ = ["MECHANISM_PAGE", "SECTIONS", "write_mechanism_page"]
+__all__ = ["MECHANISM_PAGE", "PLAN_PAGE", "write_mechanism_page", "write_plan_page"]
 
+PLAN_PAGE: Final = "plan.html"
 MECHANISM_PAGE: Final = "mechanism.html"
 #: Every picture that there can be.
 PICTURES: Final = ("privacy_plan_noise", "privacy_plan_curves", "privacy_mechanisms")
-TEMPLATES: Final = STUDY.parent
-#: The sections on plans and audits, which the report of `trivet run` has too.
-SECTIONS: Final = TEMPLATES / "privacy"
-PAGES: Final = TEMPLATES / "privacy_pages"
+#: What a page has that the report of `trivet run` has not.
+PAGES: Final = STUDY.parent / "privacy_pages"
 REFERENCES: Final = "99-references.md"
 
 
@@ -58,6 +64,21 @@ def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...
     )
 
 
+def write_plan_page(plan: Plan, folder: Path) -> tuple[Path, ...]:
+    """Write ``plan.html`` and its pictures; parameters, result and errors as in `write_mechanism_page`."""
+    pictures = {"privacy_plan_noise": Picture(draw_plan_noise(plan), alt_plan_noise(plan))}
+    if plan.curves is not None:
+        pictures["privacy_plan_curves"] = Picture(draw_plan_curves(plan), alt_plan_curves(plan))
+    return _write(
+        folder / PLAN_PAGE,
+        title="A plan for private answers",
+        privacy={"plan": asdict(plan)},
+        page={"data": "plan.json"},
+        pictures=pictures,
+        verdict=Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,)),
+    )
+
+
 def _write(
     path: Path,
     *,
@@ -68,11 +89,7 @@ def _write(
     verdict: Verdict,
 ) -> tuple[Path, ...]:
     """Write a page whose prose finds null for all that it is not about."""
-    prose = {
-        **read_templates(SECTIONS),
-        **read_templates(PAGES),
-        REFERENCES: (STUDY / REFERENCES).read_text(encoding="utf-8"),
-    }
+    references = (STUDY / REFERENCES).read_text(encoding="utf-8")
     return write_page(
         path,
         facts={
@@ -80,7 +97,7 @@ def _write(
             "privacy": {"plan": None, "mechanisms": None, "membership": None, **privacy},
             "page": {"version": version("trivet"), "mechanism": None, **page},
         },
-        prose=dict(sorted(prose.items())),
+        prose={**read_templates(OWN, PAGES), REFERENCES: references},
         pictures=pictures,
         possible=PICTURES,
         verdicts=[verdict],
