@@ -123,7 +123,8 @@ def _print_release(found: "Release", console: Console) -> None:
         f"entry {receipt.entry}"
     )
     console.print(
-        f"noise by {receipt.library} {receipt.library_version}; ± is 95 % of it, and nothing of clamping"
+        f"noise by {receipt.library} {receipt.library_version}; ± covers 95 % of it; clamping and rounding "
+        "come on top"
     )
 
 

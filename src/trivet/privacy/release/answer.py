@@ -80,7 +80,7 @@ def _mean(prepared: Prepared, noisy: tuple[int, ...], measurements: tuple[Measur
             None,
             (),
             None,
-            f"the noisy count is {rows}, within its noise of {rows_error}: too few for a mean.",
+            f"the noisy count is {rows}, within its noise of {rows_error}: too few rows for a mean.",
         )
     low, high = prepared.lower - prepared.centre, prepared.upper - prepared.centre
 

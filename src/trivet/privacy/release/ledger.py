@@ -95,6 +95,8 @@ class Ledger:
         require_ledger(self.path)
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
+            if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
+                raise DataError(f"{one_line(self.path)} is another ledger than it was; open it again.")
             charges = tuple(_charge(entry) for entry in self._entries(connection))
             self._require_fit(charges, asked)
             number = connection.execute(

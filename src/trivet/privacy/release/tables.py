@@ -210,15 +210,19 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Colu
 def _header(path: Path) -> tuple[tuple[str, ...], str]:
     """Return the names in the first line of a CSV file, and its delimiter."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline(LONGEST_HEADER)
+        # Decoding as a text file would look at the rows that follow.
+        with path.open("rb") as stream:
+            first = stream.readline(LONGEST_HEADER).decode("utf-8-sig")
     except OSError as error:
         raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{quoted(path.name)} is no UTF-8; convert it first.") from error
+        raise DataError(f"the first line of {quoted(path.name)} is no UTF-8; convert the file.") from error
     outside = re.sub(r'"[^"]*"', "", first)
     delimiter = max(_DELIMITERS, key=outside.count)
-    names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
+    try:
+        names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
+    except csv.Error:
+        names = ()
     if not names or "" in names or len(first) >= LONGEST_HEADER:
         raise DataError(
             f"the first line of {quoted(path.name)} is no header; expected the names of the columns."

@@ -79,30 +79,31 @@ class _Writer:
             case Negation(inner):
                 return f"(NOT {self.condition(inner)})"
             case Membership(column, values):
-                each = (self._comparison(Comparison(column, "=", value)) for value in values)
-                return "(" + " OR ".join(each) + ")"
+                return self._compared((column, *values), "IN")
             case Comparison():
-                return self._comparison(condition)
+                return self._compared((condition.left, condition.right), condition.operator)
 
-    def _comparison(self, comparison: Comparison) -> str:
-        left, right = comparison.left, comparison.right
-        kinds = self._kind(left), self._kind(right)
-        if isinstance(left, Literal) and isinstance(right, Literal):
-            raise self._wrong(left, "two values are compared; one side has to be a column")
-        if kinds == (Kind.CELL, Kind.CELL):
+    def _compared(self, sides: tuple[Named | Literal, ...], operator: str) -> str:
+        """Compare two sides, or the first with each of a list."""
+        kinds = tuple(self._kind(side) for side in sides)
+        if not any(isinstance(side, Named) for side in sides):
+            raise self._wrong(sides[0], "two values are compared; one side has to be a column")
+        asked = next((kind for kind in kinds if kind is not Kind.CELL), None)
+        if asked is None:
             raise self._wrong(
-                right, "two columns of a CSV file have no types to be compared by; use a Parquet file"
+                sides[1], "two columns of a CSV file have no types to be compared by; use a Parquet file"
             )
-        asked = next(kind for kind in kinds if kind is not Kind.CELL)
-        for side, kind in zip((left, right), kinds, strict=True):
+        for side, kind in zip(sides, kinds, strict=True):
             if kind not in (Kind.CELL, asked):
-                raise self._wrong(side, f"{kinds[0]} cannot be compared with {kinds[1]}")
-        if asked == _BOOLEAN and comparison.operator not in ("=", "!="):
-            raise self._wrong(right, "true and false are compared with = or != only")
-        whole = asked == _NUMBER and all(self._is_whole(side) for side in (left, right))
-        sides = (self._operand(side, str(asked), whole=whole) for side in (left, right))
-        operator = "<>" if comparison.operator == "!=" else comparison.operator
-        return f"COALESCE({f' {operator} '.join(sides)}, FALSE)"
+                alone = side.at == sides[0].at
+                complaint = "is no condition" if alone else f"cannot be compared with {kind}"
+                raise self._wrong(side, f"{asked} {complaint}")
+        if asked == _BOOLEAN and operator not in ("=", "!=", "IN"):
+            raise self._wrong(sides[1], "true and false are compared with = or != only")
+        whole = asked == _NUMBER and all(self._is_whole(side) for side in sides)
+        first, *others = (self._operand(side, asked, whole=whole) for side in sides)
+        compared = f"({', '.join(others)})" if operator == "IN" else others[0]
+        return f"COALESCE({first} {'<>' if operator == '!=' else operator} {compared}, FALSE)"
 
     def _kind(self, side: Named | Literal) -> str:
         if isinstance(side, Literal):

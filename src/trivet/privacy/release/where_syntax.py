@@ -72,7 +72,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two operands and one of ``= != < <= > >=``."""
+    """Two operands and one of ``= != < <= > >=``; a column alone is compared with true where it stands."""
 
     left: Named | Literal
     operator: str
@@ -81,7 +81,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Membership:
-    """A column and the values that it may have; a column alone is one that may be true."""
+    """A column and the values that it may have."""
 
     column: Named
     values: tuple[Literal, ...]
@@ -214,7 +214,7 @@ class _Parser:
                 self._next += 2
                 return Negation(self._membership(left))
             if self._token.kind in ("and", "or", "end") or self._token.text == ")":
-                return Membership(left, (Literal(value=True, at=left.at),))
+                return Comparison(left, "=", Literal(value=True, at=left.at))
         raise self._wrong("expected a comparison such as = or <" + " or in"[: 6 * isinstance(left, Named)])
 
     def _membership(self, column: Named) -> Membership:

@@ -1,0 +1,61 @@
+"""A process that releases a count again and again and prints the entry of each answer.
+
+    release_in_a_loop.py at-once TABLE LEDGER EPSILON TRIES    waits for a line, then tries so often
+    release_in_a_loop.py killed TABLE LEDGER EPSILON KILLS     forks, and kills each fork at some time
+
+It prints one JSON document in the end.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+
+from trivet.errors import UsageError
+from trivet.privacy.release.ledger import open_ledger
+from trivet.privacy.release.releasing import release
+
+
+def at_once(table, ledger, epsilon, tries):
+    say("ready")
+    sys.stdin.readline()
+    answers, refused = [], 0
+    for _ in range(tries):
+        try:
+            answers.append(release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
+        except UsageError as error:
+            refused += "refuses epsilon" in str(error)
+    say(json.dumps({"answers": answers, "refused": refused}))
+
+
+def killed(table, ledger, epsilon, kills):
+    """The parent asks for nothing itself, so that what it has imported is all that a fork inherits."""
+    generator = random.Random(0)
+    answers, deaths = [], []
+    for _ in range(kills):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            while True:
+                entry = release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
+                os.write(write, f"{entry}\n".encode())
+        os.close(write)
+        time.sleep(generator.uniform(0.02, 0.3))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        deaths.append(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -1)
+        with os.fdopen(read, encoding="utf-8") as stream:
+            answers += [line.rstrip() for line in stream if line.endswith("\n")]
+        open_ledger(ledger)
+    say(json.dumps({"answers": answers, "deaths": deaths}))
+
+
+def say(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    {"at-once": at_once, "killed": killed}[sys.argv[1]](*sys.argv[2:5], int(sys.argv[5]))

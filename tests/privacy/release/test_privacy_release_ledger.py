@@ -1,0 +1,247 @@
+"""Ledgers: what they charge, show and refuse, and files that are none."""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+from pydantic import TypeAdapter
+
+from trivet.errors import DataError, UsageError
+from trivet.privacy.release.ledger import Asked, create_ledger, open_ledger
+from trivet.privacy.release.results import LedgerState
+
+
+def asked(epsilon, *, delta="0", scales=(10.0,)):
+    return Asked(
+        table="people.csv",
+        fingerprint="ab" * 32,
+        query="count",
+        asked='count, where "age" > 3',
+        mechanism="discrete Laplace",
+        scales=scales,
+        epsilon=epsilon,
+        delta=delta,
+    )
+
+
+def test_fifty_tenths_are_exactly_five(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="5")
+    for number in range(1, 51):
+        assert ledger.charge(asked("0.1")) == f"{ledger.id}-{number}"
+    with pytest.raises(UsageError, match=r"refuses epsilon 0\.000001: 5 of 5 is spent \(basic composition\)"):
+        ledger.charge(asked("0.000001"))
+    state = ledger.state()
+    assert (state.spent_epsilon, state.left_epsilon, len(state.entries)) == ("5", "0", 50)
+
+
+def test_deltas_are_added_as_well(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="5", delta="3e-7")
+    for _ in range(3):
+        ledger.charge(asked("0.1", delta="1e-7"))
+    with pytest.raises(UsageError, match=r"0\.0000003 of delta 3e-7"):
+        ledger.charge(asked("0.1", delta="1e-12"))
+    assert (ledger.state().spent_delta, ledger.state().left_delta) == ("0.0000003", "0")
+
+
+def test_a_state_tells_all_and_survives_json(tmp_path):
+    ledger = create_ledger(tmp_path / "l", epsilon="1.50", delta="1e-6", adjacency="replace-one")
+    first, second = ledger.charge(asked("0.25")), ledger.charge(asked("0.5", scales=(1.5, 2.5)))
+    ledger.mark_answered(second)
+    state = open_ledger(tmp_path / "l").state()
+    assert [entry.state for entry in state.entries] == ["charged", "answered"]
+    assert [entry.id for entry in state.entries] == [first, second]
+    assert state.entries[1].scales == (1.5, 2.5)
+    assert state.entries[0].asked == 'count, where "age" > 3'
+    assert (state.epsilon, state.delta, state.adjacency, state.unit) == (
+        "1.50",
+        "1e-6",
+        "replace-one",
+        "one row",
+    )
+    assert (state.spent_epsilon, state.left_epsilon) == ("0.75", "0.75")
+    assert 0 < state.spent_pld <= 0.75 <= state.left_pld + 1e-6
+    adapter = TypeAdapter(LedgerState)
+    assert adapter.validate_json(adapter.dump_json(state)) == state
+
+
+def test_without_a_delta_there_is_no_loss_distribution(tmp_path):
+    state = create_ledger(tmp_path / "ledger", epsilon="5").state()
+    assert (state.spent_pld, state.left_pld) == (None, None)
+    assert state.pld_reason == "the budget has no delta"
+
+
+def test_accounting_by_loss_distribution_lets_more_through(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", delta="1e-6", accounting="pld")
+    for _ in range(100):  # basic composition would have stopped at 50
+        ledger.charge(asked("0.02"))
+    left = ledger.state().left_pld
+    with pytest.raises(UsageError, match=r"pld composition"):
+        ledger.charge(asked("0.9"))
+    assert 0 < left < 0.9
+    ledger.charge(asked(f"{left:.10f}"[:-4]))
+    assert ledger.state().spent_pld <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epsilon": "0"}, "epsilon must be a positive decimal"),
+        ({"epsilon": "1", "delta": "1"}, "delta must be a decimal"),
+        ({"epsilon": "1", "adjacency": "nearby"}, "expected add-remove or replace-one"),
+        ({"epsilon": "1", "accounting": "rdp"}, "expected basic or pld"),
+        ({"epsilon": "1", "accounting": "pld"}, "needs a delta"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(tmp_path, settings, said):
+    with pytest.raises(UsageError, match=said):
+        create_ledger(tmp_path / "ledger", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_never_overwritten(tmp_path):
+    for name in ("ledger", "letter.txt"):
+        path = tmp_path / name
+        path.write_bytes(b"dear diary")
+        with pytest.raises(UsageError, match="is there already"):
+            create_ledger(path, epsilon="1")
+        assert path.read_bytes() == b"dear diary"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ledger", "letter.txt"]
+
+
+def test_a_link_to_nowhere_is_not_written_through(tmp_path):
+    (tmp_path / "ledger").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="is there already"):
+        create_ledger(tmp_path / "ledger", epsilon="1")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", ["a b.ledger", "50%.ledger", "what?.ledger", "#1", "ü", "x;y'z"])
+def test_a_ledger_may_be_called_anything(tmp_path, name):
+    ledger = create_ledger(tmp_path / name, epsilon="1")
+    ledger.charge(asked("0.5"))
+    assert open_ledger(tmp_path / name).state().left_epsilon == "0.5"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def text(path):
+    path.write_text("Dear diary, " * 50, encoding="utf-8")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def foreign(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE budget (epsilon TEXT)")
+        connection.commit()
+
+
+def wal_of_another(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE budget (epsilon TEXT)")
+        connection.commit()
+
+
+def patched(at, new):
+    def make(path):
+        ledger = create_ledger(path, epsilon="5")
+        ledger.charge(asked("1"))
+        content = bytearray(path.read_bytes())
+        content[at : at + len(new)] = new
+        path.write_bytes(content)
+
+    return make
+
+
+def truncated(path):
+    ledger = create_ledger(path, epsilon="5")
+    ledger.charge(asked("1"))
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def only_a_header(path):
+    create_ledger(path, epsilon="5")
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def changed(statement):
+    def make(path):
+        create_ledger(path, epsilon="5").charge(asked("1"))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(statement)
+            connection.commit()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (text, "is no ledger of trivet: it is no SQLite file"),
+        (empty, "is no ledger of trivet: it is no SQLite file"),
+        (foreign, "a database of another program"),
+        (wal_of_another, "a database of another program"),
+        (patched(60, (2).to_bytes(4, "big")), "has format 2, and this trivet reads 1"),
+        (patched(18, b"\x02\x02"), "keeps a write-ahead log"),
+        (patched(4096, b"\xff" * 64), "is damaged"),
+        (patched(110, b"\xff" * 200), "is damaged"),
+        (truncated, "is damaged"),
+        (only_a_header, "is damaged"),
+        (changed("DROP TABLE entry"), "tables are not those of a ledger"),
+        (changed("DELETE FROM budget"), "has no budget"),
+        (changed("UPDATE budget SET epsilon = '1000 and more'"), "its budget cannot be read"),
+        (changed("UPDATE entry SET epsilon = '-5'"), "entry 1 cannot be read"),
+        (changed("UPDATE entry SET scales = '[]'"), "entry 1 cannot be read"),
+    ],
+)
+def test_what_is_no_ledger_is_refused_and_left_as_it_is(tmp_path, make, said):
+    path = tmp_path / "ledger"
+    make(path)
+    before = path.read_bytes()
+    for use in (lambda: open_ledger(path).state(), lambda: open_ledger(path).charge(asked("0.1"))):
+        with pytest.raises(DataError, match=said) as refused:
+            use()
+        assert "\n" not in str(refused.value)
+        assert path.read_bytes() == before
+        assert [each.name for each in tmp_path.iterdir()] == ["ledger"]
+
+
+def test_a_ledger_that_is_swapped_while_it_is_open_is_looked_at_again(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="5")
+    text(tmp_path / "ledger")
+    with pytest.raises(DataError, match="no SQLite file"):
+        ledger.charge(asked("1"))
+    (tmp_path / "ledger").unlink()
+    other = create_ledger(tmp_path / "other", epsilon="500")
+    shutil.copy(tmp_path / "other", tmp_path / "ledger")
+    with pytest.raises(DataError, match="another ledger"):
+        ledger.charge(asked("1"))
+    assert other.state().entries == ()
+
+
+def test_missing_and_folders(tmp_path):
+    with pytest.raises(DataError, match=r"is not there; make one with `trivet privacy ledger"):
+        open_ledger(tmp_path / "none")
+    with pytest.raises(DataError, match="is no file"):
+        open_ledger(tmp_path)
+    with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
+        create_ledger(tmp_path / "no folder" / "ledger", epsilon="1")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1")
+    (tmp_path / "ledger").chmod(0o400)
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(DataError, match="make both writable"):
+            ledger.charge(asked("0.1"))
+        with pytest.raises(UsageError, match="cannot be written: Permission denied"):
+            create_ledger(tmp_path / "second", epsilon="1")
+        assert ledger.state().left_epsilon == "1"
+    finally:
+        tmp_path.chmod(0o700)

@@ -1,0 +1,111 @@
+"""The ledger with several processes at once, and with processes that are killed."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tables_to_ask import write_table
+
+from trivet.errors import DataError
+from trivet.privacy.release import ledger_file
+from trivet.privacy.release.ledger import create_ledger, open_ledger
+from trivet.privacy.release.releasing import release
+
+LOOP = Path(__file__).with_name("release_in_a_loop.py")
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, str(LOOP), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.fixture
+def people(tmp_path):
+    return write_table(tmp_path / "people.csv", {"age": "INTEGER"}, [(str(i),) for i in range(50)])
+
+
+def test_eight_processes_that_ask_two_hundred_times_get_the_fifty_that_are_paid_for(tmp_path, people):
+    ledger = tmp_path / "ledger"
+    create_ledger(ledger, epsilon="5")
+    processes = [start("at-once", people, ledger, "0.1", 25) for _ in range(8)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    found = [json.loads(process.communicate(timeout=300)[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8
+    answers = Counter(entry for each in found for entry in each["answers"])
+    assert len(answers) == 50
+    assert set(answers.values()) == {1}
+    assert sum(each["refused"] for each in found) == 150
+    state = open_ledger(ledger).state()
+    assert (state.spent_epsilon, state.left_epsilon) == ("5", "0")
+    assert {entry.id for entry in state.entries} == set(answers)
+    assert {entry.state for entry in state.entries} == {"answered"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are killed by POSIX means")
+def test_no_process_that_is_killed_leaves_an_answer_that_was_not_charged(tmp_path, people):
+    ledger = tmp_path / "ledger"
+    create_ledger(ledger, epsilon="1000000")
+    process = start("killed", people, ledger, "0.1", 30)
+    found = json.loads(process.communicate(timeout=300)[0])
+    assert found["deaths"] == [signal.SIGKILL] * 30
+    state = open_ledger(ledger).state()
+    charged = {entry.id for entry in state.entries}
+    assert len(found["answers"]) == len(set(found["answers"])) <= len(charged)
+    assert set(found["answers"]) <= charged
+    # The kills fell among releases, not before or after all of them.
+    assert len(found["answers"]) > 30
+    # Each process left one release unfinished at most.
+    assert len(charged) - len(found["answers"]) <= 30
+    assert sorted(tmp_path.glob("ledger*")) == [ledger]
+
+
+DIE_WHILE_WRITING = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+for number in range(1, 301):
+    row = (number, "t", "t", "f", "count", "x" * 3000, "m", "[1]", "0.1", "0", "charged")
+    connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_half_written_charge_is_taken_back(tmp_path, people):
+    path = tmp_path / "ledger"
+    ledger = create_ledger(path, epsilon="5")
+    whole = path.read_bytes()
+    subprocess.run([sys.executable, "-c", DIE_WHILE_WRITING, str(path)], check=False)
+    assert path.with_name("ledger-journal").stat().st_size > 0
+    assert path.read_bytes() != whole
+    assert ledger.state().entries == ()
+    assert path.read_bytes() == whole
+    assert not path.with_name("ledger-journal").exists()
+
+
+def test_a_ledger_that_another_process_holds_is_said_to_be_held(tmp_path, monkeypatch, people):
+    path = tmp_path / "ledger"
+    create_ledger(path, epsilon="5")
+    monkeypatch.setattr(ledger_file, "_PATIENCE", 0.05)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DataError, match="held by another process"):
+        release(people, query="count", ledger=path, epsilon="1")
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert release(people, query="count", ledger=path, epsilon="1").receipt.entry.endswith("-1")

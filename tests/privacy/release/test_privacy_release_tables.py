@@ -1,0 +1,171 @@
+"""Tables: every kind of file, what is refused, and that a connection reads its own file only."""
+
+import hashlib
+
+import duckdb
+import pytest
+from tables_to_ask import exact, write_table
+
+from trivet.errors import DataError, UsageError
+from trivet.privacy.release.schema import Column, Kind, find_column, kind_of
+from trivet.privacy.release.tables import fingerprint, open_table
+
+TYPES = {"age": "INTEGER", "name": "VARCHAR", "hours-per-week": "DOUBLE"}
+ROWS = [("30", "Ann", "40.5"), (None, "x, y", "nan"), ("50", 'q"q', None)]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".duckdb"])
+def test_every_kind_of_file_gives_the_same_answers(tmp_path, suffix):
+    table = write_table(tmp_path / f"people{suffix}", TYPES, ROWS)
+    assert exact(table, query="count")[0] == (3,)
+    (total,), prepared = exact(table, query="sum", column="age", bounds=(0, 90), missing="drop")
+    assert total * prepared.grid == 80
+    (total,), prepared = exact(table, query="sum", column="hours-per-week", bounds=(0, 99), missing="10")
+    assert total * prepared.grid == pytest.approx(60.5, abs=3 * prepared.grid)
+    asked = {"query": "histogram", "column": "name", "categories": ("x, y", 'q"q', "Ann", "")}
+    assert exact(table, **asked)[0] == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".duckdb"])
+def test_a_table_without_rows_answers_nought(tmp_path, suffix):
+    table = write_table(tmp_path / f"nobody{suffix}", TYPES, [])
+    assert exact(table, query="count")[0] == (0,)
+    for query, noughts in (("sum", (0,)), ("mean", (0, 0))):
+        assert exact(table, query=query, column="age", bounds=(0, 9), missing="drop")[0] == noughts
+    assert exact(table, query="histogram", column="name", categories=("a",))[0] == (0,)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_header_alone_decides_on_delimiter_and_names(tmp_path, delimiter):
+    table = tmp_path / "t.csv"
+    lines = [["age", '"a, ""b"""'], ["30", "x"], ["many", ""], ["", "y"]]
+    table.write_text("\ufeff" + "\r\n".join(map(delimiter.join, lines)), encoding="utf-8")
+    with open_table(table) as opened:
+        assert [column.name for column in opened.columns] == ["age", 'a, "b"']
+        assert {column.kind for column in opened.columns} == {Kind.CELL}
+    (total,), prepared = exact(table, query="sum", column="age", bounds=(0, 90), missing="drop")
+    assert total * prepared.grid == 30
+    assert exact(table, query="count", where='"a, ""b""" = \'y\'')[0] == (1,)
+
+
+@pytest.mark.parametrize(
+    "name", ["sa?.csv", "s[ab]*.csv", "it's.csv", "a,b.csv", "ü.csv", "{x}.csv", "a=1.csv"]
+)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_path_means_one_file(tmp_path, name, suffix):
+    folder = tmp_path / "a=2"
+    folder.mkdir()
+    for decoy, value in (("sa1", "1"), ("sb", "2"), ("x", "3"), ("a", "4")):
+        write_table(folder / f"{decoy}{suffix}", {"v": "INTEGER"}, [(value,)])
+    plain = write_table(folder / f"plain{suffix}", {"v": "INTEGER"}, [("7",)])
+    table = plain.rename(folder / name.replace(".csv", suffix))
+    (total,), prepared = exact(table, query="sum", column="v", bounds=(0, 9), missing="drop")
+    assert total * prepared.grid == 7
+    with open_table(table) as opened:
+        assert [column.name for column in opened.columns] == ["v"]
+        assert opened.name == table.name
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".duckdb"])
+def test_the_connection_reads_nothing_else_and_cannot_be_unlocked(tmp_path, suffix):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("x\n1\n", encoding="utf-8")
+    with open_table(write_table(tmp_path / f"t{suffix}", TYPES, ROWS)) as opened:
+        for statement in (
+            f"SELECT * FROM read_csv('{secret}')",
+            f"ATTACH '{tmp_path / 'other.duckdb'}'",
+            f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'",
+            "INSTALL httpfs",
+            "SET enable_external_access = true",
+            "SET threads = 64",
+        ):
+            with pytest.raises(duckdb.Error):
+                opened.connection.execute(statement)
+
+
+def test_asking_leaves_a_database_as_it_was(tmp_path):
+    table = write_table(tmp_path / "p.duckdb", TYPES, ROWS)
+    before = (tmp_path / "p.duckdb").read_bytes()
+    exact(table, query="count")
+    assert (tmp_path / "p.duckdb").read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["p.duckdb"]
+
+
+def test_a_view_is_no_table(tmp_path):
+    path = tmp_path / "p.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (a INTEGER)")
+        connection.execute("CREATE VIEW doubled AS SELECT * FROM t UNION ALL SELECT * FROM t")
+        connection.execute("CREATE SCHEMA s")
+        connection.execute("CREATE TABLE s.t (b INTEGER)")
+    with pytest.raises(DataError, match=r"no table 'doubled'; it has main\.t, s\.t\. A view"):
+        exact(f"{path}:doubled", query="count")
+    with pytest.raises(UsageError, match=r"FILE\.duckdb:TABLE\. It has main\.t, s\.t\."):
+        exact(path, query="count")
+    with open_table(f"{path}:s.t") as opened:
+        assert [column.name for column in opened.columns] == ["b"]
+    with open_table(f"{path}:t") as opened:
+        assert [column.name for column in opened.columns] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "said"),
+    [
+        ("no.csv", None, DataError, "is not there"),
+        ("t.txt", b"a\n1\n", UsageError, "is no table"),
+        ("t.csv", b"", DataError, "is no header"),
+        ("t.csv", b"a,,b\n1,2,3\n", DataError, "is no header"),
+        ("t.csv", b"a,b,a\n1,2,3\n", DataError, "more than one column 'a'"),
+        ("t.csv", b"\xff\xfe\xfd\n1\n", DataError, "no UTF-8"),
+        ("t.parquet", b"secret 12345", DataError, "cannot be read as parquet"),
+        ("t.duckdb", b"secret 12345", DataError, "cannot be opened as a DuckDB database"),
+        ("http://localhost/t.csv", None, DataError, "is not there"),
+        ("s3://bucket/t.parquet", None, DataError, "is not there"),
+    ],
+)
+def test_what_is_no_table_ends_in_one_line(tmp_path, monkeypatch, name, content, kind, said):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(kind, match=said) as refused:
+        exact(name, query="count")
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_unknown_column_is_answered_with_near_names():
+    names = ("age", "hours-per-week", "hours")
+    columns = tuple(Column(name, Kind.INTEGER, "INTEGER", f'"{name}"') for name in names)
+    with pytest.raises(UsageError, match="no column 'Hours'; did you mean 'hours'"):
+        find_column(columns, "Hours")
+    with pytest.raises(UsageError, match="it has 'age', 'hours-per-week', 'hours'"):
+        find_column(columns, "zzzzzz")
+
+
+@pytest.mark.parametrize(
+    ("duckdb_type", "kind"),
+    [
+        ("UBIGINT", Kind.INTEGER),
+        ("FLOAT", Kind.FLOAT),
+        ("DECIMAL(18,3)", Kind.DECIMAL),
+        ("ENUM('a', 'b')", Kind.TEXT),
+        ("BOOLEAN", Kind.BOOLEAN),
+        ("INTEGER[]", Kind.OTHER),
+        ("DECIMAL(18,3)[]", Kind.OTHER),
+        ("ENUM('a')[]", Kind.OTHER),
+        ("UHUGEINT", Kind.OTHER),
+        ("STRUCT(a INTEGER)", Kind.OTHER),
+        ("TIMESTAMP", Kind.OTHER),
+    ],
+)
+def test_kinds_of_types(duckdb_type, kind):
+    assert kind_of(duckdb_type) is kind
+
+
+def test_a_fingerprint_is_a_keyed_digest(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a\n1\n")
+    key = b"k" * 32
+    print_ = fingerprint(tmp_path / "t.csv", key=key)
+    assert print_ == fingerprint(tmp_path / "t.csv", key=key)
+    assert print_ != fingerprint(tmp_path / "t.csv", key=b"j" * 32)
+    assert print_ != hashlib.sha256(b"a\n1\n").hexdigest()
