@@ -87,7 +87,8 @@ class AttackResult:
     auroc
         Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half.
     auroc_low, auroc_high
-        DeLong interval of `auroc`, in [0, 1]; None where there is an `auroc_reason`.
+        DeLong interval of `auroc`, in [0, 1]; the interval of `trivet.privacy.membership.roc.auroc`
+        where no pair is in the wrong order; None where there is an `auroc_reason`.
     rates
         TPR at each false positive rate asked for, in that order.
     balanced_accuracy
@@ -144,7 +145,9 @@ class GroupExposure:
     level
         Level of every interval, in (0, 1).
     reason
-        Why AUROC and the rates at the common threshold are None; None where they are there.
+        Why the AUROC is None; None where it is there.
+    rate_reason
+        Why the rates at the common threshold are None; None where they are there.
     """
 
     column: str
@@ -167,6 +170,7 @@ class GroupExposure:
     own: RateAtFpr
     level: float
     reason: str | None = None
+    rate_reason: str | None = None
 
 
 @dataclass(frozen=True)
