@@ -19,6 +19,7 @@ from trivet.report.figures import (
     detection,
     fairness,
     mechanisms,
+    membership,
     plans,
     privacy,
     repair,
@@ -122,6 +123,22 @@ FIGURES: Final = (
         lambda study: mechanisms.draw_mechanisms(study.mechanisms),
         lambda study: mechanisms.alt_mechanisms(study.mechanisms),
         present=lambda study: bool(study.mechanisms),
+    ),
+    FigureRow(
+        "privacy_membership_roc",
+        "privacy",
+        lambda study: membership.draw_membership_roc(study.membership),
+        lambda study: membership.alt_membership_roc(study.membership),
+        present=lambda study: study.membership is not None,
+    ),
+    FigureRow(
+        "privacy_membership_groups",
+        "privacy",
+        lambda study: membership.draw_exposure(study.membership),
+        lambda study: membership.alt_exposure(study.membership),
+        present=lambda study: (
+            study.membership is not None and membership.has_measured_groups(study.membership)
+        ),
     ),
 )
 

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
+from trivet.privacy.membership.results import NO_EVIDENCE, MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.report.build import OWN, STUDY
 from trivet.report.document import read_templates
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
+from trivet.report.figures.membership import (
+    alt_exposure,
+    alt_membership_roc,
+    draw_exposure,
+    draw_membership_roc,
+)
 from trivet.report.figures.plans import (
     alt_plan_curves,
     alt_plan_noise,
@@ -21,12 +28,26 @@ from trivet.report.pages import Picture, write_page
 from trivet.report.verdicts import Verdict
 from trivet.wording import one_line
 
-__all__ = ["MECHANISM_PAGE", "PLAN_PAGE", "write_mechanism_page", "write_plan_page"]
+__all__ = [
+    "MECHANISM_PAGE",
+    "MEMBERSHIP_PAGE",
+    "PLAN_PAGE",
+    "write_mechanism_page",
+    "write_membership_page",
+    "write_plan_page",
+]
 
 PLAN_PAGE: Final = "plan.html"
 MECHANISM_PAGE: Final = "mechanism.html"
+MEMBERSHIP_PAGE: Final = "membership.html"
 #: Every picture that there can be.
-PICTURES: Final = ("privacy_plan_noise", "privacy_plan_curves", "privacy_mechanisms")
+PICTURES: Final = (
+    "privacy_plan_noise",
+    "privacy_plan_curves",
+    "privacy_mechanisms",
+    "privacy_membership_roc",
+    "privacy_membership_groups",
+)
 #: What a page has that the report of `trivet run` has not.
 PAGES: Final = STUDY.parent / "privacy_pages"
 REFERENCES: Final = "99-references.md"
@@ -65,7 +86,7 @@ def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...
 
 
 def write_plan_page(plan: Plan, folder: Path) -> tuple[Path, ...]:
-    """Write ``plan.html`` and its pictures; parameters, result and errors as in `write_mechanism_page`."""
+    """Write ``plan.html`` and its pictures; see `write_mechanism_page`."""
     pictures = {"privacy_plan_noise": Picture(draw_plan_noise(plan), alt_plan_noise(plan))}
     if plan.curves is not None:
         pictures["privacy_plan_curves"] = Picture(draw_plan_curves(plan), alt_plan_curves(plan))
@@ -76,6 +97,22 @@ def write_plan_page(plan: Plan, folder: Path) -> tuple[Path, ...]:
         page={"data": "plan.json"},
         pictures=pictures,
         verdict=Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,)),
+    )
+
+
+def write_membership_page(audit: MembershipAudit, folder: Path) -> tuple[Path, ...]:
+    """Write ``membership.html`` and its pictures; see `write_mechanism_page`."""
+    pictures = {"privacy_membership_roc": Picture(draw_membership_roc(audit), alt_membership_roc(audit))}
+    if audit.groups:
+        pictures["privacy_membership_groups"] = Picture(draw_exposure(audit), alt_exposure(audit))
+    tone = "good" if audit.verdict == NO_EVIDENCE else "bad"
+    return _write(
+        folder / MEMBERSHIP_PAGE,
+        title=f"Membership audit of {one_line(audit.model)}",
+        privacy={"membership": asdict(audit)},
+        page={"data": "membership.json"},
+        pictures=pictures,
+        verdict=Verdict("audit", tone, audit.verdict, (audit.reason,)),
     )
 
 

@@ -1,0 +1,223 @@
+"""Plausible plans and audits for tests of their pictures and pages: no data, no model, no training."""
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+
+from trivet.privacy.auditing.results import CONSISTENT, VIOLATES, EventFinding, MechanismAudit
+from trivet.privacy.membership.results import (
+    EXPOSED,
+    NO_EVIDENCE,
+    AttackResult,
+    CanaryAudit,
+    ExposedRow,
+    GroupExposure,
+    MembershipAudit,
+    RateAtFpr,
+    RocPoints,
+)
+from trivet.privacy.planning.planner import plan_queries
+from trivet.privacy.planning.results import Plan
+from trivet.privacy.planning.settings import PlanSettings, QuerySettings
+
+HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
+STUDY_QUERIES = (QuerySettings(count=92, sensitivity=1.0),)
+
+
+@cache
+def example_plan(*, mixed=False, pure=False, group=1, name="residents by district") -> Plan:
+    """The study's counts, or three kinds of queries; with delta, or without."""
+    queries = STUDY_QUERIES
+    if mixed:
+        queries = (
+            QuerySettings(name=name, cells=92, touches=1, count=4),
+            QuerySettings(name="total income", kind="sum", bounds=(0.0, 200_000.0), share=2.0),
+            QuerySettings(name="households", sensitivity=1.0, count=12),
+        )
+    value, threshold = (None, None) if mixed else (500.0, 505.0)
+    settings = PlanSettings(
+        epsilon=0.1,
+        delta=0.0 if pure else 1e-5,
+        group=group,
+        value=value,
+        threshold=threshold,
+        queries=queries,
+    )
+    return plan_queries(settings, curves=True)
+
+
+def finding(family, epsilon_lower, description="answer > 0.9") -> EventFinding:
+    return EventFinding(
+        family=family,
+        description=description,
+        direction="B against A",
+        p_count=27_210,
+        p_trials=50_000,
+        p_frequency=0.5442,
+        p_low=0.53862,
+        q_count=10_288,
+        q_trials=50_000,
+        q_frequency=0.20576,
+        q_high=0.21031,
+        epsilon_lower=epsilon_lower,
+    )
+
+
+def example_mechanism(*, violates=False, name="shop.noise:noisy_count", text="1.5") -> MechanismAudit:
+    findings = (
+        finding("grid" if violates else "thresholds", 7.893 if violates else 0.94),
+        finding("intervals", 0.936, description=text),
+        finding("significand", 0.0),
+    )
+    return MechanismAudit(
+        name=name,
+        epsilon=1.0,
+        delta=0.0,
+        input_a="0",
+        input_b="1",
+        trials=100_000,
+        proposing_trials=25_000,
+        choosing_trials=25_000,
+        testing_trials=50_000,
+        error_rate=0.05,
+        seed=0,
+        verdict=VIOLATES if violates else CONSISTENT,
+        epsilon_lower=findings[0].epsilon_lower,
+        best=findings[0],
+        findings=findings,
+        events_proposed=829,
+        events_tested=3,
+        level=0.05 / 6,
+        ceiling=9.2,
+        visible_probability=0.0005,
+        examples_a=(text, "-0.25"),
+        examples_b=(text, "1.75"),
+        reason=f"{findings[0].description} is what shows it best.",
+        limits="This is no proof.",
+    )
+
+
+def rate(fpr, tpr) -> RateAtFpr:
+    return RateAtFpr(
+        fpr=fpr,
+        allowed=int(fpr * 24_000),
+        true_positives=int(tpr * 24_000),
+        false_positives=int(fpr * 24_000),
+        threshold=1.2,
+        tpr=tpr,
+        tpr_low=0.9 * tpr,
+        tpr_high=1.1 * tpr,
+        realised_fpr=fpr,
+        realised_fpr_low=0.9 * fpr,
+        realised_fpr_high=1.1 * fpr,
+    )
+
+
+def attack(name, strength) -> AttackResult:
+    """An attack whose ROC curve is x to the power of 1 / strength."""
+    fpr = np.concatenate([[0.0], np.geomspace(1 / 24_000, 1, 150)])
+    tpr = fpr ** (1 / strength)
+    auroc = strength / (1 + strength)
+    return AttackResult(
+        attack=name,
+        members=24_421,
+        non_members=24_421,
+        auroc=auroc,
+        auroc_low=auroc - 0.005,
+        auroc_high=auroc + 0.005,
+        rates=(rate(0.001, 0.001 ** (1 / strength)), rate(0.01, 0.01 ** (1 / strength))),
+        balanced_accuracy=0.5 + 0.1 * (strength - 1),
+        advantage=0.2 * (strength - 1),
+        roc=RocPoints(tuple(fpr.tolist()), tuple(tpr.tolist())),
+        level=0.95,
+    )
+
+
+def group(name, tpr, *, column="gender") -> GroupExposure:
+    nothing = dict.fromkeys(
+        (
+            *("auroc", "auroc_low", "auroc_high", "tpr", "tpr_low", "tpr_high"),
+            *("true_positives", "false_positives"),
+            *("realised_fpr", "realised_fpr_low", "realised_fpr_high"),
+        )
+    )
+    if tpr is None:
+        reason = "only 3 non-members"
+        own = RateAtFpr(fpr=0.01, allowed=0, reason=reason)
+        return GroupExposure(
+            column, name, 4, 3, fpr=0.01, threshold=1.2, own=own, level=0.95, reason=reason, **nothing
+        )
+    measured = rate(0.01, tpr)
+    return GroupExposure(
+        column=column,
+        group=name,
+        members=8_000,
+        non_members=8_100,
+        auroc=0.6,
+        auroc_low=0.58,
+        auroc_high=0.62,
+        fpr=0.01,
+        threshold=1.2,
+        tpr=tpr,
+        tpr_low=measured.tpr_low,
+        tpr_high=measured.tpr_high,
+        true_positives=80,
+        false_positives=81,
+        realised_fpr=0.01,
+        realised_fpr_low=0.008,
+        realised_fpr_high=0.012,
+        own=measured,
+        level=0.95,
+    )
+
+
+def example_membership(*, exposed=True, groups=None, data="Adult", model="tree") -> MembershipAudit:
+    """A model that gives its members away, or one that does not."""
+    strength = 1.5 if exposed else 1.002
+    if groups is None:
+        groups = (group("Female", 0.06), group("Male", 0.03), group("other", None))
+    return MembershipAudit(
+        data=data,
+        rows=48_842,
+        features=108,
+        classes=2,
+        model=model,
+        shadows=64,
+        members=24_421,
+        non_members=24_421,
+        train_accuracy=0.9999,
+        test_accuracy=0.8132,
+        attacks=(
+            attack("lira-online", strength),
+            attack("lira-offline", strength - 0.001),
+            attack("rmia", 1.3),
+        ),
+        best_attack="lira-online",
+        groups=groups,
+        most_exposed_column="gender" if exposed and groups else None,
+        most_exposed_group=groups[0].group if exposed and groups else None,
+        group_statement="The members of gender Female are found most often." if groups else "",
+        canaries=CanaryAudit(
+            canaries=1_000,
+            included=497,
+            guesses=200,
+            correct=164,
+            expected_by_chance=100.0,
+            epsilon_lower=1.2,
+            ceiling=4.2,
+            delta=0.0,
+            level=0.95,
+            tried=1,
+            reason="164 of 200 guesses were right.",
+        ),
+        verdict=EXPOSED if exposed else NO_EVIDENCE,
+        reason="The attack finds far more members than guessing.",
+        limits="No evidence is no proof of privacy.",
+        exposed_rows=(ExposedRow(17, 9.5),),
+        seed=0,
+    )
+
+
+def without_canaries(audit: MembershipAudit) -> MembershipAudit:
+    return dataclasses.replace(audit, canaries=None)
