@@ -58,7 +58,7 @@ def audit_mechanism(
     seed
         Seed of the order of the calls.
     out
-        Folder for the result, mechanism.json.
+        Folder for the result, mechanism.json, its page and its picture.
     json
         Print one JSON document to standard output, and nothing else there.
     """
@@ -86,7 +86,7 @@ def audit_mechanism(
             progress=lambda step, share: progress("audit", step, share),
         )
     seconds = perf_counter() - started
-    files = () if out is None else (_write(found, out),)
+    files = () if out is None else _write(found, out)
     if json:
         print_json({**_document(found), "seconds": seconds, "files": list(map(str, files))})
     else:
@@ -116,12 +116,14 @@ def _document(found: "MechanismAudit") -> dict[str, Any]:
     return TypeAdapter(MechanismAudit).dump_python(found, mode="json")
 
 
-def _write(found: "MechanismAudit", out: Path) -> Path:
+def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
+    from trivet.report.own import write_mechanism_page  # noqa: PLC0415 - draws, so it is heavy
     from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
 
     path = out / RESULT
     write_result(path, _document(found))
-    return path
+    page, *pictures = write_mechanism_page(found, out)
+    return page, path, *pictures
 
 
 def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> None:

@@ -73,7 +73,7 @@ def plan(
     scale
         With --inverse: noise of each answer, Laplace b or sigma: B, or B,B,...
     out
-        Folder for the result, with the curves.
+        Folder for the result with its curves, a page and pictures; with --inverse for the result alone.
     curves
         With --json: also how the spending grows with the queries, and how delta falls with epsilon.
     json
@@ -113,7 +113,14 @@ def plan(
                 progress=lambda part: progress("plan", part, None),
             )
     document = asdict(result)
-    files = () if out is None else _write(document, out)
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        files = (_write(document, out / ("spending.json" if inverse else "plan.json")),)
+        if isinstance(result, planning.Plan):
+            from trivet.report.own import write_plan_page  # noqa: PLC0415 - draws, so it is heavy
+
+            page, *pictures = write_plan_page(result, out)
+            files = (page, *files, *pictures)
     if json:
         print_json({**document, "files": [str(path) for path in files]})
         return 0
@@ -126,11 +133,10 @@ def plan(
     return 0
 
 
-def _write(document: dict[str, Any], folder: Path) -> tuple[Path, ...]:
-    path = folder / "plan.json"
+def _write(document: dict[str, Any], path: Path) -> Path:
     text = json_text.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
-    return (path,)
+    return path
 
 
 def _settings(

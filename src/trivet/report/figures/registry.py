@@ -136,9 +136,7 @@ FIGURES: Final = (
         "privacy",
         lambda study: membership.draw_exposure(study.membership),
         lambda study: membership.alt_exposure(study.membership),
-        present=lambda study: (
-            study.membership is not None and membership.has_measured_groups(study.membership)
-        ),
+        present=lambda study: study.membership is not None and bool(study.membership.groups),
     ),
 )
 
