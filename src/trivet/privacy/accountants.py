@@ -37,6 +37,7 @@ __all__ = [
     "randomised_losses",
     "rdp",
     "rdp_accountant",
+    "rho_of",
     "zcdp",
 ]
 
@@ -84,9 +85,14 @@ def zcdp(scale: Scales, queries: Counts, delta: float) -> float:
     :math:`(\rho + 2\sqrt{\rho \ln(1/\delta)}, \delta)`-DP; Bun and Steinke 2016, Propositions 1.3
     and 1.4, Lemma 1.7.
     """
-    epsilons, counts = answer_groups(scale, queries)
-    rho = _sum(counts * epsilons**2) / 2
+    rho = rho_of(scale, queries)
     return rho + 2 * math.sqrt(rho * math.log(1 / delta))
+
+
+def rho_of(scale: Scales, queries: Counts) -> float:
+    """Zero-concentrated privacy of all answers; Bun and Steinke 2016, Proposition 1.4 and Lemma 1.7."""
+    epsilons, counts = answer_groups(scale, queries)
+    return _sum(counts * epsilons**2) / 2
 
 
 def optimal_bound(scale: Scales, queries: Counts, delta: float) -> float:

@@ -14,6 +14,8 @@ __all__ = ["smallest_factor"]
 _LOG_TOLERANCE = 1e-12
 #: One unit in the last place, nearly.
 _ULP = 2.0**-52
+#: Between the guesses that bracket the factor.
+_LOG_STEP = math.log(2)
 #: Logarithms between which a factor is looked for; beyond them floating point ends.
 _LOG_RANGE = (-700.0, 700.0)
 
@@ -30,7 +32,7 @@ def smallest_factor(
     epsilon
         Total epsilon, above 0.
     start
-        Where to begin, above 0: the factor of basic composition is never far off.
+        Where to begin, above 0; the nearer, the faster.
     closed_form
         The factor, where it is known up to rounding.
 
@@ -62,10 +64,11 @@ def _root(spend: Callable[[float], float], *, epsilon: float, start: float) -> f
             raise OutOfReachError("the noise that is needed is beyond floating point")
         return spend(math.exp(log_factor)) - epsilon
 
-    high = math.log(start)
-    while excess(high) > 0:
-        high += math.log(2)
-    low = high - math.log(2)
-    while excess(low) <= 0:
-        high, low = low, low - math.log(2)
+    low = high = math.log(start)
+    if excess(high) > 0:
+        while excess(high) > 0:
+            low, high = high, high + _LOG_STEP
+    else:
+        while excess(low) <= 0:
+            low, high = low - _LOG_STEP, low
     return math.exp(cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE)))

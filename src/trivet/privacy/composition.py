@@ -20,6 +20,7 @@ __all__ = [
     "Theorem",
     "advanced_pays_from",
     "compositions",
+    "likely_factor",
     "plan",
     "required_scale",
     "spent_epsilon",
@@ -54,6 +55,16 @@ class Theorem:
     invert: Callable[[float, Scales, Counts, float], float] | None = None
 
 
+def _invert_basic(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
+    return accountants.basic(scale, queries, delta) / epsilon
+
+
+def _invert_zcdp(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
+    # epsilon = rho + 2 sqrt(rho L) solved for the root of rho, without a difference of near equals.
+    root = math.sqrt(-math.log(delta))
+    return math.sqrt(accountants.rho_of(scale, queries)) * (math.sqrt(root**2 + epsilon) + root) / epsilon
+
+
 THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         "basic",
@@ -61,7 +72,7 @@ THEOREMS: tuple[Theorem, ...] = (
         "Dwork and Roth 2014, Theorem 3.16",
         "laplace",
         accountants.basic,
-        invert=lambda epsilon, scale, queries, delta: accountants.basic(scale, queries, delta) / epsilon,
+        invert=_invert_basic,
     ),
     Theorem(
         "advanced",
@@ -76,6 +87,7 @@ THEOREMS: tuple[Theorem, ...] = (
         "Bun and Steinke 2016, Proposition 1.3",
         "laplace",
         accountants.zcdp,
+        invert=_invert_zcdp,
     ),
     Theorem(
         "optimal_bound",
@@ -178,9 +190,18 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
     return sensitivity * smallest_factor(
         lambda scale: theorem.spend(scale, queries, delta),
         epsilon=epsilon,
-        start=queries / epsilon,
+        start=likely_factor(epsilon, 1.0, queries, delta),
         closed_form=None if theorem.invert is None else theorem.invert(epsilon, 1.0, queries, delta),
     )
+
+
+def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
+    """Return the factor on these scales that basic composition or zCDP asks for, whichever is less.
+
+    Both are in closed form, and the tighter theorems are never far below them.
+    """
+    basic = _invert_basic(epsilon, scale, queries, delta)
+    return basic if delta == 0 else min(basic, _invert_zcdp(epsilon, scale, queries, delta))
 
 
 def plan(method: str, *, epsilon: float, delta: float, queries: int, sensitivity: float) -> Composition:

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["LATTICE_LIMIT", "loss_distribution"]
+__all__ = ["ANSWER_LIMIT", "LATTICE_LIMIT", "loss_distribution"]
 
 #: Points within the loss of one answer; a hundred times as many move a scale by less than 1e-6 of it.
 _CELLS_PER_ANSWER = 200
-#: Beyond so many answers the grid grows coarser, so that the sum keeps its number of points; with ten
-#: points within the loss of one answer it still costs less than 0.2 % of a scale.
-_FINE_UP_TO = 10_000
-_LEAST_CELLS = 10
-#: Points of the whole loss that are worth their time.
+#: Beyond so many answers the grid grows coarser, so that the sum keeps its number of points.
+_FINE_UP_TO = 1_000
+#: With so many there are twenty points within the loss of one answer, which costs 0.03 % of a scale.
+ANSWER_LIMIT = 100_000
+#: Points of the whole loss that are worth their time, where losses differ much.
 _POINTS = 2_000_000
 #: Greatest integer sensitivity: the accountant walks through the integers of one loss.
 LATTICE_LIMIT = 10_000
@@ -55,7 +55,8 @@ def loss_distribution(
     Raises
     ------
     OutOfReachError
-        So many or so different answers need too many points, or a `lattice` is above `LATTICE_LIMIT`.
+        There are more than `ANSWER_LIMIT` answers, they differ too much for one grid, or a `lattice` is
+        above `LATTICE_LIMIT`.
     """
     steps = None if lattice is None else np.broadcast_to(np.atleast_1d(lattice), epsilons.shape)
     if steps is not None and int(steps.max()) > LATTICE_LIMIT:
@@ -64,11 +65,13 @@ def loss_distribution(
     # is the step against the root mean square of the losses.
     answers = int(counts.sum())
     spread = math.sqrt(math.fsum((counts * epsilons**2).tolist()))
+    if answers > ANSWER_LIMIT:
+        raise OutOfReachError(f"the losses of at most {ANSWER_LIMIT:,} answers are convolved")
     cells = _CELLS_PER_ANSWER / max(1.0, math.sqrt(answers / _FINE_UP_TO))
     grid = spread / math.sqrt(answers) / cells
     # What is kept of the convolution is a dozen standard deviations to both sides, or less.
-    if cells < _LEAST_CELLS or (24 * spread + 2 * float(epsilons.max())) / grid > _POINTS:
-        raise OutOfReachError("so many or so different answers need too fine a grid of the loss")
+    if (24 * spread + 2 * float(epsilons.max())) / grid > _POINTS:
+        raise OutOfReachError("the losses differ too much for one grid")
     whole: PrivacyLossDistribution | None = None
     for index, (epsilon, count) in enumerate(zip(epsilons.tolist(), counts.tolist(), strict=True)):
         if steps is None:

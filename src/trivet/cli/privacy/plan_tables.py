@@ -20,6 +20,7 @@ TITLES = {"laplace": "Laplace, b", "discrete-laplace": "discrete Laplace, b", "g
 #: Where the theorem's name is long for a line of eighty characters.
 SHORT = {
     "basic": "basic",
+    "zcdp": "zCDP",
     "optimal_bound": "optimal, closed form",
     "rdp": "RDP",
     "pld": "PLD",

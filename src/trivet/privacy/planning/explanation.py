@@ -50,7 +50,7 @@ def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, 
     others = [row for row in rivals if row.mechanism != chosen.mechanism]
     compared = min(others or rivals, key=_deviation, default=None)
     if compared is None:
-        return f"{subject} is all that can be used here; its {measure} is {deviation:,.4g}."
+        return f"{subject} is all that can be used here; its {measure} is {_figure(deviation)}."
     merit = _MERITS[chosen.method]
     if delta == 0:
         merit = "without a delta epsilons simply add up, whatever the theorem"
@@ -59,8 +59,8 @@ def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, 
     rival = f"{LABELS[compared.mechanism]} needs" if others else f"{spoken(compared)} asks for"
     close = ", which is hardly more" if _deviation(compared) <= deviation * (1 + _SAME) else ""
     return (
-        f"{subject} has the least {measure}, {deviation:,.4g}, "
-        f"where {rival} {_deviation(compared):,.4g}{close}: {merit}."
+        f"{subject} has the least {measure}, {_figure(deviation)}, "
+        f"where {rival} {_figure(_deviation(compared))}{close}: {merit}."
     )
 
 
@@ -97,7 +97,7 @@ def remarks_on(
         if rows[index].mechanism != rows[best].mechanism and here is not None and error < here * (1 - _SAME):
             remarks.append(
                 f"By mean absolute error {LABELS[rows[index].mechanism]} is better here: "
-                f"{error:,.4g} against {here:,.4g}; its tails are longer."
+                f"{_figure(error)} against {_figure(here)}; its tails are longer."
             )
     remarks.extend(f"{line.asked.name}: {line.asked.note}." for line in lines if line.asked.note)
     if settings.group > 1:
@@ -122,6 +122,11 @@ def _beaten(
 def _deviation(row: PlannedRow) -> float:
     assert row.typical_deviation is not None
     return row.typical_deviation
+
+
+def _figure(value: float) -> str:
+    """Four digits, or all before the point."""
+    return f"{value:,.0f}" if 1e4 <= value < 1e9 else f"{value:,.4g}"  # noqa: PLR2004 - widths of a figure
 
 
 def _capital(text: str) -> str:

@@ -18,6 +18,10 @@ from trivet.privacy.ranges import OutOfReachError
 
 __all__ = ["plan_queries"]
 
+#: Whoever adds up the answers of a plan in another order rounds otherwise, and must not find that it
+#: overspends.
+_SLACK = 1e-13
+
 
 def plan_queries(
     settings: PlanSettings, *, curves: bool = False, progress: Callable[[str], None] | None = None
@@ -150,14 +154,13 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
 
     ratios, counts = answers_of(lines, scales_at(1.0))
     invert = method.theorem.invert
-    return scales_at(
-        smallest_factor(
-            spend,
-            epsilon=epsilon,
-            start=likely_factor(epsilon, ratios, counts, delta),
-            closed_form=None if invert is None else invert(epsilon, ratios, counts, delta),
-        )
+    factor = smallest_factor(
+        spend,
+        epsilon=epsilon,
+        start=likely_factor(epsilon, ratios, counts, delta),
+        closed_form=None if invert is None else invert(epsilon, ratios, counts, delta),
     )
+    return scales_at(factor * (1 + _SLACK))
 
 
 def _noise(line: Line, scale: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
