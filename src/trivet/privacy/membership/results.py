@@ -68,6 +68,7 @@ class RocPoints:
     ----------
     fpr, tpr
         Equally long, in [0, 1], neither ever falls; from (0, TPR without any false positive) to (1, 1).
+        Each is the highest point of its FPR: to be drawn as steps to the right.
     """
 
     fpr: tuple[float, ...]

@@ -5,7 +5,8 @@ A row x is compared with rows z of the population: its score is the share of z f
 .. math:: \frac{p(x | \theta)}{p(x)} \Big/ \frac{p(z | \theta)}{p(z)} \geq \gamma
 
 where p(. | theta) is the audited model's probability of the true class and p(.) its average over
-retrainings (their definition of the score and of the pairwise likelihood ratio). Few shadow models are enough for it.
+retrainings (their definitions of the score and of the pairwise likelihood ratio). Few shadow models are
+enough for it.
 """
 
 import numpy as np
@@ -38,8 +39,8 @@ def rmia_scores(
 
     Online, p(x) is the mean of the averages over the models with and without the row. Offline it is
     :math:`((1 + a)\, p_{out}(x) + 1 - a) / 2`, as the models with the row are not there to be asked
-    (the authors' linear approximation). A row is not compared with itself. The population's ratios are sorted once, so
-    memory grows with n + m, not with n times m.
+    (the authors' linear approximation). A row is not compared with itself. The population's ratios are
+    sorted once, so memory grows with n + m, not with n times m.
 
     Parameters
     ----------
