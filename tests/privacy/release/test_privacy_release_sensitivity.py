@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -151,3 +152,12 @@ def test_a_column_may_be_called_anything(tmp_path, name, suffix):
     (total,), prepared = exact(table, query="sum", column=name, bounds=(0, 9), missing="drop", where=where)
     assert total * prepared.grid == 2
     assert exact(table, query="histogram", column=name, categories=("2", "1"), where=where)[0] == (1, 0)
+
+
+def test_a_collation_does_not_let_one_row_rename_a_cell(tmp_path):
+    path = tmp_path / "t.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE t (s VARCHAR COLLATE NOCASE)")
+        connection.execute("INSERT INTO t VALUES ('A'), ('a'), ('a')")
+    for categories, counts in ((("a",), (2,)), (("A",), (1,)), (("A", "a"), (1, 2))):
+        assert exact(f"{path}:t", query="histogram", column="s", categories=categories)[0] == counts

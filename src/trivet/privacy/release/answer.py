@@ -39,8 +39,8 @@ def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
         raise DataError("not all rows of the table could be read; which, and why, stays private.") from None
     if prepared.question.query == "histogram":
-        counts = {str(key): int(count) for key, count in rows}
-        return tuple(counts.get(key, 0) for key in prepared.question.categories)
+        counts = {bytes(key): int(count) for key, count in rows}
+        return tuple(counts.get(key.encode(), 0) for key in prepared.question.categories)
     return tuple(int(number) for number in rows[0][: len(prepared.parts)])
 
 

@@ -9,6 +9,7 @@ from trivet.privacy.adjacency import Adjacency, histogram_sensitivity
 from trivet.privacy.release.question import Part, Prepared, Question
 from trivet.privacy.release.schema import Column, Kind
 from trivet.privacy.release.where_sql import Selection
+from trivet.privacy.release.where_syntax import is_unicode
 from trivet.wording import one_line, quoted
 
 __all__ = ["prepare_histogram"]
@@ -45,26 +46,30 @@ def prepare_histogram(
     if len(set(keys)) < len(keys):
         twice = next(key for i, key in enumerate(keys) if key in keys[:i])
         raise UsageError(f"the category {quoted(twice)} is given twice.")
-    key_sql = f"CAST({column.sql} AS VARCHAR)"
+    # By its bytes: under a collation that takes a for A, which of both a cell is named after would be
+    # decided by the rows, and one row could move all of a cell.
+    key_sql = f"encode(CAST({column.sql} AS VARCHAR))"
     values: tuple[object, ...] = selection.values
     missing = question.missing
     if missing is not None and missing != "drop":
         missing = _key(missing, column)
         if missing not in keys:
             raise UsageError(f"--missing must be drop or one of the categories, not {quoted(missing)}.")
-        key_sql = f"COALESCE({key_sql}, CAST(? AS VARCHAR))"
-        values = (missing, *values)
+        key_sql = f"COALESCE({key_sql}, CAST(? AS BLOB))"
+        values = (missing.encode(), *values)
     sql = (
         f"SELECT key, count(*) FROM (SELECT {key_sql} AS key FROM rows_asked WHERE {selection.sql}) "  # noqa: S608
-        "WHERE list_contains(CAST(? AS VARCHAR[]), key) GROUP BY key"
+        "WHERE list_contains(CAST(? AS BLOB[]), key) GROUP BY key"
     )
     understood = replace(question, categories=keys, missing=missing)
     moves = math.ceil(histogram_sensitivity(adjacency))
-    return Prepared(understood, sql, (*values, list(keys)), (Part("cells", moves),))
+    return Prepared(understood, sql, (*values, [key.encode() for key in keys]), (Part("cells", moves),))
 
 
 def _key(text: str, column: Column) -> str:
     """Return a category as DuckDB writes it."""
+    if not is_unicode(text):
+        raise UsageError(f"the category {quoted(text)} is no Unicode.")
     if column.kind is Kind.INTEGER:
         digits = text.strip().removeprefix("-")
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= 40):  # noqa: PLR2004 - longer than any

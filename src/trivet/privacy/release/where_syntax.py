@@ -32,6 +32,7 @@ __all__ = [
     "Membership",
     "Named",
     "Negation",
+    "is_unicode",
     "misplaced",
     "parse_where",
 ]
@@ -242,7 +243,7 @@ class _Parser:
             return Literal(self._number(token), token.at)
         if token.kind == "text":
             value = self._advance().text[1:-1].replace("''", "'")
-            if not value.isascii() and not _is_unicode(value):
+            if not is_unicode(value):
                 raise misplaced(self._text, token.at, "this text is no Unicode")
             return Literal(value, token.at)
         if token.kind in ("true", "false"):
@@ -285,7 +286,8 @@ class _Parser:
         return misplaced(self._text, token.at, f"{complaint}, found {found}")
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether text can be written as UTF-8; bytes of a command line that are none cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
