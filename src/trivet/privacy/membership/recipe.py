@@ -1,0 +1,234 @@
+"""How is a model trained anew, each time from its own seed?
+
+The attacks compare the audited model with others that were trained in the same way, so they need
+what can be trained, not weights.
+"""
+
+import pickle
+import sys
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_limits
+
+from trivet.errors import DataError, TrivetError, UsageError
+from trivet.privacy.membership.kinds import described, is_factory, is_network, is_torch_classifier, kind
+from trivet.wording import one_line, quoted, told
+from trivet.work.own_code import load_callable
+
+__all__ = ["MODELS", "Recipe", "class_probabilities", "one_thread", "recipe_of", "train"]
+
+#: Rows, and the numbers of each.
+TABLE_AXES: Final = 2
+
+#: Models by name: the study's regression, one that generalises, and one that learns its rows by heart.
+MODELS: Final[dict[str, Callable[[], Any]]] = {
+    "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    "boosting": lambda: HistGradientBoostingClassifier(random_state=0),
+    "tree": lambda: DecisionTreeClassifier(random_state=0),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained; it can be sent to another process.
+
+    Attributes
+    ----------
+    estimator
+        An unfitted classifier, a network, a factory of either, or the name of a model or of a factory.
+    description
+        Tells recipes apart: those with the same description train the same model from the same seed.
+    """
+
+    estimator: Any
+    description: str
+
+    def build(self, *, axes: int, seed: int) -> Any:
+        """Return an unfitted classifier for rows of data that has so many `axes`.
+
+        It has `seed` wherever it has a ``random_state``. Networks have tables standardised for them, and
+        classifiers of tables have images laid out in one row of numbers.
+        """
+        built: Any = clone(_classifier(_made(self.estimator)))
+        seeds = {name: seed for name in built.get_params(deep=True) if _is_seed(name)}
+        built.set_params(**seeds)
+        if is_torch_classifier(built):
+            return make_pipeline(StandardScaler(), built) if axes == TABLE_AXES else built
+        return built if axes == TABLE_AXES else make_pipeline(FunctionTransformer(_flat), built)
+
+
+def recipe_of(estimator: Any) -> Recipe:
+    """Return the recipe of whatever a user gives, after a look at what it makes.
+
+    Parameters
+    ----------
+    estimator
+        A key of `MODELS`; an unfitted scikit-learn classifier, Pipeline or torch.nn.Module; a function
+        that takes nothing and returns one; or such a function's name, ``package.module:function``.
+
+    Raises
+    ------
+    UsageError
+        If it is none of these, has no ``predict_proba``, or cannot be sent to another process.
+    """
+    with _kept_generator():
+        built = _classifier(_made(estimator))
+    description = "\n".join((repr(estimator) if isinstance(estimator, str) else "", *described(built)))
+    if not isinstance(estimator, str):
+        try:
+            pickle.dumps(estimator)
+        except Exception as error:
+            raise UsageError(
+                f"the estimator {kind(estimator)} cannot be sent to another process ({told(error)}); give "
+                "it as package.module:function."
+            ) from error
+    return Recipe(estimator, description)
+
+
+def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int) -> Any:
+    """Train one model on rows, on one thread, and return it.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    features
+        Shape (rows, ...), dense or sparse.
+    labels
+        Shape (rows,), classes from 0.
+    seed
+        In [0, 2^32).
+
+    Raises
+    ------
+    DataError
+        If it cannot be trained on these rows.
+    """
+    with one_thread(), _kept_generator():
+        try:
+            with warnings.catch_warnings():
+                # That a fit has not converged is no reason not to attack it.
+                warnings.simplefilter("ignore")
+                return recipe.build(axes=features.ndim, seed=seed).fit(features, labels)
+        except TrivetError:
+            raise
+        except Exception as error:  # the user's code can fail in any way
+            raise DataError(f"the model cannot be trained: {told(error)}.") from error
+
+
+def class_probabilities(model: Any, features: Any, classes: int) -> NDArray[np.float64]:
+    """Return a fitted model's probabilities, shape (rows, classes), 0 for a class that it has not seen.
+
+    Raises
+    ------
+    DataError
+        If the model cannot be asked, or what it returns are no probabilities.
+    """
+    with one_thread():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = np.asarray(model.predict_proba(features), dtype=np.float64)
+            seen = np.asarray(model.classes_)
+        except Exception as error:  # as above
+            raise DataError(f"the model gives no class probabilities: {told(error)}.") from error
+    rows = features.shape[0]
+    if found.shape != (rows, len(seen)) or not np.isin(seen, np.arange(classes)).all():
+        raise DataError(
+            f"the model should give probabilities of shape ({rows}, {len(seen)}) for classes among 0 to "
+            f"{classes - 1}, found shape {found.shape} and classes {one_line(seen.tolist())}."
+        )
+    whole = np.zeros((rows, classes))
+    whole[:, seen.astype(np.int64)] = found
+    return whole
+
+
+@contextmanager
+def one_thread() -> Generator[None]:
+    """Keep linear algebra, OpenMP and PyTorch on one thread: sums then come out the same each time."""
+    torch = sys.modules.get("torch")
+    threads = None if torch is None else torch.get_num_threads()
+    if torch is not None:
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        if torch is not None and threads is not None:
+            torch.set_num_threads(threads)
+
+
+@contextmanager
+def _kept_generator() -> Generator[None]:
+    """Keep PyTorch's global generator as it is, whatever a network's constructor draws from it."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+    else:
+        with torch.random.fork_rng(devices=[]):
+            yield
+
+
+def _made(estimator: Any) -> Any:
+    """Return the estimator that a name or a factory stands for; a factory of networks stays a factory."""
+    if isinstance(estimator, str):
+        factory, called = _factory(estimator), f"the factory {estimator!r}"
+    elif is_factory(estimator):
+        factory, called = estimator, f"the factory {kind(estimator)}"
+    else:
+        return estimator
+    try:
+        made = factory()
+    except (Exception, SystemExit) as error:  # as above
+        raise UsageError(f"{called} failed when it was called without arguments: {told(error)}.") from error
+    return factory if is_network(made) else made
+
+
+def _factory(name: str) -> Callable[[], Any]:
+    if name in MODELS:
+        return MODELS[name]
+    if ":" not in name:
+        raise UsageError(
+            f"no model is called {quoted(name)}; expected {', '.join(MODELS)}, or package.module:function."
+        )
+    return load_callable(name, role="estimator")
+
+
+def _classifier(made: Any) -> Any:
+    """Return an unfitted scikit-learn classifier, or say why there is none."""
+    if is_network(made) or is_factory(made):
+        from trivet.privacy.membership.torch_classifier import TorchClassifier  # noqa: PLC0415 - PyTorch
+
+        return TorchClassifier(made)
+    if not all(callable(getattr(made, name, None)) for name in ("fit", "get_params")):
+        raise UsageError(
+            f"a {kind(made)} cannot be trained anew, and the attacks retrain: they need a recipe, not "
+            "weights. Give an unfitted scikit-learn classifier or Pipeline, a torch.nn.Module, or a function that "
+            "returns one."
+        )
+    if not hasattr(made, "predict_proba"):
+        raise UsageError(
+            f"the estimator {kind(made)} has no predict_proba, and the attacks read probabilities; expected "
+            "a classifier that has it, such as CalibratedClassifierCV around this one."
+        )
+    return made
+
+
+def _is_seed(name: str) -> bool:
+    return name == "random_state" or name.endswith("__random_state")
+
+
+def _flat(features: NDArray[np.generic]) -> NDArray[np.generic]:
+    return features.reshape(len(features), -1)
