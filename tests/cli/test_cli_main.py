@@ -4,7 +4,9 @@ import sys
 from importlib.metadata import version
 
 import jsonschema
+import pytest
 
+from trivet.cli.main import main
 from trivet.config import AuditConfig, load_config
 
 
@@ -18,7 +20,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("0 []")
-    for command in ("run", "report", "init", "schema"):
+    for command in ("run", "report", "init", "schema", "scan", "repair", "zoo", "privacy"):
         assert command in done.stdout
 
 
@@ -57,3 +59,14 @@ def test_report_without_a_record(trivet, tmp_path):
     done = trivet("report", tmp_path)
     assert done.code == 3
     assert "there is no metrics.json" in done.err
+
+
+def test_the_interrupt_key_ends_a_command_with_a_word(monkeypatch, capsys):
+    def interrupted(*, json=False):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trivet.cli.schema.schema", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        main(["schema"])
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "trivet: interrupted\n"

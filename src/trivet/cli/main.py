@@ -14,8 +14,9 @@ __all__ = ["main"]
 
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
-Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, or a
-requirement of [policy] breached; 2 usage or configuration; 3 it could not be done.
+Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, a
+mechanism that violates its claim, a model that is exposed, or a requirement of [policy] breached; 2 usage
+or configuration; 3 it could not be done.
 """
 INTERRUPTED = 130
 
@@ -24,6 +25,7 @@ app = App(
     help=HELP,
     version=lambda: version("trivet"),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
 app.command("trivet.cli.run:run", name="run", help="Run an audit and write its record and report.")
 app.command("trivet.cli.scan:scan", name="scan", help="Scan a checkpoint, or many, for a backdoor.")
