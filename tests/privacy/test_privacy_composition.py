@@ -178,6 +178,13 @@ def test_advanced_composition_loses_to_basic_for_few_queries():
         assert (required_scale("advanced", **budget) < required_scale("basic", **budget)) is wins
 
 
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.001, 1e-300), (3.0, 0.5), (1e4, 1e-5), (1e6, 1e-9)])
+def test_the_first_query_count_that_pays_is_found_at_any_distance(epsilon, delta):
+    first = advanced_pays_from(epsilon=epsilon, delta=delta)
+    assert accountants.advanced(first / epsilon, first, delta) < epsilon
+    assert first == 1 or accountants.advanced((first - 1) / epsilon, first - 1, delta) >= epsilon
+
+
 @pytest.mark.parametrize("method", [theorem.method for theorem in THEOREMS])
 @pytest.mark.parametrize(
     "budget",

@@ -130,7 +130,8 @@ def optimal_exact(scale: Scales, queries: Counts, delta: float) -> float:
     if delta == 0:
         return float(np.max(log_p - log_q))
     binds = log_p > math.log(delta)
-    ratios = log_p[binds] + np.log1p(-delta * np.exp(-log_p[binds])) - log_q[binds]
+    with np.errstate(divide="ignore"):  # a set that has exactly delta asks for nothing
+        ratios = log_p[binds] + np.log1p(-delta * np.exp(-log_p[binds])) - log_q[binds]
     return max(0.0, float(np.max(ratios, initial=0.0)))
 
 

@@ -300,7 +300,7 @@ def test_one_query_is_planned_as_composition_plans_it(method):
     [
         ({"epsilon": None}, "needs a budget"),
         ({"epsilon": 0.0}, "epsilon must be a positive finite number"),
-        ({"epsilon": 1e7}, "epsilon must be at most 1e"),
+        ({"epsilon": 1e7}, "epsilon must be at most 1000, not"),
         ({"delta": 1.0}, "delta must be 0 or more, and below 1"),
         ({"delta": math.nan}, "delta must be 0 or more, and below 1"),
         ({"group": 0}, "group must be at least 1"),

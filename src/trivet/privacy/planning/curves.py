@@ -81,7 +81,7 @@ def _repeats(planned: int) -> tuple[int, ...]:
 
 def _spent(method: Method, ratios: np.ndarray, counts: np.ndarray, delta: float) -> float | None:
     try:
-        spent = method.spend(ratios, counts, delta)
+        spent = method.epsilon(ratios, counts, delta)
     except OutOfReachError:
         return None
     return spent if math.isfinite(spent) else None

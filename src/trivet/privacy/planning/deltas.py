@@ -18,6 +18,7 @@ from trivet.privacy.accountants import (
     rdp_accountant,
 )
 from trivet.privacy.loss_distribution import loss_distribution
+from trivet.privacy.planning.methods import lost_in_floating_point
 
 __all__ = ["DELTAS", "deltas_at"]
 
@@ -52,7 +53,10 @@ def deltas_at(
     OutOfReachError
         The figure cannot be computed for so many or so different answers.
     """
-    found = DELTAS[method](ratios, counts, np.asarray(epsilons, np.float64), lattice)
+    with lost_in_floating_point():
+        found = DELTAS[method](ratios, counts, np.asarray(epsilons, np.float64), lattice)
+        if np.isnan(found).any():
+            raise FloatingPointError
     return tuple(float(delta) if delta < 1 else None for delta in np.maximum(found, 0.0).tolist())
 
 
@@ -62,8 +66,7 @@ def _basic(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) 
 
 def _advanced(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: Lattice) -> Floats:
     each, counts = answer_groups(ratios, counts)
-    with np.errstate(over="ignore"):
-        drift = float(np.sum(counts * each * np.expm1(each)))
+    drift = float(np.sum(counts * each * np.expm1(each)))
     return np.exp(-_log_term(epsilons, drift, float(np.sum(counts * each**2))))
 
 

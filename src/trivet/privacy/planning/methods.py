@@ -1,16 +1,21 @@
 """Which theorem applies to which mechanism, and why the others do not."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from trivet.privacy import accountants
 from trivet.privacy.accountants import Counts, Scales
 from trivet.privacy.composition import THEOREMS, Theorem
 from trivet.privacy.planning.lines import Line
 from trivet.privacy.planning.settings import MECHANISMS, MechanismName
+from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["LABELS", "Method", "lattice_of", "methods_for", "wanted_mechanisms"]
+__all__ = ["LABELS", "Method", "lattice_of", "lost_in_floating_point", "methods_for", "wanted_mechanisms"]
 
 #: Mechanisms as they stand in a sentence.
 LABELS = {
@@ -18,6 +23,16 @@ LABELS = {
     "discrete-laplace": "integer (discrete Laplace) noise",
     "gaussian": "Gaussian noise",
 }
+
+
+@contextmanager
+def lost_in_floating_point() -> Generator[None]:
+    """Turn what NumPy and the accountants raise far outside every sensible range into one reason."""
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except (ArithmeticError, IndexError, ValueError) as error:
+        raise OutOfReachError("the figure is lost in floating point") from error
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,20 @@ class Method:
     theorem: Theorem
     spend: Callable[[Scales, Counts, float], float]
     obstacle: str
+
+    def epsilon(self, scale: Scales, queries: Counts, delta: float) -> float:
+        """Return the total epsilon, infinite where it overflows.
+
+        Raises
+        ------
+        OutOfReachError
+            It cannot be computed.
+        """
+        with lost_in_floating_point():
+            spent = self.spend(scale, queries, delta)
+            if math.isnan(spent):
+                raise FloatingPointError
+        return spent
 
 
 def wanted_mechanisms(mechanism: MechanismName) -> tuple[MechanismName, ...]:

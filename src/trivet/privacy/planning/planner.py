@@ -147,12 +147,12 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
     """Smallest scales, one a line, whose spending as it is computed from them stays within epsilon."""
 
     def scales_at(factor: float) -> list[float]:
-        return [line.noise_at(factor, mechanism=method.mechanism) for line in lines]
+        return [line.noise_at(factor * (1 + _SLACK), mechanism=method.mechanism) for line in lines]
 
     def spend(factor: float) -> float:
-        return method.spend(*answers_of(lines, scales_at(factor)), delta)
+        return method.epsilon(*answers_of(lines, scales_at(factor)), delta)
 
-    ratios, counts = answers_of(lines, scales_at(1.0))
+    ratios, counts = answers_of(lines, [line.noise_at(1.0, mechanism=method.mechanism) for line in lines])
     invert = method.theorem.invert
     factor = smallest_factor(
         spend,
@@ -160,7 +160,7 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
         start=likely_factor(epsilon, ratios, counts, delta),
         closed_form=None if invert is None else invert(epsilon, ratios, counts, delta),
     )
-    return scales_at(factor * (1 + _SLACK))
+    return scales_at(factor)
 
 
 def _noise(line: Line, scale: float, mechanism: str, settings: PlanSettings) -> QueryNoise:

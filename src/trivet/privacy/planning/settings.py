@@ -28,7 +28,7 @@ MOST_ANSWERS = 1_000_000_000
 #: Sensitivities, shares and scales from here on would overflow in their products.
 LARGEST = 1e100
 #: No epsilon above it promises anything.
-LARGEST_EPSILON = 1e6
+LARGEST_EPSILON = 1e3
 
 Bound = Annotated[float, Gt(-LARGEST), Lt(LARGEST)]
 

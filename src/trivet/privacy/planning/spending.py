@@ -73,7 +73,7 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings) -> Spe
         scales = [line.asked.scale or math.inf for line in lines]
         ratios, counts = answers_of(lines, scales)
         try:
-            epsilon = method.spend(ratios, counts, settings.delta)
+            epsilon = method.epsilon(ratios, counts, settings.delta)
             if settings.epsilon is not None:
                 lattice = lattice_of(method.mechanism, lines)
                 (delta,) = deltas_at(
