@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from trivet.report.figures.style import SMALL
+from trivet.report.figures.style import INK, SMALL
 
-__all__ = ["name_ends", "place_near", "spread"]
+__all__ = ["name_ends", "place_near", "spread", "write_beside"]
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2
@@ -123,6 +123,44 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap:
             },
             annotation_clip=False,
         )
+
+
+def write_beside(
+    axes: Axes,
+    text: str,
+    point: tuple[float, float],
+    *,
+    gap: float = 3.0,
+    color: str = INK,
+    over: bool = False,
+) -> None:
+    """Write a value to the right of a mark or of a bar's end.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    text
+        The value.
+    point
+        Data coordinates.
+    gap
+        Points between the two.
+    color
+        Of the text.
+    over
+        Whether it interrupts what it lies on, such as a guide.
+    """
+    axes.annotate(
+        text,
+        point,
+        xytext=(gap, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL,
+        color=color,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5} if over else None,
+    )
 
 
 def place_near(

@@ -6,6 +6,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from trivet.privacy.auditing.results import MechanismAudit
+from trivet.report.figures.labels import write_beside
 from trivet.report.figures.names import drawn_text
 from trivet.report.figures.style import (
     ATTACKED,
@@ -13,7 +14,6 @@ from trivet.report.figures.style import (
     CORRECTED,
     INK,
     PUBLISHED,
-    SMALL,
     guide,
     new_figure,
     styled,
@@ -48,16 +48,7 @@ def draw_mechanisms(audits: Sequence[MechanismAudit]) -> Figure:
         color = ATTACKED if bound > audit.epsilon else CORRECTED
         axes.plot([0, bound], [place, place], color=PUBLISHED, linewidth=0.8, zorder=1)
         axes.plot(bound, place, "D" if bound > audit.epsilon else "o", color=color)
-        axes.annotate(
-            f"{bound:.2f}",
-            (bound, place),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=color,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        write_beside(axes, f"{bound:.2f}", (bound, place), gap=6, color=color, over=True)
         if len(audits) > 1:
             axes.plot([audit.epsilon] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=0.8)
     claimed = max(audit.epsilon for audit in audits)

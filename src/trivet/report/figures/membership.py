@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trivet.privacy.membership.results import AttackResult, GroupExposure, MembershipAudit
-from trivet.report.figures.labels import name_ends
+from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.names import drawn_text
 from trivet.report.figures.style import (
     ATTACKED,
@@ -15,7 +15,6 @@ from trivet.report.figures.style import (
     INK,
     PUBLISHED,
     PUBLISHED_TEXT,
-    SMALL,
     guide,
     new_figure,
     styled,
@@ -114,16 +113,7 @@ def draw_exposure(audit: MembershipAudit) -> Figure:
             axes.plot([row.tpr_low, row.tpr_high], [place, place], color=color, linewidth=1.0)
             axes.plot(row.tpr, place, "D" if chosen else "o", color=color)
             end, text = row.tpr_high, f"{row.tpr:.2%}"
-        axes.annotate(
-            text,
-            (end, place),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=color,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        write_beside(axes, text, (end, place), gap=4, color=color, over=True)
         highest = max(highest, end)
     guide(axes, rows[0].fpr, f"guessing {rows[0].fpr:g}", vertical=True, side="end")
     axes.set_yticks(range(len(rows)), [_group_name(number, row) for number, row in enumerate(rows, start=1)])

@@ -7,13 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trivet.privacy.planning.results import Plan, PlannedRow
-from trivet.report.figures.labels import name_ends
+from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
     PUBLISHED,
     PUBLISHED_TEXT,
-    SMALL,
     guide,
     new_figure,
     styled,
@@ -62,15 +61,7 @@ def draw_plan_noise(plan: Plan) -> Figure:
     values = [row.typical_deviation or 0.0 for row in rows]
     for place, (row, value) in enumerate(zip(rows, values, strict=True)):
         axes.barh(place, value, height=0.6, color=CORRECTED if row is best else PUBLISHED)
-        axes.annotate(
-            f"{value:.4g}",
-            (value, place),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=CORRECTED if row is best else PUBLISHED_TEXT,
-        )
+        write_beside(axes, f"{value:.4g}", (value, place), color=CORRECTED if row is best else PUBLISHED_TEXT)
     axes.set_yticks(range(len(rows)), [_name(row.mechanism, row.method) for row in rows])
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(CORRECTED if row is best else PUBLISHED_TEXT)

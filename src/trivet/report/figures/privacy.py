@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from trivet.privacy.results import PrivacyStudy
-from trivet.report.figures.labels import name_ends
+from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -60,23 +60,9 @@ def scenarios(study: PrivacyStudy) -> Figure:
             color=text_color,
         )
         left.plot(scale, place, "o", color=color)
-        left.annotate(
-            f"{scale:.4g}",
-            (scale, place),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-        )
+        write_beside(left, f"{scale:.4g}", (scale, place), gap=5)
         right.barh(place, exceedance, height=0.55, color=color)
-        right.annotate(
-            f"{exceedance:.4f}",
-            (exceedance, place),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-        )
+        write_beside(right, f"{exceedance:.4f}", (exceedance, place))
     scales = [row[1] for row in rows]
     left.set_xscale("log")
     left.set(xlim=(min(scales) / 1.8, max(scales) * 6), xlabel="scale $b$")
