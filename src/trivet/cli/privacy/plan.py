@@ -81,6 +81,10 @@ def plan(
     """
     if scale is not None and not inverse:
         raise UsageError("--scale is the noise whose spending is asked; it goes with --inverse.")
+    if inverse and (value is not None or threshold is not None or curves):
+        raise UsageError("--value, --threshold and --curves are about a plan; leave them out with --inverse.")
+    if curves and not json and out is None:
+        raise UsageError("--curves are numbers; print them with --json, or give --out.")
     chosen: dict[str, Any] = {
         "epsilon": epsilon,
         "delta": delta,

@@ -86,19 +86,7 @@ def remarks_on(
         losing = [row for row in first if _deviation(row) > _deviation(basic) * (1 + _ROUNDING)]
         if losing:
             remarks.append(_beaten(losing, lines, settings, epsilon=epsilon))
-    errors = [
-        (row.mean_absolute_error, index)
-        for index, row in enumerate(rows)
-        if row.mean_absolute_error is not None
-    ]
-    if errors:
-        error, index = min(errors)
-        here = rows[best].mean_absolute_error
-        if rows[index].mechanism != rows[best].mechanism and here is not None and error < here * (1 - _SAME):
-            remarks.append(
-                f"By mean absolute error {LABELS[rows[index].mechanism]} is better here: "
-                f"{_figure(error)} against {_figure(here)}; its tails are longer."
-            )
+    remarks.extend(_by_mean_error(rows, rows[best]))
     remarks.extend(f"{line.asked.name}: {line.asked.note}." for line in lines if line.asked.note)
     if settings.group > 1:
         remarks.append(
@@ -107,16 +95,30 @@ def remarks_on(
     return tuple(remarks)
 
 
+def _by_mean_error(rows: Sequence[PlannedRow], best: PlannedRow) -> list[str]:
+    """Tell where Laplace noise has the larger deviation, by its longer tails, but the smaller mean error."""
+    here = best.mean_absolute_error
+    if best.mechanism != "gaussian" or here is None:
+        return []
+    error, mechanism = min(
+        (row.mean_absolute_error, row.mechanism) for row in rows if row.mean_absolute_error is not None
+    )
+    if error >= here * (1 - _SAME):
+        return []
+    said = f"By mean absolute error {LABELS[mechanism]} is better here"
+    return [f"{said}: {_figure(error)} against {_figure(here)}; its tails are longer."]
+
+
 def _beaten(
     losing: Sequence[PlannedRow], lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float
 ) -> str:
     names = [spoken(row) for row in losing]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     said = f"{_capital(listed)} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
-    if len(lines) == 1 and any(row.method == "advanced" for row in losing):
+    if len(lines) == 1 and lines[0].touched == 1 and any(row.method == "advanced" for row in losing):
         pays = advanced_pays_from(epsilon=epsilon, delta=settings.delta)
         return f"{said}: advanced composition pays from k = {pays:,} on."
-    return f"{said}: these are too few answers for it to pay."
+    return f"{said}: there are too few answers for that to pay."
 
 
 def _deviation(row: PlannedRow) -> float:

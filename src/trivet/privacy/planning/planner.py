@@ -97,15 +97,6 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, eps
         _noise(line, scale, method.mechanism, settings) for line, scale in zip(lines, scales, strict=True)
     )
     only = noises[0] if len(noises) == 1 else None
-    numbers = sum(line.numbers for line in lines)
-    logs = [
-        line.numbers / numbers * math.log(noise.standard_deviation)
-        for line, noise in zip(lines, noises, strict=True)
-        if noise.standard_deviation > 0
-    ]
-    typical = (
-        only.standard_deviation if only else math.exp(math.fsum(logs)) if len(logs) == len(lines) else 0.0
-    )
     return PlannedRow(
         mechanism=method.mechanism,
         method=method.theorem.method,
@@ -119,9 +110,19 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, eps
         mean_absolute_error=only.mean_absolute_error if only else None,
         error_bound_95=only.error_bound_95 if only else None,
         exceedance=only.exceedance if only else None,
-        typical_deviation=typical,
+        typical_deviation=only.standard_deviation if only else _typical(lines, noises),
         queries=noises,
     )
+
+
+def _typical(lines: tuple[Line, ...], noises: tuple[QueryNoise, ...]) -> float:
+    """Geometric mean of the standard deviations of all numbers; 0 where one of them has no noise left."""
+    deviations = [noise.standard_deviation for noise in noises]
+    if min(deviations) == 0:
+        return 0.0
+    numbers = sum(line.numbers for line in lines)
+    logs = [line.numbers / numbers * math.log(each) for line, each in zip(lines, deviations, strict=True)]
+    return math.exp(math.fsum(logs))
 
 
 def _unusable(method: Method, reason: str) -> PlannedRow:

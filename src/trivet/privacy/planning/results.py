@@ -104,9 +104,9 @@ class PlannedRow:
     epsilon_per_query, scale, standard_deviation, mean_absolute_error, error_bound_95, exceedance
         As in `QueryNoise`, of the only line; None where the plan has several lines.
     typical_deviation
-        Geometric mean of the standard deviations of all answers, by which rows are compared: lines
-        may have different units, and no unit changes which of two rows has the lower one. With one
-        line it is its standard deviation.
+        Geometric mean of the standard deviations of all numbers, a vector's cells each counted, by which
+        rows are compared: lines may have different units, and no unit changes which of two rows has the
+        lower one. With one line it is its standard deviation.
     queries
         One entry a line of the plan, in its order.
     """
