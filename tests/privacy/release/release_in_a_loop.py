@@ -15,7 +15,7 @@ import time
 
 from trivet.errors import UsageError
 from trivet.privacy.release.ledger import open_ledger
-from trivet.privacy.release.releasing import release
+from trivet.privacy.release.releasing import release_query
 
 
 def at_once(table, ledger, epsilon, tries):
@@ -24,7 +24,7 @@ def at_once(table, ledger, epsilon, tries):
     answers, refused = [], 0
     for _ in range(tries):
         try:
-            answers.append(release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
+            answers.append(release_query(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
         except UsageError as error:
             refused += "refuses epsilon" in str(error)
     say(json.dumps({"answers": answers, "refused": refused}))
@@ -39,7 +39,7 @@ def killed(table, ledger, epsilon, kills):
         child = os.fork()
         if child == 0:
             while True:
-                entry = release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
+                entry = release_query(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
                 os.write(write, f"{entry}\n".encode())
         os.close(write)
         time.sleep(generator.uniform(0.02, 0.3))

@@ -9,7 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.release.ledger import Asked, create_ledger, open_ledger
+from trivet.privacy.release.ledger import create_ledger, open_ledger
+from trivet.privacy.release.ledger_entries import Asked
 from trivet.privacy.release.results import LedgerState
 
 

@@ -15,7 +15,7 @@ from tables_to_ask import write_table
 from trivet.errors import DataError
 from trivet.privacy.release import ledger_file
 from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.releasing import release
+from trivet.privacy.release.releasing import release_query
 
 LOOP = Path(__file__).with_name("release_in_a_loop.py")
 
@@ -105,7 +105,7 @@ def test_a_ledger_that_another_process_holds_is_said_to_be_held(tmp_path, monkey
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DataError, match="held by another process"):
-        release(people, query="count", ledger=path, epsilon="1")
+        release_query(people, query="count", ledger=path, epsilon="1")
     holder.execute("ROLLBACK")
     holder.close()
-    assert release(people, query="count", ledger=path, epsilon="1").receipt.entry.endswith("-1")
+    assert release_query(people, query="count", ledger=path, epsilon="1").receipt.entry.endswith("-1")

@@ -66,9 +66,9 @@ def release(
     json
         Print one JSON document to standard output, and nothing else there.
     """
-    from trivet.privacy.release import releasing  # noqa: PLC0415 - loads DuckDB and OpenDP
+    from trivet.privacy.release.releasing import release_query  # noqa: PLC0415 - loads DuckDB and OpenDP
 
-    found = releasing.release(
+    found = release_query(
         table,
         query=query,
         ledger=ledger,

@@ -52,14 +52,13 @@ def prepare_number(
         )
     lower, upper = _bounds(question, column)
     exponent = _exponent(lower, upper, whole=column.kind is Kind.INTEGER)
+    whole = column.kind is Kind.INTEGER and exponent == 0
     grid = math.ldexp(1.0, exponent)
     low, high = round(lower / grid), round(upper / grid)
     if low >= high:
-        raise UsageError(f"the bounds {lower!r} and {upper!r} are too close together for their size.")
-    value, dropped, question = _value_sql(
-        question, column, whole=column.kind is Kind.INTEGER and exponent == 0
-    )
-    steps = _steps_sql(value, grid, low, high, whole=column.kind is Kind.INTEGER and exponent == 0)
+        raise UsageError(f"the bounds {lower} and {upper} are too close together for their size.")
+    value, dropped, question = _value_sql(question, column, whole=whole)
+    steps = _steps_sql(value, grid, low, high, whole=whole)
     centre = (low + high) // 2 if query == "mean" else 0
     # A row that the condition or a missing value keeps out adds 0.
     leaves = dropped or question.where is not None or adjacency is Adjacency.ADD_REMOVE
@@ -84,15 +83,13 @@ def _bounds(question: Question, column: Column) -> tuple[float, float]:
     lower, upper = question.bounds
     for bound in (lower, upper):
         if not abs(bound) <= _LARGEST_BOUND:  # so that NaN is refused as well
-            raise UsageError(f"the bounds must be finite numbers within 1e200 of 0, not {bound!r}.")
+            raise UsageError(f"the bounds must be finite numbers within 1e200 of 0, not {bound}.")
         if column.kind is Kind.INTEGER and not float(bound).is_integer():
             raise UsageError(
-                f"{quoted(column.name)} holds whole numbers; its bounds must be whole, not {bound!r}."
+                f"{quoted(column.name)} holds whole numbers; its bounds must be whole, not {bound}."
             )
     if lower >= upper:
-        raise UsageError(
-            f"the lower bound {lower!r} is not below the upper bound {upper!r}; write LOWER,UPPER."
-        )
+        raise UsageError(f"the lower bound {lower} is not below the upper bound {upper}; write LOWER,UPPER.")
     return float(lower), float(upper)
 
 
@@ -131,10 +128,8 @@ def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str,
             f"--missing must be drop or a number within the bounds, not {one_line(question.missing)}."
         )
     if column.kind is Kind.INTEGER and not filled.is_integer():
-        raise UsageError(
-            f"{quoted(column.name)} holds whole numbers; --missing must be whole, not {filled!r}."
-        )
-    constant = f"CAST({int(filled)} AS HUGEINT)" if whole else f"CAST({filled!r} AS DOUBLE)"
+        raise UsageError(f"{quoted(column.name)} holds whole numbers; --missing must be whole, not {filled}.")
+    constant = f"CAST({int(filled)} AS HUGEINT)" if whole else _double(filled)
     shown = repr(filled).removesuffix(".0")
     return f"COALESCE({value}, {constant})", False, replace(question, missing=shown)
 

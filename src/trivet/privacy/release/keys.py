@@ -9,7 +9,7 @@ from trivet.privacy.adjacency import Adjacency, histogram_sensitivity
 from trivet.privacy.release.question import Part, Prepared, Question
 from trivet.privacy.release.schema import Column, Kind
 from trivet.privacy.release.where_sql import Selection
-from trivet.privacy.release.where_syntax import is_unicode
+from trivet.privacy.release.where_tokens import is_unicode
 from trivet.wording import one_line, quoted
 
 __all__ = ["prepare_histogram"]

@@ -1,11 +1,7 @@
 """What may still be asked of a table: a budget in a file that is charged before an answer exists."""
 
-import json
 import secrets
-import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -21,30 +17,17 @@ from trivet.privacy.release.amounts import (
     written,
 )
 from trivet.privacy.release.budget import Charge, fits_basic, fits_pld, left_pld, spent_pld, total
+from trivet.privacy.release.ledger_entries import Asked, append_entry, mark_entry, now, read_entries
 from trivet.privacy.release.ledger_file import connect, create_file, require_ledger
-from trivet.privacy.release.results import ANSWERED, CHARGED, LedgerEntry, LedgerState
+from trivet.privacy.release.results import LedgerEntry, LedgerState
 from trivet.wording import one_line, quoted
 
-__all__ = ["Accounting", "Asked", "Ledger", "create_ledger", "open_ledger"]
+__all__ = ["Accounting", "Ledger", "create_ledger", "open_ledger"]
 
 Accounting = Literal["basic", "pld"]
 #: What a guarantee protects: neighbouring tables differ in one row.
 UNIT: Final = "one row"
 _NO_DELTA: Final = "the budget has no delta"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What a charge is for, as the ledger writes it down; fields as in `LedgerEntry`."""
-
-    table: str
-    fingerprint: str
-    query: str
-    asked: str
-    mechanism: str
-    scales: tuple[float, ...]
-    epsilon: str
-    delta: str
 
 
 @dataclass(frozen=True)
@@ -97,24 +80,9 @@ class Ledger:
             connection.execute("BEGIN IMMEDIATE")
             if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
                 raise DataError(f"{one_line(self.path)} is another ledger than it was; open it again.")
-            charges = tuple(_charge(entry) for entry in self._entries(connection))
+            charges = tuple(_charge(entry) for entry in read_entries(connection, ledger=self.id))
             self._require_fit(charges, asked)
-            number = connection.execute(
-                "INSERT INTO entry (time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, "
-                "delta, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    _now(),
-                    asked.table,
-                    asked.fingerprint,
-                    asked.query,
-                    asked.asked,
-                    asked.mechanism,
-                    json.dumps(asked.scales),
-                    asked.epsilon,
-                    asked.delta,
-                    CHARGED,
-                ),
-            ).lastrowid
+            number = append_entry(connection, asked)
             connection.execute("COMMIT")
         return f"{self.id}-{number}"
 
@@ -127,15 +95,13 @@ class Ledger:
             If the file cannot be written; the charge stands all the same.
         """
         with connect(self.path) as connection:
-            connection.execute(
-                "UPDATE entry SET state = ? WHERE number = ?", (ANSWERED, int(entry.rpartition("-")[2]))
-            )
+            mark_entry(connection, int(entry.rpartition("-")[2]), ledger=self.id)
 
     def state(self) -> LedgerState:
         """Return what was spent, on what, and what is left."""
         require_ledger(self.path)
         with connect(self.path) as connection:
-            entries = self._entries(connection)
+            entries = read_entries(connection, ledger=self.id)
         charges = tuple(_charge(entry) for entry in entries)
         budget, spent = self._budget(), total(charges)
         has_delta = budget.delta > 0
@@ -173,37 +139,6 @@ class Ledger:
             + f": {as_text(spent.epsilon)} of {self.epsilon} is spent"
             + (f", and {as_text(spent.delta)} of delta {self.delta}" if wanted.delta else "")
             + f" ({self.accounting} composition). Nothing was charged."
-        )
-
-    def _entries(self, connection: sqlite3.Connection) -> tuple[LedgerEntry, ...]:
-        rows = connection.execute(
-            "SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, "
-            "state FROM entry ORDER BY number"
-        )
-        return tuple(self._entry(row) for row in rows)
-
-    def _entry(self, row: Sequence[object]) -> LedgerEntry:
-        number, *words, scales, epsilon, delta, state = map(str, row)
-        try:
-            listed = tuple(map(float, json.loads(scales)))
-        except (ValueError, TypeError):
-            listed = ()
-        readable = listed and exact(epsilon) and exact(delta) is not None and state in (CHARGED, ANSWERED)
-        if not readable:
-            raise DataError(f"the ledger {one_line(self.path)} is damaged: entry {number} cannot be read.")
-        time, table, fingerprint, query, asked, mechanism = words
-        return LedgerEntry(
-            id=f"{self.id}-{number}",
-            time=time,
-            table=table,
-            fingerprint=fingerprint,
-            query=query,
-            asked=asked,
-            mechanism=mechanism,
-            scales=listed,
-            epsilon=epsilon,
-            delta=delta,
-            state=state,
         )
 
 
@@ -249,7 +184,7 @@ def create_ledger(
         Path(path),
         {
             "id": secrets.token_hex(4),
-            "created": _now(),
+            "created": now(),
             "adjacency": str(adjacency),
             "unit": UNIT,
             "accounting": accounting,
@@ -289,7 +224,3 @@ def _exact(text: str) -> Fraction:
     value = exact(text)
     assert value is not None, "checked when it was read"
     return value
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

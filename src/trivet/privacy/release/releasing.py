@@ -9,7 +9,8 @@ from pathlib import Path
 from trivet.errors import DataError
 from trivet.privacy.release.amounts import Amount, as_text, require_epsilon, written
 from trivet.privacy.release.answer import CONFIDENCE, answer_from, read_exact
-from trivet.privacy.release.ledger import Asked, Ledger, open_ledger
+from trivet.privacy.release.ledger import Ledger, open_ledger
+from trivet.privacy.release.ledger_entries import Asked
 from trivet.privacy.release.noise import (
     LIBRARY,
     MECHANISM,
@@ -23,10 +24,10 @@ from trivet.privacy.release.question import Prepared, Question
 from trivet.privacy.release.results import Noise, Receipt, Release
 from trivet.privacy.release.tables import fingerprint, open_table
 
-__all__ = ["release"]
+__all__ = ["release_query"]
 
 
-def release(
+def release_query(
     table: str | Path,
     *,
     query: str,

@@ -1,11 +1,10 @@
-"""Which table is meant, what its schema is, and how its rows are read and by nobody else.
+"""Which table is meant, what its schema is, and how its rows are read, and no other file.
 
 A CSV file's types are not guessed: a guess looks at the rows, and a schema that one row can change
 would betray it. Each cell is a number or a text as the query asks, and one that is no number where a
 number is asked is missing. Only the header line decides on names and delimiter.
 """
 
-import csv
 import hashlib
 import hmac
 import os
@@ -19,15 +18,13 @@ from typing import Final
 import duckdb
 
 from trivet.errors import DataError, UsageError
+from trivet.privacy.release.csv_header import read_header
 from trivet.privacy.release.schema import Column, Kind, kind_of
 from trivet.wording import one_line, quoted, reason
 
 __all__ = ["Table", "fingerprint", "open_table"]
 
 DATABASE_SUFFIXES: Final = (".duckdb", ".ddb")
-#: A header line longer than this is no header.
-LONGEST_HEADER: Final = 2**20
-_DELIMITERS: Final = ",;\t|"
 _SAFE: Final[Mapping[str, str | bool | int | float | list[str]]] = {
     "allow_community_extensions": "false",
     "autoinstall_known_extensions": "false",
@@ -114,17 +111,17 @@ def fingerprint(path: Path, *, key: bytes) -> str:
 def _open_file(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
-        tables = ", ".join(_tables_of(path)) or "none"
+        with _connect_database(path) as connection:
+            listed = _listed(_tables_of(connection))
         raise UsageError(
-            f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. "
-            f"It has {one_line(tables, limit=200)}."
+            f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
         )
     if suffix not in (".csv", ".parquet"):
         raise UsageError(
             f"{quoted(path.name)} is no table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
         )
     _require_file(path)
-    names = _header(path) if suffix == ".csv" else None
+    names = read_header(path) if suffix == ".csv" else None
     connection = _connect()
     try:
         whole = str(path.resolve())
@@ -140,7 +137,10 @@ def _open_file(path: Path) -> Table:
             columns = tuple(Column(name, Kind.CELL, "a CSV cell", f"c{i}") for i, name in enumerate(names[0]))
     except (duckdb.Error, UnicodeError) as error:
         connection.close()
-        raise DataError(f"{quoted(path.name)} cannot be read as {suffix[1:]}: {_plain(error)}.") from error
+        # What DuckDB says of a file can quote what is in it.
+        raise DataError(
+            f"{quoted(path.name)} cannot be read as {suffix[1:]}: it is damaged or something else."
+        ) from error
     except BaseException:
         connection.close()
         raise
@@ -148,33 +148,35 @@ def _open_file(path: Path) -> Table:
 
 
 def _open_database(path: Path, table: str) -> Table:
-    schema, _, name = table.rpartition(".")
-    known = _tables_of(path)
-    wanted = table if table in known else f"main.{table}"
-    if wanted not in known:
-        raise DataError(
-            f"{quoted(path.name)} has no table {quoted(table)}; it has "
-            f"{one_line(', '.join(known) or 'none', limit=200)}. A view is no table: one row of it need not "
-            "be one row of the data."
-        )
-    schema, _, name = wanted.partition(".")
     connection = _connect_database(path)
-    source = f"{_identifier(schema)}.{_identifier(name)}"
     try:
-        columns = _described(connection, source)
+        known = _tables_of(connection)
+        found = known.get(table) or known.get(f"main.{table}")
+        if found is None:
+            raise DataError(  # noqa: TRY301 - the connection is closed below, whatever happened
+                f"{quoted(path.name)} has no table {quoted(table)}; it has {_listed(known)}. A view is no "
+                "table: one row of it need not be one row of the data."
+            )
+        return Table(f"{path.name}:{table}", path, _described(connection, found), found, connection)
+    except duckdb.Error as error:
+        connection.close()
+        raise DataError(f"{quoted(path.name)} cannot be read: it is damaged.") from error
     except BaseException:
         connection.close()
         raise
-    return Table(f"{path.name}:{table}", path, columns, source, connection)
 
 
-def _tables_of(path: Path) -> tuple[str, ...]:
-    with _connect_database(path) as connection:
-        rows = connection.execute(
-            "SELECT schema_name || '.' || table_name FROM duckdb_tables() "
-            "WHERE NOT internal AND NOT temporary ORDER BY ALL"
-        ).fetchall()
-    return tuple(str(row[0]) for row in rows)
+def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return each table with its schema, and its name in SQL."""
+    rows = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE NOT internal AND NOT temporary ORDER BY ALL"
+    ).fetchall()
+    return {f"{schema}.{name}": f"{_identifier(schema)}.{_identifier(name)}" for schema, name in rows}
+
+
+def _listed(tables: dict[str, str]) -> str:
+    return one_line(", ".join(tables) or "none", limit=200)
 
 
 def _connect_database(path: Path) -> duckdb.DuckDBPyConnection:
@@ -207,32 +209,6 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Colu
     return tuple(Column(name, kind_of(of), of, _identifier(name)) for name, of, *_ in rows)
 
 
-def _header(path: Path) -> tuple[tuple[str, ...], str]:
-    """Return the names in the first line of a CSV file, and its delimiter."""
-    try:
-        # Decoding as a text file would look at the rows that follow.
-        with path.open("rb") as stream:
-            first = stream.readline(LONGEST_HEADER).decode("utf-8-sig")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"the first line of {quoted(path.name)} is no UTF-8; convert the file.") from error
-    outside = re.sub(r'"[^"]*"', "", first)
-    delimiter = max(_DELIMITERS, key=outside.count)
-    try:
-        names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
-    except csv.Error:
-        names = ()
-    if not names or "" in names or len(first) >= LONGEST_HEADER:
-        raise DataError(
-            f"the first line of {quoted(path.name)} is no header; expected the names of the columns."
-        )
-    repeated = [name for i, name in enumerate(names) if name in names[:i]]
-    if repeated:
-        raise DataError(f"{quoted(path.name)} has more than one column {quoted(repeated[0])}; rename one.")
-    return names, delimiter
-
-
 def _csv_source(pattern: str, names: tuple[str, ...], delimiter: str) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
     return (
@@ -249,11 +225,6 @@ def _require_file(path: Path) -> None:
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{quoted(path.name)} cannot be read: {error.strerror}.")
-
-
-def _plain(error: Exception) -> str:
-    """Say why a file cannot be opened; what DuckDB says of it can quote the rows."""
-    return "its end is damaged or it is something else" if isinstance(error, duckdb.Error) else reason(error)
 
 
 def _literal(text: str) -> str:

@@ -19,9 +19,9 @@ from trivet.privacy.release.where_syntax import (
     Membership,
     Named,
     Negation,
-    misplaced,
     parse_where,
 )
+from trivet.privacy.release.where_tokens import misplaced
 
 __all__ = ["EVERY_ROW", "Selection", "number_sql", "select_rows"]
 

@@ -16,12 +16,12 @@ are doubled within quotation marks.
 """
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.wording import one_line, quoted
+from trivet.privacy.release.where_tokens import Token, is_unicode, misplaced, tokens_of
+from trivet.wording import quoted
 
 __all__ = [
     "AllOf",
@@ -32,26 +32,12 @@ __all__ = [
     "Membership",
     "Named",
     "Negation",
-    "is_unicode",
-    "misplaced",
     "parse_where",
 ]
 
 MOST_CHARACTERS: Final = 4096
 DEEPEST: Final = 32
-_SHOWN_BEFORE, _SHOWN_AFTER = 24, 30
 
-_TOKEN: Final = re.compile(
-    r"""(?P<space>\s+)
-      | (?P<number>[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?(?![\w.]))
-      | (?P<text>'(?:[^']|'')*')
-      | (?P<name>"(?:[^"]|"")+")
-      | (?P<word>[^\W\d][\w.-]*)
-      | (?P<operator><=|>=|!=|<>|==|=|<|>)
-      | (?P<mark>[(),])""",
-    re.VERBOSE,
-)
-_KEYWORDS: Final = frozenset({"and", "or", "not", "in", "true", "false"})
 _SAME: Final = {"==": "=", "<>": "!="}
 
 
@@ -112,13 +98,6 @@ class AnyOf:
 Condition = Comparison | Membership | Negation | AllOf | AnyOf
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
-
-
 def parse_where(text: str) -> Condition:
     """Parse a condition.
 
@@ -140,40 +119,12 @@ def parse_where(text: str) -> Condition:
     return condition
 
 
-def misplaced(text: str, at: int, complaint: str) -> UsageError:
-    """Return an error that says what is wrong, and marks the place in the condition."""
-    before = text[max(0, at - _SHOWN_BEFORE) : at]
-    shown = one_line(f"{before}▸{text[at : at + _SHOWN_AFTER]}")
-    return UsageError(f"the condition, at character {at + 1}: {complaint}: {shown}")
-
-
-def _tokens(text: str) -> tuple[_Token, ...]:
-    found: list[_Token] = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            complaint = {
-                "'": "this text has no closing quotation mark",
-                '"': "this column has no name or no closing quotation mark",
-            }.get(text[at], "this cannot be read")
-            raise misplaced(text, at, complaint)
-        kind, part = str(match.lastgroup), match.group()
-        if kind == "word" and part.lower() in _KEYWORDS:
-            kind, part = part.lower(), part.lower()
-        if kind != "space":
-            found.append(_Token(kind, part, at))
-        at = match.end()
-    found.append(_Token("end", "", len(text)))
-    return tuple(found)
-
-
 class _Parser:
     """Recursive descent over the tokens; `_next` is the one that is looked at."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = _tokens(text)
+        self._tokens = tokens_of(text)
         self._next = 0
 
     def condition(self, depth: int) -> Condition:
@@ -250,7 +201,7 @@ class _Parser:
             return Literal(self._advance().kind == "true", token.at)
         raise self._wrong("expected a number, a text in single quotation marks, true or false")
 
-    def _number(self, token: _Token) -> int | float:
+    def _number(self, token: Token) -> int | float:
         value = float(token.text)
         if not math.isfinite(value):
             raise misplaced(self._text, token.at, "this number is too large")
@@ -259,10 +210,10 @@ class _Parser:
         return value
 
     @property
-    def _token(self) -> _Token:
+    def _token(self) -> Token:
         return self._tokens[self._next]
 
-    def _advance(self) -> _Token:
+    def _advance(self) -> Token:
         self._next += 1
         return self._tokens[self._next - 1]
 
@@ -284,12 +235,3 @@ class _Parser:
         token = self._token
         found = "the end" if token.kind == "end" else quoted(token.text)
         return misplaced(self._text, token.at, f"{complaint}, found {found}")
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether text can be written as UTF-8; bytes of a command line that are none cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
