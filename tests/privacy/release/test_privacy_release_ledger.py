@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.ledger_entries import Asked
+from trivet.privacy.release.ledger_entries import Asked, append_entry, read_entries
 from trivet.privacy.release.results import LedgerState
 
 
@@ -35,6 +35,27 @@ def test_fifty_tenths_are_exactly_five(tmp_path):
         ledger.charge(asked("0.000001"))
     state = ledger.state()
     assert (state.spent_epsilon, state.left_epsilon, len(state.entries)) == ("5", "0", 50)
+
+
+def test_nobody_else_writes_between_the_sum_and_the_charge(tmp_path, monkeypatch):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="5")
+    refused = []
+
+    def meddle(connection, *, ledger):
+        entries = read_entries(connection, ledger=ledger)
+        with closing(sqlite3.connect(tmp_path / "ledger", timeout=0)) as other:
+            try:
+                append_entry(other, asked("5"))
+                other.commit()
+            except sqlite3.OperationalError as error:
+                refused.append(str(error))
+        return entries
+
+    monkeypatch.setattr("trivet.privacy.release.ledger.read_entries", meddle)
+    ledger.charge(asked("0.1"))
+    monkeypatch.undo()
+    assert refused == ["database is locked"]
+    assert ledger.state().spent_epsilon == "0.1"
 
 
 def test_deltas_are_added_as_well(tmp_path):
