@@ -1,7 +1,7 @@
 """What may still be asked of a table: a budget in a file that is charged before an answer exists."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -40,6 +40,8 @@ class Ledger:
         The file.
     id
         Eight hexadecimal digits.
+    created
+        When it was made, UTC.
     adjacency
         Which tables are neighbours, for all releases.
     unit
@@ -60,7 +62,7 @@ class Ledger:
     accounting: Accounting
     epsilon: str
     delta: str
-    fingerprint_key: bytes
+    fingerprint_key: bytes = field(repr=False)
 
     def charge(self, asked: Asked) -> str:
         """Charge the budget, durably, and return the id of the entry.
