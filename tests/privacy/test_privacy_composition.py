@@ -223,3 +223,10 @@ def test_numbers_out_of_range_are_refused_by_name(change, message):
 def test_an_unknown_theorem_is_answered_with_the_known_ones():
     with pytest.raises(UsageError, match=r"'moments'.*basic, advanced, zcdp"):
         required_scale("moments", **STUDY)
+
+
+def test_a_figure_out_of_numerical_reach_is_refused_by_the_theorem_s_name():
+    with pytest.raises(UsageError, match=r"\(PLD\) is out of reach: .* delta of 1e-12 or more\.$"):
+        required_scale("pld", **STUDY | {"delta": 1e-13})
+    with pytest.raises(UsageError, match=r"optimal, exact is out of reach: .*200,000 values"):
+        spent_epsilon("optimal_exact", scale=1e4, sensitivity=1.0, queries=10**6, delta=1e-5)

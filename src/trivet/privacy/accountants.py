@@ -18,7 +18,7 @@ from dp_accounting.rdp import RdpAccountant
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
-from trivet.privacy.loss_distribution import loss_distribution
+from trivet.privacy.loss_distribution import LEAST_DELTA, ROUNDING, loss_distribution
 from trivet.privacy.randomised_response import SUPPORT_LIMIT, losses, support_size
 from trivet.privacy.ranges import OutOfReachError
 
@@ -47,9 +47,6 @@ Scales = float | Sequence[float] | NDArray[np.float64]
 Counts = int | Sequence[int] | NDArray[np.int64]
 
 Floats = NDArray[np.float64]
-
-#: Below it the rounding of the convolution, about 1e-15, is no longer small against delta.
-_PLD_LEAST_DELTA = 1e-12
 
 #: Orders tried for Renyi privacy. The accountant's own end at 1024, which proves nothing for a small
 #: epsilon at a tiny delta; ever larger orders approach the pure guarantee.
@@ -220,10 +217,12 @@ def randomised_losses(scale: Scales, queries: Counts) -> tuple[Floats, Floats, F
 def _pld_epsilon(
     scale: Scales, queries: Counts, delta: float, *, lattice: int | Sequence[int] | None
 ) -> float:
-    if delta < _PLD_LEAST_DELTA:
-        raise OutOfReachError(f"convolves in floating point, which needs delta of {_PLD_LEAST_DELTA} or more")
+    if delta < LEAST_DELTA:
+        raise OutOfReachError(
+            f"losses are convolved in floating point, which needs delta of {LEAST_DELTA} or more"
+        )
     distribution = loss_distribution(*answer_groups(scale, queries), lattice=lattice)
-    found = float(distribution.get_epsilon_for_delta(delta))
+    found = float(distribution.get_epsilon_for_delta(delta - ROUNDING))
     return min(found, basic(scale, queries, 0.0))
 
 

@@ -5,14 +5,15 @@
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from trivet.errors import UsageError
 from trivet.privacy import accountants
 from trivet.privacy.accountants import Counts, Scales
 from trivet.privacy.calibration import smallest_factor
-from trivet.privacy.ranges import require_at_least_one, require_open_unit, require_positive
+from trivet.privacy.ranges import OutOfReachError, require_at_least_one, require_open_unit, require_positive
 from trivet.privacy.results import Composition
 
 __all__ = [
@@ -147,13 +148,15 @@ def spent_epsilon(method: str, *, scale: float, sensitivity: float, queries: int
     Raises
     ------
     UsageError
-        The method is unknown or a number is out of range.
+        The method is unknown, a number is out of range, or so many queries or so small a delta are out
+        of the theorem's numerical reach.
     """
     theorem = _theorem(method)
     require_positive(scale=scale, sensitivity=sensitivity)
     require_at_least_one(queries=queries)
     require_open_unit(delta=delta)
-    return theorem.spend(scale / sensitivity, queries, delta)
+    with _named(theorem):
+        return theorem.spend(scale / sensitivity, queries, delta)
 
 
 def required_scale(method: str, *, epsilon: float, delta: float, queries: int, sensitivity: float) -> float:
@@ -181,18 +184,19 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
     Raises
     ------
     UsageError
-        The method is unknown or a number is out of range.
+        As in `spent_epsilon`.
     """
     theorem = _theorem(method)
     require_positive(epsilon=epsilon, sensitivity=sensitivity)
     require_at_least_one(queries=queries)
     require_open_unit(delta=delta)
-    return sensitivity * smallest_factor(
-        lambda scale: theorem.spend(scale, queries, delta),
-        epsilon=epsilon,
-        start=likely_factor(epsilon, 1.0, queries, delta),
-        closed_form=None if theorem.invert is None else theorem.invert(epsilon, 1.0, queries, delta),
-    )
+    with _named(theorem):
+        return sensitivity * smallest_factor(
+            lambda scale: theorem.spend(scale, queries, delta),
+            epsilon=epsilon,
+            start=likely_factor(epsilon, 1.0, queries, delta),
+            closed_form=None if theorem.invert is None else theorem.invert(epsilon, 1.0, queries, delta),
+        )
 
 
 def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
@@ -268,6 +272,15 @@ def advanced_pays_from(*, epsilon: float, delta: float) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if pays(middle) else (middle, high)
     return high
+
+
+@contextmanager
+def _named(theorem: Theorem) -> Generator[None]:
+    """Say which theorem it is that is out of reach."""
+    try:
+        yield
+    except OutOfReachError as error:
+        raise OutOfReachError(f"{theorem.name} is out of reach: {error}.") from error
 
 
 def _theorem(method: str) -> Theorem:

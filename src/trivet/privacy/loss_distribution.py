@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["ANSWER_LIMIT", "LATTICE_LIMIT", "loss_distribution"]
+__all__ = ["ANSWER_LIMIT", "LATTICE_LIMIT", "LEAST_DELTA", "ROUNDING", "loss_distribution"]
 
 #: Points within the loss of one answer; a hundred times as many move a scale by less than 1e-6 of it.
 _CELLS_PER_ANSWER = 200
@@ -27,6 +27,11 @@ _FINE_UP_TO = 1_000
 ANSWER_LIMIT = 100_000
 #: Points of the whole loss that are worth their time, where losses differ much.
 _POINTS = 2_000_000
+#: More than the convolution by FFT loses of a delta in double precision, as measured against the exact
+#: losses of randomised response for up to `ANSWER_LIMIT` answers. It is charged to every delta.
+ROUNDING = 1e-13
+#: Below it the rounding is no longer small against delta.
+LEAST_DELTA = 1e-12
 #: Greatest integer sensitivity: the accountant walks through the integers of one loss.
 LATTICE_LIMIT = 10_000
 

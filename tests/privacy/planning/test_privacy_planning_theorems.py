@@ -122,6 +122,17 @@ def test_integer_noise_of_sensitivity_one_is_randomised_response(queries):
     assert accountants.discrete_pld(40.0, queries, 1e-6) == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.parametrize("queries", [5, 92, 1000, 5000, 20_000])
+@pytest.mark.parametrize("delta", [1e-12, 1e-10, 1e-7])
+def test_rounding_never_makes_the_convolution_promise_too_much(queries, delta):
+    # Integer noise of sensitivity 1 has the losses of randomised response, known without convolution.
+    scale = 40 * math.sqrt(queries)
+    exact = accountants.optimal_exact(scale, queries, delta)
+    found = accountants.discrete_pld(scale, queries, delta)
+    # What is charged for rounding is a tenth of the smallest delta, and more for the cut tails.
+    assert exact * (1 - 1e-12) <= found <= exact * (1 + (1e-3 if delta > 1e-12 else 2e-2))
+
+
 @given(answers=groups, delta=st.floats(1e-8, 1e-2))
 @settings(max_examples=15)
 @pytest.mark.parametrize("method", METHODS)

@@ -17,7 +17,7 @@ from trivet.privacy.accountants import (
     randomised_losses,
     rdp_accountant,
 )
-from trivet.privacy.loss_distribution import loss_distribution
+from trivet.privacy.loss_distribution import ROUNDING, loss_distribution
 from trivet.privacy.planning.methods import lost_in_floating_point
 
 __all__ = ["DELTAS", "deltas_at"]
@@ -100,8 +100,8 @@ def _optimal_exact(ratios: Floats, counts: Counts, epsilons: Floats, _lattice: L
 
 def _pld(ratios: Floats, counts: Counts, epsilons: Floats, lattice: Lattice) -> Floats:
     distribution = loss_distribution(*answer_groups(ratios, counts), lattice=lattice)
-    found = np.asarray(distribution.get_delta_for_epsilon(epsilons.tolist()), np.float64)
-    # What the convolution cut off is not there once the whole loss is below epsilon.
+    found = np.asarray(distribution.get_delta_for_epsilon(epsilons.tolist()), np.float64) + ROUNDING
+    # Nothing is lost to rounding once the whole loss is below epsilon.
     return np.minimum(found, _basic(ratios, counts, epsilons, lattice))
 
 
