@@ -1,0 +1,187 @@
+r"""What one training with planted rows proves about epsilon: Steinke, Nasr and Jagielski 2023.
+
+Each of m canaries was put into training by a fair coin. An auditor guesses the coins of r of them and
+abstains on the others. If the training is (epsilon, delta)-private, the number W of right guesses obeys
+their Theorem 5.2:
+
+.. math:: \Pr[W \geq v] \leq f(v) + 2 m \delta \max_{1 \leq i \leq v} \frac{f(v - i) - f(v)}{i},
+          \quad f(v) = \Pr[\mathrm{Binomial}(r, e^\epsilon / (1 + e^\epsilon)) \geq v]
+
+so every epsilon whose right side is below 1 - level is refuted.
+"""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import expit
+from scipy.stats import binom
+
+from trivet.errors import DataError, UsageError
+from trivet.privacy.membership.results import CanaryAudit
+
+__all__ = ["FEWEST_GUESSES", "one_run_audit", "one_run_epsilon", "one_run_probability"]
+
+#: Fewer guesses prove little even when all are right: ten give an epsilon of about 1.
+FEWEST_GUESSES = 10
+
+
+def one_run_audit(
+    scores: ArrayLike,
+    included: ArrayLike,
+    *,
+    delta: float = 0.0,
+    level: float = 0.95,
+    guesses: int | None = None,
+    seed: int = 0,
+) -> CanaryAudit:
+    """Bound epsilon from below by guessing which canaries were trained on.
+
+    The highest scores are guessed in, as many of the lowest out, the rest is abstained on. Without a
+    fixed number of guesses all canaries, half of them, a quarter and so on are tried, each at a level
+    corrected for their number (Bonferroni), and the best is taken.
+
+    Parameters
+    ----------
+    scores
+        Shape (m,), finite; higher is more surely trained on.
+    included
+        Shape (m,), boolean: the fair coins.
+    delta
+        Of the guarantee that is tested, in [0, 1 / (2 m)].
+    level
+        Confidence of the bound, in (0, 1).
+    guesses
+        Number of guesses fixed beforehand, 1 to m.
+    seed
+        Of the order among equal scores, which must not follow the order of the canaries.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a score is not finite, or there is no canary.
+    UsageError
+        If `delta`, `level` or `guesses` is out of range.
+    """
+    s, coins = np.asarray(scores, dtype=np.float64), np.asarray(included)
+    if s.ndim != 1 or coins.shape != s.shape or coins.dtype != np.bool_ or not len(s):
+        raise DataError(
+            "The canaries need scores and one boolean each that says whether it was trained on; found shapes "
+            f"{s.shape} and {coins.shape} of {coins.dtype}."
+        )
+    if not np.isfinite(s).all():
+        raise DataError("A canary's score is not finite. Clip the scores first.")
+    m = len(s)
+    _check(m, delta, level)
+    if guesses is not None and not 1 <= guesses <= m:
+        raise UsageError(f"The guesses have to be 1 to {m}, the number of canaries; found {guesses}.")
+    tried = _ladder(m) if guesses is None else (guesses,)
+    each = 1 - (1 - level) / len(tried)
+    shuffled = np.random.default_rng(seed).permutation(m)
+    ranked = coins[shuffled[np.argsort(-s[shuffled], kind="stable")]]
+    counts = [(r, _right(ranked, r)) for r in tried]
+    bounds = [one_run_epsilon(m, r, v, delta=delta, level=each) for r, v in counts]
+    # Where nothing is shown, the rung that chance would reach least often.
+    chances = [one_run_probability(m, r, v, epsilon=0.0, delta=delta) for r, v in counts]
+    best = max(range(len(tried)), key=lambda rung: (bounds[rung], -chances[rung]))
+    (r, v), epsilon = counts[best], bounds[best]
+    ceiling = one_run_epsilon(m, r, r, delta=delta, level=each)
+    return CanaryAudit(
+        canaries=m,
+        included=int(coins.sum()),
+        guesses=r,
+        correct=v,
+        expected_by_chance=r / 2,
+        epsilon_lower=epsilon,
+        ceiling=ceiling,
+        delta=delta,
+        level=level,
+        tried=len(tried),
+        reason=_reason(r, v, epsilon, ceiling, delta, level),
+    )
+
+
+def one_run_epsilon(
+    canaries: int, guesses: int, correct: int, *, delta: float = 0.0, level: float = 0.95
+) -> float:
+    """Return the largest epsilon that so many right guesses refute; 0 where they refute none.
+
+    Parameters
+    ----------
+    canaries, guesses, correct
+        m >= r >= v >= 0 of the theorem.
+    delta
+        In [0, 1 / (2 m)], where the theorem's bound only grows with epsilon.
+    level
+        Confidence, in (0, 1).
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range.
+    """
+    _check(canaries, delta, level)
+    if not 0 <= correct <= guesses <= canaries:
+        raise UsageError(
+            "Right guesses, guesses and canaries have to be 0 or more, in this order; found "
+            f"{correct}, {guesses} and {canaries}."
+        )
+
+    def room(epsilon: float) -> float:
+        return one_run_probability(canaries, guesses, correct, epsilon=epsilon, delta=delta) - (1 - level)
+
+    if room(0.0) >= 0:
+        return 0.0
+    # At an epsilon of 50 every guess is right in double precision, so any number of them is likely.
+    return cast("float", brentq(room, 0.0, 50.0, xtol=1e-12))
+
+
+def one_run_probability(
+    canaries: int, guesses: int, correct: int, *, epsilon: float, delta: float = 0.0
+) -> float:
+    """Return the most, in [0, 1], that an (epsilon, delta)-private training lets P[W >= v] be.
+
+    The right side of Theorem 5.2; parameters as in `one_run_epsilon`.
+    """
+    below = np.arange(1, correct + 1)
+    tail = float(binom.sf(correct - 1, guesses, expit(epsilon)))
+    if delta == 0 or correct == 0:
+        return tail
+    steps = (binom.sf(correct - below - 1, guesses, expit(epsilon)) - tail) / below
+    return min(1.0, tail + 2 * canaries * delta * float(steps.max()))
+
+
+def _ladder(canaries: int) -> tuple[int, ...]:
+    """Return all canaries, half of them and so on, even numbers down to the fewest that say anything."""
+    rungs: list[int] = []
+    left = canaries
+    while left >= FEWEST_GUESSES:
+        rungs.append(left - left % 2)
+        left //= 2
+    return tuple(rungs) or (canaries,)
+
+
+def _right(ranked: NDArray[np.bool_], guesses: int) -> int:
+    """Count the right guesses on coins in the order of their scores, highest first."""
+    high, low = (guesses + 1) // 2, guesses // 2
+    return int(ranked[:high].sum() + (~ranked[len(ranked) - low :]).sum())
+
+
+def _check(canaries: int, delta: float, level: float) -> None:
+    if not 0 < level < 1:
+        raise UsageError(f"The level has to lie between 0 and 1; found {level}.")
+    if not 0 <= 2 * canaries * delta <= 1:
+        raise UsageError(
+            f"With {canaries} canaries delta has to be 0 to {1 / (2 * canaries):.3g}; found {delta}."
+        )
+
+
+def _reason(r: int, v: int, epsilon: float, ceiling: float, delta: float, level: float) -> str:
+    guesses = f"{v} of {r} guesses are right"
+    if epsilon > 0:
+        return (
+            f"{guesses}: with confidence {level:.4g} epsilon is at least {epsilon:.3f} at delta {delta:.3g}; "
+            f"all right would have shown {ceiling:.3f}."
+        )
+    return f"{guesses}, which guessing may reach; all right would have shown an epsilon of {ceiling:.3f}."
