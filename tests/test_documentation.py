@@ -186,7 +186,7 @@ def anchors_of(page):
 def test_the_reference_shows_every_module_that_a_leg_exports_from(leg):
     shown = shown_modules(REFERENCE / f"{leg}.md")
     stub = (ROOT / "src" / "trivet" / leg / "__init__.pyi").read_text(encoding="utf-8")
-    exporting = re.findall(r"^from \.(\w+) import ", stub, re.MULTILINE)
+    exporting = re.findall(r"^from \.([\w.]+) import ", stub, re.MULTILINE)
     exporting += re.findall(r"^from \. import (\w+) as ", stub, re.MULTILINE)
     assert {f"trivet.{leg}.{module}" for module in exporting} <= set(shown)
 
