@@ -22,7 +22,8 @@ def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple
     members above the threshold of a false positive rate than a random order of the rows would. The first
     bound is DeLong's; the second test is exact: in a random order the first t + k rows hold at most k
     non-members with a hypergeometric probability. `error_rate` is divided among all tests
-    (Bonferroni), so a model that leaks nothing is called exposed with at most that probability.
+    (Bonferroni), so a model that leaks nothing is called exposed with at most that probability, as far
+    as DeLong's normal interval holds. On many rows a very small leak is enough: the reason says how large.
 
     Parameters
     ----------
@@ -71,15 +72,28 @@ def area_and_error(measured: GroupExposure | AttackResult) -> tuple[float, float
     return area, max(area - low, high - area) / float(norm.ppf((1 + measured.level) / 2))
 
 
-def _area_bound(attack: AttackResult, error_rate: float) -> float | None:
-    measured = area_and_error(attack)
-    return None if measured is None else measured[0] - float(norm.isf(error_rate)) * measured[1]
-
-
 def chance(rate: RateAtFpr, attack: AttackResult) -> float:
-    """Return how often a random order of the rows puts as many members before so many non-members."""
+    """Return how often a random order of the rows does as well as the attack did at a rate.
+
+    Parameters
+    ----------
+    rate
+        Members found with `RateAtFpr.allowed` accusations; without a figure the answer is 1.
+    attack
+        The attack it belongs to, for its members and non-members.
+
+    Returns
+    -------
+    float
+        Probability, in [0, 1], of at most `allowed` non-members among the first found + allowed rows.
+    """
     if rate.true_positives is None:
         return 1.0
     rows = attack.members + attack.non_members
     first = rate.true_positives + rate.allowed
     return float(hypergeom.cdf(rate.allowed, rows, attack.non_members, first))
+
+
+def _area_bound(attack: AttackResult, error_rate: float) -> float | None:
+    measured = area_and_error(attack)
+    return None if measured is None else measured[0] - float(norm.isf(error_rate)) * measured[1]
