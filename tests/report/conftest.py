@@ -1,7 +1,7 @@
 """What tests of the report share: the sample, and the whole study of the example record."""
 
 import pytest
-from example_record import example_record, example_triggers
+from example_record import example_own_record, example_record, example_triggers
 from sample_report import SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
 from trivet.record import as_json
@@ -38,6 +38,17 @@ def study_record():
 @pytest.fixture(scope="session")
 def study_document(study_record, study_prose):
     return make_document(study_record, study_prose)
+
+
+@pytest.fixture(scope="session")
+def own_record():
+    return as_json(example_own_record())
+
+
+@pytest.fixture(scope="session")
+def own_document(own_record, study_prose):
+    """The study and the user's own plans and audits: everything that a report can have."""
+    return make_document(own_record, study_prose)
 
 
 @pytest.fixture(scope="session")

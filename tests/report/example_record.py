@@ -4,12 +4,14 @@ Security and fairness are typed in from the published figures and what lies near
 from other values (scores, rates, intervals) is computed, so that the parts agree with each other.
 """
 
+import dataclasses
 import math
 from functools import cache
 from statistics import median
 
 import numpy as np
 
+from example_privacy import example_mechanism, example_membership, example_plan
 from trivet.fairness.results import (
     ConfusionCounts,
     CorrectedFairness,
@@ -59,6 +61,19 @@ def example_record() -> AuditRecord:
         privacy=run(PrivacySettings()),
         fairness=example_fairness(),
     )
+
+
+@cache
+def example_own_record() -> AuditRecord:
+    """The same, with a plan, audited mechanisms and an audited model of the user's own."""
+    record = example_record()
+    own = dataclasses.replace(
+        record.privacy,
+        plan=example_plan(mixed=True, group=3),
+        mechanisms=(example_mechanism(), example_mechanism(violates=True)),
+        membership=example_membership(),
+    )
+    return dataclasses.replace(record, privacy=own)
 
 
 @cache

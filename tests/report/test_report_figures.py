@@ -9,12 +9,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from drawn_texts import assert_texts_are_legible
-from example_record import TARGET, example_record, example_triggers
+from example_record import TARGET, example_own_record, example_record, example_triggers
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from example_privacy import example_mechanism, example_membership, example_plan
 from trivet.errors import ReportError
 from trivet.record import load_record, save_record
 from trivet.report.figures import (
@@ -49,7 +48,7 @@ NAMES = (
     "fairness_swapk_sweep",
     "security_stamped",
 )
-#: Of the user's own plans and audits, after those of the study.
+#: Of the user's own plans and audits.
 OWN = (
     "privacy_plan_noise",
     "privacy_plan_curves",
@@ -57,6 +56,7 @@ OWN = (
     "privacy_membership_roc",
     "privacy_membership_groups",
 )
+ALL = (*NAMES[:13], *OWN, *NAMES[13:])
 #: As in the published study, whose numbers and places they keep.
 PUBLISHED = NAMES[:13]
 
@@ -92,18 +92,6 @@ def disagreeing_record():
     return dataclasses.replace(record, security=dataclasses.replace(record.security, published=published))
 
 
-def own_record():
-    """With a plan, audited mechanisms and an audited model of the user's own."""
-    record = example_record()
-    privacy_of_their_own = dataclasses.replace(
-        record.privacy,
-        plan=example_plan(mixed=True),
-        mechanisms=(example_mechanism(), example_mechanism(violates=True)),
-        membership=example_membership(),
-    )
-    return dataclasses.replace(record, privacy=privacy_of_their_own)
-
-
 RECORDS = {"attacked": example_record, "clean": clean_record, "disagreeing": disagreeing_record}
 
 
@@ -121,11 +109,11 @@ def saved(tmp_path_factory):
 
 
 def test_the_names_in_the_order_of_the_report():
-    assert tuple(row.name for row in FIGURES) == NAMES + OWN
+    assert tuple(row.name for row in FIGURES) == ALL
 
 
 def test_a_plan_and_audits_of_the_user_s_own_have_figures():
-    assert tuple(row.name for row in available(own_record())) == NAMES + OWN
+    assert tuple(row.name for row in available(example_own_record())) == ALL
     assert not set(OWN) & {row.name for row in available(example_record())}
 
 
@@ -174,12 +162,12 @@ def test_every_text_lies_within_the_figure_and_on_no_other(row, kind):
 
 @pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
 def test_a_figure_is_one_column_wide_or_two(row):
-    assert draw(row, own_record()).get_figwidth() == (PAGE_WIDTH if row.wide else COLUMN_WIDTH)
+    assert draw(row, example_own_record()).get_figwidth() == (PAGE_WIDTH if row.wide else COLUMN_WIDTH)
 
 
 @pytest.mark.parametrize("row", FIGURES, ids=lambda row: row.name)
 def test_bars_start_at_zero(row):
-    for axes in draw(row, own_record()).axes:
+    for axes in draw(row, example_own_record()).axes:
         for bar in axes.containers:
             assert axes.get_xlim()[0] == 0
             assert all(patch.get_x() == 0 for patch in bar)

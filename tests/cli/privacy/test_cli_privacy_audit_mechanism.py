@@ -78,8 +78,9 @@ def test_noise_of_numpy_is_caught_by_its_bits(trivet, tmp_path):
     assert found["best"]["family"] == "grid"
     assert found["best"]["q_count"] == 0
     assert found["best"]["p_frequency"] > 0.15
-    assert found["files"] == [str(out / "mechanism.json")]
-    assert [path.name for path in out.iterdir()] == ["mechanism.json"]
+    pictures = [f"figures/privacy_mechanisms.{suffix}" for suffix in ("svg", "png")]
+    assert found["files"] == [str(out / name) for name in ("mechanism.html", "mechanism.json", *pictures)]
+    assert {str(path) for path in out.rglob("*.*")} == set(found["files"])
     text = (out / "mechanism.json").read_text(encoding="utf-8")
     assert text.endswith("}\n")
     written = TypeAdapter(MechanismAudit).validate_json(text)

@@ -96,14 +96,6 @@ FIGURES: Final = (
     FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),
     FigureRow("fairness_swapk_sweep", "fairness", tradeoff.swapk_sweep, tradeoff.alt_swapk_sweep),
     FigureRow(
-        "security_stamped",
-        "security",
-        corrected_strip.corrected_strip,
-        corrected_strip.alt_corrected_strip,
-        needs_triggers=True,
-        present=corrected_strip.has_strip,
-    ),
-    FigureRow(
         "privacy_plan_noise",
         "privacy",
         lambda study: plans.draw_plan_noise(study.plan),
@@ -137,6 +129,14 @@ FIGURES: Final = (
         lambda study: membership.draw_exposure(study.membership),
         lambda study: membership.alt_exposure(study.membership),
         present=lambda study: study.membership is not None and bool(study.membership.groups),
+    ),
+    FigureRow(
+        "security_stamped",
+        "security",
+        corrected_strip.corrected_strip,
+        corrected_strip.alt_corrected_strip,
+        needs_triggers=True,
+        present=corrected_strip.has_strip,
     ),
 )
 
