@@ -11,9 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.exposure import FEWEST_ROWS, group_exposures, judge, most_exposed
-from trivet.privacy.membership.judgement import chance
+from trivet.privacy.membership.judgement import LARGE_AREA, chance
 from trivet.privacy.membership.rates import proportion_interval, rate_at
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, GroupExposure, RateAtFpr
+from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT, GroupExposure, RateAtFpr
 from trivet.privacy.membership.roc import attack_result
 
 
@@ -171,7 +171,7 @@ def test_an_attack_that_works_exposes_the_model():
 
 def test_chance_exposes_a_model_at_most_as_often_as_the_level_says():
     repetitions = 400
-    called = sum(judge(attacks(seed, 600, 0.0))[0] == EXPOSED for seed in range(repetitions))
+    called = sum(judge(attacks(seed, 600, 0.0))[0] != NO_EVIDENCE for seed in range(repetitions))
     assert called <= binom.ppf(0.999, repetitions, 0.05)
     # And what is not exposed is said with the best area.
     results = attacks(0, 600, 0.0)
@@ -190,6 +190,25 @@ def test_a_few_members_far_above_the_others_are_an_exposure():
     verdict, reason = judge((result,))
     assert verdict == EXPOSED
     assert reason.startswith("rmia finds ")
+
+
+def test_an_attack_that_barely_works_on_many_rows_is_slight():
+    results = attacks(2, 60_000, 0.05)
+    verdict, reason = judge(results)
+    assert verdict == SLIGHT
+    assert 0.5 < max(result.auroc_low for result in results) < LARGE_AREA
+    assert "where guessing gives 0.5" in reason
+
+
+@pytest.mark.parametrize(("found", "verdict"), [(24, NO_EVIDENCE), (60, SLIGHT), (100, EXPOSED)])
+def test_a_rate_is_judged_by_how_many_times_guessing_it_is(found, verdict):
+    """Of 2,000 members so many stand above all but 20 of the non-members; below, nothing is told."""
+    scores = np.zeros(4000)
+    scores[:found] = 2.0
+    scores[2000:2020] = 2.5
+    scores[2020:] += np.linspace(-0.5, 0.5, 1980)
+    scores[found:2000] += np.linspace(-0.5, 0.5, 2000 - found)
+    assert judge((attack_result("rmia", scores, np.arange(4000) < 2000, rates=(0.01,)),))[0] == verdict
 
 
 def test_all_scores_equal_are_no_evidence():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 __all__ = [
     "EXPOSED",
     "NO_EVIDENCE",
+    "SLIGHT",
     "AttackResult",
     "CanaryAudit",
     "ExposedRow",
@@ -15,6 +16,7 @@ __all__ = [
 ]
 
 EXPOSED = "exposed"
+SLIGHT = "slight"
 NO_EVIDENCE = "no evidence"
 
 
@@ -261,7 +263,8 @@ class MembershipAudit:
     canaries
         The audit with planted rows; None where it was not asked for.
     verdict
-        ``exposed`` or ``no evidence``. The second is no proof of privacy.
+        ``exposed``; ``slight`` where an attack measurably beats guessing, but by little; or ``no
+        evidence``, which is no proof of privacy.
     reason
         The verdict in one sentence.
     limits

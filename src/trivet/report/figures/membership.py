@@ -69,6 +69,7 @@ def draw_membership_roc(audit: MembershipAudit) -> Figure:
             _LINES.get(attack.attack, "-"),
             color=CORRECTED if best else PUBLISHED,
             linewidth=1.6 if best else 1.0,
+            drawstyle="steps-post",  # nothing between two points can be had by the attacker
             zorder=3 if best else 2,
         )
         ends.append((1.0, 1.0, f"{attack.attack}, {attack.auroc:.3f}", CORRECTED if best else PUBLISHED_TEXT))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
-from trivet.privacy.membership.results import NO_EVIDENCE, MembershipAudit
+from trivet.privacy.membership.results import NO_EVIDENCE, SLIGHT, MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.report.build import OWN, STUDY
 from trivet.report.document import read_templates
@@ -105,7 +105,7 @@ def write_membership_page(audit: MembershipAudit, folder: Path) -> tuple[Path, .
     pictures = {"privacy_membership_roc": Picture(draw_membership_roc(audit), alt_membership_roc(audit))}
     if audit.groups:
         pictures["privacy_membership_groups"] = Picture(draw_exposure(audit), alt_exposure(audit))
-    tone = "good" if audit.verdict == NO_EVIDENCE else "bad"
+    tone = {NO_EVIDENCE: "good", SLIGHT: "unsure"}.get(audit.verdict, "bad")
     return _write(
         folder / MEMBERSHIP_PAGE,
         title=f"Membership audit of {one_line(audit.model)}",
