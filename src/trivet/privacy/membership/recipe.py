@@ -215,8 +215,8 @@ def _classifier(made: Any) -> Any:
     if not all(callable(getattr(made, name, None)) for name in ("fit", "get_params")):
         raise UsageError(
             f"a {kind(made)} cannot be trained anew, and the attacks retrain: they need a recipe, not "
-            "weights. Give an unfitted scikit-learn classifier or Pipeline, a torch.nn.Module, or a function that "
-            "returns one."
+            "weights. Give an unfitted scikit-learn classifier or Pipeline, a torch.nn.Module, or a function "
+            "that returns one."
         )
     if not hasattr(made, "predict_proba"):
         raise UsageError(

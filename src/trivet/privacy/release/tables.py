@@ -30,7 +30,6 @@ _SAFE: Final[Mapping[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "memory_limit": "2GB",
-    "preserve_insertion_order": "false",
     "temp_directory": "",
     "threads": str(min(4, os.cpu_count() or 1)),
 }
@@ -62,13 +61,15 @@ class Table:
 
 
 @contextmanager
-def open_table(table: str | Path) -> Generator[Table]:
+def open_table(table: str | Path, *, ordered: bool = False) -> Generator[Table]:
     """Open a table to read its schema, and its rows when they have been paid for.
 
     Parameters
     ----------
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE.
+    ordered
+        Whether rows come in the order of the file, which a sum or a count does not need.
 
     Raises
     ------
@@ -79,9 +80,9 @@ def open_table(table: str | Path) -> Generator[Table]:
     """
     before, colon, inner = str(table).rpartition(":")
     if colon and before.lower().endswith(DATABASE_SUFFIXES):
-        opened = _open_database(Path(before), inner)
+        opened = _open_database(Path(before), inner, ordered=ordered)
     else:
-        opened = _open_file(Path(table))
+        opened = _open_file(Path(table), ordered=ordered)
     try:
         yield opened
     finally:
@@ -108,7 +109,7 @@ def fingerprint(path: Path, *, key: bytes) -> str:
     return digest.hexdigest()
 
 
-def _open_file(path: Path) -> Table:
+def _open_file(path: Path, *, ordered: bool) -> Table:
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
         with _connect_database(path) as connection:
@@ -122,7 +123,7 @@ def _open_file(path: Path) -> Table:
         )
     _require_file(path)
     names = read_header(path) if suffix == ".csv" else None
-    connection = _connect()
+    connection = _connect(ordered=ordered)
     try:
         whole = str(path.resolve())
         # A path in SQL is a pattern: brackets make each special character mean itself.
@@ -147,8 +148,8 @@ def _open_file(path: Path) -> Table:
     return Table(path.name, path, columns, source, connection)
 
 
-def _open_database(path: Path, table: str) -> Table:
-    connection = _connect_database(path)
+def _open_database(path: Path, table: str, *, ordered: bool) -> Table:
+    connection = _connect_database(path, ordered=ordered)
     try:
         known = _tables_of(connection)
         found = known.get(table) or known.get(f"main.{table}")
@@ -179,10 +180,10 @@ def _listed(tables: dict[str, str]) -> str:
     return one_line(", ".join(tables) or "none", limit=200)
 
 
-def _connect_database(path: Path) -> duckdb.DuckDBPyConnection:
+def _connect_database(path: Path, *, ordered: bool = False) -> duckdb.DuckDBPyConnection:
     _require_file(path)
     try:
-        connection = _connect(path.resolve())
+        connection = _connect(path.resolve(), ordered=ordered)
     except (duckdb.Error, UnicodeError) as error:
         raise DataError(
             f"{quoted(path.name)} cannot be opened as a DuckDB database: {reason(error)}."
@@ -191,11 +192,11 @@ def _connect_database(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _connect(database: Path | None = None) -> duckdb.DuckDBPyConnection:
+def _connect(database: Path | None = None, *, ordered: bool) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(
         ":memory:" if database is None else str(database),
         read_only=database is not None,
-        config=dict(_SAFE),
+        config={**_SAFE, "preserve_insertion_order": str(ordered).lower()},
     )
 
 

@@ -1,0 +1,221 @@
+"""``trivet privacy audit-model``: does a model give away who it was trained on?"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.wording import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trivet.privacy.membership.model_audit import AuditedModel
+    from trivet.privacy.membership.results import MembershipAudit, RateAtFpr
+
+__all__ = ["audit_model"]
+
+AttackName = Literal["all", "lira-online", "lira-offline", "rmia"]
+RESULT = "membership.json"
+SCORES = "membership-scores.npz"
+#: Groups shown on the terminal; the files have all.
+SHOWN_GROUPS = 12
+TONES = {"exposed": "red", "slight": "yellow", "no evidence": "green"}
+ICONS = {"exposed": "✗", "slight": "?", "no evidence": "✓"}
+
+
+def audit_model(
+    table: Path | None = None,
+    /,
+    *,
+    label: str | None = None,
+    positive: str | None = None,
+    group: str | None = None,
+    images: str | None = None,
+    model: str = "logistic",
+    attack: AttackName = "all",
+    shadows: int = 64,
+    canaries: int = 0,
+    rows: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Measure membership inference: exit code 0 if nothing or little is betrayed, 1 if members are exposed.
+
+    The attacks train models in the way the audited one is trained, so they need a recipe, not weights.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE; without it and without --images, Adult with the
+        features of the study.
+    label
+        Of a table: the column that the model predicts.
+    positive
+        Of a table: predict this value of the label against all others.
+    group
+        Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    images
+        Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
+    model
+        logistic, boosting, tree, or package.module:factory of your own, which returns a scikit-learn
+        classifier or a torch.nn.Module.
+    attack
+        Which attack, or all.
+    shadows
+        Models that are trained to compare with.
+    canaries
+        Rows to plant in one more training, for a lower bound on epsilon.
+    rows
+        Use at most that many rows, drawn at random.
+    workers
+        Processes, one a core by default.
+    seed
+        Seed of everything random.
+    out
+        Folder for the result, the scores, the page and the pictures; a killed run goes on there.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.cli.privacy.model_subject import load_subject  # noqa: PLC0415 - loads the data's libraries
+    from trivet.privacy.membership.model_audit import ATTACKS, attack_model  # noqa: PLC0415 - scikit-learn
+
+    if out is not None:
+        prepare_folder(out)
+    started = perf_counter()
+    with report_progress() as progress:
+        progress("audit", "loading", None)
+        subject = load_subject(
+            table,
+            images,
+            label=label,
+            positive=positive,
+            groups=() if group is None else tuple(group.split(",")),
+            limit=rows,
+            seed=seed,
+        )
+        with TemporaryDirectory(prefix="trivet-") if out is None else nullcontext(out / "shadows") as work:
+            found = attack_model(
+                model,
+                subject.features,
+                subject.labels,
+                groups=subject.groups,
+                shadows=shadows,
+                attacks=tuple(ATTACKS) if attack == "all" else (attack,),
+                canaries=canaries,
+                workers=workers,
+                work=Path(work),
+                seed=seed,
+                data=one_line(subject.name),
+                progress=lambda step, share: progress("audit", step, share),
+            )
+        files: tuple[Path, ...] = ()
+        if out is not None:
+            progress("audit", "pictures and page", None)
+            files = _write(found, out)
+    seconds = perf_counter() - started
+    if json:
+        print_json({**_document(found.result), "seconds": seconds, "files": list(map(str, files))})
+    else:
+        _print(found.result, results_console())
+        console = results_console()
+        for path in files:
+            console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+        console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
+    return 1 if found.result.verdict == "exposed" else 0
+
+
+def _document(found: "MembershipAudit") -> dict[str, Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - only a document needs it
+
+    from trivet.privacy.membership.results import MembershipAudit  # noqa: PLC0415 - as above
+
+    return TypeAdapter(MembershipAudit).dump_python(found, mode="json")
+
+
+def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
+    import numpy as np  # noqa: PLC0415 - only --out needs it
+
+    from trivet.report.own import write_membership_page  # noqa: PLC0415 - draws, so it is heavy
+    from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
+
+    result, scores = out / RESULT, out / SCORES
+    write_result(result, _document(found.result))
+    np.savez_compressed(scores, allow_pickle=False, member=found.members, **dict(found.scores))
+    page, *pictures = write_membership_page(found.result, out)
+    return page, result, scores, *pictures
+
+
+def _print(found: "MembershipAudit", console: "Console") -> None:
+    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
+    for each in found.attacks:
+        mark = "▸ " if each.attack == found.best_attack else "  "
+        table.add_row(
+            mark + each.attack,
+            _interval(each.auroc, each.auroc_low, each.auroc_high, ".3f"),
+            *map(_rate, each.rates),
+        )
+    console.print(table)
+    if found.groups:
+        console.print()
+        _print_groups(found, console)
+    console.print()
+    console.print(
+        f"accuracy {found.train_accuracy:.4f} on {found.members} training rows, {found.test_accuracy:.4f} on "
+        f"{found.non_members} others"
+    )
+    if found.canaries is not None:
+        console.print(
+            f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
+        )
+    if found.group_statement:
+        console.print(escape(found.group_statement))
+    tone, icon = TONES[found.verdict], ICONS[found.verdict]
+    named = f"{escape(one_line(found.model))} on {escape(found.data)}"
+    console.print(f"{icon} {named}: [bold {tone}]{found.verdict}[/]. {escape(found.reason)}")
+    console.print(escape(found.limits))
+
+
+def _print_groups(found: "MembershipAudit", console: "Console") -> None:
+    first = found.groups[0]
+    table = _table(f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all")
+    ranked = sorted(found.groups, key=lambda row: -1.0 if row.auroc is None else row.auroc, reverse=True)
+    for row in ranked[:SHOWN_GROUPS]:
+        chosen = (row.column, row.group) == (found.most_exposed_column, found.most_exposed_group)
+        table.add_row(
+            escape(("▸ " if chosen else "  ") + one_line(f"{row.column}: {row.group}", limit=32)),
+            str(row.members),
+            _interval(row.auroc, row.auroc_low, row.auroc_high, ".3f"),
+            _interval(row.tpr, row.tpr_low, row.tpr_high, ".2%"),
+        )
+    console.print(table)
+    if len(ranked) > SHOWN_GROUPS:
+        console.print(f"{len(ranked) - SHOWN_GROUPS} more groups that are exposed less")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _rate(rate: "RateAtFpr") -> str:
+    return _interval(rate.tpr, rate.tpr_low, rate.tpr_high, ".2%")
+
+
+def _interval(value: float | None, low: float | None, high: float | None, spec: str) -> str:
+    if value is None:
+        return "too few rows"
+    shown = format(value, spec)
+    return shown if low is None or high is None else f"{shown} ({low:{spec}}-{high:{spec}})"

@@ -1,0 +1,339 @@
+"""Does a model give away who was in its training data: the whole audit."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from trivet.errors import DataError, UsageError
+from trivet.privacy.membership.canaries import plant
+from trivet.privacy.membership.exposure import group_exposures, judge, most_exposed
+from trivet.privacy.membership.kinds import kind
+from trivet.privacy.membership.lira import lira_scores
+from trivet.privacy.membership.one_run import FEWEST_GUESSES, one_run_audit
+from trivet.privacy.membership.recipe import recipe_of
+from trivet.privacy.membership.results import CanaryAudit, ExposedRow, MembershipAudit
+from trivet.privacy.membership.rmia import rmia_scores
+from trivet.privacy.membership.roc import attack_result
+from trivet.privacy.membership.rows import FEWEST_OF_CLASS, Relabelled, checked_rows
+from trivet.privacy.membership.shadows import Signals, Training, signals_of, train_models
+from trivet.privacy.membership.splits import random_half, shadow_halves
+from trivet.wording import quoted
+
+__all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
+
+#: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
+Progress = Callable[[str, float | None], object]
+
+FEWEST_SHADOWS: Final = 4
+MOST_SHADOWS: Final = 1024
+#: Rows that RMIA compares each row with.
+POPULATION: Final = 2000
+#: Member rows that a result names.
+EXPOSED_ROWS: Final = 20
+
+LIMITS: Final = (
+    "These attacks know the model's recipe and have data like the training data; what others try with more, "
+    "or on rows of another kind, they do not say. No evidence is no proof of privacy."
+)
+
+#: One use of the seed each, so that no two draws depend on one another.
+_HALVES, _TARGET, _CANARIES, _COINS, _POPULATION = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Signals of the audited model and of the shadow models on the rows of the data."""
+
+    target: Signals
+    shadows: Signals
+    inside: NDArray[np.bool_]
+    population: NDArray[np.int64]
+
+
+#: From what the models say to one score a row, higher where it is more surely a member.
+ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
+    "lira-online": lambda e: lira_scores(e.target.logit[0], e.shadows.logit, e.inside, online=True),
+    "lira-offline": lambda e: lira_scores(e.target.logit[0], e.shadows.logit, e.inside, online=False),
+    "rmia": lambda e: rmia_scores(e.target.probability[0], e.shadows.probability, e.inside, e.population),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedModel:
+    """A finished audit, and the scores that it rests on.
+
+    Attributes
+    ----------
+    result
+        What was found.
+    members
+        Shape (rows,), who was in the audited model's training data.
+    scores
+        For each attack an array of shape (rows,), higher where a row is more surely a member.
+    """
+
+    result: MembershipAudit
+    members: NDArray[np.bool_]
+    scores: Mapping[str, NDArray[np.float64]]
+
+
+def audit_model(estimator: Any, X: Any, y: ArrayLike, **settings: Any) -> MembershipAudit:
+    """Measure how well membership in a model's training data can be told; see `attack_model`.
+
+    Parameters
+    ----------
+    estimator, X, y, **settings
+        As of `attack_model`.
+
+    Returns
+    -------
+    MembershipAudit
+        What was found, without the scores of single rows.
+    """
+    return attack_model(estimator, X, y, **settings).result
+
+
+def attack_model(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: Mapping[str, ArrayLike] | None = None,
+    target: Any = None,
+    members: ArrayLike | None = None,
+    shadows: int = 64,
+    attacks: Sequence[str] = tuple(ATTACKS),
+    canaries: int = 0,
+    workers: int | None = None,
+    work: Path | None = None,
+    seed: int = 0,
+    data: str = "",
+    model: str = "",
+    progress: Progress | None = None,
+) -> AuditedModel:
+    """Attack a model with shadow models that were trained in the same way on other halves of the data.
+
+    LiRA (Carlini et al. 2022), online and offline, and RMIA (Zarifzadeh, Liu and Shokri 2024); with
+    `canaries` also the audit in one training run (Steinke, Nasr and Jagielski 2023), on one more model.
+
+    Parameters
+    ----------
+    estimator
+        How the model is trained, see `recipe_of`: a name, an unfitted scikit-learn classifier or
+        Pipeline, a torch.nn.Module, or a function that returns one.
+    X
+        Features, shape (rows, ...): an array of numbers or a sparse matrix.
+    y
+        Labels, shape (rows,).
+    groups
+        For each protected attribute an array of shape (rows,).
+    target
+        The fitted model to audit, with the same classes as `y`; needs `members`. None trains one.
+    members
+        Shape (rows,), True for the rows that the audited model was, or is to be, trained on. None
+        draws a random half of them.
+    shadows
+        Shadow models, 4 to 1024.
+    attacks
+        Keys of `ATTACKS`.
+    canaries
+        Rows to plant; 0 leaves the one-run audit out.
+    workers
+        Processes; None stands for the number of processors, 1 trains in this process.
+    work
+        Keeps what each model says of the rows, so that a killed run goes on; None takes a temporary folder.
+    seed
+        Of halves, models, canaries and population, 0 or more.
+    data, model
+        Names for the result.
+    progress
+        Told what is done.
+
+    Raises
+    ------
+    UsageError
+        If what is asked for cannot be: a model that cannot be trained anew, too few shadow models.
+    DataError
+        If the data has too few rows, one class, or shapes that do not fit, or a model cannot be trained
+        on it.
+    """
+    _require_settings(shadows, attacks, canaries, workers, seed)
+    recipe = recipe_of(estimator)
+    features, labels, classes = checked_rows(X, y)
+    rows = len(labels)
+    told = _columns(groups or {}, rows)
+    if canaries > rows:
+        raise UsageError(f"{canaries} canaries are more than the {rows} rows; expected at most as many.")
+    mask = _mask(members, target, labels, generator=_generator(seed, _TARGET))
+    known = None if target is None else Relabelled.of(target, classes)
+    say: Progress = progress or (lambda _step, _share: None)
+
+    design = _design(features, labels, len(classes), mask, shadows=shadows, canaries=canaries, seed=seed)
+    with TemporaryDirectory(prefix="trivet-") if work is None else nullcontext(work) as folder:
+        signals = train_models(
+            recipe,
+            design.training,
+            Path(folder),
+            workers=(os.cpu_count() or 1) if workers is None else workers,
+            progress=lambda share: say("training shadow models", share),
+        )
+    say("attacking", None)
+    audited = (
+        signals.of(slice(shadows, shadows + 1), rows)
+        if known is None
+        else signals_of(known, features, labels, len(classes))
+    )
+    outsiders = np.flatnonzero(~mask)
+    evidence = _Evidence(
+        target=audited,
+        shadows=signals.of(slice(0, shadows), rows),
+        inside=design.training.inside[:shadows, :rows],
+        population=_generator(seed, _POPULATION).permutation(outsiders)[:POPULATION],
+    )
+    scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
+    results = tuple(attack_result(attack, scores[attack], mask) for attack in attacks)
+    best = max(results, key=lambda each: each.auroc)
+    exposures = group_exposures(scores[best.attack], mask, told) if told else ()
+    named, statement = most_exposed(exposures)
+    verdict, reason = judge(results)
+    inside = np.flatnonzero(mask)
+    surest = inside[np.argsort(-scores[best.attack][inside], kind="stable")[:EXPOSED_ROWS]]
+    result = MembershipAudit(
+        data=data,
+        rows=rows,
+        features=int(np.prod(features.shape[1:])),
+        classes=len(classes),
+        model=model or (estimator if isinstance(estimator, str) else kind(estimator)),
+        shadows=shadows,
+        members=int(mask.sum()),
+        non_members=int(rows - mask.sum()),
+        train_accuracy=float(audited.correct[0][mask].mean()),
+        test_accuracy=float(audited.correct[0][~mask].mean()),
+        attacks=results,
+        best_attack=best.attack,
+        groups=exposures,
+        most_exposed_column=None if named is None else named[0],
+        most_exposed_group=None if named is None else named[1],
+        group_statement=statement,
+        canaries=_canary_audit(signals, design.coins, rows, seed),
+        verdict=verdict,
+        reason=reason,
+        limits=LIMITS,
+        exposed_rows=tuple(ExposedRow(int(row), float(scores[best.attack][row])) for row in surest),
+        seed=seed,
+    )
+    return AuditedModel(result, mask, scores)
+
+
+@dataclass(frozen=True, eq=False)
+class _Design:
+    """What is trained: shadow models, the audited one, and with canaries one more.
+
+    `coins` says which canaries, the rows after those of the data, went into the last; None without.
+    """
+
+    training: Training
+    coins: NDArray[np.bool_] | None
+
+
+def _design(
+    features: Any,
+    labels: NDArray[np.int64],
+    classes: int,
+    mask: NDArray[np.bool_],
+    *,
+    shadows: int,
+    canaries: int,
+    seed: int,
+) -> _Design:
+    inside = shadow_halves(labels, shadows, generator=_generator(seed, _HALVES))
+    inside = np.vstack([inside, mask])
+    if not canaries:
+        return _Design(Training(features, labels, classes, inside, seed), None)
+    planted, wrong = plant(features, labels, canaries, classes=classes, generator=_generator(seed, _CANARIES))
+    coins = _generator(seed, _COINS).random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
+    inside = np.hstack([inside, np.zeros((len(inside), canaries), dtype=np.bool_)])
+    inside = np.vstack([inside, np.concatenate([mask, coins])])
+    whole = sparse.vstack([features, planted], format="csr") if sparse.issparse(features) else None
+    return _Design(
+        Training(
+            np.concatenate([features, planted]) if whole is None else whole,
+            np.concatenate([labels, wrong]),
+            classes,
+            inside,
+            seed,
+        ),
+        coins,
+    )
+
+
+def _canary_audit(
+    signals: Signals, coins: NDArray[np.bool_] | None, rows: int, seed: int
+) -> CanaryAudit | None:
+    return None if coins is None else one_run_audit(signals.logit[-1, rows:], coins, seed=seed)
+
+
+def _require_settings(
+    shadows: int, attacks: Sequence[str], canaries: int, workers: int | None, seed: int
+) -> None:
+    if not FEWEST_SHADOWS <= shadows <= MOST_SHADOWS:
+        raise UsageError(
+            f"{shadows} shadow models; expected {FEWEST_SHADOWS} to {MOST_SHADOWS}, since every row needs "
+            "models on either side."
+        )
+    unknown = [attack for attack in attacks if attack not in ATTACKS]
+    if unknown or not attacks:
+        found = quoted(unknown[0]) if unknown else "none"
+        raise UsageError(f"no attack is called {found}; there are: {', '.join(ATTACKS)}.")
+    if canaries != 0 and canaries < FEWEST_GUESSES:
+        raise UsageError(f"{canaries} canaries prove nothing; expected {FEWEST_GUESSES} or more, or 0.")
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers cannot train; expected 1 or more.")
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or more, not {seed}.")
+
+
+def _columns(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDArray[np.str_]]:
+    columns = {name: np.asarray(values).astype(str) for name, values in groups.items()}
+    for name, values in columns.items():
+        if values.shape != (rows,):
+            raise DataError(
+                f"the groups {quoted(name)} should have one entry for each of the {rows} rows, found shape "
+                f"{values.shape}."
+            )
+    return columns
+
+
+def _mask(
+    members: ArrayLike | None, target: Any, labels: NDArray[np.int64], *, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    if members is None:
+        if target is not None:
+            raise UsageError("a model that is trained already needs members: which rows it was trained on.")
+        return random_half(labels, generator=generator)
+    mask = np.asarray(members)
+    if mask.shape != labels.shape or mask.dtype != np.bool_:
+        raise DataError(
+            f"members should be one boolean for each of the {len(labels)} rows, found shape {mask.shape} of "
+            f"{mask.dtype}."
+        )
+    few = min(int(mask.sum()), int((~mask).sum()))
+    if few < FEWEST_OF_CLASS:
+        raise DataError(
+            f"members and others are compared, and there are {few} of one kind; expected {FEWEST_OF_CLASS} "
+            "or more."
+        )
+    return mask
+
+
+def _generator(seed: int, use: int) -> np.random.Generator:
+    # Two numbers, where a model's own seed has one: no draw is a model's.
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use, 0)))

@@ -1,0 +1,104 @@
+"""Are these rows and labels what an audit of a model can work with?"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from trivet.errors import DataError
+from trivet.wording import one_line, told
+
+__all__ = ["FEWEST_OF_CLASS", "Relabelled", "checked_rows"]
+
+#: Fewer rows, in all or of a class, say nothing about anything.
+FEWEST_ROWS: Final = 40
+FEWEST_OF_CLASS: Final = 10
+
+
+def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[Any]]:
+    """Return features and labels as arrays of numbers, and the classes that the labels stand for.
+
+    Parameters
+    ----------
+    X
+        Features, shape (rows, ...): anything that NumPy takes for numbers, or a sparse matrix.
+    y
+        Labels, shape (rows,).
+
+    Returns
+    -------
+    tuple
+        Features, dense or CSR; labels from 0, shape (rows,); the classes, sorted.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a feature is no finite number, there are fewer than two classes, or too few
+        rows.
+    """
+    try:
+        features: Any = sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X)
+        values: Any = features.data if sparse.issparse(X) else features
+        finite = values.dtype.kind in "biuf" and bool(np.isfinite(values).all())
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the features are no numbers ({told(error)}); encode them first.") from error
+    if not finite:
+        raise DataError(
+            "the features should be finite numbers, found other values; encode text and fill what is missing "
+            "first."
+        )
+    column = np.asarray(y)
+    if features.ndim < 2 or column.shape != features.shape[:1]:  # noqa: PLR2004 - rows and features
+        raise DataError(
+            f"expected features of shape (rows, ...) and one label a row, found shapes {features.shape} and "
+            f"{column.shape}."
+        )
+    classes, labels = np.unique(column, return_inverse=True)
+    if len(classes) < 2:  # noqa: PLR2004 - two classes
+        found = one_line(column[0]) if len(column) else "missing"
+        raise DataError(f"all labels are {found}; expected two classes or more.")
+    if len(column) < FEWEST_ROWS:
+        raise DataError(f"there are {len(column)} rows; expected {FEWEST_ROWS} or more.")
+    counts = np.bincount(labels)
+    if counts.min() < FEWEST_OF_CLASS:
+        rare = one_line(classes[counts.argmin()])
+        raise DataError(
+            f"the class {rare} has {counts.min()} rows; expected {FEWEST_OF_CLASS} or more of each. Leave "
+            "such rows out, or join classes."
+        )
+    return features, labels.astype(np.int64), classes
+
+
+@dataclass(frozen=True, eq=False)
+class Relabelled:
+    """A fitted model whose classes are called by their places among those of the data."""
+
+    model: Any
+    classes_: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, model: Any, classes: NDArray[Any]) -> Self:
+        """Wrap a model that knows no class beyond `classes`.
+
+        Raises
+        ------
+        DataError
+            If it is no fitted classifier with ``predict_proba``, or knows other classes.
+        """
+        known = getattr(model, "classes_", None)
+        if known is None or not hasattr(model, "predict_proba"):
+            raise DataError(
+                "the target should be a fitted classifier with predict_proba and classes_; found a "
+                f"{one_line(type(model).__name__)}."
+            )
+        if not np.isin(known, classes).all():
+            raise DataError(
+                f"the target knows the classes {one_line(list(known))}, the data {one_line(list(classes))}."
+            )
+        return cls(model, np.searchsorted(classes, known).astype(np.int64))
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the model's probabilities."""
+        return self.model.predict_proba(X)
