@@ -34,7 +34,8 @@ Progress = Callable[[str, float | None], object]
 
 FEWEST_SHADOWS: Final = 4
 MOST_SHADOWS: Final = 1024
-#: Rows that RMIA compares each row with.
+#: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
+#: the others could be in the population, that alone would tell them apart where scores tie.
 POPULATION: Final = 2000
 #: Member rows that a result names.
 EXPOSED_ROWS: Final = 20
@@ -191,12 +192,11 @@ def attack_model(
         if known is None
         else signals_of(known, features, labels, len(classes))
     )
-    outsiders = np.flatnonzero(~mask)
     evidence = _Evidence(
         target=audited,
         shadows=signals.of(slice(0, shadows), rows),
         inside=design.training.inside[:shadows, :rows],
-        population=_generator(seed, _POPULATION).permutation(outsiders)[:POPULATION],
+        population=_generator(seed, _POPULATION).permutation(rows)[:POPULATION],
     )
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     results = tuple(attack_result(attack, scores[attack], mask) for attack in attacks)

@@ -51,7 +51,8 @@ def rmia_scores(
     inside
         Shape (S, n), boolean: whether the shadow model was trained on the row.
     population
-        Shape (m,), m >= 2 different row numbers; rows that the audited model did not see are best.
+        Shape (m,), m >= 2 different row numbers, drawn without regard to membership: a row is not compared
+        with itself, which sets the population's rows apart where scores tie.
     online
         Whether the models trained on a row are used too.
     gamma

@@ -252,7 +252,7 @@ def _write(path: Path, identity: str, signals: dict[str, NDArray[Any]]) -> None:
 def _read(path: Path, identity: str, rows: int) -> dict[str, NDArray[Any]] | None:
     """Return what an earlier run wrote for the same work; None where there is no such file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             if str(archive["identity"]) != identity:
                 return None
             signals = {name: archive[name] for name in FIELDS}

@@ -1,0 +1,256 @@
+"""The whole audit: models that remember are caught, others are not, and a killed run ends the same."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+
+import audited_models
+import numpy as np
+import pytest
+from audited_models import deep_tree, noisy_rows, stumps
+from pydantic import TypeAdapter
+from scipy import sparse
+from scipy.stats import norm
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from trivet.datasets import load_adult
+from trivet.errors import DataError, UsageError
+from trivet.fairness.adult import adult_sample
+from trivet.privacy.membership.lira import lira_scores
+from trivet.privacy.membership.model_audit import ATTACKS, attack_model, audit_model
+from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
+from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, MembershipAudit
+from trivet.privacy.membership.shadows import model_seed
+from trivet.privacy.membership.signals import confidence_logits
+from trivet.privacy.membership.splits import shadow_halves
+
+FEW = {"shadows": 16, "workers": 1}
+
+
+def rate(result, fpr=0.01):
+    """The best attack's TPR at a false positive rate."""
+    best = next(attack for attack in result.attacks if attack.attack == result.best_attack)
+    return next(each for each in best.rates if each.fpr == fpr)
+
+
+@pytest.fixture(scope="module")
+def adult():
+    table = load_adult()
+    sample = adult_sample(table)
+    return sample.features, sample.labels, {"gender": table["gender"]}
+
+
+@pytest.fixture(scope="module")
+def audits(adult):
+    """The study's model and one that learns by heart, on all of Adult, with 64 shadow models."""
+    X, y, groups = adult
+    return {model: audit_model(model, X, y, groups=groups) for model in ("logistic", "tree")}
+
+
+def test_a_model_that_learns_by_heart_is_found_out_and_the_study_s_is_not(audits):
+    regular, overfitted = audits["logistic"], audits["tree"]
+    assert regular.verdict == NO_EVIDENCE
+    assert overfitted.verdict == EXPOSED
+    assert overfitted.train_accuracy > 0.99
+    assert overfitted.test_accuracy < 0.83
+    assert rate(overfitted).tpr >= 5 * rate(regular).tpr
+    assert rate(regular).tpr_low < 0.01 < rate(regular).tpr_high
+    assert rate(overfitted, 0.001).tpr_low > 0.01
+    best = next(each for each in regular.attacks if each.attack == regular.best_attack)
+    assert best.auroc_low < 0.5 < best.auroc_high
+
+
+def test_the_more_exposed_group_is_named(audits):
+    audit = audits["tree"]
+    assert (audit.most_exposed_column, audit.most_exposed_group) == ("gender", "Male")
+    by_group = {row.group: row for row in audit.groups}
+    assert by_group["Male"].auroc_low > by_group["Female"].auroc_high
+    assert audits["logistic"].most_exposed_group is None
+    assert sum(row.members for row in audit.groups) == audit.members == 24_421
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_shuffled_membership_shows_nothing(seed):
+    """A tree that does remember, told to have been trained on rows that it was not; its scores tie much."""
+    X, y = noisy_rows()
+    generator = np.random.default_rng(seed)
+    inside = generator.random(len(y)) < 0.5
+    target = DecisionTreeClassifier(random_state=0).fit(X[inside], y[inside])
+    shuffled = audit_model("tree", X, y, target=target, members=generator.permutation(inside), **FEW)
+    for attack in shuffled.attacks:
+        assert attack.auroc_low < 0.5 < attack.auroc_high
+    assert shuffled.verdict == NO_EVIDENCE
+    true = audit_model("tree", X, y, target=target, members=inside, **FEW)
+    assert true.verdict == EXPOSED
+    assert true.train_accuracy == 1.0
+
+
+def test_lira_s_scores_are_those_of_models_trained_by_hand():
+    """Every shadow model again, without the audit's own machinery, and the likelihood ratio row by row."""
+    X, y = noisy_rows(120)
+    found = attack_model("logistic", X, y, shadows=8, attacks=("lira-online",), workers=1, seed=5)
+    generator = np.random.default_rng(np.random.SeedSequence(5, spawn_key=(0, 0)))
+    inside = shadow_halves(y, 8, generator=generator)
+    recipe = recipe_of("logistic")
+
+    def logits(rows, place):
+        model = train(recipe, X[rows], y[rows], seed=model_seed(5, place))
+        return confidence_logits(class_probabilities(model, X, 2), y)
+
+    shadows = np.stack([logits(rows, place) for place, rows in enumerate(inside)])
+    target = logits(found.members, 8)
+    spread = {
+        side: np.sqrt(
+            sum(
+                ((shadows[inside[:, i] == side, i] - shadows[inside[:, i] == side, i].mean()) ** 2).sum()
+                for i in range(120)
+            )
+            / (120 * 3)
+        )
+        for side in (True, False)
+    }
+    by_hand = [
+        norm.logpdf(target[i], shadows[inside[:, i], i].mean(), spread[True])
+        - norm.logpdf(target[i], shadows[~inside[:, i], i].mean(), spread[False])
+        for i in range(120)
+    ]
+    np.testing.assert_allclose(found.scores["lira-online"], by_hand, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        found.scores["lira-online"], lira_scores(target, shadows, inside, online=True), rtol=1e-12
+    )
+
+
+def test_one_process_or_two_and_a_kept_folder_give_the_same(tmp_path):
+    X, y = noisy_rows(400)
+    alone = attack_model("tree", X, y, shadows=8, workers=1, canaries=40)
+    pooled = attack_model("tree", X, y, shadows=8, workers=2, canaries=40, work=tmp_path)
+    again = attack_model("tree", X, y, shadows=8, workers=1, canaries=40, work=tmp_path)
+    assert alone.result == pooled.result == again.result
+    assert len(list(tmp_path.glob("model-*.npz"))) == 10
+    assert not list(tmp_path.glob("features*"))
+    other = attack_model("tree", X, y, shadows=8, workers=1, canaries=40, seed=1)
+    assert other.result.attacks != alone.result.attacks
+
+
+@pytest.mark.parametrize("models", [1, 4, 9])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, models):
+    command = [sys.executable, audited_models.__file__, str(models), str(tmp_path)]
+    killed = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=300, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("model-*.npz"))) == models
+    X, y = noisy_rows(400)
+    trained = []
+    resumed = audit_model(
+        "tree", X, y, shadows=8, workers=1, work=tmp_path, progress=lambda _step, share: trained.append(share)
+    )
+    adapter = TypeAdapter(MembershipAudit)
+    undisturbed = audit_model("tree", X, y, shadows=8, workers=1)
+    assert adapter.dump_json(resumed) == adapter.dump_json(undisturbed)
+    assert adapter.validate_json(adapter.dump_json(resumed)) == resumed
+    assert trained[0] == models / 9
+
+
+def test_a_file_of_other_work_or_damaged_is_made_again(tmp_path):
+    X, y = noisy_rows(400)
+    expected = audit_model("tree", X, y, shadows=4, workers=1, work=tmp_path)
+    (tmp_path / "model-0000.npz").write_bytes(b"PK\x03\x04 not an archive")
+    (tmp_path / "model-0001.npz").write_bytes((tmp_path / "model-0002.npz").read_bytes()[:-7])
+    assert audit_model("tree", X, y, shadows=4, workers=1, work=tmp_path) == expected
+    other = audit_model("logistic", X, y, shadows=4, workers=1, work=tmp_path)
+    assert other == dataclasses.replace(audit_model("logistic", X, y, shadows=4, workers=1))
+
+
+def test_planted_rows_bound_the_epsilon_of_a_model_that_remembers():
+    X, y = noisy_rows()
+    found = audit_model("tree", X, y, canaries=400, **FEW).canaries
+    assert found.canaries == 400
+    assert found.epsilon_lower > 1
+    assert audit_model(stumps, X, y, canaries=400, **FEW).canaries.epsilon_lower < 0.5
+
+
+def test_a_factory_a_sparse_matrix_and_classes_with_names():
+    X, y = noisy_rows(600)
+    names = np.array(["no", "yes"])[y]
+    dense = audit_model(deep_tree, X, names, shadows=8, workers=1, canaries=20)
+    assert dense.verdict == EXPOSED
+    assert dense.model == "deep_tree"
+    scarce = sparse.csr_matrix(np.where(X > 0.5, X, 0))
+    found = audit_model("tree", scarce, names, shadows=8, workers=1, canaries=20)
+    assert (found.features, found.classes) == (6, 2)
+    three = audit_model("tree", X, np.where(X[:, 1] > 1, "maybe", names), shadows=8, workers=1)
+    assert three.classes == 3
+    target = LogisticRegression().fit(X[:300], names[:300])
+    members = np.arange(600) < 300
+    assert audit_model("logistic", X, names, target=target, members=members, **FEW).members == 300
+
+
+def test_a_network_is_audited_like_any_other():
+    torch = pytest.importorskip("torch")
+    X, y = noisy_rows(200)
+    network = torch.nn.Sequential(torch.nn.Linear(6, 64), torch.nn.ReLU(), torch.nn.Linear(64, 2))
+    before = torch.random.get_rng_state()
+    found = audit_model(network, X, y, shadows=6, workers=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert audit_model(network, X, y, shadows=6, workers=1) == found
+    assert found.model == "Sequential"
+    images = np.random.default_rng(0).random((80, 1, 6, 6))
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 2))
+    assert audit_model(flat, images, y[:80], shadows=4, workers=1).features == 36
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"shadows": 3}, UsageError, "3 shadow models; expected 4 to 1024"),
+        ({"attacks": ("lira",)}, UsageError, "no attack is called 'lira'; there are: lira-online"),
+        ({"attacks": ()}, UsageError, "no attack is called none"),
+        ({"canaries": 5}, UsageError, "5 canaries prove nothing; expected 10 or more"),
+        ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
+        ({"workers": 0}, UsageError, "0 workers cannot train"),
+        ({"seed": -1}, UsageError, "seed must be 0 or more"),
+        ({"target": LogisticRegression()}, UsageError, "needs members"),
+        ({"target": LogisticRegression(), "members": np.arange(400) < 200}, DataError, "a fitted classifier"),
+        ({"members": np.ones(400, dtype=bool)}, DataError, "there are 0 of one kind"),
+        ({"members": np.ones(400)}, DataError, "one boolean for each of the 400 rows"),
+        ({"groups": {"a": ["x"]}}, DataError, "the groups 'a' should have one entry for each of the 400"),
+        ({"estimator": "forest"}, UsageError, "no model is called 'forest'; expected logistic, boosting"),
+        ({"estimator": LinearSVC()}, UsageError, "LinearSVC has no predict_proba"),
+        ({"estimator": 3}, UsageError, "cannot be trained anew, and the attacks retrain"),
+        ({"estimator": "no_such_module:make"}, UsageError, "the estimator 'no_such_module:make' cannot be"),
+        ({"estimator": lambda: LogisticRegression(C=2)}, UsageError, "cannot be sent to another process"),
+        ({"estimator": LogisticRegression(penalty="?")}, DataError, "the model cannot be trained"),
+        ({"X": np.full((400, 2), np.nan)}, DataError, "should be finite numbers"),
+        ({"X": [["a"]] * 400}, DataError, "should be finite numbers, found other values; encode"),
+        ({"X": np.zeros(400)}, DataError, "expected features of shape"),
+        ({"X": np.zeros((3, 2))}, DataError, "expected features of shape"),
+        ({"y": np.zeros(400)}, DataError, "all labels are 0.0; expected two classes"),
+        ({"y": np.arange(400) < 5}, DataError, "the class True has 5 rows; expected 10 or more"),
+        ({"X": np.zeros((30, 2)), "y": np.arange(30) % 2}, DataError, "there are 30 rows; expected 40"),
+    ],
+)
+def test_what_cannot_be_audited_is_said_in_one_line(change, error, message):
+    X, y = noisy_rows(400)
+    asked = {"estimator": "logistic", "X": X, "y": y, "shadows": 4, "workers": 1, **change}
+    with pytest.raises(error, match=message) as caught:
+        audit_model(asked.pop("estimator"), asked.pop("X"), asked.pop("y"), **asked)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_target_with_other_classes_is_refused():
+    X, y = noisy_rows(400)
+    target = LogisticRegression().fit(X, y + 1)
+    with pytest.raises(DataError, match="the target knows the classes"):
+        audit_model("logistic", X, y, target=target, members=np.arange(400) < 200, shadows=4, workers=1)
+
+
+def test_every_attack_has_a_score_for_each_row():
+    X, y = noisy_rows(200)
+    found = attack_model("logistic", X, y, shadows=4, workers=1)
+    assert list(found.scores) == list(ATTACKS)
+    assert all(np.isfinite(scores).all() and scores.shape == (200,) for scores in found.scores.values())
+    surest = found.result.exposed_rows[0]
+    assert found.members[surest.row]
+    assert surest.score == found.scores[found.result.best_attack][found.members].max()
