@@ -1,0 +1,186 @@
+"""``trivet privacy audit-model``: Adult, a table, images and a factory of one's own."""
+
+import json
+
+import duckdb
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from trivet.cli.main import main
+from trivet.privacy.membership.results import MembershipAudit
+
+FACTORY = """
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.svm import LinearSVC
+import torch
+
+def deep(): return DecisionTreeClassifier()
+def network(): return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(2))
+def without(): return LinearSVC()
+"""
+QUICK = ("--shadows", "6", "--workers", "1")
+
+
+def people(rows=300, seed=0):
+    """A table with numbers, texts, a missing cell of each, and a label that can be half learnt."""
+    generator = np.random.default_rng(seed)
+    age = generator.integers(18, 80, rows)
+    city = generator.choice(["Bonn", "Ulm", "=1+1"], rows)
+    hired = np.where(age + generator.normal(0, 15, rows) > 50, "yes", "no")
+    lines = [
+        f"{a},{c},{g},{h}"
+        for a, c, g, h in zip(age, city, generator.choice(["f", "m"], rows), hired, strict=True)
+    ]
+    lines[3] = f",{city[3]},f,{hired[3]}"
+    lines[4] = f"{age[4]},,,{hired[4]}"
+    return "age,city,sex,hired\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "people.csv").write_text(people(), encoding="utf-8")
+    (tmp_path / "audited_shop.py").write_text(FACTORY, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main(["privacy", "audit-model", *map(str, arguments)])
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return run
+
+
+def test_adult_with_a_model_that_remembers(trivet, tmp_path):
+    out = tmp_path / "audit"
+    asked = ("privacy", "audit-model", "--model", "tree", "--rows", 3000, "--shadows", 8, "--canaries", 100)
+    done = trivet(*asked, "--out", out, "--json")
+    assert done.code == 1, done.err
+    assert done.json["verdict"] == "exposed"
+    assert done.json["canaries"]["canaries"] == 100
+    names = ["membership.html", "membership.json", "membership-scores.npz"]
+    pictures = [
+        f"figures/privacy_membership_{name}.{end}" for name in ("roc", "groups") for end in ("svg", "png")
+    ]
+    assert done.json["files"] == [str(out / name) for name in (*names, *pictures)]
+    text = (out / "membership.json").read_text(encoding="utf-8")
+    written = TypeAdapter(MembershipAudit).validate_json(text)
+    assert {row.group for row in written.groups} == {"Female", "Male"}
+    with np.load(out / "membership-scores.npz", allow_pickle=False) as scores:
+        assert scores["member"].sum() == written.members
+        assert set(scores) == {"member", *(attack.attack for attack in written.attacks)}
+    again = trivet(*asked, "--out", out)
+    assert (out / "membership.json").read_text(encoding="utf-8") == text
+    assert "exposed" in again.out
+    assert max(map(len, again.out.splitlines()[:6])) <= 80
+
+
+def test_the_study_s_model_is_not_exposed(run):
+    code, out, _ = run("--rows", 3000, *QUICK)
+    assert code == 0
+    assert "logistic on Adult: no evidence" in out
+    assert "TPR at 0.1% FPR" in out
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "duckdb"])
+def test_a_table_with_a_factory_of_one_s_own(folder, run, kind):
+    source = f"people.{kind}"
+    if kind == "parquet":
+        duckdb.sql("COPY (SELECT * FROM 'people.csv') TO 'people.parquet'")
+    elif kind == "duckdb":
+        with duckdb.connect("people.duckdb") as connection:
+            connection.execute("CREATE TABLE staff AS SELECT * FROM 'people.csv'")
+        source = "people.duckdb:staff"
+    asked = ("--label", "hired", "--group", "sex,city", "--model", "audited_shop:deep", *QUICK)
+    code, out, err = run(source, *asked, "--json")
+    assert code in {0, 1}, err
+    found = json.loads(out)
+    assert (found["rows"], found["classes"], found["model"]) == (300, 2, "audited_shop:deep")
+    # age and where it is missing; three cities, f and m, and each missing once.
+    assert found["features"] == 2 + 4 + 3
+    assert found["train_accuracy"] > 0.9
+    assert [(row["column"], row["group"]) for row in found["groups"]][:3] == [
+        ("sex", "f"),
+        ("sex", "m"),
+        ("sex", "missing"),
+    ]
+    assert found["groups"][2]["auroc"] is None
+    assert "too few" in found["groups"][2]["reason"] or "fewer" in found["groups"][2]["reason"]
+
+
+def test_one_value_of_a_label_against_the_others(folder, run):
+    code, out, err = run("people.csv", "--label", "hired", "--positive", "yes", *QUICK, "--json")
+    assert code in {0, 1}, err
+    assert json.loads(out)["classes"] == 2
+
+
+def test_images_and_a_network(folder, run):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (80, 5, 5), dtype=np.uint8)
+    np.savez("noise.npz", images=images, labels=np.arange(80) % 2)
+    code, out, err = run("--images", "noise.npz", "--model", "audited_shop:network", *QUICK, "--json")
+    assert code in {0, 1}, err
+    assert json.loads(out)["features"] == 25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("people.csv",), 2, "a table needs --label"),
+        (("people.csv", "--label", "hird"), 2, "no column 'hird'; did you mean 'hired'?"),
+        (("people.csv", "--label", "hired", "--group", "gender"), 2, "no column 'gender'"),
+        (("people.csv", "--label", "hired", "--positive", "maybe"), 3, "no row has the label 'maybe'"),
+        (("people.csv", "--label", "city"), 3, "1 of 300 rows have no city"),
+        (("people.csv", "--label", "age"), 3, "rows have no age"),
+        (("people.csv", "--label", "hired", "--images", "mnist"), 2, "--images have labels of their own"),
+        (("none.csv", "--label", "x"), 3, "is not there"),
+        (("people.txt", "--label", "x"), 2, "is no table"),
+        (("--label", "income"), 2, "--label and --positive belong to a table"),
+        (("--group", "sex"), 2, "Adult has no column 'sex'"),
+        (("--rows", "0"), 2, "--rows is 0"),
+        (("--rows", "30"), 3, "expected"),
+        (("--shadows", "2"), 2, "2 shadow models; expected 4"),
+        (("--model", "forest"), 2, "no model is called 'forest'"),
+        (("--model", "audited_shop:without"), 2, "LinearSVC has no predict_proba"),
+        (("--model", "audited_shop:missing"), 2, "has no missing"),
+        (("--attack", "guess"), 2, "Invalid value"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(folder, run, arguments, code, message):
+    found, out, err = run(*arguments)
+    assert found == code
+    assert message in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("hired,age\n", "has no rows"),
+        ("hired\n" + "yes\nno\n" * 40, "no column beside the label"),
+        ("hired,age\n" + "yes,1\n" * 80, "all labels are yes"),
+        ("", "header"),
+    ],
+)
+def test_a_table_that_does_not_do(folder, run, content, message):
+    (folder / "people.csv").write_text(content, encoding="utf-8")
+    code, _, err = run("people.csv", "--label", "hired")
+    assert code == 3
+    assert message in err.splitlines()[-1]
+
+
+def test_hostile_names_stay_text(folder, run):
+    text = people().replace("sex", '"<script>\x1b[31m"').replace("Ulm", '"<b>,\x07"')
+    (folder / "people.csv").write_text(text, encoding="utf-8")
+    code, out, err = run(
+        "people.csv", "--label", "hired", "--group", "<script>\x1b[31m", *QUICK, "--out", folder / "out"
+    )
+    assert code in {0, 1}, err
+    assert "\x1b" not in out
+    assert "<script" not in (folder / "out" / "membership.html").read_text(encoding="utf-8")
