@@ -36,7 +36,7 @@ FEWEST_SHADOWS: Final = 4
 MOST_SHADOWS: Final = 1024
 #: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
 #: the others could be in the population, that alone would tell them apart where scores tie.
-POPULATION: Final = 2000
+POPULATION: Final = 50_000
 #: Member rows that a result names.
 EXPOSED_ROWS: Final = 20
 
