@@ -3,6 +3,7 @@
 import hashlib
 
 import duckdb
+import numpy as np
 import pytest
 from tables_to_ask import exact, write_table
 
@@ -169,3 +170,11 @@ def test_a_fingerprint_is_a_keyed_digest(tmp_path):
     assert print_ == fingerprint(tmp_path / "t.csv", key=key)
     assert print_ != fingerprint(tmp_path / "t.csv", key=b"j" * 32)
     assert print_ != hashlib.sha256(b"a\n1\n").hexdigest()
+
+
+def test_rows_come_in_the_order_of_the_file_where_that_is_asked(tmp_path):
+    path = tmp_path / "many.parquet"
+    duckdb.sql(f"COPY (SELECT range AS number FROM range(600_000)) TO '{path}' (ROW_GROUP_SIZE 20_000)")
+    with open_table(path, ordered=True) as opened:
+        found = opened.connection.execute(f"SELECT number FROM {opened.source}").fetchnumpy()["number"]
+    assert (found == np.arange(600_000)).all()
