@@ -35,7 +35,7 @@ def test_a_network_learns_what_can_be_learnt_and_the_seed_decides():
     assert (one == same).all()
     assert (one != other).any()
     np.testing.assert_allclose(one.sum(axis=1), 1, rtol=1e-12)
-    fitted = TorchClassifier(built, epochs=30).fit(X, names)
+    fitted = TorchClassifier(built, epochs=30, learning_rate=0.01).fit(X, names)
     assert (fitted.predict(X) == names).mean() > 0.95
 
 
