@@ -1,12 +1,11 @@
 import json
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
 
 import jsonschema
-import pytest
 
-from trivet.cli.main import main
 from trivet.config import AuditConfig, load_config
 
 
@@ -61,12 +60,18 @@ def test_report_without_a_record(trivet, tmp_path):
     assert "there is no metrics.json" in done.err
 
 
-def test_the_interrupt_key_ends_a_command_with_a_word(monkeypatch, capsys):
-    def interrupted(*, json=False):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("trivet.cli.schema.schema", interrupted)
-    with pytest.raises(SystemExit) as stopped:
-        main(["schema"])
-    assert stopped.value.code == 130
-    assert capsys.readouterr().err == "trivet: interrupted\n"
+def test_the_interrupt_key_ends_a_command_with_a_word(tmp_path):
+    (tmp_path / "slow_noise.py").write_text("import time\ndef slow(x):\n    time.sleep(0.01)\n    return x\n")
+    command = ["privacy", "audit-mechanism", "slow_noise:slow", "--epsilon", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "trivet", *command],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert "asking the mechanism" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert said == "trivet: interrupted\n"

@@ -32,7 +32,7 @@ LABELS: Final = "labels.npy"
 #: Parts of a signal file, each of shape (rows,).
 FIELDS: Final = ("probability", "logit", "correct")
 #: What decides on the bits of a model beside trivet.
-LIBRARIES: Final = ("trivet", "numpy", "scipy", "scikit-learn")
+LIBRARIES: Final = ("trivet", "numpy", "scipy", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,8 +232,7 @@ def _identity(recipe: Recipe, training: Training) -> str:
     for array in (*parts, training.labels, training.inside):
         digest.update(f"{array.dtype} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
-    libraries = (*LIBRARIES, "torch") if "torch" in sys.modules else LIBRARIES
-    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     said = f"{recipe.description}\n{training.seed} {training.classes}\n{sys.version}\n{versions}"
     digest.update(said.encode())
     return digest.hexdigest()
