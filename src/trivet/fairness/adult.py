@@ -5,7 +5,14 @@ import numpy as np
 from trivet.datasets import AdultTable
 from trivet.fairness.sample import Sample
 
-__all__ = ["POSITIVE_CLASS", "PRIVILEGED_GROUP", "PROTECTED_GROUP", "SENSITIVE_COLUMN", "adult_sample"]
+__all__ = [
+    "FEATURES",
+    "POSITIVE_CLASS",
+    "PRIVILEGED_GROUP",
+    "PROTECTED_GROUP",
+    "SENSITIVE_COLUMN",
+    "adult_sample",
+]
 
 SENSITIVE_COLUMN, PROTECTED_GROUP, PRIVILEGED_GROUP = "gender", "Female", "Male"
 POSITIVE_CLASS = ">50K"
@@ -22,6 +29,9 @@ _FEATURES = (
     ("hours-per-week", None),
     ("native-country", "United-States"),
 )
+
+#: Names of the features, in the order of a sample's columns.
+FEATURES = tuple(column for column, _ in _FEATURES)
 
 
 def adult_sample(table: AdultTable) -> Sample:
@@ -42,7 +52,7 @@ def adult_sample(table: AdultTable) -> Sample:
     columns = [table[column] if value is None else (table[column] == value) for column, value in _FEATURES]
     return Sample(
         features=np.column_stack([column.astype(np.float64) for column in columns]),
-        names=tuple(column for column, _ in _FEATURES),
+        names=FEATURES,
         labels=(table["income"] == POSITIVE_CLASS).astype(np.int64),
         sensitive=(table[SENSITIVE_COLUMN] == PRIVILEGED_GROUP).astype(np.int64),
     )

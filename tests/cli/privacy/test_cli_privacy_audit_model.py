@@ -87,6 +87,12 @@ def test_the_study_s_model_is_not_exposed(run):
     assert "TPR at 0.1% FPR" in out
 
 
+def test_a_mitigated_model_of_the_study(run):
+    code, out, err = run("--model", "reweighed", "--rows", 3000, *QUICK, "--json")
+    assert code == 0, err
+    assert json.loads(out)["model"] == "reweighed"
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "duckdb"])
 def test_a_table_with_a_factory_of_one_s_own(folder, run, kind):
     source = f"people.{kind}"
@@ -149,6 +155,7 @@ def test_images_and_a_network(folder, run):
         (("--model", "audited_shop:without"), 2, "LinearSVC has no predict_proba"),
         (("--model", "audited_shop:missing"), 2, "has no missing"),
         (("--attack", "guess"), 2, "Invalid value"),
+        (("people.csv", "--label", "hired", "--model", "massaging"), 2, "one of the study's, for Adult"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(folder, run, arguments, code, message):

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.errors import UsageError
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ RESULT = "membership.json"
 SCORES = "membership-scores.npz"
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
+#: Models of the study beside its plain regression, for Adult only, and the functions that make them.
+STUDY_MODELS = {
+    name: f"trivet.cli.privacy.study_models:{name.replace('-', '_')}"
+    for name in ("no-gender", "reweighed", "promotion-demotion", "massaging")
+}
 TONES = {"exposed": "red", "slight": "yellow", "no evidence": "green"}
 ICONS = {"exposed": "✗", "slight": "?", "no evidence": "✓"}
 
@@ -68,7 +74,8 @@ def audit_model(
         Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
     model
         logistic, boosting, tree, or package.module:factory of your own, which returns a scikit-learn
-        classifier or a torch.nn.Module.
+        classifier or a torch.nn.Module; for Adult also no-gender, reweighed, promotion-demotion and
+        massaging, as in the study.
     attack
         Which attack, or all.
     shadows
@@ -89,6 +96,10 @@ def audit_model(
     from trivet.cli.privacy.model_subject import load_subject  # noqa: PLC0415 - loads the data's libraries
     from trivet.privacy.membership.model_audit import ATTACKS, attack_model  # noqa: PLC0415 - scikit-learn
 
+    if model in STUDY_MODELS and (table is not None or images is not None):
+        raise UsageError(
+            f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
+        )
     if out is not None:
         prepare_folder(out)
     started = perf_counter()
@@ -105,7 +116,7 @@ def audit_model(
         )
         with TemporaryDirectory(prefix="trivet-") if out is None else nullcontext(out / "shadows") as work:
             found = attack_model(
-                model,
+                STUDY_MODELS.get(model, model),
                 subject.features,
                 subject.labels,
                 groups=subject.groups,
@@ -116,6 +127,7 @@ def audit_model(
                 work=Path(work),
                 seed=seed,
                 data=one_line(subject.name),
+                model=model,
                 progress=lambda step, share: progress("audit", step, share),
             )
         files: tuple[Path, ...] = ()
