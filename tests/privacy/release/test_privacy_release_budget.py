@@ -1,5 +1,6 @@
 """Sums of charges, and what their privacy loss distribution proves, against the exact optimum."""
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_distribution_never_claims_more_than_the_sum_and_left_is_what_still_
         assert fits_pld(spent, budget)
     left = left_pld(spent, budget)
     if fits_pld(spent, budget):
-        assert left >= float(budget.epsilon - total(spent).epsilon)
+        assert left >= math.nextafter(float(budget.epsilon - total(spent).epsilon), 0)
         assert fits_pld([*spent, Charge(Fraction(left), NOUGHT)], budget)
         if left < 5 * (1 - 2e-6):
             assert not fits_pld([*spent, Charge(Fraction(left) + Fraction(1, 10**4), NOUGHT)], budget)

@@ -3,6 +3,9 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
 from contextlib import closing
 
 import pytest
@@ -11,6 +14,7 @@ from pydantic import TypeAdapter
 from trivet.errors import DataError, UsageError
 from trivet.privacy.release.ledger import create_ledger, open_ledger
 from trivet.privacy.release.ledger_entries import Asked, append_entry, read_entries
+from trivet.privacy.release.ledger_file import connect
 from trivet.privacy.release.results import LedgerState
 
 
@@ -267,3 +271,60 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         assert ledger.state().left_epsilon == "1"
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_a_look_at_the_file_in_one_thread_keeps_another_s_hold_on_it(tmp_path):
+    """Closing any descriptor of a file drops a process's locks on it; SQLite cannot know."""
+    path = tmp_path / "l.db"
+    create_ledger(path, epsilon="1")
+    attempt = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)\n"
+        "try:\n    connection.execute('BEGIN IMMEDIATE')\n    print('began')\n"
+        "except sqlite3.OperationalError as error:\n    print(error)\n"
+    )
+
+    def another_process():
+        command = [sys.executable, "-c", attempt, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    looked = threading.Thread(target=open_ledger, args=(path,))
+    with connect(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        looked.start()
+        looked.join(timeout=0.5)
+        assert another_process() == "database is locked"
+        assert looked.is_alive()
+        connection.execute("ROLLBACK")
+    looked.join(timeout=30)
+    assert not looked.is_alive()
+    assert another_process() == "began"
+
+
+def test_a_ledger_is_for_its_keeper_alone(tmp_path):
+    create_ledger(tmp_path / "l.db", epsilon="1")
+    assert (tmp_path / "l.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_name_is_refused_and_both_are_left_as_they_are(tmp_path):
+    path, other = tmp_path / "l.db", tmp_path / "other.db"
+    ledger = create_ledger(path, epsilon="1")
+    before = path.read_bytes()
+    other.hardlink_to(path)
+    for called in (path, other):
+        with pytest.raises(DataError, match="has 2 names"):
+            open_ledger(called)
+    with pytest.raises(DataError, match="has 2 names"):
+        ledger.state()
+    assert path.read_bytes() == before
+    other.unlink()
+    assert ledger.state().left_epsilon == "1"
+
+
+def test_a_ledger_in_the_place_of_another_is_not_taken_for_it(tmp_path):
+    path = tmp_path / "l.db"
+    ledger = create_ledger(path, epsilon="1")
+    path.unlink()
+    create_ledger(path, epsilon="9")
+    with pytest.raises(DataError, match="is another ledger than it was"):
+        ledger.state()

@@ -178,3 +178,56 @@ def test_rows_come_in_the_order_of_the_file_where_that_is_asked(tmp_path):
     with open_table(path, ordered=True) as opened:
         found = opened.connection.execute(f"SELECT number FROM {opened.source}").fetchnumpy()["number"]
     assert (found == np.arange(600_000)).all()
+
+
+def test_a_first_line_with_a_number_is_taken_for_a_row_and_not_quoted(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("39,State-gov,Ann\n50,Private,Bob\n", encoding="utf-8")
+    with (
+        pytest.raises(DataError, match="has a number where the name of a column") as caught,
+        open_table(path),
+    ):
+        pass
+    assert "State" not in str(caught.value)
+    assert "39" not in str(caught.value)
+
+
+def test_a_generated_column_is_refused(tmp_path):
+    path = tmp_path / "people.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE staff (name VARCHAR, b INTEGER GENERATED ALWAYS AS (CAST(name AS INTEGER)))"
+        )
+        connection.execute("CREATE TABLE plain (name VARCHAR)")
+    with pytest.raises(DataError, match="has a generated column, 'b'"), open_table(f"{path}:staff"):
+        pass
+    with open_table(f"{path}:plain") as opened:
+        assert [column.name for column in opened.columns] == ["name"]
+
+
+def test_an_enumeration_s_values_are_no_part_of_a_message(tmp_path):
+    path = tmp_path / "people.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TYPE kind AS ENUM ('common', 'rare')")
+        connection.execute("CREATE TABLE staff (kind kind)")
+    with open_table(f"{path}:staff") as opened:
+        assert opened.columns == (Column("kind", Kind.TEXT, "ENUM", '"kind"'),)
+
+
+def test_names_with_dots_and_a_schema_called_like_the_database(tmp_path):
+    path = tmp_path / "people.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "CREATE SCHEMA people.people; CREATE TABLE people.people.t AS SELECT 1 AS a; CREATE TABLE people.main.t AS SELECT 2 AS b"
+        )
+        connection.execute('CREATE TABLE people.main."x.y" AS SELECT 3 AS c')
+    for called, column in (("people.t", "a"), ("t", "b"), ("main.t", "b"), ("x.y", "c")):
+        with open_table(f"{path}:{called}") as opened:
+            assert [each.name for each in opened.columns] == [column]
+    with duckdb.connect(path) as connection:
+        connection.execute('CREATE SCHEMA "main.x"; CREATE TABLE "main.x".y AS SELECT 4 AS d')
+    with (
+        pytest.raises(DataError, match=r"two tables of the database are called 'main\.x\.y'"),
+        open_table(f"{path}:t"),
+    ):
+        pass

@@ -96,7 +96,10 @@ def _bounds(text: str) -> tuple[float, float]:
 
 def _categories(text: str) -> tuple[str, ...]:
     """Split at commas; a category that holds one stands in double quotation marks."""
-    return tuple(next(csv.reader([text], skipinitialspace=True), ()))
+    try:
+        return tuple(next(csv.reader([text], skipinitialspace=True), ()))
+    except csv.Error as error:
+        raise UsageError(f"--categories is {one_line(text)}; expected A,B,C on one line.") from error
 
 
 def _print_release(found: "Release", console: Console) -> None:
@@ -132,7 +135,7 @@ def _print_cells(found: "Release", console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(escape(one_line(found.receipt.column)))
     table.add_column("rows", justify="right")
-    table.add_column("±", justify="right")
+    table.add_column("± each", justify="right")
     for cell in found.cells:
         table.add_row(escape(one_line(cell.key)), str(cell.value), _number(found.half_width))
     console.print(table)

@@ -11,6 +11,7 @@ noise of sensitivity 1 has just two losses, plus and minus epsilon, and is that 
 spends more than continuous noise of the same scale.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def fits_basic(charges: Iterable[Charge], budget: Charge) -> bool:
 def fits_pld(charges: Iterable[Charge], budget: Charge) -> bool:
     """Return whether one of the two theorems proves that all charges are within the budget."""
     charges = tuple(charges)
-    return fits_basic(charges, budget) or spent_pld(charges, budget) <= budget.epsilon
+    return fits_basic(charges, budget) or _by_distribution(charges, budget) <= budget.epsilon
 
 
 def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
@@ -67,7 +68,7 @@ def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
     spent = total(charges)
     if not spent.epsilon and not spent.delta:
         return 0.0
-    by_pld = float(_distribution(charges).get_epsilon_for_delta(float(budget.delta))) * (1 + _MARGIN)
+    by_pld = _by_distribution(charges, budget)
     return min(by_pld, float(spent.epsilon)) if spent.delta <= budget.delta else by_pld
 
 
@@ -90,7 +91,12 @@ def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
             break
         middle = Fraction(float((low + high) / 2))
         low, high = (middle, high) if fits(middle) else (low, middle)
-    return float(low)
+    left = float(low)
+    return math.nextafter(left, 0.0) if Fraction(left) > low else left
+
+
+def _by_distribution(charges: tuple[Charge, ...], budget: Charge) -> float:
+    return float(_distribution(charges).get_epsilon_for_delta(float(budget.delta))) * (1 + _MARGIN)
 
 
 def _distribution(charges: tuple[Charge, ...]) -> Any:

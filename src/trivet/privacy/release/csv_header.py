@@ -44,7 +44,21 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
         raise DataError(
             f"the first line of {quoted(path.name)} is no header; expected the names of the columns."
         )
+    if any(map(_is_number, names)):
+        # Without quoting it: a file without a header begins with a row.
+        raise DataError(
+            f"the first line of {quoted(path.name)} has a number where the name of a column is expected; it "
+            "may be a row. Add a line with the names of the columns."
+        )
     repeated = [name for i, name in enumerate(names) if name in names[:i]]
     if repeated:
         raise DataError(f"{quoted(path.name)} has more than one column {quoted(repeated[0])}; rename one.")
     return names, delimiter
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Final, Literal, get_args
 
 from trivet.errors import DataError, UsageError
@@ -80,8 +81,7 @@ class Ledger:
         require_ledger(self.path)
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
-                raise DataError(f"{one_line(self.path)} is another ledger than it was; open it again.")
+            self._require_same(connection)
             charges = tuple(_charge(entry) for entry in read_entries(connection, ledger=self.id))
             self._require_fit(charges, asked)
             number = append_entry(connection, asked)
@@ -103,6 +103,7 @@ class Ledger:
         """Return what was spent, on what, and what is left."""
         require_ledger(self.path)
         with connect(self.path) as connection:
+            self._require_same(connection)
             entries = read_entries(connection, ledger=self.id)
         charges = tuple(_charge(entry) for entry in entries)
         budget, spent = self._budget(), total(charges)
@@ -124,6 +125,10 @@ class Ledger:
             pld_reason=None if has_delta else _NO_DELTA,
             entries=entries,
         )
+
+    def _require_same(self, connection: Connection) -> None:
+        if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
+            raise DataError(f"{one_line(self.path)} is another ledger than it was; open it again.")
 
     def _budget(self) -> Charge:
         return Charge(_exact(self.epsilon), _exact(self.delta))

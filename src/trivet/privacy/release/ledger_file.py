@@ -8,6 +8,7 @@ passes, for reading, and looks for damage.
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,11 @@ _MAGIC: Final = b"SQLite format 3\x00"
 _ROLLBACK_JOURNAL: Final = b"\x01\x01"
 #: Processes wait this long for each other, in seconds.
 _PATIENCE: Final = 120.0
+
+#: Held while a ledger is open. Closing any descriptor of a file drops all locks that the process has on
+#: it, those of SQLite's connections in other threads too (https://www.sqlite.org/howtocorrupt.html,
+#: section 2.2): one thread's look at the first bytes would let another process into a transaction.
+_ALONE: Final = threading.RLock()
 
 _BUDGET_TABLE: Final = (
     "CREATE TABLE budget (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, "
@@ -71,7 +77,9 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
     unfinished = path.with_name(f".trivet-{secrets.token_hex(8)}.tmp")
     try:
         try:
-            with unfinished.open("xb") as stream:
+            # For the keeper of the data alone: the key of the fingerprints is in it.
+            private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(private, "wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -97,7 +105,12 @@ def require_ledger(path: Path) -> None:
     DataError
         If it is missing, something else, damaged, or of a later trivet.
     """
-    _require_header(path)
+    with _ALONE:
+        _require_header(path)
+        _require_readable(path)
+
+
+def _require_readable(path: Path) -> None:
     try:
         with closing(_connect(path, mode="ro")) as connection:
             _require_content(connection)
@@ -121,7 +134,7 @@ def connect(path: Path) -> Generator[sqlite3.Connection]:
         If SQLite cannot do within what it is asked.
     """
     try:
-        with closing(_connect(path, mode="rw")) as connection:
+        with _ALONE, closing(_connect(path, mode="rw")) as connection:
             # Also sync the folder after the journal is removed: only then does a charge survive a loss
             # of power right after it (https://www.sqlite.org/pragma.html#pragma_synchronous).
             connection.execute("PRAGMA synchronous = EXTRA")
@@ -145,6 +158,7 @@ def _require_header(path: Path) -> None:
     try:
         with path.open("rb") as stream:
             header = stream.read(_HEADER_BYTES)
+            names = os.fstat(stream.fileno()).st_nlink
     except OSError as error:
         raise DataError(f"the ledger {shown} cannot be read: {error.strerror}.") from error
     foreign = f"{shown} is no ledger of trivet"
@@ -157,6 +171,12 @@ def _require_header(path: Path) -> None:
         raise DataError(
             f"the ledger {shown} has format {version}, and this trivet reads {FORMAT}; use the trivet that "
             "wrote it."
+        )
+    if names > 1:
+        # SQLite finds the journal of an interrupted write by the file's name, and would not by another.
+        raise DataError(
+            f"the ledger {shown} has {names} names (hard links), and what one of them wrote could be lost "
+            "under the other; remove the other, which may be called .trivet-*.tmp."
         )
     if header[18:20] != _ROLLBACK_JOURNAL:
         raise DataError(f"the ledger {shown} was changed by another program: it keeps a write-ahead log.")

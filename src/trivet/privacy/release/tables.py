@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,12 +152,14 @@ def _open_database(path: Path, table: str, *, ordered: bool) -> Table:
     connection = _connect_database(path, ordered=ordered)
     try:
         known = _tables_of(connection)
-        found = known.get(table) or known.get(f"main.{table}")
-        if found is None:
+        parts = known.get(table) or known.get(f"main.{table}")
+        if parts is None:
             raise DataError(  # noqa: TRY301 - the connection is closed below, whatever happened
                 f"{quoted(path.name)} has no table {quoted(table)}; it has {_listed(known)}. A view is no "
                 "table: one row of it need not be one row of the data."
             )
+        _require_stored_columns(connection, parts)
+        found = ".".join(map(_identifier, parts))
         return Table(f"{path.name}:{table}", path, _described(connection, found), found, connection)
     except duckdb.Error as error:
         connection.close()
@@ -167,16 +169,42 @@ def _open_database(path: Path, table: str, *, ordered: bool) -> Table:
         raise
 
 
-def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return each table with its schema, and its name in SQL."""
-    rows = connection.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() "
+def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """Return the database, schema and name of each table, by the name that a user writes.
+
+    Raises
+    ------
+    DataError
+        Two tables have the same name as a user writes it.
+    """
+    rows: list[tuple[str, ...]] = connection.execute(
+        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
         "WHERE NOT internal AND NOT temporary ORDER BY ALL"
     ).fetchall()
-    return {f"{schema}.{name}": f"{_identifier(schema)}.{_identifier(name)}" for schema, name in rows}
+    tables: dict[str, tuple[str, ...]] = {}
+    for parts in rows:
+        called = ".".join(parts[1:])
+        if called in tables:
+            raise DataError(f"two tables of the database are called {quoted(called)}; rename one.")
+        tables[called] = parts
+    return tables
 
 
-def _listed(tables: dict[str, str]) -> str:
+def _require_stored_columns(connection: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
+    """Refuse columns that are computed when they are read: whether that fails can depend on one row."""
+    computed = connection.execute(
+        "SELECT column_name FROM duckdb_columns() "
+        "WHERE is_generated AND database_name = ? AND schema_name = ? AND table_name = ?",
+        list(parts),
+    ).fetchone()
+    if computed is not None:
+        raise DataError(
+            f"the table {quoted(parts[-1])} has a generated column, {quoted(computed[0])}; copy the table "
+            "into one that holds its values."
+        )
+
+
+def _listed(tables: Iterable[str]) -> str:
     return one_line(", ".join(tables) or "none", limit=200)
 
 
@@ -207,7 +235,11 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Column, ...]:
     rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
-    return tuple(Column(name, kind_of(of), of, _identifier(name)) for name, of, *_ in rows)
+    # An ENUM's type lists its values, which may have been taken from the rows.
+    return tuple(
+        Column(name, kind_of(of), "ENUM" if of.startswith("ENUM(") else of, _identifier(name))
+        for name, of, *_ in rows
+    )
 
 
 def _csv_source(pattern: str, names: tuple[str, ...], delimiter: str) -> str:
