@@ -218,7 +218,8 @@ def test_names_with_dots_and_a_schema_called_like_the_database(tmp_path):
     path = tmp_path / "people.duckdb"
     with duckdb.connect(path) as connection:
         connection.execute(
-            "CREATE SCHEMA people.people; CREATE TABLE people.people.t AS SELECT 1 AS a; CREATE TABLE people.main.t AS SELECT 2 AS b"
+            "CREATE SCHEMA people.people; CREATE TABLE people.people.t AS SELECT 1 AS a; "
+            "CREATE TABLE people.main.t AS SELECT 2 AS b"
         )
         connection.execute('CREATE TABLE people.main."x.y" AS SELECT 3 AS c')
     for called, column in (("people.t", "a"), ("t", "b"), ("main.t", "b"), ("x.y", "c")):
