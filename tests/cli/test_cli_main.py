@@ -62,16 +62,24 @@ def test_report_without_a_record(trivet, tmp_path):
 
 def test_the_interrupt_key_ends_a_command_with_a_word(tmp_path):
     (tmp_path / "slow_noise.py").write_text("import time\ndef slow(x):\n    time.sleep(0.01)\n    return x\n")
-    command = ["privacy", "audit-mechanism", "slow_noise:slow", "--epsilon", "1"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "trivet", *command],
+    # A shell starts what runs in its background with the key ignored.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from trivet.cli import main\n"
+        "main(['privacy', 'audit-mechanism', 'slow_noise:slow', '--epsilon', '1'])\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    ) as running:
+    )
+    try:
         assert "asking the mechanism" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()
     assert running.returncode == 130
     assert said == "trivet: interrupted\n"
