@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
-from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.canaries import plant
+from trivet.errors import UsageError
+from trivet.privacy.membership.design import POPULATION, TARGET, design_trainings, use_of
 from trivet.privacy.membership.exposure import group_exposures, judge, most_exposed
 from trivet.privacy.membership.kinds import kind
 from trivet.privacy.membership.lira import lira_scores
@@ -22,9 +21,9 @@ from trivet.privacy.membership.recipe import recipe_of
 from trivet.privacy.membership.results import CanaryAudit, ExposedRow, MembershipAudit
 from trivet.privacy.membership.rmia import rmia_scores
 from trivet.privacy.membership.roc import attack_result
-from trivet.privacy.membership.rows import FEWEST_OF_CLASS, Relabelled, checked_rows
-from trivet.privacy.membership.shadows import Signals, Training, signals_of, train_models
-from trivet.privacy.membership.splits import random_half, shadow_halves
+from trivet.privacy.membership.rows import Relabelled, checked_groups, checked_members, checked_rows
+from trivet.privacy.membership.shadows import Signals, signals_of, train_models
+from trivet.privacy.membership.splits import random_half
 from trivet.wording import quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -36,7 +35,7 @@ FEWEST_SHADOWS: Final = 4
 MOST_SHADOWS: Final = 1024
 #: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
 #: the others could be in the population, that alone would tell them apart where scores tie.
-POPULATION: Final = 50_000
+LARGEST_POPULATION: Final = 50_000
 #: Member rows that a result names.
 EXPOSED_ROWS: Final = 20
 
@@ -44,9 +43,6 @@ LIMITS: Final = (
     "These attacks know the model's recipe and have data like the training data; what others try with more, "
     "or on rows of another kind, they do not say. No evidence is no proof of privacy."
 )
-
-#: One use of the seed each, so that no two draws depend on one another.
-_HALVES, _TARGET, _CANARIES, _COINS, _POPULATION = range(5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +166,21 @@ def attack_model(
     recipe = recipe_of(estimator)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
-    told = _columns(groups or {}, rows)
+    told = checked_groups(groups or {}, rows)
     if canaries > rows:
         raise UsageError(f"{canaries} canaries are more than the {rows} rows; expected at most as many.")
-    mask = _mask(members, target, labels, generator=_generator(seed, _TARGET))
+    if members is not None:
+        mask = checked_members(members, rows)
+    elif target is not None:
+        raise UsageError("a model that is trained already needs members: which rows it was trained on.")
+    else:
+        mask = random_half(labels, generator=use_of(seed, TARGET))
     known = None if target is None else Relabelled.of(target, classes)
     say: Progress = progress or (lambda _step, _share: None)
 
-    design = _design(features, labels, len(classes), mask, shadows=shadows, canaries=canaries, seed=seed)
+    design = design_trainings(
+        features, labels, len(classes), mask, shadows=shadows, canaries=canaries, seed=seed
+    )
     with TemporaryDirectory(prefix="trivet-") if work is None else nullcontext(work) as folder:
         signals = train_models(
             recipe,
@@ -196,7 +199,7 @@ def attack_model(
         target=audited,
         shadows=signals.of(slice(0, shadows), rows),
         inside=design.training.inside[:shadows, :rows],
-        population=_generator(seed, _POPULATION).permutation(rows)[:POPULATION],
+        population=use_of(seed, POPULATION).permutation(rows)[:LARGEST_POPULATION],
     )
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     results = tuple(attack_result(attack, scores[attack], mask) for attack in attacks)
@@ -233,48 +236,6 @@ def attack_model(
     return AuditedModel(result, mask, scores)
 
 
-@dataclass(frozen=True, eq=False)
-class _Design:
-    """What is trained: shadow models, the audited one, and with canaries one more.
-
-    `coins` says which canaries, the rows after those of the data, went into the last; None without.
-    """
-
-    training: Training
-    coins: NDArray[np.bool_] | None
-
-
-def _design(
-    features: Any,
-    labels: NDArray[np.int64],
-    classes: int,
-    mask: NDArray[np.bool_],
-    *,
-    shadows: int,
-    canaries: int,
-    seed: int,
-) -> _Design:
-    inside = shadow_halves(labels, shadows, generator=_generator(seed, _HALVES))
-    inside = np.vstack([inside, mask])
-    if not canaries:
-        return _Design(Training(features, labels, classes, inside, seed), None)
-    planted, wrong = plant(features, labels, canaries, classes=classes, generator=_generator(seed, _CANARIES))
-    coins = _generator(seed, _COINS).random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
-    inside = np.hstack([inside, np.zeros((len(inside), canaries), dtype=np.bool_)])
-    inside = np.vstack([inside, np.concatenate([mask, coins])])
-    whole = sparse.vstack([features, planted], format="csr") if sparse.issparse(features) else None
-    return _Design(
-        Training(
-            np.concatenate([features, planted]) if whole is None else whole,
-            np.concatenate([labels, wrong]),
-            classes,
-            inside,
-            seed,
-        ),
-        coins,
-    )
-
-
 def _canary_audit(
     signals: Signals, coins: NDArray[np.bool_] | None, rows: int, seed: int
 ) -> CanaryAudit | None:
@@ -299,41 +260,3 @@ def _require_settings(
         raise UsageError(f"{workers} workers cannot train; expected 1 or more.")
     if seed < 0:
         raise UsageError(f"seed must be 0 or more, not {seed}.")
-
-
-def _columns(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDArray[np.str_]]:
-    columns = {name: np.asarray(values).astype(str) for name, values in groups.items()}
-    for name, values in columns.items():
-        if values.shape != (rows,):
-            raise DataError(
-                f"the groups {quoted(name)} should have one entry for each of the {rows} rows, found shape "
-                f"{values.shape}."
-            )
-    return columns
-
-
-def _mask(
-    members: ArrayLike | None, target: Any, labels: NDArray[np.int64], *, generator: np.random.Generator
-) -> NDArray[np.bool_]:
-    if members is None:
-        if target is not None:
-            raise UsageError("a model that is trained already needs members: which rows it was trained on.")
-        return random_half(labels, generator=generator)
-    mask = np.asarray(members)
-    if mask.shape != labels.shape or mask.dtype != np.bool_:
-        raise DataError(
-            f"members should be one boolean for each of the {len(labels)} rows, found shape {mask.shape} of "
-            f"{mask.dtype}."
-        )
-    few = min(int(mask.sum()), int((~mask).sum()))
-    if few < FEWEST_OF_CLASS:
-        raise DataError(
-            f"members and others are compared, and there are {few} of one kind; expected {FEWEST_OF_CLASS} "
-            "or more."
-        )
-    return mask
-
-
-def _generator(seed: int, use: int) -> np.random.Generator:
-    # Two numbers, where a model's own seed has one: no draw is a model's.
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use, 0)))

@@ -1,5 +1,6 @@
 """Are these rows and labels what an audit of a model can work with?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -8,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from trivet.errors import DataError
-from trivet.wording import one_line, told
+from trivet.wording import one_line, quoted, told
 
-__all__ = ["FEWEST_OF_CLASS", "Relabelled", "checked_rows"]
+__all__ = ["Relabelled", "checked_groups", "checked_members", "checked_rows"]
 
 #: Fewer rows, in all or of a class, say nothing about anything.
 FEWEST_ROWS: Final = 40
@@ -69,6 +70,47 @@ def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[
             "such rows out, or join classes."
         )
     return features, labels.astype(np.int64), classes
+
+
+def checked_groups(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDArray[np.str_]]:
+    """Return each protected attribute as texts, one a row.
+
+    Raises
+    ------
+    DataError
+        If one has another length.
+    """
+    columns = {name: np.asarray(values).astype(str) for name, values in groups.items()}
+    for name, values in columns.items():
+        if values.shape != (rows,):
+            raise DataError(
+                f"the groups {quoted(name)} should have one entry for each of the {rows} rows, found shape "
+                f"{values.shape}."
+            )
+    return columns
+
+
+def checked_members(members: ArrayLike, rows: int) -> NDArray[np.bool_]:
+    """Return who is a member, one boolean a row.
+
+    Raises
+    ------
+    DataError
+        If it is something else, or says the same of nearly all.
+    """
+    mask = np.asarray(members)
+    if mask.shape != (rows,) or mask.dtype != np.bool_:
+        raise DataError(
+            f"members should be one boolean for each of the {rows} rows, found shape {mask.shape} of "
+            f"{mask.dtype}."
+        )
+    few = min(int(mask.sum()), int((~mask).sum()))
+    if few < FEWEST_OF_CLASS:
+        raise DataError(
+            f"members and others are compared, and there are {few} of one kind; expected {FEWEST_OF_CLASS} "
+            "or more."
+        )
+    return mask
 
 
 @dataclass(frozen=True, eq=False)
