@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import UsageError
 
-__all__ = ["hold_results", "read_result", "remove_result", "result_name", "write_result"]
+__all__ = ["hold_results", "read_result", "remove_result", "result_name", "write_result", "write_whole"]
 
 #: File systems take 255 bytes; a name keeps some distance.
 LONGEST_NAME: Final = 200
@@ -78,11 +78,22 @@ def write_result(path: Path, document: Mapping[str, Any]) -> None:
     UsageError
         If it cannot be written.
     """
+    write_whole(path, _text(document).encode())
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file, so that it is there whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written.
+    """
     unfinished = path.with_name(UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         try:
-            with unfinished.open("x", encoding="utf-8") as stream:
-                stream.write(_text(document))
+            with unfinished.open("xb") as stream:
+                stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
             unfinished.replace(path)

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import secrets
 import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import as_completed
@@ -18,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from trivet.errors import TrivetError, UsageError
+from trivet.errors import TrivetError
 from trivet.privacy.membership.recipe import Recipe, class_probabilities, train
 from trivet.privacy.membership.signals import confidence_logits, true_class_probabilities
-from trivet.work.result_files import hold_results
+from trivet.work.result_files import hold_results, write_whole
 from trivet.work.worker_pool import WorkerPool
 
 __all__ = ["Signals", "Training", "model_seed", "signals_of", "train_models"]
@@ -206,7 +204,7 @@ def _shared_rows(training: Training, folder: Path) -> Generator[None]:
         for name, array in arrays.items():
             stream = io.BytesIO()
             np.save(stream, array, allow_pickle=False)
-            _write_whole(folder / name, stream.getbuffer())
+            write_whole(folder / name, stream.getbuffer())
         yield
     finally:
         for name in arrays:
@@ -245,7 +243,7 @@ def _file(folder: Path, model: int) -> Path:
 def _write(path: Path, identity: str, signals: dict[str, NDArray[Any]]) -> None:
     stream = io.BytesIO()
     np.savez(stream, allow_pickle=False, identity=np.array(identity), **signals)
-    _write_whole(path, stream.getbuffer())
+    write_whole(path, stream.getbuffer())
 
 
 def _read(path: Path, identity: str, rows: int) -> dict[str, NDArray[Any]] | None:
@@ -258,21 +256,3 @@ def _read(path: Path, identity: str, rows: int) -> dict[str, NDArray[Any]] | Non
     except Exception:  # noqa: BLE001 - whatever another hand did to the file, the model is trained again
         return None
     return signals if all(array.shape == (rows,) for array in signals.values()) else None
-
-
-def _write_whole(path: Path, content: memoryview) -> None:
-    """Write a file so that it is there whole or not at all."""
-    unfinished = path.with_name(f".trivet-{secrets.token_hex(8)}.tmp")
-    try:
-        try:
-            with unfinished.open("xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the folder {path.parent} cannot be written: {error.strerror}. Choose another with --out."
-        ) from error
