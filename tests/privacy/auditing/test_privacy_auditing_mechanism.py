@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from many_places import OneOfMany
 from pydantic import TypeAdapter
 from specimen_mechanisms import (
     above_threshold,
@@ -20,7 +21,7 @@ from trivet.errors import UsageError
 from trivet.privacy import accountants, laplace
 from trivet.privacy.auditing.bounds import epsilon_bounds, lower, upper
 from trivet.privacy.auditing.mechanism import audit_answers, audit_mechanism
-from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
 
 SEEDS = range(100)
 ERROR_RATE = 0.05
@@ -328,3 +329,13 @@ def test_the_named_minimum_is_enough_to_convict():
 def test_sides_of_different_length_are_refused():
     with pytest.raises(UsageError, match="3 answers on one input and 2 on the other"):
         audit_answers([1, 2, 3], [1, 2], epsilon=1.0)
+
+
+@pytest.mark.parametrize("keys", [60, 130, 200])
+def test_a_mechanism_with_more_places_than_are_looked_at_is_not_accused_of_them(keys):
+    """What an answer has at a place must not depend on which places the other answers have."""
+    verdicts = [
+        audit_mechanism(OneOfMany(keys, seed), epsilon=1.0, trials=20_000, seed=seed).verdict
+        for seed in range(6)
+    ]
+    assert verdicts == [CONSISTENT] * 6

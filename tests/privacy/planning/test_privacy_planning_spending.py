@@ -1,6 +1,9 @@
 """What given noise spends, and what is refused."""
 
+import math
+
 import pytest
+from scipy.stats import norm
 
 from trivet.errors import UsageError
 from trivet.privacy import spent_epsilon
@@ -60,3 +63,17 @@ def test_pure_privacy_spends_no_delta():
 def test_what_cannot_be_asked_is_refused(call, message):
     with pytest.raises(UsageError, match=message):
         call()
+
+
+def test_the_delta_at_an_epsilon_needs_no_delta():
+    """The Gaussian's against Balle and Wang's formula; theorems on delta say theirs, the epsilon is open."""
+    found = spend(300.0, mechanism="gaussian", delta=0.0, epsilon=0.1)
+    sigma = 300 / math.sqrt(92)
+    exact = norm.cdf(0.5 / sigma - 0.1 * sigma) - math.exp(0.1) * norm.cdf(-0.5 / sigma - 0.1 * sigma)
+    assert found.rows[0].delta == pytest.approx(exact, rel=1e-9)
+    assert found.rows[0].epsilon is None
+    assert "keeps epsilon 0.1 at a delta of" in found.why
+    laplace = spend(920.0, delta=0.0, epsilon=0.0282)
+    with_delta = {row.method: row.delta for row in spend(920.0, epsilon=0.0282).rows}
+    assert {row.method: row.delta for row in laplace.rows} == with_delta
+    assert laplace.rows[laplace.best].delta == min(row.delta for row in laplace.rows if row.delta is not None)

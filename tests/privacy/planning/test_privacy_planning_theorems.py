@@ -123,14 +123,14 @@ def test_integer_noise_of_sensitivity_one_is_randomised_response(queries):
 
 
 @pytest.mark.parametrize("queries", [5, 92, 1000, 5000, 20_000])
-@pytest.mark.parametrize("delta", [1e-12, 1e-10, 1e-7])
+@pytest.mark.parametrize("delta", [1e-10, 1e-8, 1e-6])
 def test_rounding_never_makes_the_convolution_promise_too_much(queries, delta):
     # Integer noise of sensitivity 1 has the losses of randomised response, known without convolution.
     scale = 40 * math.sqrt(queries)
     exact = accountants.optimal_exact(scale, queries, delta)
     found = accountants.discrete_pld(scale, queries, delta)
     # What is charged for rounding is a tenth of the smallest delta, and more for the cut tails.
-    assert exact * (1 - 1e-12) <= found <= exact * (1 + (1e-3 if delta > 1e-12 else 2e-2))
+    assert exact * (1 - 1e-12) <= found <= exact * (1 + (1e-3 if delta > 1e-10 else 2e-2))
 
 
 @given(answers=groups, delta=st.floats(1e-8, 1e-2))
@@ -208,7 +208,7 @@ def test_what_cannot_be_computed_says_so():
         accountants.optimal_exact(different, [1] * 40, 1e-5)
     with pytest.raises(OutOfReachError, match="at most 100,000 answers"):
         accountants.pld(1e4, 100_001, 1e-5)
-    with pytest.raises(OutOfReachError, match="delta of 1e-12 or more"):
+    with pytest.raises(OutOfReachError, match="delta of 1e-10 or more"):
         accountants.pld(10.0, 5, 1e-13)
     with pytest.raises(OutOfReachError, match="sensitivity 10,000"):
         accountants.discrete_pld(10.0, 5, 1e-5, sensitivity=10_001)

@@ -43,7 +43,8 @@ def audit_mechanism(
     Parameters
     ----------
     mechanism
-        package.module:function of your own, which takes one input and returns one answer; try
+        package.module:function of your own, which takes one input and returns one answer, each call on
+        its own; try
         trivet.privacy.auditing.examples:numpy_laplace.
     epsilon
         The epsilon that it claims.

@@ -69,7 +69,7 @@ def plan(
     threshold
         What the noisy answer is compared with.
     inverse
-        Say instead what noise of --scale spends.
+        Say instead what noise of --scale spends; name its --mechanism.
     scale
         With --inverse: noise of each answer, Laplace b or sigma: B, or B,B,...
     out

@@ -27,7 +27,7 @@ SHORT = {
     "gaussian": "exact",
 }
 #: Names of queries are cut here.
-NAME_WIDTH = 20
+NAME_WIDTH = 14
 
 
 def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
@@ -114,7 +114,7 @@ def _print_question(console: Console, queries: "Sequence[AskedQuery]", *, adjace
 def _print_noises(console: Console, plan: "Plan", tail: tuple[str, ...]) -> None:
     """Print the noise of each line of a mixed plan, in its best row."""
     best = plan.rows[plan.best]
-    console.print(f"by {_short(best)}, {TITLES[best.mechanism]}:")
+    console.print(f"The best, query by query ({TITLES[best.mechanism]}; {_short(best)}):")
     table = _table("query", "times", "epsilon", "scale", "std", "mean err", "95 % err", *tail)
     for query, noise in zip(plan.queries, best.queries, strict=True):
         name = escape(one_line(query.name, limit=NAME_WIDTH))
@@ -130,7 +130,7 @@ def _print_unusable(console: Console, rows: "Sequence[PlannedRow | SpentRow]") -
             reasons.setdefault((getattr(row, "mechanism", ""), row.reason), []).append(_short(row))
     for (mechanism, reason), names in reasons.items():
         title = f"{TITLES[mechanism].split(',')[0]}: " if mechanism else ""
-        console.print(f"  not applicable: {title}{', '.join(names)} ({escape(reason)})")
+        console.print(f"  not applicable: {title}{'; '.join(names)} ({escape(reason)})")
 
 
 def _noise_cells(noise: "QueryNoise") -> list[str]:
@@ -148,7 +148,7 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     table.add_column(first)
     for heading in others:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 

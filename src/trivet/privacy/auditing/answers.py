@@ -14,7 +14,6 @@ T = TypeVar("T")
 
 #: Single values of one answer that are looked at; an audit is for short vectors.
 MOST_LEAVES: Final = 64
-_NESTED: Final = frozenset({tuple, dict})
 
 
 class Answers:
@@ -41,8 +40,11 @@ class Answers:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Places of single values, in the order in which they were first seen, `MOST_LEAVES` at most."""
-        return tuple(self._columns)
+        """Places of single values, in the order in which they were first seen, `MOST_LEAVES` at most.
+
+        They are for proposals: what an answer has at a place does not depend on the other answers.
+        """
+        return self.known("paths", self._first_paths)
 
     def numbers(self, path: Path) -> NDArray[np.float64]:
         """Return the numbers at a place, shape (answers,); NaN where there is none.
@@ -74,7 +76,7 @@ class Answers:
 
     def at(self, path: Path) -> Sequence[Plain]:
         """Return the single values at a place; `MISSING` where an answer has none there."""
-        return self._columns.get(path) or [MISSING] * len(self)
+        return self.known(("at", path), lambda: [row.get(path, MISSING) for row in self._rows])
 
     def labels(self, path: Path | None = None) -> list[str]:
         """Return each answer, or the single value at a place, as text that tells 1, 1.0 and True apart."""
@@ -84,26 +86,17 @@ class Answers:
         )
 
     @property
-    def _columns(self) -> dict[Path, Sequence[Plain]]:
-        return self.known("columns", self._split)
+    def _rows(self) -> list[dict[Path, Plain]]:
+        """Single values of each answer by their place, the first `MOST_LEAVES` of each."""
+        return self.known("rows", lambda: [dict(leaves(answer)[:MOST_LEAVES]) for answer in self.plain])
 
-    def _split(self) -> dict[Path, Sequence[Plain]]:
-        kinds = set(map(type, self.plain))
-        if not kinds & _NESTED:
-            return {(): self.plain}
-        if kinds == {tuple} and len(set(map(len, self.plain))) == 1:
-            whole = list(zip(*self.plain, strict=True))[:MOST_LEAVES]
-            if not any(set(map(type, column)) & _NESTED for column in whole):
-                return {(place,): column for place, column in enumerate(whole)}
-        columns: dict[Path, list[Plain]] = {}
-        for row, answer in enumerate(self.plain):
-            for path, value in leaves(answer)[:MOST_LEAVES]:
-                if path not in columns:
-                    if len(columns) == MOST_LEAVES:
-                        continue
-                    columns[path] = [MISSING] * len(self)
-                columns[path][row] = value
-        return dict(columns)
+    def _first_paths(self) -> tuple[Path, ...]:
+        found: dict[Path, None] = {}
+        for row in self._rows:
+            found.update(dict.fromkeys(row))
+            if len(found) >= MOST_LEAVES:
+                break
+        return tuple(found)[:MOST_LEAVES]
 
 
 class _Missing:

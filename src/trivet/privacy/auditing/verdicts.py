@@ -47,7 +47,11 @@ def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float, error_r
     ceiling, visible, error_rate
         As in `MechanismAudit`.
     """
-    noiseless = "The answers are always the same: no noise is added. " if fixed else ""
+    noiseless = (
+        "The answers are always the same: no noise is added, or it is drawn once and used again. "
+        if fixed
+        else ""
+    )
     if verdict == VIOLATES:
         return (
             f"{noiseless}A mechanism that keeps its claim is called this with probability "

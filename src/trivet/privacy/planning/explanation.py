@@ -87,6 +87,8 @@ def remarks_on(
         if losing:
             remarks.append(_beaten(losing, lines, settings, epsilon=epsilon))
     remarks.extend(_by_mean_error(rows, rows[best]))
+    if rows[best].mechanism == "discrete-laplace":
+        remarks.append("Integer noise is for answers that are whole numbers; others take Laplace noise.")
     remarks.extend(f"{line.asked.name}: {line.asked.note}." for line in lines if line.asked.note)
     if settings.group > 1:
         remarks.append(

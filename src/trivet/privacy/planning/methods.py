@@ -15,8 +15,18 @@ from trivet.privacy.planning.lines import Line
 from trivet.privacy.planning.settings import MECHANISMS, MechanismName
 from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["LABELS", "Method", "lattice_of", "lost_in_floating_point", "methods_for", "wanted_mechanisms"]
+__all__ = [
+    "LABELS",
+    "NEEDS_DELTA",
+    "Method",
+    "lattice_of",
+    "lost_in_floating_point",
+    "methods_for",
+    "wanted_mechanisms",
+]
 
+#: Why a theorem that is not about pure privacy has no epsilon at a delta of 0.
+NEEDS_DELTA = "needs delta > 0"
 #: Mechanisms as they stand in a sentence.
 LABELS = {
     "laplace": "Laplace noise",
@@ -87,7 +97,7 @@ def lattice_of(mechanism: str, lines: tuple[Line, ...]) -> list[int] | None:
 def _method(theorem: Theorem, mechanism: str, lines: tuple[Line, ...], *, delta: float) -> Method:
     spend, obstacle = theorem.spend, ""
     if delta == 0 and theorem.method != "basic":
-        obstacle = "needs delta > 0"
+        obstacle = NEEDS_DELTA
     if mechanism == "discrete-laplace":
         uneven = next((line for line in lines if not float(line.unit).is_integer()), None)
         if uneven is not None:

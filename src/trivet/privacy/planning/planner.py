@@ -18,6 +18,9 @@ from trivet.privacy.ranges import OutOfReachError
 
 __all__ = ["plan_queries"]
 
+#: Rows this close, relatively, differ by how their figures were computed.
+_TIE = 1e-6
+
 #: Whoever adds up the answers of a plan in another order rounds otherwise, and must not find that it
 #: overspends.
 _SLACK = 1e-13
@@ -184,7 +187,13 @@ def _best(rows: list[PlannedRow]) -> int:
     if not usable:
         reasons = "; ".join(dict.fromkeys(row.reason for row in rows))
         raise UsageError(f"no plan is possible with {_asked(rows)}: {reasons}.")
-    return min(usable)[1]
+    least, index = min(usable)
+    # Within a mechanism, the first theorem that asks for as much is the simplest to explain.
+    return next(
+        at
+        for deviation, at in usable
+        if rows[at].mechanism == rows[index].mechanism and deviation <= least * (1 + _TIE)
+    )
 
 
 def _asked(rows: list[PlannedRow]) -> str:

@@ -267,7 +267,8 @@ class SpentRow:
     applicable, reason
         Whether the theorem can be used; where not, why, and both numbers are None.
     epsilon
-        Total epsilon at the asked delta, at least 0.
+        Total epsilon at the asked delta, at least 0; also None at a delta of 0 where the theorem has
+        none, and only the delta at an epsilon is asked.
     delta
         Delta at the asked epsilon, in [0, 1]; None where no epsilon was asked, or where the theorem
         proves no delta at it.
@@ -299,7 +300,8 @@ class Spending:
     rows
         One entry a theorem, also those that cannot be used.
     best
-        Index into `rows` of the usable row with the least epsilon.
+        Index into `rows` of the usable row with the least epsilon; with the least delta where an epsilon
+        is asked for at a delta of 0.
     best_method, why, remarks
         As in `Plan`.
     """

@@ -6,7 +6,7 @@ from trivet.errors import UsageError
 from trivet.privacy.planning.deltas import deltas_at
 from trivet.privacy.planning.explanation import spoken
 from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
-from trivet.privacy.planning.methods import LABELS, Method, lattice_of, methods_for
+from trivet.privacy.planning.methods import LABELS, NEEDS_DELTA, Method, lattice_of, methods_for
 from trivet.privacy.planning.results import Spending, SpentRow
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.ranges import OutOfReachError
@@ -46,7 +46,8 @@ def spending_of(settings: PlanSettings) -> Spending:
         raise UsageError(f"what noise spends needs the scale of every query; {missing} has none.")
     methods = methods_for(settings.mechanism, lines, delta=settings.delta)
     rows = tuple(_row(method, lines, settings) for method in methods)
-    usable = [(row.epsilon, index) for index, row in enumerate(rows) if row.epsilon is not None]
+    figures = [row.delta if _asks_delta(settings) else row.epsilon for row in rows]
+    usable = [(figure, index) for index, figure in enumerate(figures) if figure is not None]
     if not usable:
         reasons = "; ".join(dict.fromkeys(row.reason for row in rows))
         raise UsageError(f"nothing can be said about {LABELS[settings.mechanism]}: {reasons}.")
@@ -67,13 +68,21 @@ def spending_of(settings: PlanSettings) -> Spending:
     )
 
 
+def _asks_delta(settings: PlanSettings) -> bool:
+    """Tell whether it is the delta at an epsilon that is asked, and no epsilon at a delta."""
+    return settings.epsilon is not None and settings.delta == 0
+
+
 def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings) -> SpentRow:
     epsilon, delta, reason = None, None, method.obstacle
+    only_delta = reason == NEEDS_DELTA and _asks_delta(settings)
+    if only_delta:
+        reason = ""
     if not reason:
         scales = [line.asked.scale or math.inf for line in lines]
         ratios, counts = answers_of(lines, scales)
         try:
-            epsilon = method.epsilon(ratios, counts, settings.delta)
+            epsilon = None if only_delta else method.epsilon(ratios, counts, settings.delta)
             if settings.epsilon is not None:
                 lattice = lattice_of(method.mechanism, lines)
                 (delta,) = deltas_at(
@@ -97,7 +106,12 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings) -> Spe
 def _why(rows: tuple[SpentRow, ...], best: int, settings: PlanSettings) -> str:
     chosen = rows[best]
     label = LABELS[settings.mechanism]
-    said = f"This {label} spends an epsilon of {chosen.epsilon:,.4g} at delta {settings.delta:g}"
-    if settings.mechanism == "gaussian":
-        return f"{said}, exactly."
-    return f"{said} by {spoken(chosen)}; the other theorems hold too, but prove less."
+    exactly = "exactly" if settings.mechanism == "gaussian" else f"by {spoken(chosen)}"
+    if _asks_delta(settings):
+        said = f"This {label} keeps epsilon {settings.epsilon:g} at a delta of {chosen.delta:.4g}, {exactly}"
+    else:
+        said = (
+            f"This {label} spends an epsilon of {chosen.epsilon:,.4g} at delta {settings.delta:g}, {exactly}"
+        )
+    others = sum(row.applicable for row in rows) > 1
+    return f"{said}; no other theorem proves less." if others else f"{said}."
