@@ -1,4 +1,4 @@
-"""How much noise private answers need, and what they then tell."""
+"""How much noise private answers need, how one is released, and what a mechanism or a model betrays."""
 
 import lazy_loader
 
