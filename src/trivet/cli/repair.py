@@ -12,7 +12,7 @@ from rich.table import Table
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.subject import load_subject
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -176,8 +176,7 @@ def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: floa
             console.print(f"- {attempt.method}: {escape(attempt.reason)}")
     sign = "[bold green]✓" if result.removed else "[bold red]✗"
     console.print(f"{sign}[/] {escape(result.summary)}")
-    for path in files:
-        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+    print_files(console, files)
     console.print(f"Done in {seconds:.0f} s.")
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.subject import load_subject
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
 
@@ -187,8 +187,7 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
         f"{ICONS[result.verdict]} {escape(result.checkpoint.name)}: {word}. {escape(result.reason)}"
     )
     console.print(escape(result.limits))
-    for path in files:
-        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+    print_files(console, files)
     console.print(f"{result.image_steps} image-steps in {seconds:.1f} s, without start-up and loading.")
 
 

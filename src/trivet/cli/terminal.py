@@ -2,21 +2,29 @@
 
 import json
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from trivet.audit import Progress
 
-__all__ = ["print_json", "report_progress", "results_console"]
+__all__ = ["print_files", "print_json", "report_progress", "results_console"]
 
 
 def results_console() -> Console:
     """Return the console of standard output; it honours NO_COLOR and plain pipes."""
     return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_files(console: Console, files: Iterable[Path]) -> None:
+    """Print the paths of files, which a terminal can open with a click."""
+    for path in files:
+        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -1,6 +1,12 @@
-"""How does a verdict on a network look on a terminal?"""
+"""How does a verdict on a network or a model look on a terminal?"""
 
 __all__ = ["ICONS", "TONES"]
 
-ICONS = {"backdoored": "✗", "suspicious": "?", "no evidence": "✓"}
-TONES = {"backdoored": "red", "suspicious": "yellow", "no evidence": "green"}
+ICONS = {"backdoored": "✗", "exposed": "✗", "suspicious": "?", "slight": "?", "no evidence": "✓"}
+TONES = {
+    "backdoored": "red",
+    "exposed": "red",
+    "suspicious": "yellow",
+    "slight": "yellow",
+    "no evidence": "green",
+}

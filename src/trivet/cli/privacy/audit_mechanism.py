@@ -1,6 +1,7 @@
 """``trivet privacy audit-mechanism``: is this mechanism as private as it says?"""
 
 import json as json_text
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
@@ -89,7 +90,7 @@ def audit_mechanism(
     seconds = perf_counter() - started
     files = () if out is None else _write(found, out)
     if json:
-        print_json({**_document(found), "seconds": seconds, "files": list(map(str, files))})
+        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
     else:
         _print(found, seconds, files)
     return 1 if found.verdict == "violates" else 0
@@ -109,20 +110,12 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _document(found: "MechanismAudit") -> dict[str, Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only a document needs it
-
-    from trivet.privacy.auditing.results import MechanismAudit  # noqa: PLC0415 - as above
-
-    return TypeAdapter(MechanismAudit).dump_python(found, mode="json")
-
-
 def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
     from trivet.report.own import write_mechanism_page  # noqa: PLC0415 - draws, so it is heavy
     from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
 
     path = out / RESULT
-    write_result(path, _document(found))
+    write_result(path, asdict(found))
     page, *pictures = write_mechanism_page(found, out)
     return page, path, *pictures
 
@@ -150,8 +143,7 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
         f"{found.trials} answers on each input, {found.testing_trials} of them to test "
         f"{found.events_tested} events out of {found.events_proposed}; {seconds:.1f} s."
     )
-    for path in files:
-        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+    print_files(console, files)
 
 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:

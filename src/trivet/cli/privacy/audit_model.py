@@ -1,17 +1,17 @@
 """``trivet privacy audit-model``: does a model give away who it was trained on?"""
 
-from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
 from trivet.wording import one_line
 
@@ -33,8 +33,6 @@ STUDY_MODELS = {
     name: f"trivet.cli.privacy.study_models:{name.replace('-', '_')}"
     for name in ("no-gender", "reweighed", "promotion-demotion", "massaging")
 }
-TONES = {"exposed": "red", "slight": "yellow", "no evidence": "green"}
-ICONS = {"exposed": "✗", "slight": "?", "no evidence": "✓"}
 
 
 def audit_model(
@@ -114,44 +112,34 @@ def audit_model(
             limit=rows,
             seed=seed,
         )
-        with TemporaryDirectory(prefix="trivet-") if out is None else nullcontext(out / "shadows") as work:
-            found = attack_model(
-                STUDY_MODELS.get(model, model),
-                subject.features,
-                subject.labels,
-                groups=subject.groups,
-                shadows=shadows,
-                attacks=tuple(ATTACKS) if attack == "all" else (attack,),
-                canaries=canaries,
-                workers=workers,
-                work=Path(work),
-                seed=seed,
-                data=one_line(subject.name),
-                model=model,
-                progress=lambda step, share: progress("audit", step, share),
-            )
+        found = attack_model(
+            STUDY_MODELS.get(model, model),
+            subject.features,
+            subject.labels,
+            groups=subject.groups,
+            shadows=shadows,
+            attacks=tuple(ATTACKS) if attack == "all" else (attack,),
+            canaries=canaries,
+            workers=workers,
+            work=None if out is None else out / "shadows",
+            seed=seed,
+            data=one_line(subject.name),
+            model=model,
+            progress=lambda step, share: progress("audit", step, share),
+        )
         files: tuple[Path, ...] = ()
         if out is not None:
             progress("audit", "pictures and page", None)
             files = _write(found, out)
     seconds = perf_counter() - started
     if json:
-        print_json({**_document(found.result), "seconds": seconds, "files": list(map(str, files))})
+        print_json({**asdict(found.result), "seconds": seconds, "files": list(map(str, files))})
     else:
-        _print(found.result, results_console())
         console = results_console()
-        for path in files:
-            console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+        _print(found.result, console)
+        print_files(console, files)
         console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
     return 1 if found.result.verdict == "exposed" else 0
-
-
-def _document(found: "MembershipAudit") -> dict[str, Any]:
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only a document needs it
-
-    from trivet.privacy.membership.results import MembershipAudit  # noqa: PLC0415 - as above
-
-    return TypeAdapter(MembershipAudit).dump_python(found, mode="json")
 
 
 def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
@@ -161,7 +149,7 @@ def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
     from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
 
     result, scores = out / RESULT, out / SCORES
-    write_result(result, _document(found.result))
+    write_result(result, asdict(found.result))
     np.savez_compressed(scores, allow_pickle=False, member=found.members, **dict(found.scores))
     page, *pictures = write_membership_page(found.result, out)
     return page, result, scores, *pictures

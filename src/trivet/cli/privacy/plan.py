@@ -1,6 +1,5 @@
 """``trivet privacy plan``: how much noise do these queries need, and what does given noise spend?"""
 
-import json as json_text
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -119,7 +118,10 @@ def plan(
     document = asdict(result)
     files: tuple[Path, ...] = ()
     if out is not None:
-        files = (_write(document, out / ("spending.json" if inverse else "plan.json")),)
+        from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
+
+        files = (out / ("spending.json" if inverse else "plan.json"),)
+        write_result(files[0], document)
         if isinstance(result, planning.Plan):
             from trivet.report.own import write_plan_page  # noqa: PLC0415 - draws, so it is heavy
 
@@ -135,12 +137,6 @@ def plan(
     else:
         print_spending(result, files)
     return 0
-
-
-def _write(document: dict[str, Any], path: Path) -> Path:
-    text = json_text.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
 
 
 def _settings(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from trivet.cli.terminal import results_console
+from trivet.cli.terminal import print_files, results_console
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
             f"A plan for one record promises a group of {found.size:,} only epsilon {found.epsilon:.4g}, "
             f"delta {found.delta:.4g}, by the generic conversion."
         )
-    _print_files(console, files)
+    print_files(console, files)
 
 
 def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
@@ -92,7 +92,7 @@ def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
     console.print(f"[bold green]{escape(spending.why)}[/]")
     for remark in spending.remarks:
         console.print(f"! {escape(one_line(remark, limit=300))}")
-    _print_files(console, files)
+    print_files(console, files)
 
 
 def _print_question(console: Console, queries: "Sequence[AskedQuery]", *, adjacency: str, group: int) -> None:
@@ -150,11 +150,6 @@ def _table(first: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def _print_files(console: Console, files: tuple[Path, ...]) -> None:
-    for path in files:
-        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
 
 
 def _short(row: "PlannedRow | SpentRow") -> str:

@@ -19,7 +19,7 @@ HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What is trained: shadow models, the audited one, and with canaries one more.
+    """What is trained: shadow models, the audited one unless it is there, and with canaries one more.
 
     `coins` says which canaries, the rows after those of the data, went into the last; None without.
     """
@@ -37,6 +37,7 @@ def design_trainings(
     shadows: int,
     canaries: int,
     seed: int,
+    audited: bool = True,
 ) -> Design:
     """Draw who trains which model, and what is planted.
 
@@ -50,9 +51,12 @@ def design_trainings(
         Shadow models, and rows to plant.
     seed
         Of all of it.
+    audited
+        Whether the audited model is trained too.
     """
     inside = shadow_halves(labels, shadows, generator=use_of(seed, HALVES))
-    inside = np.vstack([inside, mask])
+    if audited:
+        inside = np.vstack([inside, mask])
     if not canaries:
         return Design(Training(features, labels, classes, inside, seed), None)
     planted, wrong = plant(features, labels, canaries, classes=classes, generator=use_of(seed, CANARIES))

@@ -179,7 +179,14 @@ def attack_model(
     say: Progress = progress or (lambda _step, _share: None)
 
     design = design_trainings(
-        features, labels, len(classes), mask, shadows=shadows, canaries=canaries, seed=seed
+        features,
+        labels,
+        len(classes),
+        mask,
+        shadows=shadows,
+        canaries=canaries,
+        seed=seed,
+        audited=known is None,
     )
     with TemporaryDirectory(prefix="trivet-") if work is None else nullcontext(work) as folder:
         signals = train_models(
