@@ -119,6 +119,17 @@ def test_a_table_with_a_factory_of_one_s_own(folder, run, kind):
     assert "too few" in found["groups"][2]["reason"] or "fewer" in found["groups"][2]["reason"]
 
 
+def test_the_label_and_a_column_with_holes_may_be_groups(folder, run):
+    code, out, err = run("people.csv", "--label", "hired", "--group", "hired", *QUICK, "--json")
+    assert code in {0, 1}, err
+    assert [row["group"] for row in json.loads(out)["groups"]] == ["no", "yes"]
+    code, out, err = run("--group", "workclass,age", "--rows", 400, *QUICK, "--json")
+    assert code in {0, 1}, err
+    groups = [row["group"] for row in json.loads(out)["groups"] if row["column"] == "workclass"]
+    assert "missing" in groups
+    assert "None" not in groups
+
+
 def test_one_value_of_a_label_against_the_others(folder, run):
     code, out, err = run("people.csv", "--label", "hired", "--positive", "yes", *QUICK, "--json")
     assert code in {0, 1}, err

@@ -94,7 +94,10 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
         "Adult",
         sample.features[rows],
         sample.labels[rows],
-        {name: np.asarray(table[name], dtype=object)[rows] for name in chosen},
+        {
+            name: np.array(["missing" if value is None else value for value in table[name][rows]])
+            for name in chosen
+        },
     )
 
 
@@ -116,6 +119,7 @@ def _table(
             find_column(opened.columns, name)
         columns = _read(opened, limit=limit, seed=seed)
         name = opened.name
+    protected = {group: np.where(columns[group] == "", "missing", columns[group]) for group in groups}
     labels = columns.pop(label)
     known = labels != ""
     if not known.all():
@@ -128,7 +132,6 @@ def _table(
             found = ", ".join(map(quoted, sorted(set(labels.tolist()))[:5]))
             raise DataError(f"no row has the label {quoted(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
-    protected = {group: np.where(columns[group] == "", "missing", columns[group]) for group in groups}
     return Subject(name, _encoded(columns), labels, protected)
 
 
