@@ -7,11 +7,16 @@ from sklearn.base import clone
 from trivet.cli.privacy import study_models
 from trivet.cli.privacy.audit_model import STUDY_MODELS
 from trivet.datasets import load_adult
-from trivet.fairness.adult import SENSITIVE_COLUMN, adult_sample
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.massaging import massaging_cohorts, massaging_size, published_cohorts, swap_labels
-from trivet.fairness.reweighing import reweighing_weights
-from trivet.fairness.sample import split_sample, standardise
+from trivet.fairness.mitigation.massaging import (
+    massaging_cohorts,
+    massaging_size,
+    published_cohorts,
+    swap_labels,
+)
+from trivet.fairness.mitigation.reweighing import reweighing_weights
+from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.sample import split_sample, standardise
 from trivet.work.own_code import load_callable
 
 

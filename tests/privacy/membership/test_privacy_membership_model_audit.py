@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
 from trivet.errors import DataError, UsageError
-from trivet.fairness.adult import adult_sample
+from trivet.fairness.study.adult import adult_sample
 from trivet.privacy.membership.lira import lira_scores
 from trivet.privacy.membership.model_audit import ATTACKS, attack_model, audit_model
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train

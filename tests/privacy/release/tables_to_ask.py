@@ -6,7 +6,7 @@ from trivet.privacy import Adjacency
 from trivet.privacy.release.answer import read_exact
 from trivet.privacy.release.preparing import prepare
 from trivet.privacy.release.question import Question
-from trivet.privacy.release.tables import open_table
+from trivet.tables.opening import open_table
 
 
 def write_table(path, types, rows):

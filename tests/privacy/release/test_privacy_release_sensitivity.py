@@ -13,8 +13,8 @@ from trivet.errors import UsageError
 from trivet.privacy import Adjacency
 from trivet.privacy.release.grid import prepare_number
 from trivet.privacy.release.question import Question
-from trivet.privacy.release.schema import Column, Kind
 from trivet.privacy.release.where_sql import EVERY_ROW
+from trivet.tables.schema import Column, Kind
 
 FLOATS = [None, "nan", "inf", "-1e300", "-0.0", "0.1", "12.25"]
 TEXTS = [None, "a", "b", "c", ""]

@@ -8,8 +8,8 @@ import pytest
 from tables_to_ask import exact, write_table
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.release.schema import Column, Kind, find_column, kind_of
-from trivet.privacy.release.tables import fingerprint, open_table
+from trivet.tables.opening import fingerprint, open_table
+from trivet.tables.schema import Column, Kind, find_column, kind_of
 
 TYPES = {"age": "INTEGER", "name": "VARCHAR", "hours-per-week": "DOUBLE"}
 ROWS = [("30", "Ann", "40.5"), (None, "x, y", "nan"), ("50", 'q"q', None)]

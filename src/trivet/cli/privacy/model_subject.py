@@ -81,7 +81,7 @@ def load_subject(
 def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     """Adult with the study's nine features and its label."""
     from trivet.datasets import load_adult  # noqa: PLC0415 - loads DuckDB
-    from trivet.fairness.adult import adult_sample  # noqa: PLC0415 - loads scikit-learn
+    from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415 - loads scikit-learn
 
     table = load_adult()
     sample = adult_sample(table)
@@ -111,8 +111,8 @@ def _images(source: str, *, limit: int | None, seed: int) -> Subject:
 def _table(
     path: Path, label: str, positive: str | None, groups: Sequence[str], *, limit: int | None, seed: int
 ) -> Subject:
-    from trivet.privacy.release.schema import find_column  # noqa: PLC0415 - as below
-    from trivet.privacy.release.tables import open_table  # noqa: PLC0415 - loads DuckDB
+    from trivet.tables.opening import open_table  # noqa: PLC0415 - loads DuckDB
+    from trivet.tables.schema import find_column  # noqa: PLC0415 - as below
 
     with open_table(path, ordered=True) as opened:
         for name in (label, *groups):

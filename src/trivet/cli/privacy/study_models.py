@@ -10,10 +10,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from trivet.fairness.adult import FEATURES, SENSITIVE_COLUMN
-from trivet.fairness.massaging import massaging_cohorts, massaging_size, published_cohorts, swap_labels
-from trivet.fairness.reweighing import reweighing_weights
+from trivet.fairness.mitigation.massaging import (
+    massaging_cohorts,
+    massaging_size,
+    published_cohorts,
+    swap_labels,
+)
+from trivet.fairness.mitigation.reweighing import reweighing_weights
 from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.study.adult import FEATURES, SENSITIVE_COLUMN
 
 __all__ = ["StudyModel", "massaging", "no_gender", "promotion_demotion", "reweighed"]
 

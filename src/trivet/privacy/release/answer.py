@@ -7,7 +7,7 @@ from trivet.errors import DataError
 from trivet.privacy.release.noise import Measurement, half_width
 from trivet.privacy.release.question import Prepared
 from trivet.privacy.release.results import Cell
-from trivet.privacy.release.tables import Table
+from trivet.tables.opening import Table
 
 __all__ = ["CONFIDENCE", "Answer", "answer_from", "read_exact"]
 

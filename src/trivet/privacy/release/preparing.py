@@ -8,8 +8,8 @@ from trivet.privacy.adjacency import Adjacency
 from trivet.privacy.release.grid import prepare_number
 from trivet.privacy.release.keys import prepare_histogram
 from trivet.privacy.release.question import QUERIES, Part, Prepared, Question
-from trivet.privacy.release.schema import Column, find_column
 from trivet.privacy.release.where_sql import EVERY_ROW, select_rows
+from trivet.tables.schema import Column, find_column
 from trivet.wording import quoted
 
 __all__ = ["prepare"]

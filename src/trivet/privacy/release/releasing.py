@@ -22,7 +22,7 @@ from trivet.privacy.release.noise import (
 from trivet.privacy.release.preparing import prepare
 from trivet.privacy.release.question import Prepared, Question
 from trivet.privacy.release.results import Noise, Receipt, Release
-from trivet.privacy.release.tables import fingerprint, open_table
+from trivet.tables.opening import fingerprint, open_table
 
 __all__ = ["release_query"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.privacy.release.schema import Column, Kind, find_column
 from trivet.privacy.release.where_syntax import (
     AllOf,
     AnyOf,
@@ -22,6 +21,7 @@ from trivet.privacy.release.where_syntax import (
     parse_where,
 )
 from trivet.privacy.release.where_tokens import misplaced
+from trivet.tables.schema import Column, Kind, find_column
 
 __all__ = ["EVERY_ROW", "Selection", "number_sql", "select_rows"]
 

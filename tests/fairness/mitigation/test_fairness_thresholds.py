@@ -11,9 +11,9 @@ from trivet.fairness import (
     Thresholds,
     accuracy,
     apply_thresholds,
+    binary_counts,
     disparate_impact,
     exact_thresholds,
-    group_counts,
     within_band,
 )
 
@@ -51,7 +51,7 @@ def test_equals_brute_force(band, levels):
     for _ in range(60):
         labels, scores, groups = random_case(rng, levels)
         thresholds = exact_thresholds(labels, scores, groups, four_fifths=float(band))
-        table = group_counts(labels, apply_thresholds(scores, groups, thresholds), groups)
+        table = binary_counts(labels, apply_thresholds(scores, groups, thresholds), groups)
         assert table[:, [0, 1], [0, 1]].sum() == brute_force(labels, scores, groups, band)
         assert within_band(disparate_impact(table), four_fifths=float(band))
 
@@ -60,7 +60,7 @@ def test_equals_brute_force(band, levels):
 def test_a_narrower_band_never_helps_accuracy(seed, band):
     labels, scores, groups = random_case(np.random.default_rng(seed), 6)
     accuracies = [
-        accuracy(group_counts(labels, apply_thresholds(scores, groups, found), groups))
+        accuracy(binary_counts(labels, apply_thresholds(scores, groups, found), groups))
         for found in (
             exact_thresholds(labels, scores, groups, four_fifths=band / 2),
             exact_thresholds(labels, scores, groups, four_fifths=band),
@@ -131,7 +131,7 @@ def test_three_hundred_thousand_rows_take_well_under_a_second():
     start = time.process_time()
     thresholds = exact_thresholds(labels, scores, groups)
     assert time.process_time() - start < 1
-    table = group_counts(labels, apply_thresholds(scores, groups, thresholds), groups)
+    table = binary_counts(labels, apply_thresholds(scores, groups, thresholds), groups)
     assert within_band(disparate_impact(table))
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.counts import group_counts
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.massaging import Cohorts, swap_labels
-from trivet.fairness.measurement import measured_impact
-from trivet.fairness.metrics import accuracy
+from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.mitigation.massaging import Cohorts, swap_labels
 from trivet.fairness.results import SwapSweep
-from trivet.fairness.sample import Sample
 from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.measurement import measured_impact
+from trivet.fairness.study.sample import Sample
 
 __all__ = ["SwappedModel", "fit_swapped", "sweep_of"]
 
@@ -92,7 +92,7 @@ def sweep_of(models: Mapping[int, SwappedModel], test: Sample, *, tolerance: flo
     DataError
         If a model selects no privileged row.
     """
-    counts = [group_counts(test.labels, model.predictions, test.sensitive) for model in models.values()]
+    counts = [binary_counts(test.labels, model.predictions, test.sensitive) for model in models.values()]
     accuracies = dict(zip(models, (float(accuracy(table)) for table in counts), strict=True))
     impacts = dict(zip(models, (measured_impact(table) for table in counts), strict=True))
     gaps = {k: abs(1 - impact) for k, impact in impacts.items()}

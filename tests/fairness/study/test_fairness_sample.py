@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
-from trivet.fairness.adult import adult_sample
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.sample import Sample, split_sample, standardise
+from trivet.fairness.study.adult import adult_sample
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.sample import Sample, split_sample, standardise
 
 
 @pytest.fixture

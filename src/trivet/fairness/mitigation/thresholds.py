@@ -13,7 +13,7 @@ from trivet.fairness.columns import (
     require_two_groups,
     score_column,
 )
-from trivet.fairness.metrics import ROUNDING
+from trivet.fairness.metrics.rates import ROUNDING
 from trivet.fairness.results import Thresholds
 
 __all__ = ["apply_thresholds", "exact_thresholds"]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from trivet.fairness import FairnessSettings
-from trivet.fairness.massaging import Cohorts
-from trivet.fairness.sample import Sample, standardise
-from trivet.fairness.sweep import SwappedModel, fit_swapped, sweep_of
+from trivet.fairness.mitigation.massaging import Cohorts
+from trivet.fairness.study.sample import Sample, standardise
+from trivet.fairness.study.sweep import SwappedModel, fit_swapped, sweep_of
 
 ROWS = 40
 

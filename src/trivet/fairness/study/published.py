@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.massaging import Cohorts, published_cohorts
+from trivet.fairness.mitigation.massaging import Cohorts, published_cohorts
+from trivet.fairness.mitigation.reweighing import reweighing_weights
+from trivet.fairness.mitigation.scalarisation import grid_thresholds
+from trivet.fairness.mitigation.thresholds import apply_thresholds
 from trivet.fairness.results import PublishedFairness
-from trivet.fairness.reweighing import reweighing_weights
-from trivet.fairness.scalarisation import grid_thresholds
-from trivet.fairness.sweep import fit_swapped, sweep_of
-from trivet.fairness.thresholds import apply_thresholds
-from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
+from trivet.fairness.study.adult import SENSITIVE_COLUMN
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.sweep import fit_swapped, sweep_of
+from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds
 
 __all__ = ["published_fairness"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trivet.datasets import AdultTable
-from trivet.fairness.sample import Sample
+from trivet.fairness.study.sample import Sample
 
 __all__ = [
     "FEATURES",

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.clusters import Clusters, cluster_rows
-from trivet.fairness.counts import group_counts
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.measurement import measure, measured_impact
-from trivet.fairness.metrics import accuracy
+from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.metrics.clusters import Clusters, cluster_rows
+from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.mitigation.thresholds import apply_thresholds
 from trivet.fairness.results import ModelFairness, ThresholdFit, Thresholds
-from trivet.fairness.sample import Sample, split_sample, standardise
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.thresholds import apply_thresholds
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.measurement import measure, measured_impact
+from trivet.fairness.study.sample import Sample, split_sample, standardise
 
 __all__ = ["Workbench", "clusters_of", "fit_of_thresholds", "set_up"]
 
@@ -99,7 +99,7 @@ def clusters_of(test: Sample, settings: FairnessSettings) -> Clusters:
 def fit_of_thresholds(sample: Sample, scores: NDArray[np.float64], thresholds: Thresholds) -> ThresholdFit:
     """Measure thresholds on the rows that they were fitted on."""
     predictions = apply_thresholds(scores, sample.sensitive, thresholds)
-    counts = group_counts(sample.labels, predictions, sample.sensitive)
+    counts = binary_counts(sample.labels, predictions, sample.sensitive)
     return ThresholdFit(
         rows=len(sample), accuracy=float(accuracy(counts)), disparate_impact=measured_impact(counts)
     )

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError
-from trivet.fairness.clusters import Clusters, cluster_disparity
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counts import group_counts
-from trivet.fairness.intervals import bootstrap_interval, katz_interval, newcombe_interval
-from trivet.fairness.metrics import (
+from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.intervals.disparities import bootstrap_interval, katz_interval, newcombe_interval
+from trivet.fairness.metrics.clusters import Clusters, cluster_disparity
+from trivet.fairness.metrics.rates import (
     accuracy,
     demographic_parity_difference,
     disparate_impact,
@@ -18,8 +18,8 @@ from trivet.fairness.metrics import (
     within_band,
 )
 from trivet.fairness.results import ConfusionCounts, GroupConfusion, GroupRates, ModelChange, ModelFairness
-from trivet.fairness.sample import Sample
 from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.study.sample import Sample
 
 __all__ = ["group_rates", "measure", "measured_impact"]
 
@@ -52,7 +52,7 @@ def measure(
     DataError
         If a group has no selected row, so that disparate impact has no interval.
     """
-    counts = group_counts(test.labels, predictions, test.sensitive)
+    counts = binary_counts(test.labels, predictions, test.sensitive)
     impact = measured_impact(counts)
     return ModelFairness(
         accuracy=float(accuracy(counts)),
@@ -70,7 +70,7 @@ def measure(
             counts, disparate_impact, replicates=settings.replicates, level=settings.level, seed=settings.seed
         ),
         demographic_parity_interval=newcombe_interval(counts, level=settings.level),
-        change=_change(counts, group_counts(test.labels, baseline, test.sensitive)),
+        change=_change(counts, binary_counts(test.labels, baseline, test.sensitive)),
     )
 
 

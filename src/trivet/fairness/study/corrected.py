@@ -4,12 +4,10 @@ from collections.abc import Callable
 
 from sklearn.metrics import roc_auc_score
 
-from trivet.fairness.adult import SENSITIVE_COLUMN
-from trivet.fairness.counts import group_counts
-from trivet.fairness.logistic import logistic_scores
-from trivet.fairness.massaging import Cohorts, massaging_cohorts, massaging_size
-from trivet.fairness.measurement import group_rates
-from trivet.fairness.metrics import base_rates, demographic_parity_difference, within_band
+from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.metrics.rates import base_rates, demographic_parity_difference, within_band
+from trivet.fairness.mitigation.massaging import Cohorts, massaging_cohorts, massaging_size
+from trivet.fairness.mitigation.thresholds import apply_thresholds, exact_thresholds
 from trivet.fairness.results import (
     CorrectedFairness,
     ModelFairness,
@@ -17,10 +15,12 @@ from trivet.fairness.results import (
     ThresholdFit,
     Thresholds,
 )
-from trivet.fairness.sample import split_sample, standardise
-from trivet.fairness.sweep import fit_swapped, sweep_of
-from trivet.fairness.thresholds import apply_thresholds, exact_thresholds
-from trivet.fairness.workbench import Workbench, clusters_of, fit_of_thresholds
+from trivet.fairness.study.adult import SENSITIVE_COLUMN
+from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.measurement import group_rates
+from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.study.sweep import fit_swapped, sweep_of
+from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds
 
 __all__ = ["corrected_fairness", "proxy_auc"]
 
@@ -57,7 +57,7 @@ def corrected_fairness(
         return bool(within_band((interval.low, interval.high), four_fifths=settings.four_fifths).all())
 
     announce("how well the other features tell the group")
-    labels = group_counts(train.labels, train.labels, train.sensitive)
+    labels = binary_counts(train.labels, train.labels, train.sensitive)
     models = {
         "published.baseline": published.baseline,
         "published.promotion_demotion": published.promotion_demotion,

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from trivet.errors import DataError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.metrics import (
+from trivet.fairness.metrics.rates import (
     demographic_parity_difference,
     disparate_impact,
     group_sizes,
@@ -132,7 +132,7 @@ def bootstrap_interval(
     counts
         Shape (2, 2, 2), indexed [group, label, prediction].
     statistic
-        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics`.
+        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics.rates`.
     replicates
         Number of draws.
     level

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from trivet.fairness.sample import Sample
+from trivet.fairness.study.sample import Sample
 
 __all__ = ["logistic_scores"]
 

@@ -5,10 +5,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups
 
-__all__ = ["group_counts"]
+__all__ = ["binary_counts"]
 
 
-def group_counts(y_true: ArrayLike, y_pred: ArrayLike, sensitive: ArrayLike) -> NDArray[np.int64]:
+def binary_counts(y_true: ArrayLike, y_pred: ArrayLike, sensitive: ArrayLike) -> NDArray[np.int64]:
     """Count the rows of each group, label and prediction.
 
     Parameters

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import DataError
-from trivet.fairness import Thresholds, apply_thresholds, grid_thresholds, group_counts, scalarised_objective
+from trivet.fairness import Thresholds, apply_thresholds, binary_counts, grid_thresholds, scalarised_objective
 
 #: Selection rates 0.4 and 0.5, 22 of 30 rows right.
 TABLE = np.array([[[5, 1], [1, 3]], [[8, 4], [2, 6]]])
@@ -24,7 +24,7 @@ def test_equals_a_double_loop_over_the_grid():
         for protected in grid:
             for privileged in grid:
                 pair = Thresholds(protected, privileged)
-                counts = group_counts(labels, apply_thresholds(scores, groups, pair), groups)
+                counts = binary_counts(labels, apply_thresholds(scores, groups, pair), groups)
                 objective = scalarised_objective(counts)
                 if objective < best:
                     best, expected = objective, pair

@@ -18,8 +18,8 @@ from typing import Final
 import duckdb
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.release.csv_header import read_header
-from trivet.privacy.release.schema import Column, Kind, kind_of
+from trivet.tables.csv_header import read_header
+from trivet.tables.schema import Column, Kind, kind_of
 from trivet.wording import one_line, quoted, reason
 
 __all__ = ["Table", "fingerprint", "open_table"]

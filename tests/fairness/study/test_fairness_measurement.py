@@ -3,9 +3,9 @@ import pytest
 
 from trivet.errors import DataError
 from trivet.fairness import Clusters, FairnessSettings
-from trivet.fairness.measurement import measure
 from trivet.fairness.results import ConfusionCounts, ModelChange
-from trivet.fairness.sample import Sample
+from trivet.fairness.study.measurement import measure
+from trivet.fairness.study.sample import Sample
 
 
 @pytest.fixture

@@ -6,19 +6,19 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from trivet.datasets import load_adult
-from trivet.fairness.adult import (
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.results import FairnessStudy
+from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.study.adult import (
     POSITIVE_CLASS,
     PRIVILEGED_GROUP,
     PROTECTED_GROUP,
     SENSITIVE_COLUMN,
     adult_sample,
 )
-from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.corrected import corrected_fairness
-from trivet.fairness.published import published_fairness
-from trivet.fairness.results import FairnessStudy
-from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.workbench import set_up
+from trivet.fairness.study.corrected import corrected_fairness
+from trivet.fairness.study.published import published_fairness
+from trivet.fairness.study.workbench import set_up
 
 __all__ = ["run"]
 

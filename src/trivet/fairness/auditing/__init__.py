@@ -1,0 +1,1 @@
+"""Audits of predictions, and comparisons of mitigations."""

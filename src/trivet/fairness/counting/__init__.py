@@ -1,0 +1,1 @@
+"""How many rows each group, label and prediction has, of any table."""

@@ -1,0 +1,1 @@
+"""What counts, scores and neighbours say of how alike groups are treated."""
