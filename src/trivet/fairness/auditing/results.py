@@ -1,0 +1,416 @@
+"""What an audit of predictions and a comparison of mitigations find: frozen values, no heavy import."""
+
+from dataclasses import dataclass
+
+from trivet.fairness.explaining.results import Decomposition, ProxyStrength
+
+__all__ = [
+    "DISPARATE",
+    "IN_BAND",
+    "REFERENCE",
+    "UNSETTLED",
+    "AttributeAudit",
+    "CalibrationBin",
+    "Caution",
+    "FairnessAudit",
+    "FairnessComparison",
+    "GroupAudit",
+    "GroupOutcome",
+    "Measured",
+    "MetricValue",
+    "ModelOutcome",
+    "ScoreAudit",
+    "TrainingSpread",
+]
+
+DISPARATE = "disparate"
+UNSETTLED = "unsettled"
+IN_BAND = "in band"
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number with what is known of its error.
+
+    Attributes
+    ----------
+    value
+        The estimate; None where it is undefined.
+    low, high
+        Ends of the interval of sampling; None where an end is unbounded or unknown.
+    level
+        Confidence level of the interval, in (0, 1).
+    method
+        How the interval was made; None where there is none.
+    reason
+        Why the value or an end is missing, in one sentence; None where nothing is.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One metric over all groups of an attribute.
+
+    Attributes
+    ----------
+    name, title
+        As in the table of metrics.
+    value
+        None where it is undefined.
+    reason
+        Why it is; None where it is not.
+    """
+
+    name: str
+    title: str
+    value: float | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows whose scores lie in one bin.
+
+    Attributes
+    ----------
+    rows
+        How many, at least 1.
+    score
+        Their mean score, in [0, 1].
+    observed, low, high
+        Share of them whose label is positive, with its interval, in [0, 1].
+    """
+
+    rows: int
+    score: float
+    observed: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ScoreAudit:
+    """What the scores of one group are worth.
+
+    Attributes
+    ----------
+    auc
+        Area under the ROC curve within the group, in [0, 1].
+    calibration_error
+        Mean distance of observed share and mean score over the bins, weighed by rows, in [0, 1].
+    bins
+        Bins that have a row, by score.
+    """
+
+    auc: Measured
+    calibration_error: float
+    bins: tuple[CalibrationBin, ...]
+
+
+@dataclass(frozen=True)
+class GroupAudit:
+    """One group of an attribute, and how it compares with the reference group.
+
+    Attributes
+    ----------
+    group
+        Its value, or its values with commas between.
+    rows, positives, selected
+        Rows of the group; those whose label is positive; those that are predicted positive.
+    selection_rate, base_rate, true_positive_rate, false_positive_rate, positive_predictive_value, accuracy
+        Shares in [0, 1].
+    disparate_impact
+        Selection rate over that of the reference group; None for the reference group.
+    simultaneous_low, simultaneous_high
+        Ends of the interval of `disparate_impact` at the level at which all groups of the attribute hold
+        at once; None where an end is unbounded, and for the reference group.
+    difference
+        Selection rate of the reference group minus this one's; None for the reference group.
+    p_value, p_adjusted
+        Of the hypothesis of equal selection rates, alone and by Holm over all groups; None for the
+        reference group.
+    test
+        Which test.
+    smallest_detectable
+        The largest disparate impact below 1 that so many rows would have shown four times in five, in
+        (0, 1): anything nearer to 1 can have been missed. None where none could be shown.
+    scores
+        None where only predictions were given.
+    verdict
+        ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    """
+
+    group: str
+    rows: int
+    positives: int
+    selected: int
+    selection_rate: Measured
+    base_rate: Measured
+    true_positive_rate: Measured
+    false_positive_rate: Measured
+    positive_predictive_value: Measured
+    accuracy: Measured
+    disparate_impact: Measured | None
+    simultaneous_low: float | None
+    simultaneous_high: float | None
+    difference: Measured | None
+    p_value: float | None
+    p_adjusted: float | None
+    test: str | None
+    smallest_detectable: float | None
+    scores: ScoreAudit | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class AttributeAudit:
+    """One sensitive column, or several together.
+
+    Attributes
+    ----------
+    columns
+        The sensitive columns; more than one for an intersection.
+    name
+        Their names, joined by "x".
+    reference, reference_why
+        The group that the others are compared with, and why it.
+    groups
+        All groups, in the order of their values.
+    metrics
+        Disparities over all groups.
+    most_disparate
+        The group whose disparate impact is farthest from 1; None where none is defined.
+    by_class
+        Where its difference comes from, by true class; None where there is no such group.
+    by_feature
+        The same by the other columns; None where they were not looked at.
+    proxies
+        How well the other columns tell the group; None where they were not looked at.
+    verdict
+        The worst of the groups' verdicts: ``disparate``, ``unsettled`` or ``in band``.
+    reason
+        What it rests on, in one sentence.
+    """
+
+    columns: tuple[str, ...]
+    name: str
+    reference: str
+    reference_why: str
+    groups: tuple[GroupAudit, ...]
+    metrics: tuple[MetricValue, ...]
+    most_disparate: str | None
+    by_class: Decomposition | None
+    by_feature: Decomposition | None
+    proxies: ProxyStrength | None
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something that a reader has to know before the numbers.
+
+    Attributes
+    ----------
+    kind
+        ``leakage``, ``small group``, ``proxies``, ``rows`` or ``not looked at``.
+    message
+        One sentence.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class FairnessAudit:
+    """How alike some predictions treat groups.
+
+    Attributes
+    ----------
+    data
+        Name of the table.
+    rows
+        Rows audited.
+    label, positive, negative
+        The label's column, the value that counts as positive, and what the others are called.
+    prediction
+        Column of the predictions or scores, or the name of the model that made them.
+    cut
+        Score from which a row is predicted positive; None where predictions were given.
+    four_fifths
+        Lower end t of the band [t, 1/t].
+    level
+        Confidence level of every interval.
+    attributes
+        Each sensitive column, and last all of them together where there is more than one.
+    cautions, law
+        What to know first, and what the law says of group cut-offs, a sentence each.
+    verdict, reason
+        The worst of the attributes' verdicts, and what it rests on.
+    limits
+        What the audit does not show.
+    """
+
+    data: str
+    rows: int
+    label: str
+    positive: str
+    negative: str
+    prediction: str
+    cut: float | None
+    four_fifths: float
+    level: float
+    attributes: tuple[AttributeAudit, ...]
+    cautions: tuple[Caution, ...]
+    law: tuple[str, ...]
+    verdict: str
+    reason: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class TrainingSpread:
+    """How far a figure moves when the model is trained on other rows, the test rows being the same.
+
+    Attributes
+    ----------
+    values
+        The figure in each repeat; those in which it is undefined are left out.
+    deviation
+        Standard deviation that another training sample of full size would bring, by the delete-d
+        jackknife; None below two values.
+    low, high
+        Interval of the figure by Student's t; None where `deviation` is.
+    """
+
+    values: tuple[float, ...]
+    deviation: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class GroupOutcome:
+    """What a model does to one group on the test rows."""
+
+    group: str
+    rows: int
+    selection_rate: Measured
+    disparate_impact: Measured | None
+    training: TrainingSpread | None
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """One model of a comparison, on the test rows.
+
+    Attributes
+    ----------
+    name, title
+        As typed, and in words.
+    kind
+        ``baseline``, ``before``, ``while`` or ``after`` training.
+    source
+        The paper; empty for the baseline.
+    needs_group
+        Whether predictions need the sensitive columns.
+    note
+        What the mitigation did, in one sentence, or why there is no model.
+    failed
+        Whether there is none; then all that follows is None or empty.
+    accuracy, accuracy_training
+        With intervals of sampling and of training.
+    accuracy_change
+        Accuracy minus the baseline's on the same rows, with a paired interval; None for the baseline.
+    group
+        The group whose disparate impact is farthest from 1.
+    disparate_impact, disparate_impact_training
+        Of that group.
+    parity
+        The smaller of its disparate impact and the inverse, in [0, 1].
+    difference, equalized_odds
+        Largest selection rate minus the smallest; the larger of the same for true and for false positive
+        rates.
+    groups
+        All groups.
+    on_frontier
+        Whether no other model is at least as good in accuracy and parity, and better in one.
+    verdict
+        ``disparate``, ``unsettled`` or ``in band``.
+    """
+
+    name: str
+    title: str
+    kind: str
+    source: str
+    needs_group: bool
+    note: str
+    failed: bool
+    accuracy: Measured | None
+    accuracy_training: TrainingSpread | None
+    accuracy_change: Measured | None
+    group: str | None
+    disparate_impact: Measured | None
+    disparate_impact_training: TrainingSpread | None
+    parity: float | None
+    difference: float | None
+    equalized_odds: float | None
+    groups: tuple[GroupOutcome, ...]
+    on_frontier: bool
+    verdict: str | None
+
+
+@dataclass(frozen=True)
+class FairnessComparison:
+    """A model with each mitigation, and without, on the same test rows.
+
+    Attributes
+    ----------
+    baseline
+        Audit of the model without mitigation, on the test rows.
+    estimator
+        ``logistic`` or ``boosting``.
+    features
+        Columns that the model sees.
+    columns
+        Sensitive columns.
+    reference
+        The reference group, in all columns together.
+    train_rows, test_rows
+        Rows of the two parts; `validation` of the training rows set thresholds, where there are any.
+    validation
+        A share, in (0, 1).
+    repeats
+        Trainings anew on a share `kept` of the training rows.
+    kept
+        A share, in (0, 1).
+    seed
+        Of the split, the repeats and whatever a mitigation draws.
+    models
+        The baseline first.
+    statement
+        What the comparison comes to, in one or two sentences.
+    """
+
+    baseline: FairnessAudit
+    estimator: str
+    features: tuple[str, ...]
+    columns: tuple[str, ...]
+    reference: str
+    train_rows: int
+    test_rows: int
+    validation: float
+    repeats: int
+    kept: float
+    seed: int
+    models: tuple[ModelOutcome, ...]
+    statement: str
