@@ -1,11 +1,19 @@
 """Reweighing: which weight makes group and label independent in the training rows."""
 
+from typing import Any, ClassVar, Self
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
-from trivet.fairness.columns import binary_column, require_same_length, require_two_groups
+from trivet.errors import DataError, UsageError
+from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
+from trivet.fairness.mitigation.meta_estimator import MitigatedClassifier, unfitted
+from trivet.fairness.mitigation.sensitive import SensitiveFeatures
 
-__all__ = ["reweighing_weights"]
+__all__ = ["Reweighing", "reweighing_weights"]
 
 
 def reweighing_weights(y_true: ArrayLike, sensitive: ArrayLike) -> NDArray[np.float64]:
@@ -33,6 +41,113 @@ def reweighing_weights(y_true: ArrayLike, sensitive: ArrayLike) -> NDArray[np.fl
     labels, groups = binary_column(y_true, "y_true"), binary_column(sensitive, "sensitive")
     require_same_length(y_true=labels, sensitive=groups)
     require_two_groups(groups)
-    joint = np.bincount(2 * groups + labels, minlength=4).reshape(2, 2)
-    expected = np.outer(joint.sum(axis=1), joint.sum(axis=0)) / len(labels)
-    return expected[groups, labels] / joint[groups, labels]
+    return _independent(groups, labels, None)
+
+
+class Reweighing(MitigatedClassifier):
+    """Fit a classifier with weights that make group and label independent.
+
+    w(s, y) = P(s) P(y) / P(s, y), for any number of groups and of classes (F. Kamiran, T. Calders,
+    Knowledge and Information Systems 33, 2012, section 4.3). Where rows have weights already, the shares
+    are shares of weight, and the row's weight is multiplied by w.
+
+    Parameters
+    ----------
+    estimator
+        A classifier whose fit takes `sample_weight`, or a pipeline that ends in one.
+
+    Attributes
+    ----------
+    estimator_
+        The classifier, fitted with the weights.
+    classes_
+        The labels.
+    groups_
+        The value of each group.
+    weights_
+        What each row weighed, shape (rows,).
+    """
+
+    _many_classes: ClassVar[bool] = True
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: SensitiveFeatures = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Weigh the rows and fit the classifier.
+
+        Parameters
+        ----------
+        X, y
+            Features and labels, one row each.
+        sensitive_features
+            The group of each row: see `sensitive_codes`.
+        sample_weight
+            What each row weighs before, shape (rows,), not negative; by default 1.
+        **fit_params
+            For the classifier.
+
+        Raises
+        ------
+        UsageError
+            If there are no sensitive features, or the classifier takes no weights.
+        DataError
+            If labels, groups or weights are not what they should be.
+        """
+        name = _weight_parameter(self.estimator)
+        if name is None:
+            raise UsageError(
+                f"{type(self.estimator).__name__} takes no sample_weight, so it cannot be reweighed. Wrap a "
+                "classifier whose fit does, such as LogisticRegression, or massage the labels."
+            )
+        rows = self._training_rows(X, y, sensitive_features)
+        before = None if sample_weight is None else _weight_column(sample_weight, len(rows.y))
+        self.weights_ = _independent(rows.groups, rows.labels, before)
+        routed = self._routed("estimator", sensitive_features, fit_params)
+        self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **{**routed, name: self.weights_})
+        self.classes_, self.groups_ = rows.classes, rows.values
+        return self._fitted()
+
+
+def _independent(
+    groups: NDArray[np.int64], labels: NDArray[np.int64], before: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return w(s, y) for each row, times the weight that it had."""
+    shape = int(groups.max()) + 1, int(labels.max()) + 1
+    cells = np.ravel_multi_index((groups, labels), shape)
+    joint = np.bincount(cells, weights=before, minlength=shape[0] * shape[1]).reshape(shape)
+    expected = np.outer(joint.sum(axis=1), joint.sum(axis=0)) / joint.sum()
+    # A cell whose rows all weigh nothing has no share, and its rows still weigh nothing.
+    factors = np.divide(expected, joint, out=np.zeros(shape), where=joint > 0)[groups, labels]
+    return factors if before is None else factors * before
+
+
+def _weight_parameter(estimator: Any) -> str | None:
+    """Return the parameter of fit through which a classifier, or the one inside it, takes weights."""
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    pipeline = isinstance(estimator, Pipeline)
+    inner = estimator.steps[-1][1] if pipeline else getattr(estimator, "estimator", None)
+    name = None if inner is None else _weight_parameter(inner)
+    if name is None or not pipeline or get_config()["enable_metadata_routing"]:
+        return name
+    return f"{estimator.steps[-1][0]}__{name}"
+
+
+def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
+    """Return the weights as floats, or say what is wrong with them."""
+    weights = score_column(sample_weight, "sample_weight")
+    if weights.shape != (rows,) or weights.min() < 0 or weights.max() == 0:
+        raise DataError(
+            f"sample_weight should be {rows} numbers from 0 up, not all 0, found {len(weights)} from "
+            f"{weights.min():g} to {weights.max():g}. Give each row of the features its weight."
+        )
+    return weights
