@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.wording import one_line, quoted
 
+if TYPE_CHECKING:
+    from trivet.tables.features import Features
+
 __all__ = ["Subject", "load_subject"]
 
 #: More rows of a table are drawn from at random; more features are refused.
 MOST_ROWS: Final = 1_000_000
 MOST_FEATURES: Final = 2_000
-#: A column of texts with more values than this gets one feature for all rare ones.
-MOST_VALUES: Final = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     """Adult with the study's nine features and its label."""
     from trivet.datasets import load_adult  # noqa: PLC0415 - loads DuckDB
     from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415 - loads scikit-learn
+    from trivet.tables.features import choose_rows  # noqa: PLC0415 - loads DuckDB
 
     table = load_adult()
     sample = adult_sample(table)
@@ -89,7 +91,7 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     for name in chosen:
         if name not in table.columns:
             raise UsageError(f"Adult has no column {quoted(name)}; it has {', '.join(table.columns)}.")
-    rows = _some(len(sample), limit, seed)
+    rows = choose_rows(len(sample), limit, seed=seed)
     return Subject(
         "Adult",
         sample.features[rows],
@@ -111,16 +113,20 @@ def _images(source: str, *, limit: int | None, seed: int) -> Subject:
 def _table(
     path: Path, label: str, positive: str | None, groups: Sequence[str], *, limit: int | None, seed: int
 ) -> Subject:
-    from trivet.tables.opening import open_table  # noqa: PLC0415 - loads DuckDB
-    from trivet.tables.schema import find_column  # noqa: PLC0415 - as below
+    # These load DuckDB.
+    from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
+    from trivet.tables.opening import open_table  # noqa: PLC0415
+    from trivet.tables.schema import find_column  # noqa: PLC0415
 
     with open_table(path, ordered=True) as opened:
-        for name in (label, *groups):
-            find_column(opened.columns, name)
-        columns = _read(opened, limit=limit, seed=seed)
-        name = opened.name
-    protected = {group: np.where(columns[group] == "", "missing", columns[group]) for group in groups}
-    labels = columns.pop(label)
+        asked = [find_column(opened.columns, name) for name in (label, *groups)]
+        rows = choose_rows(count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS), seed=seed)
+        texts = read_texts(opened, asked, rows=rows)
+        features = read_features(opened, [each for each in opened.columns if each.name != label], rows=rows)
+    labels, *values = (column.astype(str) for column in texts)
+    protected = {
+        name: np.where(column == "", "missing", column) for name, column in zip(groups, values, strict=True)
+    }
     known = labels != ""
     if not known.all():
         raise DataError(
@@ -132,79 +138,16 @@ def _table(
             found = ", ".join(map(quoted, sorted(set(labels.tolist()))[:5]))
             raise DataError(f"no row has the label {quoted(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
-    return Subject(name, _encoded(columns), labels, protected)
+    return Subject(opened.name, _encoded(features), labels, protected)
 
 
-def _read(opened: Any, *, limit: int | None, seed: int) -> dict[str, NDArray[Any]]:
-    """Read all columns as text, missing cells as empty ones, in the order of the file."""
-    (count,) = opened.connection.execute(f"SELECT count(*) FROM {opened.source}").fetchone()  # noqa: S608
-    if not count:
-        raise DataError(f"{quoted(opened.name)} has no rows.")
-    rows = _some(count, min(limit or MOST_ROWS, MOST_ROWS), seed)
-    texts = ", ".join(
-        f"coalesce(trim(CAST({column.sql} AS VARCHAR)), '') AS c{i}"
-        for i, column in enumerate(opened.columns)
-    )
-    import duckdb  # noqa: PLC0415 - as above
+def _encoded(features: "Features") -> NDArray[np.float32]:
+    """Return the features as a matrix of numbers."""
+    from trivet.tables.encoding import column_encoder  # noqa: PLC0415 - loads scikit-learn
 
-    try:
-        found = opened.connection.execute(f"SELECT {texts} FROM {opened.source}").fetchnumpy()  # noqa: S608
-    except duckdb.Error as error:
-        raise DataError(f"the rows of {quoted(opened.name)} cannot be read; the file is damaged.") from error
-    return {
-        column.name: np.asarray(found[f"c{i}"], dtype=object)[rows].astype(str)
-        for i, column in enumerate(opened.columns)
-    }
-
-
-def _some(count: int, limit: int | None, seed: int) -> NDArray[np.int64]:
-    """Rows in their order, so many at most, drawn at random."""
-    if limit is None or count <= limit:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(seed).choice(count, limit, replace=False))
-
-
-def _encoded(columns: dict[str, NDArray[Any]]) -> Any:
-    """Numbers with the median in place of what is missing and a mark where it was; texts one-hot."""
-    from sklearn.compose import ColumnTransformer  # noqa: PLC0415 - heavy
-    from sklearn.impute import SimpleImputer  # noqa: PLC0415 - as above
-    from sklearn.preprocessing import OneHotEncoder  # noqa: PLC0415 - as above
-
-    numbers: list[NDArray[np.float64]] = []
-    texts: list[NDArray[Any]] = []
-    for values in columns.values():
-        number = _numbers(values)
-        if number is None:
-            texts.append(values)
-        else:
-            numbers.append(number)
-    if not numbers and not texts:
+    if not features.names:
         raise DataError("the table has no column beside the label; a model needs features.")
-    whole = np.column_stack([np.asarray(column, dtype=object) for column in (*numbers, *texts)])
-    encoder = ColumnTransformer(
-        [
-            ("numbers", SimpleImputer(strategy="median", add_indicator=True), list(range(len(numbers)))),
-            (
-                "texts",
-                OneHotEncoder(max_categories=MOST_VALUES, handle_unknown="infrequent_if_exist"),
-                list(range(len(numbers), whole.shape[1])),
-            ),
-        ],
-        sparse_threshold=0.0,
-    )
-    encoded = np.asarray(encoder.fit_transform(whole), dtype=np.float32)
+    encoded = np.asarray(column_encoder(features).fit_transform(features.values), dtype=np.float32)
     if encoded.shape[1] > MOST_FEATURES:
         raise DataError(f"the table gives {encoded.shape[1]} features; expected {MOST_FEATURES} or fewer.")
     return encoded
-
-
-def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | None:
-    """Return the column as numbers, NaN where a cell is empty; None where one is no finite number."""
-    empty = values == ""
-    if empty.all():
-        return None
-    try:
-        numbers = np.where(empty, "nan", values).astype(np.float64)
-    except ValueError:
-        return None
-    return numbers if bool(np.isfinite(numbers[~empty]).all()) else None

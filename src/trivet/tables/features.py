@@ -1,0 +1,165 @@
+"""What a model can learn from: the columns of a table as numbers, and texts as codes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.errors import DataError
+from trivet.tables.opening import Table
+from trivet.tables.schema import Column, Kind
+from trivet.wording import quoted
+
+__all__ = ["Features", "choose_rows", "count_rows", "read_features", "read_texts"]
+
+_NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Some columns of some rows.
+
+    Attributes
+    ----------
+    names
+        Of the columns.
+    values
+        Shape (rows, columns): numbers, NaN where one is missing; for a column of texts the place of each
+        in its categories.
+    categories
+        For each column of texts its values in order, the empty one for missing cells; None for a column
+        of numbers.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+    categories: tuple[tuple[str, ...] | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: NDArray[np.int64]) -> "Features":
+        """Return the rows with these indices, in this order."""
+        return replace(self, values=self.values[rows])
+
+
+def count_rows(opened: Table) -> int:
+    """Count the rows of an open table.
+
+    Raises
+    ------
+    DataError
+        If there is none, or they cannot be read.
+    """
+    ((count,),) = _asked(opened, f"SELECT count(*) FROM {opened.source}").fetchall()  # noqa: S608 - quoted
+    if not count:
+        raise DataError(f"{quoted(opened.name)} has no rows.")
+    return int(count)
+
+
+def choose_rows(count: int, limit: int | None, *, seed: int) -> NDArray[np.int64]:
+    """Return indices of rows in their order: all of them, or `limit` drawn at random."""
+    if limit is None or count <= limit:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, limit, replace=False))
+
+
+def read_features(
+    opened: Table, columns: Sequence[Column], *, rows: NDArray[np.int64] | None = None
+) -> Features:
+    """Read columns of an open table, in the order of the file if it was opened so.
+
+    A column counts as numbers if every cell that is not empty is a finite number; all others are texts.
+
+    Parameters
+    ----------
+    opened
+        The table.
+    columns
+        Of it.
+    rows
+        Indices of the rows to keep; all by default.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot be read.
+    """
+    numeric = _numeric(opened, columns)
+    selected = ", ".join(
+        f"{_number(column) if is_number else _text(column)} AS c{i}"
+        for i, (column, is_number) in enumerate(zip(columns, numeric, strict=True))
+    )
+    kept = slice(None) if rows is None else rows
+    found = _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy() if columns else {}  # noqa: S608
+    count = count_rows(opened) if not columns else len(found["c0"])
+    values = np.empty((count if rows is None else len(rows), len(columns)))
+    categories: list[tuple[str, ...] | None] = []
+    for i, is_number in enumerate(numeric):
+        column = found.pop(f"c{i}")
+        if is_number:
+            values[:, i] = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)[kept]
+            categories.append(None)
+        else:
+            values[:, i], known = _coded(np.asarray(column, dtype=object)[kept])
+            categories.append(known)
+    return Features(tuple(column.name for column in columns), values, tuple(categories))
+
+
+def read_texts(
+    opened: Table, columns: Sequence[Column], *, rows: NDArray[np.int64] | None = None
+) -> tuple[NDArray[Any], ...]:
+    """Read columns of an open table as texts without blanks at the ends; missing cells are empty.
+
+    Raises
+    ------
+    DataError
+        If the rows cannot be read.
+    """
+    selected = ", ".join(f"{_text(column)} AS c{i}" for i, column in enumerate(columns))
+    found = _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy()  # noqa: S608 - quoted
+    kept = slice(None) if rows is None else rows
+    return tuple(np.asarray(found[f"c{i}"], dtype=object)[kept] for i in range(len(columns)))
+
+
+def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
+    """Tell which columns are numbers, in one pass over those whose type does not tell."""
+    open_questions = [column for column in columns if column.kind in (Kind.TEXT, Kind.CELL)]
+    answers: dict[str, bool] = {}
+    if open_questions:
+        asked = ", ".join(
+            f"count(*) FILTER (WHERE {_text(column)} <> ''), "
+            f"count(*) FILTER (WHERE {_text(column)} <> '' AND {_number(column)} IS NULL)"
+            for column in open_questions
+        )
+        (row,) = _asked(opened, f"SELECT {asked} FROM {opened.source}").fetchall()  # noqa: S608 - quoted
+        for i, column in enumerate(open_questions):
+            answers[column.name] = row[2 * i] > 0 and row[2 * i + 1] == 0
+    return tuple(answers.get(column.name, column.kind in _NUMBERS) for column in columns)
+
+
+def _asked(opened: Table, query: str) -> duckdb.DuckDBPyConnection:
+    try:
+        return opened.connection.execute(query)
+    except duckdb.Error as error:
+        # What DuckDB says can quote a row.
+        raise DataError(f"the rows of {quoted(opened.name)} cannot be read; the file is damaged.") from error
+
+
+def _text(column: Column) -> str:
+    return f"coalesce(trim(CAST({column.sql} AS VARCHAR)), '')"
+
+
+def _number(column: Column) -> str:
+    number = f"TRY_CAST({column.sql} AS DOUBLE)"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+
+def _coded(texts: NDArray[Any]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the place of each text in the sorted distinct ones, and those."""
+    known = tuple(sorted(set(texts.tolist())))
+    places = {text: place for place, text in enumerate(known)}
+    return np.fromiter(map(places.__getitem__, texts), dtype=np.float64, count=len(texts)), known
