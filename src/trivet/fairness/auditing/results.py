@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength
+from trivet.fairness.intervals.results import Bounds
 
 __all__ = [
     "DISPARATE",
@@ -16,7 +17,6 @@ __all__ = [
     "FairnessComparison",
     "GroupAudit",
     "GroupOutcome",
-    "Measured",
     "MetricValue",
     "ModelOutcome",
     "ScoreAudit",
@@ -27,32 +27,6 @@ DISPARATE = "disparate"
 UNSETTLED = "unsettled"
 IN_BAND = "in band"
 REFERENCE = "reference"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number with what is known of its error.
-
-    Attributes
-    ----------
-    value
-        The estimate; None where it is undefined.
-    low, high
-        Ends of the interval of sampling; None where an end is unbounded or unknown.
-    level
-        Confidence level of the interval, in (0, 1).
-    method
-        How the interval was made; None where there is none.
-    reason
-        Why the value or an end is missing, in one sentence; None where nothing is.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    level: float
-    method: str | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +84,7 @@ class ScoreAudit:
         Bins that have a row, by score.
     """
 
-    auc: Measured
+    auc: Bounds
     calibration_error: float
     bins: tuple[CalibrationBin, ...]
 
@@ -152,16 +126,16 @@ class GroupAudit:
     rows: int
     positives: int
     selected: int
-    selection_rate: Measured
-    base_rate: Measured
-    true_positive_rate: Measured
-    false_positive_rate: Measured
-    positive_predictive_value: Measured
-    accuracy: Measured
-    disparate_impact: Measured | None
+    selection_rate: Bounds
+    base_rate: Bounds
+    true_positive_rate: Bounds
+    false_positive_rate: Bounds
+    positive_predictive_value: Bounds
+    accuracy: Bounds
+    disparate_impact: Bounds | None
     simultaneous_low: float | None
     simultaneous_high: float | None
-    difference: Measured | None
+    difference: Bounds | None
     p_value: float | None
     p_adjusted: float | None
     test: str | None
@@ -304,8 +278,8 @@ class GroupOutcome:
 
     group: str
     rows: int
-    selection_rate: Measured
-    disparate_impact: Measured | None
+    selection_rate: Bounds
+    disparate_impact: Bounds | None
     training: TrainingSpread | None
 
 
@@ -355,11 +329,11 @@ class ModelOutcome:
     needs_group: bool
     note: str
     failed: bool
-    accuracy: Measured | None
+    accuracy: Bounds | None
     accuracy_training: TrainingSpread | None
-    accuracy_change: Measured | None
+    accuracy_change: Bounds | None
     group: str | None
-    disparate_impact: Measured | None
+    disparate_impact: Bounds | None
     disparate_impact_training: TrainingSpread | None
     parity: float | None
     difference: float | None
