@@ -1,0 +1,174 @@
+"""How sure is any figure of a table of counts?"""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.intervals.shares import checked_level
+from trivet.fairness.results import Interval
+
+__all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds", "bootstrap_interval"]
+
+#: A function of counts of shape (..., *table) that gives one figure a table, shape (...).
+Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+BootstrapKind = Literal["percentile", "bca"]
+
+#: Counts drawn at once: memory stays at some tens of megabytes for thousands of groups.
+CHUNK = 4_000_000
+
+
+def bootstrap_interval(
+    counts: NDArray[np.int64],
+    statistic: Statistic,
+    *,
+    replicates: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Return the percentile interval of any function of counts.
+
+    Drawing rows again with replacement is a multinomial draw of the counts, so that no row is touched.
+
+    Parameters
+    ----------
+    counts
+        Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
+    statistic
+        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics.rates`.
+    replicates
+        Number of draws.
+    level
+        Confidence level, in (0, 1).
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    DataError
+        If a bound is not finite: the statistic is undefined in too many draws.
+    """
+    found = bootstrap_bounds(counts, statistic, replicates=replicates, level=level, seed=seed)
+    if found.estimate is None or found.low is None or found.high is None:
+        raise DataError(
+            f"the bootstrap has no finite bounds on {counts.sum()} rows: too many draws leave a group "
+            "without a selected row. Use more rows."
+        )
+    return Interval(found.estimate, found.low, found.high, found.level, found.method)
+
+
+def bootstrap_bounds(
+    counts: NDArray[np.int64],
+    statistic: Statistic,
+    *,
+    replicates: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+    kind: BootstrapKind = "percentile",
+) -> Bounds:
+    """Return a bootstrap interval of any function of counts, or why it has none.
+
+    Infinite draws count at their end of the order. Undefined (NaN) ones count against both ends, and
+    their share is stated.
+
+    Parameters
+    ----------
+    counts
+        Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
+    statistic
+        A function of counts that works on a leading axis.
+    replicates
+        Number of draws.
+    level
+        Confidence level, in (0, 1).
+    seed
+        Of the draws.
+    kind
+        ``"percentile"``, or ``"bca"``, which corrects for bias and skewness (B. Efron, JASA 82, 1987,
+        equations 2.3 and 6.6); the acceleration comes from leaving each row out.
+
+    Raises
+    ------
+    DataError
+        If there is no row.
+    UsageError
+        If the level is not between 0 and 1, or no draw is asked for.
+    """
+    tail = (1 - checked_level(level)) / 2
+    if replicates < 1:
+        raise UsageError(
+            f"a bootstrap needs at least one draw, found {replicates}. Take 10000, for instance."
+        )
+    if counts.sum() == 0:
+        raise DataError("a bootstrap draws from rows, found none. Check which rows are counted.")
+    estimate = float(statistic(counts))
+    values = _draw(counts, statistic, replicates, seed)
+    undefined = np.isnan(values)
+    ends = tail, (1 + level) / 2
+    name = "multinomial bootstrap"
+    if kind == "bca":
+        ends, name = _corrected(ends, counts, statistic, values, estimate), "multinomial bootstrap, BCa"
+    low = _quantile(np.where(undefined, -np.inf, values), ends[0])
+    high = _quantile(np.where(undefined, np.inf, values), ends[1])
+    return Bounds(
+        estimate=estimate if math.isfinite(estimate) else None,
+        low=low,
+        high=high,
+        level=level,
+        method=name,
+        reason=_reason(values, low is None or high is None or not math.isfinite(estimate)),
+    )
+
+
+def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed: int) -> NDArray[np.float64]:
+    """Return the statistic of each draw, shape (replicates,)."""
+    total, generator = int(counts.sum()), np.random.default_rng(seed)
+    shares = (counts / total).ravel()
+    size = max(1, CHUNK // counts.size)
+    values: list[NDArray[np.float64]] = []
+    for start in range(0, replicates, size):
+        drawn = generator.multinomial(total, shares, size=min(size, replicates - start))
+        values.append(statistic(drawn.reshape(-1, *counts.shape)))
+    return np.concatenate(values)
+
+
+def _quantile(values: NDArray[np.float64], place: float) -> float | None:
+    """Return the value at a place of the order, or None where it is not finite."""
+    found = float(np.quantile(values, place, method="inverted_cdf"))
+    return found if math.isfinite(found) else None
+
+
+def _corrected(
+    ends: tuple[float, float],
+    counts: NDArray[np.int64],
+    statistic: Statistic,
+    values: NDArray[np.float64],
+    estimate: float,
+) -> tuple[float, float]:
+    """Move the places of the percentile interval for bias and acceleration."""
+    below = np.mean(values < estimate) + np.mean(values == estimate) / 2
+    bias = float(ndtri(below))
+    filled = np.argwhere(counts > 0)
+    without = np.repeat(counts[None], len(filled), axis=0)
+    without[(np.arange(len(filled)), *filled.T)] -= 1
+    left = statistic(without)
+    weights = counts[counts > 0]
+    change = np.average(left, weights=weights) - left
+    acceleration = (weights * change**3).sum() / (6 * (weights * change**2).sum() ** 1.5)
+    z = bias + ndtri(np.asarray(ends))
+    low, high = ndtr(bias + z / (1 - acceleration * z)).tolist()
+    return low, high
+
+
+def _reason(values: NDArray[np.float64], missing: bool) -> str | None:  # noqa: FBT001 - private
+    """Say which draws have no figure."""
+    endless = 1 - np.isfinite(values).mean()
+    if missing:
+        return f"{endless:.1%} of the draws, or the counts themselves, have no finite figure"
+    undefined = np.isnan(values).mean()
+    return f"{undefined:.2%} of the draws are undefined and count against both ends" if undefined else None

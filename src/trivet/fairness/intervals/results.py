@@ -1,0 +1,93 @@
+"""What is known of a figure from a sample: bounds, and the reason where there are none."""
+
+from dataclasses import dataclass
+
+__all__ = ["Bounds", "Detectable", "RowsNeeded", "TestResult"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An estimate with its confidence bounds, each of which may be missing.
+
+    Attributes
+    ----------
+    estimate
+        The figure of the sample; None where it is undefined or not finite.
+    low, high
+        The bounds; None where nothing bounds the figure on that side.
+    level
+        Confidence level, in (0, 1).
+    method
+        How the bounds were made.
+    reason
+        Why something is missing, or what the bounds leave out; None where there is nothing to say.
+    """
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """The p-value of a test, None with a reason where there is nothing to test."""
+
+    #: Tells pytest that this is no class of tests.
+    __test__ = False
+
+    p_value: float | None
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest disparity that a sample could have shown.
+
+    Attributes
+    ----------
+    rate
+        The protected group's rate from which on downwards the test finds the disparity.
+    ratio
+        That rate over the privileged group's: the disparate impact nearest to 1 that is found.
+    difference
+        The privileged group's rate minus that rate.
+    level, power
+        Confidence level of the test, and probability that it finds the disparity.
+    method
+        How the power was computed.
+    reason
+        Why no disparity can be found, where the three are None.
+    """
+
+    rate: float | None
+    ratio: float | None
+    difference: float | None
+    level: float
+    power: float
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RowsNeeded:
+    """How many rows of each group show a disparity.
+
+    Attributes
+    ----------
+    protected, privileged
+        Rows of the two groups.
+    level, power
+        Confidence level of the test, and probability that it finds the disparity.
+    method
+        How the rows were computed.
+    """
+
+    protected: int
+    privileged: int
+    level: float
+    power: float
+    method: str

@@ -1,0 +1,214 @@
+"""How sure is a share, such as the selection rate of one group?
+
+The intervals of this package are of sampling: other rows from the same population, the model being what
+it is. They leave out that another training sample would have given another model.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtri
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.results import Interval
+
+__all__ = [
+    "LARGE",
+    "Limits",
+    "bounds_of",
+    "checked_level",
+    "checked_shares",
+    "is_large",
+    "normal_quantile",
+    "share_interval",
+    "share_intervals",
+    "share_limits",
+    "share_of",
+    "wilson_interval",
+    "wilson_limits",
+]
+
+Floats = NDArray[np.float64]
+
+#: Normal approximations are used where more rows than these succeed, and more fail, in each group.
+LARGE = 30
+
+
+class Limits(NamedTuple):
+    """Ends of intervals, NaN where undefined, and which of them come from a normal approximation."""
+
+    low: Floats
+    high: Floats
+    large: NDArray[np.bool_]
+
+
+def share_interval(x: int, n: int, *, level: float = 0.95) -> Bounds:
+    """Return an interval of one share, `x` successes in `n` trials.
+
+    Where more than 30 succeed and more than 30 fail this is the score interval (E. B. Wilson, JASA 22,
+    1927), and else the exact one (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934), which covers the
+    true share at least as often as it says. L. D. Brown, T. T. Cai and A. DasGupta (Statistical Science
+    16, 2001) compare them.
+
+    Parameters
+    ----------
+    x, n
+        0 <= x <= n.
+    level
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    Bounds
+        Without an estimate and bounds where there is no trial.
+
+    Raises
+    ------
+    DataError
+        If there are more successes than trials, or a negative number.
+    UsageError
+        If the level is not between 0 and 1.
+    """
+    return share_intervals([x], [n], level=level)[0]
+
+
+def share_intervals(x: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Bounds, ...]:
+    """Return what `share_interval` does for many shares at once, of shape (shares,)."""
+    x, n = checked_shares(x, n)
+    limits = share_limits(x, n, level=level)
+    names = "Wilson score", "Clopper-Pearson exact"
+    reasons = ["there is no row to take a share of" if trials == 0 else None for trials in n.ravel()]
+    return bounds_of(share_of(x, n), limits, level=level, names=names, reasons=reasons)
+
+
+def share_limits(
+    x: ArrayLike, n: ArrayLike, *, level: float = 0.95, large: NDArray[np.bool_] | None = None
+) -> Limits:
+    """Return the ends that `share_interval` has, for arrays of successes and trials of any shape.
+
+    Parameters
+    ----------
+    x, n
+        Successes and trials, 0 <= x <= n.
+    level
+        Confidence level, in (0, 1).
+    large
+        Which of them get the score interval; by default those with enough successes and failures.
+    """
+    x, n = checked_shares(x, n)
+    large = is_large(x, n) if large is None else large
+    low, high = wilson_limits(x, n, level=level)
+    low[~large], high[~large] = _exact_limits(x[~large], n[~large], level=level)
+    return Limits(low, high, large)
+
+
+def wilson_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:
+    """Return the ends of Wilson's score interval, NaN for a share of no rows."""
+    z = normal_quantile(level)
+    share = share_of(x, n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = share + z**2 / (2 * n)
+        spread = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+        shrink = 1 + z**2 / n
+        # The ends at no success and at no failure are 0 and 1 but for rounding.
+        low = np.where(x == 0, 0.0, np.maximum(0.0, (centre - spread) / shrink))
+        high = np.where(x == n, 1.0, np.minimum(1.0, (centre + spread) / shrink))
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> Interval:
+    """Return the score interval of one share, however few rows there are (E. B. Wilson, JASA 22, 1927).
+
+    Parameters
+    ----------
+    successes, trials
+        0 <= successes <= trials, with at least one trial.
+    level
+        Confidence level, in (0, 1).
+
+    Raises
+    ------
+    DataError
+        If there is no trial, or the successes are not among them.
+    """
+    if trials == 0:
+        raise DataError(f"a share needs 0 to n successes in n > 0 trials, found {successes} in {trials}.")
+    x, n = checked_shares(successes, trials)
+    low, high = wilson_limits(x, n, level=level)
+    return Interval(
+        estimate=successes / trials, low=float(low), high=float(high), level=level, method="Wilson score"
+    )
+
+
+def is_large(x: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether enough rows succeed, and enough fail, for a normal approximation."""
+    return np.minimum(x, n - x) > LARGE
+
+
+def bounds_of(
+    estimates: Floats,
+    limits: Limits,
+    *,
+    level: float,
+    names: tuple[str, str],
+    reasons: list[str | None],
+) -> tuple[Bounds, ...]:
+    """Put arrays into values; `names` are of the method of large counts and that of small ones."""
+    columns = (np.ravel(values).tolist() for values in (estimates, *limits))
+    return tuple(
+        Bounds(
+            estimate=_finite(estimate),
+            low=_finite(low),
+            high=_finite(high),
+            level=level,
+            method=names[0] if large else names[1],
+            reason=why,
+        )
+        for estimate, low, high, large, why in zip(*columns, reasons, strict=True)
+    )
+
+
+def checked_shares(x: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return successes and trials as arrays of one shape, or raise a DataError that says what is wrong."""
+    x, n = np.broadcast_arrays(np.asarray(x), np.asarray(n))
+    wrong = (x < 0) | (x > n) | (x != np.floor(x)) | (n != np.floor(n))
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        raise DataError(
+            f"a share needs 0 to n successes in n > 0 trials, found {x.ravel()[place]} in {n.ravel()[place]}."
+        )
+    return x.astype(np.int64), n.astype(np.int64)
+
+
+def share_of(x: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
+    """Divide, with NaN for a share of no rows."""
+    return np.divide(x, n, out=np.full(x.shape, np.nan), where=n > 0)
+
+
+def checked_level(level: float) -> float:
+    """Return a confidence level, or raise a UsageError unless it lies between 0 and 1."""
+    if not 0 < level < 1:
+        raise UsageError(f"a confidence level lies between 0 and 1, found {level}. Take 0.95, for instance.")
+    return level
+
+
+def normal_quantile(level: float) -> float:
+    """Return z with P(|Z| <= z) = level."""
+    return float(ndtri((1 + checked_level(level)) / 2))
+
+
+def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:
+    """Return the ends of Clopper and Pearson's exact interval, NaN for a share of no rows."""
+    tail = (1 - checked_level(level)) / 2
+    # An end of the range has no quantile: any parameters do, as 0 and 1 stand there.
+    low = np.where(x > 0, betaincinv(np.maximum(x, 1), n - x + 1, tail), 0.0)
+    high = np.where(x < n, betaincinv(x + 1, np.maximum(n - x, 1), 1 - tail), 1.0)
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+
+
+def _finite(value: float) -> float | None:
+    """Return a number, or None for NaN and infinity."""
+    return value if math.isfinite(value) else None
