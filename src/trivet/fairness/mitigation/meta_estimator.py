@@ -8,17 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, sensitive_codes
 from trivet.wording import one_line
 
-__all__ = ["LabelError", "MitigatedClassifier", "TrainingRows", "delegated", "positive_scores", "unfitted"]
+__all__ = [
+    "LabelError",
+    "MitigatedClassifier",
+    "TrainingRows",
+    "delegated",
+    "positive_scores",
+    "unfitted",
+    "weight_parameter",
+]
 
 
 class LabelError(DataError, ValueError):
@@ -89,6 +98,34 @@ def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
     )
 
 
+def weight_parameter(estimator: Any) -> str:
+    """Return the parameter of fit through which a classifier, or the one at the end of it, takes weights.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    name = _weight_parameter(estimator)
+    if name is None:
+        raise UsageError(
+            f"{type(estimator).__name__} takes no sample_weight, so its rows cannot be weighed. Wrap a "
+            "classifier whose fit does, such as LogisticRegression, or massage the labels."
+        )
+    return name
+
+
+def _weight_parameter(estimator: Any) -> str | None:
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    pipeline = isinstance(estimator, Pipeline)
+    inner = estimator.steps[-1][1] if pipeline else getattr(estimator, "estimator", None)
+    name = None if inner is None else _weight_parameter(inner)
+    if name is None or not pipeline or get_config()["enable_metadata_routing"]:
+        return name
+    return f"{estimator.steps[-1][0]}__{name}"
+
+
 class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """A classifier that is fitted so that groups are treated more alike.
 
@@ -114,10 +151,14 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         router = MetadataRouter(owner=self).add_self_request(self)
         return router.add(estimator=self.estimator, method_mapping=mapping)
 
-    def _training_rows(
-        self, X: Any, y: Any, sensitive_features: SensitiveFeatures, *, least: int = 2
-    ) -> TrainingRows:
+    def _training_rows(self, X: Any, y: Any, sensitive_features: SensitiveFeatures) -> TrainingRows:
         """Check labels and groups; the features are the classifier's to check."""
+        rows = self._labelled(X, y)
+        groups, values = sensitive_codes(sensitive_features, len(rows.y))
+        return replace(rows, groups=groups, values=values)
+
+    def _labelled(self, X: Any, y: Any) -> TrainingRows:
+        """Check labels, and put all rows in one group."""
         if y is None:
             raise LabelError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         features, target = indexable(X, y)
@@ -135,13 +176,12 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"Only binary classification is supported. The type of the target is {kind}, with "
                 f"{len(classes)} classes. Compare the labels with the positive one first."
             )
-        groups, values = sensitive_codes(sensitive_features, len(target), least=least)
-        return TrainingRows(features, target, classes, labels.astype(np.int64), groups, values)
+        return TrainingRows(features, target, classes, labels.astype(np.int64), np.zeros_like(labels), ())
 
     def _routed(self, name: str, sensitive_features: SensitiveFeatures, params: dict[str, Any]) -> Any:
         """Return the parameters that the fit of one inner estimator takes."""
         if not get_config()["enable_metadata_routing"]:
-            return params
+            return params if name == "estimator" else {}
         given = {} if sensitive_features is None else {"sensitive_features": sensitive_features}
         return process_routing(self, "fit", **given, **params)[name]["fit"]
 
@@ -154,22 +194,26 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 delattr(self, attribute)
         return self
 
+    def _seen(self, X: Any) -> Any:
+        """Return what the classifier sees of the features."""
+        return X
+
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label that the classifier predicts for each row, shape (rows,)."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.predict(X)
+        return self.estimator_.predict(self._seen(X))
 
     @available_if(delegated("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class for each row, shape (rows, classes)."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.predict_proba(X)
+        return self.estimator_.predict_proba(self._seen(X))
 
     @available_if(delegated("decision_function"))
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the classifier's decision function, shape (rows,) or (rows, classes)."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.decision_function(X)
+        return self.estimator_.decision_function(self._seen(X))
 
     def __sklearn_tags__(self) -> Tags:
         """Describe it as the classifier describes itself."""

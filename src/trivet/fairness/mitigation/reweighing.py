@@ -4,13 +4,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
-from trivet.fairness.mitigation.meta_estimator import MitigatedClassifier, unfitted
+from trivet.fairness.mitigation.meta_estimator import MitigatedClassifier, unfitted, weight_parameter
 from trivet.fairness.mitigation.sensitive import SensitiveFeatures
 
 __all__ = ["Reweighing", "reweighing_weights"]
@@ -102,12 +99,7 @@ class Reweighing(MitigatedClassifier):
         DataError
             If labels, groups or weights are not what they should be.
         """
-        name = _weight_parameter(self.estimator)
-        if name is None:
-            raise UsageError(
-                f"{type(self.estimator).__name__} takes no sample_weight, so it cannot be reweighed. Wrap a "
-                "classifier whose fit does, such as LogisticRegression, or massage the labels."
-            )
+        name = weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
         before = None if sample_weight is None else _weight_column(sample_weight, len(rows.y))
         self.weights_ = _independent(rows.groups, rows.labels, before)
@@ -128,18 +120,6 @@ def _independent(
     # A cell whose rows all weigh nothing has no share, and its rows still weigh nothing.
     factors = np.divide(expected, joint, out=np.zeros(shape), where=joint > 0)[groups, labels]
     return factors if before is None else factors * before
-
-
-def _weight_parameter(estimator: Any) -> str | None:
-    """Return the parameter of fit through which a classifier, or the one inside it, takes weights."""
-    if has_fit_parameter(estimator, "sample_weight"):
-        return "sample_weight"
-    pipeline = isinstance(estimator, Pipeline)
-    inner = estimator.steps[-1][1] if pipeline else getattr(estimator, "estimator", None)
-    name = None if inner is None else _weight_parameter(inner)
-    if name is None or not pipeline or get_config()["enable_metadata_routing"]:
-        return name
-    return f"{estimator.steps[-1][0]}__{name}"
 
 
 def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
