@@ -1,0 +1,105 @@
+"""What does every metric say of a table of counts?"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from trivet.errors import UsageError
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.metrics.disparity import Disparity
+from trivet.fairness.metrics.group_rate import GroupMean, GroupRate
+from trivet.fairness.metrics.inequality import Inequality
+from trivet.fairness.metrics.registry import METRICS, Metric
+from trivet.fairness.metrics.results import MetricValue
+from trivet.fairness.metrics.spread import Spread
+from trivet.wording import one_line
+
+__all__ = ["measure_groups"]
+
+_BINARY = 2
+
+
+def measure_groups(
+    counts: GroupCounts, *, reference: int, metrics: Sequence[Metric] = METRICS
+) -> tuple[MetricValue, ...]:
+    """Evaluate metrics on the groups of a table.
+
+    Parameters
+    ----------
+    counts
+        Of two classes, of which the second is the positive one.
+    reference
+        Place of the group that every other group is compared with, as the privileged one.
+    metrics
+        By default all that are functions of counts.
+
+    Returns
+    -------
+    tuple of MetricValue
+        For each metric in turn: one value for each group, or one for each group but the reference, or
+        one for all groups. A value is None exactly where a reason stands.
+
+    Raises
+    ------
+    UsageError
+        If there are other than two classes, or no such reference.
+    """
+    if len(counts.classes) != _BINARY:
+        raise UsageError(
+            f"the metrics need a positive and a negative class, found {len(counts.classes)} classes "
+            f"({one_line(', '.join(counts.classes), limit=200)}). Take one against the rest."
+        )
+    if not 0 <= reference < len(counts.groups):
+        raise UsageError(
+            f"the reference group should be a place from 0 to {len(counts.groups) - 1}, found {reference}."
+        )
+    return tuple(value for metric in metrics for value in _values(metric, counts, reference))
+
+
+def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[MetricValue]:
+    """Evaluate one metric."""
+    names = counts.names
+    match metric:
+        case GroupRate() | GroupMean():
+            yield from _of_groups(metric, counts)
+        case Disparity():
+            others = np.delete(np.arange(len(names)), reference).tolist()
+            for other, table in zip(others, counts.against(reference), strict=True):
+                reason = metric.reason(table, (names[other], names[reference]))
+                yield MetricValue(
+                    metric=metric.name,
+                    group=names[other],
+                    reference=names[reference],
+                    value=None if reason else float(metric(table)),
+                    reason=reason,
+                )
+        case Spread() | Inequality():
+            reason = metric.reason(counts.table, names)
+            left_out = metric.left_out(counts.table) if isinstance(metric, Spread) else ()
+            yield MetricValue(
+                metric=metric.name,
+                group=None,
+                reference=None,
+                value=None if reason else float(metric(counts.table)),
+                reason=reason,
+                left_out=tuple(names[group] for group in left_out),
+            )
+
+
+def _of_groups(metric: GroupRate | GroupMean, counts: GroupCounts) -> Iterator[MetricValue]:
+    """Evaluate a metric of each group."""
+    values = metric(counts.table).tolist()
+    for group, name in enumerate(counts.names):
+        reason = metric.reason(counts.table, group, counts.names)
+        numerator, denominator = None, None
+        if isinstance(metric, GroupRate) and metric.is_share:
+            numerator, denominator = (int(rows[group]) for rows in metric.fractions(counts.table))
+        yield MetricValue(
+            metric=metric.name,
+            group=name,
+            reference=None,
+            value=None if reason else values[group],
+            reason=reason,
+            numerator=numerator,
+            denominator=denominator,
+        )
