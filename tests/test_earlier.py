@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from example_privacy import HOSTILE, example_mechanism, example_membership
-from trivet.earlier import MOST_BYTES, read_audits
+from trivet.earlier import MOST_BYTES, read_privacy_audits
 from trivet.errors import DataError
 from trivet.privacy.auditing.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
@@ -21,7 +21,7 @@ def test_audits_come_back_as_they_were_written(tmp_path):
     one = write(tmp_path / "a.json", example_mechanism(text=HOSTILE))
     two = write(tmp_path / "b.json", example_mechanism(violates=True))
     model = write(tmp_path / "c.json", example_membership())
-    found = read_audits([two, model, one])
+    found = read_privacy_audits([two, model, one])
     assert found.mechanisms == (example_mechanism(violates=True), example_mechanism(text=HOSTILE))
     assert found.membership == example_membership()
     assert found.inputs == {
@@ -30,7 +30,7 @@ def test_audits_come_back_as_they_were_written(tmp_path):
 
 
 def test_without_files_there_is_nothing():
-    found = read_audits([])
+    found = read_privacy_audits([])
     assert (found.mechanisms, found.membership, found.inputs) == ((), None, {})
 
 
@@ -51,21 +51,21 @@ def test_anything_else_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "audit.json"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"is no finished audit; expected the mechanism\.json") as caught:
-        read_audits([path])
+        read_privacy_audits([path])
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_and_a_huge_one_are_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be read: No such file"):
-        read_audits([tmp_path / "none.json"])
+        read_privacy_audits([tmp_path / "none.json"])
     huge = tmp_path / "huge.json"
     with huge.open("wb") as stream:
         stream.truncate(MOST_BYTES + 1)
     with pytest.raises(DataError, match="larger than 16 MiB"):
-        read_audits([huge])
+        read_privacy_audits([huge])
 
 
 def test_two_models_are_refused(tmp_path):
     path = write(tmp_path / "m.json", example_membership())
     with pytest.raises(DataError, match="2 audits of models"):
-        read_audits([path, path])
+        read_privacy_audits([path, path])

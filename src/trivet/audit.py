@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from trivet.config import AuditConfig, PrivacySection, SecuritySection
-from trivet.earlier import read_audits
+from trivet.config import AuditConfig, FairnessSection, PrivacySection, SecuritySection
+from trivet.earlier import read_fairness_audits, read_privacy_audits
 from trivet.fairness.results import FairnessStudy
 from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.results import PrivacyStudy
@@ -73,7 +73,8 @@ def run_audit(config: AuditConfig, *, progress: Progress = lambda _leg, _step, _
         inputs |= taken_in
     if "fairness" in config.audit.legs:
         with _timed(seconds, "fairness"):
-            fairness = _audit_fairness(config.fairness, progress)
+            fairness, taken_in = _audit_fairness(config.fairness, progress)
+        inputs |= taken_in
     info = AuditInfo(config.audit.title, config.audit.seed)
     return Audit(AuditRecord(SCHEMA_VERSION, info, security, privacy, fairness), triggers, inputs, seconds)
 
@@ -104,16 +105,22 @@ def _audit_security(section: SecuritySection, seed: int, progress: Progress) -> 
 def _audit_privacy(section: PrivacySection, progress: Progress) -> tuple[PrivacyStudy, dict[str, str]]:
     from trivet import privacy  # noqa: PLC0415 - as above
 
-    finished = read_audits(section.audits)  # first: it may be refused
+    finished = read_privacy_audits(section.audits)  # first: it may be refused
     study = privacy.run(section, progress=lambda step: progress("privacy", step, None))
     study = replace(study, mechanisms=finished.mechanisms, membership=finished.membership)
     return study, finished.inputs
 
 
-def _audit_fairness(settings: FairnessSettings, progress: Progress) -> FairnessStudy:
+def _audit_fairness(section: FairnessSection, progress: Progress) -> tuple[FairnessStudy, dict[str, str]]:
     from trivet import fairness  # noqa: PLC0415 - as above
 
-    return fairness.run(settings, progress=lambda step: progress("fairness", step, None))
+    finished = read_fairness_audits(section.audits)  # first: it may be refused
+    settings = FairnessSettings(
+        **{each.name: getattr(section, each.name) for each in fields(FairnessSettings)}
+    )
+    study = fairness.run(settings, progress=lambda step: progress("fairness", step, None))
+    study = replace(study, audit=finished.audit, comparison=finished.comparison)
+    return study, finished.inputs
 
 
 @contextmanager

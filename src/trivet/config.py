@@ -17,6 +17,7 @@ from trivet.security.settings import SecuritySettings
 __all__ = [
     "AuditConfig",
     "AuditSection",
+    "FairnessSection",
     "Leg",
     "PolicySection",
     "PrivacySection",
@@ -26,7 +27,13 @@ __all__ = [
 
 Leg = Literal["security", "privacy", "fairness"]
 #: Sections and keys whose values are paths.
-_PATHS = (("audit", "out"), ("security", "checkpoint"), ("security", "archive"), ("privacy", "audits"))
+_PATHS = (
+    ("audit", "out"),
+    ("security", "checkpoint"),
+    ("security", "archive"),
+    ("privacy", "audits"),
+    ("fairness", "audits"),
+)
 DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
 
 
@@ -78,6 +85,16 @@ class PrivacySection(PrivacySettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FairnessSection(FairnessSettings):
+    """``[fairness]``: the constants of the study, and finished audits.
+
+    `audits` are files that ``trivet fairness --out`` wrote.
+    """
+
+    audits: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicySection:
     """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``."""
 
@@ -91,7 +108,7 @@ class AuditConfig:
     audit: AuditSection = field(default_factory=AuditSection)
     security: SecuritySection = field(default_factory=SecuritySection)
     privacy: PrivacySection = field(default_factory=PrivacySection)
-    fairness: FairnessSettings = field(default_factory=FairnessSettings)
+    fairness: FairnessSection = field(default_factory=FairnessSection)
     policy: PolicySection = field(default_factory=PolicySection)
 
 

@@ -4,19 +4,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from trivet.errors import DataError
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.privacy.auditing.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 
-__all__ = ["EarlierAudits", "read_audits"]
+__all__ = ["FairnessAudits", "PrivacyAudits", "read_fairness_audits", "read_privacy_audits"]
 
 #: More than an audit of ten thousand groups takes.
-MOST_BYTES = 16 * 2**20
+MOST_BYTES: Final = 16 * 2**20
+_Audit = TypeVar("_Audit")
 
 
 @dataclass(frozen=True)
-class EarlierAudits:
+class PrivacyAudits:
     """Finished audits of mechanisms and of a model, and the digests of their files by name."""
 
     mechanisms: tuple[MechanismAudit, ...]
@@ -24,7 +27,16 @@ class EarlierAudits:
     inputs: dict[str, str]
 
 
-def read_audits(paths: Sequence[Path]) -> EarlierAudits:
+@dataclass(frozen=True)
+class FairnessAudits:
+    """A finished audit of predictions and a comparison of mitigations, and the digests of their files."""
+
+    audit: FairnessAudit | None
+    comparison: FairnessComparison | None
+    inputs: dict[str, str]
+
+
+def read_privacy_audits(paths: Sequence[Path]) -> PrivacyAudits:
     """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
 
     Parameters
@@ -37,31 +49,61 @@ def read_audits(paths: Sequence[Path]) -> EarlierAudits:
     DataError
         A file is missing, too large or no such result, or there are two audits of models.
     """
+    found, inputs = _read_all(
+        paths,
+        MechanismAudit | MembershipAudit,
+        "the mechanism.json of `trivet privacy audit-mechanism` or the membership.json of `trivet privacy "
+        "audit-model`",
+    )
+    mechanisms = tuple(audit for audit in found if isinstance(audit, MechanismAudit))
+    models = [audit for audit in found if isinstance(audit, MembershipAudit)]
+    return PrivacyAudits(mechanisms, _only(models, "audits of models"), inputs)
+
+
+def read_fairness_audits(paths: Sequence[Path]) -> FairnessAudits:
+    """Read what ``trivet fairness --out`` wrote.
+
+    Parameters
+    ----------
+    paths
+        Files named ``fairness.json``, or otherwise.
+
+    Raises
+    ------
+    DataError
+        A file is missing, too large or no such result, or there are two audits or two comparisons.
+    """
+    found, inputs = _read_all(
+        paths, FairnessAudit | FairnessComparison, "the fairness.json of `trivet fairness`"
+    )
+    audits = [audit for audit in found if isinstance(audit, FairnessAudit)]
+    comparisons = [audit for audit in found if isinstance(audit, FairnessComparison)]
+    return FairnessAudits(
+        _only(audits, "audits of predictions"), _only(comparisons, "comparisons of mitigations"), inputs
+    )
+
+
+def _read_all(paths: Sequence[Path], kinds: Any, expected: str) -> tuple[list[Any], dict[str, str]]:
+    """Read each file as one of `kinds`, a union of dataclasses; give them and their digests by name."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only finished audits need it
 
-    adapter = TypeAdapter[MechanismAudit | MembershipAudit](MechanismAudit | MembershipAudit)
-    mechanisms: list[MechanismAudit] = []
-    models: list[MembershipAudit] = []
+    adapter = TypeAdapter(kinds)
+    found: list[Any] = []
     inputs: dict[str, str] = {}
     for path in paths:
         content = _read(path)
         try:
-            found = adapter.validate_json(content, extra="forbid")
+            found.append(adapter.validate_json(content, extra="forbid"))
         except ValidationError as error:
-            raise DataError(
-                f"{path} is no finished audit; expected the mechanism.json of `trivet privacy "
-                "audit-mechanism` or the membership.json of `trivet privacy audit-model`, by this version."
-            ) from error
+            raise DataError(f"{path} is no finished audit; expected {expected}, by this version.") from error
         inputs[str(path)] = hashlib.sha256(content).hexdigest()
-        if isinstance(found, MechanismAudit):
-            mechanisms.append(found)
-        else:
-            models.append(found)
-    if len(models) > 1:
-        raise DataError(
-            f"{len(models)} audits of models are named; a report has room for one, leave one only."
-        )
-    return EarlierAudits(tuple(mechanisms), models[0] if models else None, inputs)
+    return found, inputs
+
+
+def _only(found: Sequence[_Audit], what: str) -> _Audit | None:
+    if len(found) > 1:
+        raise DataError(f"{len(found)} {what} are named; a report has room for one, leave one only.")
+    return found[0] if found else None
 
 
 def _read(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.settings import FairnessSettings
 
 
@@ -234,7 +235,13 @@ class CorrectedFairness:
 
 @dataclass(frozen=True)
 class FairnessStudy:
-    """Everything the report says about fairness."""
+    """Everything the report says about fairness.
+
+    Attributes
+    ----------
+    audit, comparison
+        A finished audit of predictions and a finished comparison of mitigations of the user's own.
+    """
 
     dataset: str
     rows: int
@@ -250,3 +257,5 @@ class FairnessStudy:
     settings: FairnessSettings
     published: PublishedFairness
     corrected: CorrectedFairness
+    audit: FairnessAudit | None = None
+    comparison: FairnessComparison | None = None
