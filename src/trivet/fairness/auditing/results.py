@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength
 from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.metrics.results import GroupCalibration, MetricValue
 
 __all__ = [
     "DISPARATE",
@@ -11,13 +12,11 @@ __all__ = [
     "REFERENCE",
     "UNSETTLED",
     "AttributeAudit",
-    "CalibrationBin",
     "Caution",
     "FairnessAudit",
     "FairnessComparison",
     "GroupAudit",
     "GroupOutcome",
-    "MetricValue",
     "ModelOutcome",
     "ScoreAudit",
     "TrainingSpread",
@@ -30,47 +29,6 @@ REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class MetricValue:
-    """One metric over all groups of an attribute.
-
-    Attributes
-    ----------
-    name, title
-        As in the table of metrics.
-    value
-        None where it is undefined.
-    reason
-        Why it is; None where it is not.
-    """
-
-    name: str
-    title: str
-    value: float | None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Rows whose scores lie in one bin.
-
-    Attributes
-    ----------
-    rows
-        How many, at least 1.
-    score
-        Their mean score, in [0, 1].
-    observed, low, high
-        Share of them whose label is positive, with its interval, in [0, 1].
-    """
-
-    rows: int
-    score: float
-    observed: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class ScoreAudit:
     """What the scores of one group are worth.
 
@@ -78,15 +36,12 @@ class ScoreAudit:
     ----------
     auc
         Area under the ROC curve within the group, in [0, 1].
-    calibration_error
-        Mean distance of observed share and mean score over the bins, weighed by rows, in [0, 1].
-    bins
-        Bins that have a row, by score.
+    calibration
+        How far the scores are from the shares of positives that they stand for.
     """
 
     auc: Bounds
-    calibration_error: float
-    bins: tuple[CalibrationBin, ...]
+    calibration: GroupCalibration
 
 
 @dataclass(frozen=True)
@@ -159,7 +114,7 @@ class AttributeAudit:
     groups
         All groups, in the order of their values.
     metrics
-        Disparities over all groups.
+        Every metric of the reference table: of each group, of each against the reference, of all groups.
     most_disparate
         The group whose disparate impact is farthest from 1; None where none is defined.
     by_class
