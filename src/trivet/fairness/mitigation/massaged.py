@@ -17,7 +17,7 @@ from trivet.fairness.mitigation.massaging import (
     swap_labels,
 )
 from trivet.fairness.mitigation.meta_estimator import (
-    LabelError,
+    FitError,
     MitigatedClassifier,
     TrainingRows,
     positive_scores,
@@ -136,7 +136,7 @@ class Massaging(MitigatedClassifier):
         self.size_ = massaging_size(rows.labels, sensitive) if whole else int(self.size)
         known = getattr(self.ranker_, "classes_", rows.classes)
         if not np.array_equal(known, rows.classes):
-            raise LabelError(
+            raise FitError(
                 f"the ranker should tell {one_line(rows.classes)} apart, found that it was fitted on "
                 f"{one_line(known)}. Fit it on these labels."
             )
@@ -144,9 +144,10 @@ class Massaging(MitigatedClassifier):
             scores = positive_scores(self.ranker_, rows.X)
             return massaging_cohorts(rows.labels, scores, sensitive, self.size_)
         if not hasattr(self.ranker_, "predict_proba"):
+            kind = type(self.ranker_).__name__
             raise UsageError(
-                f"the published direction goes by probabilities, {type(self.ranker_).__name__} gives none. Rank "
-                'by a classifier with predict_proba, or take direction="protected".'
+                f"the published direction goes by probabilities, and {kind} gives none. Rank by a classifier "
+                'with predict_proba, or take direction="protected".'
             )
         return published_cohorts(positive_scores(self.ranker_, rows.X), sensitive, self.size_, cut=self.cut)
 
@@ -157,7 +158,7 @@ class Massaging(MitigatedClassifier):
                 f'direction should be "protected" or "published", found {one_line(repr(self.direction))}.'
             )
         size: Any = self.size
-        number = isinstance(size, Integral) and not isinstance(size, bool) and int(size) >= 0
+        number = not isinstance(size, bool) and isinstance(size, Integral) and int(size) >= 0
         if not number and size != "equal base rates":
             raise UsageError(
                 'size should be a whole number from 0 up or "equal base rates", found '

@@ -20,7 +20,7 @@ from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, sensi
 from trivet.wording import one_line
 
 __all__ = [
-    "LabelError",
+    "FitError",
     "MitigatedClassifier",
     "TrainingRows",
     "delegated",
@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 
-class LabelError(DataError, ValueError):
-    """The labels are not what a mitigation needs; scikit-learn's contract wants a ValueError."""
+class FitError(DataError, ValueError):
+    """What a mitigation is fitted on is not what it needs; scikit-learn's contract wants a ValueError."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
 
     Raises
     ------
-    LabelError
+    FitError
         If it has neither.
     """
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
     if hasattr(estimator, "decision_function"):
         return np.asarray(estimator.decision_function(X))
-    raise LabelError(
+    raise FitError(
         f"{type(estimator).__name__} gives no scores; expected a classifier with predict_proba or "
         "decision_function."
     )
@@ -160,19 +160,19 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _labelled(self, X: Any, y: Any) -> TrainingRows:
         """Check labels, and put all rows in one group."""
         if y is None:
-            raise LabelError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+            raise FitError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         features, target = indexable(X, y)
         target = column_or_1d(target, warn=True)
         check_classification_targets(target)
         classes, labels = np.unique(target, return_inverse=True)
         kind = type_of_target(target, input_name="y")
         if len(classes) < 2:  # noqa: PLR2004 (a classifier tells at least two apart)
-            raise LabelError(
+            raise FitError(
                 f"the labels should have two classes, found {len(classes)} class {one_line(classes)} in "
                 f"{len(target)} rows. Check which column the label is."
             )
         if kind != "binary" and not self._many_classes:
-            raise LabelError(
+            raise FitError(
                 f"Only binary classification is supported. The type of the target is {kind}, with "
                 f"{len(classes)} classes. Compare the labels with the positive one first."
             )
