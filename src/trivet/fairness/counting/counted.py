@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
+from trivet.fairness.counting.naming import in_order
 from trivet.wording import one_line, quoted
 
 __all__ = ["GroupCounts"]
@@ -58,7 +59,7 @@ class GroupCounts:
                 )
         places = [self.columns.index(name) for name in columns]
         shorter = [tuple(values[place] for place in places) for values in self.groups]
-        groups = tuple(sorted(set(shorter)))
+        groups = in_order(shorter)
         table = np.zeros((len(groups), *self.table.shape[1:]), dtype=np.int64)
         np.add.at(table, [groups.index(values) for values in shorter], self.table)
         return GroupCounts(columns, groups, self.classes, table)

@@ -1,0 +1,195 @@
+"""From the combinations that a table holds to its counts: names, what is missing, and what is positive."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.naming import in_order, name_of
+from trivet.fairness.counting.question import (
+    MISSING,
+    MOST_CLASSES,
+    MOST_COMBINATIONS,
+    MOST_GROUPS,
+    OUTSIDE,
+    UNREADABLE,
+    Question,
+    Row,
+    Source,
+)
+from trivet.wording import one_line, quoted
+
+__all__ = ["assemble", "require_few_groups", "require_no_missing", "require_rows", "require_scores"]
+
+_NUMBERS, _TRUTHS = ("0", "1"), ("false", "true")
+_AS_NUMBER: Final = dict(zip(_TRUTHS, _NUMBERS, strict=True))
+#: Values that are shown of a column that has too many.
+_SHOWN: Final = 8
+#: The groups, the label, the prediction (with a cut 0 or 1), and how many rows.
+_Named = tuple[tuple[str, ...], str, str, int]
+
+
+def assemble(source: Source, question: Question) -> GroupCounts:
+    """Count the rows of a table.
+
+    Raises
+    ------
+    UsageError
+        There are too many groups or classes, or it is not clear which label is positive.
+    DataError
+        There is no row, only one group, a missing value, or a score that is none.
+    """
+    rows = source.tally(question, limit=MOST_COMBINATIONS + 1)
+    if len(rows) > MOST_COMBINATIONS:
+        _refuse_many(source, question)
+    require_rows(len(rows))
+    named = _named(rows, question)
+    groups = in_order(values for values, _, _, _ in named)
+    require_few_groups(len(groups), question.sensitive)
+    if len(groups) == 1:
+        raise DataError(
+            f"there is only one group, {_listed(question.sensitive)} is {_listed(groups[0])} in every row; "
+            "two or more are compared. Name another column, or give all rows."
+        )
+    labels = {label for _, label, _, _ in named}
+    predictions = {prediction for _, _, prediction, _ in named} if question.cut is None else set[str]()
+    _require_few_classes(len(labels), "label", question.y_true)
+    _require_few_classes(len(predictions), "prediction", question.y_pred)
+    mixed = not labels | predictions <= set(_TRUTHS) and labels | predictions <= {*_NUMBERS, *_TRUTHS}
+    alike = _AS_NUMBER if mixed else {}
+    classes = _classes({alike.get(name, name) for name in labels | predictions}, question)
+    binary = not question.multiclass or question.positive is not None
+
+    def place(name: str) -> int:
+        called = alike.get(name, name)
+        return int(called == classes[1]) if binary else classes.index(called)
+
+    table = np.zeros((len(groups), len(classes), len(classes)), dtype=np.int64)
+    places = {values: i for i, values in enumerate(groups)}
+    for values, label, prediction, count in named:
+        predicted = place(prediction) if question.cut is None else int(prediction)
+        table[places[values], place(label), predicted] += count
+    return GroupCounts(question.sensitive, groups, classes, table)
+
+
+def require_rows(rows: int) -> None:
+    """Raise a DataError where a table has no row."""
+    if not rows:
+        raise DataError("the table has no rows, so there is nothing to count; check that it is the one.")
+
+
+def require_few_groups(groups: int, columns: Sequence[str]) -> None:
+    """Raise a UsageError where there are too many groups to compare."""
+    if groups > MOST_GROUPS:
+        values = "values" if len(columns) == 1 else "combinations of values"
+        raise UsageError(
+            f"{_listed(columns)} has {groups:,} different {values}; expected {MOST_GROUPS:,} groups or "
+            "fewer. Bin the column, such as ages into decades, or name another."
+        )
+
+
+def require_no_missing(missing: dict[str, int], rows: int) -> None:
+    """Raise a DataError that says which columns have rows without a value, and how many."""
+    if missing:
+        found = "; ".join(f"{quoted(name)} in {count:,}" for name, count in missing.items())
+        raise DataError(
+            f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out, or give them a "
+            "value of their own."
+        )
+
+
+def require_scores(name: str, *, outside: int, unreadable: int) -> None:
+    """Raise a DataError where scores are no numbers, or not in [0, 1]."""
+    if unreadable:
+        raise DataError(
+            f"the scores in {quoted(name)} should be numbers from 0 to 1; {_rows(unreadable)} no number. "
+            "Leave out the cut where the column holds predictions."
+        )
+    if outside:
+        raise DataError(
+            f"the scores in {quoted(name)} should lie from 0 to 1; {_rows(outside)} one beyond. Turn them "
+            "into probabilities first."
+        )
+
+
+def _named(rows: Sequence[Row], question: Question) -> list[_Named]:
+    """Name every value, or say how many are missing or no scores."""
+    missing = Counter[str]()
+    scores = Counter[object]()
+    named: list[_Named] = []
+    for values, label, predicted, count in rows:
+        groups = [name_of(value) for value in values]
+        truth = name_of(label)
+        prediction = name_of(None if question.cut is not None and predicted == MISSING else predicted)
+        absent = [name for name, group in zip(question.sensitive, groups, strict=True) if group is None]
+        if truth is None:
+            absent.append(question.y_true)
+        if prediction is None:
+            absent.append(question.y_pred)
+        # A column can be the label and a group at once.
+        missing.update(dict.fromkeys(absent, count))
+        if question.cut is not None:
+            scores[predicted] += count
+        if truth is not None and prediction is not None:
+            named.append((tuple(group for group in groups if group is not None), truth, prediction, count))
+    require_no_missing(dict(missing), sum(count for *_, count in rows))
+    require_scores(question.y_pred, outside=scores[OUTSIDE], unreadable=scores[UNREADABLE])
+    return named
+
+
+def _classes(names: set[str], question: Question) -> tuple[str, ...]:
+    """Return the classes in order, the positive one last where there is one."""
+    found = tuple(name for (name,) in in_order((name,) for name in names))
+    pair = next((pair for pair in (_NUMBERS, _TRUTHS) if names <= set(pair)), None)
+    if question.positive is not None:
+        if question.positive not in names:
+            raise UsageError(
+                f"no label or prediction is {quoted(question.positive)}; there are {_listed(found)}. Name "
+                "one of these as positive."
+            )
+        others = [name for name in pair or found if name != question.positive]
+        return (others[0] if len(others) == 1 else f"not {question.positive}", question.positive)
+    if pair is not None:
+        return pair
+    if question.multiclass and len(found) > 1:
+        return found
+    columns = f"the label {quoted(question.y_true)}"
+    if question.cut is None:
+        columns += f" and the prediction {quoted(question.y_pred)}"
+    hint = ", or a cut where the predictions are scores" if question.cut is None and len(found) > 2 else ""  # noqa: PLR2004
+    raise UsageError(
+        f"{columns} have {len(found)} different values, {_listed(found)}; say which one is positive{hint}."
+    )
+
+
+def _refuse_many(source: Source, question: Question) -> None:
+    """Say which column has too many values, without bringing them into Python."""
+    require_few_groups(source.distinct(question, "groups"), question.sensitive)
+    _require_few_classes(source.distinct(question, "label"), "label", question.y_true)
+    if question.cut is None:
+        _require_few_classes(source.distinct(question, "prediction"), "prediction", question.y_pred)
+    raise UsageError(
+        f"there are more than {MOST_COMBINATIONS:,} combinations of group, label and prediction; name fewer "
+        "sensitive columns, or bin one."
+    )
+
+
+def _require_few_classes(classes: int, what: str, name: str) -> None:
+    if classes > MOST_CLASSES:
+        hint = " Give a cut where it holds scores." if what == "prediction" else ""
+        raise UsageError(
+            f"the {what} {quoted(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "
+            f"fewer.{hint}"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(quoted, names[:_SHOWN]))
+    return one_line(shown if len(names) <= _SHOWN else f"{shown} and others", limit=200)
+
+
+def _rows(count: int) -> str:
+    return "1 row holds" if count == 1 else f"{count:,} rows hold"

@@ -1,0 +1,82 @@
+"""What a value of a table is called: alike in every engine, so that counts of the same data are equal."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any, Final, cast
+
+import numpy as np
+
+__all__ = ["in_order", "name_of"]
+
+_WHOLE: Final = re.compile(r"([+-]?)(\d+)\.0+", re.ASCII)
+_NUMERAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_TRUTHS: Final = frozenset({"true", "false"})
+#: From here on a floating-point number is written with an exponent.
+_LONGEST_FLOAT: Final = 1e16
+
+
+def name_of(value: object) -> str | None:
+    """Return what a value is called, or nothing where it is missing.
+
+    - Missing are None, NaN, NaT, and text that is empty but for white space, as an empty cell of a
+      CSV file is.
+    - Text is itself, without white space around it.
+    - A truth value is ``true`` or ``false``, and text that is one of the two in any case is as well.
+    - A whole number is written without a fraction whatever its type: 1, 1.0, Decimal("1.00") and the
+      text "1.0" are all ``1``. Text such as "01" stays as it is.
+    - Other numbers have the fewest digits that tell them from their neighbours in their own type.
+    - A date is ``2026-01-31``, also where it has the time of midnight; another point in time is
+      ``2026-01-31 12:00:00``.
+    """
+    if isinstance(value, np.generic) and not isinstance(value, np.floating):
+        value = cast("Any", value).item()
+    if value is None or _is_missing(value):
+        return None
+    if isinstance(value, float | np.floating):
+        return _float_name(value)
+    if isinstance(value, datetime):
+        return _time_name(value)
+    return _text_name(format(value, "f") if isinstance(value, Decimal) else str(value))
+
+
+def in_order(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Return names in order, each once: by value where all of a place are numbers, else by text."""
+    once = list(set(groups))
+    numeric = [all(map(_NUMERAL.fullmatch, names)) for names in zip(*once, strict=True)]
+
+    def key(names: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+        return tuple(
+            (float(name) if number else 0.0, name) for name, number in zip(names, numeric, strict=True)
+        )
+
+    return tuple(sorted(once, key=key))
+
+
+def _text_name(text: str) -> str | None:
+    trimmed = text.strip()
+    whole = _WHOLE.fullmatch(trimmed)
+    if whole is not None:
+        sign = "-" if whole[1] == "-" and whole[2].strip("0") else ""
+        return sign + whole[2]
+    folded = trimmed.lower()
+    return folded if folded in _TRUTHS else trimmed or None
+
+
+def _float_name(value: "float | np.floating[Any]") -> str:
+    whole = abs(value) < _LONGEST_FLOAT and value == int(value)
+    return str(int(value) if whole else value)
+
+
+def _time_name(value: datetime) -> str:
+    midnight = value.time() == time() and value.tzinfo is None and not getattr(value, "nanosecond", 0)
+    return str(value.date()) if midnight else value.isoformat(sep=" ")
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value is not equal to itself, as NaT is, or as pandas' NA will not say."""
+    try:
+        return bool(value != value)  # noqa: PLR0124 - the point
+    except (TypeError, ValueError):
+        return True

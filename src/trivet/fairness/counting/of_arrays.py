@@ -1,0 +1,192 @@
+"""Counting the rows of arrays: each becomes codes, and the codes are counted together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.columns import require_same_length
+from trivet.fairness.counting.naming import name_of
+from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, Row
+from trivet.wording import one_line, quoted
+
+__all__ = ["ArraySource", "factorised", "sensitive_arrays"]
+
+Codes = NDArray[np.int64]
+
+#: Codes of whole numbers are their distance from the least, where that takes no more places than this.
+_WIDEST: Final = 2**16
+#: Combinations are counted by their place where there are no more places than this.
+_MOST_PLACES: Final = 2**20
+
+
+class ArraySource:
+    """Rows of arrays.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Labels and predictions, shape (rows,).
+    sensitive
+        For each sensitive column an array of shape (rows,).
+
+    Raises
+    ------
+    DataError
+        If one is no column, or they differ in length.
+    """
+
+    def __init__(self, y_true: ArrayLike, y_pred: ArrayLike, sensitive: Mapping[str, ArrayLike]) -> None:
+        self._label = _column(y_true, "y_true")
+        self._prediction = _column(y_pred, "y_pred")
+        self._groups = {name: _column(values, name) for name, values in sensitive.items()}
+        for name, values in self._groups.items():
+            require_same_length(y_true=self._label, y_pred=self._prediction, **{one_line(name): values})
+
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
+        """Return each combination of values and how many rows have it; no more than `limit`."""
+        coded = [*self._coded("groups"), *self._coded("label")]
+        if question.cut is None:
+            coded += self._coded("prediction")
+        else:
+            coded.append((_cut(self._prediction, question.y_pred, question.cut), range(OUTSIDE + 1)))
+        kinds, counts = _combinations(coded)
+        rows: list[Row] = []
+        for kind, count in zip(kinds[:limit].tolist(), counts[:limit].tolist(), strict=True):
+            *values, label, predicted = (known[code] for code, (_, known) in zip(kind, coded, strict=True))
+            rows.append((tuple(values), label, predicted, count))
+        return rows
+
+    def distinct(self, question: Question, part: Part) -> int:  # noqa: ARG002 - as other sources need it
+        """Return how many groups, labels or predictions there are, missing ones included."""
+        return len(_combinations(self._coded(part))[0])
+
+    def _coded(self, part: Part) -> list[tuple[Codes, Sequence[Any]]]:
+        if part == "groups":
+            return [factorised(values, name) for name, values in self._groups.items()]
+        return [
+            factorised(self._label, "y_true") if part == "label" else factorised(self._prediction, "y_pred")
+        ]
+
+
+def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
+    """Return the sensitive columns by name.
+
+    Parameters
+    ----------
+    sensitive
+        One column; a mapping or a data frame from names to columns; or an array or nested list of
+        shape (rows, columns), whose columns are called ``sensitive 1`` and so on.
+    """
+    if isinstance(sensitive, Mapping) or hasattr(sensitive, "columns"):
+        names = sensitive if isinstance(sensitive, Mapping) else sensitive.columns
+        return {str(name): sensitive[name] for name in names}
+    if getattr(sensitive, "ndim", 1) == 1 and not _is_nested(sensitive):
+        name = getattr(sensitive, "name", None)
+        return {name if isinstance(name, str) and name else "sensitive": sensitive}
+    array = _array(sensitive, "sensitive")
+    if array.ndim != 2:  # noqa: PLR2004 - rows and columns
+        raise DataError(f"sensitive should have shape (rows,) or (rows, columns), found {array.shape}.")
+    return {f"sensitive {i + 1}": array[:, i] for i in range(array.shape[1])}
+
+
+def factorised(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
+    """Return the code of each row, and the value of each code; codes without a row may have any.
+
+    Raises
+    ------
+    UsageError
+        If the values can be no groups or classes.
+    """
+    kind = values.dtype.kind
+    if kind == "b":
+        return values.astype(np.int64), (False, True)
+    if kind in "iu" and len(values):
+        least, most = int(values.min()), int(values.max())
+        if most - least < _WIDEST and most < 2**63:
+            return values.astype(np.int64) - least, range(least, most + 1)
+    if kind == "M":
+        # Python has no nanoseconds.
+        values = values.astype("datetime64[us]")
+    if kind in "iufUM":
+        known, codes = np.unique(values, return_inverse=True)
+        return codes.astype(np.int64), known  # pyright: ignore[reportReturnType] -- is indexed as one
+    if kind in "OT":
+        return _objects(values, name)
+    raise UsageError(
+        f"{quoted(name)} holds {one_line(values.dtype)}; expected numbers, text, truth values or dates."
+    )
+
+
+def _objects(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
+    # 1, 1.0 and True are the same key, and not the same name.
+    known: dict[tuple[type, object], int] = {}
+    try:
+        codes = [known.setdefault((type(value), value), len(known)) for value in values.tolist()]
+    except TypeError as error:
+        raise UsageError(
+            f"{quoted(name)} holds values such as lists; expected numbers, text, truth values or dates."
+        ) from error
+    return np.array(codes, dtype=np.int64), [value for _, value in known]
+
+
+def _cut(scores: NDArray[Any], name: str, cut: float) -> Codes:
+    """Return 1 from the cut on and 0 below, or what a score is that is none."""
+    try:
+        numbers = (
+            np.array([math.nan if name_of(each) is None else each for each in scores])
+            if (scores.dtype.kind == "O")
+            else scores
+        )
+        if numbers.dtype.kind not in "iufO":
+            raise TypeError  # noqa: TRY301 - as float() does
+        floats = numbers.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"the scores in {quoted(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
+        ) from error
+    beyond = (floats < 0) | (floats > 1)
+    return np.select([np.isnan(floats), beyond], [MISSING, OUTSIDE], (floats >= cut).astype(np.int64))
+
+
+def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, Codes]:
+    """Return each combination of codes, shape (combinations, columns), and how many rows have it."""
+    sizes = [max(len(known), 1) for _, known in coded]
+    if math.prod(sizes) >= 2**62:
+        kinds, counts = np.unique(np.stack([codes for codes, _ in coded], axis=1), axis=0, return_counts=True)
+        return kinds, counts
+    places = np.ravel_multi_index([codes for codes, _ in coded], sizes)
+    if math.prod(sizes) <= _MOST_PLACES:
+        every = np.bincount(places)
+        present = np.flatnonzero(every)
+        counts = every[present]
+    else:
+        present, counts = np.unique(places, return_counts=True)
+    return np.stack(np.unravel_index(present, sizes), axis=1), counts
+
+
+def _column(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = _array(values, name)
+    if array.ndim != 1:
+        raise DataError(f"{quoted(name)} should be one column, found shape {array.shape}.")
+    return array
+
+
+def _array(values: Any, name: str) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        objects = np.array(values.data, dtype=object)
+        objects[np.ma.getmaskarray(values)] = None
+        return objects
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{quoted(name)} should be one column; its entries differ in length.") from error
+
+
+def _is_nested(values: Any) -> bool:
+    """Whether a list has rows in it; text is no such row."""
+    first = values[0] if isinstance(values, list | tuple) and values else None
+    return isinstance(first, list | tuple | np.ndarray)

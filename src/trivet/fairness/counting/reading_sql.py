@@ -1,0 +1,114 @@
+"""How columns of a file stand in SQL for counting, and what went wrong where its rows cannot be read."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from trivet.errors import DataError, UsageError
+from trivet.tables.opening import Table
+from trivet.tables.schema import Column, Kind, find_column
+from trivet.wording import quoted
+
+__all__ = ["Score", "fetched", "groupable", "reading", "scored"]
+
+#: What Python has a type for that needs no other library; DuckDB names the rest.
+_PLAIN: Final = frozenset({"DATE", "TIMESTAMP"})
+_NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
+_CSV_LINE: Final = re.compile(r"CSV Error on Line: (\d+)")
+_CSV_WIDTH: Final = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A column of scores in SQL: its number, and when it is missing, unreadable or outside of [0, 1]."""
+
+    number: str
+    missing: str
+    unreadable: str
+    outside: str
+
+
+def groupable(table: Table, name: str) -> Column:
+    """Return a column whose values can be groups or classes.
+
+    Raises
+    ------
+    UsageError
+        There is no such column, or its values are lists or the like.
+    """
+    column = find_column(table.columns, name)
+    if column.kind is Kind.OTHER and _NESTED.fullmatch(column.type):
+        raise UsageError(
+            f"the column {quoted(name)} holds {quoted(column.type)}; expected numbers, text, truth values or "
+            "dates. Name another column."
+        )
+    return column
+
+
+def fetched(column: Column, sql: str) -> str:
+    """Return SQL for a value of a column as it is brought into Python."""
+    return f"CAST({sql} AS VARCHAR)" if column.kind is Kind.OTHER and column.type not in _PLAIN else sql
+
+
+def scored(table: Table, name: str) -> Score:
+    """Return SQL for a column of scores.
+
+    Raises
+    ------
+    UsageError
+        There is no such column, or it holds no numbers.
+    """
+    column = find_column(table.columns, name)
+    if column.kind is Kind.CELL:
+        cell = f"trim({column.sql}, e' \\t\\r\\n')"
+        number = f"TRY_CAST({cell} AS DOUBLE)"
+        return Score(
+            number,
+            f"({column.sql} IS NULL OR {cell} = '' OR isnan({number}))",
+            f"{number} IS NULL",
+            f"{number} NOT BETWEEN 0 AND 1",
+        )
+    if column.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
+        raise UsageError(
+            f"the scores in {quoted(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
+        )
+    number = f"CAST({column.sql} AS DOUBLE)"
+    return Score(number, f"({number} IS NULL OR isnan({number}))", "false", f"{number} NOT BETWEEN 0 AND 1")
+
+
+@contextmanager
+def reading(table: Table) -> Generator[None]:
+    """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise DataError(
+            f"the rows of {quoted(table.name)} need more memory than there is for them; name fewer sensitive "
+            "columns, or bin one."
+        ) from error
+    except (duckdb.Error, UnicodeError) as error:
+        raise DataError(f"{quoted(table.name)} cannot be read: {_complaint(str(error))}.") from error
+
+
+def _complaint(said: str) -> str:
+    line = _CSV_LINE.search(said)
+    where = f"line {int(line[1]):,} " if line else "a line "
+    width = _CSV_WIDTH.search(said)
+    if width:
+        return (
+            f"{where}has {width[2]} cells where the header has {width[1]} names; a cell with the delimiter "
+            "in it needs quotation marks"
+        )
+    if "unterminated quote" in said:
+        return f"{where}has a quotation mark without its second; close it, or write two for one in a cell"
+    if "Invalid unicode" in said:
+        return f"{where}is no UTF-8; convert the file"
+    if "state machine" in said:
+        return "its lines end in more than one way, or its quotation marks do not match; convert the file"
+    if line:
+        return f"{where}is no line of such a CSV file"
+    return "it is damaged, or was changed meanwhile"
