@@ -1,4 +1,4 @@
-"""The published group thresholds: a grid search of disparity plus error (equation 25)."""
+"""Group thresholds by disparity plus error (equation 25): the published grid search."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

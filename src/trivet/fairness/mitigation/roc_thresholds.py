@@ -1,0 +1,134 @@
+"""Which thresholds give all groups the same error rates at the best objective?
+
+By geometry and not by a grid: the best point is a vertex of a concave, piecewise linear function.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trivet.fairness.mitigation.roc_hull import RocHull, roc_hull
+from trivet.fairness.mitigation.thresholds_cuts import Objective, cuts_by_group, gains_of
+from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
+
+__all__ = ["equal_opportunity_thresholds", "equalized_odds_thresholds"]
+
+
+def equalized_odds_thresholds(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
+) -> tuple[MixedThreshold, ...]:
+    """Return lots between thresholds that give every group the same error rates.
+
+    The rates that all groups can reach are those in all of their ROC hulls, and the best are on the lower
+    envelope of the upper hulls. The objective is concave along it, so the best vertex of any hull is next
+    to the best point, which is that vertex or a crossing beside it: O(n log n) in all.
+
+    Parameters
+    ----------
+    y_true, scores, groups, objective
+        As in `ratio_thresholds`; every group needs rows of both labels.
+
+    Returns
+    -------
+    tuple of MixedThreshold
+        For each group, of at most three thresholds. Their expected true and false positive rates on these
+        rows are the same in all groups; what is drawn varies around them. Of equally good ones those with
+        the fewest false positives.
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length or hold what they should not, or a group lacks a label.
+    UsageError
+        If the objective is not what it should be.
+
+    References
+    ----------
+    M. Hardt, E. Price, N. Srebro, Equality of Opportunity in Supervised Learning, NeurIPS 2016,
+    section 4.2.
+    """
+    hulls, positive, negative = _hulls(y_true, scores, groups, objective)
+
+    def worth(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        lowest = np.min([hull.highest_tpr(x) for hull in hulls], axis=0)
+        return positive * lowest - negative * x, lowest
+
+    x = np.unique(np.concatenate([hull.false_positive_rate for hull in hulls]))
+    best = int(np.argmax(worth(x)[0]))
+    near = [x[max(best - 1, 0)], x[best], x[min(best + 1, len(x) - 1)]]
+    candidates = np.unique(
+        [*near, *_crossings(hulls, near[0], near[1]), *_crossings(hulls, near[1], near[2])]
+    )
+    value, lowest = worth(candidates)
+    at = int(np.argmax(value))
+    return tuple(hull.mixture(float(candidates[at]), float(lowest[at])) for hull in hulls)
+
+
+def equal_opportunity_thresholds(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
+) -> tuple[MixedThreshold, ...]:
+    """Return lots between thresholds that give every group the same true positive rate.
+
+    Each group has the smallest false positive rate at which its ROC hull reaches the common true positive
+    rate. Their weighted sum is convex and piecewise linear in it, so the best is that of some vertex of
+    some hull: O(n log n) in all.
+
+    Parameters
+    ----------
+    y_true, scores, groups, objective
+        As in `ratio_thresholds`; every group needs rows of both labels.
+
+    Returns
+    -------
+    tuple of MixedThreshold
+        For each group, of at most two thresholds. Of equally good ones those with the lowest true positive
+        rate.
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length or hold what they should not, or a group lacks a label.
+    UsageError
+        If the objective is not what it should be.
+
+    References
+    ----------
+    M. Hardt, E. Price, N. Srebro, Equality of Opportunity in Supervised Learning, NeurIPS 2016,
+    section 4.2.
+    """
+    hulls, positive, negative = _hulls(y_true, scores, groups, objective)
+    y = np.unique(np.concatenate([hull.true_positive_rate for hull in hulls]))
+    negatives = np.array([hull.negatives for hull in hulls])
+    false_positives = sum(hull.negatives * hull.lowest_fpr(y) for hull in hulls)
+    at = int(np.argmax(positive * y - negative / negatives.sum() * false_positives))
+    return tuple(hull.mixture(float(hull.lowest_fpr(y[at : at + 1])[0]), float(y[at])) for hull in hulls)
+
+
+def _hulls(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, objective: Objective
+) -> tuple[list[RocHull], float, float]:
+    """Return the hulls, and what a true positive rate of 1 gains and a false positive rate of 1 loses."""
+    cuts = cuts_by_group(y_true, scores, groups)
+    gains = gains_of(objective, cuts)
+    hulls = [roc_hull(group, name=f"group {code}") for code, group in enumerate(cuts)]
+    return (
+        hulls,
+        gains.positive * sum(hull.positives for hull in hulls),
+        gains.negative * sum(hull.negatives for hull in hulls),
+    )
+
+
+def _crossings(hulls: list[RocHull], start: float, end: float) -> list[float]:
+    """Return where the lower envelope of the hulls bends between two places with no vertex between them."""
+    heights = np.array([hull.highest_tpr(np.array([start, end])) for hull in hulls])
+    left, slope = heights[:, 0], heights[:, 1] - heights[:, 0]
+    lowest = int(np.lexsort((slope, left))[0])
+    found: list[float] = []
+    while (flatter := np.flatnonzero(slope < slope[lowest])).size:
+        meets = (left[flatter] - left[lowest]) / (slope[lowest] - slope[flatter])
+        first = meets.min()
+        if first >= 1:
+            break
+        found.append(start + first * (end - start))
+        nexts = flatter[meets == first]
+        lowest = int(nexts[np.argmin(slope[nexts])])
+    return found
