@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trivet.fairness.results import Interval
+from trivet.fairness.intervals.results import Bounds
 
 __all__ = ["CalibrationBin", "GroupAuc", "GroupCalibration", "MetricValue"]
 
@@ -89,7 +89,7 @@ class CalibrationBin:
     rows: int
     positives: int
     mean_score: float
-    observed: Interval
+    observed: Bounds
 
 
 @dataclass(frozen=True)
