@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from trivet.fairness.explaining.results import EXPLAINED, Part
+from trivet.fairness.explaining.results import EXPLAINED, ColumnStrength, Part
 from trivet.wording import one_line
 
-__all__ = ["MEAN_SCORE", "SELECTION_RATE", "class_statement", "column_statement"]
+__all__ = ["MEAN_SCORE", "SELECTION_RATE", "class_statement", "column_statement", "proxy_statement"]
 
 SELECTION_RATE = "selection rate"
 MEAN_SCORE = "mean score"
@@ -67,6 +67,28 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
     told.append((_amount(last, whole, outcome), f"{either}what no column explains"))
     clauses = [f"{amount}{'' if i else ' go'} with {what}" for i, (amount, what) in enumerate(told)]
     return f"{_opening(whole, group, reference, outcome)}, {_listed(clauses)}. {_COLUMN_LIMITS}"
+
+
+def proxy_statement(
+    auc: float | None, columns: Sequence[ColumnStrength], *, group: str, reference: str, reason: str | None
+) -> str:
+    """Say how well the other columns tell the group.
+
+    Parameters
+    ----------
+    auc, columns, reason
+        As in a `ProxyStrength`.
+    group, reference
+        What the groups are called.
+    """
+    if auc is None:
+        return f"How well the other columns tell the group is unknown: {reason}"
+    strongest = _listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
+    return (
+        f"Together the other columns tell {one_line(reference)} from {one_line(group)} with an AUC of "
+        f"{auc:.2f}, where 0.5 is not at all and 1 is always; alone the strongest are {strongest}. A model "
+        "that does not see the sensitive column can use as much."
+    )
 
 
 def _opening(whole: Part, group: str, reference: str, outcome: str) -> str:
