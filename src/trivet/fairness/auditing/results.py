@@ -36,11 +36,17 @@ class ScoreAudit:
     ----------
     auc
         Area under the ROC curve within the group, in [0, 1].
+    bpsn_auc, bnsp_auc
+        Area with the negatives of the group against the positives of all others, low where its negatives
+        score too high; and with its positives against the negatives of all others, low where its positives
+        score too low.
     calibration
         How far the scores are from the shares of positives that they stand for.
     """
 
     auc: Bounds
+    bpsn_auc: Bounds
+    bnsp_auc: Bounds
     calibration: GroupCalibration
 
 
@@ -284,18 +290,18 @@ class ModelOutcome:
     needs_group: bool
     note: str
     failed: bool
-    accuracy: Bounds | None
-    accuracy_training: TrainingSpread | None
-    accuracy_change: Bounds | None
-    group: str | None
-    disparate_impact: Bounds | None
-    disparate_impact_training: TrainingSpread | None
-    parity: float | None
-    difference: float | None
-    equalized_odds: float | None
-    groups: tuple[GroupOutcome, ...]
-    on_frontier: bool
-    verdict: str | None
+    accuracy: Bounds | None = None
+    accuracy_training: TrainingSpread | None = None
+    accuracy_change: Bounds | None = None
+    group: str | None = None
+    disparate_impact: Bounds | None = None
+    disparate_impact_training: TrainingSpread | None = None
+    parity: float | None = None
+    difference: float | None = None
+    equalized_odds: float | None = None
+    groups: tuple[GroupOutcome, ...] = ()
+    on_frontier: bool = False
+    verdict: str | None = None
 
 
 @dataclass(frozen=True)
