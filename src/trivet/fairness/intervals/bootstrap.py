@@ -51,13 +51,12 @@ def bootstrap_interval(
     Raises
     ------
     DataError
-        If a bound is not finite: the statistic is undefined in too many draws.
+        If a bound is not finite, or the statistic is undefined in a draw.
     """
     found = bootstrap_bounds(counts, statistic, replicates=replicates, level=level, seed=seed)
-    if found.estimate is None or found.low is None or found.high is None:
+    if found.estimate is None or found.low is None or found.high is None or found.reason is not None:
         raise DataError(
-            f"the bootstrap has no finite bounds on {counts.sum()} rows: too many draws leave a group "
-            "without a selected row. Use more rows."
+            f"the bootstrap has no finite bounds on {counts.sum()} rows: {found.reason}. Use more rows."
         )
     return Interval(found.estimate, found.low, found.high, found.level, found.method)
 
@@ -107,22 +106,18 @@ def bootstrap_bounds(
     if counts.sum() == 0:
         raise DataError("a bootstrap draws from rows, found none. Check which rows are counted.")
     estimate = float(statistic(counts))
+    method = "multinomial bootstrap" if kind == "percentile" else "multinomial bootstrap, BCa"
+    if not math.isfinite(estimate):
+        reason = "the figure of the counts themselves is not a finite number"
+        return Bounds(None, None, None, level, method, reason)
     values = _draw(counts, statistic, replicates, seed)
-    undefined = np.isnan(values)
     ends = tail, (1 + level) / 2
-    name = "multinomial bootstrap"
     if kind == "bca":
-        ends, name = _corrected(ends, counts, statistic, values, estimate), "multinomial bootstrap, BCa"
+        ends = _corrected(ends, counts, statistic, values, estimate)
+    undefined = np.isnan(values)
     low = _quantile(np.where(undefined, -np.inf, values), ends[0])
     high = _quantile(np.where(undefined, np.inf, values), ends[1])
-    return Bounds(
-        estimate=estimate if math.isfinite(estimate) else None,
-        low=low,
-        high=high,
-        level=level,
-        method=name,
-        reason=_reason(values, low is None or high is None or not math.isfinite(estimate)),
-    )
+    return Bounds(estimate, low, high, level, method, _reason(values, ends, None in {low, high}))
 
 
 def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed: int) -> NDArray[np.float64]:
@@ -138,7 +133,9 @@ def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed
 
 
 def _quantile(values: NDArray[np.float64], place: float) -> float | None:
-    """Return the value at a place of the order, or None where it is not finite."""
+    """Return the value at a place of the order, or None where there is none or it is not finite."""
+    if math.isnan(place):
+        return None
     found = float(np.quantile(values, place, method="inverted_cdf"))
     return found if math.isfinite(found) else None
 
@@ -150,25 +147,27 @@ def _corrected(
     values: NDArray[np.float64],
     estimate: float,
 ) -> tuple[float, float]:
-    """Move the places of the percentile interval for bias and acceleration."""
-    below = np.mean(values < estimate) + np.mean(values == estimate) / 2
-    bias = float(ndtri(below))
+    """Move the places of the percentile interval for bias and acceleration, or return NaN for both."""
     filled = np.argwhere(counts > 0)
     without = np.repeat(counts[None], len(filled), axis=0)
     without[(np.arange(len(filled)), *filled.T)] -= 1
-    left = statistic(without)
-    weights = counts[counts > 0]
+    left, weights = statistic(without), counts[counts > 0]
+    if not np.isfinite(left).all():
+        return math.nan, math.nan
     change = np.average(left, weights=weights) - left
-    acceleration = (weights * change**3).sum() / (6 * (weights * change**2).sum() ** 1.5)
+    spread = (weights * change**2).sum()
+    acceleration = (weights * change**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
+    bias = ndtri(np.mean(values < estimate) + np.mean(values == estimate) / 2)
     z = bias + ndtri(np.asarray(ends))
     low, high = ndtr(bias + z / (1 - acceleration * z)).tolist()
     return low, high
 
 
-def _reason(values: NDArray[np.float64], missing: bool) -> str | None:  # noqa: FBT001 - private
-    """Say which draws have no figure."""
-    endless = 1 - np.isfinite(values).mean()
+def _reason(values: NDArray[np.float64], ends: tuple[float, float], missing: bool) -> str | None:  # noqa: FBT001
+    """Say why a bound is missing, or how many draws have no figure."""
+    if math.isnan(ends[0]):
+        return "leaving one row out leaves the figure undefined"
     if missing:
-        return f"{endless:.1%} of the draws, or the counts themselves, have no finite figure"
+        return f"{1 - np.isfinite(values).mean():.2%} of the draws have no finite figure"
     undefined = np.isnan(values).mean()
     return f"{undefined:.2%} of the draws are undefined and count against both ends" if undefined else None

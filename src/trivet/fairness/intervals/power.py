@@ -1,0 +1,158 @@
+"""Which disparity could a sample have shown, and how many rows show a given one?"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import root_scalar
+from scipy.special import ndtr, ndtri
+from scipy.stats import binom
+
+from trivet.errors import UsageError
+from trivet.fairness.intervals.equality import p_values
+from trivet.fairness.intervals.results import Detectable, RowsNeeded
+from trivet.fairness.intervals.shares import checked_level, normal_quantile
+
+__all__ = ["detection_power", "rows_needed", "smallest_detectable"]
+
+#: With more expected rows than this in every cell the normal approximation is good to a tenth of a point.
+EXPECTED = 100
+#: Tables that are enumerated at most, which takes about a second.
+TABLES = 4_000_000
+#: Probability of the numbers of successes that are not looked at.
+UNLIKELY = 1e-9
+
+
+def smallest_detectable(
+    n0: int, n1: int, rate: float, *, level: float = 0.95, power: float = 0.8
+) -> Detectable:
+    """Return the disparity nearest to parity that a sample of this size would have shown.
+
+    The test is `equality_test`, which finds a disparity where its p-value is at most 1 - level and the
+    protected group has the smaller share.
+
+    Parameters
+    ----------
+    n0, n1
+        Rows of the protected and the privileged group.
+    rate
+        The privileged group's true rate, in (0, 1).
+    level
+        Confidence level of the test, in (0, 1).
+    power
+        Probability with which the disparity is to be found, in (0, 1).
+
+    Returns
+    -------
+    Detectable
+        Without figures where even a protected rate of 0 is found too rarely.
+
+    Raises
+    ------
+    UsageError
+        If the rate, the level or the power is not between 0 and 1, or a number of rows is negative.
+    """
+    _checked(rate, "a rate")
+    _checked(power, "a power")
+    if min(n0, n1) < 0:
+        raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
+    if min(n0, n1) == 0:
+        return Detectable(None, None, None, level, power, "none", "a group has no row")
+    found, method = detection_power(n0, n1, rate, level=level)
+    if found(0.0) < power:
+        reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
+        return Detectable(None, None, None, level, power, method, reason)
+    if found(rate) >= power:
+        reason = f"equal rates are found with probability {found(rate):.2f} too: ask for a higher power"
+        return Detectable(None, None, None, level, power, method, reason)
+    protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, rate), xtol=1e-9).root)
+    return Detectable(protected, protected / rate, rate - protected, level, power, method)
+
+
+def detection_power(
+    n0: int, n1: int, rate: float, *, level: float = 0.95
+) -> tuple[Callable[[float], float], str]:
+    """Return how often a disparity is found, as a function of the protected rate, and how it is computed.
+
+    Where a cell has few expected rows the tables that the test rejects are enumerated; else it is the
+    normal approximation of J. L. Fleiss, B. Levin and M. C. Paik (Statistical Methods for Rates and
+    Proportions, 3rd edition, 2003, chapter 4), without a correction for continuity.
+
+    Parameters
+    ----------
+    n0, n1
+        Rows of the protected and the privileged group, at least 1.
+    rate
+        The privileged group's true rate, in (0, 1).
+    level
+        Confidence level of the test, in (0, 1).
+    """
+    alpha = 1 - checked_level(level)
+    x0 = np.arange(int(binom.isf(UNLIKELY, n0, rate)) + 1)
+    x1 = np.arange(int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate)) + 1)
+    expected = min(n0, n1) * min(rate, 1 - rate)
+    if expected > EXPECTED or len(x0) * len(x1) > TABLES:
+        return lambda protected: _normal_power(n0, n1, protected, rate, level), "normal approximation"
+    rejected = (p_values(x0, n0, x1, n1) <= alpha) & (x0[:, None] / n0 < x1 / n1)
+    given_x0 = rejected @ binom.pmf(x1, n1, rate)
+    return lambda protected: float(binom.pmf(x0, n0, protected) @ given_x0), "enumeration of all tables"
+
+
+def rows_needed(
+    rate: float, *, ratio: float = 0.8, protected_share: float = 0.5, level: float = 0.95, power: float = 0.8
+) -> RowsNeeded:
+    """Return how many rows show a disparate impact of `ratio`, by default that of the four-fifths rule.
+
+    Parameters
+    ----------
+    rate
+        The privileged group's true rate, in (0, 1).
+    ratio
+        The protected group's rate over it, not 1; the protected rate has to lie in [0, 1].
+    protected_share
+        Share of the rows that are of the protected group, in (0, 1).
+    level
+        Confidence level of the test, in (0, 1).
+    power
+        Probability with which the disparity is to be found, in (0, 1).
+
+    Returns
+    -------
+    RowsNeeded
+        By the normal approximation of Fleiss, Levin and Paik (2003, chapter 4), without a correction for
+        continuity.
+
+    Raises
+    ------
+    UsageError
+        If a number is not in its range.
+    """
+    _checked(rate, "a rate")
+    _checked(power, "a power")
+    _checked(protected_share, "a share of the rows")
+    protected = ratio * rate
+    if ratio == 1 or not 0 <= protected <= 1:
+        raise UsageError(
+            f"a disparity has a ratio other than 1 and rates in [0, 1], found the ratio {ratio} of the rate "
+            f"{rate}. Take 0.8, for instance."
+        )
+    times = (1 - protected_share) / protected_share
+    pooled = protected_share * protected + (1 - protected_share) * rate
+    equal = math.sqrt(pooled * (1 - pooled) * (1 + 1 / times))
+    apart = math.sqrt(protected * (1 - protected) + rate * (1 - rate) / times)
+    rows = ((normal_quantile(level) * equal + float(ndtri(power)) * apart) / (rate - protected)) ** 2
+    return RowsNeeded(math.ceil(rows), math.ceil(rows * times), level, power, "normal approximation")
+
+
+def _normal_power(n0: int, n1: int, protected: float, privileged: float, level: float) -> float:
+    """Return the probability that the score test finds the protected rate to be the smaller one."""
+    pooled = (n0 * protected + n1 * privileged) / (n0 + n1)
+    equal = math.sqrt(pooled * (1 - pooled) * (1 / n0 + 1 / n1))
+    apart = math.sqrt(protected * (1 - protected) / n0 + privileged * (1 - privileged) / n1)
+    return float(ndtr((privileged - protected - normal_quantile(level) * equal) / apart))
+
+
+def _checked(value: float, name: str) -> None:
+    """Raise a UsageError unless a number lies between 0 and 1."""
+    if not 0 < value < 1:
+        raise UsageError(f"{name} lies between 0 and 1, found {value}.")
