@@ -1,0 +1,300 @@
+"""A classifier with a threshold for each group: which label does a member of this group get?"""
+
+import warnings
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from trivet.errors import UsageError
+from trivet.fairness.mitigation.massaged import privileged_place
+from trivet.fairness.mitigation.meta_estimator import (
+    FitError,
+    MitigatedClassifier,
+    TrainingRows,
+    positive_scores,
+    unfitted,
+)
+from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, codes_of, named
+from trivet.fairness.mitigation.thresholds_constraints import (
+    CONSTRAINTS,
+    Constraint,
+    ConstraintName,
+    Scored,
+    Search,
+)
+from trivet.fairness.mitigation.thresholds_cuts import Objective
+from trivet.fairness.mitigation.thresholds_mixture import (
+    MixedThreshold,
+    apply_group_thresholds,
+    selection_probability,
+)
+from trivet.fairness.mitigation.thresholds_validation import (
+    ThresholdsOnTrainingRows,
+    part_of,
+    require_rows,
+    validation_rows,
+)
+from trivet.wording import one_line
+
+__all__ = ["GroupThresholds"]
+
+
+class GroupThresholds(MitigatedClassifier):
+    """Predict with a score threshold for each group: the best that hold to a constraint, found exactly.
+
+    The classifier is fitted on some of the rows, and the thresholds on the others: on rows that it was
+    fitted on its scores look better, and fairer or less fair, than they are.
+
+    Parameters
+    ----------
+    estimator
+        A classifier for two classes with ``predict_proba`` or ``decision_function``.
+    constraint
+        ``"ratio"``: selection rates of at least `bound`, and at most 1 / `bound`, times that of the
+        privileged group (`ratio_thresholds`). ``"difference"``: selection rates at most `bound` apart
+        (`difference_thresholds`). ``"equalized_odds"``: equal true and false positive rates, by lots drawn
+        between thresholds (`equalized_odds_thresholds`). ``"equal_opportunity"``: equal true positive
+        rates, likewise (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest
+        |1 - DI| + `penalty` (1 - accuracy) (`scalarised_thresholds`).
+    bound
+        Of ``"ratio"``, by default 0.8, or ``"difference"``, by default 0.05.
+    objective
+        What is maximised under a constraint: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost
+        where it is a pair, the costs of a false positive and of a false negative. ``"scalarised"`` has its
+        own.
+    penalty
+        Of ``"scalarised"``.
+    validation
+        Share of the rows kept for the thresholds, drawn from every group and label. None fits both on the
+        same rows, with the warning `ThresholdsOnTrainingRows`.
+    refit
+        Whether the classifier is fitted again on all rows, once the thresholds are found. Its scores then
+        differ a little from those that the thresholds were fitted to.
+    prefit
+        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`.
+    grid
+        Thresholds that ``"scalarised"`` tries for either group in place of all, shape (points,): the
+        published search (`grid_thresholds`).
+    privileged
+        Value of the privileged group, by default the group with the highest base rate.
+    random_state
+        Seed of the rows kept for the thresholds, and of the lots: see `apply_group_thresholds` for what a
+        lot depends on. From 0 to 2^32 - 1.
+
+    Attributes
+    ----------
+    estimator_
+        The fitted classifier.
+    classes_
+        The two labels; the second is the positive one.
+    thresholds_
+        From the value of each group to the score from which its members are predicted positive: a float, or
+        a `MixedThreshold` where lots are drawn.
+    privileged_
+        Value of the privileged group.
+    achieved_
+        How near the constraint comes on the rows of the thresholds: the ratio to the privileged group's
+        selection rate that is farthest from 1; the largest difference of selection rates, or of expected
+        error rates; or the scalarised objective.
+    validation_rows_
+        Places of the rows that the thresholds were fitted on, shape (kept,).
+    n_features_in_, feature_names_in_
+        Of the classifier, where it has them.
+
+    Notes
+    -----
+    Sample weights and the like are for the classifier; in fitting thresholds every row counts once.
+    ``predict_proba`` and ``decision_function`` are those of the classifier and know of no group.
+    """
+
+    # Predictions need the groups as fitting does.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"sensitive_features": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {"sensitive_features": True}
+
+    constraint: ConstraintName
+    objective: Objective
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        constraint: ConstraintName = "ratio",
+        bound: float | None = None,
+        objective: Objective = "accuracy",
+        penalty: float = 0.2,
+        validation: float | None = 0.25,
+        refit: bool = False,
+        prefit: bool = False,
+        grid: ArrayLike | None = None,
+        privileged: Group | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.constraint = constraint
+        self.bound = bound
+        self.objective = objective
+        self.penalty = penalty
+        self.validation = validation
+        self.refit = refit
+        self.prefit = prefit
+        self.grid = grid
+        self.privileged = privileged
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **fit_params: Any) -> Self:
+        """Fit the classifier on some rows and the thresholds on the others.
+
+        Parameters
+        ----------
+        X, y
+            Features and labels, one row each.
+        sensitive_features
+            The group of each row: see `sensitive_codes`.
+        **fit_params
+            For the classifier. What has an entry a row is divided as the rows are.
+
+        Raises
+        ------
+        UsageError
+            If a parameter is not among those above, or there are no sensitive features.
+        DataError
+            If labels or groups are not what they should be, or a group has too few rows for the thresholds.
+        """
+        constraint = self._constraint()
+        rows = self._training_rows(X, y, sensitive_features)
+        if self.constraint == "scalarised" and len(rows.values) > 2:  # noqa: PLR2004 (equation 25 has two)
+            raise UsageError(
+                f"the scalarised constraint compares two groups, found {len(rows.values)} "
+                f"({named(rows.values)}). Use ratio or difference."
+            )
+        privileged = privileged_place(rows, self.privileged)
+        routed = self._routed("estimator", sensitive_features, fit_params)
+        kept = self._fit_estimator(rows, routed)
+        require_rows(
+            rows.groups[kept], rows.labels[kept], rows.values, both_labels=constraint.needs_both_labels
+        )
+
+        scored = Scored(
+            labels=rows.labels[kept],
+            scores=positive_scores(self.estimator_, _safe_indexing(rows.X, kept)),
+            groups=rows.groups[kept],
+        )
+        search = Search(
+            bound=constraint.usual_bound if self.bound is None else self.bound,
+            objective=self.objective,
+            penalty=self.penalty,
+            grid=self.grid,
+            reference=privileged,
+        )
+        found = constraint.find(scored, search)
+        selection = selection_probability(scored.scores, scored.groups, found)
+        self.achieved_ = constraint.achieved(scored, selection, search)
+        self.thresholds_: dict[Group, float | MixedThreshold] = dict(zip(rows.values, found, strict=True))
+        self.privileged_ = rows.values[privileged]
+        self.validation_rows_ = kept
+        self.classes_ = rows.classes
+        if self.refit and not self.prefit:
+            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
+        return self._fitted()
+
+    def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
+        """Return the label that each row's score has in its group, shape (rows,).
+
+        Parameters
+        ----------
+        X
+            Features, one row each.
+        sensitive_features
+            The group of each row, of those that `fit` saw.
+
+        Raises
+        ------
+        UsageError
+            If there are no sensitive features.
+        DataError
+            If they are not what they should be, or name a group that `fit` did not see.
+        """
+        check_is_fitted(self, "thresholds_")
+        scores = positive_scores(self.estimator_, X)
+        codes = codes_of(sensitive_features, tuple(self.thresholds_), rows=len(scores))
+        thresholds = tuple(self.thresholds_.values())
+        return self.classes_[
+            apply_group_thresholds(scores, codes, thresholds, random_state=self.random_state)
+        ]
+
+    def score(
+        self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: SensitiveFeatures = None
+    ) -> float:
+        """Return the accuracy of the predictions.
+
+        Parameters
+        ----------
+        X, y
+            Features and labels, one row each.
+        sample_weight
+            Weight of each row; by default all weigh the same.
+        sensitive_features
+            As for `predict`.
+        """
+        predictions = self.predict(X, sensitive_features=sensitive_features)
+        return float(accuracy_score(y, predictions, sample_weight=sample_weight))
+
+    def _constraint(self) -> Constraint:
+        """Return the constraint, or raise a UsageError that says which parameter cannot be."""
+        constraint = CONSTRAINTS.get(self.constraint)
+        if constraint is None:
+            raise UsageError(
+                f"the constraint should be one of {', '.join(CONSTRAINTS)}, "
+                f"found {one_line(repr(self.constraint))}."
+            )
+        if self.bound is not None and not constraint.usual_bound:
+            raise UsageError(f"the constraint {self.constraint} takes no bound. Leave it out.")
+        if self.grid is not None and self.constraint != "scalarised":
+            raise UsageError(
+                f"a grid is for the constraint scalarised, found {self.constraint}, which tries every cut."
+            )
+        share = self.validation
+        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
+            raise UsageError(
+                "validation should be a share of the rows above 0 and below 1, or None, found "
+                f"{one_line(repr(share))}."
+            )
+        seed = self.random_state
+        if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
+            raise UsageError(
+                f"random_state should be a whole number from 0 to 2^32 - 1, found {one_line(repr(seed))}."
+            )
+        return constraint
+
+    def _fit_estimator(self, rows: TrainingRows, params: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Fit the classifier, and return the rows that are for the thresholds."""
+        every = np.arange(len(rows.y))
+        if self.prefit:
+            check_is_fitted(self.estimator)
+            if not np.array_equal(self.estimator.classes_, rows.classes):
+                raise FitError(
+                    f"the classifier was fitted on the labels {one_line(self.estimator.classes_)}, found "
+                    f"{one_line(rows.classes)}. Give it the labels that it knows."
+                )
+            self.estimator_ = self.estimator
+            return every
+        if self.validation is None:
+            warnings.warn(
+                "the thresholds are fitted on the rows that the classifier is fitted on, where its scores "
+                "look better than they are; validation=0.25 keeps a quarter of the rows for them.",
+                ThresholdsOnTrainingRows,
+                stacklevel=3,
+            )
+            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
+            return every
+        kept = validation_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
+        used = np.flatnonzero(~kept)
+        divided = {name: part_of(value, used, size=len(every)) for name, value in params.items()}
+        self.estimator_ = unfitted(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
+        return np.flatnonzero(kept)
