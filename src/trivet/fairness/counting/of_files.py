@@ -7,9 +7,9 @@ import numpy as np
 from trivet.fairness.counting.question import MISSING, OUTSIDE, UNREADABLE, Part, Question, Row
 from trivet.fairness.counting.reading_sql import fetched, groupable, reading, scored
 from trivet.tables.opening import Table
-from trivet.tables.schema import find_column
+from trivet.tables.schema import Column, find_column
 
-__all__ = ["FileSource"]
+__all__ = ["FileSource", "combinations", "distinct"]
 
 
 class FileSource:
@@ -24,9 +24,7 @@ class FileSource:
         if question.cut is None:
             names.append(question.y_pred)
         columns = [groupable(self._table, name) for name in names]
-        keys = [column.sql for column in columns]
-        # Values are grouped as they are stored: naming each row's would cost more than counting does.
-        shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
+        keys: list[str] = []
         if question.cut is not None:
             score = scored(self._table, question.y_pred)
             keys.append(
@@ -34,30 +32,44 @@ class FileSource:
                 f"WHEN {score.outside} THEN {OUTSIDE} "
                 f"WHEN {score.number} >= CAST({question.cut!r} AS DOUBLE) THEN 1 ELSE 0 END"
             )
-            shown.append(f"k{len(columns)}")
-        inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate(keys))
-        sql = (
-            f"SELECT {', '.join(shown)}, n FROM "  # noqa: S608 - names are quoted
-            f"(SELECT {inner}, count(*) AS n FROM {self._table.source} GROUP BY ALL LIMIT {limit})"
-        )
-        with reading(self._table):
-            rows = self._table.connection.execute(sql).fetchall()
-        # Python has one kind of float, in which a single-precision number has more digits.
-        single = [i for i, column in enumerate(columns) if column.type == "FLOAT"]
-        return [_row(list(row), single) for row in rows]
+        found = combinations(self._table, columns, *keys, limit=limit)
+        return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
 
     def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
-        columns = ", ".join(find_column(self._table.columns, name).sql for name in question.columns(part))
-        sql = f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {self._table.source})"  # noqa: S608 - as above
-        with reading(self._table):
-            ((found,),) = self._table.connection.execute(sql).fetchall()
-        return int(found)
+        return distinct(self._table, question.columns(part))
 
 
-def _row(row: list[object], single: Sequence[int]) -> Row:
-    for place in single:
-        if isinstance(row[place], float):
-            row[place] = np.float32(row[place])  # pyright: ignore[reportArgumentType] -- looked at above
-    *values, label, prediction, count = row
-    return tuple(values), label, prediction, int(str(count))
+def combinations(
+    table: Table, columns: Sequence[Column], *keys: str, limit: int
+) -> list[tuple[list[object], int]]:
+    """Return each combination of values of some columns, and of SQL expressions, and its rows."""
+    # Values are grouped as they are stored: naming those of each row would cost more than counting.
+    inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate([*(each.sql for each in columns), *keys]))
+    shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
+    shown += [f"k{len(columns) + i}" for i in range(len(keys))]
+    sql = (
+        f"SELECT {', '.join(shown)}, n FROM "  # noqa: S608 - names are quoted
+        f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit})"
+    )
+    with reading(table):
+        rows = table.connection.execute(sql).fetchall()
+    # Python has one kind of float, in which a single-precision number has more digits.
+    single = [i for i, column in enumerate(columns) if column.type == "FLOAT"]
+    found: list[tuple[list[object], int]] = []
+    for *values, count in rows:
+        for place in single:
+            if values[place] is not None:
+                values[place] = np.float32(values[place])
+        found.append((values, count))
+    return found
+
+
+def distinct(table: Table, names: Sequence[str]) -> int:
+    """Return how many combinations of values some columns have, missing ones included."""
+    columns = ", ".join(find_column(table.columns, name).sql for name in names)
+    with reading(table):
+        ((found,),) = table.connection.execute(
+            f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
+        ).fetchall()
+    return int(found)
