@@ -151,7 +151,7 @@ def test_statement_turns_with_the_direction():
     found = decompose_columns(score, FEATURES, 1 - GROUPS, ["a", "b"], group="B", reference="A")
     assert found.whole.value == pytest.approx(-0.12)
     assert found.statement.startswith(
-        "Of the 0.1200 by which the mean score of B is above that of A, 0.1200 go with other columns (a 0.1200,"
+        "Of the 0.1200 by which the mean score of B is above that of A, 0.1200 go with other columns "
     )
 
 

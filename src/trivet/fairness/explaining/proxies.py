@@ -119,12 +119,10 @@ def proxy_strength(
 
 def _chosen_rows(groups: NDArray[np.int64], limit: int, generator: np.random.Generator) -> NDArray[np.int64]:
     """Return the places of at most `limit` rows in their order, as balanced as the groups allow."""
-    own = [np.flatnonzero(groups == code) for code in (PROTECTED, PRIVILEGED)]
-    most = [limit - min(limit // 2, len(other)) for other in reversed(own)]
-    kept = [
-        generator.choice(places, min(len(places), size), replace=False)
-        for places, size in zip(own, most, strict=True)
-    ]
+    smaller, larger = sorted((np.flatnonzero(groups == code) for code in (PROTECTED, PRIVILEGED)), key=len)
+    fewer = min(len(smaller), limit // 2)
+    more = min(len(larger), limit - fewer)
+    kept = [generator.choice(smaller, fewer, replace=False), generator.choice(larger, more, replace=False)]
     return np.sort(np.concatenate(kept))
 
 
