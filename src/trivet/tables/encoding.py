@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -9,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trivet.tables.features import Features
 
-__all__ = ["MOST_VALUES", "column_encoder"]
+__all__ = ["MOST_VALUES", "column_encoder", "encode_columns"]
 
 #: A column of texts with more values than this gets one feature for all rare ones.
 MOST_VALUES: Final = 50
@@ -44,3 +46,21 @@ def column_encoder(features: Features, *, standardise: bool = False) -> ColumnTr
         ],
         sparse_threshold=0.0,
     )
+
+
+def encode_columns(features: Features) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return all columns as one matrix, and for each of its columns the one that it is made of.
+
+    Returns
+    -------
+    matrix
+        Shape (rows, encoded columns), finite.
+    names
+        Shape (encoded columns,).
+    """
+    blocks = [
+        np.asarray(column_encoder(part).fit_transform(part.values))
+        for part in (features.only([place]) for place in range(len(features.names)))
+    ]
+    names = [name for name, block in zip(features.names, blocks, strict=True) for _ in range(block.shape[1])]
+    return np.hstack(blocks), tuple(names)

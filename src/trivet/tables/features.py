@@ -41,6 +41,14 @@ class Features:
     def __len__(self) -> int:
         return len(self.values)
 
+    def only(self, places: Sequence[int]) -> "Features":
+        """Return all rows with some of the columns."""
+        return Features(
+            tuple(self.names[place] for place in places),
+            self.values[:, list(places)],
+            tuple(self.categories[place] for place in places),
+        )
+
     def take(self, rows: NDArray[np.int64]) -> "Features":
         """Return the rows with these indices, in this order."""
         return replace(self, values=self.values[rows])

@@ -1,0 +1,129 @@
+"""What has to be known before the numbers: leaks, groups too small, columns that tell the group."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.fairness.auditing.results import AttributeAudit, Caution
+from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.explaining.proxies import proxy_strength
+from trivet.fairness.intervals.shares import LARGE
+from trivet.tables.encoding import encode_columns
+from trivet.tables.features import choose_rows
+from trivet.wording import one_line, quoted
+
+__all__ = ["caution_counts", "caution_proxies", "caution_rows"]
+
+#: One column that tells the label so well is likely to have been made from it.
+LEAKING_AUC: Final = 0.99
+#: From here on it is said that the other columns tell the group.
+TELLING_AUC: Final = 0.7
+#: Share of test rows with a twin among the training rows from which on it is said.
+MANY_TWINS: Final = 0.01
+SHOWN: Final = 5
+
+
+def caution_counts(counts: GroupCounts, attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
+    """Say what the counts give reason to say: predictions that are the labels, and groups that are small.
+
+    Parameters
+    ----------
+    counts
+        By all sensitive columns, with two classes.
+    attributes
+        What was found.
+    """
+    found: list[Caution] = []
+    if counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
+        found.append(
+            Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
+        )
+    for attribute in attributes:
+        small = [
+            group.group
+            for group in attribute.groups
+            if min(group.selected, group.rows - group.selected) <= LARGE
+        ]
+        if small:
+            found.append(
+                Caution(
+                    "small group",
+                    f"{one_line(attribute.name)}: {_listed(small)} with no more than {LARGE} rows selected, "
+                    "or not selected; the intervals are exact ones there, and wide.",
+                )
+            )
+    return tuple(found)
+
+
+def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
+    """Say of each attribute whether the other columns tell the group."""
+    return tuple(
+        Caution(
+            "proxies",
+            f"{one_line(attribute.name)}: {attribute.proxies.statement}",
+        )
+        for attribute in attributes
+        if attribute.proxies is not None
+        and attribute.proxies.auc is not None
+        and attribute.proxies.auc >= TELLING_AUC
+    )
+
+
+def caution_rows(predicted: Predicted, *, seed: int = 0) -> tuple[Caution, ...]:
+    """Say what the rows give reason to say: columns that are the label, and test rows seen in training.
+
+    Parameters
+    ----------
+    predicted
+        Rows with features.
+    seed
+        Of the rows drawn to look at columns.
+    """
+    rows = predicted.rows
+    found: list[Caution] = []
+    labels = rows.labels[predicted.places]
+    others = [place for place, name in enumerate(rows.features.names) if name not in rows.columns]
+    if others and 0 < labels.sum() < len(labels):
+        drawn = choose_rows(len(labels), 20_000, seed=seed)
+        features, names = encode_columns(rows.features.only(others).take(predicted.places[drawn]))
+        told = proxy_strength(features, labels[drawn], names, group=rows.negative, reference=rows.positive)
+        leaking = [column.name for column in told.columns if column.auc >= LEAKING_AUC]
+        if leaking:
+            found.append(
+                Caution(
+                    "leakage",
+                    f"{_listed(leaking)} alone tell the label almost always (area under the ROC curve of "
+                    f"{LEAKING_AUC} or more): check whether what they say is known before the decision.",
+                )
+            )
+    if len(predicted.fitted):
+        twins = _twins(rows.features.values, rows.labels, predicted.places, predicted.fitted)
+        if twins >= MANY_TWINS:
+            found.append(
+                Caution(
+                    "leakage",
+                    f"{twins:.1%} of the test rows are equal to a training row in every column and in the "
+                    "label: if these are the same people, the figures flatter the model.",
+                )
+            )
+    return tuple(found)
+
+
+def _twins(
+    values: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    places: NDArray[np.int64],
+    fitted: NDArray[np.int64],
+) -> float:
+    """Return the share of some rows that are equal to one of others in all columns and in the label."""
+    whole = np.column_stack([np.nan_to_num(values, nan=-np.inf), labels])
+    _, codes = np.unique(whole, axis=0, return_inverse=True)
+    return float(np.isin(codes.ravel()[places], codes.ravel()[fitted]).mean())
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(quoted(name) for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -1,0 +1,74 @@
+"""What do the other columns of a table tell: of a difference between groups, and of the group itself?"""
+
+from typing import Final
+
+import numpy as np
+
+from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.explaining.by_column import decompose_columns
+from trivet.fairness.explaining.proxies import proxy_strength
+from trivet.fairness.explaining.results import Decomposition, ProxyStrength
+from trivet.tables.encoding import encode_columns
+from trivet.tables.features import choose_rows
+
+__all__ = ["MOST_ROWS", "told_by_columns"]
+
+#: From more rows than this a sample is drawn.
+MOST_ROWS: Final = 50_000
+
+
+def told_by_columns(
+    predicted: Predicted, counts: GroupCounts, group: int, reference: int, *, level: float, seed: int
+) -> tuple[Decomposition | None, ProxyStrength | None]:
+    """Return what columns contribute to a difference of selection rates, and how well they tell the group.
+
+    Parameters
+    ----------
+    predicted
+        Rows with features.
+    counts
+        Whose groups are compared.
+    group, reference
+        Places of the two.
+    level
+        Confidence level of every interval, in (0, 1).
+    seed
+        Of the sample and the folds.
+
+    Returns
+    -------
+    tuple
+        Neither, where the rows have no column beside the sensitive ones, or no row of one of the two.
+    """
+    rows = predicted.rows
+    if not set(rows.features.names) - set(rows.columns):
+        return None, None
+    codes = predicted.codes(counts.columns, counts.groups)
+    chosen = np.flatnonzero((codes == group) | (codes == reference))
+    chosen = chosen[choose_rows(len(chosen), MOST_ROWS, seed=seed)]
+    sensitive = (codes[chosen] == reference).astype(np.int64)
+    if len(chosen) == 0 or sensitive.min() == sensitive.max():
+        return None, None
+    features, names = encode_columns(rows.features.take(predicted.places[chosen]))
+    return (
+        decompose_columns(
+            predicted.predictions[chosen],
+            features,
+            sensitive,
+            names,
+            sensitive_columns=counts.columns,
+            level=level,
+            group=counts.names[group],
+            reference=counts.names[reference],
+        ),
+        proxy_strength(
+            features,
+            sensitive,
+            names,
+            sensitive_columns=counts.columns,
+            group=counts.names[group],
+            reference=counts.names[reference],
+            seed=seed,
+        ),
+    )

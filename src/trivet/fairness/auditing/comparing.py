@@ -1,0 +1,254 @@
+"""What does each mitigation cost and bring, on the same test rows, and how sure is that?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing.estimators import ESTIMATORS
+from trivet.fairness.auditing.fitting import BASELINE, Fitted, Plan
+from trivet.fairness.auditing.frontier import frontier
+from trivet.fairness.auditing.outcomes import model_outcome
+from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.reference_group import find_reference
+from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome
+from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.auditing.statements import comparison_statement
+from trivet.fairness.auditing.training import Task, train_all
+from trivet.fairness.auditing.training_spread import KEPT
+from trivet.fairness.intervals.paired import paired_difference_interval
+from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.wording import quoted
+
+__all__ = ["chosen_mitigations", "compare_mitigations"]
+
+#: Share of the rows that nothing is fitted on.
+TEST_SHARE: Final = 0.3
+#: Share of the training rows that thresholds are fitted on.
+VALIDATION_SHARE: Final = 0.25
+
+
+def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the mitigations that are meant: ``all``, names with commas between, or a sequence of names.
+
+    Raises
+    ------
+    UsageError
+        If there is no such mitigation.
+    """
+    asked = names.split(",") if isinstance(names, str) else list(names)
+    asked = [name.strip() for name in asked]
+    if asked == ["all"]:
+        return tuple(MITIGATIONS)
+    for name in asked:
+        if name not in MITIGATIONS:
+            raise UsageError(
+                f"there is no mitigation {quoted(name)}; there are all, {', '.join(MITIGATIONS)}."
+            )
+    return tuple(dict.fromkeys(asked))
+
+
+def compare_mitigations(
+    rows: AuditRows,
+    *,
+    estimator: str = "logistic",
+    mitigations: str | Sequence[str] = "all",
+    privileged: Mapping[str, str] | None = None,
+    repeats: int = 5,
+    four_fifths: float = 0.8,
+    level: float = 0.95,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[str, float | None], object] = lambda _step, _share: None,
+) -> FairnessComparison:
+    """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
+
+    The rows are divided once, by `seed`, into training and test rows, alike in groups and labels. Each model
+    is trained on all training rows, and its figures have the intervals of sampling: other test rows, the
+    model being what it is. It is trained `repeats` times more on a share of the training rows drawn anew,
+    and what its figures do on the same test rows is the spread of training. Thresholds are fitted on a
+    validation part of the training rows.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    estimator
+        ``logistic`` or ``boosting``.
+    mitigations
+        ``all``, or names of `trivet.fairness.mitigation.registry.MITIGATIONS`.
+    privileged
+        Value of each sensitive column that is privileged; by default the reference is the group with the
+        largest share of positive labels among those with at least two percent of the rows.
+    repeats
+        Trainings anew; 0 for none.
+    four_fifths
+        Lower end t of the band [t, 1/t], in (0, 1].
+    level
+        Confidence level of every interval, in (0, 1).
+    seed
+        Of everything random.
+    workers
+        Processes.
+    progress
+        Called with what is done, and the share of it that is.
+
+    Returns
+    -------
+    FairnessComparison
+        The same for the same input, whatever the number of workers.
+
+    Raises
+    ------
+    UsageError
+        If there is no such estimator, mitigation or privileged value, or a number is out of range.
+    DataError
+        If the rows cannot be divided, or the classifier without mitigation cannot be fitted.
+    """
+    names = chosen_mitigations(mitigations)
+    _require(estimator, repeats, four_fifths, level)
+    whole = rows.count(rows.labels, np.arange(len(rows)))
+    reference, _ = find_reference(whole, privileged or {})
+    train, test = _divided(rows, seed=seed)
+    plan = Plan(rows, train, test, estimator, reference, seed)
+    tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
+    step = f"{len(tasks)} models"
+    progress(step, 0.0)
+    fitted = train_all(plan, tasks, workers=workers, progress=lambda share: progress(step, share))
+    progress("intervals", None)
+
+    first = fitted[BASELINE, 0]
+    if first.predictions is None:
+        raise DataError(f"the model without mitigation cannot be fitted: {first.note}")
+    outcomes = [
+        _outcome(plan, fitted, name, repeats, baseline=first, four_fifths=four_fifths, level=level)
+        for name in (BASELINE, *names)
+    ]
+    progress("audit of the model without mitigation", None)
+    audit = audit_counts(
+        rows.count(first.predictions, test),
+        privileged=privileged or dict(zip(rows.columns, whole.groups[reference], strict=True)),
+        data=f"{rows.name}, test rows",
+        label=rows.label,
+        prediction=f"{estimator} without mitigation",
+        cut=None,
+        four_fifths=four_fifths,
+        level=level,
+        seed=seed,
+        predicted=Predicted(rows, test, first.predictions, first.scores, train),
+    )
+    models = _with_frontier(outcomes)
+    return FairnessComparison(
+        baseline=audit,
+        estimator=estimator,
+        features=rows.features.names,
+        columns=rows.columns,
+        reference=whole.names[reference],
+        train_rows=len(train),
+        test_rows=len(test),
+        validation=VALIDATION_SHARE,
+        repeats=repeats,
+        kept=KEPT,
+        seed=seed,
+        models=models,
+        statement=comparison_statement(models, four_fifths=four_fifths),
+    )
+
+
+def _require(estimator: str, repeats: int, four_fifths: float, level: float) -> None:
+    if estimator not in ESTIMATORS:
+        raise UsageError(f"there is no estimator {quoted(estimator)}; there are {', '.join(ESTIMATORS)}.")
+    if repeats < 0:
+        raise UsageError(f"the repeats should be 0 or more, found {repeats}.")
+    if not 0 < four_fifths <= 1 or not 0 < level < 1:
+        raise UsageError(
+            f"the band begins in (0, 1] and the level lies in (0, 1), found {four_fifths} and {level}."
+        )
+
+
+def _divided(rows: AuditRows, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide the rows at random, alike in groups and labels as far as there are enough of each."""
+    cells = 2 * rows.groups + rows.labels
+    # A cell with one row cannot be in both parts; it is divided with the next larger ones.
+    counted = np.bincount(cells)
+    strata = np.where(counted[cells] > 1, cells, -1)
+    if (strata == -1).sum() == 1:
+        strata[strata == -1] = int(np.argmax(counted))
+    try:
+        train, test = train_test_split(
+            np.arange(len(rows)), test_size=TEST_SHARE, stratify=strata, random_state=seed
+        )
+    except ValueError as error:
+        raise DataError(
+            f"{len(rows)} rows are too few to be divided into training and test rows; give more rows, or "
+            "audit predictions instead."
+        ) from error
+    return np.sort(train), np.sort(test)
+
+
+def _outcome(
+    plan: Plan,
+    fitted: Mapping[Task, Fitted],
+    name: str,
+    repeats: int,
+    *,
+    baseline: Fitted,
+    four_fifths: float,
+    level: float,
+) -> ModelOutcome:
+    own = fitted[name, 0]
+    described = _described(name, own)
+    if own.predictions is None:
+        return described
+    again = [fitted[name, repeat].predictions for repeat in range(1, repeats + 1)]
+    return model_outcome(
+        described,
+        plan.rows.count(own.predictions, plan.test),
+        [plan.rows.count(each, plan.test) for each in again if each is not None],
+        plan.reference,
+        change=None if name == BASELINE else _change(plan, own, baseline, level=level),
+        four_fifths=four_fifths,
+        level=level,
+    )
+
+
+def _described(name: str, own: Fitted) -> ModelOutcome:
+    """Return what is known of a model before it is measured."""
+    if name == BASELINE:
+        return ModelOutcome(name, "without mitigation", BASELINE, "", False, own.note, True)  # noqa: FBT003
+    entry = MITIGATIONS[name]
+    return ModelOutcome(
+        name=name,
+        title=entry.title,
+        kind=entry.kind,
+        source=entry.source,
+        needs_group=entry.needs_group_at_prediction,
+        note=own.note,
+        failed=own.predictions is None,
+    )
+
+
+def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Bounds:
+    """Return the accuracy of a model minus that of the baseline, on the same rows."""
+    labels = plan.rows.labels[plan.test]
+    right, right_before = own.predictions == labels, baseline.predictions == labels
+    cells = np.bincount(2 * (1 - right) + (1 - right_before), minlength=4).tolist()
+    return paired_difference_interval(*cells, level=level)
+
+
+def _with_frontier(outcomes: Sequence[ModelOutcome]) -> tuple[ModelOutcome, ...]:
+    """Mark the models that no other betters in both accuracy and parity."""
+    placed = {
+        outcome.name: (outcome.accuracy.estimate, outcome.parity)
+        for outcome in outcomes
+        if outcome.accuracy is not None
+        and outcome.accuracy.estimate is not None
+        and outcome.parity is not None
+    }
+    best = frontier(placed)
+    return tuple(replace(outcome, on_frontier=outcome.name in best) for outcome in outcomes)

@@ -1,0 +1,126 @@
+"""What does a model with a mitigation predict, trained on these rows?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from trivet.errors import TrivetError
+from trivet.fairness.auditing.estimators import make_estimator
+from trivet.fairness.auditing.rows import AuditRows
+from trivet.fairness.auditing.training_spread import subsample
+from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.wording import reason
+
+__all__ = ["BASELINE", "Fitted", "Plan", "fit_and_predict"]
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all models of a comparison share.
+
+    Attributes
+    ----------
+    rows
+        All rows.
+    train, test
+        Indices of the two parts.
+    estimator
+        Name of the classifier.
+    reference
+        Place of the reference group.
+    seed
+        Of the split, the repeats and whatever a mitigation draws.
+    """
+
+    rows: AuditRows
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    estimator: str
+    reference: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What one model predicts for the test rows.
+
+    Attributes
+    ----------
+    predictions, scores
+        Shape (test rows,): 0 or 1, and the probability of the positive class; None where the model failed,
+        and the scores also where it gives none.
+    note
+        What the mitigation did, or why there is no model.
+    """
+
+    predictions: NDArray[np.int64] | None
+    scores: NDArray[np.float64] | None
+    note: str
+
+
+def fit_and_predict(plan: Plan, mitigation: str, repeat: int) -> Fitted:
+    """Train one model and let it predict the test rows, on one thread.
+
+    Parameters
+    ----------
+    plan
+        Of the comparison.
+    mitigation
+        Its name, or ``baseline``.
+    repeat
+        0 trains on all training rows, others on a share drawn anew.
+    """
+    train = plan.train[subsample(len(plan.train), seed=plan.seed, repeat=repeat)]
+    seed = plan.seed + repeat
+    with threadpool_limits(1):
+        try:
+            return _fitted(plan, mitigation, train, seed)
+        except (TrivetError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            return Fitted(None, None, f"no model: {reason(error)}.")
+
+
+def _fitted(plan: Plan, name: str, train: NDArray[np.int64], seed: int) -> Fitted:
+    rows = plan.rows
+    values = rows.features.values
+    if name == BASELINE:
+        model: Any = make_estimator(plan.estimator, rows.features, seed=seed)
+        model.fit(values[train], rows.labels[train])
+        predictions = model.predict(values[plan.test])
+        note = ""
+    else:
+        mitigation = MITIGATIONS[name]
+        sensitive = [place for place, column in enumerate(rows.features.names) if column in rows.columns]
+        seen = [place for place in range(len(rows.features.names)) if place not in sensitive]
+        features = rows.features.only(seen) if mitigation.drops_sensitive else rows.features
+        model = mitigation.build(
+            make_estimator(plan.estimator, features, seed=seed),
+            sensitive_columns=sensitive,
+            privileged=_group(rows.values[plan.reference]),
+            random_state=seed,
+        )
+        model.fit(values[train], rows.labels[train], sensitive_features=_sensitive(rows, train))
+        asked = (
+            {"sensitive_features": _sensitive(rows, plan.test)}
+            if mitigation.needs_group_at_prediction
+            else {}
+        )
+        predictions = model.predict(values[plan.test], **asked)
+        note = mitigation.describe(model)
+    scores = model.predict_proba(values[plan.test])[:, 1] if hasattr(model, "predict_proba") else None
+    return Fitted(np.asarray(predictions, dtype=np.int64), scores, note)
+
+
+def _sensitive(rows: AuditRows, places: NDArray[np.int64]) -> NDArray[Any]:
+    """Return sensitive features, of one column of shape (rows,), of several (rows, columns)."""
+    values = np.array(rows.values, dtype=object)[rows.groups[places]]
+    return values[:, 0] if len(rows.columns) == 1 else values
+
+
+def _group(values: tuple[str, ...]) -> Any:
+    """Return a group as mitigations know it."""
+    return values[0] if len(values) == 1 else values

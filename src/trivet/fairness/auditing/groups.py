@@ -1,0 +1,134 @@
+"""How does each group fare, and how does it compare with the reference group?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit, ScoreAudit
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.intervals.differences import difference_intervals
+from trivet.fairness.intervals.equality import equality_test
+from trivet.fairness.intervals.multiplicity import holm, simultaneous_level
+from trivet.fairness.intervals.power import smallest_detectable
+from trivet.fairness.intervals.ratios import ratio_intervals
+from trivet.fairness.intervals.results import Bounds, TestResult
+from trivet.fairness.intervals.shares import share_intervals
+from trivet.fairness.metrics.group_rate import GroupRate
+from trivet.fairness.metrics.group_rates import (
+    accuracies,
+    base_rates,
+    false_positive_rates,
+    positive_predictive_values,
+    selection_rates,
+    true_positive_rates,
+)
+from trivet.fairness.metrics.rates import ROUNDING, group_sizes, selected
+
+__all__ = ["POWER", "audit_groups", "judged"]
+
+#: Probability with which the smallest detectable disparity would have been found.
+POWER: Final = 0.8
+_RATES: Final = (
+    selection_rates,
+    base_rates,
+    true_positive_rates,
+    false_positive_rates,
+    positive_predictive_values,
+    accuracies,
+)
+
+
+def audit_groups(
+    counts: GroupCounts,
+    reference: int,
+    *,
+    four_fifths: float,
+    level: float,
+    scores: Sequence[ScoreAudit] | None,
+) -> tuple[GroupAudit, ...]:
+    """Measure each group, and compare it with the reference group.
+
+    Parameters
+    ----------
+    counts
+        With two classes.
+    reference
+        Place of the reference group.
+    four_fifths
+        Lower end t of the band [t, 1/t].
+    level
+        Confidence level of every interval, in (0, 1).
+    scores
+        What the scores of each group are worth, if there are scores.
+    """
+    rows, chosen = group_sizes(counts.table), selected(counts.table)
+    rates = {rate.name: _bounded(rate, counts, level=level) for rate in _RATES}
+    against = chosen, rows, chosen[reference], rows[reference]
+    others = [place for place in range(len(rows)) if place != reference]
+    together = simultaneous_level(level, len(others))
+    impacts = ratio_intervals(*against, level=level)
+    wide = ratio_intervals(*against, level=together)
+    differences = difference_intervals(*against, level=level)
+    tests = {place: _equality(counts, place, reference) for place in others}
+    adjusted = dict(zip(others, holm([tests[place].p_value for place in others]), strict=True))
+    return tuple(
+        GroupAudit(
+            group=name,
+            rows=int(rows[place]),
+            positives=int(counts.table[place, 1].sum()),
+            selected=int(chosen[place]),
+            **{name: bounds[place] for name, bounds in rates.items()},
+            disparate_impact=impacts[place] if place != reference else None,
+            simultaneous_low=wide[place].low if place != reference else None,
+            simultaneous_high=wide[place].high if place != reference else None,
+            difference=differences[place] if place != reference else None,
+            p_value=tests[place].p_value if place != reference else None,
+            p_adjusted=adjusted[place] if place != reference else None,
+            test=tests[place].method if place != reference else None,
+            smallest_detectable=None
+            if place == reference
+            else _detectable(counts, place, reference, level=together),
+            scores=None if scores is None else scores[place],
+            verdict=REFERENCE if place == reference else judged(wide[place], four_fifths=four_fifths),
+        )
+        for place, name in enumerate(counts.names)
+    )
+
+
+def judged(impact: Bounds, *, four_fifths: float) -> str:
+    """Return the verdict on a disparate impact with its interval.
+
+    ``disparate`` where the whole interval lies on one side of the band [t, 1/t], ``in band`` where it lies
+    inside, ``unsettled`` where it does neither or there is none.
+    """
+    low, high = four_fifths * (1 - ROUNDING), (1 + ROUNDING) / four_fifths
+    if impact.estimate is None and impact.low is None:
+        return UNSETTLED
+    if (impact.high is not None and impact.high < low) or (impact.low is not None and impact.low > high):
+        return DISPARATE
+    if impact.low is not None and impact.high is not None and impact.low >= low and impact.high <= high:
+        return IN_BAND
+    return UNSETTLED
+
+
+def _bounded(rate: GroupRate, counts: GroupCounts, *, level: float) -> tuple[Bounds, ...]:
+    """Return one share of each group with its interval, or why there is none."""
+    bounds = share_intervals(*rate.fractions(counts.table), level=level)
+    return tuple(
+        replace(each, reason=rate.reason(counts.table, place, counts.names) or each.reason)
+        for place, each in enumerate(bounds)
+    )
+
+
+def _equality(counts: GroupCounts, place: int, reference: int) -> TestResult:
+    chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
+    return equality_test(chosen[place], rows[place], chosen[reference], rows[reference])
+
+
+def _detectable(counts: GroupCounts, place: int, reference: int, *, level: float) -> float | None:
+    """Return the largest disparate impact below 1 that would have been shown, if there is one."""
+    chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
+    if not 0 < chosen[reference] < rows[reference]:
+        return None
+    rate = chosen[reference] / rows[reference]
+    return smallest_detectable(rows[place], rows[reference], rate, level=level, power=POWER).ratio

@@ -1,0 +1,182 @@
+"""Which rows does a comparison or an audit look at: those of a file, or the embedded Adult data?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.datasets import load_adult
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.counting.coded_columns import CodedColumns, read_columns
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.naming import in_order
+from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
+from trivet.tables.features import Features, choose_rows, read_features
+from trivet.tables.opening import open_table
+from trivet.wording import quoted
+
+__all__ = ["MOST_ROWS", "adult_rows", "read_predicted", "read_rows"]
+
+#: Of more rows than this a sample is drawn for what is not told by counts.
+MOST_ROWS: Final = 1_000_000
+ADULT: Final = "Adult"
+LABEL: Final = "income"
+
+
+def read_rows(
+    table: str | Path,
+    *,
+    label: str,
+    sensitive: Sequence[str],
+    positive: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> AuditRows:
+    """Read a table for a comparison: every column but the label is a feature.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE.
+    label, sensitive
+        Names of columns.
+    positive
+        The label that counts as positive; not needed where labels are 0 and 1, or true and false.
+    limit
+        Rows at most, 1,000,000 by default, drawn at random where there are more.
+    seed
+        Of the draw.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `group_counts`; and if the label has one value only.
+    """
+    counts = group_counts(table, label, label, sensitive, positive=positive)
+    read = read_columns(table, coded=(label, *sensitive))
+    return _rows(table, counts, read, label=label, hidden=(label,), limit=limit or MOST_ROWS, seed=seed)
+
+
+def read_predicted(
+    table: str | Path,
+    counts: GroupCounts,
+    *,
+    label: str,
+    prediction: str,
+    cut: float | None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> Predicted:
+    """Read rows of a table whose counts are known, with their predictions or scores.
+
+    Parameters
+    ----------
+    table, label, limit, seed
+        As for `read_rows`.
+    counts
+        Of the whole table.
+    prediction
+        Column of the predictions, or of the scores where there is a cut.
+    cut
+        Score from which a row is predicted positive, or nothing.
+    """
+    coded = (label, *counts.columns)
+    read = (
+        read_columns(table, coded=(*coded, prediction))
+        if cut is None
+        else read_columns(table, coded=coded, scores=(prediction,))
+    )
+    places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
+    rows = _rows(
+        table, counts, read, label=label, hidden=(label, prediction), limit=limit or MOST_ROWS, seed=seed
+    )
+    if cut is None:
+        scores, predictions = None, _is_positive(read, prediction, counts.classes[1])[places]
+    else:
+        scores = read.scores[prediction][places]
+        predictions = (scores >= cut).astype(np.int64)
+    return Predicted(rows, np.arange(len(rows)), predictions, scores, np.array([], dtype=np.int64))
+
+
+def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
+    """Return the embedded Adult data with the nine features of the study.
+
+    Raises
+    ------
+    UsageError
+        If a sensitive column is none of Adult's.
+    """
+    table = load_adult()
+    sample = adult_sample(table)
+    for name in sensitive:
+        if name not in table.columns:
+            raise UsageError(f"Adult has no column {quoted(name)}; it has {', '.join(table.columns)}.")
+    named = [["missing" if value is None else str(value) for value in table[name]] for name in sensitive]
+    values = list(zip(*named, strict=True))
+    groups = in_order(values)
+    known = {group: place for place, group in enumerate(groups)}
+    return AuditRows(
+        name=ADULT,
+        features=Features(sample.names, sample.features, (None,) * len(sample.names)),
+        labels=sample.labels,
+        label=LABEL,
+        positive=POSITIVE_CLASS,
+        negative="<=50K",
+        groups=np.fromiter(map(known.__getitem__, values), dtype=np.int64, count=len(values)),
+        columns=tuple(sensitive),
+        values=groups,
+    )
+
+
+def _rows(
+    table: str | Path,
+    counts: GroupCounts,
+    read: CodedColumns,
+    *,
+    label: str,
+    hidden: Sequence[str],
+    limit: int,
+    seed: int,
+) -> AuditRows:
+    """Put codes and features together."""
+    places = choose_rows(read.rows, limit, seed=seed)
+    with open_table(table, ordered=True) as opened:
+        name = opened.name
+        features = read_features(
+            opened, [column for column in opened.columns if column.name not in hidden], rows=places
+        )
+    if len(features) != len(places):
+        raise DataError(f"{quoted(name)} changed while it was read; read it again when nobody writes to it.")
+    negative, positive = counts.classes
+    labels = _is_positive(read, label, positive)[places]
+    return AuditRows(
+        name=name,
+        features=features,
+        labels=labels,
+        label=label,
+        positive=positive,
+        negative=negative,
+        groups=_group_codes(read, counts)[places],
+        columns=counts.columns,
+        values=counts.groups,
+    )
+
+
+def _is_positive(read: CodedColumns, name: str, positive: str) -> NDArray[np.int64]:
+    column = read.coded[name]
+    return np.array([value == positive for value in column.categories], dtype=np.int64)[column.codes]
+
+
+def _group_codes(read: CodedColumns, counts: GroupCounts) -> NDArray[np.int64]:
+    """Return the place of each row's group among those that were counted."""
+    columns = [read.coded[name] for name in counts.columns]
+    shape = [len(column.categories) for column in columns]
+    lookup = np.full(shape, -1, dtype=np.int64)
+    for place, values in enumerate(counts.groups):
+        at = tuple(column.categories.index(value) for column, value in zip(columns, values, strict=True))
+        lookup[at] = place
+    return lookup[tuple(column.codes for column in columns)]

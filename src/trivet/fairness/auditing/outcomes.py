@@ -1,0 +1,112 @@
+"""What did one model do to accuracy and to the groups, and how sure is that?"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from trivet.fairness.auditing.attributes import farthest, worst_verdict
+from trivet.fairness.auditing.frontier import parity
+from trivet.fairness.auditing.groups import audit_groups
+from trivet.fairness.auditing.results import REFERENCE, GroupOutcome, ModelOutcome, TrainingSpread
+from trivet.fairness.auditing.training_spread import training_spread
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.intervals.shares import share_interval
+from trivet.fairness.metrics.disparity import ratio_of_rates
+from trivet.fairness.metrics.group_rates import selection_rates
+from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.metrics.spreads import demographic_parity_spread, equalized_odds_spread
+
+__all__ = ["model_outcome"]
+
+#: A ratio of rates has no largest value.
+_UNBOUNDED: Final = float("inf")
+
+
+def model_outcome(
+    unmeasured: ModelOutcome,
+    counts: GroupCounts,
+    repeats: Sequence[GroupCounts],
+    reference: int,
+    *,
+    change: Bounds | None,
+    four_fifths: float,
+    level: float,
+) -> ModelOutcome:
+    """Measure a model on the test rows.
+
+    Parameters
+    ----------
+    unmeasured
+        What is known of it already.
+    counts
+        Of the model that was trained on all training rows.
+    repeats
+        Of those that were trained on a share of them.
+    reference
+        Place of the reference group.
+    change
+        Its accuracy minus the baseline's; None for the baseline.
+    four_fifths
+        Lower end t of the band [t, 1/t].
+    level
+        Confidence level of every interval, in (0, 1).
+
+    Returns
+    -------
+    ModelOutcome
+        As if it were on no frontier.
+    """
+    audited = audit_groups(counts, reference, four_fifths=four_fifths, level=level, scores=None)
+    place = farthest([group.disparate_impact for group in audited])
+    correct = int(np.trace(counts.table.sum(axis=0)))
+    impacts = [_impacts(each, reference) for each in repeats]
+    spreads = [
+        None
+        if group.disparate_impact is None
+        else _spread(group.disparate_impact.estimate, [values[i] for values in impacts], level=level)
+        for i, group in enumerate(audited)
+    ]
+    worst = None if place is None else audited[place].disparate_impact
+    own_accuracy = share_interval(correct, counts.rows, level=level)
+    return replace(
+        unmeasured,
+        failed=False,
+        accuracy=own_accuracy,
+        accuracy_training=training_spread(
+            own_accuracy.estimate,
+            [float(accuracy(each.table)) for each in repeats],
+            level=level,
+            lowest=0.0,
+            highest=1.0,
+        ),
+        accuracy_change=change,
+        group=None if place is None else audited[place].group,
+        disparate_impact=worst,
+        disparate_impact_training=None if place is None else spreads[place],
+        parity=None if worst is None or worst.estimate is None else parity(worst.estimate),
+        difference=_known(float(demographic_parity_spread(counts.table))),
+        equalized_odds=_known(float(equalized_odds_spread(counts.table))),
+        groups=tuple(
+            GroupOutcome(group.group, group.rows, group.selection_rate, group.disparate_impact, spread)
+            for group, spread in zip(audited, spreads, strict=True)
+        ),
+        verdict=worst_verdict(group.verdict for group in audited if group.verdict != REFERENCE),
+    )
+
+
+def _impacts(counts: GroupCounts, reference: int) -> list[float | None]:
+    """Return each group's selection rate over the reference group's."""
+    rates = selection_rates(counts.table)
+    return [_known(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
+
+
+def _spread(estimate: float | None, values: Sequence[float | None], *, level: float) -> TrainingSpread:
+    return training_spread(estimate, values, level=level, lowest=0.0, highest=_UNBOUNDED)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,182 @@
+"""How alike do some predictions treat groups? From counts, and from rows where there are any."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from trivet.errors import UsageError
+from trivet.fairness.auditing.attributes import audit_attribute, farthest, worst_verdict
+from trivet.fairness.auditing.cautions import caution_counts, caution_proxies, caution_rows
+from trivet.fairness.auditing.columns_told import told_by_columns
+from trivet.fairness.auditing.law import LAW
+from trivet.fairness.auditing.reference_group import find_reference, named_values
+from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit
+from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.auditing.scores import audit_scores
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.grouping import group_counts
+
+__all__ = ["audit_counts", "audit_predictions"]
+
+LIMITS: Final = (
+    "The figures are of the rows audited: who is missing from them, whether the labels are themselves fair, "
+    "and what a decision does to people are not in a table. Intervals are of sampling. Metrics of groups can "
+    "contradict each other, and no value of one is a legal finding."
+)
+
+
+def audit_predictions(
+    table: Any,
+    y_true: Any,
+    y_pred: Any,
+    sensitive: Any,
+    *,
+    positive: object = None,
+    cut: float | None = None,
+    privileged: str | Mapping[str, str] | None = None,
+    four_fifths: float = 0.8,
+    level: float = 0.95,
+    seed: int = 0,
+    data: str = "the table",
+) -> FairnessAudit:
+    """Audit the predictions in a table of any size, from its counts alone.
+
+    Parameters
+    ----------
+    table, y_true, y_pred, sensitive, positive, cut
+        As for `group_counts`.
+    privileged
+        Value of the sensitive column that is privileged, with commas between for several, or a mapping of
+        each column to its value; by default the reference is the group with the largest share of positive
+        labels among those with at least two percent of the rows.
+    four_fifths
+        Lower end t of the band [t, 1/t], in (0, 1].
+    level
+        Confidence level of every interval, in (0, 1).
+    seed
+        Of the bootstrap of the decomposition.
+    data
+        What the table is called.
+
+    Returns
+    -------
+    FairnessAudit
+        The same for the same counts.
+
+    Raises
+    ------
+    UsageError
+        As `group_counts`, if no row has the privileged value, or a number is out of range.
+    DataError
+        As `group_counts`.
+    """
+    counts = group_counts(table, y_true, y_pred, sensitive, positive=positive, cut=cut)
+    return audit_counts(
+        counts,
+        privileged=privileged,
+        data=data,
+        label=y_true if isinstance(y_true, str) else "the label",
+        prediction=y_pred if isinstance(y_pred, str) else "the prediction",
+        cut=cut,
+        four_fifths=four_fifths,
+        level=level,
+        seed=seed,
+    )
+
+
+def audit_counts(
+    counts: GroupCounts,
+    *,
+    privileged: str | Mapping[str, str] | None = None,
+    data: str = "the table",
+    label: str = "the label",
+    prediction: str = "the prediction",
+    cut: float | None = None,
+    four_fifths: float = 0.8,
+    level: float = 0.95,
+    seed: int = 0,
+    predicted: Predicted | None = None,
+    cautions: tuple[Caution, ...] = (),
+) -> FairnessAudit:
+    """Audit counts of group x label x prediction; see `audit_predictions`.
+
+    Parameters
+    ----------
+    counts
+        With two classes.
+    privileged, cut, four_fifths, level, seed, data
+        As for `audit_predictions`.
+    label, prediction
+        What these are called.
+    predicted
+        Rows from which it is told what their columns and scores say, those counted or a sample of them.
+    cautions
+        What is to be known first, beside what is found here.
+    """
+    if not 0 < four_fifths <= 1 or not 0 < level < 1:
+        raise UsageError(
+            f"the band begins in (0, 1] and the level lies in (0, 1), found {four_fifths:g} and {level:g}."
+        )
+    named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
+    attributes = tuple(
+        _attribute(part, named, predicted, four_fifths=four_fifths, level=level, seed=seed)
+        for part in _parts(counts)
+    )
+    worst = worst_verdict(attribute.verdict for attribute in attributes)
+    shown = next(attribute for attribute in attributes if attribute.verdict == worst)
+    negative, positive = counts.classes
+    return FairnessAudit(
+        data=data,
+        rows=counts.rows,
+        label=label,
+        positive=positive,
+        negative=negative,
+        prediction=prediction,
+        cut=cut,
+        four_fifths=four_fifths,
+        level=level,
+        attributes=attributes,
+        cautions=(
+            *cautions,
+            *(() if predicted is None else caution_rows(predicted)),
+            *caution_proxies(attributes),
+            *caution_counts(counts, attributes),
+        ),
+        law=LAW,
+        verdict=worst,
+        reason=shown.reason,
+        limits=LIMITS,
+    )
+
+
+def _parts(counts: GroupCounts) -> Iterator[GroupCounts]:
+    """Yield the counts by each column that has two groups or more, then by all columns together."""
+    if len(counts.columns) > 1:
+        for column in counts.columns:
+            part = counts.over(column)
+            if len(part.groups) > 1:
+                yield part
+    yield counts
+
+
+def _attribute(
+    counts: GroupCounts,
+    privileged: Mapping[str, str],
+    predicted: Predicted | None,
+    *,
+    four_fifths: float,
+    level: float,
+    seed: int,
+) -> AttributeAudit:
+    reference, why = find_reference(counts, privileged)
+    scores = None
+    if predicted is not None and predicted.scores is not None:
+        scores = audit_scores(predicted, counts, level=level)
+    audit = audit_attribute(
+        counts, reference, why, four_fifths=four_fifths, level=level, seed=seed, scores=scores
+    )
+    worst = farthest([group.disparate_impact for group in audit.groups])
+    if predicted is None or worst is None:
+        return audit
+    by_feature, proxies = told_by_columns(predicted, counts, worst, reference, level=level, seed=seed)
+    return replace(audit, by_feature=by_feature, proxies=proxies)

@@ -1,0 +1,69 @@
+"""Which group are the others compared with?"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from trivet.errors import UsageError
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.metrics.rates import base_rates
+from trivet.wording import one_line, quoted
+
+__all__ = ["SMALLEST_SHARE", "find_reference", "named_values"]
+
+#: Smaller groups are not taken as the reference unless they are named (29 CFR 1607.4(D), and question 11
+#: of the Uniform Guidelines' Questions and Answers, leave groups below two percent aside).
+SMALLEST_SHARE: Final = 0.02
+
+
+def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[str, str]:
+    """Return the privileged value of each sensitive column, as typed: ``V`` or ``V,V``.
+
+    Raises
+    ------
+    UsageError
+        If there are not as many values as columns.
+    """
+    if privileged is None:
+        return {}
+    values = (privileged,) if len(columns) == 1 else tuple(part.strip() for part in privileged.split(","))
+    if len(values) != len(columns):
+        raise UsageError(
+            f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "
+            f"found {len(values)}: {quoted(privileged)}. Give them in that order, with commas between."
+        )
+    return dict(zip(columns, values, strict=True))
+
+
+def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[int, str]:
+    """Return the place of the reference group, and why it is this one.
+
+    Parameters
+    ----------
+    counts
+        By one sensitive column or several, with two classes.
+    privileged
+        Value of each column that is privileged, or nothing: then it is the group with the largest share of
+        positive labels among those with at least two percent of the rows, which no model can change.
+
+    Raises
+    ------
+    UsageError
+        If no row has the privileged values.
+    """
+    if privileged:
+        wanted = tuple(privileged[column] for column in counts.columns)
+        if wanted not in counts.groups:
+            known = one_line("; ".join(counts.names), limit=200)
+            raise UsageError(
+                f"no row has the privileged value {quoted(', '.join(wanted))} in "
+                f"{one_line(', '.join(counts.columns))}; there are {known}."
+            )
+        return counts.groups.index(wanted), "it was named as privileged"
+    rows = counts.table.sum(axis=(1, 2))
+    rates = base_rates(counts.table)
+    large = [place for place in range(len(rows)) if rows[place] >= SMALLEST_SHARE * counts.rows]
+    return (
+        max(large, key=lambda place: rates[place]),
+        "it has the largest share of positive labels among groups with at least "
+        f"{SMALLEST_SHARE:.0%} of the rows",
+    )
