@@ -10,13 +10,11 @@ from trivet.fairness.auditing.results import (
     REFERENCE,
     UNSETTLED,
     AttributeAudit,
-    CalibrationBin,
     Caution,
     FairnessAudit,
     FairnessComparison,
     GroupAudit,
     GroupOutcome,
-    MetricValue,
     ModelOutcome,
     ScoreAudit,
     TrainingSpread,
@@ -34,6 +32,7 @@ from trivet.fairness.explaining.results import (
     ProxyStrength,
 )
 from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.metrics.results import CalibrationBin, GroupCalibration, MetricValue
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
 LEVEL = 0.95
@@ -65,13 +64,19 @@ def ratio(one, other, *, z=Z) -> Bounds:
     return Bounds(value, value * math.exp(-error), value * math.exp(error), LEVEL, "Katz")
 
 
-def scores(rows, base_rate, *, tilt=0.0) -> ScoreAudit:
+def scores(name, rows, base_rate, *, tilt=0.0) -> ScoreAudit:
     bins = []
     for place in range(5):
-        score = 0.1 + 0.2 * place
-        found = share(round(min(max(score * (0.6 + base_rate) + tilt, 0.0), 1.0) * rows / 5), rows / 5)
-        bins.append(CalibrationBin(max(rows // 5, 1), score, found.estimate, found.low, found.high))
-    return ScoreAudit(Bounds(0.84, 0.82, 0.86, LEVEL, "DeLong"), 0.021 + abs(tilt), tuple(bins))
+        middle = 0.1 + 0.2 * place
+        positives = round(min(max(middle * (0.6 + base_rate) + tilt, 0.0), 1.0) * rows / 5)
+        observed = share(positives, rows // 5)
+        if rows >= 5:
+            bins.append(CalibrationBin(middle - 0.1, middle + 0.1, rows // 5, positives, middle, observed))
+    calibration = GroupCalibration(name, rows, tuple(bins), 0.021 + abs(tilt), -0.01, None)
+    within, negatives, positives = (
+        Bounds(area, area - 0.02, area + 0.02, LEVEL, "DeLong") for area in (0.84, 0.88, 0.79)
+    )
+    return ScoreAudit(within, negatives, positives, calibration)
 
 
 def group(name, rows, selected, positives, reference, *, hits=None, scored=True) -> GroupAudit:
@@ -107,7 +112,7 @@ def group(name, rows, selected, positives, reference, *, hits=None, scored=True)
         p_adjusted=None if reference is None else 0.0012,
         test=None if reference is None else "two-proportion score test",
         smallest_detectable=None if reference is None or rows < 100 else 0.93,
-        scores=scores(rows, positives / rows) if scored else None,
+        scores=scores(name, rows, positives / rows) if scored else None,
         verdict=verdict,
     )
 
@@ -187,12 +192,15 @@ def attribute(columns, groups, against, *, name=None, by_classes=None, by_featur
         reference_why="the largest group",
         groups=groups,
         metrics=(
-            MetricValue("demographic_parity_difference", "demographic parity difference", 0.168),
+            MetricValue("selection_rate", groups[0].group, None, 0.1, None, 10, 100),
+            MetricValue("demographic_parity_difference", None, None, 0.168, None),
             MetricValue(
                 "equal_opportunity_difference",
-                "equal opportunity difference",
+                None,
+                None,
                 None if undefined else 0.1,
                 NO_POSITIVES if undefined else None,
+                left_out=(groups[0].group,) if not undefined else (),
             ),
         ),
         most_disparate=None if most is None else most.group,
@@ -358,11 +366,15 @@ def model(name, accuracy, impact, **other) -> ModelOutcome:
 
 
 def failed_model(name="learned", note="The solver found no model within the constraint.") -> ModelOutcome:
-    nothing = (
-        *("accuracy", "accuracy_training", "accuracy_change", "group", "disparate_impact"),
-        *("disparate_impact_training", "parity", "difference", "equalized_odds", "verdict"),
+    return ModelOutcome(
+        name=name,
+        title=name,
+        kind="while",
+        source="Agarwal et al. (2018)",
+        needs_group=False,
+        note=note,
+        failed=True,
     )
-    return model(name, 0.8, None, note=note, failed=True, groups=(), **dict.fromkeys(nothing))
 
 
 @cache

@@ -27,7 +27,7 @@ def sample_prose(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def study_prose():
-    return read_templates(STUDY, OWN)
+    return read_templates(STUDY, *OWN)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ __all__ = ["main"]
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
 Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, a
-mechanism that violates its claim, a model that is exposed, or a requirement of [policy] breached; 2 usage
-or configuration; 3 it could not be done.
+mechanism that violates its claim, a model that is exposed, a group that is treated otherwise, or a
+requirement of [policy] breached; 2 usage or configuration; 3 it could not be done.
 """
 INTERRUPTED = 130
 
@@ -35,6 +35,9 @@ app.command(
     "trivet.cli.privacy:privacy",
     name="privacy",
     help="Plan noise, release answers under a budget, audit mechanisms and models.",
+)
+app.command(
+    "trivet.cli.fairness:fairness", name="fairness", help="Audit predictions, or fit and compare mitigations."
 )
 app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
 app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")

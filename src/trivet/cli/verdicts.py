@@ -1,12 +1,10 @@
-"""How does a verdict on a network or a model look on a terminal?"""
+"""How does a verdict on a network, a model or a group look on a terminal?"""
 
 __all__ = ["ICONS", "TONES"]
 
-ICONS = {"backdoored": "✗", "exposed": "✗", "suspicious": "?", "slight": "?", "no evidence": "✓"}
-TONES = {
-    "backdoored": "red",
-    "exposed": "red",
-    "suspicious": "yellow",
-    "slight": "yellow",
-    "no evidence": "green",
-}
+_BAD = ("backdoored", "exposed", "disparate")
+_UNSURE = ("suspicious", "slight", "unsettled")
+_GOOD = ("no evidence", "in band")
+
+ICONS = {**dict.fromkeys(_BAD, "✗"), **dict.fromkeys(_UNSURE, "?"), **dict.fromkeys(_GOOD, "✓")}
+TONES = {**dict.fromkeys(_BAD, "red"), **dict.fromkeys(_UNSURE, "yellow"), **dict.fromkeys(_GOOD, "green")}

@@ -19,7 +19,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: The prose of the built-in study.
 STUDY = _TEMPLATES / "study"
 #: What the user's own plans and audits add to it.
-OWN = _TEMPLATES / "privacy"
+OWN = (_TEMPLATES / "privacy", _TEMPLATES / "fairness")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def write_report(
     out: Path,
     *,
     engine: Engine | None = None,
-    templates: Sequence[Path] = (STUDY, OWN),
+    templates: Sequence[Path] = (STUDY, *OWN),
     alt: Mapping[str, str] | None = None,
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.

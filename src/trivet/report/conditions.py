@@ -1,8 +1,9 @@
 """Which elements of the prose belong into this report?
 
 ``when`` and ``unless`` hold conditions joined by semicolons; each is ``path`` (present and true) or
-``path=value`` (as JSON spells it). All must hold, or the element goes, and with it a paragraph, a
-list item or a table row that it leaves empty.
+``path=value`` (as JSON spells it). A ``*`` in a path stands for the items of a list, one of which has
+to do. All conditions must hold, or the element goes, and with it a paragraph, a list item or a table
+row that it leaves empty.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from trivet.places import find, spelling
 from trivet.report import tree
+from trivet.report.repetition import spell_out
 
 _CONDITIONS = ("when", "unless")
 _GAPS = ("Space", "SoftBreak", "LineBreak")
@@ -63,10 +65,10 @@ def belongs(record: Mapping[str, Any], attributes: list[tuple[str, str]]) -> boo
 def _holds(record: Mapping[str, Any], condition: str) -> bool:
     selection, bracket, tail = condition.rpartition("]")  # a [field=value] has an = of its own
     path, equals, wanted = tail.partition("=")
-    value = find(record, (selection + bracket + path).strip())
+    values = [find(record, place) for place in spell_out(record, (selection + bracket + path).strip())]
     if equals:
-        return spelling(value) == wanted.strip()
-    return not (value is None or value is False or value in ("", [], ()))
+        return any(spelling(value) == wanted.strip() for value in values)
+    return any(not (value is None or value is False or value in ("", [], ())) for value in values)
 
 
 def _without_holes(thing: Any) -> Any:

@@ -1,19 +1,19 @@
 """Counting the rows of a data frame in its own engine: pandas, Polars, Arrow, DuckDB, Spark and others."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import narwhals as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, Row
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import one_line, quoted, told
 
 __all__ = ["FrameSource"]
-
-_COUNT = "rows"
 
 
 class FrameSource:
@@ -26,40 +26,42 @@ class FrameSource:
     """
 
     def __init__(self, table: Any) -> None:
-        try:
-            self._frame: Any = nw.from_native(table)
+        with _engine():
+            try:
+                self._frame: Any = nw.from_native(table)
+            except TypeError as error:
+                raise UsageError(
+                    f"a table of type {quoted(type(table).__name__)} is not known; give the path of a file, "
+                    "a data frame of pandas, Polars, Arrow, DuckDB or Spark, or arrays and no table."
+                ) from error
             self._schema = self._frame.collect_schema()
-        except TypeError as error:
-            raise UsageError(
-                f"a table of type {quoted(type(table).__name__)} is not known; give the path of a file, a "
-                "data frame of pandas, Polars, Arrow, DuckDB or Spark, or arrays and no table."
-            ) from error
-        except Exception as error:
-            raise _unreadable(error) from error
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
         """Return each combination of values and how many rows have it; no more than `limit`."""
         names = [*question.sensitive, question.y_true]
         if question.cut is None:
             names.append(question.y_pred)
-        columns = [self._groupable(name).alias(f"k{i}") for i, name in enumerate(names)]
+        columns = [self._groupable(name) for name in names]
         if question.cut is not None:
-            columns.append(self._cut(question.y_pred, question.cut).alias(f"k{len(columns)}"))
-        keys = [f"k{i}" for i in range(len(columns))]
-        rows = _rows(
-            self._frame.select(*columns).group_by(*keys).agg(nw.len().alias(_COUNT)).head(limit),
-            [*keys, _COUNT],
-        )
+            columns.append(self._cut(question.y_pred, question.cut))
+        with _engine():
+            rows = _rows(self._grouped(columns).head(limit))
         single = [i for i, name in enumerate(names) if self._schema[name] == nw.Float32]
         return [_row(list(row), single) for row in rows]
 
     def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
-        columns = [nw.col(name).alias(f"k{i}") for i, name in enumerate(question.columns(part))]
-        keys = [f"k{i}" for i in range(len(columns))]
-        groups = self._frame.select(*columns).group_by(*keys).agg(nw.len().alias(_COUNT))
-        ((found,),) = _rows(groups.select(nw.len().alias(_COUNT)), [_COUNT])
+        columns = [nw.col(name) for name in question.columns(part)]
+        with _engine():
+            ((found,),) = _rows(self._grouped(columns).select(nw.len()))
         return int(found)
+
+    def _grouped(self, columns: Sequence[nw.Expr]) -> Any:
+        """Return the combinations of values of some columns, and last how many rows have each."""
+        # Two columns of the result may be one of the table.
+        keys = [f"k{i}" for i in range(len(columns))]
+        selected = self._frame.select(**dict(zip(keys, columns, strict=True)))
+        return selected.group_by(*keys).agg(rows=nw.len()).select(*keys, "rows")
 
     def _find(self, name: str) -> Any:
         find_column(tuple(Column(each, Kind.OTHER, "", "") for each in self._schema), name)
@@ -93,18 +95,15 @@ class FrameSource:
         )
 
 
-def _rows(frame: Any, names: Sequence[str]) -> list[tuple[Any, ...]]:
+def _rows(frame: Any) -> list[tuple[Any, ...]]:
     """Return the few rows of an aggregate."""
-    frame = frame.select(*names)
-    try:
-        if frame.implementation.is_duckdb():
-            return frame.to_native().fetchall()
-        if frame.implementation.is_spark_like():
-            return [tuple(row) for row in frame.to_native().collect()]
-        few = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
-        return list(zip(*(few[name].to_list() for name in names), strict=True))
-    except Exception as error:
-        raise _unreadable(error) from error
+    # A conversion of these two would need a library beside the engine.
+    if frame.implementation.is_duckdb():
+        return frame.to_native().fetchall()
+    if frame.implementation.is_spark_like():
+        return [tuple(row) for row in frame.to_native().collect()]
+    few = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    return list(zip(*(few[name].to_list() for name in few.columns), strict=True))
 
 
 def _row(row: list[Any], single: Sequence[int]) -> Row:
@@ -115,5 +114,14 @@ def _row(row: list[Any], single: Sequence[int]) -> Row:
     return tuple(values), label, prediction, int(count)
 
 
-def _unreadable(error: Exception) -> DataError:
-    return DataError(f"the table cannot be counted: {told(error)}.")
+@contextmanager
+def _engine() -> Generator[None]:
+    """Turn what an engine says of a table that it cannot read or count into an error in one line."""
+    try:
+        yield
+    except TrivetError:
+        raise
+    except DuplicateError as error:
+        raise UsageError("two columns of the table have the same name; rename one.") from error
+    except Exception as error:
+        raise DataError(f"the table cannot be counted: {told(error)}.") from error

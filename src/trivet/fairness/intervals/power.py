@@ -15,7 +15,7 @@ from trivet.fairness.intervals.shares import checked_level, normal_quantile
 
 __all__ = ["detection_power", "rows_needed", "smallest_detectable"]
 
-#: With more expected rows than this in every cell the normal approximation is good to a tenth of a point.
+#: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100
 #: Tables that are enumerated at most, which takes about a second.
 TABLES = 4_000_000

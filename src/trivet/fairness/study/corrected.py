@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 
+from trivet.fairness.columns import PRIVILEGED
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.metrics.rates import base_rates, demographic_parity_difference, within_band
-from trivet.fairness.mitigation.massaging import Cohorts, massaging_cohorts, massaging_size
-from trivet.fairness.mitigation.thresholds import apply_thresholds, exact_thresholds
+from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.massaging import massaging_size
+from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
 from trivet.fairness.results import (
     CorrectedFairness,
     ModelFairness,
@@ -16,11 +19,11 @@ from trivet.fairness.results import (
     Thresholds,
 )
 from trivet.fairness.study.adult import SENSITIVE_COLUMN
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
 from trivet.fairness.study.measurement import group_rates
 from trivet.fairness.study.sample import split_sample, standardise
 from trivet.fairness.study.sweep import fit_swapped, sweep_of
-from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds
+from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds, fitted_thresholds
 
 __all__ = ["corrected_fairness", "proxy_auc"]
 
@@ -41,13 +44,12 @@ def corrected_fairness(
     """
     settings, train, test = bench.settings, bench.train, bench.test
 
-    def cohorts_of(size: int) -> Cohorts:
-        return massaging_cohorts(train.labels, bench.train_scores, train.sensitive, size)
-
     announce("massaging in the right direction, and its sweep")
+    ranker = FrozenEstimator(bench.baseline)
+    massaged = Massaging(logistic(settings.max_iter), ranker=ranker, privileged=PRIVILEGED)
     swaps = massaging_size(train.labels, train.sensitive)
-    massaged = fit_swapped(train, test, cohorts_of, (swaps, *settings.massaging_sweep), settings=settings)
-    massaging = bench.measure(massaged[swaps].predictions)
+    swept = fit_swapped(massaged, train, test, (swaps, *settings.massaging_sweep), settings=settings)
+    massaging = bench.measure(swept[swaps].predictions)
 
     announce("exact group thresholds on a validation split")
     group_thresholds, thresholds, thresholds_fit, fit_rows = _validated_thresholds(bench)
@@ -71,7 +73,7 @@ def corrected_fairness(
         massaging=massaging,
         massaging_swaps=swaps,
         massaging_narrows_gap=massaging.gap < published.baseline.gap,
-        massaging_sweep=sweep_of(massaged, test, tolerance=settings.tolerance),
+        massaging_sweep=sweep_of(swept, test, tolerance=settings.tolerance),
         group_thresholds=group_thresholds,
         thresholds=thresholds,
         thresholds_fit=thresholds_fit,
@@ -103,11 +105,12 @@ def _validated_thresholds(bench: Workbench) -> tuple[ModelFairness, Thresholds, 
     settings = bench.settings
     parts = split_sample(bench.raw_train, size=settings.validation_size, seed=settings.seed)
     fit, validation, test = standardise(*parts, bench.raw_test)
-    _, validation_scores, test_scores = logistic_scores(fit, validation, test, max_iter=settings.max_iter)
-    thresholds = exact_thresholds(
-        validation.labels, validation_scores, validation.sensitive, four_fifths=settings.four_fifths
-    )
-    model = bench.measure(
-        apply_thresholds(test_scores, test.sensitive, thresholds), clusters_of(test, settings)
-    )
-    return model, thresholds, fit_of_thresholds(validation, validation_scores, thresholds), len(fit)
+    classifier = logistic(settings.max_iter).fit(fit.features, fit.labels)
+    mitigated = GroupThresholds(
+        classifier, constraint="ratio", bound=settings.four_fifths, prefit=True, privileged=PRIVILEGED
+    ).fit(validation.features, validation.labels, sensitive_features=validation.sensitive)
+    thresholds = fitted_thresholds(mitigated)
+    (scores,) = scores_of(classifier, validation)
+    predictions = mitigated.predict(test.features, sensitive_features=test.sensitive)
+    model = bench.measure(predictions, clusters_of(test, settings))
+    return model, thresholds, fit_of_thresholds(validation, scores, thresholds), len(fit)

@@ -1,20 +1,34 @@
 """The study's classifier: which probability of the positive class a logistic regression gives."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from trivet.fairness.study.sample import Sample
 
-__all__ = ["logistic_scores"]
+__all__ = ["logistic", "logistic_scores", "scores_of"]
+
+
+def logistic(max_iter: int = 1000) -> LogisticRegression:
+    """Return the study's classifier, not fitted.
+
+    Parameters
+    ----------
+    max_iter
+        Bound on the iterations of L-BFGS.
+    """
+    return LogisticRegression(max_iter=max_iter)
+
+
+def scores_of(model: Any, *parts: Sample) -> tuple[NDArray[np.float64], ...]:
+    """Return the probability of the positive class that a fitted model gives the rows of each part."""
+    return tuple(model.predict_proba(part.features)[:, 1] for part in parts)
 
 
 def logistic_scores(
-    train: Sample,
-    *others: Sample,
-    labels: NDArray[np.int64] | None = None,
-    weights: NDArray[np.float64] | None = None,
-    max_iter: int = 1000,
+    train: Sample, *others: Sample, labels: NDArray[np.int64] | None = None, max_iter: int = 1000
 ) -> tuple[NDArray[np.float64], ...]:
     """Fit a logistic regression and return the probability of the positive class.
 
@@ -26,8 +40,6 @@ def logistic_scores(
         Further rows to score.
     labels
         Labels to fit in place of those of `train`, shape (rows,).
-    weights
-        Weight of each training row, shape (rows,); by default all weigh the same.
     max_iter
         Bound on the iterations of L-BFGS.
 
@@ -37,5 +49,4 @@ def logistic_scores(
         Scores of `train`, then of the others, each of shape (rows,).
     """
     target = train.labels if labels is None else labels
-    model = LogisticRegression(max_iter=max_iter).fit(train.features, target, sample_weight=weights)
-    return tuple(model.predict_proba(part.features)[:, 1] for part in (train, *others))
+    return scores_of(logistic(max_iter).fit(train.features, target), train, *others)

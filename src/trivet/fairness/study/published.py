@@ -3,16 +3,18 @@
 from collections.abc import Callable
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
-from trivet.fairness.mitigation.massaging import Cohorts, published_cohorts
-from trivet.fairness.mitigation.reweighing import reweighing_weights
-from trivet.fairness.mitigation.scalarisation import grid_thresholds
-from trivet.fairness.mitigation.thresholds import apply_thresholds
+from trivet.fairness.columns import PRIVILEGED
+from trivet.fairness.mitigation.drop_sensitive import DropSensitive
+from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.reweighing import Reweighing
+from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
 from trivet.fairness.results import PublishedFairness
 from trivet.fairness.study.adult import SENSITIVE_COLUMN
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import logistic
 from trivet.fairness.study.sweep import fit_swapped, sweep_of
-from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds
+from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds, fitted_thresholds
 
 __all__ = ["published_fairness"]
 
@@ -41,35 +43,45 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
     """
     settings, train, test = bench.settings, bench.train, bench.test
 
-    def cohorts_of(size: int) -> Cohorts:
-        return published_cohorts(bench.train_scores, train.sensitive, size, cut=settings.cut)
+    classifier = logistic(settings.max_iter)
 
     announce("promotion and demotion as published, and its sweep")
-    swapped = fit_swapped(train, test, cohorts_of, (settings.swaps, *settings.swap_sweep), settings=settings)
+    promotion_demotion = Massaging(
+        classifier,
+        direction="published",
+        ranker=FrozenEstimator(bench.baseline),
+        privileged=PRIVILEGED,
+        cut=settings.cut,
+    )
+    sizes = (settings.swaps, *settings.swap_sweep)
+    swapped = fit_swapped(promotion_demotion, train, test, sizes, settings=settings)
     swept = {k: swapped[k] for k in sorted({0, *settings.swap_sweep})}
 
     announce("no sensitive feature")
-    blind_train, blind_test = train.drop(SENSITIVE_COLUMN), test.drop(SENSITIVE_COLUMN)
-    _, blind_scores = logistic_scores(blind_train, blind_test, max_iter=settings.max_iter)
+    gender = train.names.index(SENSITIVE_COLUMN)
+    blind = bench.predictions_of(DropSensitive(classifier, columns=gender, proxy_folds=0))
 
     announce("reweighing")
-    weights = reweighing_weights(train.labels, train.sensitive)
-    _, reweighed_scores = logistic_scores(train, test, weights=weights, max_iter=settings.max_iter)
+    reweighed = bench.predictions_of(Reweighing(classifier))
 
     announce("group thresholds as published")
-    thresholds = grid_thresholds(
-        train.labels,
-        bench.train_scores,
-        train.sensitive,
-        grid=np.linspace(settings.grid_low, settings.grid_high, settings.grid_size),
+    group_thresholds = GroupThresholds(
+        bench.baseline,
+        constraint="scalarised",
         penalty=settings.penalty,
-    )
+        grid=np.linspace(settings.grid_low, settings.grid_high, settings.grid_size),
+        prefit=True,
+        privileged=PRIVILEGED,
+    ).fit(train.features, train.labels, sensitive_features=train.sensitive)
+    thresholds = fitted_thresholds(group_thresholds)
     models = {
         "baseline": bench.measure(bench.predict(bench.test_scores)),
         "promotion_demotion": bench.measure(swapped[settings.swaps].predictions),
-        "no_gender": bench.measure(bench.predict(blind_scores), clusters_of(blind_test, settings)),
-        "reweighed": bench.measure(bench.predict(reweighed_scores)),
-        "group_thresholds": bench.measure(apply_thresholds(bench.test_scores, test.sensitive, thresholds)),
+        "no_gender": bench.measure(blind, clusters_of(test.drop(SENSITIVE_COLUMN), settings)),
+        "reweighed": bench.measure(reweighed),
+        "group_thresholds": bench.measure(
+            group_thresholds.predict(test.features, sensitive_features=test.sensitive)
+        ),
     }
     by_proxy = sorted(models, key=lambda name: models[name].zemel_proxy)
     by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference))

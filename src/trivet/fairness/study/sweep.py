@@ -1,6 +1,6 @@
 """How accuracy and fairness move as more training labels are swapped."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.metrics.rates import accuracy
-from trivet.fairness.mitigation.massaging import Cohorts, swap_labels
+from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.meta_estimator import unfitted
 from trivet.fairness.results import SwapSweep
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import scores_of
 from trivet.fairness.study.measurement import measured_impact
 from trivet.fairness.study.sample import Sample
 
@@ -36,25 +37,21 @@ class SwappedModel:
 
 
 def fit_swapped(
-    train: Sample,
-    test: Sample,
-    cohorts_of: Callable[[int], Cohorts],
-    sizes: Iterable[int],
-    *,
-    settings: FairnessSettings,
+    massaging: Massaging, train: Sample, test: Sample, sizes: Iterable[int], *, settings: FairnessSettings
 ) -> dict[int, SwappedModel]:
     """Fit one model for each number of swaps.
 
     Parameters
     ----------
+    massaging
+        What swaps the labels, whatever its size. Its ranker should be fitted already, or it is fitted for
+        each size.
     train, test
         Standardised rows.
-    cohorts_of
-        From the number of swaps to the training rows whose labels are swapped.
     sizes
         Numbers of swaps. 0, which is the baseline, is always added.
     settings
-        Iterations and cut of the models.
+        Cut of the models.
 
     Returns
     -------
@@ -63,13 +60,12 @@ def fit_swapped(
     """
     models: dict[int, SwappedModel] = {}
     for size in sorted({0, *sizes}):
-        cohorts = cohorts_of(size)
-        _, scores = logistic_scores(
-            train, test, labels=swap_labels(train.labels, cohorts), max_iter=settings.max_iter
-        )
+        sized: Massaging = unfitted(massaging).set_params(size=size)
+        fitted = sized.fit(train.features, train.labels, sensitive_features=train.sensitive)
+        (scores,) = scores_of(fitted, test)
         models[size] = SwappedModel(
-            promoted=len(cohorts.promoted),
-            demoted=len(cohorts.demoted),
+            promoted=len(fitted.promoted_),
+            demoted=len(fitted.demoted_),
             predictions=(scores >= settings.cut).astype(np.int64),
         )
     return models

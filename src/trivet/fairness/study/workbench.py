@@ -1,21 +1,25 @@
 """What all models of the study share: the split, the baseline's scores, the clusters, the measure."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.metrics.clusters import Clusters, cluster_rows
 from trivet.fairness.metrics.rates import accuracy
 from trivet.fairness.mitigation.thresholds import apply_thresholds
+from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
 from trivet.fairness.results import ModelFairness, ThresholdFit, Thresholds
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import logistic, scores_of
 from trivet.fairness.study.measurement import measure, measured_impact
 from trivet.fairness.study.sample import Sample, split_sample, standardise
 
-__all__ = ["Workbench", "clusters_of", "fit_of_thresholds", "set_up"]
+__all__ = ["Workbench", "clusters_of", "fit_of_thresholds", "fitted_thresholds", "set_up"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,11 @@ class Workbench:
         The two parts as they are.
     train, test
         The same, standardised on the training rows.
+    baseline
+        The model without mitigation, fitted. It also ranks the rows for massaging, and the published
+        thresholds are for its scores.
     train_scores, test_scores
-        Of the baseline, which also ranks the rows for massaging and serves the published thresholds.
+        Its scores.
     clusters
         Of the test rows, by all features.
     """
@@ -41,6 +48,7 @@ class Workbench:
     raw_test: Sample
     train: Sample
     test: Sample
+    baseline: LogisticRegression
     train_scores: NDArray[np.float64]
     test_scores: NDArray[np.float64]
     clusters: Clusters
@@ -54,6 +62,13 @@ class Workbench:
             baseline=self.predict(self.test_scores),
             settings=self.settings,
         )
+
+    def predictions_of(self, mitigation: Any) -> NDArray[np.int64]:
+        """Fit a mitigated classifier to the training rows, and predict the test rows from the study's cut."""
+        train = self.train
+        fitted = mitigation.fit(train.features, train.labels, sensitive_features=train.sensitive)
+        (scores,) = scores_of(fitted, self.test)
+        return self.predict(scores)
 
     def predict(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Predict positive from the study's cut."""
@@ -72,13 +87,15 @@ def set_up(sample: Sample, settings: FairnessSettings) -> Workbench:
     """
     raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
     train, test = standardise(raw_train, raw_test)
-    train_scores, test_scores = logistic_scores(train, test, max_iter=settings.max_iter)
+    baseline = logistic(settings.max_iter).fit(train.features, train.labels)
+    train_scores, test_scores = scores_of(baseline, train, test)
     return Workbench(
         settings=settings,
         raw_train=raw_train,
         raw_test=raw_test,
         train=train,
         test=test,
+        baseline=baseline,
         train_scores=train_scores,
         test_scores=test_scores,
         clusters=clusters_of(test, settings),
@@ -94,6 +111,12 @@ def clusters_of(test: Sample, settings: FairnessSettings) -> Clusters:
         starts=settings.cluster_starts,
         seed=settings.seed,
     )
+
+
+def fitted_thresholds(model: GroupThresholds) -> Thresholds:
+    """Return the thresholds of a fitted classifier for the study's two groups."""
+    found: Any = model.thresholds_  # floats: no constraint of the study draws lots
+    return Thresholds(protected=found[PROTECTED], privileged=found[PRIVILEGED])
 
 
 def fit_of_thresholds(sample: Sample, scores: NDArray[np.float64], thresholds: Thresholds) -> ThresholdFit:

@@ -20,6 +20,8 @@ __all__ = ["name_ends", "place_near", "spread", "write_beside"]
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2
+#: Points from which on a label that stands so far away is joined to its point.
+_FAR: Final = 12.0
 #: What a point of a line under a label costs, against one of the data's lines. A guide lies beneath
 #: everything and is interrupted by the label: that is better than leaving the axes.
 _GUIDE_COST: Final = 0.02
@@ -44,10 +46,9 @@ _NEAREST: Final = (
     _Side(5, -5, "left", "top"),
     _Side(-5, -5, "right", "top"),
 )
-#: Best first.
-_SIDES: Final = tuple(
-    side._replace(dx=side.dx * reach, dy=side.dy * reach) for reach in (1.0, 2.0, 3.2) for side in _NEAREST
-)
+_REACHES: Final = (1.0, 2.0, 3.2)
+#: With a leader from the label to its point.
+_FAR_REACHES: Final = (4.5, 6.0, 8.0, 10.0, 13.0)
 
 
 def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> tuple[float, ...]:
@@ -169,6 +170,7 @@ def place_near(
     texts: Sequence[str],
     *,
     colors: Sequence[str],
+    far: bool = False,
 ) -> None:
     """Write each text beside its point, clear of every line and text of the axes and of their edge.
 
@@ -184,7 +186,10 @@ def place_near(
         One for each point.
     colors
         One for each text.
+    far
+        Whether a text may also stand farther away, with a thin line to its point.
     """
+    sides = _sides(_REACHES + _FAR_REACHES if far else _REACHES)
     figure = axes.figure.get_figure(root=True)
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw_without_rendering()
@@ -200,7 +205,7 @@ def place_near(
     for point, text, color in zip(points, texts, colors, strict=True):
         label = _label(axes, point, text, color)
         best, least = _NEAREST[0], float("inf")
-        for side in _SIDES:
+        for side in sides:
             _move(label, side)
             box = np.asarray(label.get_window_extent(renderer).extents)
             covered = float(_shared_areas(box, taken) @ weight)
@@ -209,6 +214,8 @@ def place_near(
             if cost < least:
                 best, least = side, cost
         _move(label, best)
+        if far and math.hypot(best.dx, best.dy) > _FAR:
+            _lead(axes, label, point, color)
         taken = np.vstack([taken, label.get_window_extent(renderer).extents])
         weight = np.append(weight, 1.0)
 
@@ -233,6 +240,25 @@ def _label(axes: Axes, point: tuple[float, float], text: str, color: str) -> Ann
         fontsize=SMALL,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         zorder=2.2,  # over the lines, under the axes' own
+    )
+
+
+def _sides(reaches: Sequence[float]) -> tuple[_Side, ...]:
+    """List where a label may stand, best first."""
+    return tuple(
+        side._replace(dx=side.dx * reach, dy=side.dy * reach) for reach in reaches for side in _NEAREST
+    )
+
+
+def _lead(axes: Axes, label: Annotation, point: tuple[float, float], color: str) -> None:
+    """Draw a thin line from a label to its point."""
+    axes.annotate(
+        "",
+        point,
+        xytext=label.get_position(),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "shrinkB": 2},
+        zorder=2.1,  # under the labels
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
 from trivet.privacy.membership.results import NO_EVIDENCE, SLIGHT, MembershipAudit
 from trivet.privacy.planning.results import Plan
-from trivet.report.build import OWN, STUDY
+from trivet.report.build import STUDY
 from trivet.report.document import read_templates
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
 from trivet.report.figures.membership import (
@@ -48,6 +48,8 @@ PICTURES: Final = (
     "privacy_membership_roc",
     "privacy_membership_groups",
 )
+#: The prose that a page shares with the report of `trivet run`.
+SHARED: Final = STUDY.parent / "privacy"
 #: What a page has that the report of `trivet run` has not.
 PAGES: Final = STUDY.parent / "privacy_pages"
 REFERENCES: Final = "99-references.md"
@@ -134,7 +136,7 @@ def _write(
             "privacy": {"plan": None, "mechanisms": None, "membership": None, **privacy},
             "page": {"version": version("trivet"), "mechanism": None, **page},
         },
-        prose={**read_templates(OWN, PAGES), REFERENCES: references},
+        prose={**read_templates(SHARED, PAGES), REFERENCES: references},
         pictures=pictures,
         possible=PICTURES,
         verdicts=[verdict],

@@ -1,0 +1,151 @@
+"""How an audit of predictions, and a comparison of mitigations, look on a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.verdicts import ICONS, TONES
+from trivet.fairness.auditing.results import (
+    REFERENCE,
+    AttributeAudit,
+    FairnessAudit,
+    FairnessComparison,
+    TrainingSpread,
+)
+from trivet.wording import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trivet.fairness.intervals.results import Bounds
+
+__all__ = ["print_audit", "print_comparison"]
+
+#: Groups shown on the terminal; the files have all.
+SHOWN_GROUPS = 12
+NAME = 24
+
+
+def print_audit(audit: FairnessAudit, console: "Console") -> None:
+    """Print each attribute's groups, what is to be known first, and the verdict."""
+    for attribute in audit.attributes:
+        _print_attribute(attribute, console)
+    _print_end(audit, console)
+
+
+def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
+    """Print each model with its intervals, what they come to, and the verdict on the baseline."""
+    table = _table(
+        "model", "accuracy", "± sampling", "± training", f"{_worst(comparison)}: DI", "sampling", "training"
+    )
+    for model in comparison.models:
+        mark = "▸ " if model.on_frontier else "  "
+        if model.failed:
+            table.add_row(mark + model.title, "none")
+            continue
+        table.add_row(
+            mark + model.title,
+            _value(model.accuracy, ".4f"),
+            _half(model.accuracy),
+            _training_half(model.accuracy_training),
+            _value(model.disparate_impact, ".3f"),
+            _interval(model.disparate_impact),
+            _training_interval(model.disparate_impact_training),
+        )
+    console.print(table)
+    console.print(
+        "▸ no other model is better in both. Sampling: other test rows; training: other training rows "
+        f"({comparison.repeats} repeats).",
+        style="dim",
+    )
+    console.print()
+    for model in comparison.models:
+        if model.note:
+            console.print(f"{model.title}: {escape(model.note.rstrip('.'))}.")
+    console.print(escape(comparison.statement))
+    console.print()
+    _print_attribute(comparison.baseline.attributes[-1], console)
+    _print_end(comparison.baseline, console)
+
+
+def _worst(comparison: FairnessComparison) -> str:
+    """Name the group whose disparate impact is shown, if it is the same for all models."""
+    groups = {model.group for model in comparison.models if model.group is not None}
+    return escape(one_line(groups.pop(), limit=NAME)) if len(groups) == 1 else "worst group"
+
+
+def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
+    table = _table(
+        escape(one_line(attribute.name, limit=NAME)), "rows", "selected", "DI", "interval", "TPR", "FPR", ""
+    )
+    others = [group for group in attribute.groups if group.verdict != REFERENCE]
+    others.sort(key=lambda group: (group.verdict != attribute.verdict, group.rows), reverse=False)
+    shown = [group for group in attribute.groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
+    for group in shown:
+        table.add_row(
+            escape(one_line(group.group, limit=NAME)),
+            f"{group.rows:,}",
+            _value(group.selection_rate, ".3f"),
+            "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
+            "" if group.disparate_impact is None else _interval(group.disparate_impact),
+            _value(group.true_positive_rate, ".3f"),
+            _value(group.false_positive_rate, ".3f"),
+            group.verdict
+            if group.verdict == REFERENCE
+            else f"[{TONES[group.verdict]}]{ICONS[group.verdict]} {group.verdict}[/]",
+        )
+    console.print(table)
+    if len(others) > SHOWN_GROUPS:
+        console.print(f"{len(others) - SHOWN_GROUPS} more groups are in the files of --out, and in --json.")
+    if attribute.by_class is not None:
+        console.print(escape(attribute.by_class.statement))
+    if attribute.by_feature is not None:
+        console.print(escape(attribute.by_feature.statement))
+    console.print()
+
+
+def _print_end(audit: FairnessAudit, console: "Console") -> None:
+    for caution in audit.cautions:
+        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
+    for line in audit.law:
+        console.print(escape(line), style="dim")
+    tone, icon = TONES[audit.verdict], ICONS[audit.verdict]
+    console.print(f"{icon} {escape(audit.data)}: [bold {tone}]{audit.verdict}[/]. {escape(audit.reason)}")
+    console.print(audit.limits, style="dim")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _value(bounds: "Bounds | None", spec: str) -> str:
+    return "none" if bounds is None or bounds.estimate is None else format(bounds.estimate, spec)
+
+
+def _interval(bounds: "Bounds | None") -> str:
+    if bounds is None or bounds.low is None:
+        return ""
+    return f"{bounds.low:.3f}-{bounds.high:.3f}" if bounds.high is not None else f"{bounds.low:.3f} or more"
+
+
+def _half(bounds: "Bounds | None") -> str:
+    if bounds is None or bounds.low is None or bounds.high is None:
+        return ""
+    return f"{(bounds.high - bounds.low) / 2:.4f}"
+
+
+def _training_half(spread: TrainingSpread | None) -> str:
+    if spread is None or spread.low is None or spread.high is None:
+        return ""
+    return f"{(spread.high - spread.low) / 2:.4f}"
+
+
+def _training_interval(spread: TrainingSpread | None) -> str:
+    if spread is None or spread.low is None or spread.high is None:
+        return ""
+    return f"{spread.low:.3f}-{spread.high:.3f}"

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from scipy.stats import binom
+
+from trivet.errors import UsageError
+from trivet.fairness.intervals.equality import equality_test, p_values
+from trivet.fairness.intervals.power import detection_power, rows_needed, smallest_detectable
+from trivet.fairness.intervals.results import Detectable
+
+
+# The examples of R's power.prop.test, which has the same formula: n = 76.7 and 137 a group.
+@pytest.mark.parametrize(("level", "rows"), [(0.95, 77), (0.999, 154)])
+def test_rows_are_those_of_the_textbook(level, rows):
+    found = rows_needed(0.75, ratio=0.5 / 0.75, level=level, power=0.9)
+    assert (found.protected, found.privileged) == (rows, rows)
+
+
+def enumerated(n0, n1, protected, rate):
+    """The probability of every table that the test rejects in the right direction."""
+    x0 = np.arange(*binom.ppf([1e-10, 1 - 1e-10], n0, protected).astype(int) + [0, 1])
+    x1 = np.arange(*binom.ppf([1e-10, 1 - 1e-10], n1, rate).astype(int) + [0, 1])
+    rejected = (p_values(x0, n0, x1, n1) <= 0.05) & (x0[:, None] / n0 < x1 / n1)
+    return binom.pmf(x0, n0, protected) @ rejected @ binom.pmf(x1, n1, rate)
+
+
+# The normal approximation is good to a point.
+@pytest.mark.parametrize(("rate", "share"), [(0.28, 0.5), (0.28, 0.2), (0.1, 0.5), (0.5, 0.9)])
+def test_that_many_rows_have_the_power_asked_for(rate, share):
+    found = rows_needed(rate, protected_share=share)
+    rows = found.protected, found.privileged
+    assert found.protected / sum(rows) == pytest.approx(share, abs=0.002)
+    assert enumerated(*rows, 0.8 * rate, rate) == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("rows", [(20, 30), (50, 400), (400, 50), (210, 210), (3000, 1500)])
+@pytest.mark.parametrize("power", [0.5, 0.8])
+def test_the_smallest_disparity_is_found_with_the_power_asked_for(rows, power):
+    found = smallest_detectable(*rows, 0.5, power=power)
+    assert found.rate == pytest.approx(0.5 * found.ratio) == pytest.approx(0.5 - found.difference)
+    tolerance = 1e-6 if found.method == "enumeration of all tables" else 0.01
+    assert enumerated(*rows, found.rate, 0.5) == pytest.approx(power, abs=tolerance)
+
+
+def test_power_is_how_often_simulated_tables_are_rejected():
+    rng = np.random.default_rng(0)
+    found = smallest_detectable(60, 90, 0.4)
+    drawn = zip(rng.binomial(60, found.rate, 2000), rng.binomial(90, 0.4, 2000), strict=True)
+    rejected = [equality_test(x0, 60, x1, 90).p_value <= 0.05 for x0, x1 in drawn]
+    # Four standard errors of 2,000 draws.
+    assert np.mean(rejected) == pytest.approx(0.8, abs=0.036)
+
+
+def test_both_ways_to_compute_power_agree_where_they_meet():
+    enumerate_, how = detection_power(200, 3000, 0.5)
+    approximate, other = detection_power(202, 3000, 0.5)
+    assert (how, other) == ("enumeration of all tables", "normal approximation")
+    for protected in (0.3, 0.35, 0.4, 0.45):
+        assert enumerate_(protected) == pytest.approx(approximate(protected), abs=0.015)
+
+
+@given(st.integers(5, 60), st.integers(5, 60), st.floats(0.05, 0.9))
+def test_more_rows_show_a_smaller_disparity(n0, n1, rate):
+    few, many = smallest_detectable(n0, n1, rate), smallest_detectable(20 * n0, 20 * n1, rate)
+    assert many.ratio is not None or few.ratio is None
+    if few.ratio is not None:
+        assert 0 <= few.ratio < many.ratio < 1
+
+
+def test_too_few_rows_show_nothing():
+    found = smallest_detectable(50, 50, 0.02)
+    assert (found.rate, found.ratio, found.difference) == (None, None, None)
+    assert found.reason == "even a rate of 0 is found with probability 0.00 only: there are too few rows"
+    assert smallest_detectable(0, 50, 0.3).reason == "a group has no row"
+
+
+def test_a_power_that_equal_rates_have_is_no_power():
+    assert "equal rates are found" in smallest_detectable(5000, 5000, 0.3, power=0.01).reason
+
+
+def test_results_survive_json():
+    adapter = TypeAdapter(Detectable)
+    for found in (smallest_detectable(50, 80, 0.3), smallest_detectable(5, 5, 0.02)):
+        assert adapter.validate_json(adapter.dump_json(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: smallest_detectable(-1, 5, 0.3), "found -1"),
+        (lambda: smallest_detectable(5, 5, 1.0), r"a rate lies between 0 and 1, found 1\.0"),
+        (lambda: smallest_detectable(5, 5, 0.3, power=1), "a power lies between 0 and 1, found 1"),
+        (lambda: smallest_detectable(5, 5, 0.3, level=95), "found 95"),
+        (lambda: rows_needed(0.3, ratio=1), "other than 1"),
+        (lambda: rows_needed(0.9, ratio=1.25), r"ratio 1\.25 of the rate 0\.9"),
+        (lambda: rows_needed(0.3, protected_share=0), "a share of the rows lies between 0 and 1, found 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
