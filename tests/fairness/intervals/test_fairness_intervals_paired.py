@@ -18,14 +18,10 @@ from trivet.fairness.metrics.rates import accuracy, disparate_impact
 cells = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda found: sum(found) > 0)
 
 
-# D. G. Altman et al., Statistics with Confidence (2000), page 52; and M. W. Fagerland, S. Lydersen, P. Laake,
-# BMC Medical Research Methodology 14 (2014), on airway hyper-responsiveness.
-@pytest.mark.parametrize(
-    ("table", "low", "high"), [((14, 5, 0, 22), 0.011, 0.226), ((1, 1, 7, 12), -0.507, -0.026)]
-)
-def test_a_paired_difference_has_the_published_interval(table, low, high):
-    found = paired_difference_interval(*table)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+# D. G. Altman, D. Machin, T. N. Bryant, M. J. Gardner, Statistics with Confidence (2000), page 52.
+def test_a_paired_difference_has_the_published_interval():
+    found = paired_difference_interval(14, 5, 0, 22)
+    assert (found.low, found.high) == pytest.approx((0.011, 0.226), abs=5e-4)
 
 
 @given(cells)
