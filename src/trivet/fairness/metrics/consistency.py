@@ -1,7 +1,7 @@
 """Are people who are alike predicted alike? Consistency with the nearest neighbours."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.neighbors import NearestNeighbors
 
 from trivet.errors import DataError, UsageError
@@ -11,7 +11,7 @@ __all__ = ["consistency"]
 
 
 def consistency(
-    features: NDArray[np.float64], y_pred: ArrayLike, *, neighbours: int = 5, with_self: bool = False
+    features: ArrayLike, y_pred: ArrayLike, *, neighbours: int = 5, with_self: bool = False
 ) -> float:
     """Return 1 minus the mean distance of a prediction from the mean prediction of its neighbours.
 
@@ -22,7 +22,7 @@ def consistency(
     Parameters
     ----------
     features
-        Shape (rows, features), finite.
+        Shape (rows, features), finite numbers.
     y_pred
         Predictions, 0 or 1, shape (rows,).
     neighbours
@@ -45,19 +45,22 @@ def consistency(
     UsageError
         If there are not more rows than neighbours.
     """
-    predictions = binary_column(y_pred, "y_pred")
-    if features.ndim != 2 or len(features) != len(predictions):  # noqa: PLR2004 -- rows by features
+    table, predictions = np.asarray(features), binary_column(y_pred, "y_pred")
+    if table.ndim != 2 or len(table) != len(predictions):  # noqa: PLR2004 -- rows by features
         raise DataError(
             f"features should be a table of {len(predictions)} rows, one for each prediction, found shape "
-            f"{features.shape}."
+            f"{table.shape}."
         )
-    if not np.isfinite(features).all():
-        raise DataError("features should be finite numbers. Leave rows with gaps out, or fill them.")
+    if table.dtype.kind not in "biuf" or not np.isfinite(table).all():
+        raise DataError(
+            f"features should be finite numbers, found others (dtype {table.dtype}). Encode categories, "
+            "and fill gaps or leave such rows out."
+        )
     if not 0 < neighbours < len(predictions):
         raise UsageError(
             f"consistency needs more rows than neighbours and at least one, found {neighbours} neighbours "
             f"and {len(predictions)} rows."
         )
-    index = NearestNeighbors(n_neighbors=neighbours).fit(features)
-    nearest = index.kneighbors(features if with_self else None, return_distance=False)
+    index = NearestNeighbors(n_neighbors=neighbours).fit(table)
+    nearest = index.kneighbors(table if with_self else None, return_distance=False)
     return float(1 - np.abs(predictions - predictions[nearest].mean(axis=1)).mean())

@@ -2,8 +2,8 @@
 
 An AUC of 0.9 within each group says nothing of the order between them: where the negatives of one
 group score as high as the positives of another, one cut for all treats them unequally. Borkan et al.
-(Nuanced metrics for measuring unintended bias, WWW 2019 companion, section 3.2) therefore compare each
-group with the background, which is all rows outside of it.
+(Nuanced metrics for measuring unintended bias, WWW 2019 companion) therefore compare each group with the
+background, which is all rows outside of it.
 """
 
 from collections.abc import Iterator, Sequence
