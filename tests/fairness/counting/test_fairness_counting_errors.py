@@ -92,7 +92,9 @@ def test_not_a_number_is_missing(make, column, tmp_path):
     scores = {"cut": 0.5} if column == "score" else {}
     prediction = "score" if scores else "prediction"
     pl.DataFrame(columns).write_parquet(tmp_path / "nan.parquet")
-    for table in (make(columns), tmp_path / "nan.parquet"):
+    # Its least and greatest value leave NaN out.
+    relation = duckdb.connect().read_parquet(str(tmp_path / "nan.parquet"))
+    for table in (make(columns), tmp_path / "nan.parquet", relation):
         message = refused(DataError, table, "label", prediction, "sex", **scores)
         assert f"{column!r} in 1." in message
     arrays = (columns["label"], columns[prediction], {"sex": columns["sex"]})

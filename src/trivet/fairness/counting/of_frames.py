@@ -1,5 +1,6 @@
 """Counting the rows of a data frame in its own engine: pandas, Polars, Arrow, DuckDB, Spark and others."""
 
+import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -84,8 +85,10 @@ class FrameSource:
             )
         # In single precision a score below the cut can be equal to it.
         score = nw.col(name).cast(nw.Float64)
+        # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `reading_sql`.
+        nan = ~score.is_finite() & (score != math.inf) & (score != -math.inf)
         return (
-            nw.when(score.is_null() | score.is_nan())
+            nw.when(score.is_null() | nan)
             .then(nw.lit(MISSING))
             .otherwise(
                 nw.when((score < 0) | (score > 1))
