@@ -37,7 +37,7 @@ def fairness(
     cut: float = 0.5,
     estimator: Literal["logistic", "boosting"] | None = None,
     mitigate: str = "all",
-    repeats: int = 5,
+    repeats: int = 10,
     four_fifths: float = 0.8,
     level: float = 0.95,
     rows: int | None = None,
@@ -47,7 +47,7 @@ def fairness(
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Audit predictions, or fit models with mitigations and compare: exit code 1 if a group is treated otherwise.
+    """Audit predictions, or fit and compare mitigations: exit code 1 if a group is treated otherwise.
 
     A group is called disparate if the whole interval of its disparate impact lies outside the band
     [0.8, 1.25], for all groups at once.
@@ -163,8 +163,8 @@ def _require_one(table: str | None, prediction: str | None, score: str | None, e
     if len(given) != 1:
         found = " and ".join(given) or "none"
         raise UsageError(
-            f"expected one of --prediction COL, --score COL and --estimator NAME, found {found}: what is to be "
-            "audited, or should models be fitted?"
+            f"expected one of --prediction COL, --score COL and --estimator NAME, found {found}: what is to "
+            "be audited, or should models be fitted?"
         )
     if table is None and estimator is None:
         raise UsageError("a table is missing; only --estimator goes without one, on the embedded Adult data.")
@@ -173,7 +173,7 @@ def _require_one(table: str | None, prediction: str | None, score: str | None, e
 def _columns(label: str | None, columns: tuple[str, ...] | None) -> tuple[str, tuple[str, ...]]:
     if label is None or columns is None:
         raise UsageError(
-            "a table needs --label, the column of the true labels, and --sensitive, the columns of the groups."
+            "a table needs --label, the column of the true labels, and --sensitive, those of the groups."
         )
     return label, columns
 
@@ -220,8 +220,8 @@ def _audit(
             cautions = (
                 Caution(
                     "rows",
-                    f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; the "
-                    "rest is of all.",
+                    f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
+                    "the rest is of all.",
                 ),
             )
     progress("fairness", "audit", None)

@@ -36,33 +36,32 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
 
 def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
     """Print each model with its intervals, what they come to, and the verdict on the baseline."""
-    table = _table(
-        "model", "accuracy", "± sampling", "± training", f"{_worst(comparison)}: DI", "sampling", "training"
-    )
+    table = _table("model", "accuracy", "±s", "±t", "DI", "s", "t")
     for model in comparison.models:
-        mark = "▸ " if model.on_frontier else "  "
+        name = ("▸" if model.on_frontier else " ") + model.name
         if model.failed:
-            table.add_row(mark + model.title, "none")
+            table.add_row(name, "none")
             continue
         table.add_row(
-            mark + model.title,
-            _value(model.accuracy, ".4f"),
-            _half(model.accuracy),
-            _training_half(model.accuracy_training),
+            name,
+            _value(model.accuracy, ".3f"),
+            _reach(model.accuracy),
+            _reach(model.accuracy_training),
             _value(model.disparate_impact, ".3f"),
             _interval(model.disparate_impact),
-            _training_interval(model.disparate_impact_training),
+            _interval(model.disparate_impact_training),
         )
     console.print(table)
     console.print(
-        "▸ no other model is better in both. Sampling: other test rows; training: other training rows "
-        f"({comparison.repeats} repeats).",
+        f"DI: {_worst(comparison)} against {escape(one_line(comparison.reference, limit=NAME))}. s: other test "
+        f"rows (sampling). t: other training rows ({comparison.repeats} repeats). ▸: no model is better in "
+        "both.",
         style="dim",
     )
     console.print()
     for model in comparison.models:
         if model.note:
-            console.print(f"{model.title}: {escape(model.note.rstrip('.'))}.")
+            console.print(f"{model.name}: {escape(model.note.rstrip('.'))}.")
     console.print(escape(comparison.statement))
     console.print()
     _print_attribute(comparison.baseline.attributes[-1], console)
@@ -127,25 +126,13 @@ def _value(bounds: "Bounds | None", spec: str) -> str:
     return "none" if bounds is None or bounds.estimate is None else format(bounds.estimate, spec)
 
 
-def _interval(bounds: "Bounds | None") -> str:
-    if bounds is None or bounds.low is None:
+def _interval(ends: "Bounds | TrainingSpread | None") -> str:
+    if ends is None or ends.low is None:
         return ""
-    return f"{bounds.low:.3f}-{bounds.high:.3f}" if bounds.high is not None else f"{bounds.low:.3f} or more"
+    return f"{ends.low:.3f}-{ends.high:.3f}" if ends.high is not None else f"{ends.low:.3f} or more"
 
 
-def _half(bounds: "Bounds | None") -> str:
-    if bounds is None or bounds.low is None or bounds.high is None:
+def _reach(ends: "Bounds | TrainingSpread | None") -> str:
+    if ends is None or ends.low is None or ends.high is None:
         return ""
-    return f"{(bounds.high - bounds.low) / 2:.4f}"
-
-
-def _training_half(spread: TrainingSpread | None) -> str:
-    if spread is None or spread.low is None or spread.high is None:
-        return ""
-    return f"{(spread.high - spread.low) / 2:.4f}"
-
-
-def _training_interval(spread: TrainingSpread | None) -> str:
-    if spread is None or spread.low is None or spread.high is None:
-        return ""
-    return f"{spread.low:.3f}-{spread.high:.3f}"
+    return f"{(ends.high - ends.low) / 2:.3f}"

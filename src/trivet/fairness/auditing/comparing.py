@@ -59,7 +59,7 @@ def compare_mitigations(
     estimator: str = "logistic",
     mitigations: str | Sequence[str] = "all",
     privileged: Mapping[str, str] | None = None,
-    repeats: int = 5,
+    repeats: int = 10,
     four_fifths: float = 0.8,
     level: float = 0.95,
     seed: int = 0,

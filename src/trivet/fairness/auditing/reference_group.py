@@ -62,8 +62,8 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
     rows = counts.table.sum(axis=(1, 2))
     rates = base_rates(counts.table)
     large = [place for place in range(len(rows)) if rows[place] >= SMALLEST_SHARE * counts.rows]
-    return (
-        max(large, key=lambda place: rates[place]),
+    why = (
         "it has the largest share of positive labels among groups with at least "
-        f"{SMALLEST_SHARE:.0%} of the rows",
+        f"{SMALLEST_SHARE:.0%} of the rows"
     )
+    return max(large, key=lambda place: rates[place]), why

@@ -28,7 +28,7 @@ def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) 
     if measured and not reached:
         said.append(f"None of {len(measured)} mitigations brings it into {band}.")
     elif reached:
-        cheapest = max(reached, key=lambda model: _estimate(model))
+        cheapest = max(reached, key=_estimate)
         said.append(
             f"Into {band} it is brought by {_listed(reached)}, "
             + (f"with the whole interval by {_listed(sure)}." if sure else "by none with the whole interval.")
