@@ -3,10 +3,16 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness import binary_counts, bootstrap_interval, demographic_parity_difference
+from trivet.fairness import (
+    binary_counts,
+    bootstrap_interval,
+    demographic_parity_difference,
+)
 from trivet.fairness.explaining.by_class import decompose_counts
 from trivet.fairness.explaining.kitagawa import kitagawa
 from trivet.fairness.explaining.results import Decomposition
+from trivet.fairness.intervals.differences import difference_interval
+from trivet.fairness.metrics.rates import group_sizes, selected
 
 COUNTS = np.array([[[90, 60], [40, 10]], [[88, 12], [41, 59]]])
 
@@ -37,10 +43,14 @@ def test_parts_are_those_of_kitagawa_with_the_positive_class_first(on_the_study)
     assert [part.kind for part in found.parts] == ["base rates", "selection", "selection"]
 
 
-def test_interval_of_the_whole_is_the_bootstrap_of_the_difference(on_the_study):
+def test_intervals_are_those_of_the_audit(on_the_study):
     counts, found = on_the_study
-    expected = bootstrap_interval(counts, demographic_parity_difference)
-    assert (found.whole.low, found.whole.high) == (expected.low, expected.high)
+    (x0, x1), (n0, n1) = selected(counts).tolist(), group_sizes(counts).tolist()
+    whole = difference_interval(x0, n0, x1, n1)
+    assert (found.whole.low, found.whole.high) == (whole.low, whole.high)
+    for part, place in zip(found.parts, (0, 2, 1), strict=True):
+        expected = bootstrap_interval(counts, lambda drawn, place=place: kitagawa(drawn)[..., place])
+        assert (part.low, part.high) == (expected.low, expected.high)
 
 
 # A thousand tables of 600 rows; 2 % is 2.9 standard deviations of a share of 95 % among them.
@@ -121,6 +131,7 @@ def test_a_class_of_few_rows_gets_no_interval():
 
 def test_a_rate_that_no_draw_can_change_gets_no_interval():
     found = decompose_counts(np.array([[[30, 0], [5, 15]], [[20, 0], [5, 35]]]))
+    assert found.whole.low < found.whole.high
     negatives = found.parts[2]
     assert (negatives.value, negatives.low, negatives.high) == (0, None, None)
     assert "no draw differs" in negatives.reason
@@ -139,8 +150,8 @@ def test_results_survive_json(counts):
         (COUNTS[None], {}, DataError, r"found shape \(1, 2, 2, 2\)"),
         (COUNTS * 0, {}, DataError, "and 0 rows"),
         (COUNTS, {"classes": ("a",)}, UsageError, "each of the 2 labels, found 1 names"),
-        (COUNTS, {"level": 1.0}, UsageError, "level in"),
-        (COUNTS, {"replicates": 0}, UsageError, "0 replicates"),
+        (COUNTS, {"level": 1.0}, UsageError, "level"),
+        (COUNTS, {"replicates": 0}, UsageError, "at least one draw"),
     ],
 )
 def test_unusable_input_is_refused(counts, settings, error, message):

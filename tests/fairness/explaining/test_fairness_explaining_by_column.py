@@ -7,6 +7,8 @@ from trivet.fairness import binary_counts, demographic_parity_difference
 from trivet.fairness.explaining.by_column import decompose_columns
 from trivet.fairness.explaining.oaxaca import oaxaca_blinder
 from trivet.fairness.explaining.results import Decomposition
+from trivet.fairness.intervals.differences import difference_interval
+from trivet.fairness.metrics.rates import group_sizes, selected
 
 #: Ten rows of each group: 1 in 5 and 4 in 5 of the groups have the feature, and half of all the other.
 GROUPS, FEATURE = np.repeat([0, 1], 10), np.repeat([0, 1, 0, 1], [8, 2, 2, 8])
@@ -31,6 +33,9 @@ def on_the_study(study_model):
 def test_parts_sum_to_the_difference_of_selection_rates_on_the_study(study_model, on_the_study):
     test = study_model.test
     counts = binary_counts(test.labels, study_model.predictions, test.sensitive)
+    (x0, x1), (n0, n1) = selected(counts).tolist(), group_sizes(counts).tolist()
+    interval = difference_interval(x0, n0, x1, n1)
+    assert (on_the_study.whole.low, on_the_study.whole.high) == (interval.low, interval.high)
     assert on_the_study.outcome == "selection rate"
     assert on_the_study.whole.value == pytest.approx(demographic_parity_difference(counts), abs=1e-12)
     assert sum(part.value for part in on_the_study.parts) == pytest.approx(
@@ -123,7 +128,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_level_widens_the_interval():
     narrow, wide = (
-        decompose_columns(SELECTED, FEATURES, GROUPS, ["a", "b"], level=level).whole for level in (0.8, 0.99)
+        decompose_columns(SELECTED, FEATURES, GROUPS, ["a", "b"], level=level).parts[0]
+        for level in (0.8, 0.99)
     )
     assert wide.low < narrow.low < narrow.high < wide.high
 
@@ -170,9 +176,18 @@ def test_no_columns_leave_all_unexplained():
 
 def test_an_outcome_that_does_not_vary_has_no_interval():
     found = decompose_columns(np.zeros(20), FEATURES, GROUPS, ["a", "b"])
-    parts = (found.whole, *found.parts)
-    assert {(part.value, part.low, part.high, part.share) for part in parts} == {(0, None, None, None)}
-    assert {part.reason for part in parts} == {"no interval: in these rows it does not vary."}
+    assert found.whole.low < found.whole.value == 0 < found.whole.high
+    assert {(part.value, part.low, part.high, part.share) for part in found.parts} == {(0, None, None, None)}
+    assert {part.reason for part in found.parts} == {"no interval: in these rows it does not vary."}
+
+
+def test_selection_of_all_of_one_group_alone_is_no_doubt():
+    found = decompose_columns(GROUPS, FEATURES, GROUPS, ["a", "b"])
+    assert found.whole.low > 0
+    assert [part.share for part in found.parts] == pytest.approx([0, 0, 1], abs=1e-12)
+    assert (
+        "Of the 100.0 points by which privileged is selected more often than protected, " in found.statement
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +201,6 @@ def test_too_few_rows_leave_the_whole_and_a_reason(rows, reason):
     found = decompose_columns(SELECTED[rows], FEATURES[rows], GROUPS[rows], ["a", "b"])
     assert (found.reason, found.parts) == (reason, ())
     assert found.whole.value is not None
-    assert found.whole.low is None
     assert found.statement == f"How the difference divides by column is unknown: {reason}"
 
 

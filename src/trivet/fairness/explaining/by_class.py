@@ -1,15 +1,15 @@
 """How much of a difference of selection rates is base rates and how much selection, and how sure that is."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.explaining.kitagawa import kitagawa
-from trivet.fairness.explaining.results import BASE_RATES, SELECTION, WHOLE, Decomposition, Part
-from trivet.fairness.explaining.shares import with_shares
-from trivet.fairness.explaining.statements import class_statement
+from trivet.fairness.explaining.results import BASE_RATES, SELECTION, Decomposition, Part
+from trivet.fairness.explaining.statements import SELECTION_RATE, class_statement
+from trivet.fairness.explaining.whole import difference_of_rates, with_shares
+from trivet.fairness.intervals.bootstrap import bootstrap_bounds
+from trivet.fairness.intervals.results import Bounds
 from trivet.wording import one_line
 
 __all__ = ["decompose_counts"]
@@ -30,9 +30,8 @@ def decompose_counts(
 ) -> Decomposition:
     """Split a difference of selection rates by true class, with an interval of each part.
 
-    What the parts are is told by `kitagawa`. The intervals are percentiles of a bootstrap over the rows,
-    which is a multinomial draw of the counts. A draw in which a part is undefined counts as beyond both
-    ends, so that an interval is never too narrow for it.
+    What the parts are is told by `kitagawa`, and how their intervals are made by `bootstrap_bounds`. The
+    interval of the whole is that of `difference_interval`.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def decompose_counts(
         Shape (2, classes, predictions), indexed [group, label, prediction]: the group, then the
         reference group.
     positive
-        Place of the prediction, and of the label, that is selection; by default the second of two.
+        Place of the prediction that is selection; by default the second of two.
     group, reference
         What the two groups are called.
     classes
@@ -56,7 +55,8 @@ def decompose_counts(
     Returns
     -------
     Decomposition
-        The part of the base rates, then that of each class, the positive one first.
+        The part of the base rates, then that of each class; where there are as many classes as
+        predictions, that of the positive class before those of the others.
 
     Raises
     ------
@@ -66,55 +66,44 @@ def decompose_counts(
         If `positive` is no prediction, `classes` has not a name for each label, or the level or the
         number of replicates is out of range.
     """
-    if not 0 < level < 1 or replicates < 1:
-        raise UsageError(
-            "a bootstrap needs a level in (0, 1) and at least one replicate, found "
-            f"level {level} and {replicates} replicates."
-        )
     table = np.asarray(counts)
-    observed = _whole_and_parts(table, positive)
+    observed = kitagawa(table, positive=positive)
     rows = int(table.sum())
     if observed.ndim != 1 or rows == 0:
         raise DataError(
             "counts should be one table of shape (2, classes, predictions) with at least one row, found "
             f"shape {table.shape} and {rows} rows."
         )
+    chosen = 1 if positive is None else positive
     labels = _label_names(classes, table.shape[1])
-    draws = np.random.default_rng(seed).multinomial(rows, (table / rows).ravel(), size=replicates)
-    drawn = _whole_and_parts(draws.reshape(replicates, *table.shape), positive)
-    described = (
-        (WHOLE, WHOLE),
-        (BASE_RATES, BASE_RATES),
-        *((f"selection among {label}", SELECTION) for label in labels),
-    )
-    why = _missing_class(table, labels, (one_line(group), one_line(reference)))
-    measured = [
-        _measured(described[i], float(observed[i]), drawn[:, i], level=level, why=why)
-        for i in range(len(described))
-    ]
-    first = 1 if positive is None else min(positive, len(labels) - 1)
-    order = [1, 2 + first, *(2 + i for i in range(len(labels)) if i != first)]
-    whole, parts = with_shares(measured[0], [measured[i] for i in order])
+    groups = (one_line(group), one_line(reference))
+    unknown = _missing_class(table, labels, groups)
+    described = [(BASE_RATES, BASE_RATES), *((f"selection among {label}", SELECTION) for label in labels)]
+    measured: list[Part] = []
+    for place, (name, kind) in enumerate(described):
+
+        def part_of(counts: NDArray[np.int64], place: int = place) -> NDArray[np.float64]:
+            return kitagawa(counts, positive=positive)[..., place]
+
+        bounds = bootstrap_bounds(table, part_of, replicates=replicates, level=level, seed=seed)
+        measured.append(_part(name, kind, bounds, unknown))
+    if table.shape[1] == table.shape[2]:
+        measured.insert(1, measured.pop(1 + chosen))
+    sizes = table.sum(axis=(1, 2))
+    whole = difference_of_rates(table[:, :, chosen].sum(axis=1), sizes, groups=groups, level=level)
+    whole, parts = with_shares(whole, measured)
     return Decomposition(
         method="Kitagawa",
         interval_method="multinomial bootstrap",
-        outcome="selection rate",
+        outcome=SELECTION_RATE,
         group=group,
         reference=reference,
         rows=rows,
         whole=whole,
         parts=parts,
-        statement=class_statement(whole, parts, group=one_line(group), reference=one_line(reference)),
-        reason=whole.reason if whole.value is None else None,
+        statement=class_statement(whole, parts, group=group, reference=reference),
+        reason=whole.reason,
     )
-
-
-def _whole_and_parts(counts: NDArray[np.int64], positive: int | None) -> NDArray[np.float64]:
-    """Return the difference of selection rates, and its parts; shape (..., 2 + classes)."""
-    parts = kitagawa(counts, positive=positive)
-    # With all labels as one class nothing is base rates. It is defined also where a part is not.
-    whole = kitagawa(counts.sum(axis=-2, keepdims=True), positive=positive)[..., 1:]
-    return np.concatenate([whole, parts], axis=-1)
 
 
 def _label_names(classes: tuple[str, ...] | None, number: int) -> tuple[str, ...]:
@@ -140,23 +129,15 @@ def _missing_class(table: NDArray[np.int64], labels: tuple[str, ...], groups: tu
     return " and ".join(lacking) + ", so a selection rate is unknown"
 
 
-def _measured(
-    described: tuple[str, str], value: float, drawn: NDArray[np.float64], *, level: float, why: str
-) -> Part:
+def _part(name: str, kind: str, bounds: Bounds, unknown: str) -> Part:
     """Return one part with its interval, without its share."""
-    name, kind = described
-    low = high = reason = None
-    if math.isnan(value):
-        return Part(name, kind, (), None, None, None, level, None, f"{why}.")
-    undefined = np.isnan(drawn)
-    ends = (
-        np.quantile(np.where(undefined, -np.inf, drawn), (1 - level) / 2, method="inverted_cdf"),
-        np.quantile(np.where(undefined, np.inf, drawn), (1 + level) / 2, method="inverted_cdf"),
-    )
-    if not np.isfinite(ends).all():
+    if bounds.estimate is None:
+        return Part(name, kind, (), None, None, None, bounds.level, None, f"{unknown}.")
+    reason = None
+    if bounds.low is None or bounds.high is None:
         reason = "too few rows for an interval: some draws leave a group without a row of some class."
-    elif ends[0] == ends[1]:
+    elif bounds.low == bounds.high:
         reason = "no interval: in these rows all or none are selected, so that no draw differs."
-    else:
-        low, high = map(float, ends)
-    return Part(name, kind, (), value, low, high, level, None, reason)
+    if reason is not None:
+        return Part(name, kind, (), bounds.estimate, None, None, bounds.level, None, reason)
+    return Part(name, kind, (), bounds.estimate, bounds.low, bounds.high, bounds.level, None)

@@ -11,8 +11,8 @@ from trivet.fairness.columns import binary_column, require_same_length, require_
 from trivet.fairness.explaining.feature_table import feature_table
 from trivet.fairness.explaining.oaxaca import ColumnParts, oaxaca_blinder
 from trivet.fairness.explaining.results import EXPLAINED, SENSITIVE, UNEXPLAINED, WHOLE, Decomposition, Part
-from trivet.fairness.explaining.shares import with_shares
 from trivet.fairness.explaining.statements import MEAN_SCORE, SELECTION_RATE, column_statement
+from trivet.fairness.explaining.whole import difference_of_rates, with_shares
 
 __all__ = ["decompose_columns"]
 
@@ -36,7 +36,8 @@ def decompose_columns(
 ) -> Decomposition:
     """Split a difference of selection rates or of mean scores by column, with an interval of each part.
 
-    What the parts are is told by `oaxaca_blinder`. The intervals are normal, from its standard errors.
+    What the parts are is told by `oaxaca_blinder`. Their intervals are normal, from its standard errors.
+    The interval of a whole difference of selection rates is that of `difference_interval`.
 
     Parameters
     ----------
@@ -96,8 +97,18 @@ def decompose_columns(
             name = " + ".join([*columns, UNEXPLAINED] if i == last else columns)
             parts.append(measured(name, kind, columns, float(found.values[i]), float(found.errors[i])))
         parts.sort(key=_order)
-    whole, shared = with_shares(measured(WHOLE, WHOLE, (), found.whole, found.whole_error), parts)
-    outcome_name = SELECTION_RATE if np.isin(values, (0, 1)).all() else MEAN_SCORE
+    if np.isin(values, (0, 1)).all():
+        outcome_name = SELECTION_RATE
+        whole = difference_of_rates(
+            np.bincount(groups, weights=values).astype(np.int64),
+            np.bincount(groups),
+            groups=(group, reference),
+            level=level,
+        )
+    else:
+        outcome_name = MEAN_SCORE
+        whole = measured(WHOLE, WHOLE, (), found.whole, found.whole_error)
+    whole, shared = with_shares(whole, parts)
     return Decomposition(
         method="Oaxaca-Blinder",
         interval_method="delta method",

@@ -16,9 +16,9 @@ def kitagawa(counts: NDArray[np.int64], *, positive: int | None = None) -> NDArr
 
     A group's selection rate is the sum over true classes y of P(y | s) P(y_hat = positive | y, s). The
     difference of two such sums is that of the first factors at the mean of the second ones, and that of
-    the second ones at the mean of the first (E. M. Kitagawa, JASA 50, 1955, section 3). As the mean is
-    over both orders of replacing the factors, no order is preferred (P. Das Gupta, Standardization and
-    Decomposition of Rates, 1993, chapter 2): each part is the factor's Shapley value.
+    the second ones at the mean of the first (E. M. Kitagawa, JASA 50, 1955). No order in which the
+    factors are replaced is preferred (P. Das Gupta, Standardization and Decomposition of Rates: A User's
+    Manual, US Bureau of the Census P23-186, 1993): each part is its factor's Shapley value.
 
     Parameters
     ----------

@@ -93,34 +93,39 @@ def oaxaca_blinder(
     centred = outcome - outcome.mean()
     coefficients = inverse @ (design.T @ centred) / rows
     residuals = centred - design @ coefficients
-    # Rows of mean 0 in each group, and the weight with which a row enters the difference of means.
-    within = design - _own_mean(design, privileged)
-    sizes = np.where(privileged, privileged.sum(), (~privileged).sum())
-    weights = np.where(privileged, 1, -1) / sizes
-    gaps = weights @ design
-    whole = float(outcome[privileged].mean() - outcome[~privileged].mean())
     parameters = int(kept.sum()) + 1
-    # Deviations from a mean, and from a regression, are smaller than those from the true ones.
-    weights *= np.sqrt(sizes / np.maximum(sizes - 1, 1))
-    residuals *= math.sqrt(rows / max(rows - parameters, 1))
-    dependence = [weights * (outcome - _own_mean(outcome, privileged))]
-    parts: list[float] = []
     columns, members = _parts(names, vectors[:, ~kept])
-    for member in members[:-1]:
-        own = coefficients * member
-        parts.append(float(gaps @ own))
-        by_coefficients = residuals * (design @ (inverse @ (gaps * member))) / rows
-        dependence.append(by_coefficients + weights * (within @ own))
-    parts.append(whole - sum(parts))
-    dependence.append(dependence[0] - sum(dependence[1:]))
-    errors = np.sqrt(np.square(dependence).sum(axis=1))
-    return ColumnParts(whole, columns, np.array(parts), float(errors[0]), errors[1:], parameters)
+    explained = members[:, :-1]
+    # What each column adds to a row's fitted outcome: a part is the difference of its means.
+    shares = design @ (coefficients[:, None] * explained)
+    gaps = _difference(design, privileged)
+    whole = float(_difference(outcome, privileged))
+    parts = _difference(shares, privileged)
+    rest = whole - parts.sum()
+    # Deviations from a fitted line are smaller than those from the true one.
+    residuals *= math.sqrt(rows / max(rows - parameters, 1))
+    by_coefficients = residuals[:, None] * (design @ (inverse @ (gaps[:, None] * explained))) / rows
+    by_rows = by_coefficients + _dependence(shares, privileged)
+    whole_by_rows = _dependence(outcome[:, None], privileged)
+    rest_by_rows = whole_by_rows - by_rows.sum(axis=1, keepdims=True)
+    errors = np.sqrt(np.square(np.hstack([whole_by_rows, by_rows, rest_by_rows])).sum(axis=0))
+    return ColumnParts(whole, columns, np.array([*parts, rest]), float(errors[0]), errors[1:], parameters)
 
 
-def _own_mean(values: NDArray[np.float64], privileged: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return for each row the mean of its group."""
-    means = np.stack([values[~privileged].mean(axis=0), values[privileged].mean(axis=0)])
-    return means[privileged.astype(np.int64)]
+def _difference(values: NDArray[np.float64], privileged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean over the privileged rows minus that over the others."""
+    return values[privileged].mean(axis=0) - values[~privileged].mean(axis=0)
+
+
+def _dependence(values: NDArray[np.float64], privileged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how the difference of means depends on each row, which squared and summed is its variance."""
+    found = np.empty_like(values)
+    for rows, sign in ((privileged, 1), (~privileged, -1)):
+        size = int(rows.sum())
+        # Deviations from a sample's mean are smaller than those from the true one.
+        scale = sign / size * math.sqrt(size / max(size - 1, 1))
+        found[rows] = scale * (values[rows] - values[rows].mean(axis=0))
+    return found
 
 
 def _standardised(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,8 +137,8 @@ def _standardised(features: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _parts(
     names: Sequence[str], null: NDArray[np.float64]
-) -> tuple[tuple[tuple[str, ...], ...], list[NDArray[np.bool_]]]:
-    """Return which columns make a part together, and which features those are; the group's part last.
+) -> tuple[tuple[tuple[str, ...], ...], NDArray[np.bool_]]:
+    """Return the columns of each part, the group's last, and which features are of which part.
 
     The null space of the regression divides into those of the parts, so that a column stands alone
     unless a combination with other columns is constant.
@@ -147,4 +152,4 @@ def _parts(
     _, component = connected_components(blocks, directed=False)
     ordered = [c for c in dict.fromkeys(component.tolist()) if c != component[group]] + [component[group]]
     found = tuple(tuple(columns[i] for i in range(group) if component[i] == c) for c in ordered)
-    return found, [component[place] == c for c in ordered]
+    return found, component[place][:, None] == ordered

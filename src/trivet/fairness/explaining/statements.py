@@ -99,8 +99,8 @@ def _opening(whole: Part, group: str, reference: str, outcome: str) -> str:
         what = f"{amount} points by which {more} is selected more often than {fewer}"
     else:
         what = f"{amount} by which the mean score of {more} is above that of {fewer}"
-    # A share is given where the interval of the whole leaves out 0.
-    return f"Of the {what}{'' if whole.share else ' (which these rows cannot tell from 0)'}"
+    unsettled = whole.low is not None and whole.high is not None and whole.low <= 0 <= whole.high
+    return f"Of the {what}{' (which these rows cannot tell from 0)' if unsettled else ''}"
 
 
 def _direction(whole: Part) -> int:
