@@ -36,11 +36,13 @@ SEARCHES = {
 class Stored(ClassifierMixin, BaseEstimator):
     """A classifier whose only feature is the score."""
 
-    def fit(self, features, labels):
+    def fit(self, _features, labels):
+        """Learn the classes."""
         self.classes_ = np.unique(labels)
         return self
 
     def predict_proba(self, features):
+        """Return the score."""
         return np.column_stack([1 - features[:, 0], features[:, 0]])
 
 

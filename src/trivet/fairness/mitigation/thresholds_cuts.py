@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, score_column
+from trivet.wording import one_line, quoted
 
 __all__ = ["Cuts", "Gains", "Objective", "cuts_by_group", "gains_of", "group_column"]
 
@@ -115,9 +116,9 @@ def gains_of(objective: Objective, cuts: tuple[Cuts, ...]) -> Gains:
     DataError
         If balanced accuracy is undefined, for want of rows with either label.
     """
-    if objective == "accuracy":
+    if isinstance(objective, str) and objective == "accuracy":
         return Gains(1, 1)
-    if objective == "balanced_accuracy":
+    if isinstance(objective, str) and objective == "balanced_accuracy":
         positives = sum(group.positives for group in cuts)
         negatives = sum(group.rows for group in cuts) - positives
         if not positives or not negatives:
@@ -127,7 +128,7 @@ def gains_of(objective: Objective, cuts: tuple[Cuts, ...]) -> Gains:
     if costs.dtype.kind not in "iuf" or costs.shape != (2,) or not (np.isfinite(costs) & (costs >= 0)).all():
         raise UsageError(
             "the objective should be accuracy, balanced_accuracy, or the costs of a false positive and of a "
-            f"false negative, finite and not negative; found {objective!r}."
+            f"false negative, finite and not negative; found {one_line(repr(objective))}."
         )
     return Gains(positive=float(costs[1]), negative=float(costs[0]))
 
@@ -137,8 +138,9 @@ def group_column(groups: ArrayLike) -> NDArray[np.int64]:
     codes = np.asarray(groups)
     if codes.ndim != 1 or codes.size == 0:
         raise DataError(f"groups should be one column with at least one row, found shape {codes.shape}.")
-    if codes.dtype.kind not in "biu" or codes.min() < 0:
-        raise DataError(f"groups should hold whole numbers from 0, found {codes.min()!r}. Number the groups.")
+    if codes.dtype.kind not in "biu" or (codes < 0).any():
+        found = codes.min() if codes.dtype.kind in "bi" else f"values such as {quoted(str(codes[0]))}"
+        raise DataError(f"groups should hold whole numbers from 0, found {found}. Number the groups.")
     return codes.astype(np.int64)
 
 

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.mitigation.thresholds_mixture import (
+    MixedThreshold,
+    apply_group_thresholds,
+    selection_probability,
+)
+
+HALF = MixedThreshold(thresholds=(0.8, 0.4), shares=(0.3, 0.7))
+
+
+def test_each_threshold_that_a_score_reaches_adds_its_share():
+    scores = [0.9, 0.8, 0.79, 0.4, 0.39, 0.5, 0.49]
+    groups = [0, 0, 0, 0, 0, 1, 1]
+    found = selection_probability(scores, groups, [HALF, 0.5])
+    np.testing.assert_array_equal(found, [1, 1, 0.7, 0.7, 0, 1, 0])
+
+
+def test_lots_fall_as_often_as_their_share():
+    rows = 40_000
+    for scores in (np.linspace(0.41, 0.79, rows), np.full(rows, 0.5)):
+        found = apply_group_thresholds(scores, np.zeros(rows, dtype=int), [HALF])
+        # Five standard deviations of a share of 0.7.
+        assert abs(found.mean() - 0.7) < 5 * np.sqrt(0.7 * 0.3 / rows)
+
+
+def test_lots_of_neighbouring_seeds_are_independent():
+    scores, groups = np.linspace(0.41, 0.79, 40_000), np.zeros(40_000, dtype=int)
+    first, second = (apply_group_thresholds(scores, groups, [HALF], random_state=seed) for seed in (0, 1))
+    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(40_000)
+
+
+def test_a_score_of_its_own_gets_the_same_lot_in_any_company():
+    rng = np.random.default_rng(0)
+    scores, groups = rng.permutation(np.linspace(0.3, 0.9, 500)), rng.integers(0, 2, 500)
+    found = apply_group_thresholds(scores, groups, [HALF, HALF], random_state=3)
+    order = rng.permutation(500)[:200]
+    again = apply_group_thresholds(scores[order], groups[order], [HALF, HALF], random_state=3)
+    np.testing.assert_array_equal(again, found[order])
+
+
+def test_rows_that_tie_draw_each_for_itself():
+    found = apply_group_thresholds(np.full(200, 0.5), np.zeros(200, dtype=int), [HALF])
+    assert 0 < found.sum() < 200
+    more = apply_group_thresholds(np.full(300, 0.5), np.zeros(300, dtype=int), [HALF])
+    np.testing.assert_array_equal(more[:200], found)
+
+
+def test_minus_zero_ties_with_zero():
+    mixed = MixedThreshold(thresholds=(0.5, -0.5), shares=(0.5, 0.5))
+    zeros = apply_group_thresholds(np.zeros(50), np.zeros(50, dtype=int), [mixed])
+    signed = apply_group_thresholds(np.where(np.arange(50) % 2, -0.0, 0.0), np.zeros(50, dtype=int), [mixed])
+    np.testing.assert_array_equal(zeros, signed)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: apply_group_thresholds([0.5], [1], [0.5]), DataError, "for 1 groups, found group 1"),
+        (lambda: apply_group_thresholds([0.5, 0.6], [0], [0.5]), DataError, "scores 2, groups 1"),
+        (lambda: apply_group_thresholds([0.5], [0], [0.5], random_state=-1), UsageError, "found -1"),
+    ],
+)
+def test_what_cannot_be_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
