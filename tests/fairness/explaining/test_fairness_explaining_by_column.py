@@ -126,6 +126,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert [count / 1000 for count in held.values()] == pytest.approx([0.95] * 4, abs=0.02)
 
 
+def test_one_sensitive_column_can_be_named_alone():
+    found = decompose_columns(SELECTED, FEATURES, GROUPS, ["a", "b"], sensitive_columns="ab")
+    assert {part.kind for part in found.parts} == {"explained", "unexplained"}
+    found = decompose_columns(SELECTED, FEATURES, GROUPS, ["ab", "b"], sensitive_columns="ab")
+    assert [part.name for part in found.parts if part.kind == "sensitive column"] == ["ab"]
+
+
 def test_level_widens_the_interval():
     narrow, wide = (
         decompose_columns(SELECTED, FEATURES, GROUPS, ["a", "b"], level=level).parts[0]

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from trivet.errors import UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
-from trivet.fairness.explaining.feature_table import feature_table
+from trivet.fairness.explaining.feature_table import feature_table, names_of
 from trivet.fairness.explaining.oaxaca import ColumnParts, oaxaca_blinder
 from trivet.fairness.explaining.results import EXPLAINED, SENSITIVE, UNEXPLAINED, WHOLE, Decomposition, Part
 from trivet.fairness.explaining.statements import MEAN_SCORE, SELECTION_RATE, column_statement
@@ -79,6 +79,7 @@ def decompose_columns(
     require_two_groups(groups)
     found = oaxaca_blinder(values, table, groups, names)
     unknown = _unknown(groups, found)
+    known = names_of(sensitive_columns)
 
     def measured(name: str, kind: str, columns: tuple[str, ...], value: float, error: float) -> Part:
         if unknown is not None:
@@ -93,7 +94,7 @@ def decompose_columns(
     if unknown is None:
         last = len(found.columns) - 1
         for i, columns in enumerate(found.columns):
-            kind = _kind(columns, sensitive_columns, last=i == last)
+            kind = _kind(columns, known, last=i == last)
             name = " + ".join([*columns, UNEXPLAINED] if i == last else columns)
             parts.append(measured(name, kind, columns, float(found.values[i]), float(found.errors[i])))
         parts.sort(key=_order)
@@ -137,8 +138,8 @@ def _unknown(groups: NDArray[np.int64], found: ColumnParts) -> str | None:
     return None
 
 
-def _kind(columns: tuple[str, ...], sensitive_columns: Collection[str], *, last: bool) -> str:
-    if any(column in sensitive_columns for column in columns):
+def _kind(columns: tuple[str, ...], sensitive_columns: frozenset[str], *, last: bool) -> str:
+    if sensitive_columns.intersection(columns):
         return SENSITIVE
     return UNEXPLAINED if last else EXPLAINED
 

@@ -1,6 +1,6 @@
 """Whether features are what a regression on them needs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from trivet.errors import DataError, UsageError
 from trivet.wording import quoted
 
-__all__ = ["feature_table"]
+__all__ = ["feature_table", "names_of"]
 
 _AXES = 2
 
@@ -50,3 +50,8 @@ def feature_table(features: ArrayLike, names: Sequence[str]) -> NDArray[np.float
             "out."
         )
     return numbers
+
+
+def names_of(columns: Collection[str]) -> frozenset[str]:
+    """Return the names of some columns; one name alone is one column, not its letters."""
+    return frozenset([columns] if isinstance(columns, str) else columns)

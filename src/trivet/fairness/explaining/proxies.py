@@ -21,7 +21,7 @@ from trivet.fairness.columns import (
     require_same_length,
     require_two_groups,
 )
-from trivet.fairness.explaining.feature_table import feature_table
+from trivet.fairness.explaining.feature_table import feature_table, names_of
 from trivet.fairness.explaining.results import ColumnStrength, ProxyStrength
 from trivet.fairness.explaining.statements import proxy_statement
 
@@ -87,7 +87,7 @@ def proxy_strength(
     places = {
         column: [i for i, name in enumerate(names) if name == column]
         for column in dict.fromkeys(names)
-        if column not in sensitive_columns
+        if column not in names_of(sensitive_columns)
     }
     reason = None
     if not places:
