@@ -15,7 +15,7 @@ from trivet.fairness.mitigation.massaging import (
 )
 from trivet.fairness.mitigation.reweighing import reweighing_weights
 from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
 from trivet.fairness.study.sample import split_sample, standardise
 from trivet.work.own_code import load_callable
 
@@ -32,7 +32,7 @@ def expected(name, train, test):
         return logistic_scores(train.drop(SENSITIVE_COLUMN), test.drop(SENSITIVE_COLUMN))[1]
     if name == "reweighed":
         weights = reweighing_weights(train.labels, train.sensitive)
-        return logistic_scores(train, test, weights=weights)[1]
+        return scores_of(logistic().fit(train.features, train.labels, sample_weight=weights), test)[0]
     (scores,) = logistic_scores(train)
     cohorts = (
         published_cohorts(scores, train.sensitive, 10)

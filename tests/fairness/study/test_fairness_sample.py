@@ -3,7 +3,7 @@ import pytest
 
 from trivet.datasets import load_adult
 from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.logistic import logistic_scores
+from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
 from trivet.fairness.study.sample import Sample, split_sample, standardise
 
 
@@ -50,7 +50,7 @@ def test_weights_count_as_repeated_rows(sample):
     (train,) = standardise(sample)
     weights = np.where(sample.labels == 1, 2.0, 1.0)
     repeated = train.take(np.repeat(np.arange(len(sample)), weights.astype(int)))
-    weighted = logistic_scores(train, weights=weights)[0]
+    (weighted,) = scores_of(logistic().fit(train.features, train.labels, sample_weight=weights), train)
     np.testing.assert_allclose(weighted, logistic_scores(repeated, train)[1], atol=1e-4)
 
 

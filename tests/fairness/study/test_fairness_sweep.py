@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from trivet.fairness import FairnessSettings
-from trivet.fairness.mitigation.massaging import Cohorts
+from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.study.logistic import logistic
 from trivet.fairness.study.sample import Sample, standardise
 from trivet.fairness.study.sweep import SwappedModel, fit_swapped, sweep_of
 
@@ -39,21 +40,18 @@ def test_no_swap_is_the_best_where_swaps_only_harm(test_rows):
     assert sweep_of(models, test_rows, tolerance=0.5).best_k == 0
 
 
-def test_one_model_is_fitted_for_each_size_and_for_none():
+def test_one_model_is_fitted_for_each_size_and_the_baseline_is_none_of_them():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(200, 2))
-    labels = (features[:, 0] > 0).astype(np.int64)
+    labels = (features[:, 0] + rng.normal(size=200) > 0).astype(np.int64)
     (rows,) = standardise(Sample(features, ("a", "b"), labels, rng.integers(0, 2, 200)))
-    asked = []
-
-    def cohorts_of(size):
-        asked.append(size)
-        order = np.argsort(-features[:, 0])
-        return Cohorts(promoted=order[:0], demoted=order[:size])
-
-    models = fit_swapped(rows, rows, cohorts_of, (60, 20, 60), settings=FairnessSettings())
-    assert list(models) == asked == [0, 20, 60]
-    assert [one.demoted for one in models.values()] == [0, 20, 60]
-    assert {one.promoted for one in models.values()} == {0}
-    # Most positives bear the wrong label at 60, and fewer rows are predicted positive.
-    assert models[0].predictions.sum() > models[60].predictions.sum()
+    massaging = Massaging(logistic(), privileged=1)
+    baseline = np.full(200, -1)
+    models = fit_swapped(massaging, rows, rows, (30, 10, 30), baseline=baseline, cut=0.5)
+    assert list(models) == [0, 10, 30]
+    assert [(one.promoted, one.demoted) for one in models.values()] == [(0, 0), (10, 10), (30, 30)]
+    assert models[0].predictions is baseline
+    for size in (10, 30):
+        fitted = clone(massaging).set_params(size=size)
+        fitted.fit(rows.features, labels, sensitive_features=rows.sensitive)
+        np.testing.assert_array_equal(models[size].predictions, fitted.predict(rows.features))

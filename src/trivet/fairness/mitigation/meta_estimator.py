@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
 from trivet.errors import DataError, UsageError
@@ -163,9 +163,12 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             raise FitError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         features, target = indexable(X, y)
         target = column_or_1d(target, warn=True)
-        check_classification_targets(target)
-        classes, labels = np.unique(target, return_inverse=True)
         kind = type_of_target(target, input_name="y")
+        if kind not in ("binary", "multiclass"):
+            raise FitError(
+                f"Unknown label type: {kind}. The labels should be classes. Check which column the label is."
+            )
+        classes = np.unique(target)
         if len(classes) < 2:  # noqa: PLR2004 (a classifier tells at least two apart)
             raise FitError(
                 f"the labels should have two classes, found {len(classes)} class {one_line(classes)} in "
@@ -176,7 +179,9 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"Only binary classification is supported. The type of the target is {kind}, with "
                 f"{len(classes)} classes. Compare the labels with the positive one first."
             )
-        return TrainingRows(features, target, classes, labels.astype(np.int64), np.zeros_like(labels), ())
+        labels = np.searchsorted(classes, target)
+        nobody = np.zeros(len(labels), dtype=np.int64)
+        return TrainingRows(features, target, classes, labels, nobody, ())
 
     def _routed(self, name: str, sensitive_features: SensitiveFeatures, params: dict[str, Any]) -> Any:
         """Return the parameters that the fit of one inner estimator takes."""

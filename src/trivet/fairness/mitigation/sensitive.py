@@ -150,8 +150,9 @@ def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
             raise DataError(f"sensitive_features should hold plain values; {one_line(error)}.") from error
         values = [value.item() if isinstance(value, np.generic) else value for value in found]
     else:
-        unique, codes = np.unique(column, return_inverse=True)
-        values = unique.tolist()
+        # Faster than the inverse of unique, which sorts all rows.
+        unique = np.unique(column)
+        codes, values = np.searchsorted(unique, column), unique.tolist()
     missing = [place for place, value in enumerate(values) if _is_missing(value)]
     if missing:
         absent = np.isin(codes, missing)

@@ -48,7 +48,9 @@ def corrected_fairness(
     ranker = FrozenEstimator(bench.baseline)
     massaged = Massaging(logistic(settings.max_iter), ranker=ranker, privileged=PRIVILEGED)
     swaps = massaging_size(train.labels, train.sensitive)
-    swept = fit_swapped(massaged, train, test, (swaps, *settings.massaging_sweep), settings=settings)
+    sizes = (swaps, *settings.massaging_sweep)
+    baseline = bench.predict(bench.test_scores)
+    swept = fit_swapped(massaged, train, test, sizes, baseline=baseline, cut=settings.cut)
     massaging = bench.measure(swept[swaps].predictions)
 
     announce("exact group thresholds on a validation split")

@@ -54,7 +54,8 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
         cut=settings.cut,
     )
     sizes = (settings.swaps, *settings.swap_sweep)
-    swapped = fit_swapped(promotion_demotion, train, test, sizes, settings=settings)
+    baseline = bench.predict(bench.test_scores)
+    swapped = fit_swapped(promotion_demotion, train, test, sizes, baseline=baseline, cut=settings.cut)
     swept = {k: swapped[k] for k in sorted({0, *settings.swap_sweep})}
 
     announce("no sensitive feature")
@@ -75,7 +76,7 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
     ).fit(train.features, train.labels, sensitive_features=train.sensitive)
     thresholds = fitted_thresholds(group_thresholds)
     models = {
-        "baseline": bench.measure(bench.predict(bench.test_scores)),
+        "baseline": bench.measure(baseline),
         "promotion_demotion": bench.measure(swapped[settings.swaps].predictions),
         "no_gender": bench.measure(blind, clusters_of(test.drop(SENSITIVE_COLUMN), settings)),
         "reweighed": bench.measure(reweighed),

@@ -11,7 +11,6 @@ from trivet.fairness.metrics.rates import accuracy
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.meta_estimator import unfitted
 from trivet.fairness.results import SwapSweep
-from trivet.fairness.settings import FairnessSettings
 from trivet.fairness.study.logistic import scores_of
 from trivet.fairness.study.measurement import measured_impact
 from trivet.fairness.study.sample import Sample
@@ -37,7 +36,13 @@ class SwappedModel:
 
 
 def fit_swapped(
-    massaging: Massaging, train: Sample, test: Sample, sizes: Iterable[int], *, settings: FairnessSettings
+    massaging: Massaging,
+    train: Sample,
+    test: Sample,
+    sizes: Iterable[int],
+    *,
+    baseline: NDArray[np.int64],
+    cut: float,
 ) -> dict[int, SwappedModel]:
     """Fit one model for each number of swaps.
 
@@ -50,23 +55,25 @@ def fit_swapped(
         Standardised rows.
     sizes
         Numbers of swaps. 0, which is the baseline, is always added.
-    settings
-        Cut of the models.
+    baseline
+        The predictions for the test rows without any swap.
+    cut
+        Score from which a row is predicted positive.
 
     Returns
     -------
     dict
         A model for each size, in increasing order.
     """
-    models: dict[int, SwappedModel] = {}
-    for size in sorted({0, *sizes}):
+    models = {0: SwappedModel(promoted=0, demoted=0, predictions=baseline)}
+    for size in sorted({*sizes} - {0}):
         sized: Massaging = unfitted(massaging).set_params(size=size)
         fitted = sized.fit(train.features, train.labels, sensitive_features=train.sensitive)
         (scores,) = scores_of(fitted, test)
         models[size] = SwappedModel(
             promoted=len(fitted.promoted_),
             demoted=len(fitted.demoted_),
-            predictions=(scores >= settings.cut).astype(np.int64),
+            predictions=(scores >= cut).astype(np.int64),
         )
     return models
 
