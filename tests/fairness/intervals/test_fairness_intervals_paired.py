@@ -48,6 +48,14 @@ def test_a_paired_difference_is_covered(shares):
     assert 0.94 <= covered <= 0.99
 
 
+def test_large_tables_do_not_overflow():
+    table = np.array([140_000, 50_000, 3_000, 220_000]) * 1000
+    found = paired_difference_interval(*table)
+    assert found.estimate == pytest.approx(47_000 / 413_000)
+    assert found == paired_difference_interval(*table.tolist())
+    assert found.high - found.low < 1e-4
+
+
 def test_no_rows_have_no_difference():
     found = paired_difference_interval(0, 0, 0, 0)
     assert (found.estimate, found.low, found.high) == (None, None, None)

@@ -82,6 +82,17 @@ def test_too_few_rows_show_nothing():
     assert (found.rate, found.ratio, found.difference) == (None, None, None)
     assert found.reason == "even a rate of 0 is found with probability 0.00 only: there are too few rows"
     assert smallest_detectable(0, 50, 0.3).reason == "a group has no row"
+    assert smallest_detectable(50, 50, 0.0).reason == "the privileged group's rate is 0, and none is smaller"
+
+
+def test_a_privileged_group_that_is_always_selected_has_a_smallest_disparity():
+    found = smallest_detectable(40, 60, 1.0)
+    assert enumerated(40, 60, found.rate, 1.0) == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.9999, 1.0])
+def test_what_takes_too_long_to_enumerate_is_approximated(rate):
+    assert smallest_detectable(1_000_000, 1_000_000, rate).method == "normal approximation"
 
 
 def test_a_power_that_equal_rates_have_is_no_power():
@@ -98,7 +109,8 @@ def test_results_survive_json():
     ("call", "message"),
     [
         (lambda: smallest_detectable(-1, 5, 0.3), "found -1"),
-        (lambda: smallest_detectable(5, 5, 1.0), r"a rate lies between 0 and 1, found 1\.0"),
+        (lambda: smallest_detectable(5, 5, 1.1), r"a rate lies in \[0, 1\], found 1\.1"),
+        (lambda: rows_needed(1.0), r"a rate lies between 0 and 1, found 1\.0"),
         (lambda: smallest_detectable(5, 5, 0.3, power=1), "a power lies between 0 and 1, found 1"),
         (lambda: smallest_detectable(5, 5, 0.3, level=95), "found 95"),
         (lambda: rows_needed(0.3, ratio=1), "other than 1"),

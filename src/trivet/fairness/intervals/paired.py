@@ -103,7 +103,7 @@ def paired_difference_interval(
     UsageError
         If the level is not between 0 and 1.
     """
-    _checked(both, only_first, only_second, neither)
+    both, only_first, only_second, neither = _checked(both, only_first, only_second, neither)
     rows = both + only_first + only_second + neither
     name = "Newcombe paired hybrid score"
     x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
@@ -139,7 +139,7 @@ def mcnemar_test(only_first: int, only_second: int) -> TestResult:
     DataError
         If a number is negative.
     """
-    _checked(only_first, only_second)
+    only_first, only_second = _checked(only_first, only_second)
     fewer = min(only_first, only_second)
     tail = float(bdtr(fewer, only_first + only_second, 0.5))
     return TestResult(min(1.0, 2 * tail), "McNemar exact")
@@ -162,7 +162,8 @@ def _joined(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
 
 
-def _checked(*counts: int) -> None:
-    """Raise a DataError if a count is negative."""
+def _checked(*counts: int) -> tuple[int, ...]:
+    """Return counts as Python's integers, whose products are exact, or raise a DataError below 0."""
     if min(counts) < 0:
         raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
+    return tuple(int(count) for count in counts)

@@ -17,8 +17,8 @@ __all__ = ["detection_power", "rows_needed", "smallest_detectable"]
 
 #: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100
-#: Tables that are enumerated at most, which takes about a second.
-TABLES = 4_000_000
+#: Probabilities of tables that are computed at most, which takes about a second.
+WORK = 20_000_000
 #: Probability of the numbers of successes that are not looked at.
 UNLIKELY = 1e-9
 
@@ -36,7 +36,7 @@ def smallest_detectable(
     n0, n1
         Rows of the protected and the privileged group.
     rate
-        The privileged group's true rate, in (0, 1).
+        The privileged group's true rate, in [0, 1].
     level
         Confidence level of the test, in (0, 1).
     power
@@ -45,19 +45,23 @@ def smallest_detectable(
     Returns
     -------
     Detectable
-        Without figures where even a protected rate of 0 is found too rarely.
+        Without figures where even a protected rate of 0 is found too rarely, or no rate is smaller.
 
     Raises
     ------
     UsageError
-        If the rate, the level or the power is not between 0 and 1, or a number of rows is negative.
+        If the rate, the level or the power is not in its range, or a number of rows is negative.
     """
-    _checked(rate, "a rate")
     _checked(power, "a power")
+    if not 0 <= rate <= 1:
+        raise UsageError(f"a rate lies in [0, 1], found {rate}. Divide the selected rows by all.")
     if min(n0, n1) < 0:
         raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
     if min(n0, n1) == 0:
         return Detectable(None, None, None, level, power, "none", "a group has no row")
+    if rate == 0:
+        reason = "the privileged group's rate is 0, and none is smaller"
+        return Detectable(None, None, None, level, power, "none", reason)
     found, method = detection_power(n0, n1, rate, level=level)
     if found(0.0) < power:
         reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
@@ -66,7 +70,7 @@ def smallest_detectable(
         reason = f"equal rates are found with probability {found(rate):.2f} too: ask for a higher power"
         return Detectable(None, None, None, level, power, method, reason)
     protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, rate), xtol=1e-9).root)
-    return Detectable(protected, protected / rate, rate - protected, level, power, method)
+    return Detectable(protected, protected / float(rate), float(rate) - protected, level, power, method)
 
 
 def detection_power(
@@ -83,15 +87,22 @@ def detection_power(
     n0, n1
         Rows of the protected and the privileged group, at least 1.
     rate
-        The privileged group's true rate, in (0, 1).
+        The privileged group's true rate, in (0, 1].
     level
         Confidence level of the test, in (0, 1).
+
+    Returns
+    -------
+    tuple
+        The function, from a rate in [0, 1] to a probability, and the name of the way.
     """
     alpha = 1 - checked_level(level)
     x0 = np.arange(int(binom.isf(UNLIKELY, n0, rate)) + 1)
     x1 = np.arange(int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate)) + 1)
     expected = min(n0, n1) * min(rate, 1 - rate)
-    if expected > EXPECTED or len(x0) * len(x1) > TABLES:
+    # As many distributions as there are totals of successes, each over the tables with that total.
+    work = len(x0) * len(x1) + (len(x0) + len(x1)) * min(n0, n1, int(x0[-1] + x1[-1]))
+    if expected > EXPECTED or work > WORK:
         return lambda protected: _normal_power(n0, n1, protected, rate, level), "normal approximation"
     rejected = (p_values(x0, n0, x1, n1) <= alpha) & (x0[:, None] / n0 < x1 / n1)
     given_x0 = rejected @ binom.pmf(x1, n1, rate)
@@ -149,10 +160,14 @@ def _normal_power(n0: int, n1: int, protected: float, privileged: float, level: 
     pooled = (n0 * protected + n1 * privileged) / (n0 + n1)
     equal = math.sqrt(pooled * (1 - pooled) * (1 / n0 + 1 / n1))
     apart = math.sqrt(protected * (1 - protected) / n0 + privileged * (1 - privileged) / n1)
-    return float(ndtr((privileged - protected - normal_quantile(level) * equal) / apart))
+    beyond = privileged - protected - normal_quantile(level) * equal
+    if apart == 0:
+        # Rates of 0 and 1 have no deviation.
+        return float(beyond > 0)
+    return float(ndtr(beyond / apart))
 
 
 def _checked(value: float, name: str) -> None:
     """Raise a UsageError unless a number lies between 0 and 1."""
     if not 0 < value < 1:
-        raise UsageError(f"{name} lies between 0 and 1, found {value}.")
+        raise UsageError(f"{name} lies between 0 and 1, found {value}. Take 0.5, for instance.")

@@ -178,7 +178,7 @@ def checked_shares(x: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.int64], NDArr
     if wrong.any():
         place = int(np.argmax(wrong))
         raise DataError(
-            f"a share needs 0 to n successes in n > 0 trials, found {x.ravel()[place]} in {n.ravel()[place]}."
+            f"a share needs 0 to n successes in n trials, found {x.ravel()[place]} in {n.ravel()[place]}."
         )
     return x.astype(np.int64), n.astype(np.int64)
 

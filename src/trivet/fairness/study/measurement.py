@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from trivet.errors import DataError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.counts import binary_counts
-from trivet.fairness.intervals.disparities import bootstrap_interval, katz_interval, newcombe_interval
+from trivet.fairness.intervals.bootstrap import bootstrap_interval
+from trivet.fairness.intervals.differences import newcombe_interval
+from trivet.fairness.intervals.ratios import katz_interval
 from trivet.fairness.metrics.clusters import Clusters, cluster_disparity
 from trivet.fairness.metrics.rates import (
     accuracy,
