@@ -88,8 +88,8 @@ def bootstrap_bounds(
     seed
         Of the draws.
     kind
-        ``"percentile"``, or ``"bca"``, which corrects for bias and skewness (B. Efron, JASA 82, 1987,
-        equations 2.3 and 6.6); the acceleration comes from leaving each row out.
+        ``"percentile"``, or ``"bca"``, which corrects for bias and skewness (B. Efron, JASA 82, 1987;
+        B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, equations 14.10 to 14.15).
 
     Raises
     ------
