@@ -24,6 +24,32 @@ ENGINES = (
     "duckdb",
 )
 
+HOSTILE = (
+    "a",
+    "'",
+    '"',
+    "`; DROP TABLE kept; --",
+    "x\ny",
+    "x\r\ny",
+    "\x00",
+    "\x1b[31m",
+    "é,ü",
+    "NULL",
+    "nan",
+    "01",
+    "1.0",
+    "\\",
+    "{}",
+    "$1",
+    "%s",
+    "a.b",
+    "\u202e",
+    "😀",
+    "TRUE",
+)
+#: A column whose name is a number may have lost its header, and no engine takes a NUL.
+HOSTILE_NAMES = tuple(name for name in HOSTILE if name not in ("nan", "01", "1.0", "\x00"))
+
 
 def table_of(engine, columns, folder):
     """The columns, lists of Python values by name, as a table of one engine."""

@@ -9,35 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tables_of_every_engine import ENGINES, by_hand, by_name, plain, table_of
+from tables_of_every_engine import ENGINES, HOSTILE, HOSTILE_NAMES, by_hand, by_name, plain, table_of
 
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.counting.grouping import group_counts
 from trivet.fairness.counting.naming import name_of
 
-HOSTILE = (
-    "a",
-    "'",
-    '"',
-    "`; DROP TABLE kept; --",
-    "x\ny",
-    "x\r\ny",
-    "\x00",
-    "\x1b[31m",
-    "é,ü",
-    "NULL",
-    "nan",
-    "01",
-    "1.0",
-    "\\",
-    "{}",
-    "$1",
-    "%s",
-    "a.b",
-    "\u202e",
-    "😀",
-    "TRUE",
-)
 TEXTS = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
     name_of
 )
@@ -153,8 +130,7 @@ def test_one_value_is_positive_against_all_others(engine, tmp_path):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_names_of_columns_may_be_hostile(engine, tmp_path):
     # A header is one line, so that a CSV file's names have no line break.
-    hostile = [name for name in HOSTILE if engine != "csv" or name_of(name.replace("\n", "")) == name]
-    names = [name for name in hostile if "\x00" not in name and name not in ("nan", "01", "1.0")]
+    names = [name for name in HOSTILE_NAMES if engine != "csv" or "\n" not in name]
     for label, prediction, one, two in zip(names, names[1:], names[2:], names[3:], strict=False):
         columns = {label: [0, 1, 1], prediction: [1, 1, 0], one: ["x", "y", "x"], two: [3, 20, 20]}
         counts = group_counts(table_of(engine, columns, tmp_path), label, prediction, (one, two))

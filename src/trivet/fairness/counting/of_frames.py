@@ -36,6 +36,10 @@ class FrameSource:
                     "a data frame of pandas, Polars, Arrow, DuckDB or Spark, or arrays and no table."
                 ) from error
             self._schema = self._frame.collect_schema()
+            #: What a column is called in the frame that is counted.
+            self._called = {name: name for name in self._schema}
+            if self._frame.implementation.is_spark_like():
+                self._rename_for_spark()
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
         """Return each combination of values and how many rows have it; no more than `limit`."""
@@ -52,10 +56,18 @@ class FrameSource:
 
     def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
-        columns = [nw.col(name) for name in question.columns(part)]
+        columns = [nw.col(self._called[name]) for name in question.columns(part)]
         with _engine():
             ((found,),) = _rows(self._grouped(columns).select(nw.len()))
         return int(found)
+
+    def _rename_for_spark(self) -> None:
+        """Give columns numbers for names: a dot or a backtick in one is syntax to Spark."""
+        native = self._frame.to_native()
+        if len(native.columns) != len(self._schema):
+            raise DuplicateError
+        self._called = {name: f"c{i}" for i, name in enumerate(self._schema)}
+        self._frame = nw.from_native(native.toDF(*self._called.values()))
 
     def _grouped(self, columns: Sequence[nw.Expr]) -> Any:
         """Return the combinations of values of some columns, and last how many rows have each."""
@@ -75,7 +87,7 @@ class FrameSource:
                 f"the column {quoted(name)} holds {quoted(str(of))}; expected numbers, text, truth values or "
                 "dates. Name another column."
             )
-        return nw.col(name)
+        return nw.col(self._called[name])
 
     def _cut(self, name: str, cut: float) -> Any:
         of = self._find(name)
@@ -84,7 +96,7 @@ class FrameSource:
                 f"the scores in {quoted(name)} are {one_line(of)}; expected numbers from 0 to 1."
             )
         # In single precision a score below the cut can be equal to it.
-        score = nw.col(name).cast(nw.Float64)
+        score = nw.col(self._called[name]).cast(nw.Float64)
         # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `reading_sql`.
         nan = ~score.is_finite() & (score != math.inf) & (score != -math.inf)
         return (
