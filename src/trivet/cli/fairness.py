@@ -40,6 +40,7 @@ def fairness(
     repeats: int = 10,
     four_fifths: float = 0.8,
     level: float = 0.95,
+    ignore: str | None = None,
     rows: int | None = None,
     counts_only: Annotated[bool, Parameter(negative="")] = False,
     workers: int | None = None,
@@ -83,6 +84,8 @@ def fairness(
         Lower end of the band; the upper end is its inverse.
     level
         Confidence level of every interval.
+    ignore
+        Columns that are no features, COL or COL,COL, such as a number of each row or another prediction.
     rows
         Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only
@@ -100,7 +103,8 @@ def fairness(
     if out is not None:
         prepare_folder(out)
     started = perf_counter()
-    columns = None if sensitive is None else tuple(part.strip() for part in sensitive.split(","))
+    columns = None if sensitive is None else _names(sensitive)
+    ignored = () if ignore is None else _names(ignore)
     with report_progress() as progress:
         found: FairnessAudit | FairnessComparison
         if estimator is not None:
@@ -116,6 +120,7 @@ def fairness(
                 repeats=repeats,
                 four_fifths=four_fifths,
                 level=level,
+                ignored=ignored,
                 rows=rows,
                 workers=workers,
                 seed=seed,
@@ -132,6 +137,7 @@ def fairness(
                 cut=None if score is None else cut,
                 four_fifths=four_fifths,
                 level=level,
+                ignored=ignored,
                 rows=rows,
                 counts_only=counts_only,
                 seed=seed,
@@ -170,6 +176,10 @@ def _require_one(table: str | None, prediction: str | None, score: str | None, e
         raise UsageError("a table is missing; only --estimator goes without one, on the embedded Adult data.")
 
 
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in listed.split(","))
+
+
 def _columns(label: str | None, columns: tuple[str, ...] | None) -> tuple[str, tuple[str, ...]]:
     if label is None or columns is None:
         raise UsageError(
@@ -190,6 +200,7 @@ def _audit(
     cut: float | None,
     four_fifths: float,
     level: float,
+    ignored: tuple[str, ...],
     rows: int | None,
     counts_only: bool,
     seed: int,
@@ -214,7 +225,7 @@ def _audit(
     else:
         progress("fairness", "columns", None)
         predicted = read_predicted(
-            table, counts, label=label, prediction=prediction, cut=cut, limit=rows, seed=seed
+            table, counts, label=label, prediction=prediction, cut=cut, ignored=ignored, limit=rows, seed=seed
         )
         if len(predicted.places) < counts.rows:
             cautions = (
@@ -253,6 +264,7 @@ def _compare(
     repeats: int,
     four_fifths: float,
     level: float,
+    ignored: tuple[str, ...],
     rows: int | None,
     workers: int | None,
     seed: int,
@@ -265,14 +277,17 @@ def _compare(
     names = chosen_mitigations(mitigate)
     progress("fairness", "loading", None)
     if table is None:
-        if label is not None or positive is not None or rows is not None:
+        if label is not None or positive is not None or rows is not None or ignored:
             raise UsageError(
-                "--label, --positive and --rows belong to a table; give one, or leave them out for Adult."
+                "--label, --positive, --ignore and --rows belong to a table; give one, or leave them out for "
+                "Adult."
             )
         data = adult_rows(columns or ("gender",))
     else:
         label, columns = _columns(label, columns)
-        data = read_rows(table, label=label, sensitive=columns, positive=positive, limit=rows, seed=seed)
+        data = read_rows(
+            table, label=label, sensitive=columns, positive=positive, ignored=ignored, limit=rows, seed=seed
+        )
     return compare_mitigations(
         data,
         estimator=estimator,

@@ -7,7 +7,10 @@ from rich.table import Table
 
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.fairness.auditing.results import (
+    DISPARATE,
+    IN_BAND,
     REFERENCE,
+    UNSETTLED,
     AttributeAudit,
     FairnessAudit,
     FairnessComparison,
@@ -24,7 +27,8 @@ __all__ = ["print_audit", "print_comparison"]
 
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
-NAME = 24
+_FROM_WORST = (DISPARATE, UNSETTLED, IN_BAND)
+NAME = 22
 
 
 def print_audit(audit: FairnessAudit, console: "Console") -> None:
@@ -53,9 +57,9 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
         )
     console.print(table)
     console.print(
-        f"DI: {_worst(comparison)} against {escape(one_line(comparison.reference, limit=NAME))}. s: other test "
-        f"rows (sampling). t: other training rows ({comparison.repeats} repeats). ▸: no model is better in "
-        "both.",
+        f"DI: {_worst(comparison)} against {escape(one_line(comparison.reference, limit=NAME))}. s: other "
+        f"test rows (sampling). t: other training rows ({comparison.repeats} repeats). ▸: no model is better "
+        "in both.",
         style="dim",
     )
     console.print()
@@ -75,11 +79,10 @@ def _worst(comparison: FairnessComparison) -> str:
 
 
 def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
-    table = _table(
-        escape(one_line(attribute.name, limit=NAME)), "rows", "selected", "DI", "interval", "TPR", "FPR", ""
-    )
+    table = _table(escape(one_line(attribute.name, limit=NAME)), "rows", "rate", "DI", "interval", "TPR", "")
     others = [group for group in attribute.groups if group.verdict != REFERENCE]
-    others.sort(key=lambda group: (group.verdict != attribute.verdict, group.rows), reverse=False)
+    # The worst first; of equally bad ones the largest.
+    others.sort(key=lambda group: (_FROM_WORST.index(group.verdict), -group.rows))
     shown = [group for group in attribute.groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
     for group in shown:
         table.add_row(
@@ -89,7 +92,6 @@ def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
             "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
             "" if group.disparate_impact is None else _interval(group.disparate_impact),
             _value(group.true_positive_rate, ".3f"),
-            _value(group.false_positive_rate, ".3f"),
             group.verdict
             if group.verdict == REFERENCE
             else f"[{TONES[group.verdict]}]{ICONS[group.verdict]} {group.verdict}[/]",

@@ -17,6 +17,7 @@ from trivet.fairness.counting.naming import in_order
 from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
 from trivet.tables.features import Features, choose_rows, read_features
 from trivet.tables.opening import open_table
+from trivet.tables.schema import find_column
 from trivet.wording import quoted
 
 __all__ = ["MOST_ROWS", "adult_rows", "read_predicted", "read_rows"]
@@ -33,10 +34,11 @@ def read_rows(
     label: str,
     sensitive: Sequence[str],
     positive: str | None = None,
+    ignored: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
 ) -> AuditRows:
-    """Read a table for a comparison: every column but the label is a feature.
+    """Read a table for a comparison: every column but the label and the ignored ones is a feature.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def read_rows(
         Names of columns.
     positive
         The label that counts as positive; not needed where labels are 0 and 1, or true and false.
+    ignored
+        Names of columns that are no features, such as a number of each row.
     limit
         Rows at most, 1,000,000 by default, drawn at random where there are more.
     seed
@@ -58,7 +62,8 @@ def read_rows(
     """
     counts = group_counts(table, label, label, sensitive, positive=positive)
     read = read_columns(table, coded=(label, *sensitive))
-    return _rows(table, counts, read, label=label, hidden=(label,), limit=limit or MOST_ROWS, seed=seed)
+    hidden = (label, *ignored)
+    return _rows(table, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
 
 
 def read_predicted(
@@ -68,6 +73,7 @@ def read_predicted(
     label: str,
     prediction: str,
     cut: float | None,
+    ignored: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
 ) -> Predicted:
@@ -75,7 +81,7 @@ def read_predicted(
 
     Parameters
     ----------
-    table, label, limit, seed
+    table, label, ignored, limit, seed
         As for `read_rows`.
     counts
         Of the whole table.
@@ -91,9 +97,8 @@ def read_predicted(
         else read_columns(table, coded=coded, scores=(prediction,))
     )
     places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
-    rows = _rows(
-        table, counts, read, label=label, hidden=(label, prediction), limit=limit or MOST_ROWS, seed=seed
-    )
+    hidden = (label, prediction, *ignored)
+    rows = _rows(table, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
     if cut is None:
         scores, predictions = None, _is_positive(read, prediction, counts.classes[1])[places]
     else:
@@ -146,6 +151,8 @@ def _rows(
     places = choose_rows(read.rows, limit, seed=seed)
     with open_table(table, ordered=True) as opened:
         name = opened.name
+        for each in hidden:
+            find_column(opened.columns, each)
         features = read_features(
             opened, [column for column in opened.columns if column.name not in hidden], rows=places
         )

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from threadpoolctl import threadpool_limits
+
 from trivet.errors import UsageError
 from trivet.fairness.auditing.attributes import audit_attribute, farthest, worst_verdict
 from trivet.fairness.auditing.cautions import caution_counts, caution_proxies, caution_rows
@@ -118,10 +120,13 @@ def audit_counts(
             f"the band begins in (0, 1] and the level lies in (0, 1), found {four_fifths:g} and {level:g}."
         )
     named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
-    attributes = tuple(
-        _attribute(part, named, predicted, four_fifths=four_fifths, level=level, seed=seed)
-        for part in _parts(counts)
-    )
+    # More threads only get in each other's way on so few rows, and sum in another order.
+    with threadpool_limits(1):
+        attributes = tuple(
+            _attribute(part, named, predicted, four_fifths=four_fifths, level=level, seed=seed)
+            for part in _parts(counts)
+        )
+        of_rows = () if predicted is None else caution_rows(predicted, seed=seed)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes
@@ -138,7 +143,7 @@ def audit_counts(
         attributes=attributes,
         cautions=(
             *cautions,
-            *(() if predicted is None else caution_rows(predicted)),
+            *of_rows,
             *caution_proxies(attributes),
             *caution_counts(counts, attributes),
         ),
@@ -176,7 +181,8 @@ def _attribute(
         counts, reference, why, four_fifths=four_fifths, level=level, seed=seed, scores=scores
     )
     worst = farthest([group.disparate_impact for group in audit.groups])
-    if predicted is None or worst is None:
+    # Several columns together are told by the same columns as each of them.
+    if predicted is None or worst is None or len(counts.columns) > 1:
         return audit
     by_feature, proxies = told_by_columns(predicted, counts, worst, reference, level=level, seed=seed)
     return replace(audit, by_feature=by_feature, proxies=proxies)
