@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing import fitting
+from trivet.fairness.auditing.comparing import chosen_mitigations, compare_mitigations
+from trivet.fairness.auditing.loading import adult_rows, read_rows
+from trivet.fairness.auditing.results import DISPARATE, FairnessComparison
+from trivet.fairness.mitigation.registry import MITIGATIONS
+
+QUICK = ("drop-sensitive", "reweighing", "group-thresholds")
+
+
+def people(rows=1200, seed=0):
+    """A table in which men are hired more often, and a town that tells the sex a little."""
+    rng = np.random.default_rng(seed)
+    sex = rng.choice(["f", "m"], rows)
+    skill = rng.normal(size=rows)
+    town = np.where(rng.random(rows) < 0.7, np.where(sex == "m", "ulm", "bonn"), "köln")
+    hired = skill + 1.2 * (sex == "m") + rng.normal(0, 0.7, rows) > 1
+    lines = [
+        f"{s},{k:.4f},{t},{'yes' if h else 'no'}" for s, k, t, h in zip(sex, skill, town, hired, strict=True)
+    ]
+    return "sex,skill,town,hired\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    path.write_text(people())
+    return read_rows(path, label="hired", sensitive=("sex",), positive="yes")
+
+
+@pytest.fixture(scope="module")
+def compared(rows):
+    return compare_mitigations(rows, mitigations=QUICK, repeats=3)
+
+
+def test_a_table_is_read_as_features_labels_and_groups(rows):
+    assert rows.features.names == ("sex", "skill", "town")
+    assert (rows.positive, rows.negative, rows.values) == ("yes", "no", (("f",), ("m",)))
+    assert len(rows) == 1200
+    lines = people().splitlines()[1:]
+    assert rows.labels.tolist() == [int(line.endswith("yes")) for line in lines]
+    assert rows.groups.tolist() == [int(line.startswith("m")) for line in lines]
+
+
+def test_what_is_compared_is_measured_on_the_same_rows(compared):
+    names = [model.name for model in compared.models]
+    assert names == ["baseline", *QUICK]
+    assert (compared.train_rows, compared.test_rows) == (840, 360)
+    baseline, _, reweighed, thresholds = compared.models
+    assert baseline.verdict == compared.baseline.verdict == DISPARATE
+    assert baseline.accuracy_change is None
+    assert reweighed.parity > baseline.parity
+    assert thresholds.parity > baseline.parity
+    audited = compared.baseline.attributes[0].groups[0]
+    assert audited.disparate_impact == baseline.disparate_impact
+    change = thresholds.accuracy_change
+    assert change.estimate == pytest.approx(thresholds.accuracy.estimate - baseline.accuracy.estimate)
+    assert change.low < change.estimate < change.high
+
+
+def test_training_is_repeated_and_told_apart_from_sampling(compared):
+    for model in compared.models:
+        assert len(model.accuracy_training.values) == 3
+        assert len(set(model.accuracy_training.values)) > 1
+        assert model.accuracy_training.low <= model.accuracy.estimate <= model.accuracy_training.high
+        assert len(model.groups) == 2
+        assert [each.training is None for each in model.groups] == [False, True]
+
+
+def test_the_same_call_gives_the_same_result_on_any_number_of_processes(rows, compared):
+    again = compare_mitigations(rows, mitigations=QUICK, repeats=3, workers=2)
+    assert again == compared
+    adapter = TypeAdapter(FairnessComparison)
+    text = json.dumps(json.loads(adapter.dump_json(compared)), allow_nan=False)
+    assert adapter.validate_json(text) == compared
+
+
+def test_a_mitigation_that_fails_is_told_and_leaves_the_others(rows, monkeypatch):
+    def fail(*_arguments, **_settings):
+        raise DataError("the sky is blue. Look again.")
+
+    broken = MITIGATIONS["reweighing"]
+    entry = type(broken)(**{**vars(broken), "build": fail})
+    monkeypatch.setattr(fitting, "MITIGATIONS", {**MITIGATIONS, "reweighing": entry})
+    found = compare_mitigations(rows, mitigations=("reweighing", "drop-sensitive"), repeats=0)
+    failed = found.models[1]
+    assert (failed.failed, failed.note, failed.accuracy) == (
+        True,
+        "no model: the sky is blue. Look again.",
+        None,
+    )
+    assert not found.models[2].failed
+    assert found.models[2].accuracy_training.deviation is None
+    assert "No model came of reweighing." in found.statement
+
+
+def test_trees_can_be_compared_as_well(rows):
+    found = compare_mitigations(rows, estimator="boosting", mitigations=("massaging",), repeats=0)
+    assert [model.failed for model in found.models] == [False, False]
+
+
+def test_adult_has_the_features_of_the_study():
+    rows = adult_rows(("gender", "race"))
+    assert len(rows.features.names) == 9
+    assert len(rows.values) == 10
+    counts = rows.count(rows.labels, np.arange(len(rows)))
+    assert counts.over("gender").table[:, 1, 1].tolist() == [1769, 9918]
+    with pytest.raises(UsageError, match="Adult has no column 'sex'"):
+        adult_rows(("sex",))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"estimator": "forest"}, "there is no estimator 'forest'; there are logistic, boosting"),
+        ({"mitigations": "reweighing,wishing"}, "there is no mitigation 'wishing'; there are all, drop-sens"),
+        ({"repeats": -1}, "the repeats should be 0 or more, found -1"),
+        ({"four_fifths": 0}, "the band begins in"),
+        ({"privileged": {"sex": "x"}}, "no row has the privileged value 'x'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_fitted(rows, wrong, message):
+    with pytest.raises(UsageError, match=message):
+        compare_mitigations(rows, **wrong)
+
+
+def test_mitigations_are_named_all_or_one_by_one():
+    assert chosen_mitigations("all") == tuple(MITIGATIONS)
+    assert chosen_mitigations("massaging, reweighing,massaging") == ("massaging", "reweighing")
+
+
+def test_too_few_rows_are_refused(tmp_path):
+    path = tmp_path / "few.csv"
+    path.write_text("sex,skill,hired\nf,1,1\nm,2,0\nf,3,0\n")
+    rows = read_rows(path, label="hired", sensitive=("sex",))
+    with pytest.raises(DataError, match=r"3 rows are too few"):
+        compare_mitigations(rows, mitigations=("reweighing",), repeats=0)

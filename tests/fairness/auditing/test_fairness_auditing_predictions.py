@@ -1,0 +1,248 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing.attributes import farthest
+from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, FairnessAudit
+from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.intervals.results import Bounds
+from trivet.tables.features import Features
+
+
+def counts_of(*rows, columns=("sex",), groups=(("f",), ("m",))):
+    """Counts of groups, each of true negatives, false positives, false negatives and true positives."""
+    return GroupCounts(columns, groups, ("0", "1"), np.array(rows, dtype=np.int64).reshape(-1, 2, 2))
+
+
+def group(audit, name, attribute=-1):
+    return next(each for each in audit.attributes[attribute].groups if each.group == name)
+
+
+def test_a_known_table_is_measured_and_judged():
+    audit = audit_counts(counts_of((700, 100, 100, 100), (300, 200, 100, 400)))
+    women, men = group(audit, "f"), group(audit, "m")
+    assert (women.rows, women.positives, women.selected) == (1000, 200, 200)
+    assert women.selection_rate.estimate == 0.2
+    assert women.true_positive_rate.estimate == 0.5
+    assert women.false_positive_rate.estimate == 0.125
+    assert women.positive_predictive_value.estimate == 0.5
+    assert women.accuracy.estimate == 0.8
+    assert women.disparate_impact.estimate == pytest.approx(0.2 / 0.6, abs=1e-15)
+    spread = 1.959963984540054 * math.sqrt(1 / 200 - 1 / 1000 + 1 / 600 - 1 / 1000)
+    assert women.disparate_impact.low == pytest.approx(math.exp(math.log(1 / 3) - spread), rel=1e-12)
+    assert women.difference.estimate == pytest.approx(0.4)
+    assert (women.simultaneous_low, women.simultaneous_high) == (
+        women.disparate_impact.low,
+        women.disparate_impact.high,
+    )
+    assert women.p_value == women.p_adjusted < 1e-60
+    assert (women.verdict, men.verdict, audit.verdict) == (DISPARATE, REFERENCE, DISPARATE)
+    assert men.disparate_impact is men.difference is men.p_value is None
+    assert audit.attributes[0].reference == "m"
+    assert audit.reason == (
+        "f is selected 0.333 times as often as m (0.292 to 0.381 at 95%), which lies outside the band from "
+        "0.8 to 1.25."
+    )
+    assert audit.attributes[0].by_class.whole.value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("protected", "verdict"),
+    [((0, 5000, 0, 5000), IN_BAND), ((75, 25, 0, 0), UNSETTLED), ((9000, 1000, 0, 0), DISPARATE)],
+)
+def test_the_interval_decides_not_the_estimate(protected, verdict):
+    audit = audit_counts(
+        counts_of(protected, (1500, 500, 1500, 500) if verdict != IN_BAND else (0, 5000, 0, 5000))
+    )
+    assert audit.verdict == verdict
+
+
+def test_several_groups_hold_at_once_and_holm_adjusts():
+    groups = (("a",), ("b",), ("c",), ("d",))
+    audit = audit_counts(
+        counts_of((80, 20, 0, 0), (80, 20, 0, 0), (70, 30, 0, 0), (35, 25, 0, 40), groups=groups)
+    )
+    others = [each for each in audit.attributes[0].groups if each.verdict != REFERENCE]
+    assert audit.attributes[0].reference == "d"
+    for each in others:
+        assert each.simultaneous_low < each.disparate_impact.low
+        assert each.simultaneous_high > each.disparate_impact.high
+        assert each.p_adjusted >= each.p_value
+    assert max(each.p_adjusted / each.p_value for each in others) == pytest.approx(3)
+    assert "for all 3 groups at once" in audit.reason
+
+
+def test_several_columns_are_looked_at_alone_and_together():
+    groups = (("f", "x"), ("f", "y"), ("m", "x"), ("m", "y"))
+    audit = audit_counts(
+        counts_of(
+            (5, 1, 2, 3), (9, 1, 1, 1), (4, 2, 1, 5), (3, 3, 3, 3), columns=("sex", "town"), groups=groups
+        )
+    )
+    assert [each.name for each in audit.attributes] == ["sex", "town", "sex x town"]
+    assert group(audit, "f", 0).rows == 23
+    assert group(audit, "y", 1).rows == 24
+    assert group(audit, "m, x").rows == 12
+
+
+def test_a_column_with_one_value_is_looked_at_together_only():
+    audit = audit_counts(
+        counts_of((5, 1, 2, 3), (9, 1, 1, 1), columns=("sex", "town"), groups=(("f", "x"), ("m", "x")))
+    )
+    assert [each.name for each in audit.attributes] == ["sex", "sex x town"]
+
+
+def test_the_reference_is_the_one_named_or_that_with_the_highest_base_rate():
+    counts = counts_of((70, 10, 10, 10), (50, 10, 20, 20))
+    assert audit_counts(counts).attributes[0].reference == "m"
+    assert audit_counts(counts, privileged="f").attributes[0].reference == "f"
+    with pytest.raises(UsageError, match=r"no row has the privileged value 'x' in sex; there are f; m"):
+        audit_counts(counts, privileged="x")
+    with pytest.raises(UsageError, match=r"needs a value for each sensitive column"):
+        audit_counts(
+            counts_of((5, 1, 2, 3), (9, 1, 1, 1), columns=("sex", "town"), groups=(("f", "x"), ("m", "y"))),
+            privileged="f",
+        )
+
+
+def test_a_tiny_group_is_no_reference_unless_named():
+    groups = (("big",), ("tiny",))
+    counts = counts_of((7000, 1000, 1000, 1000), (0, 0, 0, 10), groups=groups)
+    assert audit_counts(counts).attributes[0].reference == "big"
+    assert audit_counts(counts, privileged="tiny").attributes[0].reference == "tiny"
+
+
+def test_nobody_selected_is_no_parity():
+    audit = audit_counts(counts_of((10, 0, 5, 0), (10, 0, 6, 0)))
+    assert audit.verdict == UNSETTLED
+    women = group(audit, "f")
+    assert women.positive_predictive_value.estimate is None
+    assert women.positive_predictive_value.reason == "no row of f is predicted positive"
+    assert women.smallest_detectable is None
+    assert women.simultaneous_high is None
+
+
+def test_predictions_that_are_the_labels_are_suspicious_and_small_groups_are_named():
+    audit = audit_counts(counts_of((100, 0, 0, 20), (100, 0, 0, 80)))
+    kinds = {caution.kind: caution.message for caution in audit.cautions}
+    assert "Every prediction is the label" in kinds["leakage"]
+    assert "'f'" in kinds["small group"]
+    assert "'m'" not in kinds["small group"]
+
+
+@pytest.mark.parametrize("wrong", [{"four_fifths": 0}, {"four_fifths": 1.1}, {"level": 1}, {"level": 0}])
+def test_bounds_out_of_range_are_refused(wrong):
+    with pytest.raises(UsageError, match="the band begins in"):
+        audit_counts(counts_of((1, 1, 1, 1), (1, 1, 1, 1)), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.79, DISPARATE),
+        (1.26, None, DISPARATE),
+        (0.8, 1.25, IN_BAND),
+        (0.79, 0.81, UNSETTLED),
+        (0.9, None, UNSETTLED),
+        (0.8, 0.8, IN_BAND),
+    ],
+)
+def test_verdicts_at_the_ends_of_the_band(low, high, verdict):
+    assert judged(Bounds(1.0, low, high, 0.95, "known"), four_fifths=0.8) == verdict
+
+
+@given(st.lists(st.none() | st.floats(0, 50), max_size=6))
+def test_the_farthest_is_farthest_as_a_factor(values):
+    impacts = [None if value is None else Bounds(value, None, None, 0.95, "") for value in values]
+    place = farthest(impacts)
+    known = [value for value in values if value is not None]
+    assert (place is None) is (not known)
+    if known:
+        chosen = values[place]
+        distance = math.inf if chosen == 0 else max(chosen, 1 / chosen)
+        assert all(distance >= (math.inf if v == 0 else max(v, 1 / v)) * (1 - 1e-12) for v in known)
+
+
+@given(st.lists(st.lists(st.integers(0, 60), min_size=4, max_size=4), min_size=2, max_size=5))
+def test_any_counts_give_an_audit_that_json_can_hold(tables):
+    tables[0][0] += 1
+    groups = tuple((f"g{i}",) for i in range(len(tables)))
+    audit = audit_counts(counts_of(*tables, groups=groups))
+    adapter = TypeAdapter(FairnessAudit)
+    text = json.dumps(json.loads(adapter.dump_json(audit)), allow_nan=False)
+    assert adapter.validate_json(text) == audit
+
+
+def test_arrays_frames_and_files_give_the_same_audit(tmp_path):
+    rng = np.random.default_rng(0)
+    sex, label = rng.choice(["f", "m"], 500), rng.integers(0, 2, 500)
+    prediction = (rng.random(500) < 0.3 + 0.3 * label).astype(int)
+    path = tmp_path / "t.csv"
+    lines = [f"{s},{y},{p}" for s, y, p in zip(sex, label, prediction, strict=True)]
+    path.write_text("sex,hired,guess\n" + "\n".join(lines) + "\n")
+    from_file = audit_predictions(path, "hired", "guess", "sex")
+    from_arrays = audit_predictions(None, label, prediction, {"sex": sex})
+    assert from_file.attributes == from_arrays.attributes
+    with pytest.raises(DataError):
+        audit_predictions(None, label, prediction[:-1], {"sex": sex})
+
+
+def predicted(rows=600, *, scores=True, seed=0):
+    """Rows in which the town tells the sex, a column is the label, and scores follow the label."""
+    rng = np.random.default_rng(seed)
+    sex = np.arange(rows) % 2
+    label = rng.integers(0, 2, rows)
+    score = np.clip(0.25 + 0.4 * label + 0.3 * rng.random(rows), 0, 1)
+    features = Features(
+        ("sex", "town", "outcome"),
+        np.column_stack([sex, np.where(rng.random(rows) < 0.95, sex, 1 - sex), label * 2.5]).astype(float),
+        (("f", "m"), ("ulm", "bonn"), None),
+    )
+    table = AuditRows("people", features, label, "hired", "1", "0", sex, ("sex",), (("f",), ("m",)))
+    places = np.arange(rows)
+    given = score if scores else None
+    return Predicted(table, places, (score >= 0.5).astype(int), given, np.array([], dtype=int))
+
+
+def audit_of(rows):
+    return audit_counts(rows.rows.count(rows.predictions, rows.places), predicted=rows)
+
+
+def test_columns_tell_of_leaks_and_proxies():
+    audit = audit_of(predicted())
+    messages = {caution.kind: caution.message for caution in audit.cautions}
+    assert messages["leakage"].startswith("'outcome' alone tell")
+    assert messages["proxies"].startswith("sex: ")
+    proxies = audit.attributes[0].proxies
+    assert proxies.columns[0].name == "town"
+    assert proxies.auc > 0.9
+    parts = audit.attributes[0].by_feature.parts
+    assert sum(part.value for part in parts) == pytest.approx(
+        audit.attributes[0].by_feature.whole.value, abs=1e-12
+    )
+
+
+def test_scores_are_measured_within_groups():
+    rows = predicted()
+    audit = audit_of(rows)
+    for place, each in enumerate(audit.attributes[0].groups):
+        own = rows.rows.groups == place
+        assert each.scores.auc.estimate == 1.0
+        assert each.scores.calibration.rows == own.sum()
+    assert all(each.scores is None for each in audit_of(predicted(scores=False)).attributes[0].groups)
+
+
+def test_test_rows_seen_in_training_are_told():
+    rows = predicted()
+    seen = Predicted(rows.rows, rows.places[:300], rows.predictions[:300], None, rows.places[300:])
+    messages = [caution.message for caution in audit_of(seen).cautions]
+    assert any("equal to a training row" in message for message in messages)
