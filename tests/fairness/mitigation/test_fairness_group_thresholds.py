@@ -90,9 +90,10 @@ def test_no_bound_leaves_each_group_its_best_cut():
     assert (apply_group_thresholds(scores, codes, found) == labels).sum() == best
 
 
-# 3/20 - 1/10 exceeds 0.05 in floating point, and so do the others their bounds.
+# Differences of exactly the bound, whose sums in floating point fall on the wrong side of it.
 @pytest.mark.parametrize(
-    ("few", "many", "bound"), [((1, 10), (3, 20), 0.05), ((1, 10), (4, 10), 0.3), ((0, 5), (1, 10), 0.1)]
+    ("few", "many", "bound"),
+    [((7, 10), (21, 28), 0.05), ((9, 10), (19, 19), 0.1), ((1, 15), (5, 12), 0.35), ((1, 10), (3, 20), 0.05)],
 )
 def test_rounding_does_not_decide_the_bound_on_a_difference(few, many, bound):
     columns = []
@@ -113,6 +114,14 @@ def test_among_equal_choices_the_fewest_are_selected():
         ratio_thresholds(labels, scores, codes, reference=1),
     ):
         assert found == (np.nextafter(0.9, 1),) * 2
+
+
+def test_among_equal_choices_the_one_with_the_lowest_rate_is_taken():
+    # One and three of the second group leave two wrong, and both rates are within 0.5 of one in two.
+    labels, codes = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1])
+    scores = np.array([0.9, 0.1, 0.8, 0.6, 0.4, 0.2])
+    assert difference_thresholds(labels, scores, codes, bound=0.5) == (0.9, 0.8)
+    assert difference_thresholds(labels, scores, 1 - codes, bound=0.5) == (0.8, 0.9)
 
 
 def test_order_of_rows_does_not_matter():

@@ -4,8 +4,12 @@ from scipy.optimize import linprog
 from scored_groups import scored_groups
 
 from trivet.errors import DataError
-from trivet.fairness.mitigation.roc_hull import roc_hull
-from trivet.fairness.mitigation.roc_thresholds import equal_opportunity_thresholds, equalized_odds_thresholds
+from trivet.fairness.mitigation.roc_hull import RocHull, roc_hull
+from trivet.fairness.mitigation.roc_thresholds import (
+    _crossings,
+    equal_opportunity_thresholds,
+    equalized_odds_thresholds,
+)
 from trivet.fairness.mitigation.thresholds_cuts import cuts_by_group, gains_of
 from trivet.fairness.mitigation.thresholds_mixture import selection_probability
 
@@ -90,6 +94,25 @@ def test_the_hull_is_concave_and_above_every_cut():
         assert (turns <= 1e-12).all()
         reached = hull.highest_tpr(cuts.false_positives / hull.negatives)
         assert (cuts.true_positives / hull.positives <= reached + 1e-12).all()
+
+
+def test_crossings_are_all_bends_of_the_lowest_of_many_lines():
+    rng = np.random.default_rng(2)
+    bends = []
+    for _ in range(100):
+        ends = rng.random((6, 2))
+        hulls = [
+            RocHull(np.array([0, 0, 0.8, 1]), np.array([0, left, right, 1]), np.zeros(4), 1, 1)
+            for left, right in ends
+        ]
+        found = _crossings(hulls, 0.0, 0.8)
+        x = np.linspace(0, 0.8, 200)
+        lowest = np.min(ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * x / 0.8, axis=0)
+        knots = np.array([0, *found, 0.8])
+        between = np.interp(x, knots, np.min([hull.highest_tpr(knots) for hull in hulls], axis=0))
+        np.testing.assert_allclose(between, lowest, atol=1e-12)
+        bends.append(len(found))
+    assert max(bends) > 2
 
 
 def test_perfect_scores_need_no_lot():

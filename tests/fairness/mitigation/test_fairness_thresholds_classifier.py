@@ -13,11 +13,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness import exact_thresholds
+from trivet.fairness import exact_thresholds, grid_thresholds
 from trivet.fairness.mitigation.group_thresholds import difference_thresholds
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds_constraints import CONSTRAINTS, Scored, Search
 from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
+from trivet.fairness.mitigation.thresholds_scalarised import scalarised_thresholds
 from trivet.fairness.mitigation.thresholds_validation import ThresholdsOnTrainingRows, validation_rows
 
 
@@ -91,6 +93,32 @@ def test_what_is_achieved_is_what_predictions_on_the_rows_show():
     assert model.achieved_ == pytest.approx(shown, abs=1e-12)
 
 
+def test_equalized_odds_look_at_both_kinds_of_error():
+    labels, groups = np.array([0, 0, 1, 1] * 2), np.repeat([0, 1], 4)
+    rows = Scored(labels=labels, scores=np.zeros(8), groups=groups)
+    selection = np.array([0, 0.5, 1, 1, 0, 0, 1, 0.8])
+    search = Search(bound=0, objective="accuracy", penalty=0, grid=None, reference=1)
+    shown = {
+        name: CONSTRAINTS[name].achieved(rows, selection, search)
+        for name in ("equalized_odds", "equal_opportunity")
+    }
+    assert shown == {"equalized_odds": pytest.approx(0.25), "equal_opportunity": pytest.approx(0.1)}
+
+
+@pytest.mark.parametrize("privileged", ["Ada", "Bo"])
+@pytest.mark.parametrize("grid", [None, np.linspace(0.2, 0.8, 7)])
+def test_scalarised_thresholds_are_given_to_their_groups(privileged, grid):
+    model = GroupThresholds(FITTED, prefit=True, constraint="scalarised", privileged=privileged, grid=grid)
+    model.fit(X, Y, sensitive_features=GROUPS)
+    columns = Y == "yes", FITTED.predict_proba(X)[:, 1], GROUPS == privileged
+    if grid is None:
+        expected = scalarised_thresholds(*columns)
+    else:
+        expected = grid_thresholds(*columns, grid=grid)
+    protected = "Bo" if privileged == "Ada" else "Ada"
+    assert model.thresholds_ == {privileged: expected.privileged, protected: expected.protected}
+
+
 def test_a_fitted_classifier_is_taken_as_it_is_and_all_rows_give_the_thresholds():
     model = GroupThresholds(FITTED, prefit=True, constraint="difference", objective=(1, 2))
     model.fit(X, Y, sensitive_features=GROUPS)
@@ -98,6 +126,8 @@ def test_a_fitted_classifier_is_taken_as_it_is_and_all_rows_give_the_thresholds(
     codes = (GROUPS == "Bo").astype(int)
     expected = difference_thresholds(Y == "yes", FITTED.predict_proba(X)[:, 1], codes, objective=(1, 2))
     assert tuple(model.thresholds_.values()) == expected
+    refitted = GroupThresholds(FITTED, prefit=True, refit=True).fit(X, Y, sensitive_features=GROUPS)
+    assert refitted.estimator_ is FITTED
     frozen = GroupThresholds(FrozenEstimator(FITTED), validation=0.5).fit(X, Y, sensitive_features=GROUPS)
     np.testing.assert_array_equal(frozen.predict_proba(X), FITTED.predict_proba(X))
 
@@ -191,8 +221,9 @@ def test_groups_are_routed_through_pipelines_and_searches():
 def test_the_classifier_inside_may_be_a_mitigation_that_needs_the_groups_too():
     with sklearn.config_context(enable_metadata_routing=True):
         model = GroupThresholds(Massaging(LogisticRegression()))
-        model.fit(X, Y, sensitive_features=GROUPS)
+        model.fit(X, Y, sensitive_features={"name": GROUPS})
     assert 0.8 <= model.achieved_ <= 1.25
+    assert len(model.estimator_.groups_) == 2
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])

@@ -18,6 +18,13 @@ def test_each_threshold_that_a_score_reaches_adds_its_share():
     np.testing.assert_array_equal(found, [1, 1, 0.7, 0.7, 0, 1, 0])
 
 
+def test_rounding_leaves_the_highest_score_no_chance_to_be_refused():
+    shares = (0.1,) * 10
+    mixed = MixedThreshold(thresholds=tuple(np.linspace(0.9, 0.1, 10).tolist()), shares=shares)
+    assert np.cumsum(shares)[-1] < 1
+    assert selection_probability([0.95], [0], [mixed]) == 1
+
+
 def test_lots_fall_as_often_as_their_share():
     rows = 40_000
     for scores in (np.linspace(0.41, 0.79, rows), np.full(rows, 0.5)):

@@ -62,6 +62,11 @@ def test_nobody_is_selected_where_everybody_is_negative():
     assert apply_thresholds(scores, groups, found).sum() == 0
 
 
+def test_selecting_nobody_is_the_first_of_the_pairs_at_parity():
+    found = scalarised_thresholds([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], penalty=0)
+    assert found == Thresholds(np.nextafter(0.2, 1), np.nextafter(0.4, 1))
+
+
 @pytest.mark.parametrize("penalty", [-0.1, np.inf, np.nan])
 def test_a_penalty_that_cannot_be_is_refused(penalty):
     with pytest.raises(UsageError, match="finite and not negative"):

@@ -63,6 +63,8 @@ def exact_thresholds(
     ------
     DataError
         If the columns differ in length, hold what they should not, or name only one group.
+    UsageError
+        If t is out of its range.
     """
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     groups = binary_column(sensitive, "sensitive")

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,11 +21,10 @@ from trivet.fairness.mitigation.meta_estimator import (
 )
 from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, codes_of, named
 from trivet.fairness.mitigation.thresholds_constraints import (
-    CONSTRAINTS,
-    Constraint,
     ConstraintName,
     Scored,
     Search,
+    chosen_constraint,
 )
 from trivet.fairness.mitigation.thresholds_cuts import Objective
 from trivet.fairness.mitigation.thresholds_mixture import (
@@ -38,6 +36,7 @@ from trivet.fairness.mitigation.thresholds_validation import (
     ThresholdsOnTrainingRows,
     part_of,
     require_rows,
+    require_share_and_seed,
     validation_rows,
 )
 from trivet.wording import one_line
@@ -77,7 +76,8 @@ class GroupThresholds(MitigatedClassifier):
         Whether the classifier is fitted again on all rows, once the thresholds are found. Its scores then
         differ a little from those that the thresholds were fitted to.
     prefit
-        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`.
+        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`. For a
+        search, which copies what it fits, put a fitted one into scikit-learn's ``FrozenEstimator`` instead.
     grid
         Thresholds that ``"scalarised"`` tries for either group in place of all, shape (points,): the
         published search (`grid_thresholds`).
@@ -157,7 +157,8 @@ class GroupThresholds(MitigatedClassifier):
         sensitive_features
             The group of each row: see `sensitive_codes`.
         **fit_params
-            For the classifier. What has an entry a row is divided as the rows are.
+            For the classifier, unless it is fitted already. What has an entry a row is divided as the rows
+            are.
 
         Raises
         ------
@@ -166,7 +167,8 @@ class GroupThresholds(MitigatedClassifier):
         DataError
             If labels or groups are not what they should be, or a group has too few rows for the thresholds.
         """
-        constraint = self._constraint()
+        constraint = chosen_constraint(self.constraint, bound=self.bound, grid=self.grid)
+        require_share_and_seed(self.validation, self.random_state)
         rows = self._training_rows(X, y, sensitive_features)
         if self.constraint == "scalarised" and len(rows.values) > 2:  # noqa: PLR2004 (equation 25 has two)
             raise UsageError(
@@ -244,33 +246,6 @@ class GroupThresholds(MitigatedClassifier):
         """
         predictions = self.predict(X, sensitive_features=sensitive_features)
         return float(accuracy_score(y, predictions, sample_weight=sample_weight))
-
-    def _constraint(self) -> Constraint:
-        """Return the constraint, or raise a UsageError that says which parameter cannot be."""
-        constraint = CONSTRAINTS.get(self.constraint)
-        if constraint is None:
-            raise UsageError(
-                f"the constraint should be one of {', '.join(CONSTRAINTS)}, "
-                f"found {one_line(repr(self.constraint))}."
-            )
-        if self.bound is not None and not constraint.usual_bound:
-            raise UsageError(f"the constraint {self.constraint} takes no bound. Leave it out.")
-        if self.grid is not None and self.constraint != "scalarised":
-            raise UsageError(
-                f"a grid is for the constraint scalarised, found {self.constraint}, which tries every cut."
-            )
-        share = self.validation
-        if share is not None and not (isinstance(share, Real) and 0 < share < 1):
-            raise UsageError(
-                "validation should be a share of the rows above 0 and below 1, or None, found "
-                f"{one_line(repr(share))}."
-            )
-        seed = self.random_state
-        if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
-            raise UsageError(
-                f"random_state should be a whole number from 0 to 2^32 - 1, found {one_line(repr(seed))}."
-            )
-        return constraint
 
     def _fit_estimator(self, rows: TrainingRows, params: Mapping[str, Any]) -> NDArray[np.int64]:
         """Fit the classifier, and return the rows that are for the thresholds."""

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trivet.errors import UsageError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.mitigation.group_thresholds import difference_thresholds, ratio_thresholds
@@ -15,8 +16,9 @@ from trivet.fairness.mitigation.scalarisation import grid_thresholds, scalarised
 from trivet.fairness.mitigation.thresholds_cuts import Objective
 from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
 from trivet.fairness.mitigation.thresholds_scalarised import scalarised_thresholds
+from trivet.wording import one_line
 
-__all__ = ["CONSTRAINTS", "Constraint", "ConstraintName", "Scored", "Search"]
+__all__ = ["CONSTRAINTS", "Constraint", "ConstraintName", "Scored", "Search", "chosen_constraint"]
 
 ConstraintName = Literal["ratio", "difference", "equalized_odds", "equal_opportunity", "scalarised"]
 
@@ -155,3 +157,23 @@ CONSTRAINTS: Final[dict[ConstraintName, Constraint]] = {
     ),
     "scalarised": Constraint(find=_scalarised, achieved=_objective),
 }
+
+
+def chosen_constraint(name: ConstraintName, *, bound: float | None, grid: ArrayLike | None) -> Constraint:
+    """Return a constraint by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name, or it takes no bound or no grid where one is given.
+    """
+    constraint = CONSTRAINTS.get(name)
+    if constraint is None:
+        raise UsageError(
+            f"the constraint should be one of {', '.join(CONSTRAINTS)}, found {one_line(repr(name))}."
+        )
+    if bound is not None and not constraint.usual_bound:
+        raise UsageError(f"the constraint {name} takes no bound. Leave it out.")
+    if grid is not None and name != "scalarised":
+        raise UsageError(f"a grid is for the constraint scalarised, found {name}, which tries every cut.")
+    return constraint

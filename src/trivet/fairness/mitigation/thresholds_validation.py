@@ -1,16 +1,18 @@
 """Which rows are kept for the thresholds, so that they are not those that the classifier was fitted on?"""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.sensitive import Group, named
+from trivet.wording import one_line
 
-__all__ = ["ThresholdsOnTrainingRows", "part_of", "require_rows", "validation_rows"]
+__all__ = ["ThresholdsOnTrainingRows", "part_of", "require_rows", "require_share_and_seed", "validation_rows"]
 
 
 class ThresholdsOnTrainingRows(UserWarning):
@@ -72,9 +74,26 @@ def require_rows(
         )
 
 
+def require_share_and_seed(share: object, seed: object) -> None:
+    """Raise a UsageError unless they can divide rows; a share of None divides none."""
+    if share is not None and not (isinstance(share, Real) and 0 < float(share) < 1):
+        raise UsageError(
+            f"validation should be a share above 0 and below 1, or None, found {one_line(repr(share))}."
+        )
+    if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
+        raise UsageError(
+            f"random_state should be a whole number from 0 to 2^32 - 1, found {one_line(repr(seed))}."
+        )
+
+
 def part_of(value: Any, rows: NDArray[np.int64], *, size: int) -> Any:
-    """Return the entries for some rows of what has `size` entries, one a row; anything else as it is."""
-    if isinstance(value, str | bytes | Mapping):
+    """Return the entries for some rows of what has `size` entries, one a row; anything else as it is.
+
+    Of a mapping, such as one of names to columns, this goes for each of its values.
+    """
+    if isinstance(value, Mapping):
+        return {name: part_of(entry, rows, size=size) for name, entry in value.items()}
+    if isinstance(value, str | bytes):
         return value
     length = value.shape[0] if getattr(value, "shape", ()) else len(value) if hasattr(value, "__len__") else 0
     return _safe_indexing(value, rows) if length == size else value
