@@ -110,12 +110,9 @@ def test_equalized_odds_look_at_both_kinds_of_error():
 def test_scalarised_thresholds_are_given_to_their_groups(privileged, grid):
     model = GroupThresholds(FITTED, prefit=True, constraint="scalarised", privileged=privileged, grid=grid)
     model.fit(X, Y, sensitive_features=GROUPS)
-    columns = Y == "yes", FITTED.predict_proba(X)[:, 1], GROUPS == privileged
-    if grid is None:
-        expected = scalarised_thresholds(*columns)
-    else:
-        expected = grid_thresholds(*columns, grid=grid)
     protected = "Bo" if privileged == "Ada" else "Ada"
+    columns = Y == "yes", FITTED.predict_proba(X)[:, 1], GROUPS != protected
+    expected = scalarised_thresholds(*columns) if grid is None else grid_thresholds(*columns, grid=grid)
     assert model.thresholds_ == {privileged: expected.privileged, protected: expected.protected}
 
 

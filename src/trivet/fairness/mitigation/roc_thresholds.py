@@ -41,6 +41,11 @@ def equalized_odds_thresholds(
     UsageError
         If the objective is not what it should be.
 
+    Notes
+    -----
+    There is no variant without lots: two rates are rarely the same at one threshold a group, and the best
+    of those that are nearly so is no question of hulls.
+
     References
     ----------
     M. Hardt, E. Price, N. Srebro, Equality of Opportunity in Supervised Learning, NeurIPS 2016,
