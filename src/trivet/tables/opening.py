@@ -51,6 +51,8 @@ class Table:
         SQL that stands for its rows.
     connection
         Reads this file and no other.
+    delimiter
+        Of a CSV file, the character between its cells.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Table:
     columns: tuple[Column, ...]
     source: str
     connection: duckdb.DuckDBPyConnection
+    delimiter: str | None = None
 
 
 @contextmanager
@@ -145,7 +148,7 @@ def _open_file(path: Path, *, ordered: bool) -> Table:
     except BaseException:
         connection.close()
         raise
-    return Table(path.name, path, columns, source, connection)
+    return Table(path.name, path, columns, source, connection, None if names is None else names[1])
 
 
 def _open_database(path: Path, table: str, *, ordered: bool) -> Table:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
@@ -42,8 +42,8 @@ def assemble(source: Source, question: Question) -> GroupCounts:
     DataError
         There is no row, only one group, a missing value, or a score that is none.
     """
-    rows = source.tally(question, limit=MOST_COMBINATIONS + 1)
-    if len(rows) > MOST_COMBINATIONS:
+    rows = source.tally(question, limit=MOST_COMBINATIONS)
+    if rows is None:
         _refuse_many(source, question)
     require_rows(len(rows))
     named = _named(rows, question)
@@ -165,7 +165,7 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
     )
 
 
-def _refuse_many(source: Source, question: Question) -> None:
+def _refuse_many(source: Source, question: Question) -> NoReturn:
     """Say which column has too many values, without bringing them into Python."""
     require_few_groups(source.distinct(question, "groups"), question.sensitive)
     _require_few_classes(source.distinct(question, "label"), "label", question.y_true)

@@ -24,6 +24,7 @@ from trivet.fairness.counting.question import MOST_COMBINATIONS
 from trivet.fairness.counting.reading_sql import fetched, groupable, reading, scored
 from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import Column, Kind
+from trivet.tables.swallowed_rows import require_no_swallowed_rows
 
 __all__ = ["CodedColumn", "CodedColumns", "read_columns"]
 
@@ -120,8 +121,8 @@ def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]
     """Return the values that each column has, once no row is without one."""
     if not columns:
         return {}
-    found = combinations(table, list(columns.values()), limit=MOST_COMBINATIONS + 1)
-    if len(found) > MOST_COMBINATIONS:
+    found = combinations(table, list(columns.values()), limit=MOST_COMBINATIONS)
+    if found is None:
         for name in columns:
             require_few_groups(distinct(table, [name]), [name])
         raise UsageError(
@@ -138,6 +139,9 @@ def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]
     values = {name: list(dict.fromkeys(kind[i] for kind, _ in found)) for i, name in enumerate(columns)}
     for name, known in values.items():
         require_few_groups(len(known), [name])
+    first, named = next(iter(columns)), {name_of(value) for value in next(iter(values.values()))}
+    with reading(table):
+        require_no_swallowed_rows(table, first, lambda text: name_of(text) in named)
     return values
 
 

@@ -46,16 +46,18 @@ class ArraySource:
         for name, values in self._groups.items():
             require_same_length(y_true=self._label, y_pred=self._prediction, **{one_line(name): values})
 
-    def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
-        """Return each combination of values and how many rows have it; no more than `limit`."""
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
+        """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
         coded = [*self._coded("groups"), *self._coded("label")]
         if question.cut is None:
             coded += self._coded("prediction")
         else:
             coded.append((_cut(self._prediction, question.y_pred, question.cut), range(OUTSIDE + 1)))
         kinds, counts = _combinations(coded)
+        if len(kinds) > limit:
+            return None
         rows: list[Row] = []
-        for kind, count in zip(kinds[:limit].tolist(), counts[:limit].tolist(), strict=True):
+        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
             *values, label, predicted = (known[code] for code, (_, known) in zip(kind, coded, strict=True))
             rows.append((tuple(values), label, predicted, count))
         return rows

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trivet.errors import UsageError
+from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.question import MISSING, OUTSIDE, UNREADABLE, Part, Question, Row
-from trivet.fairness.counting.reading_sql import fetched, groupable, reading, scored
+from trivet.fairness.counting.reading_sql import TooManyError, fetched, groupable, reading, scored
 from trivet.tables.opening import Table
 from trivet.tables.schema import Column, find_column
+from trivet.tables.swallowed_rows import require_no_swallowed_rows
+from trivet.wording import one_line, quoted
 
 __all__ = ["FileSource", "combinations", "distinct"]
 
@@ -18,8 +22,8 @@ class FileSource:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
-        """Return each combination of values and how many rows have it; no more than `limit`."""
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
+        """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
         names = [*question.sensitive, question.y_true]
         if question.cut is None:
             names.append(question.y_pred)
@@ -33,6 +37,11 @@ class FileSource:
                 f"WHEN {score.number} >= CAST({question.cut!r} AS DOUBLE) THEN 1 ELSE 0 END"
             )
         found = combinations(self._table, columns, *keys, limit=limit)
+        if found is None:
+            return None
+        labels = {name_of(values[len(question.sensitive)]) for values, _ in found}
+        with reading(self._table):
+            require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
         return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
 
     def distinct(self, question: Question, part: Part) -> int:
@@ -42,18 +51,26 @@ class FileSource:
 
 def combinations(
     table: Table, columns: Sequence[Column], *keys: str, limit: int
-) -> list[tuple[list[object], int]]:
-    """Return each combination of values of some columns, and of SQL expressions, and its rows."""
+) -> list[tuple[list[object], int]] | None:
+    """Return each combination of values of some columns, and of SQL expressions, and its rows.
+
+    Nothing where there are more than `limit`.
+    """
     # Values are grouped as they are stored: naming those of each row would cost more than counting.
     inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate([*(each.sql for each in columns), *keys]))
     shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
     shown += [f"k{len(columns) + i}" for i in range(len(keys))]
     sql = (
         f"SELECT {', '.join(shown)}, n FROM "  # noqa: S608 - names are quoted
-        f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit})"
+        f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit + 1})"
     )
-    with reading(table):
-        rows = table.connection.execute(sql).fetchall()
+    try:
+        with reading(table):
+            rows = table.connection.execute(sql).fetchall()
+    except TooManyError:
+        return None
+    if len(rows) > limit:
+        return None
     # Python has one kind of float, in which a single-precision number has more digits.
     single = [i for i, column in enumerate(columns) if column.type == "FLOAT"]
     found: list[tuple[list[object], int]] = []
@@ -66,10 +83,22 @@ def combinations(
 
 
 def distinct(table: Table, names: Sequence[str]) -> int:
-    """Return how many combinations of values some columns have, missing ones included."""
+    """Return how many combinations of values some columns have, missing ones included.
+
+    Raises
+    ------
+    UsageError
+        If there are more than there is memory for.
+    """
     columns = ", ".join(find_column(table.columns, name).sql for name in names)
-    with reading(table):
-        ((found,),) = table.connection.execute(
-            f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
-        ).fetchall()
+    try:
+        with reading(table):
+            ((found,),) = table.connection.execute(
+                f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
+            ).fetchall()
+    except TooManyError as error:
+        listed = one_line(", ".join(map(quoted, names)), limit=200)
+        raise UsageError(
+            f"{listed} has more different values than there is memory for; name a column with few, or bin it."
+        ) from error
     return int(found)

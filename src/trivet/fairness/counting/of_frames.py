@@ -41,8 +41,8 @@ class FrameSource:
             if self._frame.implementation.is_spark_like():
                 self._rename_for_spark()
 
-    def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
-        """Return each combination of values and how many rows have it; no more than `limit`."""
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
+        """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
         names = [*question.sensitive, question.y_true]
         if question.cut is None:
             names.append(question.y_pred)
@@ -50,7 +50,9 @@ class FrameSource:
         if question.cut is not None:
             columns.append(self._cut(question.y_pred, question.cut))
         with _engine():
-            rows = _rows(self._grouped(columns).head(limit))
+            rows = _rows(self._grouped(columns).head(limit + 1))
+        if len(rows) > limit:
+            return None
         single = [i for i, name in enumerate(names) if self._schema[name] == nw.Float32]
         return [_row(list(row), single) for row in rows]
 

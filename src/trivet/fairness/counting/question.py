@@ -69,8 +69,8 @@ class Question:
 class Source(Protocol):
     """Rows of one kind of table."""
 
-    def tally(self, question: Question, *, limit: int) -> Sequence[Row]:
-        """Return each combination of values and how many rows have it; no more than `limit`."""
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
+        """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
         ...
 
     def distinct(self, question: Question, part: Part) -> int:

@@ -13,7 +13,7 @@ from trivet.tables.opening import Table
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import quoted
 
-__all__ = ["Score", "fetched", "groupable", "reading", "scored"]
+__all__ = ["Score", "TooManyError", "fetched", "groupable", "reading", "scored"]
 
 #: What Python has a type for that needs no other library; DuckDB names the rest.
 _PLAIN: Final = frozenset({"DATE", "TIMESTAMP"})
@@ -86,15 +86,19 @@ def _nan(number: str) -> str:
     return f"(NOT isfinite({number}) AND {number} <> DOUBLE 'inf' AND {number} <> DOUBLE '-inf')"
 
 
+class TooManyError(DataError):
+    """There are more values than there is memory for."""
+
+
 @contextmanager
 def reading(table: Table) -> Generator[None]:
     """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        raise DataError(
-            f"the rows of {quoted(table.name)} need more memory than there is for them; name fewer sensitive "
-            "columns, or bin one."
+        raise TooManyError(
+            f"the rows of {quoted(table.name)} need more memory than there is; name fewer columns, or leave "
+            "out rows."
         ) from error
     except (duckdb.Error, UnicodeError) as error:
         raise DataError(f"{quoted(table.name)} cannot be read: {_complaint(str(error))}.") from error
