@@ -100,6 +100,9 @@ def fairness(
         Print one JSON document to standard output, and nothing else there.
     """
     _require_one(table, prediction, score, estimator)
+    for option, number in (("--rows", rows), ("--workers", workers)):
+        if number is not None and number < 1:
+            raise UsageError(f"{option} is {number}; expected 1 or more.")
     if out is not None:
         prepare_folder(out)
     started = perf_counter()

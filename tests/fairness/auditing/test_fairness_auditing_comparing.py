@@ -139,5 +139,5 @@ def test_too_few_rows_are_refused(tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("sex,skill,hired\nf,1,1\nm,2,0\nf,3,0\n")
     rows = read_rows(path, label="hired", sensitive=("sex",))
-    with pytest.raises(DataError, match=r"3 rows are too few"):
+    with pytest.raises(DataError, match="1 of 3 rows have the rarer label"):
         compare_mitigations(rows, mitigations=("reweighing",), repeats=0)

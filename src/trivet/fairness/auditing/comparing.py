@@ -31,6 +31,8 @@ __all__ = ["chosen_mitigations", "compare_mitigations"]
 TEST_SHARE: Final = 0.3
 #: Share of the training rows that thresholds are fitted on.
 VALIDATION_SHARE: Final = 0.25
+#: Fewer rows of a label than that cannot be divided in training, validation and test rows.
+FEWEST_OF_A_LABEL: Final = 10
 
 
 def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -108,7 +110,7 @@ def compare_mitigations(
     UsageError
         If there is no such estimator, mitigation or privileged value, or a number is out of range.
     DataError
-        If the rows cannot be divided, or the classifier without mitigation cannot be fitted.
+        If there are too few rows of a label, or the classifier without mitigation cannot be fitted.
     """
     names = chosen_mitigations(mitigations)
     _require(estimator, repeats, four_fifths, level)
@@ -173,21 +175,21 @@ def _require(estimator: str, repeats: int, four_fifths: float, level: float) -> 
 
 def _divided(rows: AuditRows, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide the rows at random, alike in groups and labels as far as there are enough of each."""
+    fewest = int(np.bincount(rows.labels, minlength=2).min())
+    if fewest < FEWEST_OF_A_LABEL:
+        raise DataError(
+            f"{fewest} of {len(rows)} rows have the rarer label; a comparison needs {FEWEST_OF_A_LABEL} or "
+            "more of each. Give more rows, or audit predictions instead."
+        )
     cells = 2 * rows.groups + rows.labels
     # A cell with one row cannot be in both parts; it is divided with the next larger ones.
     counted = np.bincount(cells)
     strata = np.where(counted[cells] > 1, cells, -1)
     if (strata == -1).sum() == 1:
         strata[strata == -1] = int(np.argmax(counted))
-    try:
-        train, test = train_test_split(
-            np.arange(len(rows)), test_size=TEST_SHARE, stratify=strata, random_state=seed
-        )
-    except ValueError as error:
-        raise DataError(
-            f"{len(rows)} rows are too few to be divided into training and test rows; give more rows, or "
-            "audit predictions instead."
-        ) from error
+    train, test = train_test_split(
+        np.arange(len(rows)), test_size=TEST_SHARE, stratify=strata, random_state=seed
+    )
     return np.sort(train), np.sort(test)
 
 
