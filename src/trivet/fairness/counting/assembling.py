@@ -135,7 +135,9 @@ def _named(rows: Sequence[Row], question: Question) -> list[_Named]:
             scores[predicted] += count
         if truth is not None and prediction is not None:
             named.append((tuple(group for group in groups if group is not None), truth, prediction, count))
-    require_no_missing(dict(missing), sum(count for *_, count in rows))
+    in_place = dict.fromkeys((*question.sensitive, question.y_true, question.y_pred), 0) | missing
+    found = {name: count for name, count in in_place.items() if count}
+    require_no_missing(found, sum(count for *_, count in rows))
     require_scores(question.y_pred, outside=scores[OUTSIDE], unreadable=scores[UNREADABLE])
     return named
 
@@ -160,9 +162,8 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
     if question.cut is None:
         columns += f" and the prediction {quoted(question.y_pred)}"
     hint = ", or a cut where the predictions are scores" if question.cut is None and len(found) > 2 else ""  # noqa: PLR2004
-    raise UsageError(
-        f"{columns} have {len(found)} different values, {_listed(found)}; say which one is positive{hint}."
-    )
+    values = "one value" if len(found) == 1 else f"{len(found)} different values"
+    raise UsageError(f"{columns} have {values}, {_listed(found)}; say which one is positive{hint}.")
 
 
 def _refuse_many(source: Source, question: Question) -> NoReturn:
