@@ -111,7 +111,7 @@ def test_scalarised_thresholds_are_given_to_their_groups(privileged, grid):
     model = GroupThresholds(FITTED, prefit=True, constraint="scalarised", privileged=privileged, grid=grid)
     model.fit(X, Y, sensitive_features=GROUPS)
     protected = "Bo" if privileged == "Ada" else "Ada"
-    columns = Y == "yes", FITTED.predict_proba(X)[:, 1], GROUPS != protected
+    columns = Y == "yes", FITTED.predict_proba(X)[:, 1], protected != GROUPS
     expected = scalarised_thresholds(*columns) if grid is None else grid_thresholds(*columns, grid=grid)
     assert model.thresholds_ == {privileged: expected.privileged, protected: expected.protected}
 
