@@ -77,7 +77,7 @@ def test_typed_columns_are_coded_as_they_are_counted(tmp_path):
     frame.write_parquet(tmp_path / "typed.parquet")
     with duckdb.connect(str(tmp_path / "typed.duckdb")) as connection:
         connection.execute(
-            "CREATE TABLE t AS SELECT * REPLACE (wide::HUGEINT AS wide, date::TIMESTAMP AS date) "
+            "CREATE TABLE t AS SELECT * REPLACE (wide::HUGEINT AS wide, date::TIMESTAMP_NS AS date) "
             f"FROM '{tmp_path / 'typed.parquet'}'"
         )
     for table in (tmp_path / "typed.parquet", f"{tmp_path / 'typed.duckdb'}:t"):

@@ -157,6 +157,7 @@ def test_lists_are_no_groups(engine, tmp_path):
         ({"cut": math.nan}, "the cut is NaN"),
         ({"cut": 0.5, "multiclass": True}, "leave out the cut"),
         ({"positive": " "}, "positive label is empty"),
+        ({"sensitive": None}, "are names of its columns, found 'NoneType'"),
         ({"sensitive": [1]}, "are names of its columns, found 'int'"),
         ({"y_true": COLUMNS["label"]}, "are names of its columns, found 'list'"),
         ({"table": 3}, "'int' is not known"),

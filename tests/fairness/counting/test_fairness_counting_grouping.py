@@ -217,6 +217,14 @@ def test_zero_and_one_and_the_truth_values_need_no_positive(labels, predictions,
     assert counts.table.tolist() == group_counts(None, positive[:2], positive[2:], ["u", "v"]).table.tolist()
 
 
+@pytest.mark.parametrize("positive", [1, 1.0, "1", True, "True"])
+@pytest.mark.parametrize("labels", [[0, 1], [False, True], ["false", "true"], [0, 0]])
+def test_one_and_true_are_the_same_positive(labels, positive):
+    predictions = [label == labels[0] for label in labels]
+    counts = group_counts(None, labels, predictions, ["u", "v"], positive=positive)
+    assert counts.table.tolist() == group_counts(None, labels, predictions, ["u", "v"]).table.tolist()
+
+
 def test_positive_may_be_the_smaller_value():
     counts = group_counts(None, [0, 1, 1], [0, 0, 1], list("uvv"), positive=0)
     assert counts.classes == ("1", "0")
@@ -230,6 +238,8 @@ def test_positive_may_be_the_smaller_value():
         np.array([["f", "young"], ["m", "old"]]),
         {"sensitive 1": ["f", "m"], "sensitive 2": ["young", "old"]},
         pd.DataFrame({"sensitive 1": ["f", "m"], "sensitive 2": ["young", "old"]}),
+        pl.DataFrame({"sensitive 1": ["f", "m"], "sensitive 2": ["young", "old"]}),
+        pa.table({"sensitive 1": ["f", "m"], "sensitive 2": ["young", "old"]}),
     ],
 )
 def test_sensitive_arrays_may_have_columns(sensitive):

@@ -147,13 +147,17 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
     found = tuple(name for (name,) in in_order((name,) for name in names))
     pair = next((pair for pair in (_NUMBERS, _TRUTHS) if names <= set(pair)), None)
     if question.positive is not None:
-        if question.positive not in names:
+        known, positive = pair or found, question.positive
+        for spelling in (_NUMBERS, _TRUTHS):
+            if pair is not None and positive in spelling:
+                positive = pair[spelling.index(positive)]
+        if positive not in known:
             raise UsageError(
-                f"no label or prediction is {quoted(question.positive)}; there are {_listed(found)}. Name "
-                "one of these as positive."
+                f"no label or prediction is {quoted(positive)}; there are {_listed(found)}. Name one of "
+                "these as positive."
             )
-        others = [name for name in pair or found if name != question.positive]
-        return (others[0] if len(others) == 1 else f"not {question.positive}", question.positive)
+        others = [name for name in known if name != positive]
+        return (others[0] if len(others) == 1 else f"not {positive}", positive)
     if pair is not None:
         return pair
     if question.multiclass and len(found) > 1:

@@ -21,7 +21,7 @@ from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.of_arrays import factorised
 from trivet.fairness.counting.of_files import combinations, distinct
 from trivet.fairness.counting.question import MOST_COMBINATIONS
-from trivet.fairness.counting.reading_sql import fetched, groupable, reading, scored
+from trivet.fairness.counting.reading_sql import groupable, is_time, reading, scored
 from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import Column, Kind
 from trivet.tables.swallowed_rows import require_no_swallowed_rows
@@ -146,8 +146,7 @@ def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]
 
 
 def _is_of_numpy(column: Column) -> bool:
-    plain = column.kind is Kind.OTHER and fetched(column, "") == ""
-    return plain or (column.kind in _OF_NUMPY and column.type not in _WIDER_THAN_NUMPY)
+    return is_time(column) or (column.kind in _OF_NUMPY and column.type not in _WIDER_THAN_NUMPY)
 
 
 def _code(column: Column, values: Sequence[object]) -> str:

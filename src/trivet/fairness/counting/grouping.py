@@ -1,6 +1,7 @@
 """How many rows each group, label and prediction has, of arrays, a data frame or a file."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def group_counts(
         arrays = sensitive_arrays(sensitive)
         question = ask("y_true", "y_pred", tuple(arrays), positive=positive, cut=cut, multiclass=multiclass)
         return assemble(ArraySource(y_true, y_pred, arrays), question)
-    names = (sensitive,) if isinstance(sensitive, str) else tuple(sensitive)
+    one = isinstance(sensitive, str) or not isinstance(sensitive, Iterable)
+    names: tuple[Any, ...] = (sensitive,) if one else tuple(sensitive)
     _require_names(y_true, y_pred, *names)
     question = ask(y_true, y_pred, names, positive=positive, cut=cut, multiclass=multiclass)
     if isinstance(table, str | os.PathLike):

@@ -84,7 +84,9 @@ def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
         shape (rows, columns), whose columns are called ``sensitive 1`` and so on.
     """
     if isinstance(sensitive, Mapping) or hasattr(sensitive, "columns"):
-        names = sensitive if isinstance(sensitive, Mapping) else sensitive.columns
+        # The columns of an Arrow table are not their names.
+        frame = getattr(sensitive, "column_names", getattr(sensitive, "columns", ()))
+        names = sensitive if isinstance(sensitive, Mapping) else frame
         return {str(name): sensitive[name] for name in names}
     if getattr(sensitive, "ndim", 1) == 1 and not _is_nested(sensitive):
         name = getattr(sensitive, "name", None)
@@ -137,19 +139,17 @@ def _objects(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
 
 def _cut(scores: NDArray[Any], name: str, cut: float) -> Codes:
     """Return 1 from the cut on and 0 below, or what a score is that is none."""
+    wrong = UsageError(
+        f"the scores in {quoted(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
+    )
+    if scores.dtype.kind == "O":
+        scores = np.array([math.nan if name_of(each) is None else each for each in scores])
+    if scores.dtype.kind not in "iufO":
+        raise wrong
     try:
-        numbers = (
-            np.array([math.nan if name_of(each) is None else each for each in scores])
-            if (scores.dtype.kind == "O")
-            else scores
-        )
-        if numbers.dtype.kind not in "iufO":
-            raise TypeError  # noqa: TRY301 - as float() does
-        floats = numbers.astype(np.float64)
+        floats = scores.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise UsageError(
-            f"the scores in {quoted(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
-        ) from error
+        raise wrong from error
     beyond = (floats < 0) | (floats > 1)
     return np.select([np.isnan(floats), beyond], [MISSING, OUTSIDE], (floats >= cut).astype(np.int64))
 

@@ -13,10 +13,10 @@ from trivet.tables.opening import Table
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import quoted
 
-__all__ = ["Score", "TooManyError", "fetched", "groupable", "reading", "scored"]
+__all__ = ["Score", "TooManyError", "fetched", "groupable", "is_time", "reading", "scored"]
 
-#: What Python has a type for that needs no other library; DuckDB names the rest.
-_PLAIN: Final = frozenset({"DATE", "TIMESTAMP"})
+#: Points in time that are no DATE and have no zone; Python has one type for them.
+_TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
 _CSV_LINE: Final = re.compile(r"CSV Error on Line: (\d+)")
 _CSV_WIDTH: Final = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
@@ -51,7 +51,15 @@ def groupable(table: Table, name: str) -> Column:
 
 def fetched(column: Column, sql: str) -> str:
     """Return SQL for a value of a column as it is brought into Python."""
-    return f"CAST({sql} AS VARCHAR)" if column.kind is Kind.OTHER and column.type not in _PLAIN else sql
+    if column.type in _TIMES:
+        return f"CAST({sql} AS TIMESTAMP)"
+    # Python has no type for some others, or one that needs another library.
+    return sql if column.kind is not Kind.OTHER or is_time(column) else f"CAST({sql} AS VARCHAR)"
+
+
+def is_time(column: Column) -> bool:
+    """Whether a column holds dates, or points in time without a zone."""
+    return column.type == "DATE" or column.type in _TIMES
 
 
 def scored(table: Table, name: str) -> Score:
