@@ -160,7 +160,7 @@ def test_a_row_that_weighs_nothing_counts_for_nothing():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1, 1, 1], "should be 4 numbers from 0 up, not all 0, found 3 from 1 to 1"),
+        ([1, 1, 1], "should be 4 numbers from 0 up that are not all zero, found 3 from 1 to 1"),
         ([1, 1, 1, -1], "found 4 from -1 to 1"),
         ([0, 0, 0, 0], "found 4 from 0 to 0"),
         ([1, 1, 1, np.inf], "sample_weight should hold finite numbers"),

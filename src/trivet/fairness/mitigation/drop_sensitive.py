@@ -193,7 +193,7 @@ def _one_against_others(estimator: Any, X: Any, groups: NDArray[np.int64]) -> fl
 def _places(columns: str | int | Sequence[str | int], features: int, names: list[str]) -> tuple[int, ...]:
     """Return the places of the named features, or say which is none of them."""
     asked = [columns] if isinstance(columns, str | int) else list(columns)
-    known = one_line(", ".join(names), limit=200) if names else f"{features} without names"
+    known = one_line(", ".join(names), limit=200) if names else f"{features} features without names"
     places: list[int] = []
     for column in asked:
         if column in names:

@@ -7,7 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
-from trivet.fairness.mitigation.meta_estimator import MitigatedClassifier, unfitted, weight_parameter
+from trivet.fairness.mitigation.meta_estimator import (
+    FitError,
+    MitigatedClassifier,
+    unfitted,
+    weight_parameter,
+)
 from trivet.fairness.mitigation.sensitive import SensitiveFeatures
 
 __all__ = ["Reweighing", "reweighing_weights"]
@@ -124,10 +129,13 @@ def _independent(
 
 def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
     """Return the weights as floats, or say what is wrong with them."""
-    weights = score_column(sample_weight, "sample_weight")
+    try:
+        weights = score_column(sample_weight, "sample_weight")
+    except DataError as error:
+        raise FitError(str(error)) from error
     if weights.shape != (rows,) or weights.min() < 0 or weights.max() == 0:
-        raise DataError(
-            f"sample_weight should be {rows} numbers from 0 up, not all 0, found {len(weights)} from "
-            f"{weights.min():g} to {weights.max():g}. Give each row of the features its weight."
+        raise FitError(
+            f"sample_weight should be {rows} numbers from 0 up that are not all zero, found {len(weights)} "
+            f"from {weights.min():g} to {weights.max():g}. Give each row of the features its weight."
         )
     return weights
