@@ -401,7 +401,7 @@ def example_comparison() -> FairnessComparison:
             model("reweighing", 0.846, 0.72, on_frontier=True),
             model("massaging", 0.838, 0.94, on_frontier=True),
             model("thresholds", 0.845, 0.81, kind="after", needs_group=True, on_frontier=True),
-            model("reductions", 0.84, 1.09, kind="while", title="exponentiated gradient"),
+            model("reductions", 0.84, 1.09, kind="while", title="exponentiated gradient", on_frontier=True),
             model("suppression", 0.76, None),
             failed_model(),
         ),

@@ -11,9 +11,8 @@ from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
 #: Those of the user's own plans and audits need some.
-STUDY_FIGURES = [
-    row.name for row in FIGURES if not row.name.startswith(("privacy_plan", "privacy_mech", "privacy_memb"))
-]
+OWN_FIGURES = ("privacy_plan", "privacy_mech", "privacy_memb", "fairness_audit", "fairness_mitigation")
+STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]
 LIGHT = '[audit]\nlegs = ["privacy", "fairness"]\nout = "out"\n'
 
 

@@ -11,6 +11,7 @@ from statistics import median
 
 import numpy as np
 
+from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan
 from trivet.fairness.results import (
     ConfusionCounts,
@@ -65,15 +66,16 @@ def example_record() -> AuditRecord:
 
 @cache
 def example_own_record() -> AuditRecord:
-    """The same, with a plan, audited mechanisms and an audited model of the user's own."""
+    """The same, with a plan and audits of privacy and of fairness of the user's own."""
     record = example_record()
-    own = dataclasses.replace(
+    privacy = dataclasses.replace(
         record.privacy,
         plan=example_plan(mixed=True, group=3),
         mechanisms=(example_mechanism(), example_mechanism(violates=True)),
         membership=example_membership(),
     )
-    return dataclasses.replace(record, privacy=own)
+    fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=example_comparison())
+    return dataclasses.replace(record, privacy=privacy, fairness=fairness)
 
 
 @cache

@@ -55,6 +55,13 @@ OWN = (
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",
+    "fairness_audit_impact",
+    "fairness_audit_rates",
+    "fairness_audit_classes",
+    "fairness_audit_features",
+    "fairness_audit_calibration",
+    "fairness_mitigation_frontier",
+    "fairness_mitigation_models",
 )
 ALL = (*NAMES[:13], *OWN, *NAMES[13:])
 #: As in the published study, whose numbers and places they keep.
@@ -169,7 +176,8 @@ def test_a_figure_is_one_column_wide_or_two(row):
 def test_bars_start_at_zero(row):
     for axes in draw(row, example_own_record()).axes:
         for bar in axes.containers:
-            assert axes.get_xlim()[0] == 0
+            low, high = axes.get_xlim()
+            assert low <= 0 < high
             assert all(patch.get_x() == 0 for patch in bar)
 
 

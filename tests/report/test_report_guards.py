@@ -97,7 +97,7 @@ def test_every_value_and_condition_of_every_branch_names_a_place(own_record, stu
     tried = 0
     for node in tree.nodes_of(parsed(study_prose)["blocks"]):
         attributes = tree.attributes(node)
-        if any(value == "@" or value.startswith("@.") for _, value in attributes):
+        if any(value == "@" or value.startswith(("@.", "@^.")) for _, value in attributes):
             continue
         belongs(own_record, attributes)
         if path := dict(attributes).get("v"):

@@ -134,7 +134,7 @@ def draw_models(comparison: FairnessComparison) -> Figure:
     left.margins(x=0.08)
     baseline = comparison.models[0].accuracy
     if baseline is not None and baseline.estimate is not None:
-        left.axvline(baseline.estimate, color=INK, linewidth=0.6, zorder=0.5)
+        left.axvline(baseline.estimate, color=PUBLISHED, linewidth=0.6, zorder=0.5)
     ratio_axis(right, impacts)
     mark_band(right, comparison.baseline.four_fifths)
     name_rows(left, [_name(model, number) for model, number in rows], [False] * len(rows))
