@@ -60,10 +60,10 @@ def oaxaca_blinder(
     are made of it; what is left is the coefficient of the group (the twofold decomposition of R. Oaxaca,
     Int. Econ. Rev. 14, 1973, and A. S. Blinder, J. Human Resources 8, 1973, with the pooled coefficients
     of D. Neumark, J. Human Resources 23, 1988; that the group belongs into that regression: B. Jann,
-    Stata Journal 8, 2008). Which category of a column has no feature, or whether each has
-    one, changes no such sum, for a column of ones is what the categories differ by, and its means do not
-    differ. Columns of which one is a function of the other, however, share what goes with both: they are
-    one part.
+    Stata Journal 8, 2008). Whether each category of a column has a feature, or which of them has none,
+    changes no such sum: the coefficients then differ by the same number in all categories, and the
+    differences of their shares sum to 0. Columns of which one is a function of the other, however, share
+    what goes with both: they are one part.
 
     The errors take features as random, as Jann's do, and let variances differ by row: they are the sum
     over rows of the square of a part's first-order dependence on that row.

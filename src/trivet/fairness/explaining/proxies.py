@@ -47,7 +47,7 @@ def proxy_strength(
     The areas under the ROC curve are means over the folds of a cross-validation. All columns together
     are given to the mean of a logistic regression, which does with few rows, and boosted trees, which
     see combinations. A column alone is given to a decision tree, which sees what is not monotone, of at
-    most 32 leaves. Another model can only find more.
+    most 32 leaves. A better model would find more.
 
     Parameters
     ----------

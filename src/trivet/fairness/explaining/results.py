@@ -30,7 +30,7 @@ class Part:
     Attributes
     ----------
     name
-        What it is called: "base rates", "selection of positives", the name of a column.
+        What it is called: "base rates", "selection among positives", the name of a column.
     kind
         ``whole``; by true class ``base rates`` or ``selection``; by columns ``explained``, ``sensitive
         column`` or ``unexplained``.
@@ -71,7 +71,8 @@ class Decomposition:
     method
         ``Kitagawa`` (by true class) or ``Oaxaca-Blinder`` (by columns).
     interval_method
-        How the intervals were made.
+        How the intervals of the parts were made; that of a whole difference of selection rates is the
+        audit's.
     outcome
         What the difference is of: ``selection rate`` or ``mean score``.
     group, reference
