@@ -92,7 +92,7 @@ def test_a_sensitive_number_that_does_not_determine_the_group_has_a_part_of_its_
 
 
 def population():
-    """Cells of groups, a number, a category and outcomes, with how many of 48,000 rows each has.
+    """Cells of groups, a number, a category and outcomes, with how many of 140,000 rows each has.
 
     The chance of an outcome is no line: what is estimated is the best line through it.
     """
