@@ -54,10 +54,20 @@ def fairlearn_seconds() -> dict[str, float]:
 
     rng = np.random.default_rng(0)
     labels, predictions, sex = rng.integers(0, 2, (3, FAIRLEARN_ROWS))
+
+    def rates(rows: int):
+        return MetricFrame(
+            metrics=selection_rate,
+            y_true=labels[:rows],
+            y_pred=predictions[:rows],
+            sensitive_features=sex[:rows],
+        ).by_group
+
+    # What the first call costs whatever its size must not be scaled up.
+    rates(1_000)
     start = time.perf_counter()
-    frame = MetricFrame(metrics=selection_rate, y_true=labels, y_pred=predictions, sensitive_features=sex)
-    rates = frame.by_group
-    return {"seconds": time.perf_counter() - start, "groups": len(rates)}
+    groups = len(rates(FAIRLEARN_ROWS))
+    return {"seconds": time.perf_counter() - start, "groups": groups}
 
 
 def apart(*arguments: object) -> dict[str, float]:
