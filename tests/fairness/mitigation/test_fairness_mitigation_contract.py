@@ -33,10 +33,7 @@ EXPECTED = {
     },
     "GroupedReweighing": {},
     "GroupedDropSensitive": {"check_dtype_object": ANYTHING, "check_estimators_nan_inf": ANYTHING},
-    "GroupedReduction": {
-        "check_classifiers_train": BY_LOT,
-        "check_methods_subset_invariance": BY_LOT,
-    },
+    "GroupedReduction": {"check_classifiers_train": BY_LOT},
 }
 NAMES = tuple(BUILDERS)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from mitigated_classifiers import unequal_rows
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -87,6 +88,19 @@ def test_three_groups_are_held_against_all():
     model.fit(rows.X, rows.y, sensitive_features=three)
     assert model.groups_ == ("m", "w", "x")
     assert set(model.predict(rows.X)) == {0, 1}
+
+
+@pytest.mark.parametrize("algorithm", ["exponentiated_gradient", "grid_search"])
+def test_a_constant_among_the_classifiers_knows_the_features(algorithm):
+    # Labels that are nearly the groups: every row of either label would cost more than it brings.
+    rng = np.random.default_rng(11)
+    groups, features = rng.integers(0, 2, 60), rng.normal(size=(60, 3))
+    labels = np.where(rng.random(60) < 0.05, 1 - groups, groups)
+    model = FairlearnReduction(LogisticRegression(), algorithm=algorithm, max_iter=10)
+    model.fit(features, labels, sensitive_features=groups)
+    assert isinstance(model.estimator_.estimators[0], DummyClassifier)
+    assert model.n_features_in_ == 3
+    assert model.predict_proba(features[:7]).shape == (7, 2)
 
 
 def test_without_fairlearn_it_says_how_to_get_it(monkeypatch):

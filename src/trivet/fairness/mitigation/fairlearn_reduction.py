@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Tags
 
 from trivet.errors import UsageError
 from trivet.fairness.mitigation.meta_estimator import (
@@ -117,7 +118,11 @@ class FairlearnReduction(MitigatedClassifier):
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"fairlearn\.")
             found = self._reduce(_RowClassifier(self.estimator, rows.X, routed, name), rows)
         self.estimator_ = RandomisedClassifier(
-            estimators=tuple(one.fitted if isinstance(one, _RowClassifier) else one for one, _ in found),
+            # Fairlearn puts a constant in place of a classifier that would see one label only.
+            estimators=tuple(
+                one.fitted if isinstance(one, _RowClassifier) else one.fit(rows.X, rows.labels)
+                for one, _ in found
+            ),
             weights=tuple(weight for _, weight in found),
             classes=rows.classes,
             random_state=self.random_state,
@@ -128,6 +133,12 @@ class FairlearnReduction(MitigatedClassifier):
     def decision_function(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Nothing: of several classifiers none decides alone."""
         raise AttributeError("a mixture of classifiers has no decision function; use predict_proba.")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that a row may be predicted otherwise in the company of others."""
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.algorithm == "exponentiated_gradient"
+        return tags
 
     def _reduce(self, classifier: "_RowClassifier", rows: TrainingRows) -> list[tuple[Any, float]]:
         """Run Fairlearn, and return the classifiers with the probability of each."""
