@@ -155,6 +155,16 @@ def test_a_search_and_a_cross_validation_divide_the_groups_with_the_rows(name):
     assert scores.mean() > 0.6
 
 
+def test_a_search_divides_them_with_routing_too():
+    rows = unequal_rows()
+    grid = {"estimator__C": [0.01, 1.0]}
+    plain = GridSearchCV(Massaging(LogisticRegression()), grid, cv=3)
+    plain.fit(rows.X, rows.y, sensitive_features=pl.Series(rows.groups))
+    with config_context(enable_metadata_routing=True):
+        routed = clone(plain).fit(rows.X, rows.y, sensitive_features=rows.groups)
+    np.testing.assert_array_equal(routed.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pipeline_gives_the_groups_to_its_last_step(name):
     rows = unequal_rows()

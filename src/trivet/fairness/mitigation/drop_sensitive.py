@@ -25,8 +25,8 @@ class DropSensitive(MitigatedClassifier):
     """Fit a classifier on all features but the sensitive ones.
 
     That is not fairness: the others may tell the group all the same, and `proxy_auc_` says how well (D.
-    Pedreschi, S. Ruggieri, F. Turini, Knowledge Discovery and Data Mining, 2008, on why blindness does not
-    suffice).
+    Pedreschi, S. Ruggieri, F. Turini, Discrimination-aware data mining, KDD 2008, call that indirect
+    discrimination).
 
     Parameters
     ----------

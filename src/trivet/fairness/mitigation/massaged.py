@@ -34,7 +34,7 @@ class Massaging(MitigatedClassifier):
 
     A ranker is fitted on the labels as they are; the `size` protected negatives that it scores highest
     become positive, and the `size` privileged positives that it scores lowest become negative (F. Kamiran,
-    T. Calders, Knowledge and Information Systems 33, 2012, section 4.2). Of more than two groups, all but
+    T. Calders, Knowledge and Information Systems 33, 2012). Of more than two groups, all but
     the privileged one are the protected one together.
 
     Parameters

@@ -50,7 +50,7 @@ class Reweighing(MitigatedClassifier):
     """Fit a classifier with weights that make group and label independent.
 
     w(s, y) = P(s) P(y) / P(s, y), for any number of groups and of classes (F. Kamiran, T. Calders,
-    Knowledge and Information Systems 33, 2012, section 4.3). Where rows have weights already, the shares
+    Knowledge and Information Systems 33, 2012). Where rows have weights already, the shares
     are shares of weight, and the row's weight is multiplied by w.
 
     Parameters
