@@ -1,9 +1,11 @@
 """Tables: every kind of file, what is refused, and that a connection reads its own file only."""
 
 import hashlib
+import math
 
 import duckdb
 import numpy as np
+import polars as pl
 import pytest
 from tables_to_ask import exact, write_table
 
@@ -232,3 +234,15 @@ def test_names_with_dots_and_a_schema_called_like_the_database(tmp_path):
         open_table(f"{path}:t"),
     ):
         pass
+
+
+def test_nan_is_missing_although_the_file_s_statistics_leave_it_out(tmp_path):
+    # DuckDB believes a file's least and greatest value, which Polars takes from the numbers alone.
+    path = tmp_path / "people.parquet"
+    pl.DataFrame({"pay": [1.0, math.nan, 2.0, math.nan]}).write_parquet(path)
+    (total,), prepared = exact(path, query="sum", column="pay", bounds=(0, 9), missing="drop")
+    assert total * prepared.grid == 3
+    total, rows = exact(path, query="mean", column="pay", bounds=(0, 9), missing="drop")[0]
+    assert rows == 2
+    for where, selected in (("pay > 1.5", 1), ("pay <= 9", 2), ("not pay > 1.5", 3)):
+        assert exact(path, query="count", where=where)[0] == (selected,)

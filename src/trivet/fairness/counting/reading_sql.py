@@ -9,6 +9,7 @@ from typing import Final
 import duckdb
 
 from trivet.errors import DataError, UsageError
+from trivet.tables.not_a_number import is_nan
 from trivet.tables.opening import Table
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import quoted
@@ -76,7 +77,7 @@ def scored(table: Table, name: str) -> Score:
         number = f"TRY_CAST({cell} AS DOUBLE)"
         return Score(
             number,
-            f"({column.sql} IS NULL OR {cell} = '' OR {_nan(number)})",
+            f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
             f"{number} IS NULL",
             f"{number} NOT BETWEEN 0 AND 1",
         )
@@ -85,13 +86,7 @@ def scored(table: Table, name: str) -> Score:
             f"the scores in {quoted(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
         )
     number = f"CAST({column.sql} AS DOUBLE)"
-    return Score(number, f"({number} IS NULL OR {_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
-
-
-def _nan(number: str) -> str:
-    # A Parquet file's least and greatest value leave NaN out, and DuckDB takes their word: it does not
-    # ask the rows whether one is NaN, or beyond the greatest.
-    return f"(NOT isfinite({number}) AND {number} <> DOUBLE 'inf' AND {number} <> DOUBLE '-inf')"
+    return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
 
 
 class TooManyError(DataError):
@@ -125,6 +120,9 @@ def _complaint(said: str) -> str:
         return f"{where}has a quotation mark without its second; close it, or write two for one in a cell"
     if "Invalid unicode" in said:
         return f"{where}is no UTF-8; convert the file"
+    if "Parallel CSV Reader" in said:
+        # Threads that meet in the middle of a cell can find out before the one that knows the line.
+        return "its quotation marks do not match; close each, or write two for one in a cell"
     if "state machine" in said:
         return "its lines end in more than one way, or its quotation marks do not match; convert the file"
     if line:

@@ -21,11 +21,11 @@ from trivet.privacy.release.where_syntax import (
     parse_where,
 )
 from trivet.privacy.release.where_tokens import misplaced
+from trivet.tables.not_a_number import is_nan
 from trivet.tables.schema import Column, Kind, find_column
 
 __all__ = ["EVERY_ROW", "Selection", "number_sql", "select_rows"]
 
-_NAN: Final = "CAST('nan' AS DOUBLE)"
 _NUMBERS: Final = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 #: What a literal or a column is when two sides are compared.
 _NUMBER, _TEXT, _BOOLEAN = "a number", "a text", "true or false"
@@ -61,7 +61,9 @@ def number_sql(column: Column) -> str:
     """Return SQL for a column of numbers as DOUBLE, NULL where it is missing or NaN."""
     cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
     number = f"{cast}({column.sql} AS DOUBLE)"
-    return f"NULLIF({number}, {_NAN})" if column.kind in (Kind.CELL, Kind.FLOAT) else number
+    if column.kind not in (Kind.CELL, Kind.FLOAT):
+        return number
+    return f"CASE WHEN {is_nan(number)} THEN NULL ELSE {number} END"
 
 
 class _Writer:
