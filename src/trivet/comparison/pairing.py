@@ -1,0 +1,191 @@
+"""Which values of two records belong together?
+
+Names pair by name. Items of a list pair by the fields that tell them apart, such as a label's number or
+a method's name, so that one more item does not shift all that follow it; by position only where no such
+fields do.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trivet.places import spelling
+from trivet.wording import one_line
+
+__all__ = ["ABSENT", "Pair", "Parts", "Step", "pairs", "spelt"]
+
+#: Fields that tell the items of a list apart, those that do so best first.
+IDENTIFYING: Final = (
+    "name",
+    "label",
+    "attack",
+    "column",
+    "metric",
+    "mechanism",
+    "method",
+    "group",
+    "reference",
+    "family",
+    "direction",
+    "fpr",
+    "row",
+    "kind",
+    "columns",
+    "epsilon",
+    "delta",
+    "input_a",
+    "input_b",
+    "low",
+)
+#: Stands for what an audit does not have, as None stands for what it could not measure.
+ABSENT: Final = object()
+
+
+#: Parts of a record, each within the one before.
+Parts = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One name of a place, and which item of a list is meant, where it is one."""
+
+    name: str
+    item: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A value of each audit at one place; `ABSENT` where an audit has no such place.
+
+    `before_in` and `after_in` are what the value is a part of, from the record inwards.
+    """
+
+    steps: tuple[Step, ...]
+    before: Any
+    after: Any
+    before_in: Parts
+    after_in: Parts
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the place, without its items."""
+        return tuple(step.name for step in self.steps)
+
+    @property
+    def place(self) -> str:
+        """The place as text."""
+        return spelt(self.steps)
+
+
+def spelt(steps: Sequence[Step]) -> str:
+    """Write a place as text."""
+    return ".".join(step.name if step.item is None else f"{step.name}[{step.item}]" for step in steps)
+
+
+def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
+    """Yield every single value, every list of plain values, and every part that one record lacks.
+
+    Parameters
+    ----------
+    before, after
+        Records as plain JSON values.
+    """
+    yield from _of_mappings((), (before,), (after,))
+
+
+def _of_mappings(steps: tuple[Step, ...], before_in: Parts, after_in: Parts) -> Iterator[Pair]:
+    before, after = before_in[-1], after_in[-1]
+    for name in dict.fromkeys((*before, *after)):
+        old, new = before.get(name, ABSENT), after.get(name, ABSENT)
+        here = (*steps, Step(name))
+        if _is_rows(old) and _is_rows(new) and (old or new):
+            yield from _of_rows(here, old, new, before_in, after_in)
+        elif isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _of_mappings(here, (*before_in, old), (*after_in, new))
+        elif _is_leaf(old) or _is_leaf(new):  # such as rates before and after a repair that one lacks
+            yield from _of_mappings(here, (*before_in, _values(old)), (*after_in, _values(new)))
+        else:
+            yield Pair(here, old, new, before_in, after_in)
+
+
+def _of_rows(
+    steps: tuple[Step, ...],
+    before: Sequence[Mapping[str, Any]],
+    after: Sequence[Mapping[str, Any]],
+    before_in: Parts,
+    after_in: Parts,
+) -> Iterator[Pair]:
+    old, new = _named_rows(before, after)
+    *outer, last = steps
+    for item in dict.fromkeys((*old, *new)):
+        here = (*outer, Step(last.name, item))
+        if item in old and item in new:
+            yield from _of_mappings(here, (*before_in, old[item]), (*after_in, new[item]))
+        else:
+            yield Pair(here, old.get(item, ABSENT), new.get(item, ABSENT), before_in, after_in)
+
+
+def _named_rows(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
+    """Return the items of two lists by what tells them apart."""
+    rows = (*before, *after)
+    everywhere = [name for name in IDENTIFYING if all(name in row and _tells(row[name]) for row in rows)]
+    fields: list[str] = []
+    for name in everywhere:
+        finer = [*fields, name]
+        if _distinct(before, after, by=finer) > _distinct(before, after, by=fields):
+            fields = finer
+        if _distinct(before, after, by=fields) == len(rows):
+            break
+    return _by(before, fields), _by(after, fields)
+
+
+def _by(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    seen: Counter[str] = Counter()
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        name = ",".join(f"{field}={one_line(_spelt_value(row[field]))}" for field in fields)
+        count = seen[name]
+        seen[name] += 1
+        # Items that nothing tells apart are told apart by their position among each other.
+        found[f"{name} #{count}" if fields and count else name if fields else str(count)] = row
+    return found
+
+
+def _distinct(*lists: Sequence[Mapping[str, Any]], by: Sequence[str]) -> int:
+    """Return how many items of each list the fields `by` tell apart, added up."""
+    return sum(len({tuple(_hashable(row[field]) for field in by) for row in rows}) for rows in lists)
+
+
+def _hashable(value: Any) -> Hashable:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _spelt_value(value: Any) -> str:
+    return "+".join(map(spelling, value)) if isinstance(value, list) else spelling(value)
+
+
+def _tells(value: Any) -> bool:
+    """Tell whether a value can name its item: plain, or a list of texts. None names "all"."""
+    if isinstance(value, list):
+        return all(isinstance(each, str) for each in value)
+    return value is None or isinstance(value, str | int | float)
+
+
+def _is_leaf(value: Any) -> bool:
+    """Tell whether a part has nothing but plain values and lists of them."""
+    return isinstance(value, Mapping) and not any(
+        isinstance(each, Mapping)
+        or (isinstance(each, list) and any(isinstance(row, Mapping) for row in each))
+        for each in value.values()
+    )
+
+
+def _values(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)

@@ -1,0 +1,149 @@
+"""What a comparison of two audits finds: frozen values only, readable without any heavy import."""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "ADDED",
+    "BETTER",
+    "CHANGE",
+    "CHANGED",
+    "DIFFERS",
+    "EXACT",
+    "NOISE",
+    "OUTCOMES",
+    "REMOVED",
+    "SAME",
+    "WORSE",
+    "Change",
+    "Compared",
+    "Comparison",
+    "Plain",
+]
+
+#: A value of a record, as it stands in JSON.
+Plain = int | float | str | bool | None
+
+CHANGE = "change"
+NOISE = "noise"
+EXACT = "exact change"
+DIFFERS = "differs"
+SAME = "same"
+ADDED = "added"
+REMOVED = "removed"
+OUTCOMES = (CHANGE, NOISE, EXACT, DIFFERS, SAME, ADDED, REMOVED)
+#: Outcomes that a reader is shown without asking for all.
+CHANGED = (CHANGE, EXACT, DIFFERS, ADDED, REMOVED)
+
+BETTER = "better"
+WORSE = "worse"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One place of the record in both audits.
+
+    Attributes
+    ----------
+    place
+        Where it stands: names joined by dots, an item of a list by its identifying fields. Two verdicts
+        that the report draws from numbers stand nowhere: ``privacy.study.verdict`` and
+        ``fairness.study.verdict``.
+    title
+        What it is, in words; the place where it has no other name.
+    before, after
+        The value; None where there is none.
+    before_low, before_high, after_low, after_high
+        Its interval of sampling; None where the record has none, or no bound on that side.
+    difference, difference_low, difference_high
+        After minus before, with the interval that treats the two audits as independent; None where a
+        side is no number, and the ends also where no interval is known.
+    level
+        Confidence level of `difference_low` and `difference_high`, in (0, 1); None without them.
+    outcome
+        ``change`` where the interval of the difference leaves out 0, ``noise`` where it holds 0;
+        ``exact change`` of what has no error; ``differs`` where an error is to be expected and the
+        record does not say how large; ``same``; ``added`` and ``removed`` where one audit has no value.
+    judged
+        ``better`` or ``worse``; None where neither is known, and for ``noise`` and ``same``.
+    detail
+        What the values do not say: of a list, how many of its entries differ and by how much.
+    """
+
+    place: str
+    title: str
+    before: Plain
+    after: Plain
+    outcome: str
+    before_low: float | None = None
+    before_high: float | None = None
+    after_low: float | None = None
+    after_high: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    level: float | None = None
+    judged: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Which audit was compared.
+
+    Attributes
+    ----------
+    folder, title
+        Name of the output folder, and the audit's title.
+    legs
+        The legs that were audited.
+    started, trivet
+        When, as the manifest has it, and by which version; None where there is no manifest.
+    """
+
+    folder: str
+    title: str
+    legs: tuple[str, ...]
+    started: str | None
+    trivet: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed between two audits.
+
+    Attributes
+    ----------
+    before, after
+        The two audits.
+    asked
+        Where data, checkpoints, settings or versions differ: read these first.
+    verdicts
+        Every verdict that either audit has.
+    headline
+        The measurements that people ask for first, changed or not.
+    changed
+        Every other measurement that differs by more than noise, or without a known error.
+    rest
+        What is the same, what is noise, and texts that are worded otherwise.
+    regressions
+        A sentence for each verdict that got worse and each measurement of the headline that got
+        measurably worse; empty where there is none.
+    cautions
+        What keeps the two from being compared like with like, a sentence each.
+    statement
+        What it comes to, in one sentence.
+    limits
+        How differences were judged, and what that does not show.
+    """
+
+    before: Compared
+    after: Compared
+    asked: tuple[Change, ...]
+    verdicts: tuple[Change, ...]
+    headline: tuple[Change, ...]
+    changed: tuple[Change, ...]
+    rest: tuple[Change, ...]
+    regressions: tuple[str, ...]
+    cautions: tuple[str, ...]
+    statement: str
+    limits: str
