@@ -1,0 +1,36 @@
+"""A figure without and with a remedy, and how sure the difference is."""
+
+from dataclasses import dataclass
+
+__all__ = ["Change", "unmeasured"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference with its interval.
+
+    Attributes
+    ----------
+    before, after, change, low, high
+        As of `trivet.effects.results.Effect`.
+    by_construction
+        Why the figure cannot change; None where it could.
+    reason
+        Why it was not measured; None where it was.
+    note
+        Further sentences about the numbers.
+    """
+
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    by_construction: str | None = None
+    reason: str | None = None
+    note: str = ""
+
+
+def unmeasured(reason: str) -> Change:
+    """Return the change of a figure that could not be measured."""
+    return Change(None, None, None, None, None, reason=reason)

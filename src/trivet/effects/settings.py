@@ -1,0 +1,38 @@
+"""What can be asked of the matrix of effects."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Interval, Le, MinLen
+
+__all__ = ["EffectSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectSettings:
+    """How much is spent on the matrix.
+
+    Attributes
+    ----------
+    rows
+        Rows of Adult that models are trained on, drawn at random; all where there are fewer.
+    pairs
+        Pairs of models for each mitigation, each trained on a random half of the rows and on the other half.
+    epsilons
+        Of the noise in the counts.
+    draws
+        Of that noise.
+    level
+        Confidence level of every interval.
+    """
+
+    rows: Annotated[int, Ge(400)] = 20_000
+    pairs: Annotated[int, Ge(3), Le(512)] = 16
+    epsilons: Annotated[tuple[Annotated[float, Interval(gt=0, lt=math.inf)], ...], MinLen(1)] = (
+        1.0,
+        0.1,
+        0.01,
+    )
+    draws: Annotated[int, Ge(200)] = 2_000
+    level: Annotated[float, Gt(0), Interval(lt=1)] = 0.95

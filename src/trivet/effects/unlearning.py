@@ -1,0 +1,198 @@
+"""What does unlearning a backdoor do to the classes, and to the images that it used?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trivet.datasets.images import ImageSet
+from trivet.effects.auroc_change import auroc_change
+from trivet.effects.change import Change
+from trivet.effects.class_accuracy import class_changes
+from trivet.effects.results import Intervention, Measurement
+from trivet.security.checkpoint import Checkpoint
+from trivet.security.classifier import Classifier
+from trivet.security.contract import InputContract, chosen_contract, contract_named
+from trivet.security.corrected import UNLEARNING_ROUNDS, halves
+from trivet.security.evaluation import BATCH, Scorer
+from trivet.security.frozen import freeze
+from trivet.security.inversion import Inversion
+from trivet.security.repair.rounds import unlearn_in_rounds
+from trivet.security.repair.unlearning import UnlearningSettings
+from trivet.security.results import CorrectedSecurity
+from trivet.security.settings import SecuritySettings
+from trivet.security.trigger import Trigger
+
+__all__ = ["UNLEARNING", "UNLEARNING_MEASUREMENTS", "Suspect", "suspect_of", "unlearning_changes"]
+
+UNLEARNING: Final = Intervention(
+    name="unlearning",
+    title="unlearning",
+    leg="security",
+    note="The network is trained on images with the reconstructed trigger and their true labels.",
+)
+_CLASSES: Final = "posterior draws under Jeffreys' prior, class by class"
+UNLEARNING_MEASUREMENTS: Final = (
+    Measurement(
+        name="worst-class-accuracy",
+        title="accuracy of the worst class",
+        short="accuracy,\nworst class",
+        leg="fairness",
+        unit="share of held-out images, from 0 to 1",
+        better="higher",
+        format=".4f",
+        interval=_CLASSES,
+    ),
+    Measurement(
+        name="class-spread",
+        title="spread of accuracy between classes",
+        short="accuracy,\nbest \N{MINUS SIGN} worst class",
+        leg="fairness",
+        unit="difference of shares, from 0 to 1",
+        better="lower",
+        format=".4f",
+        interval=_CLASSES,
+    ),
+    Measurement(
+        name="repair-exposure",
+        title="membership exposure of the images that the repair used",
+        short="exposure,\nrepair's images",
+        leg="privacy",
+        unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
+        better="lower",
+        format=".4f",
+        interval="DeLong, paired by image",
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """A network with the backdoor that the audit suspects in it.
+
+    Attributes
+    ----------
+    name
+        Its file name.
+    model
+        The network; it is not changed.
+    contract
+        What it expects of its inputs.
+    trigger, target
+        The reconstructed trigger, and the label that it leads to.
+    rounds
+        How it is unlearned.
+    """
+
+    name: str
+    model: Classifier
+    contract: InputContract
+    trigger: Trigger
+    target: int
+    rounds: Sequence[UnlearningSettings]
+
+
+def suspect_of(
+    checkpoint: Checkpoint, found: CorrectedSecurity, triggers: Inversion, settings: SecuritySettings
+) -> Suspect | None:
+    """Return what the corrected repair of the study works on, or None where no label is suspected.
+
+    Parameters
+    ----------
+    checkpoint
+        The network that was studied.
+    found, triggers
+        What the corrected study found in it.
+    settings
+        Of the study.
+    """
+    if found.suspected_label is None:
+        return None
+    contract = chosen_contract(found.contract, contract_named(settings.contract))
+    unlearning = UnlearningSettings(fraction=settings.unlearning_fraction)
+    return Suspect(
+        checkpoint.info.name,
+        checkpoint.model,
+        contract,
+        triggers.trigger(found.suspected_label),
+        found.suspected_label,
+        [unlearning] * UNLEARNING_ROUNDS,
+    )
+
+
+def unlearning_changes(
+    suspect: Suspect,
+    images: ImageSet,
+    *,
+    level: float,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> tuple[Change, ...]:
+    """Repair a network as the study does, and measure it on both halves of the images.
+
+    Parameters
+    ----------
+    suspect
+        The network and its backdoor.
+    images
+        Clean images with true classes: the study's, for the same halves.
+    level
+        Of the intervals, in (0, 1).
+    seed
+        The study's.
+    progress
+        Told the finished share of the repair, 0 to 1.
+
+    Returns
+    -------
+    tuple of Change
+        One for each of `UNLEARNING_MEASUREMENTS`. The attack takes an image of which the network is surer
+        for a member.
+    """
+    used, held_out = halves(images, seed=seed)
+    repaired = unlearn_in_rounds(
+        suspect.model,
+        suspect.contract,
+        used,
+        suspect.trigger,
+        suspect.target,
+        suspect.rounds,
+        seed=seed,
+        progress=progress,
+    )
+    inside = np.repeat([True, False], [len(used), len(held_out)])
+    sureness: list[NDArray[np.float64]] = []
+    right: list[NDArray[np.bool_]] = []
+    for network in (suspect.model, repaired):
+        score = suspect.contract.bind(freeze(network))
+        said = [_told(score, part) for part in (used, held_out)]
+        sureness.append(np.concatenate([sure for sure, _ in said]))
+        right.append(said[1][1])
+    classes = class_changes(
+        held_out.labels,
+        right[0],
+        right[1],
+        classes=images.classes,
+        level=level,
+        seed=seed,
+        names=images.class_names,
+    )
+    return *classes, auroc_change(sureness[0], sureness[1], inside, level=level)
+
+
+def _told(score: Scorer, images: ImageSet) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return minus the loss of each image, and whether the network is right about it."""
+    losses: list[torch.Tensor] = []
+    right: list[torch.Tensor] = []
+    labels = torch.from_numpy(images.labels)
+    with torch.inference_mode():
+        for pixels, truth in zip(
+            torch.from_numpy(images.pixels).split(BATCH), labels.split(BATCH), strict=True
+        ):
+            logits = score(pixels).double()
+            losses.append(torch.nn.functional.cross_entropy(logits, truth, reduction="none"))
+            right.append(logits.argmax(dim=1) == truth)
+    return -torch.cat(losses).numpy(), torch.cat(right).numpy()
