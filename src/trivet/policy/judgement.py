@@ -1,0 +1,158 @@
+"""Does a record meet its requirements?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trivet.errors import UsageError
+from trivet.places import spelling
+from trivet.policy.measuring import Measured, measure
+from trivet.policy.requirement import ORDERING, SIGNS, Requirement, is_number
+from trivet.wording import one_line, quoted
+
+__all__ = ["Finding", "Outcome", "judge", "misfit", "shown"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a requirement.
+
+    Attributes
+    ----------
+    requirement, path
+        As written.
+    place
+        Where in the record the measurement stands; of several, the one farthest from what is required.
+    found
+        The measurement; None, and the requirement not met, where it could not be made.
+    met
+        Whether the requirement holds, for each measurement where there are several.
+    low, high, level
+        The measurement's confidence interval and its level; None where it has none.
+    reason
+        Why it could not be measured; empty where it could.
+    measured, breaching
+        How many measurements the requirement was held against, and how many of them breach it.
+    """
+
+    requirement: str
+    path: str
+    place: str
+    found: float | str | bool | None
+    met: bool
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    reason: str = ""
+    measured: int = 1
+    breaching: int = 0
+
+    @property
+    def text(self) -> str:
+        """The outcome in a line."""
+        word = "met" if self.met else "breached"
+        if self.found is None:
+            found = f"not measured, so it cannot be shown to hold: {self.reason}"
+        else:
+            found = f"found {shown(self.found)}"
+            if self.low is not None and self.high is not None and self.level is not None:
+                found += f", {self.level:.0%} interval {shown(self.low)} to {shown(self.high)}"
+        if self.place != self.path:
+            found += f", at {self.place}"
+        if self.measured > 1:
+            found += f"; {self.breaching} of {self.measured} breach it"
+        return one_line(f"{word}: {self.requirement} ({found})", limit=500)
+
+
+#: The name that the command line knows it by.
+Finding = Outcome
+
+
+def judge(record: Mapping[str, Any], requirements: Sequence[Requirement]) -> tuple[Outcome, ...]:
+    """Compare a record, as plain JSON values, with each requirement.
+
+    Raises
+    ------
+    UsageError
+        If a requirement names no measurement of the record, or compares what cannot be compared.
+    """
+    return tuple(_judge_one(record, requirement) for requirement in requirements)
+
+
+def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | None:
+    """Say why a requirement cannot be put to a value of this kind; None where it can.
+
+    Parameters
+    ----------
+    requirement
+        What is asked.
+    value
+        A measurement, or an example of its kind.
+    words
+        What the measurement can be, where it is one of a few words.
+    """
+    place = one_line(requirement.path)
+    if isinstance(value, Mapping | list | tuple):
+        return f"{place} is not a single measurement; name one below it"
+    if requirement.sign in ORDERING and not is_number(value):
+        return f"{place} is {_kind(value)}, which has no order"
+    if _kind(value) != _kind(requirement.value):
+        return f"{place} is {_kind(value)} and cannot be compared with {_kind(requirement.value)}"
+    if words and requirement.value not in words:
+        return f"{place} is one of {', '.join(map(repr, words))}, never {quoted(str(requirement.value))}"
+    return None
+
+
+def shown(value: object) -> str:
+    """Spell a measurement for people."""
+    return f"{value:.6g}" if isinstance(value, float) else one_line(spelling(value))
+
+
+def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
+    try:
+        measured = measure(record, requirement.path)
+    except LookupError as error:
+        why = one_line(error.args[0], limit=300)
+        raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}") from error
+    for each in measured:
+        if each.value is not None and (why := misfit(requirement, each.value, each.words)):
+            raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}.")
+    worst = min(measured, key=lambda each: _margin(requirement, each))
+    breaching = sum(not _holds(requirement, each) for each in measured)
+    return Outcome(
+        requirement.text,
+        requirement.path,
+        worst.place,
+        worst.value,
+        not breaching,
+        low=worst.low,
+        high=worst.high,
+        level=worst.level,
+        reason=worst.reason or "",
+        measured=len(measured),
+        breaching=breaching,
+    )
+
+
+def _holds(requirement: Requirement, measured: Measured) -> bool:
+    return measured.value is not None and SIGNS[requirement.sign](measured.value, requirement.value)
+
+
+def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, float]:
+    """Order measurements by how they stand to a requirement: breaches first, the farthest of them first.
+
+    Those that could not be made follow the breaches that were measured.
+    """
+    holds, value, bound = _holds(requirement, measured), measured.value, requirement.value
+    if not is_number(value) or not is_number(bound):
+        return holds, value is None, 0.0
+    over = float(value) - float(bound)
+    if requirement.sign in {"==", "!="}:
+        return holds, False, -abs(over) if requirement.sign == "==" else abs(over)
+    return holds, False, over if requirement.sign in {">", ">="} else -over
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "a text" if isinstance(value, str) else "a number"

@@ -1,0 +1,106 @@
+"""Which measurement does a short name mean: the user's own audit first, then the built-in study."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED
+
+__all__ = ["OVER_BUDGET", "SHORT_NAMES", "WITHIN_BUDGET", "Candidate", "study_fairness_verdict"]
+
+WITHIN_BUDGET: Final = "within budget"
+OVER_BUDGET: Final = "over budget"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One place that a short name can mean.
+
+    Attributes
+    ----------
+    anchor
+        The place that has to be there, so that this candidate is taken and no later one.
+    below
+        What stands below it, where ``*`` is every item of a list; empty for the anchor itself.
+    derive
+        Gives the value from the record where the record has none at the place.
+    """
+
+    anchor: str
+    below: str
+    derive: Callable[[Mapping[str, Any]], str] | None = None
+
+    @property
+    def place(self) -> str:
+        """The whole place."""
+        return f"{self.anchor}.{self.below}" if self.below else self.anchor
+
+
+def study_fairness_verdict(record: Mapping[str, Any]) -> str:
+    """Judge the baseline of the built-in study as an audit of predictions is judged.
+
+    ``disparate`` where the whole interval of its disparate impact lies on one side of the four-fifths band,
+    ``in band`` where it lies inside, else ``unsettled``.
+    """
+    interval = record["fairness"]["published"]["baseline"]["disparate_impact_interval"]
+    low = record["fairness"]["settings"]["four_fifths"]
+    high = 1 / low
+    if interval["high"] < low or interval["low"] > high:
+        return DISPARATE
+    return IN_BAND if interval["low"] >= low and interval["high"] <= high else UNSETTLED
+
+
+def _study_budget_verdict(record: Mapping[str, Any]) -> str:
+    privacy = record["privacy"]
+    return WITHIN_BUDGET if privacy["corrected"]["spent_epsilon"] <= privacy["epsilon"] else OVER_BUDGET
+
+
+def _security(below: str) -> tuple[Candidate, ...]:
+    return (Candidate("security.corrected", below),)
+
+
+def _fairness(below: str, study: str, *, derive: Callable[..., str] | None = None) -> tuple[Candidate, ...]:
+    return (
+        Candidate("fairness.audit", below),
+        Candidate("fairness.comparison.baseline", below),
+        Candidate("fairness.published.baseline", study, derive),
+    )
+
+
+_GROUPS = "attributes.*.groups.*"
+_MEMBERSHIP = "privacy.membership"
+_MECHANISMS = "privacy.mechanisms"
+#: A requirement on a short name has to hold for each item that a ``*`` stands for.
+SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
+    {
+        "security.verdict": _security("verdict"),
+        "security.p_value": _security("p_value"),
+        "security.contract_mismatch": _security("contract.mismatch"),
+        "security.clean_accuracy": _security("contract.best.clean_accuracy"),
+        "security.clean_accuracy_after": _security("clean_accuracy.after"),
+        "security.asr_before": _security("asr.before"),
+        "security.asr_after": _security("asr.after"),
+        "security.true_trigger_asr_after": _security("true_trigger_asr.after"),
+        "security.robust_accuracy_after": _security("robust_accuracy.after"),
+        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"), Candidate("privacy", "epsilon")),
+        "privacy.delta": (Candidate("privacy.plan", "delta"), Candidate("privacy", "delta")),
+        "privacy.spent_epsilon": (Candidate("privacy.corrected", "spent_epsilon"),),
+        "privacy.verdict": (
+            Candidate(_MEMBERSHIP, "verdict"),
+            Candidate(_MECHANISMS, "*.verdict"),
+            Candidate("privacy.corrected", "spent_epsilon", _study_budget_verdict),
+        ),
+        "privacy.membership_verdict": (Candidate(_MEMBERSHIP, "verdict"),),
+        "privacy.membership_auroc": (Candidate(_MEMBERSHIP, "attacks.*.auroc"),),
+        "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
+        "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
+        "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
+        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=study_fairness_verdict),
+        "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact", "disparate_impact"),
+        "fairness.demographic_parity_difference": _fairness(
+            f"{_GROUPS}.difference", "demographic_parity_difference"
+        ),
+        "fairness.accuracy": _fairness(f"{_GROUPS}.accuracy", "accuracy"),
+    }
+)
