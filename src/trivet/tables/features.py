@@ -15,6 +15,8 @@ from trivet.wording import quoted
 
 __all__ = ["Features", "choose_rows", "count_rows", "read_features", "read_texts"]
 
+#: Where a row stands in its file; no column of a stranger's is called so.
+_PLACE: Final = '"trivet: place of the row"'
 _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN)
 
 
@@ -89,7 +91,7 @@ def read_features(
     columns
         Of it.
     rows
-        Indices of the rows to keep; all by default.
+        Indices of the rows to keep, in increasing order; all by default.
 
     Raises
     ------
@@ -101,18 +103,17 @@ def read_features(
         f"{_number(column) if is_number else _text(column)} AS c{i}"
         for i, (column, is_number) in enumerate(zip(columns, numeric, strict=True))
     )
-    kept = slice(None) if rows is None else rows
-    found = _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy() if columns else {}  # noqa: S608
-    count = count_rows(opened) if not columns else len(found["c0"])
-    values = np.empty((count if rows is None else len(rows), len(columns)))
+    found = _fetched(opened, selected, rows) if columns else {}
+    whole = count_rows(opened) if rows is None else len(rows)
+    values = np.empty((len(found["c0"]) if columns else whole, len(columns)))
     categories: list[tuple[str, ...] | None] = []
     for i, is_number in enumerate(numeric):
         column = found.pop(f"c{i}")
         if is_number:
-            values[:, i] = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)[kept]
+            values[:, i] = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
             categories.append(None)
         else:
-            values[:, i], known = _coded(np.asarray(column, dtype=object)[kept])
+            values[:, i], known = _coded(np.asarray(column, dtype=object))
             categories.append(known)
     return Features(tuple(column.name for column in columns), values, tuple(categories))
 
@@ -128,9 +129,8 @@ def read_texts(
         If the rows cannot be read.
     """
     selected = ", ".join(f"{_text(column)} AS c{i}" for i, column in enumerate(columns))
-    found = _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy()  # noqa: S608 - quoted
-    kept = slice(None) if rows is None else rows
-    return tuple(np.asarray(found[f"c{i}"], dtype=object)[kept] for i in range(len(columns)))
+    found = _fetched(opened, selected, rows)
+    return tuple(np.asarray(found[f"c{i}"], dtype=object) for i in range(len(columns)))
 
 
 def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
@@ -149,9 +149,18 @@ def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
     return tuple(answers.get(column.name, column.kind in _NUMBERS) for column in columns)
 
 
-def _asked(opened: Table, query: str) -> duckdb.DuckDBPyConnection:
+def _fetched(opened: Table, selected: str, rows: NDArray[np.int64] | None) -> dict[str, Any]:
+    """Return columns of all rows, or of some, which alone come into Python."""
+    if rows is None:
+        return _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy()  # noqa: S608 - quoted
+    numbered = f"SELECT *, row_number() OVER () - 1 AS {_PLACE} FROM {opened.source}"  # noqa: S608 - quoted
+    query = f"SELECT {selected} FROM ({numbered}) WHERE {_PLACE} IN (SELECT unnest(?)) ORDER BY {_PLACE}"  # noqa: S608
+    return _asked(opened, query, [rows.tolist()]).fetchnumpy()
+
+
+def _asked(opened: Table, query: str, values: Sequence[Any] | None = None) -> duckdb.DuckDBPyConnection:
     try:
-        return opened.connection.execute(query)
+        return opened.connection.execute(query, values)
     except duckdb.Error as error:
         # What DuckDB says can quote a row.
         raise DataError(f"the rows of {quoted(opened.name)} cannot be read; the file is damaged.") from error

@@ -120,7 +120,8 @@ def _table(
 
     with open_table(path, ordered=True) as opened:
         asked = [find_column(opened.columns, name) for name in (label, *groups)]
-        rows = choose_rows(count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS), seed=seed)
+        count, most = count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS)
+        rows = choose_rows(count, most, seed=seed) if count > most else None
         texts = read_texts(opened, asked, rows=rows)
         features = read_features(opened, [each for each in opened.columns if each.name != label], rows=rows)
     labels, *values = (column.astype(str) for column in texts)

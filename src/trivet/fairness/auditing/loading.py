@@ -154,7 +154,9 @@ def _rows(
         for each in hidden:
             find_column(opened.columns, each)
         features = read_features(
-            opened, [column for column in opened.columns if column.name not in hidden], rows=places
+            opened,
+            [column for column in opened.columns if column.name not in hidden],
+            rows=None if len(places) == read.rows else places,
         )
     if len(features) != len(places):
         raise DataError(f"{quoted(name)} changed while it was read; read it again when nobody writes to it.")
