@@ -35,6 +35,10 @@ def test_paths_of_the_file_start_at_its_folder(tmp_path):
     assert config.audit.out == tmp_path / "here"
     assert config.security.checkpoint == tmp_path / "sub" / "a.pth"
     assert load_config(path, {"audit": {"out": Path("there")}}).audit.out == Path("there")
+    path = write(tmp_path, '[privacy]\naudits = ["a.json"]\n[fairness]\naudits = ["sub/b.json"]\n')
+    config = load_config(path)
+    assert config.privacy.audits == (tmp_path / "a.json",)
+    assert config.fairness.audits == (tmp_path / "sub" / "b.json",)
 
 
 def test_a_network_on_the_command_line_replaces_the_files_choice(tmp_path):

@@ -5,9 +5,11 @@ import hashlib
 import pytest
 from pydantic import TypeAdapter
 
+from example_fairness import example_audit, example_comparison, hostile_audit
 from example_privacy import HOSTILE, example_mechanism, example_membership
-from trivet.earlier import MOST_BYTES, read_privacy_audits
+from trivet.earlier import MOST_BYTES, read_fairness_audits, read_privacy_audits
 from trivet.errors import DataError
+from trivet.fairness.auditing.results import FairnessAudit
 from trivet.privacy.auditing.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 
@@ -69,3 +71,33 @@ def test_two_models_are_refused(tmp_path):
     path = write(tmp_path / "m.json", example_membership())
     with pytest.raises(DataError, match="2 audits of models"):
         read_privacy_audits([path, path])
+
+
+def test_audits_of_fairness_come_back_as_they_were_written(tmp_path):
+    one = write(tmp_path / "a.json", hostile_audit())
+    two = write(tmp_path / "b.json", example_comparison())
+    found = read_fairness_audits([two, one])
+    assert (found.audit, found.comparison) == (hostile_audit(), example_comparison())
+    assert found.inputs == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (two, one)}
+    nothing = read_fairness_audits([])
+    assert (nothing.audit, nothing.comparison, nothing.inputs) == (None, None, {})
+
+
+@pytest.mark.parametrize("make", [example_audit, example_comparison])
+def test_there_is_room_for_one_of_each(tmp_path, make):
+    path = write(tmp_path / "a.json", make())
+    with pytest.raises(DataError, match=r"2 (audits|comparisons) of \w+ are named; .* leave one only"):
+        read_fairness_audits([path, path])
+
+
+def test_the_audits_of_another_leg_are_refused(tmp_path):
+    membership = write(tmp_path / "m.json", example_membership())
+    with pytest.raises(DataError, match=r"expected the fairness\.json of `trivet fairness`, by this version"):
+        read_fairness_audits([membership])
+    fairness = write(tmp_path / "f.json", example_audit())
+    with pytest.raises(DataError, match=r"expected the mechanism\.json"):
+        read_privacy_audits([fairness])
+    more = tmp_path / "more.json"
+    more.write_bytes(TypeAdapter(FairnessAudit).dump_json(example_audit())[:-1] + b', "more": 1}')
+    with pytest.raises(DataError, match="is no finished audit"):
+        read_fairness_audits([more])

@@ -9,6 +9,7 @@ from trivet.report.conditions import belongs
 from trivet.report.document import make_document, read_templates
 from trivet.report.floats import words
 from trivet.report.numbering import roman
+from trivet.report.shortening import MOST_ROWS
 from trivet.report.verdicts import ICONS, verdicts
 
 
@@ -45,6 +46,11 @@ def made(body, **more):
         (("when", "sound; faulty"), False),
         (("when", "rows[name=second].value=-0.5"), True),
         (("when", "rows[name=second].good"), False),
+        (("when", "rows.*.good"), True),
+        (("unless", "rows.*.good"), False),
+        (("when", "rows.*.name=second"), True),
+        (("when", "rows.*.name=third"), False),
+        (("when", "measured.missing.*.name"), False),
     ],
 )
 def test_a_condition_holds_or_not(condition, holds):
@@ -119,6 +125,56 @@ def test_a_row_stands_for_every_item(sample_document):
     assert table.align == ("left", "right", "center")
 
 
+HOUSES = [
+    {"name": "red", "rooms": [{"name": "hall", "big": True}, {"name": "loft", "big": False}]},
+    {"name": "blue", "rooms": []},
+    {"name": "old", "rooms": None},
+    {"name": "new", "rooms": [{"name": "den", "big": True}]},
+]
+
+
+def test_a_row_stands_for_every_item_of_every_list():
+    body = """
+::: {each="houses.*.rooms"}
+| House | Room |
+|:------|:-----|
+| []{v="@^.name"} | []{v="@.name"} |
+| [[]{v="@^.name"} again]{when="@.big"} | [once more]{unless="@^.rooms"} |
+
+: Rooms. {#tbl:rooms}
+:::"""
+    (table,) = of_kind(made(body, houses=HOUSES), tree.Table)
+    assert [[words(cell) for cell in row] for row in table.rows] == [
+        ["red", "hall"],
+        ["red", "loft"],
+        ["new", "den"],
+        ["red again", ""],
+        ["new again", ""],
+    ]
+
+
+def test_an_item_of_a_list_stands_for_every_item_and_an_empty_list_is_gone():
+    body = '::: {each="houses"}\n- [big]{when="@.rooms"} []{v="@.name"}\n- the last\n:::'
+    document = made(body, houses=HOUSES)
+    (items,) = (node["c"] for node in tree.nodes_of(document.blocks) if tree.kind(node) == "BulletList")
+    assert [words(item[0]["c"]) for item in items] == ["big red", " blue", " old", "big new", "the last"]
+    nothing = made('::: {each="houses"}\n- [[]{v="@.name"}]{when="faulty;@.name"}\n:::', houses=HOUSES)
+    assert not nothing.blocks
+
+
+def test_a_long_table_is_as_long_as_it_is_or_as_a_printed_page():
+    body = '::: {each="long"}\n| A | B |\n|:--|--:|\n| []{v="@"} | x |\n\n: C. {#tbl:long}\n:::'
+    for length, shown in ((MOST_ROWS, MOST_ROWS), (MOST_ROWS + 1, MOST_ROWS), (500, MOST_ROWS)):
+        record = {**sample_record(), "long": list(range(length))}
+        (whole,) = of_kind(make_document(record, {"body.md": body}), tree.Table)
+        (short,) = of_kind(make_document(record, {"body.md": body}, whole=False), tree.Table)
+        assert len(whole.rows) == length
+        assert len(short.rows) == shown
+        left_out = length - shown + 1
+        last = [words(cell) for cell in short.rows[-1]]
+        assert last == ([f"… and {left_out} more", ""] if length > shown else [str(length - 1), "x"])
+
+
 def test_only_what_does_not_fit_is_wrapped(sample_document):
     narrow, long = of_kind(sample_document, tree.Table)
     assert not any(narrow.stretch)
@@ -166,6 +222,8 @@ def test_a_condition_in_a_caption_is_about_that_part_and_one_of_the_picture_abou
         ('A []{v="rows"}.', r"“rows” cannot be written as “default”: it is a list"),
         ('A [x]{when="measured.shar"}.', r"“measured\.shar” is no place"),
         ('::: {each="measured.share"}\nA\n:::', "“measured.share” cannot be repeated"),
+        ('::: {each="measured.*.x"}\nA\n:::', "“measured” cannot be repeated"),
+        ('A [x]{when="measured.share.*"}.', "“measured.share” cannot be repeated"),
         ('A [own]{v="measured.share"}.', "“measured.share” is a value with a text of its own"),
         ('A `[]{v="measured.share"}`.', "is a value in code"),
         ("\n\nSee [](#eq:none).", r"body\.md:3: .*“#eq:none”, which nothing"),

@@ -131,6 +131,15 @@ def test_without_latex_the_engine_is_typst(tmp_path, monkeypatch, sample_documen
     assert pdf.write_pdf(sample_document, sample_figures, tmp_path / "report.pdf") == "typst"
 
 
+def test_a_word_that_no_line_holds_is_broken(tmp_path):
+    """Letters beyond the right margin would not be on the page."""
+    record = {**sample_record(), "audit": {"title": "x"}, "hostile": "a" * 300}
+    document = make_document(record, {"body.md": '# Title\n\n[]{v="hostile"}'})
+    pdf.write_pdf(document, tmp_path, tmp_path / "report.pdf", engine="typst")
+    lines = [line for line in text_of(tmp_path / "report.pdf").splitlines() if "aaaa" in line]
+    assert len(lines) > 3
+
+
 @pytest.mark.parametrize(
     ("mathematics", "shown"),
     [

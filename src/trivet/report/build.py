@@ -68,7 +68,7 @@ def write_report(
         The prose names what does not exist, a figure is missing or blank, an engine failed, or
         `out` cannot be written.
     """
-    document = make_document(record, read_templates(*templates), alt=alt)
+    document = make_document(record, read_templates(*templates), alt=alt, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())

@@ -72,7 +72,7 @@ def _holds(record: Mapping[str, Any], condition: str) -> bool:
 
 
 def _without_holes(thing: Any) -> Any:
-    """Remove paragraphs, list items and table rows with nothing in them, and doubled gaps."""
+    """Remove paragraphs, lists, list items and table rows with nothing in them, and doubled gaps."""
     if isinstance(thing, Mapping):
         content = {key: _without_holes(child) for key, child in thing.items()}
         if tree.is_node(thing) and thing["t"] in {"BulletList", "OrderedList"}:
@@ -89,11 +89,13 @@ def _without_holes(thing: Any) -> Any:
             gap = tree.is_node(child) and tree.kind(child) in _GAPS
             if gap and kept and tree.is_node(kept[-1]) and tree.kind(kept[-1]) in _GAPS:
                 continue
-            if not (tree.is_node(child) and tree.kind(child) in {"Para", "Plain"} and _is_empty(child["c"])):
+            if not (tree.is_node(child) and _is_hole(child)):
                 kept.append(child)
         return kept
     return thing
 
 
-def _is_empty(inlines: tree.Nodes) -> bool:
-    return all(tree.kind(node) in _GAPS for node in inlines)
+def _is_hole(node: tree.Node) -> bool:
+    if tree.kind(node) in {"Para", "Plain"}:
+        return all(tree.kind(inline) in _GAPS for inline in node["c"])
+    return tree.kind(node) == "BulletList" and not node["c"]

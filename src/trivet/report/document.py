@@ -16,6 +16,7 @@ from trivet.report.guards import check_prose
 from trivet.report.numbering import number
 from trivet.report.pandoc import read_markdown
 from trivet.report.repetition import repeat_rows
+from trivet.report.shortening import shorten_tables
 from trivet.report.values import Value, make_value, refuse_collisions
 
 
@@ -68,7 +69,11 @@ def read_templates(*folders: Path) -> dict[str, str]:
 
 
 def make_document(
-    record: Mapping[str, Any], prose: Mapping[str, str], *, alt: Mapping[str, str] | None = None
+    record: Mapping[str, Any],
+    prose: Mapping[str, str],
+    *,
+    alt: Mapping[str, str] | None = None,
+    whole: bool = True,
 ) -> Document:
     """Fill the prose with the record's values and number it.
 
@@ -80,6 +85,8 @@ def make_document(
         Markdown by file name, in order.
     alt
         A text for those who cannot see a figure, by the figure's name; else its caption stands.
+    whole
+        Whether tables are as long as they are, and not as long as a printed page.
 
     Raises
     ------
@@ -92,7 +99,7 @@ def make_document(
     values: dict[str, Value] = {}
     try:
         kept = keep_what_belongs(repeat_rows(parsed["blocks"], record), record)
-        kept, sources = take_sources(kept)
+        kept, sources = take_sources(kept if whole else shorten_tables(kept))
         targets = number(kept)
         kept = _resolve(kept, record, targets=targets, sources=sources, values=values)
         blocks = _join_equations(_gather(kept, targets, alt or {}))

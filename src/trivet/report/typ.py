@@ -12,6 +12,8 @@ from trivet.report.writer import Writer
 
 _BREAK_AFTER = "./_=[-"
 _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+#: No language's word has so many letters and digits.
+_LONG_WORD = re.compile(r"[^\W_]{37,}")
 _CASES = re.compile(r"\\begin\{cases\}.*?\\end\{cases\}", re.DOTALL)
 #: What pandoc 3.9 writes otherwise than Typst 0.15 reads it, and how Typst wants it.
 _MENDED = (
@@ -133,10 +135,16 @@ def _text(content: str) -> str:
     """Set text as it is; powers are raised by hand, since STIX has no superscript digits."""
     runs = re.split(f"({SUPERSCRIPTS}+)", content)
     return "".join(
-        f"#super({escape_typst(lower(run))});" if index % 2 else f"#{escape_typst(run)};"
+        f"#super({escape_typst(lower(run))});" if index % 2 else f"#{_breakable(run)};"
         for index, run in enumerate(runs)
         if run
     )
+
+
+def _breakable(content: str) -> str:
+    """Write a literal in which a line may break within what is too long for a word."""
+    literal = escape_typst(content)
+    return _LONG_WORD.sub(lambda word: re.sub(r"([^\W_]{8})(?=[^\W_])", r"\1\\u{200b}", word[0]), literal)
 
 
 def _code(content: str) -> str:

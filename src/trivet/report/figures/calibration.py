@@ -22,8 +22,10 @@ from trivet.report.figures.style import (
 
 __all__ = ["alt_calibration", "draw_calibration", "has_calibration"]
 
-#: Groups drawn at most: the reference group and the most disparate ones.
+#: Groups drawn at most: the reference group and the largest others.
 MOST_GROUPS: Final = 4
+#: A bin of fewer rows says nothing, and is drawn only where a group has no other.
+FEWEST_ROWS: Final = 10
 #: Smallest distance between two names beside the curves, as a share of the axes' height.
 GAP: Final = 0.09
 _SHAPES: Final = ("o", "^", "v", "D")
@@ -31,12 +33,12 @@ _SHAPES: Final = ("o", "^", "v", "D")
 
 @styled
 def draw_calibration(audit: FairnessAudit) -> Figure:
-    """Show the share of positive labels over the score, by group, for the most disparate attribute.
+    """Show the share of positive labels over the score in the largest groups of an attribute.
 
     Parameters
     ----------
     audit
-        With scores.
+        With scores; of its attributes the most disparate that is one column is drawn.
 
     Returns
     -------
@@ -86,20 +88,22 @@ def has_calibration(audit: FairnessAudit) -> bool:
 
 
 def _attribute(audit: FairnessAudit) -> AttributeAudit | None:
-    return next((attribute for attribute in most_disparate_first(audit) if _groups(attribute)), None)
+    scored = [attribute for attribute in most_disparate_first(audit) if _groups(attribute)]
+    return min(scored, key=lambda attribute: len(attribute.columns), default=None)
 
 
 def _groups(attribute: AttributeAudit) -> list[GroupAudit]:
-    """List the groups with scores: the most disparate first, the reference group last."""
+    """List the largest groups with scores: the most disparate first, the reference group last."""
     scored = [group for group in attribute.groups if _points(group)]
     reference = [group for group in scored if group.group == attribute.reference]
     others = [group for group in scored if group.group != attribute.reference]
-    others.sort(key=disparity, reverse=True)
-    return [*others[: MOST_GROUPS - len(reference)], *reference]
+    others.sort(key=lambda group: group.rows, reverse=True)
+    return [*sorted(others[: MOST_GROUPS - len(reference)], key=disparity, reverse=True), *reference]
 
 
 def _bins(group: GroupAudit) -> tuple[CalibrationBin, ...]:
-    return () if group.scores is None else group.scores.calibration.bins
+    bins = () if group.scores is None else group.scores.calibration.bins
+    return tuple(each for each in bins if each.rows >= FEWEST_ROWS) or bins
 
 
 def _points(group: GroupAudit) -> list[tuple[float, float]]:

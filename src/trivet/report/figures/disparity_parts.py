@@ -45,13 +45,17 @@ __all__ = [
     "has_parts_by_feature",
 ]
 
-#: Features drawn by name at most, and the smallest share of the largest part that has a bar of its own.
-MOST_FEATURES: Final = 10
+#: Features of an attribute drawn by name at most, and the smallest share of the largest part that has a
+#: bar of its own.
+MOST_FEATURES: Final = 8
 SMALLEST: Final = 0.04
 OTHERS: Final = "other features"
 UNNAMED: Final = "reference \N{MINUS SIGN} group"
-#: Attributes whose parts by true class are drawn at most, the most disparate ones.
-MOST_ATTRIBUTES: Final = 4
+#: Attributes whose parts are drawn at most, by true class and by feature: the most disparate ones.
+MOST_BY_CLASS: Final = 4
+MOST_BY_FEATURE: Final = 2
+#: Points that the name of either group takes at most.
+PAIR_POINTS: Final = 64
 _Drawn = tuple[AttributeAudit, int, Decomposition]
 
 
@@ -74,7 +78,7 @@ def draw_parts_by_class(audit: FairnessAudit) -> Figure:
 
 @styled
 def draw_parts_by_feature(audit: FairnessAudit) -> Figure:
-    """Show which columns the most disparate group's difference comes from, small ones together.
+    """Show which columns each attribute's largest difference goes with, small ones together.
 
     Parameters
     ----------
@@ -114,7 +118,7 @@ def _by_class(audit: FairnessAudit) -> list[_Drawn]:
         (attribute, audit.attributes.index(attribute) + 1, attribute.by_class)
         for attribute in most_disparate_first(audit)
         if attribute.by_class is not None and attribute.by_class.parts
-    ][:MOST_ATTRIBUTES]
+    ][:MOST_BY_CLASS]
 
 
 def _by_feature(audit: FairnessAudit) -> list[_Drawn]:
@@ -122,13 +126,13 @@ def _by_feature(audit: FairnessAudit) -> list[_Drawn]:
         (attribute, audit.attributes.index(attribute) + 1, attribute.by_feature)
         for attribute in most_disparate_first(audit)
         if attribute.by_feature is not None and attribute.by_feature.parts
-    ][:1]
+    ][:MOST_BY_FEATURE]
 
 
 def _draw(drawn: Sequence[_Drawn]) -> Figure:
     rows: list[tuple[str, Part | None, str]] = []
     for attribute, number, found in drawn:
-        pair = [drawn_text(name, width=NAME_POINTS / 1.5) for name in (found.reference, found.group)]
+        pair = [drawn_text(name, width=PAIR_POINTS) for name in (found.reference, found.group)]
         rows.append(
             (heading_text(attribute, number), None, " \N{MINUS SIGN} ".join(pair) if all(pair) else UNNAMED)
         )
@@ -143,10 +147,8 @@ def _draw(drawn: Sequence[_Drawn]) -> Figure:
     for place, (_, part, pair) in enumerate(rows):
         if part is not None:
             _draw_part(axes, part, place)
-        elif pair:
-            axes.set_title(pair) if place == 0 and len(drawn) == 1 else write_at_edge(
-                axes, pair, place, right=False
-            )
+        else:
+            write_at_edge(axes, pair, place, right=False, over=True)
     name_rows(axes, [text for text, _, _ in rows], [part is None for _, part, _ in rows])
     outcome = "mean score" if drawn[0][2].outcome == "mean score" else "selection rate"
     axes.set_xlabel(f"points of the {outcome}")

@@ -33,8 +33,10 @@ __all__ = [
 ]
 
 #: Inches.
-ROW_HEIGHT: Final = 0.19
+ROW_HEIGHT: Final = 0.165
 NAME_POINTS: Final = 84
+#: Room of the values beyond the right edge.
+COLUMN_POINTS: Final = 30
 #: More groups than this are in the tables only; the most disparate ones are drawn.
 MOST_GROUPS: Final = 24
 _VERDICTS: Final = (IN_BAND, UNSETTLED, DISPARATE)
@@ -116,19 +118,42 @@ def name_rows(axes: Axes, names: Sequence[str], headings: Sequence[bool]) -> Non
 
 
 def write_at_edge(
-    axes: Axes, text: str, place: int, *, right: bool, color: str = INK, room: float = 30
+    axes: Axes,
+    text: str,
+    place: int,
+    *,
+    right: bool,
+    color: str = INK,
+    over: bool = False,
 ) -> None:
-    """Write inside the left edge of a row, or in a column beyond its right one that takes `room` points."""
+    """Write inside the left edge of a row, or in a column beyond its right one.
+
+    Parameters
+    ----------
+    axes
+        Where.
+    text
+        What to write.
+    place
+        The row.
+    right
+        Whether in the column.
+    color
+        Of the text.
+    over
+        Whether it interrupts what it lies on.
+    """
     axes.annotate(
         text,
         (1.0 if right else 0.0, place),
         xycoords=axes.get_yaxis_transform(),
-        xytext=(room if right else 2, 0),
+        xytext=(COLUMN_POINTS if right else 2, 0),
         textcoords="offset points",
         ha="right" if right else "left",
         va="center",
         fontsize=SMALL,
         color=color,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5} if over else None,
         annotation_clip=False,
     )
 

@@ -22,6 +22,8 @@ __all__ = ["name_ends", "place_near", "spread", "write_beside"]
 _CLEARANCE: Final = 3.2
 #: Points from which on a label that stands so far away is joined to its point.
 _FAR: Final = 12.0
+#: What each mark or label costs that the line to a label's point passes over.
+_LEADER_COST: Final = 4000.0
 #: What a point of a line under a label costs, against one of the data's lines. A guide lies beneath
 #: everything and is interrupted by the label: that is better than leaving the axes.
 _GUIDE_COST: Final = 0.02
@@ -202,6 +204,7 @@ def place_near(
         weights.append(np.full(len(pixels), _GUIDE_COST if line.get_zorder() < 1 else 1.0))
     taken, weight = np.concatenate(boxes), np.concatenate(weights)
     frame = np.reshape(axes.get_window_extent(renderer).extents, (1, 4))
+    labels = np.empty((0, 4))
     for point, text, color in zip(points, texts, colors, strict=True):
         label = _label(axes, point, text, color)
         best, least = _NEAREST[0], float("inf")
@@ -211,6 +214,8 @@ def place_near(
             covered = float(_shared_areas(box, taken) @ weight)
             outside = float(np.prod(box[2:] - box[:2]) - _shared_areas(box, frame)[0])
             cost = covered + outside + math.hypot(side.dx, side.dy)
+            if far:
+                cost += _LEADER_COST * _crossed(axes, point, label, marks=points, reach=reach, others=labels)
             if cost < least:
                 best, least = side, cost
         _move(label, best)
@@ -218,6 +223,7 @@ def place_near(
             _lead(axes, label, point, color)
         taken = np.vstack([taken, label.get_window_extent(renderer).extents])
         weight = np.append(weight, 1.0)
+        labels = np.vstack([labels, taken[-1]])
 
 
 def _pixels(line: Line2D) -> NDArray[np.float64]:
@@ -248,6 +254,28 @@ def _sides(reaches: Sequence[float]) -> tuple[_Side, ...]:
     return tuple(
         side._replace(dx=side.dx * reach, dy=side.dy * reach) for reach in reaches for side in _NEAREST
     )
+
+
+def _crossed(
+    axes: Axes,
+    point: tuple[float, float],
+    label: Annotation,
+    *,
+    marks: Sequence[tuple[float, float]],
+    reach: float,
+    others: NDArray[np.float64],
+) -> int:
+    """Count the other marks and labels that the line from a point to its label would pass over."""
+    if math.hypot(*label.get_position()) <= _FAR:
+        return 0
+    start = np.asarray(axes.transData.transform(point))
+    step = np.asarray(label.get_position()) / 72 * axes.figure.get_figure(root=True).dpi
+    way = start + np.linspace(0, 1, 40)[:, None] * step
+    centres = np.asarray([axes.transData.transform(mark) for mark in marks if mark != point]).reshape(-1, 2)
+    distances = np.hypot(*(way[:, None] - centres[None]).T).T
+    near = distances < reach
+    inside = ((way[:, None] >= others[None, :, :2]) & (way[:, None] <= others[None, :, 2:])).all(axis=2)
+    return int(near.any(axis=0).sum() + inside.any(axis=0).sum())
 
 
 def _lead(axes: Axes, label: Annotation, point: tuple[float, float], color: str) -> None:

@@ -69,8 +69,8 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
                 axes.plot(xs, ys, color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
         above = model.disparate_impact is not None and (model.disparate_impact.estimate or 0) > 1
         axes.plot(x, y, _shape(model), color=color, markerfacecolor="white" if above else color, zorder=3)
-    axes.set(xlim=(0, 1.02), ylabel="accuracy")
-    axes.margins(y=0.1)
+    accuracies = [end for model, _, _, y in models for end in (y, *(_interval(model.accuracy) or ()))]
+    axes.set(xlim=(0, 1.02), ylim=_widened(accuracies, by=0.14), ylabel="accuracy")
     axes.set_xlabel(_label("disparate impact of the worst group, or its inverse", _left_out(comparison)))
     axes.annotate(
         f"from {four_fifths:g}",
@@ -123,15 +123,16 @@ def draw_models(comparison: FairnessComparison) -> Figure:
     rows = [(model, number) for number, model in enumerate(comparison.models, start=1) if not model.failed]
     figure = new_figure(width=COLUMN_WIDTH, height=0.78 + ROW_HEIGHT * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
+    accuracies: list[float] = []
     impacts: list[float] = []
     for place, (model, _) in enumerate(rows):
         color = _color(model)
-        _row(left, place, model.accuracy, model.accuracy_training, color, _shape(model))
+        accuracies += _row(left, place, model.accuracy, model.accuracy_training, color, _shape(model))
         impacts += _row(
             right, place, model.disparate_impact, model.disparate_impact_training, color, _shape(model)
         )
     left.xaxis.set_major_locator(MaxNLocator(3))
-    left.margins(x=0.08)
+    left.set_xlim(_widened(accuracies or [0.0, 1.0], by=0.08))
     baseline = comparison.models[0].accuracy
     if baseline is not None and baseline.estimate is not None:
         left.axvline(baseline.estimate, color=PUBLISHED, linewidth=0.6, zorder=0.5)
@@ -197,7 +198,7 @@ def _row(
     for ends, width, alpha in ((span, TRAINING, 0.3), (_interval(measured), SAMPLING, 1.0)):
         if ends is not None:
             axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
-            seen += ends
+    seen += _interval(measured) or ()
     axes.plot(measured.estimate, place, shape, color=color, zorder=3)
     return seen
 
@@ -242,6 +243,13 @@ def _spans(*spreads: TrainingSpread | None) -> list[_Span | None]:
         None if spread is None or spread.low is None or spread.high is None else (spread.low, spread.high)
         for spread in spreads
     ]
+
+
+def _widened(values: Sequence[float], *, by: float) -> _Span:
+    """Give the range of some values and a share more at either end; training may go beyond it."""
+    low, high = min(values), max(values)
+    more = by * (high - low or 0.01)
+    return low - more, high + more
 
 
 def _folded(span: _Span | None) -> _Span | None:

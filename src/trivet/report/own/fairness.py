@@ -30,8 +30,9 @@ PICTURES: Final = (
 #: The prose that a page shares with the report of `trivet run`, and what only a page has.
 SHARED: Final = STUDY.parent / "fairness"
 PAGES: Final = STUDY.parent / "fairness_pages"
-FRONT: Final = "05-front.md"
-MITIGATIONS: Final = "59-own-mitigations.md"
+AUDIT: Final = "58-own-fairness.md"
+#: Where that stands on the page of a comparison: behind the mitigations.
+BEHIND: Final = "65-own-fairness.md"
 REFERENCES: Final = "99-references.md"
 _TONES: Final = {IN_BAND: "good", DISPARATE: "bad"}
 
@@ -126,9 +127,10 @@ def _write(
     verdict: Verdict,
 ) -> tuple[Path, ...]:
     prose = read_templates(SHARED, PAGES)
-    if fairness["comparison"] is not None:  # what was asked comes first
-        rest = {name: text for name, text in prose.items() if name not in (FRONT, MITIGATIONS)}
-        prose = {FRONT: prose[FRONT], MITIGATIONS: prose[MITIGATIONS], **rest}
+    if fairness["comparison"] is not None:  # what was asked for comes first
+        prose = {
+            name: prose[name] for name in sorted(prose, key=lambda name: BEHIND if name == AUDIT else name)
+        }
     references = (STUDY / REFERENCES).read_text(encoding="utf-8")
     return write_page(
         folder / FAIRNESS_PAGE,

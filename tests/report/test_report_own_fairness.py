@@ -1,0 +1,373 @@
+"""Pages and pictures of audits of fairness: true, legible, and with nothing that runs."""
+
+import dataclasses
+import re
+
+import pytest
+from drawn_texts import assert_texts_are_legible, drawn_texts
+from example_record import example_record
+from matplotlib.image import imread
+from page_elements import Page
+from pypdf import PdfReader
+
+from example_fairness import (
+    HOSTILE,
+    example_audit,
+    example_comparison,
+    failed_model,
+    hostile_audit,
+    hostile_comparison,
+    lonely_comparison,
+    many_groups_audit,
+    model,
+    undefined_audit,
+)
+from trivet.errors import ReportError
+from trivet.record import as_json
+from trivet.report import write_report
+from trivet.report.figures import alt_texts, save_figures
+from trivet.report.figures.calibration import alt_calibration, draw_calibration, has_calibration
+from trivet.report.figures.disparity_parts import (
+    alt_parts_by_class,
+    alt_parts_by_feature,
+    draw_parts_by_class,
+    draw_parts_by_feature,
+    has_parts_by_class,
+    has_parts_by_feature,
+)
+from trivet.report.figures.group_impact import alt_impact, draw_impact, has_impact
+from trivet.report.figures.group_rows import MOST_GROUPS
+from trivet.report.figures.mitigations import (
+    alt_frontier,
+    alt_models,
+    draw_frontier,
+    draw_models,
+    has_models,
+)
+from trivet.report.figures.outcome_rates import alt_outcome_rates, draw_outcome_rates
+from trivet.report.figures.style import ATTACKED, CORRECTED, PUBLISHED_TEXT
+from trivet.report.guards import check_macros
+from trivet.report.own import write_comparison_page, write_fairness_page
+from trivet.report.own.fairness import PICTURES
+from trivet.report.shortening import MOST_ROWS
+
+CASES = {
+    "audit": (write_fairness_page, example_audit),
+    "hostile": (write_fairness_page, hostile_audit),
+    "undefined": (write_fairness_page, undefined_audit),
+    "many": (write_fairness_page, many_groups_audit),
+    "comparison": (write_comparison_page, example_comparison),
+    "hostile comparison": (write_comparison_page, hostile_comparison),
+    "lonely": (write_comparison_page, lonely_comparison),
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fairness")
+    return {case: write(make(), folder / case) for case, (write, make) in CASES.items()}
+
+
+@pytest.fixture(scope="module")
+def pages(written):
+    return {case: files[0].read_text(encoding="utf-8") for case, files in written.items()}
+
+
+def rows_of(source, identifier):
+    """Cells of the body of a table, as text, by row."""
+    table = source[source.index(f'id="{identifier}"') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    return [
+        [" ".join(Page(cell).text.split()) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
+        for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    ]
+
+
+def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
+    names = {case: {path.stem for path in files if path.suffix == ".png"} for case, files in written.items()}
+    assert all(files[0].name == "fairness.html" for files in written.values())
+    assert names["comparison"] == set(PICTURES)
+    assert names["audit"] == {name for name in PICTURES if name.startswith("fairness_audit")}
+    assert names["undefined"] == names["lonely"] == {"fairness_audit_rates"}
+    assert names["many"] == {"fairness_audit_impact", "fairness_audit_rates", "fairness_audit_calibration"}
+
+
+def test_pictures_of_an_earlier_result_are_removed(tmp_path):
+    write_comparison_page(example_comparison(), tmp_path)
+    write_fairness_page(undefined_audit(), tmp_path)
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"fairness_audit_rates"}
+
+
+def test_the_same_result_gives_the_same_bytes(written, tmp_path):
+    for case in ("hostile", "hostile comparison"):
+        write, make = CASES[case]
+        for path, other in zip(write(make(), tmp_path / case), written[case], strict=True):
+            assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
+    for source in pages.values():
+        page = Page(source)
+        assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "form", "img"}
+        for _, attributes in page.elements:
+            assert not any(name.startswith("on") for name in attributes)
+            assert attributes.get("href", "#").startswith("#")
+        ids = page.ids()
+        assert len(ids) == len(set(ids))
+        assert "\x1b" not in source
+        assert "\u202e" not in source
+
+
+def test_every_picture_of_a_page_is_told_in_words(pages):
+    for source in pages.values():
+        pictures = [attributes for tag, attributes in Page(source).elements if tag == "svg"]
+        assert pictures
+        captions = re.findall(r"<figcaption>(.*?)</figcaption>", source, re.DOTALL)
+        for attributes in pictures:
+            assert attributes["role"] == "img"
+            assert len(attributes["aria-label"]) > 60
+            assert attributes["aria-label"] not in captions
+
+
+@pytest.mark.parametrize("case", ["hostile", "hostile comparison", "lonely"])
+def test_a_strangers_text_is_shown_as_text(pages, case):
+    assert '<script>alert("x")</script>' in Page(pages[case]).text
+    assert "<script" not in pages[case]
+
+
+def test_each_group_is_told_with_its_intervals(pages):
+    audit = example_audit()
+    groups = [(attribute, group) for attribute in audit.attributes for group in attribute.groups]
+    shown = rows_of(pages["audit"], "tbl:own-fairness-impact")
+    assert [row[:2] for row in shown] == [[attribute.name, group.group] for attribute, group in groups]
+    assert [row[-1] for row in shown] == [group.verdict for _, group in groups]
+    female = groups[0][1]
+    impact = female.disparate_impact
+    assert shown[0][2] == f"{impact.estimate:.3f} ({impact.low:.3f} to {impact.high:.3f})"
+    assert shown[0][3] == f"{female.simultaneous_low:.3f} to {female.simultaneous_high:.3f}"
+    assert shown[1][2:-1] == [""] * 5
+    eskimo = rows_of(pages["audit"], "tbl:own-fairness-rates")[3]
+    assert eskimo[1:4] == ["Eskimo", "53", "0"]
+    assert eskimo[5] == "undefined"
+
+
+def test_bounds_that_are_open_on_one_side_are_told(tmp_path):
+    audit = example_audit()
+    gender = audit.attributes[0]
+    female = gender.groups[0]
+    ends = ((None, 0.5, "up to 0.500"), (0.25, None, "from 0.250"), (None, None, ""))
+    groups = tuple(
+        dataclasses.replace(
+            female,
+            group=str(place),
+            simultaneous_low=low,
+            simultaneous_high=high,
+            disparate_impact=dataclasses.replace(female.disparate_impact, low=low, high=high),
+        )
+        for place, (low, high, _) in enumerate(ends)
+    )
+    open_ended = dataclasses.replace(
+        audit, attributes=(dataclasses.replace(gender, groups=(*groups, gender.groups[1])),)
+    )
+    page, *_ = write_fairness_page(open_ended, tmp_path)
+    rows = rows_of(page.read_text(encoding="utf-8"), "tbl:own-fairness-impact")
+    assert [row[3] for row in rows[:3]] == [told for _, _, told in ends]
+    assert rows[0][2] == "0.178 (up to 0.500)"
+    assert rows[2][2] == "0.178"
+    assert "gender 0: 0.1785 (up to 0.5000)" in alt_impact(open_ended)
+    assert_texts_are_legible(draw_impact(open_ended))
+
+
+def test_what_is_undefined_says_why(pages):
+    text = " ".join(Page(pages["undefined"]).text.split())
+    assert "letter, a: the disparate impact is undefined (no row of the reference group" in text
+    rows = rows_of(pages["undefined"], "tbl:own-fairness-impact")
+    assert [row[2] for row in rows] == ["undefined", ""]
+    assert "tbl:own-fairness-classes" not in pages["undefined"]
+
+
+def test_metrics_of_all_groups_are_told_and_those_of_one_are_left_to_the_file(pages):
+    rows = rows_of(pages["undefined"], "tbl:metrics")
+    assert rows == [
+        ["letter", "demographic_parity_difference", "0.1680", ""],
+        ["letter", "equal_opportunity_difference", "undefined", "no row of the group has a positive label"],
+    ]
+
+
+def test_the_models_are_told_with_both_intervals(pages):
+    comparison = example_comparison()
+    accuracy = rows_of(pages["comparison"], "tbl:own-mitigation-accuracy")
+    assert [row[0] for row in accuracy] == [each.title for each in comparison.models]
+    assert accuracy[0][3:] == ["0.8530 (0.8470 to 0.8590)", "0.8458 to 0.8602", ""]
+    assert accuracy[-1][3:] == ["no model", "", ""]
+    fairness = rows_of(pages["comparison"], "tbl:own-mitigation-fairness")
+    assert fairness[1][1:4] == ["Female", "0.360 (0.324 to 0.400)", "0.308 to 0.412"]
+    assert [row[2] for row in fairness[-2:]] == ["undefined", "no model"]
+    assert [row[6] for row in fairness] == ["yes" if each.on_frontier else "" for each in comparison.models]
+    groups = rows_of(pages["comparison"], "tbl:mitigation-groups")
+    assert len(groups) == sum(len(each.groups) for each in comparison.models)
+    assert groups[2][:2] == ["without the sensitive columns", "Female"]
+
+
+def test_the_mitigations_come_before_the_audit_of_the_baseline(pages):
+    order = [
+        pages["comparison"].index(f'id="sec:{name}"')
+        for name in ("own-mitigations", "mitigation-groups", "own-fairness", "metrics", "provenance")
+    ]
+    assert order == sorted(order)
+    assert "here no model was trained again" in " ".join(Page(pages["hostile comparison"]).text.split())
+    assert "sec:own-mitigations" not in pages["audit"]
+
+
+def test_the_pictures_are_not_blank_and_do_not_run_over_their_edges(written):
+    for files in written.values():
+        for path in files:
+            if path.suffix == ".png":
+                pixels = imread(path)[..., :3]
+                assert pixels.std() > 0.05, path
+                edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
+                assert all((edge == 1.0).all() for edge in edges), path
+
+
+AUDITS = {
+    "audit": example_audit,
+    "hostile": hostile_audit,
+    "undefined": undefined_audit,
+    "many": many_groups_audit,
+}
+COMPARISONS = {
+    "comparison": example_comparison,
+    "hostile": hostile_comparison,
+    "crowded": lambda: dataclasses.replace(
+        example_comparison(),
+        models=tuple(model(f"model-{i}", 0.85 - 0.001 * i, 0.8 + 0.01 * i) for i in range(9)),
+    ),
+    "zero": lambda: dataclasses.replace(
+        example_comparison(), models=(model("baseline", 0.8, 1e-9), failed_model(note="none"))
+    ),
+}
+FIGURES = {
+    **{
+        f"{draw.__name__} {name}": (lambda draw=draw, make=make: draw(make()))
+        for name, make in AUDITS.items()
+        for draw, has in (
+            (draw_impact, has_impact),
+            (draw_outcome_rates, lambda _: True),
+            (draw_parts_by_class, has_parts_by_class),
+            (draw_parts_by_feature, has_parts_by_feature),
+            (draw_calibration, has_calibration),
+        )
+        if has(make())
+    },
+    **{
+        f"{draw.__name__} {name}": (lambda draw=draw, make=make: draw(make()))
+        for name, make in COMPARISONS.items()
+        for draw in (draw_frontier, draw_models)
+    },
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_text_of_a_picture_can_be_read(name):
+    assert_texts_are_legible(FIGURES[name]())
+
+
+def test_a_picture_is_told_in_words_with_its_numbers():
+    audit, comparison = example_audit(), example_comparison()
+    assert "gender Female: 0.1785 (0.1538 to 0.2072), disparate" in alt_impact(audit)
+    assert "race Eskimo: 0.0000, undefined, 0.0000" in alt_outcome_rates(audit)
+    assert "gender, Male minus Female: difference +0.1680, base rates +0.1000" in alt_parts_by_class(audit)
+    assert "other features +0.0032" in alt_parts_by_feature(audit)
+    assert "0.100 at 0.100" in alt_calibration(audit)
+    assert "exponentiated gradient: 0.9174 and 0.8400 on the frontier" in alt_frontier(comparison)
+    assert "learned: not drawn" in alt_frontier(comparison)
+    assert "suppression: 0.7600 and undefined" in alt_models(comparison)
+    assert "learned: no model" in alt_models(comparison)
+
+
+def test_small_features_are_lumped_and_the_bars_still_sum_to_the_whole():
+    (axes,) = draw_parts_by_feature(example_audit()).axes
+    widths = [bar.get_width() for container in axes.containers for bar in container]
+    whole, *parts = widths
+    assert whole == pytest.approx(16.8)
+    assert sum(parts) == pytest.approx(whole)
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names.count("other features") == 1
+    assert "column 13" not in names
+
+
+def test_a_verdict_has_a_shape_and_a_colour_of_its_own():
+    (axes,) = draw_impact(example_audit()).axes
+    marks = {(line.get_marker(), line.get_color()) for line in axes.lines if line.get_marker() != "None"}
+    assert marks == {("D", ATTACKED), ("s", PUBLISHED_TEXT), ("o", CORRECTED), ("<", ATTACKED)}
+
+
+def test_of_many_groups_the_most_disparate_are_drawn_and_the_others_counted():
+    texts = [text for text, _ in drawn_texts(draw_impact(many_groups_audit()))]
+    assert "group 0" in texts
+    assert f"group {MOST_GROUPS}" not in texts
+    assert f"the {MOST_GROUPS} most disparate of 60 groups" in texts
+
+
+def test_what_cannot_be_drawn_is_named():
+    texts = [text for text, _ in drawn_texts(draw_frontier(example_comparison()))]
+    assert "not drawn: suppression, learned" in texts
+    texts = [text for text, _ in drawn_texts(draw_models(example_comparison()))]
+    assert {"undefined", "no model: learned"} <= set(texts)
+    assert not has_models(lonely_comparison())
+
+
+def test_an_interval_around_parity_reaches_it_whichever_way_round():
+    """A disparate impact of 1.09 and its interval from 0.98 to 1.21 are drawn at 0.92, from 0.83 to 1."""
+    (axes,) = draw_frontier(example_comparison()).axes
+    spans = [tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]
+    assert any(span == pytest.approx((0.9 / 1.09, 1.0)) for span in spans)
+
+
+def fairness_record(audit, comparison):
+    record = example_record()
+    fairness = dataclasses.replace(record.fairness, audit=audit, comparison=comparison)
+    return dataclasses.replace(record, security=None, privacy=None, fairness=fairness)
+
+
+@pytest.mark.parametrize(
+    ("audit", "comparison"),
+    [
+        (hostile_audit, hostile_comparison),
+        (many_groups_audit, lambda: None),
+        (undefined_audit, lonely_comparison),
+    ],
+    ids=["hostile", "many groups", "undefined"],
+)
+def test_the_report_of_a_run_has_a_section_for_each(audit, comparison, tmp_path):
+    record = fairness_record(audit(), comparison())
+    save_figures(record, {}, tmp_path / "figures")
+    plain = as_json(record)
+    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", alt=alt_texts(record))
+    page = files.html.read_text(encoding="utf-8")
+    assert 'id="sec:own-fairness"' in page
+    assert ('id="sec:own-mitigations"' in page) == (record.fairness.comparison is not None)
+    assert "<script" not in page
+    told = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(files.pdf).pages)
+    assert "THE AUDITED PREDICTIONS" in told.upper()
+    assert not check_macros(files.tex.read_text("utf-8"), files.macros.read_text("utf-8"))
+
+
+def test_a_table_of_the_report_is_no_longer_than_a_printed_page(tmp_path, pages):
+    record = fairness_record(many_groups_audit(), None)
+    save_figures(record, {}, tmp_path / "figures")
+    files = write_report(as_json(record), tmp_path / "figures", tmp_path, engine="typst")
+    rows = rows_of(files.html.read_text(encoding="utf-8"), "tbl:own-fairness-rates")
+    assert len(rows) == MOST_ROWS
+    assert rows[-1] == [f"… and {61 - MOST_ROWS + 1} more", *[""] * 6]
+    assert len(rows_of(pages["many"], "tbl:own-fairness-rates")) == 61
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ReportError, match="cannot be written into"):
+        write_fairness_page(undefined_audit(), tmp_path / "file" / "out")
+
+
+def test_the_example_is_as_hostile_as_it_says():
+    assert all(attribute.name in HOSTILE for attribute in hostile_audit().attributes)
