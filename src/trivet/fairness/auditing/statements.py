@@ -27,12 +27,14 @@ def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) 
     sure = [model for model in reached if model.verdict == IN_BAND]
     if measured and not reached:
         said.append(f"None of {len(measured)} mitigations brings it into {band}.")
+    elif len(reached) == 1:
+        whole = "with" if sure else "but not with"
+        only = reached[0]
+        said.append(f"Only {only.title} brings it into {band}, {whole} the whole interval{_cost(only)}.")
     elif reached:
+        whole = f"with the whole interval by {_listed(sure)}" if sure else "by none with the whole interval"
         cheapest = max(reached, key=_estimate)
-        said.append(
-            f"Into {band} it is brought by {_listed(reached)}, "
-            + (f"with the whole interval by {_listed(sure)}." if sure else "by none with the whole interval.")
-        )
+        said.append(f"It is brought into {band} by {_listed(reached)}, {whole}.")
         said.append(f"Of these {cheapest.title} is the most accurate{_cost(cheapest)}.")
     failed = [model for model in others if model.failed]
     if failed:
