@@ -1,10 +1,9 @@
 """``trivet fairness``: do predictions treat groups alike, and what does each mitigation cost?"""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -13,15 +12,11 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, FairnessAudit, FairnessComparison
-
-if TYPE_CHECKING:
-    from trivet.audit import Progress
+from trivet.fairness.auditing.settings import ADULT, TableSettings
 
 __all__ = ["fairness"]
 
 RESULT = "fairness.json"
-#: From more rows on only counts are taken, unless --rows asks for more.
-MOST_LOOKED_AT = 10_000_000
 
 
 def fairness(
@@ -106,45 +101,33 @@ def fairness(
     if out is not None:
         prepare_folder(out)
     started = perf_counter()
-    columns = None if sensitive is None else _names(sensitive)
-    ignored = () if ignore is None else _names(ignore)
+    settings = _settings(
+        table,
+        label=label,
+        positive=positive,
+        sensitive=sensitive,
+        privileged=privileged,
+        prediction=prediction,
+        score=score,
+        cut=cut,
+        estimator=estimator,
+        mitigate=mitigate,
+        repeats=repeats,
+        four_fifths=four_fifths,
+        level=level,
+        ignore=ignore,
+        rows=rows,
+        counts_only=counts_only,
+    )
     with report_progress() as progress:
-        found: FairnessAudit | FairnessComparison
-        if estimator is not None:
-            found = _compare(
-                table,
-                progress,
-                label=label,
-                positive=positive,
-                columns=columns,
-                privileged=privileged,
-                estimator=estimator,
-                mitigate=mitigate,
-                repeats=repeats,
-                four_fifths=four_fifths,
-                level=level,
-                ignored=ignored,
-                rows=rows,
-                workers=workers,
-                seed=seed,
-            )
-        else:
-            found = _audit(
-                table or "",
-                progress,
-                label=label,
-                positive=positive,
-                columns=columns,
-                privileged=privileged,
-                prediction=prediction or score or "",
-                cut=None if score is None else cut,
-                four_fifths=four_fifths,
-                level=level,
-                ignored=ignored,
-                rows=rows,
-                counts_only=counts_only,
-                seed=seed,
-            )
+        from trivet.fairness.auditing.asking import ask_table  # noqa: PLC0415 - DuckDB and scikit-learn
+
+        found = ask_table(
+            settings,
+            seed=seed,
+            workers=workers,
+            progress=lambda step, share: progress("fairness", step, share),
+        )
         files: tuple[Path, ...] = ()
         if out is not None:
             progress("fairness", "pictures and page", None)
@@ -183,123 +166,23 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in listed.split(","))
 
 
-def _columns(label: str | None, columns: tuple[str, ...] | None) -> tuple[str, tuple[str, ...]]:
-    if label is None or columns is None:
+def _settings(table: str | None, *, sensitive: str | None, ignore: str | None, **asked: Any) -> TableSettings:
+    """Say of options what `TableSettings` says of keys of audit.toml."""
+    columns = () if sensitive is None else _names(sensitive)
+    ignored = () if ignore is None else _names(ignore)
+    if table is None and (ignored or any(asked[name] is not None for name in ("label", "positive", "rows"))):
+        raise UsageError(
+            "--label, --positive, --ignore and --rows belong to a table; give one, or leave them out for "
+            "Adult."
+        )
+    if table is not None and (asked["label"] is None or sensitive is None):
         raise UsageError(
             "a table needs --label, the column of the true labels, and --sensitive, those of the groups."
         )
-    return label, columns
-
-
-def _audit(
-    table: str,
-    progress: "Progress",
-    *,
-    label: str | None,
-    positive: str | None,
-    columns: tuple[str, ...] | None,
-    privileged: str | None,
-    prediction: str,
-    cut: float | None,
-    four_fifths: float,
-    level: float,
-    ignored: tuple[str, ...],
-    rows: int | None,
-    counts_only: bool,
-    seed: int,
-) -> FairnessAudit:
-    # These load DuckDB and scikit-learn.
-    from trivet.fairness.auditing.loading import read_predicted  # noqa: PLC0415
-    from trivet.fairness.auditing.predictions import audit_counts  # noqa: PLC0415
-    from trivet.fairness.auditing.results import Caution  # noqa: PLC0415
-    from trivet.fairness.counting.grouping import group_counts  # noqa: PLC0415
-
-    label, columns = _columns(label, columns)
-    progress("fairness", "counting", None)
-    counts = group_counts(table, label, prediction, columns, positive=positive, cut=cut)
-    predicted, cautions = None, ()
-    if counts_only or (rows is None and counts.rows > MOST_LOOKED_AT):
-        why = "" if counts_only else f" of more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
-        message = f"The other columns, and scores within groups, were not looked at{why}."
-        cautions = (Caution("not looked at", message),)
-    else:
-        progress("fairness", "columns", None)
-        predicted = read_predicted(
-            table, counts, label=label, prediction=prediction, cut=cut, ignored=ignored, limit=rows, seed=seed
-        )
-        if len(predicted.places) < counts.rows:
-            cautions = (
-                Caution(
-                    "rows",
-                    f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
-                    "the rest is of all.",
-                ),
-            )
-    progress("fairness", "audit", None)
-    return audit_counts(
-        counts,
-        privileged=privileged,
-        data=Path(table).name,
-        label=label,
-        prediction=prediction,
-        cut=cut,
-        four_fifths=four_fifths,
-        level=level,
-        seed=seed,
-        predicted=predicted,
-        cautions=cautions,
-    )
-
-
-def _compare(
-    table: str | None,
-    progress: "Progress",
-    *,
-    label: str | None,
-    positive: str | None,
-    columns: tuple[str, ...] | None,
-    privileged: str | None,
-    estimator: str,
-    mitigate: str,
-    repeats: int,
-    four_fifths: float,
-    level: float,
-    ignored: tuple[str, ...],
-    rows: int | None,
-    workers: int | None,
-    seed: int,
-) -> FairnessComparison:
-    # These load DuckDB and scikit-learn.
-    from trivet.fairness.auditing.comparing import chosen_mitigations, compare_mitigations  # noqa: PLC0415
-    from trivet.fairness.auditing.loading import adult_rows, read_rows  # noqa: PLC0415
-    from trivet.fairness.auditing.reference_group import named_values  # noqa: PLC0415
-
-    names = chosen_mitigations(mitigate)
-    progress("fairness", "loading", None)
-    if table is None:
-        if label is not None or positive is not None or rows is not None or ignored:
-            raise UsageError(
-                "--label, --positive, --ignore and --rows belong to a table; give one, or leave them out for "
-                "Adult."
-            )
-        data = adult_rows(columns or ("gender",))
-    else:
-        label, columns = _columns(label, columns)
-        data = read_rows(
-            table, label=label, sensitive=columns, positive=positive, ignored=ignored, limit=rows, seed=seed
-        )
-    return compare_mitigations(
-        data,
-        estimator=estimator,
-        mitigations=names,
-        privileged=named_values(data.columns, privileged),
-        repeats=repeats,
-        four_fifths=four_fifths,
-        level=level,
-        seed=seed,
-        workers=workers or os.cpu_count() or 1,
-        progress=lambda step, share: progress("fairness", step, share),
-    )
+    try:
+        return TableSettings(table=table or ADULT, sensitive=columns, ignore=ignored, **asked)
+    except ValueError as error:  # a table that is called adult
+        raise UsageError(f"{error}.") from error
 
 
 def _audited(found: FairnessAudit | FairnessComparison) -> FairnessAudit:

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.subject import load_subject
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
+from trivet.security.subject import load_subject
 
 if TYPE_CHECKING:
     from trivet.security import ScanResult

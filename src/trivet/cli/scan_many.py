@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.memory import keep_freed_memory
-from trivet.cli.subject import images_for
 from trivet.cli.terminal import print_json, report_progress, results_console
 from trivet.cli.verdicts import ICONS, TONES
+from trivet.security.subject import images_for
 
 if TYPE_CHECKING:
     from trivet.security import ManyResult, ManyRow

@@ -1,21 +1,22 @@
-"""Which network and which clean images does a command work on?"""
+"""Which network and which clean images are meant?"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trivet.errors import UsageError
 
 if TYPE_CHECKING:
-    from trivet.datasets import ImageSet
-    from trivet.security import Checkpoint, InputContract
+    from trivet.datasets.images import ImageSet
+    from trivet.security.checkpoint import Checkpoint
+    from trivet.security.contract import InputContract
 
 __all__ = ["DEFAULT_IMAGES", "Subject", "images_for", "load_subject"]
 
 #: What trivet's own architectures classify, for calls that give no images.
-DEFAULT_IMAGES = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
+DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
 #: Files that hold the network beside its weights.
-SELF_CONTAINED = {".pt2", ".onnx"}
+SELF_CONTAINED: Final = {".pt2", ".onnx"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,9 @@ def images_for(architecture: str | None, images: str | None) -> str:
             "package.module:factory, or timm:NAME."
         )
     raise UsageError(
-        "clean images with true classes are needed; give --images: a folder of pictures with a subfolder "
-        "a class, an .npz file, an IDX file, or the name of an embedded data set such as mnist."
+        "clean images with true classes are needed; give --images (images in audit.toml): a folder "
+        "of pictures with a subfolder a class, an .npz file, an IDX file, or the name of an embedded set "
+        "such as mnist."
     )
 
 
@@ -59,12 +61,12 @@ def load_subject(
     limit: int | None,
     seed: int,
 ) -> Subject:
-    """Load what the command line names.
+    """Load what the command line, or audit.toml, names.
 
     Parameters
     ----------
     weights, architecture, images, contract
-        As on the command line.
+        As ``trivet scan`` takes them.
     limit
         Images at most; None takes all.
     seed
@@ -75,13 +77,15 @@ def load_subject(
     TrivetError
         If something is missing, unsafe, or does not fit together.
     """
-    from trivet.datasets import load_images  # noqa: PLC0415 - heavy, and only this command needs it
-    from trivet.security import load_checkpoint, parse_contract  # noqa: PLC0415 - PyTorch is heavy
+    # These load PyTorch, which the names above should not.
+    from trivet.datasets.source import load_images  # noqa: PLC0415
+    from trivet.security.checkpoint import load_checkpoint  # noqa: PLC0415
+    from trivet.security.declaration import parse_contract  # noqa: PLC0415
 
     if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
         raise UsageError(
-            f"which network do the weights in {weights.name} belong to? Give --arch: mnist-cnn, "
-            "package.module:factory, or timm:NAME."
+            f"which network do the weights in {weights.name} belong to? Give --arch (arch in "
+            "audit.toml): mnist-cnn, package.module:factory, or timm:NAME."
         )
     declared = parse_contract(contract)
     source = images_for(architecture, images)

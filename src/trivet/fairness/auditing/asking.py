@@ -1,0 +1,132 @@
+"""What does a table of predictions, or of rows to fit models on, answer to the settings of an audit?"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from trivet.fairness.auditing.comparing import chosen_mitigations, compare_mitigations
+from trivet.fairness.auditing.loading import adult_rows, read_predicted, read_rows
+from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.reference_group import named_values
+from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
+from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.fairness.counting.grouping import group_counts
+
+__all__ = ["ask_table"]
+
+Progress = Callable[[str, float | None], object]
+
+#: From more rows on only counts are taken, unless a number of rows is asked for.
+MOST_LOOKED_AT: Final = 10_000_000
+GENDER: Final = ("gender",)
+
+
+def ask_table(
+    settings: TableSettings,
+    *,
+    seed: int,
+    workers: int | None = None,
+    progress: Progress = lambda _step, _share: None,
+) -> FairnessAudit | FairnessComparison:
+    """Audit the predictions of a table, or fit and compare mitigations on its rows.
+
+    Parameters
+    ----------
+    settings
+        What is asked.
+    seed
+        Of everything random.
+    workers
+        Processes that train, one a core by default; the result does not depend on it.
+    progress
+        Called with a step's name and its finished share, None where that is unknown.
+
+    Returns
+    -------
+    FairnessAudit or FairnessComparison
+        The latter where an estimator is fitted.
+
+    Raises
+    ------
+    UsageError, DataError
+        Something that was named does not exist, or the table cannot be used.
+    """
+    if settings.estimator is None:
+        return _audit(settings, seed=seed, progress=progress)
+    names = chosen_mitigations(settings.mitigate)
+    progress("loading", None)
+    if settings.table == ADULT:
+        data = adult_rows(settings.sensitive or GENDER)
+    else:
+        data = read_rows(
+            settings.table,
+            label=settings.label or "",
+            sensitive=settings.sensitive,
+            positive=settings.positive,
+            ignored=settings.ignore,
+            limit=settings.rows,
+            seed=seed,
+        )
+    return compare_mitigations(
+        data,
+        estimator=settings.estimator,
+        mitigations=names,
+        privileged=named_values(data.columns, settings.privileged),
+        repeats=settings.repeats,
+        four_fifths=settings.four_fifths,
+        level=settings.level,
+        seed=seed,
+        workers=workers or os.cpu_count() or 1,
+        progress=progress,
+    )
+
+
+def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+    table, label = settings.table, settings.label or ""
+    prediction = settings.prediction or settings.score or ""
+    cut = None if settings.score is None else settings.cut
+    progress("counting", None)
+    counts = group_counts(table, label, prediction, settings.sensitive, positive=settings.positive, cut=cut)
+    predicted, cautions = None, ()
+    if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
+        why = (
+            "as asked"
+            if settings.counts_only
+            else f"of more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
+        )
+        cautions = (Caution("not looked at", f"The other columns and the scores were not looked at, {why}."),)
+    else:
+        progress("columns", None)
+        predicted = read_predicted(
+            table,
+            counts,
+            label=label,
+            prediction=prediction,
+            cut=cut,
+            ignored=settings.ignore,
+            limit=settings.rows,
+            seed=seed,
+        )
+        if len(predicted.places) < counts.rows:
+            cautions = (
+                Caution(
+                    "rows",
+                    f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
+                    "the rest is of all.",
+                ),
+            )
+    progress("audit", None)
+    return audit_counts(
+        counts,
+        privileged=settings.privileged,
+        data=Path(table).name,
+        label=label,
+        prediction=prediction,
+        cut=cut,
+        four_fifths=settings.four_fifths,
+        level=settings.level,
+        seed=seed,
+        predicted=predicted,
+        cautions=cautions,
+    )
