@@ -4,3 +4,11 @@ from .comparing import compare_audits as compare_audits
 from .results import Change as Change
 from .results import Compared as Compared
 from .results import Comparison as Comparison
+from .sureness import Measured as Measured
+from .sureness import measured as measured
+from .telling import change_text as change_text
+from .telling import difference_text as difference_text
+from .telling import interval_text as interval_text
+from .telling import outcome_text as outcome_text
+from .telling import value_text as value_text
+from .verdict_order import verdict_tone as verdict_tone

@@ -21,6 +21,7 @@ _ASKED: Final = {
     ("audit",): "seed",
     ("security",): "dataset images classes",
     ("security", "checkpoint"): "source name sha256 architecture parameters expected_label",
+    ("security", "published"): "expected_label",
     ("security", "corrected", "contract", "best"): "name",
     ("privacy",): "epsilon delta",
     ("privacy", "plan"): "epsilon delta adjacency group answers value threshold",

@@ -9,12 +9,13 @@ from typing import Any, Final
 from trivet.errors import RecordError
 from trivet.manifest import MANIFEST
 from trivet.record import METRICS, as_json, load_record
-from trivet.wording import one_line
+from trivet.wording import one_line, quoted
 
 __all__ = ["ReadAudit", "read_audit"]
 
 #: A record of ten thousand groups takes less.
 MOST_BYTES: Final = 64 * 2**20
+VERDICTS: Final = ("no evidence", "suspicious", "backdoored")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,16 @@ class ReadAudit:
         return {one_line(key): one_line(value) for key, value in found.items() if isinstance(value, str)}
 
 
-def read_audit(folder: Path) -> ReadAudit:
+def read_audit(folder: Path, *, links: bool = True) -> ReadAudit:
     """Read the record of an audit, and its manifest where there is one.
+
+    Parameters
+    ----------
+    folder
+        Output folder of ``trivet run``.
+    links
+        Whether the two files may be symbolic links; else a record that is one is refused, and such a
+        manifest is as if it were not there.
 
     Raises
     ------
@@ -58,6 +67,8 @@ def read_audit(folder: Path) -> ReadAudit:
     """
     path = folder / METRICS
     try:
+        if not links and path.is_symlink():
+            raise RecordError(f"{path} is a symbolic link; expected the record itself.")
         if path.stat().st_size > MOST_BYTES:
             raise RecordError(f"{path} is larger than {MOST_BYTES >> 20} MiB; it is no record of an audit.")
         record = as_json(load_record(folder))
@@ -69,7 +80,14 @@ def read_audit(folder: Path) -> ReadAudit:
         raise RecordError(f"{path} is nested too deeply; it is no record of an audit.") from error
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}.") from error
-    return ReadAudit(folder.resolve().name, record, _manifest(folder / MANIFEST))
+    if (
+        record["security"] is not None
+        and (word := record["security"]["corrected"]["verdict"]) not in VERDICTS
+    ):
+        raise RecordError(f"{path} has the verdict {quoted(word)}; expected one of {', '.join(VERDICTS)}.")
+    manifest = folder / MANIFEST
+    usable = links or not manifest.is_symlink()
+    return ReadAudit(folder.resolve().name, record, _manifest(manifest) if usable else {})
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

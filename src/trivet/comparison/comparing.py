@@ -7,9 +7,10 @@ from trivet.comparison.asked import is_asked, manifest_changes
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.estimates import belongs_to_an_estimate
 from trivet.comparison.headline import headline_title, verdict_title
-from trivet.comparison.judging import LEVEL, has_interval, judge_pair
+from trivet.comparison.judging import has_interval, judge_pair
 from trivet.comparison.pairing import Pair, pairs
-from trivet.comparison.results import CHANGE, CHANGED, EXACT, WORSE, Change, Compared, Comparison
+from trivet.comparison.results import CHANGE, CHANGED, EXACT, OUTCOMES, WORSE, Change, Compared, Comparison
+from trivet.comparison.sureness import LEVEL
 from trivet.comparison.telling import LIMITS, cautions, regressions, statement
 from trivet.comparison.verdict_order import is_verdict, study_verdicts
 from trivet.wording import one_line
@@ -67,7 +68,8 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
             asked.append(change)
         else:
             changed.append(change)
-    verdicts.sort(key=lambda change: LEGS.index(change.place.partition(".")[0]))
+    verdicts.sort(key=_leg_number)
+    changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
     asked += manifest_changes(before, after)
     headline = _judge_together(first)
     worse = _worse(verdicts, headline)
@@ -94,6 +96,11 @@ def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
         repeats = any(name.endswith(INTERVAL) for name in pair.names)
         if not repeats and not belongs_to_an_estimate(pair.names[-1], around):
             yield pair
+
+
+def _leg_number(change: Change) -> int:
+    leg = change.place.partition(".")[0]
+    return LEGS.index(leg) if leg in LEGS else len(LEGS)
 
 
 def _judge_together(pairs_and_titles: Sequence[tuple[Pair, str]]) -> tuple[Change, ...]:

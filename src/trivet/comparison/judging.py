@@ -12,7 +12,7 @@ from trivet.comparison.differences import (
     is_same,
 )
 from trivet.comparison.directions import Direction, direction_of
-from trivet.comparison.estimates import Estimate, estimate_of, is_number
+from trivet.comparison.estimates import Estimate, is_number
 from trivet.comparison.listed import how_lists_differ, list_text
 from trivet.comparison.pairing import ABSENT, Pair, Parts
 from trivet.comparison.results import (
@@ -28,22 +28,21 @@ from trivet.comparison.results import (
     Change,
     Plain,
 )
-from trivet.comparison.shares import Share, share_of
+from trivet.comparison.sureness import LEVEL, Sure, how_sure
 from trivet.comparison.verdict_order import is_verdict, verdict_rank
-from trivet.fairness.intervals.shares import share_interval
 from trivet.wording import one_line
 
-__all__ = ["LEVEL", "has_interval", "judge_pair"]
+__all__ = ["has_interval", "judge_pair"]
 
-LEVEL: Final = 0.95
 #: A longer text is cut.
 TEXT_CHARACTERS: Final = 120
-_Sure = tuple[Estimate | None, Share | None]
+#: What a number's name ends with where it is the name of a class.
+LABEL: Final = "label"
 
 
 def has_interval(pair: Pair) -> bool:
     """Tell whether noise can be told from change here: both values have an interval or counts."""
-    return all(any(_how_sure(pair, value, parts)) for value, parts in _sides(pair))
+    return all(any(how_sure(pair.names, value, parts)) for value, parts in _sides(pair))
 
 
 def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) -> Change:
@@ -59,14 +58,14 @@ def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) ->
         Confidence level of the interval of the difference, in (0, 1).
     """
     before, after = _plain(pair.before), _plain(pair.after)
-    sure = [_how_sure(pair, value, parts) for value, parts in _sides(pair)]
+    sure = [how_sure(pair.names, value, parts) for value, parts in _sides(pair)]
     (before_low, before_high), (after_low, after_high) = map(_bounds, sure)
     change = Change(
         pair.place, title or pair.place, before, after, SAME, before_low, before_high, after_low, after_high
     )
     if before is None or after is None:
         return replace(change, outcome=SAME if before is after else ADDED if before is None else REMOVED)
-    if is_number(pair.before) and is_number(pair.after):
+    if is_number(pair.before) and is_number(pair.after) and not pair.names[-1].endswith(LABEL):
         return _judge_numbers(change, pair, *sure, level=level)
     differs = EXACT if is_exact(pair.names) or is_verdict(pair.steps) else DIFFERS
     if isinstance(pair.before, list) and isinstance(pair.after, list):
@@ -77,7 +76,7 @@ def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) ->
     return replace(change, outcome=SAME if pair.before == pair.after else differs, judged=judged)
 
 
-def _judge_numbers(change: Change, pair: Pair, before: _Sure, after: _Sure, *, level: float) -> Change:
+def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, level: float) -> Change:
     difference = _difference(before, after, level)
     change = replace(change, difference=pair.after - pair.before)
     if difference is not None:
@@ -112,7 +111,7 @@ def _judged(
     return WORSE if worse > 0 else BETTER if worse < 0 else None
 
 
-def _difference(before: _Sure, after: _Sure, level: float) -> Difference | None:
+def _difference(before: Sure, after: Sure, level: float) -> Difference | None:
     if before[1] is not None and after[1] is not None:
         return difference_of_shares(before[1], after[1], level=level)
     if before[0] is not None and after[0] is not None:
@@ -124,19 +123,7 @@ def _sides(pair: Pair) -> tuple[tuple[Any, Parts], tuple[Any, Parts]]:
     return (pair.before, pair.before_in), (pair.after, pair.after_in)
 
 
-def _how_sure(pair: Pair, value: Any, parts: Parts) -> _Sure:
-    """Return a number's interval, and its counts where it is a share of them."""
-    if not is_number(value):
-        return None, None
-    share = share_of(pair.names, parts)
-    estimate = estimate_of(pair.names[-1], parts[-1])
-    if estimate is None and share is not None and share.trials:
-        bounds = share_interval(share.successes, share.trials, level=LEVEL)
-        estimate = Estimate(value, bounds.low, bounds.high, LEVEL)
-    return estimate, share
-
-
-def _bounds(sure: _Sure) -> tuple[float | None, float | None]:
+def _bounds(sure: Sure) -> tuple[float | None, float | None]:
     return (None, None) if sure[0] is None else (sure[0].low, sure[0].high)
 
 

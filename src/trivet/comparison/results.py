@@ -122,7 +122,7 @@ class Comparison:
     headline
         The measurements that people ask for first, changed or not.
     changed
-        Every other measurement that differs by more than noise, or without a known error.
+        Every other value that differs, but for noise, in the order of `OUTCOMES`.
     rest
         What is the same, what is noise, and texts that are worded otherwise.
     regressions

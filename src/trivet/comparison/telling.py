@@ -1,26 +1,42 @@
 """What does a comparison come to, in sentences?"""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from trivet.comparison.audits import ReadAudit
-from trivet.comparison.results import ADDED, BETTER, CHANGE, DIFFERS, EXACT, NOISE, REMOVED, Change
+from trivet.comparison.results import ADDED, BETTER, CHANGE, DIFFERS, EXACT, NOISE, REMOVED, SAME, Change
 from trivet.manifest import MANIFEST
 
-__all__ = ["LIMITS", "cautions", "change_text", "regressions", "statement", "value_text"]
+__all__ = [
+    "LIMITS",
+    "cautions",
+    "change_text",
+    "difference_text",
+    "outcome_text",
+    "regressions",
+    "statement",
+    "value_text",
+]
 
 LIMITS: Final = (
-    "The two audits are treated as independent samples. Where they looked at the same rows or images their "
-    "errors go together, and the intervals of the differences are wider than they have to be: what is called "
-    "a change is one, and a small change can be called noise. The intervals are of sampling alone; another "
-    "training seed would also move the numbers, and that is not in them. Images of the target class are left "
-    "out of success rates, and how many are left is taken to be the average of the classes. Where the record "
-    "has no interval, a difference is told and not judged, and no regression is seen."
+    "The two audits are treated as independent samples. Where they looked at the same rows or images, their "
+    "errors go together: the intervals of the differences are then wider than they have to be, and a small "
+    "change can be called noise. The intervals of the headline hold all at once in 95 of 100 comparisons; of "
+    "the other values that have an interval, up to one in twenty that did not change can be called a change. "
+    "The intervals are of sampling alone: another training seed would move the numbers too. How many images "
+    "are left without the target class is taken from the number of classes. Where the record has no "
+    "interval, a difference is told and is no regression."
 )
+DIGEST_CHARACTERS: Final = 12
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 def value_text(value: Any) -> str:
-    """Write a value for people: four decimals, words for truth values, a dash where there is none."""
+    """Write a value for people: four decimals, words for truth values, a dash where there is none.
+
+    Of a SHA-256 digest the beginning stands, which tells two of them apart.
+    """
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -28,16 +44,41 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         text = f"{value:.4f}"
         return text if not value or text.strip("-0.") else f"{value:.1e}"
-    return str(value)
+    text = str(value)
+    return f"{text[:DIGEST_CHARACTERS]}…" if _DIGEST.fullmatch(text) else text
+
+
+def difference_text(change: Change) -> str:
+    """Write the interval of a difference, the difference where it has none, and nothing without either."""
+    if change.difference_low is None and change.difference_high is None:
+        changed = change.difference is not None and change.outcome != SAME
+        return f"{change.difference:+.4g}" if changed else ""
+    ends = ("…" if end is None else f"{end:+.4f}" for end in (change.difference_low, change.difference_high))
+    return " to ".join(ends)
+
+
+def outcome_text(change: Change) -> str:
+    """Say what became of a value in a few words: ``change, better``, ``noise``, ``same``."""
+    if change.outcome in {ADDED, REMOVED}:
+        return "only after" if change.outcome == ADDED else "only before"
+    if change.judged is not None and isinstance(change.after, str):
+        return change.judged
+    return change.outcome if change.judged is None else f"{change.outcome}, {change.judged}"
+
+
+def interval_text(low: float | None, high: float | None) -> str:
+    """Write an interval in brackets, and nothing where there is none."""
+    if low is None and high is None:
+        return ""
+    return f"({' to '.join('…' if end is None else f'{end:.4f}' for end in (low, high))})"
 
 
 def change_text(change: Change) -> str:
     """Say a change in one line."""
-    text = f"{change.title}: {value_text(change.before)} → {value_text(change.after)}"
-    if change.difference_low is None and change.difference_high is None:
-        return text
-    ends = ("…" if end is None else f"{end:+.4f}" for end in (change.difference_low, change.difference_high))
-    return f"{text} (difference {' to '.join(ends)})"
+    said = f"{change.title}: {value_text(change.before)} → {value_text(change.after)}"
+    if change.difference_low is not None or change.difference_high is not None:
+        said += f" (difference {difference_text(change)})"
+    return said + (f" ({change.detail})" if change.detail else "")
 
 
 def regressions(worse: Sequence[Change]) -> tuple[str, ...]:
@@ -55,17 +96,16 @@ def cautions(before: ReadAudit, after: ReadAudit, asked: Sequence[Change]) -> tu
     for audit, which in ((before, "first"), (after, "second")):
         if not audit.manifest:
             said.append(f"The {which} audit has no {MANIFEST}, so that versions and inputs are not compared.")
-    settings = [
-        change.title for change in asked if not change.place.startswith(("manifest.", "security.checkpoint."))
-    ]
+    settings = sum(not _is_of_the_subject(change.place) for change in asked)
     if settings:
-        some = (
-            "One setting or size differs"
-            if len(settings) == 1
-            else f"{len(settings)} settings or sizes differ"
-        )
+        some = "One setting or size differs" if settings == 1 else f"{settings} settings or sizes differ"
         said.append(f"{some} between the two: what changed may come from there.")
     return tuple(said)
+
+
+def _is_of_the_subject(place: str) -> bool:
+    """Tell whether a place says which network was audited, or on which machinery: no setting."""
+    return place.startswith(("manifest.", "security.checkpoint.")) or place.endswith("expected_label")
 
 
 def statement(

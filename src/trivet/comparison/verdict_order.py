@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from trivet.comparison.pairing import Pair, Parts, Step
 
-__all__ = ["is_verdict", "study_verdicts", "verdict_rank"]
+__all__ = ["is_verdict", "study_verdicts", "verdict_rank", "verdict_tone"]
 
 VERDICT: Final = "verdict"
 #: Words of one kind of verdict each, from good to bad.
@@ -30,6 +30,14 @@ def verdict_rank(before: Any, after: Any) -> int:
         if before in order and after in order:
             return order.index(after) - order.index(before)
     return 0
+
+
+def verdict_tone(word: str) -> str:
+    """Return how a verdict is to be taken: ``good``, ``bad``, or ``unsure`` in between and if not known."""
+    for order in _ORDERS:
+        if word in order:
+            return "good" if word == order[0] else "bad" if word == order[-1] else "unsure"
+    return "unsure"
 
 
 def study_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:

@@ -1,0 +1,156 @@
+"""``trivet compare``: what changed between two audits, and what of it is more than noise?"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.errors import UsageError
+
+if TYPE_CHECKING:
+    from trivet.comparison import Change, Comparison
+
+__all__ = ["compare"]
+
+RESULT = "comparison.json"
+#: Lines of what is not in the headline, without --all.
+SHOWN_CHANGES = 40
+TONES = {"better": "green", "worse": "red"}
+MARKS = {"better": "✓", "worse": "!"}
+Switch = Annotated[bool, Parameter(negative="")]
+
+
+def compare(
+    before: Path,
+    after: Path,
+    /,
+    *,
+    out: Path | None = None,
+    markdown: Switch = False,
+    all: Switch = False,  # noqa: A002 - the name of the option
+    json: Switch = False,
+) -> int:
+    """Compare two audits: exit code 1 if a verdict or a headline measurement got measurably worse.
+
+    Parameters
+    ----------
+    before
+        Output folder of the earlier `trivet run`.
+    after
+        Output folder of the later one.
+    out
+        Folder for comparison.json, the page and its picture.
+    markdown
+        Print Markdown, such as for a comment under a change.
+    all
+        Also list what is the same or noise, and every difference.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.comparison import compare_audits, read_audit  # noqa: PLC0415 - SciPy is heavy
+
+    if markdown and json:
+        raise UsageError("--markdown and --json are two documents; ask for one of them.")
+    if out is not None:
+        prepare_folder(out)
+    found = compare_audits(read_audit(before), read_audit(after))
+    files = () if out is None else _write(found, out)
+    if json:
+        print_json({**asdict(found), "files": [str(path) for path in files]})
+    elif markdown:
+        from trivet.report.compared import comparison_markdown  # noqa: PLC0415 - only where asked for
+
+        sys.stdout.write(comparison_markdown(found, everything=all))
+    else:
+        _print(found, everything=all)
+        print_files(results_console(), files)
+    return 1 if found.regressions else 0
+
+
+def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
+    from pydantic import TypeAdapter  # noqa: PLC0415 - heavy, as is what draws
+
+    from trivet.comparison import Comparison  # noqa: PLC0415
+    from trivet.report.compared import write_compared_page  # noqa: PLC0415
+
+    with report_progress() as progress:
+        progress("compare", "page and picture", None)
+        result = out / RESULT
+        result.write_bytes(TypeAdapter(Comparison).dump_json(found, indent=2) + b"\n")
+        return result, *write_compared_page(found, out)
+
+
+def _print(found: "Comparison", *, everything: bool) -> None:
+    console = results_console()
+    for which, audit in (("before", found.before), ("after", found.after)):
+        told = ", ".join(
+            filter(None, (audit.title, audit.started, audit.trivet and f"trivet {audit.trivet}"))
+        )
+        console.print(f"{which:7} {escape(audit.folder)}: {escape(told)}")
+    for caution in found.cautions:
+        console.print(f"[yellow]?[/] {escape(caution)}")
+    _print_lines(console, "data, settings and versions that differ", found.asked, limit=None)
+    _print_rows(console, "verdicts", found.verdicts)
+    _print_rows(console, "headline", found.headline)
+    _print_lines(
+        console, "everything else that differs", found.changed, limit=None if everything else SHOWN_CHANGES
+    )
+    if everything:
+        _print_lines(console, "the same, or noise", found.rest, limit=None)
+    console.print()
+    for sentence in found.regressions:
+        console.print(f"[bold red]! worse:[/] {escape(sentence)}")
+    sign = "[bold red]![/]" if found.regressions else "[bold green]✓[/]"
+    console.print(f"{sign} {escape(found.statement)}")
+    console.print(escape(found.limits))
+
+
+def _print_rows(console: Console, heading: str, changes: Sequence["Change"]) -> None:
+    from trivet.comparison import difference_text, value_text  # noqa: PLC0415 - as above
+
+    if not changes:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column(heading, overflow="fold")
+    for name in ("before", "after"):
+        table.add_column(name, justify="right", overflow="fold")
+    differences = [change.detail or difference_text(change) for change in changes]
+    if any(differences):
+        table.add_column("difference", justify="right", overflow="fold")
+    table.add_column("", overflow="fold")
+    for change, difference in zip(changes, differences, strict=True):
+        row = [change.title, value_text(change.before), value_text(change.after)]
+        row += [difference] if any(differences) else []
+        table.add_row(*map(escape, row), _outcome(change))
+    console.print()
+    console.print(table)
+
+
+def _print_lines(console: Console, heading: str, changes: Sequence["Change"], *, limit: int | None) -> None:
+    from trivet.comparison import change_text  # noqa: PLC0415 - as above
+
+    if not changes:
+        return
+    console.print()
+    console.print(f"[bold]{heading}[/]")
+    for change in changes[:limit]:
+        console.print(f"- {escape(change_text(change))}: {_outcome(change)}")
+    if limit is not None and len(changes) > limit:
+        console.print(f"{len(changes) - limit} more; --all and --json have them.")
+
+
+def _outcome(change: "Change") -> str:
+    from trivet.comparison import outcome_text  # noqa: PLC0415 - as above
+
+    text = outcome_text(change)
+    if change.judged is None:
+        return text
+    return f"[{TONES[change.judged]}]{MARKS[change.judged]} {text}[/]"

@@ -1,0 +1,207 @@
+"""What does a model card say of each leg: which numbers, and what they do not show?"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from trivet.comparison import interval_text, measured, value_text
+from trivet.report.markdown_text import code_span, markdown_row, markdown_text
+
+__all__ = ["SHOWS_NOT", "fairness_section", "own_verdicts", "privacy_section", "security_section"]
+
+#: Groups of an attribute that are listed, those farthest from parity.
+MOST_GROUPS: Final = 20
+#: More than any sentence of a record has.
+PROSE_CHARACTERS: Final = 5_000
+_SECURITY: Final = "security.corrected"
+#: What the numbers of each leg do not show.
+SHOWS_NOT: Final[Mapping[str, str]] = {
+    "security": (
+        "No evidence is no certificate: a search for small triggers, one target label at a time, does not "
+        "find triggers that are spread over the image, that depend on it, or that change with the label."
+    ),
+    "privacy": (
+        "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
+        "one pair of inputs may break it on another, and an attack that fails is no proof of privacy."
+    ),
+    "fairness": (
+        "Equal rates on the rows that were tested are not equal treatment: the intervals are of sampling "
+        "alone, labels can be biased themselves, and groups that nobody recorded are not measured."
+    ),
+}
+#: What is said of each leg: a name and a place, in the order of the card.
+_ROWS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
+    "security": (
+        ("Clean accuracy as received", f"{_SECURITY}.contract.best.clean_accuracy"),
+        ("p-value of the evidence", f"{_SECURITY}.p_value"),
+        ("Smallest trigger over the median one", f"{_SECURITY}.norm_ratio"),
+        ("ASR as received", f"{_SECURITY}.asr.before"),
+        ("ASR after the audit's repair", f"{_SECURITY}.asr.after"),
+        ("Robust accuracy after the repair", f"{_SECURITY}.robust_accuracy.after"),
+        ("Clean accuracy after the repair", f"{_SECURITY}.clean_accuracy.after"),
+        ("ASR of the attacker's own trigger, as received", f"{_SECURITY}.true_trigger_asr.before"),
+        ("ASR of the attacker's own trigger, after the repair", f"{_SECURITY}.true_trigger_asr.after"),
+    ),
+    "privacy": (
+        ("Budget, epsilon", "privacy.epsilon"),
+        ("Budget, delta", "privacy.delta"),
+        ("Epsilon that the published plan spends", "privacy.corrected.spent_epsilon"),
+        ("Its noise over the least that is needed", "privacy.corrected.noise_ratio"),
+    ),
+    "fairness": (
+        ("Accuracy of the study's baseline", "fairness.published.baseline.accuracy"),
+        ("Disparate impact of the baseline", "fairness.published.baseline.disparate_impact"),
+        ("Disparate impact after massaging", "fairness.corrected.massaging.disparate_impact"),
+        ("Accuracy after massaging", "fairness.corrected.massaging.accuracy"),
+        ("Disparate impact with group thresholds", "fairness.corrected.group_thresholds.disparate_impact"),
+        ("Accuracy with group thresholds", "fairness.corrected.group_thresholds.accuracy"),
+    ),
+}
+
+
+def own_verdicts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the subject, as Markdown, and the word of each verdict on the user's own."""
+    if (privacy := record["privacy"]) is not None:
+        for mechanism in privacy["mechanisms"]:
+            yield f"privacy, mechanism {code_span(mechanism['name'])}", mechanism["verdict"]
+        if (membership := privacy["membership"]) is not None:
+            yield f"privacy, membership in {code_span(membership['model'])}", membership["verdict"]
+    if (fairness := record["fairness"]) is not None and (audit := fairness["audit"]) is not None:
+        yield f"fairness, predictions {code_span(audit['prediction'])}", audit["verdict"]
+
+
+def security_section(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines about the network."""
+    study = record["security"]
+    checkpoint = study["checkpoint"]
+    yield (
+        f"The network in {code_span(checkpoint['name'])} ({markdown_text(checkpoint['architecture'])}, "
+        f"{checkpoint['parameters']:,} parameters) was searched for a backdoor with "
+        f"{study['images']:,} images of {markdown_text(study['dataset'])} in {study['classes']} classes. "
+        "The repair is the audit's own; the weights of this card are those that came."
+    )
+    yield ""
+    yield from _table(record, _ROWS["security"])
+    if finding := study["corrected"]["contract"]["finding"]:
+        yield ""
+        yield f"> {_sentences(finding)}"
+
+
+def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines about the study's plan, and about audits of the user's own."""
+    study = record["privacy"]
+    yield "The study plans counts under a budget:"
+    yield ""
+    yield from _table(record, _ROWS["privacy"])
+    if (plan := study["plan"]) is not None:
+        yield ""
+        yield (
+            f"The plan of the user's own, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
+            f"{markdown_text(plan['adjacency'])}: {_sentences(plan['why'])}"
+        )
+    for number, mechanism in enumerate(study["mechanisms"]):
+        yield ""
+        yield f"### Mechanism {code_span(mechanism['name'])}: {markdown_text(mechanism['verdict'])}"
+        yield ""
+        place = f"privacy.mechanisms.{number}"
+        rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
+        rows += [("Epsilon that is shown, at least", f"{place}.epsilon_lower")]
+        yield from _told(record, mechanism, rows)
+    if (membership := study["membership"]) is not None:
+        yield ""
+        model = code_span(membership["model"])
+        yield f"### Membership in the training data of {model}: {markdown_text(membership['verdict'])}"
+        yield ""
+        yield from _told(record, membership, list(_attack_rows(membership)))
+
+
+def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines about the study's classifiers, and about predictions of the user's own."""
+    study = record["fairness"]
+    groups = f"{markdown_text(study['protected_group'])} against {markdown_text(study['privileged_group'])}"
+    yield (
+        f"The study's classifiers on {markdown_text(study['dataset'])}, {study['test_rows']:,} test rows, "
+        f"{groups}; a disparate impact of one is parity:"
+    )
+    yield ""
+    yield from _table(record, _ROWS["fairness"])
+    if (audit := study["audit"]) is None:
+        return
+    yield ""
+    predicted = f"{code_span(audit['prediction'])} on {code_span(audit['data'])}"
+    yield f"### Predictions {predicted}: {markdown_text(audit['verdict'])}"
+    for number, attribute in enumerate(audit["attributes"]):
+        yield ""
+        compared = f"{code_span(attribute['name'])}, against {code_span(attribute['reference'])}"
+        yield f"{compared}: {markdown_text(attribute['verdict'])}"
+        yield ""
+        yield from _groups(record, attribute, f"fairness.audit.attributes.{number}.groups")
+    yield ""
+    yield _sentences(audit["reason"], audit["limits"])
+
+
+def _attack_rows(membership: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    place = "privacy.membership"
+    yield "Accuracy on members", f"{place}.train_accuracy"
+    yield "Accuracy on others", f"{place}.test_accuracy"
+    for number, attack in enumerate(membership["attacks"]):
+        yield f"AUROC of {attack['attack']}", f"{place}.attacks.{number}.auroc"
+        for which, rate in enumerate(attack["rates"]):
+            name = f"Members that {attack['attack']} finds at a false positive rate of {rate['fpr']:g}"
+            yield name, f"{place}.attacks.{number}.rates.{which}.tpr"
+    if membership["canaries"] is not None:
+        yield "Epsilon that the canaries show, at least", f"{place}.canaries.epsilon_lower"
+
+
+def _told(
+    record: Mapping[str, Any], audit: Mapping[str, Any], rows: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    yield from _table(record, rows)
+    yield ""
+    yield _sentences(audit["reason"], audit["limits"])
+
+
+def _sentences(*texts: str) -> str:
+    return " ".join(markdown_text(text, limit=PROSE_CHARACTERS) for text in texts)
+
+
+def _groups(record: Mapping[str, Any], attribute: Mapping[str, Any], place: str) -> Iterator[str]:
+    yield markdown_row("Group", "Rows", "Selection rate", "Disparate impact", "Verdict")
+    yield markdown_row(":---", "---:", "---:", "---:", ":---")
+    numbered = sorted(enumerate(attribute["groups"]), key=lambda each: _nearness(each[1]))
+    for number, group in numbered[:MOST_GROUPS]:
+        yield markdown_row(
+            code_span(group["group"]),
+            f"{group['rows']:,}",
+            _number(record, f"{place}.{number}.selection_rate.estimate"),
+            _number(record, f"{place}.{number}.disparate_impact.estimate"),
+            markdown_text(group["verdict"]),
+        )
+    if len(numbered) > MOST_GROUPS:
+        yield ""
+        yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
+
+
+def _nearness(group: Mapping[str, Any]) -> float:
+    """Return how near to parity a group is, 1 where it is there; the reference group comes last."""
+    impact = group["disparate_impact"]
+    if impact is None:
+        return 2.0
+    ratio = impact["estimate"]
+    return 0.0 if not ratio else min(ratio, 1 / ratio)
+
+
+def _table(record: Mapping[str, Any], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield markdown_row("Measurement", "Value", "95 % interval")
+    yield markdown_row(":---", "---:", ":---")
+    for name, place in rows:
+        found = measured(record, place)
+        if found is not None:
+            interval = interval_text(found.low, found.high).strip("()")
+            yield markdown_row(markdown_text(name), value_text(found.value), interval)
+
+
+def _number(record: Mapping[str, Any], place: str) -> str:
+    found = measured(record, place)
+    if found is None:
+        return "-"
+    return f"{value_text(found.value)} {interval_text(found.low, found.high)}".strip()
