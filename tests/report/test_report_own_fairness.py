@@ -212,7 +212,7 @@ def test_the_models_are_told_with_both_intervals(pages):
 def test_the_mitigations_come_before_the_audit_of_the_baseline(pages):
     order = [
         pages["comparison"].index(f'id="sec:{name}"')
-        for name in ("own-mitigations", "mitigation-groups", "own-fairness", "metrics", "provenance")
+        for name in ("own-mitigations", "own-fairness", "mitigation-groups", "metrics", "provenance")
     ]
     assert order == sorted(order)
     assert "here no model was trained again" in " ".join(Page(pages["hostile comparison"]).text.split())
