@@ -51,6 +51,11 @@ class Outcome:
     def text(self) -> str:
         """The outcome in a line."""
         word = "met" if self.met else "breached"
+        return one_line(f"{word}: {self.requirement} ({self.told})", limit=500)
+
+    @property
+    def told(self) -> str:
+        """What was found and where, or why nothing."""
         if self.found is None:
             found = f"not measured, so it cannot be shown to hold: {self.reason}"
         else:
@@ -60,8 +65,12 @@ class Outcome:
         if self.place != self.path:
             found += f", at {self.place}"
         if self.measured > 1:
-            found += f"; {self.breaching} of {self.measured} breach it"
-        return one_line(f"{word}: {self.requirement} ({found})", limit=500)
+            found += (
+                f"; {self.breaching} of {self.measured} breach it"
+                if self.breaching
+                else f"; of {self.measured} the nearest to a breach"
+            )
+        return one_line(found, limit=400)
 
 
 #: The name that the command line knows it by.

@@ -1,0 +1,16 @@
+from .catalogue import CATALOGUE as CATALOGUE
+from .collecting import findings_of as findings_of
+from .documents import findings_json as findings_json
+from .documents import findings_schema as findings_schema
+from .finding import LEVELS as LEVELS
+from .finding import Finding as Finding
+from .finding import breached as breached
+from .finding import counts as counts
+from .junit import findings_junit as findings_junit
+from .markdown import findings_markdown as findings_markdown
+from .origin import Origin as Origin
+from .origin import origin_of as origin_of
+from .rule import Rule as Rule
+from .sarif import findings_sarif as findings_sarif
+from .writing import FINDINGS_FILES as FINDINGS_FILES
+from .writing import write_findings as write_findings

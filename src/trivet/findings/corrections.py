@@ -1,0 +1,77 @@
+"""Where does the built-in study differ from what is sound: the five corrections, as notes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trivet.findings.finding import Finding
+from trivet.findings.making import make_finding, measured_at
+
+__all__ = ["correction_findings"]
+
+
+def correction_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a note for each correction of the legs that the record has."""
+    if record["security"] is not None:
+        yield from _security(record, record["security"])
+    if record["privacy"] is not None:
+        yield _composition(record, record["privacy"])
+    if record["fairness"] is not None:
+        yield _direction(record, record["fairness"])
+
+
+def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterator[Finding]:
+    published, corrected = security["published"], security["corrected"]
+    best = corrected["contract"]["best"]
+    yield make_finding(
+        "correction.input-contract",
+        level="note",
+        message=f"The clean accuracy before the repair is {published['clean_accuracy']['before']:.4f} as "
+        f"published, under {corrected['contract']['declared']['name']}, and "
+        f"{best['clean_accuracy']:.4f} under {best['name']}.",
+        measured=measured_at(record, "security.corrected.contract.best.clean_accuracy"),
+    )
+    yield make_finding(
+        "correction.decision-rule",
+        level="note",
+        message=f"The published rule names label {published['detected_label']}, as it names some label on "
+        f"every network; the corrected verdict is “{corrected['verdict']}”.",
+        measured=measured_at(record, "security.corrected.verdict"),
+    )
+    after = (
+        f"not measured ({corrected['repair_reason']})"
+        if corrected["asr"] is None
+        else f"{corrected['asr']['after']:.4f} on images that the repair did not see"
+    )
+    yield make_finding(
+        "correction.evaluation",
+        level="note",
+        message=f"The success rate after the repair is {published['asr']['after']:.4f} as published, and "
+        f"{after}.",
+        measured=measured_at(record, "security.corrected.asr.after"),
+    )
+
+
+def _composition(record: Mapping[str, Any], privacy: Mapping[str, Any]) -> Finding:
+    corrected, best = privacy["corrected"], privacy["corrected"]["best_method"]
+    source = next(row["source"] for row in privacy["composition"] if row["method"] == best)
+    return make_finding(
+        "correction.composition",
+        level="note",
+        message=f"The Laplace scale of {privacy['counting']['queries']} queries is "
+        f"{privacy['counting']['sequential']['scale']:.1f} as published, and "
+        f"{corrected['best_scale']:.1f} by {best} ({source}).",
+        measured=measured_at(record, "privacy.corrected.best_scale"),
+    )
+
+
+def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Finding:
+    published, corrected = fairness["published"], fairness["corrected"]
+    return make_finding(
+        "correction.promotion-demotion",
+        level="note",
+        message="Swapped labels bring the disparate impact from "
+        f"{published['baseline']['disparate_impact']:.4f} to "
+        f"{published['promotion_demotion']['disparate_impact']:.4f} as published, and to "
+        f"{corrected['massaging']['disparate_impact']:.4f} in the right direction.",
+        measured=measured_at(record, "fairness.corrected.massaging.disparate_impact"),
+    )

@@ -1,0 +1,87 @@
+"""One thing that was found: what was measured, against what, why it matters, what to do."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final, Literal
+
+from trivet.wording import one_line
+
+__all__ = ["LEVELS", "Finding", "Level", "breached", "counts"]
+
+Level = Literal["pass", "note", "warning", "breach"]
+Leg = Literal["audit", "security", "privacy", "fairness"]
+#: From harmless to serious.
+LEVELS: Final[tuple[Level, ...]] = ("pass", "note", "warning", "breach")
+#: Longer than any sentence that trivet writes.
+MOST_CHARACTERS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found.
+
+    Every text is on one line and holds nothing that does not print, and no number is infinite: whatever
+    was in the record, a finding can stand in every format.
+
+    Attributes
+    ----------
+    id
+        Names this finding among those of one audit, the same on every run: ``policy.1``,
+        ``security.verdict``, ``privacy.mechanism.2``.
+    rule
+        A key of `trivet.findings.CATALOGUE`: the kind of finding.
+    leg
+        ``security``, ``privacy``, ``fairness``, or ``audit`` for what belongs to none.
+    level
+        ``pass``; ``note`` for what is worth knowing; ``warning`` for what needs a look; ``breach``.
+    title
+        A few words.
+    message
+        One sentence with the numbers.
+    place
+        Where the measurement stands in ``metrics.json``.
+    value
+        The measurement; None where it could not be made.
+    low, high, interval_level
+        Its confidence interval, and the level of that; None where the record has none.
+    required
+        What the measurement was held against, in words or as sign and constant; empty for a note.
+    why, action, source
+        Why it matters, what to do, and where that is explained.
+    """
+
+    id: str
+    rule: str
+    leg: Leg
+    level: Level
+    title: str
+    message: str
+    place: str
+    value: float | str | bool | None
+    low: float | None
+    high: float | None
+    interval_level: float | None
+    required: str
+    why: str
+    action: str
+    source: str
+
+    def __post_init__(self) -> None:
+        """Put every text on one line, and leave out what JSON has no number for."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                object.__setattr__(self, field.name, one_line(value, limit=MOST_CHARACTERS))
+            elif isinstance(value, float) and not math.isfinite(value):
+                object.__setattr__(self, field.name, None)
+
+
+def breached(findings: Sequence[Finding]) -> bool:
+    """Whether some finding is a breach, so that a command ends with exit code 1."""
+    return any(finding.level == "breach" for finding in findings)
+
+
+def counts(findings: Sequence[Finding]) -> dict[Level, int]:
+    """Count findings by level, the most serious first."""
+    return {level: sum(finding.level == level for finding in findings) for level in reversed(LEVELS)}

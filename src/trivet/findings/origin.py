@@ -1,0 +1,82 @@
+"""Which files are findings about: the record, and the lines of audit.toml that asked for them."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from trivet.findings.finding import Finding
+
+__all__ = ["Origin", "line_of", "origin_of", "uri_of"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where findings come from.
+
+    Attributes
+    ----------
+    title
+        Of the audit.
+    record
+        Path of ``metrics.json``, from the folder that a reader starts at.
+    config
+        Path of audit.toml, likewise; None without one.
+    config_text
+        What stands in it; empty without one.
+    """
+
+    title: str = ""
+    record: str = "metrics.json"
+    config: str | None = None
+    config_text: str = ""
+
+
+def origin_of(record: Path, config: Path | None = None, *, title: str = "") -> Origin:
+    """Return the origin of findings, with paths from the working directory.
+
+    A file outside of it is known by its name alone, so that no finding tells how a machine is laid out.
+
+    Parameters
+    ----------
+    record
+        ``metrics.json``.
+    config
+        audit.toml; one that cannot be read as text is named without its lines.
+    title
+        Of the audit.
+    """
+    text = ""
+    if config is not None:
+        try:
+            text = config.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            text = ""
+    return Origin(title, _from_here(record), None if config is None else _from_here(config), text)
+
+
+def uri_of(path: str) -> str:
+    """Return a relative path as a relative URI."""
+    return quote(path, safe="/", errors="surrogatepass")
+
+
+def line_of(finding: Finding, origin: Origin) -> int:
+    """Return the line of audit.toml, from 1, that asked for what was found.
+
+    It is the line of the requirement; else of the table of its leg; else the first.
+    """
+    lines = origin.config_text.splitlines()
+    if finding.id.startswith("policy."):
+        wanted = (finding.title, finding.title.replace("\\", "\\\\").replace('"', '\\"'))
+        for number, line in enumerate(lines, start=1):
+            if any(text in line for text in wanted) and not line.lstrip().startswith("#"):
+                return number
+    table = "policy" if finding.id.startswith("policy.") else finding.leg
+    header = re.compile(rf"\s*\[\s*{table}\s*\]")
+    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
+
+
+def _from_here(path: Path) -> str:
+    here = Path(os.path.relpath(path.resolve(), Path.cwd()))
+    return path.name if here.parts[:1] == ("..",) or here.is_absolute() else here.as_posix()

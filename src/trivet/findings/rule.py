@@ -1,0 +1,41 @@
+"""What is a rule: one kind of finding, with why it matters, what to do and where it is explained?"""
+
+from dataclasses import dataclass
+
+__all__ = ["Rule"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of finding.
+
+    Attributes
+    ----------
+    id
+        The same in every version: other tools keep it.
+    title
+        What is looked at, in a few words.
+    why
+        Why it matters, in a sentence or two.
+    action
+        What to do where it is not as it should be.
+    source
+        The paper or rule behind it.
+    section
+        Heading of the report's section that explains it.
+    places
+        Beginnings of the places in the record that it is about.
+    """
+
+    id: str
+    title: str
+    why: str
+    action: str
+    source: str
+    section: str
+    places: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The source, and the section of the report."""
+        return f"{self.source}; report, section “{self.section}”" if self.source else self.section

@@ -1,0 +1,30 @@
+"""What tests of the findings share: the example records of the report, as plain JSON values."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+REPORT_TESTS = str(Path(__file__).parent.parent / "report")
+if REPORT_TESTS not in sys.path:
+    sys.path.append(REPORT_TESTS)
+
+
+@pytest.fixture(scope="session")
+def study():
+    """The record of the built-in study: a network from an archive, judged backdoored."""
+    from example_record import example_record  # noqa: PLC0415 - the path to it is set above
+
+    from trivet.record import as_json  # noqa: PLC0415
+
+    return as_json(example_record())
+
+
+@pytest.fixture(scope="session")
+def own():
+    """The same with a plan and finished audits of the user's own."""
+    from example_record import example_own_record  # noqa: PLC0415
+
+    from trivet.record import as_json  # noqa: PLC0415
+
+    return as_json(example_own_record())

@@ -1,0 +1,232 @@
+"""What is found in a record: from its numbers, with ids that stay, and by the policy where there is one."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from trivet.errors import UsageError
+from trivet.findings import CATALOGUE, LEVELS, Origin, breached, counts, findings_of, origin_of
+from trivet.findings.catalogue import REQUIREMENT, rule_about
+from trivet.findings.origin import line_of
+from trivet.places import find
+from trivet.policy import parse_requirements
+from trivet.report import OWN, STUDY
+
+
+def by_id(findings):
+    assert len({finding.id for finding in findings}) == len(findings)
+    return {finding.id: finding for finding in findings}
+
+
+def changed(record, place, value):
+    """Return a copy of a record with one place changed."""
+    copy = json.loads(json.dumps(record))
+    head, _, tail = place.rpartition(".")
+    parent = find(copy, head)
+    parent[int(tail) if isinstance(parent, list) else tail] = value
+    return copy
+
+
+def test_a_study_without_a_policy_has_the_findings_of_each_leg(study):
+    found = by_id(findings_of(study))
+    assert {finding.id: finding.level for finding in found.values()} == {
+        "security.verdict": "breach",
+        "security.input-contract": "warning",
+        "security.backdoor-removed": "pass",
+        "security.accuracy-lost": "pass",
+        "privacy.budget": "pass",
+        "privacy.noise": "note",
+        "fairness.study": "warning",
+        "fairness.study-mitigation": "pass",
+        "correction.input-contract": "note",
+        "correction.decision-rule": "note",
+        "correction.evaluation": "note",
+        "correction.composition": "note",
+        "correction.promotion-demotion": "note",
+    }
+
+
+def test_audits_of_the_users_own_are_found_too(own):
+    found = by_id(findings_of(own))
+    assert found["privacy.plan"].level == "note"
+    assert [found[f"privacy.mechanism.{n}"].level for n in (1, 2)] == ["pass", "breach"]
+    assert found["privacy.membership"].level == "breach"
+    assert [found[f"fairness.disparate-impact.{n}"].level for n in (1, 2, 3)] == ["breach"] * 3
+    assert [found[f"fairness.caution.{n}"].level for n in (1, 2)] == ["note", "warning"]
+    assert found["fairness.mitigation"].title == "thresholds: in band"
+
+
+def test_without_an_audit_the_baseline_of_a_comparison_is_looked_at(own):
+    found = by_id(findings_of(changed(own, "fairness.audit", None)))
+    assert found["fairness.disparate-impact.1"].place.startswith("fairness.comparison.baseline.attributes.0.")
+
+
+@pytest.mark.parametrize("leg", ["security", "privacy", "fairness"])
+def test_a_leg_that_was_not_audited_has_none(own, leg):
+    found = findings_of({**own, leg: None})
+    assert found
+    assert {finding.leg for finding in found} == {"security", "privacy", "fairness"} - {leg}
+
+
+def test_a_finding_has_the_value_of_its_place_with_its_interval(own):
+    derived = {"security.corrected.contract.loss"}
+    for finding in findings_of(own):
+        assert find(own, finding.place) == finding.value or finding.place in derived, finding.id
+        assert (finding.low is None) == (finding.interval_level is None)
+    impact = by_id(findings_of(own))["fairness.disparate-impact.1"]
+    bounds = find(own, impact.place.removesuffix(".estimate"))
+    assert (impact.value, impact.low, impact.high) == (bounds["estimate"], bounds["low"], bounds["high"])
+
+
+def test_every_number_of_a_message_comes_from_the_record(own):
+    """Move every number of the record a little: no message keeps a decimal of its own."""
+    record = changed(own, "security.corrected.contract.finding", None)
+    moved = json.loads(json.dumps(record), parse_float=lambda text: float(text) * 1.0625)
+    for before, after in zip(findings_of(record), findings_of(moved), strict=True):
+        decimals = [set(re.findall(r"\d\.\d{3,}", each.message)) for each in (before, after)]
+        assert not decimals[0] & decimals[1], (before.message, after.message)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "finding", "level"),
+    [
+        ("security.corrected.verdict", "no evidence", "security.verdict", "pass"),
+        ("security.corrected.verdict", "suspicious", "security.verdict", "warning"),
+        ("security.checkpoint.source", "embedded", "security.verdict", "warning"),
+        ("security.corrected.asr.after", 0.4, "security.backdoor-removed", "breach"),
+        ("security.corrected.true_trigger_asr.after", 0.06, "security.backdoor-removed", "breach"),
+        ("security.corrected.true_trigger_asr", None, "security.backdoor-removed", "pass"),
+        ("security.corrected.clean_accuracy.after", 0.9, "security.accuracy-lost", "warning"),
+        ("privacy.corrected.spent_epsilon", 0.2, "privacy.budget", "breach"),
+        ("privacy.corrected.saves_noise", False, "privacy.noise", "pass"),
+        ("privacy.membership.verdict", "slight", "privacy.membership", "warning"),
+        ("privacy.membership.verdict", "no evidence", "privacy.membership", "pass"),
+        ("fairness.audit.attributes.0.verdict", "unsettled", "fairness.disparate-impact.1", "warning"),
+        ("fairness.audit.attributes.0.verdict", "in band", "fairness.disparate-impact.1", "pass"),
+        ("fairness.audit.attributes.0.most_disparate", None, "fairness.disparate-impact.1", "breach"),
+        ("fairness.corrected.four_fifths_interval", [], "fairness.study-mitigation", "note"),
+        ("fairness.corrected.four_fifths", [], "fairness.study-mitigation", "pass"),
+        ("fairness.published.baseline.disparate_impact_interval.low", 0.1, "fairness.study", "warning"),
+    ],
+)
+def test_the_level_follows_the_record(own, place, value, finding, level):
+    assert by_id(findings_of(changed(own, place, value)))[finding].level == level
+
+
+def test_where_nothing_was_suspected_there_is_no_repair_to_judge(study):
+    record = study
+    for name in ("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr"):
+        record = changed(record, f"security.corrected.{name}", None)
+    record = changed(record, "security.corrected.repair_reason", "no label was suspected")
+    found = by_id(findings_of(record))
+    assert "security.backdoor-removed" not in found
+    assert found["correction.evaluation"].value is None
+    assert "not measured (no label was suspected)" in found["correction.evaluation"].message
+
+
+def test_no_model_in_the_band_leaves_the_baseline(own):
+    record = own
+    for place in range(len(own["fairness"]["comparison"]["models"])):
+        record = changed(record, f"fairness.comparison.models.{place}.verdict", "disparate")
+    found = by_id(findings_of(record))["fairness.mitigation"]
+    assert (found.level, found.place) == ("note", "fairness.comparison.models.0.disparate_impact.estimate")
+
+
+def test_requirements_come_first_and_alone_decide_what_is_a_breach(own):
+    met, missed = "security.asr_after <= 0.05", "fairness.disparate_impact.high >= 0.8"
+    found = findings_of(own, parse_requirements([met, missed]))
+    assert [(each.id, each.level, each.title) for each in found[:2]] == [
+        ("policy.1", "pass", met),
+        ("policy.2", "breach", missed),
+    ]
+    assert all(each.level != "breach" for each in found[2:])
+    assert breached(found)
+    assert not breached(findings_of(own, parse_requirements([met])))
+    assert breached(findings_of(own))
+    assert counts(found)["breach"] == 1
+    assert sum(counts(found).values()) == len(found)
+    assert found[0].required == "<= 0.05"
+    assert found[0].why == CATALOGUE["security.backdoor-removed"].why
+    assert found[1].leg == "fairness"
+
+
+def test_a_requirement_that_was_not_measured_says_why(study):
+    (found, *_) = findings_of(study, parse_requirements(["privacy.membership_auroc <= 0.6"]))
+    assert (found.level, found.value) == ("breach", None)
+    assert "the record has no privacy.membership" in found.message
+
+
+def test_a_requirement_on_nothing_is_refused(study):
+    with pytest.raises(UsageError, match="has no “nothing”"):
+        findings_of(study, parse_requirements(["privacy.nothing == 1"]))
+
+
+@pytest.mark.parametrize(
+    ("place", "rule"),
+    [
+        ("security.corrected.asr.after", "security.backdoor-removed"),
+        ("security.corrected.contract.loss", "security.input-contract"),
+        ("security.corrected.verdict", "security.verdict"),
+        ("privacy.corrected.spent_epsilon", "privacy.budget"),
+        ("privacy.mechanisms.3.epsilon_lower", "privacy.mechanism"),
+        ("fairness.audit.cautions.0.kind", "fairness.caution"),
+        ("fairness.published.baseline.accuracy", "fairness.study"),
+        ("audit.seed", REQUIREMENT),
+    ],
+)
+def test_a_place_belongs_to_the_rule_that_names_most_of_it(place, rule):
+    assert rule_about(place).id == rule
+
+
+def test_every_rule_names_a_section_that_the_report_has():
+    headings = {
+        match
+        for folder in (STUDY, *OWN)
+        for path in folder.glob("*.md")
+        for match in re.findall(r"^#+ (.+?)(?: \{.*\})?$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for rule in CATALOGUE.values():
+        assert rule.section in headings or rule.id == REQUIREMENT, rule.section
+
+
+def test_strange_names_stay_short_and_on_one_line(own):
+    strange = "\x1b[31m\ud800" + "x" * 10_000
+    record = changed(own, "fairness.audit.attributes.0.name", strange)
+    record = changed(record, "privacy.mechanisms.0.name", strange)
+    for finding in findings_of(record):
+        texts = [each for each in dataclasses.asdict(finding).values() if isinstance(each, str)]
+        assert all(text.isprintable() and len(text) <= 1_000 for text in texts)
+    assert r"\x1b[31m\ud800xxx" in by_id(findings_of(record))["privacy.mechanism.1"].title
+
+
+def test_the_line_of_a_requirement_is_found_in_every_spelling(own):
+    lines = [
+        '# fairness.verdict != "disparate"',
+        "[security]",
+        "[ policy ]",
+        "require = [",
+        "  'fairness.rows >= 1',",
+        '  "fairness.verdict != \\"disparate\\"",',
+        "]",
+    ]
+    origin = Origin(config="audit.toml", config_text="\n".join(lines))
+    asked = ["fairness.rows >= 1", 'fairness.verdict != "disparate"', "privacy.epsilon <= 1"]
+    found = findings_of(own, parse_requirements(asked))
+    assert [line_of(each, origin) for each in found[:3]] == [5, 6, 3]
+    assert {line_of(each, origin) for each in found[3:] if each.leg == "security"} == {2}
+    assert {line_of(each, origin) for each in found[3:] if each.leg == "privacy"} == {1}
+
+
+def test_the_origin_tells_nothing_of_the_machine(tmp_path, monkeypatch):
+    (tmp_path / "here" / "out").mkdir(parents=True)
+    (tmp_path / "audit.toml").write_bytes(b"\xff")
+    monkeypatch.chdir(tmp_path / "here")
+    origin = origin_of(tmp_path / "here" / "out" / "metrics.json", tmp_path / "audit.toml", title="t")
+    assert origin == Origin("t", "out/metrics.json", "audit.toml", "")
+    assert origin_of(tmp_path / "metrics.json", tmp_path / "none.toml").record == "metrics.json"
+
+
+def test_levels_are_in_order():
+    assert LEVELS == ("pass", "note", "warning", "breach")

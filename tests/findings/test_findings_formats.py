@@ -1,0 +1,226 @@
+"""Every format is what its schema says, whatever strangers call their files, columns and groups."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from hostile_findings import LEVELS, TEXTS, hostile_finding, hostile_findings, hostile_origin
+from junit_schema import complaints
+from markdown_it import MarkdownIt
+
+from trivet.errors import ReportError
+from trivet.findings import (
+    CATALOGUE,
+    FINDINGS_FILES,
+    Origin,
+    findings_json,
+    findings_junit,
+    findings_markdown,
+    findings_of,
+    findings_sarif,
+    findings_schema,
+    write_findings,
+)
+from trivet.findings.documents import read_findings
+from trivet.findings.markdown import plain
+from trivet.policy import parse_requirements
+
+SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))
+ASKED = ("fairness.verdict == 'in band'", "security.asr_after <= 0.05")
+POLICY = f"""[audit]
+title = "mine"
+[policy]
+# {ASKED[0]}
+require = [
+  "{ASKED[0]}",
+]
+"""
+CONFIGURED = Origin(title="An audit", config="ci/audit.toml", config_text=POLICY)
+
+
+@pytest.fixture(scope="module")
+def sarif_validator():
+    jsonschema.Draft4Validator.check_schema(SARIF)
+    return jsonschema.Draft4Validator(SARIF, format_checker=jsonschema.FormatChecker())
+
+
+@pytest.fixture(scope="module")
+def judged(own):
+    return findings_of(own, parse_requirements(ASKED))
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+@pytest.mark.parametrize("format_of", FINDINGS_FILES.values(), ids=FINDINGS_FILES)
+def test_any_text_of_a_stranger_can_be_written_and_read(text, format_of):
+    written = format_of([hostile_finding(text, level) for level in LEVELS], hostile_origin(text))
+    assert written.encode().decode() == written
+    assert all(c.isprintable() or c == "\n" for c in written)
+    assert len(written) < 200_000
+
+
+@pytest.mark.parametrize("name", FINDINGS_FILES)
+def test_the_same_findings_write_the_same_bytes(name, judged, own):
+    again = findings_of(own, parse_requirements(ASKED))
+    assert FINDINGS_FILES[name](judged, CONFIGURED) == FINDINGS_FILES[name](again, CONFIGURED)
+
+
+def test_json_comes_back_equal_and_follows_its_schema(judged):
+    schema = findings_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for findings in (judged, hostile_findings(), ()):
+        text = findings_json(findings, CONFIGURED)
+        document = read_findings(text)
+        assert document.findings == tuple(findings)
+        assert findings_json(document.findings, CONFIGURED) == text
+        jsonschema.validate(json.loads(text), schema)
+    assert json.loads(findings_json(judged))["counts"]["breach"] == 1
+
+
+@pytest.mark.parametrize("origin", [None, CONFIGURED, *map(hostile_origin, TEXTS)])
+def test_sarif_follows_its_schema(origin, judged, sarif_validator):
+    for findings in (judged, hostile_findings(), ()):
+        sarif_validator.validate(json.loads(findings_sarif(findings, origin)))
+
+
+def test_the_schema_of_sarif_refuses_what_is_wrong(judged, sarif_validator):
+    for harm in (
+        lambda result: result.update(kind="failed"),
+        lambda result: result.update(level="breach"),
+        lambda result: result.pop("message"),
+        lambda result: result["locations"][0]["physicalLocation"]["region"].update(startLine=0),
+    ):
+        log = json.loads(findings_sarif(judged))
+        harm(log["runs"][0]["results"][0])
+        with pytest.raises(jsonschema.ValidationError):
+            sarif_validator.validate(log)
+
+
+def test_sarif_says_what_failed_and_where(judged):
+    (run,) = json.loads(findings_sarif(judged, CONFIGURED))["runs"]
+    rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
+    assert set(rules) == {finding.rule for finding in judged}
+    assert all(rule["help"]["text"] and rule["shortDescription"]["text"] for rule in rules.values())
+    for finding, result in zip(judged, run["results"], strict=True):
+        assert (result["kind"] == "fail") == (finding.level in {"breach", "warning"})
+        assert (result["level"] == "error") == (finding.level == "breach")
+        assert result["kind"] == "fail" or result["level"] == "none"
+        assert finding.message in result["message"]["text"]
+        assert result["properties"]["place"] == finding.place
+    first = run["results"][0]["locations"][0]["physicalLocation"]
+    assert first["artifactLocation"]["uri"] == "ci/audit.toml"
+    assert POLICY.splitlines()[first["region"]["startLine"] - 1].strip().startswith('"fairness.verdict')
+    related = run["results"][0]["relatedLocations"][0]
+    assert related["physicalLocation"]["artifactLocation"]["uri"] == "metrics.json"
+    assert related["logicalLocations"] == [{"fullyQualifiedName": "fairness.audit.verdict"}]
+
+
+def test_fingerprints_tell_findings_apart_and_follow_a_requirement_that_moves(own):
+    def fingerprints(order):
+        results = json.loads(findings_sarif(findings_of(own, parse_requirements(order))))["runs"][0][
+            "results"
+        ]
+        return [result["partialFingerprints"]["trivetFinding/v1"] for result in results]
+
+    one, other = fingerprints(ASKED), fingerprints(ASKED[::-1])
+    assert len(set(one)) == len(one)
+    assert one[:2] == other[:2][::-1]
+    assert one[2:] == other[2:]
+
+
+def test_uris_are_relative_and_escaped(judged, sarif_validator):
+    log = json.loads(findings_sarif(judged, Origin(record="out put/ü#?.json", config="a b\ud800%.toml")))
+    sarif_validator.validate(log)
+    uris = set(re.findall(r'"uri": "([^"]*)"', json.dumps(log)))
+    assert uris == {"out%20put/%C3%BC%23%3F.json", "a%20b%ED%A0%80%25.toml"}
+
+
+@pytest.mark.parametrize("origin", [None, CONFIGURED, *map(hostile_origin, TEXTS)])
+def test_junit_follows_its_schema(origin, judged):
+    for findings in (judged, hostile_findings(), ()):
+        assert complaints(findings_junit(findings, origin)) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ("<testsuite name=", "<testsuite nome=", "testsuite lacks name"),
+        ("<testcase name=", "<testcase id='1' name=", "testcase has no attribute id"),
+        ("<failure ", "<fault ", "testcase holds <fault>"),
+        ("<testsuites ", "<testsuites time='long' ", "testsuites time is 'long'"),
+        ("<testsuite ", "text<testsuite ", "testsuites holds text"),
+    ],
+)
+def test_the_schema_of_junit_refuses_what_is_wrong(judged, right, wrong, complaint):
+    text = findings_junit(judged).replace(right, wrong, 1)
+    if "fault" in wrong:
+        text = text.replace("</failure>", "</fault>", 1)
+    assert complaint in complaints(text)
+
+
+def test_junit_fails_what_is_breached_and_nothing_else(judged):
+    root = ET.fromstring(findings_junit(judged))
+    failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
+    assert failed == ["policy.1: fairness.verdict == 'in band'"]
+    assert root.get("failures") == "1"
+    assert root.get("tests") == str(len(judged)) == str(len(list(root.iter("testcase"))))
+    for suite in root.iter("testsuite"):
+        assert suite.get("tests") == str(len(suite.findall("testcase")))
+        assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
+    assert "What to do: " in root.find(".//failure").text
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if text], ids=range(len(TEXTS) - 1))
+def test_markdown_lets_no_stranger_out_of_a_cell(text):
+    findings = [hostile_finding(text, level) for level in LEVELS]
+    harmless = [hostile_finding("plain", level) for level in LEVELS]
+    assert tags(findings, hostile_origin(text)) == tags(harmless, hostile_origin("plain"))
+
+
+def tags(findings, origin):
+    page = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return re.findall(r"<[^>]*>", page.render(findings_markdown(findings, origin)))
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_markdown_shows_a_text_as_it_is(text):
+    shown = MarkdownIt().render(plain(text)).strip().removeprefix("<p>").removesuffix("</p>")
+    for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"), ("\u200b", "")):
+        shown = shown.replace(entity, char)
+    assert shown == hostile_finding(text, "note").title[:10_000].strip() or len(text) > 1_000
+    assert not re.search(r"[@#]\w", plain(text).replace("&#", ""))
+
+
+def test_markdown_puts_what_is_serious_first_and_folds_the_rest(judged):
+    text = findings_markdown(judged, CONFIGURED)
+    assert text.startswith("## trivet: An audit\n\n❌ 1 breach, ")
+    table, folded = text.split("<details>", 1)
+    assert "policy" not in folded or "&#60;= 0.05" in folded
+    for finding in judged:
+        part = table if finding.level in {"breach", "warning"} else folded
+        assert f"**{plain(finding.title)}**" in part
+    assert plain(judged[0].action) in table
+    assert findings_markdown(()) == "## trivet: Findings\n\nNothing was looked at.\n"
+
+
+def test_all_formats_are_written_and_written_anew(judged, tmp_path):
+    files = write_findings(judged, tmp_path / "new", origin=CONFIGURED)
+    assert [path.name for path in files] == list(FINDINGS_FILES)
+    first = [path.read_bytes() for path in files]
+    write_findings((), tmp_path / "new")
+    assert all(path.read_bytes() != content for path, content in zip(files, first, strict=True))
+    write_findings(judged, tmp_path / "new", origin=CONFIGURED)
+    assert [path.read_bytes() for path in files] == first
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match=r"cannot be written into .*file"):
+        write_findings((), tmp_path / "file")
+
+
+def test_every_rule_has_what_sarif_shows():
+    for rule in CATALOGUE.values():
+        assert all((rule.title, rule.why, rule.action, rule.section))
