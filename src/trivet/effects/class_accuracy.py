@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.effects.change import Change, unmeasured
+from trivet.wording import one_line
 
 __all__ = ["class_changes"]
 
@@ -53,7 +54,7 @@ def class_changes(
     generator = np.random.default_rng(seed)
     drawn = np.stack([generator.dirichlet(row + PRIOR, size=DRAWS) for row in counts], axis=1)
     found = counts / counts.sum(axis=1, keepdims=True)
-    called = [str(label) if names is None else names[label] for label in there]
+    called = [str(label) if names is None else one_line(names[label]) for label in there]
     worst, spread = _figures(found), _figures(drawn)
     lowest_before, lowest_after = (called[int(_accuracies(found)[time].argmin())] for time in (0, 1))
     same = lowest_before == lowest_after

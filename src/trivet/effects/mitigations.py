@@ -31,12 +31,12 @@ __all__ = [
 
 GROUP_THRESHOLDS: Final = "group-thresholds"
 MITIGATION_INTERVENTIONS: Final = tuple(
-    Intervention(name=name, title=title, leg="fairness", note=MITIGATIONS[name].note)
-    for name, title in (
-        ("drop-sensitive", "the omission of the sensitive feature"),
-        ("reweighing", "reweighing"),
-        ("massaging", "massaging"),
-        (GROUP_THRESHOLDS, "group thresholds"),
+    Intervention(name=name, title=title, short=short, leg="fairness", note=MITIGATIONS[name].note)
+    for name, title, short in (
+        ("drop-sensitive", f"the omission of {SENSITIVE_COLUMN}", f"without {SENSITIVE_COLUMN}"),
+        ("reweighing", "reweighing", "reweighing"),
+        ("massaging", "massaging", "massaging"),
+        (GROUP_THRESHOLDS, "group thresholds", "group thresholds"),
     )
 )
 #: Smaller leaves are learned by heart: no threshold is left between their scores of 0 and 1.
@@ -80,9 +80,10 @@ def _exposures() -> tuple[_Exposure, ...]:
             measurement = Measurement(
                 name=f"{classifier}-{what}-{'protected' if protected else 'all'}",
                 title=f"membership exposure of {whose} by {what} of {called}",
-                short=f"{'tree' if classifier == 'tree' else 'logistic'}, {what},\n{short}",
+                short=f"{short},\n{classifier} {what}",
                 leg="privacy",
                 unit=f"AUROC of {attack}, from 0 to 1; 0.5 is guessing",
+                scale="AUROC",
                 better="lower",
                 format=".4f",
                 interval="DeLong over rows and Student over pairs of models, added",

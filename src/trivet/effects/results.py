@@ -41,6 +41,8 @@ class Intervention:
         Tells it from the others.
     title
         As it is printed in the middle of a sentence.
+    short
+        The same beside a row.
     leg
         Whose remedy it is.
     note
@@ -49,6 +51,7 @@ class Intervention:
 
     name: str
     title: str
+    short: str
     leg: Leg
     note: str
 
@@ -64,15 +67,17 @@ class Measurement:
     title
         As it is printed in the middle of a sentence, without an article.
     short
-        The same above a column.
+        The same above a column, on up to two lines.
     leg
         Whose figure it is.
     unit
         What it is a number of, and the range that it is in.
+    scale
+        Measurements of the same scale are drawn on the same axis.
     better
         Which way is better: ``higher``, ``lower``, or ``neither``.
     format
-        Python's format of its values.
+        Python's format of its values, ``.4f`` or the like.
     interval
         Of what the interval of a change is, and by which method.
     """
@@ -82,6 +87,7 @@ class Measurement:
     short: str
     leg: Leg
     unit: str
+    scale: str
     better: Literal["higher", "lower", "neither"]
     format: str
     interval: str
@@ -98,7 +104,7 @@ class Effect:
     intervention, measurement
         Names of the row and of the column.
     row, column
-        Their titles.
+        Their short titles, each on one line.
     before, after
         The figure without and with the remedy; None where it was not measured.
     change

@@ -53,8 +53,8 @@ def effect_of(intervention: Intervention, measurement: Measurement, change: Chan
         leg=intervention.leg,
         intervention=intervention.name,
         measurement=measurement.name,
-        row=intervention.title,
-        column=measurement.title,
+        row=intervention.short,
+        column=measurement.short.replace("\n", " "),
         before=change.before,
         after=change.after,
         change=change.change,
@@ -115,12 +115,11 @@ def _sentence(
         return f"What {remedy} does to {figure} was not measured: {change.reason}."
     before, after = (format(value, measurement.format) for value in (change.before, change.after))
     moved = _interval(measurement, change)
-    if outcome == NO_EFFECT and half_width == 0:
-        text = f"No measurable effect of {remedy} on {figure}: {before}, and nothing that it rests on moved."
-    elif outcome == NO_EFFECT:
+    if outcome == NO_EFFECT:
+        missed = format(max(half_width or 0.0, smallest(measurement.format)), measurement.format)
         text = (
             f"No measurable effect of {remedy} on {figure}: {before} without it and {after} with it, "
-            f"{moved}; an effect smaller than {half_width:{measurement.format}} could have been missed."
+            f"{moved}; an effect smaller than {missed} could have been missed."
         )
     else:
         text = f"With {remedy}, {figure} is {after} instead of {before}: {moved}{_ENDS[outcome]}."
@@ -139,3 +138,8 @@ def signed(value: float, spec: str) -> str:
     """Write a number with its sign, a minus rather than a hyphen, and zero with none."""
     text = format(value, f"+{spec}")
     return text[1:] if not text.strip("+-0.%") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def smallest(spec: str) -> float:
+    """Return the smallest number above 0 that a format such as ``.4f`` writes as one."""
+    return 10.0 ** -int(spec.strip(".f"))

@@ -31,6 +31,7 @@ __all__ = ["UNLEARNING", "UNLEARNING_MEASUREMENTS", "Suspect", "suspect_of", "un
 UNLEARNING: Final = Intervention(
     name="unlearning",
     title="unlearning",
+    short="unlearning",
     leg="security",
     note="The network is trained on images with the reconstructed trigger and their true labels.",
 )
@@ -39,9 +40,10 @@ UNLEARNING_MEASUREMENTS: Final = (
     Measurement(
         name="worst-class-accuracy",
         title="accuracy of the worst class",
-        short="accuracy,\nworst class",
+        short="worst class,\naccuracy",
         leg="fairness",
         unit="share of held-out images, from 0 to 1",
+        scale="accuracy",
         better="higher",
         format=".4f",
         interval=_CLASSES,
@@ -49,9 +51,10 @@ UNLEARNING_MEASUREMENTS: Final = (
     Measurement(
         name="class-spread",
         title="spread of accuracy between classes",
-        short="accuracy,\nbest \N{MINUS SIGN} worst class",
+        short="best over worst\nclass, accuracy",
         leg="fairness",
         unit="difference of shares, from 0 to 1",
+        scale="accuracy",
         better="lower",
         format=".4f",
         interval=_CLASSES,
@@ -59,9 +62,10 @@ UNLEARNING_MEASUREMENTS: Final = (
     Measurement(
         name="repair-exposure",
         title="membership exposure of the images that the repair used",
-        short="exposure,\nrepair's images",
+        short="repair's images,\nAUROC",
         leg="privacy",
         unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
+        scale="accuracy",
         better="lower",
         format=".4f",
         interval="DeLong, paired by image",

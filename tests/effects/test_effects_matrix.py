@@ -1,0 +1,90 @@
+"""The matrix as a whole: which cells there are, that it survives JSON, and that it is the same twice."""
+
+import json
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from trivet.datasets import load_mnist
+from trivet.effects import EffectMatrix, EffectSettings, measure_effects, suspect_of
+from trivet.security import (
+    SecuritySettings,
+    audit_security,
+    contract_named,
+    load_demo_checkpoint,
+)
+
+SMALL = EffectSettings(rows=600, pairs=3, draws=300)
+LEGS = ("security", "privacy", "fairness")
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return measure_effects(SMALL, legs=LEGS, suspect=None, seed=3)
+
+
+def test_every_row_meets_the_figures_of_other_legs_only(matrix):
+    legs = {row.name: row.leg for row in matrix.interventions}
+    measured = {column.name: column.leg for column in matrix.measurements}
+    assert {effect.leg for effect in matrix.effects} == set(LEGS)
+    for effect in matrix.effects:
+        assert legs[effect.intervention] == effect.leg != measured[effect.measurement]
+    places = [(effect.intervention, effect.measurement) for effect in matrix.effects]
+    assert len(places) == len(set(places)) == 3 + 4 * 6 + 3 * 6
+
+
+def test_every_cell_has_a_sentence_and_an_interval_or_a_reason(matrix):
+    for effect in matrix.effects:
+        assert effect.sentence.endswith(".")
+        assert (effect.outcome == "not measured") == (effect.low is None)
+        assert (effect.low is None) <= (effect.reason is not None)
+        if effect.outcome == "no measurable effect":
+            assert effect.sentence.startswith("No measurable effect")
+
+
+def test_a_network_that_nobody_suspects_has_no_effects(matrix):
+    cells = [effect for effect in matrix.effects if effect.leg == "security"]
+    assert {effect.outcome for effect in cells} == {"not measured"}
+    assert "no label is suspected" in cells[0].sentence
+    assert matrix.network is matrix.images is None
+
+
+def test_it_survives_json(matrix):
+    adapter = TypeAdapter(EffectMatrix)
+    text = json.dumps(adapter.dump_python(matrix, mode="json"), allow_nan=False)
+    assert adapter.validate_python(json.loads(text)) == matrix
+
+
+def test_it_depends_on_the_seed_alone(matrix):
+    np.random.seed(1)  # noqa: NPY002 - the global state must not matter
+    assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=3) == matrix
+    assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=4).effects != matrix.effects
+
+
+def test_legs_that_were_not_audited_are_left_out():
+    alone = measure_effects(SMALL, legs=("fairness",), suspect=None)
+    assert alone.effects == alone.interventions == alone.measurements == ()
+    assert alone.statement == "No remedy of one leg was measured on another."
+    pair = measure_effects(SMALL, legs=("security", "privacy"), suspect=None)
+    assert [effect.measurement for effect in pair.effects] == ["repair-exposure"]
+    assert pair.table is None
+
+
+@pytest.mark.slow
+def test_the_whole_on_the_embedded_data():
+    checkpoint, images, settings = load_demo_checkpoint(), load_mnist("test"), SecuritySettings()
+    found, triggers = audit_security(checkpoint, images, contract_named(settings.contract), settings, seed=0)
+    suspect = suspect_of(checkpoint, found, triggers, settings)
+    matrix = measure_effects(EffectSettings(), legs=LEGS, suspect=suspect)
+    by_place = {(effect.intervention, effect.measurement): effect for effect in matrix.effects}
+    assert len(by_place) == 45
+    for effect in matrix.effects:
+        assert effect.low <= effect.change <= effect.high
+    # A logistic regression of nine features exposes nobody; a tree with leaves of five rows does.
+    assert by_place["reweighing", "logistic-scores-all"].before == pytest.approx(0.5, abs=0.01)
+    assert by_place["reweighing", "tree-scores-all"].before > 0.55
+    # A handful of people carry little of a ratio once the noise is as large as they are many.
+    assert by_place["noise-0.1", "verdict-Other"].outcome == "worse"
+    assert by_place["noise-1", "verdict-Female"].outcome == "no measurable effect"
+    assert (matrix.repair_images, matrix.images) == (found.repair_images, found.evaluation_images)

@@ -1,0 +1,126 @@
+"""The figure and the section of the effects: legible, true to the matrix, and the same bytes each time."""
+
+import dataclasses
+
+import pytest
+from drawn_texts import assert_texts_are_legible, drawn_texts
+from example_effects import example_effects
+from example_record import example_record
+from pydantic import TypeAdapter
+
+from trivet.effects.results import EffectMatrix
+from trivet.record import as_json
+from trivet.report.build import STUDY
+from trivet.report.document import make_document, read_templates
+from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
+from trivet.report.figures.saving import save_figure
+from trivet.report.figures.style import ATTACKED, CORRECTED, INK, PAGE_WIDTH, PUBLISHED
+
+REFERENCES = "99-references.md"
+
+
+def of_leg(leg):
+    matrix = example_effects()
+    kept = {
+        "interventions": tuple(row for row in matrix.interventions if row.leg == leg),
+        "effects": tuple(effect for effect in matrix.effects if effect.leg == leg),
+    }
+    return dataclasses.replace(matrix, **kept)
+
+
+@pytest.mark.parametrize("matrix", [example_effects(), of_leg("security"), of_leg("fairness")])
+def test_every_text_is_legible_and_the_figure_is_as_wide_as_the_page(matrix):
+    figure = draw_effects(matrix)
+    assert figure.get_size_inches()[0] == PAGE_WIDTH
+    assert_texts_are_legible(figure)
+
+
+def test_every_row_and_every_outcome_is_named():
+    texts = {text for text, _ in drawn_texts(draw_effects(example_effects()))}
+    for row in example_effects().interventions:
+        assert row.short in texts
+    for effect in example_effects().effects:
+        assert effect.outcome in texts
+
+
+def test_marks_and_lines_are_the_changes_and_their_intervals_in_the_colour_of_the_outcome():
+    colors = {
+        "better": CORRECTED,
+        "worse": ATTACKED,
+        "changed": INK,
+        "no measurable effect": PUBLISHED,
+        "no effect by construction": PUBLISHED,
+    }
+    drawn = [
+        (tuple(map(float, line.get_xdata())), line.get_color())
+        for axes in draw_effects(example_effects()).axes
+        for line in axes.lines
+    ]
+    for effect in example_effects().effects:
+        if effect.change is not None:
+            assert ((effect.change,), colors[effect.outcome]) in drawn
+            assert ((effect.low, effect.high), colors[effect.outcome]) in drawn
+
+
+def test_columns_of_one_scale_share_their_axis_which_holds_zero():
+    figure = draw_effects(example_effects())
+    limits = {axes.get_title(): axes.get_xlim() for axes in figure.axes}
+    assert limits["Female,\ntree scores"] == limits["all rows,\ntree decisions"]
+    for low, high in limits.values():
+        assert low < 0 < high
+
+
+def test_the_words_have_every_measurable_change():
+    words = alt_effects(example_effects())
+    assert example_effects().statement in words
+    for effect in example_effects().effects:
+        measurable = effect.outcome in {"better", "worse", "changed"}
+        assert (f"{effect.row} on {effect.column}:" in words) == measurable
+
+
+def test_a_matrix_without_measured_cells_has_no_figure():
+    matrix = example_effects()
+    assert has_effects(matrix)
+    gone = [effect for effect in matrix.effects if effect.outcome == "not measured"]
+    assert not has_effects(dataclasses.replace(matrix, effects=tuple(gone)))
+
+
+def test_the_same_bytes_twice(tmp_path):
+    first, second = (
+        [path.read_bytes() for path in save_figure(draw_effects(example_effects()), tmp_path / name)]
+        for name in ("one", "two")
+    )
+    assert first == second
+
+
+def document(effects):
+    record = as_json(example_record())
+    record["effects"] = (
+        None if effects is None else TypeAdapter(EffectMatrix).dump_python(effects, mode="json")
+    )
+    prose = read_templates(STUDY.parent / "effects")
+    prose[REFERENCES] = (STUDY / REFERENCES).read_text(encoding="utf-8")
+    return make_document(record, prose, alt={})
+
+
+def test_the_section_shows_the_record_and_names_its_sources():
+    shown = document(example_effects())
+    texts = {value.text for value in shown.values.values()}
+    for effect in example_effects().effects:
+        if effect.leg == "security" or effect.outcome in {"better", "worse", "changed"}:
+            assert effect.sentence in texts
+        if effect.leg != "security":
+            assert effect.outcome in texts
+    assert {"fig:effects_matrix", "tbl:effects-fairness", "tbl:effects-privacy"} <= set(shown.targets)
+    assert [source.key for source in shown.sources]
+
+
+def test_without_a_matrix_there_is_no_section():
+    assert "sec:effects" not in document(None).targets
+
+
+def test_a_part_that_was_not_measured_is_not_told():
+    matrix = dataclasses.replace(of_leg("security"), models=None, table=None, rows=None, draws=None)
+    targets = document(matrix).targets
+    assert "sec:effects-security" in targets
+    assert "sec:effects-fairness" not in targets
