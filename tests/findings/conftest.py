@@ -1,9 +1,14 @@
 """What tests of the findings share: the example records of the report, as plain JSON values."""
 
+import dataclasses
+import json
 import sys
 from pathlib import Path
 
 import pytest
+
+from example_scan import example_repair, example_scan
+from trivet.security.own_results import OwnSecurity
 
 REPORT_TESTS = str(Path(__file__).parent.parent / "report")
 if REPORT_TESTS not in sys.path:
@@ -28,3 +33,15 @@ def own():
     from trivet.record import as_json  # noqa: PLC0415
 
     return as_json(example_own_record())
+
+
+@pytest.fixture(scope="session")
+def alone(own):
+    """A record of a system of one's own: no study, a network that a repair has cleaned."""
+    security = OwnSecurity(scan=example_scan().result, strip=None, repair=example_repair())
+    return {
+        **own,
+        "security": json.loads(json.dumps(dataclasses.asdict(security))),
+        "privacy": {name: own["privacy"][name] for name in ("plan", "mechanisms", "membership")},
+        "fairness": {name: own["fairness"][name] for name in ("audit", "comparison")},
+    }

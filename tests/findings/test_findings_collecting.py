@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,8 @@ from trivet.findings.catalogue import REQUIREMENT, rule_about
 from trivet.findings.origin import line_of
 from trivet.places import find
 from trivet.policy import parse_requirements
-from trivet.report import OWN, STUDY
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
 def by_id(findings):
@@ -61,6 +63,70 @@ def test_audits_of_the_users_own_are_found_too(own):
 def test_without_an_audit_the_baseline_of_a_comparison_is_looked_at(own):
     found = by_id(findings_of(changed(own, "fairness.audit", None)))
     assert found["fairness.disparate-impact.1"].place.startswith("fairness.comparison.baseline.attributes.0.")
+
+
+def test_a_system_of_ones_own_has_no_study_and_no_corrections(alone):
+    found = by_id(findings_of(alone))
+    assert {finding.id: finding.level for finding in found.values() if finding.leg != "fairness"} == {
+        "security.verdict": "breach",
+        "security.input-contract": "pass",
+        "security.backdoor-removed": "pass",
+        "security.accuracy-lost": "pass",
+        "privacy.plan": "note",
+        "privacy.mechanism.1": "pass",
+        "privacy.mechanism.2": "breach",
+        "privacy.membership": "breach",
+    }
+    assert found["security.backdoor-removed"].place == "security.repair.attempts.1.asr.after"
+    assert alone["security"]["scan"]["reason"] in found["security.verdict"].message
+    assert "fairness.disparate-impact.1" in found
+    assert not {"fairness.study", "fairness.study-mitigation"} & set(found)
+
+
+def test_a_repair_that_chose_nothing_is_a_breach(alone):
+    record = changed(alone, "security.repair.chosen", None)
+    record = changed(record, "security.repair.removed", False)
+    removal = by_id(findings_of(record))["security.backdoor-removed"]
+    assert (removal.level, removal.title) == ("breach", "No repair removed the backdoor")
+    (asked, *_) = findings_of(record, parse_requirements(["security.asr_after <= 0.05"]))
+    assert (asked.level, asked.value) == ("breach", None)
+    assert "security.repair chose none" in asked.message
+
+
+@pytest.mark.parametrize("part", ["scan", "repair"])
+def test_parts_of_an_own_system_can_be_missing(alone, part):
+    found = by_id(findings_of(changed(alone, f"security.{part}", None)))
+    assert ("security.verdict" in found) == (part != "scan")
+    assert ("security.backdoor-removed" in found) == (part != "repair")
+
+
+def test_requirements_on_a_system_of_ones_own(alone):
+    asked = {
+        "security.verdict == 'backdoored'": "security.scan.verdict",
+        "security.asr_after <= 0.02": "security.repair.attempts.1.asr.after",
+        "security.clean_accuracy_after >= 0.9": "security.repair.attempts.1.clean_accuracy.after",
+        "privacy.epsilon <= 1": "privacy.plan.epsilon",
+    }
+    found = findings_of(alone, parse_requirements(list(asked)))
+    assert [(each.level, each.place) for each in found[: len(asked)]] == [
+        ("pass", place) for place in asked.values()
+    ]
+    assert found[1].why == CATALOGUE["security.backdoor-removed"].why
+
+
+def test_what_a_remedy_makes_worse_is_a_warning(alone):
+    cells = [
+        {"outcome": outcome, "row": "pruning", "column": "accuracy", "sentence": "It falls.", **bounds}
+        for outcome, bounds in (
+            ("better", {"change": 0.1, "low": 0.05, "high": 0.2}),
+            ("worse", {"change": -0.1, "low": -0.2, "high": -0.05}),
+        )
+    ]
+    record = {**alone, "effects": {"effects": cells, "level": 0.95}}
+    found = by_id(findings_of(record))["effects.worse.1"]
+    assert (found.level, found.place, found.value) == ("warning", "effects.effects.1.change", -0.1)
+    assert (found.low, found.high, found.interval_level, found.leg) == (-0.2, -0.05, 0.95, "audit")
+    assert "effects.worse.2" not in by_id(findings_of(record))
 
 
 @pytest.mark.parametrize("leg", ["security", "privacy", "fairness"])
@@ -180,15 +246,13 @@ def test_a_place_belongs_to_the_rule_that_names_most_of_it(place, rule):
     assert rule_about(place).id == rule
 
 
-def test_every_rule_names_a_section_that_the_report_has():
+def test_every_rule_names_a_heading_of_the_documentation():
     headings = {
-        match
-        for folder in (STUDY, *OWN)
-        for path in folder.glob("*.md")
-        for match in re.findall(r"^#+ (.+?)(?: \{.*\})?$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        heading
+        for path in DOCS.glob("*.md")
+        for heading in re.findall(r"^##? (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
-    for rule in CATALOGUE.values():
-        assert rule.section in headings or rule.id == REQUIREMENT, rule.section
+    assert {rule.heading for rule in CATALOGUE.values()} <= headings
 
 
 def test_strange_names_stay_short_and_on_one_line(own):

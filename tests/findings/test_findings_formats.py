@@ -223,4 +223,4 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_every_rule_has_what_sarif_shows():
     for rule in CATALOGUE.values():
-        assert all((rule.title, rule.why, rule.action, rule.section))
+        assert all((rule.title, rule.why, rule.action, rule.heading))

@@ -18,7 +18,7 @@ _RULES: Final = (
         action="Look the measurement up in the report, change the system, and audit it again; a requirement "
         "that asks for the wrong thing is changed in audit.toml, where the change can be reviewed.",
         source="",
-        section="[policy] in audit.toml",
+        heading="Requirements",
         places=(),
     ),
     Rule(
@@ -29,8 +29,8 @@ _RULES: Final = (
         action="Do not use a backdoored network: repair it, or train it anew from data and code that you "
         "trust. Ask a suspicious one a second time with `trivet scan`. No evidence is not a certificate.",
         source="Wang et al., Neural Cleanse, IEEE S&P 2019",
-        section="The decision rule",
-        places=("security.corrected", "security.published.detected", "security.published.norm"),
+        heading="The verdict",
+        places=("security.corrected", "security.scan", "security.published"),
     ),
     Rule(
         id="security.input-contract",
@@ -39,8 +39,8 @@ _RULES: Final = (
         "says something about the feeding and nothing about the network.",
         action="Set `contract` in [security] to the contract that fits best, and feed the network so in use.",
         source="The usual preprocessings, measured one by one",
-        section="The input contract",
-        places=("security.corrected.contract",),
+        heading="1. The input contract",
+        places=("security.corrected.contract", "security.scan.contract"),
     ),
     Rule(
         id="security.backdoor-removed",
@@ -49,12 +49,13 @@ _RULES: Final = (
         "how often the trigger works on images that nothing has seen, the target class left out.",
         action="Try the other methods with `trivet repair`; if none removes it, train the network anew.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
-        section="Evaluation of the repair",
+        heading="Repair",
         places=(
             "security.corrected.asr",
             "security.corrected.true_trigger_asr",
             "security.corrected.robust_accuracy",
             "security.published.asr",
+            "security.repair",
         ),
     ),
     Rule(
@@ -63,7 +64,7 @@ _RULES: Final = (
         why="A repair changes weights that clean images need as well.",
         action="Compare the methods of `trivet repair`: some lose less. Weigh the loss against the risk.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
-        section="Evaluation of the repair",
+        heading="Repair",
         places=("security.corrected.clean_accuracy", "security.published.clean_accuracy"),
     ),
     Rule(
@@ -74,7 +75,7 @@ _RULES: Final = (
         action="Raise the noise or ask less: `trivet privacy plan` finds the least noise that keeps the "
         "budget.",
         source="Dwork and Roth, 2014; Koskela et al., AISTATS 2020",
-        section="Composition",
+        heading="5. Composition and adjacency",
         places=("privacy.epsilon", "privacy.delta", "privacy.corrected", "privacy.counting"),
     ),
     Rule(
@@ -84,7 +85,7 @@ _RULES: Final = (
         "promised.",
         action="Take the scale of the tight accountant, with the delta that is allowed anyway.",
         source="Koskela et al., AISTATS 2020; Kairouz et al., ICML 2015",
-        section="Composition",
+        heading="5. Composition and adjacency",
         places=("privacy.corrected.noise_ratio", "privacy.corrected.best_scale", "privacy.composition"),
     ),
     Rule(
@@ -95,7 +96,7 @@ _RULES: Final = (
         action="Release the answers with the noise of the recommended row: `trivet privacy release` charges "
         "them to a ledger.",
         source="The theorems of the plan, each with its paper",
-        section="The query plan",
+        heading="Plan: how much noise do these queries need?",
         places=("privacy.plan",),
     ),
     Rule(
@@ -105,7 +106,7 @@ _RULES: Final = (
         action="Do not release its answers: look at the event that shows the violation, and correct the "
         "mechanism. One that is consistent is not thereby proved private.",
         source="Ding et al., CCS 2018; Clopper and Pearson, 1934",
-        section="Audited mechanisms",
+        heading="Audit a mechanism",
         places=("privacy.mechanisms",),
     ),
     Rule(
@@ -116,7 +117,7 @@ _RULES: Final = (
         action="Train with differential privacy, with more regularisation or on more rows, and audit again "
         "before the model or its scores are given out.",
         source="Carlini et al., IEEE S&P 2022; Zarifzadeh et al., ICML 2024",
-        section="The audited model",
+        heading="Audit a model",
         places=("privacy.membership",),
     ),
     Rule(
@@ -127,7 +128,7 @@ _RULES: Final = (
         action="See in the report where the difference comes from, compare the mitigations with "
         "`trivet fairness`, and ask what the law says of them. Unsettled groups need more rows.",
         source="Feldman et al., KDD 2015; EEOC, 29 C.F.R. 1607.4(D)",
-        section="The audited predictions",
+        heading="Audit predictions",
         places=("fairness.audit", "fairness.comparison"),
     ),
     Rule(
@@ -137,7 +138,7 @@ _RULES: Final = (
         "impact; the built-in study shows it on public data.",
         action="Audit predictions of your own with `trivet fairness`.",
         source="Feldman et al., KDD 2015; EEOC, 29 C.F.R. 1607.4(D)",
-        section="Fairness: aggregates, group rates and trade-off",
+        heading="Audit predictions",
         places=("fairness.published",),
     ),
     Rule(
@@ -147,7 +148,7 @@ _RULES: Final = (
         "other figure of the audit mean something else.",
         action="Look at the column or the group that is named, and run the audit again without the mistake.",
         source="The audit's own checks of its table",
-        section="The audited predictions",
+        heading="Audit predictions",
         places=("fairness.audit.cautions", "fairness.comparison.baseline.cautions"),
     ),
     Rule(
@@ -158,7 +159,7 @@ _RULES: Final = (
         action="Choose among the models on the frontier; whether a rule of its own for each group may be "
         "used is a question of law.",
         source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
-        section="Mitigations compared",
+        heading="Fit, mitigate, compare",
         places=("fairness.comparison.models",),
     ),
     Rule(
@@ -168,8 +169,17 @@ _RULES: Final = (
         "four-fifths band on rows that it was not fitted on.",
         action="Compare mitigations on data of your own with `trivet fairness`.",
         source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
-        section="Thresholds fitted on training rows",
+        heading="3. Promotion and demotion",
         places=("fairness.corrected",),
+    ),
+    Rule(
+        id="effects.worse",
+        title="What a remedy does to the other legs",
+        why="A repair, noise or a mitigation can cost where nobody looks: in the figures of another leg.",
+        action="Weigh the effect against what the remedy is for, or choose another remedy.",
+        source="",
+        heading="metrics.json",
+        places=("effects",),
     ),
     Rule(
         id="correction.input-contract",
@@ -178,7 +188,7 @@ _RULES: Final = (
         "is, and its rise is read as recovery.",
         action="Read the corrected accuracy.",
         source="",
-        section="The input contract",
+        heading="1. The input contract",
         places=(),
     ),
     Rule(
@@ -187,7 +197,7 @@ _RULES: Final = (
         why="The published rule names a label on every network, on a clean one too.",
         action="Read the corrected verdict, which can be no evidence.",
         source="",
-        section="The decision rule",
+        heading="2. The decision rule",
         places=(),
     ),
     Rule(
@@ -196,7 +206,7 @@ _RULES: Final = (
         why="The published repair is judged on the images it was made with, the target class included.",
         action="Read the corrected success rate.",
         source="",
-        section="Evaluation of the repair",
+        heading="4. Evaluation on what was trained on",
         places=(),
     ),
     Rule(
@@ -205,7 +215,7 @@ _RULES: Final = (
         why="The published split divides the budget evenly and leaves the allowed delta unused.",
         action="Use the corrected scale.",
         source="",
-        section="Composition",
+        heading="5. Composition and adjacency",
         places=(),
     ),
     Rule(
@@ -214,7 +224,7 @@ _RULES: Final = (
         why="The published cohorts promote the privileged group and demote the protected one.",
         action="Massage in the direction that Kamiran and Calders define.",
         source="Kamiran and Calders, 2012",
-        section="The direction of promotion and demotion",
+        heading="3. Promotion and demotion",
         places=(),
     ),
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from trivet.findings.corrections import correction_findings
+from trivet.findings.effects import effect_findings
 from trivet.findings.fairness import fairness_findings
 from trivet.findings.finding import Finding
 from trivet.findings.privacy import privacy_findings
@@ -18,7 +19,7 @@ _LEGS = {"security": security_findings, "privacy": privacy_findings, "fairness":
 
 
 def findings_of(record: Mapping[str, Any], requirements: Sequence[Requirement] = ()) -> tuple[Finding, ...]:
-    """Return what became of each requirement, then what each leg found, then the corrections.
+    """Return what became of each requirement, what each leg and its remedies did, and the corrections.
 
     Where there are requirements they alone decide what is a breach: a team that requires a repaired
     network to be clean has said that it knows of the backdoor. What a leg finds is then a warning at most.
@@ -45,4 +46,5 @@ def _built_in(record: Mapping[str, Any]) -> Iterator[Finding]:
     for leg, findings in _LEGS.items():
         if record[leg] is not None:
             yield from findings(record)
+    yield from effect_findings(record)
     yield from correction_findings(record)

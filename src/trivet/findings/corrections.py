@@ -10,13 +10,14 @@ __all__ = ["correction_findings"]
 
 
 def correction_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield a note for each correction of the legs that the record has."""
-    if record["security"] is not None:
-        yield from _security(record, record["security"])
-    if record["privacy"] is not None:
-        yield _composition(record, record["privacy"])
-    if record["fairness"] is not None:
-        yield _direction(record, record["fairness"])
+    """Yield a note for each correction of the legs of which the record has the study."""
+    security, privacy, fairness = (record[leg] or {} for leg in ("security", "privacy", "fairness"))
+    if "corrected" in security:
+        yield from _security(record, security)
+    if "corrected" in privacy:
+        yield _composition(record, privacy)
+    if "corrected" in fairness:
+        yield _direction(record, fairness)
 
 
 def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterator[Finding]:

@@ -33,8 +33,9 @@ def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _cautions(*own)
     if fairness["comparison"] is not None:
         yield _mitigations(record)
-    yield _study(record)
-    yield _study_mitigations(record)
+    if "published" in fairness:
+        yield _study(record)
+        yield _study_mitigations(record)
 
 
 def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:

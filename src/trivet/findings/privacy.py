@@ -17,8 +17,9 @@ _LEVELS: Mapping[str, Level] = {EXPOSED: "breach", SLIGHT: "warning", NO_EVIDENC
 def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the privacy leg."""
     privacy = record["privacy"]
-    yield _budget(record)
-    yield _noise(record)
+    if "corrected" in privacy:  # the built-in study
+        yield _budget(record)
+        yield _noise(record)
     if privacy["plan"] is not None:
         yield _plan(record)
     for place in range(len(privacy["mechanisms"])):

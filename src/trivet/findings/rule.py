@@ -21,8 +21,8 @@ class Rule:
         What to do where it is not as it should be.
     source
         The paper or rule behind it.
-    section
-        Heading of the report's section that explains it.
+    heading
+        Of the documentation that explains it.
     places
         Beginnings of the places in the record that it is about.
     """
@@ -32,10 +32,11 @@ class Rule:
     why: str
     action: str
     source: str
-    section: str
+    heading: str
     places: tuple[str, ...]
 
     @property
     def reference(self) -> str:
-        """The source, and the section of the report."""
-        return f"{self.source}; report, section “{self.section}”" if self.source else self.section
+        """The source, and where the documentation explains it."""
+        explained = f"documentation, “{self.heading}”"
+        return f"{self.source}; {explained}" if self.source else explained

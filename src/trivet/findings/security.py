@@ -15,81 +15,119 @@ _BACKDOORED, _SUSPICIOUS, _NO_EVIDENCE = VERDICTS
 
 
 def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the findings of a record that has the security leg.
+    """Yield the findings of a record that has the security leg, of one's own network or of the study.
 
     The embedded network is backdoored for demonstration, so what is wrong with it is a warning only.
     """
-    worst: Level = "warning" if record["security"]["checkpoint"]["source"] == "embedded" else "breach"
-    yield _verdict(record, worst)
-    yield _contract(record)
-    if record["security"]["corrected"]["asr"] is not None:
-        yield _removal(record, worst)
-        yield _accuracy(record)
+    security = record["security"]
+    if "corrected" in security:
+        corrected, worst = security["corrected"], _worst(security["checkpoint"])
+        yield _verdict(record, "security.corrected", security["checkpoint"], _study_reason(corrected))
+        yield _contract(record, "security.corrected.contract", corrected["contract"])
+        if corrected["asr"] is not None:
+            yield _removal(record, "security.corrected", corrected, worst)
+            yield _accuracy(record, "security.corrected", corrected)
+        return
+    scan, repair = security["scan"], security["repair"]
+    worst: Level = "breach" if scan is None else _worst(scan["checkpoint"])
+    if scan is not None:
+        yield _verdict(record, "security.scan", scan["checkpoint"], scan["reason"])
+        yield _contract(record, "security.scan.contract", scan["contract"])
+    if repair is not None and repair["attempts"]:
+        yield from _repair(record, repair, worst)
 
 
-def _verdict(record: Mapping[str, Any], worst: Level) -> Finding:
-    corrected = record["security"]["corrected"]
-    levels: Mapping[str, Level] = {_BACKDOORED: worst, _SUSPICIOUS: "warning", _NO_EVIDENCE: "pass"}
-    found = corrected["verdict"]
-    chance = corrected["p_value"]
-    told = (corrected["score_reason"] or "no p-value") if chance is None else f"p = {chance:.2g}"
+def _worst(checkpoint: Mapping[str, Any]) -> Level:
+    return "warning" if checkpoint["source"] == "embedded" else "breach"
+
+
+def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any], reason: str) -> Finding:
+    measured = measured_at(record, f"{place}.verdict")
+    levels: Mapping[Any, Level] = {
+        _BACKDOORED: _worst(checkpoint),
+        _SUSPICIOUS: "warning",
+        _NO_EVIDENCE: "pass",
+    }
+    name = one_line(checkpoint["name"])
     return make_finding(
         "security.verdict",
-        level=levels.get(found, "warning"),
-        title=f"The network: {found}",
-        message=f"{one_line(record['security']['checkpoint']['name'])} is judged “{found}”: the smallest "
-        f"trigger that works leads to label {corrected['smallest_label']} and has "
-        f"{corrected['norm_ratio']:.2f} times the size of the median one ({told}).",
-        measured=measured_at(record, "security.corrected.verdict"),
+        level=levels.get(measured.value, "warning"),
+        title=f"{name}: {measured.value}",
+        message=reason,
+        measured=measured,
         required=_NO_EVIDENCE,
     )
 
 
-def _contract(record: Mapping[str, Any]) -> Finding:
-    contract = record["security"]["corrected"]["contract"]
+def _study_reason(corrected: Mapping[str, Any]) -> str:
+    chance = corrected["p_value"]
+    told = (corrected["score_reason"] or "no p-value") if chance is None else f"p = {chance:.2g}"
+    return (
+        f"The smallest trigger that works leads to label {corrected['smallest_label']} and has "
+        f"{corrected['norm_ratio']:.2f} times the size of the median one ({told})."
+    )
+
+
+def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]) -> Finding:
     declared, best = contract["declared"], contract["best"]
     fits = (
-        f"The declared input contract {declared['name']} loses {max(contract['loss'], 0.0):.4f} of clean "
-        f"accuracy against the one that fits best, {best['name']}."
+        f"The declared input contract {one_line(declared['name'])} loses {max(contract['loss'], 0.0):.4f} of "
+        f"clean accuracy against the one that fits best, {one_line(best['name'])}."
     )
     return make_finding(
         "security.input-contract",
         level="warning" if contract["mismatch"] else "pass",
         message=contract["finding"] or fits,
-        measured=measured_at(record, "security.corrected.contract.loss"),
+        measured=measured_at(record, f"{place}.loss"),
         required=f"<= {contract['tolerance']:g}",
     )
 
 
-def _removal(record: Mapping[str, Any], worst: Level) -> Finding:
-    corrected, bounds = record["security"]["corrected"], RepairBounds()
-    rates = [
-        ("asr", "reconstructed", bounds.asr),
-        ("true_trigger_asr", "attacker's own", bounds.true_trigger_asr),
-    ]
-    rates = [rate for rate in rates if corrected[rate[0]] is not None]
-    name, whose, bound = max(rates, key=lambda rate: corrected[rate[0]]["after"] - rate[2])
-    rate = corrected[name]
-    removed = rate["after"] < bound
+def _removal(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], worst: Level) -> Finding:
+    """Hold the rates of the study's repair against the bounds that `trivet repair` holds its own against."""
+    bounds = RepairBounds()
+    tried = [("asr", "reconstructed", bounds.asr)]
+    if rates["true_trigger_asr"] is not None:
+        tried.append(("true_trigger_asr", "attacker's own", bounds.true_trigger_asr))
+    name, whose, bound = max(tried, key=lambda each: rates[each[0]]["after"] - each[2])
+    removed = rates[name]["after"] < bound
     return make_finding(
         "security.backdoor-removed",
         level="pass" if removed else worst,
         title="The repair removed the backdoor" if removed else "The repair left the backdoor in",
-        message=f"The {whose} trigger worked on {rate['before']:.1%} of the held-out images before the "
-        f"repair and works on {rate['after']:.1%} after it.",
-        measured=measured_at(record, f"security.corrected.{name}.after"),
+        message=f"The {whose} trigger worked on {rates[name]['before']:.1%} of the held-out images before "
+        f"the repair and works on {rates[name]['after']:.1%} after it.",
+        measured=measured_at(record, f"{place}.{name}.after"),
         required=f"< {bound:g}",
     )
 
 
-def _accuracy(record: Mapping[str, Any]) -> Finding:
-    accuracy, bounds = record["security"]["corrected"]["clean_accuracy"], RepairBounds()
+def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any]) -> Finding:
+    accuracy, bounds = rates["clean_accuracy"], RepairBounds()
     lost = accuracy["before"] - accuracy["after"]
     return make_finding(
         "security.accuracy-lost",
         level="pass" if lost < bounds.accuracy_loss else "warning",
         message=f"The repair changed the clean accuracy from {accuracy['before']:.4f} to "
         f"{accuracy['after']:.4f} on images that it did not see.",
-        measured=measured_at(record, "security.corrected.clean_accuracy.after"),
+        measured=measured_at(record, f"{place}.clean_accuracy.after"),
         required=f"> {accuracy['before'] - bounds.accuracy_loss:.4f}",
     )
+
+
+def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) -> Iterator[Finding]:
+    """Tell of the chosen attempt; of the one with the lowest success rate where none was."""
+    attempts = list(enumerate(repair["attempts"]))
+    number, attempt = min(
+        attempts, key=lambda each: (each[1]["method"] != repair["chosen"], each[1]["asr"]["after"])
+    )
+    place = f"security.repair.attempts.{number}"
+    yield make_finding(
+        "security.backdoor-removed",
+        level="pass" if repair["removed"] else worst,
+        title="The repair removed the backdoor" if repair["removed"] else "No repair removed the backdoor",
+        message=repair["summary"],
+        measured=measured_at(record, f"{place}.asr.after"),
+        required=f"< {repair['bounds']['asr']:g}",
+    )
+    yield _accuracy(record, place, attempt)

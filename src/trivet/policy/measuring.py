@@ -88,12 +88,18 @@ def split_bound(path: str) -> tuple[str, str | None]:
 def _measure_candidate(
     record: Mapping[str, Any], candidate: Candidate, bound: str | None
 ) -> tuple[Measured, ...]:
+    place = candidate.place
+    if candidate.choose is not None:
+        item = candidate.choose(find(record, candidate.anchor))
+        if item is None:
+            return (Measured(place, None, reason=f"{candidate.anchor} chose none"),)
+        place = place.replace("*", str(item))
     if candidate.derive is None:
-        return _measure_place(record, candidate.place if bound is None else f"{candidate.place}.{bound}")
+        return _measure_place(record, place if bound is None else f"{place}.{bound}")
     if bound is not None:
         raise LookupError(f"a verdict has no interval, so no .{bound}.")
     words = candidate_words(candidate)
-    return (Measured(candidate.place, candidate.derive(record), words=words),)
+    return (Measured(place, candidate.derive(record), words=words),)
 
 
 def _measure_place(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:

@@ -25,11 +25,14 @@ class Candidate:
         What stands below it, where ``*`` is every item of a list; empty for the anchor itself.
     derive
         Gives the value from the record where the record has none at the place.
+    choose
+        Gives the item that the one ``*`` stands for from what is at the anchor; None where there is none.
     """
 
     anchor: str
     below: str
     derive: Callable[[Mapping[str, Any]], str] | None = None
+    choose: Callable[[Mapping[str, Any]], int | None] | None = None
 
     @property
     def place(self) -> str:
@@ -56,8 +59,21 @@ def _study_budget_verdict(record: Mapping[str, Any]) -> str:
     return WITHIN_BUDGET if privacy["corrected"]["spent_epsilon"] <= privacy["epsilon"] else OVER_BUDGET
 
 
+def _chosen(repair: Mapping[str, Any]) -> int | None:
+    """Return the place of the attempt that a repair chose."""
+    methods = [attempt["method"] for attempt in repair["attempts"]]
+    return None if repair["chosen"] is None else methods.index(repair["chosen"])
+
+
 def _security(below: str) -> tuple[Candidate, ...]:
-    return (Candidate("security.corrected", below),)
+    return Candidate("security.scan", below), Candidate("security.corrected", below)
+
+
+def _repair(below: str) -> tuple[Candidate, ...]:
+    return (
+        Candidate("security.repair", f"attempts.*.{below}", choose=_chosen),
+        Candidate("security.corrected", below),
+    )
 
 
 def _fairness(below: str, study: str, *, derive: Callable[..., str] | None = None) -> tuple[Candidate, ...]:
@@ -78,13 +94,13 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "security.p_value": _security("p_value"),
         "security.contract_mismatch": _security("contract.mismatch"),
         "security.clean_accuracy": _security("contract.best.clean_accuracy"),
-        "security.clean_accuracy_after": _security("clean_accuracy.after"),
-        "security.asr_before": _security("asr.before"),
-        "security.asr_after": _security("asr.after"),
-        "security.true_trigger_asr_after": _security("true_trigger_asr.after"),
-        "security.robust_accuracy_after": _security("robust_accuracy.after"),
-        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"), Candidate("privacy", "epsilon")),
-        "privacy.delta": (Candidate("privacy.plan", "delta"), Candidate("privacy", "delta")),
+        "security.clean_accuracy_after": _repair("clean_accuracy.after"),
+        "security.asr_before": _repair("asr.before"),
+        "security.asr_after": _repair("asr.after"),
+        "security.true_trigger_asr_after": _repair("true_trigger_asr.after"),
+        "security.robust_accuracy_after": _repair("robust_accuracy.after"),
+        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"), Candidate("privacy.epsilon", "")),
+        "privacy.delta": (Candidate("privacy.plan", "delta"), Candidate("privacy.delta", "")),
         "privacy.spent_epsilon": (Candidate("privacy.corrected", "spent_epsilon"),),
         "privacy.verdict": (
             Candidate(_MEMBERSHIP, "verdict"),

@@ -16,7 +16,9 @@ __all__ = ["candidate_words", "place_words"]
 _FAIRNESS = (IN_BAND, UNSETTLED, DISPARATE)
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
+        "security.scan.verdict": tuple(reversed(VERDICTS)),
         "security.corrected.verdict": tuple(reversed(VERDICTS)),
+        "security.repair.attempts.*.second_verdict": tuple(reversed(VERDICTS)),
         "privacy.membership.verdict": (NO_EVIDENCE, SLIGHT, EXPOSED),
         "privacy.mechanisms.*.verdict": (CONSISTENT, VIOLATES),
         "fairness.audit.verdict": _FAIRNESS,
