@@ -4,6 +4,8 @@ from decimal import Decimal
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,3 +112,14 @@ def test_a_column_may_be_read_as_codes_and_as_scores(tmp_path):
     read = read_columns(table, coded=["s", "s"], scores=["s", "s"])
     assert values_of(read.coded["s"]) == ["0.5", "1", "0.5"]
     assert read.scores["s"].tolist() == [0.5, 1.0, 0.5]
+
+
+def test_times_finer_than_a_microsecond_are_coded_as_they_are_counted(tmp_path):
+    start = 1_577_836_800_000_000_000
+    times = pa.array([start + 500, start + 1_500, start + 700] * 4, pa.timestamp("ns"))
+    path = tmp_path / "times.parquet"
+    pq.write_table(pa.table({"y": [0, 1, 1] * 4, "seen": times}), path)
+    counts = group_counts(path, "y", "y", "seen")
+    seen = read_columns(path, coded=["seen"]).coded["seen"]
+    assert seen.categories == tuple(group for (group,) in counts.groups)
+    assert np.bincount(seen.codes).tolist() == counts.table.sum(axis=(1, 2)).tolist()

@@ -41,3 +41,10 @@ def test_each_other_group_stands_beside_the_reference():
     assert pairs.shape == (2, 2, 3, 3)
     assert (pairs[:, 1] == COUNTS.table[1]).all()
     assert (pairs[:, 0] == COUNTS.table[[0, 2]]).all()
+
+
+def test_no_two_groups_are_called_the_same():
+    groups = (("a", "b, c"), ("a, b", "c"), ('"a', "b"))
+    counts = GroupCounts(("x", "y"), groups, ("0", "1"), np.ones((3, 2, 2), dtype=np.int64))
+    assert counts.names == ('a, "b, c"', '"a, b", c', '""a", b')
+    assert counts.over("x").names == ('"a', "a", "a, b")

@@ -288,3 +288,19 @@ def test_a_column_of_too_many_values_is_not_coded(tmp_path):
     path = csv_of({"id": range(2_000)}, tmp_path / "many.csv")
     with pytest.raises(UsageError, match="'id' has 2,000 different values"):
         read_columns(path, coded=["id"])
+
+
+@pytest.mark.parametrize("missing", [math.nan, None])
+def test_a_missing_value_in_a_list_is_no_text(missing):
+    labels, sex = [1, 0, 1, 0], ["f", "m", "f", "m"]
+    assert "'sensitive' in 1" in refused(DataError, None, labels, labels, ["f", missing, "f", "m"])
+    assert "'sensitive 2' in 1" in refused(
+        DataError, None, labels, labels, [["f", "x"], ["m", missing], ["f", "x"], ["m", "y"]]
+    )
+    spoken = ["yes", missing, "yes", "no"]
+    with pytest.raises(DataError, match="'y_true' in 1"):
+        group_counts(None, spoken, ["yes", "no", "yes", "no"], sex, positive="yes")
+
+
+def test_bytes_are_no_groups():
+    assert "holds bytes" in refused(UsageError, None, [1, 0], [1, 0], np.array([b"a", b"b"], dtype=object))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.assembling import (
     require_few_groups,
     require_no_missing,
@@ -21,10 +21,11 @@ from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.of_arrays import factorised
 from trivet.fairness.counting.of_files import combinations, distinct
 from trivet.fairness.counting.question import MOST_COMBINATIONS
-from trivet.fairness.counting.reading_sql import groupable, is_time, reading, scored
+from trivet.fairness.counting.reading_sql import fetched, groupable, is_time, reading, scored
 from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import Column, Kind
 from trivet.tables.swallowed_rows import require_no_swallowed_rows
+from trivet.wording import quoted
 
 __all__ = ["CodedColumn", "CodedColumns", "read_columns"]
 
@@ -152,7 +153,7 @@ def _is_of_numpy(column: Column) -> bool:
 def _code(column: Column, values: Sequence[object]) -> str:
     """Return SQL for a column's values, or for their places among `values` where NumPy has no such type."""
     if _is_of_numpy(column):
-        return column.sql
+        return fetched(column, column.sql)
     listed = ", ".join("'" + _text(value).replace("'", "''") + "'" for value in values)
     return f"enum_code(CAST(CAST({column.sql} AS VARCHAR) AS ENUM ({listed})))"
 
@@ -166,8 +167,10 @@ def _coded(found: Any, name: str, column: Column, values: Sequence[object]) -> C
     present = {name_of(value) for value in values}
     categories = tuple(each for (each,) in in_order((called,) for called in present if called is not None))
     code = {called: i for i, called in enumerate(categories)}
-    lookup = np.array([code.get(called or "", -1) for called in names], dtype=np.int32)
-    return CodedColumn(lookup[places], categories)
+    codes = np.array([code.get(called or "", -1) for called in names], dtype=np.int32)[places]
+    if (codes < 0).any():
+        raise DataError(f"the column {quoted(name)} changed while it was read; read it again.")
+    return CodedColumn(codes, categories)
 
 
 def _checked(table: Table, name: str, found: Any) -> Scores:

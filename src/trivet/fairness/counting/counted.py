@@ -40,8 +40,17 @@ class GroupCounts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each group is called: its values, with commas between."""
-        return tuple(", ".join(values) for values in self.groups)
+        """What each group is called: its value, or its values with commas between.
+
+        One of several values that holds a comma stands in quotation marks, so that no two groups are
+        called the same.
+        """
+        return tuple(
+            values[0]
+            if len(values) == 1
+            else ", ".join(f'"{value}"' if "," in value or '"' in value else value for value in values)
+            for values in self.groups
+        )
 
     def over(self, *columns: str) -> "GroupCounts":
         """Return the counts by some of the sensitive columns, whatever the others hold.

@@ -31,8 +31,10 @@ def group_counts(
     """Count the rows of each group, label and prediction.
 
     A table is aggregated once and where it is: a file in DuckDB, a lazy frame in its own engine. Only
-    the counts come into Python. The same data give the same counts in every engine; what a value is
-    called is told by `trivet.fairness.counting.naming.name_of`.
+    the counts come into Python. The same numbers, texts, truth values, dates and times without a zone
+    give the same counts in every engine; what a value is called is told by
+    `trivet.fairness.counting.naming.name_of`. Times with a zone, durations, and times finer than a
+    microsecond are called as the engine calls them.
 
     Parameters
     ----------

@@ -134,6 +134,8 @@ def _objects(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
         raise UsageError(
             f"{quoted(name)} holds values such as lists; expected numbers, text, truth values or dates."
         ) from error
+    if any(issubclass(kind, bytes) for kind, _ in known):
+        raise UsageError(f"{quoted(name)} holds bytes; expected numbers, text, truth values or dates.")
     return np.array(codes, dtype=np.int64), [value for _, value in known]
 
 
@@ -183,7 +185,10 @@ def _array(values: Any, name: str) -> NDArray[Any]:
         objects[np.ma.getmaskarray(values)] = None
         return objects
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
+        # Beside a text, a missing value of a list would become the text "nan".
+        mixed = isinstance(values, list | tuple) and array.dtype.kind in "US"
+        return np.array(values, dtype=object) if mixed else array
     except ValueError as error:
         raise DataError(f"{quoted(name)} should be one column; its entries differ in length.") from error
 

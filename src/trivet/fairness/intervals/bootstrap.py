@@ -21,6 +21,8 @@ BootstrapKind = Literal["percentile", "bca"]
 
 #: Counts drawn at once: memory stays at some tens of megabytes for thousands of groups.
 CHUNK = 4_000_000
+#: Bounds that meet say nothing of the error, unless the figure can be no other.
+NO_DRAW_DIFFERS = "no draw has another figure, so that these rows say nothing of its error"
 
 
 def bootstrap_interval(
@@ -54,7 +56,8 @@ def bootstrap_interval(
         If a bound is not finite, or the statistic is undefined in a draw.
     """
     found = bootstrap_bounds(counts, statistic, replicates=replicates, level=level, seed=seed)
-    if found.estimate is None or found.low is None or found.high is None or found.reason is not None:
+    unsaid = found.reason in (None, NO_DRAW_DIFFERS)
+    if found.estimate is None or found.low is None or found.high is None or not unsaid:
         raise DataError(
             f"the bootstrap has no finite bounds on {counts.sum()} rows: {found.reason}. Use more rows."
         )
@@ -165,6 +168,8 @@ def _corrected(
 
 def _reason(values: NDArray[np.float64], ends: tuple[float, float], missing: bool) -> str | None:  # noqa: FBT001
     """Say why a bound is missing, or how many draws have no figure."""
+    if (values == values[0]).all():
+        return NO_DRAW_DIFFERS
     if math.isnan(ends[0]):
         return "leaving one row out leaves the figure undefined"
     if missing:
