@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trivet.effects.results import EffectMatrix
 from trivet.errors import RecordError
+from trivet.fairness.own_results import OwnFairness
 from trivet.fairness.results import FairnessStudy
+from trivet.privacy.own_results import OwnPrivacy
 from trivet.privacy.results import PrivacyStudy
+from trivet.security.own_results import OwnSecurity
 from trivet.security.results import SecurityStudy
+from trivet.work.result_files import write_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SCHEMA_VERSION",
     "STRIP_PIXELS",
+    "STRIP_STAMPED",
     "AuditInfo",
     "AuditRecord",
     "Triggers",
@@ -37,13 +43,16 @@ SCHEMA_VERSION = 1
 METRICS = "metrics.json"
 TRIGGERS = "triggers.safetensors"
 
-#: Trigger arrays by name, float32 in [0, 1]: ``published.mask`` and ``corrected.mask`` have shape
-#: (labels, 1, height, width), ``published.pattern`` and ``corrected.pattern``
-#: (labels, channels, height, width). Where a label is suspected, ``strip.pixels`` has the images of the
-#: strip, (n, channels, height, width).
+#: Trigger arrays by name, float32 in [0, 1]: of the study ``published.mask`` and ``corrected.mask``,
+#: shape (labels, 1, height, width), and ``published.pattern`` and ``corrected.pattern``, shape
+#: (labels, channels, height, width); of a network of one's own ``scan.mask`` and ``scan.pattern``. Where
+#: a label is suspected, ``strip.pixels`` has the images of the strip, (n, channels, height, width), and of
+#: a network of one's own ``strip.stamped`` has them with the trigger.
 Triggers = Mapping[str, NDArray[np.float32]]
 STRIP_PIXELS = "strip.pixels"
+STRIP_STAMPED = "strip.stamped"
 TRIGGER_NAMES = ("corrected.mask", "corrected.pattern", "published.mask", "published.pattern")
+OWN_TRIGGER_NAMES = ("scan.mask", "scan.pattern")
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,18 @@ class AuditInfo:
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """Everything that an audit measured; a leg that was not audited is None."""
+    """Everything that an audit measured; a leg that was not audited is None.
+
+    A leg is its study, or what was found out of a system of one's own without the study. `effects` is what
+    remedies of one leg do to the others, where that was measured.
+    """
 
     schema_version: int
     audit: AuditInfo
-    security: SecurityStudy | None
-    privacy: PrivacyStudy | None
-    fairness: FairnessStudy | None
+    security: SecurityStudy | OwnSecurity | None
+    privacy: PrivacyStudy | OwnPrivacy | None
+    fairness: FairnessStudy | OwnFairness | None
+    effects: EffectMatrix | None = None
 
 
 @cache
@@ -105,7 +119,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[Path, ...]:
-    """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``.
+    """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``, each whole.
 
     Returns
     -------
@@ -113,15 +127,15 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[
         The files written.
     """
     metrics = folder / METRICS
-    metrics.write_text(to_text(record), encoding="utf-8")
+    write_whole(metrics, to_text(record).encode())
     arrays = folder / TRIGGERS
     if not triggers:
         arrays.unlink(missing_ok=True)
         return (metrics,)
     import safetensors.numpy  # noqa: PLC0415 - a record without triggers needs none of it
 
-    arrays.write_bytes(
-        safetensors.numpy.save({name: np.ascontiguousarray(triggers[name]) for name in triggers})
+    write_whole(
+        arrays, safetensors.numpy.save({name: np.ascontiguousarray(triggers[name]) for name in triggers})
     )
     return metrics, arrays
 
@@ -155,7 +169,8 @@ def load_record(folder: Path) -> AuditRecord:
         return _adapter().validate_python(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        steps = map(str, first["loc"])
+        place = ".".join(step for step in steps if not step[:1].isupper())  # those are of types
         raise RecordError(
             f"{path} is not a record: {error.error_count()} places are wrong, the first is {place}: "
             f"{first['msg']}."
@@ -180,7 +195,8 @@ def load_triggers(folder: Path) -> Triggers:
         arrays = safetensors.numpy.load(path.read_bytes())
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise RecordError(f"{path} cannot be read: {error}. Run the audit again.") from error
-    if missing := [name for name in TRIGGER_NAMES if name not in arrays]:
+    expected = OWN_TRIGGER_NAMES if arrays.keys() & set(OWN_TRIGGER_NAMES) else TRIGGER_NAMES
+    if missing := [name for name in expected if name not in arrays]:
         raise RecordError(f"{path} lacks {', '.join(missing)}. Run the audit again.")
     return arrays
 

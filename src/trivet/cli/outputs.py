@@ -1,17 +1,23 @@
 """Which files does a command write, and can it write them?"""
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.record import AuditRecord, Triggers, as_json
+from trivet.work.result_files import remove_result, write_whole
 
-__all__ = ["Drawn", "draw", "prepare_folder"]
+__all__ = ["Drawn", "draw", "prepare_folder", "save_weights"]
 
 FIGURES = "figures"
+WEIGHTS = "repaired.safetensors"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,31 @@ def prepare_folder(folder: Path) -> None:
         raise UsageError(
             f"the output folder {folder} cannot be written: {error.strerror}. Choose another with --out."
         ) from error
+
+
+def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:
+    """Write a repaired network's weights, or take away those of an earlier audit.
+
+    Parameters
+    ----------
+    weights
+        By name; empty where no network was repaired.
+    folder
+        Receives ``repaired.safetensors``.
+
+    Returns
+    -------
+    tuple of Path
+        The file, where there is one.
+    """
+    path = folder / WEIGHTS
+    if not weights:
+        remove_result(path)
+        return ()
+    import safetensors.numpy  # noqa: PLC0415 - only a repair needs it
+
+    write_whole(path, safetensors.numpy.save(dict(weights)))
+    return (path,)
 
 
 def draw(record: AuditRecord, triggers: Triggers, out: Path) -> Drawn:

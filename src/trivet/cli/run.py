@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from trivet.audit import run_audit
+from trivet.audit import keep_parts, run_audit
 from trivet.cli.memory import keep_freed_memory
-from trivet.cli.outputs import draw, prepare_folder
+from trivet.cli.outputs import draw, prepare_folder, save_weights
 from trivet.cli.summary import corrections, print_summary
 from trivet.cli.terminal import print_json, report_progress
 from trivet.config import load_config
@@ -34,7 +34,8 @@ def run(
 ) -> int:
     """Run an audit and write its record and report.
 
-    Without a configuration and a checkpoint the built-in study runs on the embedded network.
+    Without a configuration and a checkpoint the built-in study runs on the embedded network. A run that was
+    killed goes on where it was: start it again with the same arguments.
 
     Parameters
     ----------
@@ -75,17 +76,19 @@ def run(
     folder = settings.audit.out
     prepare_folder(folder)
     keep_freed_memory()
-    with report_progress() as progress:
-        audit = run_audit(settings, progress=progress)
+    with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
+        audit = run_audit(settings, progress=progress, parts=parts)
         record_files = save_record(audit.record, audit.triggers, folder)
+        weights = () if settings.audit.study else save_weights(audit.weights, folder)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
         drawn = draw(audit.record, audit.triggers, folder)
         seconds = {**audit.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
-    manifest = make_manifest(
-        inputs=audit.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
-    )
-    files = (*drawn.files, *record_files, save_manifest(manifest, folder))
+        manifest = make_manifest(
+            inputs=audit.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
+        )
+        files = (*drawn.files, *record_files, *weights, save_manifest(manifest, folder))
+        parts.remove()
     plain = as_json(audit.record)
     findings = judge(plain, requirements)
     if json:

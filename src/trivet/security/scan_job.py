@@ -22,7 +22,15 @@ from trivet.security.scan_document import scan_document
 from trivet.security.scanning import scan
 from trivet.wording import one_line
 
-__all__ = ["Document", "ScanJob", "failed_document", "file_sha256", "job_identity", "run_job"]
+__all__ = [
+    "Document",
+    "ScanJob",
+    "failed_document",
+    "file_sha256",
+    "images_sha256",
+    "job_identity",
+    "run_job",
+]
 
 #: A result as plain JSON values.
 Document = dict[str, Any]
@@ -124,7 +132,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     identity = {
         "trivet": version("trivet"),
         "architecture": job.architecture,
-        "images": {"name": images.name, "count": len(images), "sha256": _images_sha256(images)},
+        "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
     }
@@ -148,7 +156,8 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
     return scan_document(scan(checkpoint, images, declared=job.declared, seed=job.seed).result)
 
 
-def _images_sha256(images: ImageSet) -> str:
+def images_sha256(images: ImageSet) -> str:
+    """Return the SHA-256 of images by their content, wherever they lie."""
     told = (images.name, images.classes, images.class_names, images.pixels.shape)
     digest = hashlib.sha256(json.dumps(told).encode())
     for values in (images.pixels, images.labels):

@@ -12,10 +12,10 @@ from trivet.security.contract import contract_named
 from trivet.security.corrected import audit_security, halves
 from trivet.security.inversion import Inversion
 from trivet.security.published import publish_security
-from trivet.security.results import SecurityStudy
+from trivet.security.results import CorrectedSecurity, PublishedSecurity, SecurityStudy
 from trivet.security.settings import SecuritySettings
 
-__all__ = ["SecurityRun", "run"]
+__all__ = ["SecurityRun", "join_halves", "run", "strip_pixels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +61,22 @@ def run(
     corrected, corrected_triggers = audit_security(
         checkpoint, images, declared, settings, seed=seed, progress=progress
     )
+    study = join_halves(checkpoint, images, published, corrected)
+    pixels = strip_pixels(study, images, seed=seed)
+    return SecurityRun(study, published_triggers, corrected_triggers, pixels)
+
+
+def join_halves(
+    checkpoint: Checkpoint, images: ImageSet, published: PublishedSecurity, corrected: CorrectedSecurity
+) -> SecurityStudy:
+    """Put the two halves of the study side by side."""
     if corrected.suspected_label is not None:
         same = corrected.suspected_label == published.detected_label
         corrected = replace(corrected, same_as_published=same)
-    study = SecurityStudy(images.name, len(images), images.classes, checkpoint.info, published, corrected)
-    strip = corrected.strip
-    pixels = None if strip is None else halves(images, seed=seed)[1].take(strip.rows).pixels
-    return SecurityRun(study, published_triggers, corrected_triggers, pixels)
+    return SecurityStudy(images.name, len(images), images.classes, checkpoint.info, published, corrected)
+
+
+def strip_pixels(study: SecurityStudy, images: ImageSet, *, seed: int) -> NDArray[np.float32] | None:
+    """Return the pixels of the strip, shape (n, channels, height, width); None where there is none."""
+    strip = study.corrected.strip
+    return None if strip is None else halves(images, seed=seed)[1].take(strip.rows).pixels

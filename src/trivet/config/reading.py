@@ -1,115 +1,26 @@
-"""What is audited, and how: audit.toml into a frozen, validated configuration."""
+"""How does audit.toml become a configuration, with every error named at once?"""
 
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
-from annotated_types import Ge, Le, MinLen
-
+from trivet.config.own_system import LEGS, describes, own_paths
+from trivet.config.sections import OWN_TITLE, AuditConfig
 from trivet.errors import UsageError
-from trivet.fairness.settings import FairnessSettings
-from trivet.privacy.settings import PrivacySettings
-from trivet.security.settings import SecuritySettings
 
-__all__ = [
-    "AuditConfig",
-    "AuditSection",
-    "FairnessSection",
-    "Leg",
-    "PolicySection",
-    "PrivacySection",
-    "SecuritySection",
-    "load_config",
-]
+__all__ = ["load_config"]
 
-Leg = Literal["security", "privacy", "fairness"]
 #: Sections and keys whose values are paths.
-_PATHS = (
+_PATHS: Final = (
     ("audit", "out"),
     ("security", "checkpoint"),
     ("security", "archive"),
     ("privacy", "audits"),
     ("fairness", "audits"),
 )
-DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditSection:
-    """``[audit]``: title, seed, legs, and the folder that receives everything."""
-
-    title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
-    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
-    legs: Annotated[tuple[Leg, ...], MinLen(1)] = ("security", "privacy", "fairness")
-    out: Path = Path("trivet-out")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecuritySection(SecuritySettings):
-    """``[security]``: which checkpoint, and the constants of the study.
-
-    With neither `checkpoint` nor `archive` the embedded demonstration network is studied.
-    """
-
-    checkpoint: Path | None = None
-    archive: Path | None = None
-    student_id: str | None = None
-    model_index: Annotated[int, Ge(0)] | None = None
-    expected_label: Annotated[int, Ge(0)] | None = None
-
-    def __post_init__(self) -> None:
-        if self.checkpoint is not None and self.archive is not None:
-            raise ValueError("give either checkpoint or archive, not both")
-        named = (self.student_id is not None) + (self.model_index is not None)
-        if self.archive is not None and named != 1:
-            raise ValueError("an archive needs student_id or model_index (one of them) to choose a model")
-        if self.archive is None and named:
-            raise ValueError(
-                "student_id and model_index choose a model of an archive, but no archive is given"
-            )
-        if self.expected_label is not None and self.checkpoint is None:
-            raise ValueError("expected_label belongs to a checkpoint of your own; give checkpoint as well")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrivacySection(PrivacySettings):
-    """``[privacy]``: the study's budget and exercises, a plan of the user's own, and finished audits.
-
-    `audits` are files that ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
-    """
-
-    audits: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FairnessSection(FairnessSettings):
-    """``[fairness]``: the constants of the study, and finished audits.
-
-    `audits` are files that ``trivet fairness --out`` wrote.
-    """
-
-    audits: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class PolicySection:
-    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``."""
-
-    require: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditConfig:
-    """Everything that an audit is asked to do."""
-
-    audit: AuditSection = field(default_factory=AuditSection)
-    security: SecuritySection = field(default_factory=SecuritySection)
-    privacy: PrivacySection = field(default_factory=PrivacySection)
-    fairness: FairnessSection = field(default_factory=FairnessSection)
-    policy: PolicySection = field(default_factory=PolicySection)
 
 
 def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> AuditConfig:
@@ -141,6 +52,7 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | 
                 table.pop(key, None)
         table.update(given)
     _share_seed(content)
+    _choose_for_own(content)
     try:
         # The enclosing model hands its strictness down to the dataclasses, which have none.
         model = create_model("File", __config__=ConfigDict(extra="forbid"), content=(AuditConfig, ...))
@@ -166,6 +78,7 @@ def _read(path: Path) -> dict[str, Any]:
         table = content.get(section)
         if isinstance(table, dict) and key in table:
             table[key] = _beside(path, table[key])
+    own_paths(content, path.parent)
     return content
 
 
@@ -183,16 +96,29 @@ def _share_seed(content: dict[str, Any]) -> None:
         fairness.setdefault("seed", audit["seed"])
 
 
+def _choose_for_own(content: dict[str, Any]) -> None:
+    """Let an audit of one's own system have the legs that it describes, and a title that promises no more."""
+    audit = content.get("audit", {})
+    if isinstance(audit, dict) and audit.get("study") is False:
+        legs = [leg for leg in LEGS if isinstance(content.get(leg), dict) and describes(leg, content[leg])]
+        audit.setdefault("legs", legs or list(LEGS))
+        audit.setdefault("title", OWN_TITLE)
+
+
 def _explain(item: Mapping[str, Any]) -> str:
     """Turn one of Pydantic's errors into a clause for people."""
     place = [str(step) for step in item["loc"][1:]]
+    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if not place:  # about several sections together
+        return message
     shown = f"[{place[0]}]" + (f" {'.'.join(place[1:])}" if place[1:] else "")
     if item["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known(place[:-1])
         near = difflib.get_close_matches(place[-1], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
         return f"{shown} is not known ({hint})"
-    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    if item["type"] == "missing":
+        return f"{shown} is missing"
     if item["type"] == "value_error":
         return f"{shown}: {message}"
     return f"{shown} should be {message[0].lower()}{message[1:]} (found {item['input']!r})"

@@ -1,0 +1,97 @@
+"""From configuration to record: the straight line."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trivet.audit.legs import LegDone, Progress
+from trivet.audit.own import audit_own_fairness, audit_own_privacy, audit_own_security
+from trivet.audit.parts import Parts
+from trivet.audit.study import study_fairness, study_privacy, study_security
+from trivet.config import AuditConfig
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
+
+__all__ = ["Audit", "run_audit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """A record, the triggers that belong to it, and what each leg took.
+
+    `inputs` are SHA-256 digests by name of what was studied; `seconds` are by leg; `weights` are those of
+    a repaired network, empty where there is none. None of these is part of the record, which is the same on
+    every run.
+    """
+
+    record: AuditRecord
+    triggers: Triggers
+    inputs: dict[str, str]
+    seconds: dict[str, float]
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def run_audit(
+    config: AuditConfig,
+    *,
+    progress: Progress = lambda _leg, _step, _share: None,
+    parts: Parts | None = None,
+) -> Audit:
+    """Run the legs that the configuration names, one after the other.
+
+    Parameters
+    ----------
+    config
+        What to audit.
+    progress
+        Called before and during each step.
+    parts
+        Where finished parts are kept, and taken over from; None keeps none.
+
+    Raises
+    ------
+    TrivetError
+        If a checkpoint, an archive, a table or a dataset cannot be used.
+    """
+    seconds: dict[str, float] = {}
+    legs: dict[str, LegDone[Any]] = {}
+    for leg, run in _legs(config, parts or Parts(), progress).items():
+        if leg in config.audit.legs:
+            with _timed(seconds, leg):
+                legs[leg] = run()
+    results = {leg: legs[leg].result if leg in legs else None for leg in ("security", "privacy", "fairness")}
+    info = AuditInfo(config.audit.title, config.audit.seed)
+    security = legs.get("security")
+    return Audit(
+        AuditRecord(SCHEMA_VERSION, info, **results),
+        {} if security is None else security.triggers,
+        {name: digest for done in legs.values() for name, digest in done.inputs.items()},
+        seconds,
+        {} if security is None else security.weights,
+    )
+
+
+def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, Any]:
+    """Name what runs each leg, in the order in which they run."""
+    security, privacy, fairness = (
+        (study_security, study_privacy, study_fairness)
+        if config.audit.study
+        else (audit_own_security, audit_own_privacy, audit_own_fairness)
+    )
+    kept = {"parts": parts, "progress": progress}
+    return {
+        "security": partial(security, config.security, seed=config.audit.seed, **kept),
+        "privacy": partial(privacy, config.privacy, **kept),
+        "fairness": partial(fairness, config.fairness, **kept),
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], leg: str) -> Generator[None]:
+    start = perf_counter()
+    yield
+    seconds[leg] = perf_counter() - start

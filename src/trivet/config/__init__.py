@@ -1,0 +1,5 @@
+"""What is audited, and how: audit.toml into a frozen, validated configuration."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

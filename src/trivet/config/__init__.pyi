@@ -1,0 +1,9 @@
+from .own_system import Leg as Leg
+from .reading import load_config as load_config
+from .sections import DEFAULT_TITLE as DEFAULT_TITLE
+from .sections import AuditConfig as AuditConfig
+from .sections import AuditSection as AuditSection
+from .sections import FairnessSection as FairnessSection
+from .sections import PolicySection as PolicySection
+from .sections import PrivacySection as PrivacySection
+from .sections import SecuritySection as SecuritySection
