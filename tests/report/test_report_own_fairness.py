@@ -37,13 +37,8 @@ from trivet.report.figures.disparity_parts import (
 )
 from trivet.report.figures.group_impact import alt_impact, draw_impact, has_impact
 from trivet.report.figures.group_rows import MOST_GROUPS
-from trivet.report.figures.mitigations import (
-    alt_frontier,
-    alt_models,
-    draw_frontier,
-    draw_models,
-    has_models,
-)
+from trivet.report.figures.mitigated_models import alt_models, draw_models
+from trivet.report.figures.mitigations import alt_frontier, draw_frontier, has_models
 from trivet.report.figures.outcome_rates import alt_outcome_rates, draw_outcome_rates
 from trivet.report.figures.style import ATTACKED, CORRECTED, PUBLISHED_TEXT
 from trivet.report.guards import check_macros

@@ -1,37 +1,28 @@
-"""Figures of compared mitigations: what fairness costs, and how far each figure moves by chance."""
+"""Figure of compared mitigations: what fairness costs in accuracy."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
-from trivet.fairness.intervals.results import Bounds
-from trivet.report.figures.group_impact import mark_band, ratio_axis
-from trivet.report.figures.group_rows import NAME_POINTS, name_rows
+from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome
 from trivet.report.figures.labels import place_near
-from trivet.report.figures.names import drawn_text
-from trivet.report.figures.style import (
-    COLUMN_WIDTH,
-    CORRECTED,
-    INK,
-    PALE,
-    PUBLISHED,
-    PUBLISHED_TEXT,
-    SMALL,
-    new_figure,
-    styled,
+from trivet.report.figures.model_marks import (
+    SAMPLING,
+    TRAINING,
+    Span,
+    interval_of,
+    model_color,
+    model_name,
+    model_shape,
+    model_text_color,
+    spans_of,
+    widened,
 )
+from trivet.report.figures.style import COLUMN_WIDTH, CORRECTED, PALE, SMALL, new_figure, styled
 
-__all__ = ["alt_frontier", "alt_models", "draw_frontier", "draw_models", "has_models"]
+__all__ = ["alt_frontier", "draw_frontier", "has_models"]
 
-ROW_HEIGHT: Final = 0.24
-#: Points of line width: the interval of sampling, and behind it that of training.
-SAMPLING: Final = 0.8
-TRAINING: Final = 3.2
-_Span = tuple[float, float]
 _Drawn = tuple[ModelOutcome, int, float, float]
 
 
@@ -56,21 +47,23 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
     axes.axvspan(four_fifths, 1.0, color=PALE, alpha=0.6, linewidth=0, zorder=0.2)
     _staircase(axes, [(x, y) for model, _, x, y in models if model.on_frontier])
     for model, _, x, y in models:
-        color = _color(model)
-        across, upright = _spans(model.disparate_impact_training, model.accuracy_training)
+        color = model_color(model)
+        across, upright = spans_of(model.disparate_impact_training, model.accuracy_training)
         for span, horizontal, width, alpha in (
             (None if across is None else _folded(across), True, TRAINING, 0.3),
             (upright, False, TRAINING, 0.3),
-            (_folded(_interval(model.disparate_impact)), True, SAMPLING, 1.0),
-            (_interval(model.accuracy), False, SAMPLING, 1.0),
+            (_folded(interval_of(model.disparate_impact)), True, SAMPLING, 1.0),
+            (interval_of(model.accuracy), False, SAMPLING, 1.0),
         ):
             if span is not None:
                 xs, ys = (span, (y, y)) if horizontal else ((x, x), span)
                 axes.plot(xs, ys, color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
         above = model.disparate_impact is not None and (model.disparate_impact.estimate or 0) > 1
-        axes.plot(x, y, _shape(model), color=color, markerfacecolor="white" if above else color, zorder=3)
-    accuracies = [end for model, _, _, y in models for end in (y, *(_interval(model.accuracy) or ()))]
-    axes.set(xlim=(0, 1.02), ylim=_widened(accuracies, by=0.14), ylabel="accuracy")
+        axes.plot(
+            x, y, model_shape(model), color=color, markerfacecolor="white" if above else color, zorder=3
+        )
+    accuracies = [end for model, _, _, y in models for end in (y, *(interval_of(model.accuracy) or ()))]
+    axes.set(xlim=(0, 1.02), ylim=widened(accuracies, by=0.14), ylabel="accuracy")
     axes.set_xlabel(_label("disparate impact of the worst group, or its inverse", _left_out(comparison)))
     axes.annotate(
         f"from {four_fifths:g}",
@@ -86,8 +79,8 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
     place_near(
         axes,
         [(x, y) for _, _, x, y in models],
-        [_name(model, number) for model, number, _, _ in models],
-        colors=[_text_color(model) for model, _, _, _ in models],
+        [model_name(model, number) for model, number, _, _ in models],
+        colors=[model_text_color(model) for model, _, _, _ in models],
         far=True,
     )
     return figure
@@ -106,101 +99,9 @@ def alt_frontier(comparison: FairnessComparison) -> str:
     )
 
 
-@styled
-def draw_models(comparison: FairnessComparison) -> Figure:
-    """Show accuracy and disparate impact of the worst group by model, with every repeat.
-
-    Parameters
-    ----------
-    comparison
-        Models that failed are named below the axes.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
-    rows = [(model, number) for number, model in enumerate(comparison.models, start=1) if not model.failed]
-    figure = new_figure(width=COLUMN_WIDTH, height=0.78 + ROW_HEIGHT * len(rows))
-    left, right = figure.subplots(1, 2, sharey=True)
-    accuracies: list[float] = []
-    impacts: list[float] = []
-    for place, (model, _) in enumerate(rows):
-        color = _color(model)
-        accuracies += _row(left, place, model.accuracy, model.accuracy_training, color, _shape(model))
-        impacts += _row(
-            right, place, model.disparate_impact, model.disparate_impact_training, color, _shape(model)
-        )
-    left.xaxis.set_major_locator(MaxNLocator(3))
-    left.set_xlim(_widened(accuracies or [0.0, 1.0], by=0.08))
-    baseline = comparison.models[0].accuracy
-    if baseline is not None and baseline.estimate is not None:
-        left.axvline(baseline.estimate, color=PUBLISHED, linewidth=0.6, zorder=0.5)
-    ratio_axis(right, impacts)
-    mark_band(right, comparison.baseline.four_fifths)
-    name_rows(left, [_name(model, number) for model, number in rows], [False] * len(rows))
-    left.set_xlabel("accuracy")
-    failed = [_name(model, number) for number, model in enumerate(comparison.models, start=1) if model.failed]
-    right.set_xlabel("disparate impact")
-    if failed:
-        figure.supxlabel(f"no model: {', '.join(failed)}", fontsize=SMALL)
-    for axes in (left, right):
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-    return figure
-
-
-def alt_models(comparison: FairnessComparison) -> str:
-    """Describe `draw_models` in words."""
-    told: list[str] = []
-    for model in comparison.models:
-        if model.failed:
-            told.append(f"{model.title}: no model")
-            continue
-        figures = " and ".join(_told(measured) for measured in (model.accuracy, model.disparate_impact))
-        told.append(f"{model.title}: {figures}")
-    return (
-        "Accuracy and disparate impact of the worst group of each model, with intervals of sampling and of "
-        f"training and the figure of every repeat. {'; '.join(told)}."
-    )
-
-
 def has_models(comparison: FairnessComparison) -> bool:
     """Tell whether any model has an accuracy and a disparate impact."""
     return bool(_drawn(comparison))
-
-
-def _row(
-    axes: Axes,
-    place: int,
-    measured: Bounds | None,
-    training: TrainingSpread | None,
-    color: str,
-    shape: str,
-) -> list[float]:
-    """Draw one figure of one model; give what has to be seen of it."""
-    if measured is None or measured.estimate is None:
-        axes.annotate(
-            "undefined",
-            (0.5, place),
-            xycoords=axes.get_yaxis_transform(),
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            color=PUBLISHED_TEXT,
-        )
-        return []
-    seen = [measured.estimate]
-    if training is not None:
-        axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
-        seen += training.values
-    (span,) = _spans(training)
-    for ends, width, alpha in ((span, TRAINING, 0.3), (_interval(measured), SAMPLING, 1.0)):
-        if ends is not None:
-            axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
-    seen += _interval(measured) or ()
-    axes.plot(measured.estimate, place, shape, color=color, zorder=3)
-    return seen
 
 
 def _drawn(comparison: FairnessComparison) -> list[_Drawn]:
@@ -217,7 +118,9 @@ def _drawn(comparison: FairnessComparison) -> list[_Drawn]:
 def _left_out(comparison: FairnessComparison) -> list[str]:
     drawn = {number for _, number, _, _ in _drawn(comparison)}
     return [
-        _name(model, number) for number, model in enumerate(comparison.models, start=1) if number not in drawn
+        model_name(model, number)
+        for number, model in enumerate(comparison.models, start=1)
+        if number not in drawn
     ]
 
 
@@ -232,49 +135,9 @@ def _staircase(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
         axes.plot(xs, ys, color=CORRECTED, linewidth=0.8, linestyle="--", drawstyle="steps-pre", zorder=1)
 
 
-def _interval(measured: Bounds | None) -> _Span | None:
-    if measured is None or measured.low is None or measured.high is None:
-        return None
-    return measured.low, measured.high
-
-
-def _spans(*spreads: TrainingSpread | None) -> list[_Span | None]:
-    return [
-        None if spread is None or spread.low is None or spread.high is None else (spread.low, spread.high)
-        for spread in spreads
-    ]
-
-
-def _widened(values: Sequence[float], *, by: float) -> _Span:
-    """Give the range of some values and a share more at either end; training may go beyond it."""
-    low, high = min(values), max(values)
-    more = by * (high - low or 0.01)
-    return low - more, high + more
-
-
-def _folded(span: _Span | None) -> _Span | None:
+def _folded(span: Span | None) -> Span | None:
     """Turn an interval of a ratio into one of the smaller of the ratio and its inverse."""
     if span is None:
         return None
     ends = sorted(min(end, 1 / end) if end > 0 else 0.0 for end in span)
     return ends[0], 1.0 if span[0] <= 1 <= span[1] else ends[1]
-
-
-def _told(measured: Bounds | None) -> str:
-    return "undefined" if measured is None or measured.estimate is None else f"{measured.estimate:.4f}"
-
-
-def _name(model: ModelOutcome, number: int) -> str:
-    return drawn_text(model.title, width=NAME_POINTS) or f"model {number}"
-
-
-def _shape(model: ModelOutcome) -> str:
-    return "s" if model.kind == "baseline" else "D" if model.on_frontier else "o"
-
-
-def _color(model: ModelOutcome) -> str:
-    return INK if model.kind == "baseline" else CORRECTED if model.on_frontier else PUBLISHED
-
-
-def _text_color(model: ModelOutcome) -> str:
-    return PUBLISHED_TEXT if _color(model) == PUBLISHED else _color(model)

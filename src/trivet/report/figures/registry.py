@@ -23,6 +23,7 @@ from trivet.report.figures import (
     group_impact,
     mechanisms,
     membership,
+    mitigated_models,
     mitigations,
     outcome_rates,
     plans,
@@ -180,8 +181,8 @@ FIGURES: Final = (
     FigureRow(
         "fairness_mitigation_models",
         "fairness",
-        lambda study: mitigations.draw_models(study.comparison),
-        lambda study: mitigations.alt_models(study.comparison),
+        lambda study: mitigated_models.draw_models(study.comparison),
+        lambda study: mitigated_models.alt_models(study.comparison),
         present=lambda study: study.comparison is not None and mitigations.has_models(study.comparison),
     ),
     FigureRow(

@@ -9,7 +9,14 @@ from typing import Any, Final
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, FairnessAudit, FairnessComparison
 from trivet.report.build import STUDY
 from trivet.report.document import read_templates
-from trivet.report.figures import calibration, disparity_parts, group_impact, mitigations, outcome_rates
+from trivet.report.figures import (
+    calibration,
+    disparity_parts,
+    group_impact,
+    mitigated_models,
+    mitigations,
+    outcome_rates,
+)
 from trivet.report.pages import Picture, write_page
 from trivet.report.verdicts import Verdict
 from trivet.wording import one_line
@@ -78,7 +85,7 @@ def write_comparison_page(comparison: FairnessComparison, folder: Path) -> tuple
             mitigations.draw_frontier(comparison), mitigations.alt_frontier(comparison)
         )
         pictures["fairness_mitigation_models"] = Picture(
-            mitigations.draw_models(comparison), mitigations.alt_models(comparison)
+            mitigated_models.draw_models(comparison), mitigated_models.alt_models(comparison)
         )
     return _write(
         folder,
