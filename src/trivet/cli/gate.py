@@ -89,10 +89,7 @@ def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
 
     for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
         tone = _TONES[finding.level]
-        console.print(
-            f"[{tone}]{_ICONS[finding.level]} {finding.level}[/] [bold]{escape(finding.title)}[/] "
-            f"{escape(finding.message)}"
-        )
+        console.print(f"[{tone}]{_ICONS[finding.level]} {finding.level}[/] {escape(finding.sentence)}")
         if finding.level == "breach":
             console.print(f"  What to do: {escape(finding.action)}")
     console.print()

@@ -76,6 +76,11 @@ class Finding:
             elif isinstance(value, float) and not math.isfinite(value):
                 object.__setattr__(self, field.name, None)
 
+    @property
+    def sentence(self) -> str:
+        """Title and message in one line."""
+        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.message}"
+
 
 def breached(findings: Sequence[Finding]) -> bool:
     """Whether some finding is a breach, so that a command ends with exit code 1."""

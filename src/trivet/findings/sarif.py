@@ -88,7 +88,7 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
         "ruleId": finding.rule,
         "kind": kind,
         "level": level,
-        "message": {"text": f"{finding.title}{'' if finding.title.endswith('?') else '.'} {finding.message}"},
+        "message": {"text": finding.sentence},
         **locations,
         "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
         "properties": {

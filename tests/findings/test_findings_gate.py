@@ -1,0 +1,125 @@
+"""The command: the same judgement as a run, in every format, with its exit code."""
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+from cyclopts import App
+from example_record import example_own_record
+from junit_schema import complaints
+
+from trivet.errors import RecordError, UsageError
+from trivet.findings import FINDINGS_FILES, findings_schema
+from trivet.record import save_record
+
+MET, MISSED = "security.asr_after <= 0.05", "fairness.disparate_impact.high >= 0.8"
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audited")
+    save_record(example_own_record(), {}, folder)
+    return folder
+
+
+@pytest.fixture
+def gate(capsys):
+    app = App(name="trivet", result_action="return_value")
+    app.command("trivet.cli.gate:gate", name="gate")
+
+    def called(*arguments):
+        code = app(["gate", *map(str, arguments)], exit_on_error=False, print_error=False)
+        return code, capsys.readouterr().out
+
+    return called
+
+
+@pytest.mark.parametrize(
+    ("requirements", "code"), [([MET], 0), ([MISSED], 1), ([MET, MISSED], 1), ([], 1), ([MET, MET], 0)]
+)
+def test_the_exit_code_says_whether_something_is_breached(gate, audited, requirements, code):
+    asked = [part for each in requirements for part in ("--require", each)]
+    found, text = gate(audited, *asked)
+    assert found == code
+    assert ("✗ breach" in text) == bool(code)
+    assert all(f"{each}. Found " in text for each in requirements)
+
+
+def test_a_breach_is_told_last_with_what_to_do(gate, audited):
+    lines = gate(audited, "--require", MISSED)[1].splitlines()
+    levels = [line.split()[1] for line in lines if line[:1] in "✓·?✗" and line]
+    assert levels == sorted(levels, key=["pass", "note", "warning", "breach"].index)
+    assert any(line.startswith("  What to do: ") for line in lines)
+    assert lines[-1].startswith("breach: 1, warning: ")
+
+
+def test_the_policy_of_a_configuration_and_requirements_of_the_command_line_add_up(gate, audited, tmp_path):
+    config = tmp_path / "audit.toml"
+    config.write_text(f'[policy]\nrequire = ["{MISSED}"]\n')
+    code, text = gate(audited, "--config", config, "--require", MET, "--json")
+    document = json.loads(text)
+    assert code == 1
+    assert [each["title"] for each in document["findings"][:2]] == [MISSED, MET]
+    assert document["config"] == "audit.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("json", "findings.json"),
+        ("junit", "findings.junit.xml"),
+        ("sarif", "findings.sarif"),
+        ("markdown", "findings.md"),
+    ],
+)
+def test_a_printed_format_is_the_written_one(gate, audited, tmp_path, name, file):
+    code, text = gate(audited, "--require", MET, "--out", tmp_path / "new", "--format", name)
+    assert code == 0
+    assert (tmp_path / "new" / file).read_text(encoding="utf-8") == text
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(FINDINGS_FILES)
+
+
+def test_formats_are_what_they_say(gate, audited):
+    jsonschema.validate(json.loads(gate(audited, "--json")[1]), findings_schema())
+    assert complaints(gate(audited, "--format", "junit")[1]) == []
+    assert yaml.safe_load(gate(audited, "--format", "sarif")[1])["version"] == "2.1.0"
+    assert gate(audited, "--format", "markdown")[1].startswith("## trivet: An example audit\n")
+
+
+def test_only_problems_leaves_the_rest_out(gate, audited):
+    code, text = gate(audited, "--require", MET, "--format", "sarif", "--only-problems")
+    (run,) = json.loads(text)["runs"]
+    assert code == 0
+    assert {result["kind"] for result in run["results"]} == {"fail"}
+    assert len(
+        json.loads(gate(audited, "--require", MET, "--format", "sarif")[1])["runs"][0]["results"]
+    ) > len(run["results"])
+
+
+def test_nothing_is_written_unless_asked(gate, audited):
+    before = sorted(path.name for path in audited.iterdir())
+    gate(audited, "--json")
+    assert sorted(path.name for path in audited.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--require", "fairness.disparate_imapct >= 1"], UsageError, "nearest: fairness.disparate_impact"),
+        (["--require", "security.verdict == 'fine'"], UsageError, "one of 'no evidence', 'suspicious'"),
+        (["--require", "security.published.nothing == 1"], UsageError, "no record has"),
+        (["--require", "nonsense"], UsageError, "cannot read 'nonsense'"),
+        (["--config", "none.toml"], UsageError, "there is no none.toml"),
+        (["--out", "metrics.json/below"], UsageError, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_asked(gate, audited, monkeypatch, arguments, error, message):
+    monkeypatch.chdir(audited)
+    with pytest.raises(error, match=message):
+        gate(audited, *arguments)
+
+
+def test_a_folder_without_a_record(gate, tmp_path):
+    with pytest.raises(RecordError, match=r"there is no metrics\.json"):
+        gate(tmp_path)
