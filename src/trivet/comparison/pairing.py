@@ -132,13 +132,12 @@ def _named_rows(
     """Return the items of two lists by what tells them apart."""
     rows = (*before, *after)
     everywhere = [name for name in IDENTIFYING if all(name in row and _tells(row[name]) for row in rows)]
-    fields: list[str] = []
-    for name in everywhere:
-        finer = [*fields, name]
-        if _distinct(before, after, by=finer) > _distinct(before, after, by=fields):
-            fields = finer
+    fields = everywhere[:1]
+    for name in everywhere[1:]:
         if _distinct(before, after, by=fields) == len(rows):
             break
+        if _distinct(before, after, by=[*fields, name]) > _distinct(before, after, by=fields):
+            fields = [*fields, name]
     return _by(before, fields), _by(after, fields)
 
 

@@ -1,0 +1,137 @@
+"""``trivet compare`` on finished audits: exit codes, three outputs, files, and what is refused."""
+
+import json
+import re
+
+import pytest
+from pydantic import TypeAdapter
+
+from example_audits import changed, example_own_record, example_record, write_audit
+from trivet.cli.compare import compare
+from trivet.comparison import Comparison
+from trivet.errors import RecordError, UsageError
+
+NAME = "[bold]red[/] \x1b[31m|<b>"
+
+
+@pytest.fixture(scope="module")
+def audits(tmp_path_factory):
+    top = tmp_path_factory.mktemp("audits")
+    worse = changed(example_record(), "security.corrected.asr.after", 0.25)
+    worse = changed(worse, "security.published.norm_ratio", 0.9)
+    strange = changed(example_own_record(), "fairness.audit.attributes.0.groups.0.group", NAME)
+    strange = changed(strange, "fairness.audit.attributes.0.most_disparate", NAME)
+    return {
+        "plain": write_audit(top / "plain", example_record()),
+        "worse": write_audit(top / "worse", worse, manifest=None),
+        "own": write_audit(top / "own", example_own_record()),
+        "strange": write_audit(top / "strange", strange),
+    }
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+
+
+def test_a_regression_ends_with_one_and_its_opposite_with_zero(audits, capsys):
+    assert compare(audits["plain"], audits["worse"]) == 1
+    out = capsys.readouterr().out
+    assert "! worse: ASR after repair: 0.0031 → 0.2500 (difference +0.2" in out
+    assert "! 1 regression;" in out
+    assert compare(audits["worse"], audits["plain"]) == 0
+    assert "✓ No regressions;" in capsys.readouterr().out
+
+
+def test_the_same_audit_twice_says_so(audits, capsys):
+    assert compare(audits["own"], audits["own"]) == 0
+    out = capsys.readouterr().out
+    assert "✓ The two records are the same." in out
+    assert "everything else that differs" not in out
+
+
+def test_the_order_is_cautions_verdicts_headline_and_the_rest(audits, capsys):
+    compare(audits["plain"], audits["worse"])
+    out = capsys.readouterr().out
+    parts = ["has no manifest.json", "verdicts", "headline", "everything else that differs", "! worse:"]
+    places = [out.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "- security.published.norm_ratio: 0.0" in out
+    assert "the same, or noise" not in out
+    compare(audits["plain"], audits["worse"], all=True)
+    assert "- audit.seed: 0 → 0: same" in capsys.readouterr().out
+
+
+def test_tables_fit_eighty_columns(audits, capsys):
+    compare(audits["plain"], audits["strange"])
+    lines = capsys.readouterr().out.splitlines()
+    tables = [
+        line
+        for line in lines
+        if re.search(r"\S {2,}\S", line) and not line.startswith(("-", "before", "after"))
+    ]
+    assert len(tables) > 10
+    assert max(map(len, tables)) <= 80
+
+
+def test_many_changes_are_cut_on_the_terminal_alone(audits, tmp_path, capsys):
+    label = example_record().security.corrected.labels[0]
+    others = tuple(changed(label, "label", number) for number in range(100, 145))
+    record = changed(example_record(), "security.corrected.labels", others)
+    after = write_audit(tmp_path / "after", record)
+    compare(audits["plain"], after)
+    out = capsys.readouterr().out
+    assert "15 more; --all and --json have them." in out  # 45 added, 10 removed, 40 shown
+    compare(audits["plain"], after, all=True)
+    out = capsys.readouterr().out
+    assert "more; --all" not in out
+    assert out.count(": only after") == 45
+
+
+def test_json_is_one_document_that_is_read_back(audits, capsys):
+    assert compare(audits["plain"], audits["worse"], json=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("files") == []
+    found = TypeAdapter(Comparison).validate_python(document)
+    assert len(found.regressions) == 1
+    assert found.after.folder == "worse"
+
+
+def test_files_are_written_and_named(audits, tmp_path, capsys):
+    out = tmp_path / "new" / "folder"
+    assert compare(audits["plain"], audits["worse"], out=out) == 1
+    printed = capsys.readouterr().out
+    names = ["comparison.json", "compare.html", "figures/compared_differences.svg"]
+    assert all((out / name).is_file() and str(out / name) in printed for name in names)
+    content = (out / "comparison.json").read_bytes()
+    assert TypeAdapter(Comparison).validate_json(content).regressions
+    assert compare(audits["plain"], audits["worse"], out=out, json=True) == 1
+    assert (out / "comparison.json").read_bytes() == content
+
+
+def test_markdown_goes_to_standard_output_alone(audits, capsys):
+    assert compare(audits["plain"], audits["worse"], markdown=True) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("## What changed between two audits\n")
+    assert "### Regressions" in out
+    assert "| ASR after repair | 0.0031 (0.0017 to 0.0052) | 0.2500 " in out
+
+
+def test_names_of_strangers_are_shown_and_not_obeyed(audits, capsys):
+    compare(audits["own"], audits["strange"])
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "[bold]red[/]" in "".join(out.split("\n"))
+
+
+def test_what_is_no_audit_is_refused(audits, tmp_path):
+    with pytest.raises(RecordError, match="expected the output folder of `trivet run`"):
+        compare(audits["plain"], tmp_path)
+    with pytest.raises(RecordError, match=r"there is no metrics\.json"):
+        compare(tmp_path / "nowhere", audits["plain"])
+    with pytest.raises(UsageError, match="ask for one of them"):
+        compare(audits["plain"], audits["plain"], markdown=True, json=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        compare(audits["plain"], audits["plain"], out=tmp_path / "file")

@@ -1,0 +1,103 @@
+"""Numbers find the interval beside them, in each of its spellings, or the counts they are shares of."""
+
+import pytest
+
+from example_audits import changed, example_own_record, example_record
+from trivet.comparison import measured
+from trivet.comparison.estimates import belongs_to_an_estimate, estimate_of
+from trivet.comparison.shares import Share, share_of
+from trivet.fairness import share_interval
+from trivet.record import as_json
+
+
+def test_bounds_beside_an_estimate():
+    around = {"estimate": 0.4, "low": 0.3, "high": None, "level": 0.9, "method": "x"}
+    found = estimate_of("estimate", around)
+    assert (found.value, found.low, found.high, found.level) == (0.4, 0.3, None, 0.9)
+    assert all(belongs_to_an_estimate(name, around) for name in ("low", "high", "level", "method"))
+    assert not belongs_to_an_estimate("estimate", around)
+
+
+def test_bounds_in_fields_of_their_own():
+    around = {"auroc": 0.6, "auroc_low": 0.55, "auroc_high": 0.65}
+    assert (estimate_of("auroc", around).low, estimate_of("auroc", around).high) == (0.55, 0.65)
+    assert belongs_to_an_estimate("auroc_low", around)
+    assert not belongs_to_an_estimate("auroc", around)
+
+
+def test_an_interval_in_a_part_of_its_own():
+    interval = {"estimate": 0.2, "low": 0.1, "high": 0.3, "level": 0.95, "method": "Newcombe"}
+    around = {"demographic_parity_difference": 0.2, "demographic_parity_interval": interval, "other": 0.2}
+    assert estimate_of("demographic_parity_difference", around).high == 0.3
+    assert estimate_of("other", around) is None
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"value": 1.0},
+        {"value": 1.0, "low": None, "high": None},
+        {"value": None, "low": 0.0, "high": 1.0},
+        {"value": True, "low": 0.0, "high": 1.0},
+        {"value": 1.0, "value_interval": {"estimate": 2.0, "low": 0.0, "high": 3.0}},
+    ],
+)
+def test_without_bounds_of_its_own_there_is_no_interval(around):
+    assert estimate_of("value", around) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "share"),
+    [
+        ("security.corrected.clean_accuracy.after", (4882, 5000)),
+        ("security.corrected.contract.best.clean_accuracy", (9827, 10_000)),
+        ("security.published.asr.before", (9940, 10_000)),
+        ("security.corrected.asr.after", (14, 4500)),
+    ],
+)
+def test_rates_of_images_are_counted(path, share):
+    found = measured(as_json(example_record()), path)
+    bounds = share_interval(*share)
+    assert (found.low, found.high) == (bounds.low, bounds.high)
+
+
+def test_rates_of_rows_are_counted_from_the_confusion():
+    record = as_json(example_record())
+    model = record["fairness"]["published"]["baseline"]
+    women = model["counts"]["protected"]
+    positive = women["true_positive"] + women["false_negative"]
+    parts = (record, record["fairness"], record["fairness"]["published"], model)
+    where = ("fairness", "published", "baseline")
+    recall = share_of((*where, "true_positive_rates", "protected"), (*parts, model["true_positive_rates"]))
+    assert recall == Share(women["true_positive"], positive)
+    rate = share_of((*where, "rates", "protected"), (*parts, model["rates"]))
+    assert rate == Share(women["true_positive"] + women["false_positive"], sum(women.values()))
+    whole = share_of((*where, "accuracy"), parts)
+    assert whole.trials == sum(sum(group.values()) for group in model["counts"].values())
+    assert whole.successes / whole.trials == pytest.approx(model["accuracy"], abs=0.01)
+
+
+def test_metrics_and_events_are_shares_of_their_counts():
+    around = {"metric": "selection_rate", "value": 0.25, "numerator": 5, "denominator": 20}
+    assert share_of(("fairness", "metrics", "value"), ({}, around)) == Share(5, 20)
+    assert share_of(("fairness", "metrics", "value"), ({}, {**around, "numerator": None})) is None
+    event = {"p_frequency": 0.1, "p_count": 1, "p_trials": 10, "q_count": 2, "q_trials": 9}
+    assert share_of(("privacy", "mechanisms", "best", "q_frequency"), ({}, event)) == Share(2, 9)
+
+
+def test_a_path_leads_to_its_number_and_interval():
+    record = as_json(example_own_record())
+    found = measured(record, "fairness.audit.attributes.0.groups.0.disparate_impact.estimate")
+    bounds = record["fairness"]["audit"]["attributes"][0]["groups"][0]["disparate_impact"]
+    assert (found.value, found.low, found.high) == (bounds["estimate"], bounds["low"], bounds["high"])
+    plain = measured(record, "privacy.corrected.spent_epsilon")
+    assert (plain.low, plain.high) == (None, None)
+    assert measured(record, "security.corrected.verdict") is None
+    assert (
+        measured(
+            as_json(changed(example_record(), "security.corrected.asr", None)), "security.corrected.asr.after"
+        )
+        is None
+    )
+    with pytest.raises(LookupError, match="no place"):
+        measured(record, "security.nowhere")

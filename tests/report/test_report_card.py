@@ -1,0 +1,176 @@
+"""The model card: the record's numbers, front matter in the Hub's terms, and names that stay text."""
+
+import json
+import re
+
+import pypandoc
+import pytest
+import yaml
+from page_elements import Page
+
+from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
+from example_privacy import HOSTILE
+from trivet.record import as_json
+from trivet.report.card import model_card
+from trivet.report.model_index import front_matter, model_index
+
+BASELINE = "fairness.published.baseline"
+SECTIONS = [
+    "Bias, Risks, and Limitations",
+    "Evaluation",
+    "Security",
+    "Privacy",
+    "Fairness",
+    "How to Reproduce",
+]
+
+
+def front(card):
+    _, matter, body = card.split("---\n", 2)
+    return yaml.safe_load(matter), body
+
+
+def hostile():
+    record = changed(example_own_record(), "audit.title", HOSTILE)
+    for path in (
+        "security.checkpoint.name",
+        "security.dataset",
+        "privacy.membership.model",
+        "privacy.membership.data",
+        "privacy.mechanisms.0.name",
+        "privacy.mechanisms.0.verdict",
+        "fairness.audit.prediction",
+        "fairness.audit.attributes.0.groups.0.group",
+        "fairness.audit.attributes.0.groups.0.verdict",
+    ):
+        record = changed(record, path, f"--- {HOSTILE} 'x': \"y\" |@b|\n---\n# a")
+    return record
+
+
+def test_sections_come_in_order():
+    _, body = front(model_card(audit_of(example_own_record())))
+    assert re.findall(r"^## (.*)$", body, re.MULTILINE) == SECTIONS
+
+
+def test_results_have_what_the_hub_asks_of_them():
+    matter, _ = front(model_card(audit_of(example_own_record())))
+    assert matter["tags"] == ["trivet", "audit", "security", "privacy", "fairness"]
+    assert "license" not in matter
+    names = [model["name"] for model in matter["model-index"]]
+    assert names == ["poisened_model_4.pth", "tree", "the study's baseline on Adult", "score"]
+    for model in matter["model-index"]:
+        (result,) = model["results"]
+        assert result["task"]["type"] in {"image-classification", "tabular-classification"}
+        assert set(result["dataset"]) == {"name", "type"}
+        assert re.fullmatch(r"[a-z0-9/._-]+", result["dataset"]["type"])
+        assert result["metrics"]
+        for metric in result["metrics"]:
+            assert set(metric) == {"type", "value", "name"}
+            assert isinstance(metric["value"], float)
+
+
+def test_front_matter_is_read_back_as_it_was_meant():
+    for record in (example_record(), example_own_record(), hostile()):
+        plain = as_json(record)
+        lines = front_matter(plain).removeprefix("---").removesuffix("---")
+        assert yaml.safe_load(lines)["model-index"] == model_index(plain)
+
+
+@pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123456789.123, 1e22])
+def test_numbers_stay_numbers_in_yaml(value):
+    record = changed(example_record(), f"{BASELINE}.accuracy", value)
+    matter, _ = front(model_card(audit_of(record)))
+    assert matter["model-index"][1]["results"][0]["metrics"][0]["value"] == value
+
+
+def test_numbers_are_the_records_with_their_intervals():
+    record = example_own_record()
+    _, body = front(model_card(audit_of(record)))
+    interval = record.fairness.published.baseline.disparate_impact_interval
+    impact = record.fairness.published.baseline.disparate_impact
+    row = f"| Disparate impact of the baseline | {impact:.4f} | {interval.low:.4f} to {interval.high:.4f} |"
+    assert row in body
+    assert "| ASR after the audit's repair | 0.0031 | 0.0017 to 0.0052 |" in body
+    attack = record.privacy.membership.attacks[0]
+    shown = f"{attack.auroc:.4f} | {attack.auroc_low:.4f} to {attack.auroc_high:.4f}"
+    assert f"| AUROC of {attack.attack} | {shown} |" in body
+
+
+def test_every_verdict_is_told_and_what_it_does_not_show():
+    _, body = front(model_card(audit_of(example_own_record())))
+    for line in (
+        "| security | ! backdoored |",
+        "| privacy, the study | ✓ within budget |",
+        "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
+        "| privacy, membership in `tree` | ! exposed |",
+        "| fairness, predictions `score` | ! disparate |",
+    ):
+        assert line in body
+    for text in ("No evidence is no certificate", "no proof of privacy", "not equal treatment"):
+        assert text in body
+
+
+def test_version_seed_and_digests_come_from_the_manifest():
+    manifest = {**MANIFEST, "inputs": {**MANIFEST["inputs"], "fairness.json": "12" * 32}}
+    _, body = front(model_card(audit_of(example_record(), manifest=manifest)))
+    for line in ("| trivet | `0.1.0` |", "| Seed | `0` |", f"| Its SHA-256 | `{'5d' * 32}` |"):
+        assert line in body
+    assert f"| SHA-256 of fairness.json | `{'12' * 32}` |" in body
+    assert body.count("5d" * 32) == 1
+    _, bare = front(model_card(audit_of(example_record(), manifest={})))
+    assert "There is no manifest" in bare
+
+
+def test_a_leg_that_was_not_audited_has_no_section_and_no_model():
+    record = changed(changed(example_record(), "security", None), "privacy", None)
+    matter, body = front(model_card(audit_of(record)))
+    assert "- Not audited: security, privacy." in body
+    assert "## Security" not in body
+    assert [model["name"] for model in matter["model-index"]] == ["the study's baseline on Adult"]
+    assert matter["tags"] == ["trivet", "audit", "fairness"]
+    alone = changed(changed(example_record(), "security", None), "fairness", None)
+    assert "model-index" not in front(model_card(audit_of(alone)))[0]
+
+
+def test_groups_beyond_the_most_disparate_are_counted():
+    record = example_own_record()
+    group = record.fairness.audit.attributes[0].groups[0]
+    groups = tuple(changed(group, "group", f"group {n}") for n in range(25))
+    many = changed(record, "fairness.audit.attributes.0.groups", groups)
+    assert "5 more groups are nearer to parity." in model_card(audit_of(many))
+
+
+def test_names_of_strangers_stay_text():
+    card = model_card(
+        audit_of(hostile(), folder=HOSTILE, manifest={**MANIFEST, "inputs": {HOSTILE: HOSTILE}})
+    )
+    assert card.count("\n---\n") == 1
+    _, body = front(card)
+    html = pypandoc.convert_text(body, "html", format="gfm", extra_args=["--sandbox"])
+    tags = {tag for tag, _ in Page(html).elements}
+    assert tags <= {
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "strong",
+        "em",
+        "ul",
+        "li",
+        "code",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "blockquote",
+    }
+    assert "\x1b" not in card
+    assert "\u202e" not in card
+
+
+def test_the_same_audit_gives_the_same_card():
+    first, second = (model_card(audit_of(example_own_record())) for _ in range(2))
+    assert first == second
+    assert json.dumps(first)  # no half of a character

@@ -1,0 +1,246 @@
+"""One page of many audits: all of them, in order, with links that lead there, and no name that runs."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+from urllib.parse import unquote
+
+import pytest
+from page_elements import Page
+
+from example_audits import MANIFEST, changed, example_own_record, example_record, write_audit
+from example_privacy import HOSTILE
+from trivet.errors import DataError, UsageError
+from trivet.report.found_audits import FoundAudit, Word, find_audits
+from trivet.report.history import MOST_MARKS, history_rows
+from trivet.report.index_page import index_page, write_index
+
+SCHEME = "javascript:alert(1)"
+
+
+def at(day, hour=12, zone="+00:00"):
+    return {**MANIFEST, "started": f"2026-01-{day:02}T{hour:02}:00:00{zone}"}
+
+
+def titled(title, verdict="backdoored", record=None):
+    record = changed(record or example_record(), "audit.title", title)
+    return changed(record, "security.corrected.verdict", verdict)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    top = tmp_path_factory.mktemp("audits")
+    write_audit(top / "b", titled("Shop", "no evidence"), manifest=at(3))
+    write_audit(top / "a", titled("Shop", "suspicious"), manifest=at(2))
+    write_audit(top / "deep" / "er" / "c", titled("Shop"), manifest=at(2, 1, "-12:00"))
+    write_audit(top / "own", titled("Own", record=example_own_record()), manifest=None, page=None)
+    write_audit(top / SCHEME, titled(HOSTILE), manifest={"started": "<b>yesterday</b>"})
+    write_audit(top / "<img src=x>", titled("@@SCRIPT@@"), manifest={"started": "2026-01-01"})
+    (top / "broken").mkdir()
+    (top / "broken" / "metrics.json").write_text("{")
+    (top / "scans").mkdir()
+    (top / "scans" / "scan.json").write_text(
+        json.dumps({"checkpoint": {"name": HOSTILE}, "verdict": "suspicious"})
+    )
+    (top / "scans" / "repair.html").write_text("x")
+    (top / "scans" / "fairness.json").write_text(
+        json.dumps({"baseline": {"data": "t.csv", "verdict": "in band"}})
+    )
+    (top / "scans" / "mechanism.json").write_text('{"name": 5, "verdict": "violates"}')
+    (top / "scans" / "membership.json").write_text("[" * 100_000)
+    outside = tmp_path_factory.mktemp("outside")
+    write_audit(outside / "x", titled("Outside"))
+    (top / "link").symlink_to(outside)
+    (top / "linked").mkdir()
+    (top / "linked" / "metrics.json").symlink_to(outside / "x" / "metrics.json")
+    return top
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return find_audits(folder)
+
+
+@pytest.fixture(scope="module")
+def source(found):
+    return index_page(found, name="runs")
+
+
+def test_every_audit_is_found_the_latest_first(found):
+    told = [(audit.folder.as_posix(), audit.started) for audit in found.audits]
+    assert told[:3] == [
+        ("b", "2026-01-03 12:00:00"),
+        ("deep/er/c", "2026-01-02 13:00:00"),
+        ("a", "2026-01-02 12:00:00"),
+    ]
+    assert {place for place, _ in told[3:]} == {"own", "scans", SCHEME, "<img src=x>"}
+    assert {started for _, started in told[3:]} == {None}
+
+
+def test_what_cannot_be_read_is_named_with_its_reason(found, source):
+    told = {(each.folder / each.file).as_posix(): each.why for each in found.damaged}
+    assert set(told) == {"broken/metrics.json", "scans/mechanism.json", "scans/membership.json"}
+    assert "cannot be read as JSON" in told["broken/metrics.json"]
+    assert "What cannot be read (3)" in source
+    assert all(place in source for place in told)
+
+
+def test_links_out_of_the_folder_are_not_followed(found):
+    assert "Outside" not in {audit.title for audit in found.audits}
+
+
+def test_verdicts_of_each_leg_and_of_the_users_own_are_told(found):
+    (own,) = [audit for audit in found.audits if audit.title == "Own"]
+    assert [(word.leg, word.tone, word.word) for word in own.words] == [
+        ("security", "bad", "backdoored"),
+        ("privacy", "good", "within budget"),
+        ("fairness", "bad", "outside four fifths"),
+        ("privacy", "good", "consistent"),
+        ("privacy", "bad", "violates"),
+        ("privacy", "bad", "exposed"),
+        ("fairness", "bad", "disparate"),
+    ]
+
+
+def test_results_of_single_commands_are_found(found):
+    told = {
+        audit.title.split()[0]: (audit.page, audit.words)
+        for audit in found.audits
+        if audit.folder.name == "scans"
+    }
+    assert told["Scan"] == ("repair.html", (Word("security", "unsure", "suspicious"),))
+    assert told["Mitigations"] == (None, (Word("fairness", "good", "in band"),))
+
+
+def test_links_are_relative_and_lead_to_the_reports(found, source, folder):
+    addresses = [attributes["href"] for tag, attributes in Page(source).elements if tag == "a"]
+    addresses.remove("#audits")
+    assert len(addresses) == sum(audit.page is not None for audit in found.audits)
+    for address in addresses:
+        assert address.startswith("./")
+        assert (folder / unquote(address)).is_file()
+
+
+def test_names_that_are_no_text_are_linked_by_their_bytes(tmp_path):
+    name = os.fsdecode(b"\xff\xfe")
+    try:
+        write_audit(tmp_path / name, example_record())
+    except OSError:
+        pytest.skip("this file system has no such names")
+    page = index_page(find_audits(tmp_path), name="runs")
+    assert 'href="./%FF%FE/report.html"' in page
+    page.encode("utf-8")
+
+
+def test_no_name_becomes_markup_and_one_script_may_run(source):
+    elements = Page(source).elements
+    assert [tag for tag, _ in elements].count("script") == 1
+    assert not [tag for tag, _ in elements if tag in {"img", "iframe", "b", "secret"}]
+    assert not [a for _, a in elements if any(name.startswith("on") for name in a)]
+    script = re.search("<script>(.*?)</script>", source, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in source
+    assert "default-src 'none'" in source
+    assert "@@SCRIPT@@" in Page(source).text
+    assert "\u202e" not in source
+
+
+def test_audits_with_one_title_are_one_line_of_history(source):
+    history = source[source.index('<table class="history">') : source.index('<table class="audits">')]
+    (shop,) = re.findall(r'<tr><th scope="row">Shop</th>(.*?)</tr>', history)
+    security = re.search(r"<svg.*?</svg>", shop, re.DOTALL)[0]
+    assert re.findall(r'<g class="(\w+)"', security) == ["unsure", "bad", "good"]
+    labels = re.search('aria-label="([^"]*)"', security)[1].split("; ")
+    assert labels == [
+        "2026-01-02 12:00:00: suspicious",
+        "2026-01-02 13:00:00: backdoored",
+        "2026-01-03 12:00:00: no evidence",
+    ]
+
+
+def test_a_long_history_shows_the_latest_marks():
+    many = [
+        FoundAudit(
+            folder, "T", f"2026-01-{30 - n:02} 00:00:00", (Word("privacy", "good", str(30 - n)),), None
+        )
+        for n, folder in enumerate([__import__("pathlib").Path("x")] * 30)
+    ]
+    (row,) = history_rows(many)
+    assert row.count("<g class") == MOST_MARKS
+    assert "6 earlier" in row
+    assert row.count("not audited") == 2
+    assert "2026-01-30 00:00:00: 30" in row
+    assert "2026-01-06" not in row
+
+
+def test_the_same_folder_gives_the_same_bytes(found, folder, tmp_path):
+    first = write_index(found, folder, tmp_path / "one.html").read_bytes()
+    assert write_index(find_audits(folder), folder, tmp_path / "two.html").read_bytes() == first
+
+
+def test_a_page_elsewhere_links_back(found, folder, tmp_path):
+    page = write_index(found, folder, tmp_path / "pages" / "index.html")
+    addresses = [a["href"] for tag, a in Page(page.read_text(encoding="utf-8")).elements if tag == "a"]
+    assert all((page.parent / unquote(address)).is_file() for address in addresses if address != "#audits")
+
+
+def test_an_index_is_written_again_and_nothing_else_is_written_over(found, folder, tmp_path):
+    page = tmp_path / "index.html"
+    write_index(found, folder, page)
+    write_index(found, folder, page)
+    for text in ("<html>mine</html>", ""):
+        page.write_text(text)
+        with pytest.raises(UsageError, match="is no index of audits"):
+            write_index(found, folder, page)
+        assert page.read_text() == text
+    page.unlink()
+    (tmp_path / "elsewhere").write_text("kept")
+    page.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError):
+        write_index(found, folder, page)
+    assert (tmp_path / "elsewhere").read_text() == "kept"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match="there is no folder"):
+        find_audits(tmp_path / "nowhere")
+
+
+def test_five_hundred_audits_are_all_there(tmp_path):
+    first = write_audit(tmp_path / "0", example_record())
+    for number in range(1, 500):
+        shutil.copytree(first, tmp_path / str(number))
+    found = find_audits(tmp_path)
+    assert len(found.audits) == 500
+    page = index_page(found, name="runs")
+    assert page.count('<tr><td><span class="title">') == 500
+    assert len(page) < 500_000
+
+
+def test_the_table_is_sorted_by_a_click(found, folder, tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("chromium is not installed")
+    page_file = write_index(found, folder, tmp_path / "index.html")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("dialog", lambda dialog: said.append(dialog.message))
+        page.goto(page_file.as_uri())
+        column = "rows => rows.map(row => row.cells[2].innerText.trim())"
+        page.click("table.audits th:nth-child(3) button")
+        up = page.eval_on_selector_all("table.audits tbody tr", column)
+        page.click("table.audits th:nth-child(3) button")
+        down = page.eval_on_selector_all("table.audits tbody tr", column)
+        page.set_viewport_size({"width": 390, "height": 900})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    order = ["", "✓ no evidence", "? suspicious", "! backdoored"]
+    assert up == sorted(up, key=order.index)
+    assert down == list(reversed(up))
+    assert (said, wide) == ([], 390)
