@@ -1,51 +1,81 @@
-"""How is a document written as one HTML page that opens offline and runs nothing?"""
+"""How is a document written as one HTML page that opens offline and lets nothing else in?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
-from trivet.places import spelling
 from trivet.report import tree
 from trivet.report.bars import pair_bars
 from trivet.report.document import Document
 from trivet.report.escape import escape_html
 from trivet.report.mathml import mend_mathml
+from trivet.report.page.opening import ShownFinding, findings_section, verdict_list
+from trivet.report.page.origins import origin_lines
+from trivet.report.page.pictures import drawing, figure_tools
+from trivet.report.page.policy import with_policy
+from trivet.report.page.shown import Tell, shown_value
 from trivet.report.pandoc import write
-from trivet.report.svg import inline_svg
-from trivet.report.values import Value
-from trivet.report.verdicts import ICONS, Verdict
+from trivet.report.verdicts import Verdict
 from trivet.report.writer import Writer
 
 
-def html_page(document: Document, verdicts: Sequence[Verdict], figures: Path) -> str:
-    """Write the page: verdicts, abstract, contents, then the evidence.
+def html_page(
+    document: Document,
+    verdicts: Sequence[Verdict],
+    figures: Path,
+    *,
+    record: Mapping[str, Any] | None = None,
+    findings: Sequence[ShownFinding] = (),
+) -> str:
+    """Write the page: verdicts, findings, abstract, contents, then the evidence.
 
     Parameters
     ----------
+    document
+        What it says.
+    verdicts
+        What stands at its head.
     figures
         Folder of the figures' SVG files, which become part of the page.
+    record
+        What the document was made from. It gives the figures' data, and to the values their seeds and
+        the methods that it names; without it the page has none of these.
+    findings
+        What stands below the verdicts, in any order.
+
+    Returns
+    -------
+    str
+        The page, the same for the same input. It asks for nothing outside itself, and the one script in
+        it is its own: without that it is complete, only less convenient.
     """
-    writer = _HtmlWriter(figures)
+    facts = record or {}
+    tell = cache(partial(origin_lines, document=document, record=facts))
+    writer = _HtmlWriter(figures, facts, tell)
     whole = writer.whole(document)
-    style = files("trivet.report").joinpath("assets", "page.css").read_text(encoding="utf-8")
-    whole["meta"]["style"] = writer.variable(style)
-    whole["meta"]["verdicts"] = writer.variable("\n".join(map(_verdict, verdicts)))
+    for name in ("css", "js"):
+        asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
+        whole["meta"][name] = writer.variable(asset)
+    whole["meta"]["verdicts"] = writer.variable(verdict_list(verdicts, tell))
+    whole["meta"]["findings"] = writer.variable(findings_section(findings, tell))
     options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
     with as_file(files("trivet.report") / "assets" / "page.html") as template:
-        return mend_mathml(write(whole, "html5", *options, f"--template={template}"))
+        return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))
 
 
 class _HtmlWriter(Writer):
     language = "html"
 
-    def __init__(self, figures: Path) -> None:
-        self._figures = figures
+    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
+        self._figures, self._record, self._tell = figures, record, tell
 
     def escape(self, text: str) -> str:
         return escape_html(text)
 
     def value(self, node: tree.Shown) -> tree.Nodes:
-        return [self.raw(_value(node.value, code=node.code))]
+        return [self.raw(shown_value(node.value, self._tell, code=node.code))]
 
     def reference(self, node: tree.Reference) -> tree.Nodes:
         content = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
@@ -75,15 +105,15 @@ class _HtmlWriter(Writer):
         return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
 
     def figure(self, node: tree.Figure) -> tree.Nodes:
-        file = self._figures / f"{node.name}.svg"
-        begin = [
-            _figure_begin("picture", node),
-            f'<div class="scroll">{inline_svg(file, prefix=f"{node.name}-", alt=node.alt)}</div>\n',
-            f"<figcaption>{_label(node.target)}",
-        ]
+        begin = _figure_begin("picture", node) + drawing(node, self._figures)
+        end = f"</figcaption>\n{figure_tools(node, self._record)}</figure>"
         return [
             tree.plain(
-                [self.raw("".join(begin)), *self.set(node.caption), self.raw("</figcaption>\n</figure>")]
+                [
+                    self.raw(f"{begin}<figcaption>{_label(node.target)}"),
+                    *self.set(node.caption),
+                    self.raw(end),
+                ]
             )
         ]
 
@@ -100,8 +130,9 @@ class _HtmlWriter(Writer):
             heads = self._row(header, node.align, 'th scope="col"')
             inlines += [self.raw("<thead>"), *heads, self.raw("</thead>\n")]
         inlines += [self.raw("<tbody>\n")]
+        first = "td" if header else 'th scope="row"'
         for row in body:
-            inlines += [*self._row(row, node.align, "td"), self.raw("\n")]
+            inlines += [*self._row(row, node.align, "td", first=first), self.raw("\n")]
         return [tree.plain([*inlines, self.raw("</tbody>\n</table>\n</div>\n</figure>")])]
 
     def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
@@ -117,11 +148,14 @@ class _HtmlWriter(Writer):
         kind, tex = node["c"]
         return [{"t": "Math", "c": [kind, pair_bars(tex)]}]
 
-    def _row(self, row: list[tree.Nodes], align: tuple[str, ...], cell: str) -> tree.Nodes:
+    def _row(
+        self, row: list[tree.Nodes], align: tuple[str, ...], cell: str, *, first: str | None = None
+    ) -> tree.Nodes:
         inlines = [self.raw("<tr>")]
-        for content, side in zip(row, align, strict=True):
-            end = f"</{cell.partition(' ')[0]}>"
-            inlines += [self.raw(f'<{cell} class="{side}">'), *content, self.raw(end)]
+        for place, (content, side) in enumerate(zip(row, align, strict=True)):
+            element = (first or cell) if place == 0 else cell
+            end = f"</{element.partition(' ')[0]}>"
+            inlines += [self.raw(f'<{element} class="{side}">'), *content, self.raw(end)]
         return [*inlines, self.raw("</tr>")]
 
 
@@ -132,20 +166,3 @@ def _figure_begin(kind: str, node: tree.Figure | tree.Table) -> str:
 
 def _label(target: tree.Target) -> str:
     return f'<span class="label">{escape_html(target.text)}</span> '
-
-
-def _value(value: Value, *, code: bool = False) -> str:
-    """Show a value so that a pointer resting on it tells its place in the record."""
-    content = f"<code>{escape_html(value.text)}</code>" if code else escape_html(value.text)
-    place = f'title="{escape_html(value.path)}"'
-    if isinstance(value.raw, int | float) and not isinstance(value.raw, bool):
-        return f'<data value="{spelling(value.raw)}" {place}>{content}</data>'
-    return f'<span class="value" {place}>{content}</span>'
-
-
-def _verdict(verdict: Verdict) -> str:
-    reason = "".join(escape_html(part) if isinstance(part, str) else _value(part) for part in verdict.reason)
-    icon = f'<span class="icon" aria-hidden="true">{ICONS[verdict.tone]}</span>'
-    leg = f'<span class="leg">{verdict.leg.capitalize()}</span>'
-    word = f'<strong class="word">{escape_html(verdict.word)}</strong>'
-    return f'<li class="{verdict.tone}">{icon}{leg} {word} <span class="reason">{reason}</span></li>'

@@ -15,10 +15,13 @@ _FUNCTION = re.compile(rf"(?<!<munder>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)({_AP
 _LIMIT = re.compile(rf"(<munder>(?:{_NAME}|{_APPLIED})(?:(?!</?munder>).)*</munder>){_ARGUMENT}")
 #: The bars of a norm, for which pandoc takes the sign of parallel lines, a relation.
 _NORM = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">∥</mo>')
+#: How a cell is aligned, which its columnalign says as well; a page's policy allows no styles in place.
+_STYLED = re.compile(r'(<mtd columnalign="\w+") style="[^"]*"')
 
 
 def mend_mathml(page: str) -> str:
-    """Put in the spaces that pandoc leaves out, and take out those that it puts in."""
+    """Put in the spaces that pandoc leaves out, and take out those that it puts in, and its styles."""
+    page = _STYLED.sub(r"\1", page)
     page = _NORM.sub(r'<mo stretchy="false" form="\1">‖</mo>', page)
     page = _RELATION.sub(r'\1<mo form="infix">', page)
     page = _FUNCTION.sub(rf"\1{_THIN}", page)

@@ -11,6 +11,7 @@ from trivet.errors import ReportError
 from trivet.report.document import make_document
 from trivet.report.figures.saving import save_figure
 from trivet.report.html import html_page
+from trivet.report.page.opening import ShownFinding
 from trivet.report.verdicts import Verdict
 
 __all__ = ["Picture", "write_page"]
@@ -35,6 +36,7 @@ def write_page(
     pictures: Mapping[str, Picture],
     possible: Collection[str],
     verdicts: Sequence[Verdict],
+    findings: Sequence[ShownFinding] = (),
 ) -> tuple[Path, ...]:
     """Write a page that opens offline, and its pictures beside it in ``figures/``.
 
@@ -53,6 +55,8 @@ def write_page(
         not are removed.
     verdicts
         What stands at the head of the page.
+    findings
+        What stands below them.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def write_page(
             for path in save_figure(picture.figure, figures / name, formats=FORMATS)
         ]
         document = make_document(facts, prose, alt={name: picture.alt for name, picture in pictures.items()})
-        page.write_text(html_page(document, verdicts, figures), encoding="utf-8")
+        source = html_page(document, verdicts, figures, record=facts, findings=findings)
+        page.write_text(source, encoding="utf-8")
     except OSError as error:
         raise ReportError(
             f"The page and its pictures cannot be written into {page.parent}: {error}. Choose another folder."

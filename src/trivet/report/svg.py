@@ -13,11 +13,30 @@ _LEFT_OUT = {"metadata", "style", "title", "desc"}
 _FORBIDDEN = {"script", "foreignObject", "iframe", "a"}
 _LENGTH = re.compile(r"([\d.]+)(?:pt)?")
 #: What matplotlib's style element says of every element; it would reach the whole page there.
-_LINES = "stroke-linejoin:round;stroke-linecap:butt"
+_LINES = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
+#: What a style can say as an attribute as well; a page whose policy allows no styles in place needs that.
+_PRESENTATION = {
+    "clip-path",
+    "fill",
+    "fill-opacity",
+    "fill-rule",
+    "image-rendering",
+    "opacity",
+    "stroke",
+    "stroke-dasharray",
+    "stroke-dashoffset",
+    "stroke-linecap",
+    "stroke-linejoin",
+    "stroke-miterlimit",
+    "stroke-opacity",
+    "stroke-width",
+}
+#: How much wider than on paper a figure may be on a page.
+_ENLARGED = {False: 1.55, True: 1.3}
 
 
-def inline_svg(path: Path, *, prefix: str, alt: str) -> str:
-    """Read a figure's SVG for use inside HTML.
+def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
+    """Read a figure's SVG for use inside HTML, with no style in it.
 
     Parameters
     ----------
@@ -25,11 +44,14 @@ def inline_svg(path: Path, *, prefix: str, alt: str) -> str:
         Put before every identifier, so that figures on one page do not share any.
     alt
         What a screen reader says instead.
+    wide
+        Whether it takes both columns on paper.
 
     Raises
     ------
     ReportError
-        The file is no SVG, or holds a script or a reference to something outside it.
+        The file is no SVG, or holds a script, a style that is no attribute, or a reference to something
+        outside it.
     """
     try:
         root = ET.parse(path).getroot()  # noqa: S314 (drawn by this program a moment ago)
@@ -39,10 +61,10 @@ def inline_svg(path: Path, *, prefix: str, alt: str) -> str:
     width, height = (_LENGTH.match(root.get(side, "")) for side in ("width", "height"))
     if width is None or height is None:
         raise ReportError(f"The figure {path.name} does not say how large it is. Draw it again.")
-    root.set("style", f"{_LINES};--width:{float(width[1]) / 72:.4g}in")
-    for name in ("width", "height", "version"):
-        root.attrib.pop(name, None)
     root.attrib.setdefault("viewBox", f"0 0 {width[1]} {height[1]}")
+    for name in ("height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
     root.set("role", "img")
     content = ET.tostring(root, encoding="unicode")
     return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
@@ -51,9 +73,11 @@ def inline_svg(path: Path, *, prefix: str, alt: str) -> str:
 def _clean(element: ET.Element, prefix: str, name: str) -> None:
     """Take namespaces, metadata and style sheets away, and make identifiers the figure's own."""
     element.tag = _local(element.tag)
+    style = element.attrib.pop("style", "")
     element.attrib = {
         _local(key): _attribute(_local(key), value, prefix, name) for key, value in element.attrib.items()
     }
+    element.attrib |= _as_attributes(style, prefix, name)
     for child in list(element):
         tag = _local(child.tag)
         if tag in _FORBIDDEN:
@@ -64,6 +88,19 @@ def _clean(element: ET.Element, prefix: str, name: str) -> None:
             element.remove(child)
         else:
             _clean(child, prefix, name)
+
+
+def _as_attributes(style: str, prefix: str, name: str) -> dict[str, str]:
+    """Write the declarations of a style as attributes; of two of one name the last holds."""
+    attributes: dict[str, str] = {}
+    for declaration in filter(str.strip, style.split(";")):
+        key, _, value = (part.strip() for part in declaration.partition(":"))
+        if key not in _PRESENTATION:
+            raise ReportError(
+                f"The figure {name} has the style “{key}”, which is no attribute. Draw it again."
+            )
+        attributes[key] = _attribute(key, value, prefix, name)
+    return attributes
 
 
 def _local(name: str) -> str:

@@ -1,0 +1,111 @@
+"""The data of a figure: every place is in the record, every value is the record's, and none is a formula."""
+
+import csv
+import dataclasses
+import io
+import math
+
+import pytest
+from example_record import example_own_record
+
+from example_fairness import hostile_audit, many_groups_audit
+from example_scan import HOSTILE_NAMES, example_scan
+from trivet.places import find
+from trivet.record import as_json
+from trivet.report.compared.writing import PICTURE
+from trivet.report.figure_data import MOST_VALUES, PLACES, figure_csv, leaves
+from trivet.report.figures import FIGURES
+from trivet.report.figures.registry import available
+from trivet.report.scan.facts import page_facts
+from trivet.report.scan.writing import PICTURES
+
+#: What shows images, of which a scan's document has no values.
+WITHOUT_DATA = {"stamped"}
+
+
+def rows(table):
+    header, *body = csv.reader(io.StringIO(table))
+    assert header == ["place", "value"]
+    return dict(body)
+
+
+def assert_equals(written, value):
+    if value is None:
+        assert written == ""
+    elif isinstance(value, bool):
+        assert written == str(value).lower()
+    elif isinstance(value, int | float):
+        assert float(written) == value
+        assert math.isfinite(float(written))
+    else:
+        assert written.removeprefix("'") == value
+
+
+def test_every_figure_has_its_places():
+    names = {row.name for row in FIGURES} | {*PICTURES} | {PICTURE}
+    assert names - WITHOUT_DATA <= PLACES.keys()
+
+
+@pytest.mark.parametrize("name", [row.name for row in FIGURES])
+def test_the_data_of_a_figure_are_those_of_the_record(own_record, name):
+    assert name in {row.name for row in available(example_own_record())}
+    table = rows(figure_csv(own_record, name))
+    for place, written in table.items():
+        assert_equals(written, find(own_record, place))
+    for pattern in PLACES[name]:
+        assert list(leaves(own_record, pattern)), pattern
+
+
+@pytest.mark.parametrize("name", sorted({*PICTURES} - WITHOUT_DATA))
+def test_the_data_of_a_scan_are_those_of_its_page(name):
+    facts = page_facts(example_scan(names=HOSTILE_NAMES))
+    table = rows(figure_csv(facts, name))
+    for place, written in table.items():
+        assert_equals(written, find(facts, place))
+    assert len(table) > 10
+
+
+def test_a_figure_without_values_has_no_data(study_record):
+    assert figure_csv(study_record, "privacy_plan_noise") is None
+    assert figure_csv(study_record, "unknown") is None
+    assert figure_csv({}, "privacy_scenarios") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("-2.5e-3", "-2.5e-3"),
+        ('a,"b"\nc', 'a,"b"\nc'),
+        ("", ""),
+        (-0.25, "-0.25"),
+        (True, "true"),
+        (None, ""),
+    ],
+)
+def test_no_cell_is_a_formula(text, written):
+    assert rows(figure_csv({"headline": [{"title": text}]}, "compared_differences")) == {
+        "headline.0.title": written
+    }
+
+
+def test_names_of_strangers_are_cells_of_their_own():
+    record = as_json(example_own_record())
+    audit = dataclasses.asdict(hostile_audit())
+    record["fairness"]["audit"] = audit
+    table = rows(figure_csv(record, "fairness_audit_impact"))
+    first = audit["attributes"][0]["groups"][0]["group"]
+    assert table["fairness.audit.attributes.0.groups.0.group"] == first
+
+
+def test_what_is_too_long_for_a_page_has_no_data():
+    record = as_json(example_own_record())
+    audit = dataclasses.asdict(many_groups_audit(60))
+    record["fairness"]["audit"] = audit
+    assert 60 < len(rows(figure_csv(record, "fairness_audit_rates"))) <= MOST_VALUES
+    audit["attributes"][0]["groups"] *= 10
+    assert figure_csv(record, "fairness_audit_rates") is None

@@ -1,0 +1,71 @@
+"""Where a number comes from: every equation, paper and pattern named exists, and seeds are the record's."""
+
+from fnmatch import fnmatchcase
+
+import pytest
+
+from trivet.report.figure_data import leaves
+from trivet.report.page.origins import NOT_RANDOM, ORIGINS, SEEDS, origin_lines
+
+
+@pytest.fixture(scope="module")
+def places(own_record):
+    return [place for place, _ in leaves(own_record, "")]
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.pattern)
+def test_every_origin_is_in_the_report_and_about_something(origin, places, own_document):
+    assert any(fnmatchcase(place, origin.pattern) for place in places)
+    assert {f"eq:{name}" for name in origin.equations} <= own_document.targets.keys()
+    assert {*origin.papers} <= {source.key for source in own_document.sources}
+
+
+def test_no_origin_hides_behind_another(places):
+    for place, origin in enumerate(ORIGINS):
+        mine = [each for each in places if fnmatchcase(each, origin.pattern)]
+        before = ORIGINS[:place]
+        assert any(not any(fnmatchcase(each, row.pattern) for row in before) for each in mine), origin
+
+
+def test_seeds_are_places_of_the_record(places):
+    for pattern, seed in SEEDS:
+        assert any(fnmatchcase(place, pattern) for place in places)
+        assert seed in places
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("fairness.published.baseline.disparate_impact_interval.low", ["Katz", "Seed 0"]),
+        ("fairness.published.baseline.disparate_impact_bootstrap.low", ["Feldman", "multinomial", "Seed 0"]),
+        ("privacy.composition[method=pld].scale", ["Source: Koskela"]),
+        ("privacy.mechanisms.0.best.epsilon_lower", ["Equation (5)", "Seed 0"]),
+        ("privacy.mechanisms.0.epsilon", []),
+        ("privacy.counting.base.scale", ["Equation (6)"]),
+        ("security.published.settings.steps", []),
+        ("fairness.audit.attributes.0.proxies.auc", ["DeLong", "Seed 0"]),
+        ("audit.title", []),
+    ],
+)
+def test_the_record_says_what_it_knows(place, expected, own_record, own_document):
+    lines = origin_lines(place, own_document, own_record)
+    assert len(lines) == len(expected)
+    for line, words in zip(lines, expected, strict=True):
+        assert words in line
+
+
+def test_without_a_record_the_report_still_names_equations(own_document):
+    (line,) = origin_lines("privacy.counting.base.scale", own_document, {})
+    assert line.startswith("Equation (")
+
+
+def test_seeds_of_a_scan_stand_at_its_root(own_document):
+    record = {"seeds": [0, 1], "labels": [{"l1": 1.5}]}
+    assert origin_lines("labels.0.l1", own_document, record) == ["Seed 0, 1"]
+    assert origin_lines("seeds", own_document, record) == []
+
+
+def test_patterns_of_what_is_not_random_are_used(own_record, places):
+    every = [*places, "images.name", "page.version"]
+    for pattern in NOT_RANDOM:
+        assert any(fnmatchcase(place, pattern) for place in every), pattern
