@@ -10,6 +10,7 @@ from example_privacy import example_mechanism, example_membership
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
+from trivet.policy.schema_places import values_at
 from trivet.policy.words import candidate_words
 from trivet.privacy import PrivacySettings, run
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
@@ -225,6 +226,9 @@ def test_a_word_that_the_record_never_says_there_is_refused_after_the_run(own):
         "privacy.composition[method=pld].scale <= 293",
         "security.corrected.labels.4.asr >= 0.9",
         "security.corrected.verdict == 'suspicious'",
+        "security.scan.verdict == 'no evidence'",
+        "security.repair.attempts[method=unlearn].asr.after <= 0.02",
+        "effects.effects.*.change >= -0.1",
         "audit.seed == 0",
     ],
 )
@@ -241,6 +245,10 @@ def test_what_some_record_can_answer_is_not_refused(text):
         ("fairness.audit.attributes.3.groups.1.rowz >= 1", r"fairness.audit.attributes.\*.groups.\*.rows"),
         ("kindness >= 1", "`trivet schema` prints all places"),
         ("security.verdict == 'no evidenec'", "one of 'no evidence', 'suspicious', 'backdoored', never"),
+        (
+            "security.scan.verdict == 'clean'",
+            "one of 'no evidence', 'suspicious', 'backdoored', never 'clean'",
+        ),
         ("fairness.verdict == 'violates'", "one of 'in band', 'unsettled', 'disparate', never"),
         ("fairness.published.baseline >= 1", "is not a single measurement"),
         ("security.verdict >= 1", "is a text, which has no order"),
@@ -269,6 +277,13 @@ def test_every_short_name_is_a_measurement_that_a_record_can_have(name):
     refuse_impossible(parse_requirements([f"{name} == {value}" for value in values]))
     with pytest.raises(UsageError, match="never 'x'" if words else "cannot be compared"):
         refuse_impossible(parse_requirements([f"{name} == 'x'"]))
+
+
+@pytest.mark.parametrize("candidate", [each for some in SHORT_NAMES.values() for each in some])
+def test_every_meaning_of_a_short_name_is_a_place_of_the_record(candidate):
+    assert values_at(candidate.anchor)
+    (value, *_) = values_at(candidate.place)
+    assert candidate.derive or not isinstance(value, list)
 
 
 def test_nothing_is_executed():

@@ -1,7 +1,7 @@
 """``trivet gate``: a finished audit judged again, for a person or for another tool."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -16,11 +16,17 @@ from trivet.policy import parse_requirements, refuse_impossible
 from trivet.record import METRICS, as_json, load_record
 
 if TYPE_CHECKING:
-    from trivet.findings import Finding, Origin
+    from trivet.findings import Finding
 
 __all__ = ["gate", "print_findings"]
 
 FormatName = Literal["json", "junit", "sarif", "markdown"]
+_FILES: Final[Mapping[FormatName, str]] = {
+    "json": "findings.json",
+    "junit": "findings.junit.xml",
+    "sarif": "findings.sarif",
+    "markdown": "findings.md",
+}
 _ICONS: Final = {"breach": "✗", "warning": "?", "note": "·", "pass": "✓"}
 _TONES: Final = {"breach": "red", "warning": "yellow", "note": "cyan", "pass": "green"}
 
@@ -72,7 +78,7 @@ def gate(
         files = findings.write_findings(found, out, origin=origin)
     if (chosen := "json" if json else format) is not None:
         shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]
-        sys.stdout.write(_formats()[chosen](shown, origin))
+        sys.stdout.write(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin))
     else:
         console = results_console()
         print_findings(console, found)
@@ -94,14 +100,3 @@ def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
             console.print(f"  What to do: {escape(finding.action)}")
     console.print()
     console.print(", ".join(f"{level}: {number}" for level, number in counts(findings).items()))
-
-
-def _formats() -> Mapping[str, Callable[[Sequence["Finding"], "Origin"], str]]:
-    from trivet import findings  # noqa: PLC0415 - as above
-
-    return {
-        "json": findings.findings_json,
-        "junit": findings.findings_junit,
-        "sarif": findings.findings_sarif,
-        "markdown": findings.findings_markdown,
-    }

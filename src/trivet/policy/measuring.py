@@ -156,7 +156,7 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
 def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
     value = bounds["estimate"]
     reason = None if value is not None else bounds.get("reason") or "it is undefined"
-    return Measured(place, value, bounds["low"], bounds["high"], bounds["level"], reason)
+    return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
 
 
 def _interval_beside(parent: Any, name: str) -> tuple[float | None, float | None, float | None]:
