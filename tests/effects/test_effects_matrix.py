@@ -75,7 +75,9 @@ def test_legs_that_were_not_audited_are_left_out():
 def test_the_whole_on_the_embedded_data():
     checkpoint, images, settings = load_demo_checkpoint(), load_mnist("test"), SecuritySettings()
     found, triggers = audit_security(checkpoint, images, contract_named(settings.contract), settings, seed=0)
-    suspect = suspect_of(checkpoint, found, triggers, settings)
+    suspect = suspect_of(
+        checkpoint, found, masks=triggers.masks, patterns=triggers.patterns, settings=settings
+    )
     matrix = measure_effects(EffectSettings(), legs=LEGS, suspect=suspect)
     by_place = {(effect.intervention, effect.measurement): effect for effect in matrix.effects}
     assert len(by_place) == 45

@@ -19,7 +19,6 @@ from trivet.security.contract import InputContract, chosen_contract, contract_na
 from trivet.security.corrected import UNLEARNING_ROUNDS, halves
 from trivet.security.evaluation import BATCH, Scorer
 from trivet.security.frozen import freeze
-from trivet.security.inversion import Inversion
 from trivet.security.repair.rounds import unlearn_in_rounds
 from trivet.security.repair.unlearning import UnlearningSettings
 from trivet.security.results import CorrectedSecurity
@@ -100,7 +99,12 @@ class Suspect:
 
 
 def suspect_of(
-    checkpoint: Checkpoint, found: CorrectedSecurity, triggers: Inversion, settings: SecuritySettings
+    checkpoint: Checkpoint,
+    found: CorrectedSecurity,
+    *,
+    masks: NDArray[np.float32],
+    patterns: NDArray[np.float32],
+    settings: SecuritySettings,
 ) -> Suspect | None:
     """Return what the corrected repair of the study works on, or None where no label is suspected.
 
@@ -108,8 +112,10 @@ def suspect_of(
     ----------
     checkpoint
         The network that was studied.
-    found, triggers
+    found
         What the corrected study found in it.
+    masks, patterns
+        Its reconstructed triggers, shapes (labels, 1, height, width) and (labels, channels, height, width).
     settings
         Of the study.
     """
@@ -121,7 +127,7 @@ def suspect_of(
         checkpoint.info.name,
         checkpoint.model,
         contract,
-        triggers.trigger(found.suspected_label),
+        Trigger(masks[found.suspected_label], patterns[found.suspected_label]),
         found.suspected_label,
         [unlearning] * UNLEARNING_ROUNDS,
     )
