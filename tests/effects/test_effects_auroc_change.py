@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import norm, ttest_rel
 
-from trivet.effects.auroc_change import auroc_change, auroc_influence, mean_auroc_change
+from trivet.effects.auroc_change import auroc_change, auroc_influence, change_over_samples, mean_auroc
 from trivet.errors import DataError
 from trivet.privacy.membership.auroc import auroc, delong_variance
 
@@ -94,67 +94,40 @@ def test_the_paired_interval_covers_the_change():
         assert 0.92 <= held / 400 <= 0.98
 
 
-def halves(generator, pairs, n):
-    inside = np.empty((2 * pairs, n), dtype=bool)
-    for pair in range(pairs):
-        inside[2 * pair] = generator.permutation(n) < n // 2
-        inside[2 * pair + 1] = ~inside[2 * pair]
-    return inside
-
-
-def several(generator, *, pairs, n, shift, spread):
-    """Scores with a part of the row's own, one of the training's, and members above others."""
-    inside = halves(generator, pairs, n)
-    own = generator.normal(size=n)
-    strength = generator.normal(0, spread, size=(2 * pairs, 1))
-    noise = generator.normal(size=(2, 2 * pairs, n))
-    before = own + noise[0] + 0.3 * inside
-    after = own + noise[1] + (0.3 + shift + strength) * inside
-    return before, after, inside
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.1])
-def test_the_mean_change_is_covered_whether_or_not_trainings_differ(spread):
-    generator = np.random.default_rng(1)
-    held = sum(
-        found.low <= 0 <= found.high
-        for _ in range(300)
-        for found in [
-            mean_auroc_change(*several(generator, pairs=5, n=80, shift=0.0, spread=spread), level=0.95)
-        ]
-    )
-    assert held / 300 >= 0.93
-
-
-def test_a_change_in_every_model_is_found():
-    generator = np.random.default_rng(2)
-    before, after, inside = several(generator, pairs=6, n=400, shift=0.6, spread=0.0)
-    found = mean_auroc_change(before, after, inside, level=0.95)
-    # A row's score has variance 2, so that of a difference of two rows has 4.
-    assert found.low < norm.cdf(0.9 / 2) - norm.cdf(0.3 / 2) < found.high
-    assert found.low > 0
-
-
-def test_only_the_rows_asked_for_count():
+def test_the_mean_over_models_counts_the_rows_asked_for():
     generator = np.random.default_rng(3)
-    before, after, inside = several(generator, pairs=4, n=100, shift=0.5, spread=0.0)
-    chosen = np.arange(100) < 50
-    part = mean_auroc_change(before, after, inside, level=0.9, rows=chosen)
-    alone = mean_auroc_change(before[:, :50], after[:, :50], inside[:, :50], level=0.9)
-    assert part == alone
+    scores = generator.normal(size=(4, 100))
+    inside = generator.random((4, 100)) < 0.5
+    chosen = np.arange(100) < 40
+    areas = [
+        auroc(row[half & chosen], row[~half & chosen]).value for row, half in zip(scores, inside, strict=True)
+    ]
+    assert mean_auroc(scores, inside, chosen) == pytest.approx(np.mean(areas))
+    assert mean_auroc(scores[:, :40], inside[:, :40]) == pytest.approx(np.mean(areas))
 
 
-def test_the_same_scores_change_nothing():
+def test_the_interval_over_samples_is_students_and_covers():
+    before, after = [0.50, 0.52, 0.51, 0.53], [0.53, 0.54, 0.56, 0.55]
+    found = change_over_samples(before, after, level=0.9)
+    expected = ttest_rel(after, before).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.before, found.after, found.change) == pytest.approx((0.515, 0.545, 0.03))
     generator = np.random.default_rng(4)
-    before, _, inside = several(generator, pairs=4, n=60, shift=0.0, spread=0.0)
-    found = mean_auroc_change(before, before.copy(), inside, level=0.95)
+    held = 0
+    for _ in range(1_000):
+        own, noise = generator.normal(0.5, 0.05, size=6), generator.normal(0.02, 0.01, size=6)
+        drawn = change_over_samples(own, own + noise, level=0.95)
+        held += drawn.low <= 0.02 <= drawn.high
+    assert 0.93 <= held / 1_000 <= 0.97
+
+
+def test_the_same_figures_on_every_sample_change_nothing():
+    found = change_over_samples([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], level=0.95)
     assert (found.change, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
-def test_too_few_models_or_one_kind_of_rows_are_refused():
-    generator = np.random.default_rng(5)
-    before, after, inside = several(generator, pairs=3, n=60, shift=0.0, spread=0.0)
-    with pytest.raises(DataError, match="3 pairs of models or more, found 4"):
-        mean_auroc_change(before[:4], after[:4], inside[:4], level=0.95)
+def test_too_few_samples_or_one_kind_of_rows_are_refused():
+    with pytest.raises(DataError, match="3 samples or more, found 2"):
+        change_over_samples([0.5, 0.5], [0.5, 0.6], level=0.95)
     with pytest.raises(DataError, match="none of one kind"):
-        mean_auroc_change(before, after, np.ones_like(inside), level=0.95)
+        mean_auroc(np.zeros((2, 9)), np.ones((2, 9), dtype=bool))

@@ -15,7 +15,7 @@ from trivet.security import (
     load_demo_checkpoint,
 )
 
-SMALL = EffectSettings(rows=600, pairs=3, draws=300)
+SMALL = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300)
 LEGS = ("security", "privacy", "fairness")
 
 

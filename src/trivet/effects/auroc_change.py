@@ -1,6 +1,7 @@
-"""How much better or worse are members told from others after a remedy, on the same rows?"""
+"""How much better or worse are members told from others with a remedy than without it?"""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,9 @@ from trivet.effects.change import Change, unmeasured
 from trivet.errors import DataError
 from trivet.privacy.membership.auroc import auroc
 
-__all__ = ["auroc_change", "auroc_influence", "mean_auroc_change"]
+__all__ = ["auroc_change", "auroc_influence", "change_over_samples", "mean_auroc"]
 
-FEWEST_PAIRS = 3
+FEWEST_SAMPLES = 3
 
 
 def auroc_influence(
@@ -84,56 +85,51 @@ def auroc_change(
     return _cut(first, second, change, reach)
 
 
-def mean_auroc_change(
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
-    inside: NDArray[np.bool_],
-    *,
-    level: float,
-    rows: NDArray[np.bool_] | None = None,
-) -> Change:
-    """Return the change of the mean AUROC over several attacked models.
+def mean_auroc(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
+) -> float:
+    """Return the mean AUROC of the attacks on several models.
 
-    Two errors are added: that of the rows, as in `auroc_change` of what each row adds on average over the
-    models, and that of the training, from the spread of the change over pairs of models. Which rows train a
-    model is part of both, so the interval is somewhat too wide rather than too narrow. Its quantile is
-    Student's.
+    Parameters
+    ----------
+    scores
+        Shape (models, n), of the rows under each model.
+    inside
+        Shape (models, n), who is a member of which model's training rows.
+    rows
+        Shape (n,), the rows that count; by default all.
+    """
+    chosen = np.ones(scores.shape[1], dtype=np.bool_) if rows is None else rows
+    areas = [
+        auroc_influence(said[chosen], half[chosen])[0] for said, half in zip(scores, inside, strict=True)
+    ]
+    return float(np.mean(areas))
+
+
+def change_over_samples(before: Sequence[float], after: Sequence[float], *, level: float) -> Change:
+    """Return the mean change of a figure that was measured without and with a remedy on several samples.
+
+    The interval is Student's for paired figures. The samples share no row, so it counts all chance: which
+    rows were drawn, which of them train a model, and how the training goes.
 
     Parameters
     ----------
     before, after
-        Shape (models, n): scores of the rows under each model, without and with the remedy. Models
-        2k and 2k + 1 were trained on the two halves of the rows.
-    inside
-        Shape (models, n), who is a member of which model's training rows.
+        Shape (samples,), in the same order.
     level
         Of the interval, in (0, 1).
-    rows
-        Shape (n,), the rows that count; by default all.
 
     Raises
     ------
     DataError
-        If there are fewer than three pairs, or a model without members or others among the rows.
+        If there are fewer than three samples.
     """
-    chosen = np.ones(before.shape[1], dtype=np.bool_) if rows is None else rows
-    models = len(before)
-    if models % 2 or models < 2 * FEWEST_PAIRS:
-        raise DataError(f"expected {FEWEST_PAIRS} pairs of models or more, found {models} models.")
-    values = np.empty((2, models))
-    added = np.zeros(int(chosen.sum()))
-    for model in range(models):
-        members = inside[model, chosen]
-        values[0, model], one = auroc_influence(before[model, chosen], members)
-        values[1, model], other = auroc_influence(after[model, chosen], members)
-        added += (other - one) / models
-    by_pair = (values[1] - values[0]).reshape(-1, 2).mean(axis=1)
-    first, second = (float(side.mean()) for side in values)
-    if not added.any() and not by_pair.any():
-        return Change(first, second, 0.0, 0.0, 0.0)
-    variance = float(np.var(added, ddof=1)) / len(added) + float(np.var(by_pair, ddof=1)) / len(by_pair)
-    reach = float(t.ppf((1 + level) / 2, len(by_pair) - 1)) * math.sqrt(variance)
-    return _cut(first, second, second - first, reach)
+    differences = np.subtract(after, before)
+    samples = len(differences)
+    if samples < FEWEST_SAMPLES:
+        raise DataError(f"expected {FEWEST_SAMPLES} samples or more, found {samples}.")
+    reach = float(t.ppf((1 + level) / 2, samples - 1) * np.std(differences, ddof=1) / math.sqrt(samples))
+    return _cut(float(np.mean(before)), float(np.mean(after)), float(np.mean(differences)), reach)
 
 
 def _joined(

@@ -102,17 +102,19 @@ def measure_effects(
             {(unlearning.UNLEARNING.name, column.name): change for column, change in by_name},
         )
 
-    name = trained = models = counted = draws = None
+    name = trained = samples = models = counted = draws = None
     if {"privacy", "fairness"} <= set(legs):
         adult = datasets.load_adult() if table is None else table
         name = "adult"
-        sample = mitigations.drawn_rows(adult_sample(adult), settings.rows, seed=seed)
-        trained, models = len(sample), 2 * settings.pairs
+        divided = mitigations.divided_rows(
+            adult_sample(adult), rows=settings.rows, samples=settings.samples, seed=seed
+        )
+        trained, samples, models = sum(map(len, divided)), len(divided), 2 * settings.pairs
         add(
             mitigations.MITIGATION_INTERVENTIONS,
             mitigations.EXPOSURES,
             mitigations.mitigation_changes(
-                sample,
+                divided,
                 pairs=settings.pairs,
                 level=settings.level,
                 seed=seed,
@@ -146,6 +148,7 @@ def measure_effects(
         repair_images=used,
         table=name,
         rows=trained,
+        samples=samples,
         models=models,
         counted_rows=counted,
         draws=draws,

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.effects.auroc_change import mean_auroc_change
+from trivet.effects.auroc_change import change_over_samples, mean_auroc
 from trivet.effects.change import Change
 from trivet.effects.mitigated import SelfGrouped
 from trivet.effects.results import Intervention, Measurement
@@ -25,7 +23,7 @@ from trivet.fairness.study.sample import Sample
 __all__ = [
     "EXPOSURES",
     "MITIGATION_INTERVENTIONS",
-    "drawn_rows",
+    "divided_rows",
     "mitigation_changes",
 ]
 
@@ -86,92 +84,107 @@ def _exposures() -> tuple[_Exposure, ...]:
                 scale="AUROC",
                 better="lower",
                 format=".4f",
-                interval="DeLong over rows and Student over pairs of models, added",
+                interval="Student's, over samples that share no row",
             )
             made.append(_Exposure(measurement, classifier, decisions, protected))
     return tuple(made)
 
 
-_EXPOSURES: Final = _exposures()
+_BY_NAME: Final = {exposure.measurement.name: exposure for exposure in _exposures()}
 #: The columns of the mitigations, in their order.
-EXPOSURES: Final = tuple(exposure.measurement for exposure in _EXPOSURES)
+EXPOSURES: Final = tuple(exposure.measurement for exposure in _BY_NAME.values())
 
 
-def drawn_rows(sample: Sample, rows: int, *, seed: int) -> Sample:
-    """Draw so many rows at random; all where there are fewer."""
-    if rows >= len(sample):
-        return sample
-    return sample.take(np.sort(np.random.default_rng([seed, 2]).permutation(len(sample))[:rows]))
+def divided_rows(sample: Sample, *, rows: int, samples: int, seed: int) -> list[Sample]:
+    """Draw samples of equal size that share no row.
+
+    Parameters
+    ----------
+    sample
+        The rows to draw from.
+    rows
+        Rows of all samples together; as many as there are where there are fewer.
+    samples
+        How many.
+    seed
+        Of the draw.
+    """
+    drawn = np.random.default_rng([seed, 2]).permutation(len(sample))
+    size = min(rows, len(sample)) // samples
+    return [sample.take(np.sort(drawn[turn * size : (turn + 1) * size])) for turn in range(samples)]
 
 
 def mitigation_changes(
-    sample: Sample,
+    samples: Sequence[Sample],
     *,
     pairs: int,
     level: float,
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> dict[tuple[str, str], Change]:
-    """Train every classifier with and without every mitigation, and attack all of them.
+    """Train every classifier with and without every mitigation on every sample, and attack all of them.
 
     Parameters
     ----------
-    sample
-        Rows, not scaled, whose sensitive feature is among the features.
+    samples
+        From `divided_rows`: three or more, not scaled, with the sensitive feature among the features.
     pairs
-        Pairs of models for each, from 3.
+        Pairs of models on each sample for each mitigation, from 2.
     level
         Of the intervals, in (0, 1).
     seed
         Of the halves and the models, which are the same with and without a mitigation.
     progress
-        Told the finished share of the trainings, 0 to 1.
+        Told the finished share of the work, 0 to 1.
 
     Returns
     -------
     dict
         By names of `MITIGATION_INTERVENTIONS` and of `EXPOSURES`.
     """
-    inside = halves_of(sample.labels, pairs, seed=seed)
-    column = sample.names.index(SENSITIVE_COLUMN)
-    groups = {False: None, True: sample.sensitive == PROTECTED}
-    asked = {name: [each for each in _EXPOSURES if each.classifier == name] for name in _CLASSIFIERS}
-    remedies = {
-        name: [each for each in MITIGATION_INTERVENTIONS if _moves(each, exposures)]
-        for name, exposures in asked.items()
-    }
-    trainings = len(inside) * sum(1 + len(each) for each in remedies.values())
-    done = count(1)
-
-    def attacked(estimator: Any) -> dict[bool, NDArray[np.float64]]:
-        trained = train_pairs(
-            estimator,
-            sample.features,
-            sample.labels,
-            inside,
-            seed=seed,
-            progress=lambda: progress(next(done) / trainings),
-        )
-        return {False: attack_scores(trained, inside, seed=seed), True: trained.right.astype(np.float64)}
-
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for turn, sample in enumerate(samples):
+        own = int(np.random.SeedSequence([seed, turn]).generate_state(1)[0])
+        for place, areas in _exposed(sample, pairs=pairs, seed=own).items():
+            found.setdefault(place, []).append(areas)
+        progress((turn + 1) / len(samples))
     changes: dict[tuple[str, str], Change] = {}
-    for classifier, (_, make) in _CLASSIFIERS.items():
-        without = attacked(make())
-        for remedy in MITIGATION_INTERVENTIONS:
-            moves = remedy in remedies[classifier]
-            mitigated = SelfGrouped(make(), mitigation=remedy.name, column=column)
-            with_it = attacked(mitigated) if moves else without
-            for each in asked[classifier]:
-                fixed = remedy.name == GROUP_THRESHOLDS and not each.decisions
-                before = without[each.decisions]
-                after = before if fixed else with_it[each.decisions]
-                change = mean_auroc_change(before, after, inside, level=level, rows=groups[each.protected])
-                changes[remedy.name, each.measurement.name] = (
-                    replace(change, by_construction=_BY_CONSTRUCTION) if fixed else change
-                )
+    for (remedy, exposure), areas in found.items():
+        before, after = zip(*areas, strict=True)
+        change = change_over_samples(before, after, level=level)
+        fixed = _is_fixed(remedy, decisions=_BY_NAME[exposure].decisions)
+        changes[remedy, exposure] = replace(change, by_construction=_BY_CONSTRUCTION) if fixed else change
     return changes
 
 
-def _moves(remedy: Intervention, exposures: Sequence[_Exposure]) -> bool:
-    """Tell whether a mitigation can change any of the exposures, and so has to be trained."""
-    return remedy.name != GROUP_THRESHOLDS or any(each.decisions for each in exposures)
+def _exposed(sample: Sample, *, pairs: int, seed: int) -> dict[tuple[str, str], tuple[float, float]]:
+    """Measure each exposure without and with each mitigation on one sample."""
+    inside = halves_of(sample.labels, pairs, seed=seed)
+    column = sample.names.index(SENSITIVE_COLUMN)
+    protected = sample.sensitive == PROTECTED
+
+    def areas(estimator: Any, asked: Sequence[_Exposure]) -> dict[str, float]:
+        trained = train_pairs(estimator, sample.features, sample.labels, inside, seed=seed)
+        scores = {False: attack_scores(trained, inside, seed=seed), True: trained.right.astype(np.float64)}
+        return {
+            each.measurement.name: mean_auroc(
+                scores[each.decisions], inside, protected if each.protected else None
+            )
+            for each in asked
+        }
+
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for classifier, (_, make) in _CLASSIFIERS.items():
+        asked = [each for each in _BY_NAME.values() if each.classifier == classifier]
+        without = areas(make(), asked)
+        for remedy in MITIGATION_INTERVENTIONS:
+            moved = [each for each in asked if not _is_fixed(remedy.name, decisions=each.decisions)]
+            mitigated = SelfGrouped(make(), mitigation=remedy.name, column=column)
+            with_it = without | (areas(mitigated, moved) if moved else {})
+            found |= {(remedy.name, name): (area, with_it[name]) for name, area in without.items()}
+    return found
+
+
+def _is_fixed(remedy: str, *, decisions: bool) -> bool:
+    """Tell whether a mitigation cannot change what is attacked."""
+    return remedy == GROUP_THRESHOLDS and not decisions

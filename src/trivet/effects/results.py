@@ -157,9 +157,10 @@ class EffectMatrix:
     network, images, repair_images
         File name of the repaired network, how many images it was measured on, and how many others the
         repair used; None where no network was repaired.
-    table, rows, models
-        The table of the mitigations, how many of its rows were used, and how many models were trained on
-        halves of them for each mitigation; None where no mitigation was tried.
+    table, rows, samples, models
+        The table of the mitigations, how many of its rows were used, into how many samples they were
+        divided, and how many models were trained on halves of each sample for each mitigation; None where no
+        mitigation was tried.
     counted_rows, draws
         Rows in the counts that noise was added to, and draws of the noise; None where there was no noise.
     seed
@@ -177,6 +178,7 @@ class EffectMatrix:
     repair_images: int | None
     table: str | None
     rows: int | None
+    samples: int | None
     models: int | None
     counted_rows: int | None
     draws: int | None

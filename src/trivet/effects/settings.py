@@ -17,8 +17,11 @@ class EffectSettings:
     ----------
     rows
         Rows of Adult that models are trained on, drawn at random; all where there are fewer.
+    samples
+        Samples without a common row into which they are divided.
     pairs
-        Pairs of models for each mitigation, each trained on a random half of the rows and on the other half.
+        Pairs of models on each sample for each mitigation: one is trained on a random half of the sample, the
+        other on the other half.
     epsilons
         Of the noise in the counts.
     draws
@@ -27,8 +30,9 @@ class EffectSettings:
         Confidence level of every interval.
     """
 
-    rows: Annotated[int, Ge(400)] = 20_000
-    pairs: Annotated[int, Ge(3), Le(512)] = 16
+    rows: Annotated[int, Ge(1_000)] = 50_000
+    samples: Annotated[int, Ge(3), Le(100)] = 10
+    pairs: Annotated[int, Ge(2), Le(512)] = 4
     epsilons: Annotated[tuple[Annotated[float, Interval(gt=0, lt=math.inf)], ...], MinLen(1)] = (
         1.0,
         0.1,

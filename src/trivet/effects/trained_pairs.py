@@ -1,6 +1,5 @@
 """What do models say of rows that half of them were trained on: pairs of models, attacked by the others?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +48,6 @@ def train_pairs(
     inside: NDArray[np.bool_],
     *,
     seed: int,
-    progress: Callable[[], None] = lambda: None,
 ) -> Trained:
     """Train one model on each half, on one thread, and ask it about every row.
 
@@ -63,8 +61,6 @@ def train_pairs(
         From `halves_of`.
     seed
         The models' own seeds follow from it: the same for every estimator.
-    progress
-        Called after each model.
 
     Raises
     ------
@@ -78,7 +74,6 @@ def train_pairs(
         fitted = train(recipe, features[half], labels[half], seed=model_seed(seed, model))
         probability[model] = signals_of(fitted, features, labels, 2).probability[0]
         right[model] = fitted.predict(features) == labels
-        progress()
     return Trained(probability, right)
 
 
