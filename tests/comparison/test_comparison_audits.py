@@ -1,6 +1,7 @@
 """Records and manifests are read as they are written, and refused in words where they are damaged."""
 
 import json
+import re
 
 import pytest
 
@@ -50,6 +51,17 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path, text, complaint):
     with pytest.raises(RecordError, match=complaint) as refused:
         read_audit(tmp_path)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("norm_ratio", "1e999"), ("norm_ratio", "-1e305"), ("image_steps", "1" + "0" * 30)],
+)
+def test_numbers_that_nothing_can_be_reckoned_with_are_refused(tmp_path, name, number):
+    text = json.dumps(as_json(example_record()))
+    (tmp_path / "metrics.json").write_text(re.sub(rf'"{name}": [0-9.]+', f'"{name}": {number}', text))
+    with pytest.raises(RecordError, match="a number that is not finite, or too large"):
+        read_audit(tmp_path)
 
 
 def test_a_verdict_that_there_is_not_is_refused(tmp_path):

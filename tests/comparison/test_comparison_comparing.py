@@ -199,6 +199,18 @@ def test_legs_and_manifests_that_one_audit_lacks_are_said():
     assert found.regressions == ()
 
 
+def test_audits_of_the_users_own_that_one_audit_lacks_are_said_first():
+    record = example_own_record()
+    less = changed(
+        changed(record, "fairness.audit", None), "privacy.mechanisms", record.privacy.mechanisms[:1]
+    )
+    found = compare(record, less)
+    assert found.cautions == (
+        "privacy.mechanisms[name=shop.noise:noisy_count #1] is in the first audit only.",
+        "fairness.audit is in the first audit only.",
+    )
+
+
 def test_a_repair_that_is_no_longer_needed_is_told_value_by_value():
     clean = changed(example_record(), "security.corrected.verdict", "no evidence")
     for part in ("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr", "strip"):

@@ -58,12 +58,14 @@ def is_exact(names: tuple[str, ...]) -> bool:
 def manifest_changes(before: ReadAudit, after: ReadAudit) -> Iterator[Change]:
     """Yield what two manifests say differently: versions, the machine, and inputs by their digests.
 
-    Of the checkpoint the record itself has the digest.
+    Nothing where an audit has no manifest. Of the checkpoint the record itself has the digest.
     """
+    if not before.manifest or not after.manifest:
+        return
     for name in _NOTED:
         yield from _change(name, before.noted(name), after.noted(name))
     for group in (_LIBRARIES, _INPUTS):
-        old, new = ({} if audit.manifest == {} else audit.notes(group) for audit in (before, after))
+        old, new = before.notes(group), after.notes(group)
         if group == _INPUTS:
             old, new = _others(old, before), _others(new, after)
         for name in dict.fromkeys((*old, *new)):

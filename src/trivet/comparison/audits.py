@@ -15,6 +15,9 @@ __all__ = ["ReadAudit", "read_audit"]
 
 #: A record of ten thousand groups takes less.
 MOST_BYTES: Final = 64 * 2**20
+#: No measurement and no count is larger.
+LARGEST: Final = 1e300
+LARGEST_COUNT: Final = 2**62
 VERDICTS: Final = ("no evidence", "suspicious", "backdoored")
 
 
@@ -85,9 +88,22 @@ def read_audit(folder: Path, *, links: bool = True) -> ReadAudit:
         and (word := record["security"]["corrected"]["verdict"]) not in VERDICTS
     ):
         raise RecordError(f"{path} has the verdict {quoted(word)}; expected one of {', '.join(VERDICTS)}.")
+    if not _are_plain(record):
+        raise RecordError(f"{path} has a number that is not finite, or too large for any measurement.")
     manifest = folder / MANIFEST
     usable = links or not manifest.is_symlink()
     return ReadAudit(folder.resolve().name, record, _manifest(manifest) if usable else {})
+
+
+def _are_plain(value: Any) -> bool:
+    """Tell whether all numbers of a record are such as can be reckoned with."""
+    if isinstance(value, Mapping):
+        return all(map(_are_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_are_plain, value))
+    if isinstance(value, float):
+        return abs(value) <= LARGEST
+    return not isinstance(value, int) or abs(value) <= LARGEST_COUNT
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

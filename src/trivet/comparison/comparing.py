@@ -82,7 +82,7 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
         changed=tuple(changed),
         rest=tuple(rest),
         regressions=regressions(worse),
-        cautions=cautions(before, after, asked),
+        cautions=cautions(before, after, asked, changed),
         statement=statement(verdicts, headline, changed, worse, same=before.record == after.record),
         limits=LIMITS,
     )

@@ -14,6 +14,8 @@ __all__ = ["Estimate", "belongs_to_an_estimate", "estimate_of", "is_number"]
 ESTIMATES: Final = ("estimate", "value")
 INTERVAL: Final = "_interval"
 USUAL_LEVEL: Final = 0.95
+#: Nobody asks for an interval that is as often wrong as right.
+LOWEST_LEVEL: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,5 +77,6 @@ def _has(around: Mapping[str, Any], *names: str) -> bool:
 
 def _estimate(value: float, bounds: Mapping[str, Any], low: str, high: str) -> Estimate:
     level = bounds.get("level")
-    known = is_number(level) and 0 < float(level or 0) < 1
-    return Estimate(value, bounds[low], bounds[high], float(level or 0) if known else USUAL_LEVEL)
+    if not isinstance(level, float) or not LOWEST_LEVEL <= level < 1:
+        level = USUAL_LEVEL
+    return Estimate(value, bounds[low], bounds[high], level)

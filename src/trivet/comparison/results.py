@@ -78,7 +78,7 @@ class Change:
     before_high: float | None = None
     after_low: float | None = None
     after_high: float | None = None
-    difference: float | None = None
+    difference: int | float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
     level: float | None = None

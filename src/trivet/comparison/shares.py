@@ -49,14 +49,14 @@ def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
     if names[0] == "security":
         return _of_images(names, parts[0]["security"], around)
     if last == "value" and is_number(around.get("numerator")) and around.get("denominator"):
-        return Share(around["numerator"], around["denominator"])
+        return _share(around["numerator"], around["denominator"])
     if last in {"p_frequency", "q_frequency"}:
-        return Share(around[f"{last[0]}_count"], around[f"{last[0]}_trials"])
+        return _share(around[f"{last[0]}_count"], around[f"{last[0]}_trials"])
     if last == "accuracy" and isinstance(counts := around.get("counts"), Mapping):
         return _right(counts)
     if len(names) > 1 and names[-2] in _RATES and isinstance(counts := parts[-2].get("counts"), Mapping):
         hits, rows = (sum(counts[last][name] for name in part) for part in _RATES[names[-2]])
-        return Share(hits, rows)
+        return _share(hits, rows)
     return None
 
 
@@ -66,7 +66,7 @@ def _of_images(names: tuple[str, ...], study: _Record, around: _Record) -> Share
         if names[1 : 1 + len(place)] == place:
             value = around[names[-1]]
             trials = images(study)
-            return Share(min(max(round(value * trials), 0), trials), trials)
+            return _share(round(value * trials), trials)
     return None
 
 
@@ -76,7 +76,7 @@ def _held_out(study: _Record) -> int:
 
 def _of_other_classes(study: _Record) -> int:
     """Return about how many held-out images are left without the target class, all classes being alike."""
-    return round(_held_out(study) * (1 - 1 / study["classes"]))
+    return round(_held_out(study) * (1 - 1 / max(study["classes"], 1)))
 
 
 def _of_the_study(study: _Record) -> int:
@@ -97,8 +97,13 @@ _IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
 }
 
 
-def _right(counts: _Record) -> Share:
+def _right(counts: _Record) -> Share | None:
     """Return the rows of both groups whose label is predicted."""
     groups = tuple(counts.values())
     right = sum(group["true_positive"] + group["true_negative"] for group in groups)
-    return Share(right, sum(sum(group.values()) for group in groups))
+    return _share(right, sum(sum(group.values()) for group in groups))
+
+
+def _share(successes: int, trials: int) -> Share | None:
+    """Return a share; None of what cannot be one."""
+    return Share(successes, trials) if 0 <= successes <= trials else None

@@ -29,6 +29,10 @@ LIMITS: Final = (
     "interval, a difference is told and is no regression."
 )
 DIGEST_CHARACTERS: Final = 12
+#: Parts of the user's own, whose verdicts cannot be compared where one audit lacks them.
+_PARTS: Final = frozenset(
+    {"privacy.plan", "privacy.mechanisms", "privacy.membership", "fairness.audit", "fairness.comparison"}
+)
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -51,8 +55,9 @@ def value_text(value: Any) -> str:
 def difference_text(change: Change) -> str:
     """Write the interval of a difference, the difference where it has none, and nothing without either."""
     if change.difference_low is None and change.difference_high is None:
-        changed = change.difference is not None and change.outcome != SAME
-        return f"{change.difference:+.4g}" if changed else ""
+        if change.difference is None or change.outcome == SAME:
+            return ""
+        return f"{change.difference:+{'d' if isinstance(change.difference, int) else '.4g'}}"
     ends = ("…" if end is None else f"{end:+.4f}" for end in (change.difference_low, change.difference_high))
     return " to ".join(ends)
 
@@ -86,13 +91,20 @@ def regressions(worse: Sequence[Change]) -> tuple[str, ...]:
     return tuple(f"{change_text(change)}." for change in worse)
 
 
-def cautions(before: ReadAudit, after: ReadAudit, asked: Sequence[Change]) -> tuple[str, ...]:
+def cautions(
+    before: ReadAudit, after: ReadAudit, asked: Sequence[Change], changed: Sequence[Change]
+) -> tuple[str, ...]:
     """Say what keeps the two from being compared like with like."""
     said: list[str] = []
     for leg in ("security", "privacy", "fairness"):
         old, new = before.record[leg] is not None, after.record[leg] is not None
         if old != new:
             said.append(f"The {leg} leg is in the {'first' if old else 'second'} audit only.")
+    for change in changed:
+        part = change.place.partition("[")[0]
+        if part in _PARTS and change.outcome in {ADDED, REMOVED}:
+            which = "first" if change.outcome == REMOVED else "second"
+            said.append(f"{change.place} is in the {which} audit only.")
     for audit, which in ((before, "first"), (after, "second")):
         if not audit.manifest:
             said.append(f"The {which} audit has no {MANIFEST}, so that versions and inputs are not compared.")

@@ -51,8 +51,8 @@ def _audit(audit: Compared) -> dict[str, Any]:
         "folder": audit.folder,
         "title": audit.title,
         "legs": list(audit.legs),
-        "started": audit.started or "not known",
-        "trivet": audit.trivet or "not known",
+        "started": audit.started,
+        "trivet": audit.trivet,
     }
 
 
