@@ -1,6 +1,7 @@
 """What do the legs say of each other: every remedy against the figures of the other legs."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trivet.effects.change import Change, unmeasured
@@ -17,7 +18,36 @@ __all__ = ["Progress", "measure_effects"]
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], None]
-_Changes = dict[tuple[str, str], Change]
+#: What the matrix was measured on, as far as it was.
+_FACTS = (
+    "network",
+    "images",
+    "repair_images",
+    "table",
+    "rows",
+    "samples",
+    "models",
+    "counted_rows",
+    "draws",
+)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Remedies of one leg against figures of others, and what was measured on, for the matrix."""
+
+    interventions: tuple[Intervention, ...]
+    measurements: tuple[Measurement, ...]
+    changes: Mapping[tuple[str, str], Change]
+    facts: Mapping[str, int | str]
+
+    def cells(self) -> tuple[Effect, ...]:
+        """Return the effects, row by row."""
+        return tuple(
+            effect_of(row, column, self.changes[row.name, column.name])
+            for row in self.interventions
+            for column in self.measurements
+        )
 
 
 def measure_effects(
@@ -57,100 +87,101 @@ def measure_effects(
     EffectMatrix
         The same for the same arguments. A figure that could not be measured says why.
     """
-    from trivet import datasets  # noqa: PLC0415 - names and types should cost no data and no PyTorch
-    from trivet.effects import mitigations, noise, unlearning  # noqa: PLC0415
-    from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415
-
-    study = fairness or FairnessSettings()
-    rows: list[Intervention] = []
-    columns: list[Measurement] = []
-    effects: list[Effect] = []
-
-    def add(
-        interventions: tuple[Intervention, ...], measured: tuple[Measurement, ...], changes: _Changes
-    ) -> None:
-        rows.extend(interventions)
-        columns.extend(measured)
-        effects.extend(
-            effect_of(row, column, changes[row.name, column.name])
-            for row in interventions
-            for column in measured
-        )
-
-    network = clean = used = None
-    told = tuple(each for each in unlearning.UNLEARNING_MEASUREMENTS if each.leg in legs)
-    if "security" in legs and told:
-        if suspect is None:
-            found = [unmeasured("no label is suspected, so nothing was repaired")] * len(
-                unlearning.UNLEARNING_MEASUREMENTS
-            )
-        else:
-            shown = datasets.load_mnist("test") if images is None else images
-            network = suspect.name
-            found = unlearning.unlearning_changes(
-                suspect,
-                shown,
-                level=settings.level,
-                seed=seed,
-                progress=lambda share: progress("unlearning once more", share),
-            )
-            used, clean = (len(half) for half in unlearning.halves(shown, seed=seed))
-        by_name = zip(unlearning.UNLEARNING_MEASUREMENTS, found, strict=True)
-        add(
-            (unlearning.UNLEARNING,),
-            told,
-            {(unlearning.UNLEARNING.name, column.name): change for column, change in by_name},
-        )
-
-    name = trained = samples = models = counted = draws = None
+    parts: list[_Part] = []
+    if "security" in legs and {"privacy", "fairness"} & set(legs):
+        parts.append(_of_unlearning(settings, legs, suspect, images, seed, progress))
     if {"privacy", "fairness"} <= set(legs):
-        adult = datasets.load_adult() if table is None else table
-        name = "adult"
-        divided = mitigations.divided_rows(
-            adult_sample(adult), rows=settings.rows, samples=settings.samples, seed=seed
-        )
-        trained, samples, models = sum(map(len, divided)), len(divided), 2 * settings.pairs
-        add(
-            mitigations.MITIGATION_INTERVENTIONS,
-            mitigations.EXPOSURES,
-            mitigations.mitigation_changes(
-                divided,
-                pairs=settings.pairs,
-                level=settings.level,
-                seed=seed,
-                progress=lambda share: progress("mitigations, attacked", share),
-            ),
-        )
-        progress("noise in the counts", None)
-        counts = noise.baseline_counts(adult, study)
-        counted, draws = max(int(each.sum()) for each in counts.values()), settings.draws
-        add(
-            noise.noise_interventions(settings.epsilons),
-            noise.IMPACTS,
-            noise.noise_changes(
-                counts,
-                settings.epsilons,
-                draws=settings.draws,
-                four_fifths=study.four_fifths,
-                level=settings.level,
-                seed=seed,
-            ),
-        )
+        if table is None:
+            from trivet.datasets import load_adult  # noqa: PLC0415 - names and types should cost no data
+
+            table = load_adult()
+        parts.append(_of_mitigations(settings, table, seed, progress))
+        parts.append(_of_noise(settings, table, fairness or FairnessSettings(), seed, progress))
+    effects = tuple(cell for part in parts for cell in part.cells())
+    known = {name: fact for part in parts for name, fact in part.facts.items()}
     return EffectMatrix(
-        interventions=tuple(rows),
-        measurements=tuple(columns),
-        effects=tuple(effects),
+        interventions=tuple(row for part in parts for row in part.interventions),
+        measurements=tuple(column for part in parts for column in part.measurements),
+        effects=effects,
         statement=statement_of(effects, level=settings.level),
         limits=LIMITS,
         level=settings.level,
-        network=network,
-        images=clean,
-        repair_images=used,
-        table=name,
-        rows=trained,
-        samples=samples,
-        models=models,
-        counted_rows=counted,
-        draws=draws,
+        **{name: known.get(name) for name in _FACTS},  # pyright: ignore[reportArgumentType] - of their types
         seed=seed,
     )
+
+
+def _of_unlearning(
+    settings: EffectSettings,
+    legs: Collection[Leg],
+    suspect: "Suspect | None",
+    images: "ImageSet | None",
+    seed: int,
+    progress: Progress,
+) -> _Part:
+    from trivet.datasets import load_mnist  # noqa: PLC0415 - as above
+    from trivet.effects import unlearning  # noqa: PLC0415 - PyTorch
+
+    columns = unlearning.UNLEARNING_MEASUREMENTS
+    facts: dict[str, int | str] = {}
+    if suspect is None:
+        found = (unmeasured("no label is suspected, so nothing was repaired"),) * len(columns)
+    else:
+        shown = load_mnist("test") if images is None else images
+        found = unlearning.unlearning_changes(
+            suspect,
+            shown,
+            level=settings.level,
+            seed=seed,
+            progress=lambda share: progress("unlearning once more", share),
+        )
+        used, held_out = unlearning.halves(shown, seed=seed)
+        facts = {"network": suspect.name, "images": len(held_out), "repair_images": len(used)}
+    row = unlearning.UNLEARNING
+    changes = {(row.name, column.name): change for column, change in zip(columns, found, strict=True)}
+    return _Part((row,), tuple(column for column in columns if column.leg in legs), changes, facts)
+
+
+def _of_mitigations(settings: EffectSettings, table: "AdultTable", seed: int, progress: Progress) -> _Part:
+    from trivet.effects import mitigations  # noqa: PLC0415 - scikit-learn
+    from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415
+
+    divided = mitigations.divided_rows(
+        adult_sample(table), rows=settings.rows, samples=settings.samples, seed=seed
+    )
+    changes = mitigations.mitigation_changes(
+        divided,
+        pairs=settings.pairs,
+        level=settings.level,
+        seed=seed,
+        progress=lambda share: progress("mitigations, attacked", share),
+    )
+    facts: dict[str, int | str] = {
+        "table": "adult",
+        "rows": sum(map(len, divided)),
+        "samples": len(divided),
+        "models": 2 * settings.pairs,
+    }
+    return _Part(mitigations.MITIGATION_INTERVENTIONS, mitigations.EXPOSURES, changes, facts)
+
+
+def _of_noise(
+    settings: EffectSettings, table: "AdultTable", study: FairnessSettings, seed: int, progress: Progress
+) -> _Part:
+    from trivet.effects import noise  # noqa: PLC0415 - scikit-learn
+
+    progress("noise in the counts", None)
+    counts = noise.baseline_counts(table, study)
+    changes = noise.noise_changes(
+        counts,
+        settings.epsilons,
+        draws=settings.draws,
+        four_fifths=study.four_fifths,
+        level=settings.level,
+        seed=seed,
+    )
+    facts: dict[str, int | str] = {
+        "counted_rows": max(int(each.sum()) for each in counts.values()),
+        "draws": settings.draws,
+    }
+    return _Part(noise.noise_interventions(settings.epsilons), noise.IMPACTS, changes, facts)

@@ -1,0 +1,57 @@
+"""Which counts get noise, and which rows and columns come of it."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from trivet.datasets import load_adult
+from trivet.effects.noise import IMPACTS, baseline_counts, noise_changes, noise_interventions
+from trivet.effects.noisy_impact import impact_of
+from trivet.fairness.settings import FairnessSettings
+from trivet.fairness.study.adult import adult_sample
+from trivet.fairness.study.sample import split_sample
+
+
+@pytest.fixture(scope="module")
+def table():
+    return load_adult()
+
+
+@pytest.fixture(scope="module")
+def counts(table):
+    return baseline_counts(table, FairnessSettings())
+
+
+def changes(counts, epsilons, **settings):
+    return noise_changes(
+        counts, epsilons, **{"draws": 300, "four_fifths": 0.8, "level": 0.95, "seed": 0, **settings}
+    )
+
+
+def test_the_counts_are_those_of_the_studys_baseline(table, counts):
+    _, test = split_sample(adult_sample(table), size=0.3, seed=0)
+    assert counts["Female"].sum() == len(test)
+    assert counts["Female"].sum(axis=(1, 2)).tolist() == np.bincount(test.sensitive).tolist()
+    assert counts["Female"][:, 1].sum() == test.labels.sum()
+    # The disparate impact of the published baseline.
+    assert impact_of(counts["Female"]) == pytest.approx(0.1785, abs=5e-5)
+
+
+def test_the_small_group_is_small(table, counts):
+    others = (table["race"] == "Other").mean()
+    assert counts["Other"][0].sum() == pytest.approx(0.3 * others * table.rows, rel=0.2)
+    assert counts["Other"][0].sum() < counts["Other"][1].sum() / 50
+
+
+def test_every_epsilon_once_from_the_least_noise_to_the_most(counts):
+    rows = noise_interventions((0.1, 2.0, 0.1))
+    assert [row.name for row in rows] == ["noise-2", "noise-0.1"]
+    found = changes(counts, (0.1, 2.0, 0.1))
+    assert set(found) == set(product(("noise-2", "noise-0.1"), (column.name for column in IMPACTS)))
+    assert found["noise-0.1", "width-Female"].after > found["noise-2", "width-Female"].after
+
+
+def test_the_same_seed_gives_the_same_draws(counts):
+    assert changes(counts, (0.1,)) == changes(counts, (0.1,))
+    assert changes(counts, (0.1,)) != changes(counts, (0.1,), seed=1)
