@@ -6,6 +6,7 @@ import io
 import math
 
 import pytest
+from example_effects import example_effects
 from example_record import example_own_record
 
 from example_fairness import hostile_audit, many_groups_audit
@@ -13,8 +14,9 @@ from example_scan import HOSTILE_NAMES, example_scan
 from trivet.places import find
 from trivet.record import as_json
 from trivet.report.compared.writing import PICTURE
-from trivet.report.figure_data import MOST_VALUES, PLACES, figure_csv, leaves
-from trivet.report.figures import FIGURES
+from trivet.report.figure_data import MOST_VALUES, figure_csv, leaves
+from trivet.report.figure_places import PLACES
+from trivet.report.figures import FIGURES, SCAN_FIGURES
 from trivet.report.figures.registry import available
 from trivet.report.scan.facts import page_facts
 from trivet.report.scan.writing import PICTURES
@@ -42,7 +44,7 @@ def assert_equals(written, value):
 
 
 def test_every_figure_has_its_places():
-    names = {row.name for row in FIGURES} | {*PICTURES} | {PICTURE}
+    names = {row.name for row in (*FIGURES, *SCAN_FIGURES)} | {*PICTURES} | {PICTURE}
     assert names - WITHOUT_DATA <= PLACES.keys()
 
 
@@ -63,6 +65,24 @@ def test_the_data_of_a_scan_are_those_of_its_page(name):
     for place, written in table.items():
         assert_equals(written, find(facts, place))
     assert len(table) > 10
+
+
+def test_the_data_of_a_scan_in_an_audit_of_ones_own_are_those_of_the_record():
+    record = {"security": {"scan": page_facts(example_scan()), "strip": {"target": 4, "labels": [0, 1]}}}
+    for row in SCAN_FIGURES:
+        table = rows(figure_csv(record, row.name))
+        for place, written in table.items():
+            assert_equals(written, find(record, place))
+        for pattern in PLACES[row.name]:
+            assert list(leaves(record, pattern)), pattern
+
+
+def test_the_effects_are_those_of_the_record():
+    record = {"effects": dataclasses.asdict(example_effects())}
+    for place, written in rows(figure_csv(record, "effects_matrix")).items():
+        assert_equals(written, find(record, place))
+    for pattern in PLACES["effects_matrix"]:
+        assert list(leaves(record, pattern)), pattern
 
 
 def test_a_figure_without_values_has_no_data(study_record):
