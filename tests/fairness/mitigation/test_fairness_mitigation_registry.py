@@ -3,6 +3,7 @@ import pickle
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from mitigated_classifiers import unequal_rows
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
+from trivet.fairness.mitigation import descriptions
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
 
 DESCRIBED = {
     "drop-sensitive": r"the other features tell the group with an AUC of 0\.\d{3}",
@@ -18,7 +21,7 @@ DESCRIBED = {
     "massaging": r"promoted (\d+) and demoted \1 training labels",
     "exponentiated-gradient": r"draws one of \d+ classifiers for each row",
     "group-thresholds": r"thresholds m: [01]\.\d{3}, w: [01]\.\d{3}, fitted on \d+ validation rows",
-    "equalized-odds": r"thresholds m: [01]\.\d{3}.*, w: [01]\.\d{3}.* fitted on \d+ validation rows",
+    "equalized-odds": r"thresholds m: (nobody or )?[01]\.\d{3}.*, w: [01]\.\d{3}.* fitted on \d+ validation rows",
 }
 
 
@@ -69,3 +72,18 @@ def test_names_and_notes_cost_no_scikit_learn():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "6 []"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((np.inf, -np.inf), "thresholds m: nobody, w: everybody, fitted on 2 validation rows"),
+        (
+            (MixedThreshold((np.inf, 0.5, -np.inf), (0.2, 0.3, 0.5)), 0.25),
+            "thresholds m: nobody or 0.500 or everybody, w: 0.250, fitted on 2 validation rows",
+        ),
+    ],
+)
+def test_selecting_nobody_or_everybody_is_said_in_words(found, said):
+    model = SimpleNamespace(thresholds_=dict(zip("mw", found, strict=True)), validation_rows_=(0, 1))
+    assert descriptions.thresholds(model) == said

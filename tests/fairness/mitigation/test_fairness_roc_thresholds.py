@@ -116,10 +116,10 @@ def test_crossings_are_all_bends_of_the_lowest_of_many_lines():
 
 
 def test_perfect_scores_need_no_lot():
-    labels, scores, codes = [0, 0, 1, 1] * 2, [0.1, 0.2, 0.7, 0.9] * 2, [0] * 4 + [1] * 4
+    labels, scores, codes = [0, 0, 1, 1] * 2, [0.1, 0.25, 0.75, 0.9] * 2, [0] * 4 + [1] * 4
     for search in SEARCHES:
         found = search(labels, scores, codes)
-        assert [threshold.thresholds for threshold in found] == [(0.7,), (0.7,)]
+        assert [threshold.thresholds for threshold in found] == [(0.5,), (0.5,)]
 
 
 @pytest.mark.parametrize(("labels", "missing"), [([0, 1, 1, 1], "negative"), ([0, 1, 0, 0], "positive")])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.fairness import (
     Thresholds,
     accuracy,
@@ -69,10 +69,45 @@ def test_a_narrower_band_never_helps_accuracy(seed, band):
     assert accuracies[0] >= accuracies[1]
 
 
-def test_perfect_scores_of_alike_groups_are_cut_at_the_lowest_positive():
-    labels, scores = [0, 0, 1, 1] * 2, [0.1, 0.2, 0.7, 0.9] * 2
-    found = exact_thresholds(labels, scores, [0] * 4 + [1] * 4)
-    assert found == Thresholds(protected=0.7, privileged=0.7)
+def test_perfect_scores_of_alike_groups_are_cut_between_the_labels():
+    columns = [0, 0, 1, 1] * 2, [0.1, 0.25, 0.75, 0.9] * 2, [0] * 4 + [1] * 4
+    assert exact_thresholds(*columns) == Thresholds(protected=0.5, privileged=0.5)
+    assert exact_thresholds(*columns, cut_at="scores") == Thresholds(protected=0.75, privileged=0.75)
+
+
+@pytest.mark.parametrize("band", [0.5, 0.8, 1])
+def test_cuts_on_scores_select_the_same_rows(band):
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        labels, scores, groups = random_case(rng, 10)
+        selected = [
+            apply_thresholds(
+                scores, groups, exact_thresholds(labels, scores, groups, four_fifths=band, cut_at=place)
+            ).tolist()
+            for place in ("between", "scores")
+        ]
+        assert selected[0] == selected[1]
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(np.float64, 2.0**-40), (np.float32, 2.0**-19)])
+@pytest.mark.parametrize("centre", [0, 0.3, 40])
+def test_last_bits_of_a_score_neither_part_people_nor_move_them_over_a_cut(kind, bits, centre):
+    rng = np.random.default_rng(0)
+    rows = 600
+    groups = rng.integers(0, 2, rows)
+    clean = centre + rng.integers(-4, 5, rows) / 8
+    labels = (rng.random(rows) < 0.5 + 0.6 * (clean - centre)).astype(int)
+    expected = exact_thresholds(labels, clean, groups)
+    again, other = (
+        (clean * (1 + bits * rng.uniform(-1, 1, rows)) + 1e-16 * rng.uniform(-1, 1, rows)).astype(kind)
+        for _ in range(2)
+    )
+    found = exact_thresholds(labels, again, groups)
+    wanted = apply_thresholds(clean, groups, expected)
+    assert 0 < wanted.sum() < rows
+    assert len(np.unique(again)) > len(np.unique(clean))
+    for scores in (again, other, clean):
+        np.testing.assert_array_equal(apply_thresholds(scores, groups, found), wanted)
 
 
 def ranked(positives, rows):
@@ -106,8 +141,22 @@ def test_the_fewest_are_selected_among_equally_accurate_cuts(sixth):
 def test_nobody_is_selected_where_everybody_is_negative():
     scores, groups = np.array([0.2, 0.4, 0.3, 1.0]), [0, 0, 1, 1]
     found = exact_thresholds([0, 0, 0, 0], scores, groups)
+    assert found == Thresholds(protected=np.inf, privileged=np.inf)
     assert apply_thresholds(scores, groups, found).sum() == 0
-    assert found.protected == np.nextafter(0.4, 1)
+    # What is printed and kept has to be finite.
+    on_scores = exact_thresholds([0, 0, 0, 0], scores, groups, cut_at="scores")
+    assert on_scores.protected == np.nextafter(0.4, 1)
+    assert apply_thresholds(scores, groups, on_scores).sum() == 0
+
+
+def test_everybody_is_selected_where_everybody_is_positive():
+    found = exact_thresholds([1, 1, 1, 1], [0.2, 0.4, 0.3, 1.0], [0, 0, 1, 1])
+    assert found == Thresholds(protected=-np.inf, privileged=-np.inf)
+
+
+def test_a_place_for_cuts_that_there_is_not_is_refused():
+    with pytest.raises(UsageError, match='"between" or "scores", found \'below\''):
+        exact_thresholds([0, 1], [0.2, 0.4], [0, 1], cut_at="below")
 
 
 def test_a_score_at_the_threshold_is_selected():

@@ -1,5 +1,6 @@
 """What did a fitted mitigation do, in a few words?"""
 
+import math
 from typing import Any
 
 from trivet.wording import one_line
@@ -8,6 +9,8 @@ __all__ = ["changed_labels", "drawn_classifiers", "proxies", "thresholds", "weig
 
 #: Thresholds of more groups are too many for a line.
 MOST_THRESHOLDS = 4
+#: What the two thresholds that are no scores select.
+EXTREMES = {math.inf: "nobody", -math.inf: "everybody"}
 
 
 def changed_labels(massaging: Any) -> str:
@@ -46,4 +49,4 @@ def thresholds(mitigated: Any) -> str:
 def _threshold(value: Any) -> str:
     """Return a threshold, or those of which lots draw one."""
     cuts = (value,) if isinstance(value, float) else value.thresholds
-    return " or ".join(f"{cut:.3f}" for cut in cuts)
+    return " or ".join(EXTREMES.get(cut, f"{cut:.3f}") for cut in cuts)

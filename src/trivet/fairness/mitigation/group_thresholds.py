@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
 from trivet.fairness.metrics.rates import ROUNDING
-from trivet.fairness.mitigation.thresholds_cuts import Objective, cuts_by_group, gains_of
+from trivet.fairness.mitigation.thresholds_cuts import CutPlace, Objective, cuts_by_group, gains_of
 from trivet.fairness.mitigation.thresholds_ranges import range_argmax
 
 __all__ = ["difference_thresholds", "ratio_thresholds"]
@@ -22,6 +22,7 @@ def ratio_thresholds(
     reference: int,
     bound: float = 0.8,
     objective: Objective = "accuracy",
+    cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
     """Return the best thresholds with each group's selection rate in [t, 1/t] times the reference's.
 
@@ -44,11 +45,15 @@ def ratio_thresholds(
     objective
         What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost where it is a pair,
         the costs of a false positive and of a false negative.
+    cut_at
+        Where a threshold lies: ``"between"`` is half way between two neighbouring scores, of which those
+        that differ in their last bits only are one (see `cuts_by_group`); ``"scores"`` is on the upper one.
 
     Returns
     -------
     tuple of float
-        For each group a score of it, or just above its highest, where nobody is selected. Among equally
+        For each group infinity where nobody should be selected, minus infinity where everybody should, or
+        a score between. With cuts on scores: a score, or just above the highest for nobody. Among equally
         good ones those that select the fewest of the reference group, then the fewest of each other.
 
     Raises
@@ -60,7 +65,7 @@ def ratio_thresholds(
     """
     if not 0 < bound <= 1:
         raise UsageError(f"the bound on a ratio should be above 0 and at most 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups)
+    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
     if not 0 <= reference < len(cuts):
         raise UsageError(
             f"the reference should be one of the groups 0 to {len(cuts) - 1}, found {reference}."
@@ -92,6 +97,7 @@ def difference_thresholds(
     *,
     bound: float = 0.05,
     objective: Objective = "accuracy",
+    cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
     """Return the best thresholds whose largest and smallest selection rate differ by `bound` at most.
 
@@ -101,7 +107,7 @@ def difference_thresholds(
 
     Parameters
     ----------
-    y_true, scores, groups, objective
+    y_true, scores, groups, objective, cut_at
         As in `ratio_thresholds`.
     bound
         d, from 0 to 1. Rates are compared as fractions of whole numbers; their distance has the relative
@@ -122,7 +128,7 @@ def difference_thresholds(
     """
     if not 0 <= bound <= 1:
         raise UsageError(f"the bound on a difference should be from 0 to 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups)
+    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
     gains = gains_of(objective, cuts)
     values = [group.value(gains) for group in cuts]
     best_value, best_rate, best_cuts = -math.inf, Fraction(0), [0] * len(cuts)

@@ -12,6 +12,7 @@ from trivet.fairness.columns import (
     score_column,
 )
 from trivet.fairness.mitigation.group_thresholds import ratio_thresholds
+from trivet.fairness.mitigation.thresholds_cuts import CutPlace
 from trivet.fairness.results import Thresholds
 
 __all__ = ["apply_thresholds", "exact_thresholds"]
@@ -39,7 +40,12 @@ def apply_thresholds(scores: ArrayLike, sensitive: ArrayLike, thresholds: Thresh
 
 
 def exact_thresholds(
-    y_true: ArrayLike, scores: ArrayLike, sensitive: ArrayLike, *, four_fifths: float = 0.8
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    sensitive: ArrayLike,
+    *,
+    four_fifths: float = 0.8,
+    cut_at: CutPlace = "between",
 ) -> Thresholds:
     """Return the thresholds of the highest accuracy with disparate impact in [t, 1/t].
 
@@ -52,23 +58,34 @@ def exact_thresholds(
         on: on its own training rows it looks better, and fairer or less fair, than it is.
     four_fifths
         t, in (0, 1].
+    cut_at
+        As in `ratio_thresholds`. With ``"scores"`` a threshold is always finite, and the last bits of a score
+        decide on those who tie at it.
 
     Returns
     -------
     Thresholds
-        Each is a score of the group, or just above its highest, where nobody is selected. Among equally
-        accurate pairs it is the one that selects the fewest privileged, then the fewest protected rows.
+        As in `ratio_thresholds`. Among equally accurate pairs it is the one that selects the fewest
+        privileged, then the fewest protected rows.
 
     Raises
     ------
     DataError
         If the columns differ in length, hold what they should not, or name only one group.
     UsageError
-        If t is out of its range.
+        If t is out of its range, or `cut_at` is not what it should be.
     """
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     groups = binary_column(sensitive, "sensitive")
     require_same_length(y_true=labels, scores=values, sensitive=groups)
     require_two_groups(groups)
-    protected, privileged = ratio_thresholds(labels, values, groups, reference=PRIVILEGED, bound=four_fifths)
+    protected, privileged = ratio_thresholds(
+        # As they were given: how near they may come without a tie depends on their precision.
+        labels,
+        scores,
+        groups,
+        reference=PRIVILEGED,
+        bound=four_fifths,
+        cut_at=cut_at,
+    )
     return Thresholds(protected=protected, privileged=privileged)

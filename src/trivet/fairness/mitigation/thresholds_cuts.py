@@ -1,7 +1,7 @@
 """Which cuts a group's scores allow, and what each of them selects and gains."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,10 +10,21 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, score_column
 from trivet.wording import one_line, quoted
 
-__all__ = ["Cuts", "Gains", "Objective", "cuts_by_group", "gains_of", "group_column"]
+__all__ = ["CutPlace", "Cuts", "Gains", "Objective", "cuts_by_group", "gains_of", "group_column"]
 
 #: What thresholds should maximise: a share of rows, or the negative cost of false positives and negatives.
 Objective = Literal["accuracy", "balanced_accuracy"] | tuple[float, float]
+#: Whether a threshold lies half way between two neighbouring scores, or on the upper one of them.
+CutPlace = Literal["between", "scores"]
+
+#: Share of the larger of two scores up to which they tie, for scores in double and in single precision.
+#: People who are alike get scores that differ in the last bits, by the shape of the call or the order of
+#: threads.
+TIE: Final = 1e-9
+TIE_SINGLE: Final = 1e-5
+#: The same as a share of the group's largest score in absolute value: next to zero, what is left of a sum
+#: says nothing of how it was rounded.
+TIE_NEAR_ZERO: Final = 2.0**-46
 
 
 @dataclass(frozen=True)
@@ -31,8 +42,9 @@ class Cuts:
     Attributes
     ----------
     threshold
-        Score from which a row is selected, shape (cuts,), decreasing: just above the highest score, then
-        every distinct score.
+        Score from which a row is selected, shape (cuts,), decreasing: from infinity, for nobody, to minus
+        infinity, for everybody, and half way between neighbouring scores. Where cuts lie on the scores: just
+        above the highest, then every distinct score.
     selected, true_positives
         Rows, and rows whose label is positive, that the cut selects; shape (cuts,).
     """
@@ -70,8 +82,14 @@ class Cuts:
         return gains.positive * self.true_positives + gains.negative * true_negatives
 
 
-def cuts_by_group(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> tuple[Cuts, ...]:
+def cuts_by_group(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, cut_at: CutPlace = "between"
+) -> tuple[Cuts, ...]:
     """Return the cuts of each group.
+
+    Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
+    single precision), or by 2^-46 of the group's largest in absolute value. A cut lies half way between
+    its neighbours, so that a score which is computed again, and differs in its last bits, stays on its side.
 
     Parameters
     ----------
@@ -79,13 +97,20 @@ def cuts_by_group(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> tu
         Label (0 or 1) and score of each row, shape (rows,).
     groups
         Group of each, from 0 to the number of groups less one.
+    cut_at
+        ``"scores"`` puts each cut on a score, and takes only equal ones for ties.
 
     Raises
     ------
+    UsageError
+        If `cut_at` is neither.
     DataError
         If the columns differ in length or hold what they should not, or a group up to the highest has no
         row.
     """
+    if cut_at not in ("between", "scores"):
+        raise UsageError(f'cut_at should be "between" or "scores", found {one_line(repr(cut_at))}.')
+    single = np.asarray(scores).dtype in (np.float32, np.float16)
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     codes = group_column(groups)
     require_same_length(y_true=labels, scores=values, groups=codes)
@@ -95,7 +120,14 @@ def cuts_by_group(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> tu
             f"groups should count up from 0, found no row of group {int(np.argmin(sizes))}. "
             "Number those that have rows."
         )
-    return tuple(_cuts(labels[codes == code], values[codes == code]) for code in range(len(sizes)))
+    order = np.argsort(values)[::-1]
+    # Small codes are sorted in linear time.
+    small = codes.astype(np.min_scalar_type(len(sizes)))
+    order = order[np.argsort(small[order], kind="stable")]
+    tie = TIE_SINGLE if single else TIE
+    return tuple(
+        _cuts(labels[rows], values[rows], cut_at, tie) for rows in np.split(order, np.cumsum(sizes)[:-1])
+    )
 
 
 def gains_of(objective: Objective, cuts: tuple[Cuts, ...]) -> Gains:
@@ -144,15 +176,19 @@ def group_column(groups: ArrayLike) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _cuts(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> Cuts:
-    """Count what every cut between distinct scores of one group selects."""
-    order = np.argsort(scores)[::-1]
-    ranked = scores[order]
-    true_positives = np.concatenate([[0], np.cumsum(labels[order])])
+def _cuts(labels: NDArray[np.int64], ranked: NDArray[np.float64], cut_at: CutPlace, tie: float) -> Cuts:
+    """Count what every cut between distinct scores of one group selects; scores are in decreasing order."""
+    true_positives = np.concatenate([[0], np.cumsum(labels)])
     # A cut may only fall where the score changes: rows that tie are selected together.
-    selected = np.concatenate([[0], 1 + np.flatnonzero(ranked[:-1] != ranked[1:]), [len(ranked)]])
-    return Cuts(
-        threshold=np.concatenate([[np.nextafter(ranked[0], np.inf)], ranked[selected[1:] - 1]]),
-        selected=selected,
-        true_positives=true_positives[selected],
-    )
+    above, below = ranked[:-1], ranked[1:]
+    size = np.abs(ranked)
+    slack = np.maximum(tie * np.maximum(size[:-1], size[1:]), TIE_NEAR_ZERO * size.max())
+    changes = above != below if cut_at == "scores" else above - below > slack
+    selected = np.concatenate([[0], 1 + np.flatnonzero(changes), [len(ranked)]])
+    inner = selected[1:-1]
+    if cut_at == "scores":
+        threshold = np.concatenate([[np.nextafter(ranked[0], np.inf)], ranked[selected[1:] - 1]])
+    else:
+        halves = ranked[inner] / 2 + ranked[inner - 1] / 2
+        threshold = np.concatenate([[np.inf], halves, [-np.inf]])
+    return Cuts(threshold=threshold, selected=selected, true_positives=true_positives[selected])

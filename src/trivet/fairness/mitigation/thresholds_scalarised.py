@@ -36,8 +36,9 @@ def scalarised_thresholds(
     Returns
     -------
     Thresholds
-        Each is a score of the group, or just above its highest, where nobody is selected. Where nobody is
-        selected in either group, DI is 1. Of pairs whose objectives are the same in floating point it is
+        Each is half way between two scores of the group (see `ratio_thresholds`), infinity where nobody
+        should be selected, or minus infinity where everybody should. Where nobody is selected in either
+        group, DI is 1. Of pairs whose objectives are the same in floating point it is
         the one that selects the fewest privileged rows, then the one below parity, then the one nearest to
         it.
 

@@ -10,7 +10,7 @@ from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.metrics.rates import base_rates, demographic_parity_difference, within_band
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.massaging import massaging_size
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds import apply_thresholds, exact_thresholds
 from trivet.fairness.results import (
     CorrectedFairness,
     ModelFairness,
@@ -23,7 +23,7 @@ from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
 from trivet.fairness.study.measurement import group_rates
 from trivet.fairness.study.sample import split_sample, standardise
 from trivet.fairness.study.sweep import fit_swapped, sweep_of
-from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds, fitted_thresholds
+from trivet.fairness.study.workbench import Workbench, clusters_of, fit_of_thresholds
 
 __all__ = ["corrected_fairness", "proxy_auc"]
 
@@ -108,11 +108,15 @@ def _validated_thresholds(bench: Workbench) -> tuple[ModelFairness, Thresholds, 
     parts = split_sample(bench.raw_train, size=settings.validation_size, seed=settings.seed)
     fit, validation, test = standardise(*parts, bench.raw_test)
     classifier = logistic(settings.max_iter).fit(fit.features, fit.labels)
-    mitigated = GroupThresholds(
-        classifier, constraint="ratio", bound=settings.four_fifths, prefit=True, privileged=PRIVILEGED
-    ).fit(validation.features, validation.labels, sensitive_features=validation.sensitive)
-    thresholds = fitted_thresholds(mitigated)
-    (scores,) = scores_of(classifier, validation)
-    predictions = mitigated.predict(test.features, sensitive_features=test.sensitive)
+    scores, test_scores = scores_of(classifier, validation, test)
+    # On scores, as they are printed; half way between them they would be as good.
+    thresholds = exact_thresholds(
+        validation.labels,
+        scores,
+        validation.sensitive,
+        four_fifths=settings.four_fifths,
+        cut_at="scores",
+    )
+    predictions = apply_thresholds(test_scores, test.sensitive, thresholds)
     model = bench.measure(predictions, clusters_of(test, settings))
     return model, thresholds, fit_of_thresholds(validation, scores, thresholds), len(fit)
