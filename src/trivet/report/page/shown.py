@@ -32,6 +32,8 @@ def shown_value(value: Value, tell: Tell, *, code: bool = False) -> str:
     code
         Whether in code type.
     """
+    if not escape_html(value.text).strip():
+        return ""  # nothing to point at
     content = f"<code>{escape_html(value.text)}</code>" if code else escape_html(value.text)
     lines = [value.path, *_exact(value), *tell(value.path)]
     title = "&#10;".join(map(escape_html, lines))
