@@ -99,7 +99,8 @@
   const blocks = new Map();
   for (const value of values) {
     const block = value.closest("table, dl, li, figcaption, p") ?? value.parentElement;
-    blocks.set(block, [...(blocks.get(block) ?? []), value]);
+    if (!blocks.has(block)) blocks.set(block, []);
+    blocks.get(block).push(value);
   }
   one("#sources").addEventListener("click", (event) => {
     const on = !pressed(event.currentTarget);
