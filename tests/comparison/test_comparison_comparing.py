@@ -232,6 +232,22 @@ def test_lists_are_one_row_with_what_differs_in_them():
     assert names.detail == ("added: new; removed: published.group_thresholds, corrected.group_thresholds")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "security.corrected.labels.0.asr",
+        "security.corrected.contract.candidates.0.clean_accuracy",
+        f"{BASELINE}.change.accuracy",
+        "fairness.published.thresholds.protected",
+    ],
+)
+def test_what_has_no_better_of_its_own_is_not_judged(path):
+    higher = changed(example_record(), path, 0.9999)
+    (row,) = compare(example_record(), higher).changed
+    assert row.outcome in {"change", "differs"}
+    assert row.judged is None
+
+
 def test_names_of_classes_have_no_difference():
     after = changed(example_record(), "security.published.detected_label", 7)
     label = find(compare(example_record(), after), "security.published.detected_label")

@@ -197,11 +197,13 @@ def test_an_index_is_written_again_and_nothing_else_is_written_over(found, folde
             write_index(found, folder, page)
         assert page.read_text() == text
     page.unlink()
-    (tmp_path / "elsewhere").write_text("kept")
-    page.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError):
-        write_index(found, folder, page)
-    assert (tmp_path / "elsewhere").read_text() == "kept"
+    for name, text in (("other", "kept"), ("index", '<meta name="generator" content="trivet view">')):
+        (tmp_path / name).write_text(text)
+        page.symlink_to(tmp_path / name)
+        with pytest.raises(UsageError, match="is no index of audits"):
+            write_index(found, folder, page)
+        assert (tmp_path / name).read_text() == text
+        page.unlink()
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -53,7 +53,7 @@ def write_index(found: Found, folder: Path, page: Path) -> Path:
     """
     try:
         if page.is_symlink() or (page.exists() and not _is_index(page)):
-            raise UsageError(f"{page} exists and is no index of audits; name another file with --out.")
+            raise UsageError(f"{page} is there and is no index of audits; name another file with --out.")
         page.parent.mkdir(parents=True, exist_ok=True)
         away = os.path.relpath(folder.resolve(), page.parent.resolve())
         page.write_text(index_page(found, name=folder.resolve().name, away=away), encoding="utf-8")
