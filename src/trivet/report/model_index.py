@@ -12,7 +12,7 @@ from typing import Any, Final
 from trivet.comparison import measured
 from trivet.wording import one_line
 
-__all__ = ["front_matter", "model_index", "shown_name"]
+__all__ = ["front_matter", "model_index"]
 
 IMAGES: Final = "image-classification"
 TABLES: Final = "tabular-classification"
@@ -77,7 +77,7 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [model for model in models if model["results"][0]["metrics"]]
 
 
-def shown_name(text: object) -> str:
+def _shown_name(text: object) -> str:
     """Write a stranger's name on one line, and not too long."""
     return one_line(text, limit=NAME_CHARACTERS).strip() or "unnamed"
 
@@ -97,7 +97,7 @@ def _impacts(record: Mapping[str, Any], audit: Mapping[str, Any]) -> list[dict[s
 def _metrics(record: Mapping[str, Any], places: Iterable[tuple[str, str, str]]) -> list[dict[str, Any]]:
     found = ((kind, name, measured(record, place)) for kind, name, place in places)
     return [
-        {"type": kind, "value": number.value, "name": shown_name(name)}
+        {"type": kind, "value": number.value, "name": _shown_name(name)}
         for kind, name, number in found
         if number is not None
     ]
@@ -105,9 +105,9 @@ def _metrics(record: Mapping[str, Any], places: Iterable[tuple[str, str, str]]) 
 
 def _model(name: str, task: str, data: str, metrics: list[dict[str, Any]]) -> dict[str, Any]:
     identifier = re.sub(r"[^a-z0-9/._-]+", "-", data.lower()).strip("-") or "unnamed"
-    dataset = {"name": shown_name(data), "type": identifier[:NAME_CHARACTERS]}
+    dataset = {"name": _shown_name(data), "type": identifier[:NAME_CHARACTERS]}
     results = [{"task": {"type": task}, "dataset": dataset, "metrics": metrics}]
-    return {"name": shown_name(name), "results": results}
+    return {"name": _shown_name(name), "results": results}
 
 
 def _written(value: Any, indent: str) -> Iterator[str]:
