@@ -120,7 +120,9 @@ def test_without_a_matrix_there_is_no_section():
 
 
 def test_a_part_that_was_not_measured_is_not_told():
-    matrix = dataclasses.replace(of_leg("security"), models=None, table=None, rows=None, samples=None, draws=None)
+    matrix = dataclasses.replace(
+        of_leg("security"), models=None, table=None, rows=None, samples=None, draws=None
+    )
     targets = document(matrix).targets
     assert "sec:effects-security" in targets
     assert "sec:effects-fairness" not in targets
