@@ -66,7 +66,7 @@ _QUESTIONS = (
 
 
 def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
-    """Return the published and the corrected answer to each question of the legs in the record."""
+    """Return the published and the corrected answer to each question of the studies in the record."""
     return tuple(
         Correction(
             published[0].partition(".")[0],
@@ -76,7 +76,7 @@ def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
             why,
         )
         for question, published, corrected, why in _QUESTIONS
-        if record[published[0].partition(".")[0]] is not None
+        if "corrected" in (record[published[0].partition(".")[0]] or ())
     )
 
 
@@ -92,13 +92,16 @@ def print_summary(
         table.add_column(heading, justify="right" if heading in {"published", "corrected"} else "left")
     for row in corrections(record):
         table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
-    console.print(table)
-    console.print()
+    if table.row_count:
+        console.print(table)
+        console.print()
     for verdict in verdicts(record):
         tone = TONES[verdict.tone]
         word = f"[bold {tone}]{escape(verdict.word)}[/]"
         console.print(f"{ICONS[verdict.tone]} {verdict.leg}: {word}: {escape(verdict.text)}")
-    if record["security"] is not None and (finding := record["security"]["corrected"]["contract"]["finding"]):
+    security = record["security"] or {}
+    judged = security.get("corrected") or security.get("scan") or {"contract": {"finding": None}}
+    if finding := judged["contract"]["finding"]:
         console.print(f"! security: {escape(finding)}")
     for finding in findings:
         console.print(f"{'✓' if finding.met else '!'} policy: {escape(finding.text)}")

@@ -11,6 +11,7 @@ from trivet.report import tree
 from trivet.report.document import make_document, read_templates
 from trivet.report.guards import check_figures, check_macros
 from trivet.report.html import html_page
+from trivet.report.own_system import has_study, own_facts, own_prose
 from trivet.report.pdf import Engine, write_pdf
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.verdicts import verdicts
@@ -39,7 +40,7 @@ def write_report(
     out: Path,
     *,
     engine: Engine | None = None,
-    templates: Sequence[Path] = (STUDY, *OWN),
+    templates: Sequence[Path] | None = None,
     alt: Mapping[str, str] | None = None,
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
@@ -58,7 +59,8 @@ def write_report(
     engine
         Forces the engine of the PDF; see `trivet.report.pdf.write_pdf`.
     templates
-        Folders of the prose; their files are taken in the order of their names.
+        Folders of the prose; their files are taken in the order of their names. None takes those that
+        belong to the record: of the built-in study, or of an audit of one's own system without it.
     alt
         A text for those who cannot see a figure, by the figure's name; else its caption stands.
 
@@ -68,7 +70,11 @@ def write_report(
         The prose names what does not exist, a figure is missing or blank, an engine failed, or
         `out` cannot be written.
     """
-    document = make_document(record, read_templates(*templates), alt=alt, whole=False)
+    if templates is None and not has_study(record):
+        facts, prose = own_facts(record), own_prose(STUDY, *OWN)
+    else:
+        facts, prose = record, read_templates(*templates or (STUDY, *OWN))
+    document = make_document(facts, prose, alt=alt, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())

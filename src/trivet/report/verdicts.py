@@ -1,20 +1,25 @@
-"""What does the record say in one line a leg?"""
+"""What does the record say of each leg, in a line or a few?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND
+from trivet.privacy.auditing.results import CONSISTENT
+from trivet.privacy.membership.results import NO_EVIDENCE, SLIGHT
 from trivet.report.values import Value, make_value
 
 #: Shown before a verdict's word, so that colour alone never says it.
 ICONS = {"good": "✓", "unsure": "?", "bad": "!"}
 SECURITY_TONES = {"no evidence": "good", "suspicious": "unsure", "backdoored": "bad"}
+_MEMBERSHIP_TONES: Final = {NO_EVIDENCE: "good", SLIGHT: "unsure"}
+_FAIRNESS_TONES: Final = {IN_BAND: "good", DISPARATE: "bad"}
 _BAND = (0.8, 1.25)  # the four-fifths rule, both ways round
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict of one leg.
+    """A verdict of one leg.
 
     Attributes
     ----------
@@ -40,15 +45,18 @@ class Verdict:
 
 
 def verdicts(record: Mapping[str, Any]) -> tuple[Verdict, ...]:
-    """Judge each leg that the record has, from its corrected study.
+    """Judge each leg that the record has: its corrected study, or all that was found out without it.
 
     Parameters
     ----------
     record
         The record as plain JSON values.
     """
-    judges = {"security": _security, "privacy": _privacy, "fairness": _fairness}
-    return tuple(judge(record) for leg, judge in judges.items() if record[leg] is not None)
+    told: list[Verdict] = []
+    for leg, (study, own) in _JUDGES.items():
+        if record[leg] is not None:
+            told += [study(record)] if "corrected" in record[leg] else own(record)
+    return tuple(told)
 
 
 def _security(record: Mapping[str, Any]) -> Verdict:
@@ -106,3 +114,60 @@ def _fairness(record: Mapping[str, Any]) -> Verdict:
     tone = ("good" if inside else "bad") if sure else "unsure"
     word = "within four fifths" if inside else "outside four fifths"
     return Verdict("fairness", tone, word, reason)
+
+
+def _own_security(record: Mapping[str, Any]) -> list[Verdict]:
+    found = record["security"]
+    told: list[Verdict] = []
+    if (scan := found["scan"]) is not None:
+        label = scan["suspected_label"]
+        word = scan["verdict"] if label is None else f"{scan['verdict']}, label {label}"
+        reason = (make_value(record, "security.scan.reason"),)
+        told.append(Verdict("security", SECURITY_TONES[scan["verdict"]], word, reason))
+    if (repair := found["repair"]) is not None:
+        tone, word = (
+            ("good", f"removed by {repair['chosen']}") if repair["removed"] else ("bad", "not removed")
+        )
+        told.append(Verdict("security", tone, word, (make_value(record, "security.repair.summary"),)))
+    return told
+
+
+def _own_privacy(record: Mapping[str, Any]) -> list[Verdict]:
+    found = record["privacy"]
+    told: list[Verdict] = []
+    if (plan := found["plan"]) is not None:
+        word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
+        told.append(Verdict("privacy", "good", word, (make_value(record, "privacy.plan.why"),)))
+    for index, audit in enumerate(found["mechanisms"]):
+        place = f"privacy.mechanisms.{index}"
+        reason = (make_value(record, f"{place}.name"), ": ", make_value(record, f"{place}.reason"))
+        tone = "good" if audit["verdict"] == CONSISTENT else "bad"
+        told.append(Verdict("privacy", tone, audit["verdict"], reason))
+    if (audit := found["membership"]) is not None:
+        tone = _MEMBERSHIP_TONES.get(audit["verdict"], "bad")
+        reason = (make_value(record, "privacy.membership.reason"),)
+        told.append(Verdict("privacy", tone, audit["verdict"], reason))
+    return told
+
+
+def _own_fairness(record: Mapping[str, Any]) -> list[Verdict]:
+    found = record["fairness"]
+    audit, comparison = found["audit"], found["comparison"]
+    told: list[Verdict] = []
+    if audit is not None and (comparison is None or audit != comparison["baseline"]):
+        tone = _FAIRNESS_TONES.get(audit["verdict"], "unsure")
+        told.append(
+            Verdict("fairness", tone, audit["verdict"], (make_value(record, "fairness.audit.reason"),))
+        )
+    if comparison is not None:
+        verdict = comparison["baseline"]["verdict"]
+        reason = (make_value(record, "fairness.comparison.statement"),)
+        told.append(Verdict("fairness", _FAIRNESS_TONES.get(verdict, "unsure"), verdict, reason))
+    return told
+
+
+_JUDGES: Final = {
+    "security": (_security, _own_security),
+    "privacy": (_privacy, _own_privacy),
+    "fairness": (_fairness, _own_fairness),
+}

@@ -12,9 +12,9 @@ from trivet.security.strip import StampedImages, Strip
 __all__ = ["alt_corrected_strip", "corrected_strip", "has_strip"]
 
 
-def has_strip(study: SecurityStudy) -> bool:
+def has_strip(study: object) -> bool:
     """Tell whether there is anything to show: a label was suspected, and its repair recorded so."""
-    return study.corrected.strip is not None
+    return isinstance(study, SecurityStudy) and study.corrected.strip is not None
 
 
 def corrected_strip(study: SecurityStudy, triggers: Triggers) -> Figure:

@@ -3,14 +3,10 @@
 `FIGURES` has one row a figure, in the order of the report; a new one is a function and a row here.
 """
 
-from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
-
-from matplotlib.figure import Figure
+from typing import Final
 
 from trivet.errors import ReportError
 from trivet.record import AuditRecord, Triggers
@@ -26,46 +22,17 @@ from trivet.report.figures import (
     mitigated_models,
     mitigations,
     outcome_rates,
+    own_scan,
     plans,
     privacy,
     repair,
     tradeoff,
     triggers,
 )
+from trivet.report.figures.figure_row import FigureRow
 from trivet.report.figures.saving import FORMATS, save_figure
 
-__all__ = ["FIGURES", "FORMATS", "FigureRow", "alt_texts", "available", "save_figures"]
-
-
-@dataclass(frozen=True)
-class FigureRow:
-    """One figure of the report.
-
-    Attributes
-    ----------
-    name
-        File name without its suffix.
-    leg
-        Part of the record that it shows; without that part there is no figure.
-    draw
-        Study, and triggers where `needs_triggers`, to figure.
-    alt
-        Study to a description in words, for readers who do not see the figure.
-    wide
-        Whether it takes both columns of the page.
-    needs_triggers
-        Whether `draw` takes the trigger arrays too.
-    present
-        Study to whether it has what the figure shows.
-    """
-
-    name: str
-    leg: Literal["security", "privacy", "fairness"]
-    draw: Callable[..., Figure]
-    alt: Callable[..., str]
-    wide: bool = False
-    needs_triggers: bool = False
-    present: Callable[..., bool] = lambda _study: True
+__all__ = ["FIGURES", "FORMATS", "SCAN_FIGURES", "FigureRow", "alt_texts", "available", "save_figures"]
 
 
 FIGURES: Final = (
@@ -195,10 +162,46 @@ FIGURES: Final = (
     ),
 )
 
+#: The same of a network of one's own, in an audit without the study.
+SCAN_FIGURES: Final = (
+    FigureRow(
+        "security_scan_trigger",
+        "security",
+        own_scan.draw_trigger,
+        own_scan.alt_trigger,
+        needs_triggers=True,
+        present=own_scan.has_suspect,
+    ),
+    FigureRow(
+        "security_scan_stamped",
+        "security",
+        own_scan.draw_strip,
+        own_scan.alt_strip,
+        needs_triggers=True,
+        present=own_scan.has_suspect,
+    ),
+    FigureRow(
+        "security_scan_profile",
+        "security",
+        own_scan.draw_profile,
+        own_scan.alt_profile,
+        needs_triggers=True,
+        present=own_scan.has_scan,
+    ),
+    FigureRow(
+        "security_scan_triggers",
+        "security",
+        own_scan.draw_grid,
+        own_scan.alt_grid,
+        needs_triggers=True,
+        present=own_scan.has_scan,
+    ),
+)
+
 
 def available(record: AuditRecord) -> tuple[FigureRow, ...]:
-    """Rows of `FIGURES` that the record has what it takes for, in their order."""
-    legs = ((row, getattr(record, row.leg)) for row in FIGURES)
+    """Rows of `FIGURES` and `SCAN_FIGURES` that the record has what it takes for, in their order."""
+    legs = ((row, getattr(record, row.leg)) for row in (*FIGURES, *SCAN_FIGURES))
     return tuple(row for row, study in legs if study is not None and row.present(study))
 
 
@@ -227,7 +230,7 @@ def save_figures(
     Returns
     -------
     tuple of Path
-        The files, in the order of `FIGURES`. The same input gives the same bytes.
+        The files, in the order of `FIGURES` and `SCAN_FIGURES`. The same input gives the same bytes.
 
     Raises
     ------
@@ -247,7 +250,7 @@ def save_figures(
 
 
 def _draw(record: AuditRecord, triggers: Triggers, folder: Path, name: str) -> list[Path]:
-    row = next(row for row in FIGURES if row.name == name)
+    row = next(row for row in (*FIGURES, *SCAN_FIGURES) if row.name == name)
     study = getattr(record, row.leg)
     figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
     return save_figure(figure, folder / name)

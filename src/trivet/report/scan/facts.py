@@ -14,7 +14,7 @@ from trivet.security.scan_results import LabelScan
 from trivet.security.strip import Strip
 from trivet.wording import one_line
 
-__all__ = ["page_facts"]
+__all__ = ["label_row", "page_facts"]
 
 #: Characters of a stranger's text other than a class's name: of a file, a data set, a contract.
 NAME_CHARACTERS = 80
@@ -43,7 +43,7 @@ def page_facts(scanned: Scanned) -> dict[str, Any]:
     ]
     facts["page"] = {
         "version": version("trivet"),
-        "labels": [_row(scanned, label) for label in scanned.by_evidence],
+        "labels": [label_row(scanned, label) for label in scanned.by_evidence],
         "many": len(result.labels) > MANY_LABELS,
         "cut": len(result.labels) > SHOWN,
         "shown": min(len(result.labels), SHOWN),
@@ -63,7 +63,8 @@ def page_facts(scanned: Scanned) -> dict[str, Any]:
     return facts
 
 
-def _row(scanned: Scanned, label: LabelScan) -> dict[str, Any]:
+def label_row(scanned: Scanned, label: LabelScan) -> dict[str, Any]:
+    """Return what a table says of a label."""
     methods = scanned.named.get(label.label, [])
     suspected = label.label == scanned.result.suspected_label
     return {

@@ -1,0 +1,50 @@
+"""What is said of a figure of the report: its leg, how it is drawn, and what it needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.figure import Figure
+
+from trivet.fairness.results import FairnessStudy
+from trivet.privacy.results import PrivacyStudy
+from trivet.security.results import SecurityStudy
+
+__all__ = ["FigureRow", "is_study"]
+
+
+def is_study(result: object) -> bool:
+    """Tell whether a leg of a record is the built-in study of it."""
+    return isinstance(result, SecurityStudy | PrivacyStudy | FairnessStudy)
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name
+        File name without its suffix.
+    leg
+        Part of the record that it shows; without that part there is no figure.
+    draw
+        Study, and triggers where `needs_triggers`, to figure.
+    alt
+        Study to a description in words, for readers who do not see the figure.
+    wide
+        Whether it takes both columns of the page.
+    needs_triggers
+        Whether `draw` takes the trigger arrays too.
+    present
+        Study, or what was found out without it, to whether it has what the figure shows; by default every
+        study has, and nothing else.
+    """
+
+    name: str
+    leg: Literal["security", "privacy", "fairness"]
+    draw: Callable[..., Figure]
+    alt: Callable[..., str]
+    wide: bool = False
+    needs_triggers: bool = False
+    present: Callable[..., bool] = is_study
