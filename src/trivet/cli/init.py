@@ -10,19 +10,28 @@ from trivet.cli.terminal import print_json, results_console
 from trivet.errors import UsageError
 
 
-def init(path: Path = Path("audit.toml"), /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
-    """Write a commented audit.toml that describes the built-in study.
+def init(
+    path: Path = Path("audit.toml"),
+    /,
+    *,
+    own: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write a commented audit.toml that describes the built-in study, or a system of your own.
 
     Parameters
     ----------
     path
         Where to write it; an existing file is left alone.
+    own
+        Describe a system of your own, audited without the study around it.
     json
         Print one JSON document to standard output, and nothing else there.
     """
     try:
         with path.open("x", encoding="utf-8") as stream:
-            stream.write((files("trivet.cli") / "audit.toml").read_text(encoding="utf-8"))
+            template = "own-audit.toml" if own else "audit.toml"
+            stream.write((files("trivet.cli") / template).read_text(encoding="utf-8"))
     except FileExistsError as error:
         raise UsageError(f"{path} exists already and was left alone; name another file.") from error
     except OSError as error:

@@ -1,0 +1,70 @@
+"""A run that was killed goes on where it was, and ends with the same record."""
+
+import pytest
+from killed_runs import kill_after
+
+from trivet.work.result_files import hold_results
+
+AUDIT = """
+[audit]
+study = false
+[privacy.plan]
+epsilon = 1.0
+delta = 1e-6
+[[privacy.plan.queries]]
+name = "counts"
+cells = 10
+touches = 1
+[fairness.table]
+table = "adult"
+estimator = "logistic"
+mitigate = ["reweighing"]
+repeats = 1
+"""
+STUDY = '[audit]\nlegs = ["privacy", "fairness"]\n'
+PARTS = {"study": ("privacy.part", "fairness.part"), "own": ("privacy-plan.part", "fairness-table.part")}
+
+
+@pytest.fixture(scope="module", params=["study", "own"])
+def undisturbed(request, tmp_path_factory, trivet):
+    folder = tmp_path_factory.mktemp(request.param)
+    config = folder / "audit.toml"
+    config.write_text(STUDY if request.param == "study" else AUDIT, encoding="utf-8")
+    done = trivet("run", config, "--out", folder / "out")
+    assert done.code == 0, done.err
+    assert not list((folder / "out").glob(".*"))
+    return config, (folder / "out" / "metrics.json").read_bytes(), PARTS[request.param]
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_record(undisturbed, trivet, tmp_path):
+    config, metrics, parts = undisturbed
+    for part in parts:  # in the second run of the loop the first part is taken over
+        assert kill_after(part, config, tmp_path)
+        assert (tmp_path / ".parts" / part).is_file()
+    done = trivet("run", config, "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert done.err.count("taken over from a run that did not end") == len(parts)
+    assert (tmp_path / "metrics.json").read_bytes() == metrics
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_damaged_parts_and_parts_of_other_settings_are_made_again(undisturbed, trivet, tmp_path):
+    config, metrics, parts = undisturbed
+    assert kill_after(parts[1], config, tmp_path)
+    first, second = (tmp_path / ".parts" / part for part in parts)
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.write_bytes(content)
+    done = trivet("run", config, "--out", tmp_path, "--seed", "1")
+    assert done.code == 0, done.err
+    assert "taken over" not in done.err
+    assert (tmp_path / "metrics.json").read_bytes() != metrics
+    assert not second.exists()
+
+
+def test_a_second_run_is_kept_out(undisturbed, trivet, tmp_path):
+    with hold_results(tmp_path / ".parts"):
+        done = trivet("run", undisturbed[0], "--out", tmp_path)
+    assert done.code == 2
+    assert "another run writes to" in done.err
+    assert len(done.err.strip().splitlines()) == 1

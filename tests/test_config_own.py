@@ -1,0 +1,77 @@
+"""What of audit.toml describes a system of one's own, and what goes together with the study."""
+
+from pathlib import Path
+
+import pytest
+
+from trivet.config import AuditConfig, AuditSection, load_config
+from trivet.errors import UsageError
+
+SCAN = '[security.scan]\ncheckpoint = "a.pth"\n'
+OWN = "[audit]\nstudy = false\n"
+
+
+def load(folder, text):
+    path = folder / "audit.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def test_the_legs_are_those_that_are_described(tmp_path):
+    table = '[fairness.table]\ntable = "adult"\nestimator = "logistic"\n'
+    assert load(tmp_path, OWN + SCAN).audit.legs == ("security",)
+    assert load(tmp_path, OWN + SCAN + table).audit.legs == ("security", "fairness")
+    assert load(tmp_path, OWN + 'legs = ["fairness"]\n' + SCAN + table).audit.legs == ("fairness",)
+    assert load(tmp_path, OWN + '[privacy]\naudits = ["a.json"]\n').audit.legs == ("privacy",)
+
+
+def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_path):
+    scan = '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\n'
+    own = load(
+        tmp_path,
+        OWN + scan + '[fairness.table]\ntable = "d.duckdb:t"\nestimator = "logistic"\n'
+        'label = "y"\nsensitive = ["g"]\n',
+    )
+    assert own.security.scan.checkpoint == tmp_path / "a.pth"
+    assert own.security.scan.images == str(tmp_path / "pictures")
+    assert own.security.scan.contract == str(tmp_path / "c.json")
+    assert own.fairness.table.table == str(tmp_path / "d.duckdb:t")
+    named = '[security.scan]\ncheckpoint = "demo"\nimages = "mnist"\ncontract = "0.5/0.5"\n'
+    own = load(tmp_path, OWN + named + '[fairness.table]\ntable = "adult"\nestimator = "logistic"\n')
+    assert own.security.scan.is_demo
+    assert own.security.scan.checkpoint == Path("demo")
+    assert own.security.scan.images == "mnist"
+    assert own.security.scan.contract == "0.5/0.5"
+    assert own.fairness.table.table == "adult"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (OWN, "no section describes a system of your own"),
+        (SCAN, "set study = false"),
+        (OWN + 'legs = ["privacy"]\n' + SCAN, "legs names privacy, and nothing describes it"),
+        (OWN + '[security]\nprofile = "smoke"\n' + SCAN, "[security] profile: of the built-in study"),
+        (OWN + "[security.scan]\n", "[security] scan.checkpoint is missing"),
+        (OWN + '[security.scan]\ncheckpoin = "a"\n', "did you mean checkpoint?"),
+        (OWN + "[security]\nscan = 3\n", "[security] scan should be"),
+        (OWN + '[security.scan]\ncheckpoint = "a"\nrepair = "pray"\n', "scan.repair should be 'auto'"),
+        (OWN + '[fairness.table]\ntable = "t.csv"\n', "one of prediction, score and estimator (found none)"),
+        (
+            OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\nprediction = "p"\n',
+            "found prediction and score",
+        ),
+        (OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\n', "a table needs label"),
+        (OWN + '[fairness.table]\ntable = "adult"\nscore = "s"\n', "adult has no predictions"),
+        (OWN + '[fairness.table]\ntable = "adult"\nestimator = "logistic"\nrows = 3\n', "adult has its own"),
+    ],
+)
+def test_what_does_not_go_together_is_named(tmp_path, text, message):
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_study_is_what_it_was():
+    assert AuditConfig().audit == AuditSection(study=True, legs=("security", "privacy", "fairness"))
