@@ -139,6 +139,7 @@ def by_class(name, against, whole=0.168, *, undefined=False) -> Decomposition:
             part("selection of negatives", SELECTION, None if undefined else 0.018, whole, reason=missing),
         ),
         statement=f"Of the difference between {against} and {name}, the base rates account for 60 %.",
+        limits="No part is a judgement.",
     )
 
 
@@ -165,7 +166,8 @@ def by_feature(name, against, whole=0.168, *, columns=14) -> Decomposition:
             part("gender", SENSITIVE, 0.01, whole, columns=("gender",)),
             part("unexplained", UNEXPLAINED, rest, whole),
         ),
-        statement="The columns explain 70 % of the difference; what they do not explain is no proof of bias.",
+        statement="The columns explain 70 % of the difference.",
+        limits="What they do not explain is no proof of bias.",
     )
 
 

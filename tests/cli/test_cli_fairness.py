@@ -206,3 +206,31 @@ def test_a_million_groups_are_no_groups(tmp_path, monkeypatch, run):
     code, _, err = run("many.parquet", "--label", "label", "--sensitive", "person", "--prediction", "pred")
     assert code == 2
     assert "'person' has 1,000,000 different values; expected 1,000 groups or fewer" in err
+
+
+def test_predictions_of_true_and_false_beside_labels_of_0_and_1_are_the_same_rows(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{'fm'[i % 2]},{i % 7},{int(i % 3 == 0)},{i % 7 > 3 - i % 2}" for i in range(400)]
+    (tmp_path / "t.csv").write_text("sex,x,y,guess\n" + "\n".join(lines) + "\n")
+    _, out, _ = run("t.csv", "--label", "y", "--sensitive", "sex", "--prediction", "guess", "--json")
+    attribute = json.loads(out)["attributes"][0]
+    by_class, by_feature = attribute["by_class"]["whole"], attribute["by_feature"]["whole"]
+    assert by_class["value"] == pytest.approx(by_feature["value"], abs=1e-12)
+    assert by_class["value"] != 0
+
+
+def test_a_huge_number_is_no_trouble(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{'fm'[i % 2]},{'1.797e308' if i == 7 else i % 7},{i % 3 // 2},{i % 2}" for i in range(400)]
+    (tmp_path / "t.csv").write_text("sex,x,y,guess\n" + "\n".join(lines) + "\n")
+    code, _, err = run("t.csv", "--label", "y", "--sensitive", "sex", "--prediction", "guess")
+    assert code in {0, 1}
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_beyond_is_refused(folder, run, seed):
+    for what in (("--prediction", "guess"), ("--estimator", "logistic", "--repeats", "0")):
+        code, _, err = run(*ASKED, "--sensitive", "sex", *what, "--seed", seed)
+        assert code == 2
+        assert "expected 0 to 4294967295" in err

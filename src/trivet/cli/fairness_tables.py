@@ -90,7 +90,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
             f"{group.rows:,}",
             _value(group.selection_rate, ".3f"),
             "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
-            "" if group.disparate_impact is None else _interval(group.disparate_impact),
+            _between(group.simultaneous_low, group.simultaneous_high),
             _value(group.true_positive_rate, ".3f"),
             group.verdict
             if group.verdict == REFERENCE
@@ -107,6 +107,9 @@ def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
 
 
 def _print_end(audit: FairnessAudit, console: "Console") -> None:
+    parts = [part for each in audit.attributes for part in (each.by_class, each.by_feature) if part]
+    for limits in dict.fromkeys(part.limits for part in parts):
+        console.print(limits, style="dim")
     for caution in audit.cautions:
         console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
     for line in audit.law:
@@ -118,7 +121,8 @@ def _print_end(audit: FairnessAudit, console: "Console") -> None:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column(first, no_wrap=True)
+    # Where there is too little room names are folded, and nothing is cut.
+    table.add_column(first, overflow="fold")
     for heading in others:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
@@ -131,7 +135,13 @@ def _value(bounds: "Bounds | None", spec: str) -> str:
 def _interval(ends: "Bounds | TrainingSpread | None") -> str:
     if ends is None or ends.low is None:
         return ""
-    return f"{ends.low:.3f}-{ends.high:.3f}" if ends.high is not None else f"{ends.low:.3f} or more"
+    return _between(ends.low, ends.high)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is None:
+        return ""
+    return f"{low:.3f}-{high:.3f}" if high is not None else f"{low:.3f} or more"
 
 
 def _reach(ends: "Bounds | TrainingSpread | None") -> str:

@@ -18,7 +18,8 @@ __all__ = ["print_files", "print_json", "report_progress", "results_console"]
 
 def results_console() -> Console:
     """Return the console of standard output; it honours NO_COLOR and plain pipes."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # Names of strangers hold colons: they are no emoji.
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
 
 
 def print_files(console: Console, files: Iterable[Path]) -> None:

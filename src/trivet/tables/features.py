@@ -15,6 +15,8 @@ from trivet.wording import quoted
 
 __all__ = ["Features", "choose_rows", "count_rows", "read_features", "read_texts"]
 
+#: Numbers beyond this, which are marks of something else, stand at it: squares of them are numbers still.
+LARGEST: Final = 1e30
 #: Where a row stands in its file; no column of a stranger's is called so.
 _PLACE: Final = '"trivet: place of the row"'
 _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN)
@@ -110,7 +112,8 @@ def read_features(
     for i, is_number in enumerate(numeric):
         column = found.pop(f"c{i}")
         if is_number:
-            values[:, i] = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
+            numbers = np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
+            values[:, i] = np.clip(numbers, -LARGEST, LARGEST)
             categories.append(None)
         else:
             values[:, i], known = _coded(np.asarray(column, dtype=object))

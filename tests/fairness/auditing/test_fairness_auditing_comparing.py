@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing import fitting
-from trivet.fairness.auditing.comparing import chosen_mitigations, compare_mitigations
+from trivet.fairness.auditing.comparing import _parts, chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.loading import adult_rows, read_rows
 from trivet.fairness.auditing.results import DISPARATE, FairnessComparison
 from trivet.fairness.mitigation.registry import MITIGATIONS
@@ -141,3 +141,57 @@ def test_too_few_rows_are_refused(tmp_path):
     rows = read_rows(path, label="hired", sensitive=("sex",))
     with pytest.raises(DataError, match="1 of 3 rows have the rarer label"):
         compare_mitigations(rows, mitigations=("reweighing",), repeats=0)
+
+
+def test_parts_are_alike_in_every_cell_and_a_cell_of_one_row_is_in_one_part():
+    cells = np.repeat(np.arange(40), np.arange(1, 41))
+    places = np.arange(len(cells))
+    first, second = _parts(cells, places, 0.3, seed=0)
+    assert sorted([*first, *second]) == places.tolist()
+    counted = np.bincount(cells[second], minlength=40)
+    assert (np.abs(counted - 0.3 * np.arange(1, 41)) <= 1).all()
+    assert len(second) == round(0.3 * len(cells))
+
+
+def test_more_cells_than_test_rows_are_no_trouble(tmp_path):
+    path = tmp_path / "many.csv"
+    rng = np.random.default_rng(0)
+    lines = [f"g{i % 301},{rng.normal():.3f},{rng.integers(0, 2)}" for i in range(1500)]
+    path.write_text("group,skill,hired\n" + "\n".join(lines) + "\n")
+    rows = read_rows(path, label="hired", sensitive=("group",))
+    found = compare_mitigations(rows, mitigations=("reweighing",), repeats=0)
+    assert found.baseline.attributes[0].reference_why.startswith("it is the largest group")
+
+
+def test_a_band_asked_for_is_the_one_thresholds_hold_to(rows):
+    narrow = compare_mitigations(rows, mitigations=("group-thresholds",), repeats=0, four_fifths=0.98)
+    wide = compare_mitigations(rows, mitigations=("group-thresholds",), repeats=0, four_fifths=0.5)
+    assert narrow.models[1].parity > wide.models[1].parity
+
+
+def test_the_reason_for_the_reference_is_the_true_one(rows, compared):
+    assert compared.baseline.attributes[0].reference_why.startswith("it has the largest share of positive")
+    named = compare_mitigations(rows, mitigations=("reweighing",), repeats=0, privileged={"sex": "f"})
+    assert named.reference == "f"
+    assert named.baseline.attributes[0].reference_why == "it was named as privileged"
+
+
+def test_drawn_rows_are_said_to_be_drawn(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(people())
+    rows = read_rows(path, label="hired", sensitive=("sex",), positive="yes", limit=300)
+    found = compare_mitigations(rows, mitigations=("reweighing",), repeats=0)
+    assert found.baseline.cautions[0].message == "Models see 300 of 1,200 rows, drawn at random."
+
+
+def test_a_baseline_within_the_band_is_not_brought_there(tmp_path):
+    path = tmp_path / "fair.csv"
+    rng = np.random.default_rng(0)
+    skill = rng.normal(size=2000)
+    hired = (skill + rng.normal(0, 0.5, 2000) > 0).astype(int)
+    lines = [f"{'fm'[i % 2]},{skill[i]:.3f},{hired[i]}" for i in range(2000)]
+    path.write_text("sex,skill,hired\n" + "\n".join(lines) + "\n")
+    rows = read_rows(path, label="hired", sensitive=("sex",))
+    found = compare_mitigations(rows, mitigations=("reweighing",), repeats=0)
+    assert "That is within the band from 0.8 to 1.25, before any mitigation." in found.statement
+    assert "brings" not in found.statement

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.auditing.attributes import farthest
 from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, FairnessAudit
@@ -78,7 +78,7 @@ def test_several_groups_hold_at_once_and_holm_adjusts():
         assert each.simultaneous_high > each.disparate_impact.high
         assert each.p_adjusted >= each.p_value
     assert max(each.p_adjusted / each.p_value for each in others) == pytest.approx(3)
-    assert "for all 3 groups at once" in audit.reason
+    assert "for all 3 comparisons at once" in audit.reason
 
 
 def test_several_columns_are_looked_at_alone_and_together():
@@ -160,16 +160,22 @@ def test_verdicts_at_the_ends_of_the_band(low, high, verdict):
     assert judged(Bounds(1.0, low, high, 0.95, "known"), four_fifths=0.8) == verdict
 
 
-@given(st.lists(st.none() | st.floats(0, 50), max_size=6))
-def test_the_farthest_is_farthest_as_a_factor(values):
-    impacts = [None if value is None else Bounds(value, None, None, 0.95, "") for value in values]
-    place = farthest(impacts)
-    known = [value for value in values if value is not None]
-    assert (place is None) is (not known)
-    if known:
-        chosen = values[place]
-        distance = math.inf if chosen == 0 else max(chosen, 1 / chosen)
-        assert all(distance >= (math.inf if v == 0 else max(v, 1 / v)) * (1 - 1e-12) for v in known)
+def test_the_farthest_is_what_the_rows_show_not_what_a_handful_suggests():
+    groups = (("crowd",), ("few",), ("many",))
+    counts = counts_of((900, 60, 20, 20), (9, 0, 1, 0), (700, 100, 100, 100), groups=groups)
+    audit = audit_counts(counts, privileged="many").attributes[0]
+    assert group_named(audit, "few").disparate_impact.estimate == 0
+    assert audit.most_disparate == "crowd"
+
+
+def test_where_nothing_is_shown_a_large_group_is_named_before_a_tiny_one():
+    groups = (("few",), ("half",), ("many",))
+    counts = counts_of((3, 0, 0, 0), (70, 10, 10, 10), (680, 110, 100, 110), groups=groups)
+    assert audit_counts(counts, privileged="many").attributes[0].most_disparate == "half"
+
+
+def group_named(attribute, name):
+    return next(each for each in attribute.groups if each.group == name)
 
 
 @given(st.lists(st.lists(st.integers(0, 60), min_size=4, max_size=4), min_size=2, max_size=5))
@@ -207,7 +213,7 @@ def predicted(rows=600, *, scores=True, seed=0):
         np.column_stack([sex, np.where(rng.random(rows) < 0.95, sex, 1 - sex), label * 2.5]).astype(float),
         (("f", "m"), ("ulm", "bonn"), None),
     )
-    table = AuditRows("people", features, label, "hired", "1", "0", sex, ("sex",), (("f",), ("m",)))
+    table = AuditRows("people", features, label, "hired", "1", "0", sex, ("sex",), (("f",), ("m",)), rows)
     places = np.arange(rows)
     given = score if scores else None
     return Predicted(table, places, (score >= 0.5).astype(int), given, np.array([], dtype=int))
@@ -241,8 +247,18 @@ def test_scores_are_measured_within_groups():
     assert all(each.scores is None for each in audit_of(predicted(scores=False)).attributes[0].groups)
 
 
-def test_test_rows_seen_in_training_are_told():
+@pytest.mark.parametrize("copied", [False, True])
+def test_copied_people_are_told_and_people_who_happen_to_be_alike_are_not(copied):
     rows = predicted()
-    seen = Predicted(rows.rows, rows.places[:300], rows.predictions[:300], None, rows.places[300:])
-    messages = [caution.message for caution in audit_of(seen).cautions]
-    assert any("equal to a training row" in message for message in messages)
+    values = rows.rows.features.values.copy()
+    values[:, 1] = np.random.default_rng(1).normal(size=len(values))
+    if copied:
+        values[300:] = values[:300]
+    labels = np.tile(rows.rows.labels[:300], 2) if copied else rows.rows.labels
+    features = replace(rows.rows.features, values=values, categories=(("f", "m"), None, None))
+    table = replace(rows.rows, features=features, labels=labels)
+    seen = Predicted(table, rows.places[:300], rows.predictions[:300], None, rows.places[300:])
+    coarse = Predicted(rows.rows, rows.places[:300], rows.predictions[:300], None, rows.places[300:])
+    for audited, told in ((seen, copied), (coarse, False)):
+        messages = [caution.message for caution in audit_of(audited).cautions]
+        assert any("equal to a training row" in message for message in messages) is told

@@ -83,9 +83,9 @@ def test_statement_says_the_numbers():
     assert found.statement.startswith(
         "Of the 0.5 points by which A is selected more often than B (which these rows cannot tell from 0), "
         "3.4 come from different base rates, 14.6 from different selection among positives and -17.5 from "
-        "different selection among negatives. "
+        "different selection among negatives."
     )
-    assert found.statement.endswith("No part is a judgement.")
+    assert found.limits.endswith("No part is a judgement.")
 
 
 def test_statement_turns_with_the_direction():
@@ -94,7 +94,7 @@ def test_statement_turns_with_the_direction():
     assert found.whole.value < 0 < found.parts[0].share
     assert found.statement.startswith(
         "Of the 19.3 points by which B is selected more often than A, 13.4 come from different base rates, "
-        "5.9 from different selection among positives and 0.0 from different selection among negatives. "
+        "5.9 from different selection among positives and 0.0 from different selection among negatives."
     )
 
 

@@ -113,8 +113,7 @@ def test_statement_says_the_numbers(random_rows):
     found = proxy_strength(groups[:, None], groups, ["title\n"], group="B", reference="A")
     assert found.statement == (
         "Together the other columns tell A from B with an AUC of 1.00, where 0.5 is not at all and 1 is "
-        "always; alone the strongest are title\\n (1.00). A model that does not see the sensitive column can "
-        "use as much."
+        "always; alone the strongest are title\\n (1.00)."
     )
 
 

@@ -90,12 +90,10 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
     counts = group_counts(table, label, prediction, settings.sensitive, positive=settings.positive, cut=cut)
     predicted, cautions = None, ()
     if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
-        why = (
-            "as asked"
-            if settings.counts_only
-            else f"of more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
-        )
-        cautions = (Caution("not looked at", f"The other columns and the scores were not looked at, {why}."),)
+        many = f" of more than {MOST_LOOKED_AT:,} rows; a number of rows looks at so many drawn ones"
+        why = "" if settings.counts_only else many
+        message = f"The other columns, and scores within groups, were not looked at{why}."
+        cautions = (Caution("not looked at", message),)
     else:
         progress("columns", None)
         predicted = read_predicted(

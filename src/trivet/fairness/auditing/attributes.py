@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from trivet.fairness.auditing.groups import audit_groups
+from trivet.fairness.auditing.reference_group import SMALLEST_SHARE
 from trivet.fairness.auditing.results import (
     DISPARATE,
     IN_BAND,
@@ -20,7 +21,7 @@ from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.measuring import measure_groups
 from trivet.wording import one_line
 
-__all__ = ["attribute_name", "audit_attribute", "farthest", "impact_in_words", "worst_verdict"]
+__all__ = ["attribute_name", "audit_attribute", "farthest", "worst_verdict"]
 
 _FROM_BEST: Final = (IN_BAND, UNSETTLED, DISPARATE)
 
@@ -34,6 +35,7 @@ def audit_attribute(
     level: float,
     seed: int,
     scores: Sequence[ScoreAudit] | None = None,
+    comparisons: int | None = None,
 ) -> AttributeAudit:
     """Compare each group of an attribute with the reference group.
 
@@ -51,15 +53,19 @@ def audit_attribute(
         Of the bootstrap of the decomposition.
     scores
         What the scores of each group are worth, if there are scores.
+    comparisons
+        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
 
     Returns
     -------
     AttributeAudit
         Without what other columns explain.
     """
-    groups = audit_groups(counts, reference, four_fifths=four_fifths, level=level, scores=scores)
+    groups = audit_groups(
+        counts, reference, four_fifths=four_fifths, level=level, scores=scores, comparisons=comparisons
+    )
     names = counts.names
-    worst = farthest([group.disparate_impact for group in groups])
+    worst = farthest(groups)
     by_class = None
     if worst is not None:
         by_class = decompose_counts(
@@ -81,7 +87,7 @@ def audit_attribute(
         by_feature=None,
         proxies=None,
         verdict=worst_verdict(group.verdict for group in groups if group.verdict != REFERENCE),
-        reason=_reason(groups, names[reference], four_fifths=four_fifths, level=level),
+        reason=_reason(groups, names[reference], four_fifths=four_fifths, level=level, holding=comparisons),
     )
 
 
@@ -95,44 +101,63 @@ def worst_verdict(verdicts: Iterable[str]) -> str:
     return max(verdicts, key=_FROM_BEST.index, default=UNSETTLED)
 
 
-def farthest(impacts: Sequence[Bounds | None]) -> int | None:
-    """Return the place of the disparate impact that is farthest from 1 as a factor, if any is known."""
-    distances = {
-        place: abs(math.log(impact.estimate)) if impact.estimate > 0 else math.inf
-        for place, impact in enumerate(impacts)
-        if impact is not None and impact.estimate is not None
+def farthest(groups: Sequence[GroupAudit]) -> int | None:
+    """Return the place of the group that is shown to be treated most unlike the reference group.
+
+    That is the one of which the end of the interval that is nearest to 1 is farthest from it, as a factor:
+    a handful of rows shows little, whatever its estimate. Where no interval leaves 1 out it is the one
+    with the farthest estimate, among groups with at least two percent of the rows if there are such.
+    """
+    total = sum(group.rows for group in groups)
+    ranked = {
+        place: (
+            _shown_distance(group.disparate_impact),
+            group.rows >= SMALLEST_SHARE * total,
+            _distance(group.disparate_impact.estimate),
+        )
+        for place, group in enumerate(groups)
+        if group.disparate_impact is not None and group.disparate_impact.estimate is not None
     }
-    return max(distances, key=distances.__getitem__, default=None)
+    return max(ranked, key=ranked.__getitem__, default=None)
 
 
-def impact_in_words(group: str, reference: str, impact: Bounds) -> str:
-    """Say how often one group is selected for each time that another is."""
-    name, other = one_line(group), one_line(reference)
-    if impact.estimate is None:
-        return f"how often {name} is selected against {other} is not known: {impact.reason}"
-    return f"{name} is selected {impact.estimate:.3f} times as often as {other}"
+def _shown_distance(impact: Bounds) -> float:
+    """Return how far from 1 a ratio is at least, as a logarithm; 0 where its interval holds 1."""
+    if impact.high is not None and impact.high < 1:
+        return _distance(impact.high)
+    return _distance(impact.low) if impact.low is not None and impact.low > 1 else 0.0
 
 
-def _reason(groups: Sequence[GroupAudit], reference: str, *, four_fifths: float, level: float) -> str:
+def _distance(ratio: float) -> float:
+    return abs(math.log(ratio)) if ratio > 0 else math.inf
+
+
+def _reason(
+    groups: Sequence[GroupAudit], reference: str, *, four_fifths: float, level: float, holding: int | None
+) -> str:
     """Say in one sentence what the verdict rests on: the worst group, and the interval that holds for all."""
-    verdict = worst_verdict(group.verdict for group in groups if group.verdict != REFERENCE)
-    concerned = [group for group in groups if group.verdict == verdict]
-    place = farthest([group.disparate_impact for group in concerned])
-    shown = concerned[place or 0]
-    assert shown.disparate_impact is not None
+    compared = [group for group in groups if group.verdict != REFERENCE]
+    verdict = worst_verdict(group.verdict for group in compared)
+    concerned = [group for group in compared if group.verdict == verdict]
+    shown = concerned[farthest(concerned) or 0]
+    impact, name, other = shown.disparate_impact, one_line(shown.group), one_line(reference)
+    if impact is None or shown.rows == 0 or (impact.estimate is None and shown.simultaneous_low is None):
+        why = "there is no row of it" if shown.rows == 0 else (impact.reason if impact else None)
+        return f"How often {name} is selected against {other} is not known: {why}."
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
-    compared = sum(group.verdict != REFERENCE for group in groups)
+    number = holding or len(compared)
     ends = _between(shown.simultaneous_low, shown.simultaneous_high)
-    held = f"{ends} at {level:.0%}" + (f" for all {compared} groups at once" if compared > 1 else "")
+    held = f"{ends} at {100 * level:g}%" + (f" for all {number} comparisons at once" if number > 1 else "")
     conclusion = {
         DISPARATE: f"which lies outside {band}",
         UNSETTLED: f"which reaches across an end of {band}, so these rows do not settle it",
-        IN_BAND: f"which lies within {band}" + (", as all others do" if compared > 1 else ""),
+        IN_BAND: f"which lies within {band}" + (", as all others do" if len(compared) > 1 else ""),
     }[verdict]
-    return f"{impact_in_words(shown.group, reference, shown.disparate_impact)} ({held}), {conclusion}."
+    times = "more often than" if impact.estimate is None else f"{impact.estimate:.3f} times as often as"
+    return f"{name} is selected {times} {other} ({held}), {conclusion}."
 
 
 def _between(low: float | None, high: float | None) -> str:
     if high is None:
-        return f"{low or 0:.3f} or more"
+        return f"{low or 0:.3f} times or more"
     return f"{low or 0:.3f} to {high:.3f}"

@@ -52,7 +52,7 @@ def caution_counts(counts: GroupCounts, attributes: Sequence[AttributeAudit]) ->
                 Caution(
                     "small group",
                     f"{one_line(attribute.name)}: {_listed(small)} with no more than {LARGE} rows selected, "
-                    "or not selected; the intervals are exact ones there, and wide.",
+                    "or not selected; what is said of them is of few rows, and its intervals are wide.",
                 )
             )
     return tuple(found)
@@ -100,28 +100,35 @@ def caution_rows(predicted: Predicted, *, seed: int = 0) -> tuple[Caution, ...]:
                 )
             )
     if len(predicted.fitted):
-        twins = _twins(rows.features.values, rows.labels, predicted.places, predicted.fitted)
-        if twins >= MANY_TWINS:
+        values = np.column_stack([np.nan_to_num(rows.features.values, nan=-np.inf), rows.labels])
+        twins = _twins(values, predicted.places, predicted.fitted)
+        if twins >= MANY_TWINS and twins > 2 * _twins_by_chance(values[predicted.fitted]):
             found.append(
                 Caution(
                     "leakage",
                     f"{twins:.1%} of the test rows are equal to a training row in every column and in the "
-                    "label: if these are the same people, the figures flatter the model.",
+                    "label, more than such columns would bring by chance: if these are the same people, the "
+                    "figures flatter the model.",
                 )
             )
+    if rows.label in rows.columns:
+        found.append(Caution("leakage", f"The label, {quoted(rows.label)}, is a sensitive column as well."))
     return tuple(found)
 
 
-def _twins(
-    values: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    places: NDArray[np.int64],
-    fitted: NDArray[np.int64],
-) -> float:
-    """Return the share of some rows that are equal to one of others in all columns and in the label."""
-    whole = np.column_stack([np.nan_to_num(values, nan=-np.inf), labels])
-    _, codes = np.unique(whole, axis=0, return_inverse=True)
+def _twins(values: NDArray[np.float64], places: NDArray[np.int64], fitted: NDArray[np.int64]) -> float:
+    """Return the share of some rows that are equal to one of others in all columns."""
+    _, codes = np.unique(values, axis=0, return_inverse=True)
     return float(np.isin(codes.ravel()[places], codes.ravel()[fitted]).mean())
+
+
+def _twins_by_chance(values: NDArray[np.float64]) -> float:
+    """Return the share of rows that would have a twin if columns were independent of each other."""
+    equal = 1.0
+    for column in values.T:
+        _, counts = np.unique(column, return_counts=True)
+        equal *= float(((counts / len(column)) ** 2).sum())
+    return 1 - (1 - equal) ** len(values)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """What do the other columns of a table tell: of a difference between groups, and of the group itself?"""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -46,29 +47,31 @@ def told_by_columns(
         return None, None
     codes = predicted.codes(counts.columns, counts.groups)
     chosen = np.flatnonzero((codes == group) | (codes == reference))
-    chosen = chosen[choose_rows(len(chosen), MOST_ROWS, seed=seed)]
+    everyone = len(chosen)
+    chosen = chosen[choose_rows(everyone, MOST_ROWS, seed=seed)]
     sensitive = (codes[chosen] == reference).astype(np.int64)
     if len(chosen) == 0 or sensitive.min() == sensitive.max():
         return None, None
     features, names = encode_columns(rows.features.take(predicted.places[chosen]))
-    return (
-        decompose_columns(
-            predicted.predictions[chosen],
-            features,
-            sensitive,
-            names,
-            sensitive_columns=counts.columns,
-            level=level,
-            group=counts.names[group],
-            reference=counts.names[reference],
-        ),
-        proxy_strength(
-            features,
-            sensitive,
-            names,
-            sensitive_columns=counts.columns,
-            group=counts.names[group],
-            reference=counts.names[reference],
-            seed=seed,
-        ),
+    divided = decompose_columns(
+        predicted.predictions[chosen],
+        features,
+        sensitive,
+        names,
+        sensitive_columns=counts.columns,
+        level=level,
+        group=counts.names[group],
+        reference=counts.names[reference],
+    )
+    if len(chosen) < everyone:
+        said = f"{divided.statement} This is of {len(chosen):,} of their rows, drawn at random."
+        divided = replace(divided, statement=said)
+    return divided, proxy_strength(
+        features,
+        sensitive,
+        names,
+        sensitive_columns=counts.columns,
+        group=counts.names[group],
+        reference=counts.names[reference],
+        seed=seed,
     )

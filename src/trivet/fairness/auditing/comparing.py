@@ -6,16 +6,15 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.estimators import ESTIMATORS
 from trivet.fairness.auditing.fitting import BASELINE, Fitted, Plan
 from trivet.fairness.auditing.frontier import frontier
 from trivet.fairness.auditing.outcomes import model_outcome
-from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.predictions import LOWEST_BAND, audit_counts
 from trivet.fairness.auditing.reference_group import find_reference
-from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome
+from trivet.fairness.auditing.results import Caution, FairnessComparison, ModelOutcome
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.statements import comparison_statement
 from trivet.fairness.auditing.training import Task, train_all
@@ -113,11 +112,16 @@ def compare_mitigations(
         If there are too few rows of a label, or the classifier without mitigation cannot be fitted.
     """
     names = chosen_mitigations(mitigations)
-    _require(estimator, repeats, four_fifths, level)
+    _require(estimator, repeats, four_fifths, level, seed)
+    _require_labels(rows)
     whole = rows.count(rows.labels, np.arange(len(rows)))
     reference, _ = find_reference(whole, privileged or {})
-    train, test = _divided(rows, seed=seed)
-    plan = Plan(rows, train, test, estimator, reference, seed)
+    cells = 2 * rows.groups + rows.labels
+    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
+    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
+    plan = Plan(
+        rows, train, test, np.isin(train, kept), estimator, reference, four_fifths=four_fifths, seed=seed
+    )
     tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
     step = f"{len(tasks)} models"
     progress(step, 0.0)
@@ -134,7 +138,8 @@ def compare_mitigations(
     progress("audit of the model without mitigation", None)
     audit = audit_counts(
         rows.count(first.predictions, test),
-        privileged=privileged or dict(zip(rows.columns, whole.groups[reference], strict=True)),
+        privileged=privileged or {},
+        references=whole,
         data=f"{rows.name}, test rows",
         label=rows.label,
         prediction=f"{estimator} without mitigation",
@@ -143,6 +148,7 @@ def compare_mitigations(
         level=level,
         seed=seed,
         predicted=Predicted(rows, test, first.predictions, first.scores, train),
+        cautions=_sampled(rows),
     )
     models = _with_frontier(outcomes)
     return FairnessComparison(
@@ -162,35 +168,49 @@ def compare_mitigations(
     )
 
 
-def _require(estimator: str, repeats: int, four_fifths: float, level: float) -> None:
+def _require(estimator: str, repeats: int, four_fifths: float, level: float, seed: int) -> None:
     if estimator not in ESTIMATORS:
         raise UsageError(f"there is no estimator {quoted(estimator)}; there are {', '.join(ESTIMATORS)}.")
     if repeats < 0:
         raise UsageError(f"the repeats should be 0 or more, found {repeats}.")
-    if not 0 < four_fifths <= 1 or not 0 < level < 1:
+    if not LOWEST_BAND <= four_fifths <= 1 or not 0 < level < 1:
         raise UsageError(
-            f"the band begins in (0, 1] and the level lies in (0, 1), found {four_fifths} and {level}."
+            f"the band begins in [{LOWEST_BAND}, 1] and the level lies in (0, 1), found {four_fifths:g} and "
+            f"{level:g}."
         )
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"the seed is {seed}; expected 0 to {2**32 - 1}.")
 
 
-def _divided(rows: AuditRows, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide the rows at random, alike in groups and labels as far as there are enough of each."""
+def _sampled(rows: AuditRows) -> tuple[Caution, ...]:
+    if len(rows) == rows.drawn_from:
+        return ()
+    return (Caution("rows", f"Models see {len(rows):,} of {rows.drawn_from:,} rows, drawn at random."),)
+
+
+def _require_labels(rows: AuditRows) -> None:
     fewest = int(np.bincount(rows.labels, minlength=2).min())
     if fewest < FEWEST_OF_A_LABEL:
         raise DataError(
             f"{fewest} of {len(rows)} rows have the rarer label; a comparison needs {FEWEST_OF_A_LABEL} or "
             "more of each. Give more rows, or audit predictions instead."
         )
-    cells = 2 * rows.groups + rows.labels
-    # A cell with one row cannot be in both parts; it is divided with the next larger ones.
-    counted = np.bincount(cells)
-    strata = np.where(counted[cells] > 1, cells, -1)
-    if (strata == -1).sum() == 1:
-        strata[strata == -1] = int(np.argmax(counted))
-    train, test = train_test_split(
-        np.arange(len(rows)), test_size=TEST_SHARE, stratify=strata, random_state=seed
-    )
-    return np.sort(train), np.sort(test)
+
+
+def _parts(
+    cells: NDArray[np.int64], places: NDArray[np.int64], share: float, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide places at random in two, in each cell of group and label alike.
+
+    Within a cell the rows are shuffled and the first ones go to the second part; the fraction of a row
+    that is over goes on to the next cell, so that a cell of one row is in either part as its share says.
+    """
+    shuffled = np.random.default_rng(seed).permutation(places)
+    ordered = shuffled[np.argsort(cells[shuffled], kind="stable")]
+    # Every time the running share passes a whole number, the row goes to the second part.
+    passed = np.floor(np.arange(1, len(ordered) + 1) * share + 0.5).astype(np.int64)
+    second = np.diff(passed, prepend=0) > 0
+    return np.sort(ordered[~second]), np.sort(ordered[second])
 
 
 def _outcome(
@@ -208,6 +228,11 @@ def _outcome(
     if own.predictions is None:
         return described
     again = [fitted[name, repeat].predictions for repeat in range(1, repeats + 1)]
+    lost = sum(each is None for each in again)
+    if lost:
+        # What is left of them would be the repeats that went well.
+        described = replace(described, note=f"{described.note}; {lost} of {repeats} repeats gave no model")
+        again = []
     return model_outcome(
         described,
         plan.rows.count(own.predictions, plan.test),

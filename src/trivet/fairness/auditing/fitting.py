@@ -29,10 +29,15 @@ class Plan:
         All rows.
     train, test
         Indices of the two parts.
+    validation
+        Which training rows thresholds are fitted on, shape (training rows,): the same in each repeat, so
+        that nothing but the rows that are left out differs.
     estimator
         Name of the classifier.
     reference
         Place of the reference group.
+    four_fifths
+        Lower end t of the band [t, 1/t] that thresholds hold to.
     seed
         Of the split, the repeats and whatever a mitigation draws.
     """
@@ -40,8 +45,10 @@ class Plan:
     rows: AuditRows
     train: NDArray[np.int64]
     test: NDArray[np.int64]
+    validation: NDArray[np.bool_]
     estimator: str
     reference: int
+    four_fifths: float
     seed: int
 
 
@@ -75,17 +82,16 @@ def fit_and_predict(plan: Plan, mitigation: str, repeat: int) -> Fitted:
     repeat
         0 trains on all training rows, others on a share drawn anew.
     """
-    train = plan.train[subsample(len(plan.train), seed=plan.seed, repeat=repeat)]
-    seed = plan.seed + repeat
+    kept = subsample(len(plan.train), seed=plan.seed, repeat=repeat)
     with threadpool_limits(1):
         try:
-            return _fitted(plan, mitigation, train, seed)
+            return _fitted(plan, mitigation, plan.train[kept], plan.validation[kept])
         except (TrivetError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             return Fitted(None, None, f"no model: {reason(error)}.")
 
 
-def _fitted(plan: Plan, name: str, train: NDArray[np.int64], seed: int) -> Fitted:
-    rows = plan.rows
+def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray[np.bool_]) -> Fitted:
+    rows, seed = plan.rows, plan.seed
     values = rows.features.values
     if name == BASELINE:
         model: Any = make_estimator(plan.estimator, rows.features, seed=seed)
@@ -97,12 +103,22 @@ def _fitted(plan: Plan, name: str, train: NDArray[np.int64], seed: int) -> Fitte
         sensitive = [place for place, column in enumerate(rows.features.names) if column in rows.columns]
         seen = [place for place in range(len(rows.features.names)) if place not in sensitive]
         features = rows.features.only(seen) if mitigation.drops_sensitive else rows.features
+        estimator = make_estimator(plan.estimator, features, seed=seed)
+        after = mitigation.kind == "after"
+        if after:
+            own = train[~validation]
+            estimator.fit(values[own], rows.labels[own])
+            train = train[validation]
         model = mitigation.build(
-            make_estimator(plan.estimator, features, seed=seed),
+            estimator,
             sensitive_columns=sensitive,
             privileged=_group(rows.values[plan.reference]),
             random_state=seed,
         )
+        if after:
+            model.set_params(prefit=True)
+        if getattr(model, "constraint", None) == "ratio":
+            model.set_params(bound=plan.four_fifths)
         model.fit(values[train], rows.labels[train], sensitive_features=_sensitive(rows, train))
         asked = (
             {"sensitive_features": _sensitive(rows, plan.test)}

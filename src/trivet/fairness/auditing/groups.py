@@ -28,6 +28,8 @@ __all__ = ["POWER", "audit_groups", "judged"]
 
 #: Probability with which the smallest detectable disparity would have been found.
 POWER: Final = 0.8
+#: Of more groups than these power is the normal approximation, which takes no time.
+FEW: Final = 30
 _RATES: Final = (
     selection_rates,
     base_rates,
@@ -45,6 +47,7 @@ def audit_groups(
     four_fifths: float,
     level: float,
     scores: Sequence[ScoreAudit] | None,
+    comparisons: int | None = None,
 ) -> tuple[GroupAudit, ...]:
     """Measure each group, and compare it with the reference group.
 
@@ -60,12 +63,14 @@ def audit_groups(
         Confidence level of every interval, in (0, 1).
     scores
         What the scores of each group are worth, if there are scores.
+    comparisons
+        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
     """
     rows, chosen = group_sizes(counts.table), selected(counts.table)
     rates = {rate.name: _bounded(rate, counts, level=level) for rate in _RATES}
     against = chosen, rows, chosen[reference], rows[reference]
     others = [place for place in range(len(rows)) if place != reference]
-    together = simultaneous_level(level, len(others))
+    together = simultaneous_level(level, comparisons or max(1, len(others)))
     impacts = ratio_intervals(*against, level=level)
     wide = ratio_intervals(*against, level=together)
     differences = difference_intervals(*against, level=level)
@@ -87,7 +92,7 @@ def audit_groups(
             test=tests[place].method if place != reference else None,
             smallest_detectable=None
             if place == reference
-            else _detectable(counts, place, reference, level=together),
+            else _detectable(counts, place, reference, level=together, exact=len(others) <= FEW),
             scores=None if scores is None else scores[place],
             verdict=REFERENCE if place == reference else judged(wide[place], four_fifths=four_fifths),
         )
@@ -125,10 +130,14 @@ def _equality(counts: GroupCounts, place: int, reference: int) -> TestResult:
     return equality_test(chosen[place], rows[place], chosen[reference], rows[reference])
 
 
-def _detectable(counts: GroupCounts, place: int, reference: int, *, level: float) -> float | None:
+def _detectable(
+    counts: GroupCounts, place: int, reference: int, *, level: float, exact: bool
+) -> float | None:
     """Return the largest disparate impact below 1 that would have been shown, if there is one."""
     chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
     if not 0 < chosen[reference] < rows[reference]:
         return None
     rate = chosen[reference] / rows[reference]
-    return smallest_detectable(rows[place], rows[reference], rate, level=level, power=POWER).ratio
+    return smallest_detectable(
+        rows[place], rows[reference], rate, level=level, power=POWER, exact=exact
+    ).ratio

@@ -26,6 +26,7 @@ __all__ = ["MOST_ROWS", "adult_rows", "read_predicted", "read_rows"]
 MOST_ROWS: Final = 1_000_000
 ADULT: Final = "Adult"
 LABEL: Final = "income"
+_TRUTH_AS_NUMBER: Final = {"true": "1", "false": "0"}
 
 
 def read_rows(
@@ -100,11 +101,16 @@ def read_predicted(
     hidden = (label, prediction, *ignored)
     rows = _rows(table, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
     if cut is None:
-        scores, predictions = None, _is_positive(read, prediction, counts.classes[1])[places]
+        scores, predictions = None, _is_positive(read, prediction, counts)[places]
     else:
         scores = read.scores[prediction][places]
         predictions = (scores >= cut).astype(np.int64)
-    return Predicted(rows, np.arange(len(rows)), predictions, scores, np.array([], dtype=np.int64))
+    everywhere = np.arange(len(rows))
+    if len(rows) == read.rows and (rows.count(predictions, everywhere).table != counts.table).any():
+        raise DataError(
+            f"{quoted(rows.name)} changed while it was read; read it again when nobody writes to it."
+        )
+    return Predicted(rows, everywhere, predictions, scores, np.array([], dtype=np.int64))
 
 
 def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
@@ -134,6 +140,7 @@ def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
         groups=np.fromiter(map(known.__getitem__, values), dtype=np.int64, count=len(values)),
         columns=tuple(sensitive),
         values=groups,
+        drawn_from=len(values),
     )
 
 
@@ -161,7 +168,7 @@ def _rows(
     if len(features) != len(places):
         raise DataError(f"{quoted(name)} changed while it was read; read it again when nobody writes to it.")
     negative, positive = counts.classes
-    labels = _is_positive(read, label, positive)[places]
+    labels = _is_positive(read, label, counts)[places]
     return AuditRows(
         name=name,
         features=features,
@@ -172,12 +179,19 @@ def _rows(
         groups=_group_codes(read, counts)[places],
         columns=counts.columns,
         values=counts.groups,
+        drawn_from=read.rows,
     )
 
 
-def _is_positive(read: CodedColumns, name: str, positive: str) -> NDArray[np.int64]:
+def _is_positive(read: CodedColumns, name: str, counts: GroupCounts) -> NDArray[np.int64]:
+    """Return 1 where a label or a prediction is the positive class as it was counted."""
     column = read.coded[name]
-    return np.array([value == positive for value in column.categories], dtype=np.int64)[column.codes]
+    positive = counts.classes[1]
+    # Labels of 0 and 1 beside predictions of true and false are counted as the same two classes.
+    same = {positive, _TRUTH_AS_NUMBER.get(positive, positive)}
+    return np.array(
+        [value in same or _TRUTH_AS_NUMBER.get(value) in same for value in column.categories], dtype=np.int64
+    )[column.codes]
 
 
 def _group_codes(read: CodedColumns, counts: GroupCounts) -> NDArray[np.int64]:

@@ -61,7 +61,7 @@ def model_outcome(
         As if it were on no frontier.
     """
     audited = audit_groups(counts, reference, four_fifths=four_fifths, level=level, scores=None)
-    place = farthest([group.disparate_impact for group in audited])
+    place = farthest(audited)
     correct = int(np.trace(counts.table.sum(axis=0)))
     impacts = [_impacts(each, reference) for each in repeats]
     spreads = [

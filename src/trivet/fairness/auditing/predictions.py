@@ -20,6 +20,8 @@ from trivet.fairness.counting.grouping import group_counts
 
 __all__ = ["audit_counts", "audit_predictions"]
 
+#: A band that begins lower holds everything.
+LOWEST_BAND: Final = 0.01
 LIMITS: Final = (
     "The figures are of the rows audited: who is missing from them, whether the labels are themselves fair, "
     "and what a decision does to people are not in a table. Intervals are of sampling. Metrics of groups can "
@@ -99,6 +101,7 @@ def audit_counts(
     seed: int = 0,
     predicted: Predicted | None = None,
     cautions: tuple[Caution, ...] = (),
+    references: GroupCounts | None = None,
 ) -> FairnessAudit:
     """Audit counts of group x label x prediction; see `audit_predictions`.
 
@@ -114,17 +117,38 @@ def audit_counts(
         Rows from which it is told what their columns and scores say, those counted or a sample of them.
     cautions
         What is to be known first, beside what is found here.
+    references
+        Counts of the same groups by which the reference groups are found; by default `counts`.
     """
-    if not 0 < four_fifths <= 1 or not 0 < level < 1:
+    if not LOWEST_BAND <= four_fifths <= 1 or not 0 < level < 1:
         raise UsageError(
-            f"the band begins in (0, 1] and the level lies in (0, 1), found {four_fifths:g} and {level:g}."
+            f"the band begins in [{LOWEST_BAND}, 1] and the level lies in (0, 1), found {four_fifths:g} and "
+            f"{level:g}."
+        )
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"the seed is {seed}; expected 0 to {2**32 - 1}.")
+    if len(counts.classes) != 2:  # noqa: PLR2004 - positive and negative
+        raise UsageError(
+            f"an audit needs a positive and a negative class, found {len(counts.classes)}. Take one against "
+            "the rest."
         )
     named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
     # More threads only get in each other's way on so few rows, and sum in another order.
+    parts = tuple(_parts(counts))
+    comparisons = sum(len(part.groups) - 1 for part in parts)
     with threadpool_limits(1):
         attributes = tuple(
-            _attribute(part, named, predicted, four_fifths=four_fifths, level=level, seed=seed)
-            for part in _parts(counts)
+            _attribute(
+                part,
+                (references or counts).over(*part.columns),
+                named,
+                predicted,
+                four_fifths=four_fifths,
+                level=level,
+                seed=seed,
+                comparisons=comparisons,
+            )
+            for part in parts
         )
         of_rows = () if predicted is None else caution_rows(predicted, seed=seed)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
@@ -166,21 +190,30 @@ def _parts(counts: GroupCounts) -> Iterator[GroupCounts]:
 
 def _attribute(
     counts: GroupCounts,
+    references: GroupCounts,
     privileged: Mapping[str, str],
     predicted: Predicted | None,
     *,
     four_fifths: float,
     level: float,
     seed: int,
+    comparisons: int,
 ) -> AttributeAudit:
-    reference, why = find_reference(counts, privileged)
+    reference, why = find_reference(references, privileged)
     scores = None
     if predicted is not None and predicted.scores is not None:
         scores = audit_scores(predicted, counts, level=level)
     audit = audit_attribute(
-        counts, reference, why, four_fifths=four_fifths, level=level, seed=seed, scores=scores
+        counts,
+        reference,
+        why,
+        four_fifths=four_fifths,
+        level=level,
+        seed=seed,
+        scores=scores,
+        comparisons=comparisons,
     )
-    worst = farthest([group.disparate_impact for group in audit.groups])
+    worst = farthest(audit.groups)
     # Several columns together are told by the same columns as each of them.
     if predicted is None or worst is None or len(counts.columns) > 1:
         return audit

@@ -5,6 +5,7 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.naming import name_of
 from trivet.fairness.metrics.rates import base_rates
 from trivet.wording import one_line, quoted
 
@@ -25,11 +26,12 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     """
     if privileged is None:
         return {}
-    values = (privileged,) if len(columns) == 1 else tuple(part.strip() for part in privileged.split(","))
+    text = str(privileged)
+    values = (text,) if len(columns) == 1 else tuple(part.strip() for part in text.split(","))
     if len(values) != len(columns):
         raise UsageError(
             f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "
-            f"found {len(values)}: {quoted(privileged)}. Give them in that order, with commas between."
+            f"found {len(values)}: {quoted(text)}. Give them in that order, with commas between."
         )
     return dict(zip(columns, values, strict=True))
 
@@ -51,7 +53,13 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
         If no row has the privileged values.
     """
     if privileged:
-        wanted = tuple(privileged[column] for column in counts.columns)
+        missing = [column for column in counts.columns if column not in privileged]
+        if missing:
+            raise UsageError(
+                "the privileged group needs a value for each sensitive column; "
+                f"{quoted(missing[0])} has none."
+            )
+        wanted = tuple(name_of(privileged[column]) or "" for column in counts.columns)
         if wanted not in counts.groups:
             known = one_line("; ".join(counts.names), limit=200)
             raise UsageError(
@@ -62,6 +70,8 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
     rows = counts.table.sum(axis=(1, 2))
     rates = base_rates(counts.table)
     large = [place for place in range(len(rows)) if rows[place] >= SMALLEST_SHARE * counts.rows]
+    if not large:
+        return int(rows.argmax()), "it is the largest group, and none has two percent of the rows"
     why = (
         "it has the largest share of positive labels among groups with at least "
         f"{SMALLEST_SHARE:.0%} of the rows"

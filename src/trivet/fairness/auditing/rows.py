@@ -30,6 +30,8 @@ class AuditRows:
         Place of each row's group, shape (rows,).
     columns, values
         The sensitive columns, and for each group its value in each of them.
+    drawn_from
+        Rows of the table that these were drawn from; as many where they are all.
     """
 
     name: str
@@ -41,6 +43,7 @@ class AuditRows:
     groups: NDArray[np.int64]
     columns: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
+    drawn_from: int
 
     def __len__(self) -> int:
         return len(self.labels)

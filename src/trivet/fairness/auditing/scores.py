@@ -3,8 +3,8 @@
 from trivet.fairness.auditing.results import ScoreAudit
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.intervals.areas import area_interval
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.intervals.shares import normal_quantile
 from trivet.fairness.metrics.calibration import group_calibration
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scored import group_aucs
@@ -38,9 +38,7 @@ def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> 
 
 
 def _bounds(area: GroupAuc, level: float) -> Bounds:
-    """Return an area with the normal interval of its standard error, cut at 0 and 1."""
-    low = high = None
-    if area.value is not None and area.standard_error is not None:
-        reach = normal_quantile(level) * area.standard_error
-        low, high = max(0.0, area.value - reach), min(1.0, area.value + reach)
-    return Bounds(area.value, low, high, level, "DeLong", area.reason)
+    """Return an area with its interval, or why there is none."""
+    if area.value is None:
+        return Bounds(None, None, None, level, "none", area.reason)
+    return area_interval(area.value, area.positives, area.negatives, area.standard_error, level=level)

@@ -23,10 +23,21 @@ def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) 
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
     said = [_of_baseline(baseline)]
     measured = [model for model in others if not model.failed]
+    inside = baseline.parity is not None and baseline.parity >= four_fifths
     reached = [model for model in measured if model.parity is not None and model.parity >= four_fifths]
     sure = [model for model in reached if model.verdict == IN_BAND]
-    if measured and not reached:
-        said.append(f"None of {len(measured)} mitigations brings it into {band}.")
+    if inside:
+        said.append(f"That is within {band}, before any mitigation.")
+        left = [model for model in measured if model not in reached]
+        if left:
+            said.append(f"Out of it goes the model with {_listed(left)}.")
+    elif measured and not reached:
+        tried = (
+            "The mitigation does not bring"
+            if len(measured) == 1
+            else f"None of {len(measured)} mitigations brings"
+        )
+        said.append(f"{tried} it into {band}.")
     elif len(reached) == 1:
         whole = "with" if sure else "but not with"
         only = reached[0]

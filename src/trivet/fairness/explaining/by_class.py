@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.fairness.explaining.kitagawa import kitagawa
 from trivet.fairness.explaining.results import BASE_RATES, SELECTION, Decomposition, Part
-from trivet.fairness.explaining.statements import SELECTION_RATE, class_statement
+from trivet.fairness.explaining.statements import CLASS_LIMITS, SELECTION_RATE, class_statement
 from trivet.fairness.explaining.whole import difference_of_rates, with_shares
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds
 from trivet.fairness.intervals.results import Bounds
@@ -14,6 +14,8 @@ from trivet.wording import one_line
 
 __all__ = ["decompose_counts"]
 
+#: With fewer rows of a label in a group a bootstrap covers too rarely.
+FEWEST_OF_A_CLASS = 20
 _TWO_CLASSES = ("negatives", "positives")
 
 
@@ -78,6 +80,7 @@ def decompose_counts(
     labels = _label_names(classes, table.shape[1])
     groups = (one_line(group), one_line(reference))
     unknown = _missing_class(table, labels, groups)
+    enough = int(table.sum(axis=2).min()) >= FEWEST_OF_A_CLASS
     described = [(BASE_RATES, BASE_RATES), *((f"selection among {label}", SELECTION) for label in labels)]
     measured: list[Part] = []
     for place, (name, kind) in enumerate(described):
@@ -86,7 +89,7 @@ def decompose_counts(
             return kitagawa(counts, positive=positive)[..., place]
 
         bounds = bootstrap_bounds(table, part_of, replicates=replicates, level=level, seed=seed)
-        measured.append(_part(name, kind, bounds, unknown))
+        measured.append(_part(name, kind, bounds, unknown, enough=enough))
     if table.shape[1] == table.shape[2]:
         measured.insert(1, measured.pop(1 + chosen))
     sizes = table.sum(axis=(1, 2))
@@ -102,6 +105,7 @@ def decompose_counts(
         whole=whole,
         parts=parts,
         statement=class_statement(whole, parts, group=group, reference=reference),
+        limits=CLASS_LIMITS,
         reason=whole.reason,
     )
 
@@ -129,12 +133,14 @@ def _missing_class(table: NDArray[np.int64], labels: tuple[str, ...], groups: tu
     return " and ".join(lacking) + ", so a selection rate is unknown"
 
 
-def _part(name: str, kind: str, bounds: Bounds, unknown: str) -> Part:
+def _part(name: str, kind: str, bounds: Bounds, unknown: str, *, enough: bool) -> Part:
     """Return one part with its interval, without its share."""
     if bounds.estimate is None:
         return Part(name, kind, (), None, None, None, bounds.level, None, f"{unknown}.")
     reason = None
-    if bounds.low is None or bounds.high is None:
+    if not enough:
+        reason = f"too few rows for an interval: a class of a group has fewer than {FEWEST_OF_A_CLASS}."
+    elif bounds.low is None or bounds.high is None:
         reason = "too few rows for an interval: some draws leave a group without a row of some class."
     elif bounds.low == bounds.high:
         reason = "no interval: in these rows all or none are selected, so that no draw differs."

@@ -11,7 +11,7 @@ from trivet.fairness.columns import binary_column, require_same_length, require_
 from trivet.fairness.explaining.feature_table import feature_table, names_of
 from trivet.fairness.explaining.oaxaca import ColumnParts, oaxaca_blinder
 from trivet.fairness.explaining.results import EXPLAINED, SENSITIVE, UNEXPLAINED, WHOLE, Decomposition, Part
-from trivet.fairness.explaining.statements import MEAN_SCORE, SELECTION_RATE, column_statement
+from trivet.fairness.explaining.statements import COLUMN_LIMITS, MEAN_SCORE, SELECTION_RATE, column_statement
 from trivet.fairness.explaining.whole import difference_of_rates, with_shares
 
 __all__ = ["decompose_columns"]
@@ -124,6 +124,7 @@ def decompose_columns(
             if unknown is None
             else f"How the difference divides by column is unknown: {unknown}"
         ),
+        limits=COLUMN_LIMITS,
         reason=unknown,
     )
 

@@ -85,7 +85,9 @@ class Decomposition:
         Its parts, which sum to it where none is undefined. By columns the largest come first, and what
         no column explains last.
     statement
-        What the numbers say, and what they do not show, in words.
+        What the numbers say, in words.
+    limits
+        What they do not show.
     reason
         Why there are no parts, in one sentence; None where there are.
     """
@@ -99,6 +101,7 @@ class Decomposition:
     whole: Part
     parts: tuple[Part, ...]
     statement: str
+    limits: str
     reason: str | None = None
 
 

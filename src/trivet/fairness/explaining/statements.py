@@ -5,18 +5,26 @@ from collections.abc import Sequence
 from trivet.fairness.explaining.results import EXPLAINED, ColumnStrength, Part
 from trivet.wording import one_line
 
-__all__ = ["MEAN_SCORE", "SELECTION_RATE", "class_statement", "column_statement", "proxy_statement"]
+__all__ = [
+    "CLASS_LIMITS",
+    "COLUMN_LIMITS",
+    "MEAN_SCORE",
+    "SELECTION_RATE",
+    "class_statement",
+    "column_statement",
+    "proxy_statement",
+]
 
 SELECTION_RATE = "selection rate"
 MEAN_SCORE = "mean score"
 
 #: Columns that a statement names; the result has them all.
 _NAMED = 3
-_CLASS_LIMITS = (
+CLASS_LIMITS = (
     "The labels are taken as they are: base rates can themselves come from unequal treatment, or from how "
     "labels were recorded. No part is a judgement."
 )
-_COLUMN_LIMITS = (
+COLUMN_LIMITS = (
     "What no column explains is no proof of unequal treatment, for columns may be missing; what columns "
     "explain is no excuse, for a column can stand in for the group."
 )
@@ -39,7 +47,7 @@ def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference
         f"{_amount(part, whole, SELECTION_RATE)}{'' if i else ' come'} from different {part.name}"
         for i, part in enumerate(parts)
     ]
-    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {_listed(clauses)}. {_CLASS_LIMITS}"
+    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {_listed(clauses)}."
 
 
 def column_statement(whole: Part, parts: Sequence[Part], *, group: str, reference: str, outcome: str) -> str:
@@ -66,7 +74,7 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
     either = f"{one_line(' + '.join(last.columns))} or with " if last.columns else ""
     told.append((_amount(last, whole, outcome), f"{either}what no column explains"))
     clauses = [f"{amount}{'' if i else ' go'} with {what}" for i, (amount, what) in enumerate(told)]
-    return f"{_opening(whole, group, reference, outcome)}, {_listed(clauses)}. {_COLUMN_LIMITS}"
+    return f"{_opening(whole, group, reference, outcome)}, {_listed(clauses)}."
 
 
 def proxy_statement(
@@ -86,8 +94,8 @@ def proxy_statement(
     strongest = _listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
     return (
         f"Together the other columns tell {one_line(reference)} from {one_line(group)} with an AUC of "
-        f"{auc:.2f}, where 0.5 is not at all and 1 is always; alone the strongest are {strongest}. A model "
-        "that does not see the sensitive column can use as much."
+        f"{auc:.2f}, where 0.5 is not at all and 1 is always; alone the strongest are "
+        f"{strongest}."
     )
 
 

@@ -78,7 +78,7 @@ def difference_limits(
 ) -> Limits:
     """Return the ends that `difference_interval` has, for arrays of any shapes that broadcast."""
     (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
-    large = is_large(x0, n0) & is_large(x1, n1)
+    large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
     x, n = np.stack(np.broadcast_arrays(x0, x1)), np.stack(np.broadcast_arrays(n0, n1))
     limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
     low, high = _hybrid(share_of(x, n), limits.low, limits.high)

@@ -24,7 +24,7 @@ UNLIKELY = 1e-9
 
 
 def smallest_detectable(
-    n0: int, n1: int, rate: float, *, level: float = 0.95, power: float = 0.8
+    n0: int, n1: int, rate: float, *, level: float = 0.95, power: float = 0.8, exact: bool = True
 ) -> Detectable:
     """Return the disparity nearest to parity that a sample of this size would have shown.
 
@@ -41,6 +41,8 @@ def smallest_detectable(
         Confidence level of the test, in (0, 1).
     power
         Probability with which the disparity is to be found, in (0, 1).
+    exact
+        Whether tables are enumerated where a cell has few expected rows, which takes time.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def smallest_detectable(
     if rate == 0:
         reason = "the privileged group's rate is 0, and none is smaller"
         return Detectable(None, None, None, level, power, "none", reason)
-    found, method = detection_power(n0, n1, rate, level=level)
+    found, method = detection_power(n0, n1, rate, level=level, exact=exact)
     if found(0.0) < power:
         reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
         return Detectable(None, None, None, level, power, method, reason)
@@ -74,7 +76,7 @@ def smallest_detectable(
 
 
 def detection_power(
-    n0: int, n1: int, rate: float, *, level: float = 0.95
+    n0: int, n1: int, rate: float, *, level: float = 0.95, exact: bool = True
 ) -> tuple[Callable[[float], float], str]:
     """Return how often a disparity is found, as a function of the protected rate, and how it is computed.
 
@@ -90,6 +92,8 @@ def detection_power(
         The privileged group's true rate, in (0, 1].
     level
         Confidence level of the test, in (0, 1).
+    exact
+        Whether tables may be enumerated.
 
     Returns
     -------
@@ -97,6 +101,8 @@ def detection_power(
         The function, from a rate in [0, 1] to a probability, and the name of the way.
     """
     alpha = 1 - checked_level(level)
+    if not exact:
+        return lambda protected: _normal_power(n0, n1, protected, rate, level), "normal approximation"
     x0 = np.arange(int(binom.isf(UNLIKELY, n0, rate)) + 1)
     x1 = np.arange(int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate)) + 1)
     expected = min(n0, n1) * min(rate, 1 - rate)

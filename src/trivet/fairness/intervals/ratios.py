@@ -79,7 +79,7 @@ def ratio_limits(
 ) -> Limits:
     """Return the ends that `ratio_interval` has, infinite where there is none, for arrays that broadcast."""
     (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
-    large = is_large(x0, n0) & is_large(x1, n1)
+    large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
     x0, n0, x1, n1, large = np.broadcast_arrays(x0, n0, x1, n1, large)
     low, high = np.full(large.shape, np.nan), np.full(large.shape, np.nan)
     low[large], high[large] = _katz_limits(x0[large], n0[large], x1[large], n1[large], level)

@@ -99,7 +99,7 @@ def share_limits(
         Which of them get the score interval; by default those with enough successes and failures.
     """
     x, n = checked_shares(x, n)
-    large = is_large(x, n) if large is None else large
+    large = is_large(x, n, level=level) if large is None else large
     low, high = wilson_limits(x, n, level=level)
     low[~large], high[~large] = _exact_limits(x[~large], n[~large], level=level)
     return Limits(low, high, large)
@@ -143,9 +143,13 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> Inte
     )
 
 
-def is_large(x: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether enough rows succeed, and enough fail, for a normal approximation."""
-    return np.minimum(x, n - x) > LARGE
+def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95) -> NDArray[np.bool_]:
+    """Whether enough rows succeed, and enough fail, for a normal approximation at a level.
+
+    Further out in the tail than at 95 % an approximation needs more rows, as the square of its quantile.
+    """
+    further = max(1.0, (normal_quantile(level) / normal_quantile(0.95)) ** 2)
+    return np.minimum(x, n - x) > LARGE * further
 
 
 def bounds_of(
