@@ -1,0 +1,83 @@
+"""Reports of audits of one's own system: whole for any part that is there, and with nothing of the study."""
+
+import re
+
+import pytest
+from page_elements import Page
+from pypdf import PdfReader
+
+from example_fairness import example_audit, hostile_audit
+from example_own import own_record, own_security, whole_own_record
+from example_privacy import example_mechanism, example_membership, example_plan
+from example_scan import example_scan
+from trivet.fairness.own_results import OwnFairness
+from trivet.privacy.own_results import OwnPrivacy
+from trivet.record import as_json
+from trivet.report import verdicts, write_report
+from trivet.report.figures import alt_texts, available, save_figures
+
+
+def scanned(**settings):
+    security, triggers = own_security(example_scan(**settings))
+    return own_record(security=security), triggers
+
+
+CASES = {
+    "all": whole_own_record,
+    "repaired": lambda: scanned(repaired=True),
+    "no evidence": lambda: scanned(suspected=False),
+    "many labels": lambda: scanned(classes=60),
+    "plan": lambda: (own_record(privacy=OwnPrivacy(plan=example_plan(pure=True))), {}),
+    "mechanism": lambda: (own_record(privacy=OwnPrivacy(mechanisms=(example_mechanism(),))), {}),
+    "model": lambda: (own_record(privacy=OwnPrivacy(membership=example_membership())), {}),
+    "predictions": lambda: (own_record(fairness=OwnFairness(example_audit())), {}),
+    "hostile": lambda: (own_record(fairness=OwnFairness(hostile_audit())), {}),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def written(request, tmp_path_factory):
+    record, triggers = CASES[request.param]()
+    out = tmp_path_factory.mktemp("own")
+    save_figures(record, triggers, out / "figures")
+    files = write_report(as_json(record), out / "figures", out, engine="typst", alt=alt_texts(record))
+    return request.param, record, files
+
+
+def test_nothing_is_empty_and_nothing_is_of_the_study(written):
+    _, record, files = written
+    source = files.html.read_text(encoding="utf-8")
+    tex = files.tex.read_text(encoding="utf-8")
+    assert "Corrections" not in source
+    assert not re.search(r"\\section\{[^}]*\}(\\label\{[^}]*\})?\s*\\section", tex)
+    assert source.count("<h1") == 1
+    for row in available(record):
+        assert f"{row.name}.pdf" in tex, row.name
+    assert len(PdfReader(files.pdf).pages) >= 1
+
+
+def test_the_abstract_and_the_first_table_have_each_part_once(written):
+    case, record, files = written
+    text = " ".join(Page(files.html.read_text(encoding="utf-8")).text.split())
+    asked = {"all": 8, "repaired": 2}.get(case, 1)
+    tex = files.tex.read_text(encoding="utf-8")
+    table = tex[tex.index("What was asked of each leg") :]
+    body = table[: table.index(r"\end{")]
+    assert len(re.findall(r"^\s*(security|privacy|fairness)\b", body, re.MULTILINE)) == asked
+    assert "Every number is read from the record" in text
+    mitigated = record.fairness is not None and record.fairness.comparison is not None
+    assert len(verdicts(as_json(record))) == asked - mitigated  # its statement is of both
+
+
+def test_verdicts_say_what_the_record_says():
+    record, _ = whole_own_record()
+    told = [(each.leg, each.tone, each.word) for each in verdicts(as_json(record))]
+    assert told[:4] == [
+        ("security", "bad", "backdoored, label 4"),
+        ("security", "good", f"removed by {record.security.repair.chosen}"),
+        ("privacy", "good", f"{record.privacy.plan.best_mechanism} noise"),
+        ("privacy", "good", "consistent"),
+    ]
+    assert told[4][:2] == ("privacy", "bad")
+    clean, _ = scanned(suspected=False)
+    assert [(each.tone, each.word) for each in verdicts(as_json(clean))] == [("good", "no evidence")]

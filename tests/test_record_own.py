@@ -1,0 +1,73 @@
+"""A record of one's own system without the study: the same places, file and schema."""
+
+import copy
+
+import jsonschema
+import numpy as np
+import pytest
+
+from example_own import own_record, whole_own_record
+from example_privacy import example_plan
+from trivet.errors import RecordError
+from trivet.places import find
+from trivet.privacy.own_results import OwnPrivacy
+from trivet.record import as_json, json_schema, load_record, load_triggers, save_record
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return whole_own_record()
+
+
+def test_it_survives_the_file_with_its_triggers(whole, tmp_path):
+    record, triggers = whole
+    save_record(record, triggers, tmp_path)
+    assert load_record(tmp_path) == record
+    loaded = load_triggers(tmp_path)
+    assert loaded.keys() == triggers.keys()
+    for name, array in triggers.items():
+        np.testing.assert_array_equal(loaded[name], array.astype(loaded[name].dtype))
+
+
+def test_empty_legs_come_back_as_what_they_are(tmp_path):
+    record = own_record(privacy=OwnPrivacy(plan=example_plan()))
+    save_record(record, {}, tmp_path)
+    assert load_record(tmp_path) == record
+
+
+def test_the_places_are_those_of_the_study(whole):
+    plain = as_json(whole[0])
+    for place in (
+        "security.scan.verdict",
+        "security.repair.removed",
+        "privacy.plan.epsilon",
+        "privacy.mechanisms.0.verdict",
+        "privacy.membership.verdict",
+        "fairness.audit.verdict",
+        "fairness.comparison.models.0.name",
+    ):
+        assert find(plain, place) is not None, place
+    assert plain["effects"] is None
+
+
+@pytest.mark.parametrize(
+    ("leg", "key"), [("security", "scan"), ("privacy", "plan"), ("fairness", "comparison")]
+)
+def test_the_schema_describes_it_and_refuses_what_is_wrong(whole, leg, key):
+    plain = as_json(whole[0])
+    jsonschema.validate(plain, json_schema())
+    broken = copy.deepcopy(plain)
+    broken[leg]["more"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, json_schema())
+    broken = copy.deepcopy(plain)
+    broken[leg][key] = "text"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, json_schema())
+
+
+def test_triggers_that_lack_an_array(whole, tmp_path):
+    record, triggers = whole
+    save_record(record, {"scan.mask": triggers["scan.mask"]}, tmp_path)
+    with pytest.raises(RecordError, match=r"lacks scan\.pattern"):
+        load_triggers(tmp_path)
