@@ -25,7 +25,7 @@ from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
 
-BY_LOT = "one of several classifiers is drawn for each row, by its place among the rows"
+BY_LOT = "one of several classifiers is drawn for each row, by a hash of its features"
 ANYTHING = "the column that is dropped may hold anything"
 EXPECTED = {
     "GroupedMassaging": {
@@ -172,7 +172,8 @@ def test_a_pipeline_gives_the_groups_to_its_last_step(name):
     pipeline = make_pipeline(StandardScaler(), mitigated(name))
     step = pipeline.steps[-1][0]
     pipeline.fit(rows.X, rows.y, **{f"{step}__sensitive_features": rows.groups})
-    assert (pipeline.predict(rows.X) == model.predict(rows.X)).mean() > 0.98
+    # Lots hang on the features that the mitigation sees, which are scaled in one of the two.
+    np.testing.assert_allclose(pipeline.predict_proba(rows.X), model.predict_proba(rows.X), atol=1e-3)
     with config_context(enable_metadata_routing=True):
         routed = clone(pipeline).fit(rows.X, rows.y, sensitive_features=rows.groups)
     np.testing.assert_array_equal(routed.predict_proba(rows.X), pipeline.predict_proba(rows.X))

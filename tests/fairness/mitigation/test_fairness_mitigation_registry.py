@@ -21,7 +21,7 @@ DESCRIBED = {
     "massaging": r"promoted (\d+) and demoted \1 training labels",
     "exponentiated-gradient": r"draws one of \d+ classifiers for each row",
     "group-thresholds": r"thresholds m: [01]\.\d{3}, w: [01]\.\d{3}, fitted on \d+ validation rows",
-    "equalized-odds": r"thresholds m: (nobody or )?[01]\.\d{3}.*, w: [01]\.\d{3}.* fitted on \d+ validation rows",
+    "equalized-odds": r"thresholds m: nobody or [01]\.\d{3}.*, w: [01]\.\d{3}, fitted on \d+ validation rows",
 }
 
 

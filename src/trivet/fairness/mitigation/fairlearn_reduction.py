@@ -7,7 +7,6 @@ from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags
 
 from trivet.errors import UsageError
 from trivet.fairness.mitigation.meta_estimator import (
@@ -16,6 +15,7 @@ from trivet.fairness.mitigation.meta_estimator import (
     unfitted,
     weight_parameter,
 )
+from trivet.fairness.mitigation.row_lots import lots, marks_of_rows, marks_of_scores, require_seed
 from trivet.fairness.mitigation.sensitive import SensitiveFeatures
 from trivet.wording import one_line
 
@@ -55,7 +55,8 @@ class FairlearnReduction(MitigatedClassifier):
     grid_size
         Multipliers that the grid search tries.
     random_state
-        Seed of the draw. The same rows in the same order are predicted in the same way.
+        Seed of the draw, from 0 to 2^32 - 1. A lot hangs on the row's features and this seed: see
+        `RandomisedClassifier`.
 
     Attributes
     ----------
@@ -134,12 +135,6 @@ class FairlearnReduction(MitigatedClassifier):
         """Nothing: of several classifiers none decides alone."""
         raise AttributeError("a mixture of classifiers has no decision function; use predict_proba.")
 
-    def __sklearn_tags__(self) -> Tags:
-        """Say that a row may be predicted otherwise in the company of others."""
-        tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.algorithm == "exponentiated_gradient"
-        return tags
-
     def _reduce(self, classifier: "_RowClassifier", rows: TrainingRows) -> list[tuple[Any, float]]:
         """Run Fairlearn, and return the classifiers with the probability of each."""
         try:
@@ -174,6 +169,7 @@ class FairlearnReduction(MitigatedClassifier):
                 raise UsageError(
                     f"{name} should be one of {', '.join(known)}, found {one_line(repr(value))}."
                 )
+        require_seed(self.random_state)
         if not self.bound >= 0:
             raise UsageError(f"bound should be a number from 0 up, found {one_line(repr(self.bound))}.")
 
@@ -181,6 +177,10 @@ class FairlearnReduction(MitigatedClassifier):
 @dataclass(frozen=True)
 class RandomisedClassifier:
     """Several classifiers, of which one is drawn for each row that is predicted.
+
+    A row is predicted alike alone and in any company, and people with the same features alike. Over people
+    who differ in a feature, rates are those of ``predict_proba``, up to what chance leaves. Where features
+    hold what is neither number, text nor date, all rows of the same probability draw one lot together.
 
     Attributes
     ----------
@@ -202,8 +202,10 @@ class RandomisedClassifier:
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label that a drawn classifier predicts for each row, shape (rows,)."""
         positive = self.predict_proba(X)[:, 1]
-        drawn = np.random.default_rng(self.random_state).random(len(positive))
-        return self.classes[(drawn < positive).astype(np.int64)]
+        marks = marks_of_rows(X)
+        if marks is None:
+            marks = marks_of_scores(positive, np.zeros(len(positive), dtype=np.int64))
+        return self.classes[(lots(marks, self.random_state) < positive).astype(np.int64)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability with which each label is predicted, shape (rows, 2)."""

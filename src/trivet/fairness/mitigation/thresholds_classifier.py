@@ -84,8 +84,8 @@ class GroupThresholds(MitigatedClassifier):
     privileged
         Value of the privileged group, by default the group with the highest base rate.
     random_state
-        Seed of the rows kept for the thresholds, and of the lots: see `apply_group_thresholds` for what a
-        lot depends on. From 0 to 2^32 - 1.
+        Seed of the rows kept for the thresholds, and of the lots, from 0 to 2^32 - 1. A lot hangs on the
+        row's features and this seed: see `apply_group_thresholds`.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class GroupThresholds(MitigatedClassifier):
         codes = codes_of(sensitive_features, tuple(self.thresholds_), rows=len(scores))
         thresholds = tuple(self.thresholds_.values())
         return self.classes_[
-            apply_group_thresholds(scores, codes, thresholds, random_state=self.random_state)
+            apply_group_thresholds(scores, codes, thresholds, random_state=self.random_state, features=X)
         ]
 
     def score(

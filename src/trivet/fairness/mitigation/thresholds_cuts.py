@@ -110,7 +110,7 @@ def cuts_by_group(
     """
     if cut_at not in ("between", "scores"):
         raise UsageError(f'cut_at should be "between" or "scores", found {one_line(repr(cut_at))}.')
-    single = np.asarray(scores).dtype in (np.float32, np.float16)
+    single = np.asarray(scores).dtype.name in ("float32", "float16")
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     codes = group_column(groups)
     require_same_length(y_true=labels, scores=values, groups=codes)

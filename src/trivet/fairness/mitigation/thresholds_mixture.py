@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.fairness.columns import require_same_length, score_column
+from trivet.fairness.mitigation.row_lots import lots, marks_of_rows, marks_of_scores, require_seed
 from trivet.fairness.mitigation.thresholds_cuts import group_column
 
 __all__ = ["MixedThreshold", "apply_group_thresholds", "selection_probability"]
-
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,18 @@ def apply_group_thresholds(
     thresholds: Sequence[float | MixedThreshold],
     *,
     random_state: int = 0,
+    features: Any = None,
 ) -> NDArray[np.int64]:
     """Predict positive every row whose score reaches its group's threshold, drawn by lot where it is mixed.
 
-    A lot depends on `random_state`, the row's score, and how many rows of the same score and group stand
-    before it in the call, and on nothing else. So the same call gives the same predictions, and a row with
-    a score of its own gets the same prediction in any order and any company; rows that tie draw each for
-    itself.
+    A lot hangs on `random_state` and on the row's features, and on nothing else of the call: a row is
+    predicted alike alone and in any company, and people with the same features draw the same lot. Over
+    people who differ in a feature, even in one that the score does not use, rates are those of
+    `selection_probability`, up to what chance leaves of lots that are drawn independently of each other.
+
+    Without features, or where they hold what is neither number, text nor date, a lot hangs on the score
+    and the group in their place. All who tie at a score then draw one lot together, and a group in which
+    many tie may be far from its rate, in any one draw.
 
     Parameters
     ----------
@@ -84,6 +90,8 @@ def apply_group_thresholds(
         As for `selection_probability`.
     random_state
         Seed of the lots, from 0 to 2^32 - 1.
+    features
+        Of each row: array, list, sparse matrix or frame of shape (rows, features).
 
     Returns
     -------
@@ -93,37 +101,29 @@ def apply_group_thresholds(
     Raises
     ------
     DataError
-        As `selection_probability` does.
+        As `selection_probability` does, and if there are more or fewer rows of features.
     UsageError
         If the seed is out of range.
     """
-    if not 0 <= random_state < 2**32:
-        raise UsageError(f"the random_state should be from 0 to 2^32 - 1, found {random_state}.")
+    require_seed(random_state)
     probability = selection_probability(scores, groups, thresholds)
     open_rows = np.flatnonzero((probability > 0) & (probability < 1))
-    lots = np.zeros(len(probability))
-    lots[open_rows] = _lots(np.asarray(scores)[open_rows], np.asarray(groups)[open_rows], random_state)
-    return (lots < probability).astype(np.int64)
+    drawn = np.zeros(len(probability))
+    if len(open_rows):
+        drawn[open_rows] = lots(_marks(scores, groups, features, open_rows), random_state)
+    return (drawn < probability).astype(np.int64)
 
 
-def _lots(scores: NDArray[np.float64], groups: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    """Return a number in [0, 1) for each row, by hashing (splitmix64: Steele, Lea, Flood, OOPSLA 2014)."""
-    values = scores.astype(np.float64) + 0.0  # minus zero ties with zero
-    order = np.lexsort((values, groups))
-    ranked, owners = values[order], groups[order]
-    places = np.arange(len(order))
-    starts = np.concatenate([[True], (ranked[1:] != ranked[:-1]) | (owners[1:] != owners[:-1])])[: len(order)]
-    before = np.empty(len(order), dtype=np.uint64)
-    before[order] = places - np.maximum.accumulate(np.where(starts, places, 0))
-    mixed = np.full(len(order), seed, dtype=np.uint64)
-    for part in (values.view(np.uint64), before):
-        mixed = _scrambled(mixed ^ part)
-    return (mixed >> np.uint64(11)).astype(np.float64) / 2**53
-
-
-def _scrambled(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the output function of splitmix64 after one step."""
-    bits = bits + _MIX
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+def _marks(
+    scores: ArrayLike, groups: ArrayLike, features: Any, rows: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """Return what tells rows apart: their features, or else their score and group."""
+    values, codes = np.asarray(scores), np.asarray(groups).astype(np.int64)
+    if features is not None:
+        found = features.shape[0] if hasattr(features, "shape") else len(features)
+        if found != len(values):
+            raise DataError(f"features should have {len(values)} rows, as the scores have, found {found}.")
+        marks = marks_of_rows(_safe_indexing(features, rows))
+        if marks is not None:
+            return marks
+    return marks_of_scores(values[rows], codes[rows])

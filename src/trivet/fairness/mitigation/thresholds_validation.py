@@ -1,7 +1,7 @@
 """Which rows are kept for the thresholds, so that they are not those that the classifier was fitted on?"""
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from trivet.errors import DataError, UsageError
+from trivet.fairness.mitigation.row_lots import require_seed
 from trivet.fairness.mitigation.sensitive import Group, named
 from trivet.wording import one_line
 
@@ -80,10 +81,7 @@ def require_share_and_seed(share: object, seed: object) -> None:
         raise UsageError(
             f"validation should be a share above 0 and below 1, or None, found {one_line(repr(share))}."
         )
-    if not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
-        raise UsageError(
-            f"random_state should be a whole number from 0 to 2^32 - 1, found {one_line(repr(seed))}."
-        )
+    require_seed(seed)
 
 
 def part_of(value: Any, rows: NDArray[np.int64], *, size: int) -> Any:
