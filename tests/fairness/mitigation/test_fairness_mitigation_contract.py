@@ -33,7 +33,10 @@ EXPECTED = {
     },
     "GroupedReweighing": {},
     "GroupedDropSensitive": {"check_dtype_object": ANYTHING, "check_estimators_nan_inf": ANYTHING},
-    "GroupedReduction": {"check_classifiers_train": BY_LOT},
+    "GroupedReduction": {
+        "check_classifiers_train": BY_LOT,
+        "check_classifiers_one_label_sample_weights": "weights are refused, which Fairlearn would not heed",
+    },
 }
 NAMES = tuple(BUILDERS)
 
@@ -214,6 +217,35 @@ def test_reweighing_takes_the_weights_itself():
         outer.fit(rows.X, rows.y, sensitive_features=rows.groups, sample_weight=weights)
     np.testing.assert_array_equal(pipeline[-1].weights_, plain.weights_)
     np.testing.assert_allclose(outer.predict_proba(rows.X), pipeline.predict_proba(rows.X))
+
+
+def test_weights_for_the_last_step_of_a_pipeline_are_those_before():
+    rows = unequal_rows()
+    weights = np.random.default_rng(0).uniform(0.2, 3, len(rows.y))
+    groups = {"sensitive_features": rows.groups}
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    own = Reweighing(pipeline).fit(rows.X, rows.y, sample_weight=weights, **groups)
+    step = Reweighing(pipeline).fit(rows.X, rows.y, logisticregression__sample_weight=weights, **groups)
+    assert not np.array_equal(own.weights_, Reweighing(pipeline).fit(rows.X, rows.y, **groups).weights_)
+    np.testing.assert_array_equal(step.weights_, own.weights_)
+    np.testing.assert_array_equal(step.predict_proba(rows.X), own.predict_proba(rows.X))
+    with pytest.raises(UsageError, match="both sample_weight and logisticregression__sample_weight"):
+        step.fit(rows.X, rows.y, sample_weight=weights, logisticregression__sample_weight=weights, **groups)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (LogisticRegression(), "sample_weight"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), "logisticregression__sample_weight"),
+    ],
+)
+def test_reductions_refuse_weights_that_they_would_not_heed(estimator, name, routing):
+    rows = unequal_rows()
+    weights = {"sample_weight" if routing else name: np.ones(240)}
+    with config_context(enable_metadata_routing=routing), pytest.raises(UsageError, match="cannot heed"):
+        FairlearnReduction(estimator).fit(rows.X, rows.y, sensitive_features=rows.groups, **weights)
 
 
 def test_a_mitigation_inside_another_gets_the_groups_by_routing():

@@ -99,19 +99,25 @@ class FairlearnReduction(MitigatedClassifier):
         sensitive_features
             The group of each row: see `sensitive_codes`.
         **fit_params
-            For each of the classifiers.
+            For each of the classifiers; no `sample_weight`.
 
         Raises
         ------
         UsageError
             If Fairlearn is not installed, a parameter is not among those above, the classifier takes no
-            weights, or there are no sensitive features.
+            weights, weights are given, or there are no sensitive features.
         DataError
             If labels or groups are not what they should be.
         """
         self._require_parameters()
         name = weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
+        weighed = [given for given in ("sample_weight", name) if fit_params.get(given) is not None]
+        if weighed:
+            raise UsageError(
+                f"Fairlearn's reductions weigh the rows themselves and cannot heed {weighed[0]}. Leave "
+                "it out, or take Reweighing, which goes on from given weights."
+            )
         routed = self._routed("estimator", sensitive_features, fit_params)
         self.classes_, self.groups_ = rows.classes, rows.values
         with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
 from trivet.fairness.mitigation.meta_estimator import (
     FitError,
@@ -93,19 +93,26 @@ class Reweighing(MitigatedClassifier):
         sensitive_features
             The group of each row: see `sensitive_codes`.
         sample_weight
-            What each row weighs before, shape (rows,), not negative; by default 1.
+            What each row weighs before, shape (rows,), not negative; by default 1. For a pipeline it may
+            also be given as its last step takes it, such as ``logisticregression__sample_weight``.
         **fit_params
             For the classifier.
 
         Raises
         ------
         UsageError
-            If there are no sensitive features, or the classifier takes no weights.
+            If there are no sensitive features, the classifier takes no weights, or weights are given twice.
         DataError
             If labels, groups or weights are not what they should be.
         """
         name = weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
+        if name != "sample_weight" and fit_params.get(name) is not None:
+            if sample_weight is not None:
+                raise UsageError(
+                    f"rows have one weight before, found both sample_weight and {name}. Give one of them."
+                )
+            sample_weight = fit_params[name]
         before = None if sample_weight is None else _weight_column(sample_weight, len(rows.y))
         self.weights_ = _independent(rows.groups, rows.labels, before)
         routed = self._routed("estimator", sensitive_features, fit_params)
