@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.mitigation.sensitive import codes_of, sensitive_codes
+from trivet.fairness.mitigation.sensitive import codes_of, sensitive_codes, sensitive_names
 
 TEXTS = ["b", "a", "b", "c"]
 ONE_COLUMN = [
@@ -133,7 +133,7 @@ def test_a_thousand_groups_are_allowed():
 
 
 def test_groups_are_asked_for():
-    with pytest.raises(UsageError, match="Pass sensitive_features="):
+    with pytest.raises(UsageError, match=r"Pass sensitive_features=.*enable_metadata_routing=True"):
         sensitive_codes(None, 2)
 
 
@@ -141,3 +141,27 @@ def test_a_name_that_commands_a_terminal_is_escaped():
     with pytest.raises(DataError) as caught:
         codes_of(["\x1b[2J"], ("a",), rows=1)
     assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame, pl.DataFrame, pa.table])
+def test_columns_with_names_are_found_by_name(kind):
+    codes, groups = sensitive_codes(COLUMNS, 4)
+    names = sensitive_names(COLUMNS)
+    assert names == ("first", "second") == sensitive_names(kind(COLUMNS))
+    turned = kind(dict(reversed(COLUMNS.items())))
+    assert codes_of(turned, groups, rows=4, names=names).tolist() == codes.tolist()
+    assert codes_of(PAIRS, groups, rows=4, names=names).tolist() == codes.tolist()
+    for others in ({"first": COLUMNS["first"], "third": COLUMNS["second"]}, {"first": COLUMNS["first"]}):
+        with pytest.raises(DataError, match="'first', 'second', found 'first'"):
+            codes_of(kind(others), groups, rows=4, names=names)
+
+
+def test_a_frame_goes_by_place_where_training_had_no_names():
+    codes, groups = sensitive_codes(PAIRS, 4)
+    assert sensitive_names(PAIRS) is None
+    assert codes_of(pd.DataFrame(COLUMNS), groups, rows=4, names=None).tolist() == codes.tolist()
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(DataError, match="different names, found one twice: 'a', 'a'"):
+        sensitive_codes(pd.DataFrame([[1, 2], [2, 1]], columns=["a", "a"]), 2)

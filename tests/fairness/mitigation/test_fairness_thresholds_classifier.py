@@ -164,7 +164,12 @@ def test_frames_and_several_sensitive_columns_are_taken():
     model = GroupThresholds(MODEL, constraint="difference").fit(frame, Y, sensitive_features=sensitive)
     assert list(model.thresholds_) == [("Ada", False), ("Ada", True), ("Bo", False), ("Bo", True)]
     assert model.feature_names_in_.tolist() == ["a", "b", "c"]
-    assert set(model.predict(frame, sensitive_features=sensitive)) == {"yes", "no"}
+    found = model.predict(frame, sensitive_features=sensitive)
+    assert set(found) == {"yes", "no"}
+    assert model.sensitive_names_ == ("name", "old")
+    np.testing.assert_array_equal(model.predict(frame, sensitive_features=sensitive[["old", "name"]]), found)
+    with pytest.raises(DataError, match="columns that training had, 'name', 'old', found 'name', 'age'"):
+        model.predict(frame, sensitive_features=sensitive.rename(columns={"old": "age"}))
 
 
 @pytest.mark.parametrize("constraint", ["ratio", "equalized_odds"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.wording import one_line
 
-__all__ = ["Group", "SensitiveFeatures", "codes_of", "named", "sensitive_codes"]
+__all__ = ["Group", "SensitiveFeatures", "codes_of", "named", "sensitive_codes", "sensitive_names"]
 
 #: A value of the sensitive feature, or one of each where there are several.
 Group = Hashable
@@ -51,7 +51,14 @@ def sensitive_codes(
         If they have another length, values are missing, or there are fewer than `least` groups or more
         than 1,000.
     """
-    columns = [_factorised(column) for column in _columns(sensitive_features, rows)]
+    columns = [_factorised(column) for column in _columns(sensitive_features, rows).values()]
+    return _combined(columns, least)
+
+
+def _combined(
+    columns: Sequence[tuple[NDArray[np.int64], list[Any]]], least: int
+) -> tuple[NDArray[np.int64], tuple[Group, ...]]:
+    """Return codes and groups of the combinations of the columns' values that occur."""
     codes, groups = columns[0]
     if len(columns) > 1:
         radix = [len(values) for _, values in columns]
@@ -72,9 +79,16 @@ def sensitive_codes(
 
 
 def codes_of(
-    sensitive_features: SensitiveFeatures, groups: Sequence[Group], *, rows: int
+    sensitive_features: SensitiveFeatures,
+    groups: Sequence[Group],
+    *,
+    rows: int,
+    names: Sequence[Hashable] | None = None,
 ) -> NDArray[np.int64]:
     """Return the place of each row's group among those that were seen in training.
+
+    Columns of a frame or a mapping are found by name, where names are known from training; others go by
+    place.
 
     Parameters
     ----------
@@ -84,15 +98,25 @@ def codes_of(
         What that returned.
     rows
         Rows of the features that they belong to.
+    names
+        What `sensitive_names` returned of the columns in training.
 
     Raises
     ------
     UsageError
         If there are no sensitive features.
     DataError
-        If they have another length, values are missing, or a group was not seen in training.
+        If they have another length or other names, values are missing, or a group was not seen in training.
     """
-    codes, found = sensitive_codes(sensitive_features, rows, least=1)
+    columns = _columns(sensitive_features, rows)
+    if names is not None and sensitive_names(sensitive_features) is not None:
+        if set(columns) != set(names):
+            raise DataError(
+                f"sensitive_features should have the columns that training had, {named(list(names))}, found "
+                f"{named(list(columns))}. Pass the same columns, in any order."
+            )
+        columns = {name: columns[name] for name in names}
+    codes, found = _combined([_factorised(column) for column in columns.values()], 1)
     places = {group: place for place, group in enumerate(groups)}
     unseen = [group for group in found if group not in places]
     if unseen:
@@ -108,23 +132,49 @@ def named(groups: Sequence[Group], *, limit: int = 200) -> str:
     return one_line(", ".join(map(repr, groups[:20])), limit=limit)
 
 
-def _columns(sensitive_features: SensitiveFeatures, rows: int) -> list[NDArray[Any]]:
-    """Return one array of shape (rows,) for each column."""
+def sensitive_names(sensitive_features: SensitiveFeatures) -> tuple[Hashable, ...] | None:
+    """Return the names of the columns of a frame or a mapping, or None for what has none.
+
+    Raises
+    ------
+    DataError
+        If two columns have the same name.
+    """
+    if isinstance(sensitive_features, Mapping):
+        return tuple(sensitive_features)
+    try:
+        frame = nw.from_native(sensitive_features, eager_only=True, pass_through=True)
+        return tuple(frame.columns) if isinstance(frame, nw.DataFrame) else None
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(
+            "the columns of sensitive_features should have different names, found one twice: "
+            f"{named(list(sensitive_features.columns))}. Rename them."
+        ) from error
+
+
+def _columns(sensitive_features: SensitiveFeatures, rows: int) -> dict[Hashable, NDArray[Any]]:
+    """Return one array of shape (rows,) for each column, by name or else by place."""
     if sensitive_features is None:
         raise UsageError(
             "a mitigation needs to know each row's group, found no sensitive_features. Pass "
-            "sensitive_features=..., one value a row."
+            "sensitive_features=..., one value a row; a mitigation inside another gets them with "
+            "sklearn.set_config(enable_metadata_routing=True)."
         )
-    frame = nw.from_native(sensitive_features, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        columns = [_array(series.to_native()) for series in frame.iter_columns()]
-    elif isinstance(sensitive_features, Mapping):
-        columns = [_array(column) for column in sensitive_features.values()]
+    names = sensitive_names(sensitive_features)
+    columns: dict[Hashable, NDArray[Any]]
+    if isinstance(sensitive_features, Mapping):
+        columns = {name: _array(column) for name, column in sensitive_features.items()}
+    elif names is not None:
+        frame = nw.from_native(sensitive_features, eager_only=True)
+        columns = {
+            name: _array(series.to_native()) for name, series in zip(names, frame.iter_columns(), strict=True)
+        }
     else:
         array = _array(sensitive_features)
-        columns = [array] if array.ndim < 2 else list(np.moveaxis(array, 1, 0))  # noqa: PLR2004 (two axes)
-    if not columns or any(column.shape != (rows,) for column in columns):
-        shapes = ", ".join(str(column.shape) for column in columns[:5]) or "none"
+        parts = [array] if array.ndim < 2 else list(np.moveaxis(array, 1, 0))  # noqa: PLR2004 (two axes)
+        columns = {place: part for place, part in enumerate(parts)}  # noqa: C416 (of any type of name)
+    if not columns or any(column.shape != (rows,) for column in columns.values()):
+        shapes = ", ".join(str(column.shape) for column in list(columns.values())[:5]) or "none"
         raise DataError(
             f"sensitive_features should be one column or more of {rows} rows, found {shapes}. Pass one value "
             "a row, in the order of the features."

@@ -19,7 +19,7 @@ from trivet.fairness.mitigation.meta_estimator import (
     positive_scores,
     unfitted,
 )
-from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, codes_of, named
+from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, codes_of, named, sensitive_names
 from trivet.fairness.mitigation.thresholds_constraints import (
     ConstraintName,
     Scored,
@@ -96,6 +96,9 @@ class GroupThresholds(MitigatedClassifier):
     thresholds_
         From the value of each group to the score from which its members are predicted positive: a float, or
         a `MixedThreshold` where lots are drawn.
+    sensitive_names_
+        Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the columns of
+        another frame by them, and those of an array by place.
     privileged_
         Value of the privileged group.
     achieved_
@@ -198,6 +201,7 @@ class GroupThresholds(MitigatedClassifier):
         selection = selection_probability(scored.scores, scored.groups, found)
         self.achieved_ = constraint.achieved(scored, selection, search)
         self.thresholds_: dict[Group, float | MixedThreshold] = dict(zip(rows.values, found, strict=True))
+        self.sensitive_names_ = sensitive_names(sensitive_features)
         self.privileged_ = rows.values[privileged]
         self.validation_rows_ = kept
         self.classes_ = rows.classes
@@ -224,7 +228,9 @@ class GroupThresholds(MitigatedClassifier):
         """
         check_is_fitted(self, "thresholds_")
         scores = positive_scores(self.estimator_, X)
-        codes = codes_of(sensitive_features, tuple(self.thresholds_), rows=len(scores))
+        codes = codes_of(
+            sensitive_features, tuple(self.thresholds_), rows=len(scores), names=self.sensitive_names_
+        )
         thresholds = tuple(self.thresholds_.values())
         return self.classes_[
             apply_group_thresholds(scores, codes, thresholds, random_state=self.random_state, features=X)
