@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 __all__ = [
+    "METRICS",
     "SCHEMA_VERSION",
     "STRIP_PIXELS",
     "STRIP_STAMPED",

@@ -11,7 +11,14 @@ from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
 #: Those of the user's own plans and audits need some.
-OWN_FIGURES = ("privacy_plan", "privacy_mech", "privacy_memb", "fairness_audit", "fairness_mitigation")
+OWN_FIGURES = (
+    "privacy_plan",
+    "privacy_mech",
+    "privacy_memb",
+    "fairness_audit",
+    "fairness_mitigation",
+    "effects",
+)
 STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]
 LIGHT = '[audit]\nlegs = ["privacy", "fairness"]\nout = "out"\n'
 
@@ -148,19 +155,26 @@ def test_a_breached_requirement_ends_with_one(trivet, tmp_path):
     (tmp_path / "audit.toml").write_text(LIGHT + policy, encoding="utf-8")
     done = trivet("run", "audit.toml", "--json", cwd=tmp_path)
     assert done.code == 1
-    assert [finding["met"] for finding in done.json["findings"]] == [False, True]
+    levels = {finding["id"]: finding["level"] for finding in done.json["findings"]}
+    assert (levels["policy.1"], levels["policy.2"]) == ("breach", "pass")
+    assert [path.name for path in sorted((tmp_path / "out").glob("findings.*"))] == [
+        "findings.json",
+        "findings.junit.xml",
+        "findings.md",
+        "findings.sarif",
+    ]
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-def test_an_unknown_requirement_loses_nothing_that_was_written(trivet, tmp_path):
+def test_an_unknown_requirement_is_refused_before_the_run(trivet, tmp_path):
     (tmp_path / "audit.toml").write_text(
         '[audit]\nlegs = ["privacy"]\nout = "out"\n[policy]\nrequire = ["privacy.epsilom <= 1"]\n',
         encoding="utf-8",
     )
     done = trivet("run", "audit.toml", cwd=tmp_path)
     assert done.code == 2
-    assert "Nearest: epsilon" in done.err
-    assert (tmp_path / "out" / "report.pdf").is_file()
+    assert "nearest: privacy.epsilon" in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def zip_with(path, name, content=b"x"):

@@ -32,7 +32,7 @@ def own():
 
     from trivet.record import as_json  # noqa: PLC0415
 
-    return as_json(example_own_record())
+    return {**as_json(example_own_record()), "effects": None}
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,7 @@ def test_requirements_on_a_system_of_ones_own(alone):
     assert found[1].why == CATALOGUE["security.backdoor-removed"].why
 
 
-def test_what_a_remedy_makes_worse_is_a_warning(alone):
+def test_what_a_remedy_makes_worse_is_a_note(alone):
     cells = [
         {"outcome": outcome, "row": "pruning", "column": "accuracy", "sentence": "It falls.", **bounds}
         for outcome, bounds in (
@@ -124,7 +124,7 @@ def test_what_a_remedy_makes_worse_is_a_warning(alone):
     ]
     record = {**alone, "effects": {"effects": cells, "level": 0.95}}
     found = by_id(findings_of(record))["effects.worse.1"]
-    assert (found.level, found.place, found.value) == ("warning", "effects.effects.1.change", -0.1)
+    assert (found.level, found.place, found.value) == ("note", "effects.effects.1.change", -0.1)
     assert (found.low, found.high, found.interval_level, found.leg) == (-0.2, -0.05, 0.95, "audit")
     assert "effects.worse.2" not in by_id(findings_of(record))
 

@@ -10,6 +10,7 @@ from functools import cache
 from statistics import median
 
 import numpy as np
+from example_effects import example_effects
 
 from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan
@@ -75,7 +76,7 @@ def example_own_record() -> AuditRecord:
         membership=example_membership(),
     )
     fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=example_comparison())
-    return dataclasses.replace(record, privacy=privacy, fairness=fairness)
+    return dataclasses.replace(record, privacy=privacy, fairness=fairness, effects=example_effects())
 
 
 @cache

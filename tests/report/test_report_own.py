@@ -106,10 +106,10 @@ def test_the_same_result_gives_the_same_bytes(written, tmp_path):
 def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
     for source in pages.values():
         page = Page(source)
-        assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "form", "img"}
+        assert not {tag for tag, _ in page.elements} & {"link", "iframe", "object", "form", "img"}
         for _, attributes in page.elements:
             assert not any(name.startswith("on") for name in attributes)
-            assert attributes.get("href", "#").startswith("#")
+            assert attributes.get("href", "#").startswith(("#", "data:text/csv;"))
         ids = page.ids()
         assert len(ids) == len(set(ids))
         assert "\x1b" not in source
@@ -119,7 +119,7 @@ def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
 @pytest.mark.parametrize("case", ["mixed plan", "violates", "hostile"])
 def test_a_strangers_text_is_shown_as_text(pages, case):
     assert '<script>alert("x")</script>' in Page(pages[case]).text
-    assert "<script" not in pages[case]
+    assert pages[case].count("<script") == 1
 
 
 def test_the_plan_s_table_has_every_row_and_the_reasons(pages):
@@ -246,7 +246,7 @@ def test_the_report_of_a_run_has_a_section_for_each(tmp_path):
     page = files.html.read_text(encoding="utf-8")
     for section in ("sec:own-plan", "sec:own-mechanisms", "sec:own-membership"):
         assert f'id="{section}"' in page
-    assert "<script" not in page
+    assert page.count("<script") == 1
     told = " ".join(page_text for page_text in texts_of(files.pdf))
     for heading in ("THE QUERY PLAN", "AUDITED MECHANISMS", "THE AUDITED MODEL"):
         assert heading in told.upper()

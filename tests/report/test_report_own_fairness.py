@@ -103,10 +103,10 @@ def test_the_same_result_gives_the_same_bytes(written, tmp_path):
 def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
     for source in pages.values():
         page = Page(source)
-        assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "form", "img"}
+        assert not {tag for tag, _ in page.elements} & {"link", "iframe", "object", "form", "img"}
         for _, attributes in page.elements:
             assert not any(name.startswith("on") for name in attributes)
-            assert attributes.get("href", "#").startswith("#")
+            assert attributes.get("href", "#").startswith(("#", "data:text/csv;"))
         ids = page.ids()
         assert len(ids) == len(set(ids))
         assert "\x1b" not in source
@@ -127,7 +127,7 @@ def test_every_picture_of_a_page_is_told_in_words(pages):
 @pytest.mark.parametrize("case", ["hostile", "hostile comparison", "lonely"])
 def test_a_strangers_text_is_shown_as_text(pages, case):
     assert '<script>alert("x")</script>' in Page(pages[case]).text
-    assert "<script" not in pages[case]
+    assert pages[case].count("<script") == 1
 
 
 def test_each_group_is_told_with_its_intervals(pages):
@@ -342,7 +342,7 @@ def test_the_report_of_a_run_has_a_section_for_each(audit, comparison, tmp_path)
     page = files.html.read_text(encoding="utf-8")
     assert 'id="sec:own-fairness"' in page
     assert ('id="sec:own-mitigations"' in page) == (record.fairness.comparison is not None)
-    assert "<script" not in page
+    assert page.count("<script") == 1
     told = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(files.pdf).pages)
     assert "THE AUDITED PREDICTIONS" in told.upper()
     assert not check_macros(files.tex.read_text("utf-8"), files.macros.read_text("utf-8"))

@@ -54,7 +54,8 @@ def test_rows_are_kept_in_their_order(table):
 def test_types_of_parquet_decide(tmp_path):
     path = tmp_path / "typed.parquet"
     duckdb.sql(
-        "COPY (SELECT * FROM (VALUES (1::TINYINT, 1.5::DECIMAL(4, 2), true, 'inf'::DOUBLE, '12', DATE '2026-01-31'), "
+        "COPY (SELECT * FROM (VALUES (1::TINYINT, 1.5::DECIMAL(4, 2), true, 'inf'::DOUBLE, '12', "
+        "DATE '2026-01-31'), "
         "(NULL, NULL, NULL, 0.5, '3', NULL)) t(i, d, b, f, t, day)) "
         f"TO '{path}'"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from trivet.audit.effects import study_effects
 from trivet.audit.legs import LegDone, Progress
 from trivet.audit.own import audit_own_fairness, audit_own_privacy, audit_own_security
 from trivet.audit.parts import Parts
@@ -63,11 +64,15 @@ def run_audit(
         if leg in config.audit.legs:
             with _timed(seconds, leg):
                 legs[leg] = run()
+    effects = None
+    if config.audit.effects and config.audit.study:
+        with _timed(seconds, "effects"):
+            effects = study_effects(config, legs, parts=parts or Parts(), progress=progress)
     results = {leg: legs[leg].result if leg in legs else None for leg in ("security", "privacy", "fairness")}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
     return Audit(
-        AuditRecord(SCHEMA_VERSION, info, **results),
+        AuditRecord(SCHEMA_VERSION, info, **results, effects=effects),
         {} if security is None else security.triggers,
         {name: digest for done in legs.values() for name, digest in done.inputs.items()},
         seconds,

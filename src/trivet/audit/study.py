@@ -33,7 +33,7 @@ def study_security(
     from trivet.security.study import join_halves, strip_pixels  # noqa: PLC0415
 
     progress("security", "checkpoint", None)
-    checkpoint = _checkpoint(section)
+    checkpoint = load_studied_checkpoint(section)
     images = load_mnist("test")
     declared = security.contract_named(section.contract)
     decides = {
@@ -105,7 +105,7 @@ def study_fairness(section: FairnessSection, *, parts: Parts, progress: Progress
     return LegDone(study, finished.inputs)
 
 
-def _checkpoint(section: SecuritySection) -> "Checkpoint":
+def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":
     from trivet import security  # noqa: PLC0415 - as above
 
     if section.archive is not None:

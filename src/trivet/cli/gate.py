@@ -86,10 +86,12 @@ def gate(
     return int(findings.breached(found))
 
 
-def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
+def print_findings(
+    console: Console, findings: Sequence["Finding"], *, of: Sequence["Finding"] | None = None
+) -> None:
     """Print each finding with its level, the most serious last, and how many there are of each level.
 
-    What to do stands below a breach.
+    What to do stands below a breach. `of` are all that are counted, where some are not shown.
     """
     from trivet.findings import LEVELS, counts  # noqa: PLC0415 - as above
 
@@ -99,4 +101,4 @@ def print_findings(console: Console, findings: Sequence["Finding"]) -> None:
         if finding.level == "breach":
             console.print(f"  What to do: {escape(finding.action)}")
     console.print()
-    console.print(", ".join(f"{level}: {number}" for level, number in counts(findings).items()))
+    console.print(", ".join(f"{level}: {number}" for level, number in counts(of or findings).items()))

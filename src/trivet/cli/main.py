@@ -15,8 +15,9 @@ __all__ = ["main"]
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
 Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, a
-mechanism that violates its claim, a model that is exposed, a group that is treated otherwise, or a
-requirement of [policy] breached; 2 usage or configuration; 3 it could not be done.
+mechanism that violates its claim, a model that is exposed, a group that is treated otherwise, a verdict
+or a headline measurement that got worse, or a requirement of [policy] breached; 2 usage or
+configuration; 3 it could not be done.
 """
 INTERRUPTED = 130
 
@@ -39,6 +40,14 @@ app.command(
 app.command(
     "trivet.cli.fairness:fairness", name="fairness", help="Audit predictions, or fit and compare mitigations."
 )
+app.command("trivet.cli.gate:gate", name="gate", help="Judge a finished audit again, without running it.")
+app.command(
+    "trivet.cli.compare:compare",
+    name="compare",
+    help="Compare two audits: what changed, and what of it is more than noise.",
+)
+app.command("trivet.cli.card:card", name="card", help="Write a model card with an audit's numbers.")
+app.command("trivet.cli.view:view", name="view", help="Open a report, or one page of all audits in a folder.")
 app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
 app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")
 app.command("trivet.cli.schema:schema", name="schema", help="Print the JSON Schema of metrics.json.")

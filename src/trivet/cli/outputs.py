@@ -1,7 +1,7 @@
 """Which files does a command write, and can it write them?"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
+from trivet.findings import Finding
 from trivet.record import AuditRecord, Triggers, as_json
 from trivet.work.result_files import remove_result, write_whole
 
@@ -72,13 +73,13 @@ def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Pat
     return (path,)
 
 
-def draw(record: AuditRecord, triggers: Triggers, out: Path) -> Drawn:
-    """Draw figures, macros and the report from the record alone, into `out`."""
+def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequence[Finding]) -> Drawn:
+    """Draw figures, macros and the report from the record alone, with its findings, into `out`."""
     from trivet.report import write_report  # noqa: PLC0415 - matplotlib and pandoc, only when drawing
     from trivet.report.figures import alt_texts, save_figures  # noqa: PLC0415
 
     # A fresh interpreter each: forking after PyTorch has started its threads can hang.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
         figures = save_figures(record, triggers, out / FIGURES, executor=executor)
-    report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record))
+    report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record), findings=findings)
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -7,7 +7,11 @@ from cyclopts import Parameter
 
 from trivet.cli.outputs import draw, prepare_folder
 from trivet.cli.terminal import print_json, report_progress, results_console
-from trivet.record import load_record, load_triggers
+from trivet.findings import Finding, findings_of
+from trivet.findings.documents import read_findings
+from trivet.record import AuditRecord, as_json, load_record, load_triggers
+
+FINDINGS = "findings.json"
 
 
 def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -21,10 +25,11 @@ def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
         Print one JSON document to standard output, and nothing else there.
     """
     record, triggers = load_record(out), load_triggers(out)
+    findings = _findings(out, record)
     prepare_folder(out)
     with report_progress() as progress:
         progress("report", "figures, PDF and page", None)
-        drawn = draw(record, triggers, out)
+        drawn = draw(record, triggers, out, findings=findings)
     if json:
         print_json({"files": [str(path) for path in drawn.files], "pdf_engine": drawn.pdf_engine})
     else:
@@ -32,3 +37,11 @@ def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
         for path in drawn.files[:4]:
             console.print(str(path))
     return 0
+
+
+def _findings(out: Path, record: AuditRecord) -> tuple[Finding, ...]:
+    """Return the findings of the audit, which know its policy, or else those of the record alone."""
+    try:
+        return read_findings((out / FINDINGS).read_text(encoding="utf-8")).findings
+    except (OSError, ValueError):
+        return findings_of(as_json(record))

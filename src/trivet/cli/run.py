@@ -1,5 +1,6 @@
 """``trivet run``: audit, record, report, and a table of what was found."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -13,9 +14,10 @@ from trivet.cli.outputs import draw, prepare_folder, save_weights
 from trivet.cli.summary import corrections, print_summary
 from trivet.cli.terminal import print_json, report_progress
 from trivet.config import load_config
+from trivet.findings import breached, findings_of, origin_of, write_findings
 from trivet.manifest import make_manifest, save_manifest
-from trivet.policy import judge, parse_requirements
-from trivet.record import as_json, save_record
+from trivet.policy import parse_requirements, refuse_impossible
+from trivet.record import METRICS, as_json, save_record
 from trivet.security.settings import ProfileName
 
 
@@ -30,6 +32,7 @@ def run(
     student_id: str | None = None,
     model_index: int | None = None,
     seed: int | None = None,
+    effects: Annotated[bool | None, Parameter(negative="")] = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Run an audit and write its record and report.
@@ -55,6 +58,8 @@ def run(
         Chooses the archive's model by its number.
     seed
         Seed of everything random.
+    effects
+        Measure what the remedies of each leg do to the other legs as well.
     json
         Print one JSON document to standard output, and nothing else there.
     """
@@ -62,7 +67,7 @@ def run(
     settings = load_config(
         config,
         {
-            "audit": {"out": out, "seed": seed},
+            "audit": {"out": out, "seed": seed, "effects": effects},
             "security": {
                 "profile": profile,
                 "checkpoint": checkpoint,
@@ -73,6 +78,7 @@ def run(
         },
     )
     requirements = parse_requirements(settings.policy.require)
+    refuse_impossible(requirements)
     folder = settings.audit.out
     prepare_folder(folder)
     keep_freed_memory()
@@ -80,28 +86,30 @@ def run(
         audit = run_audit(settings, progress=progress, parts=parts)
         record_files = save_record(audit.record, audit.triggers, folder)
         weights = () if settings.audit.study else save_weights(audit.weights, folder)
+        plain = as_json(audit.record)
+        found = findings_of(plain, requirements)
+        origin = origin_of(folder / METRICS, config, title=settings.audit.title)
+        finding_files = write_findings(found, folder, origin=origin)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
-        drawn = draw(audit.record, audit.triggers, folder)
+        drawn = draw(audit.record, audit.triggers, folder, findings=found)
         seconds = {**audit.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
         manifest = make_manifest(
             inputs=audit.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
         )
-        files = (*drawn.files, *record_files, *weights, save_manifest(manifest, folder))
+        files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
         parts.remove()
-    plain = as_json(audit.record)
-    findings = judge(plain, requirements)
     if json:
         print_json(
             {
                 "out": str(folder),
                 "seconds": manifest["seconds"],
                 "corrections": [vars(row) for row in corrections(plain)],
-                "findings": [vars(finding) for finding in findings],
+                "findings": [asdict(finding) for finding in found],
                 "files": [str(path) for path in files],
                 "metrics": plain,
             }
         )
     else:
-        print_summary(plain, findings, folder, seconds["all"])
-    return 0 if all(finding.met for finding in findings) else 1
+        print_summary(plain, found, folder, seconds["all"])
+    return int(breached(found))

@@ -8,15 +8,18 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.gate import print_findings
 from trivet.cli.terminal import results_console
+from trivet.findings import Finding
 from trivet.places import find
-from trivet.policy import Finding
 
 __all__ = ["Correction", "corrections", "print_summary"]
 
 TONES = {"good": "green", "unsure": "yellow", "bad": "red"}
+#: Passes and notes are in the files, and on the page.
+SHOWN_LEVELS = ("warning", "breach")
 #: What is opened first, in this order.
-SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "manifest.json")
+SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "findings.md", "manifest.json")
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,11 @@ def print_summary(
         tone = TONES[verdict.tone]
         word = f"[bold {tone}]{escape(verdict.word)}[/]"
         console.print(f"{ICONS[verdict.tone]} {verdict.leg}: {word}: {escape(verdict.text)}")
-    security = record["security"] or {}
-    judged = security.get("corrected") or security.get("scan") or {"contract": {"finding": None}}
-    if finding := judged["contract"]["finding"]:
-        console.print(f"! security: {escape(finding)}")
-    for finding in findings:
-        console.print(f"{'✓' if finding.met else '!'} policy: {escape(finding.text)}")
+    console.print()
+    shown = [each for each in findings if each.level in SHOWN_LEVELS]
+    if effects := record["effects"]:
+        console.print(escape(effects["statement"]))
+    print_findings(console, shown, of=findings)
     console.print()
     for name in SHOWN_FILES:
         path = (folder / name).resolve()

@@ -33,13 +33,15 @@ class AuditSection:
     """``[audit]``: title, seed, legs, and the folder that receives everything.
 
     With `study`, the built-in study is made of the legs, published beside corrected, and what is described
-    of one's own system is added to it. Without, only one's own system is audited.
+    of one's own system is added to it. Without, only one's own system is audited. With `effects`, the
+    remedies of each leg of the study are measured on the other legs as well.
     """
 
     study: bool = True
     title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
     seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
     legs: Annotated[tuple[Leg, ...], MinLen(1)] = LEGS
+    effects: bool = False
     out: Path = Path("trivet-out")
 
 

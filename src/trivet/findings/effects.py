@@ -12,7 +12,7 @@ __all__ = ["effect_findings"]
 
 
 def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield a warning for each remedy that makes a figure of another leg measurably worse."""
+    """Yield a note for each remedy that makes a figure of another leg measurably worse."""
     matrix = record.get("effects")
     if matrix is None:
         return
@@ -20,7 +20,7 @@ def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     for number, (place, effect) in enumerate(worse, start=1):
         yield make_finding(
             "effects.worse",
-            level="warning",
+            level="note",
             title=f"{effect['row']}: {effect['column']}",
             message=effect["sentence"],
             measured=Measured(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trivet.errors import ReportError
+from trivet.findings import Finding
 from trivet.report import tree
 from trivet.report.document import make_document, read_templates
 from trivet.report.guards import check_figures, check_macros
@@ -20,7 +21,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: The prose of the built-in study.
 STUDY = _TEMPLATES / "study"
 #: What the user's own plans and audits add to it.
-OWN = (_TEMPLATES / "privacy", _TEMPLATES / "fairness")
+OWN = (_TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def write_report(
     engine: Engine | None = None,
     templates: Sequence[Path] | None = None,
     alt: Mapping[str, str] | None = None,
+    findings: Sequence[Finding] = (),
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
 
@@ -63,6 +65,8 @@ def write_report(
         belong to the record: of the built-in study, or of an audit of one's own system without it.
     alt
         A text for those who cannot see a figure, by the figure's name; else its caption stands.
+    findings
+        Of the record; the page opens with them.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def write_report(
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())
     if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
         raise ReportError("\n".join(complaints))
-    page = html_page(document, verdicts(record), figures)
+    page = html_page(document, verdicts(record), figures, record=facts, findings=findings)
     files = {name: out / name for name in ("report.tex", "macros.tex", "report.pdf", "report.html")}
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,8 @@ def caution_rows(predicted: Predicted, *, seed: int = 0) -> tuple[Caution, ...]:
                 )
             )
     if len(predicted.fitted):
-        values = np.column_stack([np.nan_to_num(rows.features.values, nan=-np.inf), rows.labels])
+        filled = np.nan_to_num(rows.features.values, nan=-np.inf)
+        values = np.column_stack([filled, rows.labels.astype(np.float64)])
         twins = _twins(values, predicted.places, predicted.fitted)
         if twins >= MANY_TWINS and twins > 2 * _twins_by_chance(values[predicted.fitted]):
             found.append(

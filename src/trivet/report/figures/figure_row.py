@@ -42,7 +42,7 @@ class FigureRow:
     """
 
     name: str
-    leg: Literal["security", "privacy", "fairness"]
+    leg: Literal["security", "privacy", "fairness", "effects"]
     draw: Callable[..., Figure]
     alt: Callable[..., str]
     wide: bool = False

@@ -15,6 +15,7 @@ from trivet.report.figures import (
     corrected_strip,
     detection,
     disparity_parts,
+    effects,
     fairness,
     group_impact,
     mechanisms,
@@ -159,6 +160,14 @@ FIGURES: Final = (
         corrected_strip.alt_corrected_strip,
         needs_triggers=True,
         present=corrected_strip.has_strip,
+    ),
+    FigureRow(
+        "effects_matrix",
+        "effects",
+        effects.draw_effects,
+        effects.alt_effects,
+        wide=True,
+        present=effects.has_effects,
     ),
 )
 
