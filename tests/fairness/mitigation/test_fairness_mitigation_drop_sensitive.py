@@ -5,6 +5,8 @@ import pyarrow as pa
 import pytest
 from mitigated_classifiers import unequal_rows
 from scipy import sparse
+from sklearn import config_context
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
@@ -13,6 +15,7 @@ from sklearn.svm import SVC
 from trivet.datasets import load_adult
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive, proxy_auc
+from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
 from trivet.fairness.study.logistic import logistic_scores
 from trivet.fairness.study.sample import split_sample, standardise
@@ -173,3 +176,32 @@ def test_wrong_groups_are_refused_although_they_are_optional():
         DropSensitive(LogisticRegression(), columns=0).fit(
             rows.X, rows.y, sensitive_features=[None, *rows.groups[1:]]
         )
+
+
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (LogisticRegression(class_weight={"no": 1, "yes": 5}), "class weights are of its labels"),
+        (LogisticRegression(solver="liblinear"), "cannot be fitted to the groups"),
+        (Reweighing(LogisticRegression()), "cannot be fitted to the groups"),
+    ],
+)
+def test_a_classifier_that_is_none_of_groups_is_fitted_all_the_same(estimator, reason):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 3, 300)
+    X = np.column_stack([groups, rng.normal(size=(300, 2))])
+    y = np.where(X[:, 1] + rng.normal(size=300) > 0, "yes", "no")
+    with config_context(enable_metadata_routing=isinstance(estimator, Reweighing)):
+        dropped = DropSensitive(estimator, columns=0).fit(X, y, sensitive_features=groups)
+    assert set(dropped.predict(X)) <= {"yes", "no"}
+    assert dropped.proxy_auc_ is None
+    assert reason in dropped.proxy_reason_
+
+
+def test_the_scores_of_a_frozen_classifier_are_of_labels():
+    rng = np.random.default_rng(0)
+    X, y, groups = rng.normal(size=(200, 2)), rng.integers(0, 2, 200), rng.integers(0, 2, 200)
+    fitted = FrozenEstimator(LogisticRegression().fit(X[:, :1], y))
+    dropped = DropSensitive(fitted, columns=1).fit(X, y, sensitive_features=groups)
+    assert dropped.proxy_auc_ is None
+    assert "frozen" in dropped.proxy_reason_

@@ -6,14 +6,15 @@ from typing import Any, ClassVar, Final, Self
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils.validation import validate_data
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness.mitigation.meta_estimator import FitError, MitigatedClassifier, unfitted
 from trivet.fairness.mitigation.sensitive import SensitiveFeatures, sensitive_codes
-from trivet.wording import one_line
+from trivet.wording import one_line, reason
 
 __all__ = ["DropSensitive", "proxy_auc"]
 
@@ -173,12 +174,24 @@ def proxy_auc(
         return None, f"a group has {least} rows, too few for {folds} folds"
     if not (hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")):
         return None, f"{type(estimator).__name__} gives no scores"
+    if isinstance(estimator, FrozenEstimator):
+        return None, "a frozen classifier cannot be fitted to the groups"
+    if any(isinstance(value, dict) for name, value in estimator.get_params().items() if _is_weight(name)):
+        return None, "the classifier's class weights are of its labels, not of groups"
     divided = StratifiedKFold(folds, shuffle=True, random_state=random_state)
     raising: Any = "raise"  # which the types that come with scikit-learn do not know
-    found = cross_val_score(
-        unfitted(estimator), X, groups, cv=divided, scoring=_one_against_others, error_score=raising
-    )
+    try:
+        found = cross_val_score(
+            unfitted(estimator), X, groups, cv=divided, scoring=_one_against_others, error_score=raising
+        )
+    except (ValueError, TypeError, TrivetError) as error:
+        # A classifier of labels need not be one of groups: that is no reason not to fit it.
+        return None, f"the classifier cannot be fitted to the groups: {reason(error)}"
     return float(np.mean(found)), None
+
+
+def _is_weight(parameter: str) -> bool:
+    return parameter.rpartition("__")[2] == "class_weight"
 
 
 def _one_against_others(estimator: Any, X: Any, groups: NDArray[np.int64]) -> float:
