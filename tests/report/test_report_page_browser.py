@@ -89,6 +89,15 @@ def test_the_page_is_legible(opened, address, width, scheme):
     assert broken_rules(page) == []
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious(opened, address, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(opened(address, width=width, color_scheme=scheme)).response
+    assert len(found["passes"]) > 30
+    serious = [each for each in found["violations"] if each["impact"] in {"serious", "critical"}]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in serious] == []
+
+
 def test_reading_aids_break_no_rule(opened, address):
     page = opened(address, width=390)
     page.click("nav summary")
