@@ -3,6 +3,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
+from time import sleep
 
 import pytest
 import torch
@@ -243,10 +244,16 @@ class Counting(ThreadPoolExecutor):
         self.flying, self.most = [], 0
 
     def submit(self, fn, /, *args, **kwargs):
-        future = super().submit(fn, *args, **kwargs)
+        future = super().submit(self._unhurried, fn, *args, **kwargs)
         self.flying = [flying for flying in self.flying if not flying.done()] + [future]
         self.most = max(self.most, len(self.flying))
         return future
+
+    @staticmethod
+    def _unhurried(fn, *args, **kwargs):
+        """Call, but not so quickly that it is done before the next one is submitted."""
+        sleep(0.02)
+        return fn(*args, **kwargs)
 
 
 def test_at_most_twice_as_many_files_as_workers_are_handed_out(folder, tmp_path, job, scanned, monkeypatch):

@@ -201,4 +201,6 @@ def test_hostile_names_stay_text(folder, run):
     )
     assert code in {0, 1}, err
     assert "\x1b" not in out
-    assert "<script" not in (folder / "out" / "membership.html").read_text(encoding="utf-8")
+    page = (folder / "out" / "membership.html").read_text(encoding="utf-8")
+    assert page.count("<script") == 1  # the page's own
+    assert "&lt;script&gt;" in page
