@@ -28,7 +28,7 @@ PARTS = {"study": ("privacy.part", "fairness.part"), "own": ("privacy-plan.part"
 ENDED = (0, 1)
 
 
-@pytest.fixture(scope="module", params=["study", "own"])
+@pytest.fixture(scope="module", params=[pytest.param("study", marks=pytest.mark.slow), "own"])
 def undisturbed(request, tmp_path_factory, trivet):
     folder = tmp_path_factory.mktemp(request.param)
     config = folder / "audit.toml"
