@@ -1,4 +1,3 @@
-from .judgement import Finding as Finding
 from .judgement import Outcome as Outcome
 from .judgement import judge as judge
 from .measuring import Measured as Measured

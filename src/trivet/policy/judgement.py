@@ -10,7 +10,7 @@ from trivet.policy.measuring import Measured, measure
 from trivet.policy.requirement import ORDERING, SIGNS, Requirement, is_number
 from trivet.wording import one_line, quoted
 
-__all__ = ["Finding", "Outcome", "judge", "misfit", "shown"]
+__all__ = ["Outcome", "judge", "misfit", "shown"]
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,6 @@ class Outcome:
                 else f"; of {self.measured} the nearest to a breach"
             )
         return one_line(found, limit=400)
-
-
-#: The name that the command line knows it by.
-Finding = Outcome
 
 
 def judge(record: Mapping[str, Any], requirements: Sequence[Requirement]) -> tuple[Outcome, ...]:

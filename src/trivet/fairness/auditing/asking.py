@@ -90,7 +90,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
     counts = group_counts(table, label, prediction, settings.sensitive, positive=settings.positive, cut=cut)
     predicted, cautions = None, ()
     if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
-        many = f" of more than {MOST_LOOKED_AT:,} rows; a number of rows looks at so many drawn ones"
+        many = f", for there are more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
         why = "" if settings.counts_only else many
         message = f"The other columns, and scores within groups, were not looked at{why}."
         cautions = (Caution("not looked at", message),)
