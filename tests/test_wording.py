@@ -21,3 +21,11 @@ def test_a_reason_is_the_first_line_of_an_error_or_its_kind():
     assert reason(ValueError("first.\nsecond")) == "first"
     assert reason(MemoryError()) == "MemoryError"
     assert len(reason(ValueError("x" * 10_000))) == 200
+
+
+def test_an_error_that_cannot_be_spelt_is_named_by_its_kind():
+    class SilentError(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    assert reason(SilentError()) == "SilentError"

@@ -27,7 +27,10 @@ def quoted(text: str) -> str:
 
 def reason(error: BaseException) -> str:
     """Return the first line of what `error` says, or its kind where it says nothing."""
-    lines = str(error).strip().splitlines()
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:  # noqa: BLE001 - a stranger's exception may fail to say anything
+        lines = []
     first = lines[0].rstrip(". ") if lines else ""
     return one_line(first or type(error).__name__, limit=REASON_CHARACTERS)
 

@@ -1,12 +1,17 @@
 import json
+import os
 import signal
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import jsonschema
+import pytest
 
+from trivet.cli import main
 from trivet.config import AuditConfig, load_config
+from trivet.places import find
 
 
 def test_help_lists_the_commands_and_loads_nothing_heavy():
@@ -83,3 +88,96 @@ def test_the_interrupt_key_ends_a_command_with_a_word(tmp_path):
         running.kill()
     assert running.returncode == 130
     assert said == "trivet: interrupted\n"
+
+
+class SilentError(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def endless():
+    return endless()
+
+
+def leave():
+    sys.exit(0)
+
+
+@pytest.fixture
+def ended(monkeypatch, capfd):
+    """Run the command line with a command that calls `body`: the exit code and both streams."""
+
+    def run(body, *arguments):
+        monkeypatch.setattr(sys.modules["trivet.cli.main"], "app", lambda _tokens, **_options: body())
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        return end.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("corrected"), "KeyError: 'corrected'"),
+        (ValueError("one\ntwo\x1b[2J"), "ValueError: one"),
+        (MemoryError(), "memory ran out"),
+        (SystemExit(0), "ended the process"),
+        (SilentError(), "SilentError"),
+        (GeneratorExit(), "GeneratorExit"),
+        (BrokenPipeError(32, "a worker left"), "a worker left"),
+        (ExceptionGroup("several", [OSError(), ValueError()]), "several"),
+        (endless, "RecursionError"),
+        (leave, "ended the process"),
+    ],
+    ids=repr,
+)
+def test_what_no_command_expects_is_one_line_and_never_a_verdict(ended, error, said):
+    def body():
+        if callable(error):
+            return error()
+        raise error
+
+    code, out, err = ended(body)
+    assert (code, out) == (3, "")
+    (line,) = err.splitlines()
+    assert line.startswith("trivet: ")
+    assert said in line
+    assert "\x1b" not in line
+
+
+def test_an_unexpected_error_is_json_for_machines_and_has_its_traceback_on_request(ended, monkeypatch):
+    monkeypatch.setenv("TRIVET_TRACEBACK", "1")
+    code, out, err = ended(lambda: int("nan"), "--json")
+    assert code == 3
+    error = json.loads(out)["error"]
+    assert error["exit_code"] == 3
+    assert "Traceback" in err
+    assert err.splitlines()[-1] == f"trivet: {error['message']}"
+
+
+def test_the_place_of_an_unexpected_error_is_named(ended):
+    assert "at trivet/places.py:" in ended(lambda: find({"a": 1}, 7))[2]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_one_line(tmp_path):
+    program = "from trivet.cli import main; main(['schema'])"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "No space left" in line
+
+
+def test_a_reader_that_has_left_is_no_error():
+    program = "from trivet.cli import main; main(['schema'])"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")

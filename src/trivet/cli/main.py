@@ -2,13 +2,19 @@
 
 import json
 import os
+import select
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
+from typing import Final
 
 from cyclopts import App, CycloptsError
 
 from trivet.errors import TrivetError, UsageError
+from trivet.wording import told
 
 __all__ = ["main"]
 
@@ -19,7 +25,10 @@ mechanism that violates its claim, a model that is exposed, a group that is trea
 or a headline measurement that got worse, or a requirement of [policy] breached; 2 usage or
 configuration; 3 it could not be done.
 """
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+#: Set to anything, the traceback of an unexpected error stands on standard error as well.
+TRACEBACK: Final = "TRIVET_TRACEBACK"
+PACKAGE: Final = Path(__file__).parents[1]
 
 app = App(
     name="trivet",
@@ -63,19 +72,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(tokens, exit_on_error=False, print_error=False)
+        code = _run(tokens)
         sys.stdout.flush()
-    except CycloptsError as error:
-        code = _complain(UsageError(f"{error} See `trivet --help`."), tokens)
-    except TrivetError as error:
-        code = _complain(error, tokens)
     except KeyboardInterrupt:
         print("trivet: interrupted", file=sys.stderr)  # noqa: T201 - the command line talks
         code = INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is no verdict
+        code = _ended_by(error, tokens)
+    sys.exit(code)
+
+
+def _run(tokens: Sequence[str]) -> int:
+    """Run the command that is meant; a refusal is said, and its exit code returned."""
+    try:
+        code = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _complain(UsageError(f"{error} See `trivet --help`."), tokens)
+    except TrivetError as error:
+        return _complain(error, tokens)
+    return code if isinstance(code, int) else 0
 
 
 def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
@@ -85,5 +100,51 @@ def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
         document = {
             "error": {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
         }
-        print(json.dumps(document, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(document))  # noqa: T201
     return error.exit_code
+
+
+def _ended_by(error: BaseException, tokens: Sequence[str]) -> int:
+    """Return the exit code for what no command expected: 3, or 0 where standard output has no reader."""
+    if isinstance(error, BrokenPipeError) and _reader_left():
+        _drop_output()
+        return 0
+    try:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exception(error)
+        _complain(TrivetError(_unexpected(error)), tokens)
+        sys.stdout.flush()
+    except Exception:  # noqa: BLE001 - a full disk, or no memory for a sentence
+        _drop_output()
+    return TrivetError.exit_code
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would fail over it once more at the end."""
+    with suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unexpected(error: BaseException) -> str:
+    """Say in one line what ended a command, and how to report it."""
+    if isinstance(error, MemoryError):
+        return "memory ran out; give it more, or a smaller input."
+    if isinstance(error, SystemExit):
+        return f"code that trivet called ended the process ({told(error)}); it has to return instead."
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    place = f" at {Path(own[-1].filename).relative_to(PACKAGE.parent)}:{own[-1].lineno}" if own else ""
+    return (
+        f"an unexpected error{place}: {told(error)}. This is a fault in trivet: set {TRACEBACK}=1, run the "
+        "same command again, and report what it prints."
+    )
+
+
+def _reader_left() -> bool:
+    """Tell whether nothing reads standard output any more; True where the system cannot say."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (AttributeError, OSError, ValueError):
+        return True
