@@ -98,3 +98,55 @@ def test_what_is_no_toml_or_no_file(tmp_path):
         load_config(tmp_path / "bytes.toml")
     with pytest.raises(UsageError, match=r"\[audit\] should be"):
         load_config(write(tmp_path, "audit = 3\n"))
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ('seed = "0"', "an integer (found '0')"),
+        ("seed = 1.0", "an integer (found 1.0)"),
+        ("seed = true", "an integer (found True)"),
+        ("seed = nan", "number"),
+        ("seed = 2024-01-01", "integer"),
+        ("seed = [0]", "integer"),
+        ("seed = {a = 0}", "integer"),
+        ("seed = 0x" + "f" * 50_000, "too long to show"),
+        ("study = 1", "true or false (found 1)"),
+        ('effects = "yes"', "true or false (found 'yes')"),
+        ("out = 3", "path"),
+    ],
+)
+def test_a_value_of_another_type_is_no_value(tmp_path, key, found):
+    with pytest.raises(UsageError) as caught:
+        load_config(write(tmp_path, f"[audit]\n{key}\n"))
+    assert f"[audit] {key.split()[0]} should be" in str(caught.value)
+    assert found in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_number_may_be_written_as_a_whole_one(tmp_path):
+    config = load_config(write(tmp_path, "[privacy]\nepsilon = 1\n[audit]\nseed = 4294967295\n"))
+    assert config.privacy.epsilon == 1
+    assert config.fairness.seed == 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[audit]\n"\\u001b[31mred\\n::error::line" = 1',
+        '"a\\n::error::b" = 1',
+        '[security]\nprofile = "\\u001b[31mred\\nnext\\u202e"',
+        '[security]\nprofile = "' + "x" * 200_000 + '"',
+        "\n".join(f"[a{number}]" for number in range(2_000)),
+        "[policy]\nrequire = [" + "3," * 5_000 + "]",
+    ],
+)
+def test_what_is_said_of_a_file_is_one_short_line(tmp_path, text):
+    with pytest.raises(UsageError) as caught:
+        load_config(write(tmp_path, text))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 12_000
+
+
+def test_a_path_may_be_a_text(tmp_path):
+    assert load_config(str(write(tmp_path, "[audit]\nseed = 2\n"))).audit.seed == 2

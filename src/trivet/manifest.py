@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from trivet.work.result_files import write_text
+
 __all__ = ["MANIFEST", "make_manifest", "save_manifest"]
 
 MANIFEST = "manifest.json"
@@ -57,6 +59,4 @@ def make_manifest(
 
 def save_manifest(manifest: Mapping[str, object], folder: Path) -> Path:
     """Write ``manifest.json``."""
-    path = folder / MANIFEST
-    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+    return write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

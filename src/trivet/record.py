@@ -18,7 +18,7 @@ from trivet.privacy.own_results import OwnPrivacy
 from trivet.privacy.results import PrivacyStudy
 from trivet.security.own_results import OwnSecurity
 from trivet.security.results import SecurityStudy
-from trivet.work.result_files import write_whole
+from trivet.work.result_files import remove_result, write_text, write_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -128,10 +128,10 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[
         The files written.
     """
     metrics = folder / METRICS
-    write_whole(metrics, to_text(record).encode())
+    write_text(metrics, to_text(record))
     arrays = folder / TRIGGERS
     if not triggers:
-        arrays.unlink(missing_ok=True)
+        remove_result(arrays)
         return (metrics,)
     import safetensors.numpy  # noqa: PLC0415 - a record without triggers needs none of it
 

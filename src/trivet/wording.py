@@ -1,11 +1,32 @@
-"""How a stranger's text stands in a message: on one line, short, with nothing a terminal obeys."""
+"""Text that others wrote, shown so that neither a terminal nor a CI system obeys it."""
 
-__all__ = ["one_line", "quoted", "reason", "told"]
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any, Final
+
+__all__ = [
+    "as_entity",
+    "as_json_escape",
+    "escapes",
+    "inert",
+    "json_text",
+    "one_line",
+    "quoted",
+    "reason",
+    "told",
+]
 
 #: A layer name longer than this is no layer name.
 NAME_CHARACTERS = 80
 #: Long enough for PyTorch's complaint about two shapes, short enough for a terminal.
 REASON_CHARACTERS = 200
+#: Controls, marks of direction and other invisible ones, halves of characters, separators of lines.
+_OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: What a CI system obeys: GitHub where ``::`` begins a line, Azure, GitHub and TeamCity ``##[``, ``##vso[``
+#: and the like wherever they stand in it.
+_COMMANDS: Final = re.compile(r"^[^\S\n]*:(?=:)|#(?=#[\w.]*\[)", re.MULTILINE)
 
 
 def one_line(text: object, *, limit: int = NAME_CHARACTERS) -> str:
@@ -19,9 +40,15 @@ def one_line(text: object, *, limit: int = NAME_CHARACTERS) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
-def quoted(text: str) -> str:
-    """Return a name as `one_line` does, in quotation marks."""
-    shown = repr(text[: NAME_CHARACTERS + 1])
+def quoted(value: object) -> str:
+    """Return a name as `one_line` does, in quotation marks; any other plain value as Python writes it."""
+    cut = value[: NAME_CHARACTERS + 1] if isinstance(value, str) else value
+    try:
+        shown = repr(cut)
+    except Exception:  # noqa: BLE001 - a number of too many digits, or what nests too deeply
+        return "what is too long to show"
+    if not isinstance(value, str):
+        return one_line(shown)
     return shown if len(shown) <= NAME_CHARACTERS else f"{shown[: NAME_CHARACTERS - 1]}…{shown[0]}"
 
 
@@ -40,3 +67,53 @@ def told(error: BaseException) -> str:
     said = reason(error)
     kind = type(error).__name__
     return said if said == kind else f"{kind}: {said}"
+
+
+def inert(text: str, escape: Callable[[str], str] | None = None) -> str:
+    r"""Return `text` with its lines, and in none of them anything that a terminal or a CI system obeys.
+
+    Parameters
+    ----------
+    text
+        One or more lines.
+    escape
+        Writes a character otherwise; by default as Python does, such as ``\x1b``.
+    """
+    found = escapes(text, escape)
+    return "".join(found.get(place, character) for place, character in enumerate(text)) if found else text
+
+
+def escapes(text: str, escape: Callable[[str], str] | None = None) -> dict[int, str]:
+    """Return what has to stand in the place of some characters, by their index, for `text` to be inert."""
+    places = [match.end() - 1 for match in _COMMANDS.finditer(text)]
+    if not text.replace("\n", "").isprintable():
+        places += [
+            place
+            for place, character in enumerate(text)
+            if character != "\n" and unicodedata.category(character) in _OBEYED
+        ]
+    write = escape or _as_python
+    return {place: write(text[place]) for place in places}
+
+
+def as_json_escape(character: str) -> str:
+    """Write a character within a text of JSON."""
+    shown = json.dumps(character)[1:-1]
+    return shown if shown != character else f"\\u{ord(character):04x}"
+
+
+def as_entity(character: str) -> str:
+    """Write a character in XML, HTML or Markdown; what XML cannot hold, as Python does."""
+    return (
+        _as_python(character) if unicodedata.category(character) in {"Cc", "Cs"} else f"&#{ord(character)};"
+    )
+
+
+def json_text(document: Any) -> str:
+    """Return a document as JSON that can be printed: the same values, and nothing that is obeyed."""
+    return inert(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), as_json_escape) + "\n"
+
+
+def _as_python(character: str) -> str:
+    shown = character.encode("unicode_escape").decode("ascii")
+    return shown if shown != character else f"\\x{ord(character):02x}"

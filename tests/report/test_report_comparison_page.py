@@ -10,7 +10,7 @@ from page_elements import Page
 from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
 from example_privacy import HOSTILE
 from trivet.comparison import compare_audits
-from trivet.errors import ReportError
+from trivet.errors import UsageError
 from trivet.report.compared import comparison_markdown, write_compared_page
 from trivet.report.compared.picture import alt_differences, draw_differences, has_differences
 from trivet.report.markdown_text import code_span, markdown_row, markdown_text
@@ -117,7 +117,7 @@ def test_the_same_comparison_gives_the_same_bytes(found, written, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(found, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ReportError, match="cannot be written into"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_compared_page(found["legs"], tmp_path / "file")
 
 

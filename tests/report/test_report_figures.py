@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from trivet.errors import ReportError
+from trivet.errors import ReportError, UsageError
 from trivet.record import load_record, save_record
 from trivet.report.figures import (
     FIGURES,
@@ -197,7 +197,7 @@ def test_a_missing_trigger_is_named(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ReportError, match="could not be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         save_figures(example_record(), example_triggers(), tmp_path / "file")
 
 

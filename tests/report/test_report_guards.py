@@ -9,7 +9,7 @@ from example_record import example_record
 from matplotlib.figure import Figure
 from sample_report import sample_record, write_prose
 
-from trivet.errors import ReportError
+from trivet.errors import ReportError, UsageError
 from trivet.report import tree, write_report
 from trivet.report.citations import take_sources
 from trivet.report.conditions import belongs
@@ -203,7 +203,7 @@ def test_two_builds_write_the_same_bytes(tmp_path, sample_figures, sample_prose)
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, sample_figures, sample_prose):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ReportError, match="cannot be written into"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_report(sample_record(), sample_figures, tmp_path / "file" / "out", templates=[sample_prose])
 
 

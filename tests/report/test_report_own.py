@@ -18,7 +18,7 @@ from example_privacy import (
     group,
     without_canaries,
 )
-from trivet.errors import ReportError
+from trivet.errors import UsageError
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
 from trivet.report import write_report
 from trivet.report.figures import alt_texts, save_figures
@@ -259,5 +259,5 @@ def texts_of(pdf):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ReportError, match="cannot be written into"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_plan_page(dataclasses.replace(example_plan(), curves=None), tmp_path / "file" / "out")

@@ -22,7 +22,7 @@ from example_fairness import (
     model,
     undefined_audit,
 )
-from trivet.errors import ReportError
+from trivet.errors import UsageError
 from trivet.record import as_json
 from trivet.report import write_report
 from trivet.report.figures import alt_texts, save_figures
@@ -360,7 +360,7 @@ def test_a_table_of_the_report_is_no_longer_than_a_printed_page(tmp_path, pages)
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ReportError, match="cannot be written into"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_fairness_page(undefined_audit(), tmp_path / "file" / "out")
 
 

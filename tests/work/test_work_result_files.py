@@ -1,12 +1,25 @@
 import os
 import string
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.errors import UsageError
-from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
+from trivet.errors import TrivetError, UsageError
+from trivet.work.result_files import (
+    hold_results,
+    make_folder,
+    make_subfolder,
+    read_result,
+    remove_result,
+    result_name,
+    write_new,
+    write_result,
+    write_text,
+    write_whole,
+)
 
 NAMES = st.text(st.sampled_from("ab/~%2F-é\u202e\n\udcff"), min_size=1, max_size=300)
 DOCUMENT = {"file": "é", "p_value": 0.1, "nothing": None, "labels": [1, 2.5e-7]}
@@ -65,10 +78,15 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
     def fail(_descriptor):
         raise OSError(28, "No space left on device")
 
+    write_result(tmp_path / "a.json", DOCUMENT)
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UsageError, match=r"cannot be written: No space left on device. Choose another"):
-        write_result(tmp_path / "a.json", DOCUMENT)
-    assert names_in(tmp_path) == []
+    with pytest.raises(
+        TrivetError, match=r"was not written: No space left on device\. .* make room"
+    ) as caught:
+        write_result(tmp_path / "a.json", {"new": 1})
+    assert caught.value.exit_code == 3
+    assert names_in(tmp_path) == ["a.json"]
+    assert read_result(tmp_path / "a.json") == DOCUMENT
 
 
 def test_only_whole_results_are_read(tmp_path):
@@ -140,3 +158,99 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     ):
         pass
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path):
+    """The kernel itself cuts a file short, in a process of its own."""
+    write_whole(tmp_path / "a", b"before")
+    program = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from trivet.work.result_files import write_whole\n"
+        "from trivet.errors import TrivetError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_whole(Path(sys.argv[1]), bytes(10_000))\n"
+        "except TrivetError as error: print(error.exit_code, error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "a"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("3 ")
+    assert "File too large" in done.stdout
+    assert names_in(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("write", [write_whole, lambda path, content: write_text(path, content.decode())])
+def test_nothing_is_written_through_a_link_or_onto_a_pipe(tmp_path, write):
+    victim, out = tmp_path / "victim", make_folder(tmp_path / "out")
+    victim.write_bytes(b"precious")
+    (out / "a").symlink_to(victim)
+    (out / "b").symlink_to(tmp_path / "not there yet")
+    (out / "c").symlink_to("/dev/full")
+    os.mkfifo(out / "d")
+    for name in "abcd":
+        assert write(out / name, b"new").read_bytes() == b"new"
+        assert not (out / name).is_symlink()
+    assert victim.read_bytes() == b"precious"
+    assert names_in(tmp_path) == ["out", "victim"]
+
+
+def test_the_folder_that_is_named_may_be_a_link_and_none_below_it(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "named").symlink_to("real")
+    out = make_folder(tmp_path / "named")
+    assert make_subfolder(out, "figures").is_dir()
+    (tmp_path / "elsewhere").mkdir()
+    (out / "other").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="other is a link, and nothing is written through links"):
+        make_subfolder(out, "other")
+    assert names_in(tmp_path / "real") == ["figures", "other"]
+
+
+def test_the_lock_is_no_link_and_no_pipe(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".trivet-lock").symlink_to(tmp_path / "victim")
+    (tmp_path / "b").mkdir()
+    os.mkfifo(tmp_path / "b" / ".trivet-lock")
+    for name in "ab":
+        with pytest.raises(UsageError, match="cannot be written"), hold_results(tmp_path / name):
+            pass
+    assert names_in(tmp_path) == ["a", "b"]
+
+
+def test_a_new_file_replaces_nothing(tmp_path):
+    assert write_new(tmp_path / "a", b"1").read_bytes() == b"1"
+    (tmp_path / "b").symlink_to("nowhere")
+    for name in "ab":
+        with pytest.raises(UsageError, match="exists already and was left alone"):
+            write_new(tmp_path / name, b"2")
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert names_in(tmp_path) == ["a", "b"]
+
+
+def test_a_new_file_where_there_are_no_hard_links(tmp_path, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert write_new(tmp_path / "a", b"1").read_bytes() == b"1"
+    with pytest.raises(UsageError, match="left alone"):
+        write_new(tmp_path / "a", b"2")
+    assert names_in(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a" * 300, "a/b" * 3_000])
+def test_names_that_no_file_has_are_one_line(tmp_path, name):
+    for act in (make_folder, lambda path: write_whole(path, b""), lambda path: write_whole(path / "x", b"")):
+        with pytest.raises(UsageError, match="cannot be written") as caught:
+            act(tmp_path / name)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 700
+    assert names_in(tmp_path) == []
+
+
+def test_half_a_character_is_written_as_its_escape(tmp_path):
+    assert write_text(tmp_path / "a", "\udcff").read_bytes() == b"\\udcff"
+    write_result(tmp_path / "b.json", {"file": "\udcff"})
+    assert read_result(tmp_path / "b.json") == {"file": "\udcff"}

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from trivet.audit.legs import Progress
 from trivet.audit.part_files import SUFFIX, PartFile, read_part, write_part
-from trivet.work.result_files import LOCK, UNFINISHED, hold_results, remove_result
+from trivet.work.result_files import (
+    LOCK,
+    UNFINISHED,
+    hold_results,
+    make_folder,
+    make_subfolder,
+    remove_result,
+)
 
 __all__ = ["Made", "Parts", "keep_parts"]
 
@@ -105,7 +112,7 @@ def keep_parts(out: Path, *, progress: Progress = lambda _leg, _step, _share: No
     UsageError
         If the folder cannot be written, or another run writes there.
     """
-    folder = out / FOLDER
+    folder = make_subfolder(make_folder(out), FOLDER)
     try:
         with hold_results(folder):
             for left in out.glob(UNFINISHED):  # of the record

@@ -1,13 +1,13 @@
 """``trivet card``: what a model card says of an audit."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from trivet.cli.terminal import print_files, print_json, results_console
-from trivet.errors import UsageError
+from trivet.cli.terminal import print_files, print_json, print_text, results_console
+from trivet.wording import as_entity
+from trivet.work.result_files import write_text
 
 __all__ = ["card"]
 
@@ -31,16 +31,11 @@ def card(
 
     text = model_card(read_audit(audit))
     if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"the card cannot be written to {out}: {error.strerror}. Name another file."
-            ) from error
+        write_text(out, text)
     if json:
         print_json({"card": text, "file": None if out is None else str(out)})
     elif out is None:
-        sys.stdout.write(text)
+        print_text(text, as_entity)
     else:
         print_files(results_console(), [out])
     return 0

@@ -1,6 +1,5 @@
 """``trivet compare``: what changed between two audits, and what of it is more than noise?"""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
 from trivet.errors import UsageError
+from trivet.wording import as_entity
+from trivet.work.result_files import write_whole
 
 if TYPE_CHECKING:
     from trivet.comparison import Change, Comparison
@@ -68,7 +69,7 @@ def compare(
     elif markdown:
         from trivet.report.compared import comparison_markdown  # noqa: PLC0415 - only where asked for
 
-        sys.stdout.write(comparison_markdown(found, everything=all))
+        print_text(comparison_markdown(found, everything=all), as_entity)
     else:
         _print(found, everything=all)
         print_files(results_console(), files)
@@ -83,8 +84,7 @@ def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
 
     with report_progress() as progress:
         progress("compare", "page and picture", None)
-        result = out / RESULT
-        result.write_bytes(TypeAdapter(Comparison).dump_json(found, indent=2) + b"\n")
+        result = write_whole(out / RESULT, TypeAdapter(Comparison).dump_json(found, indent=2) + b"\n")
         return result, *write_compared_page(found, out)
 
 

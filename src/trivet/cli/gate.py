@@ -1,7 +1,6 @@
 """``trivet gate``: a finished audit judged again, for a person or for another tool."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -10,10 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, results_console
+from trivet.cli.terminal import print_files, print_text, results_console
 from trivet.config import load_config
 from trivet.policy import parse_requirements, refuse_impossible
 from trivet.record import METRICS, as_json, load_record
+from trivet.wording import as_entity, as_json_escape
 
 if TYPE_CHECKING:
     from trivet.findings import Finding
@@ -26,6 +26,12 @@ _FILES: Final[Mapping[FormatName, str]] = {
     "junit": "findings.junit.xml",
     "sarif": "findings.sarif",
     "markdown": "findings.md",
+}
+_ESCAPES: Final[Mapping[FormatName, Callable[[str], str]]] = {
+    "json": as_json_escape,
+    "junit": as_entity,
+    "sarif": as_json_escape,
+    "markdown": as_entity,
 }
 _ICONS: Final = {"breach": "✗", "warning": "?", "note": "·", "pass": "✓"}
 _TONES: Final = {"breach": "red", "warning": "yellow", "note": "cyan", "pass": "green"}
@@ -78,7 +84,7 @@ def gate(
         files = findings.write_findings(found, out, origin=origin)
     if (chosen := "json" if json else format) is not None:
         shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]
-        sys.stdout.write(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin))
+        print_text(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin), _ESCAPES[chosen])
     else:
         console = results_console()
         print_findings(console, found)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.markup import escape
 
 from trivet.cli.terminal import print_json, results_console
-from trivet.errors import UsageError
+from trivet.work.result_files import write_new
 
 
 def init(
@@ -28,16 +29,10 @@ def init(
     json
         Print one JSON document to standard output, and nothing else there.
     """
-    try:
-        with path.open("x", encoding="utf-8") as stream:
-            template = "own-audit.toml" if own else "audit.toml"
-            stream.write((files("trivet.cli") / template).read_text(encoding="utf-8"))
-    except FileExistsError as error:
-        raise UsageError(f"{path} exists already and was left alone; name another file.") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Name another file.") from error
+    template = "own-audit.toml" if own else "audit.toml"
+    write_new(path, (files("trivet.cli") / template).read_bytes())
     if json:
         print_json({"file": str(path)})
     else:
-        results_console().print(f"Wrote {path}. Edit it, then: trivet run {path}")
+        results_console().print(escape(f"Wrote {path}. Edit it, then: trivet run {path}"))
     return 0

@@ -1,6 +1,5 @@
 """Which command is meant, and with what exit code does it end?"""
 
-import json
 import os
 import select
 import sys
@@ -8,13 +7,14 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
 from trivet.errors import TrivetError, UsageError
-from trivet.wording import told
+from trivet.wording import inert, json_text, one_line, told
 
 __all__ = ["main"]
 
@@ -26,6 +26,8 @@ or a headline measurement that got worse, or a requirement of [policy] breached;
 configuration; 3 it could not be done.
 """
 INTERRUPTED: Final = 130
+#: Of an error, which is one line.
+MOST_CHARACTERS: Final = 5_000
 #: Set to anything, the traceback of an unexpected error stands on standard error as well.
 TRACEBACK: Final = "TRIVET_TRACEBACK"
 PACKAGE: Final = Path(__file__).parents[1]
@@ -71,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         What follows ``trivet``; those of the process where None.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold what no encoding has
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(tokens)
         sys.stdout.flush()
@@ -95,12 +100,12 @@ def _run(tokens: Sequence[str]) -> int:
 
 def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
     """Say what went wrong: for people on standard error, for machines as JSON."""
-    print(f"trivet: {error}", file=sys.stderr)  # noqa: T201 - the command line talks
+    print(inert(f"trivet: {one_line(error, limit=MOST_CHARACTERS)}"), file=sys.stderr)  # noqa: T201 - the command line talks
     if "--json" in tokens:
         document = {
             "error": {"kind": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
         }
-        print(json.dumps(document))  # noqa: T201
+        sys.stdout.write(json_text(document))
     return error.exit_code
 
 

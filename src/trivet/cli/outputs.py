@@ -10,10 +10,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from trivet.errors import UsageError
 from trivet.findings import Finding
 from trivet.record import AuditRecord, Triggers, as_json
-from trivet.work.result_files import remove_result, write_whole
+from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_whole
 
 __all__ = ["Drawn", "draw", "prepare_folder", "save_weights"]
 
@@ -37,15 +36,7 @@ def prepare_folder(folder: Path) -> None:
     UsageError
         If it cannot.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".trivet-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"the output folder {folder} cannot be written: {error.strerror}. Choose another with --out."
-        ) from error
+    make_folder(folder)
 
 
 def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:
@@ -80,6 +71,6 @@ def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequen
 
     # A fresh interpreter each: forking after PyTorch has started its threads can hang.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
-        figures = save_figures(record, triggers, out / FIGURES, executor=executor)
+        figures = save_figures(record, triggers, make_subfolder(out, FIGURES), executor=executor)
     report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record), findings=findings)
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from trivet.cli.outputs import draw, prepare_folder
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.findings import Finding, findings_of
 from trivet.findings.documents import read_findings
 from trivet.record import AuditRecord, as_json, load_record, load_triggers
@@ -33,9 +33,7 @@ def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
     if json:
         print_json({"files": [str(path) for path in drawn.files], "pdf_engine": drawn.pdf_engine})
     else:
-        console = results_console()
-        for path in drawn.files[:4]:
-            console.print(str(path))
+        print_files(results_console(), drawn.files[:4])
     return 0
 
 

@@ -1,6 +1,5 @@
 """What does a scan or a repair leave in its output folder?"""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,8 +7,10 @@ from typing import Any
 
 import safetensors.numpy
 
+from trivet.cli.outputs import save_weights
 from trivet.report.scan import Scanned, write_scan
 from trivet.security import Checkpoint, Classifier, Repair, Scan, freeze, scan_document, strip_of
+from trivet.work.result_files import write_result, write_whole
 
 __all__ = ["write_repair_files", "write_scan_files"]
 
@@ -29,14 +30,9 @@ def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out:
     drawn = write_scan(_scanned(found, checkpoint, repair), out)
     data = _scan_data(found, out)
     table = _write_json(out / "repair.json", asdict(repair.result))
-    weights = out / "repaired.safetensors"
-    weights.unlink(missing_ok=True)
-    if repair.model is None:
-        return (drawn[0], table, *data, *drawn[1:])
-    safetensors.numpy.save_file(
-        {name: tensor.contiguous().numpy() for name, tensor in repair.model.weights().items()}, weights
-    )
-    return (weights, drawn[0], table, *data, *drawn[1:])
+    arrays = {} if repair.model is None else repair.model.weights()
+    weights = save_weights({name: each.contiguous().numpy() for name, each in arrays.items()}, out)
+    return (*weights, drawn[0], table, *data, *drawn[1:])
 
 
 def _scanned(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> Scanned:
@@ -55,11 +51,10 @@ def _scanned(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> Scan
 
 def _scan_data(found: Scan, out: Path) -> tuple[Path, Path]:
     arrays = out / "scan-triggers.safetensors"
-    safetensors.numpy.save_file({"mask": found.masks, "pattern": found.patterns}, arrays)
+    write_whole(arrays, safetensors.numpy.save({"mask": found.masks, "pattern": found.patterns}))
     return _write_json(out / "scan.json", scan_document(found.result)), arrays
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> Path:
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_result(path, document)
     return path

@@ -1,25 +1,39 @@
 """What is shown while a command works, and when it is done."""
 
-import json
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 
 from trivet.audit import Progress
+from trivet.wording import escapes, inert, json_text, one_line
 
-__all__ = ["print_files", "print_json", "report_progress", "results_console"]
+__all__ = ["print_files", "print_json", "print_text", "report_progress", "results_console"]
+
+#: Characters of a step's name.
+_STEP = 200
 
 
 def results_console() -> Console:
-    """Return the console of standard output; it honours NO_COLOR and plain pipes."""
-    # Names of strangers hold colons: they are no emoji.
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
+    """Return the console of standard output; it honours NO_COLOR and plain pipes.
+
+    Whatever is printed there, no line of it is a command to a terminal or to a CI system.
+    """
+    # Names hold colons: they are no emoji.
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
+    console.push_render_hook(_Inert())
+    return console
+
+
+def print_text(text: str, escape: Callable[[str], str]) -> None:
+    """Print a document to standard output, inert; `escape` writes a character otherwise in its format."""
+    sys.stdout.write(inert(text, escape))
 
 
 def print_files(console: Console, files: Iterable[Path]) -> None:
@@ -30,7 +44,7 @@ def print_files(console: Console, files: Iterable[Path]) -> None:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document to standard output."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_text(document))
 
 
 @contextmanager
@@ -53,7 +67,7 @@ def _bars(console: Console) -> Generator[Progress]:
 
     columns = (
         rich_progress.SpinnerColumn(),
-        rich_progress.TextColumn("{task.description}"),
+        rich_progress.TextColumn("{task.description}", markup=False),
         rich_progress.BarColumn(),
         rich_progress.TimeElapsedColumn(),
     )
@@ -67,7 +81,9 @@ def _bars(console: Console) -> Generator[Progress]:
             if key not in tasks:
                 if latest is not None:
                     bars.update(latest, total=1, completed=1)
-                tasks[key] = latest = bars.add_task(f"{leg}: {step}", total=None)
+                tasks[key] = latest = bars.add_task(
+                    inert(f"{leg}: {one_line(step, limit=_STEP)}"), total=None
+                )
             if share is not None:
                 bars.update(tasks[key], total=1, completed=share)
 
@@ -81,6 +97,32 @@ def _log_lines() -> Progress:
     def progress(leg: str, step: str, _share: float | None) -> None:
         if (leg, step) not in seen:
             seen.add((leg, step))
-            sys.stderr.write(f"[{monotonic() - start:6.1f} s] {leg}: {step}\n")
+            sys.stderr.write(inert(f"[{monotonic() - start:6.1f} s] {leg}: {one_line(step, limit=_STEP)}\n"))
 
     return progress
+
+
+class _Inert(RenderHook):
+    """Lets all that a console prints pass through `_InertText`."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_InertText(each) for each in renderables]
+
+
+class _InertText:
+    """What another renderable shows, after lines are broken and columns set, with nothing that is obeyed."""
+
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        segments = list(console.render(self._shown, options))
+        found = escapes("".join(segment.text for segment in segments if not segment.control))
+        place = 0
+        for segment in segments:
+            if segment.control:
+                yield segment
+                continue
+            text = "".join(found.get(place + index, letter) for index, letter in enumerate(segment.text))
+            place += len(segment.text)
+            yield Segment(text, segment.style)

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 
 __all__ = ["zoo"]
 
@@ -88,6 +88,5 @@ def train(
         success = specimen.attack_success_rate
         asr = "" if success is None else f", attack success rate {success:.4f}"
         console.print(f"clean accuracy {specimen.clean_accuracy:.4f}{asr} ({seconds:.0f} s)")
-        for path in files:
-            console.print(str(path))
+        print_files(console, files)
     return 0

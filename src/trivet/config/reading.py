@@ -1,15 +1,17 @@
 """How does audit.toml become a configuration, with every error named at once?"""
 
 import difflib
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from trivet.config.own_system import LEGS, describes, own_paths
 from trivet.config.sections import OWN_TITLE, AuditConfig
 from trivet.errors import UsageError
+from trivet.wording import one_line, quoted
+from trivet.work.toml_files import read_toml
 
 __all__ = ["load_config"]
 
@@ -22,8 +24,14 @@ _PATHS: Final = (
     ("fairness", "audits"),
 )
 
+#: Errors that are named, and characters of each.
+MOST_SHOWN: Final = 20
+MOST_CHARACTERS: Final = 500
 
-def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> AuditConfig:
+
+def load_config(
+    path: str | PathLike[str] | None, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> AuditConfig:
     """Read audit.toml, lay the command line's choices over it, and validate the whole.
 
     Parameters
@@ -41,7 +49,8 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | 
     """
     from pydantic import ConfigDict, ValidationError, create_model  # noqa: PLC0415 - keeps --help fast
 
-    content = {} if path is None else _read(path)
+    file = None if path is None else Path(path)
+    content = {} if file is None else _read(file)
     for section, values in (overrides or {}).items():
         given = {key: value for key, value in values.items() if value is not None}
         table = content.setdefault(section, {})
@@ -56,24 +65,52 @@ def load_config(path: Path | None, overrides: Mapping[str, Mapping[str, Any]] | 
     try:
         # The enclosing model hands its strictness down to the dataclasses, which have none.
         model = create_model("File", __config__=ConfigDict(extra="forbid"), content=(AuditConfig, ...))
-        return model(content=content).content  # pyright: ignore[reportAttributeAccessIssue]
+        config: AuditConfig = model(content=content).content  # pyright: ignore[reportAttributeAccessIssue]
     except ValidationError as error:
         lines = [_explain(dict(item)) for item in error.errors(include_url=False)]
-        source = "the command line" if path is None else path.name
-        count = "an error" if len(lines) == 1 else f"{len(lines)} errors"
-        raise UsageError(f"{source} has {count}: " + "; ".join(lines)) from error
+        raise _wrong(file, lines) from error
+    if lines := list(_coerced(content, config, ())):
+        raise _wrong(file, lines)
+    return config
+
+
+def _wrong(file: Path | None, lines: list[str]) -> UsageError:
+    source = "the command line" if file is None else one_line(file.name)
+    count = "an error" if len(lines) == 1 else f"{len(lines)} errors"
+    more = f"; and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
+    return UsageError(f"{source} has {count}: {'; '.join(lines[:MOST_SHOWN])}{more}")
+
+
+def _coerced(given: Any, got: Any, place: tuple[str, ...]) -> Iterator[str]:
+    """Name what was taken for a value of another type, such as a text for a number."""
+    if isinstance(given, dict) and is_dataclass(got):
+        for key, value in given.items():
+            yield from _coerced(value, getattr(got, key), (*place, key))
+    elif isinstance(given, list) and isinstance(got, tuple):
+        for index, (value, taken) in enumerate(zip(given, got, strict=True)):
+            yield from _coerced(value, taken, (*place, str(index)))
+    elif (
+        isinstance(got, int | float)
+        and type(given) is not type(got)
+        and (type(given), type(got)) != (int, float)
+    ):
+        kind = {bool: "true or false", int: "an integer", float: "a number"}[type(got)]
+        yield f"{_shown(place)} should be {kind} (found {quoted(given)})"
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as stream:
-            content = tomllib.load(stream)
+        content = read_toml(path)
     except FileNotFoundError as error:
-        raise UsageError(f"there is no {path}; `trivet init` writes one to start from.") from error
+        raise UsageError(
+            f"there is no {one_line(path, limit=MOST_CHARACTERS)}; `trivet init` writes one to start from."
+        ) from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name} is not valid TOML: {error}.") from error
+        raise UsageError(
+            f"{one_line(path, limit=MOST_CHARACTERS)} cannot be read: {error.strerror}."
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"{one_line(path.name)} is not valid TOML: {error}.") from error
     for section, key in _PATHS:
         table = content.get(section)
         if isinstance(table, dict) and key in table:
@@ -92,8 +129,10 @@ def _beside(path: Path, value: Any) -> Any:
 def _share_seed(content: dict[str, Any]) -> None:
     """Let the audit's seed be the fairness leg's too, unless that one has its own."""
     audit, fairness = content.get("audit", {}), content.setdefault("fairness", {})
-    if isinstance(audit, dict) and isinstance(fairness, dict) and audit.get("seed", -1) in range(2**32):
-        fairness.setdefault("seed", audit["seed"])
+    if isinstance(audit, dict) and isinstance(fairness, dict):
+        seed = audit.get("seed")
+        if type(seed) is int and 0 <= seed < 2**32:
+            fairness.setdefault("seed", seed)
 
 
 def _choose_for_own(content: dict[str, Any]) -> None:
@@ -108,10 +147,12 @@ def _choose_for_own(content: dict[str, Any]) -> None:
 def _explain(item: Mapping[str, Any]) -> str:
     """Turn one of Pydantic's errors into a clause for people."""
     place = [str(step) for step in item["loc"][1:]]
-    message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = one_line(
+        str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be "), limit=MOST_CHARACTERS
+    )
     if not place:  # about several sections together
         return message
-    shown = f"[{place[0]}]" + (f" {'.'.join(place[1:])}" if place[1:] else "")
+    shown = _shown(place)
     if item["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
         known = _known(place[:-1])
         near = difflib.get_close_matches(place[-1], known, n=1)
@@ -121,7 +162,13 @@ def _explain(item: Mapping[str, Any]) -> str:
         return f"{shown} is missing"
     if item["type"] == "value_error":
         return f"{shown}: {message}"
-    return f"{shown} should be {message[0].lower()}{message[1:]} (found {item['input']!r})"
+    return f"{shown} should be {message[0].lower()}{message[1:]} (found {quoted(item['input'])})"
+
+
+def _shown(place: Sequence[str]) -> str:
+    """Return a place as ``[section] key.key``."""
+    section, *keys = map(one_line, place)
+    return f"[{section}]" + (f" {'.'.join(keys)}" if keys else "")
 
 
 def _known(place: list[str]) -> list[str]:

@@ -5,13 +5,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from trivet.errors import ReportError
 from trivet.findings.documents import findings_json
 from trivet.findings.finding import Finding
 from trivet.findings.junit import findings_junit
 from trivet.findings.markdown import findings_markdown
 from trivet.findings.origin import Origin
 from trivet.findings.sarif import findings_sarif
+from trivet.work.result_files import make_folder, write_text
 
 __all__ = ["FINDINGS_FILES", "write_findings"]
 
@@ -47,15 +47,12 @@ def write_findings(
 
     Raises
     ------
-    ReportError
-        The folder cannot be written.
+    UsageError
+        If the folder cannot be written.
+    TrivetError
+        If the disk is full.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text_of in FINDINGS_FILES.items():
-            (folder / name).write_text(text_of(findings, origin), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise ReportError(
-            f"the findings cannot be written into {folder}: {error.strerror}. Choose another folder."
-        ) from error
-    return tuple(folder / name for name in FINDINGS_FILES)
+    make_folder(folder)
+    return tuple(
+        write_text(folder / name, text_of(findings, origin)) for name, text_of in FINDINGS_FILES.items()
+    )

@@ -16,6 +16,7 @@ from trivet.report.own_system import has_study, own_facts, own_prose
 from trivet.report.pdf import Engine, write_pdf
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.verdicts import verdicts
+from trivet.work.result_files import make_folder, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 #: The prose of the built-in study.
@@ -71,8 +72,9 @@ def write_report(
     Raises
     ------
     ReportError
-        The prose names what does not exist, a figure is missing or blank, an engine failed, or
-        `out` cannot be written.
+        The prose names what does not exist, a figure is missing or blank, or an engine failed.
+    UsageError
+        If `out` cannot be written.
     """
     if templates is None and not has_study(record):
         facts, prose = own_facts(record), own_prose(STUDY, *OWN)
@@ -83,19 +85,14 @@ def write_report(
     macros = macros_source(document.values)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())
     if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
-        raise ReportError("\n".join(complaints))
+        raise ReportError("; ".join(complaints))
     page = html_page(document, verdicts(record), figures, record=facts, findings=findings)
     files = {name: out / name for name in ("report.tex", "macros.tex", "report.pdf", "report.html")}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        files["macros.tex"].write_text(macros, encoding="utf-8")
-        files["report.tex"].write_text(tex, encoding="utf-8")
-        files["report.html"].write_text(page, encoding="utf-8")
-        used = write_pdf(document, figures, files["report.pdf"], engine=engine)
-    except OSError as error:
-        raise ReportError(
-            f"The report cannot be written into {out}: {error}. Choose another folder."
-        ) from error
+    make_folder(out)
+    write_text(files["macros.tex"], macros)
+    write_text(files["report.tex"], tex)
+    write_text(files["report.html"], page)
+    used = write_pdf(document, figures, files["report.pdf"], engine=engine)
     return ReportFiles(
         files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
     )

@@ -95,7 +95,7 @@ def make_document(
     """
     parsed = read_markdown("\n\n".join(prose.values()))
     if complaints := check_prose(parsed):
-        raise ReportError("\n".join(_placed(prose, complaint) for complaint in complaints))
+        raise ReportError("; ".join(_placed(prose, complaint) for complaint in complaints))
     values: dict[str, Value] = {}
     try:
         kept = keep_what_belongs(repeat_rows(parsed["blocks"], record), record)

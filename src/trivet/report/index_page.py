@@ -15,6 +15,7 @@ from trivet.report.found_audits import LEGS, Found, FoundAudit, Word
 from trivet.report.history import history_rows
 from trivet.report.verdicts import ICONS
 from trivet.wording import one_line
+from trivet.work.result_files import make_folder, write_text
 
 __all__ = ["INDEX", "index_page", "write_index"]
 
@@ -52,11 +53,11 @@ def write_index(found: Found, folder: Path, page: Path) -> Path:
         The page cannot be written.
     """
     try:
-        if page.is_symlink() or (page.exists() and not _is_index(page)):
+        if os.path.lexists(page) and (page.is_symlink() or not page.is_file() or not _is_index(page)):
             raise UsageError(f"{page} is there and is no index of audits; name another file with --out.")
-        page.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(page.parent)
         away = os.path.relpath(folder.resolve(), page.parent.resolve())
-        page.write_text(index_page(found, name=folder.resolve().name, away=away), encoding="utf-8")
+        write_text(page, index_page(found, name=folder.resolve().name, away=away))
     except OSError as error:
         raise ReportError(
             f"the index cannot be written to {page}: {error.strerror}. Name another with --out."

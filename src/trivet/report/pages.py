@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from trivet.errors import ReportError
 from trivet.report.document import make_document
 from trivet.report.figures.saving import save_figure
 from trivet.report.html import html_page
 from trivet.report.page.opening import ShownFinding
 from trivet.report.verdicts import Verdict
+from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_text
 
 __all__ = ["Picture", "write_page"]
 
@@ -66,24 +66,19 @@ def write_page(
     Raises
     ------
     ReportError
-        The folder cannot be written, or the prose names what does not exist.
+        The prose names what does not exist.
+    UsageError
+        If the folder cannot be written.
     """
-    figures = page.parent / FIGURES
-    try:
-        figures.mkdir(parents=True, exist_ok=True)
-        for name in set(possible) - set(pictures):
-            for suffix in FORMATS:
-                (figures / f"{name}.{suffix}").unlink(missing_ok=True)
-        files = [
-            path
-            for name, picture in pictures.items()
-            for path in save_figure(picture.figure, figures / name, formats=FORMATS)
-        ]
-        document = make_document(facts, prose, alt={name: picture.alt for name, picture in pictures.items()})
-        source = html_page(document, verdicts, figures, record=facts, findings=findings)
-        page.write_text(source, encoding="utf-8")
-    except OSError as error:
-        raise ReportError(
-            f"The page and its pictures cannot be written into {page.parent}: {error}. Choose another folder."
-        ) from error
-    return page, *files
+    figures = make_subfolder(make_folder(page.parent), FIGURES)
+    for name in set(possible) - set(pictures):
+        for suffix in FORMATS:
+            remove_result(figures / f"{name}.{suffix}")
+    files = [
+        path
+        for name, picture in pictures.items()
+        for path in save_figure(picture.figure, figures / name, formats=FORMATS)
+    ]
+    document = make_document(facts, prose, alt={name: picture.alt for name, picture in pictures.items()})
+    source = html_page(document, verdicts, figures, record=facts, findings=findings)
+    return write_text(page, source), *files

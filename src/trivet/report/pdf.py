@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from trivet.errors import ReportError
+from trivet.report import tree
 from trivet.report.document import Document
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.typ import typst_source
+from trivet.wording import inert, one_line, reason
+from trivet.work.bounded_files import read_bounded
+from trivet.work.result_files import make_subfolder, write_text, write_whole
 
 Engine: TypeAlias = Literal["latex", "typst"]
 
 _log = logging.getLogger(__name__)
 _FIGURES = "figures"
+#: Of a figure as PDF.
+_MOST_BYTES = 2**28
+#: Of what an engine says.
+_MOST_CHARACTERS = 500
 _LATEX_SECONDS = 300
 _LATEXMK = (
     "latexmk",
@@ -46,20 +54,28 @@ def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine
     """
     with tempfile.TemporaryDirectory(prefix="trivet-") as scratch:
         folder = Path(scratch)
-        (folder / _FIGURES).mkdir()
-        for figure in sorted(figures.glob("*.pdf")):
-            shutil.copy(figure, folder / _FIGURES)
+        drawn = make_subfolder(folder, _FIGURES)
+        for node in tree.figures_of(document.blocks):
+            _copy(figures / f"{node.name}.pdf", drawn)
         if engine == "latex" or (engine is None and latex_installed()):
             try:
-                target.write_bytes(_by_latex(document, folder))
+                write_whole(target, _by_latex(document, folder))
             except ReportError as error:
                 if engine == "latex":
                     raise
-                _log.warning("LaTeX is installed but failed, so Typst sets the PDF: %s", error)
+                _log.warning("LaTeX is installed but failed, so Typst sets the PDF: %s", inert(reason(error)))
             else:
                 return "latex"
-        target.write_bytes(_by_typst(document, folder))
+        write_whole(target, _by_typst(document, folder))
         return "typst"
+
+
+def _copy(figure: Path, folder: Path) -> None:
+    try:
+        content = read_bounded(figure, _MOST_BYTES)
+    except OSError as error:
+        raise ReportError(f"the figure {figure} cannot be read: {error.strerror}. Draw it again.") from error
+    write_whole(folder / figure.name, content)
 
 
 def latex_installed() -> bool:
@@ -71,8 +87,8 @@ def latex_installed() -> bool:
 
 
 def _by_latex(document: Document, folder: Path) -> bytes:
-    (folder / "macros.tex").write_text(macros_source(document.values), encoding="utf-8")
-    (folder / "report.tex").write_text(tex_source(document, _FIGURES), encoding="utf-8")
+    write_text(folder / "macros.tex", macros_source(document.values))
+    write_text(folder / "report.tex", tex_source(document, _FIGURES))
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
     try:
         done = subprocess.run(  # noqa: S603 (a fixed command; what it reads has every text escaped)
@@ -88,7 +104,7 @@ def _by_latex(document: Document, folder: Path) -> bytes:
     log = folder / "report.log"
     said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     if wrong := [line for line in said if line.startswith("!") or "undefined references" in line]:
-        raise ReportError(f"LaTeX could not set report.tex: {wrong[0]}")
+        raise ReportError(f"LaTeX could not set report.tex: {one_line(wrong[0], limit=_MOST_CHARACTERS)}")
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it does not say why"]
         raise ReportError(f"latexmk ended with status {done.returncode}: {last[0]}")
@@ -100,7 +116,7 @@ def _by_typst(document: Document, folder: Path) -> bytes:
     import typst  # noqa: PLC0415 (heavy, and only a report needs it)
 
     source = folder / "report.typ"
-    source.write_text(typst_source(document, _FIGURES), encoding="utf-8")
+    write_text(source, typst_source(document, _FIGURES))
     try:
         pdf, warnings = typst.compile_with_warnings(
             source,
@@ -110,7 +126,8 @@ def _by_typst(document: Document, folder: Path) -> bytes:
             timestamp=0,
         )
     except typst.TypstError as error:
-        raise ReportError(f"Typst could not set the report: {error.diagnostic or error.message}") from error
+        said = one_line(error.diagnostic or error.message, limit=_MOST_CHARACTERS)
+        raise ReportError(f"Typst could not set the report: {said}") from error
     if warnings:
         listed = "; ".join(warning.message for warning in warnings)
         raise ReportError(f"Typst warned while it set the report, which counts as an error: {listed}")

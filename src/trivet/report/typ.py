@@ -2,6 +2,7 @@
 
 import re
 from importlib.resources import as_file, files
+from typing import Any
 
 from trivet.report import tree
 from trivet.report.bars import pair_bars
@@ -15,6 +16,7 @@ _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 #: No language's word has so many letters and digits.
 _LONG_WORD = re.compile(r"[^\W_]{37,}")
 _CASES = re.compile(r"\\begin\{cases\}.*?\\end\{cases\}", re.DOTALL)
+_BETWEEN = "// the next formula"
 #: What pandoc 3.9 writes otherwise than Typst 0.15 reads it, and how Typst wants it.
 _MENDED = (
     (re.compile(r"\b(dot|times|minus|plus)\.circle\b"), r"\1.o"),
@@ -36,12 +38,26 @@ def typst_source(document: Document, figures: str) -> str:
     figures
         Folder of the figures' PDF files, relative to the file.
     """
-    whole = _TypstWriter(figures).whole(document)
+    whole = _with_mathematics(_TypstWriter(figures).whole(document))
     with as_file(files("trivet.report") / "assets" / "paper.typ") as template:
-        source = write(whole, "typst", "--standalone", f"--template={template}", "--syntax-highlighting=none")
+        return write(whole, "typst", "--standalone", f"--template={template}", "--syntax-highlighting=none")
+
+
+def _with_mathematics(whole: dict[str, Any]) -> dict[str, Any]:
+    """Write the formulas of a document by themselves, so that nothing else of it is mended."""
+    formulas = [node for node in tree.nodes_of(whole) if tree.kind(node) == "Math"]
+    if not formulas:
+        return whole
+    between = {"t": "RawBlock", "c": ["typst", _BETWEEN]}
+    blocks = [block for formula in formulas for block in (tree.plain([formula]), between)]
+    source = write({**whole, "meta": {}, "blocks": blocks}, "typst")
     for old, new in _MENDED:
         source = old.sub(new, source)
-    return source
+    written = iter(source.split(_BETWEEN))
+    return tree.walk(
+        whole,
+        lambda node: [tree.raw("typst", next(written).strip())] if tree.kind(node) == "Math" else None,
+    )
 
 
 class _TypstWriter(Writer):

@@ -1,9 +1,9 @@
 """Which input contract does the user declare: by name, by two numbers, or in a file?"""
 
+import errno
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ from typing import Any
 from trivet.datasets.names import printable
 from trivet.errors import UsageError
 from trivet.security.contract import CANDIDATES, COLOUR_CANDIDATES, InputContract
+from trivet.wording import quoted, reason
+from trivet.work.bounded_files import read_bounded
+from trivet.work.toml_files import read_toml
 
 __all__ = ["parse_contract"]
 
@@ -19,6 +22,8 @@ NUMBERS = re.compile(r"([-+.,\de\s]+)/([-+.,\de\s]+)", re.IGNORECASE | re.ASCII)
 KEYS = ("scale", "mean", "std", "bgr", "name")
 MAX_FILE_BYTES = 2**16
 MAX_NAME_LETTERS = 100
+#: Errors by which a text names no file.
+NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}
 
 
 def parse_contract(text: str) -> InputContract | None:
@@ -114,28 +119,24 @@ def _from_file(path: Path) -> InputContract:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    known = ", ".join(repr(contract.name) for contract in COLOUR_CANDIDATES)
     try:
-        if not path.is_file():
-            known = ", ".join(repr(contract.name) for contract in COLOUR_CANDIDATES)
-            raise UsageError(
-                f"{str(path)!r} declares no input contract: expected auto, mean/std such as 0.5/0.5, a .json "
-                f"or .toml file that exists, or one of: {known}."
-            )
-        with path.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise UsageError(
-                f"the input contract {path.name!r} is larger than {MAX_FILE_BYTES // 2**10} KiB."
-            )
-        text = content.decode("utf-8")
         if path.suffix.lower() == ".toml":
-            return tomllib.loads(text)
-        parsed = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        reason = printable(str(error))
+            return read_toml(path, most=MAX_FILE_BYTES)
+        parsed = json.loads(read_bounded(path, MAX_FILE_BYTES).decode("utf-8"))
+    except OSError as error:
+        if error.errno in NO_FILE:
+            raise UsageError(
+                f"{quoted(str(path))} declares no input contract: expected auto, mean/std such as 0.5/0.5, "
+                f"a .json or .toml file that exists, or one of: {known}."
+            ) from error
         raise UsageError(
-            f"the input contract {path.name!r} cannot be read ({reason}); expected JSON, or TOML "
-            "in a .toml file."
+            f"the input contract {quoted(path.name)} cannot be read: {error.strerror}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"the input contract {quoted(path.name)} cannot be read ({reason(error)}); expected JSON, or "
+            "TOML in a .toml file."
         ) from error
     if not isinstance(parsed, dict):
         raise UsageError(

@@ -18,6 +18,7 @@ from trivet.security.attack import Attack, make_attack, poison, stamp
 from trivet.security.contract import InputContract, contract_named
 from trivet.security.evaluation import clean_accuracy, predict
 from trivet.security.training import TrainingSettings, train_classifier
+from trivet.work.result_files import make_folder, write_text, write_whole
 
 __all__ = ["FAMILIES", "Family", "Recipe", "Specimen", "save_specimen", "specimen_attack", "train_specimen"]
 
@@ -135,8 +136,8 @@ def train_specimen(recipe: Recipe, *, progress: Callable[[float], None] | None =
 
 def save_specimen(specimen: Specimen, path: Path) -> tuple[Path, Path]:
     """Write weights as safetensors and, beside them, the recipe and the measurements as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.torch.save_file(specimen.model.state_dict(), path)
+    make_folder(path.parent)
+    write_whole(path, safetensors.torch.save(dict(specimen.model.state_dict())))
     card: dict[str, Any] = {
         "recipe": asdict(specimen.recipe),
         "clean_accuracy": specimen.clean_accuracy,
@@ -144,9 +145,7 @@ def save_specimen(specimen: Specimen, path: Path) -> tuple[Path, Path]:
         "trigger_pixels": _pixels(specimen.attack),
         "sources": None if specimen.attack is None else specimen.attack.sources,
     }
-    beside = path.with_suffix(".json")
-    beside.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    return path, beside
+    return path, write_text(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
 
 
 def _measure(

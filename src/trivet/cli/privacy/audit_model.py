@@ -1,6 +1,7 @@
 """``trivet privacy audit-model``: does a model give away who it was trained on?"""
 
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,6 +15,7 @@ from trivet.cli.terminal import print_files, print_json, report_progress, result
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
 from trivet.wording import one_line
+from trivet.work.result_files import make_subfolder, write_result, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,7 +123,7 @@ def audit_model(
             attacks=tuple(ATTACKS) if attack == "all" else (attack,),
             canaries=canaries,
             workers=workers,
-            work=None if out is None else out / "shadows",
+            work=None if out is None else make_subfolder(out, "shadows"),
             seed=seed,
             data=one_line(subject.name),
             model=model,
@@ -146,11 +148,12 @@ def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
     import numpy as np  # noqa: PLC0415 - only --out needs it
 
     from trivet.report.own import write_membership_page  # noqa: PLC0415 - draws, so it is heavy
-    from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
 
     result, scores = out / RESULT, out / SCORES
     write_result(result, asdict(found.result))
-    np.savez_compressed(scores, allow_pickle=False, member=found.members, **dict(found.scores))
+    stream = BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, member=found.members, **dict(found.scores))
+    write_whole(scores, stream.getbuffer())
     page, *pictures = write_membership_page(found.result, out)
     return page, result, scores, *pictures
 

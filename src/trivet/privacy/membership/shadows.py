@@ -19,7 +19,7 @@ from scipy import sparse
 from trivet.errors import TrivetError
 from trivet.privacy.membership.recipe import Recipe, class_probabilities, train
 from trivet.privacy.membership.signals import confidence_logits, true_class_probabilities
-from trivet.work.result_files import hold_results, write_whole
+from trivet.work.result_files import hold_results, remove_result, write_whole
 from trivet.work.worker_pool import WorkerPool
 
 __all__ = ["Signals", "Training", "model_seed", "signals_of", "train_models"]
@@ -208,7 +208,7 @@ def _shared_rows(training: Training, folder: Path) -> Generator[None]:
         yield
     finally:
         for name in arrays:
-            (folder / name).unlink(missing_ok=True)
+            remove_result(folder / name)
 
 
 def _load_rows(folder: Path) -> tuple[Any, NDArray[np.int64]]:

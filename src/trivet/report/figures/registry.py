@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from trivet.errors import ReportError
 from trivet.record import AuditRecord, Triggers
 from trivet.report.figures import (
     calibration,
@@ -32,6 +31,7 @@ from trivet.report.figures import (
 )
 from trivet.report.figures.figure_row import FigureRow
 from trivet.report.figures.saving import FORMATS, save_figure
+from trivet.work.result_files import make_folder
 
 __all__ = ["FIGURES", "FORMATS", "SCAN_FIGURES", "FigureRow", "alt_texts", "available", "save_figures"]
 
@@ -244,17 +244,14 @@ def save_figures(
     Raises
     ------
     ReportError
-        A trigger array is missing, or a file cannot be written.
+        A trigger array is missing.
+    UsageError
+        If the folder cannot be written.
     """
     draw = partial(_draw, record, triggers, folder)
     names = [row.name for row in available(record)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        drawn = list(map(draw, names) if executor is None else executor.map(draw, names))
-    except OSError as error:
-        raise ReportError(
-            f"The figures could not be written to {folder}: {error}. Choose a folder that can be written."
-        ) from error
+    make_folder(folder)
+    drawn = list(map(draw, names) if executor is None else executor.map(draw, names))
     return tuple(path for paths in drawn for path in paths)
 
 

@@ -1,6 +1,7 @@
 """How does a figure become files, the same bytes each time?"""
 
 from collections.abc import Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from trivet.report.figures.style import styled
+from trivet.work.result_files import write_text, write_whole
 
 __all__ = ["FORMATS", "save_figure"]
 
@@ -46,12 +48,18 @@ def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS)
     # Metadata of None leaves out what would change from run to run.
     dpi = figure.dpi
     if "png" in paths:
-        FigureCanvasAgg(figure).print_png(paths["png"], metadata={"Software": None})
+        stream = BytesIO()
+        FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+        write_whole(paths["png"], stream.getbuffer())
     if "pdf" in paths:
         nothing = {"CreationDate": None, "Creator": None, "Producer": None}
-        FigureCanvasPdf(figure).print_pdf(paths["pdf"], metadata=nothing)
+        stream = BytesIO()
+        FigureCanvasPdf(figure).print_pdf(stream, metadata=nothing)
+        write_whole(paths["pdf"], stream.getbuffer())
         figure.set_dpi(dpi)
     if "svg" in paths:
-        FigureCanvasSVG(figure).print_svg(paths["svg"], metadata={"Date": None, "Creator": None})
+        text = StringIO()
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
+        write_text(paths["svg"], text.getvalue())
         figure.set_dpi(dpi)
     return list(paths.values())
