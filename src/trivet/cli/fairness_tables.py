@@ -28,11 +28,20 @@ __all__ = ["print_audit", "print_comparison"]
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
 _FROM_WORST = (DISPARATE, UNSETTLED, IN_BAND)
-NAME = 22
+#: Longer names of groups and columns are not read on a terminal; shorter ones are never cut.
+NAME = 500
+_OVERALL = (
+    ("accuracy", "accuracy"),
+    ("base_rate", "base rate"),
+    ("selection_rate", "selection rate"),
+    ("true_positive_rate", "TPR"),
+    ("false_positive_rate", "FPR"),
+)
 
 
 def print_audit(audit: FairnessAudit, console: "Console") -> None:
-    """Print each attribute's groups, what is to be known first, and the verdict."""
+    """Print the figures of all rows, each attribute's groups, what is to be known first, and the verdict."""
+    _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console)
     _print_end(audit, console)
@@ -68,6 +77,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
             console.print(f"{model.name}: {escape(model.note.rstrip('.'))}.")
     console.print(escape(comparison.statement))
     console.print()
+    _print_overall(comparison.baseline, console)
     _print_attribute(comparison.baseline.attributes[-1], console)
     _print_end(comparison.baseline, console)
 
@@ -76,6 +86,18 @@ def _worst(comparison: FairnessComparison) -> str:
     """Name the group whose disparate impact is shown, if it is the same for all models."""
     groups = {model.group for model in comparison.models if model.group is not None}
     return escape(one_line(groups.pop(), limit=NAME)) if len(groups) == 1 else "worst group"
+
+
+def _print_overall(audit: FairnessAudit, console: "Console") -> None:
+    if audit.overall is None:
+        return
+    told = [
+        f"{name} {bounds.estimate:.3f} ({_interval(bounds)})"
+        for field, name in _OVERALL
+        if (bounds := getattr(audit.overall, field)).estimate is not None
+    ]
+    console.print(f"{audit.rows:,} rows: {', '.join(told)}.")
+    console.print()
 
 
 def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:

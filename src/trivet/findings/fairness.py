@@ -14,7 +14,8 @@ from trivet.wording import one_line
 __all__ = ["fairness_findings"]
 
 _LEVELS: Mapping[str, Level] = {DISPARATE: "breach", UNSETTLED: "warning", IN_BAND: "pass"}
-_LEAKAGE = "leakage"
+#: Kinds of cautions without which the figures mislead.
+_SERIOUS = frozenset({"leakage", "nobody selected"})
 
 
 def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
@@ -50,7 +51,7 @@ def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any])
             "fairness.disparate-impact",
             level=_LEVELS.get(attribute["verdict"], "warning"),
             title=f"{one_line(attribute['name'])}: {attribute['verdict']}",
-            message=_sentence(attribute["reason"]),
+            message=attribute["reason"],
             measured=measured,
             required=_band(audit["four_fifths"]),
             number=number + 1,
@@ -61,9 +62,9 @@ def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
     for number, caution in enumerate(audit["cautions"]):
         yield make_finding(
             "fairness.caution",
-            level="warning" if caution["kind"] == _LEAKAGE else "note",
+            level="warning" if caution["kind"] in _SERIOUS else "note",
             title=f"Caution: {one_line(caution['kind'])}",
-            message=_sentence(caution["message"]),
+            message=caution["message"],
             measured=Measured(f"{place}.cautions.{number}.kind", one_line(caution["kind"])),
             number=number + 1,
         )
@@ -80,7 +81,7 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
         level="pass" if inside else "note",
         title=f"{one_line(best['title'])}: {best['verdict']}",
         message=f"{len(inside)} of {len(models)} models lie in the band with their whole interval. "
-        f"{_sentence(comparison['statement'])}",
+        f"{comparison['statement']}",
         measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
         required=_band(comparison["baseline"]["four_fifths"]),
     )
@@ -122,7 +123,3 @@ def _study_mitigations(record: Mapping[str, Any]) -> Finding:
 
 def _band(low: float) -> str:
     return f"within {low:g} to {1 / low:g}"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -57,7 +57,7 @@ def test_a_ratio_has_katz_interval_where_all_cells_are_large():
 @given(shares, shares, levels)
 def test_ends_of_small_counts_solve_the_equation_of_their_source(protected, privileged, level):
     found = ratio_interval(*protected, *privileged, level=level)
-    if found.method == "Katz log":
+    if found.low is None or found.method == "Katz log":
         return
     few = np.array([False, False])
     x, n = np.array([protected, privileged]).T
@@ -77,7 +77,7 @@ def test_a_ratio_lies_between_its_bounds_and_turns_over_with_the_groups(protecte
     if one.estimate is not None:
         assert one.low <= one.estimate * (1 + 1e-12)
         assert one.high is None or one.estimate <= one.high * (1 + 1e-12)
-    assert (one.high is None) == (other.low == 0)
+    assert (one.high is None) == (not other.low)
     if one.high is not None:
         assert one.high == pytest.approx(1 / other.low)
 
@@ -89,10 +89,10 @@ def test_a_ratio_to_nobody_has_no_upper_bound():
     assert found.reason == "the privileged group's share is 0: the ratio has no upper bound"
 
 
-def test_two_groups_of_whom_nobody_is_selected_count_as_equal_and_show_nothing():
+def test_a_ratio_of_nobody_to_nobody_is_unknown():
     found = ratio_interval(0, 10, 0, 10)
-    assert (found.estimate, found.low, found.high) == (1, 0, None)
-    assert found.reason == "both shares are 0, whose ratio counts as 1: the ratio has no upper bound"
+    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert found.reason == "both shares are 0, and 0/0 is unknown"
 
 
 @pytest.mark.parametrize("rows", [(0, 0, 5, 10), (5, 10, 0, 0), (0, 0, 0, 0)])

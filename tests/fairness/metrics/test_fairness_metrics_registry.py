@@ -158,12 +158,10 @@ def test_a_metric_is_what_its_name_says_of_rows(metric):
             if expected is not None:
                 assert reason is None
                 assert found == pytest.approx(float(expected), abs=1e-12)
-            elif math.isfinite(found):
-                # Rates that are 0 alike are equal to an optimiser, and no evidence of parity to a reader.
-                assert metric.kind == "ratio"
-                assert reason.endswith("is 0, and nothing can be divided by it") or "in every group" in reason
             else:
+                # Rates that are 0 alike are no evidence of parity: 0/0 is no number.
                 assert reason
+                assert not math.isfinite(found)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)

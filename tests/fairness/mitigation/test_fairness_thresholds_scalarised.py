@@ -56,15 +56,12 @@ def test_a_large_penalty_gives_the_most_accurate_cuts():
     assert (found == labels).sum() == sum(best)
 
 
-def test_nobody_is_selected_where_everybody_is_negative():
+def test_selecting_nobody_is_no_parity_even_where_everybody_is_negative():
     scores, groups = np.array([0.2, 0.4, 0.3, 0.9]), np.array([0, 0, 1, 1])
     found = scalarised_thresholds([0, 0, 0, 0], scores, groups)
-    assert apply_thresholds(scores, groups, found).sum() == 0
-
-
-def test_selecting_nobody_is_the_first_of_the_pairs_at_parity():
-    found = scalarised_thresholds([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1], penalty=0)
-    assert found == Thresholds(np.inf, np.inf)
+    assert apply_thresholds(scores, groups, found).tolist() == [0, 1, 0, 1]
+    nobody = binary_counts([0, 0, 0, 0], [0, 0, 0, 0], groups)
+    assert scalarised_objective(nobody) == np.inf
 
 
 @pytest.mark.parametrize("penalty", [-0.1, np.inf, np.nan])

@@ -1,15 +1,14 @@
 """How alike are the groups of one sensitive column, or of several together?"""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
+from trivet.fairness.auditing.band import left_aside, that_count, verdict_on
 from trivet.fairness.auditing.groups import audit_groups
 from trivet.fairness.auditing.reference_group import SMALLEST_SHARE
 from trivet.fairness.auditing.results import (
     DISPARATE,
     IN_BAND,
-    REFERENCE,
     UNSETTLED,
     AttributeAudit,
     GroupAudit,
@@ -21,9 +20,10 @@ from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.measuring import measure_groups
 from trivet.wording import one_line
 
-__all__ = ["attribute_name", "audit_attribute", "farthest", "worst_verdict"]
+__all__ = ["attribute_name", "audit_attribute", "farthest"]
 
-_FROM_BEST: Final = (IN_BAND, UNSETTLED, DISPARATE)
+#: Groups that are named of those left aside.
+_SHOWN = 3
 
 
 def audit_attribute(
@@ -86,7 +86,7 @@ def audit_attribute(
         by_class=by_class,
         by_feature=None,
         proxies=None,
-        verdict=worst_verdict(group.verdict for group in groups if group.verdict != REFERENCE),
+        verdict=verdict_on(groups),
         reason=_reason(groups, names[reference], four_fifths=four_fifths, level=level, holding=comparisons),
     )
 
@@ -94,11 +94,6 @@ def audit_attribute(
 def attribute_name(columns: Sequence[str]) -> str:
     """Return what an attribute is called: its column, or its columns joined by "x"."""
     return " x ".join(columns)
-
-
-def worst_verdict(verdicts: Iterable[str]) -> str:
-    """Return the worst of some verdicts."""
-    return max(verdicts, key=_FROM_BEST.index, default=UNSETTLED)
 
 
 def farthest(groups: Sequence[GroupAudit]) -> int | None:
@@ -136,12 +131,14 @@ def _reason(
     groups: Sequence[GroupAudit], reference: str, *, four_fifths: float, level: float, holding: int | None
 ) -> str:
     """Say in one sentence what the verdict rests on: the worst group, and the interval that holds for all."""
-    compared = [group for group in groups if group.verdict != REFERENCE]
-    verdict = worst_verdict(group.verdict for group in compared)
+    compared, aside = that_count(groups), left_aside(groups)
+    verdict = verdict_on(groups)
     concerned = [group for group in compared if group.verdict == verdict]
     shown = concerned[farthest(concerned) or 0]
     impact, name, other = shown.disparate_impact, one_line(shown.group), one_line(reference)
     if impact is None or shown.rows == 0 or (impact.estimate is None and shown.simultaneous_low is None):
+        if not any(group.selected for group in groups):
+            return "Nobody is selected, so that no ratio of selection rates is known."
         why = "there is no row of it" if shown.rows == 0 else (impact.reason if impact else None)
         return f"How often {name} is selected against {other} is not known: {why}."
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
@@ -151,10 +148,24 @@ def _reason(
     conclusion = {
         DISPARATE: f"which lies outside {band}",
         UNSETTLED: f"which reaches across an end of {band}, so these rows do not settle it",
-        IN_BAND: f"which lies within {band}" + (", as all others do" if len(compared) > 1 else ""),
+        IN_BAND: f"which lies within {band}" + (", as all others that count do" if len(compared) > 1 else ""),
     }[verdict]
     times = "more often than" if impact.estimate is None else f"{impact.estimate:.3f} times as often as"
-    return f"{name} is selected {times} {other} ({held}), {conclusion}."
+    return f"{name} is selected {times} {other} ({held}), {conclusion}.{_of_small(aside)}"
+
+
+def _of_small(aside: Sequence[GroupAudit]) -> str:
+    """Name the groups that are too small for the verdict."""
+    if not aside:
+        return ""
+    few = sorted(aside, key=lambda group: -group.rows)
+    named = [f"{one_line(group.group)} ({group.rows:,} {_rows(group.rows)})" for group in few[:_SHOWN]]
+    more = f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
+    return f" Left aside, with less than two percent of the rows: {', '.join(named)}{more}."
+
+
+def _rows(number: int) -> str:
+    return "row" if number == 1 else "rows"
 
 
 def _between(low: float | None, high: float | None) -> str:

@@ -1,6 +1,6 @@
 """What has to be known before the numbers: leaks, groups too small, columns that tell the group."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -26,8 +26,10 @@ MANY_TWINS: Final = 0.01
 SHOWN: Final = 5
 
 
-def caution_counts(counts: GroupCounts, attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
-    """Say what the counts give reason to say: predictions that are the labels, and groups that are small.
+def caution_counts(
+    counts: GroupCounts, attributes: Sequence[AttributeAudit], *, cut: float | None = None
+) -> tuple[Caution, ...]:
+    """Say what the counts give reason to say: nobody selected, predictions that are labels, small groups.
 
     Parameters
     ----------
@@ -35,13 +37,15 @@ def caution_counts(counts: GroupCounts, attributes: Sequence[AttributeAudit]) ->
         By all sensitive columns, with two classes.
     attributes
         What was found.
+    cut
+        Score from which a row is predicted positive, or nothing.
     """
-    found: list[Caution] = []
-    if counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
+    found = list(_all_alike(counts, cut))
+    if not found and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
             Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
         )
-    for attribute in attributes:
+    for attribute in attributes if 0 < counts.table[:, :, 1].sum() < counts.rows else ():
         small = [
             group.group
             for group in attribute.groups
@@ -56,6 +60,28 @@ def caution_counts(counts: GroupCounts, attributes: Sequence[AttributeAudit]) ->
                 )
             )
     return tuple(found)
+
+
+def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
+    """Say that nobody is selected, or everybody."""
+    by_label = counts.table.sum(axis=0)
+    chosen, rows, positives = int(by_label[:, 1].sum()), counts.rows, int(by_label[1].sum())
+    base = f"{positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
+    if rows and chosen == 0:
+        what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {cut:g}"
+        yield Caution(
+            "nobody selected",
+            f"{what}, while {base}. A ratio of selection rates is then unknown, and a difference of 0 says "
+            "nothing. Where positives are rare take a lower cut, and audit that.",
+        )
+    elif rows and chosen == rows:
+        what = (
+            "The predictions select everybody" if cut is None else f"Every score reaches the cut of {cut:g}"
+        )
+        yield Caution(
+            "everybody selected",
+            f"{what}, while {base}. Groups are then treated alike whatever the model knows.",
+        )
 
 
 def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:

@@ -12,6 +12,7 @@ from trivet.fairness.auditing.estimators import ESTIMATORS
 from trivet.fairness.auditing.fitting import BASELINE, Fitted, Plan
 from trivet.fairness.auditing.frontier import frontier
 from trivet.fairness.auditing.outcomes import model_outcome
+from trivet.fairness.auditing.parts import family_size, parts_of
 from trivet.fairness.auditing.predictions import LOWEST_BAND, audit_counts
 from trivet.fairness.auditing.reference_group import find_reference
 from trivet.fairness.auditing.results import Caution, FairnessComparison, ModelOutcome
@@ -131,13 +132,24 @@ def compare_mitigations(
     first = fitted[BASELINE, 0]
     if first.predictions is None:
         raise DataError(f"the model without mitigation cannot be fitted: {first.note}")
+    counted = rows.count(first.predictions, test)
+    comparisons = family_size(parts_of(counted, privileged or {}, references=whole))
     outcomes = [
-        _outcome(plan, fitted, name, repeats, baseline=first, four_fifths=four_fifths, level=level)
+        _outcome(
+            plan,
+            fitted,
+            name,
+            repeats,
+            baseline=first,
+            four_fifths=four_fifths,
+            level=level,
+            comparisons=comparisons,
+        )
         for name in (BASELINE, *names)
     ]
     progress("audit of the model without mitigation", None)
     audit = audit_counts(
-        rows.count(first.predictions, test),
+        counted,
         privileged=privileged or {},
         references=whole,
         data=f"{rows.name}, test rows",
@@ -222,6 +234,7 @@ def _outcome(
     baseline: Fitted,
     four_fifths: float,
     level: float,
+    comparisons: int,
 ) -> ModelOutcome:
     own = fitted[name, 0]
     described = _described(name, own)
@@ -241,6 +254,7 @@ def _outcome(
         change=None if name == BASELINE else _change(plan, own, baseline, level=level),
         four_fifths=four_fifths,
         level=level,
+        comparisons=comparisons,
     )
 
 

@@ -7,17 +7,16 @@ from typing import Final
 
 import numpy as np
 
-from trivet.fairness.auditing.attributes import farthest, worst_verdict
-from trivet.fairness.auditing.frontier import parity
+from trivet.fairness.auditing.band import parity_of, that_count, verdict_on, worst_of
 from trivet.fairness.auditing.groups import audit_groups
-from trivet.fairness.auditing.results import REFERENCE, GroupOutcome, ModelOutcome, TrainingSpread
+from trivet.fairness.auditing.results import GroupOutcome, ModelOutcome, TrainingSpread
 from trivet.fairness.auditing.training_spread import training_spread
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_interval
 from trivet.fairness.metrics.disparity import ratio_of_rates
 from trivet.fairness.metrics.group_rates import selection_rates
-from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.metrics.rates import accuracy, selected
 from trivet.fairness.metrics.spreads import demographic_parity_spread, equalized_odds_spread
 
 __all__ = ["model_outcome"]
@@ -35,6 +34,7 @@ def model_outcome(
     change: Bounds | None,
     four_fifths: float,
     level: float,
+    comparisons: int | None = None,
 ) -> ModelOutcome:
     """Measure a model on the test rows.
 
@@ -54,14 +54,19 @@ def model_outcome(
         Lower end t of the band [t, 1/t].
     level
         Confidence level of every interval, in (0, 1).
+    comparisons
+        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
 
     Returns
     -------
     ModelOutcome
         As if it were on no frontier.
     """
-    audited = audit_groups(counts, reference, four_fifths=four_fifths, level=level, scores=None)
-    place = farthest(audited)
+    audited = audit_groups(
+        counts, reference, four_fifths=four_fifths, level=level, scores=None, comparisons=comparisons
+    )
+    counted = that_count(audited)
+    worst = worst_of(audited)
     correct = int(np.trace(counts.table.sum(axis=0)))
     impacts = [_impacts(each, reference) for each in repeats]
     spreads = [
@@ -70,7 +75,6 @@ def model_outcome(
         else _spread(group.disparate_impact.estimate, [values[i] for values in impacts], level=level)
         for i, group in enumerate(audited)
     ]
-    worst = None if place is None else audited[place].disparate_impact
     own_accuracy = share_interval(correct, counts.rows, level=level)
     return replace(
         unmeasured,
@@ -84,17 +88,28 @@ def model_outcome(
             highest=1.0,
         ),
         accuracy_change=change,
-        group=None if place is None else audited[place].group,
-        disparate_impact=worst,
-        disparate_impact_training=None if place is None else spreads[place],
-        parity=None if worst is None or worst.estimate is None else parity(worst.estimate),
+        group=None if worst is None else worst.group,
+        disparate_impact=None if worst is None else worst.disparate_impact,
+        disparate_impact_training=None if worst is None else spreads[audited.index(worst)],
+        parity=None if worst is None else parity_of(worst.disparate_impact),
         difference=_known(float(demographic_parity_spread(counts.table))),
         equalized_odds=_known(float(equalized_odds_spread(counts.table))),
         groups=tuple(
-            GroupOutcome(group.group, group.rows, group.selection_rate, group.disparate_impact, spread)
+            GroupOutcome(
+                group=group.group,
+                rows=group.rows,
+                selection_rate=group.selection_rate,
+                disparate_impact=group.disparate_impact,
+                training=spread,
+                simultaneous_low=group.simultaneous_low,
+                simultaneous_high=group.simultaneous_high,
+                verdict=group.verdict,
+                counts=group in counted,
+            )
             for group, spread in zip(audited, spreads, strict=True)
         ),
-        verdict=worst_verdict(group.verdict for group in audited if group.verdict != REFERENCE),
+        verdict=verdict_on(audited),
+        selection_rate=share_interval(int(selected(counts.table).sum()), counts.rows, level=level),
     )
 
 

@@ -1,17 +1,20 @@
 """How alike do some predictions treat groups? From counts, and from rows where there are any."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits
 
 from trivet.errors import UsageError
-from trivet.fairness.auditing.attributes import audit_attribute, farthest, worst_verdict
+from trivet.fairness.auditing.attributes import audit_attribute, farthest
+from trivet.fairness.auditing.band import worst_verdict
 from trivet.fairness.auditing.cautions import caution_counts, caution_proxies, caution_rows
 from trivet.fairness.auditing.columns_told import told_by_columns
 from trivet.fairness.auditing.law import LAW
-from trivet.fairness.auditing.reference_group import find_reference, named_values
+from trivet.fairness.auditing.overall import overall_rates
+from trivet.fairness.auditing.parts import Part, adjusted, family_size, parts_of
+from trivet.fairness.auditing.reference_group import named_values
 from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.scores import audit_scores
@@ -134,14 +137,12 @@ def audit_counts(
         )
     named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
     # More threads only get in each other's way on so few rows, and sum in another order.
-    parts = tuple(_parts(counts))
-    comparisons = sum(len(part.groups) - 1 for part in parts)
+    parts = parts_of(counts, named, references=references)
+    comparisons = family_size(parts)
     with threadpool_limits(1):
         attributes = tuple(
             _attribute(
                 part,
-                (references or counts).over(*part.columns),
-                named,
                 predicted,
                 four_fifths=four_fifths,
                 level=level,
@@ -150,6 +151,7 @@ def audit_counts(
             )
             for part in parts
         )
+        attributes = adjusted(attributes, parts)
         of_rows = () if predicted is None else caution_rows(predicted, seed=seed)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
@@ -169,29 +171,18 @@ def audit_counts(
             *cautions,
             *of_rows,
             *caution_proxies(attributes),
-            *caution_counts(counts, attributes),
+            *caution_counts(counts, attributes, cut=cut),
         ),
         law=LAW,
         verdict=worst,
         reason=shown.reason,
         limits=LIMITS,
+        overall=overall_rates(counts, level=level),
     )
 
 
-def _parts(counts: GroupCounts) -> Iterator[GroupCounts]:
-    """Yield the counts by each column that has two groups or more, then by all columns together."""
-    if len(counts.columns) > 1:
-        for column in counts.columns:
-            part = counts.over(column)
-            if len(part.groups) > 1:
-                yield part
-    yield counts
-
-
 def _attribute(
-    counts: GroupCounts,
-    references: GroupCounts,
-    privileged: Mapping[str, str],
+    part: Part,
     predicted: Predicted | None,
     *,
     four_fifths: float,
@@ -199,14 +190,14 @@ def _attribute(
     seed: int,
     comparisons: int,
 ) -> AttributeAudit:
-    reference, why = find_reference(references, privileged)
+    counts, reference = part.counts, part.reference
     scores = None
     if predicted is not None and predicted.scores is not None:
         scores = audit_scores(predicted, counts, level=level)
     audit = audit_attribute(
         counts,
         reference,
-        why,
+        part.why,
         four_fifths=four_fifths,
         level=level,
         seed=seed,

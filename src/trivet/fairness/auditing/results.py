@@ -18,6 +18,7 @@ __all__ = [
     "GroupAudit",
     "GroupOutcome",
     "ModelOutcome",
+    "OverallRates",
     "ScoreAudit",
     "TrainingSpread",
 ]
@@ -65,13 +66,13 @@ class GroupAudit:
     disparate_impact
         Selection rate over that of the reference group; None for the reference group.
     simultaneous_low, simultaneous_high
-        Ends of the interval of `disparate_impact` at the level at which all groups of the attribute hold
+        Ends of the interval of `disparate_impact` at the level at which all comparisons of the audit hold
         at once; None where an end is unbounded, and for the reference group.
     difference
         Selection rate of the reference group minus this one's; None for the reference group.
     p_value, p_adjusted
-        Of the hypothesis of equal selection rates, alone and by Holm over all groups; None for the
-        reference group.
+        Of the hypothesis of equal selection rates, alone and by Holm over all comparisons of the audit, as
+        the simultaneous intervals are; None for the reference group.
     test
         Which test.
     smallest_detectable
@@ -130,7 +131,8 @@ class AttributeAudit:
     proxies
         How well the other columns tell the group; None where they were not looked at.
     verdict
-        The worst of the groups' verdicts: ``disparate``, ``unsettled`` or ``in band``.
+        The worst verdict of the groups that count, ``disparate``, ``unsettled`` or ``in band``: those with at
+        least two percent of the rows, and smaller ones that are shown to be disparate.
     reason
         What it rests on, in one sentence.
     """
@@ -156,13 +158,36 @@ class Caution:
     Attributes
     ----------
     kind
-        ``leakage``, ``small group``, ``proxies``, ``rows`` or ``not looked at``.
+        ``leakage``, ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or
+        ``not looked at``.
     message
         One sentence.
     """
 
     kind: str
     message: str
+
+
+@dataclass(frozen=True)
+class OverallRates:
+    """Figures of all rows together, whatever their group.
+
+    Attributes
+    ----------
+    rows, positives, selected
+        All rows; those whose label is positive; those that are predicted positive.
+    accuracy, base_rate, selection_rate, true_positive_rate, false_positive_rate
+        Shares in [0, 1] with intervals of sampling.
+    """
+
+    rows: int
+    positives: int
+    selected: int
+    accuracy: Bounds
+    base_rate: Bounds
+    selection_rate: Bounds
+    true_positive_rate: Bounds
+    false_positive_rate: Bounds
 
 
 @dataclass(frozen=True)
@@ -193,6 +218,8 @@ class FairnessAudit:
         The worst of the attributes' verdicts, and what it rests on.
     limits
         What the audit does not show.
+    overall
+        Accuracy and rates of all rows; None in a record of an earlier version.
     """
 
     data: str
@@ -210,6 +237,7 @@ class FairnessAudit:
     verdict: str
     reason: str
     limits: str
+    overall: OverallRates | None = None
 
 
 @dataclass(frozen=True)
@@ -235,13 +263,33 @@ class TrainingSpread:
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What a model does to one group on the test rows."""
+    """What a model does to one group on the test rows.
+
+    Attributes
+    ----------
+    group, rows
+        The group, and its test rows.
+    selection_rate, disparate_impact
+        As in an audit; the latter is None for the reference group.
+    training
+        How far `disparate_impact` moves with other training rows; None for the reference group.
+    simultaneous_low, simultaneous_high
+        Ends of the interval that the verdict uses; None where an end is unbounded.
+    verdict
+        ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    counts
+        Whether parity and verdict of the model are about this group: see `AttributeAudit`.
+    """
 
     group: str
     rows: int
     selection_rate: Bounds
     disparate_impact: Bounds | None
     training: TrainingSpread | None
+    simultaneous_low: float | None = None
+    simultaneous_high: float | None = None
+    verdict: str | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -267,20 +315,24 @@ class ModelOutcome:
     accuracy_change
         Accuracy minus the baseline's on the same rows, with a paired interval; None for the baseline.
     group
-        The group whose disparate impact is farthest from 1.
+        The group farthest from parity, of those that count: see `GroupOutcome`.
     disparate_impact, disparate_impact_training
         Of that group.
     parity
-        The smaller of its disparate impact and the inverse, in [0, 1].
+        The smaller of its disparate impact and the inverse, in [0, 1], so that no group that counts is
+        farther away; None where it is unknown, as where nobody is selected.
     difference, equalized_odds
         Largest selection rate minus the smallest; the larger of the same for true and for false positive
         rates.
     groups
         All groups.
     on_frontier
-        Whether no other model is at least as good in accuracy and parity, and better in one.
+        Whether no other model is at least as good in accuracy and parity, and better in one; never where
+        parity is unknown.
     verdict
-        ``disparate``, ``unsettled`` or ``in band``.
+        ``disparate``, ``unsettled`` or ``in band``: the worst of the groups that count.
+    selection_rate
+        Share of all test rows that are selected.
     """
 
     name: str
@@ -302,6 +354,7 @@ class ModelOutcome:
     groups: tuple[GroupOutcome, ...] = ()
     on_frontier: bool = False
     verdict: str | None = None
+    selection_rate: Bounds | None = None
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,8 @@ def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -
     Returns
     -------
     Bounds
-        Without an upper bound where nobody in the privileged group succeeds, and then also without an
-        estimate unless nobody in the protected group does either, which is a ratio of 1; without any
-        where a group has no trial.
+        Without an estimate and an upper bound where nobody in the privileged group succeeds; without any
+        figure where nobody in either group does, for 0/0 is unknown, or where a group has no trial.
 
     Raises
     ------
@@ -70,7 +69,9 @@ def ratio_intervals(
     columns = (np.ravel(values).tolist() for values in (x0, n0, x1, n1))
     reasons = [_reason(*row) for row in zip(*columns, strict=True)]
     names = "Katz log", "hybrid exact (Clopper-Pearson)"
-    limits = ratio_limits(x0, n0, x1, n1, level=level)
+    low, high, large = ratio_limits(x0, n0, x1, n1, level=level)
+    # Any ratio from 0 up is then possible, and an end of 0 would look as if something had been measured.
+    limits = Limits(np.where((x0 == 0) & (x1 == 0), np.nan, low), high, large)
     return bounds_of(estimates, limits, level=level, names=names, reasons=reasons)
 
 
@@ -155,8 +156,8 @@ def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> 
 
 
 def _ratio(share0: Floats, share1: Floats) -> Floats:
-    """Divide shares; 1 where both are 0, infinite where only the second is."""
-    without = np.select([share0 == 0, share0 > 0], [1.0, np.inf], np.nan)
+    """Divide shares; NaN where both are 0, infinite where only the second is."""
+    without = np.where(share0 > 0, np.inf, np.nan)
     return np.divide(share0, share1, out=without, where=share1 != 0)
 
 
@@ -166,5 +167,6 @@ def _reason(x0: int, n0: int, x1: int, n1: int) -> str | None:
         return "a group has no row to take a share of"
     if x1 > 0:
         return None
-    none = "the privileged group's share is 0" if x0 else "both shares are 0, whose ratio counts as 1"
-    return f"{none}: the ratio has no upper bound"
+    if x0 == 0:
+        return "both shares are 0, and 0/0 is unknown"
+    return "the privileged group's share is 0: the ratio has no upper bound"

@@ -74,8 +74,8 @@ disparate_impact = Disparity(
 """The protected group's selection rate over the privileged group's (equation 10).
 
 Unlike the smaller rate over the larger, this keeps the direction: above 1 the protected group is
-selected more often. It is 1 where nobody is selected in either group, infinite where only protected
-rows are selected, and NaN where a group has no row.
+selected more often. It is infinite where only protected rows are selected, and NaN where nobody is
+selected in either group or a group has no row.
 """
 
 demographic_parity_difference = Disparity(

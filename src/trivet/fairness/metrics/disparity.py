@@ -60,9 +60,9 @@ class Disparity:
         Returns
         -------
         numpy.ndarray
-            Shape (...): a difference is in [-1, 1], a ratio in [0, inf]. A ratio of two rates that are
-            0 is 1 (they are equal), and infinite where only the privileged group's rate is 0. NaN
-            where a rate is.
+            Shape (...): a difference is in [-1, 1], a ratio in [0, inf]. A ratio is infinite where only
+            the privileged group's rate is 0, and NaN where both are: nobody was selected, which is no
+            evidence of parity. NaN where a rate is.
         """
         compared = np.stack([self._compare(rate(counts)) for rate in self.rates])
         if self.combine == "mean":
@@ -71,9 +71,6 @@ class Disparity:
 
     def reason(self, counts: Counts, names: Sequence[str]) -> str | None:
         """Say why two groups have no such disparity, or nothing where they have one.
-
-        A ratio of two rates that are 0 has a reason too, although the function gives 1 for it: that
-        nobody is selected is no evidence of parity.
 
         Parameters
         ----------
@@ -108,6 +105,6 @@ class Disparity:
 
 
 def ratio_of_rates(numerator: Rates, denominator: Rates) -> Rates:
-    """Divide rates: 1 for 0/0 since they are equal, infinite for anything else over 0, NaN for NaN."""
-    by_zero = np.select([numerator == 0, numerator > 0], [1.0, np.inf], np.nan)
+    """Divide rates: NaN for 0/0, which is unknown; infinite for anything else over 0; NaN for NaN."""
+    by_zero = np.where(numerator > 0, np.inf, np.nan)
     return np.divide(numerator, denominator, out=by_zero, where=denominator != 0)

@@ -60,8 +60,8 @@ class Spread:
         Returns
         -------
         numpy.ndarray
-            Shape (...), in [0, 1]. A ratio is 1 where all rates are 0 (they are equal); NaN with fewer
-            than two defined rates.
+            Shape (...), in [0, 1]. A ratio is NaN where all rates are 0; both are with fewer than two
+            defined rates.
         """
         spreads = np.stack([self._spread(rate, counts) for rate in self.rates])
         if self.combine == "mean":
@@ -75,8 +75,6 @@ class Spread:
 
     def reason(self, counts: Counts, names: Sequence[str]) -> str | None:
         """Say why the groups have no such spread, or nothing where they have one.
-
-        A ratio of rates that are all 0 has a reason too, although the function gives 1 for it.
 
         Parameters
         ----------

@@ -129,7 +129,7 @@ MITIGATIONS: Final[Mapping[str, Mitigation]] = MappingProxyType(
         for mitigation in (
             Mitigation(
                 name="drop-sensitive",
-                title="without the sensitive feature",
+                title="dropping the sensitive feature",
                 kind="before",
                 source="D. Pedreschi, S. Ruggieri, F. Turini, KDD 2008",
                 needs_group_at_prediction=False,

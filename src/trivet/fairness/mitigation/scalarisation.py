@@ -31,9 +31,10 @@ def scalarised_objective(counts: NDArray[np.int64], *, penalty: float = 0.2) -> 
     Returns
     -------
     numpy.ndarray
-        Shape (...); infinite where only protected rows are selected.
+        Shape (...); infinite where no privileged row is selected, for DI is then unbounded or unknown.
     """
-    return np.abs(1 - disparate_impact(counts)) + penalty * (1 - accuracy(counts))
+    gap = np.abs(1 - disparate_impact(counts))
+    return np.where(np.isnan(gap), np.inf, gap) + penalty * (1 - accuracy(counts))
 
 
 def grid_thresholds(

@@ -1,5 +1,6 @@
 """What group thresholds can be asked to hold to: how they are found, and how near they come."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -77,11 +78,11 @@ def _rates(groups: NDArray[np.int64], selection: Selection) -> NDArray[np.float6
 def _farthest_ratio(rows: Scored, selection: Selection, search: Search) -> float:
     """Return the ratio to the reference's selection rate that is farthest from 1, of all groups.
 
-    Where the reference selects nobody, no group that holds to a ratio does, and rates are equal.
+    NaN where the reference selects nobody: then no group that holds to a ratio does, and 0/0 is unknown.
     """
     rates = _rates(rows.groups, selection)
     if rates[search.reference] == 0:
-        return 1.0
+        return math.nan
     ratios = rates / rates[search.reference]
     nearness = np.minimum(ratios, np.divide(1, ratios, out=np.zeros_like(ratios), where=ratios > 0))
     return float(ratios[np.argmin(nearness)])

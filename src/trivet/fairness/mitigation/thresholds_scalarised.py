@@ -37,8 +37,8 @@ def scalarised_thresholds(
     -------
     Thresholds
         Each is half way between two scores of the group (see `ratio_thresholds`), infinity where nobody
-        should be selected, or minus infinity where everybody should. Where nobody is selected in either
-        group, DI is 1. Of pairs whose objectives are the same in floating point it is
+        should be selected, or minus infinity where everybody should. A privileged row is always selected,
+        for without one DI is unknown. Of pairs whose objectives are the same in floating point it is
         the one that selects the fewest privileged rows, then the one below parity, then the one nearest to
         it.
 
@@ -57,7 +57,7 @@ def scalarised_thresholds(
     protected, privileged = cuts[PROTECTED], cuts[PRIVILEGED]
     total = protected.rows + privileged.rows
 
-    # The cut of the privileged group that selects nobody leaves DI defined only beside its like.
+    # The cut of the privileged group that selects nobody leaves DI undefined.
     rival = privileged.selected[1:]
     shares = rival * protected.rows
     below = np.searchsorted(protected.selected, shares // privileged.rows, side="right") - 1
@@ -85,9 +85,6 @@ def scalarised_thresholds(
     cut = np.arange(1, len(rival) + 1)
     found = np.stack([objective(place, cut) for place in sides], axis=-1)
     best, side = divmod(int(np.argmin(found)), 2)
-    nobody = penalty * (1 - (protected.correct[0] + privileged.correct[0]) / total)
-    if nobody <= found[best, side]:
-        return Thresholds(float(protected.threshold[0]), float(privileged.threshold[0]))
     return Thresholds(
         protected=float(protected.threshold[sides[side][best]]),
         privileged=float(privileged.threshold[best + 1]),

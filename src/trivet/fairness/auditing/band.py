@@ -1,0 +1,69 @@
+"""Which groups a verdict is about, and how near to parity the farthest of them is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from trivet.fairness.auditing.frontier import parity
+from trivet.fairness.auditing.reference_group import SMALLEST_SHARE
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit
+from trivet.fairness.intervals.results import Bounds
+
+__all__ = ["left_aside", "parity_of", "that_count", "verdict_on", "worst_of", "worst_verdict"]
+
+_FROM_BEST: Final = (IN_BAND, UNSETTLED, DISPARATE)
+
+
+def worst_verdict(verdicts: Iterable[str]) -> str:
+    """Return the worst of some verdicts."""
+    return max(verdicts, key=_FROM_BEST.index, default=UNSETTLED)
+
+
+def that_count(groups: Sequence[GroupAudit]) -> tuple[GroupAudit, ...]:
+    """Return the groups that a verdict is about, without the reference group.
+
+    They have at least two percent of the rows, as 29 CFR 1607.4(D) and question 11 of the Uniform Guidelines'
+    Questions and Answers ask for, or are shown to be disparate however few they are. Where no group is so
+    large all of them count.
+    """
+    total = sum(group.rows for group in groups)
+    others = tuple(group for group in groups if group.verdict != REFERENCE)
+    large = [group.rows >= SMALLEST_SHARE * total for group in others]
+    if not any(large):
+        return others
+    return tuple(
+        group for group, enough in zip(others, large, strict=True) if enough or group.verdict == DISPARATE
+    )
+
+
+def left_aside(groups: Sequence[GroupAudit]) -> tuple[GroupAudit, ...]:
+    """Return the groups that are too small to count, and that have rows."""
+    counted = that_count(groups)
+    return tuple(
+        group for group in groups if group.rows and group.verdict != REFERENCE and group not in counted
+    )
+
+
+def verdict_on(groups: Sequence[GroupAudit]) -> str:
+    """Return the worst verdict of the groups that count."""
+    return worst_verdict(group.verdict for group in that_count(groups))
+
+
+def parity_of(impact: Bounds | None) -> float | None:
+    """Return the smaller of a ratio of rates and its inverse, in [0, 1]; None where the ratio is unknown."""
+    if impact is None or (impact.estimate is None and impact.low is None):
+        return None
+    # A rate over 0 is beyond every bound.
+    return parity(impact.estimate or 0.0)
+
+
+def worst_of(groups: Sequence[GroupAudit]) -> GroupAudit | None:
+    """Return the group farthest from parity of those that count, one of unknown parity before all others.
+
+    A group with a parity of 0 comes before it: nothing that is unknown can be worse.
+    """
+
+    def order(group: GroupAudit) -> tuple[float, int]:
+        own = parity_of(group.disparate_impact)
+        return -0.5 if own is None else -1.0 if own == 0 else own, -group.rows
+
+    return min((group for group in that_count(groups) if group.rows), key=order, default=None)
