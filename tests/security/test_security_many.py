@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from many_runs import (
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.security import InputContract
 from trivet.security.many import ScanJob, run_job, scan_many
-from trivet.security.many_results import Failure
+from trivet.security.many_results import Failure, Skipped
 from trivet.security.scan_job import failed_document, file_sha256
 
 VERDICT = {"verdict": "no evidence", "suspected_label": None, "p_value": 0.5}
@@ -62,13 +63,15 @@ def scanned(monkeypatch):
 
     def believe(_job, path):
         paths.append(path.name)
-        said = path.read_text().split()[0]
+        said = path.read_text(errors="replace").split()[0]
         if said == "scanned":
             return {"status": "scanned", "sha256": file_sha256(path), **VERDICT}
         if said == "BrokenProcessPool":
             raise BrokenProcessPool
         if said == "OSError":
             raise OSError(5, "the machine burns")
+        if not said.isalpha():
+            said = "CheckpointError"
         return failed_document(file_sha256(path), Failure(said, f"{path.name} is bad"))
 
     monkeypatch.setattr("trivet.security.many.run_job", believe)
@@ -306,6 +309,23 @@ def test_links_out_of_the_folder_are_failed_rows(folder, tmp_path, job, scanned)
     assert "is a link out of the folder" in first.rows[5].failure.message
     assert run(folder, tmp_path / "out", job).rows == first.rows
     assert "secret.pth" not in scanned
+
+
+def test_every_file_is_accounted_for(folder, tmp_path, job, scanned):
+    (folder / "README.md").write_text("About them.")
+    (folder / ".hidden").write_bytes(bytes(range(256)))
+    (folder / "sub" / "g.ckpt").write_text("scanned")
+    os.mkfifo(folder / "pipe")
+    first = run(folder, folder / "out", job)
+    known = {row.file for row in first.rows} | {other.file for other in first.skipped}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    assert known == {name for name in there if not name.startswith("out/")}
+    assert first.skipped == (Skipped("README.md", "text"),)
+    assert "pipe" not in scanned
+    assert json.loads(first.summary.read_text())["skipped"] == [{"file": "README.md", "content": "text"}]
+    content = content_of(folder / "out")
+    again = run(folder, folder / "out", job)
+    assert (again.rows, again.skipped, content_of(folder / "out")) == (first.rows, first.skipped, content)
 
 
 def test_what_every_file_fails_with_is_the_fault_of_the_call(folder, tmp_path, job, scanned):

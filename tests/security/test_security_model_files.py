@@ -1,7 +1,11 @@
+import gzip
+import io
 import os
 import socket
+import zipfile
 
 import pytest
+import torch
 
 from trivet.errors import DataError
 from trivet.security.model_files import find_models
@@ -23,15 +27,19 @@ def fill(root, *names):
 def found(root, leave_out="out"):
     return {
         model.name: model.failure and model.failure.message
-        for model in find_models(root, leave_out=root / leave_out)
+        for model in find_models(root, leave_out=root / leave_out).models
     }
+
+
+def skipped(root, leave_out="out"):
+    return {other.file: other.content for other in find_models(root, leave_out=root / leave_out).skipped}
 
 
 def test_checkpoints_of_all_folders_come_in_the_order_of_their_paths(folder):
     fill(
         folder, "b.pth", "a/z.PT", "a/y.onnx", "a/deep/er/x.pt2", "c.safetensors", "a.pt", "notes.txt", "pth"
     )
-    models = find_models(folder, leave_out=folder / "out")
+    models = find_models(folder, leave_out=folder / "out").models
     assert [model.name for model in models] == [
         "a.pt", "a/deep/er/x.pt2", "a/y.onnx", "a/z.PT", "b.pth", "c.safetensors",
     ]  # fmt: skip
@@ -39,9 +47,93 @@ def test_checkpoints_of_all_folders_come_in_the_order_of_their_paths(folder):
     assert all(model.failure is None for model in models)
 
 
-def test_hidden_names_and_the_folder_of_the_results_are_left_out(folder):
+def test_hidden_files_count_and_the_folder_of_the_results_does_not(folder):
     fill(folder, "a.pth", ".b.pth", ".cache/c.pth", "out/triggers.safetensors", "other/out/d.pth")
-    assert list(found(folder)) == ["a.pth", "other/out/d.pth"]
+    assert list(found(folder)) == [".b.pth", ".cache/c.pth", "a.pth", "other/out/d.pth"]
+    assert skipped(folder) == {}
+
+
+def pickled(protocol):
+    """Return weights as `torch.save` writes them without its zip archive."""
+    content = io.BytesIO()
+    torch.save({"w": torch.ones(2)}, content, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+    return content.getvalue()
+
+
+def zipped(*names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"1")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("name", ["w.ckpt", "w.pth.tar", "w.bin", "w.th", "w.t7", "w.pkl", "w.weights", "w"])
+@pytest.mark.parametrize("content", [pickled(2), pickled(0), zipped("w/data.pkl")])
+def test_a_checkpoint_is_found_by_its_content_under_any_name(folder, name, content):
+    (folder / name).write_bytes(content)
+    assert found(folder) == {name: None}
+
+
+OTHERS = {
+    "README": (b"# Networks\nNone of them is safe.\n", "text"),
+    "notes.md": ("Größe: 3 µm\n".encode(), "text"),
+    "table.rst": (b".. table::\n", "text"),
+    "windows.txt": ("Größe\r\n".encode("utf-16"), "text"),
+    "long": (b"0123456789abcde\n" * 5_000 + "é".encode(), "text"),
+    "config.json": (b'{"a": 1}', "text"),
+    "__init__.py": (b"", "an empty file"),
+    "a.png": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+    "a.jpg": (b"\xff\xd8\xff\xe0\0", "a picture"),
+    "paper.pdf": (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
+    "rows.parquet": (b"PAR1\x15\x04", "a table"),
+    "t10k-images-idx3-ubyte": (b"\0\0\x08\x03\0\0\0\x01" + bytes(24), "images in IDX format"),
+    "t10k-images-idx3-ubyte.gz": (
+        gzip.compress(b"\0\0\x08\x03\0\0\0\x01" + bytes(24)),
+        "images in IDX format",
+    ),
+    "clean.npz": (zipped("images.npy", "labels.npy"), "a set of images"),
+    "thesis.docx": (zipped("[Content_Types].xml"), "an office document"),
+    ".DS_Store": (b"\0\0\0\x01Bud1\0", "settings of a folder's view"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_known_to_be_something_else_is_listed(folder, name):
+    content, what = OTHERS[name]
+    fill(folder, "w.pth")
+    (folder / name).write_bytes(content)
+    assert list(found(folder)) == ["w.pth"]
+    assert skipped(folder) == {name: what}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(256)),
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+        b"4\n1\n3\nV 1\n13\nnn.Sequential\n",
+        b"\x89HDF\r\n\x1a\n",
+        gzip.compress(bytes(range(256))),
+        zipped("model.weights.h5"),
+        b"# a note\n" + zipped("w/data.pkl"),
+    ],
+)
+def test_what_nobody_can_tell_counts_as_a_checkpoint(folder, content):
+    (folder / "thing").write_bytes(content)
+    assert found(folder) == {"thing": None}
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404", b"version https://git-lfs.github.com/spec/v1\n"])
+def test_a_name_that_promises_a_checkpoint_is_believed(folder, content):
+    (folder / "w.safetensors").write_bytes(content)
+    assert found(folder) == {"w.safetensors": None}
+
+
+def test_folders_of_version_control_are_listed_and_not_entered(folder):
+    fill(folder, "a.pth", ".git/objects/b.pth", "sub/.git/c.pth")
+    assert list(found(folder)) == ["a.pth"]
+    assert list(skipped(folder)) == [".git", "sub/.git"]
 
 
 def test_results_may_lie_in_the_folder_itself(folder):
@@ -60,6 +152,7 @@ def test_links_within_the_folder_are_followed_to_files_and_not_to_folders(folder
     (folder / "twice").symlink_to("a", target_is_directory=True)
     (folder / "a" / "round").symlink_to("..", target_is_directory=True)
     assert found(folder) == {"a/b.pth": None, "again.pth": None}
+    assert list(skipped(folder)) == ["a/round", "twice"]
 
 
 def test_links_out_of_the_folder_are_refused(folder, tmp_path):
@@ -69,7 +162,7 @@ def test_links_out_of_the_folder_are_refused(folder, tmp_path):
     (folder / "far").symlink_to("../elsewhere", target_is_directory=True)
     (folder / "notes").symlink_to("../notes")
     messages = found(folder)
-    assert list(messages) == ["disguised.pth", "far", "file.pth"]
+    assert list(messages) == ["disguised.pth", "far", "file.pth", "notes"]
     assert all("is a link out of the folder, which is not followed" in text for text in messages.values())
 
 
@@ -118,10 +211,10 @@ def test_folders_nested_deeper_than_python_calls(folder):
         os.close(here)
 
 
-@pytest.mark.parametrize("names", [(), ("notes.txt", ".a.pth")])
+@pytest.mark.parametrize("names", [(), ("notes.txt", ".a")])
 def test_a_folder_without_checkpoints(folder, names):
     fill(folder, *names)
-    with pytest.raises(DataError, match=r"holds no checkpoints; expected files that end in .pth, .pt, "):
+    with pytest.raises(DataError, match="holds no checkpoints; by name and content"):
         found(folder)
 
 

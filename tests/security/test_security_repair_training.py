@@ -118,10 +118,10 @@ def test_a_batch_is_as_large_as_its_activations_allow(images, monkeypatch):
     model = attacked_network()
     assert affordable_batch(model, CONTRACT, images, at_most=128) == 128
     # The stem alone keeps eight maps of 12x12 numbers for each image.
-    monkeypatch.setattr("trivet.security.repair.training.ACTIVATION_BUDGET", 20 * 8 * 144 * 4)
+    monkeypatch.setattr("trivet.security.repair.training.RESULTS_BUDGET", 20 * 8 * 144 * 4)
     small = affordable_batch(model, CONTRACT, images, at_most=128)
     assert 1 < small < 20
-    monkeypatch.setattr("trivet.security.repair.training.ACTIVATION_BUDGET", 1)
+    monkeypatch.setattr("trivet.security.repair.training.RESULTS_BUDGET", 1)
     assert affordable_batch(model, CONTRACT, images, at_most=128) == 1
 
 

@@ -4,7 +4,6 @@ import torch
 
 from trivet import security
 from trivet.security import SearchSettings, TriggerSearch
-from trivet.security.search import activation_bytes
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +74,3 @@ def security_images(pixels):
     from trivet.datasets import ImageSet  # noqa: PLC0415 - one test only
 
     return ImageSet("toy", pixels, np.arange(len(pixels)) % 3, classes=3)
-
-
-def test_activation_bytes_counts_what_autograd_keeps():
-    weight = torch.ones(4, 1, 3, 3)
-
-    def score(pixels):
-        return torch.nn.functional.conv2d(pixels, weight).relu().mean(dim=(2, 3))
-
-    kept = activation_bytes(score, torch.zeros(1, 1, 10, 10))
-    assert kept == 4 * (100 + 4 * 8 * 8)  # the convolution's input and the ReLU's result, not the weights

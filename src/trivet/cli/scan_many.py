@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["scan_folder"]
 
 DEFAULT_OUT = Path("trivet-scans")
+#: Files that are not checkpoints, by name on the terminal; the summary has all.
+SHOWN_SKIPPED = 20
 
 
 def scan_folder(
@@ -74,6 +76,7 @@ def scan_folder(
                 "reused": result.reused,
                 "summary": str(result.summary),
                 "models": [asdict(row) for row in result.rows],
+                "skipped": [asdict(other) for other in result.skipped],
             }
         )
     else:
@@ -101,4 +104,11 @@ def _print_rows(result: "ManyResult") -> None:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items())
     kept = f" ({result.reused} from an earlier run)" if result.reused else ""
     console.print(f"{len(result.rows)} checkpoints: {counts}{kept}")
+    if result.skipped:
+        names = [f"{other.file} ({other.content})" for other in result.skipped[:SHOWN_SKIPPED]]
+        rest = len(result.skipped) - len(names)
+        more = f", and {rest} more" if rest else ""
+        console.print(
+            escape(f"not checkpoints, not scanned: {len(result.skipped)}: {', '.join(names)}{more}")
+        )
     console.print(f"[link={result.summary.resolve().as_uri()}]{escape(str(result.summary))}[/link]")

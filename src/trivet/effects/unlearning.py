@@ -14,10 +14,11 @@ from trivet.effects.change import Change
 from trivet.effects.class_accuracy import class_changes
 from trivet.effects.results import Intervention, Measurement
 from trivet.security.checkpoint import Checkpoint
-from trivet.security.classifier import Classifier
+from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract, chosen_contract, contract_named
 from trivet.security.corrected import UNLEARNING_ROUNDS, halves
-from trivet.security.evaluation import BATCH, Scorer
+from trivet.security.evaluation import BATCH
+from trivet.security.footprint import images_at_once
 from trivet.security.frozen import freeze
 from trivet.security.repair.rounds import unlearn_in_rounds
 from trivet.security.repair.unlearning import UnlearningSettings
@@ -197,11 +198,10 @@ def _told(score: Scorer, images: ImageSet) -> tuple[NDArray[np.float64], NDArray
     """Return minus the loss of each image, and whether the network is right about it."""
     losses: list[torch.Tensor] = []
     right: list[torch.Tensor] = []
-    labels = torch.from_numpy(images.labels)
+    clean, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    batch = images_at_once(score, clean[:1], at_most=BATCH)
     with torch.inference_mode():
-        for pixels, truth in zip(
-            torch.from_numpy(images.pixels).split(BATCH), labels.split(BATCH), strict=True
-        ):
+        for pixels, truth in zip(clean.split(batch), labels.split(batch), strict=True):
             logits = score(pixels).double()
             losses.append(torch.nn.functional.cross_entropy(logits, truth, reduction="none"))
             right.append(logits.argmax(dim=1) == truth)

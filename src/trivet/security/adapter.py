@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from trivet.errors import CheckpointError
 from trivet.security.activations import MAX_BYTES, Measured, measured
 from trivet.security.classifier import Classifier
+from trivet.security.guard import all_finite, guarded
 from trivet.security.outputs import LastActivation, are_probabilities, scores_among
-from trivet.wording import reason
 
 __all__ = ["AdaptedClassifier", "Kind", "adapt"]
 
@@ -78,9 +78,9 @@ class AdaptedClassifier(Classifier):
 
     def _logits(self, inputs: Tensor) -> Tensor:
         if self.kind == "logits":
-            return scores_among(self.network(inputs), len(inputs), self.classes, self.name)
+            return _scores(self.network, inputs, self.classes, self.name)
         with LastActivation() as activation:
-            scores = scores_among(self.network(inputs), len(inputs), self.classes, self.name)
+            scores = _scores(self.network, inputs, self.classes, self.name)
         found = activation.before(scores)
         return scores.clamp_min(torch.finfo(scores.dtype).tiny).log() if found is None else found[1]
 
@@ -121,39 +121,33 @@ def adapt(
         If the network cannot classify such images, takes too much memory, or has another number of
         classes.
     """
-    network.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     pixels = torch.rand(PROBES, *input_shape, generator=torch.Generator().manual_seed(0))
-    held = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    try:
-        with torch.no_grad():
-            with measured(name, held=held) if bounded else nullcontext(Measured()) as tally:
-                one = pixels[:1].expand(batch or 1, -1, -1, -1)
-                scores, kind = _examine(network, one, classes, name)
-            affordable = held + PROBES * tally.bytes <= MAX_BYTES
-            if batch is not None and affordable and _takes_any(network, pixels, scores[:1], name):
-                batch = None
-            elif batch is None and affordable:
-                _, kind = _examine(network, pixels, scores.shape[1], name)
-    except CheckpointError:
-        raise
-    except Exception as error:  # a stranger's network can fail in any way
-        raise CheckpointError(
-            f"{name} cannot classify images of shape {input_shape}: it raises {type(error).__name__}: "
-            f"{reason(error)}. Check that the images, the architecture and the weights belong together."
-        ) from error
+    with guarded(name, "be set up"), torch.no_grad():
+        network.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+        held = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+        with measured(name, held=held) if bounded else nullcontext(Measured()) as tally:
+            one = pixels[:1].expand(batch or 1, -1, -1, -1)
+            scores, kind = _examine(network, one, classes, name)
+        affordable = held + PROBES * tally.bytes <= MAX_BYTES
+        if batch is not None and affordable and _takes_any(network, pixels, scores[:1], name):
+            batch = None
+        elif batch is None and affordable:
+            _, kind = _examine(network, pixels, scores.shape[1], name)
     return AdaptedClassifier(
         network, input_shape=input_shape, classes=scores.shape[1], kind=kind, batch=batch, name=name
     ).eval()
 
 
+def _scores(network: nn.Module, pixels: Tensor, classes: int | None, name: str) -> Tensor:
+    """Return what a user's network says of `pixels`: the only place where its forward runs."""
+    with guarded(name, f"classify images of shape {tuple(pixels.shape[1:])}"):
+        return scores_among(network(pixels), len(pixels), classes, name)
+
+
 def _examine(network: nn.Module, pixels: Tensor, classes: int | None, name: str) -> tuple[Tensor, Kind]:
     """Return the scores of `pixels` and of what kind they are."""
     with LastActivation() as activation:
-        scores = scores_among(network(pixels), len(pixels), classes, name)
-    if not bool(torch.isfinite(scores).all()):
-        raise CheckpointError(
-            f"{name} returns scores that are not finite numbers; such a network tells no classes apart."
-        )
+        scores = all_finite(_scores(network, pixels, classes, name), name)
     found = activation.before(scores)
     made_by = None if found is None else found[0]
     if are_probabilities(scores):
@@ -165,6 +159,6 @@ def _takes_any(network: nn.Module, pixels: Tensor, first: Tensor, name: str) -> 
     """Tell whether images may come in other numbers, and each is scored as if it were alone."""
     try:
         scores, _ = _examine(network, pixels, first.shape[1], name)
-    except Exception:  # noqa: BLE001 - whatever it is, the network's own number is left
+    except CheckpointError:  # whatever it is, the network's own number is left
         return False
     return torch.allclose(scores[:1], first, rtol=RELATIVE, atol=ABSOLUTE)

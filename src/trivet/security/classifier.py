@@ -1,8 +1,13 @@
 """What trivet asks of a network: the shape of its images, its classes, and logits."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "Scorer"]
+
+#: From pixels in [0, 1], shape (n, channels, height, width), to finite logits, shape (n, classes).
+Scorer = Callable[[Tensor], Tensor]
 
 
 class Classifier(nn.Module):
@@ -14,10 +19,13 @@ class Classifier(nn.Module):
         (channels, height, width) of one image.
     classes
         Number of classes.
+    name
+        What messages call it.
     """
 
     input_shape: tuple[int, int, int]
     classes: int
+    name: str = "the network"
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return unnormalised class scores, shape (n, classes), for inputs (n, channels, h, w)."""

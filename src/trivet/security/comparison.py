@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
+from trivet.security.classifier import Scorer
 from trivet.security.detection import BACKDOORED_BELOW
-from trivet.security.evaluation import Scorer
 from trivet.security.judgement import Evidence
 from trivet.security.margins import MarginSettings, maximum_margins
 from trivet.security.opinions import agreement_probability, inversion_opinion, margin_opinion

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from trivet.datasets.images import ImageSet
-from trivet.errors import UsageError
+from trivet.errors import CheckpointError, UsageError
 from trivet.security.architecture import Classifier
-from trivet.security.evaluation import Scorer, clean_accuracy
+from trivet.security.classifier import Scorer
+from trivet.security.evaluation import clean_accuracy
+from trivet.security.guard import all_finite
 from trivet.security.results import ContractCandidate, ContractCheck
 
 __all__ = [
@@ -83,8 +85,11 @@ class InputContract:
         return (pixels * self.scale - mean) / std
 
     def bind(self, model: Classifier) -> Scorer:
-        """Return the function from pixels in [0, 1] to the model's logits."""
-        return lambda pixels: model.logits(self(pixels))
+        """Return the function from pixels in [0, 1] to the model's logits.
+
+        It raises `CheckpointError` where they are not finite numbers.
+        """
+        return lambda pixels: all_finite(model.logits(self(pixels)), model.name)
 
     def fits(self, channels: int) -> bool:
         """Return whether it can be applied to images of that many channels."""
@@ -171,6 +176,8 @@ def check_contract(
     ------
     UsageError
         If the declared contract is for images of another number of channels.
+    CheckpointError
+        If the network fails under the declared contract, or under every candidate.
 
     Notes
     -----
@@ -190,10 +197,7 @@ def check_contract(
             )
         others = (c for c in contracts if c.name != declared.name and c.numbers != declared.numbers)
         contracts = (declared, *others)
-    measured = tuple(
-        ContractCandidate(c.name, c.scale, c.mean, c.std, clean_accuracy(c.bind(model), images))
-        for c in contracts
-    )
+    measured = _measured(model, images, contracts, declared)
     top = max(candidate.clean_accuracy for candidate in measured)
     noise = 2 * math.sqrt(top * (1 - top) / len(images))
     best = next(candidate for candidate in measured if candidate.clean_accuracy >= top - noise)
@@ -248,3 +252,26 @@ def is_near_chance(check: ContractCheck, classes: int, images: int) -> bool:
     luck = chance + CLEAR_OF_CHANCE * math.sqrt(chance * (1 - chance) / images)
     useless = chance + min(chance, USELESS_GAIN)
     return max(candidate.clean_accuracy for candidate in check.candidates) < max(luck, useless)
+
+
+def _measured(
+    model: Classifier,
+    images: ImageSet,
+    contracts: tuple[InputContract, ...],
+    declared: InputContract | None,
+) -> tuple[ContractCandidate, ...]:
+    """Return the accuracy under each contract; a candidate under which the network fails is left out."""
+    measured: list[ContractCandidate] = []
+    failure: CheckpointError | None = None
+    for c in contracts:
+        try:
+            accuracy = clean_accuracy(c.bind(model), images)
+        except CheckpointError as error:
+            if c is declared:
+                raise
+            failure = failure or error
+            continue
+        measured.append(ContractCandidate(c.name, c.scale, c.mean, c.std, accuracy))
+    if failure is not None and not measured:
+        raise failure
+    return tuple(measured)

@@ -1,7 +1,5 @@
 """What a network does with clean and with triggered images."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,10 +7,11 @@ from torch import Tensor
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError
+from trivet.security.classifier import Scorer
+from trivet.security.footprint import images_at_once
 from trivet.security.trigger import Trigger
 
 __all__ = [
-    "Scorer",
     "attack_rates",
     "attack_success_rate",
     "clean_accuracy",
@@ -22,18 +21,16 @@ __all__ = [
     "share_classified_as",
 ]
 
-#: From pixels in [0, 1], shape (n, channels, height, width), to logits, shape (n, classes).
-Scorer = Callable[[Tensor], Tensor]
-
-#: Large enough to keep the cores busy, small enough for the activations to stay in the cache.
+#: Images at a time at most: enough to keep the cores busy, few enough for activations to stay in the cache.
 BATCH = 200
 
 
 def predict(score: Scorer, images: ImageSet, trigger: Trigger | None = None) -> NDArray[np.int64]:
     """Return the predicted class of every image, stamped with `trigger` where one is given."""
     parts: list[Tensor] = []
+    clean = torch.from_numpy(images.pixels)
     with torch.inference_mode():
-        for pixels in torch.from_numpy(images.pixels).split(BATCH):
+        for pixels in clean.split(images_at_once(score, clean[:1], at_most=BATCH)):
             stamped = pixels if trigger is None else trigger(pixels)
             parts.append(score(stamped).argmax(dim=1))
     return torch.cat(parts).numpy()

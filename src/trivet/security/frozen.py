@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trivet.errors import CheckpointError
 from trivet.security.adapter import AdaptedClassifier
 from trivet.security.classifier import Classifier
 from trivet.security.graph import GraphNetwork
+from trivet.security.guard import guarded
 
 __all__ = ["freeze"]
 
@@ -36,7 +38,8 @@ def freeze(model: Classifier) -> Classifier:
     channels get their input gradient by a fold. Results differ by rounding only. An adapted network
     may count on the usual layout, or look into its layers: then it keeps what it needs.
     """
-    plain = copy.deepcopy(model).eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+    with guarded(model.name, "be copied"):
+        plain = copy.deepcopy(model).eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     if not isinstance(plain, AdaptedClassifier):
         return _rebuilt(plain, torch.channels_last)
     for layout in (torch.channels_last, torch.contiguous_format):
@@ -66,10 +69,10 @@ def _computes_the_same(frozen: Classifier, plain: Classifier) -> bool:
     pixels = torch.rand(TRIALS, *plain.input_shape, generator=torch.Generator().manual_seed(0))
     expected = plain.logits(pixels)
     try:
-        with torch.enable_grad():
+        with guarded(plain.name, "run in another layout"), torch.enable_grad():
             scores = frozen.logits(pixels.clone().requires_grad_())
             scores.sum().backward()
-    except Exception:  # noqa: BLE001 - a stranger's network was not built for this, whatever it says
+    except CheckpointError:  # a user's network was not built for this, whatever it says
         return False
     return bool((scores.detach() - expected).abs().max() <= ROUNDING * expected.abs().max())
 

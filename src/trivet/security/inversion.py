@@ -14,12 +14,14 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
-from trivet.security.evaluation import Scorer
+from trivet.security.classifier import Scorer
+from trivet.security.footprint import images_at_once
+from trivet.security.guard import GRADIENT, guarded
 from trivet.security.trigger import Trigger, apply_trigger
 
 __all__ = ["Inversion", "InversionSettings", "invert_triggers", "sampled_batches", "shuffled_passes"]
 
-#: Labels are optimised together, as many as keep one batch at about this many images: beyond it the
+#: Labels are optimised together, as many as keep one batch at this many images at most: beyond it the
 #: activations outgrow the cache and the allocator, and an image costs more.
 STACKED_IMAGES = 160
 
@@ -150,7 +152,8 @@ def invert_triggers(
     pixels = torch.from_numpy(images.pixels)
     queues = [next(batches) for _ in labels]
     workers = torch.get_num_threads()
-    block = max(1, min(STACKED_IMAGES // settings.batch_size, math.ceil(len(labels) / workers)))
+    fitting = images_at_once(score, pixels[:1], at_most=STACKED_IMAGES)
+    block = max(1, min(fitting // settings.batch_size, math.ceil(len(labels) / workers)))
     cuts = [slice(first, first + block) for first in range(0, len(labels), block)]
     tally = _Tally(len(labels) * settings.steps, progress)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -202,7 +205,8 @@ def _invert_block(
             + settings.pattern_penalty * pattern.sum()
         )
         optimiser.zero_grad()
-        objective.backward()
+        with guarded("the network", GRADIENT):
+            objective.backward()
         optimiser.step()
         tally.add(count)
     return mask_variable.detach().sigmoid(), pattern_variable.detach().sigmoid(), image_steps

@@ -52,6 +52,8 @@ def scan_many(
 ) -> ManyResult:
     """Scan every checkpoint in a folder and the folders below it, one thread a scan.
 
+    What is known not to be a checkpoint, by its content, is listed and not scanned.
+
     Each checkpoint has a result file in `out`, written as soon as it is scanned, and ``summary.json``
     is written at the end. A run that was killed goes on where it stopped and ends with the same
     bytes: a result file is kept when it belongs to the same content, the same job and the same
@@ -91,7 +93,8 @@ def scan_many(
     count = (os.cpu_count() or 1) if workers is None else workers
     if count < 1:
         raise UsageError(f"{count} workers cannot scan; expected 1 or more.")
-    models = find_models(folder, leave_out=out)
+    files = find_models(folder, leave_out=out)
+    models = files.models
     if job.images not in EMBEDDED:
         job = replace(job, images=os.path.abspath(job.images))  # noqa: PTH100 - links keep their names
     identity = job_identity(job, load_images(job.images, limit=job.limit, seed=job.seed))
@@ -107,8 +110,9 @@ def scan_many(
                 run.record(model, outcome)
         rows = tuple(run.rows[model.name] for model in models)
         _refuse_mistake(rows)
-        write_result(out / SUMMARY, summary_document(rows, identity))
-    return ManyResult(count_outcomes(rows), rows, run.reused, out / SUMMARY)
+        skipped = tuple(replace(other, file=printable(other.file)) for other in files.skipped)
+        write_result(out / SUMMARY, summary_document(rows, skipped, identity))
+    return ManyResult(count_outcomes(rows), rows, skipped, run.reused, out / SUMMARY)
 
 
 class _Run:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["Failure", "ManyResult", "ManyRow", "row_of", "summary_document"]
+__all__ = ["Failure", "ManyResult", "ManyRow", "Skipped", "row_of", "summary_document"]
 
 SCANNED: Final = "scanned"
 FAILED: Final = "failed"
@@ -58,6 +58,22 @@ class ManyRow:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """What lies in the folder and is not scanned, as it is not a checkpoint.
+
+    Attributes
+    ----------
+    file
+        Its path below the folder, with ``/``.
+    content
+        What it is, such as "text" or "a picture".
+    """
+
+    file: str
+    content: str
+
+
+@dataclass(frozen=True)
 class ManyResult:
     """All rows of a run.
 
@@ -67,6 +83,8 @@ class ManyResult:
         Rows by outcome: ``backdoored``, ``suspicious``, ``no evidence``, ``failed``.
     rows
         One a checkpoint, in the order of their paths.
+    skipped
+        One for each other file, and for each folder that is not entered.
     reused
         How many rows are taken from result files of an earlier run.
     summary
@@ -75,6 +93,7 @@ class ManyResult:
 
     counts: Mapping[str, int]
     rows: tuple[ManyRow, ...]
+    skipped: tuple[Skipped, ...]
     reused: int
     summary: Path
 
@@ -101,6 +120,13 @@ def count_outcomes(rows: tuple[ManyRow, ...]) -> dict[str, int]:
     return {outcome: counted[outcome] for outcome in OUTCOMES}
 
 
-def summary_document(rows: tuple[ManyRow, ...], job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of ``summary.json``: counts, what was asked, and one entry a model."""
-    return {"counts": count_outcomes(rows), "job": dict(job), "models": [asdict(row) for row in rows]}
+def summary_document(
+    rows: tuple[ManyRow, ...], skipped: tuple[Skipped, ...], job: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of ``summary.json``: counts, the job, one entry a model, and one for what is not."""
+    return {
+        "counts": count_outcomes(rows),
+        "job": dict(job),
+        "models": [asdict(row) for row in rows],
+        "skipped": [asdict(other) for other in skipped],
+    }

@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trivet.security.evaluation import Scorer
+from trivet.security.classifier import Scorer
+from trivet.security.footprint import images_at_once
+from trivet.security.guard import GRADIENT, guarded
 
 __all__ = ["MarginSettings", "Margins", "maximum_margins"]
 
-#: Images pushed through the network together: more outgrow the cache.
+#: Images pushed through the network together at most: more outgrow the cache.
 STACKED_IMAGES = 160
 
 
@@ -84,7 +86,8 @@ def maximum_margins(
     starts = torch.rand((settings.starts, *shape), generator=generator)
     labels = torch.arange(classes)
     found: list[Tensor] = []
-    for block in labels.split(max(1, STACKED_IMAGES // settings.starts)):
+    fitting = images_at_once(score, starts[:1], at_most=STACKED_IMAGES)
+    for block in labels.split(max(1, fitting // settings.starts)):
         found.append(_largest(score, starts, block, settings))
         if progress is not None:
             progress(float(block[-1] + 1) / classes)
@@ -103,7 +106,8 @@ def _largest(score: Scorer, starts: Tensor, labels: Tensor, settings: MarginSett
         rivals = logits.scatter(1, aimed, -torch.inf).amax(dim=1)
         margin = logits.gather(1, aimed)[:, 0] - rivals
         best = torch.maximum(best, margin.detach())
-        (gradient,) = torch.autograd.grad(margin.sum(), pixels)
+        with guarded("the network", GRADIENT):
+            (gradient,) = torch.autograd.grad(margin.sum(), pixels)
         size = settings.step_size * (1 - step / settings.steps)
         pixels = (pixels + size * gradient.sign()).clamp(0, 1)
     return best.view(len(labels), -1).amax(dim=1)

@@ -1,24 +1,31 @@
-"""Which checkpoints does a folder hold?"""
+"""The files of a folder: which are checkpoints, which cannot be opened, and which are something else."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
 from trivet.errors import DataError
-from trivet.security.many_results import Failure
+from trivet.security.file_content import other_than_checkpoint
+from trivet.security.many_results import Failure, Skipped
 from trivet.wording import one_line
 
-__all__ = ["SUFFIXES", "ModelFile", "find_models"]
+__all__ = ["SUFFIXES", "FolderFiles", "ModelFile", "find_models"]
 
-#: Ends of names, in any case, that stand for checkpoints.
-SUFFIXES: Final = (".pth", ".pt", ".safetensors", ".pt2", ".onnx")
+#: Ends of names, in any case, that promise a checkpoint: such a file is one whatever it holds.
+SUFFIXES: Final = frozenset(
+    {
+        *(".pth", ".pt", ".safetensors", ".pt2", ".onnx", ".ckpt", ".bin", ".th", ".t7", ".tar", ".pkl"),
+        *(".h5", ".keras", ".pb", ".tflite", ".gguf", ".caffemodel"),
+    }
+)
+#: Folders of version control hold copies of what lies beside them, packed.
+VERSION_CONTROL: Final = frozenset({".git", ".hg", ".svn"})
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checkpoint of the folder, or what stands in a checkpoint's place.
+    """A checkpoint of the folder, or what may be one and cannot be opened.
 
     Attributes
     ----------
@@ -35,19 +42,37 @@ class ModelFile:
     failure: Failure | None = None
 
 
-def find_models(folder: Path, *, leave_out: Path) -> tuple[ModelFile, ...]:
-    """Return the checkpoints in a folder and all folders below it, in the order of their paths.
+@dataclass(frozen=True)
+class FolderFiles:
+    """All that lies in a folder, in the order of the paths.
 
-    Names that begin with a dot are skipped, folders too. A link to a checkpoint of the same folder
-    counts as one more checkpoint. Linked folders are not entered. What leads out of the folder, or
-    cannot be opened as a file, is returned with its failure.
+    Attributes
+    ----------
+    models
+        What has to be scanned.
+    skipped
+        What is known not to be a checkpoint, and folders that are not entered.
+    """
+
+    models: tuple[ModelFile, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
+    """Sort the files in a folder and all folders below it, hidden ones included.
+
+    A file is a checkpoint by the end of its name, or where its content is not known to be something
+    else (`other_than_checkpoint`), so that no model is left out in silence. A link to a file of the same
+    folder counts as one more file. What leads out of the folder, or cannot be opened as a file, is
+    returned as a model with its failure. Linked folders, and those of version control, are not entered.
 
     Parameters
     ----------
     folder
         Where to look.
     leave_out
-        A folder that holds results, not models; it is not entered.
+        A folder that holds results, not models; it is not entered. Where it is `folder` itself, its
+        ``.json`` files are results.
 
     Raises
     ------
@@ -57,51 +82,95 @@ def find_models(folder: Path, *, leave_out: Path) -> tuple[ModelFile, ...]:
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - a linked folder keeps its name
     if not root.is_dir():
         raise DataError(f"there is no folder at {folder}; expected one that holds checkpoints.")
-    real = Path(os.path.realpath(root))
-    results = leave_out.stat() if leave_out.is_dir() else None
-    found: list[ModelFile] = []
+    found = _Found(root, leave_out.stat() if leave_out.is_dir() else None)
     folders = [root]
     while folders:
         here = folders.pop()
         try:
-            with os.scandir(here) as scanned:
-                entries = [entry for entry in scanned if not entry.name.startswith(".")]
+            folders += found.enter(here)
         except OSError as error:
             if here == root:
                 raise DataError(f"the folder {folder} cannot be read: {error.strerror}.") from error
-            found.append(_refused(here, root, "OSError", f"cannot be read: {error.strerror}."))
-            continue
+            found.refuse(here, "OSError", f"cannot be read: {error.strerror}.")
+    if not found.models:
+        raise DataError(
+            f"the folder {folder} holds no checkpoints; by name and content, all in it is something else "
+            f"({len(found.skipped)} files and folders)."
+        )
+    return FolderFiles(
+        tuple(sorted(found.models, key=lambda model: model.name)),
+        tuple(sorted(found.skipped, key=lambda skipped: skipped.file)),
+    )
+
+
+def _is_result(name: str) -> bool:
+    return name.endswith(".json") or name.startswith(".trivet-")
+
+
+class _Found:
+    """The files so far."""
+
+    def __init__(self, root: Path, results: os.stat_result | None) -> None:
+        self._root, self._real, self._results = root, Path(os.path.realpath(root)), results
+        self.models: list[ModelFile] = []
+        self.skipped: list[Skipped] = []
+
+    def enter(self, here: Path) -> list[Path]:
+        """Take in the files of a folder, and return the folders in it that are to be entered."""
+        with os.scandir(here) as scanned:
+            entries = list(scanned)
+        among_results = self._results is not None and os.path.samestat(here.stat(), self._results)
+        if among_results and here != self._root:
+            return []
+        folders: list[Path] = []
         for entry in entries:
             path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
-                if results is None or not os.path.samestat(path.stat(), results):
-                    folders.append(path)
+            if not entry.is_dir(follow_symlinks=False):
+                if not (among_results and _is_result(entry.name)):
+                    self._add(path, linked=entry.is_symlink())
+            elif entry.name in VERSION_CONTROL:
+                self.skip(path, "a folder of version control, not entered")
             else:
-                found.extend(_model(entry, path, root, real))
-    if not found:
-        raise DataError(
-            f"the folder {folder} holds no checkpoints; expected files that end in {', '.join(SUFFIXES)}."
-        )
-    return tuple(sorted(found, key=lambda model: model.name))
+                folders.append(path)
+        return folders
 
+    def skip(self, path: Path, what: str) -> None:
+        """Leave out what is not a checkpoint."""
+        self.skipped.append(Skipped(self._name(path), what))
 
-def _model(entry: os.DirEntry[str], path: Path, root: Path, real: Path) -> Iterator[ModelFile]:
-    """Yield what an entry that is no folder stands for: one model, or none."""
-    linked = entry.is_symlink()
-    named = PurePath(entry.name).suffix.lower() in SUFFIXES
-    if linked and (named or path.is_dir()) and not Path(os.path.realpath(path)).is_relative_to(real):
-        yield _refused(
-            path,
-            root,
-            "CheckpointError",
-            "is a link out of the folder, which is not followed. Put a copy in its place, or remove it.",
-        )
-    elif named and path.is_file():
-        yield ModelFile(path.relative_to(root).as_posix(), path)
-    elif named and not path.is_dir():
-        what = "is a link that leads nowhere" if linked else "is neither a file nor a folder"
-        yield _refused(path, root, "CheckpointError", f"{what}; expected a checkpoint.")
+    def refuse(self, path: Path, kind: str, why: str) -> None:
+        """Take in what cannot be opened."""
+        failure = Failure(kind, f"{one_line(path.name)!r} {why}")
+        self.models.append(ModelFile(self._name(path), path, failure))
 
+    def _add(self, path: Path, *, linked: bool) -> None:
+        """Take in an entry that is no folder."""
+        try:
+            self._sort(path, linked=linked)
+        except OSError as error:
+            self.refuse(path, "OSError", f"cannot be read: {error.strerror}.")
 
-def _refused(path: Path, root: Path, kind: str, why: str) -> ModelFile:
-    return ModelFile(path.relative_to(root).as_posix(), path, Failure(kind, f"{one_line(path.name)!r} {why}"))
+    def _sort(self, path: Path, *, linked: bool) -> None:
+        if linked and not Path(os.path.realpath(path)).is_relative_to(self._real):
+            self.refuse(
+                path,
+                "CheckpointError",
+                "is a link out of the folder, which is not followed. Put a copy in its place, or remove it.",
+            )
+            return
+        if path.is_dir():
+            self.skip(path, "a link to a folder that is looked at where it lies")
+            return
+        if not path.is_file():
+            what = "is a link that leads nowhere" if linked else "is neither a file nor a folder"
+            self.refuse(path, "CheckpointError", f"{what}; expected a checkpoint.")
+            return
+        named = PurePath(path.name).suffix.lower() in SUFFIXES
+        what = None if named else other_than_checkpoint(path)
+        if what is None:
+            self.models.append(ModelFile(self._name(path), path))
+        else:
+            self.skip(path, what)
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()

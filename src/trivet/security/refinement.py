@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from trivet.datasets.images import ImageSet
-from trivet.security.evaluation import Scorer, attack_success_rate
+from trivet.security.classifier import Scorer
+from trivet.security.evaluation import attack_success_rate
+from trivet.security.footprint import images_at_once
 from trivet.security.stack import OtherClasses, TriggerStack
 from trivet.security.trigger import Trigger
 
@@ -104,6 +106,7 @@ def refine_triggers(
     rows = [_Row(start, settings) for start in starts]
     draws = {row.label: np.random.default_rng([seed, row.label]) for row in rows}
     stack = _joined([row.stack for row in rows])
+    at_once = images_at_once(score, pixels[:1], at_most=settings.batch_size * max(1, len(rows)))
     active = rows
     image_steps = 0
     for _ in range(settings.steps):
@@ -114,6 +117,7 @@ def refine_triggers(
             pixels[torch.from_numpy(np.stack(drawn))],
             learning_rate=settings.learning_rate,
             betas=settings.betas,
+            at_once=at_once,
         )
         image_steps += settings.batch_size * len(active)
         for place, row in enumerate(active):

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError
 from trivet.security.checkpoint import Checkpoint
+from trivet.security.classifier import Scorer
 from trivet.security.comparison import Comparison, Progress
 from trivet.security.contract import InputContract, check_contract, chosen_contract, is_near_chance
-from trivet.security.evaluation import Scorer, attack_success_rate
+from trivet.security.evaluation import attack_success_rate
 from trivet.security.frozen import freeze
 from trivet.security.judgement import LIMITS, judge_scan
 from trivet.security.notebook import scan_html

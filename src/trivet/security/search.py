@@ -7,19 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from trivet.datasets.images import ImageSet
-from trivet.security.evaluation import Scorer
+from trivet.security.classifier import Scorer
+from trivet.security.footprint import images_at_once
 from trivet.security.stack import OtherClasses, TriggerStack
 from trivet.security.trigger import Trigger
 
-__all__ = ["SearchSettings", "TriggerSearch", "activation_bytes"]
+__all__ = ["SearchSettings", "TriggerSearch"]
 
 #: One worker's batch at most: beyond it activations outgrow the cache, and an image costs more.
 STACKED_IMAGES = 160
-#: What one worker's activations may take at most.
-ACTIVATION_BUDGET = 256 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +79,7 @@ class TriggerSearch:
             mask=settings.mask_start,
             pattern=settings.pattern_start,
         )
-        self._bytes = activation_bytes(score, self._pixels[:1])
+        self._at_once = images_at_once(score, self._pixels[:1], at_most=STACKED_IMAGES)
         self.steps = np.zeros(images.classes, dtype=np.int64)
         self.image_steps = 0
 
@@ -124,8 +122,8 @@ class TriggerSearch:
         batch = self._settings.batch_size
         drawn = [self._others.draw(self._draws[label], label, (steps, batch)) for label in rows]
         workers = torch.get_num_threads()
-        fitting = min(STACKED_IMAGES, max(1, ACTIVATION_BUDGET // self._bytes)) // batch
-        count = max(-(-len(rows) // max(1, fitting)), min(workers, len(rows)))
+        fitting = max(1, self._at_once // batch)
+        count = max(-(-len(rows) // fitting), min(workers, len(rows)))
         blocks = np.array_split(np.arange(len(rows)), count)
         done = _Share(len(blocks), progress)
         if len(blocks) == 1:
@@ -157,6 +155,7 @@ class TriggerSearch:
                 self._pixels[torch.from_numpy(drawn[:, step])],
                 learning_rate=self._settings.learning_rate,
                 betas=self._settings.betas,
+                at_once=self._at_once,
             )
         self._stack.put(index, block)
         done.add()
@@ -172,25 +171,3 @@ class _Share:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done / self._blocks)
-
-
-def activation_bytes(score: Scorer, pixels: Tensor) -> int:
-    """Return how many bytes autograd keeps for one more image like `pixels`, shape (1, channels, h, w).
-
-    What is kept once, however many images there are (the weights), is not counted.
-    """
-    return max(1, _kept_bytes(score, torch.cat([pixels, pixels])) - _kept_bytes(score, pixels))
-
-
-def _kept_bytes(score: Scorer, pixels: Tensor) -> int:
-    kept = 0
-
-    def count(tensor: Tensor) -> Tensor:
-        nonlocal kept
-        kept += tensor.numel() * tensor.element_size()
-        return tensor
-
-    probe = pixels.clone().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        score(probe)
-    return kept

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trivet.security.evaluation import Scorer
+from trivet.security.classifier import Scorer
+from trivet.security.guard import GRADIENT, guarded
 from trivet.security.trigger import apply_trigger
 
 __all__ = ["OtherClasses", "TriggerStack"]
@@ -124,7 +125,13 @@ class TriggerStack:
         return self.masks.sum(dim=(1, 2, 3), dtype=torch.float64).numpy()
 
     def step(
-        self, score: Scorer, pixels: Tensor, *, learning_rate: float, betas: tuple[float, float]
+        self,
+        score: Scorer,
+        pixels: Tensor,
+        *,
+        learning_rate: float,
+        betas: tuple[float, float],
+        at_once: int | None = None,
     ) -> Tensor:
         """Move every row one step of Adam down its objective.
 
@@ -138,6 +145,8 @@ class TriggerStack:
             From pixels to logits, with frozen weights.
         pixels
             A batch a row, shape (rows, batch, channels, height, width).
+        at_once
+            Images that go through the network together at most; None stands for all.
 
         Returns
         -------
@@ -149,12 +158,20 @@ class TriggerStack:
         variables = self.variables.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
         shown = variables.sigmoid()[:, None]
         mask = shown[:, :, :1]
-        logits = score(apply_trigger(pixels, mask, shown[:, :, 1:]).flatten(0, 1))
-        loss = functional.cross_entropy(logits, targets, reduction="sum") / batch
-        loss = loss + (self.penalty * mask.mean(dim=(1, 2, 3, 4))).sum()
-        (gradient,) = torch.autograd.grad(loss, variables)
+        stamped = apply_trigger(pixels, mask, shown[:, :, 1:]).flatten(0, 1)
+        penalty = (self.penalty * mask.mean(dim=(1, 2, 3, 4))).sum()
+        parts = [
+            _gradient(score, images, labels, batch)
+            for images, labels in zip(
+                *(tensor.split(at_once or len(stamped)) for tensor in (stamped.detach(), targets)),
+                strict=True,
+            )
+        ]
+        moved = torch.cat([part for part, _ in parts])
+        (gradient,) = torch.autograd.grad([stamped, penalty], variables, [moved, torch.ones(())])
         self._move(gradient, learning_rate, betas)
-        return (logits.argmax(dim=1) == targets).view(rows, batch).float().mean(dim=1)
+        reached = torch.cat([part for _, part in parts])
+        return reached.view(rows, batch).float().mean(dim=1)
 
     def _move(self, gradient: Tensor, learning_rate: float, betas: tuple[float, float]) -> None:
         """Kingma and Ba 2015, algorithm 1."""
@@ -164,3 +181,13 @@ class TriggerStack:
         self.square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         spread = (self.square / (1 - second**self.steps)).sqrt_().add_(ADAM_EPSILON)
         self.variables.addcdiv_(self.mean, spread, value=-learning_rate / (1 - first**self.steps))
+
+
+def _gradient(score: Scorer, images: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
+    """Return how the cross-entropy moves with each image, and which images are given their label."""
+    images = images.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+    logits = score(images)
+    loss = functional.cross_entropy(logits, labels, reduction="sum") / batch
+    with guarded("the network", GRADIENT):
+        (gradient,) = torch.autograd.grad(loss, images)
+    return gradient, logits.detach().argmax(dim=1) == labels

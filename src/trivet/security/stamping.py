@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
-from trivet.security.evaluation import Scorer, predict
+from trivet.security.classifier import Scorer
+from trivet.security.evaluation import predict
 from trivet.security.scanning import Scan
 from trivet.security.strip import Strip
 from trivet.security.trigger import Trigger

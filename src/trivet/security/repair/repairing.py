@@ -8,10 +8,11 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.datasets.images import ImageSet
-from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
+from trivet.errors import DataError, UsageError
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
+from trivet.security.guard import guarded
 from trivet.security.notebook import repair_html
 from trivet.security.repair.case import Case, Treatment
 from trivet.security.repair.judgement import Rates, Scanned, judge, measure_rates
@@ -149,16 +150,8 @@ def _treat(
     candidate: RepairMethod, case: Case, *, seed: int, progress: Callable[[str, float], None]
 ) -> Treatment:
     progress(candidate.name, 0.0)
-    try:
+    with guarded(case.model.name, f"be repaired by {candidate.name}"):
         return candidate.run(case, seed=seed, progress=lambda share: progress(candidate.name, share))
-    except TrivetError:
-        raise
-    except (RuntimeError, NotImplementedError, TypeError) as error:  # a stranger's network may not train
-        first_line = (str(error).strip().splitlines() or [""])[0]
-        raise CheckpointError(
-            f"the network cannot be repaired by {candidate.name}: it raises {type(error).__name__}: "
-            f"{first_line}. Load it from a state dict with its architecture."
-        ) from error
 
 
 def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt]) -> str:

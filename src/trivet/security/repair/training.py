@@ -12,17 +12,19 @@ from trivet.datasets.images import ImageSet
 from trivet.errors import CheckpointError
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
-from trivet.security.search import activation_bytes
+from trivet.security.footprint import images_at_once
+from trivet.security.guard import guarded
 
 __all__ = ["affordable_batch", "copied_network", "finished", "shifted", "shuffled_batches", "trainable_copy"]
 
-#: What the activations of one batch may take while their gradients are computed.
-ACTIVATION_BUDGET: Final = 384 * 2**20
+#: What all results of one batch may take: training keeps most of them, and their gradients.
+RESULTS_BUDGET: Final = 384 * 2**20
 
 
 def copied_network(model: Classifier) -> Classifier:
     """Return a copy of `model` in evaluation mode."""
-    return copy.deepcopy(model).eval()
+    with guarded(model.name, "be copied"):
+        return copy.deepcopy(model).eval()
 
 
 def trainable_copy(model: Classifier, *, dropout: bool = False) -> Classifier:
@@ -90,5 +92,5 @@ def shifted(pixels: Tensor, *, at_most: int, generator: torch.Generator) -> Tens
 def affordable_batch(model: Classifier, contract: InputContract, images: ImageSet, *, at_most: int) -> int:
     """Return how many images a training batch may have for its activations to fit into memory."""
     pixels = torch.from_numpy(images.pixels[:1])
-    one_more = activation_bytes(contract.bind(trainable_copy(model)), pixels)
-    return max(1, min(at_most, ACTIVATION_BUDGET // one_more))
+    score = contract.bind(trainable_copy(model))
+    return images_at_once(score, pixels, at_most=at_most, budget=RESULTS_BUDGET)
