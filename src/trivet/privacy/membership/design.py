@@ -9,7 +9,7 @@ from scipy import sparse
 
 from trivet.privacy.membership.canaries import plant
 from trivet.privacy.membership.shadows import Training
-from trivet.privacy.membership.splits import shadow_halves
+from trivet.privacy.membership.splits import shadow_shares, unit_labels
 
 __all__ = ["POPULATION", "TARGET", "Design", "design_trainings", "use_of"]
 
@@ -21,11 +21,13 @@ HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
 class Design:
     """What is trained: shadow models, the audited one unless it is there, and with canaries one more.
 
-    `coins` says which canaries, the rows after those of the data, went into the last; None without.
+    `coins` says which canaries went into the last, and `canaries` is one row of each of them, after those of
+    the data; None and no rows without.
     """
 
     training: Training
     coins: NDArray[np.bool_] | None
+    canaries: NDArray[np.int64]
 
 
 def design_trainings(
@@ -33,7 +35,9 @@ def design_trainings(
     labels: NDArray[np.int64],
     classes: int,
     mask: NDArray[np.bool_],
+    units: NDArray[np.int64],
     *,
+    share: float,
     shadows: int,
     canaries: int,
     seed: int,
@@ -47,22 +51,31 @@ def design_trainings(
         The rows, labels from 0, and how many classes there are.
     mask
         Shape (rows,), who trains the audited model.
+    units
+        Shape (rows,), each row's unit, from 0: its rows are inside or outside together.
+    share
+        Of the units that each shadow model is trained on, in (0, 1).
     shadows, canaries
-        Shadow models, and rows to plant.
+        Shadow models, and canaries to plant, each one row that stands as often as a unit has rows.
     seed
         Of all of it.
     audited
         Whether the audited model is trained too.
     """
-    inside = shadow_halves(labels, shadows, generator=use_of(seed, HALVES))
+    drawn = shadow_shares(unit_labels(labels, units), shadows, share, generator=use_of(seed, HALVES))
+    inside = drawn[:, units]
     if audited:
         inside = np.vstack([inside, mask])
     if not canaries:
-        return Design(Training(features, labels, classes, inside, seed), None)
-    planted, wrong = plant(features, labels, canaries, classes=classes, generator=use_of(seed, CANARIES))
+        return Design(Training(features, labels, classes, inside, seed), None, np.empty(0, dtype=np.int64))
+    generator = use_of(seed, CANARIES)
+    planted, wrong = plant(features, labels, canaries, classes=classes, generator=generator)
     coins = use_of(seed, COINS).random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
-    inside = np.hstack([inside, np.zeros((len(inside), canaries), dtype=np.bool_)])
-    inside = np.vstack([inside, np.concatenate([mask, coins])])
+    sizes = generator.permutation(np.bincount(units))[:canaries]
+    repeated = np.repeat(np.arange(canaries), sizes)
+    planted, wrong = planted[repeated], wrong[repeated]
+    inside = np.hstack([inside, np.zeros((len(inside), len(repeated)), dtype=np.bool_)])
+    inside = np.vstack([inside, np.concatenate([mask, coins[repeated]])])
     whole = sparse.vstack([features, planted], format="csr") if sparse.issparse(features) else None
     return Design(
         Training(
@@ -73,6 +86,7 @@ def design_trainings(
             seed,
         ),
         coins,
+        len(labels) + np.cumsum(sizes) - sizes,
     )
 
 

@@ -1,38 +1,74 @@
-r"""How surely LiRA calls each row a member: the likelihood ratio attack of Carlini et al. 2022.
+r"""LiRA scores: the likelihood ratio attack of Carlini et al. 2022, with moderated variances.
 
-A row's confidence logits under models trained with it and without it are taken for two normal samples.
+A row's confidence logits under models trained with it, and without it, are two normal samples of unknown
+mean and variance. Both have a normal-inverse-gamma prior, fitted to all rows (empirical Bayes), so a row
+borrows from the others what few shadow models of its own cannot tell; its predictive law is Student's t.
+With many models a row this is LiRA with variances of its own, and where all rows vary alike it is LiRA with
+the pooled variance. One rule holds for every number of shadow models.
+
 Online, the score is the logarithm of the ratio of the two densities at the audited model's logit
 (Algorithm 1); offline, only the models without the row are used, and the score says how far the audited
 model's logit lies above theirs (Section IV-E).
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import betainc, betaln, digamma, hyp2f1, polygamma
+from scipy.stats import t as student
 
 from trivet.privacy.membership.shadow_values import ShadowValues, side_means
 
-__all__ = ["PER_ROW_FROM", "lira_scores"]
-
-#: Shadow models from which on each row gets variances of its own (Carlini et al. 2022, Section VI-C).
-PER_ROW_FROM = 64
+__all__ = ["lira_scores"]
 
 #: No standard deviation counts as smaller: a tree that memorises gives all models one logit.
 SMALLEST_DEVIATION = 1e-6
 
+#: More degrees of freedom in a prior than this make no difference, and less would be rounding.
+MOST_FREEDOM = 1e4
+
+
+@dataclass(frozen=True, eq=False)
+class _Predictive:
+    """Student's t for the next logit of each row: degrees of freedom, location and scale, shapes (n,)."""
+
+    freedom: NDArray[np.float64]
+    location: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    def log_density(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithm of the density at each row's value."""
+        density: Any = student.logpdf(values, self.freedom, self.location, self.scale)
+        return np.asarray(density)
+
+    def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return -ln of the two-sided tail probability, with the sign of the distance from the location.
+
+        The order is that of the distribution function, but it rounds to a tie in neither tail.
+        """
+        distance = (values - self.location) / self.scale
+        return -np.sign(distance) * _log_tails(distance, self.freedom)
+
 
 def lira_scores(
-    target: ArrayLike,
-    shadows: ArrayLike,
-    inside: ArrayLike,
-    *,
-    online: bool,
-    per_row_variance: bool | None = None,
+    target: ArrayLike, shadows: ArrayLike, inside: ArrayLike, *, online: bool
 ) -> NDArray[np.float64]:
     r"""Score each row by the likelihood ratio attack.
 
-    Online: :math:`\ln N(t; \mu_{in}, \sigma_{in}^2) - \ln N(t; \mu_{out}, \sigma_{out}^2)`. Offline:
-    :math:`(t - \mu_{out}) / \sigma_{out}`, whose normal distribution function is the paper's
-    :math:`\Pr[Z \leq t]`: the same order, but it does not round to 1 in the tail that matters.
+    On either side a row's logits :math:`x_1, \ldots, x_n` are :math:`N(\mu, \sigma^2)` with
+    :math:`\sigma^2 \sim \mathrm{InvGamma}(d_0/2, d_0 s_0^2/2)` and
+    :math:`\mu | \sigma^2 \sim N(\mu_0, \sigma^2 / \kappa_0)`. The next one then follows Student's t with
+    :math:`d_0 + n - 1` degrees of freedom around :math:`(\kappa_0 \mu_0 + n \bar{x}) / (\kappa_0 + n)`.
+    :math:`d_0` and :math:`s_0^2` are fitted by the moments of the logarithms of all rows' variances (Smyth
+    2004, Section 6.2), :math:`\mu_0` is the mean of the rows' means, and :math:`\kappa_0` is fitted by the
+    spread of those around it. Such a prior for membership inference is that of BaVarIA (arXiv 2603.11799).
+
+    Online: :math:`\ln t_{in}(t) - \ln t_{out}(t)`. Offline: minus the logarithm of the probability that
+    a logit without the row lies as far from the location as t does, negative where t lies below it: the
+    order of the paper's :math:`\Pr[Z \leq t]`, which would round to 1 in the tail that matters.
 
     Parameters
     ----------
@@ -44,9 +80,6 @@ def lira_scores(
         Shape (S, n), boolean: whether the shadow model was trained on the row.
     online
         Whether the models trained on a row are used too.
-    per_row_variance
-        Whether each row has variances of its own, which need two models a side, or all rows share
-        the pooled within-row variance of each side. None: its own from `PER_ROW_FROM` models on.
 
     Returns
     -------
@@ -56,30 +89,83 @@ def lira_scores(
     Raises
     ------
     DataError
-        If shapes do not fit, a value is not finite, or a row has too few models on a side.
+        If shapes do not fit, a value is not finite, or a row has no model on a side.
     """
     values = ShadowValues.checked(target, shadows, inside)
-    per_row = len(values.shadows) >= PER_ROW_FROM if per_row_variance is None else per_row_variance
-    distance, deviation = _standardised(values, inside=False, per_row=per_row)
+    without = _predictive(values, inside=False)
     if not online:
-        return distance
-    distance_in, deviation_in = _standardised(values, inside=True, per_row=per_row)
-    return (distance**2 - distance_in**2) / 2 + np.log(deviation) - np.log(deviation_in)
+        return without.surprise(values.target)
+    return _predictive(values, inside=True).log_density(values.target) - without.log_density(values.target)
 
 
-def _standardised(
-    values: ShadowValues, *, inside: bool, per_row: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the target's distance from one side's mean in standard deviations, and the deviations."""
-    values.needs(2 if per_row else 1, inside=inside)
+def _predictive(values: ShadowValues, *, inside: bool) -> _Predictive:
+    """Return the predictive law of each row's next logit on one side."""
+    values.needs(1, inside=inside)
     side = values.inside if inside else ~values.inside
+    count = side.sum(axis=0).astype(np.float64)
     mean = side_means(values, inside=inside)
     squares = np.where(side, (values.shadows - mean) ** 2, 0.0).sum(axis=0)
-    freedom = side.sum(axis=0) - 1
-    if per_row:
-        variance = squares / freedom
-    else:
-        # One model a side leaves no spread within a row: nothing but the floor is known then.
-        variance = np.full(mean.shape, squares.sum() / max(int(freedom.sum()), 1))
-    deviation = np.maximum(np.sqrt(variance), SMALLEST_DEVIATION)
-    return (values.target - mean) / deviation, deviation
+    squares, prior_freedom, prior_variance = _moderated(squares, count - 1)
+    freedom = prior_freedom + count - 1
+    variance = (prior_freedom * prior_variance + squares) / freedom
+    centre = mean.mean() if len(mean) else 0.0
+    # The means differ by sigma^2 (1 / kappa + 1 / n) on average.
+    apart = float(((mean - centre) ** 2 / variance - 1 / count).mean()) if len(mean) else 0.0
+    kappa = 1 / max(apart, 1 / MOST_FREEDOM)
+    variance += kappa * count / (kappa + count) * (mean - centre) ** 2 / freedom
+    return _Predictive(
+        freedom=freedom,
+        location=(kappa * centre + count * mean) / (kappa + count),
+        scale=np.maximum(np.sqrt(variance * (1 + 1 / (kappa + count))), SMALLEST_DEVIATION),
+    )
+
+
+def _moderated(
+    squares: NDArray[np.float64], freedom: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Return sums of squares without zeros, and the prior's degrees of freedom and variance.
+
+    A model with few different answers gives many rows the same logit each time. Such a variance of 0 counts
+    as half of the least positive one, and where there is none as the square of `SMALLEST_DEVIATION`.
+    """
+    known = freedom > 0
+    least = SMALLEST_DEVIATION**2
+    if not known.any():  # one model a side leaves no spread within a row: nothing but the floor is known
+        return squares, MOST_FREEDOM, least
+    variances = squares[known] / freedom[known]
+    positive = variances[variances > least]
+    variances = np.maximum(variances, positive.min() / 2 if positive.size else least)
+    whole = squares.copy()
+    whole[known] = variances * freedom[known]
+    half = freedom[known] / 2
+    logs = np.log(variances) - digamma(half) + np.log(half)
+    spread = float(logs.var(ddof=1) - polygamma(1, half).mean()) if len(logs) > 1 else 0.0
+    prior = 2 * _trigamma_inverse(spread)
+    return whole, prior, float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2)))
+
+
+def _trigamma_inverse(value: float) -> float:
+    """Return where the trigamma function is `value`, at most half of `MOST_FREEDOM`."""
+
+    def beyond(x: float) -> float:
+        return float(polygamma(1, x)) - value
+
+    if beyond(MOST_FREEDOM / 2) >= 0:
+        return MOST_FREEDOM / 2
+    # The function lies above 1 / x^2.
+    found: Any = brentq(beyond, min(1.0, value**-0.5), MOST_FREEDOM / 2, xtol=1e-12)
+    return float(found)
+
+
+def _log_tails(distance: NDArray[np.float64], freedom: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of Student's probability to lie as far from 0, on either side."""
+    a, squared = freedom / 2, distance**2
+    x = freedom / (freedom + squared)
+    tails = betainc(a, 0.5, x)
+    far = tails < np.finfo(np.float64).tiny
+    found = np.log(np.where(far, 1.0, tails))
+    # The same function as a series, without what underflows.
+    a, x, squared = a[far], x[far], squared[far]
+    front = -a * np.log1p(squared / (2 * a)) + np.log1p(-x) / 2 - np.log(a) - betaln(a, 0.5)
+    found[far] = front + np.log(hyp2f1(a + 0.5, 1, a + 1, x))
+    return found

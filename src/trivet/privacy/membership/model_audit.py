@@ -12,18 +12,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
-from trivet.privacy.membership.design import POPULATION, TARGET, design_trainings, use_of
+from trivet.privacy.membership.by_unit import first_rows, population_rows, unit_groups, unit_scores
+from trivet.privacy.membership.design import POPULATION, TARGET, Design, design_trainings, use_of
 from trivet.privacy.membership.exposure import group_exposures, judge, most_exposed
 from trivet.privacy.membership.kinds import kind
 from trivet.privacy.membership.lira import lira_scores
 from trivet.privacy.membership.one_run import FEWEST_GUESSES, one_run_audit
 from trivet.privacy.membership.recipe import recipe_of
-from trivet.privacy.membership.results import CanaryAudit, ExposedRow, MembershipAudit
+from trivet.privacy.membership.results import A_ROW, CanaryAudit, ExposedRow, MembershipAudit
 from trivet.privacy.membership.rmia import rmia_scores
 from trivet.privacy.membership.roc import attack_result
-from trivet.privacy.membership.rows import Relabelled, checked_groups, checked_members, checked_rows
+from trivet.privacy.membership.rows import (
+    Relabelled,
+    checked_groups,
+    checked_members,
+    checked_rows,
+    checked_units,
+)
 from trivet.privacy.membership.shadows import Signals, signals_of, train_models
-from trivet.privacy.membership.splits import random_half
+from trivet.privacy.membership.signals import CLIP, resolution
+from trivet.privacy.membership.splits import random_half, unit_labels
 from trivet.wording import quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -47,19 +55,32 @@ LIMITS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """Signals of the audited model and of the shadow models on the rows of the data."""
+    """What the audited model and the shadow models say of the rows of the data."""
 
     target: Signals
     shadows: Signals
     inside: NDArray[np.bool_]
     population: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+    def lira(self, *, online: bool) -> NDArray[np.float64]:
+        """Return LiRA's scores, on logits that one clip holds apart from infinity for all models."""
+        said = (self.target, self.shadows)
+        clip = resolution(*(each.probability for each in said), *(each.others for each in said))
+        target, shadows = (each.logits(clip) for each in said)
+        return lira_scores(target[0], shadows, self.inside, online=online)
+
+    def rmia(self) -> NDArray[np.float64]:
+        """Return RMIA's scores."""
+        target, shadows = self.target.probability[0], self.shadows.probability
+        return rmia_scores(target, shadows, self.inside, self.population, units=self.units)
 
 
 #: From what the models say to one score a row, higher where it is more surely a member.
 ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
-    "lira-online": lambda e: lira_scores(e.target.logit[0], e.shadows.logit, e.inside, online=True),
-    "lira-offline": lambda e: lira_scores(e.target.logit[0], e.shadows.logit, e.inside, online=False),
-    "rmia": lambda e: rmia_scores(e.target.probability[0], e.shadows.probability, e.inside, e.population),
+    "lira-online": lambda e: e.lira(online=True),
+    "lira-offline": lambda e: e.lira(online=False),
+    "rmia": lambda e: e.rmia(),
 }
 
 
@@ -104,19 +125,21 @@ def attack_model(
     y: ArrayLike,
     *,
     groups: Mapping[str, ArrayLike] | None = None,
+    unit: ArrayLike | None = None,
     target: Any = None,
     members: ArrayLike | None = None,
     shadows: int = 64,
     attacks: Sequence[str] = tuple(ATTACKS),
     canaries: int = 0,
     workers: int | None = None,
-    work: Path | None = None,
+    work: str | Path | None = None,
     seed: int = 0,
     data: str = "",
     model: str = "",
+    unit_name: str = "a unit",
     progress: Progress | None = None,
 ) -> AuditedModel:
-    """Attack a model with shadow models that were trained in the same way on other halves of the data.
+    """Attack a model with shadow models that were trained in the same way on other parts of the data.
 
     LiRA (Carlini et al. 2022), online and offline, and RMIA (Zarifzadeh, Liu and Shokri 2024); with
     `canaries` also the audit in one training run (Steinke, Nasr and Jagielski 2023), on one more model.
@@ -131,26 +154,35 @@ def attack_model(
     y
         Labels, shape (rows,).
     groups
-        For each protected attribute an array of shape (rows,).
+        For each protected attribute an array of shape (rows,). A unit with rows of several groups counts
+        to that of most of them.
+    unit
+        Shape (rows,), whose row each is, such as a person's number. All rows of a unit are then inside or
+        outside together: in the audited model's training data, in every shadow model's, and in RMIA's
+        population; and it is the unit that is attacked, by the mean of its rows' scores. A row without a
+        unit is refused. None makes each row a unit: where people have several rows, that hides them, as a
+        row's twins on the other side look like it.
     target
-        The fitted model to audit, with the same classes as `y`; needs `members`. None trains one.
+        The fitted model to audit, with the same classes as `y`; needs `members`. A trained torch.nn.Module
+        has logits for the sorted classes of `y`, and is given `X` as it stands. None trains one.
     members
         Shape (rows,), True for the rows that the audited model was, or is to be, trained on. None
-        draws a random half of them.
+        draws a random half of them. Shadow models are trained on the same share of the rows.
     shadows
         Shadow models, 4 to 1024.
     attacks
         Keys of `ATTACKS`.
     canaries
-        Rows to plant; 0 leaves the one-run audit out.
+        Rows to plant, or units, each of them one row that stands as often as a unit has rows; 0 leaves the
+        one-run audit out.
     workers
         Processes; None stands for the number of processors, 1 trains in this process.
     work
         Keeps what each model says of the rows, so that a killed run goes on; None takes a temporary folder.
     seed
         Of halves, models, canaries and population, 0 or more.
-    data, model
-        Names for the result.
+    data, model, unit_name
+        Names for the result; the last is used where `unit` is given.
     progress
         Told what is done.
 
@@ -159,22 +191,28 @@ def attack_model(
     UsageError
         If what is asked for cannot be: a model that cannot be trained anew, too few shadow models.
     DataError
-        If the data has too few rows, one class, or shapes that do not fit, or a model cannot be trained
-        on it.
+        If the data has too few rows, one class, or shapes that do not fit, a row has no unit, `members`
+        divides one, or a model cannot be trained on the data.
     """
     _require_settings(shadows, attacks, canaries, workers, seed)
     recipe = recipe_of(estimator)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
-    told = checked_groups(groups or {}, rows)
-    if canaries > rows:
-        raise UsageError(f"{canaries} canaries are more than the {rows} rows; expected at most as many.")
+    units = np.arange(rows) if unit is None else checked_units(unit, labels)
+    firsts = first_rows(units)
+    told = unit_groups(checked_groups(groups or {}, rows), units)
+    if canaries > len(firsts):
+        raise UsageError(
+            f"{canaries} canaries are more than the {len(firsts)} {'rows' if unit is None else 'units'}; "
+            "expected at most as many."
+        )
     if members is not None:
-        mask = checked_members(members, rows)
+        mask = checked_members(members, units)
     elif target is not None:
         raise UsageError("a model that is trained already needs members: which rows it was trained on.")
     else:
-        mask = random_half(labels, generator=use_of(seed, TARGET))
+        mask = random_half(unit_labels(labels, units), generator=use_of(seed, TARGET))[units]
+    inside = mask[firsts]
     known = None if target is None else Relabelled.of(target, classes)
     say: Progress = progress or (lambda _step, _share: None)
 
@@ -183,6 +221,8 @@ def attack_model(
         labels,
         len(classes),
         mask,
+        units,
+        share=0.5 if members is None else float(inside.mean()),
         shadows=shadows,
         canaries=canaries,
         seed=seed,
@@ -206,16 +246,18 @@ def attack_model(
         target=audited,
         shadows=signals.of(slice(0, shadows), rows),
         inside=design.training.inside[:shadows, :rows],
-        population=use_of(seed, POPULATION).permutation(rows)[:LARGEST_POPULATION],
+        population=population_rows(units, LARGEST_POPULATION, generator=use_of(seed, POPULATION)),
+        units=units,
     )
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
-    results = tuple(attack_result(attack, scores[attack], mask) for attack in attacks)
+    together = {attack: unit_scores(found, units) for attack, found in scores.items()}
+    results = tuple(attack_result(attack, together[attack], inside) for attack in attacks)
     best = max(results, key=lambda each: each.auroc)
-    exposures = group_exposures(scores[best.attack], mask, told) if told else ()
+    exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)
-    inside = np.flatnonzero(mask)
-    surest = inside[np.argsort(-scores[best.attack][inside], kind="stable")[:EXPOSED_ROWS]]
+    surest = np.flatnonzero(inside)
+    surest = surest[np.argsort(-together[best.attack][surest], kind="stable")[:EXPOSED_ROWS]]
     result = MembershipAudit(
         data=data,
         rows=rows,
@@ -233,20 +275,27 @@ def attack_model(
         most_exposed_column=None if named is None else named[0],
         most_exposed_group=None if named is None else named[1],
         group_statement=statement,
-        canaries=_canary_audit(signals, design.coins, rows, seed),
+        canaries=_canary_audit(signals, design, seed),
         verdict=verdict,
         reason=reason,
         limits=LIMITS,
-        exposed_rows=tuple(ExposedRow(int(row), float(scores[best.attack][row])) for row in surest),
+        exposed_rows=tuple(
+            ExposedRow(int(firsts[place]), float(together[best.attack][place])) for place in surest
+        ),
         seed=seed,
+        unit=A_ROW if unit is None else unit_name,
+        row_attacks=()
+        if unit is None
+        else tuple(attack_result(attack, scores[attack], mask, units=units) for attack in attacks),
+        shadow_share=float(evidence.inside.mean()),
     )
     return AuditedModel(result, mask, scores)
 
 
-def _canary_audit(
-    signals: Signals, coins: NDArray[np.bool_] | None, rows: int, seed: int
-) -> CanaryAudit | None:
-    return None if coins is None else one_run_audit(signals.logit[-1, rows:], coins, seed=seed)
+def _canary_audit(signals: Signals, design: Design, seed: int) -> CanaryAudit | None:
+    if design.coins is None:
+        return None
+    return one_run_audit(signals.logits(CLIP)[-1, design.canaries], design.coins, seed=seed)
 
 
 def _require_settings(

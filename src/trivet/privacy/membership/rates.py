@@ -4,14 +4,17 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 from trivet.privacy.auditing.bounds import lower, upper
 from trivet.privacy.membership.results import RateAtFpr
 
-__all__ = ["allowed_accusations", "proportion_interval", "rate_at"]
+__all__ = ["allowed_accusations", "effective_rows", "proportion_interval", "rate_at"]
 
 
-def proportion_interval(count: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
+def proportion_interval(
+    count: int, trials: int, *, level: float = 0.95, effective: float | None = None
+) -> tuple[float, float]:
     """Return the two-sided interval of Clopper and Pearson 1934 for a proportion.
 
     Parameters
@@ -20,8 +23,15 @@ def proportion_interval(count: int, trials: int, *, level: float = 0.95) -> tupl
         Successes and trials, 0 <= count <= trials, trials at least 1.
     level
         In (0, 1).
+    effective
+        Independent trials that so many are worth, where they are not independent (Korn and Graubard 1998);
+        None stands for all of them.
     """
     tail = (1 - level) / 2
+    if effective is not None:
+        k = count * effective / trials
+        low = float(beta.ppf(tail, k, effective - k + 1)) if count else 0.0
+        return low, float(beta.isf(tail, k + 1, effective - k)) if count < trials else 1.0
     return float(lower(count, trials, tail)), float(upper(count, trials, tail))
 
 
@@ -31,8 +41,25 @@ def allowed_accusations(fpr: float, non_members: int) -> int:
     return math.floor(fpr * non_members + 1e-9)
 
 
+def effective_rows(units: NDArray[np.int64] | None) -> float | None:
+    """Return how many independent rows the rows of so many units are worth at least; None stays None.
+
+    That many, (sum of the sizes)^2 / sum of their squares, where all rows of a unit are always found
+    together or not at all.
+    """
+    if units is None:
+        return None
+    sizes = np.unique(units, return_counts=True)[1].astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
 def rate_at(
-    fpr: float, members: NDArray[np.float64], non_members: NDArray[np.float64], *, level: float = 0.95
+    fpr: float,
+    members: NDArray[np.float64],
+    non_members: NDArray[np.float64],
+    *,
+    level: float = 0.95,
+    units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> RateAtFpr:
     """Return the true positive rate at a false positive rate, read off the rows themselves.
 
@@ -48,6 +75,9 @@ def rate_at(
         Scores, shapes (p,) and (q,), each at least 1.
     level
         Level of the intervals, in (0, 1). They hold for the threshold as it stands.
+    units
+        Which unit each member, and each non-member, belongs to, where rows of one are not independent: the
+        intervals then count `effective_rows`.
 
     Returns
     -------
@@ -62,8 +92,9 @@ def rate_at(
         return RateAtFpr(fpr, allowed, reason=reason)
     threshold = float(np.partition(non_members, q - allowed - 1)[q - allowed - 1])
     found, accused = int((members > threshold).sum()), int((non_members > threshold).sum())
-    tpr_low, tpr_high = proportion_interval(found, p, level=level)
-    realised_low, realised_high = proportion_interval(accused, q, level=level)
+    worth_p, worth_q = (None, None) if units is None else map(effective_rows, units)
+    tpr_low, tpr_high = proportion_interval(found, p, level=level, effective=worth_p)
+    realised_low, realised_high = proportion_interval(accused, q, level=level, effective=worth_q)
     return RateAtFpr(
         fpr=fpr,
         allowed=allowed,

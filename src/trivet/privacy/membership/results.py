@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 __all__ = [
+    "A_ROW",
     "EXPOSED",
     "NO_EVIDENCE",
     "SLIGHT",
@@ -18,6 +19,9 @@ __all__ = [
 EXPOSED = "exposed"
 SLIGHT = "slight"
 NO_EVIDENCE = "no evidence"
+
+#: The unit of an audit that names none.
+A_ROW = "a row"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class AttackResult:
     attack
         Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
     members, non_members
-        Rows attacked of either kind, each at least 1.
+        Rows attacked of either kind, or units where they are what is attacked, each at least 1.
     auroc
         Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half.
     auroc_low, auroc_high
@@ -225,7 +229,7 @@ class ExposedRow:
     Attributes
     ----------
     row
-        Row number in the data, from 0.
+        Row number in the data, from 0; of a unit its first row.
     score
         Score of the best attack; higher is surer.
     """
@@ -245,13 +249,14 @@ class MembershipAudit:
     model
         What was trained, in words or as ``package.module:factory``.
     shadows
-        Shadow models, each trained on a random half of the rows.
+        Shadow models, each trained on a random `shadow_share` of the rows.
     members, non_members
         Rows inside and outside the audited model's training data.
     train_accuracy, test_accuracy
         The audited model's accuracy on members and on non-members, in [0, 1].
     attacks
-        One result for each attack, in the order asked for.
+        One result for each attack, in the order asked for. Where a `unit` has several rows it is the unit
+        that is attacked, by the mean of its rows' scores.
     best_attack
         Key of the attack with the highest AUROC; the groups and the rows are told by it.
     groups
@@ -273,6 +278,16 @@ class MembershipAudit:
         The most exposed members, most exposed first.
     seed
         Seed of the halves, the trainings and the canaries.
+    unit
+        Whose membership is told, and what is inside or outside as a whole: ``a row``, or the name of the
+        column that says which rows belong together.
+    row_attacks
+        The attacks on single rows, where a unit is named; the intervals respect that rows of one unit are not
+        independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`). Empty where a
+        row is the unit.
+    shadow_share
+        The share of the rows, or units, that each shadow model is trained on: that of the audited model, as
+        near as so many shadow models allow.
     """
 
     data: str
@@ -297,3 +312,6 @@ class MembershipAudit:
     limits: str
     exposed_rows: tuple[ExposedRow, ...]
     seed: int
+    unit: str = A_ROW
+    row_attacks: tuple[AttackResult, ...] = ()
+    shadow_share: float = 0.5

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.shadow_values import ShadowValues, side_means
-from trivet.privacy.membership.signals import CLIP
+from trivet.privacy.membership.signals import resolution
 
 __all__ = ["GAMMA", "OFFLINE_A", "rmia_scores"]
 
@@ -34,6 +34,7 @@ def rmia_scores(
     online: bool = False,
     gamma: float = GAMMA,
     offline_a: float = OFFLINE_A,
+    units: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     r"""Score each row by the share of population rows that it dominates.
 
@@ -59,6 +60,9 @@ def rmia_scores(
         How much larger the row's ratio has to be, at least 1.
     offline_a
         a above, in [0, 1]; only used offline.
+    units
+        Shape (n,), the number of each row's unit: a row is then compared with none of its own
+        unit's rows, as they are inside or outside together. None makes each row a unit of its own.
 
     Returns
     -------
@@ -70,8 +74,8 @@ def rmia_scores(
     UsageError
         If `gamma` or `offline_a` is out of range.
     DataError
-        If shapes do not fit, a probability is outside [0, 1], the population is not as above, or a
-        row has no model on a side.
+        If shapes do not fit, a probability is outside [0, 1], the population is not as above or of one
+        unit only, or a row has no model on a side.
     """
     if not 1 <= gamma < np.inf:
         raise UsageError(f"RMIA's gamma has to be a number from 1 on; found {gamma}.")
@@ -82,13 +86,48 @@ def rmia_scores(
         if probabilities.size and not (probabilities.min() >= 0 and probabilities.max() <= 1):
             raise DataError("RMIA needs probabilities of the true class, in [0, 1], not logits.")
     rows = _population(population, len(values.target))
-    ratios = np.maximum(values.target, CLIP) / np.maximum(_average(values, online, offline_a), CLIP)
+    # A model that says 0 of a row may be as sure of it as its least positive answer, not infinitely less.
+    clip = resolution(values.target, values.shadows)
+    ratios = np.maximum(values.target, clip) / np.maximum(_average(values, online, offline_a), clip)
     bars = gamma * ratios[rows]
-    dominated = np.searchsorted(np.sort(bars), ratios, side="right")
-    compared = np.full(len(ratios), len(rows))
-    dominated[rows] -= ratios[rows] >= bars
-    compared[rows] -= 1
-    return dominated / compared
+    ordered = np.sort(bars)
+    dominated = np.searchsorted(ordered, ratios, side="right")
+    owners = _owners(units, len(ratios))
+    own, dominated_own = _among_own(owners, rows, np.searchsorted(ordered, bars), dominated)
+    if own.size and own.max() == len(rows):
+        raise DataError("RMIA's population belongs to one unit. Give rows of two or more.")
+    return (dominated - dominated_own) / (len(rows) - own)
+
+
+def _owners(units: ArrayLike | None, n: int) -> NDArray[np.int64]:
+    if units is None:
+        return np.arange(n)
+    owners = np.asarray(units)
+    if owners.shape != (n,) or not np.issubdtype(owners.dtype, np.integer):
+        raise DataError(
+            f"RMIA's units should be one whole number for each of the {n} rows; found shape {owners.shape} "
+            f"of {owners.dtype}."
+        )
+    return np.unique(owners, return_inverse=True)[1].astype(np.int64)
+
+
+def _among_own(
+    owners: NDArray[np.int64],
+    rows: NDArray[np.intp],
+    places: NDArray[np.intp],
+    dominated: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Count the population's rows of each row's unit, and those of them that the row dominates.
+
+    A row dominates the bars at places below its own count, so numbers of unit and place in one order tell.
+    """
+    span = len(rows) + 1
+    keys = np.sort(owners[rows] * span + places)
+    first = np.searchsorted(keys, owners * span)
+    return (
+        np.searchsorted(keys, (owners + 1) * span) - first,
+        np.searchsorted(keys, owners * span + dominated) - first,
+    )
 
 
 def _average(values: ShadowValues, online: bool, offline_a: float) -> NDArray[np.float64]:  # noqa: FBT001 - private

@@ -20,7 +20,13 @@ POINTS = 200
 
 
 def attack_result(
-    attack: str, scores: ArrayLike, members: ArrayLike, *, rates: Sequence[float] = RATES, level: float = 0.95
+    attack: str,
+    scores: ArrayLike,
+    members: ArrayLike,
+    *,
+    rates: Sequence[float] = RATES,
+    level: float = 0.95,
+    units: NDArray[np.int64] | None = None,
 ) -> AttackResult:
     """Measure an attack by the rows that it scored.
 
@@ -39,6 +45,9 @@ def attack_result(
         False positive rates, in (0, 1).
     level
         Level of every interval, in (0, 1).
+    units
+        Shape (n,), which unit each row belongs to, where rows of one are not independent: the intervals
+        respect that, see `auroc` and `rate_at`.
 
     Raises
     ------
@@ -52,7 +61,8 @@ def attack_result(
         if not 0 < share < 1:
             raise UsageError(f"A {name} has to lie between 0 and 1; found {share}.")
     inside, outside = s[m], s[~m]
-    area = auroc(inside, outside, level=level)
+    apart = None if units is None else (units[m], units[~m])
+    area = auroc(inside, outside, level=level, units=apart)
     fpr, tpr = curve(inside, outside)
     advantage = float((tpr - fpr).max())
     return AttackResult(
@@ -62,7 +72,7 @@ def attack_result(
         auroc=area.value,
         auroc_low=area.low,
         auroc_high=area.high,
-        rates=tuple(rate_at(rate, inside, outside, level=level) for rate in rates),
+        rates=tuple(rate_at(rate, inside, outside, level=level, units=apart) for rate in rates),
         balanced_accuracy=(1 + advantage) / 2,
         advantage=advantage,
         roc=_thinned(fpr, tpr, len(outside)),

@@ -1,4 +1,4 @@
-"""Are these rows and labels what an audit of a model can work with?"""
+"""Rows, labels, groups, units and members as an audit of a model can work with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,14 @@ from scipy import sparse
 from trivet.errors import DataError
 from trivet.wording import one_line, quoted, told
 
-__all__ = ["Relabelled", "checked_groups", "checked_members", "checked_rows"]
+__all__ = ["Relabelled", "checked_groups", "checked_members", "checked_rows", "checked_units"]
 
 #: Fewer rows, in all or of a class, say nothing about anything.
 FEWEST_ROWS: Final = 40
 FEWEST_OF_CLASS: Final = 10
+#: Fewer units, in all or of a class, cannot be divided into those inside and those outside.
+FEWEST_UNITS: Final = 20
+FEWEST_UNITS_OF_CLASS: Final = 2
 
 
 def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[Any]]:
@@ -90,21 +93,85 @@ def checked_groups(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDAr
     return columns
 
 
-def checked_members(members: ArrayLike, rows: int) -> NDArray[np.bool_]:
+def checked_units(unit: Any, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of the unit that each row belongs to, from 0 in the order of their first rows.
+
+    Parameters
+    ----------
+    unit
+        Shape (rows,), values that are equal for the rows of one person, or of whatever the unit is.
+    labels
+        Shape (rows,), classes from 0.
+
+    Raises
+    ------
+    DataError
+        If it has another length, a row has none (None, NaN or an empty text), or there are too few units, in
+        all or of a class.
+    """
+    column = np.asarray(unit)
+    if column.shape != labels.shape:
+        raise DataError(
+            f"the units should have one entry for each of the {len(labels)} rows, found shape {column.shape}."
+        )
+    values = column.tolist()
+    missing = np.ma.getmaskarray(unit) if isinstance(unit, np.ma.MaskedArray) else False
+    without = int(np.sum(np.fromiter(map(_is_missing, values), dtype=np.bool_, count=len(values)) | missing))
+    if without:
+        raise DataError(
+            f"{without} of {len(values)} rows have no unit; one is needed in each, since rows of an unknown "
+            "person may be on both sides. Leave such rows out, or give each a unit of its own."
+        )
+    numbers: dict[Any, int] = {}
+    try:
+        units = np.array([numbers.setdefault(value, len(numbers)) for value in values], dtype=np.int64)
+    except TypeError as error:
+        raise DataError("the units should be numbers or texts, found other values.") from error
+    if len(numbers) < FEWEST_UNITS:
+        raise DataError(
+            f"there are {len(numbers)} units; expected {FEWEST_UNITS} or more, since all rows of one are "
+            "inside or outside together."
+        )
+    for label in range(int(labels.max()) + 1):
+        count = len(np.unique(units[labels == label]))
+        if count < FEWEST_UNITS_OF_CLASS:
+            raise DataError(
+                f"all rows of a class belong to {count} unit; expected {FEWEST_UNITS_OF_CLASS} or more. "
+                "Leave such rows out, or join classes."
+            )
+    return units
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a cell is None, not a number or time, or a blank text."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or type(value).__name__ in {"NAType", "NaTType"} or value != value  # noqa: PLR0124
+
+
+def checked_members(members: ArrayLike, units: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return who is a member, one boolean a row.
 
     Raises
     ------
     DataError
-        If it is something else, or says the same of nearly all.
+        If it is something else, says the same of nearly all, or divides a unit.
     """
+    rows = len(units)
     mask = np.asarray(members)
     if mask.shape != (rows,) or mask.dtype != np.bool_:
         raise DataError(
             f"members should be one boolean for each of the {rows} rows, found shape {mask.shape} of "
             f"{mask.dtype}."
         )
-    few = min(int(mask.sum()), int((~mask).sum()))
+    inside, outside = np.unique(units[mask]), np.unique(units[~mask])
+    divided = len(np.intersect1d(inside, outside, assume_unique=True))
+    if divided:
+        raise DataError(
+            f"members should hold all rows of a unit or none, found {divided} units with rows on both sides; "
+            "a row's twins on the other side hide it."
+        )
+    few = min(len(inside), len(outside))
     if few < FEWEST_OF_CLASS:
         raise DataError(
             f"members and others are compared, and there are {few} of one kind; expected {FEWEST_OF_CLASS} "

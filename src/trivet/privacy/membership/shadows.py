@@ -18,7 +18,11 @@ from scipy import sparse
 
 from trivet.errors import TrivetError
 from trivet.privacy.membership.recipe import Recipe, class_probabilities, train
-from trivet.privacy.membership.signals import confidence_logits, true_class_probabilities
+from trivet.privacy.membership.signals import (
+    log_odds,
+    other_classes_probabilities,
+    true_class_probabilities,
+)
 from trivet.work.result_files import hold_results, remove_result, write_whole
 from trivet.work.worker_pool import WorkerPool
 
@@ -28,7 +32,7 @@ __all__ = ["Signals", "Training", "model_seed", "signals_of", "train_models"]
 PARTS: Final = ("data", "indices", "indptr")
 LABELS: Final = "labels.npy"
 #: Parts of a signal file, each of shape (rows,).
-FIELDS: Final = ("probability", "logit", "correct")
+FIELDS: Final = ("probability", "others", "correct")
 #: What decides on the bits of a model beside trivet.
 LIBRARIES: Final = ("trivet", "numpy", "scipy", "scikit-learn", "torch")
 
@@ -66,19 +70,23 @@ class Signals:
     ----------
     probability
         Shape (models, rows), of each row's true class.
-    logit
-        Shape (models, rows), confidence logits.
+    others
+        Shape (models, rows), of all other classes together.
     correct
         Shape (models, rows), whether the true class is the most probable.
     """
 
     probability: NDArray[np.float64]
-    logit: NDArray[np.float64]
+    others: NDArray[np.float64]
     correct: NDArray[np.bool_]
 
     def of(self, models: slice, rows: int) -> "Signals":
         """Return what some models say of the first `rows` rows."""
         return Signals(**{name: getattr(self, name)[models, :rows] for name in FIELDS})
+
+    def logits(self, clip: float) -> NDArray[np.float64]:
+        """Return the confidence logits, shape (models, rows), of probabilities of at least `clip`."""
+        return log_odds(self.probability, self.others, clip)
 
 
 def train_models(
@@ -185,7 +193,7 @@ def _signals(model: Any, features: Any, labels: NDArray[np.int64], classes: int)
     probabilities = class_probabilities(model, features, classes)
     return {
         "probability": true_class_probabilities(probabilities, labels),
-        "logit": confidence_logits(probabilities, labels),
+        "others": other_classes_probabilities(probabilities, labels),
         "correct": probabilities.argmax(axis=1) == labels,
     }
 

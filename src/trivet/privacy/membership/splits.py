@@ -1,9 +1,15 @@
-"""Which rows is each model trained on: halves that favour no row and leave out no class?"""
+"""The rows that each model is trained on: shares that favour no row and leave out no class.
+
+Where a unit has several rows, units are drawn instead, and all rows of one are inside or outside together.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["random_half", "shadow_halves"]
+__all__ = ["random_half", "shadow_halves", "shadow_shares", "unit_labels"]
+
+#: Shadow models that each row is in, and that it is not in, at least: LiRA needs both.
+_FEWEST_OF_ROW = 2
 
 
 def random_half(labels: ArrayLike, *, generator: np.random.Generator) -> NDArray[np.bool_]:
@@ -63,3 +69,66 @@ def shadow_halves(labels: ArrayLike, models: int, *, generator: np.random.Genera
         inside[first] = random_half(classes, generator=generator)
         inside[first + 1 : first + 2] = ~inside[first]
     return inside
+
+
+def shadow_shares(
+    labels: ArrayLike, models: int, share: float, *, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw who trains which shadow model, so that each model trains on a given share of the rows.
+
+    A share of a half is drawn by `shadow_halves`. For others each row is left out of the same number of
+    models, at least two and at most all but two: within a class, `models` rows at a time are left out by one
+    random choice of models that moves on by one model a row, so each model leaves out the same number.
+
+    Parameters
+    ----------
+    labels
+        Shape (n,), each row's class.
+    models
+        Shadow models, at least 4.
+    share
+        In (0, 1).
+    generator
+        Draws the rows.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (models, n), boolean.
+    """
+    out = min(max(round((1 - share) * models), _FEWEST_OF_ROW), models - _FEWEST_OF_ROW)
+    if abs(2 * out - models) <= models % 2:
+        return shadow_halves(labels, models, generator=generator)
+    classes = np.asarray(labels)
+    inside = np.ones((models, len(classes)), dtype=np.bool_)
+    places = np.arange(models)
+    for label in np.unique(classes):
+        rows = generator.permutation(np.flatnonzero(classes == label))
+        for first in range(0, len(rows), models):
+            block = rows[first : first + models]
+            left_out = np.zeros(models, dtype=np.bool_)
+            left_out[generator.choice(models, out, replace=False)] = True
+            inside[:, block] = ~left_out[(places[:, np.newaxis] + places[: len(block)]) % models]
+    return inside
+
+
+def unit_labels(labels: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one label for each unit, the rarest of its rows' labels, to draw units of each class.
+
+    Parameters
+    ----------
+    labels
+        Shape (n,), each row's class, from 0.
+    units
+        Shape (n,), each row's unit, from 0; every number up to the largest has a row.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (units,).
+    """
+    rarest_first = np.argsort(np.bincount(labels), kind="stable")
+    places = np.argsort(rarest_first)
+    found = np.full(int(units.max()) + 1, len(places))
+    np.minimum.at(found, units, places[labels])
+    return rarest_first[found]
