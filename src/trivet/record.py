@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trivet.audited import complaint_about
 from trivet.effects.results import EffectMatrix
 from trivet.errors import RecordError
 from trivet.fairness.own_results import OwnFairness
@@ -18,6 +19,8 @@ from trivet.privacy.own_results import OwnPrivacy
 from trivet.privacy.results import PrivacyStudy
 from trivet.security.own_results import OwnSecurity
 from trivet.security.results import SecurityStudy
+from trivet.wording import one_line, reason
+from trivet.work.bounded_files import read_bounded
 from trivet.work.result_files import remove_result, write_text, write_whole
 
 if TYPE_CHECKING:
@@ -41,6 +44,12 @@ __all__ = [
 
 #: Raised when a place of ``metrics.json`` moves or changes its meaning.
 SCHEMA_VERSION = 1
+#: A record of ten thousand groups takes less; so do the triggers of a thousand labels.
+MOST_BYTES: Final = 64 * 2**20
+MOST_TRIGGER_BYTES: Final = 2**30
+#: No measurement and no count is larger.
+LARGEST: Final = 1e300
+LARGEST_COUNT: Final = 2**62
 METRICS = "metrics.json"
 TRIGGERS = "triggers.safetensors"
 
@@ -119,7 +128,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[Path, ...]:
+def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> tuple[Path, ...]:
     """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``, each whole.
 
     Returns
@@ -127,6 +136,7 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[
     tuple of Path
         The files written.
     """
+    folder = Path(folder)
     metrics = folder / METRICS
     write_text(metrics, to_text(record))
     arrays = folder / TRIGGERS
@@ -141,44 +151,63 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: Path) -> tuple[
     return metrics, arrays
 
 
-def load_record(folder: Path) -> AuditRecord:
+def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
     """Read ``metrics.json`` back.
+
+    Parameters
+    ----------
+    folder
+        Output folder of ``trivet run``.
+    links
+        Whether the file may be a symbolic link.
 
     Raises
     ------
     RecordError
-        If the file is missing, of another version, or not a record.
+        If the file is missing, too large, of another version, or not a record.
     """
     from pydantic import ValidationError  # noqa: PLC0415 - see _adapter
 
-    path = folder / METRICS
+    path = Path(folder) / METRICS
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        if not links and path.is_symlink():
+            raise RecordError(f"{path} is a symbolic link; expected the record itself.")
+        text = read_bounded(path, MOST_BYTES).decode("utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise RecordError(
             f"there is no {METRICS} in {folder}; expected the output folder of `trivet run`."
         ) from error
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path} cannot be read as JSON: {error}.") from error
+    except RecursionError as error:
+        raise RecordError(f"{path} is nested too deeply; it is no record of an audit.") from error
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror or reason(error)}.") from error
+    except ValueError as error:
+        raise RecordError(f"{path} cannot be read as JSON: {reason(error)}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise RecordError(
-            f"{path} has schema version {version!r}; this trivet reads version {SCHEMA_VERSION}. "
+            f"{path} has schema version {one_line(version)}; this trivet reads version {SCHEMA_VERSION}. "
             "Run the audit again."
         )
+    if not _are_plain(content):
+        raise RecordError(f"{path} has a number that is not finite, or too large for any measurement.")
     try:
-        return _adapter().validate_python(content)
+        record = _adapter().validate_python(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         steps = map(str, first["loc"])
         place = ".".join(step for step in steps if not step[:1].isupper())  # those are of types
         raise RecordError(
-            f"{path} is not a record: {error.error_count()} places are wrong, the first is {place}: "
-            f"{first['msg']}."
+            f"{path} is not a record: {error.error_count()} places are wrong, the first is "
+            f"{one_line(place, limit=200)}: {one_line(first['msg'], limit=200)}."
         ) from error
+    if complaint := complaint_about(as_json(record)):
+        raise RecordError(f"{path} is not a record: {complaint}.")
+    return record
 
 
-def load_triggers(folder: Path) -> Triggers:
+def load_triggers(folder: str | Path) -> Triggers:
     """Read ``triggers.safetensors`` back; an empty mapping where the audit had none.
 
     Raises
@@ -189,17 +218,38 @@ def load_triggers(folder: Path) -> Triggers:
     import safetensors  # noqa: PLC0415 - see save_record
     import safetensors.numpy  # noqa: PLC0415
 
-    path = folder / TRIGGERS
-    if not path.exists():
-        return {}
+    path = Path(folder) / TRIGGERS
     try:
-        arrays = safetensors.numpy.load(path.read_bytes())
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise RecordError(f"{path} cannot be read: {error}. Run the audit again.") from error
+        arrays = safetensors.numpy.load(read_bounded(path, MOST_TRIGGER_BYTES))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise RecordError(
+            f"{path} cannot be read: {error.strerror or reason(error)}. Run the audit again."
+        ) from error
+    except Exception as error:  # a stranger's file can make the library fail in any way
+        raise RecordError(f"{path} cannot be read: {reason(error)}. Run the audit again.") from error
     expected = OWN_TRIGGER_NAMES if arrays.keys() & set(OWN_TRIGGER_NAMES) else TRIGGER_NAMES
     if missing := [name for name in expected if name not in arrays]:
         raise RecordError(f"{path} lacks {', '.join(missing)}. Run the audit again.")
     return arrays
+
+
+def _are_plain(value: Any) -> bool:
+    """Tell whether all numbers of a document are such as can be reckoned with."""
+    waiting = [value]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            waiting += here.values()
+        elif isinstance(here, list):
+            waiting += here
+        elif isinstance(here, float):
+            if not abs(here) <= LARGEST:
+                return False
+        elif isinstance(here, int) and abs(here) > LARGEST_COUNT:
+            return False
+    return True
 
 
 def _refuse_constant(name: str) -> float:

@@ -138,7 +138,7 @@ def test_the_table_for_people(trivet, tmp_path):
     assert done.code == 0, done.err
     assert "920.0" in done.out
     assert "292.9" in done.out
-    assert "fairness: outside four fifths" in done.out
+    assert "fairness: disparate" in done.out
     assert "out/report.pdf" in done.out.replace("\n", "")
     assert "security" not in done.out
     assert "\x1b" not in done.out

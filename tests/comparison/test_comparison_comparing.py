@@ -101,11 +101,11 @@ def test_verdicts_have_an_order(path, before, after, judged):
 
 def test_verdicts_that_follow_from_numbers_are_judged_too():
     over = changed(example_record(), "privacy.corrected.spent_epsilon", 0.2)
-    outside = changed(over, f"{BASELINE}.in_band", True)
+    outside = changed(over, "fairness.settings.four_fifths", 0.01)
     found = compare(outside, example_record())
     told = {change.title: (change.before, change.after, change.judged) for change in found.verdicts}
     assert told["privacy"] == ("over budget", "within budget", "better")
-    assert told["fairness"] == ("within four fifths", "outside four fifths", "worse")
+    assert told["fairness"] == ("in band", "disparate", "worse")
 
 
 def test_what_is_computed_without_error_is_an_exact_change():
@@ -206,8 +206,8 @@ def test_audits_of_the_users_own_that_one_audit_lacks_are_said_first():
     )
     found = compare(record, less)
     assert found.cautions == (
-        "privacy.mechanisms[name=shop.noise:noisy_count #1] is in the first audit only.",
-        "fairness.audit is in the first audit only.",
+        "The part fairness.audit is in the first audit only.",
+        "The part privacy.mechanisms[name=shop.noise:noisy_count #1] is in the first audit only.",
     )
 
 

@@ -14,7 +14,6 @@ from trivet.record import as_json
 from trivet.report.card import model_card
 from trivet.report.model_index import front_matter, model_index
 
-BASELINE = "fairness.published.baseline"
 SECTIONS = [
     "Bias, Risks, and Limitations",
     "Evaluation",
@@ -57,7 +56,7 @@ def test_results_have_what_the_hub_asks_of_them():
     assert matter["tags"] == ["trivet", "audit", "security", "privacy", "fairness"]
     assert "license" not in matter
     names = [model["name"] for model in matter["model-index"]]
-    assert names == ["poisened_model_4.pth", "tree", "the study's baseline on Adult", "score"]
+    assert names == ["poisened_model_4.pth", "tree", "score"]
     for model in matter["model-index"]:
         (result,) = model["results"]
         assert result["task"]["type"] in {"image-classification", "tabular-classification"}
@@ -78,9 +77,9 @@ def test_front_matter_is_read_back_as_it_was_meant():
 
 @pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123456789.123, 1e22])
 def test_numbers_stay_numbers_in_yaml(value):
-    record = changed(example_record(), f"{BASELINE}.accuracy", value)
+    record = changed(example_record(), "security.corrected.asr.before", value)
     matter, _ = front(model_card(audit_of(record)))
-    assert matter["model-index"][1]["results"][0]["metrics"][0]["value"] == value
+    assert matter["model-index"][0]["results"][0]["metrics"][1]["value"] == value
 
 
 def test_numbers_are_the_records_with_their_intervals():
@@ -90,7 +89,7 @@ def test_numbers_are_the_records_with_their_intervals():
     impact = record.fairness.published.baseline.disparate_impact
     row = f"| Disparate impact of the baseline | {impact:.4f} | {interval.low:.4f} to {interval.high:.4f} |"
     assert row in body
-    assert "| ASR after the audit's repair | 0.0031 | 0.0017 to 0.0052 |" in body
+    assert "| ASR after the repair | 0.0031 | 0.0017 to 0.0052 |" in body
     attack = record.privacy.membership.attacks[0]
     shown = f"{attack.auroc:.4f} | {attack.auroc_low:.4f} to {attack.auroc_high:.4f}"
     assert f"| AUROC of {attack.attack} | {shown} |" in body
@@ -103,7 +102,7 @@ def test_every_verdict_is_told_and_what_it_does_not_show():
         "| privacy, the study | ✓ within budget |",
         "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
         "| privacy, membership in `tree` | ! exposed |",
-        "| fairness, predictions `score` | ! disparate |",
+        "| fairness, mitigations on `adult.csv` | ! disparate |",
     ):
         assert line in body
     for text in ("No evidence is no certificate", "no proof of privacy", "not equal treatment"):
@@ -126,7 +125,7 @@ def test_a_leg_that_was_not_audited_has_no_section_and_no_model():
     matter, body = front(model_card(audit_of(record)))
     assert "- Not audited: security, privacy." in body
     assert "## Security" not in body
-    assert [model["name"] for model in matter["model-index"]] == ["the study's baseline on Adult"]
+    assert "model-index" not in matter  # the study's classifiers are nobody's model
     assert matter["tags"] == ["trivet", "audit", "fairness"]
     alone = changed(changed(example_record(), "security", None), "fairness", None)
     assert "model-index" not in front(model_card(audit_of(alone)))[0]

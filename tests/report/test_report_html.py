@@ -121,7 +121,7 @@ def test_a_finding_is_what_a_page_shows():
 
 
 def test_each_leg_has_its_verdict(study_page):
-    for word in ("backdoored", "within budget", "outside four fifths"):
+    for word in ("backdoored", "within budget", "disparate"):
         assert f'<strong class="word">{word}</strong>' in study_page
 
 

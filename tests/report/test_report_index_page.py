@@ -97,10 +97,11 @@ def test_verdicts_of_each_leg_and_of_the_users_own_are_told(found):
     assert [(word.leg, word.tone, word.word) for word in own.words] == [
         ("security", "bad", "backdoored"),
         ("privacy", "good", "within budget"),
-        ("fairness", "bad", "outside four fifths"),
+        ("privacy", "note", "gaussian noise"),
         ("privacy", "good", "consistent"),
         ("privacy", "bad", "violates"),
         ("privacy", "bad", "exposed"),
+        ("fairness", "bad", "disparate"),
         ("fairness", "bad", "disparate"),
     ]
 

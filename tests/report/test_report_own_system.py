@@ -75,7 +75,7 @@ def test_verdicts_say_what_the_record_says():
     assert told[:4] == [
         ("security", "bad", "backdoored, label 4"),
         ("security", "good", f"removed by {record.security.repair.chosen}"),
-        ("privacy", "good", f"{record.privacy.plan.best_mechanism} noise"),
+        ("privacy", "note", f"{record.privacy.plan.best_mechanism} noise"),
         ("privacy", "good", "consistent"),
     ]
     assert told[4][:2] == ("privacy", "bad")

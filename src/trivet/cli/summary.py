@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.audited import has_study
 from trivet.cli.gate import print_findings
 from trivet.cli.terminal import results_console
 from trivet.findings import Finding
@@ -15,7 +16,7 @@ from trivet.places import find
 
 __all__ = ["Correction", "corrections", "print_summary"]
 
-TONES = {"good": "green", "unsure": "yellow", "bad": "red"}
+TONES = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
 #: Passes and notes are in the files, and on the page.
 SHOWN_LEVELS = ("warning", "breach")
 #: What is opened first, in this order.
@@ -79,7 +80,7 @@ def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
             why,
         )
         for question, published, corrected, why in _QUESTIONS
-        if "corrected" in (record[published[0].partition(".")[0]] or ())
+        if has_study(record, published[0].partition(".")[0])
     )
 
 

@@ -1,10 +1,16 @@
-"""How does a verdict on a network, a model or a group look on a terminal?"""
+"""How a verdict on a network, a model or a group looks on a terminal."""
+
+from typing import Final
+
+from trivet.audited import ORDERS
 
 __all__ = ["ICONS", "TONES"]
 
-_BAD = ("backdoored", "exposed", "disparate")
-_UNSURE = ("suspicious", "slight", "unsettled")
-_GOOD = ("no evidence", "in band")
-
-ICONS = {**dict.fromkeys(_BAD, "✗"), **dict.fromkeys(_UNSURE, "?"), **dict.fromkeys(_GOOD, "✓")}
-TONES = {**dict.fromkeys(_BAD, "red"), **dict.fromkeys(_UNSURE, "yellow"), **dict.fromkeys(_GOOD, "green")}
+_LOOKS: Final = {"bad": ("✗", "red"), "unsure": ("?", "yellow"), "good": ("✓", "green")}
+_BY_WORD: Final = {
+    word: _LOOKS["good" if word == order[0] else "bad" if word == order[-1] else "unsure"]
+    for order in ORDERS.values()
+    for word in order
+}
+ICONS: Final = {word: icon for word, (icon, _) in _BY_WORD.items()}
+TONES: Final = {word: tone for word, (_, tone) in _BY_WORD.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from trivet.audited import network_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.results import ADDED, EXACT, REMOVED, Change
 
@@ -23,6 +24,11 @@ _ASKED: Final = {
     ("security", "checkpoint"): "source name sha256 architecture parameters expected_label",
     ("security", "published"): "expected_label",
     ("security", "corrected", "contract", "best"): "name",
+    ("security", "scan"): "seed threads",
+    ("security", "scan", "checkpoint"): "source name sha256 architecture parameters expected_label",
+    ("security", "scan", "images"): "name count classes shape",
+    ("security", "scan", "contract", "best"): "name",
+    ("security", "repair"): "requested working_images held_out_images seed",
     ("privacy",): "epsilon delta",
     ("privacy", "plan"): "epsilon delta adjacency group answers value threshold",
     ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
@@ -73,8 +79,8 @@ def manifest_changes(before: ReadAudit, after: ReadAudit) -> Iterator[Change]:
 
 
 def _others(inputs: dict[str, str], audit: ReadAudit) -> dict[str, str]:
-    security = audit.record["security"]
-    known = None if security is None else security["checkpoint"]["sha256"]
+    network = network_of(audit.record)
+    known = None if network is None else network.checkpoint["sha256"]
     return {name: digest for name, digest in inputs.items() if digest != known}
 
 

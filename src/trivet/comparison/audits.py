@@ -1,4 +1,4 @@
-"""Which audit is compared: its record, and what its manifest says?"""
+"""A finished audit: its record, and what its manifest says."""
 
 import json
 from collections.abc import Mapping
@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trivet.errors import RecordError
 from trivet.manifest import MANIFEST
-from trivet.record import METRICS, as_json, load_record
-from trivet.wording import one_line, quoted
+from trivet.record import as_json, load_record
+from trivet.wording import one_line
+from trivet.work.bounded_files import read_bounded
 
 __all__ = ["ReadAudit", "read_audit"]
 
-#: A record of ten thousand groups takes less.
-MOST_BYTES: Final = 64 * 2**20
-#: No measurement and no count is larger.
-LARGEST: Final = 1e300
-LARGEST_COUNT: Final = 2**62
-VERDICTS: Final = ("no evidence", "suspicious", "backdoored")
+#: A manifest takes some kilobytes.
+MOST_BYTES: Final = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +48,7 @@ class ReadAudit:
         return {one_line(key): one_line(value) for key, value in found.items() if isinstance(value, str)}
 
 
-def read_audit(folder: Path, *, links: bool = True) -> ReadAudit:
+def read_audit(folder: str | Path, *, links: bool = True) -> ReadAudit:
     """Read the record of an audit, and its manifest where there is one.
 
     Parameters
@@ -68,50 +64,17 @@ def read_audit(folder: Path, *, links: bool = True) -> ReadAudit:
     RecordError
         There is no record, or it is too large, damaged or of another version.
     """
-    path = folder / METRICS
-    try:
-        if not links and path.is_symlink():
-            raise RecordError(f"{path} is a symbolic link; expected the record itself.")
-        if path.stat().st_size > MOST_BYTES:
-            raise RecordError(f"{path} is larger than {MOST_BYTES >> 20} MiB; it is no record of an audit.")
-        record = as_json(load_record(folder))
-    except FileNotFoundError as error:
-        raise RecordError(
-            f"there is no {METRICS} in {folder}; expected the output folder of `trivet run`."
-        ) from error
-    except RecursionError as error:
-        raise RecordError(f"{path} is nested too deeply; it is no record of an audit.") from error
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}.") from error
-    if (
-        record["security"] is not None
-        and (word := record["security"]["corrected"]["verdict"]) not in VERDICTS
-    ):
-        raise RecordError(f"{path} has the verdict {quoted(word)}; expected one of {', '.join(VERDICTS)}.")
-    if not _are_plain(record):
-        raise RecordError(f"{path} has a number that is not finite, or too large for any measurement.")
+    folder = Path(folder)
+    record = as_json(load_record(folder, links=links))
     manifest = folder / MANIFEST
     usable = links or not manifest.is_symlink()
     return ReadAudit(folder.resolve().name, record, _manifest(manifest) if usable else {})
 
 
-def _are_plain(value: Any) -> bool:
-    """Tell whether all numbers of a record are such as can be reckoned with."""
-    if isinstance(value, Mapping):
-        return all(map(_are_plain, value.values()))
-    if isinstance(value, list):
-        return all(map(_are_plain, value))
-    if isinstance(value, float):
-        return abs(value) <= LARGEST
-    return not isinstance(value, int) or abs(value) <= LARGEST_COUNT
-
-
 def _manifest(path: Path) -> Mapping[str, Any]:
     """Read a manifest; what is missing or damaged is as if it were not there."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return {}
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bounded(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, Mapping) else {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from trivet.audited import LEGS
 from trivet.comparison.asked import is_asked, manifest_changes
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.estimates import belongs_to_an_estimate
@@ -17,7 +18,6 @@ from trivet.wording import one_line
 
 __all__ = ["compare_audits"]
 
-LEGS: Final = ("security", "privacy", "fairness")
 INTERVAL: Final = "_interval"
 #: Texts that follow from other values of the record.
 _TEXTS: Final = (

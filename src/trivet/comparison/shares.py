@@ -83,6 +83,16 @@ def _of_the_study(study: _Record) -> int:
     return study["published"]["settings"]["images"]
 
 
+def _of_the_repair(own: _Record) -> int:
+    return own["repair"]["held_out_images"]
+
+
+def _of_its_other_classes(own: _Record) -> int:
+    """Return about how many images a repair was judged by without the target class; 0 where not known."""
+    classes = own["scan"]["images"]["classes"] if own["scan"] is not None else 1
+    return round(_of_the_repair(own) * (1 - 1 / max(classes, 1)))
+
+
 #: Places below the security leg that are rates, and how many images they are of.
 _IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
     ("published", "clean_accuracy"): _of_the_study,
@@ -94,6 +104,10 @@ _IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
     ("corrected", "contract", "declared", "clean_accuracy"): lambda study: study["images"],
     ("corrected", "contract", "best", "clean_accuracy"): lambda study: study["images"],
     ("corrected", "contract", "candidates", "clean_accuracy"): lambda study: study["images"],
+    ("repair", "attempts", "clean_accuracy"): _of_the_repair,
+    ("repair", "attempts", "asr"): _of_its_other_classes,
+    ("repair", "attempts", "robust_accuracy"): _of_its_other_classes,
+    ("repair", "attempts", "true_trigger_asr"): _of_its_other_classes,
 }
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from trivet.audited import LEGS, parts_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.results import ADDED, BETTER, CHANGE, DIFFERS, EXACT, NOISE, REMOVED, SAME, Change
 from trivet.manifest import MANIFEST
@@ -29,10 +30,8 @@ LIMITS: Final = (
     "interval, a difference is told and is no regression."
 )
 DIGEST_CHARACTERS: Final = 12
-#: Parts of the user's own, whose verdicts cannot be compared where one audit lacks them.
-_PARTS: Final = frozenset(
-    {"privacy.plan", "privacy.mechanisms", "privacy.membership", "fairness.audit", "fairness.comparison"}
-)
+#: The one part of which there can be several.
+MECHANISMS: Final = "privacy.mechanisms"
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -96,15 +95,20 @@ def cautions(
 ) -> tuple[str, ...]:
     """Say what keeps the two from being compared like with like."""
     said: list[str] = []
-    for leg in ("security", "privacy", "fairness"):
-        old, new = before.record[leg] is not None, after.record[leg] is not None
-        if old != new:
-            said.append(f"The {leg} leg is in the {'first' if old else 'second'} audit only.")
+    for leg in LEGS:
+        here, there = before.record[leg] is not None, after.record[leg] is not None
+        if here != there:
+            said.append(f"The {leg} leg is in the {'first' if here else 'second'} audit only.")
+    both = {leg for leg in LEGS if before.record[leg] is not None and after.record[leg] is not None}
+    old, new = parts_of(before.record), parts_of(after.record)
+    for part in dict.fromkeys((*old, *new)):
+        if part.partition(".")[0] in both and (part in old) != (part in new):
+            which = "first" if part in old else "second"
+            said.append(f"The part {part} is in the {which} audit only.")
     for change in changed:
-        part = change.place.partition("[")[0]
-        if part in _PARTS and change.outcome in {ADDED, REMOVED}:
+        if change.place.startswith(f"{MECHANISMS}[") and change.outcome in {ADDED, REMOVED}:
             which = "first" if change.outcome == REMOVED else "second"
-            said.append(f"{change.place} is in the {which} audit only.")
+            said.append(f"The part {change.place} is in the {which} audit only.")
     for audit, which in ((before, "first"), (after, "second")):
         if not audit.manifest:
             said.append(f"The {which} audit has no {MANIFEST}, so that versions and inputs are not compared.")
@@ -117,7 +121,9 @@ def cautions(
 
 def _is_of_the_subject(place: str) -> bool:
     """Tell whether a place says which network was audited, or on which machinery: no setting."""
-    return place.startswith(("manifest.", "security.checkpoint.")) or place.endswith("expected_label")
+    return place.startswith(
+        ("manifest.", "security.checkpoint.", "security.scan.checkpoint.")
+    ) or place.endswith("expected_label")
 
 
 def statement(
@@ -136,12 +142,11 @@ def statement(
         sum(change.outcome in outcomes for change in headline)
         for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,))
     )
-    parts = [f"{len(worse) or 'no'} regression{'s'[: len(worse) != 1]}"]
+    parts = [f"{len(worse) or 'No'} regression{'s'[: len(worse) != 1]}"]
     parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
     parts.append(
         f"of {len(headline)} headline measurements {moved} changed, {quiet} moved within noise and {unknown} "
         "cannot be judged"
     )
     parts.append(f"{len(changed)} other value{'s'[: len(changed) != 1]} differ{'s'[: len(changed) == 1]}")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{'; '.join(parts)}."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trivet.audited import has_study
 from trivet.findings.finding import Finding
 from trivet.findings.making import make_finding, measured_at
 
@@ -11,13 +12,12 @@ __all__ = ["correction_findings"]
 
 def correction_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield a note for each correction of the legs of which the record has the study."""
-    security, privacy, fairness = (record[leg] or {} for leg in ("security", "privacy", "fairness"))
-    if "corrected" in security:
-        yield from _security(record, security)
-    if "corrected" in privacy:
-        yield _composition(record, privacy)
-    if "corrected" in fairness:
-        yield _direction(record, fairness)
+    if has_study(record, "security"):
+        yield from _security(record, record["security"])
+    if has_study(record, "privacy"):
+        yield _composition(record, record["privacy"])
+    if has_study(record, "fairness"):
+        yield _direction(record, record["fairness"])
 
 
 def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterator[Finding]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trivet.audited import fairness_study_verdict, has_study
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.places import find
 from trivet.policy import Measured
-from trivet.policy.short_names import study_fairness_verdict
 from trivet.wording import one_line
 
 __all__ = ["fairness_findings"]
@@ -34,7 +34,7 @@ def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _cautions(*own)
     if fairness["comparison"] is not None:
         yield _mitigations(record)
-    if "published" in fairness:
+    if has_study(record, "fairness"):
         yield _study(record)
         yield _study_mitigations(record)
 
@@ -90,13 +90,13 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
 def _study(record: Mapping[str, Any]) -> Finding:
     fairness = record["fairness"]
     measured = measured_at(record, "fairness.published.baseline.disparate_impact")
-    verdict = study_fairness_verdict(record)
+    verdict = fairness_study_verdict(record)
     return make_finding(
         "fairness.study",
         level="pass" if verdict == IN_BAND else "warning",
         title=f"{fairness['sensitive_feature']} in the built-in study: {verdict}",
-        message=f"Before any mitigation {fairness['protected_group']} is selected at {measured.value:.2f} "
-        f"times the rate of {fairness['privileged_group']} ({measured.low:.2f} to {measured.high:.2f}).",
+        message=f"Before any mitigation {fairness['protected_group']} is selected at "
+        f"{_times(measured)} the rate of {fairness['privileged_group']}.",
         measured=measured,
         required=_band(fairness["settings"]["four_fifths"]),
     )
@@ -119,6 +119,13 @@ def _study_mitigations(record: Mapping[str, Any]) -> Finding:
         measured=measured_at(record, f"fairness.{best}.disparate_impact"),
         required=_band(fairness["settings"]["four_fifths"]),
     )
+
+
+def _times(measured: Measured) -> str:
+    if measured.value is None:
+        return f"an unknown multiple ({measured.reason}) of"
+    low, high = ("…" if end is None else f"{end:.2f}" for end in (measured.low, measured.high))
+    return f"{measured.value:.2f} times ({low} to {high})"
 
 
 def _band(low: float) -> str:

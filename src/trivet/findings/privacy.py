@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trivet.audited import has_study
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.privacy.auditing.results import CONSISTENT
+from trivet.privacy.budget import WITHIN_BUDGET, budget_verdict
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
 from trivet.wording import one_line
 
@@ -17,7 +19,7 @@ _LEVELS: Mapping[str, Level] = {EXPOSED: "breach", SLIGHT: "warning", NO_EVIDENC
 def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the privacy leg."""
     privacy = record["privacy"]
-    if "corrected" in privacy:  # the built-in study
+    if has_study(record, "privacy"):
         yield _budget(record)
         yield _noise(record)
     if privacy["plan"] is not None:
@@ -31,9 +33,10 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
 def _budget(record: Mapping[str, Any]) -> Finding:
     privacy = record["privacy"]
     spent, allowed = privacy["corrected"]["spent_epsilon"], privacy["epsilon"]
+    kept = budget_verdict(spent, allowed) == WITHIN_BUDGET
     return make_finding(
         "privacy.budget",
-        level="pass" if spent <= allowed else "breach",
+        level="pass" if kept else "breach",
         message=f"{privacy['counting']['queries']} queries at a Laplace scale of "
         f"{privacy['counting']['sequential']['scale']:.1f} spend an epsilon of {spent:.4f} at a delta of "
         f"{privacy['delta']:g}.",
@@ -59,8 +62,8 @@ def _plan(record: Mapping[str, Any]) -> Finding:
     return make_finding(
         "privacy.plan",
         level="note",
-        message=f"{plan['answers']} answers within an epsilon of {plan['epsilon']:g} and a delta of "
-        f"{plan['delta']:g}: {plan['why']}",
+        message=f"{plan['answers']} answer{'s'[: plan['answers'] != 1]} within an epsilon of "
+        f"{plan['epsilon']:g} and a delta of {plan['delta']:g}: {plan['why']}",
         measured=measured_at(record, f"privacy.plan.recommended.{shown}"),
     )
 

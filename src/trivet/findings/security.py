@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trivet.audited import has_study
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.security.many_results import VERDICTS
@@ -20,7 +21,7 @@ def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     The embedded network is backdoored for demonstration, so what is wrong with it is a warning only.
     """
     security = record["security"]
-    if "corrected" in security:
+    if has_study(record, "security"):
         corrected, worst = security["corrected"], _worst(security["checkpoint"])
         yield _verdict(record, "security.corrected", security["checkpoint"], _study_reason(corrected))
         yield _contract(record, "security.corrected.contract", corrected["contract"])

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED
+from trivet.audited import fairness_study_verdict
+from trivet.privacy.budget import budget_verdict
 
-__all__ = ["OVER_BUDGET", "SHORT_NAMES", "WITHIN_BUDGET", "Candidate", "study_fairness_verdict"]
-
-WITHIN_BUDGET: Final = "within budget"
-OVER_BUDGET: Final = "over budget"
+__all__ = ["SHORT_NAMES", "Candidate"]
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,9 @@ class Candidate:
         return f"{self.anchor}.{self.below}" if self.below else self.anchor
 
 
-def study_fairness_verdict(record: Mapping[str, Any]) -> str:
-    """Judge the baseline of the built-in study as an audit of predictions is judged.
-
-    ``disparate`` where the whole interval of its disparate impact lies on one side of the four-fifths band,
-    ``in band`` where it lies inside, else ``unsettled``.
-    """
-    interval = record["fairness"]["published"]["baseline"]["disparate_impact_interval"]
-    low = record["fairness"]["settings"]["four_fifths"]
-    high = 1 / low
-    if interval["high"] < low or interval["low"] > high:
-        return DISPARATE
-    return IN_BAND if interval["low"] >= low and interval["high"] <= high else UNSETTLED
-
-
 def _study_budget_verdict(record: Mapping[str, Any]) -> str:
     privacy = record["privacy"]
-    return WITHIN_BUDGET if privacy["corrected"]["spent_epsilon"] <= privacy["epsilon"] else OVER_BUDGET
+    return budget_verdict(privacy["corrected"]["spent_epsilon"], privacy["epsilon"])
 
 
 def _chosen(repair: Mapping[str, Any]) -> int | None:
@@ -112,7 +96,7 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
         "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
         "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
-        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=study_fairness_verdict),
+        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=fairness_study_verdict),
         "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact", "disparate_impact"),
         "fairness.demographic_parity_difference": _fairness(
             f"{_GROUPS}.difference", "demographic_parity_difference"

@@ -1,26 +1,24 @@
-"""Which words can a verdict be?"""
+"""The words that a verdict can be."""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
-from trivet.policy.short_names import OVER_BUDGET, WITHIN_BUDGET, Candidate
-from trivet.privacy.auditing.results import CONSISTENT, VIOLATES
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.security.many_results import VERDICTS
+from trivet.audited import ORDERS
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.policy.short_names import Candidate
 
 __all__ = ["candidate_words", "place_words"]
 
-_FAIRNESS = (IN_BAND, UNSETTLED, DISPARATE)
+_FAIRNESS = ORDERS["fairness"]
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "security.scan.verdict": tuple(reversed(VERDICTS)),
-        "security.corrected.verdict": tuple(reversed(VERDICTS)),
-        "security.repair.attempts.*.second_verdict": tuple(reversed(VERDICTS)),
-        "privacy.membership.verdict": (NO_EVIDENCE, SLIGHT, EXPOSED),
-        "privacy.mechanisms.*.verdict": (CONSISTENT, VIOLATES),
+        "security.scan.verdict": ORDERS["security"],
+        "security.corrected.verdict": ORDERS["security"],
+        "security.repair.attempts.*.second_verdict": ORDERS["security"],
+        "privacy.membership.verdict": ORDERS["membership"],
+        "privacy.mechanisms.*.verdict": ORDERS["mechanism"],
         "fairness.audit.verdict": _FAIRNESS,
         "fairness.audit.attributes.*.verdict": _FAIRNESS,
         "fairness.audit.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
@@ -30,7 +28,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "fairness.comparison.models.*.verdict": _FAIRNESS,
     }
 )
-_DERIVED = {"privacy": (WITHIN_BUDGET, OVER_BUDGET), "fairness": _FAIRNESS}
+_DERIVED = {"privacy": ORDERS["budget"], "fairness": _FAIRNESS}
 
 
 def place_words(place: str) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
-"""What does a model card say of an audit? Hugging Face's Markdown, every number from the record."""
+"""A model card of an audit: Hugging Face's Markdown, every number from the record."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from trivet.comparison import ReadAudit, verdict_tone
+from trivet.audited import has_study, network_of
+from trivet.comparison import ReadAudit
 from trivet.report.card_sections import (
     PROSE_CHARACTERS,
     SHOWS_NOT,
     fairness_section,
-    own_verdicts,
     privacy_section,
     security_section,
 )
@@ -19,9 +19,20 @@ from trivet.report.verdicts import ICONS, Verdict, verdicts
 __all__ = ["model_card"]
 
 LEGS: Final = {
-    "security": security_section,
-    "privacy": privacy_section,
-    "fairness": fairness_section,
+    "security": ("Security", security_section),
+    "privacy": ("Privacy", privacy_section),
+    "fairness": ("Fairness", fairness_section),
+}
+#: What a part of a record is called, and whether a name follows.
+_SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
+    "study": ("the study", False),
+    "scan": ("the network", True),
+    "repair": ("the repair", False),
+    "plan": ("the plan", False),
+    "mechanisms": ("mechanism", True),
+    "membership": ("membership in", True),
+    "audit": ("predictions", True),
+    "comparison": ("mitigations on", True),
 }
 
 
@@ -46,16 +57,22 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     found = verdicts(record)
     yield f"# {markdown_text(record['audit']['title'])}"
     yield ""
-    yield (
-        "An audit by trivet of security, privacy and fairness. Where the text says *the study*, the "
-        "numbers are of trivet's built-in study on public data and not of this model."
-    )
+    yield "An audit by trivet of security, privacy and fairness."
+    if has_study(record):
+        yield (
+            "Where the text says *the study*, the numbers are of trivet's built-in study on public data and "
+            "not of this model."
+        )
     yield ""
     yield "## Bias, Risks, and Limitations"
     yield ""
-    for verdict in found:
-        yield f"- {_verdict(verdict)}"
-        yield f"  {SHOWS_NOT[verdict.leg]}"
+    for leg in LEGS:
+        of_leg = [verdict for verdict in found if verdict.leg == leg]
+        for verdict in of_leg:
+            text = markdown_text(verdict.text, limit=PROSE_CHARACTERS)
+            yield f"- {ICONS[verdict.tone]} **{_subject(verdict)}: {markdown_text(verdict.word)}**: {text}"
+        if of_leg:
+            yield f"  {SHOWS_NOT[leg]}"
     missing = [leg for leg in LEGS if record[leg] is None]
     if missing:
         yield f"- Not audited: {', '.join(missing)}."
@@ -70,13 +87,11 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield markdown_row("Verdict on", "Verdict")
     yield markdown_row(":---", ":---")
     for verdict in found:
-        yield markdown_row(_subject(verdict.leg), f"{ICONS[verdict.tone]} {verdict.word}")
-    for subject, word in own_verdicts(record):
-        yield markdown_row(subject, f"{ICONS[verdict_tone(word)]} {markdown_text(word)}")
-    for leg, section in LEGS.items():
+        yield markdown_row(_subject(verdict), f"{ICONS[verdict.tone]} {markdown_text(verdict.word)}")
+    for leg, (heading, section) in LEGS.items():
         if record[leg] is not None:
             yield ""
-            yield f"## {leg.capitalize()}"
+            yield f"## {heading}"
             yield ""
             yield from section(record)
     yield ""
@@ -85,15 +100,16 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield from _reproduction(audit)
 
 
-def _verdict(verdict: Verdict) -> str:
-    text = markdown_text(verdict.text, limit=PROSE_CHARACTERS)
-    word = f"{_subject(verdict.leg)}: {verdict.word}"
-    return f"{ICONS[verdict.tone]} **{word}.** {text[:1].upper()}{text[1:]}."
-
-
-def _subject(leg: str) -> str:
-    """Name what a leg's verdict is on: the network, or the built-in study."""
-    return leg if leg == "security" else f"{leg}, the study"
+def _subject(verdict: Verdict) -> str:
+    """Name what a verdict is on, as Markdown."""
+    part = verdict.judged
+    if part is None:
+        return verdict.leg
+    word, named = _SUBJECTS[part.part]
+    if part.leg == "security" and part.part == "study":
+        return "security"  # of the network that was given
+    name = f" {code_span(part.name)}" if named else ""
+    return f"{part.leg}, {word}{name}"
 
 
 def _reproduction(audit: ReadAudit) -> Iterator[str]:
@@ -118,12 +134,12 @@ def _provenance(audit: ReadAudit, record: Mapping[str, Any]) -> Iterator[tuple[s
             yield name, noted
     yield "Seed", str(record["audit"]["seed"])
     yield "Schema of the record", str(record["schema_version"])
-    security = record["security"]
-    if security is not None:
-        yield "Checkpoint", security["checkpoint"]["name"]
-        yield "Its SHA-256", security["checkpoint"]["sha256"]
+    network = network_of(record)
+    if network is not None:
+        yield "Checkpoint", network.checkpoint["name"]
+        yield "Its SHA-256", network.checkpoint["sha256"]
     for name, digest in audit.notes("inputs").items():
-        if security is None or digest != security["checkpoint"]["sha256"]:
+        if network is None or digest != network.checkpoint["sha256"]:
             yield f"SHA-256 of {markdown_text(name)}", digest
     for name, version in audit.notes("libraries").items():
         yield markdown_text(name), version

@@ -1,18 +1,19 @@
-"""What does a model card say of each leg: which numbers, and what they do not show?"""
+"""The sections of a model card: the numbers of each leg, and what they do not show."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from trivet.audited import has_study, network_of
 from trivet.comparison import interval_text, measured, value_text
+from trivet.places import find
 from trivet.report.markdown_text import code_span, markdown_row, markdown_text
 
-__all__ = ["SHOWS_NOT", "fairness_section", "own_verdicts", "privacy_section", "security_section"]
+__all__ = ["SHOWS_NOT", "fairness_section", "privacy_section", "security_section"]
 
 #: Groups of an attribute that are listed, those farthest from parity.
 MOST_GROUPS: Final = 20
 #: More than any sentence of a record has.
 PROSE_CHARACTERS: Final = 5_000
-_SECURITY: Final = "security.corrected"
 #: What the numbers of each leg do not show.
 SHOWS_NOT: Final[Mapping[str, str]] = {
     "security": (
@@ -28,19 +29,17 @@ SHOWS_NOT: Final[Mapping[str, str]] = {
         "alone, labels can be biased themselves, and groups that nobody recorded are not measured."
     ),
 }
-#: What is said of each leg: a name and a place, in the order of the card.
-_ROWS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
-    "security": (
-        ("Clean accuracy as received", f"{_SECURITY}.contract.best.clean_accuracy"),
-        ("p-value of the evidence", f"{_SECURITY}.p_value"),
-        ("Smallest trigger over the median one", f"{_SECURITY}.norm_ratio"),
-        ("ASR as received", f"{_SECURITY}.asr.before"),
-        ("ASR after the audit's repair", f"{_SECURITY}.asr.after"),
-        ("Robust accuracy after the repair", f"{_SECURITY}.robust_accuracy.after"),
-        ("Clean accuracy after the repair", f"{_SECURITY}.clean_accuracy.after"),
-        ("ASR of the attacker's own trigger, as received", f"{_SECURITY}.true_trigger_asr.before"),
-        ("ASR of the attacker's own trigger, after the repair", f"{_SECURITY}.true_trigger_asr.after"),
-    ),
+#: What is said of a network's repair by the study, and of one attempt of the user's own: a name and a place.
+_REPAIR: Final = (
+    ("ASR as received", "asr.before"),
+    ("ASR after the repair", "asr.after"),
+    ("Robust accuracy after the repair", "robust_accuracy.after"),
+    ("Clean accuracy after the repair", "clean_accuracy.after"),
+    ("ASR of the attacker's own trigger, as received", "true_trigger_asr.before"),
+    ("ASR of the attacker's own trigger, after the repair", "true_trigger_asr.after"),
+)
+#: What is said of the study: a name and a place, in the order of the card.
+_STUDY: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "privacy": (
         ("Budget, epsilon", "privacy.epsilon"),
         ("Budget, delta", "privacy.delta"),
@@ -58,56 +57,79 @@ _ROWS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
 }
 
 
-def own_verdicts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the subject, as Markdown, and the word of each verdict on the user's own."""
-    if (privacy := record["privacy"]) is not None:
-        for mechanism in privacy["mechanisms"]:
-            yield f"privacy, mechanism {code_span(mechanism['name'])}", mechanism["verdict"]
-        if (membership := privacy["membership"]) is not None:
-            yield f"privacy, membership in {code_span(membership['model'])}", membership["verdict"]
-    if (fairness := record["fairness"]) is not None and (audit := fairness["audit"]) is not None:
-        yield f"fairness, predictions {code_span(audit['prediction'])}", audit["verdict"]
-
-
 def security_section(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about the network."""
-    study = record["security"]
-    checkpoint = study["checkpoint"]
-    yield (
-        f"The network in {code_span(checkpoint['name'])} ({markdown_text(checkpoint['architecture'])}, "
-        f"{checkpoint['parameters']:,} parameters) was searched for a backdoor with "
-        f"{study['images']:,} images of {markdown_text(study['dataset'])} in {study['classes']} classes. "
-        "The repair is the audit's own; the weights of this card are those that came."
-    )
-    yield ""
-    yield from _table(record, _ROWS["security"])
-    if finding := study["corrected"]["contract"]["finding"]:
+    """Yield the lines about the network, and about each repair that was tried."""
+    network = network_of(record)
+    if network is not None:
+        checkpoint = network.checkpoint
+        yield (
+            f"The network in {code_span(checkpoint['name'])} ({markdown_text(checkpoint['architecture'])}, "
+            f"{checkpoint['parameters']:,} parameters) was searched for a backdoor with "
+            f"{network.images:,} images of {markdown_text(network.data)} in {network.classes} classes. "
+            "The repair is the audit's own; the weights of this card are those that came."
+        )
         yield ""
-        yield f"> {_sentences(finding)}"
+        rows = [("Clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]
+        rows += [("p-value of the evidence", f"{network.place}.p_value")]
+        if has_study(record, "security"):
+            rows += [("Smallest trigger over the median one", f"{network.place}.norm_ratio")]
+            rows += [(name, f"{network.place}.{below}") for name, below in _REPAIR]
+        yield from _table(record, rows)
+        if finding := find(record, network.place)["contract"]["finding"]:
+            yield ""
+            yield f"> {_sentences(finding)}"
+    yield from _repairs(record)
+
+
+def _repairs(record: Mapping[str, Any]) -> Iterator[str]:
+    repair = record["security"].get("repair")
+    if repair is None:
+        return
+    yield ""
+    yield f"### Repair: {'removed' if repair['removed'] else 'not removed'}"
+    yield ""
+    yield _sentences(repair["summary"])
+    for number, attempt in enumerate(repair["attempts"]):
+        yield ""
+        yield f"By {code_span(attempt['method'])}:"
+        yield ""
+        place = f"security.repair.attempts.{number}"
+        yield from _table(record, [(name, f"{place}.{below}") for name, below in _REPAIR])
 
 
 def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about the study's plan, and about audits of the user's own."""
-    study = record["privacy"]
-    yield "The study plans counts under a budget:"
-    yield ""
-    yield from _table(record, _ROWS["privacy"])
-    if (plan := study["plan"]) is not None:
+    """Yield the lines about the study's plan, and about a plan and audits of the user's own."""
+    privacy = record["privacy"]
+    if has_study(record, "privacy"):
+        yield "The study plans counts under a budget:"
         yield ""
+        yield from _table(record, _STUDY["privacy"])
+        yield ""
+    if (plan := privacy["plan"]) is not None:
         yield (
             f"The plan of the user's own, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
             f"{markdown_text(plan['adjacency'])}: {_sentences(plan['why'])}"
         )
-    for number, mechanism in enumerate(study["mechanisms"]):
         yield ""
+        place = "privacy.plan.recommended"
+        yield from _table(
+            record,
+            (
+                ("Answers", "privacy.plan.answers"),
+                ("Scale of the noise", f"{place}.scale"),
+                ("Standard deviation of the noise", f"{place}.typical_deviation"),
+            ),
+        )
+        yield ""
+    for number, mechanism in enumerate(privacy["mechanisms"]):
         yield f"### Mechanism {code_span(mechanism['name'])}: {markdown_text(mechanism['verdict'])}"
         yield ""
         place = f"privacy.mechanisms.{number}"
         rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
         rows += [("Epsilon that is shown, at least", f"{place}.epsilon_lower")]
         yield from _told(record, mechanism, rows)
-    if (membership := study["membership"]) is not None:
         yield ""
+    if (membership := privacy["membership"]) is not None:
         model = code_span(membership["model"])
         yield f"### Membership in the training data of {model}: {markdown_text(membership['verdict'])}"
         yield ""
@@ -115,28 +137,54 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about the study's classifiers, and about predictions of the user's own."""
-    study = record["fairness"]
-    groups = f"{markdown_text(study['protected_group'])} against {markdown_text(study['privileged_group'])}"
-    yield (
-        f"The study's classifiers on {markdown_text(study['dataset'])}, {study['test_rows']:,} test rows, "
-        f"{groups}; a disparate impact of one is parity:"
-    )
-    yield ""
-    yield from _table(record, _ROWS["fairness"])
-    if (audit := study["audit"]) is None:
-        return
-    yield ""
-    predicted = f"{code_span(audit['prediction'])} on {code_span(audit['data'])}"
-    yield f"### Predictions {predicted}: {markdown_text(audit['verdict'])}"
-    for number, attribute in enumerate(audit["attributes"]):
+    """Yield the lines about the study's classifiers, and about the user's own predictions and mitigations."""
+    fairness = record["fairness"]
+    if has_study(record, "fairness"):
+        groups = (
+            f"{markdown_text(fairness['protected_group'])} against "
+            f"{markdown_text(fairness['privileged_group'])}"
+        )
+        yield (
+            f"The study's classifiers on {markdown_text(fairness['dataset'])}, {fairness['test_rows']:,} "
+            f"test rows, {groups}; a disparate impact of one is parity:"
+        )
         yield ""
-        compared = f"{code_span(attribute['name'])}, against {code_span(attribute['reference'])}"
-        yield f"{compared}: {markdown_text(attribute['verdict'])}"
+        yield from _table(record, _STUDY["fairness"])
         yield ""
-        yield from _groups(record, attribute, f"fairness.audit.attributes.{number}.groups")
-    yield ""
-    yield _sentences(audit["reason"], audit["limits"])
+    if (audit := fairness["audit"]) is not None:
+        predicted = f"{code_span(audit['prediction'])} on {code_span(audit['data'])}"
+        yield f"### Predictions {predicted}: {markdown_text(audit['verdict'])}"
+        for number, attribute in enumerate(audit["attributes"]):
+            yield ""
+            compared = f"{code_span(attribute['name'])}, against {code_span(attribute['reference'])}"
+            yield f"{compared}: {markdown_text(attribute['verdict'])}"
+            yield ""
+            yield from _groups(record, attribute, f"fairness.audit.attributes.{number}.groups")
+        yield ""
+        yield _sentences(audit["reason"], audit["limits"])
+        yield ""
+    if (comparison := fairness["comparison"]) is not None:
+        yield f"### Mitigations on {code_span(comparison['baseline']['data'])}"
+        yield ""
+        yield from _models(record, comparison)
+        yield ""
+        yield _sentences(comparison["statement"])
+
+
+def _models(record: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterator[str]:
+    yield markdown_row("Model", "Accuracy", "Disparate impact", "Verdict")
+    yield markdown_row(":---", "---:", "---:", ":---")
+    for number, model in enumerate(comparison["models"]):
+        place = f"fairness.comparison.models.{number}"
+        if model["failed"]:
+            yield markdown_row(markdown_text(model["title"]), "-", "-", "failed")
+            continue
+        yield markdown_row(
+            markdown_text(model["title"]),
+            _number(record, f"{place}.accuracy.estimate"),
+            _number(record, f"{place}.disparate_impact.estimate"),
+            markdown_text(model["verdict"]),
+        )
 
 
 def _attack_rows(membership: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from trivet.comparison import read_audit, verdict_tone
+from trivet.audited import LEGS, verdict_tone, verdicts_of
+from trivet.comparison import read_audit
 from trivet.errors import DataError, RecordError
 from trivet.record import METRICS
-from trivet.report.verdicts import verdicts
-from trivet.wording import one_line, reason
+from trivet.wording import one_line, reason, told
+from trivet.work.bounded_files import read_bounded
 
 __all__ = ["LEGS", "Damaged", "Found", "FoundAudit", "Word", "find_audits"]
 
-LEGS: Final = ("security", "privacy", "fairness")
 #: Folders below the first; deeper ones are not looked into.
 DEPTH: Final = 8
 MOST_FOLDERS: Final = 20_000
@@ -28,7 +28,7 @@ REPAIR: Final = "repair.html"
 
 @dataclass(frozen=True)
 class Word:
-    """One verdict: on which leg, how it is to be taken (good, unsure, bad), and what it says."""
+    """One verdict: on which leg, how it is to be taken (good, unsure, bad, note), and what it says."""
 
     leg: str
     tone: str
@@ -77,7 +77,7 @@ class Found:
     damaged: tuple[Damaged, ...]
 
 
-def find_audits(folder: Path) -> Found:
+def find_audits(folder: str | Path) -> Found:
     """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it.
 
     Symbolic links are not followed.
@@ -87,6 +87,7 @@ def find_audits(folder: Path) -> Found:
     DataError
         The folder cannot be listed.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; name one that has results of trivet in it.")
     audits: list[FoundAudit] = []
@@ -96,8 +97,8 @@ def find_audits(folder: Path) -> Found:
             if name in files:
                 try:
                     audits.append(read(folder / place, place, files))
-                except (RecordError, DataError, KeyError, TypeError, RecursionError) as error:
-                    said = str(error) if isinstance(error, RecordError | DataError) else reason(error)
+                except Exception as error:  # noqa: BLE001 - a stranger's file costs its own row alone
+                    said = str(error) if isinstance(error, RecordError | DataError) else told(error)
                     damaged.append(Damaged(place, name, said.replace(f"{folder / place}{os.sep}", "")))
     audits.sort(key=lambda audit: (audit.started is not None, audit.started or "", str(audit.folder)))
     return Found(tuple(reversed(audits)), tuple(damaged))
@@ -125,8 +126,7 @@ def _folders(top: Path) -> Iterator[tuple[Path, frozenset[str]]]:
 
 def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
     audit = read_audit(folder, links=False)
-    words = [Word(found.leg, found.tone, found.word) for found in verdicts(audit.record)]
-    words += [Word(leg, verdict_tone(word), one_line(word)) for leg, word in _own(audit.record)]
+    words = [Word(each.leg, each.tone, one_line(each.word)) for each in verdicts_of(audit.record)]
     return FoundAudit(
         place,
         one_line(audit.record["audit"]["title"], limit=200),
@@ -134,16 +134,6 @@ def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
         tuple(words),
         REPORT if REPORT in files else None,
     )
-
-
-def _own(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield leg and word of the verdicts on the user's own mechanisms, model and predictions."""
-    if (privacy := record["privacy"]) is not None:
-        yield from (("privacy", mechanism["verdict"]) for mechanism in privacy["mechanisms"])
-        if privacy["membership"] is not None:
-            yield "privacy", privacy["membership"]["verdict"]
-    if (fairness := record["fairness"]) is not None and fairness["audit"] is not None:
-        yield "fairness", fairness["audit"]["verdict"]
 
 
 def _reader(
@@ -154,11 +144,10 @@ def _reader(
     def read(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
         path = folder / file
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise DataError(f"{file} is larger than {MOST_BYTES >> 20} MiB.")
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read as JSON: {reason(error)}.") from error
+            content = json.loads(read_bounded(path, MOST_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            why = getattr(error, "strerror", None) or reason(error)
+            raise DataError(f"{file} cannot be read as JSON: {why}.") from error
         word = _at(content, verdict)
         pages = (f"{path.stem}.html", *([REPAIR] if path.stem == "scan" else []))
         page = next((page for page in pages if page in files), None)

@@ -40,7 +40,12 @@ def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
 def _line(audits: Sequence[FoundAudit], leg: str) -> str:
     judged = [(audit, word) for audit in audits if (word := _worst(audit, leg)) is not None]
     if not judged:
-        return '<span class="faint">not audited</span>'
+        why = (
+            "no verdict"
+            if any(word.leg == leg for audit in audits for word in audit.words)
+            else "not audited"
+        )
+        return f'<span class="faint">{why}</span>'
     shown = judged[-MOST_MARKS:]
     width = STEP * len(shown)
     told = escape_html("; ".join(_told(audit, word) for audit, word in shown))
@@ -56,7 +61,7 @@ def _line(audits: Sequence[FoundAudit], leg: str) -> str:
 
 
 def _worst(audit: FoundAudit, leg: str) -> Word | None:
-    words = [word for word in audit.words if word.leg == leg]
+    words = [word for word in audit.words if word.leg == leg and word.tone in _ORDER]
     return max(words, key=lambda word: _ORDER.index(word.tone), default=None)
 
 

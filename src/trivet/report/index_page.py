@@ -13,7 +13,7 @@ from trivet.errors import ReportError, UsageError
 from trivet.report.escape import escape_html
 from trivet.report.found_audits import LEGS, Found, FoundAudit, Word
 from trivet.report.history import history_rows
-from trivet.report.verdicts import ICONS
+from trivet.report.verdicts import HEADINGS, ICONS
 from trivet.wording import one_line
 from trivet.work.result_files import make_folder, write_text
 
@@ -23,7 +23,7 @@ INDEX: Final = "index.html"
 #: By which an index is known again, so that no other page is ever written over.
 GENERATOR: Final = '<meta name="generator" content="trivet view">'
 #: How verdicts are sorted; -1 where there is none.
-_RANKS: Final = {"good": 0, "unsure": 1, "bad": 2}
+_RANKS: Final = {"note": 0, "good": 0, "unsure": 1, "bad": 2}
 #: Bytes of a page in which its generator is looked for.
 HEAD_BYTES: Final = 4096
 
@@ -125,7 +125,7 @@ def _verdicts(leg: str, words: Sequence[Word]) -> str:
         f'<span class="word">{escape_html(word.word)}</span></span>'
         for word in words
     )
-    return f'<td data-label="{leg.capitalize()}" data-rank="{worst}"><span>{shown}</span></td>'
+    return f'<td data-label="{HEADINGS[leg]}" data-rank="{worst}"><span>{shown}</span></td>'
 
 
 def _address(away: str, audit: FoundAudit) -> str:

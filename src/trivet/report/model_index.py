@@ -1,4 +1,4 @@
-"""How does an audit stand in the front matter of a model card, in Hugging Face's terms?
+"""The front matter of a model card, in Hugging Face's terms.
 
 A model index is a list of models, each with results by task and dataset, as the ``eval_results`` of
 ``huggingface_hub.ModelCardData`` are written. Every text is a JSON string, which YAML reads as what it is.
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from trivet.audited import has_study, network_of
 from trivet.comparison import measured
 from trivet.wording import one_line
 
@@ -17,19 +18,13 @@ __all__ = ["front_matter", "model_index"]
 IMAGES: Final = "image-classification"
 TABLES: Final = "tabular-classification"
 NAME_CHARACTERS: Final = 120
-_SECURITY: Final = "security.corrected"
 _ATTACKS: Final = "privacy.membership.attacks"
-_BASELINE: Final = "fairness.published.baseline"
-#: Type, name and place of each metric of the network, and of the study's classifier.
-_NETWORK: Final = (
-    ("accuracy", "clean accuracy as received", f"{_SECURITY}.contract.best.clean_accuracy"),
-    ("attack_success_rate", "ASR as received", f"{_SECURITY}.asr.before"),
-    ("accuracy", "clean accuracy after the audit's repair", f"{_SECURITY}.clean_accuracy.after"),
-    ("attack_success_rate", "ASR after the audit's repair", f"{_SECURITY}.asr.after"),
-)
-_CLASSIFIER: Final = (
-    ("accuracy", "accuracy", f"{_BASELINE}.accuracy"),
-    ("disparate_impact", "disparate impact", f"{_BASELINE}.disparate_impact"),
+#: Type, name and place below it of each metric of the network, and of its repair by the study.
+_NETWORK: Final = (("accuracy", "clean accuracy as received", "contract.best.clean_accuracy"),)
+_REPAIRED: Final = (
+    ("attack_success_rate", "ASR as received", "asr.before"),
+    ("accuracy", "clean accuracy after the audit's repair", "clean_accuracy.after"),
+    ("attack_success_rate", "ASR after the audit's repair", "asr.after"),
 )
 
 
@@ -55,11 +50,15 @@ def front_matter(record: Mapping[str, Any]) -> str:
 
 
 def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the models that were measured on data, with their results; those without any are left out."""
+    """Return the models that were measured on data, with their results; those without any are left out.
+
+    The classifiers of the built-in study are nobody's model and have no entry.
+    """
     models: list[dict[str, Any]] = []
-    if (security := record["security"]) is not None:
-        metrics = _metrics(record, _NETWORK)
-        models.append(_model(security["checkpoint"]["name"], IMAGES, security["dataset"], metrics))
+    if (network := network_of(record)) is not None:
+        below = _NETWORK + (_REPAIRED if has_study(record, "security") else ())
+        metrics = _metrics(record, ((kind, name, f"{network.place}.{place}") for kind, name, place in below))
+        models.append(_model(network.checkpoint["name"], IMAGES, network.data, metrics))
     if (privacy := record["privacy"]) is not None and (membership := privacy["membership"]) is not None:
         places = (
             ("accuracy", "accuracy on rows outside the training data", "privacy.membership.test_accuracy"),
@@ -69,11 +68,8 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
             ),
         )
         models.append(_model(membership["model"], TABLES, membership["data"], _metrics(record, places)))
-    if (fairness := record["fairness"]) is not None:
-        name = f"the study's baseline on {fairness['dataset']}"
-        models.append(_model(name, TABLES, fairness["dataset"], _metrics(record, _CLASSIFIER)))
-        if (audit := fairness["audit"]) is not None:
-            models.append(_model(audit["prediction"], TABLES, audit["data"], _impacts(record, audit)))
+    if (fairness := record["fairness"]) is not None and (audit := fairness["audit"]) is not None:
+        models.append(_model(audit["prediction"], TABLES, audit["data"], _impacts(record, audit)))
     return [model for model in models if model["results"][0]["metrics"]]
 
 

@@ -14,16 +14,10 @@ from trivet.report.scan.scanned import Scanned
 from trivet.report.shortening import MOST_ROWS
 from trivet.security.scan_results import ScanResult
 
-__all__ = ["has_study", "own_facts", "own_prose"]
+__all__ = ["own_facts", "own_prose"]
 
 FRAME: Final = Path(__file__).parent / "templates" / "own"
 REFERENCES: Final = "99-references.md"
-LEGS: Final = ("security", "privacy", "fairness")
-
-
-def has_study(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record, as plain JSON values, has the built-in study of some leg."""
-    return any("corrected" in (record[leg] or ()) for leg in LEGS)
 
 
 def own_prose(study: Path, *own: Path) -> dict[str, str]:

@@ -6,7 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, FairnessAudit, FairnessComparison
+from trivet.audited import verdict_tone
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.report.build import STUDY
 from trivet.report.document import read_templates
 from trivet.report.figures import (
@@ -41,7 +42,6 @@ AUDIT: Final = "58-own-fairness.md"
 #: Where that stands on the page of a comparison: behind the mitigations.
 BEHIND: Final = "65-own-fairness.md"
 REFERENCES: Final = "99-references.md"
-_TONES: Final = {IN_BAND: "good", DISPARATE: "bad"}
 
 
 def write_fairness_page(audit: FairnessAudit, folder: Path) -> tuple[Path, ...]:
@@ -122,7 +122,7 @@ def _audit_pictures(audit: FairnessAudit) -> dict[str, Picture]:
 
 
 def _tone(audit: FairnessAudit) -> str:
-    return _TONES.get(audit.verdict, "unsure")
+    return verdict_tone(audit.verdict)
 
 
 def _write(

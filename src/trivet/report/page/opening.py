@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from trivet.report.escape import escape_html
 from trivet.report.page.shown import Tell, shown_value
 from trivet.report.values import Value, format_value
-from trivet.report.verdicts import ICONS, Verdict
+from trivet.report.verdicts import HEADINGS, ICONS, Verdict
 
 __all__ = ["ShownFinding", "findings_section", "verdict_list"]
 
@@ -93,7 +93,6 @@ _LEVELS: Final = {
     "note": ("note", "Note", ("note", "notes")),
     "pass": ("good", "Pass", ("check passed", "checks passed")),
 }
-_ICONS: Final = {**ICONS, "note": "i"}
 
 
 def verdict_list(verdicts: Sequence[Verdict], tell: Tell) -> str:
@@ -126,7 +125,7 @@ def findings_section(findings: Sequence[ShownFinding], tell: Tell) -> str:
     open_ones = [each for level, found in by_level.items() if level != "pass" for each in found]
     parts = [
         '<section class="findings" aria-labelledby="found">\n<h2 id="found">Findings</h2>',
-        f'<p class="counts">{counted[0].upper()}{counted[1:]}.</p>',
+        f'<p class="counts">{counted}.</p>',
         _list(open_ones, tell),
     ]
     if passed := by_level["pass"]:
@@ -139,7 +138,7 @@ def _verdict(verdict: Verdict, tell: Tell) -> str:
     reason = "".join(
         escape_html(part) if isinstance(part, str) else shown_value(part, tell) for part in verdict.reason
     )
-    leg = f'<span class="leg">{escape_html(verdict.leg.capitalize())}</span>'
+    leg = f'<span class="leg">{escape_html(HEADINGS.get(verdict.leg, verdict.leg))}</span>'
     word = f'<strong class="word">{escape_html(verdict.word)}</strong>'
     why = f'<span class="reason">{reason}</span>'
     return f'<li class="{verdict.tone}">{_icon(verdict.tone)}{leg} {word} {why}</li>'
@@ -161,7 +160,7 @@ def _finding(finding: ShownFinding, tell: Tell) -> str:
     heading = (
         f'<h3>{_icon(tone)}<span class="word">{word}</span> '
         f"{escape_html(finding.title)} "
-        f'<span class="leg">{escape_html(finding.leg.capitalize())}</span></h3>'
+        f'<span class="leg">{escape_html(HEADINGS.get(finding.leg, finding.leg))}</span></h3>'
     )
     facts = {
         "Measured": _measured(finding, tell),
@@ -194,4 +193,4 @@ def _measured(finding: ShownFinding, tell: Tell) -> str:
 
 
 def _icon(tone: str) -> str:
-    return f'<span class="icon" aria-hidden="true">{_ICONS[tone]}</span>'
+    return f'<span class="icon" aria-hidden="true">{ICONS[tone]}</span>'

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from trivet.audited import verdict_tone
 from trivet.report.document import read_templates
 from trivet.report.figures.names import written_name
 from trivet.report.figures.stamped import alt_stamped, draw_stamped
@@ -12,7 +13,7 @@ from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profi
 from trivet.report.scan.scanned import Scanned
 from trivet.report.scan.suspect import alt_suspect, draw_suspect
 from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
-from trivet.report.verdicts import SECURITY_TONES, Verdict
+from trivet.report.verdicts import Verdict
 
 __all__ = ["PICTURES", "REPAIR_PAGE", "SCAN_PAGE", "write_scan"]
 
@@ -71,7 +72,7 @@ def _verdicts(scanned: Scanned) -> list[Verdict]:
     result, suspect, repair = scanned.result, scanned.suspect, scanned.repair
     named = "" if suspect is None else f", label {written_name(suspect.label, suspect.name)}"
     when = "verdict" if repair is None else "before"
-    found = Verdict(when, SECURITY_TONES[result.verdict], f"{result.verdict}{named}", (result.reason,))
+    found = Verdict(when, verdict_tone(result.verdict), f"{result.verdict}{named}", (result.reason,))
     if repair is None:
         return [found]
     tone, word = ("good", f"removed by {repair.chosen}") if repair.removed else ("bad", "not removed")
@@ -79,5 +80,5 @@ def _verdicts(scanned: Scanned) -> list[Verdict]:
     second = next((each.second_verdict for each in repair.attempts if each.method == repair.chosen), None)
     if second is not None:
         reason = "What a second scan says of the repaired network."
-        done.append(Verdict("after", SECURITY_TONES[second], second, (reason,)))
+        done.append(Verdict("after", verdict_tone(second), second, (reason,)))
     return done

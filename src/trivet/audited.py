@@ -1,0 +1,293 @@
+"""What a record is about: the network, the parts of each leg, and every verdict, each decided once.
+
+A leg is the built-in study, what was found out of a system of the user's own, or both. Whatever reads a
+record as plain JSON values asks here rather than at one of these shapes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
+from trivet.privacy.auditing.results import CONSISTENT, VIOLATES
+from trivet.privacy.budget import OVER_BUDGET, WITHIN_BUDGET, budget_verdict
+from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
+from trivet.security.many_results import VERDICTS
+from trivet.wording import one_line, quoted
+
+__all__ = [
+    "LEGS",
+    "ORDERS",
+    "JudgedPart",
+    "Network",
+    "complaint_about",
+    "fairness_study_verdict",
+    "has_study",
+    "network_of",
+    "parts_of",
+    "verdict_tone",
+    "verdicts_of",
+]
+
+Record = Mapping[str, Any]
+
+LEGS: Final = ("security", "privacy", "fairness")
+#: Names that a complaint lists.
+MOST_NAMED: Final = 5
+#: Words of one kind of verdict each, from good to bad.
+ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "security": tuple(reversed(VERDICTS)),
+    "membership": (NO_EVIDENCE, SLIGHT, EXPOSED),
+    "mechanism": (CONSISTENT, VIOLATES),
+    "fairness": (IN_BAND, UNSETTLED, DISPARATE),
+    "budget": (WITHIN_BUDGET, OVER_BUDGET),
+}
+#: What of a leg describes a system of the user's own, or was added to the study.
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "security": ("scan", "repair"),
+    "privacy": ("plan", "mechanisms", "membership"),
+    "fairness": ("audit", "comparison"),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network that a record is about.
+
+    Attributes
+    ----------
+    place
+        Where its verdict and its contract stand: ``security.corrected`` or ``security.scan``.
+    checkpoint
+        What is recorded of its file.
+    data, images, classes
+        Name of the clean images, how many there are, and of how many classes.
+    """
+
+    place: str
+    checkpoint: Record
+    data: str
+    images: int
+    classes: int
+
+
+@dataclass(frozen=True)
+class JudgedPart:
+    """One verdict of a record.
+
+    Attributes
+    ----------
+    leg
+        ``security``, ``privacy`` or ``fairness``.
+    part
+        ``study``, or of the user's own ``scan``, ``repair``, ``plan``, ``mechanisms``, ``membership``,
+        ``audit`` or ``comparison``.
+    name
+        What was judged, as the record has it; empty where the part says enough.
+    word
+        The verdict.
+    tone
+        ``good``, ``unsure`` or ``bad``; ``note`` for a plan, which tests nothing.
+    place
+        Of the part in the record.
+    """
+
+    leg: str
+    part: str
+    name: str
+    word: str
+    tone: str
+    place: str
+
+
+def has_study(record: Record, leg: str | None = None) -> bool:
+    """Tell whether a leg of a record is the built-in study's; any leg where none is named."""
+    return any("corrected" in (record[each] or ()) for each in (LEGS if leg is None else (leg,)))
+
+
+def network_of(record: Record) -> Network | None:
+    """Return the network that a record is about; None where there is none."""
+    security = record["security"]
+    if security is None:
+        return None
+    if has_study(record, "security"):
+        return Network(
+            "security.corrected",
+            security["checkpoint"],
+            security["dataset"],
+            security["images"],
+            security["classes"],
+        )
+    if (scan := security["scan"]) is None:
+        return None
+    images = scan["images"]
+    return Network("security.scan", scan["checkpoint"], images["name"], images["count"], images["classes"])
+
+
+def parts_of(record: Record) -> tuple[str, ...]:
+    """Return the places of what a record holds: ``privacy.study``, ``privacy.plan`` and so on."""
+    found: list[str] = []
+    for leg, names in _PARTS.items():
+        content = record[leg] or {}
+        found += [f"{leg}.study"] if content and has_study(record, leg) else []
+        found += [f"{leg}.{name}" for name in names if content.get(name)]
+    return tuple(found)
+
+
+def fairness_study_verdict(record: Record) -> str:
+    """Judge the baseline of the built-in study as predictions of the user's own are judged.
+
+    By the interval of its disparate impact and the band that the configuration sets: ``disparate`` where it
+    lies on one side of the band, ``in band`` where it lies inside, else ``unsettled``.
+    """
+    from trivet.fairness.auditing.groups import judged  # noqa: PLC0415 - SciPy is heavy
+    from trivet.fairness.intervals.results import Bounds  # noqa: PLC0415 - as above
+
+    fairness = record["fairness"]
+    baseline = fairness["published"]["baseline"]
+    interval = baseline["disparate_impact_interval"] or dict.fromkeys(("low", "high"))
+    bounds = Bounds(baseline.get("disparate_impact"), interval["low"], interval["high"], 0.95, "")
+    return judged(bounds, four_fifths=fairness["settings"]["four_fifths"])
+
+
+def complaint_about(record: Record) -> str | None:
+    """Say what of a record contradicts itself, which its types cannot show; None where nothing does.
+
+    Parts that are chosen by name have to be there, and a verdict is one of the words that trivet has for it.
+    """
+    said = (each for leg, check in _CHECKS.items() if record[leg] is not None for each in check(record[leg]))
+    return next(said, None)
+
+
+def verdict_tone(word: str) -> str:
+    """Return how a verdict is to be taken: ``good``, ``bad``, or ``unsure`` in between and if not known."""
+    for order in ORDERS.values():
+        if word in order:
+            return "good" if word == order[0] else "bad" if word == order[-1] else "unsure"
+    return "unsure"
+
+
+def verdicts_of(record: Record) -> tuple[JudgedPart, ...]:
+    """Return every verdict of a record, leg by leg, that of the study first.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    """
+    return tuple(part for leg, judge in _JUDGES.items() if record[leg] is not None for part in judge(record))
+
+
+def _security(record: Record) -> Iterator[JudgedPart]:
+    security = record["security"]
+    if has_study(record, "security"):
+        word = security["corrected"]["verdict"]
+        yield JudgedPart("security", "study", "", word, verdict_tone(word), "security.corrected")
+        return
+    if (scan := security["scan"]) is not None:
+        word, label = scan["verdict"], scan["suspected_label"]
+        told = word if label is None else f"{word}, label {label}"
+        name = scan["checkpoint"]["name"]
+        yield JudgedPart("security", "scan", name, told, verdict_tone(word), "security.scan")
+    if (repair := security["repair"]) is not None:
+        told = f"removed by {repair['chosen']}" if repair["removed"] else "not removed"
+        tone = "good" if repair["removed"] else "bad"
+        yield JudgedPart("security", "repair", "", told, tone, "security.repair")
+
+
+def _privacy(record: Record) -> Iterator[JudgedPart]:
+    privacy = record["privacy"]
+    if has_study(record, "privacy"):
+        word = budget_verdict(privacy["corrected"]["spent_epsilon"], privacy["epsilon"])
+        yield JudgedPart("privacy", "study", "", word, verdict_tone(word), "privacy.corrected")
+    if (plan := privacy["plan"]) is not None:
+        word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
+        yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
+    for number, audit in enumerate(privacy["mechanisms"]):
+        word, place = audit["verdict"], f"privacy.mechanisms.{number}"
+        yield JudgedPart("privacy", "mechanisms", audit["name"], word, verdict_tone(word), place)
+    if (audit := privacy["membership"]) is not None:
+        word = audit["verdict"]
+        yield JudgedPart(
+            "privacy", "membership", audit["model"], word, verdict_tone(word), "privacy.membership"
+        )
+
+
+def _fairness(record: Record) -> Iterator[JudgedPart]:
+    fairness = record["fairness"]
+    audit, comparison = fairness["audit"], fairness["comparison"]
+    if has_study(record, "fairness"):
+        word = fairness_study_verdict(record)
+        yield JudgedPart("fairness", "study", "", word, verdict_tone(word), "fairness.published.baseline")
+    if audit is not None and (comparison is None or audit != comparison["baseline"]):
+        word, name = audit["verdict"], audit["prediction"]
+        yield JudgedPart("fairness", "audit", name, word, verdict_tone(word), "fairness.audit")
+    if comparison is not None:
+        word, name = comparison["baseline"]["verdict"], comparison["baseline"]["data"]
+        yield JudgedPart("fairness", "comparison", name, word, verdict_tone(word), "fairness.comparison")
+
+
+_JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairness}
+
+
+def _security_complaints(security: Record) -> Iterator[str]:
+    if "corrected" in security:
+        yield from _of_words("security", security["corrected"], "security.corrected")
+        return
+    if (scan := security["scan"]) is not None:
+        yield from _of_words("security", scan, "security.scan")
+    if (repair := security["repair"]) is not None:
+        methods = [attempt["method"] for attempt in repair["attempts"]]
+        yield from _one_of(repair["chosen"], methods, "security.repair.chosen")
+
+
+def _privacy_complaints(privacy: Record) -> Iterator[str]:
+    if "corrected" in privacy:
+        methods = [row["method"] for row in privacy["composition"]]
+        yield from _one_of(privacy["corrected"]["best_method"], methods, "privacy.corrected.best_method")
+    for number, audit in enumerate(privacy["mechanisms"]):
+        yield from _of_words("mechanism", audit, f"privacy.mechanisms.{number}")
+    if (audit := privacy["membership"]) is not None:
+        yield from _of_words("membership", audit, "privacy.membership")
+        attacks = [attack["attack"] for attack in audit["attacks"]]
+        yield from _one_of(audit["best_attack"], attacks, "privacy.membership.best_attack")
+
+
+def _fairness_complaints(fairness: Record) -> Iterator[str]:
+    audits = {"fairness.audit": fairness["audit"]}
+    if (comparison := fairness["comparison"]) is not None:
+        audits["fairness.comparison.baseline"] = comparison["baseline"]
+        for number, model in enumerate(comparison["models"]):
+            if not model["failed"]:
+                yield from _of_words("fairness", model, f"fairness.comparison.models.{number}")
+        if all(model["failed"] for model in comparison["models"]):
+            yield "fairness.comparison.models has no model that was fitted"
+    for place, audit in audits.items():
+        if audit is None:
+            continue
+        yield from _of_words("fairness", audit, place)
+        for number, attribute in enumerate(audit["attributes"]):
+            here = f"{place}.attributes.{number}"
+            yield from _of_words("fairness", attribute, here)
+            groups = [group["group"] for group in attribute["groups"]]
+            yield from _one_of(attribute["most_disparate"], groups, f"{here}.most_disparate")
+            for which, group in enumerate(attribute["groups"]):
+                if group["verdict"] != REFERENCE:
+                    yield from _of_words("fairness", group, f"{here}.groups.{which}")
+
+
+def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:
+    yield from _one_of(judged["verdict"], ORDERS[kind], f"{place}.verdict")
+
+
+def _one_of(word: str | None, words: Sequence[str], place: str) -> Iterator[str]:
+    if word is not None and word not in words:
+        known = ", ".join(map(one_line, words[:MOST_NAMED])) or "nothing"
+        yield f"{place} is {quoted(word)}; expected one of {known}"
+
+
+_CHECKS: Final = {
+    "security": _security_complaints,
+    "privacy": _privacy_complaints,
+    "fairness": _fairness_complaints,
+}

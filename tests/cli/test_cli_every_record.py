@@ -1,0 +1,172 @@
+"""Every command that reads a record, on every kind of record that an audit can write."""
+
+import json
+import sys
+import webbrowser
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import yaml
+
+from example_audits import example_own_record, example_record, write_audit
+from example_fairness import example_audit, example_comparison, lonely_comparison, undefined_audit
+from example_own import own_record, own_security, whole_own_record
+from example_privacy import example_mechanism, example_membership, example_plan
+from example_scan import example_scan
+from trivet.audited import LEGS, has_study, parts_of, verdicts_of
+from trivet.cli.card import card
+from trivet.cli.compare import compare
+from trivet.cli.gate import gate
+from trivet.cli.report import report
+from trivet.cli.view import view
+from trivet.comparison import compare_audits, read_audit
+from trivet.fairness.own_results import OwnFairness
+from trivet.privacy.own_results import OwnPrivacy
+from trivet.record import as_json, load_record
+from trivet.report.found_audits import find_audits
+
+STUDY_WORDS = ("the study", "the published plan", "dult,")
+
+
+def only(record, leg):
+    return replace(record, **{other: None for other in LEGS if other != leg}, effects=None)
+
+
+@cache
+def kinds():
+    study, mixed, (whole, _) = example_record(), example_own_record(), whole_own_record()
+    scanned, repaired = (own_security(example_scan(repaired=each))[0] for each in (False, True))
+    plan = example_plan()
+    return {
+        "study": study,
+        **{f"study, {leg}": only(study, leg) for leg in LEGS},
+        "study with own audits": mixed,
+        **{f"study with own audits, {leg}": only(mixed, leg) for leg in LEGS},
+        "own": whole,
+        "own scan": own_record(scanned),
+        "own scan and repair": own_record(repaired),
+        "own plan": own_record(privacy=OwnPrivacy(plan)),
+        "own mechanisms": own_record(privacy=OwnPrivacy(None, (example_mechanism(violates=True),))),
+        "own membership": own_record(privacy=OwnPrivacy(None, (), example_membership())),
+        "own predictions": own_record(fairness=OwnFairness(example_audit())),
+        "own mitigations": own_record(fairness=OwnFairness(example_audit(), example_comparison())),
+        "own finished comparison": own_record(fairness=OwnFairness(None, example_comparison())),
+        "own predictions that select nobody": own_record(fairness=OwnFairness(undefined_audit())),
+        "own mitigations that failed": own_record(fairness=OwnFairness(None, lonely_comparison())),
+        "own scan and predictions": own_record(scanned, fairness=OwnFairness(example_audit())),
+    }
+
+
+KINDS = tuple(kinds())
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    top = tmp_path_factory.mktemp("records")
+    return {kind: write_audit(top / kind.replace(",", ""), record) for kind, record in kinds().items()}
+
+
+def words_of(kind):
+    return {part.word for part in verdicts_of(as_json(kinds()[kind]))}
+
+
+def own_names(kind):
+    """What only the user's own audits have: names of files, models, mechanisms and groups."""
+    record = kinds()[kind]
+    plain = as_json(record)
+    for part in verdicts_of(plain):
+        if part.part != "study" and part.name:
+            yield part.name
+    if (fairness := plain["fairness"]) is not None and (audit := fairness["audit"]) is not None:
+        yield from (group["group"] for group in audit["attributes"][0]["groups"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_has_the_audits_own_figures(folders, capsys, kind):
+    assert card(folders[kind]) == 0
+    matter, body = capsys.readouterr().out.split("---\n", 2)[1:]
+    record = as_json(kinds()[kind])
+    assert yaml.safe_load(matter)["tags"] == ["trivet", "audit", *(leg for leg in LEGS if record[leg])]
+    for part in verdicts_of(record):
+        assert any(part.word in line for line in body.splitlines() if line.startswith(f"| {part.leg}"))
+    for name in own_names(kind):
+        assert name in body
+    if not has_study(record):
+        assert not [word for word in STUDY_WORDS if word in matter + body]
+    assert "None" not in body
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_is_the_same_as_itself(folders, capsys, kind):
+    assert compare(folders[kind], folders[kind], json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["statement"] == "The two records are the same."
+    assert found["changed"] == found["asked"] == found["regressions"] == found["cautions"] == []
+    assert {change["before"] for change in found["verdicts"]} >= {
+        word.partition(",")[0]
+        for word in words_of(kind)
+        if not word.endswith("noise") and not word.startswith("removed")
+    }
+    assert found["headline"] or kind == "own predictions that select nobody"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_kinds_are_compared_and_told_apart(folders, kind):
+    before = read_audit(folders[kind])
+    for other in KINDS:
+        found = compare_audits(before, read_audit(folders[other]))
+        old, new = (set(parts_of(as_json(kinds()[each]))) for each in (kind, other))
+        said = " ".join(found.cautions)
+        for part in old ^ new:
+            leg = part.partition(".")[0]
+            both = as_json(kinds()[kind])[leg] and as_json(kinds()[other])[leg]
+            assert f"The part {part} is in the" in said if both else f"The {leg} leg is in the" in said
+        shown = {change.place for change in (*found.changed, *found.headline, *found.verdicts, *found.rest)}
+        assert len(shown) >= len(old ^ new)
+
+
+@pytest.mark.parametrize("options", [{}, {"markdown": True}, {"all": True}])
+@pytest.mark.parametrize("kind", ["study", "own", "own scan", "own plan", "own mitigations that failed"])
+def test_a_comparison_is_printed_in_every_form(folders, capsys, kind, options):
+    assert compare(folders["own"], folders[kind], **options) in {0, 1}
+    assert "verdicts" in capsys.readouterr().out.lower() or kind == "own plan"  # a plan has none
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gate_judges_it(folders, capsys, kind):
+    code = gate(folders[kind], json=True)
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert found
+    assert code == any(each["level"] == "breach" for each in found)
+    levels = {each["id"]: each["level"] for each in found}
+    if "own scan" in kind:
+        assert levels["security.verdict"] == "breach"
+    if kind in {"own predictions", "own mitigations"}:
+        assert levels["fairness.disparate-impact.1"] == "breach"
+
+
+def test_an_index_has_every_one_of_them(folders, monkeypatch, tmp_path, capsys):
+    top = next(iter(folders.values())).parent
+    found = find_audits(top)
+    assert not found.damaged
+    told = {audit.folder.name: {word.word for word in audit.words} for audit in found.audits}
+    assert told == {folders[kind].name: words_of(kind) for kind in KINDS}
+    monkeypatch.setattr(webbrowser, "open", lambda _: True)
+    assert view(top, out=tmp_path / "index.html", json=True) == 0
+    assert json.loads(capsys.readouterr().out)["audits"] == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_report_is_drawn_from_it_with_its_findings(folders, monkeypatch, capsys, kind):
+    drawn = []
+
+    def draw(record, triggers, out, *, findings):
+        drawn.append((record, findings))
+        return sys.modules["trivet.cli.outputs"].Drawn((), "none")
+
+    monkeypatch.setattr(sys.modules["trivet.cli.report"], "draw", draw)
+    assert report(folders[kind], json=True) == 0
+    ((record, findings),) = drawn
+    assert as_json(record) == as_json(load_record(folders[kind]))
+    assert findings
