@@ -1,17 +1,19 @@
-"""What the columns of a CSV file are called, told by its first line alone."""
+"""Names of the columns of a CSV file, and its delimiter: from its first line alone."""
 
 import csv
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 from trivet.errors import DataError
 from trivet.wording import quoted
 
-__all__ = ["read_header"]
+__all__ = ["LONGEST_HEADER", "read_header"]
 
 #: A header line longer than this is no header.
 LONGEST_HEADER: Final = 2**20
+MOST_COLUMNS: Final = 10_000
 _DELIMITERS: Final = ",;\t|"
 
 
@@ -26,33 +28,43 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
     DataError
         If the line is no header.
     """
+    name = quoted(path.name)
     try:
         # Decoding as a text file would look at the rows that follow.
         with path.open("rb") as stream:
-            first = stream.readline(LONGEST_HEADER).decode("utf-8-sig")
+            first = stream.readline(LONGEST_HEADER)
     except OSError as error:
-        raise DataError(f"{quoted(path.name)} cannot be read: {error.strerror}.") from error
+        raise DataError(f"{name} cannot be read: {error.strerror}.") from error
+    if len(first) >= LONGEST_HEADER:
+        raise DataError(f"the first line of {name} is no header; expected the names of the columns.")
+    try:
+        line = first.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise DataError(f"the first line of {quoted(path.name)} is no UTF-8; convert the file.") from error
-    outside = re.sub(r'"[^"]*"', "", first)
+        raise DataError(f"the first line of {name} is no UTF-8; convert the file.") from error
+    if "\r" in line:
+        raise DataError(f"the lines of {name} end in carriage returns alone; convert them to line feeds.")
+    outside = re.sub(r'"[^"]*"', "", line)
     delimiter = max(_DELIMITERS, key=outside.count)
     try:
-        names = tuple(next(csv.reader([first], delimiter=delimiter), ()))
-    except csv.Error:
-        names = ()
-    if not names or "" in names or len(first) >= LONGEST_HEADER:
+        names = tuple(next(csv.reader([line], delimiter=delimiter, strict=True), ()))
+    except csv.Error as error:
         raise DataError(
-            f"the first line of {quoted(path.name)} is no header; expected the names of the columns."
-        )
+            f"the quotation marks in the first line of {name} do not match; expected the names of the "
+            "columns on one line, each quotation mark closed."
+        ) from error
+    if not names or "" in names:
+        raise DataError(f"the first line of {name} is no header; expected the names of the columns.")
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
     if any(map(_is_number, names)):
         # Without quoting it: a file without a header begins with a row.
         raise DataError(
-            f"the first line of {quoted(path.name)} has a number where the name of a column is expected; it "
+            f"the first line of {name} has a number where the name of a column is expected; it "
             "may be a row. Add a line with the names of the columns."
         )
-    repeated = [name for i, name in enumerate(names) if name in names[:i]]
-    if repeated:
-        raise DataError(f"{quoted(path.name)} has more than one column {quoted(repeated[0])}; rename one.")
+    repeated, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{name} has more than one column {quoted(repeated)}; rename one.")
     return names, delimiter
 
 

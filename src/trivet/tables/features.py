@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +65,7 @@ def count_rows(opened: Table) -> int:
     DataError
         If there is none, or they cannot be read.
     """
-    ((count,),) = _asked(opened, f"SELECT count(*) FROM {opened.source}").fetchall()  # noqa: S608 - quoted
+    ((count,),) = opened.rows(f"SELECT count(*) FROM {opened.source}")  # noqa: S608 - quoted
     if not count:
         raise DataError(f"{quoted(opened.name)} has no rows.")
     return int(count)
@@ -146,7 +145,7 @@ def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
             f"count(*) FILTER (WHERE {_text(column)} <> '' AND {_number(column)} IS NULL)"
             for column in open_questions
         )
-        (row,) = _asked(opened, f"SELECT {asked} FROM {opened.source}").fetchall()  # noqa: S608 - quoted
+        (row,) = opened.rows(f"SELECT {asked} FROM {opened.source}")  # noqa: S608 - quoted
         for i, column in enumerate(open_questions):
             answers[column.name] = row[2 * i] > 0 and row[2 * i + 1] == 0
     return tuple(answers.get(column.name, column.kind in _NUMBERS) for column in columns)
@@ -155,18 +154,10 @@ def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
 def _fetched(opened: Table, selected: str, rows: NDArray[np.int64] | None) -> dict[str, Any]:
     """Return columns of all rows, or of some, which alone come into Python."""
     if rows is None:
-        return _asked(opened, f"SELECT {selected} FROM {opened.source}").fetchnumpy()  # noqa: S608 - quoted
+        return opened.arrays(f"SELECT {selected} FROM {opened.source}")  # noqa: S608 - quoted
     numbered = f"SELECT *, row_number() OVER () - 1 AS {_PLACE} FROM {opened.source}"  # noqa: S608 - quoted
     query = f"SELECT {selected} FROM ({numbered}) WHERE {_PLACE} IN (SELECT unnest(?)) ORDER BY {_PLACE}"  # noqa: S608
-    return _asked(opened, query, [rows.tolist()]).fetchnumpy()
-
-
-def _asked(opened: Table, query: str, values: Sequence[Any] | None = None) -> duckdb.DuckDBPyConnection:
-    try:
-        return opened.connection.execute(query, values)
-    except duckdb.Error as error:
-        # What DuckDB says can quote a row.
-        raise DataError(f"the rows of {quoted(opened.name)} cannot be read; the file is damaged.") from error
+    return opened.arrays(query, [rows.tolist()])
 
 
 def _text(column: Column) -> str:

@@ -9,17 +9,22 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Generator, Iterable, Mapping
+import stat
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.csv_header import read_header
+from trivet.tables.csv_lines import read_cells
+from trivet.tables.databases import attach_database, find_table, listed_tables
+from trivet.tables.reading import reading
 from trivet.tables.schema import Column, Kind, kind_of
+from trivet.tables.sql_names import identifier, literal
 from trivet.wording import one_line, quoted, reason
 
 __all__ = ["Table", "fingerprint", "open_table"]
@@ -53,6 +58,8 @@ class Table:
         Reads this file and no other.
     delimiter
         Of a CSV file, the character between its cells.
+    by_line
+        Whether each line of a CSV file is a row, and is read by `added_up` alone.
     """
 
     name: str
@@ -61,10 +68,73 @@ class Table:
     source: str
     connection: duckdb.DuckDBPyConnection
     delimiter: str | None = None
+    by_line: bool = False
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return the rows of a query's answer.
+
+        Raises
+        ------
+        DataError
+            If the file's rows cannot be read, or, as `TooManyError`, there is no memory for the answer.
+        """
+        with reading(self.name):
+            return self.connection.execute(sql, list(values)).fetchall()
+
+    def arrays(self, sql: str, values: Sequence[object] = ()) -> dict[str, Any]:
+        """Return the columns of a query's answer as arrays, masked where a value is missing.
+
+        Raises
+        ------
+        DataError
+            As `rows`.
+        """
+        with reading(self.name):
+            return self.connection.execute(sql, list(values)).fetchnumpy()
+
+    def added_up(
+        self, sql: str, values: Sequence[object], columns: Sequence[Column], *, without_rows: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of answers to a query for some rows of the table at a time, which add up.
+
+        Parameters
+        ----------
+        sql
+            Reads from ``rows_asked``.
+        values
+            What the marks in `sql` stand for.
+        columns
+            Those that it reads.
+        without_rows
+            Whether the table is taken to be empty, to see whether the query fits the schema.
+        """
+        found: list[tuple[Any, ...]] = []
+        for source, bound in self._pieces(columns, without_rows=without_rows):
+            query = f"WITH rows_asked AS (SELECT * FROM {source}) {sql}"  # noqa: S608 - quoted
+            found += self.connection.execute(query, [*bound, *values]).fetchall()
+        return found
+
+    def _pieces(self, columns: Sequence[Column], *, without_rows: bool) -> Generator[tuple[str, list[str]]]:
+        """Yield SQL that stands for some rows, and the values that its marks stand for."""
+        if not self.by_line:
+            yield f"(SELECT * FROM {self.source} LIMIT 0)" if without_rows else self.source, []  # noqa: S608
+            return
+        assert self.delimiter is not None
+        wanted = [column.sql for column in columns] or [self.columns[0].sql]
+        places = [place for place, column in enumerate(self.columns) if column.sql in wanted]
+        split = ", ".join(f"unnest(string_split(?, chr(10))) AS c{place}" for place in places)
+        cells = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in places)
+        source = f"(SELECT {cells} FROM (SELECT {split}))"  # noqa: S608 - numbers of columns
+        if without_rows:
+            yield f"(SELECT * FROM {source} LIMIT 0)", [""] * len(places)  # noqa: S608
+            return
+        width = len(self.columns)
+        for block in read_cells(self.path, width=width, delimiter=self.delimiter, places=places):
+            yield source, block
 
 
 @contextmanager
-def open_table(table: str | Path, *, ordered: bool = False) -> Generator[Table]:
+def open_table(table: str | Path, *, ordered: bool = False, by_line: bool = False) -> Generator[Table]:
     """Open a table to read its schema, and its rows when they have been paid for.
 
     Parameters
@@ -73,6 +143,8 @@ def open_table(table: str | Path, *, ordered: bool = False) -> Generator[Table]:
         A .csv or .parquet file, or FILE.duckdb:TABLE.
     ordered
         Whether rows come in the order of the file, which a sum or a count does not need.
+    by_line
+        Whether each line of a CSV file is a row, as `trivet.tables.csv_lines` has it.
 
     Raises
     ------
@@ -85,7 +157,7 @@ def open_table(table: str | Path, *, ordered: bool = False) -> Generator[Table]:
     if colon and before.lower().endswith(DATABASE_SUFFIXES):
         opened = _open_database(Path(before), inner, ordered=ordered)
     else:
-        opened = _open_file(Path(table), ordered=ordered)
+        opened = _open_file(Path(table), ordered=ordered, by_line=by_line)
     try:
         yield opened
     finally:
@@ -112,11 +184,11 @@ def fingerprint(path: Path, *, key: bytes) -> str:
     return digest.hexdigest()
 
 
-def _open_file(path: Path, *, ordered: bool) -> Table:
+def _open_file(path: Path, *, ordered: bool, by_line: bool) -> Table:
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
         with _connect_database(path) as connection:
-            listed = _listed(_tables_of(connection))
+            listed = listed_tables(connection)
         raise UsageError(
             f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
         )
@@ -131,10 +203,10 @@ def _open_file(path: Path, *, ordered: bool) -> Table:
         whole = str(path.resolve())
         # A path in SQL is a pattern: brackets make each special character mean itself.
         pattern = re.sub(r"([*?\[])", r"[\1]", whole)
-        connection.execute(f"SET allowed_paths = [{_literal(whole)}, {_literal(pattern)}]")
+        connection.execute(f"SET allowed_paths = [{literal(whole)}, {literal(pattern)}]")
         _lock(connection)
         if names is None:
-            source = f"read_parquet({_literal(pattern)}, hive_partitioning = false)"
+            source = f"read_parquet({literal(pattern)}, hive_partitioning = false)"
             columns = _described(connection, source)
         else:
             source = _csv_source(pattern, *names)
@@ -148,21 +220,15 @@ def _open_file(path: Path, *, ordered: bool) -> Table:
     except BaseException:
         connection.close()
         raise
-    return Table(path.name, path, columns, source, connection, None if names is None else names[1])
+    if names is None:
+        return Table(path.name, path, columns, source, connection)
+    return Table(path.name, path, columns, source, connection, names[1], by_line)
 
 
 def _open_database(path: Path, table: str, *, ordered: bool) -> Table:
     connection = _connect_database(path, ordered=ordered)
     try:
-        known = _tables_of(connection)
-        parts = known.get(table) or known.get(f"main.{table}")
-        if parts is None:
-            raise DataError(  # noqa: TRY301 - the connection is closed below, whatever happened
-                f"{quoted(path.name)} has no table {quoted(table)}; it has {_listed(known)}. A view is no "
-                "table: one row of it need not be one row of the data."
-            )
-        _require_stored_columns(connection, parts)
-        found = ".".join(map(_identifier, parts))
+        found = find_table(connection, path, table)
         return Table(f"{path.name}:{table}", path, _described(connection, found), found, connection)
     except duckdb.Error as error:
         connection.close()
@@ -172,63 +238,20 @@ def _open_database(path: Path, table: str, *, ordered: bool) -> Table:
         raise
 
 
-def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
-    """Return the database, schema and name of each table, by the name that a user writes.
-
-    Raises
-    ------
-    DataError
-        Two tables have the same name as a user writes it.
-    """
-    rows: list[tuple[str, ...]] = connection.execute(
-        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
-        "WHERE NOT internal AND NOT temporary ORDER BY ALL"
-    ).fetchall()
-    tables: dict[str, tuple[str, ...]] = {}
-    for parts in rows:
-        called = ".".join(parts[1:])
-        if called in tables:
-            raise DataError(f"two tables of the database are called {quoted(called)}; rename one.")
-        tables[called] = parts
-    return tables
-
-
-def _require_stored_columns(connection: duckdb.DuckDBPyConnection, parts: tuple[str, ...]) -> None:
-    """Refuse columns that are computed when they are read: whether that fails can depend on one row."""
-    computed = connection.execute(
-        "SELECT column_name FROM duckdb_columns() "
-        "WHERE is_generated AND database_name = ? AND schema_name = ? AND table_name = ?",
-        list(parts),
-    ).fetchone()
-    if computed is not None:
-        raise DataError(
-            f"the table {quoted(parts[-1])} has a generated column, {quoted(computed[0])}; copy the table "
-            "into one that holds its values."
-        )
-
-
-def _listed(tables: Iterable[str]) -> str:
-    return one_line(", ".join(tables) or "none", limit=200)
-
-
 def _connect_database(path: Path, *, ordered: bool = False) -> duckdb.DuckDBPyConnection:
     _require_file(path)
+    connection = _connect(ordered=ordered)
     try:
-        connection = _connect(path.resolve(), ordered=ordered)
-    except (duckdb.Error, UnicodeError) as error:
-        raise DataError(
-            f"{quoted(path.name)} cannot be opened as a DuckDB database: {reason(error)}."
-        ) from error
-    _lock(connection)
+        attach_database(connection, path)
+        _lock(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _connect(database: Path | None = None, *, ordered: bool) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(
-        ":memory:" if database is None else str(database),
-        read_only=database is not None,
-        config={**_SAFE, "preserve_insertion_order": str(ordered).lower()},
-    )
+def _connect(*, ordered: bool) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(":memory:", config={**_SAFE, "preserve_insertion_order": str(ordered).lower()})
 
 
 def _lock(connection: duckdb.DuckDBPyConnection) -> None:
@@ -240,7 +263,7 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Colu
     rows = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
     # An ENUM's type lists its values, which may have been taken from the rows.
     return tuple(
-        Column(name, kind_of(of), "ENUM" if of.startswith("ENUM(") else of, _identifier(name))
+        Column(name, kind_of(of), "ENUM" if of.startswith("ENUM(") else of, identifier(name))
         for name, of, *_ in rows
     )
 
@@ -248,24 +271,24 @@ def _described(connection: duckdb.DuckDBPyConnection, source: str) -> tuple[Colu
 def _csv_source(pattern: str, names: tuple[str, ...], delimiter: str) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(names)))
     return (
-        f"read_csv({_literal(pattern)}, auto_detect = false, header = true, delim = {_literal(delimiter)}, "
+        f"read_csv({literal(pattern)}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', compression = 'none', hive_partitioning = false, "
         f"columns = {{{columns}}})"
     )
 
 
 def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise DataError(f"the table {one_line(path)} is not there; check the path.")
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"the table {one_line(path)} is not there; check the path.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
+    if not stat.S_ISREG(mode):
+        raise DataError(f"{quoted(path.name)} is no file; expected one, not a folder or a device.")
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{quoted(path.name)} cannot be read: {error.strerror}.")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return DataError(f"{quoted(path.name)} cannot be read: {error.strerror or reason(error)}.")

@@ -41,7 +41,7 @@ def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str
     place = [each.name for each in table.columns].index(column)
     suspects = " OR ".join(_suspect(each.sql, table.delimiter, width) for each in table.columns)
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
-    for row in table.connection.execute(sql).fetchall():
+    for row in table.rows(sql):
         for i, cell in enumerate(row):
             lines = (cell or "").split("\n")
             if _has_rows(lines, i, place, table.delimiter, width, is_value):

@@ -27,6 +27,6 @@ def write_table(path, types, rows):
 
 def exact(table, *, adjacency=Adjacency.ADD_REMOVE, **question):
     """Exact answers, in steps, and how they were prepared."""
-    with open_table(table) as opened:
+    with open_table(table, by_line=True) as opened:
         prepared = prepare(Question(**question), opened.columns, adjacency=adjacency)
         return read_exact(opened, prepared), prepared

@@ -117,12 +117,15 @@ def _table(
     from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
     from trivet.tables.opening import open_table  # noqa: PLC0415
     from trivet.tables.schema import find_column  # noqa: PLC0415
+    from trivet.tables.swallowed_rows import require_no_swallowed_rows  # noqa: PLC0415
 
     with open_table(path, ordered=True) as opened:
         asked = [find_column(opened.columns, name) for name in (label, *groups)]
         count, most = count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS)
         rows = choose_rows(count, most, seed=seed) if count > most else None
         texts = read_texts(opened, asked, rows=rows)
+        found = set(texts[0].tolist())
+        require_no_swallowed_rows(opened, label, lambda text: text.strip() in found)
         features = read_features(opened, [each for each in opened.columns if each.name != label], rows=rows)
     labels, *values = (column.astype(str) for column in texts)
     protected = {

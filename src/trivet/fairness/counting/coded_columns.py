@@ -21,7 +21,7 @@ from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.of_arrays import factorised
 from trivet.fairness.counting.of_files import combinations, distinct
 from trivet.fairness.counting.question import MOST_COMBINATIONS
-from trivet.fairness.counting.reading_sql import fetched, groupable, is_time, reading, scored
+from trivet.fairness.counting.reading_sql import fetched, groupable, is_time, scored
 from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import Column, Kind
 from trivet.tables.swallowed_rows import require_no_swallowed_rows
@@ -103,8 +103,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
         # DuckDB has no second name for a column that is read twice.
         sql += [scored(opened, name).number for name in dict.fromkeys(scores)]
         listed = ", ".join(f"{each} AS c{i}" for i, each in enumerate(sql))
-        with reading(opened):
-            found = opened.connection.execute(f"SELECT {listed} FROM {opened.source}").fetchnumpy()  # noqa: S608 - names are quoted
+        found = opened.arrays(f"SELECT {listed} FROM {opened.source}")  # noqa: S608 - names are quoted
         rows = len(found["c0"])
         require_rows(rows)
         read = {
@@ -141,8 +140,7 @@ def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]
     for name, known in values.items():
         require_few_groups(len(known), [name])
     first, named = next(iter(columns)), {name_of(value) for value in next(iter(values.values()))}
-    with reading(table):
-        require_no_swallowed_rows(table, first, lambda text: name_of(text) in named)
+    require_no_swallowed_rows(table, first, lambda text: name_of(text) in named)
     return values
 
 
@@ -182,10 +180,9 @@ def _checked(table: Table, name: str, found: Any) -> Scores:
             f"count(*) FILTER ({condition})"
             for condition in (score.missing, f"NOT {score.missing} AND {score.unreadable}", score.outside)
         )
-        with reading(table):
-            ((missing, unreadable, outside),) = table.connection.execute(
-                f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
-            ).fetchall()
+        ((missing, unreadable, outside),) = table.rows(
+            f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
+        )
         require_no_missing({name: missing} if missing else {}, len(numbers))
         require_scores(name, outside=outside, unreadable=unreadable)
     return numbers

@@ -7,8 +7,9 @@ import numpy as np
 from trivet.errors import UsageError
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.question import MISSING, OUTSIDE, UNREADABLE, Part, Question, Row
-from trivet.fairness.counting.reading_sql import TooManyError, fetched, groupable, reading, scored
+from trivet.fairness.counting.reading_sql import fetched, groupable, scored
 from trivet.tables.opening import Table
+from trivet.tables.reading import TooManyError
 from trivet.tables.schema import Column, find_column
 from trivet.tables.swallowed_rows import require_no_swallowed_rows
 from trivet.wording import one_line, quoted
@@ -40,8 +41,7 @@ class FileSource:
         if found is None:
             return None
         labels = {name_of(values[len(question.sensitive)]) for values, _ in found}
-        with reading(self._table):
-            require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
+        require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
         return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
 
     def distinct(self, question: Question, part: Part) -> int:
@@ -65,8 +65,7 @@ def combinations(
         f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit + 1})"
     )
     try:
-        with reading(table):
-            rows = table.connection.execute(sql).fetchall()
+        rows = table.rows(sql)
     except TooManyError:
         return None
     if len(rows) > limit:
@@ -92,10 +91,9 @@ def distinct(table: Table, names: Sequence[str]) -> int:
     """
     columns = ", ".join(find_column(table.columns, name).sql for name in names)
     try:
-        with reading(table):
-            ((found,),) = table.connection.execute(
-                f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
-            ).fetchall()
+        ((found,),) = table.rows(
+            f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
+        )
     except TooManyError as error:
         listed = one_line(", ".join(map(quoted, names)), limit=200)
         raise UsageError(

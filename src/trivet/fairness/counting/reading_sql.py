@@ -1,38 +1,20 @@
-"""How columns of a file stand in SQL for counting, and what went wrong where its rows cannot be read."""
+"""Columns of a file as SQL for counting."""
 
 import re
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
-
-from trivet.errors import DataError, UsageError
+from trivet.errors import UsageError
 from trivet.tables.not_a_number import is_nan
 from trivet.tables.opening import Table
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import quoted
 
-__all__ = ["Score", "TooManyError", "fetched", "groupable", "is_time", "reading", "scored"]
+__all__ = ["Score", "fetched", "groupable", "is_time", "scored"]
 
 #: Points in time that are no DATE and have no zone; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
-_CSV_LINE: Final = re.compile(r"CSV Error on Line: (\d+)")
-_CSV_WIDTH: Final = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
-#: What is said of a CSV file where DuckDB says these words.
-_COMPLAINTS: Final = {
-    "unterminated quote": (
-        "{where}has a quotation mark without its second; close it, or write two for one in a cell"
-    ),
-    # Threads that meet in the middle of a cell can find out before the one that knows the line.
-    "Parallel CSV Reader": "its quotation marks do not match; close each, or write two for one in a cell",
-    "Invalid unicode": "{where}is no UTF-8; convert the file",
-    "state machine": (
-        "its lines end in more than one way, or its quotation marks do not match; convert the file"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -99,36 +81,3 @@ def scored(table: Table, name: str) -> Score:
         )
     number = f"CAST({column.sql} AS DOUBLE)"
     return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
-
-
-class TooManyError(DataError):
-    """There are more values than there is memory for."""
-
-
-@contextmanager
-def reading(table: Table) -> Generator[None]:
-    """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise TooManyError(
-            f"the rows of {quoted(table.name)} need more memory than there is; name fewer columns, or leave "
-            "out rows."
-        ) from error
-    except (duckdb.Error, UnicodeError) as error:
-        raise DataError(f"{quoted(table.name)} cannot be read: {_complaint(str(error))}.") from error
-
-
-def _complaint(said: str) -> str:
-    line = _CSV_LINE.search(said)
-    where = f"line {int(line[1]):,} " if line else "a line "
-    width = _CSV_WIDTH.search(said)
-    if width:
-        return (
-            f"{where}has {width[2]} cells where the header has {width[1]} names; a cell with the delimiter "
-            "in it needs quotation marks"
-        )
-    for words, complaint in _COMPLAINTS.items():
-        if words in said:
-            return complaint.format(where=where)
-    return f"{where}is no line of such a CSV file" if line else "it is damaged, or was changed meanwhile"

@@ -1,15 +1,17 @@
 """What exact answers read from the rows, and the noisy ones made of them, say."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.privacy.release.noise import Measurement, half_width
 from trivet.privacy.release.question import Prepared
 from trivet.privacy.release.results import Cell
 from trivet.tables.opening import Table
+from trivet.wording import quoted, reason
 
-__all__ = ["CONFIDENCE", "Answer", "answer_from", "read_exact"]
+__all__ = ["CONFIDENCE", "Answer", "answer_from", "read_exact", "require_answerable"]
 
 #: Probability with which the noise moves an answer by no more than its half-width.
 CONFIDENCE = 0.95
@@ -25,6 +27,23 @@ class Answer:
     message: str | None
 
 
+def require_answerable(table: Table, prepared: Prepared) -> None:
+    """Answer the question for no rows, which says whether it can be answered, and nothing of the rows.
+
+    Raises
+    ------
+    UsageError
+        If it cannot: a column's collation, for one, is not known.
+    """
+    try:
+        table.added_up(prepared.sql, prepared.values, prepared.columns, without_rows=True)
+    except Exception as error:
+        raise UsageError(
+            f"the question cannot be answered from {quoted(table.name)}: {reason(error)}. Ask of another "
+            "column, or change its type."
+        ) from error
+
+
 def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
     """Read the exact answers: one integer a part, of a histogram one a category. They must not leave.
 
@@ -33,15 +52,16 @@ def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
     DataError
         If the rows cannot be read through; it says no more, since the reason can betray a row.
     """
-    query = f"WITH rows_asked AS (SELECT * FROM {table.source}) {prepared.sql}"  # noqa: S608 - quoted
     try:
-        rows = table.connection.execute(query, list(prepared.values)).fetchall()
+        rows = table.added_up(prepared.sql, prepared.values, prepared.columns)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
         raise DataError("not all rows of the table could be read; which, and why, stays private.") from None
     if prepared.question.query == "histogram":
-        counts = {bytes(key): int(count) for key, count in rows}
-        return tuple(counts.get(key.encode(), 0) for key in prepared.question.categories)
-    return tuple(int(number) for number in rows[0][: len(prepared.parts)])
+        counts = Counter[bytes]()
+        for key, count in rows:
+            counts[bytes(key)] += int(count)
+        return tuple(counts[key.encode()] for key in prepared.question.categories)
+    return tuple(sum(int(row[i]) for row in rows) for i in range(len(prepared.parts)))
 
 
 def answer_from(prepared: Prepared, exact: tuple[int, ...], measurements: tuple[Measurement, ...]) -> Answer:

@@ -60,8 +60,8 @@ def prepare_number(
     value, dropped, question = _value_sql(question, column, whole=whole)
     steps = _steps_sql(value, grid, low, high, whole=whole)
     centre = (low + high) // 2 if query == "mean" else 0
-    # A row that the condition or a missing value keeps out adds 0.
-    leaves = dropped or question.where is not None or adjacency is Adjacency.ADD_REMOVE
+    # A row that the condition or a missing value keeps out adds 0, and so does an empty line of a CSV file.
+    leaves = dropped or question.where is not None or column.kind is Kind.CELL
     moves = _sensitivity(low - centre, high - centre, adjacency=adjacency, leaves=leaves)
     # Numbers are the grid's own; columns are quoted and the values of the condition bound.
     sql = (
@@ -71,7 +71,8 @@ def prepare_number(
     parts = (Part("sum", moves),)
     if query == "mean":
         parts = (Part("centred sum", moves), Part("count", 1))
-    return Prepared(question, sql, selection.values, parts, grid, low, high, centre)
+    columns = (*selection.columns, column)
+    return Prepared(question, sql, selection.values, columns, parts, grid, low, high, centre)
 
 
 def _bounds(question: Question, column: Column) -> tuple[float, float]:

@@ -63,7 +63,8 @@ def prepare_histogram(
     )
     understood = replace(question, categories=keys, missing=missing)
     moves = math.ceil(histogram_sensitivity(adjacency))
-    return Prepared(understood, sql, (*values, [key.encode() for key in keys]), (Part("cells", moves),))
+    values = (*values, [key.encode() for key in keys])
+    return Prepared(understood, sql, values, (*selection.columns, column), (Part("cells", moves),))
 
 
 def _key(text: str, column: Column) -> str:

@@ -52,7 +52,7 @@ def prepare(question: Question, columns: tuple[Column, ...], *, adjacency: Adjac
         question = replace(question, where=selection.text)
     if question.query == "count":
         sql = f"SELECT count(*) FROM rows_asked WHERE {selection.sql}"  # noqa: S608 - quoted and bound
-        return Prepared(question, sql, selection.values, (Part("count", 1),))
+        return Prepared(question, sql, selection.values, selection.columns, (Part("count", 1),))
     if question.column is None:
         raise UsageError(f"a {question.query} is of a column; give --column.")
     column = find_column(columns, question.column)

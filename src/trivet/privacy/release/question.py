@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from trivet.tables.schema import Column
+
 __all__ = ["QUERIES", "Part", "Prepared", "Query", "Question"]
 
 Query = Literal["count", "sum", "mean", "histogram"]
@@ -54,10 +56,12 @@ class Prepared:
     question
         What was asked, with condition, categories and missing value as they were understood.
     sql
-        Reads the exact answers from ``rows_asked``, which stands for the table. One row; of a
-        histogram one a key.
+        Reads the exact answers from ``rows_asked``, which stands for the table or for some of its rows.
+        One row, of a histogram one a key; those of some rows and of the others add up.
     values
         What the marks in `sql` stand for.
+    columns
+        Those that `sql` reads.
     parts
         The answers that get noise, in order.
     grid
@@ -71,6 +75,7 @@ class Prepared:
     question: Question
     sql: str
     values: tuple[object, ...]
+    columns: tuple[Column, ...]
     parts: tuple[Part, ...]
     grid: float = 1.0
     lower: int = 0

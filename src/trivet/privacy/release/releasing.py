@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trivet.errors import DataError
 from trivet.privacy.release.amounts import Amount, as_text, require_epsilon, written
-from trivet.privacy.release.answer import CONFIDENCE, answer_from, read_exact
+from trivet.privacy.release.answer import CONFIDENCE, answer_from, read_exact, require_answerable
 from trivet.privacy.release.ledger import Ledger, open_ledger
 from trivet.privacy.release.ledger_entries import Asked
 from trivet.privacy.release.noise import (
@@ -95,8 +95,9 @@ def release_query(
         missing=None if missing is None else str(missing),
         where=where,
     )
-    with open_table(table) as opened:
+    with open_table(table, by_line=True) as opened:
         prepared = prepare(question, opened.columns, adjacency=book.adjacency)
+        require_answerable(opened, prepared)
         measurements = _measurements(prepared, whole)
         noise = tuple(_noise(prepared, i, each, whole) for i, each in enumerate(measurements))
         entry = book.charge(

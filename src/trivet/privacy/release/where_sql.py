@@ -34,14 +34,15 @@ _SQL_TYPE: Final = {_TEXT: "VARCHAR", _BOOLEAN: "BOOLEAN"}
 
 @dataclass(frozen=True)
 class Selection:
-    """A condition as it was understood, its SQL, and the values that the SQL's marks stand for."""
+    """A condition as it was understood, its SQL, the values that its marks stand for, and its columns."""
 
     text: str
     sql: str
     values: tuple[str | bool | int | float, ...]
+    columns: tuple[Column, ...]
 
 
-EVERY_ROW: Final = Selection("", "TRUE", ())
+EVERY_ROW: Final = Selection("", "TRUE", (), ())
 
 
 def select_rows(where: str, columns: tuple[Column, ...]) -> Selection:
@@ -54,7 +55,7 @@ def select_rows(where: str, columns: tuple[Column, ...]) -> Selection:
     """
     writer = _Writer(where, columns)
     sql = writer.condition(parse_where(where))
-    return Selection(_text(parse_where(where)), sql, tuple(writer.values))
+    return Selection(_text(parse_where(where)), sql, tuple(writer.values), tuple(writer.used))
 
 
 def number_sql(column: Column) -> str:
@@ -71,6 +72,7 @@ class _Writer:
         self._where = where
         self._columns = columns
         self.values: list[str | bool | int | float] = []
+        self.used: dict[Column, None] = {}
 
     def condition(self, condition: Condition) -> str:
         match condition:
@@ -137,9 +139,11 @@ class _Writer:
 
     def _column(self, side: Named) -> Column:
         try:
-            return find_column(self._columns, side.name)
+            column = find_column(self._columns, side.name)
         except UsageError as error:
             raise self._wrong(side, str(error).rstrip(".")) from error
+        self.used[column] = None
+        return column
 
     def _wrong(self, side: Named | Literal, complaint: str) -> UsageError:
         return misplaced(self._where, side.at, complaint)

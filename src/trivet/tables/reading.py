@@ -1,0 +1,67 @@
+"""What is wrong with a file whose rows DuckDB cannot read, in a line that quotes none of them."""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import duckdb
+
+from trivet.errors import DataError
+from trivet.wording import quoted
+
+__all__ = ["TooManyError", "reading"]
+
+_CSV_LINE: Final = re.compile(r"CSV Error on Line: (\d+)")
+_CSV_WIDTH: Final = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+#: What is said of a CSV file where DuckDB says these words.
+_COMPLAINTS: Final = {
+    "unterminated quote": (
+        "{where}has a quotation mark without its second; close it, or write two for one in a cell"
+    ),
+    # Threads that meet in the middle of a cell can find out before the one that knows the line.
+    "Parallel CSV Reader": "its quotation marks do not match; close each, or write two for one in a cell",
+    "Invalid unicode": "{where}is no UTF-8; convert the file",
+    "state machine": (
+        "its lines end in more than one way, or its quotation marks do not match; convert the file"
+    ),
+}
+
+
+class TooManyError(DataError):
+    """There are more values than there is memory for."""
+
+
+@contextmanager
+def reading(name: str) -> Generator[None]:
+    """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them.
+
+    Parameters
+    ----------
+    name
+        Of the table.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise TooManyError(
+            f"the rows of {quoted(name)} need more memory than there is; name fewer columns, or leave "
+            "out rows."
+        ) from error
+    except (duckdb.Error, UnicodeError) as error:
+        raise DataError(f"{quoted(name)} cannot be read: {_complaint(str(error))}.") from error
+
+
+def _complaint(said: str) -> str:
+    line = _CSV_LINE.search(said)
+    where = f"line {int(line[1]):,} " if line else "a line "
+    width = _CSV_WIDTH.search(said)
+    if width:
+        return (
+            f"{where}has {width[2]} cells where the header has {width[1]} names; a cell with the delimiter "
+            "in it needs quotation marks"
+        )
+    for words, complaint in _COMPLAINTS.items():
+        if words in said:
+            return complaint.format(where=where)
+    return f"{where}is no line of such a CSV file" if line else "it is damaged, or was changed meanwhile"

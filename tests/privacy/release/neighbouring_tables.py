@@ -1,0 +1,188 @@
+"""Random neighbouring tables of every kind of file, with odd rows and random questions about them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+from tables_to_ask import exact
+
+from trivet.errors import UsageError
+from trivet.privacy import Adjacency
+
+NUMBERS = ["0", "-0.0", "1", "-3", "7.25", "0.1", "1e3", "nan", "inf", "-inf", "1e300", "-1e-320", "40"]
+WHOLE = ["0", "1", "-3", "7", "40", "9007199254740993", "9223372036854775807", "-9223372036854775808"]
+TEXTS = ["", "a", "b", "A", "ä", "a b", 'a"', "x,y", "1", " 7 ", "true", "nan", "'", "\0", "\r", "\u2028"]
+VALUES = {
+    "DOUBLE": NUMBERS,
+    "FLOAT": [*NUMBERS[:9], "16777217"],
+    "BIGINT": WHOLE,
+    "UBIGINT": ["0", "1", "7", "40", "18446744073709551615", "9223372036854775808"],
+    "TINYINT": ["0", "1", "-3", "127", "-128"],
+    "HUGEINT": [*WHOLE, str(2**127 - 1), str(1 - 2**127), str(2**64)],
+    "DECIMAL(38,10)": ["0", "7.25", "-3", "9" * 28, "-" + "9" * 28, "0.0000000001"],
+    "DECIMAL(9,2)": ["0", "7.25", "-3", "9999999.99"],
+    "BOOLEAN": ["true", "false"],
+    "VARCHAR": TEXTS,
+    "VARCHAR COLLATE NOCASE": TEXTS,
+    "ENUM('a', 'b', 'A')": ["a", "b", "A"],
+    "DATE": ["2020-01-01", "1066-10-14"],
+    "TIMESTAMP": ["2020-01-01 00:00:00", "1066-10-14 01:02:03"],
+}
+#: Of which a line of a CSV file is made.
+PIECES = [*NUMBERS, *WHOLE, *TEXTS, '"', '""', ",", ",", ",", ";", "\t", "\\", '"a', 'b"', '","', "#", " "]
+BYTES = [b"\xff", b"\xc3", b"\x80", b"\xef\xbb\xbf", b"\x1a", b"\x01"]
+BOUNDS = [(0, 1), (-5, 10), (10, 12), (-12, -10), (0, 2**60), (0.1, 0.3), (-1e200, 1e200), (0, 1e-250)]
+CATEGORIES = [("a", "b"), ("1", "7"), ("true", "false"), ("", "a"), ("A", "a", "ä")]
+NUMBERS_ASKED = ["1", "0.1", "-3", "9007199254740993", "18446744073709551615", "1e300"]
+OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
+MACROS = ["least(a, b) AS a", "greatest(a, b) AS a", "isfinite(x) AS true", "encode(x) AS 'a'::BLOB"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two neighbouring tables, the types of their columns by name, and their relation."""
+
+    one: Path | str
+    other: Path | str
+    columns: dict[str, str]
+    adjacency: Adjacency
+
+
+def pair_of_csv(random: Random, folder: Path) -> Pair:
+    """Two files that differ in one line, whatever is in it."""
+    width = random.choice([1, 2, 2, 3, 4])
+    names = tuple(random.sample(["age", "pay", "sex", "a b", 'q"q', "x,y"], width))
+    delimiter = random.choice([",", ",", ";", "\t"])
+    header = delimiter.join('"' + name.replace('"', '""') + '"' for name in names).encode()
+    lines = [_line(random, width, delimiter) for _ in range(random.choice([0, 1, 3, 10, 40]))]
+    adjacency, changed = _changed(random, lines, lambda: _line(random, width, delimiter))
+    end = random.choice([b"\n", b"\n", b"\r\n"])
+    last = random.choice([b"", end])
+    bom = random.choice([b"", b"", b"\xef\xbb\xbf"])
+    paths = []
+    for name, rows in (("one", lines), ("other", changed)):
+        path = folder / f"{name}.csv"
+        path.write_bytes(bom + end.join([header, *rows]) + last)
+        paths.append(path)
+    return Pair(*paths, dict.fromkeys(names, "cell"), adjacency)
+
+
+def pair_of_typed(random: Random, folder: Path, suffix: str) -> Pair:
+    """Two Parquet files or databases that differ in one row of extreme values."""
+    known = [sort for sort in VALUES if suffix == ".duckdb" or sort != "HUGEINT"]
+    sorts = [random.choice(known) for _ in range(random.choice([1, 2, 3]))]
+    names = tuple(f"c {i}" for i in range(len(sorts)))
+
+    def row() -> tuple[str | None, ...]:
+        return tuple(None if random.random() < 0.15 else random.choice(VALUES[sort]) for sort in sorts)
+
+    rows = [row() for _ in range(random.choice([0, 1, 3, 10, 40]))]
+    adjacency, changed = _changed(random, rows, row)
+    tables = []
+    columns = ", ".join(f'"{name}" {sort}' for name, sort in zip(names, sorts, strict=True))
+    for name, some in (("one", rows), ("other", changed)):
+        path = folder / f"{name}{suffix}"
+        path.unlink(missing_ok=True)
+        with duckdb.connect(str(path) if suffix == ".duckdb" else ":memory:") as connection:
+            connection.execute(f"CREATE TABLE t ({columns})")
+            if some:
+                connection.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(sorts))})", some)
+            if suffix == ".parquet":
+                connection.execute(f"COPY t TO '{path}' (ROW_GROUP_SIZE 2048)")
+        tables.append(f"{path}:t" if suffix == ".duckdb" else path)
+    return Pair(*tables, dict(zip(names, sorts, strict=True)), adjacency)
+
+
+def add_macro(random: Random, database: str) -> None:
+    """Give a database a macro that is called like a function of DuckDB."""
+    with duckdb.connect(database.removesuffix(":t")) as connection:
+        connection.execute(f"CREATE MACRO {random.choice(MACROS)}")
+
+
+def question_about(random: Random, columns: dict[str, str]) -> dict[str, Any]:
+    """A question, which a column's type may forbid."""
+    column = random.choice(list(columns))
+    query = random.choice(_queries_of(columns[column]))
+    asked: dict[str, Any] = {"query": query}
+    if query != "count":
+        asked["column"] = column
+    if query in ("sum", "mean"):
+        asked["bounds"] = bounds = random.choice(BOUNDS)
+        asked["missing"] = random.choice(["drop", "drop", str(bounds[0])])
+    if query == "histogram":
+        known = [("1", "7", "0")] if "INT" in columns[column] else CATEGORIES
+        known = [("true", "false")] if columns[column] == "BOOLEAN" else known
+        asked["categories"] = categories = random.choice(known)
+        asked["missing"] = random.choice([None, "drop", categories[0]])
+    if query == "count" or random.random() < 0.4:
+        asked["where"] = _condition(random, columns)
+    return asked
+
+
+def furthest(pair: Pair, question: dict[str, Any]) -> float | None:
+    """The largest change of an exact answer, as a share of what its receipt would say; None if refused.
+
+    Whether a question is refused depends on the schema, which both have in common.
+    """
+    try:
+        one, prepared = exact(pair.one, adjacency=pair.adjacency, **question)
+    except UsageError:
+        return None
+    other, _ = exact(pair.other, adjacency=pair.adjacency, **question)
+    if question["query"] == "histogram":
+        return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / prepared.parts[0].sensitivity
+    moved = (abs(a - b) / part.sensitivity for a, b, part in zip(one, other, prepared.parts, strict=True))
+    return max(moved)
+
+
+def _changed(random: Random, rows: list[Any], row: Any) -> tuple[Adjacency, list[Any]]:
+    place = random.randrange(len(rows) + 1)
+    if rows and random.random() < 0.5:
+        place = min(place, len(rows) - 1)
+        return Adjacency.REPLACE_ONE, [*rows[:place], row(), *rows[place + 1 :]]
+    return Adjacency.ADD_REMOVE, [*rows[:place], row(), *rows[place:]]
+
+
+def _line(random: Random, width: int, delimiter: str) -> bytes:
+    if random.random() < 0.5:
+        cells = [random.choice([*NUMBERS, *WHOLE, *TEXTS, '"a', 'b"', '"1"']) for _ in range(width)]
+        return delimiter.join(cells).encode()
+    pieces = [random.choice(PIECES).encode() for _ in range(random.randrange(8))]
+    if random.random() < 0.2:
+        pieces.insert(random.randrange(len(pieces) + 1), random.choice(BYTES))
+    if random.random() < 0.01:
+        pieces.append(random.choice([b"9", b'"', b"a,"]) * random.choice([200_000, 1_100_000]))
+    return b"".join(pieces)
+
+
+def _queries_of(sort: str) -> list[str]:
+    """What may be asked of a column."""
+    if sort in ("DATE", "TIMESTAMP"):
+        return ["count"]
+    if sort == "cell":
+        return ["count", "sum", "sum", "mean", "histogram"]
+    if sort.startswith(("VARCHAR", "ENUM", "BOOLEAN")):
+        return ["count", "histogram"]
+    return ["count", "sum", "mean", "histogram"] if "INT" in sort else ["count", "sum", "mean"]
+
+
+def _condition(random: Random, columns: dict[str, str]) -> str:
+    parts = []
+    for _ in range(random.choice([1, 1, 2])):
+        column = random.choice(list(columns))
+        text, boolean = columns[column].startswith(("VARCHAR", "ENUM")), columns[column] == "BOOLEAN"
+        values = ["true", "false"] if boolean else ["'a'", "'ä'", "''"] if text else NUMBERS_ASKED
+        if columns[column] == "cell":
+            values = ["true", "'a'", "'ä'", "''", *NUMBERS_ASKED]
+        operator = random.choice(["=", "!="] if boolean or "true" in values else OPERATORS)
+        value = random.choice(values)
+        side = '"' + column.replace('"', '""') + '"'
+        one = f"{side} {operator} {value}"
+        if random.random() < 0.2:
+            one = f"{side} in ({value})"
+        if random.random() < 0.1:
+            one = f"{side} {operator} {random.choice([side, '1'])}"
+        parts.append(f"not {one}" if random.random() < 0.3 else one)
+    return random.choice([" and ", " or "]).join(parts)
