@@ -13,6 +13,7 @@ from typing import Final
 
 from cyclopts import App, CycloptsError
 
+from trivet.cli.plain_matplotlib import ignore_matplotlibrc
 from trivet.errors import TrivetError, UsageError
 from trivet.wording import inert, json_text, one_line, told
 
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what no encoding has
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    ignore_matplotlibrc()
     try:
         code = _run(tokens)
         sys.stdout.flush()

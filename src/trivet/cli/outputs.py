@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from trivet.cli.plain_matplotlib import ignore_matplotlibrc
 from trivet.findings import Finding
 from trivet.record import AuditRecord, Triggers, as_json
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_whole
@@ -70,7 +71,9 @@ def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequen
     from trivet.report.figures import alt_texts, save_figures  # noqa: PLC0415
 
     # A fresh interpreter each: forking after PyTorch has started its threads can hang.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as executor:
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), initializer=ignore_matplotlibrc
+    ) as executor:
         figures = save_figures(record, triggers, make_subfolder(out, FIGURES), executor=executor)
     report = write_report(as_json(record), out / FIGURES, out, alt=alt_texts(record), findings=findings)
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

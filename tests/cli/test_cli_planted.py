@@ -1,0 +1,122 @@
+"""Links, pipes and folders that another has put where a command writes."""
+
+import os
+import shutil
+
+import pytest
+
+from example_audits import changed, example_record, write_audit
+from trivet.cli.main import main
+
+TABLE = "label,group,guess\n" + "".join(
+    f"{number % 2},{'ab'[number % 3 == 0]},{number % 5 % 2}\n" for number in range(300)
+)
+AUDITED = ("--label", "label", "--positive", "1", "--sensitive", "group", "--prediction", "guess")
+PLANNED = ("--epsilon", "1", "--delta", "1e-6", "--queries", "3", "--sensitivity", "1")
+TRIED = ("shop_noise:noisy", "--epsilon", "1", "--trials", "2000")
+#: Each command that writes, with its output folder.
+COMMANDS = {
+    "fairness": lambda out: ["fairness", "t.csv", *AUDITED, "--out", out],
+    "plan": lambda out: ["privacy", "plan", *PLANNED, "--out", out],
+    "mechanism": lambda out: ["privacy", "audit-mechanism", *TRIED, "--out", out],
+    "gate": lambda out: ["gate", "before", "--out", out],
+    "compare": lambda out: ["compare", "before", "after", "--out", out],
+    "card": lambda out: ["card", "before", "--out", f"{out}/card.md"],
+    "view": lambda out: ["view", "audits", "--no-browser", "--out", out],
+    "init": lambda out: ["init", f"{out}/audit.toml"],
+}
+NOISE = "import random\n\ndef noisy(x):\n    return x + random.expovariate(1) - random.expovariate(1)\n"
+#: What leaves a link alone and says so, in the place of replacing it.
+REFUSING = {"view", "init"}
+#: Those that draw take seconds; one of them stands for the others.
+DRAWING = [pytest.param(name, marks=pytest.mark.slow) for name in ("fairness", "mechanism", "compare")]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("planted")
+    (folder / "t.csv").write_text(TABLE)
+    (folder / "shop_noise.py").write_text(NOISE)
+    (folder / "matplotlibrc").write_bytes(b"\xff\xfe")
+    write_audit(folder / "before", example_record())
+    write_audit(folder / "after", changed(example_record(), "audit.title", "Another"))
+    write_audit(folder / "audits" / "one", example_record())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    shutil.rmtree(place / "out", ignore_errors=True)
+    (place / "out").mkdir()
+
+
+def call(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code, capsys.readouterr().err.strip().splitlines()[-1:]
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("name", ["plan", "gate", "card", "view", "init", *DRAWING])
+def test_nothing_is_written_outside_of_the_folder(name, place, tmp_path, capsys):
+    command, out = COMMANDS[name]("out"), place / "out"
+    assert call(command, capsys)[0] in {0, 1}
+    made = files_in(out)
+    assert made
+    assert not any(part.endswith(".tmp") for part in made)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    shutil.rmtree(out)
+    for number, part in enumerate((*made, ".trivet-probe", ".trivet-lock")):
+        (out / part).parent.mkdir(parents=True, exist_ok=True)
+        (out / part).symlink_to([victim, tmp_path / "new", "/dev/full"][number % 3])
+    code, said = call(command, capsys)
+    assert victim.read_text() == "precious"
+    assert not (tmp_path / "new").exists()
+    if name in REFUSING:
+        assert code == 2
+        assert len(said) == 1
+    else:
+        assert code in {0, 1}
+        assert not any((out / part).is_symlink() for part in made)
+
+
+@pytest.mark.parametrize("name", ["fairness", "plan", "mechanism", "compare"])
+def test_a_folder_of_pictures_that_is_a_link_is_refused(name, place, tmp_path, capsys):
+    (place / "out" / "figures").symlink_to(tmp_path)
+    code, said = call(COMMANDS[name]("out"), capsys)
+    assert code == 2
+    assert "is a link, and nothing is written through links" in said[0]
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["gate", "card", "init"])
+def test_what_stands_in_the_way_is_one_line(name, place, capsys):
+    command, out = COMMANDS[name]("out"), place / "out"
+    call(command, capsys)
+    for part in files_in(out):
+        (out / part).unlink()
+        (out / part).mkdir()
+    code, said = call(command, capsys)
+    assert code == 2
+    assert "cannot be written" in said[0] or "left alone" in said[0]
+    assert files_in(out) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("out", ["t.csv", "t.csv/below", "a\0b", "x" * 300])
+def test_a_place_that_is_no_folder_is_one_line(name, out, place, capsys):
+    code, said = call(COMMANDS[name](out), capsys)
+    assert code == 2
+    assert said[0].startswith("trivet: ")
+    assert (place / "t.csv").read_text() == TABLE
+
+
+def test_a_pipe_in_the_place_of_a_file_is_replaced(place, capsys):
+    os.mkfifo(place / "out" / "findings.json")
+    assert call(COMMANDS["gate"]("out"), capsys)[0] in {0, 1}
+    assert (place / "out" / "findings.json").is_file()
