@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trivet.fairness.auditing.results import AttributeAudit, Caution
 from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.counting.assembling import nearest
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.explaining.proxies import proxy_strength
 from trivet.fairness.intervals.shares import LARGE
@@ -24,6 +25,23 @@ TELLING_AUC: Final = 0.7
 #: Share of test rows with a twin among the training rows from which on it is said.
 MANY_TWINS: Final = 0.01
 SHOWN: Final = 5
+#: How missing values are often written, in lower case.
+_AS_MISSING: Final = frozenset(
+    {
+        "na",
+        "n/a",
+        "#n/a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "?",
+        "-",
+        "-1",
+        "unknown",
+        "missing",
+    }
+)
 
 
 def caution_counts(
@@ -40,12 +58,13 @@ def caution_counts(
     cut
         Score from which a row is predicted positive, or nothing.
     """
-    found = list(_all_alike(counts, cut))
-    if not found and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
+    found = [*_folded(counts), *_all_alike(counts, cut)]
+    blind = len(found) > bool(counts.folded)
+    if not blind and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
             Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
         )
-    for attribute in attributes if 0 < counts.table[:, :, 1].sum() < counts.rows else ():
+    for attribute in () if blind else attributes:
         small = [
             group.group
             for group in attribute.groups
@@ -60,6 +79,34 @@ def caution_counts(
                 )
             )
     return tuple(found)
+
+
+def _folded(counts: GroupCounts) -> Iterator[Caution]:
+    """Name the values that count as negative together, and those that may be meant as positive or missing."""
+    positive = counts.classes[1]
+    doubtful, told = False, []
+    for side in ("label", "prediction"):
+        values = [each for each in counts.folded if each.side == side]
+        marks = {
+            each.value: f", nearly {quoted(positive)}"
+            if nearest(positive, [each.value])
+            else ", as a missing value is often written"
+            if each.value.casefold() in _AS_MISSING
+            else ""
+            for each in values
+        }
+        doubtful = doubtful or any(marks.values())
+        # Doubtful ones are always among those shown.
+        values.sort(key=lambda each: (not marks[each.value], -each.rows))
+        named = [f"{quoted(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
+        if more := values[SHOWN:]:
+            named.append(f"{len(more)} more ({sum(each.rows for each in more):,} rows)")
+        if named:
+            told.append(f"of the {side} {', '.join(named)}")
+    if told:
+        ask = " Check that these are meant as negative." if doubtful else ""
+        message = f"Counted as not {quoted(positive)} are {'; '.join(told)}.{ask}"
+        yield Caution("spelling" if doubtful else "folded values", message)
 
 
 def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:

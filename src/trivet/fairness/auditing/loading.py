@@ -11,6 +11,7 @@ from trivet.datasets import load_adult
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.counting.coded_columns import CodedColumns, read_columns
+from trivet.fairness.counting.combining import combined_codes
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.counting.grouping import group_counts
 from trivet.fairness.counting.naming import in_order
@@ -180,6 +181,7 @@ def _rows(
         columns=counts.columns,
         values=counts.groups,
         drawn_from=read.rows,
+        folded=tuple(each for each in counts.folded if each.side == "label"),
     )
 
 
@@ -197,9 +199,10 @@ def _is_positive(read: CodedColumns, name: str, counts: GroupCounts) -> NDArray[
 def _group_codes(read: CodedColumns, counts: GroupCounts) -> NDArray[np.int64]:
     """Return the place of each row's group among those that were counted."""
     columns = [read.coded[name] for name in counts.columns]
-    shape = [len(column.categories) for column in columns]
-    lookup = np.full(shape, -1, dtype=np.int64)
-    for place, values in enumerate(counts.groups):
-        at = tuple(column.categories.index(value) for column, value in zip(columns, values, strict=True))
-        lookup[at] = place
-    return lookup[tuple(column.codes for column in columns)]
+    codes, kinds = combined_codes([(column.codes, len(column.categories)) for column in columns])
+    known = {values: place for place, values in enumerate(counts.groups)}
+    named = (
+        tuple(column.categories[code] for column, code in zip(columns, kind, strict=True))
+        for kind in kinds.tolist()
+    )
+    return np.array([known.get(values, -1) for values in named], dtype=np.int64)[codes]

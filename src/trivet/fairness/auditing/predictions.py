@@ -178,6 +178,7 @@ def audit_counts(
         reason=shown.reason,
         limits=LIMITS,
         overall=overall_rates(counts, level=level),
+        folded=counts.folded,
     )
 
 

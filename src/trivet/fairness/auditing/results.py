@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.fairness.counting.counted import FoldedValue
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
@@ -158,8 +159,8 @@ class Caution:
     Attributes
     ----------
     kind
-        ``leakage``, ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or
-        ``not looked at``.
+        ``leakage``, ``folded values``, ``spelling``, ``nobody selected``, ``everybody selected``,
+        ``small group``, ``proxies``, ``rows`` or ``not looked at``.
     message
         One sentence.
     """
@@ -220,6 +221,8 @@ class FairnessAudit:
         What the audit does not show.
     overall
         Accuracy and rates of all rows; None in a record of an earlier version.
+    folded
+        Where several values count as negative, each of them with its rows; else nothing.
     """
 
     data: str
@@ -238,6 +241,7 @@ class FairnessAudit:
     reason: str
     limits: str
     overall: OverallRates | None = None
+    folded: tuple[FoldedValue, ...] = ()
 
 
 @dataclass(frozen=True)

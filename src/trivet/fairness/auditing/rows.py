@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counted import FoldedValue, GroupCounts
 from trivet.tables.features import Features
 
 __all__ = ["AuditRows", "Predicted"]
@@ -32,6 +32,8 @@ class AuditRows:
         The sensitive columns, and for each group its value in each of them.
     drawn_from
         Rows of the table that these were drawn from; as many where they are all.
+    folded
+        Values of the label that count as negative together, where they are several, in the whole table.
     """
 
     name: str
@@ -44,6 +46,7 @@ class AuditRows:
     columns: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
     drawn_from: int
+    folded: tuple[FoldedValue, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +68,8 @@ class AuditRows:
         """
         cells = 4 * self.groups[rows] + 2 * self.labels[rows] + predictions
         table = np.bincount(cells, minlength=4 * len(self.values)).reshape(-1, 2, 2)
-        return GroupCounts(self.columns, self.values, (self.negative, self.positive), table)
+        classes = self.negative, self.positive
+        return GroupCounts(self.columns, self.values, classes, table, self.folded)
 
 
 @dataclass(frozen=True, eq=False)

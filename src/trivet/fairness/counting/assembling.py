@@ -1,13 +1,14 @@
 """From the combinations that a table holds to its counts: names, what is missing, and what is positive."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from typing import Final, NoReturn
 
 import numpy as np
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counted import FoldedValue, GroupCounts, folded_values
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.question import (
     MISSING,
@@ -22,10 +23,19 @@ from trivet.fairness.counting.question import (
 )
 from trivet.wording import one_line, quoted
 
-__all__ = ["assemble", "require_few_groups", "require_no_missing", "require_rows", "require_scores"]
+__all__ = [
+    "assemble",
+    "nearest",
+    "require_few_groups",
+    "require_no_missing",
+    "require_rows",
+    "require_scores",
+]
 
 _NUMBERS, _TRUTHS = ("0", "1"), ("false", "true")
 _AS_NUMBER: Final = dict(zip(_TRUTHS, _NUMBERS, strict=True))
+#: How alike two values are, from 0 to 1, that may be meant for each other.
+_ALIKE: Final = 0.75
 #: Values that are shown of a column that has too many.
 _SHOWN: Final = 8
 #: The groups, the label, the prediction (with a cut 0 or 1), and how many rows.
@@ -62,6 +72,8 @@ def assemble(source: Source, question: Question) -> GroupCounts:
     alike = _AS_NUMBER if mixed else {}
     classes = _classes({alike.get(name, name) for name in labels | predictions}, question)
     binary = not question.multiclass or question.positive is not None
+    if question.positive is not None and not _is_coded(labels | predictions):
+        _require_positive(question.positive, labels, predictions, question)
 
     def place(name: str) -> int:
         called = alike.get(name, name)
@@ -72,7 +84,9 @@ def assemble(source: Source, question: Question) -> GroupCounts:
     for values, label, prediction, count in named:
         predicted = place(prediction) if question.cut is None else int(prediction)
         table[places[values], place(label), predicted] += count
-    return GroupCounts(question.sensitive, groups, classes, table)
+    coded = _is_coded(labels | predictions)
+    folded = _folded(named, classes[1], question) if binary and not coded else ()
+    return GroupCounts(question.sensitive, groups, classes, table, folded)
 
 
 def require_rows(rows: int) -> None:
@@ -142,6 +156,60 @@ def _named(rows: Sequence[Row], question: Question) -> list[_Named]:
     return named
 
 
+def _is_coded(names: set[str]) -> bool:
+    """Whether values are of 0 and 1, or of true and false, and so tell their coding even where one lacks."""
+    return names <= {*_NUMBERS, *_TRUTHS}
+
+
+def _require_positive(positive: str, labels: set[str], predictions: set[str], question: Question) -> None:
+    """Refuse a positive class that no label has, or no prediction where these have other values than labels.
+
+    Predictions that are all one of the other labels are those of a model that selects nobody.
+    """
+    for column, names, other in (
+        (question.y_true, labels, predictions),
+        (question.y_pred, predictions, labels),
+    ):
+        if not names or positive in names or (names is predictions and names <= labels):
+            continue
+        what = "label" if names is labels else "prediction"
+        listed = _listed([name for (name,) in in_order((name,) for name in names)])
+        near = nearest(positive, names)
+        hint = f" Did you mean {quoted(near)}?" if near else ""
+        also = ""
+        if positive in other:
+            also = f", while {'predictions' if names is labels else 'labels'} do"
+        raise UsageError(
+            f"no {what} in {quoted(column)} is {quoted(positive)}{also}; there are {listed}.{hint} Write "
+            "labels and predictions alike, and name as positive a value of both."
+        )
+
+
+def nearest(name: str, names: Collection[str]) -> str | None:
+    """Return the value that is most like another, differing in case, punctuation or a letter; or nothing."""
+    folded = {_plain(each): each for each in sorted(names, reverse=True) if each != name}
+    (found,) = get_close_matches(_plain(name), folded, n=1, cutoff=_ALIKE) or (None,)
+    return None if found is None else folded[found]
+
+
+def _plain(name: str) -> str:
+    kept = "".join(c for c in name.casefold() if c.isalnum() or c in "<>=+-")
+    return kept or name
+
+
+def _folded(named: Sequence[_Named], positive: str, question: Question) -> tuple[FoldedValue, ...]:
+    """Return the values that are counted as negative, where they are several."""
+    sides: list[tuple[str, Counter[str]]] = [("label", Counter()), ("prediction", Counter())]
+    for _, label, prediction, count in named:
+        for (_, rows), name in zip(sides, (label, prediction), strict=True):
+            rows[name] += count
+    if question.cut is not None:
+        sides.pop()
+    return folded_values(
+        [(side, {name: count for name, count in rows.items() if name != positive}) for side, rows in sides]
+    )
+
+
 def _classes(names: set[str], question: Question) -> tuple[str, ...]:
     """Return the classes in order, the positive one last where there is one."""
     found = tuple(name for (name,) in in_order((name,) for name in names))
@@ -152,9 +220,11 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
             if pair is not None and positive in spelling:
                 positive = pair[spelling.index(positive)]
         if positive not in known:
+            near = nearest(positive, found)
+            hint = f" Did you mean {quoted(near)}?" if near else ""
             raise UsageError(
-                f"no label or prediction is {quoted(positive)}; there are {_listed(found)}. Name one of "
-                "these as positive."
+                f"no label or prediction is {quoted(positive)}; there are {_listed(found)}.{hint} Name "
+                "one of these as positive."
             )
         others = [name for name in known if name != positive]
         return (others[0] if len(others) == 1 else f"not {positive}", positive)

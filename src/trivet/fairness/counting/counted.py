@@ -1,6 +1,8 @@
 """The counts of one table: group x label x prediction, with the names of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,33 @@ from trivet.errors import UsageError
 from trivet.fairness.counting.naming import in_order
 from trivet.wording import one_line, quoted
 
-__all__ = ["GroupCounts"]
+__all__ = ["FoldedValue", "GroupCounts", "folded_values"]
+
+#: Sums of counts stay whole numbers of 64 bits.
+_MOST_ROWS: Final = 2**62
+_EXPECTED: Final = (
+    "expected GroupCounts(columns, groups, classes, table), such as GroupCounts(('sex',), (('f',), ('m',)), "
+    "('0', '1'), table) with whole numbers from 0 up in table[group, label, prediction]"
+)
+
+
+@dataclass(frozen=True)
+class FoldedValue:
+    """A value of the label or the prediction that is counted as negative together with others.
+
+    Attributes
+    ----------
+    side
+        ``label`` or ``prediction``.
+    value
+        What it is called.
+    rows
+        Rows that have it.
+    """
+
+    side: Literal["label", "prediction"]
+    value: str
+    rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +54,54 @@ class GroupCounts:
         What a label or a prediction can be; of two classes the positive one is the second.
     table
         Shape (groups, classes, classes), indexed [group, label, prediction].
+    folded
+        Where the negative class is several values together, each of them on either side, the most frequent
+        first.
+
+    Raises
+    ------
+    UsageError
+        If these do not fit each other: a group or a class is there twice or is no text, the table has another
+        shape, or holds what is no whole number from 0 up.
     """
 
     columns: tuple[str, ...]
     groups: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
     table: NDArray[np.int64]
+    folded: tuple[FoldedValue, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_texts("columns", self.columns)
+        _require_texts("classes", self.classes)
+        if not self.classes:
+            raise _wrong("there is no class")
+        groups: Any = self.groups
+        if not isinstance(groups, tuple) or not groups:
+            raise _wrong(f"groups is {_shown(groups)}")
+        for group in cast("tuple[Any, ...]", groups):
+            if not isinstance(group, tuple) or len(group) != len(self.columns):
+                raise _wrong(f"the group {_shown(group)} is no tuple of {len(self.columns)} texts")
+            _require_texts("a group", group, distinct=False)
+        if len(set(self.groups)) < len(self.groups):
+            twice = next(group for place, group in enumerate(self.groups) if group in self.groups[:place])
+            raise _wrong(f"the group {_shown(twice)} is there twice")
+        object.__setattr__(self, "table", self._checked_table())
+
+    def _checked_table(self) -> NDArray[np.int64]:
+        table: Any = self.table
+        try:
+            found = np.asarray(table)
+        except (TypeError, ValueError) as error:
+            raise _wrong("the table is no array") from error
+        shape = (len(self.groups), len(self.classes), len(self.classes))
+        if found.shape != shape:
+            raise _wrong(f"the table has shape {found.shape} and not {shape}")
+        if found.dtype.kind not in "iu":
+            raise _wrong(f"the table holds {found.dtype} and not whole numbers")
+        if found.min() < 0 or float(found.sum(dtype=np.float64)) >= _MOST_ROWS:
+            raise _wrong(f"the table holds counts from {found.min()} to {found.max()}")
+        return found.astype(np.int64, copy=False)
 
     @property
     def rows(self) -> int:
@@ -71,7 +141,7 @@ class GroupCounts:
         groups = in_order(shorter)
         table = np.zeros((len(groups), *self.table.shape[1:]), dtype=np.int64)
         np.add.at(table, [groups.index(values) for values in shorter], self.table)
-        return GroupCounts(columns, groups, self.classes, table)
+        return GroupCounts(columns, groups, self.classes, table, self.folded)
 
     def one_versus_rest(self, positive: str) -> "GroupCounts":
         """Return the counts with one class as the positive one, and all others together as the negative.
@@ -91,7 +161,9 @@ class GroupCounts:
         by_label = np.stack([self.table[:, others].sum(axis=1), self.table[:, place]], axis=1)
         table = np.stack([by_label[:, :, others].sum(axis=2), by_label[:, :, place]], axis=2)
         rest = self.classes[others[0]] if len(others) == 1 else f"not {positive}"
-        return GroupCounts(self.columns, self.groups, (rest, positive), table)
+        by_side = {"label": self.table.sum(axis=(0, 2)), "prediction": self.table.sum(axis=(0, 1))}
+        sides = [(side, {self.classes[i]: int(rows[i]) for i in others}) for side, rows in by_side.items()]
+        return GroupCounts(self.columns, self.groups, (rest, positive), table, folded_values(sides))
 
     def against(self, reference: int) -> NDArray[np.int64]:
         """Return each other group beside a reference group.
@@ -108,3 +180,36 @@ class GroupCounts:
         """
         others = np.delete(self.table, reference, axis=0)
         return np.stack([others, np.broadcast_to(self.table[reference], others.shape)], axis=1)
+
+
+def folded_values(sides: Sequence[tuple[Any, dict[str, int]]]) -> tuple[FoldedValue, ...]:
+    """Return what is counted as negative on either side, the most frequent first; nothing for one value.
+
+    Parameters
+    ----------
+    sides
+        ``label`` or ``prediction``, with the rows that each of its values but the positive one has.
+    """
+    if len({value for _, values in sides for value in values}) < 2:  # noqa: PLR2004 - one is itself
+        return ()
+    return tuple(
+        FoldedValue(side, value, rows)
+        for side, values in sides
+        for value, rows in sorted(values.items(), key=lambda item: (-item[1], item[0]))
+        if rows
+    )
+
+
+def _require_texts(what: str, values: Any, *, distinct: bool = True) -> None:
+    if not isinstance(values, tuple) or not all(isinstance(value, str) for value in values):
+        raise _wrong(f"{what} is {_shown(values)}, and no tuple of texts")
+    if distinct and len(set(values)) < len(values):
+        raise _wrong(f"{what} has a name twice: {_shown(values)}")
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(f"these are no counts of groups: {what}; {_EXPECTED}.")
+
+
+def _shown(value: Any) -> str:
+    return one_line(repr(value), limit=60)

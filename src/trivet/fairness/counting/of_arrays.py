@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import require_same_length
+from trivet.fairness.counting.combining import combined_codes
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, Row
 from trivet.wording import one_line, quoted
@@ -159,17 +160,13 @@ def _cut(scores: NDArray[Any], name: str, cut: float) -> Codes:
 def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, Codes]:
     """Return each combination of codes, shape (combinations, columns), and how many rows have it."""
     sizes = [max(len(known), 1) for _, known in coded]
-    if math.prod(sizes) >= 2**62:
-        kinds, counts = np.unique(np.stack([codes for codes, _ in coded], axis=1), axis=0, return_counts=True)
-        return kinds, counts
+    if math.prod(sizes) > _MOST_PLACES:
+        codes, kinds = combined_codes([(codes, size) for (codes, _), size in zip(coded, sizes, strict=True)])
+        return kinds, np.bincount(codes, minlength=len(kinds))
     places = np.ravel_multi_index([codes for codes, _ in coded], sizes)
-    if math.prod(sizes) <= _MOST_PLACES:
-        every = np.bincount(places)
-        present = np.flatnonzero(every)
-        counts = every[present]
-    else:
-        present, counts = np.unique(places, return_counts=True)
-    return np.stack(np.unravel_index(present, sizes), axis=1), counts
+    every = np.bincount(places)
+    present = np.flatnonzero(every)
+    return np.stack(np.unravel_index(present, sizes), axis=1), every[present]
 
 
 def _column(values: ArrayLike, name: str) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.fairness.counting.combining import combined_codes
 from trivet.wording import one_line
 
 __all__ = ["Group", "SensitiveFeatures", "codes_of", "named", "sensitive_codes", "sensitive_names"]
@@ -61,10 +62,8 @@ def _combined(
     """Return codes and groups of the combinations of the columns' values that occur."""
     codes, groups = columns[0]
     if len(columns) > 1:
-        radix = [len(values) for _, values in columns]
-        mixed = np.ravel_multi_index([places for places, _ in columns], radix)
-        found, codes = np.unique(mixed, return_inverse=True)
-        places = np.stack(np.unravel_index(found, radix), axis=1)[: MOST_GROUPS + 1].tolist()
+        codes, kinds = combined_codes([(places, len(values)) for places, values in columns])
+        places = kinds[: MOST_GROUPS + 1].tolist()
         groups = [
             tuple(values[place] for (_, values), place in zip(columns, row, strict=True)) for row in places
         ]

@@ -1,0 +1,186 @@
+"""Which values count as positive, which as negative, and what counts of groups can be."""
+
+import numpy as np
+import pytest
+
+from trivet.errors import TrivetError, UsageError
+from trivet.fairness.auditing.cautions import caution_counts
+from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.counting.assembling import nearest
+from trivet.fairness.counting.counted import FoldedValue, GroupCounts
+from trivet.fairness.counting.grouping import group_counts
+
+SEX = ["f", "f", "m", "m"]
+
+
+def counted(labels, predictions, positive, **settings):
+    return group_counts(None, labels, predictions, SEX, positive=positive, **settings)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "positive", "message"),
+    [
+        (["yes", "no"] * 2, [1, 0] * 2, "yes", r"no prediction in 'y_pred' is 'yes', while labels do"),
+        (["Y", "N"] * 2, ["y", "n"] * 2, "Y", r"there are 'n', 'y'\. Did you mean 'y'\?"),
+        ([">50K.", "<=50K."] * 2, [">50K", "<=50K"] * 2, ">50K", r"Did you mean '>50K\.'\?"),
+        ([1, 2] * 2, ["yes", "no"] * 2, "yes", r"no label in 'y_true' is 'yes', while predictions do"),
+        (["yes", "no"] * 2, ["yes", "no"] * 2, "Yes", r"no label or prediction is 'Yes'.*mean 'yes'\?"),
+        (["yes", "no"] * 2, ["no", "none"] * 2, "yes", "no prediction in 'y_pred' is 'yes'"),
+    ],
+)
+def test_a_positive_value_that_one_side_never_has_is_refused(labels, predictions, positive, message):
+    with pytest.raises(UsageError, match=message):
+        counted(labels, predictions, positive)
+
+
+def test_predictions_that_are_all_a_negative_label_are_those_of_a_model_that_selects_nobody():
+    for labels, predictions, positive in (
+        (["yes", "no"] * 2, ["no"] * 4, "yes"),
+        ([1, 0] * 2, [0] * 4, None),
+        ([1, 0] * 2, [0] * 4, 1),
+        ([True, False] * 2, [0] * 4, None),
+    ):
+        found = counted(labels, predictions, positive)
+        assert found.table[:, :, 1].sum() == 0
+        assert found.table[:, 1].sum() == 2
+        assert found.folded == ()
+        assert caution_counts(found, ())[0].kind == "nobody selected"
+
+
+def test_what_counts_as_negative_together_is_named_with_its_rows():
+    labels = [">50K"] * 4 + [">50K."] * 3 + ["<=50K"] * 6 + ["NA"]
+    predictions = [">50K"] * 7 + ["<=50K"] * 7
+    found = group_counts(None, labels, predictions, ["f", "m"] * 7, positive=">50K")
+    assert found.classes == ("not >50K", ">50K")
+    assert found.folded == (
+        FoldedValue("label", "<=50K", 6),
+        FoldedValue("label", ">50K.", 3),
+        FoldedValue("label", "NA", 1),
+        FoldedValue("prediction", "<=50K", 7),
+    )
+    audit = audit_counts(found)
+    assert audit.folded == found.folded
+    caution = next(each for each in audit.cautions if each.kind == "spelling")
+    assert caution.message == (
+        "Counted as not '>50K' are of the label '>50K.' (3 rows, nearly '>50K'), 'NA' (1 rows, as a missing "
+        "value is often written), '<=50K' (6 rows); of the prediction '<=50K' (7 rows). Check that these are "
+        "meant as negative."
+    )
+
+
+def test_one_against_the_rest_says_what_the_rest_is():
+    grades = [f"grade {i % 9}" for i in range(90)]
+    groups = np.array(["a", "b"] * 45)
+    many = group_counts(None, grades, grades, groups, multiclass=True)
+    for found in (
+        many.one_versus_rest("grade 3"),
+        group_counts(None, grades, grades, groups, positive="grade 3"),
+    ):
+        assert sum(each.rows for each in found.folded if each.side == "label") == 80
+        assert {each.value for each in found.folded} == {f"grade {i}" for i in range(9) if i != 3}
+        (caution,) = [
+            each for each in caution_counts(found, ()) if each.kind in ("folded values", "spelling")
+        ]
+        assert "3 more (30 rows)" in caution.message
+    assert group_counts(None, ["x", "y"] * 2, ["x", "y"] * 2, SEX, positive="x").folded == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "expected"),
+    [
+        ("yes", ["Yes", "No"], "Yes"),
+        (">50K", ["<=50K.", ">50K."], ">50K."),
+        ("approved", ["aproved", "denied"], "aproved"),
+        ("1", ["0", "2"], None),
+        ("yes", ["yes"], None),
+    ],
+)
+def test_the_nearest_value(name, names, expected):
+    assert nearest(name, names) == expected
+
+
+GOOD = {
+    "columns": ("sex",),
+    "groups": (("f",), ("m",)),
+    "classes": ("0", "1"),
+    "table": np.ones((2, 2, 2), dtype=np.int64),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groups": (("f",), ("f",))}, "is there twice"),
+        ({"groups": ((1,), (2,))}, "a group is"),
+        ({"groups": ((1.5,), (2.5,))}, "a group is"),
+        ({"groups": ("f", "m")}, "is no tuple of 1 texts"),
+        ({"groups": (["f"], ["m"])}, "is no tuple of 1 texts"),
+        ({"groups": [("f",), ("m",)]}, "groups is"),
+        ({"groups": (("f", "x"), ("m", "x"))}, "is no tuple of 1 texts"),
+        ({"groups": ()}, r"groups is \(\)"),
+        ({"columns": "sex"}, "columns is"),
+        ({"columns": ("sex", "sex"), "groups": (("f", "x"), ("m", "x"))}, "a name twice"),
+        ({"classes": ("0", "0")}, "a name twice"),
+        ({"classes": (0, 1)}, "classes is"),
+        ({"table": np.ones((2, 2, 2))}, "holds float64"),
+        ({"table": np.ones((2, 2, 2), dtype=object)}, "holds object"),
+        ({"table": np.ones((3, 2, 2), dtype=int)}, r"shape \(3, 2, 2\) and not \(2, 2, 2\)"),
+        ({"table": [[1, 2], [3]]}, "the table is no array"),
+        ({"table": -np.ones((2, 2, 2), dtype=int)}, "counts from -1 to -1"),
+        ({"table": np.full((2, 2, 2), 2**63, dtype=np.uint64)}, "counts from"),
+        ({"table": None}, r"shape \(\)"),
+    ],
+)
+def test_counts_that_are_none_are_one_clear_error(change, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        GroupCounts(**(GOOD | change))
+    assert "\n" not in str(caught.value)
+
+
+def test_counts_of_any_whole_numbers_are_taken():
+    for table in (np.full((2, 2, 2), 200, dtype=np.uint8), np.full((2, 2, 2), 200).tolist()):
+        found = GroupCounts(**(GOOD | {"table": table}))
+        assert found.table.dtype == np.int64
+        assert found.rows == 1600
+
+
+@pytest.mark.parametrize("privileged", [None, "white", "asian", "black"])
+def test_the_order_of_groups_changes_nothing(privileged):
+    sizes = {"white": (5003, 3474), "black": (1471, 1017), "asian": (1024, 1018)}
+    found = []
+    for order in (("white", "black", "asian"), ("asian", "white", "black"), ("black", "asian", "white")):
+        table = np.zeros((3, 2, 2), dtype=np.int64)
+        for place, name in enumerate(order):
+            rows, chosen = sizes[name]
+            table[place, 0, 0], table[place, 1, 1] = rows - chosen, chosen
+        counts = GroupCounts(("race",), tuple((name,) for name in order), ("0", "1"), table)
+        found.append(audit_counts(counts, privileged=privileged))
+    assert found[0] == found[1] == found[2]
+    assert found[0].attributes[0].reference == (privileged or "asian")
+
+
+def test_the_order_of_intersections_changes_nothing():
+    groups = [("m", "b"), ("f", "b"), ("m", "a"), ("f", "a")]
+    tables = {group: [[40 + 7 * i, 5], [9, 30 - 5 * i]] for i, group in enumerate(groups)}
+    found = []
+    for order in (groups, sorted(groups)):
+        table = np.array([tables[group] for group in order])
+        counts = GroupCounts(("sex", "town"), tuple(order), ("0", "1"), table)
+        found.append(audit_counts(counts, privileged={"sex": "m", "town": "b"}))
+    assert found[0] == found[1]
+    assert [each.reference for each in found[0].attributes] == ["m", "b", "m, b"]
+
+
+def test_many_values_in_many_columns_take_no_more_than_the_rows(tmp_path):
+    from trivet.fairness.auditing.loading import read_predicted  # noqa: PLC0415 - reads files
+
+    rows = 400
+    lines = [f"{i % 2},{(i // 2) % 2}" + "".join(f",{c}{i % 390}" for c in "abcdefgh") for i in range(rows)]
+    path = tmp_path / "wide.csv"
+    path.write_text("y,p,a,b,c,d,e,f,g,h\n" + "\n".join(lines) + "\n")
+    counts = group_counts(path, "y", "p", list("abcdefgh"))
+    predicted = read_predicted(path, counts, label="y", prediction="p", cut=None)
+    assert len(counts.groups) == 390
+    assert [counts.groups[code][0] for code in predicted.rows.groups[:3]] == ["a0", "a1", "a2"]
+    with pytest.raises(TrivetError, match="1,000 groups or fewer"):
+        group_counts(None, [0, 1] * 600, [0, 1] * 600, {c: np.arange(1200) for c in "abcdefgh"})
