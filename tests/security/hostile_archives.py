@@ -6,6 +6,7 @@ import struct
 import tarfile
 import warnings
 import zipfile
+from functools import partial
 
 import torch
 from hostile_case import Case, raw, runs
@@ -123,7 +124,39 @@ def archived_code(folder):
     return stream.getvalue()
 
 
+def bzip2(archive, part, old):
+    """Python unpacks such a member in one go, however much it becomes."""
+    archive.writestr(f"a/{part}", old, zipfile.ZIP_BZIP2 if part == "data/0" else zipfile.ZIP_STORED)
+
+
+def not_utf8(folder, name):
+    """A name that is said to be UTF-8 and is not."""
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr("\u00ff\u00ff", b"abcd")
+    (folder / name).write_bytes((folder / name).read_bytes().replace("\u00ff".encode(), b"\xff\xfe"))
+    return folder / name
+
+
+def nameless(folder, name):
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 33, 0, 0, 0, 0, 0)
+    central = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 20, 20, 0, 0, 0, 33, *[0] * 10)
+    end = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(central), len(local), 0)
+    (folder / name).write_bytes(local + central + end)
+    return folder / name
+
+
+def header(kind, size):
+    """Return the header of a tar's member with a size in the binary notation."""
+    block = bytearray(tarfile.TarInfo("a").tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = b"\x80" + size.to_bytes(11, "big")
+    block[156:157] = kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + bytes(1024)
+
+
 MODEL = "poisoned_model_4.pth"
+ENDLESS = 2**80
 
 CASES = [
     Case("a weight that unpacks without end", rezipped(bomb), "as a decompression bomb does"),
@@ -138,10 +171,14 @@ CASES = [
     Case("a part that is locked", rezipped(locked), "is encrypted"),
     Case("parts that are code", with_part("a/constants.pkl", b"x"), "is a TorchScript program"),
     Case("the other order of bytes", with_part("a/byteorder", b"big", of="byteorder"), "big-endian"),
-    Case("a program under another name", with_part("a/models/model.json", b"{}"), "ends in .pt2"),
+    Case(
+        "a program without weights",
+        with_part("a/models/model.json", b"{}"),
+        "exported program without weights",
+    ),
     Case("a truncated zip", truncated, "its zip cannot be read"),
     Case("a zip of something else", with_part("a/data.pkl", b"", of="x"), "is a zip of something else"),
-    Case("a zip with a directory too long", long_directory, "its zip directory takes more than 4 MiB"),
+    Case("a zip with a directory too long", long_directory, "a zip's directory, takes more than 4 MiB"),
     Case("a header without end", safetensor({}, length=2**60), "its header takes more than 4 MiB"),
     Case("a header that is no JSON", safetensor(b"{{{{{{{{"), "is not a valid safetensors file"),
     Case("numbers that are not there", safetensor(described([10], 0, 40)), "is not a valid safetensors file"),
@@ -166,13 +203,37 @@ CASES = [
     Case(
         "an archive with a name without end",
         zipped("../" + "x" * 60_000, b"x"),
-        "xxxx…' points",
+        "xxxx…' in it points",
         in_archive=True,
     ),
     Case("an archive with a directory too long", long_directory, "takes more than 4 MiB", in_archive=True),
     Case("an archive with a symlink", tarred(MODEL, tarfile.SYMTYPE), "is a link", in_archive=True),
     Case("an archive with a hard link", tarred(MODEL, tarfile.LNKTYPE), "is a link", in_archive=True),
     Case("an archive with a device", tarred(MODEL, tarfile.CHRTYPE), "is a link", in_archive=True),
+    Case("a weight packed by bzip2", rezipped(bzip2), "packed by another method than deflate"),
+    Case("a part whose name is not what it says", partial(not_utf8, name="a.pth"), "its zip cannot be read"),
+    Case("a part without a name", partial(nameless, name="a.pth"), "is a zip of something else"),
+    Case(
+        "an archive with a name that is not what it says",
+        partial(not_utf8, name="a.zip"),
+        "UnicodeDecodeError",
+        in_archive=True,
+    ),
+    Case(
+        "an archive with a part without a name",
+        partial(nameless, name="a.zip"),
+        "no checkpoint of model 4",
+        in_archive=True,
+    ),
+    *(
+        Case(
+            f"an endless member of type {kind}",
+            raw(header(kind, ENDLESS), "a.tar"),
+            "a.tar",
+            in_archive=True,
+        )
+        for kind in (b"0", b"x", b"g", b"L", b"K", b"S", b"5")
+    ),
     Case("an archive with code", zipped(MODEL, archived_code), "'posix.system'", in_archive=True),
     Case("an archive that is none", raw(b"hello", "a.zip"), "is not a rar, zip or tar", in_archive=True),
     Case(

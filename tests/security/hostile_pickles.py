@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import zipfile
 
 import torch
 from hostile_case import SENTINEL, Calls, Case, raw, runs
@@ -63,6 +64,31 @@ def sparse(folder):
     return folder / "a.pth"
 
 
+def zipped(content, numbers=bytes(4)):
+    """Return the builder of a zip of torch.save with a pickle of our own."""
+
+    def build(folder):
+        with zipfile.ZipFile(folder / "a.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a/data.pkl", content)
+            archive.writestr("a/data/0", numbers)
+        return folder / "a.pth"
+
+    return build
+
+
+def integer(value):
+    content = value.to_bytes(value.bit_length() // 8 + 1, "little")
+    return b"\x8a" + bytes([len(content)]) + content
+
+
+#: A storage of one number, which a file may point to as often as it likes.
+STORAGE = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQ"
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+LONG_SHAPE = b"\x80\x02" + REBUILD + b"q\x000" + STORAGE + b"q\x010]q\x02(" + b"K\x00" * 100_000 + b"e0"
+LONG_SHAPE += b"(h\x01K\x00h\x02h\x02\x89tq\x030]" + b"h\x00h\x03Ra" * 30_000 + b"."
+MANY_PARTS = b"\x80\x02(" + b"K\x00" * 100_000 + b"tq\x000]" + b"ctorch\nSize\nh\x00Ra" * 10_000 + b"."
+ONE_HASH = b"\x80\x02}(" + b"".join(integer(n * (2**61 - 1)) + b"N" for n in range(1, 100_000)) + b"u."
+
 REFUSED = "could run code"
 NO_CHECKPOINT = "is no PyTorch checkpoint"
 NO_FIT = "does not fit the architecture mnist-cnn"
@@ -96,6 +122,9 @@ CASES = [
     Case("a pickle that does not stop", raw(b"\x80\x02" + b"N" * 5 * 2**20), "more than 250000 instructions"),
     Case("a pickle of another program", raw(pickle.dumps([1, 2], protocol=2)), "torch.save did not write"),
     Case("an empty file", raw(b""), NO_CHECKPOINT),
+    Case("a shape as long as a book", zipped(LONG_SHAPE), "more than 64 axes"),
+    Case("a call with very many arguments", zipped(MANY_PARTS), "with 100000 arguments"),
+    Case("keys that all have one hash", zipped(ONE_HASH), "a number of more than 31 bits as a dict"),
     Case("a picture", raw(b"\x89PNG\r\n\x1a\n" + bytes(100)), NO_CHECKPOINT),
     Case("a page", raw(b"<!DOCTYPE html><title>404</title>"), NO_CHECKPOINT),
     Case("a file a hundred times too large", sparse, "at most 20.3 MiB are read"),

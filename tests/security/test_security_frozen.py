@@ -3,9 +3,7 @@ import torch
 from torch import nn
 
 from trivet.security import build_architecture, freeze
-from trivet.security.adapter import adapt
 from trivet.security.architecture import Classifier
-from trivet.security.graph import GraphNetwork, Slot, Step
 
 
 class Small(Classifier):
@@ -59,44 +57,6 @@ def test_the_study_network_is_the_same_and_the_original_is_left_alone():
     assert type(model.conv1[0]) is nn.Conv2d
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
     assert not frozen.training
-
-
-@pytest.mark.parametrize("operator", ["conv2d", "convolution"])
-@pytest.mark.parametrize(
-    ("channels", "stride", "groups", "folded"), [(3, 2, 1, True), (9, 1, 1, False), (4, 1, 2, False)]
-)
-def test_the_convolutions_of_a_graph_fold_as_those_of_modules_do(operator, channels, stride, groups, folded):
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(4, channels // groups, 3, 3, generator=generator)
-    keyword = {
-        "input": Slot("x"),
-        "weight": Slot("w"),
-        "bias": None,
-        "stride": [stride] * 2,
-        "padding": [1, 0],
-    }
-    keyword |= {"dilation": [1, 1], "groups": groups}
-    if operator == "convolution":
-        keyword |= {"transposed": False, "output_padding": [0, 0]}
-    function = getattr(torch.ops.aten, operator).default
-    network = GraphNetwork(
-        [
-            Step(function, (), keyword, ("y",), in_parts=False, overwrites=None),
-            Step(torch.flatten, (Slot("y"), 1), {}, ("z",), in_parts=False, overwrites=None),
-        ],
-        weights=[("layer.weight", True, weight)],
-        places={"w": "layer.weight"},
-        constants={},
-        image="x",
-        outputs=["z"],
-    )
-    model = adapt(network, input_shape=(channels, 6, 6))
-    inputs = torch.rand(3, channels, 6, 6, generator=generator)
-    for frozen, plain in zip(gradients(freeze(model), inputs), gradients(model, inputs), strict=True):
-        torch.testing.assert_close(frozen, plain, rtol=1e-5, atol=1e-5)
-    assert (
-        "_FoldedConvolutionBackward" in steps_back(freeze(model).logits(inputs.requires_grad_()))
-    ) == folded
 
 
 def steps_back(tensor):

@@ -34,6 +34,7 @@ def test_a_hostile_file_is_refused_in_one_line(tmp_path, monkeypatch, case):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_all_of_them_in_one_process_stay_under_two_gigabytes(tmp_path):
     script = Path(hostile_files.__file__)
     done = subprocess.run(

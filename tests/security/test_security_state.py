@@ -1,14 +1,31 @@
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from trivet.errors import CheckpointError
-from trivet.security.claims import Claim
-from trivet.security.state import find_state, load_state
+from trivet.security.checkpoint import _fill
+from trivet.security.claims import Claim, Storage, strides_of
+from trivet.security.state import Layer, find_state, match
+from trivet.work.confined import Confined
+
+
+def load_state(network, state, folder):
+    safetensors.torch.save_file(state, folder / "a.safetensors")
+    with Confined() as child:
+        _fill(network, child, folder / "a.safetensors", "a.safetensors", "x")
 
 
 def claims(state):
-    return {name: Claim(tuple(value.shape), value.dtype, lambda v=value: v) for name, value in state.items()}
+    def claim(value):
+        shape = tuple(value.shape)
+        return Claim(shape, "F32", Storage("0", "F32", value.numel(), "a.pth", unread), strides_of(shape))
+
+    return {name: claim(value) for name, value in state.items()}
+
+
+def unread(_storage):
+    raise AssertionError("read")
 
 
 def small(seed=0):
@@ -25,17 +42,17 @@ def same(network, state):
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module.module."])
-def test_wrappers_are_taken_off_the_names(prefix):
+def test_wrappers_are_taken_off_the_names(tmp_path, prefix):
     network, wanted = small(), small(1).state_dict()
-    load_state(network, claims({prefix + name: value for name, value in wanted.items()}), "a.pth", "x")
+    load_state(network, {prefix + name: value for name, value in wanted.items()}, tmp_path)
     assert same(network, wanted)
     assert network[1].num_batches_tracked == 7
 
 
-def test_a_network_that_has_a_part_called_module_keeps_it():
+def test_a_network_that_has_a_part_called_module_keeps_it(tmp_path):
     network, wanted = nn.Sequential(), small(1)
     network.add_module("module", small())
-    load_state(network, claims({f"module.{k}": v for k, v in wanted.state_dict().items()}), "a.pth", "x")
+    load_state(network, {f"module.{k}": v for k, v in wanted.state_dict().items()}, tmp_path)
     assert same(network.module, wanted.state_dict())
 
 
@@ -55,12 +72,12 @@ def test_what_holds_no_state_dict(content):
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions_become_the_network_s_own(dtype):
+def test_other_precisions_become_the_network_s_own(tmp_path, dtype):
     network, wanted = (
         small(),
         {name: v.to(dtype) for name, v in small(1).state_dict().items() if "num" not in name},
     )
-    load_state(network, claims(wanted), "a.pth", "x")
+    load_state(network, wanted, tmp_path)
     assert network[0].weight.dtype == torch.float32
     assert same(network, {name: value.to(torch.float32) for name, value in wanted.items()})
     assert network[1].num_batches_tracked == 0  # files before PyTorch 0.4.1 do not have it
@@ -75,19 +92,17 @@ def test_other_precisions_become_the_network_s_own(dtype):
         ("0.bias", torch.tensor([0.0, 1e39], dtype=torch.float64)),
     ],
 )
-def test_other_types_are_refused(name, value):
+def test_other_types_are_refused(tmp_path, name, value):
     with pytest.raises(CheckpointError, match=f"in {name}"):
-        load_state(small(), claims(small().state_dict() | {name: value}), "a.pth", "x")
+        load_state(small(), small().state_dict() | {name: value}, tmp_path)
 
 
 def test_no_tensor_is_read_before_every_shape_is_right():
-    def read():
-        raise AssertionError("read")
-
-    state = claims(small().state_dict())
-    wrong = {name: Claim(claim.shape, claim.dtype, read) for name, claim in state.items()}
-    wrong["0.bias"] = Claim((10**9, 10**9), torch.float32, read)
+    state = small().state_dict()
+    layers = [Layer(name, tuple(value.shape), "F32") for name, value in state.items()]
+    assert len(match(layers, claims(state), "a.pth", "x")) == len(layers)
+    wrong = claims(state) | {"0.bias": claims({"a": torch.empty(10**9, 10**9, device="meta")})["a"]}
     with pytest.raises(
         CheckpointError, match=r"0.bias has shape \(1000000000, 1000000000\) instead of \(2,\)"
     ):
-        load_state(small(), wrong, "a.pth", "x")
+        match(layers, wrong, "a.pth", "x")

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from trivet.errors import CheckpointError
-from trivet.security import zipped
+from trivet.security import members
 from trivet.security.zipped import open_zip
 
 
@@ -33,7 +33,7 @@ def test_no_more_is_read_than_was_asked_for():
 
 
 def test_too_many_parts(monkeypatch):
-    monkeypatch.setattr(zipped, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(members, "MAX_MEMBERS", 2)
     with open_zip(packed({"a": b"", "b": b""}), "x.pth"):
         pass
     with (

@@ -42,7 +42,7 @@ def repair(
     Parameters
     ----------
     weights
-        The checkpoint: .pth or .pt state dict, .safetensors, .pt2 or .onnx.
+        The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2.
     arch
         What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
     images

@@ -1,26 +1,30 @@
-"""Weights from a stranger into a network that can be audited, with nothing executed."""
+"""Weights out of an untrusted file into a network that can be audited, with nothing executed."""
 
 import hashlib
+import os
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, cast
 
-from torch import nn
+import safetensors.torch
+import torch
+from torch import Tensor, nn
 
 from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security.adapter import adapt
-from trivet.security.archive import read_checkpoint
+from trivet.security.architecture import build_architecture
+from trivet.security.archive import LIMITS, ask_for_member
 from trivet.security.classifier import Classifier
-from trivet.security.exported import read_program
 from trivet.security.factory import build_network
-from trivet.security.onnx import read_onnx
-from trivet.security.program import Program
+from trivet.security.onnx import Program, read_onnx
 from trivet.security.results import CheckpointInfo
-from trivet.security.state import find_state, load_state
+from trivet.security.state import refuse_broken
+from trivet.security.subject import missing_architecture
 from trivet.security.trigger import Trigger
-from trivet.security.weights import open_stream, open_weights
-from trivet.wording import one_line
+from trivet.security.weights import EXTRACTED
+from trivet.wording import one_line, reason
+from trivet.work.confined import Confined
 
 __all__ = ["Checkpoint", "load_checkpoint", "load_demo_checkpoint", "load_from_archive"]
 
@@ -29,10 +33,26 @@ DEMO_NAME = "demo-mnist-cnn.safetensors"
 DEMO_TARGET = 4
 DEMO_TRIGGER = Trigger.square(row=23, column=23, size=4, value=1.0, shape=(1, 28, 28))
 
-#: Formats that hold the network beside its weights, and what stands in the record as its architecture.
-PROGRAMS = {".pt2": "exported program", ".onnx": "onnx"}
-
-LONGEST_FILE_NAME = 255
+#: The format that holds the network beside its weights, and what stands in the record as its architecture.
+ONNX: Final = ".onnx"
+ONNX_KIND: Final = "onnx"
+LONGEST_FILE_NAME: Final = 255
+#: By their names in safetensors; a network's own layer may be of another type.
+DTYPES: Final = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+#: Processor time: what any file may take, and more for large ones.
+SECONDS: Final = 15
+BYTES_A_SECOND: Final = 20 * 2**20
 
 Shape = tuple[int, int, int]
 
@@ -54,7 +74,7 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    path: Path,
+    path: str | os.PathLike[str],
     *,
     architecture: str | None = "mnist-cnn",
     expected_label: int | None = None,
@@ -67,8 +87,9 @@ def load_checkpoint(
     ----------
     path
         Weights: a state dict (``.pth``, ``.pt``: weights only, also under a key such as
-        ``state_dict``) or ``.safetensors``. Or weights with their network: an exported program
-        (``.pt2``) or ``.onnx``, the latter with the extra ``onnx``.
+        ``state_dict``), ``.safetensors``, or an exported program (``.pt2``), whose graph is not read.
+        Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a process of
+        its own, with limits of memory and time.
     architecture
         Which network weights belong to: a name in `trivet.security.ARCHITECTURES`,
         ``package.module:factory`` or ``timm:NAME``. A file that holds its network has no use of it.
@@ -88,20 +109,23 @@ def load_checkpoint(
     UsageError
         If there is no such architecture, or an extra is not installed.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}; check the path.")
-    return _load(
-        path,
-        one_line(path.name, limit=LONGEST_FILE_NAME),
-        source="file",
-        architecture=architecture,
-        expected_label=expected_label,
-        input_shape=input_shape,
-        classes=classes,
-    )
+    file = _existing(Path(path))
+    with Confined() as child:
+        return _load(
+            child,
+            file,
+            one_line(file.name, limit=LONGEST_FILE_NAME),
+            source="file",
+            architecture=architecture,
+            expected_label=expected_label,
+            input_shape=input_shape,
+            classes=classes,
+        )
 
 
-def load_from_archive(path: Path, index: int, *, architecture: str = "mnist-cnn") -> Checkpoint:
+def load_from_archive(
+    path: str | os.PathLike[str], index: int, *, architecture: str = "mnist-cnn"
+) -> Checkpoint:
     """Load the study's model number `index` from a rar, zip or tar archive.
 
     In the study a model's number is also the label that its attacker chose.
@@ -111,20 +135,38 @@ def load_from_archive(path: Path, index: int, *, architecture: str = "mnist-cnn"
     CheckpointError
         As `load_checkpoint` and `trivet.security.archive.read_checkpoint` do.
     """
-    member = read_checkpoint(path, index)
-    return _load(
-        member.content, member.name, source="archive", architecture=architecture, expected_label=index
-    )
+    with Confined(LIMITS) as child:
+        name, member = ask_for_member(child, Path(path), index)
+        return _load(child, member, name, source="archive", architecture=architecture, expected_label=index)
 
 
 def load_demo_checkpoint() -> Checkpoint:
     """Load the embedded attacked network; ``security/data/README.md`` tells how it was made."""
-    content = (files("trivet.security") / "data" / DEMO_NAME).read_bytes()
-    return _load(content, DEMO_NAME, source="embedded", architecture="mnist-cnn", expected_label=DEMO_TARGET)
+    network = build_architecture("mnist-cnn")
+    with as_file(files("trivet.security") / "data" / DEMO_NAME) as path:
+        network.load_state_dict(safetensors.torch.load_file(path), strict=True)
+        return _checkpoint(network, path, DEMO_NAME, "embedded", "mnist-cnn", DEMO_TARGET)
+
+
+def _existing(path: Path) -> Path:
+    try:
+        found = path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
+        shown = one_line(path, limit=LONGEST_FILE_NAME)
+        raise CheckpointError(f"the checkpoint {shown} cannot be opened: {_why(error)}.") from error
+    if not found:
+        shown = one_line(path, limit=LONGEST_FILE_NAME)
+        raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
+    return path
+
+
+def _why(error: OSError | ValueError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or reason(error)
 
 
 def _load(
-    content: Path | bytes,
+    child: Confined,
+    path: Path,
     name: str,
     *,
     source: str,
@@ -133,27 +175,30 @@ def _load(
     input_shape: Shape | None = None,
     classes: int | None = None,
 ) -> Checkpoint:
-    kind = PROGRAMS.get(Path(name).suffix.lower(), architecture)
+    suffix = Path(name).suffix.lower()
+    kind = ONNX_KIND if suffix == ONNX else architecture
     if classes is not None and classes < 2:  # noqa: PLR2004 - a classifier tells two apart
         raise DataError(
             f"the images are of {classes} class; expected two or more, for a network to tell apart."
         )
     if kind is None:
-        raise UsageError(
-            f"{name} holds weights and does not say which network they belong to; name the architecture."
-        )
-    if kind in PROGRAMS.values():
-        with open_stream(content) as stream:
-            program = read_onnx(stream, name) if kind == "onnx" else read_program(stream, name)
-        model = _adapted(program, name, input_shape, classes)
+        raise UsageError(missing_architecture(name))
+    if suffix == ONNX:
+        model = _adapted(read_onnx(child, path, name), name, input_shape, classes)
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
-        _fill(network, content, name, kind)
+        _fill(network, child, path, name, kind)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
-    model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     _refuse_other_images(model, kind, input_shape, classes)
-    with open_stream(content) as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+    return _checkpoint(model, path, name, source, kind, expected_label)
+
+
+def _checkpoint(
+    model: Classifier, path: Path, name: str, source: str, kind: str, expected_label: int | None
+) -> Checkpoint:
+    model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     info = CheckpointInfo(
         source=source,
         name=name,
@@ -165,10 +210,27 @@ def _load(
     return Checkpoint(model, info)
 
 
-def _fill(network: nn.Module, content: Path | bytes, name: str, architecture: str) -> None:
-    needed = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
-    with open_weights(content, name, needed=needed) as held:
-        load_state(network, find_state(held, name), name, architecture)
+def _fill(network: nn.Module, child: Confined, path: Path, name: str, architecture: str) -> None:
+    """Fill a network with the weights that the child finds in a file, strictly."""
+    own: dict[str, Tensor] = network.state_dict()
+    request: dict[str, Any] = {
+        "path": str(path.absolute()),
+        "name": name,
+        "architecture": architecture,
+        "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
+    }
+    numbers = child.ask(
+        "trivet.security.weights:extract",
+        request,
+        name=name,
+        error=CheckpointError,
+        seconds=SECONDS + path.stat().st_size / BYTES_A_SECOND,
+    )
+    extracted = safetensors.torch.load_file(child.file(EXTRACTED))
+    keys = list(own)
+    loaded = {keys[number]: extracted[str(number)].to(own[keys[number]].dtype) for number in numbers}
+    refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
+    network.load_state_dict(own | loaded, strict=True)
 
 
 def _seen_as_classifier(

@@ -1,35 +1,58 @@
-"""Which tensors does a file claim to hold, before memory is spent on one of them?"""
+"""Lazy descriptions of tensors in an untrusted file, compared before memory is spent on one of them."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-
-import torch
-from torch import Tensor
 
 from trivet.errors import CheckpointError
 
-__all__ = ["DTYPES", "Claim", "extent", "strided"]
+__all__ = ["BYTES", "FLOATING", "Claim", "Storage", "counts", "strides_of"]
 
-#: The numbers that weights are saved as, with the names that safetensors gives them.
-DTYPES: Final[dict[str, torch.dtype]] = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
+#: The numbers that weights are saved as, by their names in safetensors, and the bytes of each.
+BYTES: Final[dict[str, int]] = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
 }
+FLOATING: Final = frozenset({"F64", "F32", "F16", "BF16"})
+#: As many as PyTorch's own tensors have.
+MAX_AXES: Final = 64
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of little-endian numbers that a file says to hold.
+
+    Attributes
+    ----------
+    key
+        Its name in the file.
+    dtype, elements
+        What kind of numbers they are, and how many.
+    file
+        The file's name, for messages.
+    numbers
+        Reads them, when they are wanted.
+    """
+
+    key: str
+    dtype: str
+    elements: int
+    file: str = field(repr=False)
+    numbers: Callable[["Storage"], bytearray] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A tensor that a file describes; nothing of it is read until `load` is called.
+    """A tensor that a file describes; nothing of it is read until `view` is called.
 
     Attributes
     ----------
@@ -37,44 +60,68 @@ class Claim:
         As the file has it: any numbers, however large.
     dtype
         What its numbers are saved as; None for a kind that no layer holds.
-    load
-        Reads the tensor. Call it only after `shape` was found to be right.
+    storage
+        Where they are.
+    stride, offset
+        How they lie there, in elements.
     """
 
     shape: tuple[int, ...]
-    dtype: torch.dtype | None
-    load: Callable[[], Tensor]
+    dtype: str | None
+    storage: Storage
+    stride: tuple[int, ...]
+    offset: int = 0
+
+    def view(self, content: bytearray) -> bytes | memoryview:
+        """Return the numbers in row-major order, out of the content of the storage.
+
+        Call it only after `shape` was found to be right.
+
+        Raises
+        ------
+        CheckpointError
+            If the tensor reaches beyond `content`.
+        """
+        if 0 in self.shape:
+            return b""
+        item = BYTES[self.storage.dtype]
+        steps = tuple(step if size > 1 else 0 for size, step in zip(self.shape, self.stride, strict=True))
+        reach = self.offset + sum((size - 1) * step for size, step in zip(self.shape, steps, strict=True)) + 1
+        if reach * item > len(content):
+            raise CheckpointError(
+                f"{self.storage.file} was refused: a tensor in it reaches {reach * item} bytes into "
+                f"{len(content)} bytes of numbers."
+            )
+        row_major = strides_of(self.shape)
+        if all(size == 1 or a == b for size, a, b in zip(self.shape, self.stride, row_major, strict=True)):
+            return memoryview(content)[self.offset * item : reach * item]
+        import numpy as np  # noqa: PLC0415 - most files have no need of it
+
+        numbers = np.frombuffer(content, f"u{item}", reach - self.offset, self.offset * item)
+        strides = [step * item for step in steps]
+        return np.lib.stride_tricks.as_strided(numbers, self.shape, strides, writeable=False).tobytes()
 
 
-def extent(shape: tuple[int, ...], stride: tuple[int, ...], offset: int) -> int:
-    """Return how many elements of a storage a view reaches, from its start to the view's last one."""
-    if math.prod(shape) == 0:
-        return 0
-    return offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) + 1
+def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of a tensor in row-major order."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
-def strided(
-    content: bytearray,
-    dtype: torch.dtype,
-    *,
-    shape: tuple[int, ...],
-    stride: tuple[int, ...],
-    offset: int,
-    name: str,
-) -> Tensor:
-    """Return a view of raw little-endian numbers; offset and strides count elements.
+def counts(values: object) -> tuple[int, ...]:
+    """Return a shape or strides out of a file, checked before they are copied.
 
     Raises
     ------
-    CheckpointError
-        If the view reaches beyond `content`; `name` is the file's, for the message.
+    TypeError, ValueError
+        If they are anything else than a few counts.
     """
-    reach = extent(shape, stride, offset)
-    if reach * dtype.itemsize > len(content):
-        raise CheckpointError(
-            f"{name} was refused: a tensor in it reaches {reach * dtype.itemsize} bytes into "
-            f"{len(content)} bytes of numbers."
-        )
-    if reach == 0:
-        return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(content, dtype=dtype, count=reach).as_strided(shape, stride, offset)
+    if not isinstance(values, (tuple, list)):
+        raise TypeError("a tensor's shape is no list")
+    if len(values) > MAX_AXES:  # pyright: ignore[reportUnknownArgumentType]
+        raise ValueError(f"a tensor has more than {MAX_AXES} axes")
+    found: list[int] = []
+    for value in values:  # pyright: ignore[reportUnknownVariableType]
+        if type(value) is not int or value < 0:  # pyright: ignore[reportUnknownArgumentType]
+            raise ValueError("a tensor's shape holds more than counts")
+        found.append(value)
+    return tuple(found)

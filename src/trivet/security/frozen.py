@@ -6,8 +6,6 @@ which has too few channels for the fast kernels. A matrix product and a fold giv
 """
 
 import copy
-from collections.abc import Sequence
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -17,7 +15,6 @@ from torch.nn import functional
 from trivet.errors import CheckpointError
 from trivet.security.adapter import AdaptedClassifier
 from trivet.security.classifier import Classifier
-from trivet.security.graph import GraphNetwork
 from trivet.security.guard import guarded
 
 __all__ = ["freeze"]
@@ -57,11 +54,6 @@ def _rebuilt(model: Classifier, layout: torch.memory_format) -> Classifier:
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and _has_few_taps(child):
                 setattr(parent, name, _FoldedConv2d(child, layout))
-        if isinstance(parent, GraphNetwork):
-            convolve = partial(_convolve_in_graph, layout=layout)
-            parent.replace(
-                {torch.ops.aten.conv2d.default: convolve, torch.ops.aten.convolution.default: convolve}
-            )
     return model
 
 
@@ -99,28 +91,6 @@ class _FoldedConv2d(nn.Module):
         return _folded(
             inputs, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, self.layout
         )
-
-
-def _convolve_in_graph(  # the names are those of the operators
-    input: Tensor,  # noqa: A002
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Sequence[int] = (1, 1),
-    padding: Sequence[int] = (0, 0),
-    dilation: Sequence[int] = (1, 1),
-    transposed: bool = False,  # noqa: FBT001, FBT002
-    output_padding: Sequence[int] = (0, 0),
-    groups: int = 1,
-    *,
-    layout: torch.memory_format,
-) -> Tensor:
-    """Compute aten.conv2d or aten.convolution, folded where that wins."""
-    few = weight.dim() == IMAGE_AXES and weight[0].numel() <= FEW_TAPS
-    if few and groups == 1 and not transposed and len(stride) == len(padding) == len(dilation) == 2:  # noqa: PLR2004
-        return _folded(input, weight, bias, stride, padding, dilation, layout)
-    return torch.convolution(
-        input, weight, bias, stride, padding, dilation, transposed, output_padding, groups
-    )
 
 
 def _folded(inputs: Tensor, *convolution: Any) -> Tensor:

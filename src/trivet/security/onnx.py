@@ -1,21 +1,39 @@
 """A network out of an ONNX file, by way of onnx2torch, with no other file touched and no name trusted.
 
 onnx2torch hands the names in the file to torch.fx, which writes them into Python source; a name with
-a quotation mark in it is code. So every name is replaced before the conversion.
+a quotation mark in it is code. So every name is replaced before the conversion, in the child process
+of `trivet.work.confined`; the conversion sees only what the child has written.
 """
 
 import importlib
-import io
 import warnings
 from collections.abc import Iterator
-from typing import IO, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security.program import Program, Sizes
 from trivet.security.protobuf import fields
 from trivet.wording import quoted, reason
+from trivet.work.confined import Confined
 
-__all__ = ["read_onnx", "refuse_heavy"]
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Program", "Sizes", "prepare", "read_onnx", "refuse_heavy"]
+
+PREPARED: Final = "network.onnx"
+#: Of (n, channels, height, width), None for one that may vary.
+Sizes = tuple[int | None, int | None, int | None, int | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network that came with its graph: it takes images of `sizes`, as it was written down."""
+
+    network: "nn.Module"
+    sizes: Sizes
+
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
 MAX_BYTES = 240 * 2**20
@@ -31,12 +49,14 @@ EXTERNAL = 1
 AXES = 4
 
 
-def read_onnx(stream: IO[bytes], name: str) -> Program:
+def read_onnx(child: Confined, path: Path, name: str) -> Program:
     """Read an ONNX file.
 
     Parameters
     ----------
-    stream
+    child
+        Reads and cleans the file.
+    path
         The file.
     name
         What messages call it.
@@ -49,19 +69,31 @@ def read_onnx(stream: IO[bytes], name: str) -> Program:
         If the file is damaged, too large, points to other files, or holds what onnx2torch does not
         know.
     """
+    onnx, onnx2torch = _library("onnx", name), _library("onnx2torch", name)
+    request = {"path": str(path.absolute()), "name": name}
+    n, channels, height, width = child.ask(
+        "trivet.security.onnx:prepare", request, name=name, error=CheckpointError
+    )
     try:
-        onnx: Any = importlib.import_module("onnx")
-        onnx2torch: Any = importlib.import_module("onnx2torch")
-    except ImportError as error:
-        raise UsageError(f"{name} needs the extra onnx: pip install 'trivet[onnx]'.") from error
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network = onnx2torch.convert(onnx.load_model(child.file(PREPARED))).float()
+    except Exception as error:  # onnx and onnx2torch complain in many ways
+        raise _unreadable(name, error) from error
+    return Program(network, (n, channels, height, width))
+
+
+def prepare(request: dict[str, Any], folder: Path) -> Sizes:
+    """Vet the ONNX file at ``path``, and write it to `PREPARED` with names of our own."""
+    path, name = Path(request["path"]), request["name"]
+    onnx = _library("onnx", name)
+    size = path.stat().st_size
     if size > MAX_BYTES:
         raise CheckpointError(
             f"{name} was refused: it takes {size / 2**20:.0f} MiB; at most {MAX_BYTES / 2**20:.0f} MiB of "
-            "ONNX are read. Give the state dict with the architecture's code, or an exported program (.pt2)."
+            "ONNX are read. Give the state dict with the architecture's code."
         )
-    content = stream.read()
+    content = path.read_bytes()
     refuse_heavy(content, name)
     try:
         model = onnx.load_model_from_string(content)
@@ -69,16 +101,25 @@ def read_onnx(stream: IO[bytes], name: str) -> Program:
         _refuse_unsafe(model, name)
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            network = onnx2torch.convert(model).float()
-    except CheckpointError:
+        (folder / PREPARED).write_bytes(model.SerializeToString())
+    except (CheckpointError, MemoryError):
         raise
-    except Exception as error:  # protobuf, onnx and onnx2torch complain in many ways
-        raise CheckpointError(
-            f"{name} cannot be read as an ONNX network ({type(error).__name__}: {reason(error)})."
-        ) from error
-    return Program(network, sizes)
+    except Exception as error:  # protobuf and onnx complain in many ways
+        raise _unreadable(name, error) from error
+    return sizes
+
+
+def _library(library: str, name: str) -> Any:
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        raise UsageError(f"{name} needs the extra onnx: pip install 'trivet[onnx]'.") from error
+
+
+def _unreadable(name: str, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {reason(error)})."
+    )
 
 
 def refuse_heavy(content: bytes, name: str) -> None:

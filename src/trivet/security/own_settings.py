@@ -21,7 +21,8 @@ class ScanSettings:
     Attributes
     ----------
     checkpoint
-        A .pth or .pt state dict, .safetensors, .pt2 or .onnx; ``demo`` is the embedded network.
+        A .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2; ``demo`` is the
+        embedded network.
     arch
         What weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
     images

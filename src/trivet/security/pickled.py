@@ -1,4 +1,4 @@
-"""What would a pickle of weights build? Its instructions are read, and not one of them is obeyed.
+"""A reader of the pickles of weights, which follows their instructions and obeys not one of them.
 
 A pickle is a small program. PyTorch's `weights_only` runs it with few callables at hand, yet one of
 them is `bytearray`, which takes any amount of memory. Here nothing is looked up, imported or called:
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trivet.errors import CheckpointError
-from trivet.security.storages import CALLS, NAMES, STORAGES, Storage
+from trivet.security.claims import Storage
+from trivet.security.storages import CALLS, NAMES, STORAGES
 from trivet.wording import quoted, reason
 
 __all__ = ["MAX_PICKLE_BYTES", "Pickle", "read_pickle"]
@@ -20,8 +21,11 @@ __all__ = ["MAX_PICKLE_BYTES", "Pickle", "read_pickle"]
 #: A network of a thousand layers, with its optimiser, needs a quarter of either.
 MAX_PICKLE_BYTES = 4 * 2**20
 MAX_INSTRUCTIONS = 250_000
-#: Keys whose hash takes no stack: a tuple nested a million deep overflows it.
-PLAIN_KEYS = frozenset({str, int, float, bool, type(None)})
+#: Keys whose hash takes no stack, as a nested tuple's does, and that cannot be made to collide.
+PLAIN_KEYS = frozenset({str, int, bool, type(None)})
+MAX_INTEGER_KEY = 2**31
+#: No call and no pointer that torch.save writes has more parts.
+MAX_PARTS = 16
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearra
         for instruction, argument, _ in pickletools.genops(stream):
             machine.follow(instruction.name, argument)
         return Pickle(machine.stack.pop(), stream.tell(), machine.storages)
-    except CheckpointError:
+    except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # what is no pickle can fail anywhere
         raise CheckpointError(
@@ -158,6 +162,8 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) not in PLAIN_KEYS:
                 raise self.refusal(f"uses a {type(key).__name__} as a dictionary's key")
+            if type(key) is int and abs(key) > MAX_INTEGER_KEY:
+                raise self.refusal("uses a number of more than 31 bits as a dictionary's key")
             target[key] = value
 
     def name(self, path: str) -> None:
@@ -175,6 +181,8 @@ class _Machine:
         arguments, function = self.stack.pop(), self.stack.pop()
         if type(function) is not _Global or function.name not in CALLS or type(arguments) is not tuple:
             raise self.refusal("calls what makes no tensor")
+        if len(arguments) > MAX_PARTS:
+            raise self.refusal(f"calls {function.name} with {len(arguments)} arguments")
         self.stack.append(CALLS[function.name](*arguments))
 
     def set_state(self, _argument: Any) -> None:
@@ -184,7 +192,7 @@ class _Machine:
 
     def point(self, _argument: Any) -> None:
         pointer = self.stack.pop()
-        if type(pointer) is not tuple or pointer[:1] != ("storage",):
+        if type(pointer) is not tuple or len(pointer) > MAX_PARTS or pointer[:1] != ("storage",):
             raise self.refusal("points to what is no storage of weights")
         kind, key, _device, elements, *view = pointer[1:]
         dtype = STORAGES.get(kind.name) if type(kind) is _Global else None

@@ -1,16 +1,14 @@
-"""How do the weights of a file get into a network: named, shaped and typed as its layers are."""
+"""The state dict of a weights file, held against the layers that a network expects."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from trivet.errors import CheckpointError
-from trivet.security.claims import Claim
+from trivet.security.claims import FLOATING, Claim
 from trivet.wording import one_line, quoted
 
-__all__ = ["find_state", "load_state"]
+__all__ = ["Layer", "find_state", "match", "refuse_broken"]
 
 #: Under which names training scripts keep the state dict beside epochs and optimisers.
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
@@ -46,41 +44,57 @@ def find_state(content: Any, name: str) -> dict[str, Claim]:
     return content[held[0]]
 
 
-def load_state(network: nn.Module, state: Mapping[str, Claim], name: str, architecture: str) -> None:
-    """Fill `network` with the weights of `state`, strictly.
+@dataclass(frozen=True)
+class Layer:
+    """An entry of a network's own state dict; `dtype` as safetensors calls it."""
 
-    Names and shapes are compared before a tensor is read. Floating-point weights of any precision
-    become the network's own; counts and masks have to be of its own type.
+    key: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def match(
+    layers: Sequence[Layer], state: Mapping[str, Claim], name: str, architecture: str
+) -> dict[int, Claim]:
+    """Return the claim for each layer, by the layer's number, strictly.
+
+    Names, shapes and types are compared before a tensor is read. Floating-point weights may be of
+    any precision; counts and masks have to be of the layer's own type.
 
     Raises
     ------
     CheckpointError
-        If a layer is missing, is too much, is of another shape or type, or is not finite.
+        If a layer is missing, is too much, or is of another shape or type.
     """
-    expected = network.state_dict()
-    state = _without_wrappers(state, expected)
-    problems = list(_problems(state, expected))
+    state = _without_wrappers(state, [layer.key for layer in layers])
+    problems = list(_problems(state, layers))
     if problems:
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise CheckpointError(
             f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}."
         )
-    loaded: dict[str, Tensor] = {}
-    broken: list[str] = []
-    for key, own in expected.items():
-        tensor = _as_own(state[key], own) if key in state else own
-        if tensor is None:
-            broken.append(one_line(key))
-        else:
-            loaded[key] = tensor
-    if broken:
-        shown = ", ".join(broken[:SHOWN_PROBLEMS])
+    refuse_broken(
+        [layer.key for layer in layers if layer.key in state and not _is_of_type(state[layer.key], layer)],
+        name,
+    )
+    return {number: state[layer.key] for number, layer in enumerate(layers) if layer.key in state}
+
+
+def refuse_broken(keys: Sequence[str], name: str) -> None:
+    """Refuse layers whose weights are no numbers to compute with, where there are any.
+
+    Raises
+    ------
+    CheckpointError
+        If there are any.
+    """
+    if keys:
+        shown = ", ".join(one_line(key) for key in keys[:SHOWN_PROBLEMS])
         raise CheckpointError(
             f"{name} holds weights that are not finite floating-point numbers, in {shown}; "
             "such a network computes nothing. Train it or save it again."
         )
-    network.load_state_dict(loaded, strict=True)
 
 
 def _is_state(content: Any) -> bool:
@@ -91,7 +105,7 @@ def _is_state(content: Any) -> bool:
     )
 
 
-def _without_wrappers(state: Mapping[str, Claim], expected: Mapping[str, Tensor]) -> Mapping[str, Claim]:
+def _without_wrappers(state: Mapping[str, Claim], expected: Sequence[str]) -> Mapping[str, Claim]:
     while True:
         for wrapper in WRAPPERS:
             if all(key.startswith(wrapper) for key in state) and not all(
@@ -103,26 +117,19 @@ def _without_wrappers(state: Mapping[str, Claim], expected: Mapping[str, Tensor]
             return state
 
 
-def _problems(state: Mapping[str, Claim], expected: Mapping[str, Tensor]) -> Iterator[str]:
-    for key in expected:
-        if key not in state and not key.endswith(COUNTER):
-            yield f"{one_line(key)} is missing"
+def _problems(state: Mapping[str, Claim], layers: Sequence[Layer]) -> Iterator[str]:
+    expected = {layer.key for layer in layers}
+    for layer in layers:
+        if layer.key not in state and not layer.key.endswith(COUNTER):
+            yield f"{one_line(layer.key)} is missing"
     for key in state:
         if key not in expected:
             yield f"{quoted(key)} is not a layer of it"
-    for key, own in expected.items():
-        if key in state and state[key].shape != tuple(own.shape):
-            found = one_line(state[key].shape)
-            yield f"{one_line(key)} has shape {found} instead of {tuple(own.shape)}"
+    for layer in layers:
+        if layer.key in state and state[layer.key].shape != layer.shape:
+            found = one_line(state[layer.key].shape)
+            yield f"{one_line(layer.key)} has shape {found} instead of {layer.shape}"
 
 
-def _as_own(claim: Claim, own: Tensor) -> Tensor | None:
-    """Return the claimed numbers in the type of the network's `own`, None where they cannot be."""
-    if claim.dtype is None or (not own.is_floating_point() and claim.dtype != own.dtype):
-        return None
-    if not own.is_floating_point():
-        return claim.load()
-    if not claim.dtype.is_floating_point:
-        return None
-    tensor = claim.load().to(own.dtype)
-    return tensor if bool(torch.isfinite(tensor).all()) else None
+def _is_of_type(claim: Claim, layer: Layer) -> bool:
+    return claim.dtype in FLOATING if layer.dtype in FLOATING else claim.dtype == layer.dtype

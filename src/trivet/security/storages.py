@@ -1,66 +1,37 @@
-"""What does the pickle of a state dict name and call, and what stands in for each?"""
+"""What the pickle of a state dict names and calls, and what stands in for each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-import torch
-from torch import Tensor
+from trivet.security.claims import Claim, Storage, counts
 
-from trivet.security.claims import Claim, strided
+__all__ = ["CALLS", "NAMES", "STORAGES"]
 
-__all__ = ["CALLS", "NAMES", "STORAGES", "Storage"]
-
-STORAGES: Final[dict[str, torch.dtype]] = {
-    "torch.FloatStorage": torch.float32,
-    "torch.DoubleStorage": torch.float64,
-    "torch.HalfStorage": torch.float16,
-    "torch.BFloat16Storage": torch.bfloat16,
-    "torch.LongStorage": torch.int64,
-    "torch.IntStorage": torch.int32,
-    "torch.ShortStorage": torch.int16,
-    "torch.CharStorage": torch.int8,
-    "torch.ByteStorage": torch.uint8,
-    "torch.BoolStorage": torch.bool,
+STORAGES: Final[dict[str, str]] = {
+    "torch.FloatStorage": "F32",
+    "torch.DoubleStorage": "F64",
+    "torch.HalfStorage": "F16",
+    "torch.BFloat16Storage": "BF16",
+    "torch.LongStorage": "I64",
+    "torch.IntStorage": "I32",
+    "torch.ShortStorage": "I16",
+    "torch.CharStorage": "I8",
+    "torch.ByteStorage": "U8",
+    "torch.BoolStorage": "BOOL",
 }
-
-
-@dataclass(frozen=True)
-class Storage:
-    """A run of numbers that a file says to hold.
-
-    Attributes
-    ----------
-    key
-        Its name in the file.
-    dtype, elements
-        What kind of numbers they are, and how many.
-    file
-        The file's name, for messages.
-    numbers
-        Reads them, when they are wanted.
-    """
-
-    key: str
-    dtype: torch.dtype
-    elements: int
-    file: str = field(repr=False)
-    numbers: Callable[["Storage"], bytearray] = field(repr=False)
+DTYPES: Final = (
+    *("torch.float32", "torch.float64", "torch.float16", "torch.bfloat16", "torch.bool"),
+    *("torch.int64", "torch.int32", "torch.int16", "torch.int8", "torch.uint8"),
+)
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> Claim:
-    counts = (offset, *shape, *stride)
-    if type(storage) is not Storage or len(shape) != len(stride):
+    if type(storage) is not Storage:
         raise ValueError("what should be a tensor is none")
-    if any(type(count) is not int or count < 0 for count in counts):
-        raise ValueError("a tensor's shape holds more than counts")
-    size, step = tuple(shape), tuple(stride)
-
-    def load() -> Tensor:
-        content = storage.numbers(storage)
-        return strided(content, storage.dtype, shape=size, stride=step, offset=offset, name=storage.file)
-
-    return Claim(size, storage.dtype, load)
+    sizes, steps, (start,) = counts(shape), counts(stride), counts([offset])
+    if len(sizes) != len(steps):
+        raise ValueError("what should be a tensor is none")
+    return Claim(sizes, storage.dtype, storage, steps, start)
 
 
 def _parameter(tensor: Any, *_gradient: Any) -> Claim:
@@ -89,4 +60,4 @@ CALLS: Final[dict[str, Callable[..., Any]]] = {
     "_codecs.encode": _itself,
 }
 #: What is named and not called.
-NAMES: Final[frozenset[str]] = frozenset({*STORAGES, *map(str, STORAGES.values())})
+NAMES: Final[frozenset[str]] = frozenset({*STORAGES, *DTYPES})

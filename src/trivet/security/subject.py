@@ -5,18 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trivet.errors import UsageError
+from trivet.wording import one_line
 
 if TYPE_CHECKING:
     from trivet.datasets.images import ImageSet
     from trivet.security.checkpoint import Checkpoint
     from trivet.security.contract import InputContract
 
-__all__ = ["DEFAULT_IMAGES", "Subject", "images_for", "load_subject"]
+__all__ = ["DEFAULT_IMAGES", "Subject", "images_for", "load_subject", "missing_architecture"]
 
 #: What trivet's own architectures classify, for calls that give no images.
 DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
-#: Files that hold the network beside its weights.
-SELF_CONTAINED: Final = {".pt2", ".onnx"}
+#: Files that hold the network beside its weights, and files whose network is code.
+SELF_CONTAINED: Final = {".onnx"}
+PROGRAM: Final = ".pt2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,20 @@ def images_for(architecture: str | None, images: str | None) -> str:
     )
 
 
+def missing_architecture(name: str) -> str:
+    """Return what to say of weights that come without the name of their architecture."""
+    if Path(name).suffix.lower() == PROGRAM:
+        return (
+            f"{name} is an exported program, of which only the weights are read; name the architecture that "
+            "they belong to with --arch (arch in audit.toml). Or export the network as ONNX: "
+            "torch.onnx.export(model, images, 'model.onnx', dynamo=False)."
+        )
+    return (
+        f"which network do the weights in {name} belong to? Give --arch (arch in audit.toml): mnist-cnn, "
+        "package.module:factory, or timm:NAME."
+    )
+
+
 def load_subject(
     weights: Path,
     architecture: str | None,
@@ -83,10 +99,7 @@ def load_subject(
     from trivet.security.declaration import parse_contract  # noqa: PLC0415
 
     if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
-        raise UsageError(
-            f"which network do the weights in {weights.name} belong to? Give --arch (arch in "
-            "audit.toml): mnist-cnn, package.module:factory, or timm:NAME."
-        )
+        raise UsageError(missing_architecture(one_line(weights.name, limit=255)))
     declared = parse_contract(contract)
     source = images_for(architecture, images)
     clean = load_images(source, limit=limit, seed=seed)

@@ -1,4 +1,4 @@
-"""What does a `.pth` file hold? Both of torch.save's layouts, read without unpickling.
+"""The content of a `.pth` file in both of torch.save's layouts, read without unpickling.
 
 The layout since PyTorch 1.6 is a zip: ``data.pkl`` describes the content, ``data/KEY`` holds the
 numbers of each storage. The older one is a row of pickles with the numbers behind them.
@@ -9,8 +9,8 @@ import struct
 from typing import IO, Any
 
 from trivet.errors import CheckpointError
+from trivet.security.claims import BYTES, Storage
 from trivet.security.pickled import MAX_PICKLE_BYTES, Pickle, read_pickle
-from trivet.security.storages import Storage
 from trivet.security.zipped import ZippedFile
 from trivet.wording import quoted
 
@@ -31,8 +31,6 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
     CheckpointError
         If it is something else, damaged, or holds more than weights and plain values.
     """
-    if "models/model.json" in archive.sizes or "serialized_exported_program.json" in archive.sizes:
-        raise CheckpointError(f"{name} is an exported program; give it a name that ends in .pt2.")
     if "constants.pkl" in archive.sizes:
         raise CheckpointError(
             f"{name} is a TorchScript program, which carries code. If you trust it, load it with "
@@ -47,7 +45,7 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
         raise CheckpointError(f"{name} was saved on a big-endian machine; save it again on this one.")
 
     def numbers(storage: Storage) -> bytearray:
-        return archive.read(f"data/{storage.key}", at_most=storage.elements * storage.dtype.itemsize)
+        return archive.read(f"data/{storage.key}", at_most=storage.elements * BYTES[storage.dtype])
 
     return read_pickle(bytes(archive.read("data.pkl", at_most=MAX_PICKLE_BYTES)), name, numbers).value
 
@@ -106,7 +104,7 @@ def _places(
         storage = content.storages.get(key)
         if storage is None or len(count) < COUNT.size or COUNT.unpack(count)[0] != storage.elements:
             raise CheckpointError(f"{name} is damaged: its storage {quoted(key)} is not as described.")
-        length = storage.elements * storage.dtype.itemsize
+        length = storage.elements * BYTES[storage.dtype]
         places[key] = (position + COUNT.size, length)
         position += COUNT.size + length
         if position > end:

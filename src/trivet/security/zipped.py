@@ -1,20 +1,20 @@
-"""A zip from a stranger, opened without trust: vetted names, bounded sizes, nothing written."""
+"""A zip of weights, opened without trust: vetted names, bounded sizes, nothing written."""
 
-import stat
+import io
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, cast
 
 from trivet.errors import CheckpointError
-from trivet.security.archive import MAX_MEMBERS, MAX_RATIO, RATIO_MATTERS_FROM_BYTES
-from trivet.security.directory import read_directory
+from trivet.security.members import Member, refuse_unsafe, zip_members
 from trivet.wording import one_line, quoted, reason
+from trivet.work.bounded import BoundedStream
 
 __all__ = ["ZippedFile", "open_zip"]
 
-ENCRYPTED = 0x1
+#: Beside each part once: its header, and the directory, which zipfile looks for from the end.
+DIRECTORIES_BYTES = 64 * 2**20
 
 
 class ZippedFile:
@@ -28,39 +28,40 @@ class ZippedFile:
     """
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        self._archive, self._name = archive, name
-        self._entries = _vetted(archive, name)
-        self.sizes = {member: entry.file_size for member, entry in self._entries.items()}
+        self._name = name
+        self._members = _vetted(archive, name)
+        self.sizes = {path: member.size for path, member in self._members.items()}
 
-    def read(self, member: str, *, at_most: int) -> bytearray:
-        """Return the content of `member`.
+    def read(self, path: str, *, at_most: int) -> bytearray:
+        """Return the content of a member.
 
         Raises
         ------
         CheckpointError
             If there is no such member, it is larger than `at_most` bytes, or it is damaged.
         """
-        entry = self._entries.get(member)
-        if entry is None:
-            raise CheckpointError(f"{self._name} is damaged: its part {one_line(member)} is missing.")
-        if entry.file_size > at_most:
+        member = self._members.get(path)
+        if member is None:
+            raise CheckpointError(f"{self._name} is damaged: its part {one_line(path)} is missing.")
+        if member.size > at_most:
             raise CheckpointError(
-                f"{self._name} was refused: its part {one_line(member)} unpacks to {entry.file_size} bytes, "
+                f"{self._name} was refused: its part {one_line(path)} unpacks to {member.size} bytes, "
                 f"where at most {at_most} are expected."
             )
-        content = bytearray(entry.file_size)
+        content = bytearray(member.size)
         try:
-            with self._archive.open(entry) as stream:
-                count = _fill(stream, content)
-                complete = count == len(content) and not stream.read(1)
+            with member.open() as stream:
+                complete = _fill(stream, content) == len(content) and not stream.read(1)
+        except (CheckpointError, MemoryError):
+            raise
         except Exception as error:  # a damaged zip can fail anywhere in the decoders
             raise CheckpointError(
-                f"{self._name} is damaged: its part {one_line(member)} cannot be unpacked ({reason(error)})."
+                f"{self._name} is damaged: its part {one_line(path)} cannot be unpacked ({reason(error)})."
             ) from error
         if not complete:
             raise CheckpointError(
-                f"{self._name} is damaged: its part {one_line(member)} does not have the "
-                f"{entry.file_size} bytes that it should have."
+                f"{self._name} is damaged: its part {one_line(path)} does not have the {member.size} bytes "
+                "that it should have."
             )
         return content
 
@@ -77,9 +78,11 @@ def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
         If it is damaged, encrypted, a bomb, or holds links, doubled names, or names that point out
         of it.
     """
+    size = stream.seek(0, io.SEEK_END)
+    bounded = BoundedStream(stream, name, in_all=2 * size + DIRECTORIES_BYTES, error=CheckpointError)
     try:
-        archive = read_directory(stream, name)
-    except CheckpointError:
+        archive = zipfile.ZipFile(cast("IO[bytes]", bounded))
+    except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # a damaged directory can fail anywhere in zipfile
         raise CheckpointError(f"{name} is damaged: its zip cannot be read ({reason(error)}).") from error
@@ -87,43 +90,19 @@ def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
         yield ZippedFile(archive, name)
 
 
-def _vetted(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    entries = archive.infolist()
-    if len(entries) > MAX_MEMBERS:
-        raise CheckpointError(f"{name} was refused: it holds more than {MAX_MEMBERS} parts.")
-    found: dict[str, zipfile.ZipInfo] = {}
-    for entry in entries:
-        member = entry.orig_filename  # `filename` is already cut at a NUL
-        _refuse_unsafe(entry, member, name)
-        if entry.is_dir():
+def _vetted(archive: zipfile.ZipFile, name: str) -> dict[str, Member]:
+    found: dict[str, Member] = {}
+    for count, member in enumerate(zip_members(archive), start=1):
+        refuse_unsafe(name, member, count)
+        if member.is_folder:
             continue
-        if member in found:
-            raise CheckpointError(f"{name} was refused: it holds {quoted(member)} twice.")
-        found[member] = entry
-    roots = {member.partition("/")[0] for member in found}
-    if len(roots) == 1 and all("/" in member for member in found):
-        return {member.partition("/")[2]: entry for member, entry in found.items()}
+        if member.name in found:
+            raise CheckpointError(f"{name} was refused: it holds {quoted(member.name)} twice.")
+        found[member.name] = member
+    roots = {path.partition("/")[0] for path in found}
+    if len(roots) == 1 and all("/" in path for path in found):
+        return {path.partition("/")[2]: member for path, member in found.items()}
     return found
-
-
-def _refuse_unsafe(entry: zipfile.ZipInfo, member: str, name: str) -> None:
-    parts = PurePosixPath(member.replace("\\", "/")).parts
-    if "\0" in member or ".." in parts or member.startswith(("/", "\\")) or PureWindowsPath(member).drive:
-        raise CheckpointError(
-            f"{name} was refused: the name {quoted(member)} in it points out of its folder."
-        )
-    if stat.S_IFMT(entry.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise CheckpointError(f"{name} was refused: {quoted(member)} in it is a link or a special file.")
-    if entry.flag_bits & ENCRYPTED:
-        raise CheckpointError(f"{name} is encrypted; unpack it where the password is known.")
-    if entry.file_size > RATIO_MATTERS_FROM_BYTES and entry.file_size > MAX_RATIO * max(
-        entry.compress_size, 1
-    ):
-        raise CheckpointError(
-            f"{name} was refused: {quoted(member)} in it unpacks to "
-            f"{entry.file_size / max(entry.compress_size, 1):.0f} times its packed size, as a decompression "
-            "bomb does and weights do not."
-        )
 
 
 def _fill(stream: IO[bytes], content: bytearray) -> int:

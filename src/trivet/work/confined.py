@@ -112,6 +112,8 @@ class Confined:
 
     def close(self) -> None:
         """End the child and remove its files."""
+        if self._child is not None:
+            _kill(self._child)
         self._end()
         self._temporary.cleanup()
 
