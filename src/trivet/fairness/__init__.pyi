@@ -37,6 +37,7 @@ from .intervals.paired import paired_counts as paired_counts
 from .intervals.paired import paired_difference_interval as paired_difference_interval
 from .intervals.power import rows_needed as rows_needed
 from .intervals.power import smallest_detectable as smallest_detectable
+from .intervals.power import smallest_disparate as smallest_disparate
 from .intervals.ratios import katz_interval as katz_interval
 from .intervals.ratios import ratio_interval as ratio_interval
 from .intervals.ratios import ratio_intervals as ratio_intervals
@@ -128,6 +129,7 @@ from .mitigation.group_thresholds import difference_thresholds as difference_thr
 from .mitigation.group_thresholds import ratio_thresholds as ratio_thresholds
 from .mitigation.massaged import Massaging as Massaging
 from .mitigation.massaging import Cohorts as Cohorts
+from .mitigation.massaging import group_cohorts as group_cohorts
 from .mitigation.massaging import massaging_cohorts as massaging_cohorts
 from .mitigation.massaging import massaging_size as massaging_size
 from .mitigation.massaging import published_cohorts as published_cohorts

@@ -6,9 +6,18 @@ from pydantic import TypeAdapter
 from scipy.stats import binom
 
 from trivet.errors import UsageError
+from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.results import DISPARATE
 from trivet.fairness.intervals import power as module
 from trivet.fairness.intervals.equality import equality_test, p_values
-from trivet.fairness.intervals.power import detection_power, rows_needed, smallest_detectable
+from trivet.fairness.intervals.power import (
+    detection_power,
+    rows_needed,
+    smallest_detectable,
+    smallest_disparate,
+    verdict_power,
+)
+from trivet.fairness.intervals.ratios import ratio_interval, ratio_intervals
 from trivet.fairness.intervals.results import Detectable
 
 
@@ -103,6 +112,57 @@ def test_results_survive_json():
     adapter = TypeAdapter(Detectable)
     for found in (smallest_detectable(50, 80, 0.3), smallest_detectable(5, 5, 0.02)):
         assert adapter.validate_json(adapter.dump_json(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "level"),
+    [
+        ((60, 90), 0.5, 0.95),
+        ((400, 900), 0.21, 0.95),
+        ((150, 4000), 0.1, 0.99),
+        ((20_000, 30_000), 0.3, 0.99),
+        ((500, 500), 1.0, 0.95),
+    ],
+)
+@pytest.mark.parametrize("exact", [True, False])
+def test_at_the_smallest_disparate_ratio_the_verdict_comes_as_often_as_it_says(rows, rate, level, exact):
+    (n0, n1), rng = rows, np.random.default_rng(0)
+    found = smallest_disparate(n0, n1, rate, level=level, exact=exact)
+    assert found.ratio < 0.8
+    x0, x1 = rng.binomial(n0, found.rate, 3000), rng.binomial(n1, rate, 3000)
+    verdicts = [judged(each, four_fifths=0.8) for each in ratio_intervals(x0, n0, x1, n1, level=level)]
+    # Four standard errors of 3,000 draws, and what a few quantiles leave.
+    assert np.mean([each == DISPARATE for each in verdicts]) == pytest.approx(
+        0.8, abs=0.03 if exact else 0.05
+    )
+
+
+@pytest.mark.parametrize("rows", [(15, 40), (80, 70)])
+def test_the_power_of_the_verdict_is_that_of_all_tables(rows):
+    (n0, n1), t, rate = rows, 0.9, 0.6
+    power = verdict_power(n0, n1, rate, four_fifths=t, level=0.9)
+    shown = np.array(
+        [
+            [
+                judged(ratio_interval(a, n0, b, n1, level=0.9), four_fifths=t) == DISPARATE
+                for b in range(n1 + 1)
+            ]
+            for a in range(n0 + 1)
+        ]
+    )
+    shown = shown == DISPARATE
+    ratios = np.arange(n0 + 1)[:, None] / n0 <= t * np.arange(n1 + 1) / n1
+    for protected in (0.0, 0.1, 0.3, 0.5):
+        tables = binom.pmf(np.arange(n0 + 1), n0, protected) @ (shown & ratios)
+        assert power(protected) == pytest.approx(tables @ binom.pmf(np.arange(n1 + 1), n1, rate), abs=1e-7)
+
+
+def test_what_no_rows_can_show_has_a_reason():
+    assert "too few rows" in smallest_disparate(5, 5, 0.2).reason
+    assert smallest_disparate(0, 5, 0.2).reason == "a group has no row"
+    assert "none is smaller" in smallest_disparate(5, 5, 0.0).reason
+    with pytest.raises(UsageError, match="the band begins"):
+        smallest_disparate(5, 5, 0.2, four_fifths=1.2)
 
 
 @pytest.mark.parametrize(

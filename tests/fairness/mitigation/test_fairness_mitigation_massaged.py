@@ -14,12 +14,16 @@ from trivet.fairness import (
     accuracy,
     binary_counts,
     disparate_impact,
+    group_cohorts,
+    group_counts,
     massaging_cohorts,
     massaging_size,
     published_cohorts,
     swap_labels,
 )
+from trivet.fairness.auditing.reference_group import find_reference
 from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
 from trivet.fairness.study.adult import adult_sample
 from trivet.fairness.study.sample import split_sample, standardise
 
@@ -73,15 +77,74 @@ def test_the_published_direction_is_that_of_the_study():
     assert model.estimator_.y_.tolist() == swap_labels(rows.y, cohorts).tolist()
 
 
-def test_all_but_the_privileged_group_are_taken_together():
-    rows = scored()
-    other = np.where((rows.groups == "w") & (np.arange(len(rows.y)) % 3 == 0), "x", rows.groups)
-    three = type(rows)(rows.X, rows.y, other)
-    model = fitted(three, privileged="m")
-    assert model.groups_ == ("m", "w", "x")
-    assert model.promoted_.tolist() == fitted(rows, privileged="m").promoted_.tolist()
-    labels = model.estimator_.y_
-    assert labels[other == "m"].mean() == pytest.approx(labels[other != "m"].mean(), abs=1 / 30)
+def three_groups(sizes=(500, 300, 200), rates=(0.8, 0.5, 0.2), seed=0):
+    """Rows of three groups whose first feature is a score."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(["a", "b", "c"], sizes)
+    labels = np.concatenate(
+        [np.arange(size) < round(size * rate) for size, rate in zip(sizes, rates, strict=True)]
+    ).astype(int)
+    order = rng.permutation(len(groups))
+    return rng.random((len(groups), 1)), labels[order], groups[order]
+
+
+@pytest.mark.parametrize("privileged", [None, "a", "b"])
+def test_each_of_three_groups_goes_to_the_base_rate_of_all_rows(privileged):
+    X, y, groups = three_groups()
+    model = Massaging(Memory(), privileged=privileged).fit(X, y, sensitive_features=groups)
+    changed = model.estimator_.y_
+    for group in "abc":
+        assert changed[groups == group].mean() == pytest.approx(y.mean(), abs=1 / 200)
+    assert changed.sum() == y.sum()
+    assert len(model.promoted_) == len(model.demoted_) == model.size_
+    for group, label in (("a", 1), ("c", 0)):
+        own = np.flatnonzero((groups == group) & (y == label))
+        touched = np.isin(own, np.concatenate([model.promoted_, model.demoted_]))
+        scores = X[own, 0] if label == 1 else -X[own, 0]
+        assert scores[touched].max() < scores[~touched].min()
+
+
+@given(st.integers(0, 100), st.integers(2, 6))
+def test_any_groups_end_within_a_row_of_the_common_rate(seed, number):
+    rng = np.random.default_rng(seed)
+    groups = np.concatenate([np.arange(number), rng.integers(0, number, 150)])
+    labels = (rng.random(len(groups)) < 0.2 + 0.6 * groups / number).astype(int)
+    scores = rng.random(len(groups))
+    cohorts = group_cohorts(labels, scores, groups)
+    changed = swap_labels(labels, cohorts)
+    assert changed.sum() == labels.sum()
+    for group in range(number):
+        own = groups == group
+        assert abs(changed[own].sum() - own.sum() * labels.mean()) < 1
+    if number == 2:
+        size = massaging_size(labels, groups)
+        if size:
+            pair = massaging_cohorts(labels, scores, groups, size)
+            assert cohorts.promoted.tolist() == pair.promoted.tolist()
+            assert cohorts.demoted.tolist() == pair.demoted.tolist()
+
+
+def test_a_number_of_labels_is_divided_by_how_far_each_group_is_from_the_rate():
+    X, y, groups = three_groups()
+    model = Massaging(Memory(), size=30).fit(X, y, sensitive_features=groups)
+    assert [(groups[model.promoted_] == group).sum() for group in "abc"] == [0, 8, 22]
+    assert [(groups[model.demoted_] == group).sum() for group in "abc"] == [30, 0, 0]
+    same = np.tile([0, 1], 6)
+    with pytest.raises(DataError, match="all groups have the same base rate"):
+        group_cohorts(same, np.arange(12.0), np.repeat([0, 1, 2], 4), 2)
+
+
+def test_a_handful_of_rows_is_not_privileged_unless_named():
+    X, y, groups = three_groups()
+    groups, y = groups.astype(object), y.copy()
+    groups[:6], y[:6] = "few", 1
+    model = Massaging(Memory()).fit(X, y, sensitive_features=groups)
+    assert model.privileged_ == "a"
+    thresholds = GroupThresholds(LogisticRegression()).fit(X, y, sensitive_features=groups)
+    assert thresholds.privileged_ == "a"
+    counts = group_counts(None, y, y, groups)
+    assert counts.groups[find_reference(counts, {})[0]] == ("a",)
+    assert Massaging(Memory(), privileged="few").fit(X, y, sensitive_features=groups).privileged_ == "few"
 
 
 def test_the_group_with_the_highest_base_rate_is_privileged_by_default():

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from trivet.fairness.auditing.band import left_aside, that_count, verdict_on
 from trivet.fairness.auditing.groups import audit_groups
-from trivet.fairness.auditing.reference_group import SMALLEST_SHARE
 from trivet.fairness.auditing.results import (
     DISPARATE,
     IN_BAND,
@@ -15,6 +14,7 @@ from trivet.fairness.auditing.results import (
     ScoreAudit,
 )
 from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.favoured import SMALLEST_SHARE
 from trivet.fairness.explaining.by_class import decompose_counts
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.measuring import measure_groups

@@ -9,7 +9,7 @@ from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.intervals.differences import difference_intervals
 from trivet.fairness.intervals.equality import equality_test
 from trivet.fairness.intervals.multiplicity import holm, simultaneous_level
-from trivet.fairness.intervals.power import smallest_detectable
+from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.ratios import ratio_intervals
 from trivet.fairness.intervals.results import Bounds, TestResult
 from trivet.fairness.intervals.shares import share_intervals
@@ -28,7 +28,7 @@ __all__ = ["POWER", "audit_groups", "judged"]
 
 #: Probability with which the smallest detectable disparity would have been found.
 POWER: Final = 0.8
-#: Of more groups than these power is the normal approximation, which takes no time.
+#: Of more groups than these power is computed at fewer points, which takes no time.
 FEW: Final = 30
 _RATES: Final = (
     selection_rates,
@@ -92,7 +92,9 @@ def audit_groups(
             test=tests[place].method if place != reference else None,
             smallest_detectable=None
             if place == reference
-            else _detectable(counts, place, reference, level=together, exact=len(others) <= FEW),
+            else _detectable(
+                counts, place, reference, four_fifths=four_fifths, level=together, exact=len(others) <= FEW
+            ),
             scores=None if scores is None else scores[place],
             verdict=REFERENCE if place == reference else judged(wide[place], four_fifths=four_fifths),
         )
@@ -131,13 +133,19 @@ def _equality(counts: GroupCounts, place: int, reference: int) -> TestResult:
 
 
 def _detectable(
-    counts: GroupCounts, place: int, reference: int, *, level: float, exact: bool
+    counts: GroupCounts, place: int, reference: int, *, four_fifths: float, level: float, exact: bool
 ) -> float | None:
-    """Return the largest disparate impact below 1 that would have been shown, if there is one."""
+    """Return the largest disparate impact that would have been called disparate, if there is one."""
     chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
-    if not 0 < chosen[reference] < rows[reference]:
+    if chosen[reference] == 0:
         return None
     rate = chosen[reference] / rows[reference]
-    return smallest_detectable(
-        rows[place], rows[reference], rate, level=level, power=POWER, exact=exact
+    return smallest_disparate(
+        rows[place],
+        rows[reference],
+        rate,
+        four_fifths=four_fifths,
+        level=level,
+        power=POWER,
+        exact=exact,
     ).ratio

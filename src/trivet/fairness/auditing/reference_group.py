@@ -1,19 +1,14 @@
 """Which group are the others compared with?"""
 
 from collections.abc import Mapping
-from typing import Final
 
 from trivet.errors import UsageError
 from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.favoured import most_favoured
 from trivet.fairness.counting.naming import name_of
-from trivet.fairness.metrics.rates import base_rates
 from trivet.wording import one_line, quoted
 
-__all__ = ["SMALLEST_SHARE", "find_reference", "named_values"]
-
-#: Smaller groups are not taken as the reference unless they are named (29 CFR 1607.4(D), and question 11
-#: of the Uniform Guidelines' Questions and Answers, leave groups below two percent aside).
-SMALLEST_SHARE: Final = 0.02
+__all__ = ["find_reference", "named_values"]
 
 
 def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[str, str]:
@@ -67,13 +62,4 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
                 f"{one_line(', '.join(counts.columns))}; there are {known}."
             )
         return counts.groups.index(wanted), "it was named as privileged"
-    rows = counts.table.sum(axis=(1, 2))
-    rates = base_rates(counts.table)
-    large = [place for place in range(len(rows)) if rows[place] >= SMALLEST_SHARE * counts.rows]
-    if not large:
-        return int(rows.argmax()), "it is the largest group, and none has two percent of the rows"
-    why = (
-        "it has the largest share of positive labels among groups with at least "
-        f"{SMALLEST_SHARE:.0%} of the rows"
-    )
-    return max(large, key=lambda place: rates[place]), why
+    return most_favoured(counts.table.sum(axis=(1, 2)), counts.table[:, 1].sum(axis=1))

@@ -77,8 +77,8 @@ class GroupAudit:
     test
         Which test.
     smallest_detectable
-        The largest disparate impact below 1 that so many rows would have shown four times in five, in
-        (0, 1): anything nearer to 1 can have been missed. None where none could be shown.
+        The largest disparate impact below the band at which the verdict on so many rows is ``disparate`` four
+        times in five, in (0, 1): one nearer to the band can have been missed. None where there is none.
     scores
         None where only predictions were given.
     verdict

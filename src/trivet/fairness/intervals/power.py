@@ -4,16 +4,19 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import root_scalar
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from trivet.errors import UsageError
 from trivet.fairness.intervals.equality import p_values
+from trivet.fairness.intervals.ratios import ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
-from trivet.fairness.intervals.shares import checked_level, normal_quantile
+from trivet.fairness.intervals.shares import LARGE, checked_level, normal_quantile
+from trivet.fairness.metrics.rates import ROUNDING
 
-__all__ = ["detection_power", "rows_needed", "smallest_detectable"]
+__all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
 
 #: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100
@@ -21,6 +24,8 @@ EXPECTED = 100
 WORK = 20_000_000
 #: Probability of the numbers of successes that are not looked at.
 UNLIKELY = 1e-9
+#: Numbers of privileged successes that are looked at: all where they are fewer, else so many quantiles.
+MANY, SOME = 400, 25
 
 
 def smallest_detectable(
@@ -73,6 +78,122 @@ def smallest_detectable(
         return Detectable(None, None, None, level, power, method, reason)
     protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, rate), xtol=1e-9).root)
     return Detectable(protected, protected / float(rate), float(rate) - protected, level, power, method)
+
+
+def smallest_disparate(
+    n0: int,
+    n1: int,
+    rate: float,
+    *,
+    four_fifths: float = 0.8,
+    level: float = 0.95,
+    power: float = 0.8,
+    exact: bool = True,
+) -> Detectable:
+    """Return the ratio nearest to parity at which the verdict ``disparate`` comes as often as asked.
+
+    The verdict is that of an audit: the upper end of `ratio_interval` lies below the band [t, 1/t].
+
+    Parameters
+    ----------
+    n0, n1
+        Rows of the protected and the privileged group.
+    rate
+        The privileged group's true rate, in [0, 1].
+    four_fifths
+        Lower end t of the band, in (0, 1].
+    level
+        Confidence level of the interval, in (0, 1): of several comparisons that of each.
+    power
+        Probability of the verdict, in (0, 1).
+    exact
+        Whether all likely numbers of successes are looked at, or a few of them, which takes less time.
+
+    Returns
+    -------
+    Detectable
+        Without figures where even a protected rate of 0 is found too rarely, or no rate is smaller.
+
+    Raises
+    ------
+    UsageError
+        If a number is not in its range.
+    """
+    _checked(power, "a power")
+    if not 0 < four_fifths <= 1:
+        raise UsageError(f"the band begins above 0 and at most at 1, found {four_fifths}. Take 0.8.")
+    if not 0 <= rate <= 1:
+        raise UsageError(f"a rate lies in [0, 1], found {rate}. Divide the selected rows by all.")
+    if min(n0, n1) < 0:
+        raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
+    if min(n0, n1) == 0:
+        return Detectable(None, None, None, level, power, "none", "a group has no row")
+    if rate == 0:
+        reason = "the privileged group's rate is 0, and none is smaller"
+        return Detectable(None, None, None, level, power, "none", reason)
+    found = verdict_power(n0, n1, rate, four_fifths=four_fifths, level=level, exact=exact)
+    method = "the verdict by its interval"
+    if found(0.0) < power:
+        reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
+        return Detectable(None, None, None, level, power, method, reason)
+    highest = four_fifths * rate
+    if found(highest) >= power:
+        reason = f"the end of the band is found with probability {found(highest):.2f}: ask for a higher power"
+        return Detectable(None, None, None, level, power, method, reason)
+    protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, highest), xtol=1e-9).root)
+    return Detectable(protected, protected / float(rate), float(rate) - protected, level, power, method)
+
+
+def verdict_power(
+    n0: int, n1: int, rate: float, *, four_fifths: float = 0.8, level: float = 0.95, exact: bool = True
+) -> Callable[[float], float]:
+    """Return how often the verdict is ``disparate``, as a function of the protected rate.
+
+    For each number of privileged successes the verdict is ``disparate`` up to some number of protected
+    ones, or up to one in either range of `ratio_interval`'s two methods; a binomial has a closed form up to
+    there.
+
+    Parameters
+    ----------
+    n0, n1, rate, four_fifths, level, exact
+        As for `smallest_disparate`, with at least one row in each group.
+    """
+    first, last = int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate))
+    points = MANY if exact else SOME
+    if last - first < points:
+        x1 = np.arange(max(first, 0), last + 1)
+        weights = binom.pmf(x1, n1, rate)
+    else:
+        x1 = binom.ppf((np.arange(points) + 0.5) / points, n1, rate).astype(np.int64)
+        weights = np.full(points, 1 / points)
+    few = min(int(LARGE * max(1.0, (normal_quantile(level) / normal_quantile(0.95)) ** 2)), n0)
+    ends = [
+        (low, _last_disparate(n0, n1, x1, low, high, four_fifths=four_fifths, level=level))
+        for low, high in ((0, few), (few + 1, n0))
+        if low <= high
+    ]
+
+    def found(protected: float) -> float:
+        shown = sum(
+            binom.cdf(end, n0, protected) - (binom.cdf(low - 1, n0, protected) if low else 0.0)
+            for low, end in ends
+        )
+        return float(np.asarray(shown) @ weights)
+
+    return found
+
+
+def _last_disparate(
+    n0: int, n1: int, x1: NDArray[np.int64], low: int, high: int, *, four_fifths: float, level: float
+) -> NDArray[np.int64]:
+    """Return for each x1 the largest x0 from `low` to `high` that is disparate, or `low` - 1."""
+    below, above = np.full(len(x1), low - 1), np.full(len(x1), high + 1)
+    while (above - below > 1).any():
+        middle = np.clip((below + above) // 2, low, high)
+        shown = ratio_limits(middle, n0, x1, n1, level=level).high < four_fifths * (1 - ROUNDING)
+        open_ = above - below > 1
+        below, above = np.where(open_ & shown, middle, below), np.where(open_ & ~shown, middle, above)
+    return below
 
 
 def detection_power(

@@ -4,13 +4,14 @@ from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from trivet.errors import UsageError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.counting.favoured import most_favoured
 from trivet.fairness.mitigation.massaging import (
     Cohorts,
+    group_cohorts,
     massaging_cohorts,
     massaging_size,
     published_cohorts,
@@ -34,8 +35,8 @@ class Massaging(MitigatedClassifier):
 
     A ranker is fitted on the labels as they are; the `size` protected negatives that it scores highest
     become positive, and the `size` privileged positives that it scores lowest become negative (F. Kamiran,
-    T. Calders, Knowledge and Information Systems 33, 2012). Of more than two groups, all but
-    the privileged one are the protected one together.
+    T. Calders, Knowledge and Information Systems 33, 2012). Of more than two groups each goes to the base
+    rate of all rows on its own: see `group_cohorts`.
 
     Parameters
     ----------
@@ -43,16 +44,18 @@ class Massaging(MitigatedClassifier):
         A classifier for two classes.
     size
         Labels to change in each cohort, or ``"equal base rates"`` for as many as make them equal: see
-        `massaging_size`.
+        `massaging_size` and `group_cohorts`.
     direction
         ``"protected"`` as above. ``"published"`` is the study's, which promotes the lowest privileged rows
         of those predicted negative and demotes the highest protected ones of those predicted positive,
-        and so widens the gap: see `published_cohorts`.
+        and so widens the gap: see `published_cohorts`. Of more than two groups, all but the privileged one
+        are then the protected one together.
     ranker
         A classifier that scores the rows, by default a copy of `estimator`. A fitted one in scikit-learn's
         ``FrozenEstimator`` is not fitted again, which saves a fit for each size that is tried.
     privileged
-        Value of the privileged group, by default the group with the highest base rate.
+        Value of the privileged group, by default the group with the highest base rate among those with at
+        least two percent of the rows: see `most_favoured`.
     cut
         Probability from which ``"published"`` takes a row as predicted positive.
 
@@ -115,7 +118,7 @@ class Massaging(MitigatedClassifier):
         else:
             ranking = self._routed("ranker", sensitive_features, fit_params)
             self.ranker_ = unfitted(self.ranker).fit(rows.X, rows.y, **ranking)
-        cohorts = self._cohorts(rows, np.where(rows.groups == privileged, PRIVILEGED, PROTECTED))
+        cohorts = self._cohorts(rows, privileged)
         self.privileged_ = rows.values[privileged]
         self.promoted_, self.demoted_ = cohorts.promoted, cohorts.demoted
         labels = rows.classes[swap_labels(rows.labels, cohorts)]
@@ -130,16 +133,23 @@ class Massaging(MitigatedClassifier):
             return router
         return router.add(ranker=self.ranker, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
 
-    def _cohorts(self, rows: TrainingRows, sensitive: NDArray[np.int64]) -> Cohorts:
+    def _cohorts(self, rows: TrainingRows, privileged: int) -> Cohorts:
         """Choose the rows whose labels are changed."""
+        sensitive = np.where(rows.groups == privileged, PRIVILEGED, PROTECTED)
         whole = self.size == "equal base rates"
-        self.size_ = massaging_size(rows.labels, sensitive) if whole else int(self.size)
+        by_group = self.direction == "protected" and len(rows.values) > 2  # noqa: PLR2004 - as published
         known = getattr(self.ranker_, "classes_", rows.classes)
         if not np.array_equal(known, rows.classes):
             raise FitError(
                 f"the ranker should tell {one_line(rows.classes)} apart, found that it was fitted on "
                 f"{one_line(known)}. Fit it on these labels."
             )
+        if by_group:
+            scores = positive_scores(self.ranker_, rows.X)
+            cohorts = group_cohorts(rows.labels, scores, rows.groups, None if whole else int(self.size))
+            self.size_ = len(cohorts.promoted)
+            return cohorts
+        self.size_ = massaging_size(rows.labels, sensitive) if whole else int(self.size)
         if self.direction == "protected":
             scores = positive_scores(self.ranker_, rows.X)
             return massaging_cohorts(rows.labels, scores, sensitive, self.size_)
@@ -167,9 +177,7 @@ class Massaging(MitigatedClassifier):
 
 
 def privileged_place(rows: TrainingRows, privileged: Group | None) -> int:
-    """Return the place of the privileged group: the one that is named, or that with the highest base rate.
-
-    The last of several with the same rate.
+    """Return the place of the privileged group: the one that is named, or that which an audit takes.
 
     Raises
     ------
@@ -177,8 +185,8 @@ def privileged_place(rows: TrainingRows, privileged: Group | None) -> int:
         If the rows have no such group.
     """
     if privileged is None:
-        positives, counts = np.bincount(rows.groups, weights=rows.labels), np.bincount(rows.groups)
-        return len(counts) - 1 - int(np.argmax((positives / counts)[::-1]))
+        positives = np.bincount(rows.groups, weights=rows.labels)
+        return most_favoured(np.bincount(rows.groups), positives)[0]
     if privileged not in rows.values:
         raise UsageError(
             f"privileged should be one of the groups {named(rows.values)}, found {named([privileged])}."

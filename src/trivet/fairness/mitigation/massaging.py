@@ -21,7 +21,14 @@ from trivet.fairness.columns import (
     score_column,
 )
 
-__all__ = ["Cohorts", "massaging_cohorts", "massaging_size", "published_cohorts", "swap_labels"]
+__all__ = [
+    "Cohorts",
+    "group_cohorts",
+    "massaging_cohorts",
+    "massaging_size",
+    "published_cohorts",
+    "swap_labels",
+]
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,85 @@ def massaging_cohorts(y_true: ArrayLike, scores: ArrayLike, sensitive: ArrayLike
             f"protected negatives and {demotable.sum()} privileged positives. Ask for fewer swaps."
         )
     return Cohorts(promoted=_lowest(-ranking, promotable, size), demoted=_lowest(ranking, demotable, size))
+
+
+def group_cohorts(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, size: int | None = None
+) -> Cohorts:
+    """Choose rows of any number of groups so that each group on its own goes to the base rate of all rows.
+
+    In a group below that rate the negatives with the highest scores are promoted, in one above it the
+    positives with the lowest scores are demoted: as many as bring the group to within a row of the rate, and
+    together as many as are demoted. With two groups these are the rows of `massaging_cohorts`.
+
+    Parameters
+    ----------
+    y_true, groups
+        Labels (0 or 1) and group of each training row (from 0 up), shape (rows,).
+    scores
+        Probability of the positive class for each, by a model fitted on these labels.
+    size
+        Rows in each cohort, divided among the groups by how far each is from the rate; by default as many as
+        make base rates equal.
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length or hold what they should not, a group has fewer candidates, or base
+        rates are equal already where a size is given.
+    """
+    labels, ranking = binary_column(y_true, "y_true"), score_column(scores, "scores")
+    codes = np.asarray(groups, dtype=np.int64)
+    require_same_length(y_true=labels, scores=ranking, groups=codes)
+    rows, positives = np.bincount(codes), np.bincount(codes, weights=labels).astype(np.int64)
+    # In whole numbers, as many times as there are rows: no rounding of a rate can add or lose one.
+    total, everyone = int(positives.sum()), len(labels)
+    exact = [int(count) * total for count in rows]
+    owed = [part - int(own) * everyone for part, own in zip(exact, positives, strict=True)]
+    if size is None:
+        targets = [part // everyone for part in exact]
+        # The rows left over by rounding down go to groups below the rate first, as those of two groups do.
+        over = [part % everyone for part in exact]
+        order = sorted(range(len(rows)), key=lambda g: (not over[g], owed[g] <= 0, -over[g]))
+        for group in order[: total - sum(targets)]:
+            targets[group] += 1
+        moves = [target - int(own) for target, own in zip(targets, positives, strict=True)]
+    else:
+        _require_size(size)
+        if size and not any(owed):
+            raise DataError(
+                "all groups have the same base rate, so that no label has to change. Ask for none."
+            )
+        up = _divided(size, [max(part, 0) for part in owed])
+        down = _divided(size, [max(-part, 0) for part in owed])
+        moves = [one - other for one, other in zip(up, down, strict=True)]
+    promoted, demoted = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for group, move in enumerate(moves):
+        label, chosen = (0, promoted) if move > 0 else (1, demoted)
+        candidates = (codes == group) & (labels == label)
+        if abs(move) > candidates.sum():
+            raise DataError(
+                f"massaging {abs(move)} labels of a group needs as many candidates, found "
+                f"{candidates.sum()}. Ask for fewer swaps."
+            )
+        chosen.append(_lowest(-ranking if move > 0 else ranking, candidates, abs(move)))
+    up_rows, down_rows = np.concatenate(promoted), np.concatenate(demoted)
+    return Cohorts(
+        promoted=up_rows[np.lexsort((up_rows, -ranking[up_rows]))],
+        demoted=down_rows[np.lexsort((down_rows, ranking[down_rows]))],
+    )
+
+
+def _divided(size: int, shares: list[int]) -> list[int]:
+    """Divide a number in proportion to shares, by largest remainders."""
+    whole = sum(shares)
+    if not whole:
+        return [0] * len(shares)
+    parts = [size * share // whole for share in shares]
+    order = sorted(range(len(shares)), key=lambda place: -(size * shares[place] % whole))
+    for place in order[: size - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def massaging_size(y_true: ArrayLike, sensitive: ArrayLike) -> int:

@@ -82,7 +82,8 @@ class GroupThresholds(MitigatedClassifier):
         Thresholds that ``"scalarised"`` tries for either group in place of all, shape (points,): the
         published search (`grid_thresholds`).
     privileged
-        Value of the privileged group, by default the group with the highest base rate.
+        Value of the privileged group, by default the group with the highest base rate among those with at
+        least two percent of the rows: see `most_favoured`.
     random_state
         Seed of the rows kept for the thresholds, and of the lots, from 0 to 2^32 - 1. A lot hangs on the
         row's features and this seed: see `apply_group_thresholds`.
