@@ -228,5 +228,15 @@ def test_an_unknown_theorem_is_answered_with_the_known_ones():
 def test_a_figure_out_of_numerical_reach_is_refused_by_the_theorem_s_name():
     with pytest.raises(UsageError, match=r"\(PLD\) is out of reach: .* delta of 1e-10 or more\.$"):
         required_scale("pld", **STUDY | {"delta": 1e-13})
-    with pytest.raises(UsageError, match=r"optimal, exact is out of reach: .*200,000 values"):
-        spent_epsilon("optimal_exact", scale=1e4, sensitivity=1.0, queries=10**6, delta=1e-5)
+    with pytest.raises(UsageError, match=r"optimal, exact is out of reach: .*1,000,000 equal answers"):
+        spent_epsilon("optimal_exact", scale=1e4, sensitivity=1.0, queries=10**6 + 1, delta=1e-5)
+
+
+def test_a_theorem_out_of_reach_has_a_row_with_its_reason():
+    rows = {row.method: row for row in compositions(**STUDY | {"delta": 1e-12})}
+    assert {method for method, row in rows.items() if row.reason} == {"pld"}
+    assert "delta of 1e-10 or more" in rows["pld"].reason
+    assert rows["pld"].scale is None
+    assert rows["optimal_exact"].scale == pytest.approx(
+        required_scale("optimal_exact", **STUDY | {"delta": 1e-12})
+    )

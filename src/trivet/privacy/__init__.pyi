@@ -41,6 +41,8 @@ from .planning.results import DeltaCurve as DeltaCurve
 from .planning.results import GroupConversion as GroupConversion
 from .planning.results import Plan as Plan
 from .planning.results import PlanCurves as PlanCurves
+from .planning.results import PlannedCharge as PlannedCharge
+from .planning.results import PlannedRelease as PlannedRelease
 from .planning.results import PlannedRow as PlannedRow
 from .planning.results import QueryNoise as QueryNoise
 from .planning.results import Spending as Spending

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.privacy.loss_distribution import LEAST_DELTA, ROUNDING, loss_distribution
-from trivet.privacy.randomised_response import SUPPORT_LIMIT, losses, support_size
+from trivet.privacy.randomised_response import losses, relative_error
 from trivet.privacy.ranges import OutOfReachError
 
 __all__ = [
@@ -28,16 +28,15 @@ __all__ = [
     "advanced",
     "answer_groups",
     "basic",
-    "discrete_pld",
     "gaussian",
     "one_gaussian",
     "optimal_bound",
     "optimal_exact",
     "pld",
-    "randomised_losses",
     "rdp",
     "rdp_accountant",
     "rho_of",
+    "whatever_noise",
     "zcdp",
 ]
 
@@ -115,21 +114,39 @@ def optimal_exact(scale: Scales, queries: Counts, delta: float) -> float:
     :math:`S_t` of outcomes whose log likelihood ratio is t or more, so
     :math:`\epsilon = \max_t \ln((P(S_t) - \delta) / Q(S_t))`. Kairouz, Oh and Viswanath 2015, Theorem
     3.3, for k equal answers, at every epsilon between its grid points; Murtagh and Vadhan 2016, Theorem
-    1.5, for different ones.
+    1.5, for different ones. It is rounded upwards: P and Q are charged more than double precision loses
+    of them, and where the losses of different answers are too many, they are put on a grid that tells
+    more. It is never above the sum of the epsilons.
 
     Raises
     ------
     OutOfReachError
-        The whole loss has more than `randomised_response.SUPPORT_LIMIT` values.
+        As in `randomised_response.losses`.
     """
-    _, log_p, log_q = randomised_losses(scale, queries)
-    log_p, log_q = np.logaddexp.accumulate(log_p), np.logaddexp.accumulate(log_q)
     if delta == 0:
-        return float(np.max(log_p - log_q))
+        return basic(scale, queries, delta)
+    epsilons, counts = answer_groups(scale, queries)
+    _, log_p, log_q = losses(epsilons, counts)
+    log_p, log_q = np.logaddexp.accumulate(log_p), np.logaddexp.accumulate(log_q)
+    error = relative_error(epsilons, counts, values=log_p.size)
+    log_p, log_q = log_p + error, log_q - error
     binds = log_p > math.log(delta)
     with np.errstate(divide="ignore"):  # a set that has exactly delta asks for nothing
         ratios = log_p[binds] + np.log1p(-delta * np.exp(-log_p[binds])) - log_q[binds]
-    return max(0.0, float(np.max(ratios, initial=0.0)))
+    return min(max(0.0, float(np.max(ratios, initial=0.0))), basic(scale, queries, 0.0))
+
+
+def whatever_noise(scale: Scales, queries: Counts, delta: float) -> float:
+    """Total epsilon of answers of which no more is known than the epsilon of each.
+
+    What a ledger accounts by: `optimal_exact`, and `optimal_bound` where that is out of reach. Integer
+    noise of sensitivity 1 is that worst case itself. `delta` is above 0.
+    """
+    closed_form = optimal_bound(scale, queries, delta)
+    try:
+        return min(closed_form, optimal_exact(scale, queries, delta))
+    except OutOfReachError:
+        return closed_form
 
 
 def rdp(scale: Scales, queries: Counts, delta: float) -> float:
@@ -153,24 +170,13 @@ def pld(scale: Scales, queries: Counts, delta: float) -> float:
     OutOfReachError
         The grid would have too many points, or delta is too small for floating-point convolution.
     """
-    return _pld_epsilon(scale, queries, delta, lattice=None)
-
-
-def discrete_pld(
-    scale: Scales, queries: Counts, delta: float, *, sensitivity: int | Sequence[int] = 1
-) -> float:
-    """Total epsilon by the privacy loss distribution of the discrete Laplace mechanism.
-
-    As `pld`, for integer noise. `sensitivity` is an integer, or one a group: an answer of sensitivity s
-    has losses only in steps of 2/s of its epsilon, so s has to be known besides `scale`, which is in
-    units of s as everywhere. With s = 1 the loss is that of randomised response.
-
-    Raises
-    ------
-    OutOfReachError
-        As in `pld`, or a sensitivity is above 10,000.
-    """
-    return _pld_epsilon(scale, queries, delta, lattice=sensitivity)
+    if delta < LEAST_DELTA:
+        raise OutOfReachError(
+            f"losses are convolved in floating point, which needs delta of {LEAST_DELTA} or more"
+        )
+    distribution = loss_distribution(*answer_groups(scale, queries))
+    found = float(distribution.get_epsilon_for_delta(delta - ROUNDING))
+    return min(found, basic(scale, queries, 0.0))
 
 
 def gaussian(scale: Scales, queries: Counts, delta: float) -> float:
@@ -196,34 +202,6 @@ def rdp_accountant(scale: Scales, queries: Counts) -> RdpAccountant:
     for epsilon, count in zip(*answer_groups(scale, queries), strict=True):
         accountant.compose(LaplaceDpEvent(1 / float(epsilon)), int(count))
     return accountant
-
-
-def randomised_losses(scale: Scales, queries: Counts) -> tuple[Floats, Floats, Floats]:
-    """Losses of the randomised responses that stand for the answers, as `randomised_response.losses`.
-
-    Raises
-    ------
-    OutOfReachError
-        As in `optimal_exact`.
-    """
-    epsilons, counts = answer_groups(scale, queries)
-    size = support_size(epsilons, counts)
-    if size > SUPPORT_LIMIT:
-        found = f"{size:,}" if size < 10**12 else "far more"
-        raise OutOfReachError(f"enumerates at most {SUPPORT_LIMIT:,} values of the loss; here are {found}")
-    return losses(epsilons, counts)
-
-
-def _pld_epsilon(
-    scale: Scales, queries: Counts, delta: float, *, lattice: int | Sequence[int] | None
-) -> float:
-    if delta < LEAST_DELTA:
-        raise OutOfReachError(
-            f"losses are convolved in floating point, which needs delta of {LEAST_DELTA} or more"
-        )
-    distribution = loss_distribution(*answer_groups(scale, queries), lattice=lattice)
-    found = float(distribution.get_epsilon_for_delta(delta - ROUNDING))
-    return min(found, basic(scale, queries, 0.0))
 
 
 def answer_groups(scale: Scales, queries: Counts) -> tuple[Floats, NDArray[np.int64]]:

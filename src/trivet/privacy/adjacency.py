@@ -20,6 +20,7 @@ __all__ = [
     "count_sensitivity",
     "group_privacy",
     "histogram_sensitivity",
+    "sum_sensitivity",
 ]
 
 
@@ -43,12 +44,33 @@ def count_sensitivity(adjacency: Adjacency) -> float:  # noqa: ARG001 - the answ
     return 1.0
 
 
-def histogram_sensitivity(adjacency: Adjacency) -> float:
-    """Largest L1 change of a histogram of disjoint cells.
+def histogram_sensitivity(adjacency: Adjacency, *, cells: int = 2, touches: int = 1) -> float:
+    """Largest L1 change of counts in `cells` cells, of which one record is in `touches` at most.
 
-    1 where a record comes or goes; 2 where it is replaced, since it may leave one cell for another.
+    `touches` where a record comes or goes; twice that where it is replaced, since it may leave its cells
+    for others, as far as there are others.
     """
-    return 1.0 if adjacency is Adjacency.ADD_REMOVE else 2.0
+    return float(touches if adjacency is Adjacency.ADD_REMOVE else min(2 * touches, cells))
+
+
+def sum_sensitivity(least: float, greatest: float, adjacency: Adjacency, *, leaves: bool) -> float:
+    """Largest change of a sum of values between two bounds.
+
+    Parameters
+    ----------
+    least, greatest
+        Bounds of one record's value, after clamping.
+    adjacency
+        Which datasets are neighbours.
+    leaves
+        Whether some value keeps a record out of the sum, where it adds 0: a condition on records, or a
+        missing value that is dropped. It matters where a record is replaced.
+    """
+    if adjacency is Adjacency.ADD_REMOVE:
+        return max(abs(least), abs(greatest))
+    if leaves:
+        least, greatest = min(least, 0.0), max(greatest, 0.0)
+    return greatest - least
 
 
 def changed_records(*, population: int, fraction: float) -> int:

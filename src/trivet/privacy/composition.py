@@ -227,11 +227,22 @@ def plan(method: str, *, epsilon: float, delta: float, queries: int, sensitivity
 def compositions(
     *, epsilon: float, delta: float, queries: int, sensitivity: float
 ) -> tuple[Composition, ...]:
-    """Every row of `THEOREMS`, planned; parameters and errors as in `required_scale`."""
-    return tuple(
-        plan(theorem.method, epsilon=epsilon, delta=delta, queries=queries, sensitivity=sensitivity)
-        for theorem in THEOREMS
-    )
+    """Every row of `THEOREMS`, planned; parameters and errors as in `required_scale`.
+
+    A theorem whose figure is out of numerical reach has a row with the reason.
+    """
+
+    def row(theorem: Theorem) -> Composition:
+        try:
+            return plan(
+                theorem.method, epsilon=epsilon, delta=delta, queries=queries, sensitivity=sensitivity
+            )
+        except OutOfReachError as error:
+            return Composition(
+                theorem.method, theorem.name, theorem.source, theorem.mechanism, None, None, None, str(error)
+            )
+
+    return tuple(map(row, THEOREMS))
 
 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:

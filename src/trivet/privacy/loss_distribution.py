@@ -5,19 +5,14 @@ divergence an upper bound, and convolves by FFT.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from dp_accounting.pld.privacy_loss_distribution import (
-    PrivacyLossDistribution,
-    from_discrete_laplace_mechanism,
-    from_laplace_mechanism,
-)
+from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution, from_laplace_mechanism
 from numpy.typing import NDArray
 
 from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["ANSWER_LIMIT", "LATTICE_LIMIT", "LEAST_DELTA", "ROUNDING", "loss_distribution"]
+__all__ = ["ANSWER_LIMIT", "LEAST_DELTA", "ROUNDING", "loss_distribution"]
 
 #: Points within the loss of one answer; a hundred times as many move a scale by less than 1e-6 of it.
 _CELLS_PER_ANSWER = 200
@@ -33,25 +28,15 @@ _POINTS = 2_000_000
 ROUNDING = 1e-12
 #: Below it the rounding is no longer small against delta.
 LEAST_DELTA = 1e-10
-#: Greatest integer sensitivity: the accountant walks through the integers of one loss.
-LATTICE_LIMIT = 10_000
 
 
-def loss_distribution(
-    epsilons: NDArray[np.float64],
-    counts: NDArray[np.int64],
-    *,
-    lattice: int | Sequence[int] | None = None,
-) -> PrivacyLossDistribution:
-    """Distribution of the whole loss of Laplace answers, an upper bound on it.
+def loss_distribution(epsilons: NDArray[np.float64], counts: NDArray[np.int64]) -> PrivacyLossDistribution:
+    """Distribution of the whole loss of answers with continuous Laplace noise, an upper bound on it.
 
     Parameters
     ----------
     epsilons, counts
         Shape (groups,): pure epsilon of each answer of a group, above 0, and their number.
-    lattice
-        Integer sensitivity of discrete Laplace answers, or one a group; None stands for continuous
-        noise.
 
     Returns
     -------
@@ -61,12 +46,8 @@ def loss_distribution(
     Raises
     ------
     OutOfReachError
-        There are more than `ANSWER_LIMIT` answers, they differ too much for one grid, or a `lattice` is
-        above `LATTICE_LIMIT`.
+        There are more than `ANSWER_LIMIT` answers, or they differ too much for one grid.
     """
-    steps = None if lattice is None else np.broadcast_to(np.atleast_1d(lattice), epsilons.shape)
-    if steps is not None and int(steps.max()) > LATTICE_LIMIT:
-        raise OutOfReachError(f"integer noise is accounted for up to sensitivity {LATTICE_LIMIT:,}")
     # Rounding adds at most a quarter of the squared step to the variance of each loss, so what matters
     # is the step against the root mean square of the losses.
     answers = int(counts.sum())
@@ -79,14 +60,8 @@ def loss_distribution(
     if (24 * spread + 2 * float(epsilons.max())) / grid > _POINTS:
         raise OutOfReachError("the losses differ too much for one grid")
     whole: PrivacyLossDistribution | None = None
-    for index, (epsilon, count) in enumerate(zip(epsilons.tolist(), counts.tolist(), strict=True)):
-        if steps is None:
-            one = from_laplace_mechanism(1 / epsilon, value_discretization_interval=grid)
-        else:
-            step = int(steps[index])
-            one = from_discrete_laplace_mechanism(
-                epsilon / step, step, value_discretization_interval=grid, use_connect_dots=True
-            )
+    for epsilon, count in zip(epsilons.tolist(), counts.tolist(), strict=True):
+        one = from_laplace_mechanism(1 / epsilon, value_discretization_interval=grid)
         part = one.self_compose(count)
         whole = part if whole is None else whole.compose(part)
     assert whole is not None

@@ -82,7 +82,8 @@ class Composition:
     """What one theorem asks of each of k Laplace queries.
 
     `scale` is the Laplace scale b, in units of the answer; for the Gaussian mechanism
-    `epsilon_per_query` is None and `scale` is sigma.
+    `epsilon_per_query` is None and `scale` is sigma. Where the figure cannot be computed, `reason` says
+    why, and `scale` and `standard_deviation` are None too.
     """
 
     method: str  # basic, advanced, zcdp, optimal_bound, rdp, optimal_exact, pld, gaussian
@@ -90,8 +91,9 @@ class Composition:
     source: str  # "Kairouz, Oh, Viswanath 2015, Thm 3.3"
     mechanism: str  # laplace or gaussian
     epsilon_per_query: float | None
-    scale: float
-    standard_deviation: float
+    scale: float | None
+    standard_deviation: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class CorrectedPrivacy:
         Published sequential scale over `best_scale`: how much noise is wasted, and whether that is
         more than the accountant's discretisation could feign.
     spent_epsilon
-        What the published sequential scale really spends at the study's delta, by PLD.
+        What the published sequential scale really spends at the study's delta, by `best_method`.
     exceedance
         P(noisy > threshold) at `best_scale`.
     gaussian_sigma, gaussian_ratio, gaussian_better

@@ -1,5 +1,6 @@
 """What the privacy study finds: the published exercises, and the same questions answered soundly."""
 
+import math
 from collections.abc import Callable
 
 from trivet.privacy import laplace, scenario
@@ -97,27 +98,29 @@ def _planned(settings: PlanSettings, report: Callable[[str], None]) -> Plan:
 def _correct(
     settings: PrivacySettings, *, counting: CountingScenario, composition: tuple[Composition, ...]
 ) -> CorrectedPrivacy:
-    best = min((row for row in composition if row.mechanism == "laplace"), key=lambda row: row.scale)
-    gaussian = next(row for row in composition if row.mechanism == "gaussian")
+    scales = {row.method: row.scale for row in composition if row.scale is not None}
+    gaussian_sigma = scales.pop("gaussian")
+    best_method = min(scales, key=lambda method: scales[method])
+    best_scale = scales[best_method]
     group_size = changed_records(population=counting.population, fraction=counting.change_fraction)
     group = group_privacy(Guarantee(epsilon=settings.epsilon, delta=settings.delta), size=group_size)
-    noise_ratio = counting.sequential.scale / best.scale
-    gaussian_ratio = best.standard_deviation / gaussian.standard_deviation
+    noise_ratio = counting.sequential.scale / best_scale
+    gaussian_ratio = math.sqrt(2) * best_scale / gaussian_sigma
     return CorrectedPrivacy(
-        best_method=best.method,
-        best_scale=best.scale,
+        best_method=best_method,
+        best_scale=best_scale,
         advanced_pays_from=advanced_pays_from(epsilon=settings.epsilon, delta=settings.delta),
         noise_ratio=noise_ratio,
         saves_noise=noise_ratio > 1 + ACCOUNTANT_TOLERANCE,
         spent_epsilon=spent_epsilon(
-            "pld",
+            best_method,
             scale=counting.sequential.scale,
             sensitivity=counting.sequential.sensitivity,
             queries=counting.queries,
             delta=settings.delta,
         ),
-        exceedance=laplace.tail(counting.threshold, location=counting.true_value, scale=best.scale),
-        gaussian_sigma=gaussian.scale,
+        exceedance=laplace.tail(counting.threshold, location=counting.true_value, scale=best_scale),
+        gaussian_sigma=gaussian_sigma,
         gaussian_ratio=gaussian_ratio,
         gaussian_better=gaussian_ratio > 1,
         adjacency=Adjacency.ADD_REMOVE.value,

@@ -62,9 +62,12 @@ def test_the_table_of_ninety_two_queries(study):
 
 def test_integer_noise_of_sensitivity_one_needs_what_the_optimum_needs(study):
     rows = rows_of(study, "discrete-laplace")
-    assert rows["pld"].scale == pytest.approx(rows["optimal_exact"].scale, rel=1e-6)
+    assert rows["pld"].scale == rows["optimal_exact"].scale
     for method in ("basic", "advanced", "zcdp", "optimal_bound", "optimal_exact"):
-        assert rows[method].scale == rows_of(study)[method].scale
+        # Its epsilons are cut to four digits, which can be typed.
+        same = rows_of(study)[method].scale
+        assert same <= rows[method].scale <= same * (1 + 1e-3)
+        assert len(str(rows[method].epsilon_per_query).lstrip("0.")) <= 4
         assert rows[method].exceedance < rows_of(study)[method].exceedance
 
 
@@ -99,13 +102,13 @@ def test_curves_pass_through_the_plan(study):
     assert set(drawn) == {(row.mechanism, row.method) for row in study.rows if row.applicable}
     for key in (("laplace", "pld"), ("discrete-laplace", "optimal_exact"), ("gaussian", "gaussian")):
         curve = drawn[key].epsilon
-        assert curve[here] == pytest.approx(0.1, rel=1e-6)
+        assert curve[here] == pytest.approx(0.1, rel=1e-3 if key[0] == "discrete-laplace" else 1e-6)
         assert all(a < b for a, b in pairwise(curve))
     assert (curves.epsilons[0], curves.epsilons[20], curves.epsilons[-1]) == pytest.approx((0.0, 0.1, 0.2))
     for curve in curves.deltas:
         proven = [delta for delta in curve.delta if delta is not None]
         assert proven == sorted(proven, reverse=True)
-        if curve.method in ("pld", "gaussian"):
+        if curve.method in ("pld", "gaussian") and curve.mechanism != "discrete-laplace":
             assert curve.delta[20] == pytest.approx(1e-5, rel=1e-5)
     assert planned().curves is None
 
@@ -166,7 +169,10 @@ def test_noise_falls_in_epsilon_and_rises_with_the_queries(epsilon, delta, queri
     more = planned(count(queries + 3), epsilon=epsilon, delta=delta)
     for row, less_noise, more_noise in zip(here.rows, looser.rows, more.rows, strict=True):
         if row.applicable:
-            assert less_noise.scale < row.scale < more_noise.scale
+            # Integer noise has epsilons of four digits, so that close budgets may share them.
+            assert less_noise.scale <= row.scale <= more_noise.scale
+            if row.mechanism != "discrete-laplace":
+                assert less_noise.scale < row.scale < more_noise.scale
 
 
 mixed = st.lists(
@@ -197,7 +203,8 @@ def test_what_is_planned_spends_the_budget_and_never_more(queries, epsilon, delt
         )
         spent = next(found for found in spending.rows if found.method == row.method)
         assert spent.epsilon <= epsilon
-        assert spent.epsilon == pytest.approx(epsilon, rel=1e-6)
+        close = 1e-3 if row.mechanism == "discrete-laplace" else 1e-6
+        assert spent.epsilon == pytest.approx(epsilon, rel=close)
         assert spent.delta is None or spent.delta <= delta * (1 + 1e-6)
 
 
@@ -224,8 +231,9 @@ def test_equal_lines_are_one_line_asked_more_often():
     for row, other in zip(whole.rows, cut.rows, strict=True):
         assert row.applicable == other.applicable
         if row.applicable:
-            assert [noise.scale for noise in other.queries] == pytest.approx([row.scale] * 2, rel=1e-6)
-            assert other.typical_deviation == pytest.approx(row.standard_deviation, rel=1e-6)
+            close = 1e-3 if row.mechanism == "discrete-laplace" else 1e-6
+            assert [noise.scale for noise in other.queries] == pytest.approx([row.scale] * 2, rel=close)
+            assert other.typical_deviation == pytest.approx(row.standard_deviation, rel=close)
             assert other.scale is None
 
 
@@ -243,7 +251,8 @@ def test_a_vector_costs_what_one_record_touches():
     assert everywhere.queries[0].l2 == pytest.approx(math.sqrt(92))
     for row, other in zip(everywhere.rows, single.rows, strict=True):
         assert row.applicable == other.applicable
-        if row.applicable:
+        # Integer noise is accounted for as a ledger does, to which 92 cells are one answer.
+        if row.applicable and row.mechanism != "discrete-laplace":
             assert row.scale == pytest.approx(other.scale, rel=1e-6)
 
 
@@ -258,6 +267,9 @@ def test_a_vector_costs_what_one_record_touches():
         ({"bounds": (-20.0, 50.0)}, "add-remove", 50.0, 50.0),
         ({"bounds": (-60.0, 50.0), "kind": "sum"}, "add-remove", 60.0, 60.0),
         ({"bounds": (-20.0, 50.0)}, "replace-one", 70.0, 70.0),
+        ({"bounds": (20.0, 50.0)}, "replace-one", 50.0, 50.0),
+        ({"bounds": (20.0, 50.0), "selects": False}, "replace-one", 30.0, 30.0),
+        ({"bounds": (-50.0, -20.0), "selects": False}, "add-remove", 50.0, 50.0),
         ({"sensitivity": 3.0}, "replace-one", 3.0, 3.0),
     ],
 )
@@ -271,9 +283,10 @@ def test_sensitivities_follow_the_adjacency_and_the_group(query, adjacency, l1, 
 def test_groups_multiply_the_noise_and_the_generic_conversion_is_told():
     one, five = planned(), planned(group=5)
     for row, other in zip(one.rows, five.rows, strict=True):
-        # Losses of integer noise of sensitivity 5 have a finer lattice, so less is rounded up.
         if row.applicable:
             assert other.scale == pytest.approx(5 * row.scale, rel=1e-9 if row.method != "pld" else 1e-3)
+    assert one.release is not None
+    assert five.release is None
     assert one.group_conversion is None
     found = five.group_conversion
     assert (found.size, found.epsilon) == (5, pytest.approx(0.5))
@@ -281,10 +294,10 @@ def test_groups_multiply_the_noise_and_the_generic_conversion_is_told():
 
 
 def test_what_cannot_be_computed_is_a_row_with_its_reason():
-    kinds = tuple(QuerySettings(sensitivity=1.0, share=1.0 + i / 10) for i in range(30))
-    row = next(row for row in planned(*kinds, mechanism="laplace").rows if row.method == "optimal_exact")
-    assert not row.applicable
-    assert "enumerates at most 200,000 values" in row.reason
+    rows = planned(delta=1e-12, mechanism="laplace").rows
+    (row,) = (row for row in rows if not row.applicable)
+    assert row.method == "pld"
+    assert "delta of 1e-10 or more" in row.reason
     assert row.queries == ()
 
 

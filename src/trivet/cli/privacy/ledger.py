@@ -98,7 +98,7 @@ def _print_state(state: "LedgerState", console: Console) -> None:
         f"{state.accounting} composition refuses what would exceed the budget"
     )
     if state.pld_reason is not None:
-        console.print(f"nothing by privacy loss distributions: {state.pld_reason}")
+        console.print(f"no figure by privacy loss distributions: {state.pld_reason}")
 
 
 def _print_entries(state: "LedgerState", console: Console) -> None:
@@ -120,7 +120,7 @@ def _print_entries(state: "LedgerState", console: Console) -> None:
         scales = ", ".join(f"{scale:.6g}" for scale in entry.scales)
         table.add_row(
             entry.id.rpartition("-")[2],
-            entry.time[:16].replace("T", " "),
+            escape(one_line(entry.time[:16].replace("T", " "))),
             escape(f"{one_line(entry.table)}: {asked}"),
             escape(f"{one_line(entry.mechanism)} {scales}"),
             entry.epsilon,

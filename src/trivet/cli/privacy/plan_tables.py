@@ -12,7 +12,15 @@ from trivet.cli.terminal import print_files, results_console
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
-    from trivet.privacy.planning import AskedQuery, Plan, PlannedRow, QueryNoise, Spending, SpentRow
+    from trivet.privacy.planning import (
+        AskedQuery,
+        Plan,
+        PlannedRelease,
+        PlannedRow,
+        QueryNoise,
+        Spending,
+        SpentRow,
+    )
 
 __all__ = ["print_plan", "print_spending"]
 
@@ -61,6 +69,8 @@ def print_plan(plan: "Plan", files: tuple[Path, ...]) -> None:
     console.print(f"[bold green]{escape(plan.why)}[/]")
     for remark in plan.remarks:
         console.print(f"! {escape(one_line(remark, limit=300))}")
+    if plan.release is not None:
+        _print_release(console, plan.release)
     if plan.group_conversion is not None:
         found = plan.group_conversion
         console.print(
@@ -93,6 +103,21 @@ def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
     for remark in spending.remarks:
         console.print(f"! {escape(one_line(remark, limit=300))}")
     print_files(console, files)
+
+
+def _print_release(console: Console, release: "PlannedRelease") -> None:
+    """Say what to type, so that the ledger lets the plan through to its last answer."""
+    delta = (
+        "" if release.accounting == "basic" else f" --delta {release.delta} --accounting {release.accounting}"
+    )
+    console.print(
+        f"To release it: trivet privacy ledger FILE --create --epsilon {release.epsilon}{delta}, and then "
+        + "; ".join(
+            f"--epsilon {query.epsilon} for "
+            + escape(f"each of {query.count:,} {one_line(query.name, limit=NAME_WIDTH)}")
+            for query in release.queries
+        )
+    )
 
 
 def _print_question(console: Console, queries: "Sequence[AskedQuery]", *, adjacency: str, group: int) -> None:
@@ -135,7 +160,7 @@ def _print_unusable(console: Console, rows: "Sequence[PlannedRow | SpentRow]") -
 
 def _noise_cells(noise: "QueryNoise") -> list[str]:
     cells = [
-        "-" if noise.epsilon_per_query is None else f"{noise.epsilon_per_query:.5g}",
+        "-" if noise.epsilon_per_query is None else _rounded_down(noise.epsilon_per_query),
         _number(noise.scale),
         _number(noise.standard_deviation),
         _number(noise.mean_absolute_error),
@@ -165,6 +190,12 @@ def _number(value: float | None) -> str:
         return "-"
     ordinary = 10 <= abs(value) < 1e6  # noqa: PLR2004 - where one decimal is neither too few nor too many digits
     return f"{value:,.1f}".removesuffix(".0") if ordinary else f"{value:.4g}"
+
+
+def _rounded_down(epsilon: float) -> str:
+    """Return five digits; rounded upwards they would overspend when typed."""
+    shown = f"{epsilon:.5g}"
+    return shown if float(shown) <= epsilon else f"{epsilon * (1 - 1e-5):.5g}"
 
 
 def _small(value: float | None) -> str:

@@ -5,6 +5,8 @@ from .results import DeltaCurve as DeltaCurve
 from .results import GroupConversion as GroupConversion
 from .results import Plan as Plan
 from .results import PlanCurves as PlanCurves
+from .results import PlannedCharge as PlannedCharge
+from .results import PlannedRelease as PlannedRelease
 from .results import PlannedRow as PlannedRow
 from .results import QueryNoise as QueryNoise
 from .results import Spending as Spending

@@ -7,7 +7,7 @@ import numpy as np
 
 from trivet.privacy.planning.deltas import deltas_at
 from trivet.privacy.planning.lines import Line, answers_of
-from trivet.privacy.planning.methods import Method, lattice_of, methods_for
+from trivet.privacy.planning.methods import Method, methods_for
 from trivet.privacy.planning.results import CompositionCurve, DeltaCurve, PlanCurves, PlannedRow
 from trivet.privacy.ranges import OutOfReachError
 
@@ -50,7 +50,7 @@ def curves_of(
         if not usable:
             continue
         best = min(usable, key=lambda row: row.typical_deviation or 0.0)
-        ratios, counts = answers_of(lines, [query.scale for query in best.queries])
+        ratios, counts = answers_of(lines, [query.scale for query in best.queries], mechanism=mechanism)
         once = counts // planned
         for method in methods_for(mechanism, lines, delta=delta):
             if method.obstacle:
@@ -59,7 +59,7 @@ def curves_of(
             spent = tuple(_spent(method, ratios, once * times, delta) for times in repeats)
             composition.append(CompositionCurve(mechanism, key, name, spent))
             try:
-                left = deltas_at(key, ratios, counts, epsilons, lattice=lattice_of(mechanism, lines))
+                left = deltas_at(method.deltas, ratios, counts, epsilons)
             except OutOfReachError:
                 continue
             deltas.append(DeltaCurve(mechanism, key, name, left))

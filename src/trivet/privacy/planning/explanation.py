@@ -134,4 +134,5 @@ def _figure(value: float) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """Begin a sentence with a word; a name such as zCDP stays as it is written."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]

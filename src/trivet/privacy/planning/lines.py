@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
+from trivet.privacy.adjacency import (
+    Adjacency,
+    count_sensitivity,
+    histogram_sensitivity,
+    sum_sensitivity,
+)
 from trivet.privacy.planning.results import AskedQuery
 from trivet.privacy.planning.settings import (
     LARGEST,
@@ -93,12 +99,19 @@ def require_budget(settings: PlanSettings) -> None:
 
 
 def answers_of(
-    lines: Iterable[Line], scales: Iterable[float]
+    lines: Iterable[Line], scales: Iterable[float], *, mechanism: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Scales at sensitivity 1 and their counts, as `accountants` take them, for one scale a line."""
+    """Scales at sensitivity 1 and their counts, as `accountants` take them, for one scale a line.
+
+    Integer noise is accounted for as the ledger of releases does: an asking is one answer of its whole
+    epsilon, however many numbers one record touches.
+    """
     lines = tuple(lines)
-    ratios = [scale / line.unit for line, scale in zip(lines, scales, strict=True)]
-    return np.array(ratios), np.array([line.asked.count * line.touched for line in lines], np.int64)
+    whole = mechanism == "discrete-laplace"
+    units = [line.asked.l1 if whole else line.unit for line in lines]
+    ratios = [scale / unit for unit, scale in zip(units, scales, strict=True)]
+    counts = [line.asked.count * (1 if whole else line.touched) for line in lines]
+    return np.array(ratios), np.array(counts, np.int64)
 
 
 def _line(query: QuerySettings, settings: PlanSettings, *, number: int) -> Line:
@@ -106,7 +119,7 @@ def _line(query: QuerySettings, settings: PlanSettings, *, number: int) -> Line:
     _require_ordinary(share=query.share)
     if query.scale is not None:
         _require_ordinary(scale=query.scale)
-    unit, touched = _moves(query, replace=settings.adjacency == "replace-one")
+    unit, touched = _moves(query, Adjacency(settings.adjacency))
     unit *= settings.group
     _require_ordinary(sensitivity=unit)
     note = ""
@@ -127,18 +140,17 @@ def _line(query: QuerySettings, settings: PlanSettings, *, number: int) -> Line:
     return Line(asked=asked, unit=unit, touched=touched, numbers=query.count * (query.cells or 1))
 
 
-def _moves(query: QuerySettings, *, replace: bool) -> tuple[float, int]:
+def _moves(query: QuerySettings, adjacency: Adjacency) -> tuple[float, int]:
     """By how much one record moves a number, and how many numbers."""
     if query.sensitivity is not None:
         return query.sensitivity, 1
     if query.cells is not None:
-        touches = query.touches or 1
-        # A replaced record leaves its cells and enters others, as far as there are others.
-        return 1.0, min(2 * touches, query.cells) if replace else touches
+        touched = histogram_sensitivity(adjacency, cells=query.cells, touches=query.touches or 1)
+        return 1.0, int(touched)
     if query.bounds is not None:
         least, greatest = query.bounds
-        return (greatest - least if replace else max(abs(least), abs(greatest))), 1
-    return 1.0, 1
+        return sum_sensitivity(least, greatest, adjacency, leaves=query.selects), 1
+    return count_sensitivity(adjacency), 1
 
 
 def _require_ordinary(**values: float) -> None:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -19,7 +18,6 @@ __all__ = [
     "LABELS",
     "NEEDS_DELTA",
     "Method",
-    "lattice_of",
     "lost_in_floating_point",
     "methods_for",
     "wanted_mechanisms",
@@ -49,12 +47,14 @@ def lost_in_floating_point() -> Generator[None]:
 class Method:
     """A theorem for one mechanism and one set of lines.
 
-    `obstacle` says why it cannot be used, and is empty where it can; `spend` is as in `Theorem`.
+    `obstacle` says why it cannot be used, and is empty where it can; `spend` is as in `Theorem`, and
+    `deltas` the key of the function in `deltas.DELTAS` that goes with it.
     """
 
     mechanism: str
     theorem: Theorem
     spend: Callable[[Scales, Counts, float], float]
+    deltas: str
     obstacle: str
 
     def epsilon(self, scale: Scales, queries: Counts, delta: float) -> float:
@@ -80,8 +80,9 @@ def wanted_mechanisms(mechanism: MechanismName) -> tuple[MechanismName, ...]:
 def methods_for(mechanism: str, lines: tuple[Line, ...], *, delta: float) -> tuple[Method, ...]:
     """Return every theorem for one mechanism, from the crudest to the tightest.
 
-    A theorem on pure mechanisms holds for both kinds of Laplace noise; the losses that Renyi privacy and
-    the privacy loss distribution speak of are a mechanism's own.
+    A theorem on pure mechanisms holds for both kinds of Laplace noise. The loss that Renyi privacy speaks
+    of is that of continuous noise. Integer noise is what releases add, so its loss distribution is the one
+    that their ledger accounts by: `accountants.whatever_noise`.
     """
     family = "gaussian" if mechanism == "gaussian" else "laplace"
     return tuple(
@@ -89,13 +90,8 @@ def methods_for(mechanism: str, lines: tuple[Line, ...], *, delta: float) -> tup
     )
 
 
-def lattice_of(mechanism: str, lines: tuple[Line, ...]) -> list[int] | None:
-    """Return the integer sensitivity of each line, or None where the noise is continuous."""
-    return [int(line.unit) for line in lines] if mechanism == "discrete-laplace" else None
-
-
 def _method(theorem: Theorem, mechanism: str, lines: tuple[Line, ...], *, delta: float) -> Method:
-    spend, obstacle = theorem.spend, ""
+    spend, deltas, obstacle = theorem.spend, theorem.method, ""
     if delta == 0 and theorem.method != "basic":
         obstacle = NEEDS_DELTA
     if mechanism == "discrete-laplace":
@@ -104,6 +100,6 @@ def _method(theorem: Theorem, mechanism: str, lines: tuple[Line, ...], *, delta:
             obstacle = f"integer noise needs an integer sensitivity, not {uneven.unit!r}"
         elif theorem.method == "rdp" and not obstacle:
             obstacle = "the formula is for continuous Laplace noise"
-        elif theorem.method == "pld":
-            spend = partial(accountants.discrete_pld, sensitivity=[int(line.unit) for line in lines])
-    return Method(mechanism=mechanism, theorem=theorem, spend=spend, obstacle=obstacle)
+        if theorem.method == "pld":
+            spend, deltas = accountants.whatever_noise, "optimal_exact"
+    return Method(mechanism, theorem, spend, deltas, obstacle)

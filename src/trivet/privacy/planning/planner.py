@@ -1,18 +1,26 @@
 """How much noise each query needs, by every mechanism and theorem, and which of them is best."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Guarantee, group_privacy
 from trivet.privacy.calibration import smallest_factor
 from trivet.privacy.composition import likely_factor
+from trivet.privacy.planning.charging import let_through, typed
 from trivet.privacy.planning.curves import curves_of
 from trivet.privacy.planning.explanation import remarks_on, why_best
 from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
 from trivet.privacy.planning.methods import LABELS, Method, methods_for, wanted_mechanisms
 from trivet.privacy.planning.noise import spread
-from trivet.privacy.planning.results import GroupConversion, Plan, PlannedRow, QueryNoise
+from trivet.privacy.planning.results import (
+    GroupConversion,
+    Plan,
+    PlannedCharge,
+    PlannedRelease,
+    PlannedRow,
+    QueryNoise,
+)
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.ranges import OutOfReachError
 
@@ -86,6 +94,7 @@ def plan_queries(
         remarks=remarks_on(rows, best, lines, settings, epsilon=settings.epsilon),
         group_conversion=_conversion(settings, epsilon=settings.epsilon),
         curves=curves_of(rows, lines, epsilon=settings.epsilon, delta=settings.delta) if curves else None,
+        release=_release(lines, settings),
     )
 
 
@@ -94,10 +103,14 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, eps
         return _unusable(method, method.obstacle)
     try:
         scales = _scales(method, lines, epsilon=epsilon, delta=settings.delta)
+        epsilons = [line.asked.l1 / scale for line, scale in zip(lines, scales, strict=True)]
+        if method.mechanism == "discrete-laplace":
+            epsilons = list(map(float, _charged(method, lines, epsilons, settings)))
+            scales = _scales_of(epsilons, lines)
     except OutOfReachError as error:
         return _unusable(method, str(error))
     noises = tuple(
-        _noise(line, scale, method.mechanism, settings) for line, scale in zip(lines, scales, strict=True)
+        _noise(*each, method.mechanism, settings) for each in zip(lines, scales, epsilons, strict=True)
     )
     only = noises[0] if len(noises) == 1 else None
     return PlannedRow(
@@ -154,9 +167,13 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
         return [line.noise_at(factor * (1 + _SLACK), mechanism=method.mechanism) for line in lines]
 
     def spend(factor: float) -> float:
-        return method.epsilon(*answers_of(lines, scales_at(factor)), delta)
+        return method.epsilon(*answers_of(lines, scales_at(factor), mechanism=method.mechanism), delta)
 
-    ratios, counts = answers_of(lines, [line.noise_at(1.0, mechanism=method.mechanism) for line in lines])
+    ratios, counts = answers_of(
+        lines,
+        [line.noise_at(1.0, mechanism=method.mechanism) for line in lines],
+        mechanism=method.mechanism,
+    )
     invert = method.theorem.invert
     factor = smallest_factor(
         spend,
@@ -167,11 +184,57 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
     return scales_at(factor)
 
 
-def _noise(line: Line, scale: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
+def _charged(
+    method: Method, lines: tuple[Line, ...], epsilons: list[float], settings: PlanSettings
+) -> tuple[str, ...]:
+    """Round the epsilons of integer noise, which releases add, to such as their ledger lets through."""
+    assert settings.epsilon is not None
+    budget, theorem = settings.epsilon, method.theorem.method
+
+    def fits(texts: tuple[str, ...]) -> bool:
+        if not let_through(texts, lines, settings, pure=theorem == "basic"):
+            return False
+        ratios, counts = answers_of(lines, _scales_of(map(float, texts), lines), mechanism=method.mechanism)
+        # The ledger's own two ways of accounting are exact about decimals; the other theorems are not its.
+        return theorem in ("basic", "pld") or method.epsilon(ratios, counts, settings.delta) <= budget
+
+    return typed(epsilons, fits)
+
+
+def _scales_of(epsilons: Iterable[float], lines: tuple[Line, ...]) -> list[float]:
+    return [line.asked.l1 / epsilon * (1 + _SLACK) for line, epsilon in zip(lines, epsilons, strict=True)]
+
+
+def _release(lines: tuple[Line, ...], settings: PlanSettings) -> PlannedRelease | None:
+    """Say what to type where the answers are released, by the ledger's own accounting."""
+    pure = settings.delta == 0
+    wanted = "basic" if pure else "pld"
+    method = next(
+        each
+        for each in methods_for("discrete-laplace", lines, delta=settings.delta)
+        if each.theorem.method == wanted
+    )
+    assert settings.epsilon is not None
+    if settings.group > 1:
+        return None
+    try:
+        scales = _scales(method, lines, epsilon=settings.epsilon, delta=settings.delta)
+        epsilons = [line.asked.l1 / scale for line, scale in zip(lines, scales, strict=True)]
+        texts = _charged(method, lines, epsilons, settings)
+    except OutOfReachError:
+        return None
+    charges = tuple(
+        PlannedCharge(line.asked.name, line.asked.count, text)
+        for line, text in zip(lines, texts, strict=True)
+    )
+    return PlannedRelease(wanted, str(settings.epsilon), str(settings.delta), charges)
+
+
+def _noise(line: Line, scale: float, epsilon: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
     found = spread(mechanism, scale=scale, value=settings.value, threshold=settings.threshold)
     return QueryNoise(
         name=line.asked.name,
-        epsilon_per_query=None if mechanism == "gaussian" else line.asked.l1 / scale,
+        epsilon_per_query=None if mechanism == "gaussian" else epsilon,
         scale=scale,
         standard_deviation=found.standard_deviation,
         mean_absolute_error=found.mean_absolute_error,

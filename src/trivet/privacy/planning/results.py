@@ -9,6 +9,8 @@ __all__ = [
     "GroupConversion",
     "Plan",
     "PlanCurves",
+    "PlannedCharge",
+    "PlannedRelease",
     "PlannedRow",
     "QueryNoise",
     "Spending",
@@ -61,8 +63,8 @@ class QueryNoise:
     name
         As in `AskedQuery`.
     epsilon_per_query
-        L1 sensitivity over scale, the pure epsilon of one asking; None for the Gaussian mechanism,
-        which has none.
+        L1 sensitivity over scale, the pure epsilon of one asking; for integer noise four digits that a
+        ledger lets through. None for the Gaussian mechanism, which has none.
     scale
         Laplace b or Gaussian sigma, in units of the answer, above 0.
     standard_deviation, mean_absolute_error
@@ -202,6 +204,43 @@ class PlanCurves:
 
 
 @dataclass(frozen=True)
+class PlannedCharge:
+    """What one asking of a line is charged.
+
+    Attributes
+    ----------
+    name, count
+        As in `AskedQuery`.
+    epsilon
+        Decimal text, as `release_query` takes it; for a mean the whole, of its sum and its count.
+    """
+
+    name: str
+    count: int
+    epsilon: str
+
+
+@dataclass(frozen=True)
+class PlannedRelease:
+    """A ledger that lets the whole plan through, and what each answer is charged.
+
+    Attributes
+    ----------
+    accounting
+        ``basic``, or ``pld`` where the plan has a delta.
+    epsilon, delta
+        The ledger's budget, decimal text.
+    queries
+        One entry a line of the plan, in its order.
+    """
+
+    accounting: str
+    epsilon: str
+    delta: str
+    queries: tuple[PlannedCharge, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """How much noise a set of queries needs to stay within (epsilon, delta), by every theorem.
 
@@ -235,6 +274,9 @@ class Plan:
         None where `group` is 1.
     curves
         None unless they were asked for.
+    release
+        How the plan is carried out by `create_ledger` and `release_query`; None where groups are
+        protected, since a ledger protects one row, and where no figure can be computed.
     """
 
     epsilon: float
@@ -254,6 +296,7 @@ class Plan:
     remarks: tuple[str, ...]
     group_conversion: GroupConversion | None
     curves: PlanCurves | None
+    release: PlannedRelease | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class QuerySettings:
         Counts of a vector release, and how many of them one record touches at most (1 where left out).
     bounds
         Least and greatest value of one record in a sum, in its units.
+    selects
+        Of a sum: whether some records may be left out of it, by a condition or because their value is
+        missing, so that they add 0. False where every record is in it, which under replace-one can need
+        less noise.
     scale
         Noise that each answer already has (Laplace b or sigma), for what it spends.
     """
@@ -69,6 +73,7 @@ class QuerySettings:
     cells: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
     touches: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
     bounds: tuple[Bound, Bound] | None = None
+    selects: bool = True
     scale: Annotated[float, Gt(0), Lt(LARGEST)] | None = None
 
     def __post_init__(self) -> None:
@@ -93,6 +98,8 @@ class QuerySettings:
             raise ValueError(f"touches is {self.touches}, more than the {self.cells} cells")
         if self.kind == "sum" and self.bounds is None:
             raise ValueError("a sum needs bounds = [least, greatest] of one record's value")
+        if not self.selects and self.bounds is None:
+            raise ValueError("selects = false is about a sum: every record is in it; give bounds as well")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
             raise ValueError(
                 f"bounds are [least, greatest]; {self.bounds[0]!r} is not below {self.bounds[1]!r}"

@@ -6,7 +6,7 @@ from trivet.errors import UsageError
 from trivet.privacy.planning.deltas import deltas_at
 from trivet.privacy.planning.explanation import spoken
 from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
-from trivet.privacy.planning.methods import LABELS, NEEDS_DELTA, Method, lattice_of, methods_for
+from trivet.privacy.planning.methods import LABELS, NEEDS_DELTA, Method, methods_for
 from trivet.privacy.planning.results import Spending, SpentRow
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.ranges import OutOfReachError
@@ -80,14 +80,11 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings) -> Spe
         reason = ""
     if not reason:
         scales = [line.asked.scale or math.inf for line in lines]
-        ratios, counts = answers_of(lines, scales)
+        ratios, counts = answers_of(lines, scales, mechanism=method.mechanism)
         try:
             epsilon = None if only_delta else method.epsilon(ratios, counts, settings.delta)
             if settings.epsilon is not None:
-                lattice = lattice_of(method.mechanism, lines)
-                (delta,) = deltas_at(
-                    method.theorem.method, ratios, counts, (settings.epsilon,), lattice=lattice
-                )
+                (delta,) = deltas_at(method.deltas, ratios, counts, (settings.epsilon,))
         except OutOfReachError as error:
             epsilon, reason = None, str(error)
     if epsilon is not None and not math.isfinite(epsilon):

@@ -1,4 +1,4 @@
-"""Does another charge fit a budget, by basic composition or by the privacy loss distribution?
+"""Whether another charge fits a budget, by basic composition or by the privacy loss distribution.
 
 Basic composition adds epsilons and deltas, exactly, and holds even where the size of a charge is chosen
 after looking at earlier answers (Rogers, Roth, Ullman and Vadhan 2016, "Privacy odometers and filters").
@@ -8,7 +8,8 @@ an answer.
 The distribution is that of the worst mechanism of the charged epsilon and delta, randomised response
 (Kairouz, Oh and Viswanath 2015, Theorem 3.3), rather than that of continuous Laplace noise: integer
 noise of sensitivity 1 has just two losses, plus and minus epsilon, and is that worst mechanism, which
-spends more than continuous noise of the same scale.
+spends more than continuous noise of the same scale. `accountants.whatever_noise` is the one function
+that plans and ledgers share.
 """
 
 import math
@@ -16,17 +17,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 __all__ = ["Charge", "fits_basic", "fits_pld", "left_pld", "spent_pld", "total"]
 
-#: Points of the grid of losses within the smallest epsilon; losses are rounded upwards to it.
-_POINTS: Final = 100
-#: Points within the sum of all epsilons, at most: the accuracy gives way before the memory does.
-_MOST_POINTS: Final = 200_000
-_HALVINGS: Final = 30
-#: Fourier transforms and cut tails move the accountant's figure by less; it was seen 1e-12 too low.
-_MARGIN: Final = 1e-9
+_HALVINGS: Final = 40
+#: More than decimals lose, relatively, when they become floats.
+_ROUNDING: Final = 1e-12
+#: What is left is looked for this closely, as a part of the budget.
+_CLOSE: Final = 1e-7
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,18 @@ def fits_pld(charges: Iterable[Charge], budget: Charge) -> bool:
 def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
     """Total epsilon of all charges at the delta of the budget; infinite where their deltas exceed it.
 
-    Koskela, Jälkö and Honkela 2020, by dp-accounting, rounded upwards, and never above the sum where
-    that is proven at the same delta.
+    Rounded upwards, and never above the sum where that is proven at the same delta.
     """
     charges = tuple(charges)
     spent = total(charges)
     if not spent.epsilon and not spent.delta:
         return 0.0
     by_pld = _by_distribution(charges, budget)
-    return min(by_pld, float(spent.epsilon)) if spent.delta <= budget.delta else by_pld
+    return min(by_pld, _upwards(spent.epsilon)) if spent.delta <= budget.delta else by_pld
 
 
 def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Largest epsilon that further charges may sum to, so that `fits_pld` holds with it; by halving.
+    """Epsilon that further charges may sum to, so that `fits_pld` holds with it; by halving.
 
     Any answers whose epsilons sum to it are together one answer of that epsilon.
     """
@@ -83,11 +81,11 @@ def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
         return fits_pld((*charges, Charge(epsilon, Fraction(0))), budget)
 
     low = max(Fraction(0), budget.epsilon - total(charges).epsilon)
-    high = budget.epsilon
     if not fits(low):
         return 0.0
+    high = budget.epsilon
     for _ in range(_HALVINGS):
-        if high - low <= budget.epsilon / 10**6:
+        if high - low <= budget.epsilon * Fraction(_CLOSE):
             break
         middle = Fraction(float((low + high) / 2))
         low, high = (middle, high) if fits(middle) else (low, middle)
@@ -95,26 +93,28 @@ def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
     return math.nextafter(left, 0.0) if Fraction(left) > low else left
 
 
+def _upwards(value: Fraction) -> float:
+    found = float(value)
+    return found if Fraction(found) >= value else math.nextafter(found, math.inf)
+
+
 def _by_distribution(charges: tuple[Charge, ...], budget: Charge) -> float:
-    return float(_distribution(charges).get_epsilon_for_delta(float(budget.delta))) * (1 + _MARGIN)
+    from trivet.privacy.accountants import whatever_noise  # noqa: PLC0415 - loads SciPy
 
-
-def _distribution(charges: tuple[Charge, ...]) -> Any:
-    from dp_accounting.pld.common import DifferentialPrivacyParameters  # noqa: PLC0415 - loads SciPy
-    from dp_accounting.pld.privacy_loss_distribution import from_privacy_parameters  # noqa: PLC0415
-
-    equal: Counter[tuple[Fraction, Fraction]] = Counter()
+    kept = Fraction(1)
+    equal: Counter[Fraction] = Counter()
     for charge in charges:
-        if charge.epsilon or charge.delta:
-            equal[charge.epsilon / charge.parts, charge.delta / charge.parts] += charge.parts
-    smallest = min(epsilon for epsilon, _ in equal)
-    interval = max(smallest / _POINTS, total(charges).epsilon / _MOST_POINTS)
-    composed: Any = None
-    for (epsilon, delta), count in equal.items():
-        one: Any = from_privacy_parameters(
-            DifferentialPrivacyParameters(float(epsilon), float(delta)),
-            value_discretization_interval=float(interval),
-        )
-        several = one.self_compose(count)
-        composed = several if composed is None else composed.compose(several)
-    return composed
+        kept *= (1 - charge.delta / charge.parts) ** charge.parts
+        if charge.epsilon:
+            equal[charge.epsilon / charge.parts] += charge.parts
+    # What deltas of the charges leave of the budget's: (1 - delta) = (1 - rest) * (1 - delta_1) * ...
+    rest = 1 - (1 - budget.delta) / kept if kept else Fraction(-1)
+    delta = float(rest)
+    if rest < 0:
+        return math.inf
+    if not equal:
+        return 0.0
+    if not delta:
+        return _upwards(total(charges).epsilon)
+    found = whatever_noise([float(1 / each) for each in equal], list(equal.values()), delta)
+    return found * (1 + _ROUNDING)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.privacy.adjacency import Adjacency
+from trivet.privacy.adjacency import Adjacency, sum_sensitivity
 from trivet.privacy.release.question import Part, Prepared, Question
 from trivet.privacy.release.where_sql import Selection, number_sql
 from trivet.tables.schema import Column, Kind
@@ -62,7 +62,8 @@ def prepare_number(
     centre = (low + high) // 2 if query == "mean" else 0
     # A row that the condition or a missing value keeps out adds 0, and so does an empty line of a CSV file.
     leaves = dropped or question.where is not None or column.kind is Kind.CELL
-    moves = _sensitivity(low - centre, high - centre, adjacency=adjacency, leaves=leaves)
+    # Whole numbers of steps, within 2^37, are exact.
+    moves = int(sum_sensitivity(low - centre, high - centre, adjacency, leaves=leaves))
     # Numbers are the grid's own; columns are quoted and the values of the condition bound.
     sql = (
         f"SELECT coalesce(sum(steps - {centre}), 0), count(*) FROM "  # noqa: S608
@@ -147,10 +148,3 @@ def _steps_sql(value: str, grid: float, low: int, high: int, *, whole: bool) -> 
 def _double(value: float) -> str:
     """Return SQL of a double, exactly; a bare 0.1 would be a decimal first."""
     return f"CAST('{value!r}' AS DOUBLE)"
-
-
-def _sensitivity(low: int, high: int, *, adjacency: Adjacency, leaves: bool) -> int:
-    """Return how far one row moves a sum of values from low to high."""
-    if adjacency is Adjacency.ADD_REMOVE:
-        return max(abs(low), abs(high))
-    return max(high, 0) - min(low, 0) if leaves else high - low

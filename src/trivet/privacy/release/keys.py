@@ -62,7 +62,7 @@ def prepare_histogram(
         "WHERE list_contains(CAST(? AS BLOB[]), key) GROUP BY key"
     )
     understood = replace(question, categories=keys, missing=missing)
-    moves = math.ceil(histogram_sensitivity(adjacency))
+    moves = math.ceil(histogram_sensitivity(adjacency, cells=len(keys)))
     values = (*values, [key.encode() for key in keys])
     return Prepared(understood, sql, values, (*selection.columns, column), (Part("cells", moves),))
 

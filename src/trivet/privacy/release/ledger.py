@@ -1,5 +1,6 @@
 """What may still be asked of a table: a budget in a file that is charged before an answer exists."""
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,6 +30,9 @@ Accounting = Literal["basic", "pld"]
 #: What a guarantee protects: neighbouring tables differ in one row.
 UNIT: Final = "one row"
 _NO_DELTA: Final = "the budget has no delta"
+#: As `create_ledger` writes them; both are printed.
+_ID: Final = re.compile("[0-9a-f]{8}")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,7 @@ def open_ledger(path: str | Path) -> Ledger:
         ).fetchone()
     id_, created, adjacency, unit, accounting, epsilon, delta, key = row
     known = adjacency in [each.value for each in Adjacency] and accounting in get_args(Accounting)
+    known = known and bool(_ID.fullmatch(id_)) and bool(_TIME.fullmatch(created))
     if not known or unit != UNIT or not exact(epsilon) or exact(delta) is None:
         raise DataError(f"the ledger {one_line(file)} is damaged: its budget cannot be read.")
     return Ledger(file, id_, created, Adjacency(adjacency), unit, accounting, epsilon, delta, key)

@@ -1,6 +1,7 @@
 """How a charge is written into a ledger's file and read back: one row an entry."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,7 +82,9 @@ def _entry(row: Sequence[object], *, ledger: str) -> LedgerEntry:
     number, *words, scales, epsilon, delta, state = map(str, row)
     try:
         listed = tuple(map(float, json.loads(scales)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        listed = ()
+    if not all(math.isfinite(scale) and scale > 0 for scale in listed):
         listed = ()
     readable = listed and exact(epsilon) and exact(delta) is not None and state in (CHARGED, ANSWERED)
     if not readable:

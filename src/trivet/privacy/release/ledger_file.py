@@ -91,9 +91,9 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
         raise UsageError(
             f"{one_line(path)} is there already and is left as it is; choose another file."
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"the ledger {one_line(path)} cannot be written: {error.strerror}. Choose another folder."
+            f"the ledger {one_line(path)} cannot be written: {_why(error)}. Choose another folder."
         ) from error
 
 
@@ -150,17 +150,19 @@ def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
 
 def _require_header(path: Path) -> None:
     shown = one_line(path)
-    if not path.is_file():
-        kind = "is no file" if path.exists() else "is not there"
-        raise DataError(
-            f"the ledger {shown} {kind}; make one with `trivet privacy ledger FILE --create --epsilon E`."
-        )
     try:
+        if path.is_symlink():
+            raise DataError(f"the ledger {shown} is a link; name the file that it leads to.")
+        if not path.is_file():
+            kind = "is no file" if path.exists() else "is not there"
+            raise DataError(
+                f"the ledger {shown} {kind}; make one with `trivet privacy ledger FILE --create --epsilon E`."
+            )
         with path.open("rb") as stream:
             header = stream.read(_HEADER_BYTES)
             names = os.fstat(stream.fileno()).st_nlink
-    except OSError as error:
-        raise DataError(f"the ledger {shown} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"the ledger {shown} cannot be read: {_why(error)}.") from error
     foreign = f"{shown} is no ledger of trivet"
     if len(header) < _HEADER_BYTES or header[:16] != _MAGIC:
         raise DataError(f"{foreign}: it is no SQLite file. It was left as it is.")
@@ -192,6 +194,10 @@ def _require_content(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("its tables are not those of a ledger")
     if connection.execute("SELECT count(*) FROM budget").fetchone() != (1,):
         raise sqlite3.DatabaseError("it has no budget")
+
+
+def _why(error: OSError | ValueError) -> str:
+    return str(getattr(error, "strerror", None) or reason(error))
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> DataError:
