@@ -150,7 +150,6 @@ def test_the_power_of_the_verdict_is_that_of_all_tables(rows):
             for a in range(n0 + 1)
         ]
     )
-    shown = shown == DISPARATE
     ratios = np.arange(n0 + 1)[:, None] / n0 <= t * np.arange(n1 + 1) / n1
     for protected in (0.0, 0.1, 0.3, 0.5):
         tables = binom.pmf(np.arange(n0 + 1), n0, protected) @ (shown & ratios)
