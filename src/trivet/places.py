@@ -11,6 +11,8 @@ from typing import Any
 
 __all__ = ["find", "spelling"]
 
+#: Of an index; Python refuses to read thousands.
+MOST_DIGITS = 9
 _STEP = re.compile(r"(?P<name>\w+)(?:\[(?P<field>\w+)=(?P<wanted>[^\]]*)\])?")
 
 
@@ -55,7 +57,7 @@ def _child(here: Any, name: str, path: str, passed: str) -> Any:
             return here[name]
         known = [str(key) for key in here]
     elif isinstance(here, list | tuple):
-        if name.isdecimal() and int(name) < len(here):
+        if name.isdecimal() and len(name) <= MOST_DIGITS and int(name) < len(here):
             return here[int(name)]
         known = [f"indices below {len(here)}"]
     else:

@@ -34,5 +34,5 @@ def test_json_holds_the_card_and_its_file(audit, tmp_path, capsys):
 def test_what_cannot_be_read_or_written_is_refused(audit, tmp_path):
     with pytest.raises(RecordError, match="expected the output folder"):
         card(tmp_path)
-    with pytest.raises(UsageError, match="Name another file"):
+    with pytest.raises(UsageError, match="Choose another"):
         card(audit, out=tmp_path / "no" / "folder" / "card.md")

@@ -130,6 +130,13 @@ def test_fingerprints_tell_findings_apart_and_follow_a_requirement_that_moves(ow
     assert one[2:] == other[2:]
 
 
+def test_no_text_of_sarif_is_a_link():
+    finding = hostile_finding("[free](javascript:alert(1)) ![a](b) [c][d]", "breach")
+    for result in json.loads(findings_sarif((finding,)))["runs"][0]["results"]:
+        assert "](" not in result["message"]["text"]
+        assert "[free] (javascript" in result["message"]["text"]
+
+
 def test_uris_are_relative_and_escaped(judged, sarif_validator):
     log = json.loads(findings_sarif(judged, Origin(record="out put/ü#?.json", config="a b\ud800%.toml")))
     sarif_validator.validate(log)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from trivet.cli.foreign_files import refuse_foreign
 from trivet.cli.terminal import print_files, print_json, print_text, results_console
 from trivet.wording import as_entity
 from trivet.work.result_files import write_text
@@ -31,6 +32,7 @@ def card(
 
     text = model_card(read_audit(audit))
     if out is not None:
+        refuse_foreign([out])
         write_text(out, text)
     if json:
         print_json({"card": text, "file": None if out is None else str(out)})

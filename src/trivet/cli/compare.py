@@ -61,7 +61,7 @@ def compare(
     if markdown and json:
         raise UsageError("--markdown and --json are two documents; ask for one of them.")
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, RESULT, "compare.html")
     found = compare_audits(read_audit(before), read_audit(after))
     files = () if out is None else _write(found, out)
     if json:

@@ -99,7 +99,7 @@ def fairness(
         if number is not None and number < 1:
             raise UsageError(f"{option} is {number}; expected 1 or more.")
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()
     settings = _settings(
         table,

@@ -80,7 +80,7 @@ def gate(
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
     files: tuple[Path, ...] = ()
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, *findings.FINDINGS_FILES)
         files = findings.write_findings(found, out, origin=origin)
     if (chosen := "json" if json else format) is not None:
         shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]

@@ -10,15 +10,31 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from trivet.cli.foreign_files import refuse_foreign
 from trivet.cli.plain_matplotlib import ignore_matplotlibrc
-from trivet.findings import Finding
-from trivet.record import AuditRecord, Triggers, as_json
+from trivet.findings import FINDINGS_FILES, Finding
+from trivet.manifest import MANIFEST
+from trivet.record import METRICS, TRIGGERS, AuditRecord, Triggers, as_json
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_whole
 
-__all__ = ["Drawn", "draw", "prepare_folder", "save_weights"]
+__all__ = [
+    "RECORD_FILES",
+    "REPORT_FILES",
+    "SCAN_FILES",
+    "SUMMARY",
+    "WEIGHTS",
+    "Drawn",
+    "draw",
+    "prepare_folder",
+    "save_weights",
+]
 
 FIGURES = "figures"
 WEIGHTS = "repaired.safetensors"
+SUMMARY = "summary.json"
+SCAN_FILES = ("scan.html", "scan.json", "scan-triggers.safetensors")
+REPORT_FILES = ("report.html", "report.pdf", "report.tex", "macros.tex")
+RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, MANIFEST, *FINDINGS_FILES)
 
 
 @dataclass(frozen=True)
@@ -29,15 +45,23 @@ class Drawn:
     pdf_engine: str
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, *names: str) -> None:
     """Make the output folder, and make sure before hours of work that it can be written.
+
+    Parameters
+    ----------
+    folder
+        Receives the files.
+    names
+        Of the files that are written there; pictures have a folder of their own.
 
     Raises
     ------
     UsageError
-        If it cannot.
+        If it cannot be written, or files of these names are there that trivet did not write.
     """
     make_folder(folder)
+    refuse_foreign([folder / name for name in names])
 
 
 def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:

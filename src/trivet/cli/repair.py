@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.memory import keep_freed_memory
-from trivet.cli.outputs import prepare_folder
+from trivet.cli.outputs import SCAN_FILES, WEIGHTS, prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.security.subject import load_subject
@@ -66,7 +66,7 @@ def repair(
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
     from trivet.cli.scan_files import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
 
-    prepare_folder(out)
+    prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
     keep_freed_memory()
     started = perf_counter()
     with report_progress() as progress:

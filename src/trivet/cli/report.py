@@ -5,11 +5,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from trivet.cli.outputs import draw, prepare_folder
+from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.findings import Finding, findings_of
 from trivet.findings.documents import read_findings
-from trivet.record import AuditRecord, as_json, load_record, load_triggers
+from trivet.record import METRICS, AuditRecord, as_json, load_record, load_triggers
 
 FINDINGS = "findings.json"
 
@@ -26,7 +26,7 @@ def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
     """
     record, triggers = load_record(out), load_triggers(out)
     findings = _findings(out, record)
-    prepare_folder(out)
+    prepare_folder(out, METRICS, *REPORT_FILES)
     with report_progress() as progress:
         progress("report", "figures, PDF and page", None)
         drawn = draw(record, triggers, out, findings=findings)

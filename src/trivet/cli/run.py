@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from trivet.audit import keep_parts, run_audit
 from trivet.cli.memory import keep_freed_memory
-from trivet.cli.outputs import draw, prepare_folder, save_weights
+from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
 from trivet.cli.summary import corrections, print_summary
 from trivet.cli.terminal import print_json, report_progress
 from trivet.config import load_config
@@ -80,7 +80,7 @@ def run(
     requirements = parse_requirements(settings.policy.require)
     refuse_impossible(requirements)
     folder = settings.audit.out
-    prepare_folder(folder)
+    prepare_folder(folder, *RECORD_FILES, *REPORT_FILES)
     keep_freed_memory()
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
         audit = run_audit(settings, progress=progress, parts=parts)

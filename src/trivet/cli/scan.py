@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.memory import keep_freed_memory
-from trivet.cli.outputs import prepare_folder
+from trivet.cli.outputs import SCAN_FILES, prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
@@ -121,7 +121,7 @@ def _scan_one(
     from trivet import security  # noqa: PLC0415 - as above
 
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, *SCAN_FILES)
     if threads is not None:
         if threads < 1:
             raise UsageError(f"--threads is {threads}; expected 1 or more.")

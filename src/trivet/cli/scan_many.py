@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.memory import keep_freed_memory
+from trivet.cli.outputs import SUMMARY, prepare_folder
 from trivet.cli.terminal import print_json, report_progress, results_console
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.security.subject import images_for
@@ -54,6 +55,7 @@ def scan_folder(
         limit=limit,
     )
     place = DEFAULT_OUT if out is None else out
+    prepare_folder(place, SUMMARY)
     cluster = nullcontext() if dask is None else security.dask_executor(dask)
     with cluster as executor, report_progress() as progress:
 

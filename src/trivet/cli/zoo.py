@@ -65,14 +65,15 @@ def train(
         images=limit,
         contract=contract,
     )
-    prepare_folder(out)
+    name = f"{arch}-{attack}-{seed}"
+    prepare_folder(out, f"{name}.json", f"{name}.safetensors")
     keep_freed_memory()
     started = perf_counter()
     with report_progress() as progress:
         specimen = security.train_specimen(
             recipe, progress=lambda share: progress("zoo", f"training {arch}, {attack}", share)
         )
-    files = security.save_specimen(specimen, out / f"{arch}-{attack}-{seed}.safetensors")
+    files = security.save_specimen(specimen, out / f"{name}.safetensors")
     seconds = perf_counter() - started
     if json:
         print_json(

@@ -25,7 +25,7 @@ _KINDS: Final = {
 
 
 def findings_sarif(findings: Sequence[Finding], origin: Origin | None = None) -> str:
-    """Return the content of ``findings.sarif``.
+    """Return the content of ``findings.sarif``; no name in a message is a link.
 
     Passes and notes are results of the kinds ``pass`` and ``informational``. GitHub's code scanning does
     not look at the kind and shows them as alerts, so what is sent there is breaches and warnings only.
@@ -88,7 +88,7 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
         "ruleId": finding.rule,
         "kind": kind,
         "level": level,
-        "message": {"text": finding.sentence},
+        "message": {"text": finding.sentence.replace("](", "] (")},
         **locations,
         "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
         "properties": {

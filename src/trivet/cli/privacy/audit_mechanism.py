@@ -72,7 +72,7 @@ def audit_mechanism(
             f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
         )
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, RESULT, "mechanism.html")
     function = load_callable(mechanism, role="mechanism")
     started = perf_counter()
     with report_progress() as progress:

@@ -101,7 +101,7 @@ def audit_model(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, RESULT, SCORES, "membership.html")
     started = perf_counter()
     with report_progress() as progress:
         progress("audit", "loading", None)

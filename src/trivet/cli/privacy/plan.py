@@ -102,7 +102,7 @@ def plan(
         inverse=inverse,
     )
     if out is not None:
-        prepare_folder(out)
+        prepare_folder(out, *(("spending.json",) if inverse else ("plan.json", "plan.html")))
     from trivet.privacy import planning  # noqa: PLC0415 - loads SciPy
 
     with report_progress() as progress:
