@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from image_sources import GREY, LABELS, idx, idx_pair, save, saved
 
 from trivet.datasets.arrays import BLOCK_BYTES
-from trivet.datasets.source import load_images
+from trivet.datasets.source import load_images, read_images
 from trivet.errors import DataError
 
 SIDE = st.integers(1, 7).filter(lambda side: side != 3)
@@ -45,7 +45,7 @@ def test_an_npz_gives_back_the_pixels_and_labels(tmp_path_factory, drawn, packed
     with path.open("wb") as stream:
         write = np.savez_compressed if packed else np.savez
         write(stream, **{"X_TEST" if upper else "x": array, "Y_test": stored})
-    images = load_images(path)
+    images = read_images(path)
     expected = array if channels is None else np.moveaxis(array, axis, 1)
     expected = expected.reshape(len(array), channels or 1, *expected.shape[-2:])
     full_scale = {"u1": 255, "u2": 65535}.get(f"{array.dtype.kind}{array.dtype.itemsize}", 1)
@@ -63,7 +63,7 @@ def test_an_idx_pair_gives_back_the_pixels_and_labels(tmp_path_factory, array, p
     path = idx_pair(idx(array.shape, array.tobytes()), idx(labels.shape, labels.tobytes()), packed=packed)(
         tmp_path_factory.mktemp("idx")
     )
-    images = load_images(path)
+    images = read_images(path)
     assert np.array_equal(images.pixels, np.divide(array[:, np.newaxis], np.float32(255), dtype=np.float32))
     assert images.labels.tolist() == labels.tolist()
     assert images.classes == 8
@@ -73,8 +73,8 @@ def test_mnist_as_npz_has_the_bits_of_the_embedded_set(tmp_path, mnist_test):
     levels = np.rint(mnist_test.pixels[:, 0] * 255).astype(np.uint8)
     assert levels.nbytes > BLOCK_BYTES  # so that it takes more than one block
     path = saved(levels, mnist_test.labels)(tmp_path)
-    assert np.array_equal(load_images(path).pixels, mnist_test.pixels)
-    few, same = load_images(path, limit=300), load_images("mnist", limit=300)
+    assert np.array_equal(read_images(path).pixels, mnist_test.pixels)
+    few, same = read_images(path, limit=300), load_images("mnist", limit=300)
     assert np.array_equal(few.pixels, same.pixels)
     assert np.array_equal(few.labels, same.labels)
 
@@ -82,26 +82,26 @@ def test_mnist_as_npz_has_the_bits_of_the_embedded_set(tmp_path, mnist_test):
 def test_an_image_larger_than_a_block(tmp_path):
     array = np.random.default_rng(0).random((4, 1, 1024, 1200), dtype=np.float32)
     assert array[0].nbytes > BLOCK_BYTES
-    assert np.array_equal(load_images(saved(array, [0, 1, 1, 0])(tmp_path)).pixels, array)
+    assert np.array_equal(read_images(saved(array, [0, 1, 1, 0])(tmp_path)).pixels, array)
 
 
 def test_class_names_say_how_many_classes_there_are(tmp_path):
-    images = load_images(saved(GREY, class_names=np.array(["ant", "b\x1bee", "cat"]))(tmp_path))
+    images = read_images(saved(GREY, class_names=np.array(["ant", "b\x1bee", "cat"]))(tmp_path))
     assert (images.classes, images.class_names) == (3, ("ant", r"b\x1bee", "cat"))
     assert images.take([0, 1]).class_names == images.split(0.5, seed=0)[1].class_names == images.class_names
-    assert load_images(saved(GREY)(tmp_path)).class_names is None
+    assert read_images(saved(GREY)(tmp_path)).class_names is None
 
 
 @pytest.mark.parametrize(
     "labels", [LABELS[:, np.newaxis], LABELS.astype(np.uint64), np.eye(2, dtype=bool)[LABELS]]
 )
 def test_labels_of_other_shapes_and_types(tmp_path, labels):
-    assert load_images(saved(GREY, labels)(tmp_path)).labels.tolist() == LABELS.tolist()
+    assert read_images(saved(GREY, labels)(tmp_path)).labels.tolist() == LABELS.tolist()
 
 
 def test_other_arrays_beside_them_are_left_alone(tmp_path):
     path = save(x_train=np.zeros(3), y_train=np.array([{}], object), x_test=GREY, y_test=LABELS)(tmp_path)
-    assert len(load_images(path)) == len(GREY)
+    assert len(read_images(path)) == len(GREY)
 
 
 def test_one_file_of_a_pair_may_be_packed_and_the_name_have_a_full_stop(tmp_path):
@@ -109,7 +109,7 @@ def test_one_file_of_a_pair_may_be_packed_and_the_name_have_a_full_stop(tmp_path
     (tmp_path / "x-images.idx3-ubyte").write_bytes(path.read_bytes())
     labels = tmp_path / "t10k-labels-idx1-ubyte"
     (tmp_path / "x-labels.idx1-ubyte.gz").write_bytes(gzip.compress(labels.read_bytes()))
-    assert load_images(tmp_path / "x-images.idx3-ubyte").labels.tolist() == LABELS.tolist()
+    assert read_images(tmp_path / "x-images.idx3-ubyte").labels.tolist() == LABELS.tolist()
 
 
 @settings(max_examples=60)
@@ -125,6 +125,6 @@ def test_damage_anywhere_is_read_or_refused_and_nothing_else(tmp_path_factory, d
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     with suppress(DataError):
-        pixels = load_images(path).pixels
+        pixels = read_images(path).pixels
         assert pixels.min() >= 0
         assert pixels.max() <= 1

@@ -12,7 +12,7 @@ from PIL import Image
 
 from trivet.datasets.folder import read_folder
 from trivet.datasets.picture import read_picture
-from trivet.datasets.source import load_images
+from trivet.datasets.source import read_images
 from trivet.errors import DataError
 
 UPRIGHT = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4
@@ -46,7 +46,7 @@ def test_a_folder_of_pictures_gives_back_the_pixels(tmp_path_factory, array, gre
     for row, picture in enumerate(array):
         settings = {"lossless": True, "exact": True} if kind == "webp" else {}
         Image.fromarray(picture).save(root / "ab"[row % 2] / f"{row}.{kind}", **settings)
-    images = load_images(root)
+    images = read_images(root)
     order = [*range(0, len(array), 2), *range(1, len(array), 2)]
     expected = array[order, np.newaxis] if grey else array[order].transpose(0, 3, 1, 2)
     expected = np.divide(expected, np.float32(255), dtype=np.float32)
@@ -67,7 +67,7 @@ def test_classes_are_numbered_in_the_order_of_their_names(tmp_path):
 
 
 def test_a_name_with_escapes_is_shown_escaped(tmp_path):
-    images = load_images(picture_folder(tmp_path, classes=(ESCAPES, "dog")))
+    images = read_images(picture_folder(tmp_path, classes=(ESCAPES, "dog")))
     assert images.class_names == (r"cat\x1b]0;owned\x07\x1b[31m", "dog")
 
 
@@ -80,19 +80,19 @@ def test_hidden_files_other_files_and_inner_links(tmp_path):
     (root / "cat" / "more").mkdir()
     (root / "cat" / "gone.png").symlink_to(root / "nowhere.png")
     (root / "cat" / "link.png").symlink_to(root / "dog" / "1.png")
-    assert load_images(root).labels.tolist() == [0, 0, 0, 1, 1]
+    assert read_images(root).labels.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_a_folder_reached_through_a_link_is_its_own_folder(tmp_path):
     (tmp_path / "link").symlink_to(picture_folder(tmp_path / "real"))
-    assert len(load_images(tmp_path / "link")) == 4
+    assert len(read_images(tmp_path / "link")) == 4
 
 
 def test_one_colour_picture_makes_all_of_them_colour(tmp_path):
     root = picture_folder(tmp_path)
-    assert load_images(root).pixels.shape == (4, 1, 4, 5)
+    assert read_images(root).pixels.shape == (4, 1, 4, 5)
     write_png(root / "dog" / "0.png", UPRIGHT)
-    pixels = load_images(root).pixels
+    pixels = read_images(root).pixels
     assert pixels.shape == (4, 3, 4, 5)
     assert np.array_equal(pixels[[0, 1, 3]], np.broadcast_to(GREY[0] / np.float32(255), (3, 3, 4, 5)))
     assert np.array_equal(pixels[2], UPRIGHT.transpose(2, 0, 1) / np.float32(255))
@@ -165,7 +165,7 @@ def test_a_turned_picture_may_have_the_size_of_the_others(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     (root / "dog" / "1.png").write_bytes(written(GREY[0].T.copy(), exif=exif))
-    assert load_images(root).pixels.shape == (4, 1, 4, 5)
+    assert read_images(root).pixels.shape == (4, 1, 4, 5)
 
 
 def test_packed_strips_and_tiles_are_read(tmp_path):

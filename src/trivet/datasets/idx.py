@@ -15,6 +15,7 @@ from trivet.datasets.images import ImageSet
 from trivet.datasets.names import printable
 from trivet.datasets.selection import choose_rows
 from trivet.errors import DataError, TrivetError
+from trivet.wording import told
 
 __all__ = ["find_idx_pair", "is_idx_name", "read_idx"]
 
@@ -77,12 +78,11 @@ def read_idx(path: Path, *, limit: int | None, seed: int) -> ImageSet:
                 labels = read_labels(array, images.shape[0])
             rows = choose_rows(labels, limit=limit, seed=seed, source=path.name)
             pixels = read_pixels(images, rows, source=path.name)
-    except TrivetError:
+    except (TrivetError, MemoryError):
         raise
-    except (OSError, EOFError, ValueError) as error:
+    except Exception as error:  # a damaged file can fail anywhere in gzip and zlib
         raise DataError(
-            f"{path.name!r} and its labels cannot be read as IDX files ({error or type(error).__name__}). "
-            "Fetch them again."
+            f"{path.name!r} and its labels cannot be read as IDX files ({told(error)}). Fetch them again."
         ) from error
     return ImageSet(printable(path.name), pixels, labels[rows], int(labels.max()) + 1)
 

@@ -5,15 +5,16 @@ import struct
 import warnings
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
-from trivet.datasets.arrays import BLOCK_BYTES, RawArray, layout_of, read_labels, read_pixels
+from trivet.datasets.arrays import RawArray, layout_of, read_labels, read_pixels
 from trivet.datasets.images import ImageSet
 from trivet.datasets.names import printable
 from trivet.datasets.selection import MAX_CLASSES, choose_rows
 from trivet.errors import DataError, TrivetError
+from trivet.work.bounded import BoundedStream
 
 __all__ = ["read_npz"]
 
@@ -24,6 +25,8 @@ CLASS_NAMES = "class_names"
 #: NumPy's own bound on what its parser of array headers is given.
 MAX_HEADER_BYTES = 10_000
 MAX_NAME_LETTERS = 200
+#: Beside each array once: its header, and the directory, which zipfile looks for from the end.
+DIRECTORIES_BYTES = 64 * 2**20
 _REMEDY = "Save it again with numpy.savez(path, images=..., labels=...)."
 
 
@@ -44,24 +47,16 @@ def read_npz(path: Path, *, limit: int | None, seed: int) -> ImageSet:
         If the file is damaged, too large, or does not hold these.
     """
     try:
-        with _Cautious(path) as file, zipfile.ZipFile(file) as archive:
-            return _read(archive, path, limit=limit, seed=seed)
-    except TrivetError:
+        with path.open("rb") as stream:
+            most = 2 * stream.seek(0, io.SEEK_END) + DIRECTORIES_BYTES
+            bounded = BoundedStream(stream, repr(path.name), in_all=most)
+            with zipfile.ZipFile(cast("IO[bytes]", bounded)) as archive:
+                return _read(archive, path, limit=limit, seed=seed)
+    except (TrivetError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere in the readers
         reason = printable(str(error)) or type(error).__name__
         raise DataError(f"{path.name!r} cannot be read as an .npz file ({reason}). {_REMEDY}") from error
-
-
-class _Cautious(io.FileIO):
-    """A file that never gives more than a block at once, so that no claimed size is allocated.
-
-    A zip's table of contents is read in one piece, as long as the file says: one that is longer
-    than a block ends early here, which zipfile reports as truncated.
-    """
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(BLOCK_BYTES if size is None or size < 0 else min(size, BLOCK_BYTES)) or b""
 
 
 def _read(archive: zipfile.ZipFile, path: Path, *, limit: int | None, seed: int) -> ImageSet:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from trivet.datasets.tiff import keep_libtiff_quiet, refuse_large_tiles
+from trivet.datasets.tiff import refuse_large_tiles
 from trivet.errors import DataError
 
 __all__ = ["SUFFIXES", "Size", "picture_size", "read_picture"]
@@ -76,8 +76,7 @@ def read_picture(path: Path, name: str, like: tuple[str, Size] | None = None) ->
         if like is not None and sorted(picture.size) != sorted(like[1]):
             raise DataError(_other_size(name, picture.size, *like))
         refuse_large_tiles(picture, name)
-        with keep_libtiff_quiet(picture):
-            picture.load()
+        picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         if like is not None and picture.size != like[1]:
             raise DataError(_other_size(name, picture.size, *like))
@@ -102,7 +101,7 @@ def _explained(name: str) -> Generator[None]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(

@@ -1,18 +1,33 @@
 """Labelled images from whatever a user names: an embedded data set, a folder, or a file."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
 
 from trivet.datasets.composed import load_colour_digits, load_digit_pairs
 from trivet.datasets.folder import read_folder
 from trivet.datasets.idx import find_idx_pair, is_idx_name, read_idx
 from trivet.datasets.images import ImageSet
 from trivet.datasets.mnist import load_mnist
+from trivet.datasets.names import printable
 from trivet.datasets.npz import read_npz
 from trivet.datasets.selection import choose_rows
 from trivet.errors import DataError
+from trivet.work.confined import Confined, Limits
 
-__all__ = ["EMBEDDED", "load_images"]
+__all__ = ["EMBEDDED", "load_images", "read", "read_images"]
+
+PIXELS: Final = "pixels"
+LABELS: Final = "labels"
+#: All pixels may take 1 GiB, and a third of it once more where a colour picture comes after grey ones.
+MEMORY_MIB: Final = 2_048
+#: Processor time: what any source may take, and more for many pictures and large files.
+SECONDS: Final = 15
+PICTURES_A_SECOND: Final = 20
+BYTES_A_SECOND: Final = 20 * 2**20
 
 #: Names that stand for data in the package; the short one is the part that networks were not trained on.
 EMBEDDED: dict[str, Callable[[], ImageSet]] = {
@@ -24,11 +39,11 @@ EMBEDDED: dict[str, Callable[[], ImageSet]] = {
 }
 
 
-def load_images(source: str | Path, *, limit: int | None = None, seed: int = 0) -> ImageSet:
+def load_images(source: str | os.PathLike[str], *, limit: int | None = None, seed: int = 0) -> ImageSet:
     """Load labelled images, grey or colour, of one size, of at least two classes.
 
     Nothing in the files is executed, no link is followed out of a folder, and all pixels together
-    take at most 1 GiB.
+    take at most 1 GiB. Files are read in a process of their own, with limits of memory and time.
 
     Parameters
     ----------
@@ -65,21 +80,65 @@ def load_images(source: str | Path, *, limit: int | None = None, seed: int = 0) 
             return images
         return images.take(choose_rows(images.labels, limit=limit, seed=seed, source=images.name))
     path = Path(source)
+    request = {"path": str(path), "limit": limit, "seed": seed}
+    with Confined(Limits(memory_mib=MEMORY_MIB)) as child:
+        told: dict[str, Any] = child.ask(
+            "trivet.datasets.source:read", request, name=repr(printable(path.name)), seconds=_seconds(path)
+        )
+        shape: list[int] = told["shape"]
+        pixels = np.fromfile(child.file(PIXELS), np.float32).reshape(shape)
+        labels = np.fromfile(child.file(LABELS), np.int64).reshape(shape[:1])
+    names = told["class_names"]
+    return ImageSet(told["name"], pixels, labels, told["classes"], None if names is None else tuple(names))
+
+
+def read(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Read images, write their pixels and labels as plain arrays into `folder`, and describe them."""
+    images = read_images(Path(request["path"]), limit=request["limit"], seed=request["seed"])
+    images.pixels.tofile(folder / PIXELS)
+    images.labels.tofile(folder / LABELS)
+    return {
+        "name": images.name,
+        "shape": images.pixels.shape,
+        "classes": images.classes,
+        "class_names": images.class_names,
+    }
+
+
+def read_images(path: Path, *, limit: int | None = None, seed: int = 0) -> ImageSet:
+    """Read images in this process; `load_images` does it in the child process."""
+    read_from, place = _reader(path)
+    return read_from(place, limit=limit, seed=seed)
+
+
+def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
+    """Return what reads the images at `path`, and which file or folder to give it."""
     try:
         if path.is_dir():
             pair = find_idx_pair(path)
-            read, place = (read_folder, path) if pair is None else (read_idx, pair)
-        elif not path.is_file():
+            return (read_folder, path) if pair is None else (read_idx, pair)
+        if not path.is_file():
             raise DataError(f"there are no images at {str(path)!r}; expected {_expected()}.")
-        elif path.suffix.lower() == ".npz":
-            read, place = read_npz, path
-        elif is_idx_name(path.name):
-            read, place = read_idx, path
-        else:
-            raise DataError(f"{path.name!r} is no file of images that trivet reads; expected {_expected()}.")
+        if path.suffix.lower() == ".npz":
+            return read_npz, path
+        if is_idx_name(path.name):
+            return read_idx, path
     except (OSError, ValueError) as error:
         raise DataError(f"{str(path)!r} cannot be read ({error}); expected {_expected()}.") from error
-    return read(place, limit=limit, seed=seed)
+    raise DataError(f"{path.name!r} is no file of images that trivet reads; expected {_expected()}.")
+
+
+def _seconds(path: Path) -> float:
+    """Return how much processor time reading may take, by what there is to read."""
+    try:
+        if not path.is_dir():
+            return SECONDS + path.stat().st_size / BYTES_A_SECOND
+        with os.scandir(path) as entries:
+            folders = [path, *(Path(entry.path) for entry in entries if entry.is_dir())]
+        pictures = sum(1 for folder in folders for _ in folder.iterdir())
+        return SECONDS + pictures / PICTURES_A_SECOND
+    except (OSError, ValueError):
+        return SECONDS  # the reader says what is wrong
 
 
 def _expected() -> str:

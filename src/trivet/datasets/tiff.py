@@ -1,19 +1,14 @@
-"""What a TIFF picture needs beyond the rest: a bound on its tiles, and a decoder that keeps quiet."""
-
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
+"""A bound on the tiles of a TIFF picture."""
 
 from PIL import Image
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from trivet.errors import DataError
 
-__all__ = ["keep_libtiff_quiet", "refuse_large_tiles"]
+__all__ = ["refuse_large_tiles"]
 
 #: Writers cut pictures into tiles of 128 to 1,024 pixels.
 MAX_TILE = 4_096
-STANDARD_ERROR = 2
 
 
 def refuse_large_tiles(picture: Image.Image, name: str) -> None:
@@ -35,27 +30,3 @@ def refuse_large_tiles(picture: Image.Image, name: str) -> None:
             f"the picture {name!r} was refused: it is packed in tiles larger than {MAX_TILE}x{MAX_TILE} "
             "pixels, as a decompression bomb is. Save it again as PNG if you trust it."
         )
-
-
-@contextmanager
-def keep_libtiff_quiet(picture: Image.Image) -> Generator[None]:
-    """Keep the process's standard error closed to libtiff while it decodes.
-
-    It writes its own complaints there, past Python, a line for each broken strip.
-    """
-    if not isinstance(picture, TiffImageFile) or picture.info.get("compression") == "raw":
-        yield
-        return
-    try:
-        kept = os.dup(STANDARD_ERROR)
-    except OSError:  # there is none
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, STANDARD_ERROR)
-        yield
-    finally:
-        os.dup2(kept, STANDARD_ERROR)
-        os.close(kept)
-        os.close(nowhere)
