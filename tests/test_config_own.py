@@ -9,6 +9,7 @@ from trivet.errors import UsageError
 
 SCAN = '[security.scan]\ncheckpoint = "a.pth"\n'
 OWN = "[audit]\nstudy = false\n"
+TABLE = '[fairness.table]\ntable = "t.csv"\nlabel = "y"\nsensitive = ["g"]\n'
 
 
 def load(folder, text):
@@ -49,6 +50,12 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
     ("text", "message"),
     [
         (OWN, "no section describes a system of your own"),
+        (OWN + "effects = true\n" + SCAN, "effects are measured on what the built-in study finds"),
+        (OWN + TABLE + 'prediction = "p"\nmitigate = ["massaging"]\n', "mitigate: nothing is done with it"),
+        (OWN + TABLE + 'score = "s"\nrepeats = 3\n', "repeats: nothing is done with it beside score"),
+        (OWN + TABLE + 'prediction = "p"\ncut = 0.4\n', "cut: nothing is done with it beside prediction"),
+        (OWN + TABLE + 'estimator = "logistic"\ncounts_only = true\n', "counts_only: nothing is done"),
+        (OWN + TABLE + 'prediction = "p"\ncounts_only = true\nrows = 9\n', "looks at no rows"),
         (SCAN, "set study = false"),
         (OWN + 'legs = ["privacy"]\n' + SCAN, "legs names privacy, and nothing describes it"),
         (OWN + '[security]\nprofile = "smoke"\n' + SCAN, "[security] profile: of the built-in study"),

@@ -200,18 +200,17 @@ def test_no_model_in_the_band_leaves_the_baseline(own):
     assert (found.level, found.place) == ("note", "fairness.comparison.models.0.disparate_impact.estimate")
 
 
-def test_requirements_come_first_and_alone_decide_what_is_a_breach(own):
+def test_requirements_come_first_and_are_breaches_of_their_own(own):
     met, missed = "security.asr_after <= 0.05", "fairness.disparate_impact.high >= 0.8"
     found = findings_of(own, parse_requirements([met, missed]))
     assert [(each.id, each.level, each.title) for each in found[:2]] == [
         ("policy.1", "pass", met),
         ("policy.2", "breach", missed),
     ]
-    assert all(each.level != "breach" for each in found[2:])
     assert breached(found)
-    assert not breached(findings_of(own, parse_requirements([met])))
+    assert breached(findings_of(own, parse_requirements([met])))
     assert breached(findings_of(own))
-    assert counts(found)["breach"] == 1
+    assert counts(found)["breach"] == counts(findings_of(own))["breach"] + 1 - 3  # of three attributes
     assert sum(counts(found).values()) == len(found)
     assert found[0].required == "<= 0.05"
     assert found[0].why == CATALOGUE["security.backdoor-removed"].why

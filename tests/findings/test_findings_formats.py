@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,10 +12,12 @@ from hostile_findings import LEVELS, TEXTS, hostile_finding, hostile_findings, h
 from junit_schema import complaints
 from markdown_it import MarkdownIt
 
+from trivet.config import Waiver
 from trivet.errors import UsageError
 from trivet.findings import (
     CATALOGUE,
     FINDINGS_FILES,
+    GATES,
     Origin,
     findings_json,
     findings_junit,
@@ -40,6 +43,8 @@ require = [
 """
 CONFIGURED = Origin(title="An audit", config="ci/audit.toml", config_text=POLICY)
 
+WAIVED = [Waiver(rule=rule, reason="not of this test", expires=date.max) for rule in GATES]
+
 
 @pytest.fixture(scope="module")
 def sarif_validator():
@@ -49,7 +54,7 @@ def sarif_validator():
 
 @pytest.fixture(scope="module")
 def judged(own):
-    return findings_of(own, parse_requirements(ASKED))
+    return findings_of(own, parse_requirements(ASKED), WAIVED)
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
@@ -63,7 +68,7 @@ def test_any_text_of_a_stranger_can_be_written_and_read(text, format_of):
 
 @pytest.mark.parametrize("name", FINDINGS_FILES)
 def test_the_same_findings_write_the_same_bytes(name, judged, own):
-    again = findings_of(own, parse_requirements(ASKED))
+    again = findings_of(own, parse_requirements(ASKED), WAIVED)
     assert FINDINGS_FILES[name](judged, CONFIGURED) == FINDINGS_FILES[name](again, CONFIGURED)
 
 
@@ -208,7 +213,7 @@ def test_markdown_puts_what_is_serious_first_and_folds_the_rest(judged):
     for finding in judged:
         part = table if finding.level in {"breach", "warning"} else folded
         assert f"**{plain(finding.title)}**" in part
-    assert plain(judged[0].action) in table
+    assert "compare the mitigations with `trivet fairness`, and ask" in table
     assert findings_markdown(()) == "## trivet: Findings\n\nNothing was looked at.\n"
 
 

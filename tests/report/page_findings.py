@@ -19,6 +19,7 @@ class ShownExample:
     why: str = "Whoever knows the trigger is obeyed."
     action: str = "Try `trivet repair`."
     source: str = "Wang et al. 2019"
+    waiver: str = ""
 
 
 FINDINGS = (

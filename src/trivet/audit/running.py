@@ -65,7 +65,7 @@ def run_audit(
             with _timed(seconds, leg):
                 legs[leg] = run()
     effects = None
-    if config.audit.effects and config.audit.study:
+    if config.audit.effects:
         with _timed(seconds, "effects"):
             effects = study_effects(config, legs, parts=parts or Parts(), progress=progress)
     results = {leg: legs[leg].result if leg in legs else None for leg in ("security", "privacy", "fairness")}

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_text, results_console
-from trivet.config import load_config
+from trivet.config import PolicySection, load_config
 from trivet.policy import parse_requirements, refuse_impossible
 from trivet.record import METRICS, as_json, load_record
 from trivet.wording import as_entity, as_json_escape
@@ -50,8 +50,8 @@ def gate(
 ) -> int:
     """Judge a finished audit again, without running it.
 
-    Exit code 1 where something is breached. Requirements decide that alone; where there are none, what each
-    leg found does.
+    Exit code 1 where something is breached: a requirement, or what a leg found. A requirement replaces the
+    default of what it measures and of nothing else; [[policy.waivers]] switches a default off for a while.
 
     Parameters
     ----------
@@ -72,11 +72,12 @@ def gate(
     """
     from trivet import findings  # noqa: PLC0415 - the report of a usage error needs none of it
 
-    asked = () if config is None else load_config(config).policy.require
-    requirements = parse_requirements((*asked, *require))
+    policy = PolicySection() if config is None else load_config(config).policy
+    requirements = parse_requirements((*policy.require, *require))
     refuse_impossible(requirements)
+    findings.refuse_waivers(policy.waivers)
     record = load_record(folder)
-    found = findings.findings_of(as_json(record), requirements)
+    found = findings.findings_of(as_json(record), requirements, policy.waivers)
     origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
     files: tuple[Path, ...] = ()
     if out is not None:

@@ -14,7 +14,7 @@ from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder,
 from trivet.cli.summary import corrections, print_summary
 from trivet.cli.terminal import print_json, report_progress
 from trivet.config import load_config
-from trivet.findings import breached, findings_of, origin_of, write_findings
+from trivet.findings import breached, findings_of, origin_of, refuse_waivers, write_findings
 from trivet.manifest import make_manifest, save_manifest
 from trivet.policy import parse_requirements, refuse_impossible
 from trivet.record import METRICS, as_json, save_record
@@ -79,6 +79,7 @@ def run(
     )
     requirements = parse_requirements(settings.policy.require)
     refuse_impossible(requirements)
+    refuse_waivers(settings.policy.waivers)
     folder = settings.audit.out
     prepare_folder(folder, *RECORD_FILES, *REPORT_FILES)
     keep_freed_memory()
@@ -87,7 +88,7 @@ def run(
         record_files = save_record(audit.record, audit.triggers, folder)
         weights = () if settings.audit.study else save_weights(audit.weights, folder)
         plain = as_json(audit.record)
-        found = findings_of(plain, requirements)
+        found = findings_of(plain, requirements, settings.policy.waivers)
         origin = origin_of(folder / METRICS, config, title=settings.audit.title)
         finding_files = write_findings(found, folder, origin=origin)
         progress("report", "figures, PDF and page", None)

@@ -7,3 +7,4 @@ from .sections import FairnessSection as FairnessSection
 from .sections import PolicySection as PolicySection
 from .sections import PrivacySection as PrivacySection
 from .sections import SecuritySection as SecuritySection
+from .sections import Waiver as Waiver

@@ -56,6 +56,11 @@ def complaint_about(config: "AuditConfig") -> str | None:
             "study = false, and no section describes a system of your own; add one of "
             f"{', '.join(_BEGINNING.values())}"
         )
+    if config.audit.effects:
+        return (
+            "effects are measured on what the built-in study finds, which study = false leaves out; leave "
+            "--effects, or effects in [audit], out"
+        )
     for leg in config.audit.legs:
         if not describes(leg, sections[leg]):
             return f"legs names {leg}, and nothing describes it; add {_BEGINNING[leg]}, or leave it out"

@@ -1,6 +1,7 @@
 """Which sections has audit.toml, and what may stand in each?"""
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ __all__ = [
     "PolicySection",
     "PrivacySection",
     "SecuritySection",
+    "Waiver",
 ]
 
 OWN_TITLE = "Audit of a Machine-Learning System"
@@ -97,10 +99,40 @@ class FairnessSection(FairnessSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """``[[policy.waivers]]``: a default of the gate that does not count for a while.
+
+    Attributes
+    ----------
+    rule
+        The rule of the finding, such as ``security.verdict``.
+    subject
+        The network, mechanism, model or attribute that it is about; None for all of the rule.
+    reason
+        Why.
+    expires
+        The last day on which it counts, in UTC.
+    decided_by
+        Who decided it.
+    """
+
+    rule: Annotated[str, MinLen(1)]
+    reason: Annotated[str, MinLen(1)]
+    expires: date
+    subject: str | None = None
+    decided_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a waiver needs a reason")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PolicySection:
-    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``."""
+    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``, and what is waived."""
 
     require: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from .finding import LEVELS as LEVELS
 from .finding import Finding as Finding
 from .finding import breached as breached
 from .finding import counts as counts
+from .gating import GATES as GATES
+from .gating import refuse_waivers as refuse_waivers
 from .junit import findings_junit as findings_junit
 from .markdown import findings_markdown as findings_markdown
 from .origin import Origin as Origin

@@ -22,6 +22,15 @@ _RULES: Final = (
         places=(),
     ),
     Rule(
+        id="policy.waiver",
+        title="A waiver of the policy",
+        why="A waiver that nothing needs hides the next breach of its rule.",
+        action="Take it out of [[policy.waivers]] in audit.toml, or decide anew when it is to expire.",
+        source="",
+        heading="Waivers",
+        places=(),
+    ),
+    Rule(
         id="security.verdict",
         title="Is the network backdoored?",
         why="A backdoored network is accurate on clean inputs and obeys whoever knows the trigger, so no "

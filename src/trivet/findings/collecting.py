@@ -1,28 +1,38 @@
 """What has been found in a record, with a policy or without?"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from trivet.findings.corrections import correction_findings
 from trivet.findings.effects import effect_findings
 from trivet.findings.fairness import fairness_findings
 from trivet.findings.finding import Finding
+from trivet.findings.gating import gated, refuse_waivers, today
 from trivet.findings.privacy import privacy_findings
 from trivet.findings.requirements import requirement_findings
 from trivet.findings.security import security_findings
-from trivet.policy import Requirement
+from trivet.policy import Requirement, judge
+
+if TYPE_CHECKING:
+    from trivet.config import Waiver
 
 __all__ = ["findings_of"]
 
 _LEGS = {"security": security_findings, "privacy": privacy_findings, "fairness": fairness_findings}
 
 
-def findings_of(record: Mapping[str, Any], requirements: Sequence[Requirement] = ()) -> tuple[Finding, ...]:
+def findings_of(
+    record: Mapping[str, Any],
+    requirements: Sequence[Requirement] = (),
+    waivers: Sequence["Waiver"] = (),
+    *,
+    day: date | None = None,
+) -> tuple[Finding, ...]:
     """Return what became of each requirement, what each leg and its remedies did, and the corrections.
 
-    Where there are requirements they alone decide what is a breach: a team that requires a repaired
-    network to be clean has said that it knows of the backdoor. What a leg finds is then a warning at most.
+    The defaults gate in any case. A requirement replaces the default of the rule that it measures and no
+    other, a waiver switches one off until it expires; see `trivet.findings.gating`.
 
     Parameters
     ----------
@@ -30,16 +40,21 @@ def findings_of(record: Mapping[str, Any], requirements: Sequence[Requirement] =
         The record as plain JSON values.
     requirements
         What `trivet.policy.parse_requirements` read.
+    waivers
+        Of ``[[policy.waivers]]``, as `trivet.config.Waiver`.
+    day
+        The day by which waivers expire; None for today, in UTC.
 
     Raises
     ------
     UsageError
-        If a requirement names no measurement of the record, or compares what cannot be compared.
+        If a requirement names no measurement of the record, or compares what cannot be compared, or a waiver
+        is of no rule that a default gates.
     """
-    found = tuple(_built_in(record))
-    if requirements:
-        found = tuple(replace(each, level="warning") if each.level == "breach" else each for each in found)
-    return *requirement_findings(record, requirements), *found
+    refuse_waivers(waivers)
+    outcomes = judge(record, requirements)
+    found = gated(record, tuple(_built_in(record)), outcomes, waivers, day=day or today())
+    return *requirement_findings(requirements, outcomes), *found
 
 
 def _built_in(record: Mapping[str, Any]) -> Iterator[Finding]:

@@ -70,9 +70,13 @@ def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Findin
     return make_finding(
         "correction.promotion-demotion",
         level="note",
-        message="Swapped labels bring the disparate impact from "
-        f"{published['baseline']['disparate_impact']:.4f} to "
-        f"{published['promotion_demotion']['disparate_impact']:.4f} as published, and to "
-        f"{corrected['massaging']['disparate_impact']:.4f} in the right direction.",
+        message=f"Swapped labels bring the disparate impact from {_impact(published['baseline'])} to "
+        f"{_impact(published['promotion_demotion'])} as published, and to "
+        f"{_impact(corrected['massaging'])} in the right direction.",
         measured=measured_at(record, "fairness.corrected.massaging.disparate_impact"),
     )
+
+
+def _impact(model: Mapping[str, Any]) -> str:
+    ratio = model["disparate_impact"]
+    return "an unknown one" if ratio is None else f"{ratio:.4f}"

@@ -55,6 +55,7 @@ def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any])
             measured=measured,
             required=_band(audit["four_fifths"]),
             number=number + 1,
+            subject=attribute["name"],
         )
 
 

@@ -49,6 +49,10 @@ class Finding:
         What the measurement was held against, in words or as sign and constant; empty for a note.
     why, action, source
         Why it matters, what to do, and where that is explained.
+    subject
+        The network, mechanism, model or attribute that it is about, by its name; empty where it has none.
+    waiver
+        Until when and why a breach does not count, and who decided so; empty without a waiver.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Finding:
     why: str
     action: str
     source: str
+    subject: str = ""
+    waiver: str = ""
 
     def __post_init__(self) -> None:
         """Put every text on one line, and leave out what JSON has no number for."""
@@ -78,8 +84,9 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """Title and message in one line."""
-        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.message}"
+        """Title, message and waiver in one line."""
+        waived = f" ({self.waiver})" if self.waiver else ""
+        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.message}{waived}"
 
 
 def breached(findings: Sequence[Finding]) -> bool:

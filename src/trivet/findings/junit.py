@@ -47,7 +47,10 @@ def _detail(finding: Finding) -> str:
         measured += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
     if finding.required:
         measured += f", required: {finding.required}"
-    return f"{measured}\nWhy: {finding.why}\nWhat to do: {finding.action}\nSource: {finding.source}"
+    lines = [measured, f"Why: {finding.why}"]
+    lines += [f"Waiver: {finding.waiver}"] if finding.waiver else []
+    lines += [] if finding.level == "pass" else [f"What to do: {finding.action}"]
+    return "\n".join([*lines, f"Source: {finding.source}"])
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, str]:

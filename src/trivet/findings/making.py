@@ -24,6 +24,7 @@ def make_finding(
     title: str | None = None,
     number: int | None = None,
     about: Rule | None = None,
+    subject: str = "",
 ) -> Finding:
     """Make a finding.
 
@@ -41,6 +42,8 @@ def make_finding(
         Tells findings of one rule apart, from 1.
     about
         Another rule that says why, what to do and where it is explained.
+    subject
+        As in `Finding`.
     """
     entry = CATALOGUE[rule]
     told = about or entry
@@ -60,6 +63,7 @@ def make_finding(
         why=told.why,
         action=told.action,
         source=told.reference,
+        subject=subject,
     )
 
 

@@ -20,6 +20,8 @@ _WORDS: Final = {
 }
 #: Characters that mean something in Markdown, in HTML or to GitHub and GitLab, or begin what does.
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!:\"']|(?<=[wW]{3})\.|(?<=[gG][hH])-")
+#: A command, or the one setting that an action names, between backticks.
+_CODE: Final = re.compile(r"`(trivet [a-z -]+|contract)`")
 _MOST_TABLE_CHARACTERS: Final = 300
 
 
@@ -36,7 +38,7 @@ def findings_markdown(findings: Sequence[Finding], origin: Origin | None = None)
     title = plain(one_line(origin.title, limit=200)) if origin.title else "Findings"
     parts = [f"## trivet: {title}", _summary(findings)]
     if serious:
-        parts += [_table(serious), *(_advice(each) for each in serious if each.level == "breach")]
+        parts += [_table(serious), *map(_advice, serious)]
     for level, heading in (("note", "Notes"), ("pass", "What passed")):
         if by_level[level]:
             parts.append(_folded(f"{heading} ({len(by_level[level])})", _table(by_level[level])))
@@ -70,7 +72,8 @@ def _table(findings: Iterable[Finding]) -> str:
 
 
 def _what(finding: Finding) -> str:
-    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}"
+    waived = f"<br>*{_cell(finding.waiver)}*" if finding.waiver else ""
+    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}{waived}"
 
 
 def _measured(finding: Finding) -> str:
@@ -82,9 +85,15 @@ def _measured(finding: Finding) -> str:
 
 def _advice(finding: Finding) -> str:
     return (
-        f"**{_cell(finding.title)}.** {plain(finding.why)}\n\n*What to do:* {plain(finding.action)} "
+        f"**{_cell(finding.title)}.** {_prose(finding.why)}\n\n*What to do:* {_prose(finding.action)} "
         f"<sub>{plain(finding.source)}</sub>"
     )
+
+
+def _prose(text: str) -> str:
+    """Write a sentence of trivet's own, in which commands stand between backticks."""
+    parts = _CODE.split(one_line(text, limit=10_000))
+    return "".join(f"`{part}`" if number % 2 else plain(part) for number, part in enumerate(parts))
 
 
 def _folded(heading: str, content: str) -> str:

@@ -80,6 +80,7 @@ def _mechanism(record: Mapping[str, Any], place: int) -> Finding:
         measured=measured_at(record, f"privacy.mechanisms.{place}.epsilon_lower"),
         required=f"<= {audit['epsilon']:g}",
         number=place + 1,
+        subject=audit["name"],
     )
 
 
@@ -96,4 +97,5 @@ def _membership(record: Mapping[str, Any]) -> Finding:
         f"{audit['attacks'][best]['auroc']:.3f}: {audit['reason']}",
         measured=measured_at(record, f"privacy.membership.attacks.{best}.auroc"),
         required=NO_EVIDENCE,
+        subject=audit["model"],
     )

@@ -1,33 +1,32 @@
 """What became of each requirement of the policy?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from trivet.findings.catalogue import REQUIREMENT, rule_about
 from trivet.findings.finding import Finding
 from trivet.findings.making import make_finding
-from trivet.policy import Measured, Outcome, Requirement, judge
+from trivet.policy import Measured, Outcome, Requirement
 from trivet.policy.judgement import shown
 
 __all__ = ["requirement_findings"]
 
 
 def requirement_findings(
-    record: Mapping[str, Any], requirements: Sequence[Requirement]
+    requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
 ) -> tuple[Finding, ...]:
     """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach.
 
-    Raises
-    ------
-    UsageError
-        As `trivet.policy.judge` does.
+    Parameters
+    ----------
+    requirements
+        What was asked.
+    outcomes
+        What `trivet.policy.judge` says of each.
     """
     return tuple(
         _finding(number, requirement, outcome)
-        for number, (requirement, outcome) in enumerate(
-            zip(requirements, judge(record, requirements), strict=True), start=1
-        )
+        for number, (requirement, outcome) in enumerate(zip(requirements, outcomes, strict=True), start=1)
     )
 
 
@@ -35,7 +34,7 @@ def _finding(number: int, requirement: Requirement, outcome: Outcome) -> Finding
     found = make_finding(
         REQUIREMENT,
         level="pass" if outcome.met else "breach",
-        message=f"{outcome.told[:1].upper()}{outcome.told[1:]}.",
+        message=f"{outcome.told_first}.",
         measured=Measured(outcome.place, outcome.found, outcome.low, outcome.high, outcome.level),
         required=f"{requirement.sign} {shown(requirement.value)}",
         title=requirement.text,

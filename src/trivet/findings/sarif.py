@@ -90,6 +90,7 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
         "level": level,
         "message": {"text": finding.sentence.replace("](", "] (")},
         **locations,
+        **_suppressions(finding),
         "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
         "properties": {
             "id": finding.id,
@@ -103,8 +104,18 @@ def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
             "why": finding.why,
             "action": finding.action,
             "source": finding.source,
+            "subject": finding.subject,
+            "waiver": finding.waiver,
         },
     }
+
+
+def _suppressions(finding: Finding) -> dict[str, Any]:
+    """Return a waiver as a suppression from outside of the code; nothing without one."""
+    if not finding.waiver:
+        return {}
+    accepted = {"kind": "external", "status": "accepted", "justification": finding.waiver}
+    return {"suppressions": [accepted]}
 
 
 def _physical(path: str, line: int) -> dict[str, Any]:

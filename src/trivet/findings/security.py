@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trivet.audited import has_study
+from trivet.audited import has_study, network_of
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.security.many_results import VERDICTS
@@ -38,6 +38,11 @@ def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _repair(record, repair, worst)
 
 
+def _name(record: Mapping[str, Any]) -> str:
+    network = network_of(record)
+    return "" if network is None else network.checkpoint["name"]
+
+
 def _worst(checkpoint: Mapping[str, Any]) -> Level:
     return "warning" if checkpoint["source"] == "embedded" else "breach"
 
@@ -57,6 +62,7 @@ def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any
         message=reason,
         measured=measured,
         required=_NO_EVIDENCE,
+        subject=checkpoint["name"],
     )
 
 
@@ -100,6 +106,7 @@ def _removal(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], wo
         f"the repair and works on {rates[name]['after']:.1%} after it.",
         measured=measured_at(record, f"{place}.{name}.after"),
         required=f"< {bound:g}",
+        subject=_name(record),
     )
 
 
@@ -130,5 +137,6 @@ def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) 
         message=repair["summary"],
         measured=measured_at(record, f"{place}.asr.after"),
         required=f"< {repair['bounds']['asr']:g}",
+        subject=_name(record),
     )
     yield _accuracy(record, place, attempt)

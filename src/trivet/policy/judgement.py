@@ -8,6 +8,7 @@ from trivet.errors import UsageError
 from trivet.places import spelling
 from trivet.policy.measuring import Measured, measure
 from trivet.policy.requirement import ORDERING, SIGNS, Requirement, is_number
+from trivet.policy.subjects import named_place
 from trivet.wording import one_line, quoted
 
 __all__ = ["Outcome", "judge", "misfit", "shown"]
@@ -33,6 +34,10 @@ class Outcome:
         Why it could not be measured; empty where it could.
     measured, breaching
         How many measurements the requirement was held against, and how many of them breach it.
+    subject
+        What was measured, with the names that the record has for it; empty where the place says enough.
+    places
+        Where in the record each of the measurements stands.
     """
 
     requirement: str
@@ -46,6 +51,8 @@ class Outcome:
     reason: str = ""
     measured: int = 1
     breaching: int = 0
+    subject: str = ""
+    places: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -56,13 +63,23 @@ class Outcome:
     @property
     def told(self) -> str:
         """What was found and where, or why nothing."""
+        return self._told("found", "not measured")
+
+    @property
+    def told_first(self) -> str:
+        """The same as the beginning of a sentence."""
+        return self._told("Found", "Not measured")
+
+    def _told(self, found_word: str, missing: str) -> str:
         if self.found is None:
-            found = f"not measured, so it cannot be shown to hold: {self.reason}"
+            found = f"{missing}, so it cannot be shown to hold: {self.reason}"
         else:
-            found = f"found {shown(self.found)}"
+            found = f"{found_word} {shown(self.found)}"
             if self.low is not None and self.high is not None and self.level is not None:
                 found += f", {self.level:.0%} interval {shown(self.low)} to {shown(self.high)}"
-        if self.place != self.path:
+        if self.subject:
+            found += f", {self.subject}"
+        elif self.place != self.path:
             found += f", at {self.place}"
         if self.measured > 1:
             found += (
@@ -136,6 +153,8 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
         reason=worst.reason or "",
         measured=len(measured),
         breaching=breaching,
+        subject=named_place(record, worst.place),
+        places=tuple(each.place for each in measured),
     )
 
 

@@ -1,6 +1,6 @@
 """Which table of predictions is audited, or which models are fitted and compared?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
@@ -13,6 +13,14 @@ Name = Annotated[str, MinLen(1)]
 
 #: Stands for the embedded Adult data with the features of the study.
 ADULT: Final = "adult"
+
+
+#: Settings that nothing is done with, by what is audited.
+_IDLE: Final = {
+    "prediction": ("cut", "mitigate", "repeats"),
+    "score": ("mitigate", "repeats"),
+    "estimator": ("cut", "counts_only"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +84,10 @@ class TableSettings:
         if len(given) != 1:
             found = " and ".join(given) or "none"
             raise ValueError(f"give one of prediction, score and estimator (found {found})")
+        if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _default(name)]:
+            raise ValueError(f"{', '.join(idle)}: nothing is done with it beside {given[0]}; leave it out")
+        if self.counts_only and (self.rows is not None or self.ignore):
+            raise ValueError("counts_only looks at no rows and no other columns; leave rows and ignore out")
         if self.table == ADULT:
             if self.estimator is None:
                 raise ValueError("adult has no predictions to audit; give an estimator to fit")
@@ -87,3 +99,7 @@ class TableSettings:
             raise ValueError(
                 "a table needs label, the column of the true labels, and sensitive, those of the groups"
             )
+
+
+def _default(name: str) -> object:
+    return next(each.default for each in fields(TableSettings) if each.name == name)

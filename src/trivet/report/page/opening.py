@@ -85,6 +85,11 @@ class ShownFinding(Protocol):
         """Where that is explained."""
         ...
 
+    @property
+    def waiver(self) -> str:
+        """Until when and why a breach does not count; empty without a waiver."""
+        ...
+
 
 #: Tone and words of each level, the most serious first; the last is folded away.
 _LEVELS: Final = {
@@ -166,7 +171,8 @@ def _finding(finding: ShownFinding, tell: Tell) -> str:
         "Measured": _measured(finding, tell),
         "Required": escape_html(finding.required),
         "Why it matters": _prose(finding.why),
-        "What to do": _prose(finding.action),
+        "Waiver": escape_html(finding.waiver),
+        "What to do": "" if finding.level == "pass" else _prose(finding.action),
         "Source": escape_html(finding.source),
     }
     entries = "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
