@@ -15,7 +15,7 @@ __all__ = ["fairness_findings"]
 
 _LEVELS: Mapping[str, Level] = {DISPARATE: "breach", UNSETTLED: "warning", IN_BAND: "pass"}
 #: Kinds of cautions without which the figures mislead.
-_SERIOUS = frozenset({"leakage", "nobody selected", "spelling"})
+_SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
 
 
 def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:

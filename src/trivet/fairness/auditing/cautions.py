@@ -8,18 +8,16 @@ from numpy.typing import NDArray
 
 from trivet.fairness.auditing.results import AttributeAudit, Caution
 from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.auditing.scores import area_bounds
+from trivet.fairness.auditing.telling import LEAKING_AUC, LEAKING_SHARE, TellingColumns
 from trivet.fairness.counting.assembling import nearest
 from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.explaining.proxies import proxy_strength
-from trivet.fairness.intervals.shares import LARGE
-from trivet.tables.encoding import encode_columns
-from trivet.tables.features import choose_rows
+from trivet.fairness.intervals.shares import LARGE, share_interval
+from trivet.fairness.metrics.scored import group_aucs
 from trivet.wording import one_line, quoted
 
 __all__ = ["caution_counts", "caution_proxies", "caution_rows"]
 
-#: One column that tells the label so well is likely to have been made from it.
-LEAKING_AUC: Final = 0.99
 #: From here on it is said that the other columns tell the group.
 TELLING_AUC: Final = 0.7
 #: Share of test rows with a twin among the training rows from which on it is said.
@@ -60,6 +58,7 @@ def caution_counts(
     """
     found = [*_folded(counts), *_all_alike(counts, cut)]
     blind = len(found) > bool(counts.folded)
+    found += _reversed_predictions(counts)
     if not blind and counts.table[:, 0, 1].sum() == counts.table[:, 1, 0].sum() == 0:
         found.append(
             Caution("leakage", "Every prediction is the label: check that the prediction's column is not it.")
@@ -109,6 +108,20 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
         yield Caution("spelling" if doubtful else "folded values", message)
 
 
+def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
+    """Say that rows with a negative label are selected more often than those with a positive one."""
+    (true_negatives, false_positives), (misses, hits) = counts.table.sum(axis=0).tolist()
+    found = share_interval(hits, hits + misses)
+    false = share_interval(false_positives, false_positives + true_negatives)
+    if found.high is None or false.low is None or found.high >= false.low:
+        return
+    yield Caution(
+        "reversed",
+        f"The predictions run the other way: {found.estimate:.3f} of the rows with a positive label are "
+        f"selected, and {false.estimate:.3f} of those with a negative one. Check which value is positive.",
+    )
+
+
 def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
     """Say that nobody is selected, or everybody."""
     by_label = counts.table.sum(axis=0)
@@ -145,33 +158,20 @@ def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]
     )
 
 
-def caution_rows(predicted: Predicted, *, seed: int = 0) -> tuple[Caution, ...]:
-    """Say what the rows give reason to say: columns that are the label, and test rows seen in training.
+def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float) -> tuple[Caution, ...]:
+    """Say what the rows give reason to say: columns that tell too much, scores turned round, twins.
 
     Parameters
     ----------
     predicted
         Rows with features.
-    seed
-        Of the rows drawn to look at columns.
+    telling
+        What `telling_columns` found of them.
+    level
+        Confidence level of intervals, in (0, 1).
     """
     rows = predicted.rows
-    found: list[Caution] = []
-    labels = rows.labels[predicted.places]
-    others = [place for place, name in enumerate(rows.features.names) if name not in rows.columns]
-    if others and 0 < labels.sum() < len(labels):
-        drawn = choose_rows(len(labels), 20_000, seed=seed)
-        features, names = encode_columns(rows.features.only(others).take(predicted.places[drawn]))
-        told = proxy_strength(features, labels[drawn], names, group=rows.negative, reference=rows.positive)
-        leaking = [column.name for column in told.columns if column.auc >= LEAKING_AUC]
-        if leaking:
-            found.append(
-                Caution(
-                    "leakage",
-                    f"{_listed(leaking)} alone tell the label almost always (area under the ROC curve of "
-                    f"{LEAKING_AUC} or more): check whether what they say is known before the decision.",
-                )
-            )
+    found = [*_telling(telling, fitted=len(predicted.fitted) > 0), *_reversed_scores(predicted, level=level)]
     if len(predicted.fitted):
         filled = np.nan_to_num(rows.features.values, nan=-np.inf)
         values = np.column_stack([filled, rows.labels.astype(np.float64)])
@@ -188,6 +188,60 @@ def caution_rows(predicted: Predicted, *, seed: int = 0) -> tuple[Caution, ...]:
     if rows.label in rows.columns:
         found.append(Caution("leakage", f"The label, {quoted(rows.label)}, is a sensitive column as well."))
     return tuple(found)
+
+
+def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
+    """Say which columns tell the label or the prediction, or are a number of each row."""
+    left = (
+        "It is among the features of the models; --ignore it."
+        if fitted
+        else "It is left out of what columns explain; --ignore it."
+    )
+    if telling.label:
+        yield Caution(
+            "leakage",
+            f"{_listed(telling.label)} alone tell the label almost always (an area under the ROC curve of "
+            f"{LEAKING_AUC} or more, or {LEAKING_SHARE:.0%} of the errors of a guess taken away): check "
+            f"whether what they say is known before the decision. {left}",
+        )
+    if telling.prediction:
+        yield Caution(
+            "tells the prediction",
+            f"{_listed(telling.prediction)} alone tell the prediction almost always (an area under the ROC "
+            f"curve of {LEAKING_AUC} or more): is it this model's score, or made from it? {left}",
+        )
+    if telling.keys:
+        yield Caution("key", f"{_listed(telling.keys)}: a value of its own in every row. {left}")
+
+
+def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]:
+    """Say that a positive label comes with lower scores, over all rows or within groups."""
+    if predicted.scores is None:
+        return
+    labels = predicted.rows.labels[predicted.places]
+    everyone = np.zeros(len(labels), dtype=np.int64)
+    groups = predicted.rows.groups[predicted.places]
+    names = tuple(", ".join(values) for values in predicted.rows.values)
+    for codes, called in ((everyone, ("all rows",)), (groups, names)):
+        below = [
+            (area.group, bounds)
+            for area in group_aucs(labels, predicted.scores, codes, names=called)
+            if area.metric == "auc"
+            and (bounds := area_bounds(area, level)).high is not None
+            and (bounds.high or 0.0) < 0.5  # noqa: PLR2004 - chance
+        ]
+        if below:
+            told = ", ".join(
+                f"{one_line(name)} {bounds.estimate:.3f} ({bounds.low:.3f} to {bounds.high:.3f})"
+                for name, bounds in below[:SHOWN]
+            )
+            more = f" and {len(below) - SHOWN} more" if len(below) > SHOWN else ""
+            yield Caution(
+                "reversed",
+                f"The scores run the other way: rows with a positive label have the lower ones. Areas under "
+                f"the ROC curve: {told}{more}. If a high score is for the negative class, audit 1 - score.",
+            )
+            return
 
 
 def _twins(values: NDArray[np.float64], places: NDArray[np.int64], fitted: NDArray[np.int64]) -> float:

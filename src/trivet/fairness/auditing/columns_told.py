@@ -20,7 +20,14 @@ MOST_ROWS: Final = 50_000
 
 
 def told_by_columns(
-    predicted: Predicted, counts: GroupCounts, group: int, reference: int, *, level: float, seed: int
+    predicted: Predicted,
+    counts: GroupCounts,
+    group: int,
+    reference: int,
+    *,
+    left_out: frozenset[str] = frozenset(),
+    level: float,
+    seed: int,
 ) -> tuple[Decomposition | None, ProxyStrength | None]:
     """Return what columns contribute to a difference of selection rates, and how well they tell the group.
 
@@ -32,6 +39,8 @@ def told_by_columns(
         Whose groups are compared.
     group, reference
         Places of the two.
+    left_out
+        Columns that explain nothing, such as the model's own score.
     level
         Confidence level of every interval, in (0, 1).
     seed
@@ -43,8 +52,9 @@ def told_by_columns(
         Neither, where the rows have no column beside the sensitive ones, or no row of one of the two.
     """
     rows = predicted.rows
-    if not set(rows.features.names) - set(rows.columns):
+    if not set(rows.features.names) - set(rows.columns) - left_out:
         return None, None
+    kept = [place for place, name in enumerate(rows.features.names) if name not in left_out]
     codes = predicted.codes(counts.columns, counts.groups)
     chosen = np.flatnonzero((codes == group) | (codes == reference))
     everyone = len(chosen)
@@ -52,7 +62,7 @@ def told_by_columns(
     sensitive = (codes[chosen] == reference).astype(np.int64)
     if len(chosen) == 0 or sensitive.min() == sensitive.max():
         return None, None
-    features, names = encode_columns(rows.features.take(predicted.places[chosen]))
+    features, names = encode_columns(rows.features.only(kept).take(predicted.places[chosen]))
     divided = decompose_columns(
         predicted.predictions[chosen],
         features,

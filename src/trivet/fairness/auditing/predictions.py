@@ -18,6 +18,7 @@ from trivet.fairness.auditing.reference_group import named_values
 from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.scores import audit_scores
+from trivet.fairness.auditing.telling import TellingColumns, telling_columns
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.counting.grouping import group_counts
 
@@ -140,10 +141,12 @@ def audit_counts(
     parts = parts_of(counts, named, references=references)
     comparisons = family_size(parts)
     with threadpool_limits(1):
+        telling = None if predicted is None else telling_columns(predicted, seed=seed)
         attributes = tuple(
             _attribute(
                 part,
                 predicted,
+                telling,
                 four_fifths=four_fifths,
                 level=level,
                 seed=seed,
@@ -152,7 +155,9 @@ def audit_counts(
             for part in parts
         )
         attributes = adjusted(attributes, parts)
-        of_rows = () if predicted is None else caution_rows(predicted, seed=seed)
+        of_rows = ()
+        if predicted is not None and telling is not None:
+            of_rows = caution_rows(predicted, telling, level=level)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes
@@ -185,6 +190,7 @@ def audit_counts(
 def _attribute(
     part: Part,
     predicted: Predicted | None,
+    telling: TellingColumns | None,
     *,
     four_fifths: float,
     level: float,
@@ -209,5 +215,15 @@ def _attribute(
     # Several columns together are told by the same columns as each of them.
     if predicted is None or worst is None or len(counts.columns) > 1:
         return audit
-    by_feature, proxies = told_by_columns(predicted, counts, worst, reference, level=level, seed=seed)
+    # What the models of a comparison were fitted on belongs to what their predictions go with.
+    known = telling is not None and not len(predicted.fitted)
+    by_feature, proxies = told_by_columns(
+        predicted,
+        counts,
+        worst,
+        reference,
+        left_out=telling.names if known and telling is not None else frozenset(),
+        level=level,
+        seed=seed,
+    )
     return replace(audit, by_feature=by_feature, proxies=proxies)

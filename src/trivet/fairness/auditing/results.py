@@ -159,8 +159,9 @@ class Caution:
     Attributes
     ----------
     kind
-        ``leakage``, ``folded values``, ``spelling``, ``nobody selected``, ``everybody selected``,
-        ``small group``, ``proxies``, ``rows`` or ``not looked at``.
+        ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
+        ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or ``not looked
+        at``.
     message
         One sentence.
     """

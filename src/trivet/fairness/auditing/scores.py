@@ -9,7 +9,7 @@ from trivet.fairness.metrics.calibration import group_calibration
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scored import group_aucs
 
-__all__ = ["audit_scores"]
+__all__ = ["area_bounds", "audit_scores"]
 
 
 def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> tuple[ScoreAudit, ...]:
@@ -30,14 +30,14 @@ def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> 
     labels = predicted.rows.labels[predicted.places]
     found = group_aucs(labels, predicted.scores, groups, names=counts.names)
     areas = (
-        [_bounds(area, level) for area in found if area.metric == metric]
+        [area_bounds(area, level) for area in found if area.metric == metric]
         for metric in ("auc", "bpsn_auc", "bnsp_auc")
     )
     calibrations = group_calibration(labels, predicted.scores, groups, names=counts.names, level=level)
     return tuple(ScoreAudit(*each) for each in zip(*areas, calibrations, strict=True))
 
 
-def _bounds(area: GroupAuc, level: float) -> Bounds:
+def area_bounds(area: GroupAuc, level: float) -> Bounds:
     """Return an area with its interval, or why there is none."""
     if area.value is None:
         return Bounds(None, None, None, level, "none", area.reason)
