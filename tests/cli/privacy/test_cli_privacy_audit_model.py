@@ -136,6 +136,46 @@ def test_one_value_of_a_label_against_the_others(folder, run):
     assert json.loads(out)["classes"] == 2
 
 
+def visits(people=60, rows=4):
+    """Visits of people, numbered, with a label that can only be learnt by heart."""
+    generator = np.random.default_rng(0)
+    person = np.repeat(np.arange(people), rows)
+    first, second = (generator.normal(size=people)[person] for _ in range(2))
+    label = generator.choice(["A", "B", "c"], people)[person]
+    lines = [
+        f"{row},{a + noise:.4f},{b:.4f},P{who},{said}"
+        for row, (a, b, who, said, noise) in enumerate(
+            zip(first, second, person, label, generator.normal(0, 0.01, len(person)), strict=True)
+        )
+    ]
+    return "visit,a,b,Patient ID,outcome\n" + "\n".join(lines) + "\n"
+
+
+def test_rows_of_one_person_are_inside_or_outside_together(folder, run):
+    (folder / "visits.csv").write_text(visits(), encoding="utf-8")
+    asked = ("visits.csv", "--label", "outcome", "--model", "tree", "--ignore", "visit", *QUICK)
+    code, out, err = run(*asked, "--unit", "Patient ID", "--out", "out")
+    assert code == 1, err
+    assert "attack, by Patient ID" in out
+    assert "attack, by row" in out
+    found = json.loads((folder / "out" / "membership.json").read_text(encoding="utf-8"))
+    assert (found["unit"], found["rows"], found["features"]) == ("Patient ID", 240, 2)
+    assert [(each["members"], each["non_members"]) for each in found["attacks"]] == [(30, 30)] * 3
+    assert [each["members"] for each in found["row_attacks"]] == [120] * 3
+    page = (folder / "out" / "membership.html").read_text(encoding="utf-8")
+    assert "Patient ID" in page
+    assert "The same by row" in page
+    code, out, err = run(*asked, "--json")
+    by_row = json.loads(out)
+    assert (by_row["unit"], by_row["row_attacks"]) == ("a row", [])
+    assert by_row["features"] > 2
+    assert max(each["auroc"] for each in found["attacks"]) > 0.75
+    code, out, _ = run(*asked, "--unit", "Patient ID", "--rows", "150", "--json")
+    limited = json.loads(out)
+    assert limited["rows"] == 148
+    assert limited["attacks"][0]["members"] + limited["attacks"][0]["non_members"] == 37
+
+
 def test_images_and_a_network(folder, run):
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (80, 5, 5), dtype=np.uint8)
@@ -153,11 +193,18 @@ def test_images_and_a_network(folder, run):
         (("people.csv", "--label", "hired", "--group", "gender"), 2, "no column 'gender'"),
         (("people.csv", "--label", "hired", "--positive", "maybe"), 3, "no row has the label 'maybe'"),
         (("people.csv", "--label", "city"), 3, "1 of 300 rows have no city"),
+        (("people.csv", "--label", "hired", "--unit", "city"), 3, "1 of 300 rows have no city; it is needed"),
+        (("people.csv", "--label", "hired", "--unit", "sex"), 3, "1 of 300 rows have no sex"),
+        (("people.csv", "--label", "hired", "--unit", "hired"), 2, "--unit and --label are both 'hired'"),
+        (("people.csv", "--label", "hired", "--unit", "person"), 2, "no column 'person'"),
+        (("people.csv", "--label", "hired", "--ignore", "age,row"), 2, "no column 'row'"),
+        (("--unit", "age"), 2, "--unit and --ignore belong to a table"),
+        (("--images", "mnist", "--ignore", "age"), 2, "--images have labels of their own"),
         (("people.csv", "--label", "age"), 3, "rows have no age"),
         (("people.csv", "--label", "hired", "--images", "mnist"), 2, "--images have labels of their own"),
         (("none.csv", "--label", "x"), 3, "is not there"),
         (("people.txt", "--label", "x"), 2, "is no table"),
-        (("--label", "income"), 2, "--label and --positive belong to a table"),
+        (("--label", "income"), 2, "--label, --positive, --unit and --ignore belong"),
         (("--group", "sex"), 2, "Adult has no column 'sex'"),
         (("--rows", "0"), 2, "--rows is 0"),
         (("--rows", "30"), 3, "expected"),

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.errors import UsageError
+from trivet.errors import DataError
 from trivet.privacy import TorchClassifier
 from trivet.privacy.membership.canaries import plant
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
@@ -51,7 +51,7 @@ def test_a_network_is_trained_from_new_weights_each_time():
 
 def test_a_network_with_too_few_outputs_is_refused():
     X, y = noisy_rows(60)
-    with pytest.raises(UsageError, match=r"should return logits of shape \(60, 2\)"):
+    with pytest.raises(DataError, match=r"should return logits of shape \(60, 2\)"):
         TorchClassifier(torch.nn.Linear(6, 1), epochs=1).fit(X, y)
 
 

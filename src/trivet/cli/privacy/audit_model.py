@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from trivet.privacy.membership.model_audit import AuditedModel
-    from trivet.privacy.membership.results import MembershipAudit, RateAtFpr
+    from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
 __all__ = ["audit_model"]
 
@@ -44,6 +44,8 @@ def audit_model(
     label: str | None = None,
     positive: str | None = None,
     group: str | None = None,
+    unit: str | None = None,
+    ignore: str | None = None,
     images: str | None = None,
     model: str = "logistic",
     attack: AttackName = "all",
@@ -70,6 +72,11 @@ def audit_model(
         Of a table: predict this value of the label against all others.
     group
         Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    unit
+        Of a table: the column that says whose row it is. All rows of a person are then inside or outside
+        together, and the person is what is attacked; without it each row counts as a person.
+    ignore
+        Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and dates.
     images
         Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
     model
@@ -111,6 +118,8 @@ def audit_model(
             label=label,
             positive=positive,
             groups=() if group is None else tuple(group.split(",")),
+            unit=unit,
+            ignored=() if ignore is None else tuple(name.strip() for name in ignore.split(",")),
             limit=rows,
             seed=seed,
         )
@@ -119,6 +128,7 @@ def audit_model(
             subject.features,
             subject.labels,
             groups=subject.groups,
+            unit=subject.units,
             shadows=shadows,
             attacks=tuple(ATTACKS) if attack == "all" else (attack,),
             canaries=canaries,
@@ -127,6 +137,8 @@ def audit_model(
             seed=seed,
             data=one_line(subject.name),
             model=model,
+            unit_name=unit or "a unit",
+            own_process=":" in model,  # the user's code may exit
             progress=lambda step, share: progress("audit", step, share),
         )
         files: tuple[Path, ...] = ()
@@ -159,15 +171,12 @@ def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
 
 
 def _print(found: "MembershipAudit", console: "Console") -> None:
-    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
-    for each in found.attacks:
-        mark = "▸ " if each.attack == found.best_attack else "  "
-        table.add_row(
-            mark + each.attack,
-            _interval(each.auroc, each.auroc_low, each.auroc_high, ".3f"),
-            *map(_rate, each.rates),
-        )
-    console.print(table)
+    if not found.row_attacks:
+        _print_attacks("attack", found.attacks, found, console)
+    else:
+        _print_attacks(f"attack, by {one_line(found.unit, limit=20)}", found.attacks, found, console)
+        console.print()
+        _print_attacks("attack, by row", found.row_attacks, found, console)
     if found.groups:
         console.print()
         _print_groups(found, console)
@@ -185,7 +194,25 @@ def _print(found: "MembershipAudit", console: "Console") -> None:
     tone, icon = TONES[found.verdict], ICONS[found.verdict]
     named = f"{escape(one_line(found.model))} on {escape(found.data)}"
     console.print(f"{icon} {named}: [bold {tone}]{found.verdict}[/]. {escape(found.reason)}")
+    if not found.row_attacks:
+        console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
     console.print(escape(found.limits))
+
+
+def _print_attacks(
+    heading: str, attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console"
+) -> None:
+    table = _table(
+        escape(heading), "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates)
+    )
+    for each in attacks:
+        mark = "▸ " if each.attack == found.best_attack else "  "
+        table.add_row(
+            mark + each.attack,
+            _interval(each.auroc, each.auroc_low, each.auroc_high, ".3f"),
+            *map(_rate, each.rates),
+        )
+    console.print(table)
 
 
 def _print_groups(found: "MembershipAudit", console: "Console") -> None:

@@ -1,4 +1,4 @@
-"""Which rows, labels and groups does an audit of a model work on?"""
+"""The rows, labels, groups and units that an audit of a model works on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,12 +35,15 @@ class Subject:
         Shape (rows,).
     groups
         For each protected attribute an array of shape (rows,).
+    units
+        Shape (rows,), whose row each is; None where each row is a unit.
     """
 
     name: str
     features: Any
     labels: NDArray[Any]
     groups: dict[str, NDArray[Any]]
+    units: NDArray[Any] | None = None
 
 
 def load_subject(
@@ -50,6 +53,8 @@ def load_subject(
     label: str | None,
     positive: str | None,
     groups: Sequence[str],
+    unit: str | None = None,
+    ignored: Sequence[str] = (),
     limit: int | None,
     seed: int,
 ) -> Subject:
@@ -65,17 +70,21 @@ def load_subject(
     if limit is not None and limit < 1:
         raise UsageError(f"--rows is {limit}; expected 1 or more.")
     if images is not None:
-        if table is not None or label is not None or positive is not None or groups:
+        if table is not None or label is not None or positive is not None or groups or unit or ignored:
             raise UsageError(
-                "--images have labels of their own; leave out the table, --label, --positive and --group."
+                "--images have labels of their own; leave out the table, --label, --positive, --group, "
+                "--unit and --ignore."
             )
         return _images(images, limit=limit, seed=seed)
     if table is not None:
         if label is None:
             raise UsageError("a table needs --label, the column that the model predicts.")
-        return _table(table, label, positive, groups, limit=limit, seed=seed)
-    if label is not None or positive is not None:
-        raise UsageError("--label and --positive belong to a table; give one, or leave them out for Adult.")
+        return _table(table, label, positive, groups, unit, ignored, limit=limit, seed=seed)
+    if label is not None or positive is not None or unit is not None or ignored:
+        raise UsageError(
+            "--label, --positive, --unit and --ignore belong to a table; give one, or leave them out for "
+            "Adult."
+        )
     return _adult(groups, limit=limit, seed=seed)
 
 
@@ -111,7 +120,15 @@ def _images(source: str, *, limit: int | None, seed: int) -> Subject:
 
 
 def _table(
-    path: Path, label: str, positive: str | None, groups: Sequence[str], *, limit: int | None, seed: int
+    path: Path,
+    label: str,
+    positive: str | None,
+    groups: Sequence[str],
+    unit: str | None,
+    ignored: Sequence[str],
+    *,
+    limit: int | None,
+    seed: int,
 ) -> Subject:
     # These load DuckDB.
     from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
@@ -121,28 +138,55 @@ def _table(
 
     with open_table(path, ordered=True) as opened:
         asked = [find_column(opened.columns, name) for name in (label, *groups)]
+        owner = None if unit is None else find_column(opened.columns, unit)
+        if owner is not None and owner.name == asked[0].name:
+            raise UsageError(f"--unit and --label are both {quoted(owner.name)}; a unit is whose row it is.")
+        hidden = {asked[0].name, *(find_column(opened.columns, name).name for name in ignored)}
+        hidden |= set() if owner is None else {owner.name}
         count, most = count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS)
-        rows = choose_rows(count, most, seed=seed) if count > most else None
+        owners = None if owner is None else _known(read_texts(opened, [owner])[0].astype(str), owner.name)
+        if count <= most:
+            rows = None
+        elif owners is None:
+            rows = choose_rows(count, most, seed=seed)
+        else:
+            rows = _rows_of_units(owners, most, seed=seed)
         texts = read_texts(opened, asked, rows=rows)
         found = set(texts[0].tolist())
         require_no_swallowed_rows(opened, label, lambda text: text.strip() in found)
-        features = read_features(opened, [each for each in opened.columns if each.name != label], rows=rows)
+        features = read_features(opened, [one for one in opened.columns if one.name not in hidden], rows=rows)
     labels, *values = (column.astype(str) for column in texts)
     protected = {
         name: np.where(column == "", "missing", column) for name, column in zip(groups, values, strict=True)
     }
-    known = labels != ""
-    if not known.all():
-        raise DataError(
-            f"{int((~known).sum())} of {len(labels)} rows have no {one_line(label)}; a label is needed in "
-            "each. Leave such rows out."
-        )
+    _known(labels, label)
     if positive is not None:
         if positive not in set(labels.tolist()):
             found = ", ".join(map(quoted, sorted(set(labels.tolist()))[:5]))
             raise DataError(f"no row has the label {quoted(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
-    return Subject(opened.name, _encoded(features), labels, protected)
+    units = owners if owners is None or rows is None else owners[rows]
+    return Subject(opened.name, _encoded(features), labels, protected, units)
+
+
+def _known(values: NDArray[np.str_], column: str) -> NDArray[np.str_]:
+    """Return a column's values; raise DataError where a row has none."""
+    missing = int((values == "").sum())
+    if missing:
+        raise DataError(
+            f"{missing} of {len(values)} rows have no {one_line(column)}; it is needed in each. Leave such "
+            "rows out."
+        )
+    return values
+
+
+def _rows_of_units(owners: NDArray[np.str_], most: int, *, seed: int) -> NDArray[np.int64]:
+    """Draw units as long as their rows are not more than `most`, and return these rows in order."""
+    units = np.unique(owners, return_inverse=True)[1]
+    sizes = np.bincount(units)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    chosen = order[np.cumsum(sizes[order]) <= most]
+    return np.flatnonzero(np.isin(units, chosen))
 
 
 def _encoded(features: "Features") -> NDArray[np.float32]:
@@ -150,7 +194,9 @@ def _encoded(features: "Features") -> NDArray[np.float32]:
     from trivet.tables.encoding import column_encoder  # noqa: PLC0415 - loads scikit-learn
 
     if not features.names:
-        raise DataError("the table has no column beside the label; a model needs features.")
+        raise DataError(
+            "the table has no column beside the label and those left out; a model needs features."
+        )
     encoded = np.asarray(column_encoder(features).fit_transform(features.values), dtype=np.float32)
     if encoded.shape[1] > MOST_FEATURES:
         raise DataError(f"the table gives {encoded.shape[1]} features; expected {MOST_FEATURES} or fewer.")

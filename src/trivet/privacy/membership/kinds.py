@@ -1,4 +1,4 @@
-"""What is it that a user gave to be trained, and is it the same as before?"""
+"""The kind of what a user gave to be trained, and what tells it from what was given before."""
 
 import hashlib
 import inspect
@@ -32,7 +32,10 @@ def is_torch_classifier(built: Any) -> bool:
 
 def kind(made: Any) -> str:
     """Return the name of a class or function, or of an object's class, for messages."""
-    return one_line(getattr(made, "__name__", type(made).__name__))
+    try:
+        return one_line(made.__name__)
+    except Exception:  # noqa: BLE001 - a user's attribute may fail in any way
+        return one_line(type(made).__name__)
 
 
 def described(built: Any) -> Generator[str]:

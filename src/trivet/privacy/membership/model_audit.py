@@ -137,6 +137,7 @@ def attack_model(
     data: str = "",
     model: str = "",
     unit_name: str = "a unit",
+    own_process: bool = False,
     progress: Progress | None = None,
 ) -> AuditedModel:
     """Attack a model with shadow models that were trained in the same way on other parts of the data.
@@ -176,15 +177,17 @@ def attack_model(
         Rows to plant, or units, each of them one row that stands as often as a unit has rows; 0 leaves the
         one-run audit out.
     workers
-        Processes; None stands for the number of processors, 1 trains in this process.
+        Processes; None stands for the number of processors, 1 trains in this process unless `own_process`.
     work
         Keeps what each model says of the rows, so that a killed run goes on; None takes a temporary folder.
     seed
         Of halves, models, canaries and population, 0 or more.
     data, model, unit_name
         Names for the result; the last is used where `unit` is given.
+    own_process
+        Whether even one worker is a process of its own, which a model that exits ends alone.
     progress
-        Told what is done.
+        Called with what is done.
 
     Raises
     ------
@@ -234,6 +237,7 @@ def attack_model(
             design.training,
             Path(folder),
             workers=(os.cpu_count() or 1) if workers is None else workers,
+            own_process=own_process,
             progress=lambda share: say("training shadow models", share),
         )
     say("attacking", None)

@@ -84,12 +84,22 @@ def recipe_of(estimator: Any) -> Recipe:
         If it is none of these, has no ``predict_proba``, or cannot be sent to another process.
     """
     with _kept_generator():
-        built = _classifier(_made(estimator))
-    description = "\n".join((repr(estimator) if isinstance(estimator, str) else "", *described(built)))
+        made = _made(estimator)
+        try:
+            built = _classifier(made)
+            description = "\n".join(
+                (repr(estimator) if isinstance(estimator, str) else "", *described(built))
+            )
+        except (TrivetError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # as below
+            raise UsageError(f"the estimator cannot be read: {told(error)}.") from error
     if not isinstance(estimator, str):
         try:
             pickle.dumps(estimator)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise UsageError(
                 f"the estimator {kind(estimator)} cannot be sent to another process ({told(error)}); give "
                 "it as package.module:function."
@@ -122,9 +132,9 @@ def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int
                 # That a fit has not converged is no reason not to attack it.
                 warnings.simplefilter("ignore")
                 return recipe.build(axes=features.ndim, seed=seed).fit(features, labels)
-        except TrivetError:
+        except (TrivetError, KeyboardInterrupt):
             raise
-        except Exception as error:  # the user's code can fail in any way
+        except BaseException as error:  # the user's code can fail in any way, and exit
             raise DataError(f"the model cannot be trained: {told(error)}.") from error
 
 
@@ -142,12 +152,17 @@ def class_probabilities(model: Any, features: Any, classes: int) -> NDArray[np.f
                 warnings.simplefilter("ignore")
                 found = np.asarray(model.predict_proba(features), dtype=np.float64)
             seen = np.asarray(model.classes_)
-        except Exception as error:  # as above
+            known = (
+                seen.ndim == 1 and len(np.unique(seen)) == len(seen) and np.isin(seen, range(classes)).all()
+            )
+        except (TrivetError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # as above
             raise DataError(f"the model gives no class probabilities: {told(error)}.") from error
     rows = features.shape[0]
-    if found.shape != (rows, len(seen)) or not np.isin(seen, np.arange(classes)).all():
+    if not known or found.shape != (rows, len(seen)):
         raise DataError(
-            f"the model should give probabilities of shape ({rows}, {len(seen)}) for classes among 0 to "
+            f"the model should give probabilities of shape ({rows}, {seen.size}) for classes among 0 to "
             f"{classes - 1}, found shape {found.shape} and classes {one_line(seen.tolist())}."
         )
     whole = np.zeros((rows, classes))
@@ -191,7 +206,9 @@ def _made(estimator: Any) -> Any:
         return estimator
     try:
         made = factory()
-    except (Exception, SystemExit) as error:  # as above
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # as above
         raise UsageError(f"{called} failed when it was called without arguments: {told(error)}.") from error
     return factory if is_network(made) else made
 

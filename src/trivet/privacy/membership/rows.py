@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from trivet.errors import DataError
+from trivet.privacy.membership.kinds import is_network, kind
 from trivet.wording import one_line, quoted, told
 
 __all__ = ["Relabelled", "checked_groups", "checked_members", "checked_rows", "checked_units"]
@@ -189,22 +190,32 @@ class Relabelled:
 
     @classmethod
     def of(cls, model: Any, classes: NDArray[Any]) -> Self:
-        """Wrap a model that knows no class beyond `classes`.
+        """Wrap a model that knows no class beyond `classes`; a trained network has a logit for each of them.
 
         Raises
         ------
         DataError
             If it is no fitted classifier with ``predict_proba``, or knows other classes.
         """
-        known = getattr(model, "classes_", None)
-        if known is None or not hasattr(model, "predict_proba"):
+        try:
+            if is_network(model):
+                from trivet.privacy.membership.torch_classifier import trained_network  # noqa: PLC0415 - PyTorch
+
+                return cls(trained_network(model, classes), np.arange(len(classes)))
+            known = np.asarray(model.classes_)
+            fits = known.ndim == 1 and callable(model.predict_proba)
+            among = fits and bool(np.isin(known, classes).all())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the user's code can fail in any way, and exit
             raise DataError(
-                "the target should be a fitted classifier with predict_proba and classes_; found a "
-                f"{one_line(type(model).__name__)}."
-            )
-        if not np.isin(known, classes).all():
+                "the target should be a fitted classifier with predict_proba and classes_, or a trained "
+                f"torch.nn.Module; found a {kind(model)} ({told(error)})."
+            ) from error
+        if not among:
             raise DataError(
-                f"the target knows the classes {one_line(list(known))}, the data {one_line(list(classes))}."
+                f"the target knows the classes {one_line(known.tolist())}, the data "
+                f"{one_line(classes.tolist())}."
             )
         return cls(model, np.searchsorted(classes, known).astype(np.int64))
 

@@ -96,6 +96,7 @@ def train_models(
     *,
     workers: int,
     progress: Callable[[float], object],
+    own_process: bool = False,
 ) -> Signals:
     """Train every model on its rows and let it score all rows, one thread a model.
 
@@ -116,6 +117,8 @@ def train_models(
         Processes; 1 trains in this one.
     progress
         Called with the share of models that are done, in [0, 1].
+    own_process
+        Whether even one worker is a process of its own, which a model that exits ends alone.
 
     Raises
     ------
@@ -137,7 +140,9 @@ def train_models(
         progress(len(kept) / models)
         missing = [model for model in range(models) if model not in kept]
         with _shared_rows(training, folder):
-            for model, signals in _trained(recipe, training, folder, missing, workers=workers):
+            for model, signals in _trained(
+                recipe, training, folder, missing, workers=workers, own_process=own_process
+            ):
                 _write(_file(folder, model), identity, signals)
                 kept[model] = signals
                 progress(len(kept) / models)
@@ -157,11 +162,11 @@ def model_seed(seed: int, model: int) -> int:
 
 
 def _trained(
-    recipe: Recipe, training: Training, folder: Path, missing: list[int], *, workers: int
+    recipe: Recipe, training: Training, folder: Path, missing: list[int], *, workers: int, own_process: bool
 ) -> Generator[tuple[int, dict[str, NDArray[Any]]]]:
     """Yield models with their signals as they come."""
     tasks = {model: model_seed(training.seed, model) for model in missing}
-    if workers == 1:
+    if workers == 1 and not own_process:
         for model, seed in tasks.items():
             yield model, _train_one(recipe, folder, training.inside[model], training.classes, seed)
     elif tasks:
@@ -175,8 +180,8 @@ def _trained(
                     signals = future.result()
                 except BrokenProcessPool as error:
                     raise TrivetError(
-                        f"a worker process was lost while {len(tasks)} models were trained; memory may have "
-                        "run out. Try fewer --workers or fewer --rows."
+                        f"a worker process was lost while {len(tasks)} models were trained: memory may have "
+                        "run out, or the model ended it. Try fewer --workers or fewer --rows."
                     ) from error
                 yield flying[future], signals
 

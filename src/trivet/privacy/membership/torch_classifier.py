@@ -1,4 +1,4 @@
-"""A PyTorch network as a scikit-learn classifier: how is it trained, the same each time?"""
+"""A PyTorch network as a scikit-learn classifier, trained the same each time."""
 
 import copy
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
-from trivet.errors import UsageError
+from trivet.errors import DataError
 
-__all__ = ["TorchClassifier"]
+__all__ = ["TorchClassifier", "trained_network"]
 
 #: Rows that are scored at a time.
 SCORED_ROWS = 4096
@@ -60,7 +60,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
         Raises
         ------
-        UsageError
+        DataError
             If the network has no output for each class.
         """
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
@@ -85,7 +85,10 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         """Return class probabilities, shape (rows, classes), for the classes in `classes_`."""
         rows = torch.from_numpy(np.array(X, dtype=np.float32))
         with torch.inference_mode():
-            logits = torch.cat([self.network_(part) for part in rows.split(SCORED_ROWS)])
+            parts = [self.network_(part) for part in rows.split(SCORED_ROWS)]
+            for said, part in zip(parts, rows.split(SCORED_ROWS), strict=True):
+                self._require_logits(said, len(part))
+            logits = torch.cat(parts)
             # Outputs beyond the classes that were seen stand for classes without a row.
             shares = torch.softmax(logits[:, : len(self.classes_)].double(), dim=1)
         return shares.numpy()
@@ -96,11 +99,35 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
     def _require_logits(self, logits: Any, rows: int) -> None:
         classes = len(self.classes_)
-        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] < classes:  # noqa: PLR2004
+        fits = isinstance(logits, torch.Tensor) and logits.ndim == 2 and len(logits) == rows  # noqa: PLR2004
+        if not fits or logits.shape[1] < classes:
             found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise UsageError(
+            raise DataError(
                 f"the network should return logits of shape ({rows}, {classes}) for {rows} rows and "
                 f"{classes} classes, found {found}."
+            )
+
+
+def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
+    """Return a trained network as a fitted classifier of `classes`, one logit each, on rows as they stand.
+
+    It is a copy in single precision on the CPU, set to evaluation; the network itself stays as it is.
+    """
+    fitted = _Trained(module)
+    fitted.classes_ = classes
+    fitted.network_ = copy.deepcopy(module).cpu().float().eval()
+    return fitted
+
+
+class _Trained(TorchClassifier):
+    """A network that was trained elsewhere, which has a logit for each class and no other."""
+
+    def _require_logits(self, logits: Any, rows: int) -> None:
+        super()._require_logits(logits, rows)
+        if logits.shape[1] != len(self.classes_):
+            raise DataError(
+                f"the target has {logits.shape[1]} logits a row, and the data {len(self.classes_)} classes; "
+                "expected one logit for each class of the labels, in their order."
             )
 
 
