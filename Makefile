@@ -7,16 +7,20 @@ READY := $(VENV)/.ready
 OUT ?= trivet-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test test-isa lint bench docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## run the built-in study and write its report
 	$(BIN)/trivet run --out $(OUT)
 
-test: $(READY) ## run the tests (under ten minutes on two cores)
+test: $(READY) ## run the tests (under six minutes on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+
+test-isa: $(READY) ## run what depends on the processor with its oldest instructions alone
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
+		$(BIN)/pytest --numprocesses auto --dist loadfile tests/security tests/reproduction
 
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
