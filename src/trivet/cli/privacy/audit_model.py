@@ -30,6 +30,8 @@ RESULT = "membership.json"
 SCORES = "membership-scores.npz"
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
+#: Rates from here on have one decimal.
+WIDE = 0.1
 #: Models of the study beside its plain regression, for Adult only, and the functions that make them.
 STUDY_MODELS = {
     name: f"trivet.cli.privacy.study_models:{name.replace('-', '_')}"
@@ -171,12 +173,12 @@ def _write(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
 
 
 def _print(found: "MembershipAudit", console: "Console") -> None:
-    if not found.row_attacks:
-        _print_attacks("attack", found.attacks, found, console)
-    else:
-        _print_attacks(f"attack, by {one_line(found.unit, limit=20)}", found.attacks, found, console)
-        console.print()
-        _print_attacks("attack, by row", found.row_attacks, found, console)
+    if found.row_attacks:
+        console.print(f"by {escape(one_line(found.unit))}:")
+    _print_attacks(found.attacks, found, console)
+    if found.row_attacks:
+        console.print("\nby row:")
+        _print_attacks(found.row_attacks, found, console)
     if found.groups:
         console.print()
         _print_groups(found, console)
@@ -199,12 +201,8 @@ def _print(found: "MembershipAudit", console: "Console") -> None:
     console.print(escape(found.limits))
 
 
-def _print_attacks(
-    heading: str, attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console"
-) -> None:
-    table = _table(
-        escape(heading), "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates)
-    )
+def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:
+    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
     for each in attacks:
         mark = "▸ " if each.attack == found.best_attack else "  "
         table.add_row(
@@ -241,7 +239,9 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _rate(rate: "RateAtFpr") -> str:
-    return _interval(rate.tpr, rate.tpr_low, rate.tpr_high, ".2%")
+    # Two of them stand beside an area in 80 columns.
+    spec = ".2%" if rate.tpr_high is not None and rate.tpr_high < WIDE else ".1%"
+    return _interval(rate.tpr, rate.tpr_low, rate.tpr_high, spec)
 
 
 def _interval(value: float | None, low: float | None, high: float | None, spec: str) -> str:
