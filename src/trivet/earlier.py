@@ -10,6 +10,8 @@ from trivet.errors import DataError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.privacy.auditing.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
+from trivet.wording import one_line
+from trivet.work.bounded_files import read_bounded
 
 __all__ = ["FairnessAudits", "PrivacyAudits", "read_fairness_audits", "read_privacy_audits"]
 
@@ -36,7 +38,7 @@ class FairnessAudits:
     inputs: dict[str, str]
 
 
-def read_privacy_audits(paths: Sequence[Path]) -> PrivacyAudits:
+def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
     """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
 
     Parameters
@@ -60,7 +62,7 @@ def read_privacy_audits(paths: Sequence[Path]) -> PrivacyAudits:
     return PrivacyAudits(mechanisms, _only(models, "audits of models"), inputs)
 
 
-def read_fairness_audits(paths: Sequence[Path]) -> FairnessAudits:
+def read_fairness_audits(paths: Sequence[str | Path]) -> FairnessAudits:
     """Read what ``trivet fairness --out`` wrote.
 
     Parameters
@@ -83,7 +85,7 @@ def read_fairness_audits(paths: Sequence[Path]) -> FairnessAudits:
     )
 
 
-def _read_all(paths: Sequence[Path], kinds: Any, expected: str) -> tuple[list[Any], dict[str, str]]:
+def _read_all(paths: Sequence[str | Path], kinds: Any, expected: str) -> tuple[list[Any], dict[str, str]]:
     """Read each file as one of `kinds`, a union of dataclasses; give them and their digests by name."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only finished audits need it
 
@@ -106,12 +108,10 @@ def _only(found: Sequence[_Audit], what: str) -> _Audit | None:
     return found[0] if found else None
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str | Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
+        return read_bounded(path, MOST_BYTES)
     except OSError as error:
-        raise DataError(f"the audit {path} cannot be read: {error.strerror}. Name another file.") from error
-    if len(content) > MOST_BYTES:
-        raise DataError(f"the audit {path} is larger than {MOST_BYTES >> 20} MiB; it is no finished audit.")
-    return content
+        raise DataError(
+            f"the audit {one_line(path, limit=500)} cannot be read: {error.strerror}. Name another file."
+        ) from error

@@ -57,6 +57,6 @@ def make_manifest(
     }
 
 
-def save_manifest(manifest: Mapping[str, object], folder: Path) -> Path:
+def save_manifest(manifest: Mapping[str, object], folder: str | Path) -> Path:
     """Write ``manifest.json``."""
-    return write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    return write_text(Path(folder) / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

@@ -97,7 +97,7 @@ class Parts:
 
 
 @contextmanager
-def keep_parts(out: Path, *, progress: Progress = lambda _leg, _step, _share: None) -> Generator[Parts]:
+def keep_parts(out: str | Path, *, progress: Progress = lambda _leg, _step, _share: None) -> Generator[Parts]:
     """Keep finished parts below an audit's output folder, and a second run out of there.
 
     Parameters
@@ -112,7 +112,8 @@ def keep_parts(out: Path, *, progress: Progress = lambda _leg, _step, _share: No
     UsageError
         If the folder cannot be written, or another run writes there.
     """
-    folder = make_subfolder(make_folder(out), FOLDER)
+    out = make_folder(Path(out))
+    folder = make_subfolder(out, FOLDER)
     try:
         with hold_results(folder):
             for left in out.glob(UNFINISHED):  # of the record

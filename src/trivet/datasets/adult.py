@@ -63,7 +63,7 @@ class AdultTable:
         return len(self.columns["income"])
 
 
-def load_adult(path: Path | None = None) -> AdultTable:
+def load_adult(path: str | Path | None = None) -> AdultTable:
     """Load all 48,842 rows and 16 columns of Adult.
 
     Parameters
@@ -88,6 +88,7 @@ def load_adult(path: Path | None = None) -> AdultTable:
     if path is None:
         with as_file(files("trivet.datasets") / "data" / "adult.parquet") as embedded:
             return load_adult(embedded)
+    path = Path(path)
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -7,8 +7,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from trivet.findings.finding import Finding
+from trivet.work.bounded_files import read_bounded
 
 __all__ = ["Origin", "line_of", "origin_of", "uri_of"]
+
+#: Of an audit.toml.
+_MOST_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Origin:
     config_text: str = ""
 
 
-def origin_of(record: Path, config: Path | None = None, *, title: str = "") -> Origin:
+def origin_of(record: str | Path, config: str | Path | None = None, *, title: str = "") -> Origin:
     """Return the origin of findings, with paths from the working directory.
 
     A file outside of it is known by its name alone, so that no finding tells how a machine is laid out.
@@ -50,10 +54,11 @@ def origin_of(record: Path, config: Path | None = None, *, title: str = "") -> O
     text = ""
     if config is not None:
         try:
-            text = config.read_text(encoding="utf-8")
+            text = read_bounded(config, _MOST_BYTES).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             text = ""
-    return Origin(title, _from_here(record), None if config is None else _from_here(config), text)
+    named = None if config is None else _from_here(Path(config))
+    return Origin(title, _from_here(Path(record)), named, text)
 
 
 def uri_of(path: str) -> str:

@@ -27,7 +27,7 @@ FINDINGS_FILES: Final[Mapping[str, Callable[[Sequence[Finding], Origin | None], 
 
 
 def write_findings(
-    findings: Sequence[Finding], folder: Path, *, origin: Origin | None = None
+    findings: Sequence[Finding], folder: str | Path, *, origin: Origin | None = None
 ) -> tuple[Path, ...]:
     """Write findings in every format; the same findings write the same bytes.
 
@@ -52,7 +52,7 @@ def write_findings(
     TrivetError
         If the disk is full.
     """
-    make_folder(folder)
+    folder = make_folder(Path(folder))
     return tuple(
         write_text(folder / name, text_of(findings, origin)) for name, text_of in FINDINGS_FILES.items()
     )

@@ -39,11 +39,11 @@ class ReportFiles:
 
 def write_report(
     record: Mapping[str, Any],
-    figures: Path,
-    out: Path,
+    figures: str | Path,
+    out: str | Path,
     *,
     engine: Engine | None = None,
-    templates: Sequence[Path] | None = None,
+    templates: Sequence[str | Path] | None = None,
     alt: Mapping[str, str] | None = None,
     findings: Sequence[Finding] = (),
 ) -> ReportFiles:
@@ -77,10 +77,11 @@ def write_report(
     UsageError
         If `out` cannot be written.
     """
+    figures, out = Path(figures), Path(out)
     if templates is None and not has_study(record):
         facts, prose = own_facts(record), own_prose(STUDY, *OWN)
     else:
-        facts, prose = record, read_templates(*templates or (STUDY, *OWN))
+        facts, prose = record, read_templates(*(map(Path, templates) if templates else (STUDY, *OWN)))
     document = make_document(facts, prose, alt=alt, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)

@@ -41,8 +41,8 @@ FINAL: Final = frozenset({CheckpointError.__name__, DataError.__name__})
 
 
 def scan_many(
-    folder: Path,
-    out: Path,
+    folder: str | Path,
+    out: str | Path,
     job: ScanJob,
     *,
     executor: Executor | None = None,
@@ -93,6 +93,7 @@ def scan_many(
     count = (os.cpu_count() or 1) if workers is None else workers
     if count < 1:
         raise UsageError(f"{count} workers cannot scan; expected 1 or more.")
+    folder, out = Path(folder), Path(out)
     files = find_models(folder, leave_out=out)
     models = files.models
     if job.images not in EMBEDDED:

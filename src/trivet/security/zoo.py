@@ -134,8 +134,9 @@ def train_specimen(recipe: Recipe, *, progress: Callable[[float], None] | None =
     return _measure(recipe, model, attack, contract, test.take(np.arange(min(EVALUATION_IMAGES, len(test)))))
 
 
-def save_specimen(specimen: Specimen, path: Path) -> tuple[Path, Path]:
+def save_specimen(specimen: Specimen, path: str | Path) -> tuple[Path, Path]:
     """Write weights as safetensors and, beside them, the recipe and the measurements as JSON."""
+    path = Path(path)
     make_folder(path.parent)
     write_whole(path, safetensors.torch.save(dict(specimen.model.state_dict())))
     card: dict[str, Any] = {

@@ -17,7 +17,7 @@ PICTURE: Final = "compared_differences"
 PROSE: Final = Path(__file__).parent.parent / "templates" / "compared"
 
 
-def write_compared_page(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
+def write_compared_page(comparison: Comparison, folder: str | Path) -> tuple[Path, ...]:
     """Write ``compare.html`` and its picture.
 
     Parameters
@@ -34,14 +34,14 @@ def write_compared_page(comparison: Comparison, folder: Path) -> tuple[Path, ...
 
     Raises
     ------
-    ReportError
+    UsageError
         `folder` cannot be written.
     """
     pictures: dict[str, Picture] = {}
     if has_differences(comparison):
         pictures[PICTURE] = Picture(draw_differences(comparison), alt_differences(comparison))
     return write_page(
-        folder / COMPARED_PAGE,
+        Path(folder) / COMPARED_PAGE,
         facts={**page_facts(comparison), "pictures": {PICTURE: bool(pictures)}},
         prose=read_templates(PROSE),
         pictures=pictures,

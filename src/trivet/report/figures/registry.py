@@ -220,7 +220,7 @@ def alt_texts(record: AuditRecord) -> dict[str, str]:
 
 
 def save_figures(
-    record: AuditRecord, triggers: Triggers, folder: Path, *, executor: Executor | None = None
+    record: AuditRecord, triggers: Triggers, folder: str | Path, *, executor: Executor | None = None
 ) -> tuple[Path, ...]:
     """Draw every available figure and write it as SVG, PDF and PNG.
 
@@ -248,9 +248,9 @@ def save_figures(
     UsageError
         If the folder cannot be written.
     """
+    folder = make_folder(Path(folder))
     draw = partial(_draw, record, triggers, folder)
     names = [row.name for row in available(record)]
-    make_folder(folder)
     drawn = list(map(draw, names) if executor is None else executor.map(draw, names))
     return tuple(path for paths in drawn for path in paths)
 

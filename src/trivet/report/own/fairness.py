@@ -44,7 +44,7 @@ BEHIND: Final = "65-own-fairness.md"
 REFERENCES: Final = "99-references.md"
 
 
-def write_fairness_page(audit: FairnessAudit, folder: Path) -> tuple[Path, ...]:
+def write_fairness_page(audit: FairnessAudit, folder: str | Path) -> tuple[Path, ...]:
     """Write ``fairness.html`` and its pictures.
 
     Parameters
@@ -61,11 +61,11 @@ def write_fairness_page(audit: FairnessAudit, folder: Path) -> tuple[Path, ...]:
 
     Raises
     ------
-    ReportError
+    UsageError
         `folder` cannot be written.
     """
     return _write(
-        folder,
+        Path(folder),
         title=f"Fairness audit of {one_line(audit.data)}",
         fairness={"audit": asdict(audit), "comparison": None},
         pictures=_audit_pictures(audit),
@@ -73,7 +73,7 @@ def write_fairness_page(audit: FairnessAudit, folder: Path) -> tuple[Path, ...]:
     )
 
 
-def write_comparison_page(comparison: FairnessComparison, folder: Path) -> tuple[Path, ...]:
+def write_comparison_page(comparison: FairnessComparison, folder: str | Path) -> tuple[Path, ...]:
     """Write ``fairness.html`` and its pictures; see `write_fairness_page`.
 
     The page also has the audit of the model without mitigation.
@@ -88,7 +88,7 @@ def write_comparison_page(comparison: FairnessComparison, folder: Path) -> tuple
             mitigated_models.draw_models(comparison), mitigated_models.alt_models(comparison)
         )
     return _write(
-        folder,
+        Path(folder),
         title=f"Fairness audit of {one_line(baseline.data)}",
         fairness={"audit": asdict(baseline), "comparison": asdict(comparison)},
         pictures=pictures,

@@ -55,7 +55,7 @@ PAGES: Final = STUDY.parent / "privacy_pages"
 REFERENCES: Final = "99-references.md"
 
 
-def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...]:
+def write_mechanism_page(audit: MechanismAudit, folder: str | Path) -> tuple[Path, ...]:
     """Write ``mechanism.html`` and its picture.
 
     Parameters
@@ -72,13 +72,13 @@ def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...
 
     Raises
     ------
-    ReportError
+    UsageError
         `folder` cannot be written.
     """
     facts = asdict(audit)
     tone = "good" if audit.verdict == CONSISTENT else "bad"
     return _write(
-        folder / MECHANISM_PAGE,
+        Path(folder) / MECHANISM_PAGE,
         title=f"Privacy audit of {one_line(audit.name.rpartition(':')[2])}",
         privacy={"mechanisms": [facts]},
         page={"mechanism": facts, "data": "mechanism.json"},
@@ -87,13 +87,13 @@ def write_mechanism_page(audit: MechanismAudit, folder: Path) -> tuple[Path, ...
     )
 
 
-def write_plan_page(plan: Plan, folder: Path) -> tuple[Path, ...]:
+def write_plan_page(plan: Plan, folder: str | Path) -> tuple[Path, ...]:
     """Write ``plan.html`` and its pictures; see `write_mechanism_page`."""
     pictures = {"privacy_plan_noise": Picture(draw_plan_noise(plan), alt_plan_noise(plan))}
     if plan.curves is not None:
         pictures["privacy_plan_curves"] = Picture(draw_plan_curves(plan), alt_plan_curves(plan))
     return _write(
-        folder / PLAN_PAGE,
+        Path(folder) / PLAN_PAGE,
         title="A plan for private answers",
         privacy={"plan": asdict(plan)},
         page={"data": "plan.json"},
@@ -102,14 +102,14 @@ def write_plan_page(plan: Plan, folder: Path) -> tuple[Path, ...]:
     )
 
 
-def write_membership_page(audit: MembershipAudit, folder: Path) -> tuple[Path, ...]:
+def write_membership_page(audit: MembershipAudit, folder: str | Path) -> tuple[Path, ...]:
     """Write ``membership.html`` and its pictures; see `write_mechanism_page`."""
     pictures = {"privacy_membership_roc": Picture(draw_membership_roc(audit), alt_membership_roc(audit))}
     if audit.groups:
         pictures["privacy_membership_groups"] = Picture(draw_exposure(audit), alt_exposure(audit))
     tone = {NO_EVIDENCE: "good", SLIGHT: "unsure"}.get(audit.verdict, "bad")
     return _write(
-        folder / MEMBERSHIP_PAGE,
+        Path(folder) / MEMBERSHIP_PAGE,
         title=f"Membership audit of {one_line(audit.model)}",
         privacy={"membership": asdict(audit)},
         page={"data": "membership.json"},

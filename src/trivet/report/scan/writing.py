@@ -24,7 +24,7 @@ PICTURES: Final = ("trigger", "scale_profile", "triggers", "stamped")
 PROSE: Final = Path(__file__).parent.parent / "templates" / "scan"
 
 
-def write_scan(scanned: Scanned, folder: Path) -> tuple[Path, ...]:
+def write_scan(scanned: Scanned, folder: str | Path) -> tuple[Path, ...]:
     """Write the page and the pictures of a scan.
 
     Parameters
@@ -42,11 +42,11 @@ def write_scan(scanned: Scanned, folder: Path) -> tuple[Path, ...]:
 
     Raises
     ------
-    ReportError
+    UsageError
         `folder` cannot be written.
     """
     return write_page(
-        folder / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE),
+        Path(folder) / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE),
         facts=page_facts(scanned),
         prose=read_templates(PROSE),
         pictures=_pictures(scanned),
