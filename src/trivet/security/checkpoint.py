@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,7 +21,7 @@ from trivet.security.factory import build_network
 from trivet.security.onnx import Program, read_onnx
 from trivet.security.results import CheckpointInfo
 from trivet.security.state import refuse_broken
-from trivet.security.subject import missing_architecture
+from trivet.security.subject import READERS, missing_architecture
 from trivet.security.trigger import Trigger
 from trivet.security.weights import EXTRACTED
 from trivet.wording import one_line, reason
@@ -80,6 +81,7 @@ def load_checkpoint(
     expected_label: int | None = None,
     input_shape: Shape | None = None,
     classes: int | None = None,
+    reader: Confined | None = None,
 ) -> Checkpoint:
     """Load a network, strictly, with nothing of the file executed.
 
@@ -98,6 +100,8 @@ def load_checkpoint(
     input_shape, classes
         (channels, height, width) of the images at hand and the number of their classes. Networks
         that are not trivet's own are tried on such images; all are held to them.
+    reader
+        A child process to read the file in; None starts one.
 
     Raises
     ------
@@ -110,7 +114,7 @@ def load_checkpoint(
         If there is no such architecture, or an extra is not installed.
     """
     file = _existing(Path(path))
-    with Confined() as child:
+    with Confined(ready=READERS) if reader is None else nullcontext(reader) as child:
         return _load(
             child,
             file,
@@ -220,7 +224,7 @@ def _fill(network: nn.Module, child: Confined, path: Path, name: str, architectu
         "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
     }
     numbers = child.ask(
-        "trivet.security.weights:extract",
+        f"{READERS}:extract",
         request,
         name=name,
         error=CheckpointError,

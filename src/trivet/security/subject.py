@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from trivet.errors import UsageError
 from trivet.wording import one_line
+from trivet.work.confined import Confined
 
 if TYPE_CHECKING:
     from trivet.datasets.images import ImageSet
     from trivet.security.checkpoint import Checkpoint
     from trivet.security.contract import InputContract
 
-__all__ = ["DEFAULT_IMAGES", "Subject", "images_for", "load_subject", "missing_architecture"]
+__all__ = ["DEFAULT_IMAGES", "READERS", "Subject", "images_for", "load_subject", "missing_architecture"]
 
 #: What trivet's own architectures classify, for calls that give no images.
 DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
 #: Files that hold the network beside its weights, and files whose network is code.
 SELF_CONTAINED: Final = {".onnx"}
 PROGRAM: Final = ".pt2"
+#: What the child process imports to read weights.
+READERS: Final = "trivet.security.weights"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +96,22 @@ def load_subject(
     TrivetError
         If something is missing, unsafe, or does not fit together.
     """
-    # These load PyTorch, which the names above should not.
-    from trivet.datasets.source import load_images  # noqa: PLC0415
-    from trivet.security.checkpoint import load_checkpoint  # noqa: PLC0415
-    from trivet.security.declaration import parse_contract  # noqa: PLC0415
-
     if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
         raise UsageError(missing_architecture(one_line(weights.name, limit=255)))
-    declared = parse_contract(contract)
     source = images_for(architecture, images)
-    clean = load_images(source, limit=limit, seed=seed)
-    shape = clean.pixels.shape
-    checkpoint = load_checkpoint(
-        weights,
-        architecture=architecture,
-        input_shape=(shape[1], shape[2], shape[3]),
-        classes=clean.classes,
-    )
-    return Subject(checkpoint, clean, declared)
+    with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded
+        from trivet.datasets.source import load_images  # noqa: PLC0415
+        from trivet.security.checkpoint import load_checkpoint  # noqa: PLC0415
+        from trivet.security.declaration import parse_contract  # noqa: PLC0415
+
+        declared = parse_contract(contract)
+        clean = load_images(source, limit=limit, seed=seed)
+        shape = clean.pixels.shape
+        checkpoint = load_checkpoint(
+            weights,
+            architecture=architecture,
+            input_shape=(shape[1], shape[2], shape[3]),
+            classes=clean.classes,
+            reader=reader,
+        )
+        return Subject(checkpoint, clean, declared)

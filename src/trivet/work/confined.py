@@ -77,6 +77,8 @@ class Confined:
     ----------
     limits
         What it may take.
+    ready
+        A module of readers that it imports at once, while the caller goes on.
 
     Attributes
     ----------
@@ -89,8 +91,8 @@ class Confined:
     `RuntimeWarning` names it once, and files are read in a child process all the same.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: Limits | None = None, *, ready: str = "") -> None:
+        self._limits, self._ready = limits or Limits(), ready
         try:
             self._temporary = tempfile.TemporaryDirectory(prefix="trivet-", ignore_cleanup_errors=True)
         except OSError as error:
@@ -188,7 +190,13 @@ class Confined:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._greeted = False
-        command = [sys.executable, "-P", confined_child.__file__, json.dumps(asdict(self._limits))]
+        command = [
+            sys.executable,
+            "-P",
+            confined_child.__file__,
+            json.dumps(asdict(self._limits)),
+            self._ready,
+        ]
         try:
             return subprocess.Popen(  # noqa: S603 - this interpreter, on a file of this package
                 command,

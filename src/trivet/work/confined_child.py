@@ -1,5 +1,6 @@
 """The child's side of `trivet.work.confined`: set limits, then answer requests until there are no more."""
 
+import contextlib
 import errno
 import importlib
 import json
@@ -101,6 +102,9 @@ def main() -> None:
         os.dup2(nowhere, descriptor)
     answers.write(json.dumps({"unlimited": limit(json.loads(sys.argv[1]))}).encode() + b"\n")
     answers.flush()
+    if sys.argv[2]:
+        with contextlib.suppress(Exception):  # the request for it will say why
+            importlib.import_module(sys.argv[2])
     serve(requests, answers)
 
 
