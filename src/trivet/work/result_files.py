@@ -21,6 +21,7 @@ from trivet.wording import one_line, reason
 from trivet.work.bounded_files import read_bounded
 
 __all__ = [
+    "DISK_ERRORS",
     "hold_results",
     "make_folder",
     "make_subfolder",
@@ -40,7 +41,7 @@ SAFE: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 LOCK: Final = ".trivet-lock"
 UNFINISHED: Final = ".trivet-*.tmp"
 #: What no other folder on the same disk mends.
-_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 #: Of a path in a message.
 MOST_CHARACTERS: Final = 500
 #: More than a result of ten thousand classes takes.
@@ -272,7 +273,7 @@ def _explained(folder: Path) -> Generator[None]:
 def _unwritable(folder: Path, error: Exception) -> TrivetError:
     nul = "its name holds a NUL character" if "\0" in str(folder) else None
     why = nul or getattr(error, "strerror", None) or reason(error)
-    if getattr(error, "errno", None) in _DISK_ERRORS:
+    if getattr(error, "errno", None) in DISK_ERRORS:
         return TrivetError(
             f"{_name(folder)} was not written: {why}. What was there is unchanged; make room, or choose "
             "another folder with --out."

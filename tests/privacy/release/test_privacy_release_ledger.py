@@ -1,11 +1,13 @@
 """Ledgers: what they charge, show and refuse, and files that are none."""
 
+import errno
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -328,3 +330,93 @@ def test_a_ledger_in_the_place_of_another_is_not_taken_for_it(tmp_path):
     create_ledger(path, epsilon="9")
     with pytest.raises(DataError, match="is another ledger than it was"):
         ledger.state()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE budget SET id = char(27) || '[31mx'",
+        "UPDATE budget SET created = 'soon' || char(10) || '::error::x'",
+        "UPDATE entry SET scales = '[NaN]'",
+        "UPDATE entry SET scales = '[-1]'",
+        "UPDATE entry SET scales = '[1" + "0" * 400 + "]'",
+        "UPDATE entry SET scales = '" + "[" * 20_000 + "'",
+        "UPDATE entry SET epsilon = '-5'",
+    ],
+    ids=["id", "created", "nan", "negative", "huge", "deep", "epsilon"],
+)
+def test_an_edited_ledger_is_damaged_in_one_line(tmp_path, edit):
+    create_ledger(tmp_path / "ledger", epsilon="5").charge(asked("0.1"))
+    with closing(sqlite3.connect(tmp_path / "ledger")) as connection:
+        connection.execute(edit)
+        connection.commit()
+    with pytest.raises(DataError, match="is damaged") as caught:
+        open_ledger(tmp_path / "ledger").charge(asked("0.1"))
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("link", "is a link; name the file"),
+        ("/dev/null", "is no file"),
+        ("a\0b", "is not there"),
+    ],
+)
+def test_links_devices_and_impossible_names_are_refused(tmp_path, path, said):
+    create_ledger(str(tmp_path / "ledger"), epsilon="5")
+    (tmp_path / "link").symlink_to(tmp_path / "ledger")
+    with pytest.raises(DataError, match=said):
+        open_ledger(str(tmp_path / path))
+    if "\0" in path:
+        with pytest.raises(UsageError, match="cannot be written: embedded null"):
+            create_ledger(str(tmp_path / path), epsilon="5")
+
+
+def test_a_folder_that_cannot_be_searched_is_one_line(tmp_path, monkeypatch):
+    def denied(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.is_file", denied)
+    with pytest.raises(DataError, match=r"ledger cannot be read: Permission denied\.$"):
+        open_ledger(tmp_path / "ledger")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="limits are POSIX's")
+def test_a_full_disk_is_one_line_and_nothing_is_charged(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="5")
+    ledger.charge(asked("0.1"))
+    program = (
+        "import resource, signal, sys; from trivet.privacy.release.ledger import create_ledger, open_ledger;"
+        "from trivet.privacy.release.ledger_entries import Asked; from trivet.errors import DataError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "asked = Asked(table='t', fingerprint='', query='count', asked='', mechanism='', scales=(1.0,),"
+        " epsilon='0.1', delta='0')\n"
+        "for act in (lambda: open_ledger(sys.argv[1]).charge(asked),"
+        " lambda: create_ledger(sys.argv[1] + '2', epsilon='1')):\n"
+        "    try: act()\n"
+        "    except DataError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "ledger")], capture_output=True, text=True, check=True
+    )
+    first, second = done.stdout.splitlines()
+    assert "could not be written" in first
+    assert "Nothing was answered." in first
+    assert "cannot be written: File too large." in second
+    assert len(ledger.state().entries) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ledger"]
+
+
+@pytest.mark.parametrize("accounting", ["basic", "pld"])
+def test_the_state_of_five_hundred_entries_takes_no_time(tmp_path, accounting):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="10", delta="1e-6", accounting=accounting)
+    with connect(ledger.path) as connection:
+        for number in range(500):
+            append_entry(connection, asked(("0.01", "0.02", "0.015", "0.002", "0.0125")[number % 5]))
+    before = time.process_time()
+    state = ledger.state()
+    assert time.process_time() - before < 4
+    assert 0 < state.spent_pld < float(state.spent_epsilon)
+    assert 10 > state.left_pld > float(state.left_epsilon)

@@ -17,15 +17,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
 __all__ = ["Charge", "fits_basic", "fits_pld", "left_pld", "spent_pld", "total"]
 
-_HALVINGS: Final = 40
 #: More than decimals lose, relatively, when they become floats.
 _ROUNDING: Final = 1e-12
 #: What is left is looked for this closely, as a part of the budget.
-_CLOSE: Final = 1e-7
+_CLOSE: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -71,26 +70,37 @@ def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
 
 
 def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Epsilon that further charges may sum to, so that `fits_pld` holds with it; by halving.
+    """Epsilon that further charges may sum to, so that `fits_pld` holds with it, up to a millionth.
 
     Any answers whose epsilons sum to it are together one answer of that epsilon.
     """
+    from scipy.optimize import brentq  # noqa: PLC0415 - SciPy takes its time
+
     charges = tuple(charges)
+    least = _downwards(max(Fraction(0), budget.epsilon - total(charges).epsilon))
 
-    def fits(epsilon: Fraction) -> bool:
-        return fits_pld((*charges, Charge(epsilon, Fraction(0))), budget)
+    def excess(epsilon: float) -> float:
+        with_it = (*charges, Charge(Fraction(epsilon), Fraction(0)))
+        return _by_distribution(with_it, budget) - float(budget.epsilon)
 
-    low = max(Fraction(0), budget.epsilon - total(charges).epsilon)
-    if not fits(low):
+    def fits(epsilon: float) -> bool:
+        return fits_pld((*charges, Charge(Fraction(epsilon), Fraction(0))), budget)
+
+    most = float(budget.epsilon)
+    if not fits(least):
         return 0.0
-    high = budget.epsilon
-    for _ in range(_HALVINGS):
-        if high - low <= budget.epsilon * Fraction(_CLOSE):
-            break
-        middle = Fraction(float((low + high) / 2))
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    left = float(low)
-    return math.nextafter(left, 0.0) if Fraction(left) > low else left
+    if excess(least) >= 0 or excess(most) <= 0:
+        return _downwards(budget.epsilon) if fits(_downwards(budget.epsilon)) else least
+    close = _CLOSE * most
+    left = float(cast("float", brentq(excess, least, most, xtol=close / 4)))
+    while left > least and not fits(left):
+        left -= close
+    return max(left, least)
+
+
+def _downwards(value: Fraction) -> float:
+    found = float(value)
+    return found if Fraction(found) <= value else math.nextafter(found, 0.0)
 
 
 def _upwards(value: Fraction) -> float:

@@ -16,6 +16,7 @@ from typing import Final
 
 from trivet.errors import DataError, UsageError
 from trivet.wording import one_line, reason
+from trivet.work.result_files import DISK_ERRORS
 
 __all__ = ["connect", "create_file", "require_ledger"]
 
@@ -60,7 +61,9 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
     Raises
     ------
     UsageError
-        If there is a file already, or none can be written.
+        If there is a file already, or none can be written there.
+    DataError
+        If the disk is full or fails.
     """
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in _SCHEMA:
@@ -92,7 +95,8 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
             f"{one_line(path)} is there already and is left as it is; choose another file."
         ) from error
     except (OSError, ValueError) as error:
-        raise UsageError(
+        kind = DataError if getattr(error, "errno", None) in DISK_ERRORS else UsageError
+        raise kind(
             f"the ledger {one_line(path)} cannot be written: {_why(error)}. Choose another folder."
         ) from error
 
