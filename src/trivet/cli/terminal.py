@@ -26,9 +26,16 @@ def results_console() -> Console:
     Whatever is printed there, no line of it is a command to a terminal or to a CI system.
     """
     # Names hold colons: they are no emoji.
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
+    console = _Results(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
     console.push_render_hook(_Inert())
     return console
+
+
+class _Results(Console):
+    """Leaves a reader that has left to the command line; Rich ends the process with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704 - called while the error is handled
 
 
 def print_text(text: str, escape: Callable[[str], str]) -> None:

@@ -34,6 +34,8 @@ SHORT = {
     "pld": "PLD",
     "gaussian": "exact",
 }
+#: Of a figure that is 1 but for the order of a calculation.
+_ERROR = 1e-12
 #: Names of queries are cut here.
 NAME_WIDTH = 14
 
@@ -107,17 +109,14 @@ def print_spending(spending: "Spending", files: tuple[Path, ...]) -> None:
 
 def _print_release(console: Console, release: "PlannedRelease") -> None:
     """Say what to type, so that the ledger lets the plan through to its last answer."""
-    delta = (
-        "" if release.accounting == "basic" else f" --delta {release.delta} --accounting {release.accounting}"
-    )
+    rest = "" if release.accounting == "basic" else f" --delta {release.delta} --accounting pld"
     console.print(
-        f"To release it: trivet privacy ledger FILE --create --epsilon {release.epsilon}{delta}, and then "
-        + "; ".join(
-            f"--epsilon {query.epsilon} for "
-            + escape(f"each of {query.count:,} {one_line(query.name, limit=NAME_WIDTH)}")
-            for query in release.queries
-        )
+        f"To release it, make a ledger: trivet privacy ledger FILE --create --epsilon {release.epsilon}{rest}"
     )
+    for query in release.queries:
+        name = one_line(query.name, limit=NAME_WIDTH)
+        times = "once" if query.count == 1 else f"{query.count:,} times"
+        console.print(escape(f"  {name}: trivet privacy release, {times}, with --epsilon {query.epsilon}"))
 
 
 def _print_question(console: Console, queries: "Sequence[AskedQuery]", *, adjacency: str, group: int) -> None:
@@ -193,9 +192,9 @@ def _number(value: float | None) -> str:
 
 
 def _rounded_down(epsilon: float) -> str:
-    """Return five digits; rounded upwards they would overspend when typed."""
+    """Return five digits; rounded upwards by more than a calculation errs, overspend when typed."""
     shown = f"{epsilon:.5g}"
-    return shown if float(shown) <= epsilon else f"{epsilon * (1 - 1e-5):.5g}"
+    return shown if float(shown) <= epsilon * (1 + _ERROR) else f"{epsilon * (1 - 1e-5):.5g}"
 
 
 def _small(value: float | None) -> str:

@@ -9,7 +9,7 @@ from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.ranges import OutOfReachError
 from trivet.privacy.release.budget import Charge, fits_basic, fits_pld
 
-__all__ = ["let_through", "typed"]
+__all__ = ["let_through", "plain", "typed"]
 
 #: Digits of an epsilon that is typed: the last one costs a thousandth of the noise at most.
 _DIGITS = 4
@@ -54,6 +54,11 @@ def let_through(texts: Sequence[str], lines: Sequence[Line], settings: PlanSetti
     return fits_basic(charges, budget) if pure else fits_pld(charges, budget)
 
 
+def plain(number: object) -> str:
+    """Write a number as a decimal without an exponent and without zeros at its end."""
+    return format(Decimal(str(number)).normalize(), "f")
+
+
 def _decimal(number: object) -> Fraction:
     """Return what the shortest decimal of a number means, as a ledger reads it."""
     return Fraction(Decimal(str(number)))
@@ -62,4 +67,4 @@ def _decimal(number: object) -> Fraction:
 def _rounded_down(epsilon: float) -> str:
     whole = Decimal(epsilon)
     cut = whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_DOWN)
-    return str(float(cut))
+    return plain(cut)

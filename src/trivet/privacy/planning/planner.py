@@ -7,7 +7,7 @@ from trivet.errors import UsageError
 from trivet.privacy.adjacency import Guarantee, group_privacy
 from trivet.privacy.calibration import smallest_factor
 from trivet.privacy.composition import likely_factor
-from trivet.privacy.planning.charging import let_through, typed
+from trivet.privacy.planning.charging import let_through, plain, typed
 from trivet.privacy.planning.curves import curves_of
 from trivet.privacy.planning.explanation import remarks_on, why_best
 from trivet.privacy.planning.lines import Line, answers_of, lines_of, require_budget
@@ -227,7 +227,7 @@ def _release(lines: tuple[Line, ...], settings: PlanSettings) -> PlannedRelease 
         PlannedCharge(line.asked.name, line.asked.count, text)
         for line, text in zip(lines, texts, strict=True)
     )
-    return PlannedRelease(wanted, str(settings.epsilon), str(settings.delta), charges)
+    return PlannedRelease(wanted, plain(settings.epsilon), plain(settings.delta), charges)
 
 
 def _noise(line: Line, scale: float, epsilon: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
