@@ -125,6 +125,7 @@ from .metrics.spreads import predictive_parity_spread as predictive_parity_sprea
 from .metrics.spreads import predictive_parity_spread_ratio as predictive_parity_spread_ratio
 from .mitigation.drop_sensitive import DropSensitive as DropSensitive
 from .mitigation.fairlearn_reduction import FairlearnReduction as FairlearnReduction
+from .mitigation.group_scorer import GroupScorer as GroupScorer
 from .mitigation.group_thresholds import difference_thresholds as difference_thresholds
 from .mitigation.group_thresholds import ratio_thresholds as ratio_thresholds
 from .mitigation.massaged import Massaging as Massaging

@@ -1,5 +1,7 @@
 """Whether columns of labels, predictions, groups and scores are what a fairness metric needs."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -10,6 +12,7 @@ __all__ = [
     "PROTECTED",
     "binary_column",
     "require_same_length",
+    "require_same_order",
     "require_two_groups",
     "score_column",
 ]
@@ -78,6 +81,30 @@ def require_same_length(**columns: NDArray[np.generic]) -> None:
         raise DataError(f"the columns should have one entry for each row, found lengths {found}.")
 
 
+def require_same_order(**columns: Any) -> None:
+    """Raise a DataError where two of pandas' columns or frames have the same index in another order.
+
+    Rows are taken by their place, as scikit-learn takes them; where an index says that they are other rows,
+    that would be wrong in silence. Indexes with other labels, and columns without one, say nothing.
+    """
+    indexed = {
+        name: column.index
+        for name, column in columns.items()
+        if hasattr(getattr(column, "index", None), "equals") and len(column.index)
+    }
+    if len(indexed) < 2:  # noqa: PLR2004 - nothing to compare with
+        return
+    (first, index), *others = indexed.items()
+    for name, other in others:
+        if index.equals(other) or len(index) != len(other):
+            continue
+        if bool(index.isin(other).all()) and bool(other.isin(index).all()):
+            raise DataError(
+                f"{name} has the index of {first} in another order, so its rows belong to other rows of it. "
+                f"Take {name}.loc[{first}.index], or {name}.to_numpy() where their order is right."
+            )
+
+
 def require_two_groups(sensitive: NDArray[np.int64]) -> None:
     """Raise a DataError unless both the protected and the privileged group have a row."""
     if sensitive.min() == sensitive.max():
@@ -91,6 +118,8 @@ def require_two_groups(sensitive: NDArray[np.int64]) -> None:
 def _column(values: ArrayLike, name: str) -> NDArray[np.generic]:
     """Return `values` as one column of numbers."""
     array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
+        array = array[:, 0]
     if array.ndim != 1 or array.size == 0:
         raise DataError(f"{name} should be one column with at least one row, found shape {array.shape}.")
     if array.dtype.kind not in "biuf":

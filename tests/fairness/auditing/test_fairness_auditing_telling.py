@@ -34,7 +34,11 @@ def table(columns, *, scores=None, predictions=None, fitted=NONE, seed=0):
     groups = (("f",), ("m",))
     rows = AuditRows("people", features, label, "hired", "1", "0", sex, ("sex",), groups, ROWS)
     if predictions is None:
-        predictions = (skill + rng.normal(0, 0.3, ROWS) > 0.3).astype(int) if scores is None else (scores(skill) >= 0.5).astype(int)
+        predictions = (
+            (skill + rng.normal(0, 0.3, ROWS) > 0.3).astype(int)
+            if scores is None
+            else (scores(skill) >= 0.5).astype(int)
+        )
     given = None if scores is None else scores(skill)
     return Predicted(rows, np.arange(ROWS), predictions, given, fitted)
 

@@ -176,7 +176,7 @@ def test_what_does_not_go_together_is_refused(settings, message):
     [
         (([0, 1], [0], ["f", "m"]), "lengths y_true 2, y_pred 1, sensitive 2"),
         (([0, 1], [0, 1], {"a": ["f", "m"], "b\n": ["f"]}), r"lengths y_true 2, y_pred 2, b\\n 1"),
-        (([[0], [1]], [0, 1], ["f", "m"]), r"'y_true' should be one column, found shape \(2, 1\)"),
+        (([[0, 1], [1, 0]], [0, 1], ["f", "m"]), r"'y_true' should be one column, found shape \(2, 2\)"),
         (([0, 1], [0, 1], np.zeros((2, 1, 1))), "should have shape"),
         (([0, 1], [0, 1], [[1], [1, 2]]), "differ in length"),
     ],

@@ -11,8 +11,9 @@ LAW: Final = (
         "1991, section 106; 42 U.S.C. 2000e-2(l))."
     ),
     (
-        "United States, employment: a selection rate below four fifths of the highest group's is generally "
-        "taken as evidence of adverse impact; this rule is of employment only (29 CFR 1607.4(D))."
+        "United States, employment: a selection rate below four fifths of that of the group with the highest "
+        "is generally taken as evidence of adverse impact; this rule is of employment only (29 CFR "
+        "1607.4(D)). Here groups are held against the reference group, which need not be that one."
     ),
     (
         "United States, credit: a creditor may not consider race, color, religion, national origin or sex "

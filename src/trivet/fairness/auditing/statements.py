@@ -39,7 +39,7 @@ def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) 
             said.append(
                 f"That is within {band}, but not with the whole interval: these rows do not settle it."
             )
-        said += _reached(measured, inside, near, band)
+        said += _reached([model for model in measured if model not in blind], inside, near, band)
     if blind:
         said.append(f"By {_listed(blind)} nobody is selected, so that nothing is known of parity.")
     failed = [model for model in others if model.failed]

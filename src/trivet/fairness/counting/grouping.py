@@ -10,7 +10,7 @@ from trivet.fairness.counting.assembling import assemble
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.counting.of_arrays import ArraySource, sensitive_arrays
 from trivet.fairness.counting.of_files import FileSource
-from trivet.fairness.counting.of_frames import FrameSource
+from trivet.fairness.counting.of_frames import FrameSource, with_text_names
 from trivet.fairness.counting.question import ask
 from trivet.tables.opening import open_table
 from trivet.wording import quoted
@@ -42,7 +42,8 @@ def group_counts(
         The path of a .csv or .parquet file, or FILE.duckdb:TABLE; a data frame of pandas, Polars (lazy
         or not), PyArrow, DuckDB, Spark or another that narwhals knows; or None for arrays.
     y_true, y_pred
-        Names of the columns of labels and of predictions; without a table arrays of shape (rows,).
+        Names of the columns of labels and of predictions (or the numbers that a frame of pandas has for
+        names); without a table arrays of shape (rows,).
     sensitive
         Name of the sensitive column, or a sequence of names: each combination of their values that has
         a row is a group. Without a table an array of shape (rows,) or (rows, columns), or a mapping from
@@ -75,6 +76,9 @@ def group_counts(
         return assemble(ArraySource(y_true, y_pred, arrays), question)
     one = isinstance(sensitive, str) or not isinstance(sensitive, Iterable)
     names: tuple[Any, ...] = (sensitive,) if one else tuple(sensitive)
+    if not isinstance(table, str | os.PathLike):
+        table, (y_true, y_pred, *others) = with_text_names(table, (y_true, y_pred, *names))
+        names = tuple(others)
     _require_names(y_true, y_pred, *names)
     question = ask(y_true, y_pred, names, positive=positive, cut=cut, multiclass=multiclass)
     if isinstance(table, str | os.PathLike):

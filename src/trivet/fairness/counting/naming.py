@@ -65,7 +65,8 @@ def _text_name(text: str) -> str | None:
 
 
 def _float_name(value: "float | np.floating[Any]") -> str:
-    whole = abs(value) < _LONGEST_FLOAT and value == int(value)
+    # In half precision the bound is beyond all numbers.
+    whole = abs(float(value)) < _LONGEST_FLOAT and value == int(value)
     return str(int(value) if whole else value)
 
 

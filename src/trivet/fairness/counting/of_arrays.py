@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import require_same_length
+from trivet.fairness.columns import require_same_length, require_same_order
 from trivet.fairness.counting.combining import combined_codes
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, Row
@@ -41,6 +41,9 @@ class ArraySource:
     """
 
     def __init__(self, y_true: ArrayLike, y_pred: ArrayLike, sensitive: Mapping[str, ArrayLike]) -> None:
+        require_same_order(y_true=y_true, y_pred=y_pred)
+        for name, values in sensitive.items():
+            require_same_order(y_true=y_true, **{one_line(name): values})
         self._label = _column(y_true, "y_true")
         self._prediction = _column(y_pred, "y_pred")
         self._groups = {name: _column(values, name) for name, values in sensitive.items()}
@@ -171,6 +174,8 @@ def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, 
 
 def _column(values: ArrayLike, name: str) -> NDArray[Any]:
     array = _array(values, name)
+    if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
+        array = array[:, 0]
     if array.ndim != 1:
         raise DataError(f"{quoted(name)} should be one column, found shape {array.shape}.")
     return array

@@ -14,7 +14,7 @@ from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, 
 from trivet.tables.schema import Column, Kind, find_column
 from trivet.wording import one_line, quoted, told
 
-__all__ = ["FrameSource"]
+__all__ = ["FrameSource", "with_text_names"]
 
 
 class FrameSource:
@@ -110,6 +110,20 @@ class FrameSource:
                 .otherwise(nw.when(score >= cut).then(nw.lit(1)).otherwise(nw.lit(0)))
             )
         )
+
+
+def with_text_names(table: Any, wanted: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """Return a frame whose columns have texts for names, and the wanted names; pandas may have numbers."""
+    # Only a frame of pandas has this, and the columns of a lazy frame are not to be asked for.
+    if not hasattr(table, "set_axis"):
+        return table, list(wanted)
+    names: list[Any] = list(table.columns)
+    if all(isinstance(name, str) for name in names):
+        return table, list(wanted)
+    called = list(map(str, names))
+    if len(set(called)) < len(called):
+        raise UsageError("two columns of the table have the same name; rename one.")
+    return table.set_axis(called, axis=1), [str(name) if name in names else name for name in wanted]
 
 
 def _rows(frame: Any) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from trivet.errors import UsageError
 from trivet.fairness.mitigation.meta_estimator import (
     MitigatedClassifier,
     TrainingRows,
-    unfitted,
+    fit_weighted,
     weight_parameter,
 )
 from trivet.fairness.mitigation.row_lots import lots, marks_of_rows, marks_of_scores, require_seed
@@ -123,7 +123,7 @@ class FairlearnReduction(MitigatedClassifier):
         with warnings.catch_warnings():
             # Which of pandas' functions Fairlearn calls is no business of whoever fits a classifier.
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"fairlearn\.")
-            found = self._reduce(_RowClassifier(self.estimator, rows.X, routed, name), rows)
+            found = self._reduce(_RowClassifier(self.estimator, rows.X, routed), rows)
         self.estimator_ = RandomisedClassifier(
             # Fairlearn puts a constant in place of a classifier that would see one label only.
             estimators=tuple(
@@ -228,17 +228,17 @@ class RandomisedClassifier:
 class _RowClassifier:
     """A classifier for Fairlearn that is given numbers of rows, and looks the rows up."""
 
-    def __init__(self, estimator: Any, X: Any, params: dict[str, Any], weight: str) -> None:
-        self.estimator, self.X, self.params, self.weight = estimator, X, params, weight
+    def __init__(self, estimator: Any, X: Any, params: dict[str, Any]) -> None:
+        self.estimator, self.X, self.params = estimator, X, params
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "_RowClassifier":
         # Fairlearn copies the classifier for each fit, and need not copy the rows.
-        return _RowClassifier(self.estimator, self.X, self.params, self.weight)
+        return _RowClassifier(self.estimator, self.X, self.params)
 
     def fit(self, _places: Any, labels: Any, sample_weight: Any) -> Self:
         """Fit a copy of the classifier to all rows."""
-        weights = {self.weight: np.asarray(sample_weight)}
-        self.fitted = unfitted(self.estimator).fit(self.X, np.asarray(labels), **{**self.params, **weights})
+        weights = np.asarray(sample_weight)
+        self.fitted = fit_weighted(self.estimator, self.X, np.asarray(labels), weights, self.params)
         return self
 
     def predict(self, _places: Any) -> NDArray[np.int64]:

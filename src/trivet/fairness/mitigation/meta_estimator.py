@@ -1,13 +1,14 @@
 """What every mitigation around a classifier shares: checks, routed parameters, delegated predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import get_config
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -16,6 +17,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
 from trivet.errors import DataError, UsageError
+from trivet.fairness.columns import require_same_order
 from trivet.fairness.mitigation.sensitive import Group, SensitiveFeatures, sensitive_codes
 from trivet.wording import one_line
 
@@ -24,6 +26,7 @@ __all__ = [
     "MitigatedClassifier",
     "TrainingRows",
     "delegated",
+    "fit_weighted",
     "positive_scores",
     "unfitted",
     "weight_parameter",
@@ -126,6 +129,33 @@ def _weight_parameter(estimator: Any) -> str | None:
     return f"{estimator.steps[-1][0]}__{name}"
 
 
+def fit_weighted(
+    estimator: Any, X: Any, y: Any, weights: NDArray[np.float64], params: Mapping[str, Any]
+) -> Any:
+    """Fit a copy of a classifier, or of a pipeline that ends in one, with a weight for each row.
+
+    With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
+    weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
+
+    Parameters
+    ----------
+    estimator
+        For which `weight_parameter` has a name.
+    X, y, weights
+        Features, labels and weights, one row each.
+    params
+        Other parameters of its fit.
+    """
+    try:
+        own = {**params, weight_parameter(estimator): weights}
+        return unfitted(estimator).fit(X, y, **own)
+    except UnsetMetadataPassedError:
+        if params:
+            raise
+    with config_context(enable_metadata_routing=False):
+        return unfitted(estimator).fit(X, y, **{weight_parameter(estimator): weights})
+
+
 class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """A classifier that is fitted so that groups are treated more alike.
 
@@ -154,6 +184,7 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _training_rows(self, X: Any, y: Any, sensitive_features: SensitiveFeatures) -> TrainingRows:
         """Check labels and groups; the features are the classifier's to check."""
         rows = self._labelled(X, y)
+        require_same_order(X=X, y=y, sensitive_features=sensitive_features)
         groups, values = sensitive_codes(sensitive_features, len(rows.y))
         return replace(rows, groups=groups, values=values)
 

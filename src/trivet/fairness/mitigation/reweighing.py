@@ -10,7 +10,7 @@ from trivet.fairness.columns import binary_column, require_same_length, require_
 from trivet.fairness.mitigation.meta_estimator import (
     FitError,
     MitigatedClassifier,
-    unfitted,
+    fit_weighted,
     weight_parameter,
 )
 from trivet.fairness.mitigation.sensitive import SensitiveFeatures
@@ -116,7 +116,8 @@ class Reweighing(MitigatedClassifier):
         before = None if sample_weight is None else _weight_column(sample_weight, len(rows.y))
         self.weights_ = _independent(rows.groups, rows.labels, before)
         routed = self._routed("estimator", sensitive_features, fit_params)
-        self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **{**routed, name: self.weights_})
+        others = {key: value for key, value in routed.items() if key != name}
+        self.estimator_ = fit_weighted(self.estimator, rows.X, rows.y, self.weights_, others)
         self.classes_, self.groups_ = rows.classes, rows.values
         return self._fitted()
 

@@ -6,11 +6,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from trivet.errors import UsageError
+from trivet.fairness.columns import require_same_order
 from trivet.fairness.mitigation.massaged import privileged_place
 from trivet.fairness.mitigation.meta_estimator import (
     FitError,
@@ -71,7 +73,8 @@ class GroupThresholds(MitigatedClassifier):
         Of ``"scalarised"``.
     validation
         Share of the rows kept for the thresholds, drawn from every group and label. None fits both on the
-        same rows, with the warning `ThresholdsOnTrainingRows`.
+        same rows, with the warning `ThresholdsOnTrainingRows`; a classifier in scikit-learn's
+        ``FrozenEstimator`` is not fitted, so that there is nothing to warn of.
     refit
         Whether the classifier is fitted again on all rows, once the thresholds are found. Its scores then
         differ a little from those that the thresholds were fitted to.
@@ -115,6 +118,7 @@ class GroupThresholds(MitigatedClassifier):
     -----
     Sample weights and the like are for the classifier; in fitting thresholds every row counts once.
     ``predict_proba`` and ``decision_function`` are those of the classifier and know of no group.
+    scikit-learn's scorers cannot pass groups on to ``predict``: cross-validate with `GroupScorer`.
     """
 
     # Predictions need the groups as fitting does.
@@ -228,6 +232,7 @@ class GroupThresholds(MitigatedClassifier):
             If they are not what they should be, or name a group that `fit` did not see.
         """
         check_is_fitted(self, "thresholds_")
+        require_same_order(X=X, sensitive_features=sensitive_features)
         scores = positive_scores(self.estimator_, X)
         codes = codes_of(
             sensitive_features, tuple(self.thresholds_), rows=len(scores), names=self.sensitive_names_
@@ -267,12 +272,14 @@ class GroupThresholds(MitigatedClassifier):
             self.estimator_ = self.estimator
             return every
         if self.validation is None:
-            warnings.warn(
-                "the thresholds are fitted on the rows that the classifier is fitted on, where its scores "
-                "look better than they are; validation=0.25 keeps a quarter of the rows for them.",
-                ThresholdsOnTrainingRows,
-                stacklevel=3,
-            )
+            # A frozen classifier is not fitted on these rows.
+            if not isinstance(self.estimator, FrozenEstimator):
+                warnings.warn(
+                    "the thresholds are fitted on the rows that the classifier is fitted on, where its "
+                    "scores look better than they are; validation=0.25 keeps a quarter of the rows for them.",
+                    ThresholdsOnTrainingRows,
+                    stacklevel=3,
+                )
             self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
             return every
         kept = validation_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
