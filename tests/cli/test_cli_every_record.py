@@ -1,6 +1,7 @@
 """Every command that reads a record, on every kind of record that an audit can write."""
 
 import json
+import os
 import sys
 import webbrowser
 from dataclasses import replace
@@ -21,6 +22,7 @@ from trivet.cli.gate import gate
 from trivet.cli.report import report
 from trivet.cli.view import view
 from trivet.comparison import compare_audits, read_audit
+from trivet.errors import RecordError
 from trivet.fairness.own_results import OwnFairness
 from trivet.privacy.own_results import OwnPrivacy
 from trivet.record import as_json, load_record
@@ -158,15 +160,49 @@ def test_an_index_has_every_one_of_them(folders, monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_report_is_drawn_from_it_with_its_findings(folders, monkeypatch, capsys, kind):
+def test_a_report_is_drawn_from_it_with_its_findings(tmp_path, monkeypatch, kind):
     drawn = []
+    folder = write_audit(tmp_path, kinds()[kind], page=None)
 
     def draw(record, triggers, out, *, findings):
         drawn.append((record, findings))
         return sys.modules["trivet.cli.outputs"].Drawn((), "none")
 
     monkeypatch.setattr(sys.modules["trivet.cli.report"], "draw", draw)
-    assert report(folders[kind], json=True) == 0
+    assert report(folder, json=True) == 0
     ((record, findings),) = drawn
-    assert as_json(record) == as_json(load_record(folders[kind]))
+    assert as_json(record) == as_json(load_record(folder))
     assert findings
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "endless", "deep", "digits", "link to nothing"])
+@pytest.mark.parametrize("name", ["metrics.json", "manifest.json", "triggers.safetensors", "findings.json"])
+def test_what_is_no_record_is_one_line_in_bounded_time(tmp_path, monkeypatch, capsys, name, kind):
+    folder = write_audit(tmp_path / "audit", example_record(), page=None)
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "endless":
+        with path.open("wb") as stream:
+            stream.truncate(2**40)
+    elif kind in {"device", "link to nothing"}:
+        path.symlink_to("/dev/zero" if kind == "device" else tmp_path / "nothing")
+    else:
+        path.write_text({"deep": "[" * 100_000, "digits": '{"schema_version": ' + "1" * 5_000 + "}"}[kind])
+    drawn = sys.modules["trivet.cli.outputs"].Drawn((), "none")
+    monkeypatch.setattr(sys.modules["trivet.cli.report"], "draw", lambda *_, **__: drawn)
+    needed = name == "metrics.json"
+    for command in (card, gate, lambda each: compare(each, each), report):
+        if not needed and not (command is report and name == "triggers.safetensors"):
+            assert command(folder) in {0, 1}
+        elif needed or kind != "link to nothing":
+            with pytest.raises(RecordError) as refused:
+                command(folder)
+            assert len(str(refused.value).splitlines()) == 1
+            assert len(str(refused.value)) < 500
+    assert len(find_audits(tmp_path).audits) == (0 if needed else 1)
+    capsys.readouterr()

@@ -114,7 +114,7 @@ def _print(found: "Comparison", *, everything: bool) -> None:
 
 
 def _print_rows(console: Console, heading: str, changes: Sequence["Change"]) -> None:
-    from trivet.comparison import difference_text, value_text  # noqa: PLC0415 - as above
+    from trivet.comparison import difference_text, sides_text  # noqa: PLC0415 - as above
 
     if not changes:
         return
@@ -127,7 +127,7 @@ def _print_rows(console: Console, heading: str, changes: Sequence["Change"]) -> 
         table.add_column("difference", justify="right", overflow="fold")
     table.add_column("", overflow="fold")
     for change, difference in zip(changes, differences, strict=True):
-        row = [change.title, value_text(change.before), value_text(change.after)]
+        row = [change.title, *sides_text(change)]
         row += [difference] if any(differences) else []
         table.add_row(*map(escape, row), _outcome(change))
     console.print()

@@ -1,7 +1,7 @@
 """``trivet report``: everything drawn again from the record alone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -10,8 +10,11 @@ from trivet.cli.terminal import print_files, print_json, report_progress, result
 from trivet.findings import Finding, findings_of
 from trivet.findings.documents import read_findings
 from trivet.record import METRICS, AuditRecord, as_json, load_record, load_triggers
+from trivet.work.bounded_files import read_bounded
 
-FINDINGS = "findings.json"
+FINDINGS: Final = "findings.json"
+#: More than the findings of ten thousand groups take.
+MOST_BYTES: Final = 16 * 2**20
 
 
 def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
@@ -40,6 +43,6 @@ def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
 def _findings(out: Path, record: AuditRecord) -> tuple[Finding, ...]:
     """Return the findings of the audit, which know its policy, or else those of the record alone."""
     try:
-        return read_findings((out / FINDINGS).read_text(encoding="utf-8")).findings
-    except (OSError, ValueError):
+        return read_findings(read_bounded(out / FINDINGS, MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError):
         return findings_of(as_json(record))

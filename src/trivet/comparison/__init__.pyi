@@ -10,5 +10,6 @@ from .telling import change_text as change_text
 from .telling import difference_text as difference_text
 from .telling import interval_text as interval_text
 from .telling import outcome_text as outcome_text
+from .telling import sides_text as sides_text
 from .telling import value_text as value_text
 from .verdict_order import verdict_tone as verdict_tone

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from trivet.comparison.asked import is_exact
+from trivet.comparison.asked import is_asked, is_exact
 from trivet.comparison.differences import (
     Difference,
     difference_of_estimates,
@@ -83,7 +83,8 @@ def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, lev
         change = replace(
             change, difference_low=difference.low, difference_high=difference.high, level=difference.level
         )
-    if is_same(pair.before, pair.after):
+    asked = is_asked(pair.names)  # a setting is another one by its last bit
+    if pair.before == pair.after or (not asked and is_same(pair.before, pair.after)):
         return change
     if difference is None:
         outcome = EXACT if is_exact(pair.names) else DIFFERS

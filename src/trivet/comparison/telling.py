@@ -16,6 +16,7 @@ __all__ = [
     "difference_text",
     "outcome_text",
     "regressions",
+    "sides_text",
     "statement",
     "value_text",
 ]
@@ -51,6 +52,14 @@ def value_text(value: Any) -> str:
     return f"{text[:DIGEST_CHARACTERS]}…" if _DIGEST.fullmatch(text) else text
 
 
+def sides_text(change: Change) -> tuple[str, str]:
+    """Write both values, with as many digits as tell them apart where they differ."""
+    sides = value_text(change.before), value_text(change.after)
+    if sides[0] == sides[1] and change.outcome != SAME and change.before != change.after:
+        return str(change.before), str(change.after)
+    return sides
+
+
 def difference_text(change: Change) -> str:
     """Write the interval of a difference, the difference where it has none, and nothing without either."""
     if change.difference_low is None and change.difference_high is None:
@@ -79,7 +88,7 @@ def interval_text(low: float | None, high: float | None) -> str:
 
 def change_text(change: Change) -> str:
     """Say a change in one line."""
-    said = f"{change.title}: {value_text(change.before)} → {value_text(change.after)}"
+    said = f"{change.title}: {' → '.join(sides_text(change))}"
     if change.difference_low is not None or change.difference_high is not None:
         said += f" (difference {difference_text(change)})"
     return said + (f" ({change.detail})" if change.detail else "")

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trivet.audited import has_study
 from trivet.errors import ReportError
 from trivet.findings import Finding
 from trivet.report import tree
 from trivet.report.document import make_document, read_templates
 from trivet.report.guards import check_figures, check_macros
 from trivet.report.html import html_page
-from trivet.report.own_system import own_facts, own_prose
+from trivet.report.own_system import has_study, own_facts, own_prose
 from trivet.report.pdf import Engine, write_pdf
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.verdicts import verdicts

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from pydantic import TypeAdapter
 
+from trivet.audited import has_study
 from trivet.report.document import read_templates
 from trivet.report.scan.facts import label_row
 from trivet.report.scan.scale_profile import MANY_LABELS
@@ -14,7 +15,7 @@ from trivet.report.scan.scanned import Scanned
 from trivet.report.shortening import MOST_ROWS
 from trivet.security.scan_results import ScanResult
 
-__all__ = ["own_facts", "own_prose"]
+__all__ = ["has_study", "own_facts", "own_prose"]
 
 FRAME: Final = Path(__file__).parent / "templates" / "own"
 REFERENCES: Final = "99-references.md"

@@ -12,7 +12,7 @@ from trivet.comparison import (
     difference_text,
     interval_text,
     outcome_text,
-    value_text,
+    sides_text,
 )
 
 __all__ = ["page_facts"]
@@ -60,8 +60,8 @@ def _rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
     return [
         {
             "title": change.title,
-            "before": _signed(value_text(change.before)),
-            "after": _signed(value_text(change.after)),
+            "before": _signed(sides_text(change)[0]),
+            "after": _signed(sides_text(change)[1]),
             "before_interval": _signed(interval_text(change.before_low, change.before_high)),
             "after_interval": _signed(interval_text(change.after_low, change.after_high)),
             "difference": _signed(change.detail or difference_text(change)),

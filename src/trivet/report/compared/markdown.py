@@ -10,7 +10,7 @@ from trivet.comparison import (
     difference_text,
     interval_text,
     outcome_text,
-    value_text,
+    sides_text,
 )
 from trivet.report.markdown_text import code_span, markdown_row, markdown_text
 
@@ -95,13 +95,12 @@ def _rows(changes: Sequence[Change]) -> Iterator[str]:
     yield markdown_row(*HEADINGS)
     yield markdown_row(":---", "---:", "---:", "---:", ":---")
     for change in changes:
+        before, after = sides_text(change)
         title = code_span(change.place) if change.title == change.place else markdown_text(change.title)
         yield markdown_row(
             title,
-            markdown_text(
-                f"{value_text(change.before)} {interval_text(change.before_low, change.before_high)}"
-            ),
-            markdown_text(f"{value_text(change.after)} {interval_text(change.after_low, change.after_high)}"),
+            markdown_text(f"{before} {interval_text(change.before_low, change.before_high)}"),
+            markdown_text(f"{after} {interval_text(change.after_low, change.after_high)}"),
             markdown_text(change.detail or difference_text(change)),
             _outcome(change),
         )

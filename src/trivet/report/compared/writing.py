@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from trivet.comparison import Comparison, outcome_text, value_text, verdict_tone
+from trivet.comparison import Comparison, outcome_text, sides_text, verdict_tone
 from trivet.report.compared.facts import page_facts
 from trivet.report.compared.picture import alt_differences, draw_differences, has_differences
 from trivet.report.document import read_templates
@@ -56,7 +56,7 @@ def _verdicts(comparison: Comparison) -> list[Verdict]:
     found = [Verdict("overall", "bad" if count else "good", word, (comparison.statement,))]
     for change in comparison.verdicts:
         if change.title in {"security", "privacy", "fairness"}:
-            before, after = value_text(change.before), value_text(change.after)
+            before, after = sides_text(change)
             moved = f"{before} → {after}" if before != after else after
             reason = "As before." if before == after else f"What became of it: {outcome_text(change)}."
             found.append(Verdict(change.title, verdict_tone(after), moved, (reason,)))
