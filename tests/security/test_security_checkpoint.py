@@ -150,6 +150,18 @@ def test_a_missing_file(tmp_path):
         load_checkpoint(tmp_path / "nowhere.pth")
 
 
+@pytest.mark.parametrize("name", ["a" * 300 + ".pth", "a\0b.pth"])
+def test_a_path_that_no_system_takes_is_one_line(name):
+    for load in (load_checkpoint, lambda path: load_from_archive(path, 4)):
+        with pytest.raises(CheckpointError, match=r"^(the |there is no )[^\n]{1,450}$"):
+            load(name)
+
+
+def test_a_path_may_be_a_text(tmp_path, state):
+    path = save(tmp_path / "a.pth", state)
+    assert load_checkpoint(str(path)).info == load_checkpoint(path).info
+
+
 def write_network(folder, name="own_network"):
     """A network of the user's own in `folder`, and the spec that names it."""
     layers = "nn.Flatten(), nn.Linear(12, 2), nn.Softmax(1)"

@@ -221,3 +221,11 @@ def test_a_folder_without_checkpoints(folder, names):
 def test_no_folder(folder):
     with pytest.raises(DataError, match="there is no folder at"):
         found(folder / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_a_folder_that_no_system_takes_is_one_line(folder, name):
+    with pytest.raises(
+        DataError, match=r"^(the folder .* cannot be read: [^\n]{5,40}\.|there is no folder at [^\n]*)$"
+    ):
+        find_models(folder / name, leave_out=folder / "out")

@@ -16,6 +16,7 @@ from trivet.datasets.names import printable
 from trivet.datasets.npz import read_npz
 from trivet.datasets.selection import choose_rows
 from trivet.errors import DataError
+from trivet.wording import quoted, reason
 from trivet.work.confined import Confined, Limits
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
@@ -124,7 +125,9 @@ def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
         if is_idx_name(path.name):
             return read_idx, path
     except (OSError, ValueError) as error:
-        raise DataError(f"{str(path)!r} cannot be read ({error}); expected {_expected()}.") from error
+        why = getattr(error, "strerror", None) or reason(error)
+        shown = quoted(str(path))
+        raise DataError(f"{shown} cannot be read ({why}); expected {_expected()}.") from error
     raise DataError(f"{path.name!r} is no file of images that trivet reads; expected {_expected()}.")
 
 

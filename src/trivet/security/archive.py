@@ -138,7 +138,7 @@ def extract(request: dict[str, Any], folder: Path) -> str:
         ) from error
     except Exception as error:  # a damaged archive can fail anywhere in its library
         raise CheckpointError(
-            f"the archive {shown} cannot be read: {told(error)}. "
+            f"the archive {shown} cannot be read: {getattr(error, 'strerror', None) or told(error)}. "
             "It may be truncated, damaged or encrypted; fetch it again."
         ) from error
     if not found:

@@ -8,7 +8,7 @@ from typing import Final
 from trivet.errors import DataError
 from trivet.security.file_content import other_than_checkpoint
 from trivet.security.many_results import Failure, Skipped
-from trivet.wording import one_line
+from trivet.wording import one_line, reason
 
 __all__ = ["SUFFIXES", "FolderFiles", "ModelFile", "find_models"]
 
@@ -80,8 +80,13 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
         If the folder cannot be read or holds no checkpoint.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - a linked folder keeps its name
-    if not root.is_dir():
-        raise DataError(f"there is no folder at {folder}; expected one that holds checkpoints.")
+    try:
+        is_folder = root.is_dir()
+    except (OSError, ValueError) as error:  # a name too long, a folder above it that is locked, a NUL
+        why = getattr(error, "strerror", None) or reason(error)
+        raise DataError(f"the folder {one_line(folder)} cannot be read: {why}.") from error
+    if not is_folder:
+        raise DataError(f"there is no folder at {one_line(folder)}; expected one that holds checkpoints.")
     found = _Found(root, leave_out.stat() if leave_out.is_dir() else None)
     folders = [root]
     while folders:
