@@ -21,10 +21,10 @@ __all__ = [
     "JudgedPart",
     "Network",
     "complaint_about",
-    "fairness_study_verdict",
     "has_study",
     "network_of",
     "parts_of",
+    "study_fairness_verdict",
     "verdict_tone",
     "verdicts_of",
 ]
@@ -134,7 +134,7 @@ def parts_of(record: Record) -> tuple[str, ...]:
     return tuple(found)
 
 
-def fairness_study_verdict(record: Record) -> str:
+def study_fairness_verdict(record: Record) -> str:
     """Judge the baseline of the built-in study as predictions of the user's own are judged.
 
     By the interval of its disparate impact and the band that the configuration sets: ``disparate`` where it
@@ -217,7 +217,7 @@ def _fairness(record: Record) -> Iterator[JudgedPart]:
     fairness = record["fairness"]
     audit, comparison = fairness["audit"], fairness["comparison"]
     if has_study(record, "fairness"):
-        word = fairness_study_verdict(record)
+        word = study_fairness_verdict(record)
         yield JudgedPart("fairness", "study", "", word, verdict_tone(word), "fairness.published.baseline")
     if audit is not None and (comparison is None or audit != comparison["baseline"]):
         word, name = audit["verdict"], audit["prediction"]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from trivet.audited import ORDERS, verdict_tone, verdicts_of
+from trivet.audited import ORDERS, has_study, study_fairness_verdict, verdict_tone
 from trivet.comparison.pairing import ABSENT, Pair, Parts, Step
+from trivet.privacy.budget import budget_verdict
 
 __all__ = ["is_verdict", "study_verdicts", "verdict_rank", "verdict_tone"]
 
@@ -26,15 +27,17 @@ def verdict_rank(before: Any, after: Any) -> int:
 
 def study_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
     """Yield the verdicts that are drawn from numbers of the study, where either record has it."""
-    for leg in ("privacy", "fairness"):
-        old, new = _study_word(before, leg), _study_word(after, leg)
+    for leg, judge in (("privacy", _privacy), ("fairness", _fairness)):
+        old, new = (judge(each[leg]) if has_study(each, leg) else ABSENT for each in (before, after))
         if old is not ABSENT or new is not ABSENT:
             steps = (Step(leg), Step("study"), Step(VERDICT))
             parts: tuple[Parts, Parts] = (before, before[leg] or {}), (after, after[leg] or {})
             yield Pair(steps, old, new, *parts)
 
 
-def _study_word(record: Mapping[str, Any], leg: str) -> Any:
-    return next(
-        (each.word for each in verdicts_of(record) if (each.leg, each.part) == (leg, "study")), ABSENT
-    )
+def _privacy(study: Mapping[str, Any]) -> str:
+    return budget_verdict(study["corrected"]["spent_epsilon"], study["epsilon"])
+
+
+def _fairness(study: Mapping[str, Any]) -> str:
+    return study_fairness_verdict({"fairness": study})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trivet.audited import fairness_study_verdict, has_study
+from trivet.audited import has_study, study_fairness_verdict
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
@@ -91,7 +91,7 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
 def _study(record: Mapping[str, Any]) -> Finding:
     fairness = record["fairness"]
     measured = measured_at(record, "fairness.published.baseline.disparate_impact")
-    verdict = fairness_study_verdict(record)
+    verdict = study_fairness_verdict(record)
     return make_finding(
         "fairness.study",
         level="pass" if verdict == IN_BAND else "warning",

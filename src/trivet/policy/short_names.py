@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from trivet.audited import fairness_study_verdict
+from trivet.audited import study_fairness_verdict
 from trivet.privacy.budget import budget_verdict
 
-__all__ = ["SHORT_NAMES", "Candidate"]
+__all__ = ["SHORT_NAMES", "Candidate", "study_fairness_verdict"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
         "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
         "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
-        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=fairness_study_verdict),
+        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=study_fairness_verdict),
         "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact", "disparate_impact"),
         "fairness.demographic_parity_difference": _fairness(
             f"{_GROUPS}.difference", "demographic_parity_difference"

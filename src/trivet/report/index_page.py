@@ -28,7 +28,7 @@ _RANKS: Final = {"note": 0, "good": 0, "unsure": 1, "bad": 2}
 HEAD_BYTES: Final = 4096
 
 
-def write_index(found: Found, folder: Path, page: Path) -> Path:
+def write_index(found: Found, folder: str | Path, page: str | Path) -> Path:
     """Write the index of a folder.
 
     Parameters
@@ -52,6 +52,7 @@ def write_index(found: Found, folder: Path, page: Path) -> Path:
     ReportError
         The page cannot be written.
     """
+    folder, page = Path(folder), Path(page)
     try:
         if os.path.lexists(page) and (page.is_symlink() or not page.is_file() or not _is_index(page)):
             raise UsageError(f"{page} is there and is no index of audits; name another file with --out.")
