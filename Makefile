@@ -22,6 +22,9 @@ test-isa: $(READY) ## run what depends on the processor with its oldest instruct
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
 		$(BIN)/pytest --numprocesses auto --dist loadfile tests/security tests/reproduction
 
+test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
+	$(BIN)/python tools/test_extras.py
+
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -2,9 +2,9 @@
 
     python tools/test_extras.py [NAME ...]
 
-Environments stand in build/extras/NAME and are kept. A test that still skips there is a failure. The
-closing line of each is printed at the end. Java has to be there for Spark; the packages of LaTeX are
-installed where apt-get may do so, and are named where it may not.
+Environments stand in build/extras/NAME and are kept; what needs no Python package runs in the one that runs
+this. A test that still skips is a failure. The closing line of each is printed at the end. Java has to be
+there for Spark; the packages of LaTeX are installed where apt-get may do so, and are named where it may not.
 """
 
 import os
@@ -91,6 +91,8 @@ def _run(name: str, extra: Extra) -> tuple[bool, str]:
 
 def _environment(name: str, extra: Extra) -> str:
     """Return the Python of an environment, made where it is not there or the project's needs changed."""
+    if not extra.extras:
+        return sys.executable
     folder = FOLDER / name
     python, ready = str(folder / "bin" / "python"), folder / ".ready"
     sources = [ROOT / "pyproject.toml", ROOT / "constraints.txt", Path(__file__)]

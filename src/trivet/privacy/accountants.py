@@ -47,6 +47,9 @@ Counts = int | Sequence[int] | NDArray[np.int64]
 
 Floats = NDArray[np.float64]
 
+#: More than the solution of the Gaussian's equation errs by, as a part of delta.
+_SOLVED = 1e-9
+
 #: Orders tried for Renyi privacy. The accountant's own end at 1024, which proves nothing for a small
 #: epsilon at a tiny delta; ever larger orders approach the pure guarantee.
 _RDP_ORDERS = tuple((1.0 + np.geomspace(0.1, 1e12, 2000)).tolist())
@@ -187,7 +190,7 @@ def gaussian(scale: Scales, queries: Counts, delta: float) -> float:
     :math:`\Phi(\frac{1}{2\sigma} - \epsilon\sigma) - e^\epsilon \Phi(-\frac{1}{2\sigma} - \epsilon\sigma)
     = \delta`; Balle and Wang 2018, Theorem 8, by dp-accounting.
     """
-    return float(get_epsilon_gaussian(one_gaussian(scale, queries), delta))
+    return float(get_epsilon_gaussian(one_gaussian(scale, queries), delta * (1 - _SOLVED)))
 
 
 def one_gaussian(scale: Scales, queries: Counts) -> float:
