@@ -36,11 +36,20 @@ def test_results_are_counted_and_views_are_not():
         lambda x: functional.conv2d(x, torch.zeros(4, 1, 2000, 2000), padding=2000),
         lambda _: torch.repeat_interleave(torch.tensor([1]), torch.tensor([10**12])),
         lambda _: torch.bincount(torch.tensor([10**12])),
+        lambda _: torch.zeros(1).expand(10**9)[torch.ones(1, dtype=torch.bool).expand(10**9)],
+        lambda _: torch.ones(1).expand(10**9).nonzero(),
     ],
 )
 def test_what_is_too_large_is_stopped_before_it_is_allocated(operation):
     with torch.no_grad(), pytest.raises(CheckpointError, match=r"x was refused: .* 1\.6 GiB"), measured("x"):
         operation(torch.zeros(1, 1, 28, 28))
+
+
+@pytest.mark.parametrize("operation", [torch.sum, torch.max, torch.argmax, torch.all])
+def test_a_view_without_end_is_not_worked_through(operation):
+    endless = torch.zeros(1).expand(2**41)
+    with torch.no_grad(), pytest.raises(CheckpointError, match="works through more than 2e"), measured("x"):
+        operation(endless)
 
 
 def test_many_small_results_add_up(monkeypatch):

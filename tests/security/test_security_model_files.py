@@ -225,7 +225,5 @@ def test_no_folder(folder):
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
 def test_a_folder_that_no_system_takes_is_one_line(folder, name):
-    with pytest.raises(
-        DataError, match=r"^(the folder .* cannot be read: [^\n]{5,40}\.|there is no folder at [^\n]*)$"
-    ):
+    with pytest.raises(DataError, match=r"^(the folder .* cannot be read: |there is no folder at )[^\n]*$"):
         find_models(folder / name, leave_out=folder / "out")

@@ -1,4 +1,4 @@
-"""How much memory does a network take for one image, and is that within reason?"""
+"""The memory and the work that an untrusted network takes for one image, bounded before it runs."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +17,9 @@ __all__ = ["Measured", "measured"]
 #: Of weights and results together: with PyTorch itself it stays under 2 GiB, and the large vision
 #: transformers fit.
 MAX_BYTES = 13 * 2**27
+#: Numbers that all operators together are given for one image; the largest vision transformers take a
+#: tenth. A view costs no memory, however many numbers it stands for, but working through it takes time.
+MAX_NUMBERS = 2**34
 META = torch.device("meta")
 CONVOLUTION = torch.ops.aten.convolution.default
 #: Their result is as large as their input. On shapes alone they would make PyTorch import its compiler,
@@ -31,9 +34,10 @@ UNBOUNDED = frozenset({torch.ops.aten.repeat_interleave.Tensor, torch.ops.aten.b
 
 @dataclass
 class Measured:
-    """Bytes of all results of operators, those that only view another left out."""
+    """Bytes of all results of operators, and numbers that these are given; both without mere views."""
 
     bytes: int = 0
+    numbers: int = 0
 
 
 @contextmanager
@@ -78,10 +82,16 @@ class _ShapesFirst(TorchDispatchMode):
         kwargs = kwargs or {}
         results, workspace = _cost(func, args, kwargs)
         self._tally.bytes += results
+        self._tally.numbers += 0 if func.is_view else sum(t.numel() for t in _tensors(args, kwargs))
         if self._tally.bytes + workspace > self._most or func in UNBOUNDED:
             raise CheckpointError(
                 f"{self._name} was refused: with one image it takes more than {MAX_BYTES / 2**30:.1f} GiB of "
                 "memory, or how much it takes cannot be foreseen."
+            )
+        if self._tally.numbers > MAX_NUMBERS:
+            raise CheckpointError(
+                f"{self._name} was refused: for one image it works through more than {MAX_NUMBERS:.0e} "
+                "numbers."
             )
         return func(*args, **kwargs)
 
@@ -97,9 +107,14 @@ def _cost(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int
         options["device"] = META
     try:
         results = [leaf for leaf in tree_iter(func(*shapes, **options)) if isinstance(leaf, Tensor)]
-    except Exception:  # noqa: BLE001 - the operator itself says what is wrong, or returns a number
-        return 0, 0
+    except Exception:  # noqa: BLE001 - the result depends on the numbers, as of nonzero or a mask
+        largest = max((t.numel() * max(t.dim(), 1) for t in _tensors(args, kwargs)), default=0)
+        return largest * torch.int64.itemsize, 0
     workspace = 0
     if func is CONVOLUTION and len(args[1]) > 0:  # the slow kernels unfold their input
         workspace = results[0].numel() // len(args[1]) * args[1][0].numel() * results[0].element_size()
     return sum(result.numel() * result.element_size() for result in results), workspace
+
+
+def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+    return [leaf for leaf in tree_iter((args, kwargs)) if isinstance(leaf, Tensor)]
