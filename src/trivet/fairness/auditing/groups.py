@@ -11,7 +11,7 @@ from trivet.fairness.intervals.equality import equality_test
 from trivet.fairness.intervals.multiplicity import holm, simultaneous_level
 from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.ratios import ratio_intervals
-from trivet.fairness.intervals.results import Bounds, TestResult
+from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_intervals
 from trivet.fairness.metrics.group_rate import GroupRate
 from trivet.fairness.metrics.group_rates import (
@@ -74,7 +74,8 @@ def audit_groups(
     impacts = ratio_intervals(*against, level=level)
     wide = ratio_intervals(*against, level=together)
     differences = difference_intervals(*against, level=level)
-    tests = {place: _equality(counts, place, reference) for place in others}
+    x, n = chosen.tolist(), rows.tolist()
+    tests = {place: equality_test(x[place], n[place], x[reference], n[reference]) for place in others}
     adjusted = dict(zip(others, holm([tests[place].p_value for place in others]), strict=True))
     return tuple(
         GroupAudit(
@@ -93,7 +94,12 @@ def audit_groups(
             smallest_detectable=None
             if place == reference
             else _detectable(
-                counts, place, reference, four_fifths=four_fifths, level=together, exact=len(others) <= FEW
+                n[place],
+                x[reference],
+                n[reference],
+                four_fifths=four_fifths,
+                level=together,
+                exact=len(others) <= FEW,
             ),
             scores=None if scores is None else scores[place],
             verdict=REFERENCE if place == reference else judged(wide[place], four_fifths=four_fifths),
@@ -120,30 +126,25 @@ def judged(impact: Bounds, *, four_fifths: float) -> str:
 
 def _bounded(rate: GroupRate, counts: GroupCounts, *, level: float) -> tuple[Bounds, ...]:
     """Return one share of each group with its interval, or why there is none."""
-    bounds = share_intervals(*rate.fractions(counts.table), level=level)
+    bounds, names = share_intervals(*rate.fractions(counts.table), level=level), counts.names
     return tuple(
-        replace(each, reason=rate.reason(counts.table, place, counts.names) or each.reason)
+        each
+        if each.estimate is not None
+        else replace(each, reason=rate.reason(counts.table, place, names) or each.reason)
         for place, each in enumerate(bounds)
     )
 
 
-def _equality(counts: GroupCounts, place: int, reference: int) -> TestResult:
-    chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
-    return equality_test(chosen[place], rows[place], chosen[reference], rows[reference])
-
-
 def _detectable(
-    counts: GroupCounts, place: int, reference: int, *, four_fifths: float, level: float, exact: bool
+    rows: int, selected_there: int, rows_there: int, *, four_fifths: float, level: float, exact: bool
 ) -> float | None:
     """Return the largest disparate impact that would have been called disparate, if there is one."""
-    chosen, rows = selected(counts.table).tolist(), group_sizes(counts.table).tolist()
-    if chosen[reference] == 0:
+    if selected_there == 0:
         return None
-    rate = chosen[reference] / rows[reference]
     return smallest_disparate(
-        rows[place],
-        rows[reference],
-        rate,
+        rows,
+        rows_there,
+        selected_there / rows_there,
         four_fifths=four_fifths,
         level=level,
         power=POWER,

@@ -1,5 +1,6 @@
 """What does every metric say of a table of counts?"""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -64,14 +65,16 @@ def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[Met
             yield from _of_groups(metric, counts)
         case Disparity():
             others = np.delete(np.arange(len(names)), reference).tolist()
-            for other, table in zip(others, counts.against(reference), strict=True):
-                reason = metric.reason(table, (names[other], names[reference]))
+            tables = counts.against(reference)
+            for other, table, value in zip(others, tables, metric(tables).tolist(), strict=True):
+                # Whatever is no number has a reason, and nothing else; there can be a thousand groups.
+                known = math.isfinite(value)
                 yield MetricValue(
                     metric=metric.name,
                     group=names[other],
                     reference=names[reference],
-                    value=None if reason else float(metric(table)),
-                    reason=reason,
+                    value=value if known else None,
+                    reason=None if known else metric.reason(table, (names[other], names[reference])),
                 )
         case Spread() | Inequality():
             reason = metric.reason(counts.table, names)
@@ -88,12 +91,13 @@ def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[Met
 
 def _of_groups(metric: GroupRate | GroupMean, counts: GroupCounts) -> Iterator[MetricValue]:
     """Evaluate a metric of each group."""
-    values = metric(counts.table).tolist()
-    for group, name in enumerate(counts.names):
-        reason = metric.reason(counts.table, group, counts.names)
+    values, names = metric(counts.table).tolist(), counts.names
+    shares = metric.fractions(counts.table) if isinstance(metric, GroupRate) and metric.is_share else None
+    for group, name in enumerate(names):
+        reason = None if math.isfinite(values[group]) else metric.reason(counts.table, group, names)
         numerator, denominator = None, None
-        if isinstance(metric, GroupRate) and metric.is_share:
-            numerator, denominator = (int(rows[group]) for rows in metric.fractions(counts.table))
+        if shares is not None:
+            numerator, denominator = (int(rows[group]) for rows in shares)
         yield MetricValue(
             metric=metric.name,
             group=name,
