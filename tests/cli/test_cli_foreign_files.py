@@ -1,9 +1,16 @@
+import dataclasses
+import json
+
 import pytest
 
 from example_audits import example_record, write_audit
+from example_fairness import example_comparison, undefined_audit
+from example_privacy import example_mechanism, example_membership, example_plan
+from example_scan import example_repair, example_scan
 from trivet.cli.foreign_files import refuse_foreign
 from trivet.cli.main import main
 from trivet.errors import UsageError
+from trivet.security.scan_document import scan_document
 
 PLAN = [
     "privacy",
@@ -97,3 +104,20 @@ def test_other_files_of_the_folder_are_nobody_s_business(place, capsys):
     (place / "out" / "notes.txt").write_text("mine")
     assert call(COMMANDS["gate"][0], capsys)[0] in {0, 1}
     assert (place / "out" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("fairness.json", lambda: dataclasses.asdict(undefined_audit())),
+        ("fairness.json", lambda: dataclasses.asdict(example_comparison())),
+        ("plan.json", lambda: dataclasses.asdict(example_plan())),
+        ("mechanism.json", lambda: dataclasses.asdict(example_mechanism())),
+        ("membership.json", lambda: dataclasses.asdict(example_membership())),
+        ("repair.json", lambda: dataclasses.asdict(example_repair())),
+        ("scan.json", lambda: scan_document(example_scan().result)),
+    ],
+)
+def test_each_result_shows_that_trivet_wrote_it(name, make, tmp_path):
+    (tmp_path / name).write_text(json.dumps(make(), default=str))
+    refuse_foreign([tmp_path / name])

@@ -26,7 +26,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "scan.json": b'"suspected_label"',
         "summary.json": b'"models"',
         "repair.json": b'"held_out_images"',
-        "fairness.json": b'"statement"',
+        "fairness.json": b'"four_fifths"',
         "plan.json": b'"adjacency"',
         "spending.json": b'"adjacency"',
         "mechanism.json": b'"epsilon_lower"',
