@@ -46,7 +46,7 @@ def test_a_database_with_a_macro_is_refused_before_anything_is_charged(tmp_path,
 
 def test_a_type_that_may_stand_for_another_is_refused_and_an_enumeration_is_not(tmp_path):
     with open_table(database(tmp_path / "a.duckdb", "CREATE TYPE kind AS ENUM ('a', 'b')")) as opened:
-        assert opened.rows(f"SELECT count(*) FROM {opened.source}") == [(11,)]
+        assert opened.rows(f"SELECT count(*) FROM {opened.source}") == [[11]]
     table = database(tmp_path / "b.duckdb", "CREATE TYPE money AS DECIMAL(9, 2)")
     with pytest.raises(DataError, match="holds a type of its own, 'money'"), open_table(table):
         pass
@@ -54,9 +54,9 @@ def test_a_type_that_may_stand_for_another_is_refused_and_an_enumeration_is_not(
 
 def test_functions_are_looked_up_beside_the_file_and_never_in_it(tmp_path):
     with open_table(database(tmp_path / "a.duckdb")) as opened:
-        assert opened.rows("SELECT current_database(), current_schema()") == [("memory", "main")]
+        assert opened.rows("SELECT current_database(), current_schema()") == [["memory", "main"]]
         (found,) = opened.rows("SELECT count(*) FROM duckdb_databases() WHERE readonly AND NOT internal")
-        assert found == (1,)
+        assert found == [1]
 
 
 def test_changes_that_are_not_in_the_file_yet_are_not_overlooked(tmp_path):

@@ -14,7 +14,7 @@ def check(path, rows, *, delimiter=",", end="\n"):
     path.write_bytes(text.replace(",", delimiter).encode())
     with open_table(path) as table:
         require_no_swallowed_rows(table, "y", lambda value: value.strip() in ("0", "1"))
-        return table.connection.execute(f"SELECT count(*) FROM {table.source}").fetchone()[0]
+        return table.rows(f"SELECT count(*) FROM {table.source}")[0][0]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -154,10 +154,10 @@ def _numeric(opened: Table, columns: Sequence[Column]) -> tuple[bool, ...]:
 def _fetched(opened: Table, selected: str, rows: NDArray[np.int64] | None) -> dict[str, Any]:
     """Return columns of all rows, or of some, which alone come into Python."""
     if rows is None:
-        return opened.arrays(f"SELECT {selected} FROM {opened.source}")  # noqa: S608 - quoted
+        return opened.arrays(f"SELECT {selected} FROM {opened.source}", count=selected.count(" AS c"))  # noqa: S608 - quoted
     numbered = f"SELECT *, row_number() OVER () - 1 AS {_PLACE} FROM {opened.source}"  # noqa: S608 - quoted
     query = f"SELECT {selected} FROM ({numbered}) WHERE {_PLACE} IN (SELECT unnest(?)) ORDER BY {_PLACE}"  # noqa: S608
-    return opened.arrays(query, [rows.tolist()])
+    return opened.arrays(query, [rows.tolist()], count=selected.count(" AS c"))
 
 
 def _text(column: Column) -> str:

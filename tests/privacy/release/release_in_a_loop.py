@@ -9,6 +9,7 @@ It prints one JSON document in the end.
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -34,7 +35,7 @@ def killed(table, ledger, epsilon, kills):
     """The parent asks for nothing itself, so that what it has imported is all that a fork inherits."""
     generator = random.Random(0)
     answers, deaths = [], []
-    for _ in range(kills):
+    for kill in range(kills):
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -42,6 +43,8 @@ def killed(table, ledger, epsilon, kills):
                 entry = release_query(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
                 os.write(write, f"{entry}\n".encode())
         os.close(write)
+        if kill % 3:  # a process that reads tables has to start first
+            select.select([read], [], [], 60)
         time.sleep(generator.uniform(0.02, 0.3))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)

@@ -67,8 +67,8 @@ def test_no_process_that_is_killed_leaves_an_answer_that_was_not_charged(tmp_pat
     charged = {entry.id for entry in state.entries}
     assert len(found["answers"]) == len(set(found["answers"])) <= len(charged)
     assert set(found["answers"]) <= charged
-    # The kills fell among releases, not before or after all of them.
-    assert len(found["answers"]) > 30
+    # Two kills of three fall among releases, after a first answer; the others at any time.
+    assert len(found["answers"]) >= 20
     # Each process left one release unfinished at most.
     assert len(charged) - len(found["answers"]) <= 30
     assert sorted(tmp_path.glob("ledger*")) == [ledger]

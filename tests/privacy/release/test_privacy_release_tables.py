@@ -82,8 +82,8 @@ def test_the_connection_reads_nothing_else_and_cannot_be_unlocked(tmp_path, suff
             "SET enable_external_access = true",
             "SET threads = 64",
         ):
-            with pytest.raises(duckdb.Error):
-                opened.connection.execute(statement)
+            with pytest.raises(DataError):
+                opened.rows(statement)
 
 
 def test_asking_leaves_a_database_as_it_was(tmp_path):
@@ -178,7 +178,7 @@ def test_rows_come_in_the_order_of_the_file_where_that_is_asked(tmp_path):
     path = tmp_path / "many.parquet"
     duckdb.sql(f"COPY (SELECT range AS number FROM range(600_000)) TO '{path}' (ROW_GROUP_SIZE 20_000)")
     with open_table(path, ordered=True) as opened:
-        found = opened.connection.execute(f"SELECT number FROM {opened.source}").fetchnumpy()["number"]
+        found = opened.arrays(f"SELECT number FROM {opened.source}", count=1)["number"]
     assert (found == np.arange(600_000)).all()
 
 

@@ -103,7 +103,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
         # DuckDB has no second name for a column that is read twice.
         sql += [scored(opened, name).number for name in dict.fromkeys(scores)]
         listed = ", ".join(f"{each} AS c{i}" for i, each in enumerate(sql))
-        found = opened.arrays(f"SELECT {listed} FROM {opened.source}")  # noqa: S608 - names are quoted
+        found = opened.arrays(f"SELECT {listed} FROM {opened.source}", count=len(sql))  # noqa: S608 - names are quoted
         rows = len(found["c0"])
         require_rows(rows)
         read = {

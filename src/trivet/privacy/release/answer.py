@@ -28,7 +28,7 @@ class Answer:
 
 
 def require_answerable(table: Table, prepared: Prepared) -> None:
-    """Answer the question for no rows, which says whether it can be answered, and nothing of the rows.
+    """See whether the question fits the schema as DuckDB has it; no row is read.
 
     Raises
     ------

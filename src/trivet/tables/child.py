@@ -1,0 +1,118 @@
+"""The process in which DuckDB reads untrusted files, one for all tables that a program opens."""
+
+import atexit
+import itertools
+import json
+import math
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from trivet.errors import DataError
+from trivet.tables.reading import TooManyError
+from trivet.tables.values import plain, restored
+from trivet.wording import quoted
+from trivet.work.confined import Confined, Limits
+
+__all__ = ["LARGEST_USUAL", "Child", "usual_child"]
+
+READER: Final = "trivet.tables.session:answer"
+#: Address space: DuckDB keeps its own memory within 1.5 GB of it, and reserves more than it uses.
+MEMORY_MIB: Final = 5_120
+#: Arrays that take more MiB than this are read in a process of their own, with room for them.
+LARGEST_USUAL: Final = 1_024
+#: Processor time of a request, and what each MiB of the file adds to it.
+SECONDS: Final = 15.0
+SECONDS_A_MIB: Final = 0.5
+_numbers = itertools.count()
+
+
+class Child:
+    """A process that keeps tables open; it may be shared by threads, which then take turns.
+
+    Parameters
+    ----------
+    extra_mib
+        Memory beyond the usual, for large arrays.
+    """
+
+    def __init__(self, extra_mib: int = 0) -> None:
+        self._confined = Confined(
+            Limits(memory_mib=MEMORY_MIB + extra_mib, file_mib=16_384, seconds=SECONDS, processes=True)
+        )
+        self._turn = threading.RLock()
+
+    def close(self) -> None:
+        """End the process."""
+        self._confined.close()
+
+    def open(self, request: Mapping[str, Any]) -> tuple[int, Any]:
+        """Open a table; return its number and what the child says of it."""
+        number = next(_numbers)
+        return number, self.ask({"ask": "open", "number": number, **request})
+
+    def ask(self, request: Mapping[str, Any]) -> Any:
+        """Return the answer to a request of `trivet.tables.session`.
+
+        Raises
+        ------
+        TrivetError
+            As the child has it; `DataError` where it dies.
+        """
+        seconds = math.ceil(SECONDS + SECONDS_A_MIB * request["size"] / 2**20)
+        name = quoted(Path(request["path"]).name)
+        sent = dict(request) | {"values": plain(request.get("values", ()))}
+        with self._turn:
+            answer = self._confined.ask(READER, sent, name=name, seconds=seconds)
+        if isinstance(answer, dict) and "too many" in answer:
+            raise TooManyError(answer["too many"])
+        return restored(answer) if request["ask"] in ("rows", "added up") else answer
+
+    def arrays(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns of an answer, which the child leaves in files."""
+        with self._turn:
+            described = self.ask(request)
+            arrays = {name: self._array(place, each) for place, (name, each) in enumerate(described.items())}
+            for file in self._confined.folder.glob("*.values"):
+                file.unlink()
+            return arrays
+
+    def _array(self, place: int, described: Mapping[str, Any]) -> Any:
+        file, length = self._confined.file(f"{place}.values"), int(described["length"])
+        if described["type"] == "text":
+            texts: list[Any] = json.loads(file.read_bytes())
+            values = np.empty(len(texts), dtype=object)
+            values[:] = texts
+        else:
+            values = np.fromfile(file, dtype=np.dtype(described["type"]))
+        mask = np.zeros(length, dtype=np.bool_)
+        if described["masked"]:
+            mask = np.fromfile(self._confined.file(f"{place}.mask"), dtype=np.bool_)
+        if len(values) != length or len(mask) != length:
+            raise DataError("the process that reads tables left something else than it says; start again.")
+        return np.ma.masked_array(values, mask) if described["masked"] else values
+
+
+_usual: dict[int, Child] = {}
+_first = threading.Lock()
+
+
+def usual_child() -> Child:
+    """Return the process that serves all tables, and start it where there is none.
+
+    A forked process gets one of its own: two cannot share a pipe.
+    """
+    with _first:
+        if os.getpid() not in _usual:
+            _usual[os.getpid()] = Child()
+            atexit.register(_close, os.getpid())
+        return _usual[os.getpid()]
+
+
+def _close(process: int) -> None:
+    if process == os.getpid():
+        _usual.pop(process).close()

@@ -1,0 +1,200 @@
+"""The child's side of tables: opens files with DuckDB and answers trivet's queries about them.
+
+It runs in the process of `trivet.work.confined`, in which a file cannot harm more than its own reading.
+"""
+
+import json
+import os
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from trivet.errors import DataError
+from trivet.tables.csv_lines import read_cells
+from trivet.tables.databases import attach_database, find_table, listed_tables
+from trivet.tables.reading import TooManyError, reading
+from trivet.tables.sql_names import literal
+from trivet.tables.values import plain, restored
+from trivet.wording import quoted
+
+__all__ = ["answer"]
+
+_SAFE: Final = {
+    "allow_community_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "1500MB",
+    "temp_directory": "",
+    "threads": str(min(4, os.cpu_count() or 1)),
+}
+
+
+@dataclass(frozen=True)
+class _Opened:
+    connection: duckdb.DuckDBPyConnection
+    source: str
+    request: Mapping[str, Any]
+
+
+_opened: dict[int, _Opened] = {}
+
+
+def answer(request: Mapping[str, Any], folder: Path) -> Any:
+    """Open a table, answer a query about one, or close it.
+
+    A request to open says under which number; every other repeats that number.
+    """
+    match request["ask"]:
+        case "open":
+            return _open(request, folder)
+        case "close":
+            closed = _opened.pop(request["number"], None)
+            if closed is not None:
+                closed.connection.close()
+            return None
+        case "list":
+            with _connection() as connection:
+                attach_database(connection, Path(request["path"]))
+                return listed_tables(connection)
+        case _:
+            return _queried(request, folder)
+
+
+def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    path, kind = Path(request["path"]), request["kind"]
+    connection = _connection(ordered=request["ordered"], by_line=request["by_line"])
+    try:
+        columns: list[tuple[str, str]] = []
+        if kind == "database":
+            attach_database(connection, path)
+            _lock(connection)
+            source = find_table(connection, path, request["table"])
+        elif kind == "csv" and request["by_line"]:
+            _lock(connection)
+            source = ""
+        else:
+            named = _readable(path, folder, request["number"])
+            # A path in SQL is a pattern: brackets make each special character mean itself.
+            pattern = re.sub(r"([*?\[])", r"[\1]", named)
+            connection.execute(f"SET allowed_paths = [{literal(named)}, {literal(pattern)}]")
+            _lock(connection)
+            source = (
+                f"read_parquet({literal(pattern)}, hive_partitioning = false)"
+                if kind == "parquet"
+                else _csv_source(pattern, request["width"], request["delimiter"])
+            )
+        if kind != "csv":
+            described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
+            columns = [(name, of) for name, of, *_ in described]
+    except (duckdb.Error, UnicodeError) as error:
+        connection.close()
+        # What DuckDB says of a file can quote what is in it.
+        raise DataError(
+            f"{quoted(path.name)} cannot be read as {kind}: it is damaged or something else."
+        ) from error
+    except BaseException:
+        connection.close()
+        raise
+    _opened[request["number"]] = _Opened(connection, source, request)
+    return {"source": source, "columns": columns}
+
+
+def _queried(request: Mapping[str, Any], folder: Path) -> Any:
+    opened = _opened.get(request["number"])
+    if opened is None:
+        raise DataError("the process that read the table ended meanwhile; start again.")
+    name, sql, values = request["name"], request["sql"], restored(request["values"])
+    try:
+        with reading(name):
+            if request["ask"] == "arrays":
+                return _written(opened.connection.execute(sql, values).fetchnumpy(), folder)
+            if request["ask"] == "rows":
+                return plain(opened.connection.execute(sql, values).fetchall())
+            found: list[Any] = []
+            for source, bound in _pieces(opened, request["places"], without_rows=request["without_rows"]):
+                query = f"WITH rows_asked AS (SELECT * FROM {source}) {sql}"  # noqa: S608 - quoted
+                if request["without_rows"]:
+                    # The query is bound to the schema and goes no further.
+                    opened.connection.execute(f"DESCRIBE {query}", [*bound, *values])
+                else:
+                    found += opened.connection.execute(query, [*bound, *values]).fetchall()
+            return plain(found)
+    except TooManyError as error:
+        return {"too many": str(error)}
+
+
+def _pieces(
+    opened: _Opened, places: Sequence[int], *, without_rows: bool
+) -> Generator[tuple[str, list[str]]]:
+    """Yield SQL that stands for some rows, and the values that its marks stand for."""
+    request = opened.request
+    if request["kind"] != "csv":
+        yield opened.source, []
+        return
+    split = ", ".join(f"unnest(string_split(?, chr(10))) AS c{place}" for place in places)
+    cells = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in places)
+    source = f"(SELECT {cells} FROM (SELECT {split}))"  # noqa: S608 - numbers of columns
+    if without_rows:
+        yield source, [""] * len(places)
+        return
+    path, width, delimiter = Path(request["path"]), request["width"], request["delimiter"]
+    for block in read_cells(path, width=width, delimiter=delimiter, places=places):
+        yield source, block
+
+
+def _written(columns: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Write arrays to files; return for each its type, length and whether some values are masked."""
+    described: dict[str, Any] = {}
+    for place, (name, column) in enumerate(columns.items()):
+        masked = np.ma.is_masked(column)
+        if masked:
+            np.ma.getmaskarray(column).tofile(folder / f"{place}.mask")
+        values = np.ma.getdata(column)
+        if values.dtype.kind in "biufM":
+            np.ascontiguousarray(values).tofile(folder / f"{place}.values")
+        else:
+            texts = [
+                None if each is None else str(each) for each in np.ma.filled(column.astype(object), None)
+            ]
+            (folder / f"{place}.values").write_text(json.dumps(texts), encoding="utf-8")
+        kind = values.dtype.str if values.dtype.kind in "biufM" else "text"
+        described[name] = {"type": kind, "length": len(values), "masked": bool(masked)}
+    return described
+
+
+def _connection(*, ordered: bool = False, by_line: bool = False) -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {**_SAFE, "preserve_insertion_order": ordered}
+    connection = duckdb.connect(":memory:", config=config)
+    if by_line:
+        # These believe what a file says of its rows.
+        connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")
+    return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _readable(path: Path, folder: Path, number: int) -> str:
+    """Return a path that no character of makes a pattern: a link, where the file's own name has some."""
+    whole = str(path.resolve())
+    if not re.search(r"[]*?\[\\]", whole):
+        return whole
+    link = folder / f"{number}{path.suffix.lower()}"
+    link.symlink_to(whole)
+    return str(link)
+
+
+def _csv_source(pattern: str, width: int, delimiter: str) -> str:
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+    return (
+        f"read_csv({literal(pattern)}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"quote = '\"', escape = '\"', compression = 'none', hive_partitioning = false, "
+        f"columns = {{{columns}}})"
+    )
