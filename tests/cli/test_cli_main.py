@@ -130,7 +130,7 @@ def ended(monkeypatch, capfd):
         (endless, "RecursionError"),
         (leave, "ended the process"),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
 def test_what_no_command_expects_is_one_line_and_never_a_verdict(ended, error, said):
     def body():
