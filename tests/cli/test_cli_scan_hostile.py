@@ -20,6 +20,14 @@ IMAGES = hostile_images.CASES
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
 
 
+def sampled(cases):
+    """Every tenth case; the others are slow, since each is read by the library's own tests as well."""
+    return [
+        pytest.param(case, id=case.name, marks=[pytest.mark.slow] if place % 10 else [])
+        for place, case in enumerate(cases)
+    ]
+
+
 def run(capsys, *arguments):
     with pytest.raises(SystemExit) as end:
         main(["scan", *map(str, arguments)])
@@ -28,7 +36,7 @@ def run(capsys, *arguments):
     return end.value.code, said.out, lines
 
 
-@pytest.mark.parametrize("case", WEIGHTS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", sampled(WEIGHTS))
 def test_hostile_weights(tmp_path, capsys, monkeypatch, case):
     monkeypatch.chdir(tmp_path)
     path = case.build(tmp_path)
@@ -40,7 +48,7 @@ def test_hostile_weights(tmp_path, capsys, monkeypatch, case):
     assert not list(tmp_path.rglob("executed"))
 
 
-@pytest.mark.parametrize("case", IMAGES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", sampled(IMAGES))
 def test_hostile_images(tmp_path, capsys, monkeypatch, case):
     monkeypatch.chdir(tmp_path)
     source = case.build(tmp_path)

@@ -14,7 +14,7 @@ def score():
 
 @pytest.fixture
 def double():
-    """Double precision: Adam divides by gradients near zero, and enlarges what a kernel rounds differently."""
+    """Double precision: Adam divides by gradients near zero, and enlarges rounding that differs by kernel."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

@@ -53,7 +53,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("tables")
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(columns=tables())
 def test_every_engine_counts_as_a_loop_over_the_rows_does(folder, columns):
     labels, predictions, *sensitive = columns.values()

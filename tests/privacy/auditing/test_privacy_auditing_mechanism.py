@@ -32,6 +32,7 @@ def flagged(draw):
     return sum(draw(np.random.default_rng(seed)).verdict == "violates" for seed in SEEDS)
 
 
+@pytest.mark.slow
 def test_a_hundred_audits_of_integer_laplace_noise_at_its_epsilon():
     def draw(generator):
         sides = [laplace.perturb_integer(v, scale=1.0, generator=generator, size=4000) for v in (0, 1)]
@@ -48,6 +49,7 @@ def test_a_hundred_audits_of_randomised_response_at_its_epsilon():
     assert flagged(draw) <= ERROR_RATE * len(SEEDS)
 
 
+@pytest.mark.slow
 def test_a_hundred_audits_of_a_gaussian_at_its_epsilon_and_delta():
     delta = 0.05
     epsilon = accountants.gaussian(1.0, 1, delta)
@@ -71,6 +73,7 @@ def test_half_the_gaussian_noise_violates_its_epsilon_and_delta():
     assert audit.epsilon_lower < accountants.gaussian(0.5, 1, delta)
 
 
+@pytest.mark.slow
 def test_events_fitted_to_chance_are_not_believed():
     # Every answer is rare and says nothing: sets of "values of A alone" mean nothing on fresh answers.
     def draw(generator):
@@ -331,6 +334,7 @@ def test_sides_of_different_length_are_refused():
         audit_answers([1, 2, 3], [1, 2], epsilon=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [60, 130, 200])
 def test_a_mechanism_with_more_places_than_are_looked_at_is_not_accused_of_them(keys):
     """What an answer has at a place must not depend on which places the other answers have."""

@@ -144,7 +144,7 @@ def test_a_plan_says_where_another_error_would_choose_otherwise():
     assert any("mean absolute error" in remark for remark in plan.remarks)
 
 
-@settings(max_examples=12)
+@settings(max_examples=4)
 @given(
     epsilon=st.floats(0.05, 3.0),
     delta=st.sampled_from([0.0, 1e-9, 1e-6, 1e-3]),
@@ -161,7 +161,7 @@ def test_the_recommended_row_is_beaten_by_none(epsilon, delta, queries, sensitiv
     assert len(uneven) == (7 if sensitivity == 2.5 else 0)
 
 
-@settings(max_examples=8)
+@settings(max_examples=3)
 @given(epsilon=st.floats(0.05, 2.0), delta=st.floats(1e-9, 1e-3), queries=st.integers(1, 40))
 def test_noise_falls_in_epsilon_and_rises_with_the_queries(epsilon, delta, queries):
     here = planned(count(queries), epsilon=epsilon, delta=delta)
@@ -187,7 +187,7 @@ mixed = st.lists(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=4)
 @given(queries=mixed, epsilon=st.floats(0.05, 2.0), delta=st.floats(1e-9, 1e-3))
 def test_what_is_planned_spends_the_budget_and_never_more(queries, epsilon, delta):
     plan = planned(*queries, epsilon=epsilon, delta=delta)
