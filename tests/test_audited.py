@@ -91,6 +91,8 @@ def test_a_ratio_that_does_not_exist_is_unsettled():
     [
         ("security.corrected.verdict", "fine", "security.corrected.verdict is 'fine'; expected one of no"),
         ("privacy.corrected.best_method", "x", "privacy.corrected.best_method is 'x'"),
+        ("fairness.corrected.four_fifths", ("Male",), "fairness.corrected.four_fifths is 'Male'"),
+        ("fairness.corrected.four_fifths_interval", ("a.b",), "fairness.corrected.four_fifths_interval is"),
     ],
 )
 def test_a_record_that_contradicts_itself_is_named(path, value, complaint):

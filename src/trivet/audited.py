@@ -254,6 +254,8 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
 
 
 def _fairness_complaints(fairness: Record) -> Iterator[str]:
+    if "corrected" in fairness:
+        yield from _study_complaints(fairness)
     audits = {"fairness.audit": fairness["audit"]}
     if (comparison := fairness["comparison"]) is not None:
         audits["fairness.comparison.baseline"] = comparison["baseline"]
@@ -263,17 +265,32 @@ def _fairness_complaints(fairness: Record) -> Iterator[str]:
         if all(model["failed"] for model in comparison["models"]):
             yield "fairness.comparison.models has no model that was fitted"
     for place, audit in audits.items():
-        if audit is None:
-            continue
-        yield from _of_words("fairness", audit, place)
-        for number, attribute in enumerate(audit["attributes"]):
-            here = f"{place}.attributes.{number}"
-            yield from _of_words("fairness", attribute, here)
-            groups = [group["group"] for group in attribute["groups"]]
-            yield from _one_of(attribute["most_disparate"], groups, f"{here}.most_disparate")
-            for which, group in enumerate(attribute["groups"]):
-                if group["verdict"] != REFERENCE:
-                    yield from _of_words("fairness", group, f"{here}.groups.{which}")
+        if audit is not None:
+            yield from _audit_complaints(audit, place)
+
+
+def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
+    yield from _of_words("fairness", audit, place)
+    for number, attribute in enumerate(audit["attributes"]):
+        here = f"{place}.attributes.{number}"
+        yield from _of_words("fairness", attribute, here)
+        groups = [group["group"] for group in attribute["groups"]]
+        yield from _one_of(attribute["most_disparate"], groups, f"{here}.most_disparate")
+        for which, group in enumerate(attribute["groups"]):
+            if group["verdict"] != REFERENCE:
+                yield from _of_words("fairness", group, f"{here}.groups.{which}")
+
+
+def _study_complaints(fairness: Record) -> Iterator[str]:
+    models = [
+        f"{half}.{name}"
+        for half in ("published", "corrected")
+        for name, each in fairness[half].items()
+        if isinstance(each, Mapping) and "disparate_impact" in each
+    ]
+    for which in ("four_fifths", "four_fifths_interval"):
+        for name in fairness["corrected"][which]:
+            yield from _one_of(name, models, f"fairness.corrected.{which}")
 
 
 def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:
