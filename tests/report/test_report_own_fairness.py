@@ -87,12 +87,14 @@ def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
     assert names["many"] == {"fairness_audit_impact", "fairness_audit_rates", "fairness_audit_calibration"}
 
 
+@pytest.mark.slow
 def test_pictures_of_an_earlier_result_are_removed(tmp_path):
     write_comparison_page(example_comparison(), tmp_path)
     write_fairness_page(undefined_audit(), tmp_path)
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"fairness_audit_rates"}
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(written, tmp_path):
     for case in ("hostile", "hostile comparison"):
         write, make = CASES[case]
@@ -329,8 +331,8 @@ def fairness_record(audit, comparison):
     ("audit", "comparison"),
     [
         (hostile_audit, hostile_comparison),
-        (many_groups_audit, lambda: None),
-        (undefined_audit, lonely_comparison),
+        pytest.param(many_groups_audit, lambda: None, marks=pytest.mark.slow),
+        pytest.param(undefined_audit, lonely_comparison, marks=pytest.mark.slow),
     ],
     ids=["hostile", "many groups", "undefined"],
 )

@@ -48,6 +48,7 @@ def audits(adult):
     return {model: audit_model(model, X, y, groups=groups) for model in ("logistic", "tree")}
 
 
+@pytest.mark.slow
 def test_a_model_that_learns_by_heart_is_found_out_and_the_study_s_is_not(audits):
     regular, overfitted = audits["logistic"], audits["tree"]
     assert regular.verdict == NO_EVIDENCE
@@ -61,6 +62,7 @@ def test_a_model_that_learns_by_heart_is_found_out_and_the_study_s_is_not(audits
     assert best.auroc_low < 0.5 < best.auroc_high
 
 
+@pytest.mark.slow
 def test_the_more_exposed_group_is_named(audits):
     audit = audits["tree"]
     assert (audit.most_exposed_column, audit.most_exposed_group) == ("gender", "Male")
