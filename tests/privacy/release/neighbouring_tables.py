@@ -6,10 +6,13 @@ from random import Random
 from typing import Any
 
 import duckdb
-from tables_to_ask import exact
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
+from trivet.privacy.release.answer import read_exact, require_answerable
+from trivet.privacy.release.preparing import prepare
+from trivet.privacy.release.question import Question
+from trivet.tables.opening import open_table
 
 NUMBERS = ["0", "-0.0", "1", "-3", "7.25", "0.1", "1e3", "nan", "inf", "-inf", "1e300", "-1e-320", "40"]
 WHOLE = ["0", "1", "-3", "7", "40", "9007199254740993", "9223372036854775807", "-9223372036854775808"]
@@ -82,16 +85,21 @@ def pair_of_typed(random: Random, folder: Path, suffix: str) -> Pair:
     adjacency, changed = _changed(random, rows, row)
     tables = []
     columns = ", ".join(f'"{name}" {sort}' for name, sort in zip(names, sorts, strict=True))
-    for name, some in (("one", rows), ("other", changed)):
-        path = folder / f"{name}{suffix}"
-        path.unlink(missing_ok=True)
-        with duckdb.connect(str(path) if suffix == ".duckdb" else ":memory:") as connection:
-            connection.execute(f"CREATE TABLE t ({columns})")
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for name, some in (("one", rows), ("other", changed)):
+            path = folder / f"{name}{suffix}"
+            path.unlink(missing_ok=True)
+            connection.execute(f"CREATE OR REPLACE TABLE t ({columns})")
             if some:
-                connection.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(sorts))})", some)
+                marks = ", ".join(["(" + ", ".join("?" * len(sorts)) + ")"] * len(some))
+                connection.execute(f"INSERT INTO t VALUES {marks}", [value for row in some for value in row])
             if suffix == ".parquet":
-                connection.execute(f"COPY t TO '{path}' (ROW_GROUP_SIZE 2048)")
-        tables.append(f"{path}:t" if suffix == ".duckdb" else path)
+                connection.execute(f"COPY t TO '{path}'")
+            else:
+                connection.execute(f"ATTACH '{path}' AS filed")
+                connection.execute("CREATE TABLE filed.t AS FROM t")
+                connection.execute("DETACH filed")
+            tables.append(f"{path}:t" if suffix == ".duckdb" else path)
     return Pair(*tables, dict(zip(names, sorts, strict=True)), adjacency)
 
 
@@ -121,20 +129,29 @@ def question_about(random: Random, columns: dict[str, str]) -> dict[str, Any]:
     return asked
 
 
-def furthest(pair: Pair, question: dict[str, Any]) -> float | None:
-    """The largest change of an exact answer, as a share of what its receipt would say; None if refused.
+def shares(pair: Pair, questions: list[dict[str, Any]]) -> list[float]:
+    """For each question the largest change of an exact answer, as a share of what its receipt would say.
 
-    Whether a question is refused depends on the schema, which both have in common.
+    A question that the schema forbids is left out; both tables have the same.
     """
-    try:
-        one, prepared = exact(pair.one, adjacency=pair.adjacency, **question)
-    except UsageError:
-        return None
-    other, _ = exact(pair.other, adjacency=pair.adjacency, **question)
-    if question["query"] == "histogram":
-        return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / prepared.parts[0].sensitivity
-    moved = (abs(a - b) / part.sensitivity for a, b, part in zip(one, other, prepared.parts, strict=True))
-    return max(moved)
+    found = []
+    with open_table(pair.one, by_line=True) as one, open_table(pair.other, by_line=True) as other:
+        for question in questions:
+            try:
+                prepared = prepare(Question(**question), one.columns, adjacency=pair.adjacency)
+            except UsageError:
+                continue
+            require_answerable(one, prepared)
+            moved = [
+                abs(a - b)
+                for a, b in zip(read_exact(one, prepared), read_exact(other, prepared), strict=True)
+            ]
+            if question["query"] == "histogram":
+                moved = [sum(moved)]
+            found.append(
+                max(each / part.sensitivity for each, part in zip(moved, prepared.parts, strict=True))
+            )
+    return found
 
 
 def _changed(random: Random, rows: list[Any], row: Any) -> tuple[Adjacency, list[Any]]:
