@@ -47,6 +47,8 @@ def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
     [
         ([], 2, "give one checkpoint, or a folder"),
         ([DEMO], 2, "Give --arch"),
+        ([DEMO], 2, "give --images"),
+        (["missing.pth"], 3, "there is no checkpoint at missing.pth"),
         ([DEMO, "--arch", "vgg"], 2, "vgg"),
         ([DEMO, "--arch", "no.module:factory", "--images", "mnist"], 2, "no.module"),
         ([DEMO, "--arch", "mnist-cnn", "--workers", "2"], 2, "--many FOLDER"),

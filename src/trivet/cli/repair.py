@@ -12,6 +12,7 @@ from rich.table import Table
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import SCAN_FILES, WEIGHTS, prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.threads import set_threads
 from trivet.errors import UsageError
 from trivet.security.subject import load_subject
 
@@ -35,6 +36,7 @@ def repair(
     true_trigger: str | None = None,
     limit: int | None = None,
     seed: int = 0,
+    threads: int | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Remove a backdoor: exit code 0 if it is gone or none was found, 1 if it is not.
@@ -60,6 +62,8 @@ def repair(
         Use at most that many images.
     seed
         Seed of everything random.
+    threads
+        Threads of the work, one a core by default; the result is the same bits for the same number.
     json
         Print one JSON document to standard output, and nothing else there.
     """
@@ -67,6 +71,7 @@ def repair(
     from trivet.cli.scan_files import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
+    set_threads(threads)
     keep_freed_memory()
     started = perf_counter()
     with report_progress() as progress:

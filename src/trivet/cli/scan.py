@@ -11,6 +11,7 @@ from rich.table import Table
 from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import SCAN_FILES, prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.threads import set_threads
 from trivet.cli.verdicts import ICONS, TONES
 from trivet.errors import UsageError
 from trivet.security.subject import load_subject
@@ -116,16 +117,11 @@ def _scan_one(
     threads: int | None,
     json: bool,
 ) -> int:
-    import torch  # noqa: PLC0415 - heavy
-
-    from trivet import security  # noqa: PLC0415 - as above
+    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
 
     if out is not None:
         prepare_folder(out, *SCAN_FILES)
-    if threads is not None:
-        if threads < 1:
-            raise UsageError(f"--threads is {threads}; expected 1 or more.")
-        torch.set_num_threads(threads)
+    set_threads(threads)
     keep_freed_memory()
     with report_progress() as progress:
         progress("scan", "loading", None)

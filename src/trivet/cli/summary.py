@@ -14,7 +14,7 @@ from trivet.cli.terminal import results_console
 from trivet.findings import Finding
 from trivet.places import find
 
-__all__ = ["Correction", "corrections", "print_summary"]
+__all__ = ["Correction", "corrections", "print_summary", "shortened"]
 
 TONES = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
 #: Passes and notes are in the files, and on the page.
@@ -34,6 +34,8 @@ class Correction:
     why: str
 
 
+#: What takes as many steps and images as the published study.
+FULL_PROFILE = "high-fidelity"
 #: Question, place and format of the published figure, of the corrected one, and why they differ.
 _QUESTIONS = (
     (
@@ -98,6 +100,8 @@ def print_summary(
         table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
     if table.row_count:
         console.print(table)
+        if note := shortened(record):
+            console.print(escape(note))
         console.print()
     for verdict in verdicts(record):
         tone = TONES[verdict.tone]
@@ -113,6 +117,19 @@ def print_summary(
         path = (folder / name).resolve()
         console.print(f"[link={path.as_uri()}]{escape(str(folder / name))}[/link]")
     console.print(f"Done in {seconds:.0f} s.")
+
+
+def shortened(record: Mapping[str, Any]) -> str:
+    """Return what to say of a published search that took fewer steps or images than the published one."""
+    if not has_study(record, "security"):
+        return ""
+    profile = find(record, "security.published.settings.profile")
+    if profile == FULL_PROFILE:
+        return ""
+    return (
+        f"The profile {profile} shortens the published search for triggers; its figures are the published "
+        f"ones only with --profile {FULL_PROFILE}."
+    )
 
 
 def _show(record: Mapping[str, Any], path: str, form: str) -> str:

@@ -21,13 +21,18 @@ from trivet.security.factory import build_network
 from trivet.security.onnx import Program, read_onnx
 from trivet.security.results import CheckpointInfo
 from trivet.security.state import refuse_broken
-from trivet.security.subject import READERS, missing_architecture
+from trivet.security.subject import LONGEST_FILE_NAME, READERS, existing_checkpoint, missing_architecture
 from trivet.security.trigger import Trigger
 from trivet.security.weights import EXTRACTED
-from trivet.wording import one_line, reason
+from trivet.wording import one_line
 from trivet.work.confined import Confined
 
-__all__ = ["Checkpoint", "load_checkpoint", "load_demo_checkpoint", "load_from_archive"]
+__all__ = [
+    "Checkpoint",
+    "load_checkpoint",
+    "load_demo_checkpoint",
+    "load_from_archive",
+]
 
 #: The embedded demonstration network, the trigger that it was trained with, and what it stands for.
 DEMO_NAME = "demo-mnist-cnn.safetensors"
@@ -37,7 +42,6 @@ DEMO_TRIGGER = Trigger.square(row=23, column=23, size=4, value=1.0, shape=(1, 28
 #: The format that holds the network beside its weights, and what stands in the record as its architecture.
 ONNX: Final = ".onnx"
 ONNX_KIND: Final = "onnx"
-LONGEST_FILE_NAME: Final = 255
 #: By their names in safetensors; a network's own layer may be of another type.
 DTYPES: Final = {
     torch.float64: "F64",
@@ -113,7 +117,7 @@ def load_checkpoint(
     UsageError
         If there is no such architecture, or an extra is not installed.
     """
-    file = _existing(Path(path))
+    file = existing_checkpoint(Path(path))
     with Confined(ready=READERS) if reader is None else nullcontext(reader) as child:
         return _load(
             child,
@@ -150,22 +154,6 @@ def load_demo_checkpoint() -> Checkpoint:
     with as_file(files("trivet.security") / "data" / DEMO_NAME) as path:
         network.load_state_dict(safetensors.torch.load_file(path), strict=True)
         return _checkpoint(network, path, DEMO_NAME, "embedded", "mnist-cnn", DEMO_TARGET)
-
-
-def _existing(path: Path) -> Path:
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
-        shown = one_line(path, limit=LONGEST_FILE_NAME)
-        raise CheckpointError(f"the checkpoint {shown} cannot be opened: {_why(error)}.") from error
-    if not found:
-        shown = one_line(path, limit=LONGEST_FILE_NAME)
-        raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
-    return path
-
-
-def _why(error: OSError | ValueError) -> str:
-    return (isinstance(error, OSError) and error.strerror) or reason(error)
 
 
 def _load(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from trivet.errors import UsageError
-from trivet.wording import one_line
+from trivet.errors import CheckpointError, UsageError
+from trivet.wording import one_line, reason
 from trivet.work.confined import Confined
 
 if TYPE_CHECKING:
@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from trivet.security.checkpoint import Checkpoint
     from trivet.security.contract import InputContract
 
-__all__ = ["DEFAULT_IMAGES", "READERS", "Subject", "images_for", "load_subject", "missing_architecture"]
+__all__ = [
+    "DEFAULT_IMAGES",
+    "LONGEST_FILE_NAME",
+    "READERS",
+    "Subject",
+    "existing_checkpoint",
+    "images_for",
+    "load_subject",
+    "missing_architecture",
+]
 
 #: What trivet's own architectures classify, for calls that give no images.
 DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
@@ -22,6 +31,12 @@ SELF_CONTAINED: Final = {".onnx"}
 PROGRAM: Final = ".pt2"
 #: What the child process imports to read weights.
 READERS: Final = "trivet.security.weights"
+MISSING_IMAGES: Final = (
+    "clean images with true classes are needed; give --images (images in audit.toml): a folder of pictures "
+    "with a subfolder a class, an .npz file, an IDX file, or the name of an embedded set such as mnist."
+)
+#: File systems take no longer names.
+LONGEST_FILE_NAME: Final = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +65,26 @@ def images_for(architecture: str | None, images: str | None) -> str:
             f"no architecture is called {architecture!r}; expected one of {', '.join(DEFAULT_IMAGES)}, or "
             "package.module:factory, or timm:NAME."
         )
-    raise UsageError(
-        "clean images with true classes are needed; give --images (images in audit.toml): a folder "
-        "of pictures with a subfolder a class, an .npz file, an IDX file, or the name of an embedded set "
-        "such as mnist."
-    )
+    raise UsageError(MISSING_IMAGES)
+
+
+def existing_checkpoint(path: Path) -> Path:
+    """Return `path` where there is a file.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it cannot be looked at.
+    """
+    shown = one_line(path, limit=LONGEST_FILE_NAME)
+    try:
+        found = path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
+        why = (isinstance(error, OSError) and error.strerror) or reason(error)
+        raise CheckpointError(f"the checkpoint {shown} cannot be opened: {why}.") from error
+    if not found:
+        raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
+    return path
 
 
 def missing_architecture(name: str) -> str:
@@ -96,8 +126,10 @@ def load_subject(
     TrivetError
         If something is missing, unsafe, or does not fit together.
     """
+    existing_checkpoint(weights)
     if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
-        raise UsageError(missing_architecture(one_line(weights.name, limit=255)))
+        also = "" if images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"
+        raise UsageError(missing_architecture(one_line(weights.name, limit=LONGEST_FILE_NAME)) + also)
     source = images_for(architecture, images)
     with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded
         from trivet.datasets.source import load_images  # noqa: PLC0415
