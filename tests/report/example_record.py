@@ -162,13 +162,11 @@ def example_security() -> SecurityStudy:
             fraction_sweep=FractionSweep(
                 images=3_000,
                 fraction=(0.0, 0.1, 0.2, 0.3, 0.4),
-                clean_accuracy=(0.9350, 0.9313, 0.9300, 0.9257, 0.9207),
-                asr=(0.4213, 0.2107, 0.1560, 0.1630, 0.1573),
+                clean_accuracy=(0.3577, 0.9313, 0.9300, 0.9257, 0.9207),
+                asr=(0.9927, 0.2107, 0.1560, 0.1630, 0.1573),
                 best_fraction=0.2,
                 best_asr=0.1560,
                 best_clean_accuracy=0.93,
-                control_asr=0.4213,
-                control_better=False,
                 repeats_published=True,
                 monotone=False,
             ),
@@ -231,6 +229,9 @@ def example_security() -> SecurityStudy:
                 sent_before=8,
                 sent_after=1,
             ),
+            control_clean_accuracy=0.9781,
+            control_asr=0.8120,
+            control_better=False,
         ),
     )
 

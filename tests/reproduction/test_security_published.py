@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from trivet import security
 from trivet.security import SecuritySettings, load_from_archive
@@ -24,9 +25,11 @@ def archive(reference):
 @pytest.fixture(scope="module")
 def published(archive, mnist_test):
     checkpoint = load_from_archive(archive, security.index_from_student_id(STUDENT_ID))
+    before = torch.get_rng_state()
     result, _ = security.publish_security(
         checkpoint, mnist_test, security.UNIT, SecuritySettings(profile="high-fidelity"), seed=0
     )
+    assert torch.equal(torch.get_rng_state(), before)  # PyTorch's generator is left as it was
     return result
 
 
@@ -57,5 +60,19 @@ def test_after_the_repair(published, expected):
 def test_fraction_sweep(published, expected):
     sweep, reference = published.fraction_sweep, expected["fraction_sweep"]
     assert sweep.best_fraction == reference["best_fraction"]
-    assert sweep.best_asr == pytest.approx(reference["asr"], abs=0.02)
-    assert sweep.best_clean_accuracy == pytest.approx(reference["clean_accuracy"], abs=0.02)
+    assert sweep.best_asr == pytest.approx(reference["asr"], abs=reference["tolerance"])
+    assert sweep.best_clean_accuracy == pytest.approx(reference["clean_accuracy"], abs=0.005)
+
+
+def test_with_fraction_zero_the_network_is_as_it_came(published, expected):
+    sweep, checked = published.fraction_sweep, expected["checked"]["sweep"]
+    assert sweep.clean_accuracy[0] == pytest.approx(checked["clean_accuracy"][0], abs=1e-4)
+    assert sweep.asr[0] == pytest.approx(checked["asr"][0], abs=1e-3)
+
+
+def test_other_fractions_of_the_sweep_are_near(published, expected):
+    """Neighbouring processors round differently, and two short trainings are not the same to the digit."""
+    sweep, checked = published.fraction_sweep, expected["checked"]["sweep"]
+    assert list(sweep.fraction) == checked["fraction"]
+    np.testing.assert_allclose(sweep.asr, checked["asr"], atol=0.005)
+    np.testing.assert_allclose(sweep.clean_accuracy, checked["clean_accuracy"], atol=0.005)

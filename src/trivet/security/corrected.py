@@ -1,11 +1,13 @@
 """The security questions answered soundly: contract first, calibrated verdict, disjoint halves."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from trivet.datasets.images import ImageSet
 from trivet.security.checkpoint import DEMO_TRIGGER, Checkpoint
+from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract, check_contract, chosen_contract
 from trivet.security.detection import (
     ASR_GATE,
@@ -14,11 +16,11 @@ from trivet.security.detection import (
     SUSPICIOUS_BELOW,
     detect,
 )
-from trivet.security.evaluation import Scorer, attack_rates, attack_success_rate, clean_accuracy
+from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
 from trivet.security.repair.rounds import unlearn_in_rounds
-from trivet.security.repair.unlearning import UnlearningSettings
+from trivet.security.repair.unlearning import UnlearningSettings, unlearn
 from trivet.security.results import (
     BeforeAfter,
     CorrectedSecurity,
@@ -88,7 +90,7 @@ def audit_security(
     found = detect(norms, success)
 
     unlearning = UnlearningSettings(fraction=settings.unlearning_fraction)
-    accuracy = asr = robust = true_asr = strip = None
+    accuracy = asr = robust = true_asr = strip = control_accuracy = control_asr = None
     reason: str | None = "no label is suspected, so there is nothing to repair"
     if found.label is not None:
         reason = None
@@ -116,6 +118,11 @@ def audit_security(
                 attack_success_rate(after, held_out, DEMO_TRIGGER, target),
             )
         strip = _stamped(held_out, trigger, target, score, after, seed=seed)
+        control = contract.bind(
+            freeze(_control(checkpoint, contract, working, trigger, unlearning, seed=seed))
+        )
+        control_accuracy = clean_accuracy(control, held_out)
+        control_asr = attack_success_rate(control, held_out, trigger, target)
 
     expected = checkpoint.info.expected_label
     result = CorrectedSecurity(
@@ -163,6 +170,9 @@ def audit_security(
         repair_reason=reason,
         image_steps=inversion.image_steps,
         strip=strip,
+        control_clean_accuracy=control_accuracy,
+        control_asr=control_asr,
+        control_better=None if asr is None or control_asr is None else control_asr < asr.after,
     )
     return result, inversion
 
@@ -170,6 +180,20 @@ def audit_security(
 def halves(images: ImageSet, *, seed: int) -> tuple[ImageSet, ImageSet]:
     """Return the images for inversion and repair, and those for every judgement."""
     return images.split(0.5, seed=seed)
+
+
+def _control(
+    checkpoint: Checkpoint,
+    contract: InputContract,
+    working: ImageSet,
+    trigger: Trigger,
+    unlearning: UnlearningSettings,
+    *,
+    seed: int,
+) -> Classifier:
+    """Train as long as the repair does, on the same images, none of them stamped."""
+    settings = replace(unlearning, fraction=0.0, epochs=UNLEARNING_ROUNDS * unlearning.epochs)
+    return unlearn(checkpoint.model, contract, working, [trigger], settings, seed=seed)
 
 
 def _stamped(

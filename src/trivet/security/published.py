@@ -1,16 +1,19 @@
 """The published security procedure, to the printed digit: as the study ran it."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from trivet.datasets.images import ImageSet
 from trivet.security.checkpoint import Checkpoint
+from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract
 from trivet.security.detection import PUBLISHED_FACTOR, detect_published
-from trivet.security.evaluation import Scorer, clean_accuracy, confusion_matrix, share_classified_as
+from trivet.security.evaluation import clean_accuracy, confusion_matrix, share_classified_as
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, shuffled_passes
 from trivet.security.repair import UnlearningSettings, unlearn
@@ -59,7 +62,9 @@ def publish_security(
     """Run Neural Cleanse, lower-tail MAD and one-epoch unlearning as the published study does.
 
     The network is fed with pixels under the declared contract whether or not that fits, and
-    evaluated on the very images that it is repaired with.
+    evaluated on the very images that it is repaired with. The published code draws dropout from one
+    generator, which the network's initial weights and each pass over the images move on as well; the
+    printed figures depend on that order, so it is kept here. PyTorch's own generator is left as it was.
 
     Parameters
     ----------
@@ -80,6 +85,7 @@ def publish_security(
     subset = images if profile.images is None else images.take(_rows(len(images), profile.images, seed))
     inversion_settings = replace(PUBLISHED_INVERSION, steps=profile.steps)
     model, score = checkpoint.model, contract.bind(freeze(checkpoint.model))
+    stream = _after_initialisation(model, seed)
     batches = shuffled_passes(
         len(subset),
         batch_size=inversion_settings.batch_size,
@@ -97,6 +103,7 @@ def publish_security(
     detection = detect_published(inversion.norms, kappa=settings.kappa)
     trigger = inversion.trigger(detection.label)
 
+    _pass_over(stream, 2)  # clean accuracy and ASR before the repair
     unlearning = replace(PUBLISHED_UNLEARNING, fraction=settings.unlearning_fraction)
     repaired = unlearn(
         model,
@@ -105,15 +112,17 @@ def publish_security(
         [trigger],
         unlearning,
         seed=seed,
+        stream=stream,
         progress=lambda share: progress("published unlearning", share),
     )
+    _pass_over(stream, 4)  # both rates after it, and the two confusion matrices
     after = contract.bind(freeze(repaired))
     asr = BeforeAfter(
         share_classified_as(score, subset, trigger, detection.label),
         share_classified_as(after, subset, trigger, detection.label),
     )
     sweep = _sweep_fractions(
-        checkpoint, images, contract, trigger, detection.label, settings, seed=seed, progress=progress
+        checkpoint, images, contract, trigger, detection.label, settings, stream, seed=seed, progress=progress
     )
     norms = inversion.norms
     by_size = np.argsort(norms, kind="stable")
@@ -167,6 +176,24 @@ def _rows(images: int, count: int, seed: int) -> np.ndarray:
     return np.random.RandomState(seed).choice(images, size=count, replace=False)
 
 
+def _after_initialisation(model: Classifier, seed: int) -> torch.Generator:
+    """Return a generator as it stands after the network's initial weights were drawn from it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for layer in copy.deepcopy(model).modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                layer.reset_parameters()
+        stream = torch.Generator()
+        stream.set_state(torch.get_rng_state())
+    return stream
+
+
+def _pass_over(stream: torch.Generator, passes: int) -> None:
+    """Draw what PyTorch's loaders draw for so many passes over the images: one number each."""
+    for _ in range(passes):
+        torch.empty((), dtype=torch.int64).random_(generator=stream)
+
+
 def _sweep_fractions(
     checkpoint: Checkpoint,
     images: ImageSet,
@@ -174,28 +201,29 @@ def _sweep_fractions(
     trigger: Trigger,
     target: int,
     settings: SecuritySettings,
+    stream: torch.Generator,
     *,
     seed: int,
     progress: Callable[[str, float], None],
 ) -> FractionSweep:
-    """Repair a fresh copy of the network with each stamped fraction."""
+    """Repair a fresh copy of the network with each stamped fraction; with none, take it as it is."""
     count = min(settings.sweep_images, PROFILES[settings.profile].images or len(images))
     subset = images.take(_rows(len(images), count, seed))
     fractions = settings.sweep_fractions
-    order = torch.Generator().manual_seed(seed)
     accuracy: list[float] = []
     asr: list[float] = []
     for done, fraction in enumerate(fractions):
         progress("published fraction sweep", done / len(fractions))
-        unlearning = replace(PUBLISHED_UNLEARNING, fraction=fraction)
-        repaired = unlearn(checkpoint.model, contract, subset, [trigger], unlearning, seed=seed, order=order)
-        score = contract.bind(freeze(repaired))
+        network = checkpoint.model
+        if fraction > 0:
+            unlearning = replace(PUBLISHED_UNLEARNING, fraction=fraction)
+            network = unlearn(network, contract, subset, [trigger], unlearning, seed=seed, stream=stream)
+        score = contract.bind(freeze(network))
         accuracy.append(clean_accuracy(score, subset))
         asr.append(share_classified_as(score, subset, trigger, target))
+        _pass_over(stream, 2)
     progress("published fraction sweep", 1.0)
-    stamping = [row for row, fraction in enumerate(fractions) if fraction > 0]
-    best = min(stamping, key=asr.__getitem__)
-    control = asr[fractions.index(0.0)] if 0.0 in fractions else None
+    best = int(np.argmin(asr))
     return FractionSweep(
         images=len(subset),
         fraction=fractions,
@@ -204,8 +232,6 @@ def _sweep_fractions(
         best_fraction=fractions[best],
         best_asr=asr[best],
         best_clean_accuracy=accuracy[best],
-        control_asr=control,
-        control_better=control is not None and control < asr[best],
         repeats_published=fractions[best] == settings.unlearning_fraction,
         monotone=bool(np.all(np.diff(asr) <= 0)),
     )

@@ -46,8 +46,8 @@ class PublishedSettings:
 class FractionSweep:
     """Unlearning repeated with other stamped fractions, on `images` images.
 
-    The best fraction is the one with the lowest ASR among those that stamp anything; fraction
-    zero is the control, fine-tuning without a trigger.
+    With fraction zero the network is as it came, not trained. The best fraction is the one with the
+    lowest ASR of all.
     """
 
     images: int
@@ -57,8 +57,6 @@ class FractionSweep:
     best_fraction: float
     best_asr: float
     best_clean_accuracy: float
-    control_asr: float | None  # None where the sweep leaves zero out
-    control_better: bool  # the control has a lower ASR than the best fraction
     repeats_published: bool  # the best fraction is the one that the study unlearns with
     monotone: bool  # ASR never rises as the fraction grows
 
@@ -193,7 +191,10 @@ class CorrectedSecurity:
     the attacker's trigger is not known. `p_value` and `log_score` are None, with `score_reason`,
     where the norms allow no score. `smallest_label` has the smallest working trigger, suspected or
     not; `log_score` and `norm_ratio` are its own. `strip` is None where no label was suspected, and
-    in records from before there were strips.
+    in records from before there were strips. `control_clean_accuracy` and `control_asr` are those of
+    the control, a network trained as long as the repair on the same images, none of them stamped;
+    `control_better` says whether its ASR is lower than the repair's. They are None where no label was
+    suspected, and in earlier records.
     """
 
     settings: CorrectedSettings
@@ -219,6 +220,9 @@ class CorrectedSecurity:
     repair_reason: str | None
     image_steps: int
     strip: StampedImages | None = None
+    control_clean_accuracy: float | None = None
+    control_asr: float | None = None
+    control_better: bool | None = None
 
 
 @dataclass(frozen=True)

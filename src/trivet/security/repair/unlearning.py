@@ -65,7 +65,7 @@ def unlearn(
     *,
     seed: int,
     target: int | None = None,
-    order: torch.Generator | None = None,
+    stream: torch.Generator | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
     """Return a copy of `model` trained to give stamped images their true labels.
@@ -85,11 +85,11 @@ def unlearn(
     settings
         Share of stamped images and optimiser.
     seed
-        Seed of dropout and shifts, and of the order where `order` is not given.
+        Seed of order and shifts, and of dropout where `stream` is not given.
     target
         The attacker's label, which `settings.spare_target` is about.
-    order
-        Generator of the order, for calls that continue one stream.
+    stream
+        Generator of the dropout, for calls that continue one stream; it moves on.
     progress
         Called with the finished share of the work, 0 to 1.
 
@@ -104,7 +104,7 @@ def unlearn(
         range(len(images)),  # pyright: ignore[reportArgumentType] - any sequence will do
         batch_size=settings.batch_size,
         shuffle=True,
-        generator=order or torch.Generator().manual_seed(seed),
+        generator=torch.Generator().manual_seed(seed),
     )
     spared = target if settings.spare_target else None
     steps = settings.steps or settings.epochs * len(loader)
@@ -115,6 +115,8 @@ def unlearn(
     step = 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if stream is not None:
+            torch.set_rng_state(stream.get_state())
         while step < steps:
             seen = 0
             for rows in islice(loader, steps - step):
@@ -137,6 +139,8 @@ def unlearn(
                 step += 1
                 if progress is not None:
                     progress(step / steps)
+        if stream is not None:
+            stream.set_state(torch.get_rng_state())
     return finished(repaired)
 
 
