@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.security import Opinion, agreement_probability, inversion_opinion, margin_opinion, margin_scores
+from trivet.security.detection import lead_probability
 from trivet.security.opinions import INVERSION, MARGIN
 
 
@@ -31,6 +34,45 @@ def test_agreement_is_evidence(first, second, classes):
     same = agreement_probability(*pair(first, second, agree=True), classes=classes)
     different = agreement_probability(*pair(first, second, agree=False), classes=classes)
     assert 0 < same <= different <= 1 + 1e-12
+
+
+@given(st.floats(1e-6, 1), st.floats(0, 1), st.integers(3, 200))
+def test_one_method_is_enough_where_the_other_names_another_label(strong, share, classes):
+    weak = strong + share * (1 - strong)
+    found = agreement_probability(*pair(strong, weak, agree=False), classes=classes)
+    alone = agreement_probability(*pair(strong, 1.0, agree=False), classes=classes)
+    assert found <= alone + 1e-12
+    # No more than the smaller of two p-values costs, and what agreement could have given.
+    assert alone <= 2 * strong + 1 / classes + 1e-12
+
+
+@pytest.mark.parametrize("known", [(0.02, 0.9), (0.9, 0.02)])
+def test_the_smaller_p_value_counts_where_the_labels_differ(known):
+    found = agreement_probability(*pair(*known, agree=False), classes=1_000)
+    assert found == pytest.approx(1 - 0.98**2, rel=0.05)
+
+
+def test_where_the_labels_differ_the_lead_over_the_runner_up_counts():
+    """One label needs a fourth of what the others do, which themselves spread widely."""
+    norms = [6.4, 24.3, 29.6, 32.4, 36.5, 38.0, 41.9, 48.6, 57.7, 65.6]
+    inversion, scores = inversion_opinion(norms, labels=range(10), classes=10)
+    margin, _ = margin_opinion(np.linspace(20, 30, 10))
+    assert inversion.label == 0 != margin.label
+    assert inversion.lead_p_value < inversion.p_value
+    ordered = np.sort(scores)
+    assert inversion.lead_p_value == lead_probability(ordered[1] - ordered[0], 10)
+    found = agreement_probability(inversion, margin, classes=10)
+    assert found < agreement_probability(replace(inversion, lead_p_value=None), margin, classes=10)
+
+
+@pytest.mark.parametrize("labels", [5, 10, 43])
+def test_the_null_of_the_lead_is_calibrated(labels):
+    draws = np.sort(np.random.default_rng(3).standard_normal((4_000, labels)), axis=1)
+    centre = np.median(draws, axis=1)
+    spread = 1.4826 * np.median(np.abs(draws - centre[:, None]), axis=1)
+    values = [lead_probability(lead, labels) for lead in (draws[:, 1] - draws[:, 0]) / spread]
+    for level in (0.01, 0.05, 0.2, 0.5):
+        assert np.mean(np.array(values) <= level) == pytest.approx(level, abs=4 * np.sqrt(level / 4_000))
 
 
 def test_an_opinion_without_a_score_adds_nothing():

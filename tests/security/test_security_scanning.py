@@ -6,9 +6,9 @@ import torch
 
 from trivet import security
 from trivet.datasets import ImageSet
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.security import Checkpoint, Classifier, TrainingSettings
-from trivet.security.comparison import LOOKS, SECOND_SEED_SHARE
+from trivet.security.comparison import EARLY_LOOKS, SECOND_SEED_SHARE, SETTLED_SHARES
 from trivet.security.results import CheckpointInfo
 
 CONTRACT = security.contract_named("(x-0.5)/0.5")
@@ -73,6 +73,14 @@ def test_the_document_is_plain_json_with_what_users_look_for(demo):
     assert document["contract"]["finding"] is None
 
 
+@pytest.mark.parametrize("arguments", [(None, None), ("demo.pth", None)])
+def test_what_is_not_a_network_or_not_images_is_named(arguments):
+    with pytest.raises(UsageError, match="expected a Checkpoint"):
+        security.scan(*arguments)
+    with pytest.raises(UsageError, match="the images to scan with are a NoneType; expected an ImageSet"):
+        security.scan(security.load_demo_checkpoint(), None)
+
+
 def test_a_clean_network_gives_no_evidence(mnist_test):
     model = security.train_classifier("mnist-cnn", CONTRACT, mnist_test, TrainingSettings(epochs=2), seed=1)
     result = security.scan(Checkpoint(model, INFO), mnist_test).result
@@ -110,7 +118,8 @@ def test_one_such_label_is_accused():
 
 
 def test_the_shares_of_all_looks_sum_to_one():
-    assert sum(look.share for look in LOOKS) + SECOND_SEED_SHARE == pytest.approx(1)
+    early = sum(look.share for look in EARLY_LOOKS)
+    assert early + sum(SETTLED_SHARES) + SECOND_SEED_SHARE == pytest.approx(1)
 
 
 def test_a_mismatched_contract_is_found_and_named(mnist_test):

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Scorer
 from trivet.security.detection import BACKDOORED_BELOW
-from trivet.security.judgement import Evidence
+from trivet.security.judgement import NORM_GAP_GATE, WEAK_BELOW, Evidence
 from trivet.security.margins import MarginSettings, maximum_margins
 from trivet.security.opinions import agreement_probability, inversion_opinion, margin_opinion
 from trivet.security.search import SearchSettings, TriggerSearch
 
-__all__ = ["LOOKS", "Comparison", "Look", "Progress"]
+__all__ = ["EARLY_LOOKS", "SETTLED_SHARES", "Comparison", "Look", "Progress"]
 
 #: Called with a step's name and its finished share, 0 to 1.
 Progress = Callable[[str, float], None]
@@ -29,13 +29,28 @@ class Look:
     share: float
 
 
-#: When the labels are compared. A joint p-value counts only after division by the look's share; the
-#: shares sum to one with that of the second seed, so that looking often costs no false alarms
-#: (Bonferroni spending).
-LOOKS: Final = (Look(20, 0.1), Look(40, 0.05), Look(60, 0.8))
+#: Comparisons before the norms have settled: they can only find a label that is far ahead already. A joint
+#: p-value counts only after division by the look's share; all shares sum to one, so that looking often
+#: costs no false alarms (Bonferroni spending).
+EARLY_LOOKS: Final = (Look(20, 0.1), Look(40, 0.05))
+#: Steps at which the norms may be found settled, each half as many again as the one before. At the last
+#: but one they are compared in any case.
+RUNGS: Final = (60, 90, 135, 200, 300)
+LADDER: Final = (*(look.steps for look in EARLY_LOOKS), *RUNGS)
+#: Shares of the comparison where the norms have settled, and of up to two further ones while the order
+#: of the labels still changes.
+SETTLED_SHARES: Final = (0.7, 0.05, 0.05)
 SECOND_SEED_SHARE: Final = 0.05
-#: From the second look on, evidence weaker than this ends the search.
-HOPELESS_ABOVE: Final = 0.5
+#: All masks start at half of the image and fall together first; norms say little until that is over. It
+#: is where their geometric mean is below this share of the start, and keeps at least that share of what
+#: it was one rung before. Where to compare is decided by that mean alone: for Gaussian log norms it is
+#: independent of how the labels differ (Basu 1955), so the choice costs no error.
+HAVE_FALLEN_TO: Final = 0.5
+SETTLED_FROM: Final = 0.75
+#: The order still changes where the smallest norm is ahead of the runner-up's by more than this, a fourth of
+#: the way to standing alone, and has gained as much since the rung before. Labels that are nearly even
+#: change places by chance.
+DRAWN_AWAY: Final = NORM_GAP_GATE**0.25
 #: After the last look, a label that stands alone on evidence between the verdict's bound and this one
 #: gets a second seed.
 DOUBT_BELOW: Final = 0.2
@@ -72,28 +87,79 @@ class Comparison:
         self.looks = 0
         self.seeds = (seed,)
         self.image_steps = 0
+        self._start = float(np.log(self.search.norms[0]))
+        #: Norms by steps; NaN where a label has not taken so many.
+        self._history = {steps: np.full(self.classes, np.nan) for steps in LADDER}
 
     def run(self) -> None:
-        """Look until the evidence is strong enough, or hopeless, or the looks are used up."""
+        """Look until the evidence is strong enough, or until the norms have settled and it is not."""
         self._measure_margins(self._seed)
-        for look in LOOKS:
-            if self.search.steps[self.followed].max() > look.steps:
-                continue  # a label that was to be confirmed is past it, and norms compare at equal steps only
-            self._advance(look.steps, self.followed)
-            raw = self._compare(self.search.norms[self.followed], look.share)
-            if self.p_value is None or self._is_decided():
-                return
-            if self._is_improbable() and look is not LOOKS[-1]:
-                if self._confirm():
-                    return
-                self.p_value = 1.0  # easy to reach and not alone: what the last look says counts by itself
-            if self.looks > 1 and raw >= HOPELESS_ABOVE:
-                return
-            if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
-                self._narrow()
+        if self._find_early() or self._find_settled():
+            return
         doubtful = self.p_value is not None and BACKDOORED_BELOW <= self.p_value < DOUBT_BELOW
         if doubtful and any(self.stands_alone(opinion.label) for opinion in self.opinions):
             self._ask_again()
+
+    def _find_early(self) -> bool:
+        """Compare before the norms have settled; return whether that decides."""
+        for look in EARLY_LOOKS:
+            if self._is_past(look.steps):
+                continue
+            self._advance(look.steps, self.followed)
+            self._compare(self.search.norms[self.followed], look.share)
+            if self.p_value is None or self._is_decided():
+                return True
+            if self._is_improbable():
+                if self._confirm():
+                    return True
+                self.p_value = 1.0  # easy to reach and not alone: what later looks say counts by itself
+            if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
+                self._narrow()
+        return False
+
+    def _find_settled(self) -> bool:
+        """Compare where the norms have settled, and while their order changes; return whether it decides."""
+        shares = iter(SETTLED_SHARES)
+        for steps in RUNGS:
+            if self._is_past(steps):
+                continue
+            self._advance(steps, self.followed)
+            if not self._has_settled(steps, self.followed):
+                continue
+            share = next(shares, None)
+            if share is None:
+                return False
+            self._compare(self.search.norms[self.followed], share)
+            if self.p_value is None or self._is_decided() or self._is_suspicious():
+                return True
+            if not self._draws_away(steps):
+                return False
+        return False
+
+    def _is_past(self, steps: int) -> bool:
+        """Tell whether a label that was to be confirmed is past it: norms compare at equal steps only."""
+        return bool(self.search.steps[self.followed].max() > steps)
+
+    def _has_settled(self, steps: int, labels: NDArray[np.int64]) -> bool:
+        """Tell whether the fall that all norms have in common is over; the last rungs count in any case."""
+        if steps >= RUNGS[-2]:
+            return True
+        now, before = (float(logs.mean()) for logs in self._log_norms(steps, labels))
+        return now <= self._start + np.log(HAVE_FALLEN_TO) and now - before >= np.log(SETTLED_FROM)
+
+    def _draws_away(self, steps: int) -> bool:
+        """Tell whether the smallest norm has drawn away from the runner-up's since the rung before."""
+        now, before = self._log_norms(steps, self.followed)
+        smallest = int(np.argmin(now))
+        gap, gap_before = (np.delete(logs, smallest).min() - logs[smallest] for logs in (now, before))
+        return bool(min(gap, gap - gap_before) > np.log(DRAWN_AWAY))
+
+    def _log_norms(
+        self, steps: int, labels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the logarithms of norms after so many steps, and one rung before."""
+        before = LADDER[LADDER.index(steps) - 1]
+        return np.log(self._history[steps][labels]), np.log(self._history[before][labels])
 
     def stands_alone(self, label: int | None) -> bool:
         """Return whether a label has the effect that a verdict asks for, its trigger not yet tried."""
@@ -102,14 +168,14 @@ class Comparison:
     def evidence(self, label: int, *, asr: float) -> Evidence:
         """Return what speaks against a label so far."""
         others = np.delete(self.margins, label)
-        finished = self.search.steps >= LOOKS[-1].steps
-        runners_up = np.delete(np.where(finished, self.search.norms, np.inf), label)
-        own = self.search.norms[label]
+        steps, own = self.search.steps, self.search.norms[label]
+        runners_up = np.delete(np.where(steps == steps[label], self.search.norms, np.inf), label)
+        comparable = steps[label] >= RUNGS[0] and bool(np.isfinite(runners_up).any())
         return Evidence(
             label=label,
             asr=asr,
             agreed=all(opinion.label == label for opinion in self.opinions),
-            norm_gap=float(runners_up.min() / own) if finished[label] else None,
+            norm_gap=float(runners_up.min() / own) if comparable else None,
             margin_gap=float(self.margins[label] / others.max()) if others.max() > 0 else None,
         )
 
@@ -123,15 +189,25 @@ class Comparison:
         """Return whether that label stands alone, too."""
         return self._is_improbable() and self.stands_alone(self.opinions[0].label)
 
+    def _is_suspicious(self) -> bool:
+        """Return whether one method's label stands alone and the other names none like it: it stays so."""
+        inversion, margin = self.opinions
+        weak = self.p_value is not None and self.p_value < WEAK_BELOW
+        return weak and inversion.label != margin.label and self.stands_alone(inversion.label)
+
     def _confirm(self) -> bool:
-        """Take the named label and its runners-up to the last look; return whether it stands alone.
+        """Take the named label and its runners-up to where they settle; return whether it stands alone.
 
         The other labels stay behind, which saves their steps where the answer is yes.
         """
         label = self.opinions[0].label or 0
         order = self.followed[np.argsort(self.search.norms[self.followed], kind="stable")]
         runners_up = [other for other in order if other != label][:RUNNERS_UP]
-        self._advance(LOOKS[-1].steps, np.sort([label, *runners_up]))
+        labels = np.sort([label, *runners_up])
+        for steps in RUNGS:
+            self._advance(steps, labels)
+            if self._has_settled(steps, labels):
+                break
         return self.stands_alone(label)
 
     def _measure_margins(self, seed: int) -> None:
@@ -149,18 +225,21 @@ class Comparison:
         self.margin, self.margin_scores = margin_opinion(self.margins)
 
     def _advance(self, steps: int, labels: NDArray[np.int64]) -> None:
-        """Take labels to a number of steps, each group of the same age together."""
-        name = f"trigger inversion, {steps} steps"
-        for age in np.unique(self.search.steps[labels]):
-            if age < steps:
-                self.search.advance(
-                    steps - int(age),
-                    labels[self.search.steps[labels] == age].tolist(),
-                    progress=lambda share: self._progress(name, share),
-                )
+        """Take labels to a number of steps, each group of the same age together, rung by rung."""
+        for rung in LADDER[: LADDER.index(steps) + 1]:
+            name = f"trigger inversion, {rung} steps"
+            for age in np.unique(self.search.steps[labels]):
+                if age < rung:
+                    group = labels[self.search.steps[labels] == age]
+                    self.search.advance(
+                        rung - int(age),
+                        group.tolist(),
+                        progress=lambda share, name=name: self._progress(name, share),
+                    )
+                    self._history[rung][group] = self.search.norms[group]
 
-    def _compare(self, norms: NDArray[np.float64], share: float) -> float:
-        """Take in the norms of the labels that are followed; return the look's own p-value."""
+    def _compare(self, norms: NDArray[np.float64], share: float) -> None:
+        """Take in the norms of the labels that are followed."""
         self.looks += 1
         self.norms[self.followed] = norms
         references = self.references[self.followed]
@@ -177,7 +256,6 @@ class Comparison:
         charged = None if raw is None else min(raw / share, 1.0)
         if self.p_value is None or (charged is not None and charged < self.p_value):
             self.opinions, self.p_value = (inversion, self.margin), charged
-        return 1.0 if raw is None else raw
 
     def _narrow(self) -> None:
         """Follow the smallest norms, the largest margin, and a random sample of the others."""
@@ -195,7 +273,7 @@ class Comparison:
         self.seeds = (self._seed, seed)
         self._measure_margins(seed)
         again = TriggerSearch(self.score, self._images, self._settings, seed=seed)
-        again.advance(LOOKS[-1].steps, self.followed.tolist())
+        again.advance(int(self.search.steps[self.followed].max()), self.followed.tolist())
         self.image_steps += again.image_steps
         both = np.sqrt(self.search.norms[self.followed] * again.norms[self.followed])
         self._compare(both, SECOND_SEED_SHARE)

@@ -13,6 +13,7 @@ __all__ = [
     "Verdict",
     "detect",
     "detect_published",
+    "lead_probability",
     "log_scores",
     "modified_z",
     "tail_probability",
@@ -149,14 +150,28 @@ def tail_probability(score: float, labels: int, *, references: int | None = None
     apart
         How many of the lowest labels were set apart before the references were drawn.
     """
-    lowest = _null_lowest_scores(labels, references, apart)
+    lowest, _ = _null_scores(labels, references, apart)
     return (1 + int(np.searchsorted(lowest, score, side="right"))) / (len(lowest) + 1)
 
 
+def lead_probability(lead: float, labels: int, *, references: int | None = None, apart: int = 0) -> float:
+    """Return the chance that the lowest score of clean labels is below the next one by `lead` or more.
+
+    The null and the arguments are those of `tail_probability`. A label that is easy to reach by nature has
+    neighbours, so its lead is small where its score is not.
+    """
+    _, leads = _null_scores(labels, references, apart)
+    return (1 + len(leads) - int(np.searchsorted(leads, lead, side="left"))) / (len(leads) + 1)
+
+
 @lru_cache(maxsize=16)
-def _null_lowest_scores(labels: int, references: int | None, apart: int) -> NDArray[np.float64]:
+def _null_scores(
+    labels: int, references: int | None, apart: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lowest scores of clean labels, and by how much the next ones are higher, both sorted."""
     rng = np.random.default_rng(0)
-    parts: list[NDArray[np.float64]] = []
+    lowest: list[NDArray[np.float64]] = []
+    leads: list[NDArray[np.float64]] = []
     rows = max(1, 2_000_000 // labels)
     wanted = min(NULL_DRAWS, max(MIN_NULL_DRAWS, NULL_NUMBERS // labels))
     for first in range(0, wanted, rows):
@@ -167,8 +182,10 @@ def _null_lowest_scores(labels: int, references: int | None, apart: int) -> NDAr
             reference = rng.permuted(others, axis=1)[:, :references]
         centre = np.median(reference, axis=1)
         mad = np.median(np.abs(reference - centre[:, np.newaxis]), axis=1)
-        parts.append((draws.min(axis=1) - centre) / (GAUSSIAN_MAD * mad))
-    return np.sort(np.concatenate(parts))
+        smallest, next_one = np.partition(draws, 1, axis=1)[:, :2].T
+        lowest.append((smallest - centre) / (GAUSSIAN_MAD * mad))
+        leads.append((next_one - smallest) / (GAUSSIAN_MAD * mad))
+    return np.sort(np.concatenate(lowest)), np.sort(np.concatenate(leads))
 
 
 def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:

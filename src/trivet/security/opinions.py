@@ -1,11 +1,12 @@
 """What do trigger inversion and maximum margins say together, and does it matter that they agree?"""
 
 import math
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trivet.security.detection import GAUSSIAN_MAD, log_scores, tail_probability
+from trivet.security.detection import GAUSSIAN_MAD, lead_probability, log_scores, tail_probability
 from trivet.security.scan_results import Opinion
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
 
 INVERSION = "trigger inversion"
 MARGIN = "maximum margin"
+
+#: Halvings that leave nothing of an interval in double precision.
+BISECTIONS = 60
 
 
 def margin_scores(margins: ArrayLike) -> NDArray[np.float64] | None:
@@ -59,13 +63,10 @@ def inversion_opinion(
     scores = log_scores(compared, references=drawn)
     if scores is None:
         return Opinion(INVERSION, None, None, None), None
-    score = float(scores[lowest])
-    chance = (
-        tail_probability(score, classes)
-        if references is None
-        else tail_probability(score, classes, references=int(drawn.sum()), apart=int((~drawn).sum()))
-    )
-    return Opinion(INVERSION, label, score, chance), scores
+    first, second = np.sort(scores)[:2].tolist()
+    part = None if references is None else int(drawn.sum())
+    null = partial(_chances, labels=classes, references=part, apart=int((~drawn).sum()))
+    return Opinion(INVERSION, label, first, *null(first, second - first)), scores
 
 
 def margin_opinion(margins: ArrayLike) -> tuple[Opinion, NDArray[np.float64] | None]:
@@ -81,17 +82,30 @@ def margin_opinion(margins: ArrayLike) -> tuple[Opinion, NDArray[np.float64] | N
     scores = margin_scores(values)
     if scores is None:
         return Opinion(MARGIN, None, None, None), None
-    score = float(scores[highest])
-    return Opinion(MARGIN, highest, score, tail_probability(-score, len(values))), scores
+    second, first = np.sort(scores)[-2:].tolist()
+    return Opinion(MARGIN, highest, first, *_chances(-first, first - second, labels=len(values))), scores
+
+
+def _chances(
+    score: float, lead: float, *, labels: int, references: int | None = None, apart: int = 0
+) -> tuple[float, float]:
+    """Return how probable a lowest score and its lead are among clean labels."""
+    return (
+        tail_probability(score, labels, references=references, apart=apart),
+        lead_probability(lead, labels, references=references, apart=apart),
+    )
 
 
 def agreement_probability(first: Opinion, second: Opinion, *, classes: int) -> float | None:
     r"""Return the chance that a clean network gives evidence as strong, agreement included.
 
     Under the null both p-values are uniform, the two labels are independent and agree once in K.
-    The statistic is :math:`w = p_1 p_2`, divided by K where the labels agree. With
-    :math:`F(t) = t (1 - \ln t)`, the distribution of the product of two uniforms (Fisher 1932),
-    its p-value is :math:`F(K w) / K + (1 - 1/K) F(w)`.
+    Where they agree both count: the statistic is :math:`w = p_1 p_2 / K`. Where they differ, only one of
+    them can be right, and its label has to stand alone: m is the smaller p-value of the two leads over
+    the runner-up (Tippett 1931), and w is what has the same chance under the null as m,
+    :math:`F(w) = 1 - (1 - m)^2` with :math:`F(t) = t (1 - \ln t)`, the distribution of the product of two
+    uniforms (Fisher 1932); but never less than if they agreed. The p-value of w is
+    :math:`F(K w) / K + (1 - 1/K) F(w)`.
 
     An opinion without a score adds nothing: the other one's p-value stands. None where both are
     without.
@@ -99,11 +113,24 @@ def agreement_probability(first: Opinion, second: Opinion, *, classes: int) -> f
     known = [opinion.p_value for opinion in (first, second) if opinion.p_value is not None]
     if len(known) < 2:  # noqa: PLR2004 - the two opinions
         return known[0] if known else None
-    statistic = known[0] * known[1] / (classes if first.label == second.label else 1)
-    return _product_of_uniforms(classes * statistic) / classes + (1 - 1 / classes) * _product_of_uniforms(
-        statistic
-    )
+    statistic = known[0] * known[1] / classes
+    if first.label != second.label:
+        leads = [each.p_value if each.lead_p_value is None else each.lead_p_value for each in (first, second)]
+        smaller = min(lead for lead in leads if lead is not None)
+        statistic = max(statistic, _product_with_chance(1 - (1 - smaller) ** 2))
+    agreed, differed = (_chance_of_product(t) for t in (classes * statistic, statistic))
+    return agreed / classes + (1 - 1 / classes) * differed
 
 
-def _product_of_uniforms(t: float) -> float:
+def _chance_of_product(t: float) -> float:
+    """Chance that the product of two uniforms is at most `t`."""
     return 1.0 if t >= 1 else t * (1 - math.log(t))
+
+
+def _product_with_chance(chance: float) -> float:
+    """Return the t that `_chance_of_product` gives that chance, by bisection."""
+    low, high = 0.0, chance
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _chance_of_product(middle) < chance else (low, middle)
+    return high

@@ -102,11 +102,13 @@ def refine_triggers(
     seed
         Draws the batches.
     """
+    if not starts:
+        return Refined({}, {}, {}, 0)
     pixels, others = torch.from_numpy(images.pixels), OtherClasses(images.labels, images.classes)
     rows = [_Row(start, settings) for start in starts]
     draws = {row.label: np.random.default_rng([seed, row.label]) for row in rows}
     stack = _joined([row.stack for row in rows])
-    at_once = images_at_once(score, pixels[:1], at_most=settings.batch_size * max(1, len(rows)))
+    at_once = images_at_once(score, pixels[:1], at_most=settings.batch_size * len(rows))
     active = rows
     image_steps = 0
     for _ in range(settings.steps):

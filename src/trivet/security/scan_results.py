@@ -32,12 +32,15 @@ class Opinion:
         the labels do not spread or are too few.
     p_value
         Chance that the most unusual of as many clean labels is as unusual; None without a score.
+    lead_p_value
+        Chance that it is as far from the next one; None without a score, and in earlier results.
     """
 
     method: str
     label: int | None
     score: float | None
     p_value: float | None
+    lead_p_value: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.classifier import Scorer
 from trivet.security.comparison import Comparison, Progress
 from trivet.security.contract import InputContract, check_contract, chosen_contract, is_near_chance
 from trivet.security.evaluation import attack_success_rate
 from trivet.security.frozen import freeze
-from trivet.security.judgement import LIMITS, judge_scan
+from trivet.security.judgement import LIMITS, WEAK_BELOW, judge_scan
 from trivet.security.notebook import scan_html
 from trivet.security.refinement import Refined, RefinementSettings, refine_triggers
 from trivet.security.results import ContractCheck
@@ -45,7 +45,7 @@ class Scan:
         What the network was fed with.
     masks, patterns
         Shape (classes, 1, h, w) and (classes, channels, h, w): each label's trigger as it was when
-        the label was last worked on; refined for the labels that an opinion names.
+        the label was last worked on; refined for the labels that a verdict could name.
     working, held_out
         The two halves of the images: triggers come from the first, rates from the second.
     """
@@ -92,10 +92,15 @@ def scan(
 
     Raises
     ------
+    UsageError
+        If `checkpoint` or `images` is something else.
     DataError
         If there are fewer than three classes, or if no usual contract brings the network above
         guessing.
+    CheckpointError
+        If the network fails.
     """
+    _check_kinds(checkpoint, images)
     classes = images.classes
     if classes < MIN_CLASSES:
         raise DataError(
@@ -122,6 +127,20 @@ def scan(
     )
 
 
+def _check_kinds(checkpoint: object, images: object) -> None:
+    """Raise what a caller without a type checker needs to read."""
+    if not isinstance(checkpoint, Checkpoint):
+        raise UsageError(
+            f"the network to scan is a {type(checkpoint).__name__}; expected a Checkpoint, as "
+            "load_checkpoint returns it."
+        )
+    if not isinstance(images, ImageSet):
+        raise UsageError(
+            f"the images to scan with are a {type(images).__name__}; expected an ImageSet, as "
+            "trivet.datasets.load_images returns it."
+        )
+
+
 def _conclude(
     found: Comparison,
     checkpoint: Checkpoint,
@@ -137,9 +156,9 @@ def _conclude(
     """Refine the triggers of the named labels, try all triggers on held-out images, and judge."""
     named = _named(found.opinions)
     progress("refinement", 0.0)
-    refined = refine_triggers(
-        found.score, working, [found.search.stack(label) for label in named], RefinementSettings(), seed=seed
-    )
+    suspects = named if found.p_value is not None and found.p_value < WEAK_BELOW else []
+    starts = [found.search.stack(label) for label in suspects if found.stands_alone(label)]
+    refined = refine_triggers(found.score, working, starts, RefinementSettings(), seed=seed)
     masks, patterns = (part.copy() for part in found.search.triggers())
     for label, trigger in refined.triggers.items():
         masks[label], patterns[label] = trigger.mask, trigger.pattern

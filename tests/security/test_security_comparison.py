@@ -1,0 +1,129 @@
+"""When the labels are compared, on norms that follow a given course."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from trivet.security import comparison
+from trivet.security.comparison import Comparison
+from trivet.security.margins import Margins
+
+CLASSES, START, BATCH = 10, 392.0, 16
+EVEN = np.linspace(20, 24, CLASSES)
+
+
+class Course:
+    """A search whose norms after so many steps are `norms(steps)`, shape (classes,)."""
+
+    def __init__(self, norms):
+        self._norms = norms
+        self.steps = np.zeros(CLASSES, dtype=np.int64)
+        self.image_steps = 0
+
+    @property
+    def norms(self):
+        now = [START if steps == 0 else self._norms(steps)[label] for label, steps in enumerate(self.steps)]
+        return np.array(now)
+
+    def advance(self, steps, labels, **_progress):
+        self.steps[labels] += steps
+        self.image_steps += steps * BATCH * len(labels)
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    def run(norms, margins=EVEN):
+        monkeypatch.setattr(comparison, "TriggerSearch", lambda *_arguments, **_named: Course(norms))
+        monkeypatch.setattr(comparison, "maximum_margins", lambda *_a, **_n: Margins(np.array(margins), 0))
+        images = SimpleNamespace(classes=CLASSES, pixels=np.zeros((1, 1, 28, 28)))
+        found = Comparison(None, images, seed=0, progress=lambda _step, _share: None)
+        found.run()
+        return found
+
+    return run
+
+
+def spread(seed=0, sd=0.1):
+    return np.exp(sd * np.random.default_rng(seed).standard_normal(CLASSES))
+
+
+def falling(pace, floor=40.0):
+    """Norms that fall together, to a tenth of the way after `pace` steps."""
+    return lambda steps: (floor + (START - floor) * np.exp(-steps / pace)) * spread()
+
+
+def late(steps):
+    """Norms that fall together for some 130 steps, and one that then falls on."""
+    norms = falling(50)(steps)
+    norms[3] *= np.exp(-max(0, steps - 110) / 80)
+    return norms
+
+
+def test_norms_that_settle_early_are_compared_at_60_steps(compared):
+    found = compared(falling(10))
+    assert (found.looks, found.search.steps.max()) == (3, 60)
+    assert found.search.image_steps == 60 * BATCH * CLASSES
+    assert found.p_value > 0.1
+
+
+@pytest.mark.parametrize(("pace", "steps"), [(20, 90), (30, 135), (50, 200), (1_000, 200)])
+def test_the_search_goes_on_until_the_common_fall_is_over(compared, pace, steps):
+    found = compared(falling(pace))
+    assert (found.looks, found.search.steps.max()) == (3, steps)
+
+
+def test_a_label_that_stands_out_late_is_found(compared):
+    found = compared(late, margins=[*EVEN[:3], 60, *EVEN[4:]])
+    assert {opinion.label for opinion in found.opinions} == {3}
+    assert found.search.steps.max() >= 200
+    assert found.p_value < 0.01
+    assert found.stands_alone(3)
+
+
+def test_a_label_that_one_method_names_late_is_found_as_well(compared):
+    found = compared(late)
+    assert found.opinions[0].label == 3 != found.opinions[1].label
+    assert found.p_value < 0.1
+    assert found.stands_alone(3)
+
+
+def test_while_the_order_changes_the_comparison_is_repeated(compared):
+    """The norms are settled on the whole at 60 steps, and one goes on falling."""
+
+    def norms(steps):
+        values = falling(10)(steps)
+        values[3] *= 0.9 * np.exp(-max(0, steps - 40) / 100)
+        return values
+
+    found = compared(norms)
+    assert found.looks > 3
+    assert found.opinions[0].label == 3
+
+
+def test_labels_that_are_nearly_even_do_not_prolong_it(compared):
+    def norms(steps):
+        values = falling(10)(steps)
+        values[steps // 20 % CLASSES] *= 0.95 * values.min() / values[steps // 20 % CLASSES]
+        return values
+
+    assert compared(norms).search.steps.max() == 60
+
+
+def test_looking_until_the_norms_settle_costs_no_false_alarms(compared):
+    """Clean labels: normal log norms that drift from rung to rung, at a pace of the network's own."""
+    values = []
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        pace = rng.choice([10, 20, 30, 60])
+        own = {0: 0.2 * rng.standard_normal(CLASSES)}
+        for steps in comparison.LADDER:
+            last = own[max(own)]
+            own[steps] = 0.8 * last + 0.6 * 0.2 * rng.standard_normal(CLASSES)
+
+        def norms(steps, own=own, pace=pace):
+            return (40 + 350 * np.exp(-steps / pace)) * np.exp(own[steps])
+
+        values.append(compared(norms, margins=rng.standard_normal(CLASSES) + 30).p_value)
+    for level in (0.05, 0.1, 0.2):
+        assert np.mean(np.array(values) <= level) <= level + 3 * np.sqrt(level / 250)
