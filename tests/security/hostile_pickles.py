@@ -124,7 +124,7 @@ CASES = [
     Case("an empty file", raw(b""), NO_CHECKPOINT),
     Case("a shape as long as a book", zipped(LONG_SHAPE), "more than 64 axes"),
     Case("a call with very many arguments", zipped(MANY_PARTS), "with 100000 arguments"),
-    Case("keys that all have one hash", zipped(ONE_HASH), "a number of more than 31 bits as a dict"),
+    Case("keys that all have one hash", zipped(ONE_HASH), "a number of more than 64 bits as a dict"),
     Case("a picture", raw(b"\x89PNG\r\n\x1a\n" + bytes(100)), NO_CHECKPOINT),
     Case("a page", raw(b"<!DOCTYPE html><title>404</title>"), NO_CHECKPOINT),
     Case("a file a hundred times too large", sparse, "at most 20.3 MiB are read"),

@@ -112,6 +112,15 @@ def test_integer_weights_are_refused(tmp_path, state):
         load_checkpoint(save(tmp_path / "a.pth", state))
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_an_older_optimiser_s_keys_are_addresses(tmp_path, state, legacy):
+    moments = {address: {"step": 3} for address in (140_234_523_453_232, 2**63, -(2**62), 2**64 - 1)}
+    path = tmp_path / "w.pth"
+    content = {"state_dict": state, "optimizer": {"state": moments}}
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert load_checkpoint(path).info.name == "w.pth"
+
+
 @pytest.mark.parametrize("content", [[1, 2], {"epoch": 3}, {1: torch.zeros(2)}, torch.zeros(3)])
 def test_what_is_no_state_dict(tmp_path, content):
     with pytest.raises(CheckpointError, match="that is not a state dict"):

@@ -21,9 +21,11 @@ __all__ = ["MAX_PICKLE_BYTES", "Pickle", "read_pickle"]
 #: A network of a thousand layers, with its optimiser, needs a quarter of either.
 MAX_PICKLE_BYTES = 4 * 2**20
 MAX_INSTRUCTIONS = 250_000
-#: Keys whose hash takes no stack, as a nested tuple's does, and that cannot be made to collide.
+#: Keys whose hash takes no stack, as a nested tuple's does, and that cannot be made to collide in numbers.
 PLAIN_KEYS = frozenset({str, int, bool, type(None)})
-MAX_INTEGER_KEY = 2**31
+#: Older optimisers key their state by addresses. A hash is the key modulo 2**61 - 1, so at most a dozen
+#: keys of 64 bits share one.
+MAX_INTEGER_KEY = 2**64
 #: No call and no pointer that torch.save writes has more parts.
 MAX_PARTS = 16
 
@@ -162,8 +164,8 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) not in PLAIN_KEYS:
                 raise self.refusal(f"uses a {type(key).__name__} as a dictionary's key")
-            if type(key) is int and abs(key) > MAX_INTEGER_KEY:
-                raise self.refusal("uses a number of more than 31 bits as a dictionary's key")
+            if type(key) is int and abs(key) >= MAX_INTEGER_KEY:
+                raise self.refusal("uses a number of more than 64 bits as a dictionary's key")
             target[key] = value
 
     def name(self, path: str) -> None:
