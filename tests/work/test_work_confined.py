@@ -37,6 +37,9 @@ def fail(request, folder):
 def damaged(request, folder):
     raise KeyError("a" * 10_000)
 
+def system(request, folder):
+    raise OSError(request["errno"], os.strerror(request["errno"]), "a")
+
 def deep(request, folder):
     return deep(request, folder)
 
@@ -115,6 +118,9 @@ def test_an_error_of_trivet_keeps_type_and_message_in_one_line(child: Confined) 
     [
         ("damaged", {}, "cannot be read; it may be damaged"),
         ("deep", {}, "RecursionError"),
+        ("system", {"errno": 13}, "cannot be read: Permission denied."),
+        ("system", {"errno": 28}, "No space left on device; free some space, or name another folder"),
+        ("system", {"errno": 12}, "takes more than 512 MiB of memory"),
         ("absent", {}, "AttributeError"),
         ("memory", {"bytes": 2**31}, "takes more than 512 MiB of memory"),
         ("leave", {"bytes": 8 * 2**20}, "writes more than 4 MiB"),

@@ -14,6 +14,7 @@ from trivet.datasets.images import ImageSet
 from trivet.datasets.names import printable
 from trivet.datasets.selection import MAX_CLASSES, choose_rows
 from trivet.errors import DataError, TrivetError
+from trivet.wording import quoted, reason
 from trivet.work.bounded import BoundedStream
 
 __all__ = ["read_npz"]
@@ -55,8 +56,9 @@ def read_npz(path: Path, *, limit: int | None, seed: int) -> ImageSet:
     except (TrivetError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere in the readers
-        reason = printable(str(error)) or type(error).__name__
-        raise DataError(f"{path.name!r} cannot be read as an .npz file ({reason}). {_REMEDY}") from error
+        raise DataError(
+            f"{path.name!r} cannot be read as an .npz file ({reason(error)}). {_REMEDY}"
+        ) from error
 
 
 def _read(archive: zipfile.ZipFile, path: Path, *, limit: int | None, seed: int) -> ImageSet:
@@ -85,7 +87,7 @@ def _member(archive: zipfile.ZipFile, names: tuple[str, ...], path: Path) -> zip
     found = [info for info in archive.infolist() if _array_name(info) in names]
     if len(found) == 1:
         return found[0]
-    held = ", ".join(repr(info.filename.removesuffix(".npy")) for info in (found or archive.infolist())[:8])
+    held = ", ".join(quoted(info.filename.removesuffix(".npy")) for info in (found or archive.infolist())[:8])
     raise DataError(
         f"{path.name!r} should hold one array called {', '.join(names[:-1])} or {names[-1]}; "
         f"found {held or 'nothing'}. {_REMEDY}"
@@ -98,7 +100,7 @@ def _array_name(info: zipfile.ZipInfo) -> str:
 
 def _array(stream: IO[bytes], info: zipfile.ZipInfo, path: Path) -> RawArray:
     """Read the header of one array and hold it against the archive's table of contents."""
-    name = f"{info.filename.removesuffix('.npy')!r} of {path.name!r}"
+    name = f"{quoted(info.filename.removesuffix('.npy'))} of {path.name!r}"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise DataError(f"{name} is packed in a way that NumPy does not write. {_REMEDY}")
     version = np.lib.format.read_magic(stream)
@@ -120,7 +122,7 @@ def _array(stream: IO[bytes], info: zipfile.ZipInfo, path: Path) -> RawArray:
     if fortran_order and len(shape) > 1:
         raise DataError(
             f"{name} is in Fortran order. Save it in C order: numpy.savez(path, "
-            f"{info.filename.removesuffix('.npy')}=numpy.ascontiguousarray(...), ...)."
+            "images=numpy.ascontiguousarray(...), labels=...)."
         )
     array = RawArray(stream, dtype, tuple(shape), name)
     expected = len(np.lib.format.magic(*version)) + width + length + array.nbytes

@@ -26,7 +26,7 @@ from trivet import errors
 from trivet.errors import DataError, TrivetError
 from trivet.wording import one_line
 from trivet.work import confined_child
-from trivet.work.confined_child import DAMAGED, MEMORY, MOST_ANSWER_BYTES, TOO_LARGE
+from trivet.work.confined_child import DAMAGED, MEMORY, MOST_ANSWER_BYTES, SYSTEM, TOO_LARGE
 
 __all__ = ["Confined", "Limits"]
 
@@ -242,6 +242,8 @@ class Confined:
             return self._too_much_memory()
         if kind == TOO_LARGE:
             return f"was refused: reading it writes more than {self._limits.file_mib} MiB."
+        if kind == SYSTEM:
+            return f"cannot be read: {text}."
         if kind == DAMAGED:
             return f"cannot be read; it may be damaged ({text})."
         return "cannot be read: its reader gave no answer that can be understood."

@@ -12,7 +12,9 @@ from typing import IO, Any, Final
 
 MOST_ANSWER_BYTES: Final = 16 * 2**20
 #: How an answer names a failure that is not one of trivet's errors.
-MEMORY, TOO_LARGE, DAMAGED = "memory", "too large", "damaged"
+MEMORY, TOO_LARGE, DAMAGED, SYSTEM = "memory", "too large", "damaged", "system"
+#: What to do where the temporary folder has no room left.
+FULL: Final = {errno.ENOSPC: "; free some space, or name another folder in the environment variable TMPDIR"}
 MIB: Final = 2**20
 
 
@@ -69,11 +71,13 @@ def answer(message: Mapping[str, Any]) -> dict[str, Any]:
         return {"error": type(error).__name__, "text": str(error)}
     except MemoryError:
         return {"error": MEMORY}
+    except OSError as error:
+        kind = {errno.EFBIG: TOO_LARGE, errno.ENOMEM: MEMORY}.get(error.errno or 0)
+        if kind is None:
+            kind = SYSTEM if error.strerror else DAMAGED
+        said = error.strerror + FULL.get(error.errno or 0, "") if error.strerror else told(error)
+        return {"error": kind, "text": said}
     except Exception as error:  # noqa: BLE001 - a hostile file fails in any way
-        if isinstance(error, OSError) and error.errno == errno.EFBIG:
-            return {"error": TOO_LARGE}
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-            return {"error": MEMORY}
         return {"error": DAMAGED, "text": told(error)}
 
 
