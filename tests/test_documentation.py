@@ -30,7 +30,7 @@ CODE = re.compile(r"`([^`\n]+)`")
 COMMAND = re.compile(r"(trivet|make) \S")
 PLACE = re.compile(r"(security|privacy|fairness)\.[\w.=\[\]]+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-TARGET = re.compile(r"^([a-z]+):.*## ", re.MULTILINE)
+TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ def test_models_are_compared_and_the_files_hold_it(folder, run):
     assert (folder / "models" / "fairness.html").is_file()
 
 
+@pytest.mark.slow
 def test_adult_is_there_without_a_table(trivet):
     done = trivet(
         "fairness", "--estimator", "logistic", "--mitigate", "massaging", "--repeats", "1", "--json"

@@ -98,6 +98,7 @@ def test_the_embedded_network_is_found_out_and_repaired(smoke):
     assert corrected["clean_accuracy"]["after"] > corrected["clean_accuracy"]["before"] - 0.01
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_bytes(smoke, trivet, tmp_path):
     folder, _ = smoke
     done = trivet("run", "--profile", "smoke", "--out", tmp_path)
@@ -132,6 +133,7 @@ def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_table_for_people(trivet, tmp_path):
     (tmp_path / "audit.toml").write_text(LIGHT, encoding="utf-8")
     done = trivet("run", "audit.toml", cwd=tmp_path, environment={"COLUMNS": "120"})
@@ -187,7 +189,7 @@ def zip_with(path, name, content=b"x"):
     [
         (["--archive", "nowhere.rar", "--student-id", "4"], 3, "there is no archive at nowhere.rar"),
         (["--archive", "other.zip", "--student-id", "4"], 3, "holds no checkpoint of model 4"),
-        (["--archive", "slip.zip", "--student-id", "4"], 3, "points out of the archive's folder"),
+        (["--archive", "slip.zip", "--student-id", "4"], 3, "points out of its folder"),
         (["--archive", "short.zip", "--model-index", "4"], 3, "short.zip"),
         (["--archive", "other.zip", "--student-id", "no digit"], 2, "does not end in a digit"),
         (["--archive", "other.zip"], 2, "needs student_id or model_index"),

@@ -89,6 +89,7 @@ def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
     assert names["exposed"] == [*roc, "privacy_membership_groups.png"]
 
 
+@pytest.mark.slow
 def test_pictures_of_an_earlier_result_are_removed(tmp_path):
     write_membership_page(example_membership(), tmp_path)
     assert (tmp_path / "figures" / "privacy_membership_groups.png").exists()
@@ -96,6 +97,7 @@ def test_pictures_of_an_earlier_result_are_removed(tmp_path):
     assert not (tmp_path / "figures" / "privacy_membership_groups.png").exists()
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(written, tmp_path):
     for case in ("mixed plan", "violates", "hostile"):
         write, make = CASES[case]

@@ -350,6 +350,7 @@ def test_the_report_of_a_run_has_a_section_for_each(audit, comparison, tmp_path)
     assert not check_macros(files.tex.read_text("utf-8"), files.macros.read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_a_table_of_the_report_is_no_longer_than_a_printed_page(tmp_path, pages):
     record = fairness_record(many_groups_audit(), None)
     save_figures(record, {}, tmp_path / "figures")

@@ -35,7 +35,11 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+QUICK = {"all", "no evidence", "hostile"}
+PARAMS = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in CASES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def written(request, tmp_path_factory):
     record, triggers = CASES[request.param]()
     out = tmp_path_factory.mktemp("own")

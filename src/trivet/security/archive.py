@@ -103,6 +103,10 @@ def ask_for_member(child: Confined, path: Path, index: int) -> tuple[str, Path]:
     CheckpointError
         As `read_checkpoint` does.
     """
+    if not os.path.isfile(path):  # noqa: PTH113 - no path makes it raise
+        raise CheckpointError(
+            f"there is no archive at {one_line(path)}; check the path given with --archive."
+        )
     request = {"path": str(path.absolute()), "name": path.name, "index": index}
     shown = one_line(path.name, limit=LONGEST_FILE_NAME)
     name = child.ask("trivet.security.archive:extract", request, name=shown, error=CheckpointError)
@@ -157,8 +161,6 @@ def extract(request: dict[str, Any], folder: Path) -> str:
 
 def _members(path: Path, shown: str) -> Iterator[Member]:
     """Yield the members; the first bytes say of what kind the archive is, before any search for it."""
-    if not path.is_file():
-        raise CheckpointError(f"there is no archive at {path}; check the path given with --archive.")
     with path.open("rb") as stream:
         head = stream.read(TAR_BLOCK)
     if head.startswith(RAR):

@@ -56,6 +56,7 @@ def run(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_adult_with_a_model_that_remembers(trivet, tmp_path):
     out = tmp_path / "audit"
     asked = ("privacy", "audit-model", "--model", "tree", "--rows", 3000, "--shadows", 8, "--canaries", 100)

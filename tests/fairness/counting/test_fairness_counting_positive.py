@@ -7,7 +7,8 @@ from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.cautions import caution_counts
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.counting.assembling import nearest
-from trivet.fairness.counting.counted import FoldedValue, GroupCounts
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.folded import FoldedValue
 from trivet.fairness.counting.grouping import group_counts
 
 SEX = ["f", "f", "m", "m"]

@@ -53,7 +53,8 @@ def test_equals_brute_force(band, levels):
         thresholds = exact_thresholds(labels, scores, groups, four_fifths=float(band))
         table = binary_counts(labels, apply_thresholds(scores, groups, thresholds), groups)
         assert table[:, [0, 1], [0, 1]].sum() == brute_force(labels, scores, groups, band)
-        assert within_band(disparate_impact(table), four_fifths=float(band))
+        nobody = table[:, :, 1].sum() == 0  # within every band, while there is no ratio
+        assert nobody or within_band(disparate_impact(table), four_fifths=float(band))
 
 
 @given(st.integers(0, 10_000), st.floats(0.1, 1.0))

@@ -64,20 +64,25 @@ def test_units_of_one_row_are_rows():
     np.testing.assert_array_equal(named.members, plain.members)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_shuffled_membership_of_people_shows_nothing(seed):
-    """A tree that remembers people, and membership drawn anew by person; its scores tie much."""
+def test_shuffled_membership_of_people_shows_nothing():
+    """Of 48 intervals at 95 %, six of each seed dependent, those of two seeds may miss the half by chance."""
+    missed = sum(intervals_that_miss_the_half(seed) for seed in range(8))
+    assert missed <= 12
+
+
+def intervals_that_miss_the_half(seed):
+    """Attack a tree that remembers people, with membership drawn anew by person; its scores tie much."""
     X, y, person = people_with_twins(200, rows=3, seed=seed)
     generator = np.random.default_rng(seed)
     inside = generator.random(200) < 0.5
     target = DecisionTreeClassifier(random_state=0).fit(X[inside[person]], y[inside[person]])
     shuffled = generator.permutation(inside)[person]
     audit = audit_model("tree", X, y, unit=person, target=target, members=shuffled, **FEW)
-    for attack in (*audit.attacks, *audit.row_attacks):
-        assert attack.auroc_low < 0.5 < attack.auroc_high
     assert audit.verdict == NO_EVIDENCE
     true = audit_model("tree", X, y, unit=person, target=target, members=inside[person], **FEW)
     assert true.verdict == EXPOSED
+    attacks = (*audit.attacks, *audit.row_attacks)
+    return sum(not attack.auroc_low < 0.5 < attack.auroc_high for attack in attacks)
 
 
 @given(

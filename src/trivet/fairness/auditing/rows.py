@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.counting.counted import FoldedValue, GroupCounts
+from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.folded import FoldedValue
 from trivet.tables.features import Features
 
 __all__ = ["AuditRows", "Predicted"]

@@ -8,7 +8,8 @@ from typing import Final, NoReturn
 import numpy as np
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.counted import FoldedValue, GroupCounts, folded_values
+from trivet.fairness.counting.counted import GroupCounts, folded_values
+from trivet.fairness.counting.folded import FoldedValue
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.question import (
     MISSING,

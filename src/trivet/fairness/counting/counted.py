@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
+from trivet.fairness.counting.folded import FoldedValue
 from trivet.fairness.counting.naming import in_order
 from trivet.wording import one_line, quoted
 
-__all__ = ["FoldedValue", "GroupCounts", "folded_values"]
+__all__ = ["GroupCounts", "folded_values"]
 
 #: Sums of counts stay whole numbers of 64 bits.
 _MOST_ROWS: Final = 2**62
@@ -19,25 +20,6 @@ _EXPECTED: Final = (
     "expected GroupCounts(columns, groups, classes, table), such as GroupCounts(('sex',), (('f',), ('m',)), "
     "('0', '1'), table) with whole numbers from 0 up in table[group, label, prediction]"
 )
-
-
-@dataclass(frozen=True)
-class FoldedValue:
-    """A value of the label or the prediction that is counted as negative together with others.
-
-    Attributes
-    ----------
-    side
-        ``label`` or ``prediction``.
-    value
-        What it is called.
-    rows
-        Rows that have it.
-    """
-
-    side: Literal["label", "prediction"]
-    value: str
-    rows: int
 
 
 @dataclass(frozen=True, eq=False)
