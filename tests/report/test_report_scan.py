@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from page_elements import Page
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
-from trivet.errors import ReportError
+from trivet.errors import UsageError
 from trivet.report import tree
 from trivet.report.document import make_document, read_templates
 from trivet.report.scan import write_scan
@@ -145,7 +145,7 @@ def test_the_verdict_comes_first_as_a_word_with_a_sign(pages):
     ):
         source = pages[case]
         icon = f'<span class="icon" aria-hidden="true">{sign}</span>'
-        assert f'<li class="{tone}">{icon}<span class="leg">Verdict</span>' in source
+        assert f'<li class="{tone}">{icon}<span class="leg">verdict</span>' in source
         assert f'<strong class="word">{word}</strong>' in source
         assert source.index('class="verdicts"') < source.index("<nav") < source.index("<h2")
 
@@ -227,7 +227,7 @@ def test_without_scores_the_page_says_so():
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ReportError, match="cannot be written into"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_scan(example_scan(suspected=False), tmp_path / "file")
 
 
