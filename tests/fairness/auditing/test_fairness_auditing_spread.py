@@ -57,5 +57,5 @@ def test_parity_has_no_direction(impact, expected):
 def test_each_law_is_one_line_with_its_source_and_no_advice():
     for line in LAW:
         assert "\n" not in line
-        assert line.endswith(").")
+        assert "). " in f"{line} "
         assert not any(word in line.lower() for word in ("should", "must", "recommend", "advise"))
