@@ -60,7 +60,8 @@ def test_after_the_repair(published, expected):
 def test_fraction_sweep(published, expected):
     sweep, reference = published.fraction_sweep, expected["fraction_sweep"]
     assert sweep.best_fraction == reference["best_fraction"]
-    assert sweep.best_asr == pytest.approx(reference["asr"], abs=reference["tolerance"])
+    # The tolerance is three images of 3,000; the difference of two doubles may pass it by a last bit.
+    assert sweep.best_asr == pytest.approx(reference["asr"], abs=reference["tolerance"] + 1e-9)
     assert sweep.best_clean_accuracy == pytest.approx(reference["clean_accuracy"], abs=0.005)
 
 
