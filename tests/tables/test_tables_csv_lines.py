@@ -16,9 +16,9 @@ pieces = st.sampled_from(
 lines = st.lists(pieces, max_size=9).map(b"".join)
 
 
-def rows(folder, *some, last=b"\n", width=WIDTH):
+def rows(folder, *some, end=b"\n", last=b"\n", width=WIDTH):
     path = folder / "t.csv"
-    path.write_bytes(b"\n".join([b",".join(b"abc"[i : i + 1] for i in range(width)), *some]) + last)
+    path.write_bytes(end.join([b",".join(b"abc"[i : i + 1] for i in range(width)), *some]) + last)
     blocks = csv_lines.read_cells(path, width=width, delimiter=",", places=range(width))
     return [row for block in blocks for row in zip(*(column.split("\n") for column in block), strict=True)]
 
@@ -29,9 +29,10 @@ def test_no_line_decides_on_another(tmp_path_factory, some, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_lines, "_BLOCK", block)
         alone = [row for line in some for row in rows(folder, line)]
-        assert rows(folder, *some) == alone
-        if some and some[-1]:
-            assert rows(folder, *some, last=b"") == alone
+        for end in (b"\n", b"\r\n"):
+            assert rows(folder, *some, end=end, last=end) == alone
+            if some and some[-1]:
+                assert rows(folder, *some, end=end, last=b"") == alone
 
 
 texts = st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=5)

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,9 +69,18 @@ class Child:
         sent = dict(request) | {"values": plain(request.get("values", ()))}
         with self._turn:
             answer = self._confined.ask(READER, sent, name=name, seconds=seconds)
+            if isinstance(answer, dict) and "file" in answer:
+                file = self._confined.file("rows")
+                answer = json.loads(file.read_bytes())
+                file.unlink()
         if isinstance(answer, dict) and "too many" in answer:
             raise TooManyError(answer["too many"])
-        return restored(answer) if request["ask"] in ("rows", "added up") else answer
+        if request["ask"] not in ("rows", "added up"):
+            return answer
+        try:
+            return restored(answer)
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+            raise self._odd() from error
 
     def arrays(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of an answer, which the child leaves in files."""
@@ -87,14 +97,21 @@ class Child:
             texts: list[Any] = json.loads(file.read_bytes())
             values = np.empty(len(texts), dtype=object)
             values[:] = texts
-        else:
+        elif re.fullmatch("[<>|=][biufM][0-9]+.*", described["type"]):
             values = np.fromfile(file, dtype=np.dtype(described["type"]))
+        else:
+            raise self._odd()
         mask = np.zeros(length, dtype=np.bool_)
         if described["masked"]:
             mask = np.fromfile(self._confined.file(f"{place}.mask"), dtype=np.bool_)
         if len(values) != length or len(mask) != length:
-            raise DataError("the process that reads tables left something else than it says; start again.")
+            raise self._odd()
         return np.ma.masked_array(values, mask) if described["masked"] else values
+
+    def _odd(self) -> DataError:
+        return DataError(
+            "the process that reads tables answers something else than was expected; start again."
+        )
 
 
 _usual: dict[int, Child] = {}

@@ -68,7 +68,8 @@ def _rows(lines: list[bytes], width: int, delimiter: str) -> list[list[str]]:
         if len(line) > LONGEST_LINE:
             rows.append([""] * width)
             continue
-        shown = text.removesuffix("\r")
+        # All of them: whether the last line of a file has an end of its own must not tell.
+        shown = text.rstrip("\r")
         if not shown and width > 1:
             continue
         cells = _unquoted(shown, delimiter) if '"' in shown else shown.split(delimiter)

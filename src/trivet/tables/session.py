@@ -32,6 +32,8 @@ _SAFE: Final = {
     "temp_directory": "",
     "threads": str(min(4, os.cpu_count() or 1)),
 }
+#: An answer of more characters is handed over in a file.
+_LONG: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
             if request["ask"] == "arrays":
                 return _written(opened.connection.execute(sql, values).fetchnumpy(), folder)
             if request["ask"] == "rows":
-                return plain(opened.connection.execute(sql, values).fetchall())
+                return _told(opened.connection.execute(sql, values).fetchall(), folder)
             found: list[Any] = []
             for source, bound in _pieces(opened, request["places"], without_rows=request["without_rows"]):
                 query = f"WITH rows_asked AS (SELECT * FROM {source}) {sql}"  # noqa: S608 - quoted
@@ -123,7 +125,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
                     opened.connection.execute(f"DESCRIBE {query}", [*bound, *values])
                 else:
                     found += opened.connection.execute(query, [*bound, *values]).fetchall()
-            return plain(found)
+            return _told(found, folder)
     except TooManyError as error:
         return {"too many": str(error)}
 
@@ -145,6 +147,15 @@ def _pieces(
     path, width, delimiter = Path(request["path"]), request["width"], request["delimiter"]
     for block in read_cells(path, width=width, delimiter=delimiter, places=places):
         yield source, block
+
+
+def _told(rows: Sequence[Any], folder: Path) -> Any:
+    """Return rows, or the name of a file that holds them where they are many."""
+    text = json.dumps(plain(rows))
+    if len(text) < _LONG:
+        return plain(rows)
+    (folder / "rows").write_text(text, encoding="utf-8")
+    return {"file": "rows"}
 
 
 def _written(columns: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -182,9 +193,9 @@ def _lock(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _readable(path: Path, folder: Path, number: int) -> str:
-    """Return a path that no character of makes a pattern: a link, where the file's own name has some."""
+    """Return a path that DuckDB takes as it is: a link, where the file's own has a pattern or no UTF-8."""
     whole = str(path.resolve())
-    if not re.search(r"[]*?\[\\]", whole):
+    if not re.search(r"[]*?\[\\\ud800-\udfff]", whole):
         return whole
     link = folder / f"{number}{path.suffix.lower()}"
     link.symlink_to(whole)
