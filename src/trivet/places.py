@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["find", "spelling"]
+__all__ = ["find", "is_index", "spelling"]
 
 #: Of an index; Python refuses to read thousands.
 MOST_DIGITS = 9
@@ -42,6 +42,11 @@ def find(record: Mapping[str, Any], path: str) -> Any:
     return here
 
 
+def is_index(name: str) -> bool:
+    """Return whether a step of a place is the index of a list's item: digits 0 to 9, a few."""
+    return name.isascii() and name.isdecimal() and len(name) <= MOST_DIGITS
+
+
 def spelling(value: Any) -> str:
     """Spell a plain value as JSON does, text without its quotes."""
     if value is None:
@@ -57,7 +62,7 @@ def _child(here: Any, name: str, path: str, passed: str) -> Any:
             return here[name]
         known = [str(key) for key in here]
     elif isinstance(here, list | tuple):
-        if name.isdecimal() and len(name) <= MOST_DIGITS and int(name) < len(here):
+        if is_index(name) and int(name) < len(here):
             return here[int(name)]
         known = [f"indices below {len(here)}"]
     else:

@@ -27,6 +27,8 @@ or a headline measurement that got worse, or a requirement of [policy] breached;
 configuration; 3 it could not be done.
 """
 INTERRUPTED: Final = 130
+#: As a process ends that writes to a pipe without a reader: 128 and the number of SIGPIPE.
+NO_READER: Final = 141
 #: Of an error, which is one line.
 MOST_CHARACTERS: Final = 5_000
 #: Set to anything, the traceback of an unexpected error stands on standard error as well.
@@ -78,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     ignore_matplotlibrc()
+    code = NO_READER
     try:
         code = _run(tokens)
         sys.stdout.flush()
@@ -85,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("trivet: interrupted", file=sys.stderr)  # noqa: T201 - the command line talks
         code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is no verdict
-        code = _ended_by(error, tokens)
+        code = _ended_by(error, tokens, code)
     sys.exit(code)
 
 
@@ -111,11 +114,11 @@ def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
     return error.exit_code
 
 
-def _ended_by(error: BaseException, tokens: Sequence[str]) -> int:
-    """Return the exit code for what no command expected: 3, or 0 where standard output has no reader."""
+def _ended_by(error: BaseException, tokens: Sequence[str], code: int) -> int:
+    """Return the exit code for what no command expected: 3, or `code` where standard output has no reader."""
     if isinstance(error, BrokenPipeError) and _reader_left():
         _drop_output()
-        return 0
+        return code
     try:
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)

@@ -8,7 +8,7 @@ from trivet.comparison.estimates import Estimate, estimate_of, is_number
 from trivet.comparison.pairing import Parts
 from trivet.comparison.shares import Share, share_of
 from trivet.fairness.intervals.shares import share_interval
-from trivet.places import find
+from trivet.places import find, is_index
 
 __all__ = ["LEVEL", "Measured", "Sure", "how_sure", "measured"]
 
@@ -62,5 +62,5 @@ def measured(record: Mapping[str, Any], path: str) -> Measured | None:
     steps = path.split(".")
     inner = [find(record, ".".join(steps[:count])) for count in range(1, len(steps))]
     parts = (record, *(part for part in inner if isinstance(part, Mapping)))
-    estimate, _ = how_sure(tuple(step for step in steps if not step.isdecimal()), value, parts)
+    estimate, _ = how_sure(tuple(step for step in steps if not is_index(step)), value, parts)
     return Measured(value) if estimate is None else Measured(value, estimate.low, estimate.high)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from trivet.places import is_index
 from trivet.policy.measuring import BOUNDS
 from trivet.policy.short_names import SHORT_NAMES
 from trivet.record import json_schema
@@ -79,7 +80,7 @@ def _is_bounds(node: _Node) -> bool:
 
 
 def _children(node: _Node, name: str) -> list[_Node]:
-    if "items" in node and (name == "*" or name.isdecimal()):
+    if "items" in node and (name == "*" or is_index(name)):
         return _variants(node["items"])
     properties = node.get("properties", {})
     return _variants(properties[name]) if name in properties else []

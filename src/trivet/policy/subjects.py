@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from trivet.places import is_index
 from trivet.wording import quoted
 
 __all__ = ["named_place"]
@@ -28,7 +29,7 @@ def named_place(record: Mapping[str, Any], place: str) -> str:
     measure: list[str] = []
     for before, step in zip(["", *steps], steps, strict=False):
         if isinstance(here, Sequence) and not isinstance(here, str):
-            if not step.isdecimal():  # every item
+            if not is_index(step):  # every item
                 return ""
             here = here[int(step)]
             kind, field = _ITEMS.get(before, ("", ""))
