@@ -99,9 +99,9 @@ def test_the_embedded_network_is_found_out_and_repaired(smoke):
 
 
 @pytest.mark.slow
-def test_the_same_arguments_give_the_same_bytes(smoke, trivet, tmp_path):
+def test_the_same_arguments_give_the_same_bytes(smoke, fresh_trivet, tmp_path):
     folder, _ = smoke
-    done = trivet("run", "--profile", "smoke", "--out", tmp_path)
+    done = fresh_trivet("run", "--profile", "smoke", "--out", tmp_path)
     assert done.code == 0, done.err
     names = [Path("metrics.json"), Path("triggers.safetensors"), Path("macros.tex"), Path("report.tex")]
     names += [path.relative_to(folder) for path in (folder / "figures").iterdir()]
@@ -151,10 +151,10 @@ def test_the_table_for_people(trivet, tmp_path):
 
 def test_a_breached_requirement_ends_with_one(trivet, tmp_path):
     policy = (
-        '[policy]\nrequire = ["fairness.published.baseline.disparate_impact >= 0.8", '
+        '[policy]\nrequire = ["privacy.corrected.spent_epsilon <= 1e-9", '
         '"privacy.corrected.spent_epsilon <= 0.1"]\n'
     )
-    (tmp_path / "audit.toml").write_text(LIGHT + policy, encoding="utf-8")
+    (tmp_path / "audit.toml").write_text(LIGHT.replace(', "fairness"', "") + policy, encoding="utf-8")
     done = trivet("run", "audit.toml", "--json", cwd=tmp_path)
     assert done.code == 1
     levels = {finding["id"]: finding["level"] for finding in done.json["findings"]}

@@ -16,15 +16,16 @@ name = "counts"
 cells = 10
 touches = 1
 [fairness.table]
-table = "adult"
-estimator = "logistic"
-mitigate = ["reweighing"]
-repeats = 1
+table = "rows.csv"
+label = "good"
+prediction = "approved"
+sensitive = ["group"]
 """
+ROWS = "group,good,approved\n" + "a,1,1\na,0,1\nb,1,0\nb,0,0\n" * 100
 STUDY = '[audit]\nlegs = ["privacy", "fairness"]\n'
 PARTS = {"study": ("privacy.part", "fairness.part"), "own": ("privacy-plan.part", "fairness-table.part")}
 
-#: The model of the table is disparate, which the study of the same data only warns of.
+#: Group b is never approved, which is disparate; the study only warns.
 CODES = {"study": 0, "own": 1}
 
 
@@ -32,6 +33,7 @@ CODES = {"study": 0, "own": 1}
 def undisturbed(request, tmp_path_factory, trivet):
     folder = tmp_path_factory.mktemp(request.param)
     config = folder / "audit.toml"
+    (folder / "rows.csv").write_text(ROWS, encoding="utf-8")
     config.write_text(STUDY if request.param == "study" else AUDIT, encoding="utf-8")
     done = trivet("run", config, "--out", folder / "out")
     assert done.code == CODES[request.param], done.err

@@ -4,7 +4,7 @@ A pandoc node is a dict with ``t`` (its kind) and ``c`` (its content). A node of
 frozen dataclass: it stands in the tree until a writer turns it into pandoc's nodes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any, TypeAlias
@@ -16,6 +16,9 @@ Node: TypeAlias = Any
 Nodes: TypeAlias = list[Node]
 #: Called with each node: None keeps it (and walks on inside), a list stands in its place as it is.
 Action: TypeAlias = Callable[[Node], Nodes | None]
+
+#: What has something below it. Trees come from JSON: they are plain dicts and lists.
+_BRANCHES = (list, dict)
 
 
 @dataclass(frozen=True)
@@ -130,27 +133,29 @@ def walk(nodes: Any, action: Action) -> Any:
         rebuilt: Nodes = []
         for node in nodes:
             replaced = action(node) if is_node(node) else None
-            if replaced is None:
-                rebuilt.append(walk(node, action))
-            else:
+            if replaced is not None:
                 rebuilt.extend(replaced)
+            else:
+                rebuilt.append(walk(node, action) if isinstance(node, _BRANCHES) else node)
         return rebuilt
-    if isinstance(nodes, Mapping):
-        return {key: walk(child, action) for key, child in nodes.items()}
+    if isinstance(nodes, dict):
+        return {
+            key: walk(child, action) if isinstance(child, _BRANCHES) else child
+            for key, child in nodes.items()
+        }
     return nodes
 
 
 def nodes_of(tree: Any, *, skip: Callable[[Node], bool] = lambda _: False) -> Iterator[Node]:
     """Give every node of a pandoc tree in order, outermost first, without what is below `skip`."""
-    if isinstance(tree, list):
-        for child in tree:
-            yield from nodes_of(child, skip=skip)
-    elif isinstance(tree, Mapping):
-        if is_node(tree):
+    if isinstance(tree, dict):
+        if "t" in tree:
             if skip(tree):
                 return
             yield tree
-        for child in tree.values():
+        tree = tree.values()
+    for child in tree:
+        if isinstance(child, _BRANCHES):
             yield from nodes_of(child, skip=skip)
 
 
@@ -168,12 +173,12 @@ def figures_of(blocks: Nodes) -> list[Figure]:
 
 def is_node(thing: Any) -> bool:
     """Tell a node from the lists and attributes between nodes."""
-    return (isinstance(thing, Mapping) and "t" in thing) or hasattr(thing, "__dataclass_fields__")
+    return "t" in thing if isinstance(thing, dict) else hasattr(thing, "__dataclass_fields__")
 
 
 def kind(node: Node) -> str:
     """Name a node: pandoc's ``t``, or the dataclass's name."""
-    return node["t"] if isinstance(node, Mapping) else type(node).__name__
+    return node["t"] if isinstance(node, dict) else type(node).__name__
 
 
 def identifier(node: Node) -> str:
@@ -207,7 +212,7 @@ def plain(inlines: Nodes) -> Node:
 
 
 def _attributes(node: Node) -> list[Any]:
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):
         return ["", [], []]
     match node["t"]:
         case "Header":

@@ -20,7 +20,7 @@ class Profile:
 
 
 PROFILES: dict[ProfileName, Profile] = {
-    "smoke": Profile(steps=120, images=1_000),
+    "smoke": Profile(steps=40, images=1_000),
     "balanced": Profile(steps=250, images=3_000),
     "high-fidelity": Profile(steps=500, images=None),
 }
