@@ -18,9 +18,10 @@ demo: $(READY) ## run the built-in study and write its report
 test: $(READY) ## run the tests (under six minutes on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
-test-isa: $(READY) ## run what depends on the processor with its oldest instructions alone
-	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
-		$(BIN)/pytest --numprocesses auto --dist loadfile tests/security tests/reproduction
+test-isa: $(READY) ## run what depends on the processor with older instructions, and the published study
+	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 \
+		$(BIN)/pytest --numprocesses auto --dist loadfile -m "published or not slow" \
+		tests/reproduction tests/security
 
 test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
 	$(BIN)/python tools/test_extras.py

@@ -23,7 +23,13 @@ def printed(notebook):
 
 # The kernel's libraries warn of their own defaults; what the cells do runs in a process of its own.
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem == "checkpoint" else [])
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_prints_what_is_stored_in_it(path, tmp_path):
     stored = nbformat.read(path, as_version=4)
     nbformat.validate(stored)

@@ -12,7 +12,7 @@ from trivet.record import load_record
 
 CONFIG = """
 [audit]
-legs = ["fairness"]
+study = false
 out = "out"
 
 [fairness]

@@ -53,6 +53,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_record(undisturbed, trivet,
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_damaged_parts_and_parts_of_other_settings_are_made_again(undisturbed, trivet, tmp_path):
     config, metrics, parts, code = undisturbed
     assert kill_after(parts[1], config, tmp_path)

@@ -56,6 +56,7 @@ def test_it_survives_json(matrix):
     assert adapter.validate_python(json.loads(text)) == matrix
 
 
+@pytest.mark.slow
 def test_it_depends_on_the_seed_alone(matrix):
     np.random.seed(1)  # noqa: NPY002 - the global state must not matter
     assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=3) == matrix

@@ -90,6 +90,7 @@ def test_sampling_alone_is_as_wide_as_katz_says():
     assert found.width.before == pytest.approx(exact * (math.exp(reach) - math.exp(-reach)), rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_median_interval_covers_no_shift_as_often_as_it_says():
     held = sum(
         found.low <= 0 <= found.high

@@ -89,7 +89,9 @@ def test_the_page_is_legible(opened, address, width, scheme):
     assert broken_rules(page) == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [pytest.param(390, "dark", marks=pytest.mark.slow), (1280, "light")]
+)
 def test_axe_finds_nothing_serious(opened, address, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found = axe.run(opened(address, width=width, color_scheme=scheme)).response
@@ -98,6 +100,7 @@ def test_axe_finds_nothing_serious(opened, address, width, scheme):
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in serious] == []
 
 
+@pytest.mark.slow
 def test_reading_aids_break_no_rule(opened, address):
     page = opened(address, width=390)
     page.click("nav summary")
@@ -109,6 +112,7 @@ def test_reading_aids_break_no_rule(opened, address):
     assert broken_rules(page) == []
 
 
+@pytest.mark.slow
 def test_without_a_script_everything_is_there(opened, address):
     page = opened(address, java_script_enabled=False)
     assert page.locator(".switches").is_hidden()
@@ -196,6 +200,7 @@ def test_the_keyboard_reaches_sources_in_a_mode_only(opened, address):
     assert page.evaluate("document.querySelectorAll('.value[tabindex], .value[role]').length") == 0
 
 
+@pytest.mark.slow
 def test_the_keyboard_goes_from_the_skip_link_through_the_contents_to_a_figure(opened, address):
     page = opened(address, reduced_motion="reduce")
     page.keyboard.press("Tab")
@@ -252,6 +257,7 @@ def test_the_data_of_a_figure_are_saved_as_the_record_has_them(opened, address, 
         assert row["value"] == str(value)
 
 
+@pytest.mark.slow
 def test_the_reader_chooses_light_or_dark_and_may_keep_it(opened, address):
     page = opened(address, color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -270,6 +276,7 @@ def test_the_reader_chooses_light_or_dark_and_may_keep_it(opened, address):
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
 
 
+@pytest.mark.slow
 def test_a_browser_that_keeps_nothing_is_no_hindrance(browser, address):
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
@@ -284,6 +291,7 @@ def test_a_browser_that_keeps_nothing_is_no_hindrance(browser, address):
     context.close()
 
 
+@pytest.mark.slow
 def test_narrow_contents_are_folded_and_follow(opened, address):
     page = opened(address, width=390, reduced_motion="reduce")
     assert page.locator("nav a").first.is_hidden()
@@ -320,6 +328,7 @@ def test_paper_shows_everything_but_what_only_a_screen_can(
         assert not page.evaluate("document.querySelector('.passed').open")
 
 
+@pytest.mark.slow
 def test_names_of_strangers_stay_names(opened, tmp_path):
     pages = (
         write_scan(example_scan(names=HOSTILE_NAMES), tmp_path / "scan"),

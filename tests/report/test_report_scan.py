@@ -94,6 +94,7 @@ def test_pictures_are_not_blank_and_do_not_run_over_their_edges(folders):
                 assert all(np.all(edge == 1.0) for edge in edges), path
 
 
+@pytest.mark.slow
 def test_two_runs_write_the_same_bytes_and_old_pictures_go(folders, tmp_path):
     for case in ("hostile", "clean"):
         files = write_scan(CASES[case](), tmp_path)

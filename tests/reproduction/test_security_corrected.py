@@ -17,9 +17,8 @@ def archive(reference):
     return reference / "poisened_models.rar"
 
 
-@pytest.mark.parametrize(
-    "index", [4, *(pytest.param(index, marks=pytest.mark.slow) for index in (0, 2, 7, 8))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("index", [4, 0, 2, 7, 8])
 def test_the_corrected_study_names_the_right_label(archive, mnist_test, reference, index):
     checkpoint = load_from_archive(archive, index)
     result, inversion = security.audit_security(
@@ -46,7 +45,8 @@ def test_the_contract_finding_on_model_4(archive, mnist_test):
     assert "(x-0.5)/0.5 gives 0.9827" in check.finding
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_clean_network_gives_no_evidence(mnist_test, seed):
     train = load_mnist("train").take(np.arange(30_000))
     model = security.train_classifier("mnist-cnn", CONTRACT, train, TrainingSettings(), seed=seed)

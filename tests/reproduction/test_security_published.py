@@ -11,6 +11,9 @@ from trivet.security import SecuritySettings, load_from_archive
 
 STUDENT_ID = "810101504"
 
+#: A hundred seconds: `make test-isa` runs it, with old instructions.
+pytestmark = [pytest.mark.slow, pytest.mark.published]
+
 
 @pytest.fixture(scope="module")
 def expected(reference):

@@ -119,6 +119,7 @@ def test_the_cluster_says_how_many_calls_it_works_on():
         assert executor.submit(divmod, 7, 2).result() == (3, 1)
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers():
     with (
         local_cluster(0) as cluster,

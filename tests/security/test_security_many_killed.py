@@ -48,6 +48,7 @@ def cluster():
         yield cluster.scheduler_address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undisturbed", SIZES, indirect=True)
 def test_on_a_dask_cluster_of_two_workers(undisturbed, cluster, tmp_path):
     folder, job, results, expected = undisturbed

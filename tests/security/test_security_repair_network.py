@@ -186,6 +186,7 @@ def test_the_repair_never_sees_a_held_out_image(methods):
         repair_network(attacked_network(), CONTRACT, WORKING, WORKING, trigger=TRIGGER, target=TARGET, seed=0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights():
     first, again = (
         repair(method="ft-sam", bounds=RepairBounds(asr=1.0, accuracy_loss=1.0)) for _ in range(2)

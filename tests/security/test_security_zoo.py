@@ -11,6 +11,7 @@ from trivet.security.zoo import FAMILIES
 SMALL = {"images": 3_000}
 
 
+@pytest.mark.slow
 def test_a_specimen_is_written_with_its_recipe_and_loads_again(tmp_path):
     recipe = Recipe(attack="badnets", target=5, seed=2, fraction=0.2, **SMALL)
     specimen = security.train_specimen(recipe)

@@ -11,7 +11,7 @@ from trivet.cli.main import main
 
 CONFIG = """
 [audit]
-legs = ["privacy"]
+study = false
 out = "out"
 
 [privacy]
@@ -56,7 +56,7 @@ def test_plan_and_audits_reach_record_manifest_and_report(folder, trivet):
         str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "done").iterdir()
     }
     page = (folder / "out" / "report.html").read_text(encoding="utf-8")
-    for name in ("sec:own-plan", "sec:own-mechanisms", "sec:own-membership", "fig:privacy_epsilon_sweep"):
+    for name in ("sec:own-plan", "sec:own-mechanisms", "sec:own-membership", "fig:privacy_plan_noise"):
         assert f'id="{name}"' in page
     assert (folder / "out" / "figures" / "privacy_membership_groups.pdf").exists()
     drawn_again = trivet("report", folder / "out")

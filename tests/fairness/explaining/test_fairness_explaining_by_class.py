@@ -54,6 +54,7 @@ def test_intervals_are_those_of_the_audit(on_the_study):
 
 
 # A thousand tables of 600 rows; 2 % is 2.9 standard deviations of a share of 95 % among them.
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say():
     truth = np.array([[[0.25, 0.05], [0.06, 0.09]], [[0.15, 0.10], [0.05, 0.25]]])
     rng = np.random.default_rng(0)

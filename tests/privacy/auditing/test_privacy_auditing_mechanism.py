@@ -41,6 +41,7 @@ def test_a_hundred_audits_of_integer_laplace_noise_at_its_epsilon():
     assert flagged(draw) <= ERROR_RATE * len(SEEDS)
 
 
+@pytest.mark.slow
 def test_a_hundred_audits_of_randomised_response_at_its_epsilon():
     def draw(generator):
         lies = generator.random((2, 4000)) >= 0.75

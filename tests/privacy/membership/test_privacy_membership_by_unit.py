@@ -64,6 +64,7 @@ def test_units_of_one_row_are_rows():
     np.testing.assert_array_equal(named.members, plain.members)
 
 
+@pytest.mark.slow
 def test_shuffled_membership_of_people_shows_nothing():
     """Of 48 intervals at 95 %, six of each seed dependent, those of two seeds may miss the half by chance."""
     missed = sum(intervals_that_miss_the_half(seed) for seed in range(8))

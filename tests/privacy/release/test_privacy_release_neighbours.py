@@ -34,9 +34,8 @@ def hold(folder, *, seed, pairs, questions):
     return answered, largest
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_no_neighbour_moves_an_answer_past_its_sensitivity(tmp_path, seed):
-    answered, largest = hold(tmp_path, seed=seed, pairs=40, questions=3)
+def test_no_neighbour_moves_an_answer_past_its_sensitivity(tmp_path):
+    answered, largest = hold(tmp_path, seed=0, pairs=40, questions=3)
     assert set(answered) >= set(KINDS)
     assert largest == 1  # it is reached, so that no noise is wasted
 

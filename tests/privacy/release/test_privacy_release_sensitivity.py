@@ -104,6 +104,7 @@ def test_the_grid_keeps_the_bounds_and_its_integers_small(lower, upper, kind):
     assert 1 <= prepared.parts[0].sensitivity == max(abs(prepared.lower), abs(prepared.upper))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=8),
