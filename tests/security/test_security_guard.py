@@ -43,7 +43,13 @@ def raising(error):
     return fail
 
 
+class Mute(RuntimeError):
+    def __str__(self):
+        raise ValueError("nothing to say")
+
+
 FAILURES = {
+    "mute error": (raising(Mute()), "raises Mute"),
     "error": (raising(KeyError("x")), "raises KeyError"),
     "exit": (raising(SystemExit(0)), "raises SystemExit"),
     "generator": (raising(GeneratorExit()), "raises GeneratorExit"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trivet.errors import CheckpointError, TrivetError
-from trivet.wording import told
+from trivet.wording import reason, told
 
 __all__ = ["GRADIENT", "all_finite", "guarded"]
 
@@ -67,4 +67,4 @@ def all_finite(scores: Tensor, name: str) -> Tensor:
 def _is_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(words in reason(error).lower() for words in OUT_OF_MEMORY)

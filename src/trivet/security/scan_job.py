@@ -20,7 +20,7 @@ from trivet.security.contract import InputContract
 from trivet.security.many_results import FAILED, SCANNED, Failure
 from trivet.security.scan_document import scan_document
 from trivet.security.scanning import scan
-from trivet.wording import one_line
+from trivet.wording import one_line, told
 
 __all__ = [
     "Document",
@@ -170,8 +170,8 @@ def _message(error: BaseException, path: Path) -> str:
     if isinstance(error, OSError) and error.strerror:
         said = f"{path.name} cannot be read: {error.strerror}."
     else:
-        lines = str(error).replace(f"{path.parent}{os.sep}", "").strip().splitlines()
-        said = lines[0] if lines else "no reason is given"
+        said = str(error) if isinstance(error, TrivetError) else told(error)
+        said = said.replace(f"{path.parent}{os.sep}", "").strip().partition("\n")[0]
         if not isinstance(error, TrivetError):
-            said = f"{path.name} could not be scanned: {type(error).__name__}: {said}"
-    return one_line(said, limit=MESSAGE_CHARACTERS)
+            said = f"{path.name} could not be scanned: {said}"
+    return one_line(said or "no reason is given", limit=MESSAGE_CHARACTERS)
