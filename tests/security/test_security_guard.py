@@ -43,13 +43,13 @@ def raising(error):
     return fail
 
 
-class Mute(RuntimeError):
+class MuteError(RuntimeError):
     def __str__(self):
         raise ValueError("nothing to say")
 
 
 FAILURES = {
-    "mute error": (raising(Mute()), "raises Mute"),
+    "mute error": (raising(MuteError()), "raises MuteError"),
     "error": (raising(KeyError("x")), "raises KeyError"),
     "exit": (raising(SystemExit(0)), "raises SystemExit"),
     "generator": (raising(GeneratorExit()), "raises GeneratorExit"),
