@@ -52,17 +52,7 @@ _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Network:
-    """The network that a record is about.
-
-    Attributes
-    ----------
-    place
-        Where its verdict and its contract stand: ``security.corrected`` or ``security.scan``.
-    checkpoint
-        What is recorded of its file.
-    data, images, classes
-        Name of the clean images, how many there are, and of how many classes.
-    """
+    """The network that a record is about."""
 
     place: str
     checkpoint: Record
@@ -73,24 +63,7 @@ class Network:
 
 @dataclass(frozen=True)
 class JudgedPart:
-    """One verdict of a record.
-
-    Attributes
-    ----------
-    leg
-        ``security``, ``privacy`` or ``fairness``.
-    part
-        ``study``, or of the user's own ``scan``, ``repair``, ``plan``, ``mechanisms``, ``membership``,
-        ``audit`` or ``comparison``.
-    name
-        What was judged, as the record has it; empty where the part says enough.
-    word
-        The verdict.
-    tone
-        ``good``, ``unsure`` or ``bad``; ``note`` for a plan, which tests nothing.
-    place
-        Of the part in the record.
-    """
+    """One verdict of a record."""
 
     leg: str
     part: str
@@ -168,13 +141,7 @@ def verdict_tone(word: str) -> str:
 
 
 def verdicts_of(record: Record) -> tuple[JudgedPart, ...]:
-    """Return every verdict of a record, leg by leg, that of the study first.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    """
+    """Return every verdict of a record, leg by leg, that of the study first."""
     return tuple(part for leg, judge in _JUDGES.items() if record[leg] is not None for part in judge(record))
 
 

@@ -39,18 +39,7 @@ class FairnessAudits:
 
 
 def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
-    """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
-
-    Parameters
-    ----------
-    paths
-        Files named ``mechanism.json`` or ``membership.json``, or otherwise.
-
-    Raises
-    ------
-    DataError
-        A file is missing, too large or no such result, or there are two audits of models.
-    """
+    """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote."""
     found, inputs = _read_all(
         paths,
         MechanismAudit | MembershipAudit,
@@ -63,18 +52,7 @@ def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
 
 
 def read_fairness_audits(paths: Sequence[str | Path]) -> FairnessAudits:
-    """Read what ``trivet fairness --out`` wrote.
-
-    Parameters
-    ----------
-    paths
-        Files named ``fairness.json``, or otherwise.
-
-    Raises
-    ------
-    DataError
-        A file is missing, too large or no such result, or there are two audits or two comparisons.
-    """
+    """Read what ``trivet fairness --out`` wrote."""
     found, inputs = _read_all(
         paths, FairnessAudit | FairnessComparison, "the fairness.json of `trivet fairness`"
     )

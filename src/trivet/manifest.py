@@ -31,19 +31,7 @@ LIBRARIES = (
 def make_manifest(
     *, inputs: Mapping[str, str], seconds: Mapping[str, float], pdf_engine: str, started: datetime
 ) -> dict[str, object]:
-    """Return the manifest of a run that began at `started`.
-
-    Parameters
-    ----------
-    inputs
-        SHA-256 by name of what was studied.
-    seconds
-        What each part took.
-    pdf_engine
-        ``latex`` or ``typst``: which of them set report.pdf.
-    started
-        Aware of its time zone.
-    """
+    """Return the manifest of a run that began at `started`."""
     return {
         "trivet": version("trivet"),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),

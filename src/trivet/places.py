@@ -17,13 +17,7 @@ _STEP = re.compile(r"(?P<name>\w+)(?:\[(?P<field>\w+)=(?P<wanted>[^\]]*)\])?")
 
 
 def find(record: Mapping[str, Any], path: str) -> Any:
-    """Return what stands at `path`; a path that goes on below a null gives None.
-
-    Raises
-    ------
-    LookupError
-        The path is misspelt, or names no place in the record; the message gives the nearest names.
-    """
+    """Return what stands at `path`; a path that goes on below a null gives None."""
     here: Any = record
     passed = ""
     for step in path.split("."):

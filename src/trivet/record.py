@@ -102,13 +102,7 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
 
 
 def to_text(record: AuditRecord) -> str:
-    """Return the content of ``metrics.json``: the same text for the same record, always.
-
-    Raises
-    ------
-    RecordError
-        If a measurement is NaN or infinite; what could not be measured must be None.
-    """
+    """Return the content of ``metrics.json``: the same text for the same record, always."""
     try:
         return json.dumps(as_json(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except ValueError as error:
@@ -129,13 +123,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> tuple[Path, ...]:
-    """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``, each whole.
-
-    Returns
-    -------
-    tuple of Path
-        The files written.
-    """
+    """Write ``metrics.json`` and, where there are triggers, ``triggers.safetensors``, each whole."""
     folder = Path(folder)
     metrics = folder / METRICS
     write_text(metrics, to_text(record))
@@ -152,20 +140,7 @@ def save_record(record: AuditRecord, triggers: Triggers, folder: str | Path) -> 
 
 
 def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
-    """Read ``metrics.json`` back.
-
-    Parameters
-    ----------
-    folder
-        Output folder of ``trivet run``.
-    links
-        Whether the file may be a symbolic link.
-
-    Raises
-    ------
-    RecordError
-        If the file is missing, too large, of another version, or not a record.
-    """
+    """Read ``metrics.json`` back."""
     from pydantic import ValidationError  # noqa: PLC0415 - see _adapter
 
     path = Path(folder) / METRICS
@@ -208,13 +183,7 @@ def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
 
 
 def load_triggers(folder: str | Path) -> Triggers:
-    """Read ``triggers.safetensors`` back; an empty mapping where the audit had none.
-
-    Raises
-    ------
-    RecordError
-        If the file is damaged or lacks an array.
-    """
+    """Read ``triggers.safetensors`` back; an empty mapping where the audit had none."""
     import safetensors  # noqa: PLC0415 - see save_record
     import safetensors.numpy  # noqa: PLC0415
 

@@ -70,15 +70,7 @@ def told(error: BaseException) -> str:
 
 
 def inert(text: str, escape: Callable[[str], str] | None = None) -> str:
-    r"""Return `text` with its lines, and in none of them anything that a terminal or a CI system obeys.
-
-    Parameters
-    ----------
-    text
-        One or more lines.
-    escape
-        Writes a character otherwise; by default as Python does, such as ``\x1b``.
-    """
+    r"""Return `text` with its lines, and in none of them anything that a terminal or a CI system obeys."""
     found = escapes(text, escape)
     return "".join(found.get(place, character) for place, character in enumerate(text)) if found else text
 

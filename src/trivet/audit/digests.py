@@ -14,18 +14,7 @@ TABLE: Final = ":"
 
 
 def path_digest(named: str | Path) -> str | None:
-    """Return the SHA-256 of a file, or of all files in a folder with their paths in it.
-
-    Parameters
-    ----------
-    named
-        A path, or FILE.duckdb:TABLE.
-
-    Returns
-    -------
-    str or None
-        None where there is nothing, or it cannot be read: the part that needs it says so.
-    """
+    """Return the SHA-256 of a file, or of all files in a folder with their paths in it."""
     path = Path(named)
     try:
         if not path.exists() and TABLE in str(named):

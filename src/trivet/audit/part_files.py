@@ -25,30 +25,14 @@ MOST_BYTES: Final = 8 * 2**30
 
 @dataclass(frozen=True, eq=False)
 class PartFile:
-    """What a part's file holds.
-
-    Attributes
-    ----------
-    document
-        Plain JSON values.
-    arrays
-        By name.
-    """
+    """What a part's file holds."""
 
     document: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
 
 
 def write_part(path: Path, part: PartFile) -> None:
-    """Write a part, so that the file is there whole or not at all.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written.
-    ValueError
-        If a number is not finite.
-    """
+    """Write a part, so that the file is there whole or not at all."""
     import safetensors.numpy  # noqa: PLC0415 - only a run that keeps parts needs it
 
     text = json.dumps(part.document, ensure_ascii=False, allow_nan=False)

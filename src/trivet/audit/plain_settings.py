@@ -7,15 +7,7 @@ __all__ = ["plain_settings"]
 
 
 def plain_settings(kind: type[Any], settings: Any) -> dict[str, Any]:
-    """Return the settings that `kind` names, as plain JSON values.
-
-    Parameters
-    ----------
-    kind
-        A dataclass of settings.
-    settings
-        One of it, or of a class that adds others to it.
-    """
+    """Return the settings that `kind` names, as plain JSON values."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - the types alone should cost nothing
 
     return {

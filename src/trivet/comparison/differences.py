@@ -39,11 +39,6 @@ def difference_of_shares(before: Share, after: Share, *, level: float) -> Differ
     """Return the difference of two independent shares with Newcombe's interval, exact where few succeed.
 
     See `trivet.fairness.intervals.differences.difference_interval`.
-
-    Returns
-    -------
-    Difference or None
-        None where a share is of no trial.
     """
     if not before.trials or not after.trials:
         return None

@@ -13,19 +13,7 @@ __all__ = ["DOWN", "TOWARDS_ONE", "TOWARDS_ZERO", "UP", "Direction", "direction_
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """How far from good a value is, and what it would be on the other side of the best one.
-
-    Attributes
-    ----------
-    name
-        ``up``, ``down``, ``towards 1`` or ``towards 0``.
-    badness
-        Grows as the value gets worse.
-    mirrored
-        The value, as an estimate, that is as bad on the other side; None where there is one side only.
-    best
-        The best value; None where there is none.
-    """
+    """How far from good a value is, and what it would be on the other side of the best one."""
 
     name: str
     badness: Callable[[float], float]
@@ -106,15 +94,7 @@ _INNER: Final = ("estimate", "before", "after")
 
 
 def direction_of(steps: tuple[Step, ...], metric: str | None = None) -> Direction | None:
-    """Return which way the measurement at a place is better; None where that is not known.
-
-    Parameters
-    ----------
-    steps
-        The place.
-    metric
-        The name of the metric whose value stands there, where it is one of many in a list.
-    """
+    """Return which way the measurement at a place is better; None where that is not known."""
     names = [step.name for step in steps]
     if metric is not None and names[-1:] == ["value"]:
         return _of_metric(metric)

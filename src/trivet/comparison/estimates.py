@@ -29,15 +29,7 @@ class Estimate:
 
 
 def estimate_of(name: str, around: Mapping[str, Any]) -> Estimate | None:
-    """Return the number called `name` in `around` with its interval; None where it has none.
-
-    Parameters
-    ----------
-    name
-        A name in `around`.
-    around
-        A part of a record as plain JSON values.
-    """
+    """Return the number called `name` in `around` with its interval; None where it has none."""
     value = around.get(name)
     if not is_number(value):
         return None

@@ -46,17 +46,7 @@ def has_interval(pair: Pair) -> bool:
 
 
 def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) -> Change:
-    """Return what became of one value.
-
-    Parameters
-    ----------
-    pair
-        The value in both audits.
-    title
-        What it is, in words.
-    level
-        Confidence level of the interval of the difference, in (0, 1).
-    """
+    """Return what became of one value."""
     before, after = _plain(pair.before), _plain(pair.after)
     sure = [how_sure(pair.names, value, parts) for value, parts in _sides(pair)]
     (before_low, before_high), (after_low, after_high) = map(_bounds, sure)

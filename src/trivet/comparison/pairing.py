@@ -84,13 +84,7 @@ def spelt(steps: Sequence[Step]) -> str:
 
 
 def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
-    """Yield every single value, every list of plain values, and every part that one record lacks.
-
-    Parameters
-    ----------
-    before, after
-        Records as plain JSON values.
-    """
+    """Yield every single value, every list of plain values, and every part that one record lacks."""
     yield from _of_mappings((), (before,), (after,))
 
 

@@ -36,15 +36,7 @@ class Share:
 
 
 def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
-    """Return the counts of the share at a place; None where it is no share, or they are not known.
-
-    Parameters
-    ----------
-    names
-        The place's names, without items of lists; the value is a number.
-    parts
-        What the value is a part of, from the record inwards.
-    """
+    """Return the counts of the share at a place; None where it is no share, or they are not known."""
     around, last = parts[-1], names[-1]
     if names[0] == "security":
         return _of_images(names, parts[0]["security"], around)

@@ -27,17 +27,7 @@ class Measured:
 
 
 def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
-    """Return the interval of a number, and its counts where it is a share of them.
-
-    Parameters
-    ----------
-    names
-        Its place, without items of lists.
-    value
-        What stands there; of anything but a number nothing is known.
-    parts
-        What it is a part of, from the record inwards.
-    """
+    """Return the interval of a number, and its counts where it is a share of them."""
     if not is_number(value):
         return None, None
     share = share_of(names, parts)

@@ -81,15 +81,7 @@ def complaint_about(config: "AuditConfig") -> str | None:
 
 
 def own_paths(content: Mapping[str, Any], folder: Path) -> None:
-    """Let paths of one's own system start at a folder; names of embedded data stay names.
-
-    Parameters
-    ----------
-    content
-        audit.toml as it was read; changed in place. What is not as expected is left for the validation.
-    folder
-        That of the file.
-    """
+    """Let paths of one's own system start at a folder; names of embedded data stay names."""
     scan = _table(content, "security", "scan")
     _start(scan, "checkpoint", folder, unless={DEMO})
     if "images" in scan:

@@ -36,17 +36,7 @@ FULL_SCALE = {"u1": 255, "u2": 65535}
 
 @dataclass(frozen=True, eq=False)
 class RawArray:
-    """An array in C order whose values are still in a stream.
-
-    Attributes
-    ----------
-    stream
-        Stands at the first value.
-    dtype, shape
-        As the file claims.
-    name
-        File and array, for messages.
-    """
+    """An array in C order whose values are still in a stream."""
 
     stream: IO[bytes]
     dtype: np.dtype[Any]
@@ -59,13 +49,7 @@ class RawArray:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def blocks(self) -> Iterator[NDArray[Any]]:
-        """Yield the array in parts of consecutive rows, each of about `BLOCK_BYTES`.
-
-        Raises
-        ------
-        DataError
-            If the stream ends early or goes on after the last value.
-        """
+        """Yield the array in parts of consecutive rows, each of about `BLOCK_BYTES`."""
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         at_once = max(1, BLOCK_BYTES // max(size, 1))
         for start in range(0, self.shape[0], at_once):
@@ -86,13 +70,7 @@ class RawArray:
 
 
 def refuse_too_large(count: int, channels: int, height: int, width: int, *, source: str) -> None:
-    """Refuse more pixels than fit into the memory that images may take.
-
-    Raises
-    ------
-    DataError
-        If they would take more than `MAX_PIXEL_BYTES`.
-    """
+    """Refuse more pixels than fit into the memory that images may take."""
     if 4 * count * channels * height * width > MAX_PIXEL_BYTES:
         raise DataError(
             f"{count:,} images of {width}x{height} pixels and {channels} channel{'s'[: channels > 1]} in "
@@ -101,13 +79,7 @@ def refuse_too_large(count: int, channels: int, height: int, width: int, *, sour
 
 
 def layout_of(array: RawArray) -> str:
-    """Return which axes `array` has: ``"nhw"``, ``"nhwc"`` or ``"nchw"``.
-
-    Raises
-    ------
-    DataError
-        If the shape is none of these, could be two of them, or is too large.
-    """
+    """Return which axes `array` has: ``"nhw"``, ``"nhwc"`` or ``"nchw"``."""
     shape = array.shape
     shown = "x".join(map(str, shape))
     if min(shape, default=0) < 1 or shape[0] > MAX_IMAGES or array.nbytes > MAX_RAW_BYTES:
@@ -135,11 +107,6 @@ def read_pixels(array: RawArray, rows: NDArray[np.int64], *, source: str) -> NDA
     """Return the images at `rows` (ascending) as pixels (len(rows), channels, height, width) in [0, 1].
 
     uint8 is divided by 255 and uint16 by 65535; floating-point values must lie in [0, 1].
-
-    Raises
-    ------
-    DataError
-        If the shape, the type or a value is not one of these, or there are too many pixels.
     """
     layout = layout_of(array)
     sizes = dict(zip(layout, array.shape, strict=True))
@@ -169,13 +136,7 @@ def read_pixels(array: RawArray, rows: NDArray[np.int64], *, source: str) -> NDA
 
 
 def read_labels(array: RawArray, images: int) -> NDArray[np.int64]:
-    """Return class numbers, shape (images,), from integers (n,) or (n, 1), or one-hot rows (n, classes).
-
-    Raises
-    ------
-    DataError
-        If there are not as many labels as images, or they are no class numbers.
-    """
+    """Return class numbers, shape (images,), from integers (n,) or (n, 1), or one-hot rows (n, classes)."""
     shape, kind = array.shape, array.dtype.kind
     shown = "x".join(map(str, shape))
     if len(shape) not in {1, 2} or shape[0] != images:

@@ -34,25 +34,6 @@ def read_folder(folder: Path, *, limit: int | None, seed: int) -> ImageSet:
     decimal numbers, by code points otherwise. So class 2 is the folder ``2`` only where ``0`` and
     ``1`` are there as well. Within a class, pictures are in the order of their names. Hidden
     files, files that are no pictures, and folders below the class folders are left out.
-
-    Parameters
-    ----------
-    folder
-        The folder that holds the class folders.
-    limit, seed
-        As `trivet.datasets.selection.choose_rows` takes them; pictures that are not chosen are not
-        opened.
-
-    Returns
-    -------
-    ImageSet
-        One channel where every picture is grey, otherwise three.
-
-    Raises
-    ------
-    DataError
-        If there are no pictures, a class has too few, one cannot be read, sizes differ, or a link
-        leads out of the folder.
     """
     try:
         root = folder.resolve()

@@ -33,13 +33,7 @@ def is_idx_name(name: str) -> bool:
 
 
 def find_idx_pair(folder: Path) -> Path | None:
-    """Return the images file of the folder's IDX pair; None where there is no such file.
-
-    Raises
-    ------
-    DataError
-        If there is more than one, or it is a link out of the folder.
-    """
+    """Return the images file of the folder's IDX pair; None where there is no such file."""
     found = sorted(entry.name for entry in folder.iterdir() if is_idx_name(entry.name) and entry.is_file())
     if len(found) > 1:
         shown = ", ".join(map(repr, found[:4]))
@@ -51,25 +45,7 @@ def find_idx_pair(folder: Path) -> Path | None:
 
 
 def read_idx(path: Path, *, limit: int | None, seed: int) -> ImageSet:
-    """Read the images at `path` and the labels that lie beside them.
-
-    Parameters
-    ----------
-    path
-        ``...-images-idx3-ubyte``, plain or packed by gzip; the labels are in the file
-        ``...-labels-idx1-ubyte`` of the same folder, packed or not.
-    limit, seed
-        As `trivet.datasets.selection.choose_rows` takes them.
-
-    Raises
-    ------
-    DataError
-        If a file is missing, damaged or too large, or the two do not belong together.
-
-    Notes
-    -----
-    Format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section "File formats".
-    """
+    """Read the images at `path` and the labels that lie beside them."""
     labels_path = _labels_beside(path)
     try:
         with _opened(path, dimensions=3) as images:

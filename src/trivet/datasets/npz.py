@@ -32,21 +32,7 @@ _REMEDY = "Save it again with numpy.savez(path, images=..., labels=...)."
 
 
 def read_npz(path: Path, *, limit: int | None, seed: int) -> ImageSet:
-    """Read images and labels from an ``.npz`` file.
-
-    Parameters
-    ----------
-    path
-        Holds an array called images, x, x_test or data, one called labels, y, y_test or targets,
-        and possibly class_names; the case of the names does not matter.
-    limit, seed
-        As `trivet.datasets.selection.choose_rows` takes them.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged, too large, or does not hold these.
-    """
+    """Read images and labels from an ``.npz`` file."""
     try:
         with path.open("rb") as stream:
             most = 2 * stream.seek(0, io.SEEK_END) + DIRECTORIES_BYTES

@@ -36,42 +36,13 @@ Size = tuple[int, int]
 
 
 def picture_size(path: Path, name: str) -> Size:
-    """Return the width and height that the file's header tells of, before any rotation.
-
-    Raises
-    ------
-    DataError
-        If the file is no picture.
-    """
+    """Return the width and height that the file's header tells of, before any rotation."""
     with _explained(name), _open(path, name) as picture:
         return picture.size
 
 
 def read_picture(path: Path, name: str, like: tuple[str, Size] | None = None) -> NDArray[np.float32]:
-    """Decode the first frame of a picture.
-
-    Parameters
-    ----------
-    path
-        A PNG, JPEG, BMP, WebP, GIF, TIFF or PPM file; its content says which.
-    name
-        What to call it in messages.
-    like
-        Name and size of the picture whose size this one has to have; a picture of another size is
-        refused before it is decoded.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        Shape (channels, height, width) in [0, 1]. One channel where the file is grey by its kind or
-        its palette, otherwise three, red first. Transparency is left out, as torchvision's loader
-        does; 16-bit grey is divided by 65535; the camera's orientation is applied.
-
-    Raises
-    ------
-    DataError
-        If the file is damaged, of another kind, of another size, or too large.
-    """
+    """Decode the first frame of a picture."""
     with _explained(name), _open(path, name) as picture:
         if like is not None and sorted(picture.size) != sorted(like[1]):
             raise DataError(_other_size(name, picture.size, *like))

@@ -29,28 +29,6 @@ def choose_rows(
 
     Each class gets the same number, or all that it has where that is fewer; which ones, follows
     `seed`.
-
-    Parameters
-    ----------
-    labels
-        Shape (n,), not negative.
-    limit
-        How many at most; None takes all.
-    seed
-        Seed of the choice.
-    source
-        What the labels are of, for messages.
-    class_names
-        By class number, for messages.
-    may_be_absent
-        Whether a class may have no image at all, as a class that only the names tell of.
-
-    Raises
-    ------
-    DataError
-        If fewer than two classes occur, or a class has fewer than `MIN_PER_CLASS` images.
-    UsageError
-        If `limit` leaves a class with fewer.
     """
     counts = np.bincount(labels, minlength=0 if class_names is None else len(class_names))
     present = int(np.count_nonzero(counts))

@@ -16,11 +16,6 @@ def refuse_large_tiles(picture: Image.Image, name: str) -> None:
 
     libtiff unpacks a whole tile for the few pixels that lie in the picture, so that a small file
     of a small picture can take gigabytes, which Pillow's bound on the pixels does not see.
-
-    Raises
-    ------
-    DataError
-        If a side of the tiles is longer than `MAX_TILE` pixels.
     """
     if not isinstance(picture, TiffImageFile):
         return

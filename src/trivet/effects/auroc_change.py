@@ -23,18 +23,6 @@ def auroc_influence(
 
     The mean of the products of two scores' influences, divided by the number of rows, is near the
     covariance of their AUROCs that DeLong, DeLong and Clarke-Pearson 1988 give for the same rows.
-
-    Parameters
-    ----------
-    scores
-        Shape (n,), higher is more surely a member.
-    inside
-        Shape (n,), who is a member; there are members and others.
-
-    Returns
-    -------
-    tuple
-        The AUROC, ties counted half, and shape (n,), with mean 0 among members and among others.
     """
     members, others = scores[inside], scores[~inside]
     p, q = len(members), len(others)
@@ -58,15 +46,6 @@ def auroc_change(
     The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988 for two correlated AUROCs. Where
     one of them is 0 or 1 its variance is 0, which so many rows do not prove: there the intervals of the two
     are joined as those of independent figures (Zou and Donner 2008).
-
-    Parameters
-    ----------
-    before, after
-        Shape (n,), scores without and with the remedy.
-    inside
-        Shape (n,), who is a member.
-    level
-        Of the interval, in (0, 1).
     """
     first, one = auroc_influence(before, inside)
     second, other = auroc_influence(after, inside)
@@ -88,17 +67,7 @@ def auroc_change(
 def mean_auroc(
     scores: NDArray[np.float64], inside: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
 ) -> float:
-    """Return the mean AUROC of the attacks on several models.
-
-    Parameters
-    ----------
-    scores
-        Shape (models, n), of the rows under each model.
-    inside
-        Shape (models, n), who is a member of which model's training rows.
-    rows
-        Shape (n,), the rows that count; by default all.
-    """
+    """Return the mean AUROC of the attacks on several models."""
     chosen = np.ones(scores.shape[1], dtype=np.bool_) if rows is None else rows
     areas = [
         auroc_influence(said[chosen], half[chosen])[0] for said, half in zip(scores, inside, strict=True)
@@ -111,18 +80,6 @@ def change_over_samples(before: Sequence[float], after: Sequence[float], *, leve
 
     The interval is Student's for paired figures. The samples share no row, so it counts all chance: which
     rows were drawn, which of them train a model, and how the training goes.
-
-    Parameters
-    ----------
-    before, after
-        Shape (samples,), in the same order.
-    level
-        Of the interval, in (0, 1).
-
-    Raises
-    ------
-    DataError
-        If there are fewer than three samples.
     """
     differences = np.subtract(after, before)
     samples = len(differences)

@@ -7,19 +7,7 @@ __all__ = ["Change", "unmeasured"]
 
 @dataclass(frozen=True)
 class Change:
-    """A difference with its interval.
-
-    Attributes
-    ----------
-    before, after, change, low, high
-        As of `trivet.effects.results.Effect`.
-    by_construction
-        Why the figure cannot change; None where it could.
-    reason
-        Why it was not measured; None where it was.
-    note
-        Further sentences about the numbers.
-    """
+    """A difference with its interval."""
 
     before: float | None
     after: float | None

@@ -28,21 +28,6 @@ def class_changes(
     Each class has four kinds of images: right without and with the remedy, only without, only with, never.
     The intervals hold the middle of draws of their shares from the posterior under Jeffreys' prior, class by
     class.
-
-    Parameters
-    ----------
-    labels
-        True classes, shape (images,).
-    before, after
-        Shape (images,), whether the network is right about each image without and with the remedy.
-    classes
-        How many classes there are; those without images are left out.
-    level
-        Of the intervals, in (0, 1).
-    seed
-        Of the draws.
-    names
-        What each class is called; by default its number.
     """
     kinds = 2 * (~before).astype(np.int64) + ~after  # both right, only before, only after, neither
     counts = np.bincount(4 * labels + kinds, minlength=4 * classes).reshape(classes, 4)

@@ -43,26 +43,7 @@ MITIGATED: Final[Mapping[str, Callable[[Any, int, int], Any]]] = {
 
 
 class SelfGrouped(ClassifierMixin, BaseEstimator):
-    """A mitigated classifier that reads each row's group, 0 or 1, from one of the features.
-
-    Parameters
-    ----------
-    estimator
-        The classifier that is mitigated.
-    mitigation
-        A key of `MITIGATED`.
-    column
-        Place of the feature that is the group, 1 for the privileged one.
-    random_state
-        Of what the mitigation draws.
-
-    Attributes
-    ----------
-    mitigated_
-        The fitted mitigation.
-    classes_
-        The labels.
-    """
+    """A mitigated classifier that reads each row's group, 0 or 1, from one of the features."""
 
     def __init__(self, estimator: Any, *, mitigation: str, column: int, random_state: int = 0) -> None:
         self.estimator = estimator

@@ -96,19 +96,7 @@ EXPOSURES: Final = tuple(exposure.measurement for exposure in _BY_NAME.values())
 
 
 def divided_rows(sample: Sample, *, rows: int, samples: int, seed: int) -> list[Sample]:
-    """Draw samples of equal size that share no row.
-
-    Parameters
-    ----------
-    sample
-        The rows to draw from.
-    rows
-        Rows of all samples together; as many as there are where there are fewer.
-    samples
-        How many.
-    seed
-        Of the draw.
-    """
+    """Draw samples of equal size that share no row."""
     drawn = np.random.default_rng([seed, 2]).permutation(len(sample))
     size = min(rows, len(sample)) // samples
     return [sample.take(np.sort(drawn[turn * size : (turn + 1) * size])) for turn in range(samples)]
@@ -122,26 +110,7 @@ def mitigation_changes(
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> dict[tuple[str, str], Change]:
-    """Train every classifier with and without every mitigation on every sample, and attack all of them.
-
-    Parameters
-    ----------
-    samples
-        From `divided_rows`: three or more, not scaled, with the sensitive feature among the features.
-    pairs
-        Pairs of models on each sample for each mitigation, from 2.
-    level
-        Of the intervals, in (0, 1).
-    seed
-        Of the halves and the models, which are the same with and without a mitigation.
-    progress
-        Told the finished share of the work, 0 to 1.
-
-    Returns
-    -------
-    dict
-        By names of `MITIGATION_INTERVENTIONS` and of `EXPOSURES`.
-    """
+    """Train every classifier with and without every mitigation on every sample, and attack all of them."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for turn, sample in enumerate(samples):
         own = int(np.random.SeedSequence([seed, turn]).generate_state(1)[0])

@@ -86,20 +86,7 @@ def noise_interventions(epsilons: Sequence[float]) -> tuple[Intervention, ...]:
 
 
 def baseline_counts(table: AdultTable, settings: FairnessSettings) -> dict[str, NDArray[np.int64]]:
-    """Count the study's test rows by group, label and prediction of its baseline.
-
-    Parameters
-    ----------
-    table
-        All of Adult.
-    settings
-        Of the study: the split and the cut.
-
-    Returns
-    -------
-    dict
-        For each protected group of `COMPARED` an array of shape (2, 2, 2).
-    """
+    """Count the study's test rows by group, label and prediction of its baseline."""
     sample = adult_sample(table)
     _, test_rows = split_sample(
         replace(sample, features=np.arange(len(sample), dtype=np.float64)[:, np.newaxis]),
@@ -129,22 +116,7 @@ def noise_changes(
     level: float,
     seed: int,
 ) -> dict[tuple[str, str], Change]:
-    """Simulate the noise at each epsilon on each pair of groups.
-
-    Parameters
-    ----------
-    counts
-        From `baseline_counts`.
-    epsilons, draws, four_fifths, level
-        As of `trivet.effects.noisy_impact.impact_changes`.
-    seed
-        Of all draws.
-
-    Returns
-    -------
-    dict
-        By names of `noise_interventions` and of `IMPACTS`.
-    """
+    """Simulate the noise at each epsilon on each pair of groups."""
     changes: dict[tuple[str, str], Change] = {}
     for row, intervention in enumerate(noise_interventions(epsilons)):
         epsilon = sorted(set(epsilons), reverse=True)[row]

@@ -24,17 +24,7 @@ FEWEST_RATIOS = 100
 
 @dataclass(frozen=True)
 class ImpactChanges:
-    """What noise changes.
-
-    Attributes
-    ----------
-    impact
-        The median ratio that is read off noisy counts, against the exact one.
-    width
-        The width of the interval of sampling and noise, against that of sampling alone.
-    verdict
-        The share of releases with another verdict, or with none, against 0.
-    """
+    """What noise changes."""
 
     impact: Change
     width: Change
@@ -42,13 +32,7 @@ class ImpactChanges:
 
 
 def impact_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the ratio of the two groups' selection rates, NaN where noise leaves none.
-
-    Parameters
-    ----------
-    counts
-        Shape (..., 2, 2, 2), indexed [group, label, prediction]; a count below 0 is taken for 0.
-    """
+    """Return the ratio of the two groups' selection rates, NaN where noise leaves none."""
     held = np.maximum(counts, 0).sum(axis=-2).astype(np.float64)  # [group, prediction]
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = held[..., 1] / held.sum(axis=-1)
@@ -62,17 +46,6 @@ def noisy_impacts(
     """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none.
 
     For simulation only, as `trivet.privacy.laplace.perturb_integer`.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, 2, 2), or (draws, 2, 2, 2) where each release has its own.
-    epsilon
-        What one release of all eight counts spends.
-    draws
-        Releases.
-    generator
-        Source of the noise.
     """
     scale = laplace.scale(sensitivity=SENSITIVITY, epsilon=epsilon)
     noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=8 * draws)
@@ -89,25 +62,7 @@ def impact_changes(
     samples: np.random.Generator,
     noise: np.random.Generator,
 ) -> ImpactChanges:
-    """Compare a disparate impact read off noisy counts with the exact one.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, 2, 2), indexed [group, label, prediction]; 0 is the protected group.
-    epsilon
-        What one release of all eight counts spends.
-    draws
-        Releases that are simulated.
-    four_fifths
-        Lower end t of the band [t, 1/t] in which the ratio counts as parity.
-    level
-        Of the intervals, in (0, 1).
-    samples
-        Draws the samples: the same for each epsilon, so that the widths compare.
-    noise
-        Draws the noise.
-    """
+    """Compare a disparate impact read off noisy counts with the exact one."""
     exact = float(impact_of(counts))
     if not np.isfinite(exact):
         gone = unmeasured("the exact counts give no ratio")

@@ -38,15 +38,7 @@ _ENDS: Final = {BETTER: ", for the better", WORSE: ", for the worse", CHANGED: "
 
 
 def effect_of(intervention: Intervention, measurement: Measurement, change: Change) -> Effect:
-    """Put a change into words.
-
-    Parameters
-    ----------
-    intervention, measurement
-        The row and the column.
-    change
-        What was measured.
-    """
+    """Put a change into words."""
     outcome = _outcome(measurement, change)
     half_width = None if change.low is None or change.high is None else (change.high - change.low) / 2
     return Effect(
@@ -68,15 +60,7 @@ def effect_of(intervention: Intervention, measurement: Measurement, change: Chan
 
 
 def statement_of(effects: Sequence[Effect], *, level: float) -> str:
-    """Count the cells by what they say, and say how many would say something by chance.
-
-    Parameters
-    ----------
-    effects
-        All cells.
-    level
-        Level of their intervals.
-    """
+    """Count the cells by what they say, and say how many would say something by chance."""
     if not effects:
         return "No remedy of one leg was measured on another."
     counts = Counter(effect.outcome for effect in effects)

@@ -16,28 +16,14 @@ __all__ = ["Trained", "attack_scores", "halves_of", "train_pairs"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What models say of rows, shapes (models, rows).
-
-    Attributes
-    ----------
-    probability
-        Of each row's true class.
-    right
-        Whether the decision about the row is right.
-    """
+    """What models say of rows, shapes (models, rows)."""
 
     probability: NDArray[np.float64]
     right: NDArray[np.bool_]
 
 
 def halves_of(labels: NDArray[np.int64], pairs: int, *, seed: int) -> NDArray[np.bool_]:
-    """Draw who trains which model: models 2k and 2k + 1 are trained on the two halves of one division.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (2 pairs, rows).
-    """
+    """Draw who trains which model: models 2k and 2k + 1 are trained on the two halves of one division."""
     return shadow_halves(labels, 2 * pairs, generator=np.random.default_rng([seed, 0]))
 
 
@@ -49,24 +35,7 @@ def train_pairs(
     *,
     seed: int,
 ) -> Trained:
-    """Train one model on each half, on one thread, and ask it about every row.
-
-    Parameters
-    ----------
-    estimator
-        An unfitted classifier with ``predict`` and ``predict_proba``.
-    features, labels
-        Shapes (rows, features) and (rows,), classes 0 and 1.
-    inside
-        From `halves_of`.
-    seed
-        The models' own seeds follow from it: the same for every estimator.
-
-    Raises
-    ------
-    DataError
-        If a model cannot be trained on these rows.
-    """
+    """Train one model on each half, on one thread, and ask it about every row."""
     recipe = recipe_of(estimator)
     probability = np.empty(inside.shape)
     right = np.empty(inside.shape, dtype=np.bool_)
@@ -82,11 +51,6 @@ def attack_scores(trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> 
 
     The model of the other half would give the attack away: of the models left without the attacked one, those
     that knew a member would be one fewer than those that knew another row.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (models, rows), higher is more surely a member.
     """
     models, rows = inside.shape
     population = np.random.default_rng([seed, 1]).permutation(rows)

@@ -142,27 +142,7 @@ def unlearning_changes(
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> tuple[Change, ...]:
-    """Repair a network as the study does, and measure it on both halves of the images.
-
-    Parameters
-    ----------
-    suspect
-        The network and its backdoor.
-    images
-        Clean images with true classes: the study's, for the same halves.
-    level
-        Of the intervals, in (0, 1).
-    seed
-        The study's.
-    progress
-        Told the finished share of the repair, 0 to 1.
-
-    Returns
-    -------
-    tuple of Change
-        One for each of `UNLEARNING_MEASUREMENTS`. The attack takes an image of which the network is surer
-        for a member.
-    """
+    """Repair a network as the study does, and measure it on both halves of the images."""
     used, held_out = halves(images, seed=seed)
     repaired = unlearn_in_rounds(
         suspect.model,

@@ -22,20 +22,7 @@ PROTECTED, PRIVILEGED = 0, 1
 
 
 def binary_column(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    """Return `values` as integers, or say which of them is neither 0 nor 1.
-
-    Parameters
-    ----------
-    values
-        Shape (rows,); numbers or booleans.
-    name
-        What the values are called in an error.
-
-    Raises
-    ------
-    DataError
-        If there is more than one axis, no row, or a value other than 0 and 1 (NaN included).
-    """
+    """Return `values` as integers, or say which of them is neither 0 nor 1."""
     array = _column(values, name)
     wrong = (array != 0) & (array != 1)
     if wrong.any():
@@ -48,20 +35,7 @@ def binary_column(values: ArrayLike, name: str) -> NDArray[np.int64]:
 
 
 def score_column(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Return `values` as floats, or say which of them is not finite.
-
-    Parameters
-    ----------
-    values
-        Shape (rows,); numbers, the larger the more likely positive.
-    name
-        What the values are called in an error.
-
-    Raises
-    ------
-    DataError
-        If there is more than one axis, no row, or a value that is NaN or infinite.
-    """
+    """Return `values` as floats, or say which of them is not finite."""
     array = _column(values, name).astype(np.float64)
     wrong = ~np.isfinite(array)
     if wrong.any():

@@ -65,13 +65,7 @@ def findings_json(findings: Sequence[Finding], origin: Origin | None = None) -> 
 
 
 def read_findings(text: str) -> FindingsDocument:
-    """Read the content of ``findings.json`` back.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        If it is no such document.
-    """
+    """Read the content of ``findings.json`` back."""
     return _adapter().validate_json(text)
 
 

@@ -65,19 +65,6 @@ def gated(
     A requirement replaces the default of the rule that it measures, for the very parts that it measures. A
     waiver lets one rule pass, of one subject where it names one, through the day that it expires. Both leave
     a warning. Nothing else switches a default off.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    findings
-        Those of the defaults.
-    outcomes
-        What became of the requirements, ``policy.1`` and so on.
-    waivers
-        Of ``[[policy.waivers]]``.
-    day
-        Today.
     """
     used: set[int] = set()
     found = tuple(_gated(record, each, outcomes, waivers, day, used) for each in findings)

@@ -26,25 +26,7 @@ def make_finding(
     about: Rule | None = None,
     subject: str = "",
 ) -> Finding:
-    """Make a finding.
-
-    Parameters
-    ----------
-    rule
-        A key of the catalogue.
-    level, message, required
-        As in `Finding`.
-    measured
-        What was measured.
-    title
-        Stands in for the rule's.
-    number
-        Tells findings of one rule apart, from 1.
-    about
-        Another rule that says why, what to do and where it is explained.
-    subject
-        As in `Finding`.
-    """
+    """Make a finding."""
     entry = CATALOGUE[rule]
     told = about or entry
     return Finding(

@@ -15,15 +15,7 @@ __all__ = ["requirement_findings"]
 def requirement_findings(
     requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
 ) -> tuple[Finding, ...]:
-    """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach.
-
-    Parameters
-    ----------
-    requirements
-        What was asked.
-    outcomes
-        What `trivet.policy.judge` says of each.
-    """
+    """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach."""
     return tuple(
         _finding(number, requirement, outcome)
         for number, (requirement, outcome) in enumerate(zip(requirements, outcomes, strict=True), start=1)

@@ -102,17 +102,7 @@ def judge(record: Mapping[str, Any], requirements: Sequence[Requirement]) -> tup
 
 
 def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | None:
-    """Say why a requirement cannot be put to a value of this kind; None where it can.
-
-    Parameters
-    ----------
-    requirement
-        What is asked.
-    value
-        A measurement, or an example of its kind.
-    words
-        What the measurement can be, where it is one of a few words.
-    """
+    """Say why a requirement cannot be put to a value of this kind; None where it can."""
     place = one_line(requirement.path)
     if isinstance(value, Mapping | list | tuple):
         return f"{place} is not a single measurement; name one below it"

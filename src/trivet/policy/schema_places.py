@@ -20,13 +20,7 @@ _Node = Mapping[str, Any]
 
 
 def nodes_at(path: str) -> tuple[_Node, ...]:
-    """Return what the schema says of a place; nothing where no record can have it.
-
-    Parameters
-    ----------
-    path
-        As `trivet.places` reads it, or with ``*`` for every item of a list.
-    """
+    """Return what the schema says of a place; nothing where no record can have it."""
     here: list[_Node] = [_schema()]
     for step in path.split("."):
         match = _STEP.fullmatch(step)

@@ -13,19 +13,7 @@ __all__ = ["SHORT_NAMES", "Candidate", "study_fairness_verdict"]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One place that a short name can mean.
-
-    Attributes
-    ----------
-    anchor
-        The place that has to be there, so that this candidate is taken and no later one.
-    below
-        What stands below it, where ``*`` is every item of a list; empty for the anchor itself.
-    derive
-        Gives the value from the record where the record has none at the place.
-    choose
-        Gives the item that the one ``*`` stands for from what is at the anchor; None where there is none.
-    """
+    """One place that a short name can mean."""
 
     anchor: str
     below: str

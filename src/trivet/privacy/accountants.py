@@ -120,11 +120,6 @@ def optimal_exact(scale: Scales, queries: Counts, delta: float) -> float:
     1.5, for different ones. It is rounded upwards: P and Q are charged more than double precision loses
     of them, and where the losses of different answers are too many, they are put on a grid that tells
     more. It is never above the sum of the epsilons.
-
-    Raises
-    ------
-    OutOfReachError
-        As in `randomised_response.losses`.
     """
     if delta == 0:
         return basic(scale, queries, delta)
@@ -167,11 +162,6 @@ def pld(scale: Scales, queries: Counts, delta: float) -> float:
     Koskela, Jälkö and Honkela 2020, by dp-accounting: the loss of each answer on a common grid, their
     convolution, and the smallest epsilon whose hockey-stick divergence is at most delta. Tight up to
     the grid, and rounded upwards.
-
-    Raises
-    ------
-    OutOfReachError
-        The grid would have too many points, or delta is too small for floating-point convolution.
     """
     if delta < LEAST_DELTA:
         raise OutOfReachError(
@@ -208,13 +198,7 @@ def rdp_accountant(scale: Scales, queries: Counts) -> RdpAccountant:
 
 
 def answer_groups(scale: Scales, queries: Counts) -> tuple[Floats, NDArray[np.int64]]:
-    """Epsilon of one answer of each group, and the number of its answers, each of shape (groups,).
-
-    Raises
-    ------
-    UsageError
-        `scale` and `queries` have different lengths.
-    """
+    """Epsilon of one answer of each group, and the number of its answers, each of shape (groups,)."""
     scales, counts = (
         np.atleast_1d(np.asarray(scale, np.float64)),
         np.atleast_1d(np.asarray(queries, np.int64)),

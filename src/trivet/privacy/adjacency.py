@@ -54,18 +54,7 @@ def histogram_sensitivity(adjacency: Adjacency, *, cells: int = 2, touches: int 
 
 
 def sum_sensitivity(least: float, greatest: float, adjacency: Adjacency, *, leaves: bool) -> float:
-    """Largest change of a sum of values between two bounds.
-
-    Parameters
-    ----------
-    least, greatest
-        Bounds of one record's value, after clamping.
-    adjacency
-        Which datasets are neighbours.
-    leaves
-        Whether some value keeps a record out of the sum, where it adds 0: a condition on records, or a
-        missing value that is dropped. It matters where a record is replaced.
-    """
+    """Largest change of a sum of values between two bounds."""
     if adjacency is Adjacency.ADD_REMOVE:
         return max(abs(least), abs(greatest))
     if leaves:

@@ -23,29 +23,7 @@ _LOG_RANGE = (-700.0, 700.0)
 def smallest_factor(
     spend: Callable[[float], float], *, epsilon: float, start: float, closed_form: float | None = None
 ) -> float:
-    """Find the smallest factor at which no more than epsilon is spent.
-
-    Parameters
-    ----------
-    spend
-        Factor on all noise -> total epsilon, decreasing, and without bound as the noise vanishes.
-    epsilon
-        Total epsilon, above 0.
-    start
-        Where to begin, above 0; the nearer, the faster.
-    closed_form
-        The factor, where it is known up to rounding.
-
-    Returns
-    -------
-    float
-        `spend` of it is at most `epsilon`. The search rounds upwards, by no more than 1e-11 of the factor.
-
-    Raises
-    ------
-    OutOfReachError
-        No factor within floating point does.
-    """
+    """Find the smallest factor at which no more than epsilon is spent."""
     if closed_form is not None:
         factor, step = closed_form, _ULP
     else:

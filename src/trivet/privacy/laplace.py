@@ -24,50 +24,13 @@ def scale(*, sensitivity: float, epsilon: float) -> float:
     r"""Scale of the Laplace noise that makes one answer epsilon-differentially private.
 
     :math:`b = \Delta f / \epsilon`, equation 6 of the study; Dwork and Roth 2014, Definition 3.3.
-
-    Parameters
-    ----------
-    sensitivity
-        Largest change of the answer between neighbouring datasets, in units of the answer, above 0.
-    epsilon
-        Privacy parameter of this one answer, above 0.
-
-    Returns
-    -------
-    float
-        b, in units of the answer.
-
-    Raises
-    ------
-    UsageError
-        A parameter is not a positive finite number.
     """
     require_positive(sensitivity=sensitivity, epsilon=epsilon)
     return sensitivity / epsilon
 
 
 def cdf(x: float, *, location: float = 0.0, scale: float) -> float:
-    """Probability that a continuous Laplace answer is at most `x` (equation 16).
-
-    Parameters
-    ----------
-    x
-        Point, in units of the answer; infinities are allowed.
-    location
-        True answer.
-    scale
-        Laplace scale b, above 0.
-
-    Returns
-    -------
-    float
-        Probability in [0, 1].
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
-    """
+    """Probability that a continuous Laplace answer is at most `x` (equation 16)."""
     return tail(-x, location=-location, scale=scale)
 
 
@@ -76,25 +39,6 @@ def tail(threshold: float, *, location: float = 0.0, scale: float) -> float:
 
     It is computed on its own side, never as one minus the distribution function, so that a far tail
     keeps its relative precision.
-
-    Parameters
-    ----------
-    threshold
-        t, in units of the answer; infinities are allowed.
-    location
-        True answer q.
-    scale
-        Laplace scale b, above 0.
-
-    Returns
-    -------
-    float
-        P(q + noise > t), in [0, 1].
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
     """
     require_positive(scale=scale)
     excess = threshold - location
@@ -118,25 +62,6 @@ def discrete_tail(threshold: float, *, location: int = 0, scale: float) -> float
     With :math:`a = e^{-1/b}` the noise is :math:`P(X = x) = \frac{1-a}{1+a} a^{|x|}`, so for an
     integer :math:`m = \lfloor t \rfloor - q \geq 0` the tail is :math:`a^{m+1} / (1 + a)`. It lies
     below the continuous tail at the same scale, because "more than t" begins at t + 1.
-
-    Parameters
-    ----------
-    threshold
-        t, any real number; infinities are allowed.
-    location
-        True answer q, an integer.
-    scale
-        Scale b, above 0.
-
-    Returns
-    -------
-    float
-        P(q + X > t), in [0, 1].
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
     """
     require_positive(scale=scale)
     if math.isinf(threshold):
@@ -155,27 +80,6 @@ def perturb(
 
     Never release one of these: the doubles that come out betray the true answer by their low bits
     (Mironov 2012, "On significance of the least significant bits for differential privacy").
-
-    Parameters
-    ----------
-    value
-        True answer.
-    scale
-        Laplace scale b, above 0.
-    generator
-        Source of randomness; the same state gives the same answers.
-    size
-        Number of answers.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (size,), float64.
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
     """
     require_positive(scale=scale)
     return generator.laplace(value, scale, size)
@@ -188,27 +92,6 @@ def perturb_integer(
 
     The noise is the difference of two geometric variables (Inusah and Kozubowski 2006). It is drawn
     in floating point, so a release must not use it either.
-
-    Parameters
-    ----------
-    value
-        True answer, an integer.
-    scale
-        Scale b, above 0.
-    generator
-        Source of randomness; the same state gives the same answers.
-    size
-        Number of answers.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (size,), int64.
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
     """
     require_positive(scale=scale)
     success = -math.expm1(-1.0 / scale)

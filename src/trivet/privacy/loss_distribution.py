@@ -31,23 +31,7 @@ LEAST_DELTA = 1e-10
 
 
 def loss_distribution(epsilons: NDArray[np.float64], counts: NDArray[np.int64]) -> PrivacyLossDistribution:
-    """Distribution of the whole loss of answers with continuous Laplace noise, an upper bound on it.
-
-    Parameters
-    ----------
-    epsilons, counts
-        Shape (groups,): pure epsilon of each answer of a group, above 0, and their number.
-
-    Returns
-    -------
-    PrivacyLossDistribution
-        It gives epsilon at a delta, and delta at an epsilon.
-
-    Raises
-    ------
-    OutOfReachError
-        There are more than `ANSWER_LIMIT` answers, or they differ too much for one grid.
-    """
+    """Distribution of the whole loss of answers with continuous Laplace noise, an upper bound on it."""
     # Rounding adds at most a quarter of the squared step to the variance of each loss, so what matters
     # is the step against the root mean square of the losses.
     answers = int(counts.sum())

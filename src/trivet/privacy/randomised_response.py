@@ -39,25 +39,7 @@ Floats = NDArray[np.float64]
 
 
 def losses(epsilons: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
-    """Every value of the whole loss, with its probability on both neighbours.
-
-    Parameters
-    ----------
-    epsilons, counts
-        Shape (groups,): epsilon of each answer of a group, and their number.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Losses in falling order, and the logarithms of their probabilities where the loss is counted
-        from (P) and on the neighbour (Q); loss = log P - log Q. Where they are too many to be enumerated,
-        those of a mechanism on a grid that tells more than the answers do, and hardly more.
-
-    Raises
-    ------
-    OutOfReachError
-        Some group has more than a million answers, or thousands of groups differ.
-    """
+    """Every value of the whole loss, with its probability on both neighbours."""
     groups = _merged(epsilons, counts)
     if math.prod(count + 1 for _, count in groups) > SUPPORT_LIMIT:
         return _on_a_grid(groups)

@@ -20,18 +20,6 @@ def income(settings: IncomeSettings, *, epsilon: float) -> IncomeScenario:
 
     The exercise fixes the noise of the whole budget; under half of it the same draw of the standard
     Laplace is larger by the ratio of the scales.
-
-    Parameters
-    ----------
-    settings
-        Sensitivities, true values and noise, in currency units.
-    epsilon
-        Whole budget, above 0.
-
-    Returns
-    -------
-    IncomeScenario
-        Four queries.
     """
     average, total = (
         _income_query(epsilon=epsilon, sensitivity=sensitivity, true_value=true_value, noise_sample=noise)
@@ -53,20 +41,6 @@ def counting(settings: CountingSettings, *, epsilon: float, delta: float) -> Cou
 
     Equations 18 to 20 of the study: the budget is split evenly, and what the published exercise calls
     unbounded adjacency multiplies the sensitivity.
-
-    Parameters
-    ----------
-    settings
-        The count, its threshold, and how often it is asked.
-    epsilon
-        Whole budget, above 0.
-    delta
-        Whole delta, split like epsilon; a Laplace answer does not use it.
-
-    Returns
-    -------
-    CountingScenario
-        Three cases.
     """
     changed = changed_records(population=settings.population, fraction=settings.change_fraction)
     epsilon_each, delta_each = epsilon / settings.queries, delta / settings.queries
@@ -93,22 +67,7 @@ def counting(settings: CountingSettings, *, epsilon: float, delta: float) -> Cou
 def tail_curves(
     exercise: CountingScenario, *, planned_scale: float, thresholds: tuple[float, ...]
 ) -> TailCurves:
-    """P(noisy > t) for each case of the exercise, and at `planned_scale` (equation 17).
-
-    Parameters
-    ----------
-    exercise
-        The three cases.
-    planned_scale
-        Scale of the corrected plan, above 0.
-    thresholds
-        Every t, in units of the answer.
-
-    Returns
-    -------
-    TailCurves
-        Four curves, each as long as `thresholds`.
-    """
+    """P(noisy > t) for each case of the exercise, and at `planned_scale` (equation 17)."""
 
     def curve(scale: float) -> tuple[float, ...]:
         return tuple(laplace.tail(t, location=exercise.true_value, scale=scale) for t in thresholds)
@@ -126,18 +85,6 @@ def epsilon_sweep(settings: CountingSettings, *, epsilons: tuple[float, ...]) ->
     """Scale and exceedance of one count as epsilon grows.
 
     The curve is analytic. Asking real data at every epsilon would spend the sum of them.
-
-    Parameters
-    ----------
-    settings
-        The count and its threshold.
-    epsilons
-        Every epsilon, above 0.
-
-    Returns
-    -------
-    EpsilonSweep
-        Two curves, each as long as `epsilons`.
     """
     scales = tuple(laplace.scale(sensitivity=settings.sensitivity, epsilon=each) for each in epsilons)
     return EpsilonSweep(

@@ -37,18 +37,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
 
 
 def model_card(audit: ReadAudit) -> str:
-    """Write a model card: front matter with a model index, then what was found, leg by leg.
-
-    Parameters
-    ----------
-    audit
-        As `trivet.comparison.read_audit` reads it.
-
-    Returns
-    -------
-    str
-        Markdown with a front matter in YAML; the same for the same audit. Strangers' names are escaped.
-    """
+    """Write a model card: front matter with a model index, then what was found, leg by leg."""
     return "\n".join((front_matter(audit.record), "", *_body(audit))) + "\n"
 
 

@@ -7,20 +7,7 @@ from trivet.report import tree
 
 
 def take_sources(nodes: tree.Nodes) -> tuple[tree.Nodes, dict[str, tree.Source]]:
-    """Take the references out of the document and number those that are cited.
-
-    Returns
-    -------
-    nodes
-        The document without its references.
-    sources
-        By key, in the order of first citation; what is never cited is left out.
-
-    Raises
-    ------
-    ReportError
-        An entry has no key, or something is cited that has no entry.
-    """
+    """Take the references out of the document and number those that are cited."""
     entries: dict[str, tree.Nodes] = {}
 
     def take(node: tree.Node) -> tree.Nodes | None:

@@ -18,13 +18,7 @@ _GAPS = ("Space", "SoftBreak", "LineBreak")
 
 
 def keep_what_belongs(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
-    """Drop what a condition excludes and unwrap what it keeps.
-
-    Raises
-    ------
-    LookupError
-        A condition names no place in the record.
-    """
+    """Drop what a condition excludes and unwrap what it keeps."""
 
     def decide(node: tree.Node) -> tree.Nodes | None:
         own = tree.attributes(node)
@@ -47,13 +41,7 @@ def keep_what_belongs(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Node
 
 
 def belongs(record: Mapping[str, Any], attributes: list[tuple[str, str]]) -> bool:
-    """Tell whether every ``when`` holds and no ``unless`` does.
-
-    Raises
-    ------
-    LookupError
-        A condition names no place in the record.
-    """
+    """Tell whether every ``when`` holds and no ``unless`` does."""
     return all(
         _holds(record, condition) == (name == "when")
         for name, conditions in attributes

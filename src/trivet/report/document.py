@@ -22,23 +22,7 @@ from trivet.report.values import Value, make_value, refuse_collisions
 
 @dataclass(frozen=True)
 class Document:
-    """A report that any writer can set.
-
-    Attributes
-    ----------
-    api_version
-        Version of pandoc's tree.
-    title, authors, keywords
-        Plain text, not yet escaped.
-    abstract, blocks
-        Trees of pandoc's nodes and those of `trivet.report.tree`.
-    sources
-        The references in their order.
-    targets
-        Everything that is numbered, by identifier, in document order.
-    values
-        Each value that the document shows, once, by the name of its macro.
-    """
+    """A report that any writer can set."""
 
     api_version: list[int]
     title: str
@@ -52,13 +36,7 @@ class Document:
 
 
 def read_templates(*folders: Path) -> dict[str, str]:
-    """Read the Markdown files of folders, by name and in the order of their names.
-
-    Raises
-    ------
-    ReportError
-        A folder has none.
-    """
+    """Read the Markdown files of folders, by name and in the order of their names."""
     files: list[Path] = []
     for folder in folders:
         found = list(folder.glob("*.md"))
@@ -75,24 +53,7 @@ def make_document(
     alt: Mapping[str, str] | None = None,
     whole: bool = True,
 ) -> Document:
-    """Fill the prose with the record's values and number it.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-    prose
-        Markdown by file name, in order.
-    alt
-        A text for those who cannot see a figure, by the figure's name; else its caption stands.
-    whole
-        Whether tables are as long as they are, and not as long as a printed page.
-
-    Raises
-    ------
-    ReportError
-        The prose names a place, a target or a source that does not exist, or types a digit.
-    """
+    """Fill the prose with the record's values and number it."""
     parsed = read_markdown("\n\n".join(prose.values()))
     if complaints := check_prose(parsed):
         raise ReportError("; ".join(_placed(prose, complaint) for complaint in complaints))

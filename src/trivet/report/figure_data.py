@@ -24,18 +24,6 @@ def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
 
     Numbers and truth values are spelled as in the record, what was not measured is empty. A text that a
     spreadsheet would take for a formula begins with an apostrophe. Lines end in CRLF (RFC 4180).
-
-    Parameters
-    ----------
-    record
-        What the figure was drawn from, as plain values.
-    name
-        The figure's.
-
-    Returns
-    -------
-    str or None
-        None where the record has nothing that the figure draws, or more than `MOST_VALUES`.
     """
     found = dict(
         islice(

@@ -13,13 +13,7 @@ _ALIGN = {"AlignLeft": "left", "AlignDefault": "left", "AlignRight": "right", "A
 
 
 def make_figure(node: tree.Node, target: tree.Target, alt: Mapping[str, str]) -> tree.Figure:
-    """Read a pandoc figure; `alt` has a text for those who cannot see it, by name.
-
-    Raises
-    ------
-    ReportError
-        It holds no picture, or has no caption.
-    """
+    """Read a pandoc figure; `alt` has a text for those who cannot see it, by name."""
     image = next((inner for inner in tree.nodes_of(node) if tree.kind(inner) == "Image"), None)
     if image is None:
         raise ReportError(f"The figure #{target.identifier} of the prose holds no picture.")
@@ -30,13 +24,7 @@ def make_figure(node: tree.Node, target: tree.Target, alt: Mapping[str, str]) ->
 
 
 def make_table(node: tree.Node, target: tree.Target) -> tree.Table:
-    """Read a pandoc table and decide which of its columns wrap.
-
-    Raises
-    ------
-    ReportError
-        It has no caption.
-    """
+    """Read a pandoc table and decide which of its columns wrap."""
     _, caption, columns, head, bodies, _ = node["c"]
     rows = tuple(_cells(row) for body in bodies for row in body[3])
     header = tuple(_cells(row) for row in head[1])

@@ -37,21 +37,7 @@ class Word:
 
 @dataclass(frozen=True)
 class FoundAudit:
-    """One finished audit.
-
-    Attributes
-    ----------
-    folder
-        Where it is below the folder that was searched, ``.`` for that itself.
-    title
-        The audit's title, or what was looked at.
-    started
-        When it began, in UTC, as ``2026-01-31 12:00:00``; None where no manifest says so.
-    words
-        Its verdicts.
-    page
-        The page beside it; None where there is none.
-    """
+    """One finished audit."""
 
     folder: Path
     title: str
@@ -81,11 +67,6 @@ def find_audits(folder: str | Path) -> Found:
     """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it.
 
     Symbolic links are not followed.
-
-    Raises
-    ------
-    DataError
-        The folder cannot be listed.
     """
     folder = Path(folder)
     if not folder.is_dir():

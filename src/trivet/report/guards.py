@@ -19,14 +19,7 @@ _BLANK = 1e-3
 
 
 def check_prose(parsed: Mapping[str, Any]) -> list[str]:
-    """Find typed digits, raw TeX or HTML, and values with a text of their own.
-
-    Parameters
-    ----------
-    parsed
-        The prose as pandoc's tree, with every condition still in it. A digit may stand in
-        mathematics, code, attributes, citations and the references, and nowhere else.
-    """
+    """Find typed digits, raw TeX or HTML, and values with a text of their own."""
     complaints: list[str] = []
     for node in tree.nodes_of(parsed["blocks"], skip=_is_references):
         match tree.kind(node):

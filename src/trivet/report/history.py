@@ -23,13 +23,7 @@ _SHAPES: Final = {
 
 
 def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
-    """Yield a row of HTML for each title, by name.
-
-    Parameters
-    ----------
-    audits
-        The latest first, as they were found.
-    """
+    """Yield a row of HTML for each title, by name."""
     by_title = sorted(audits, key=lambda audit: audit.title)  # stable: the latest first within a title
     for title, group in groupby(by_title, key=lambda audit: audit.title):
         line = list(reversed(list(group)))

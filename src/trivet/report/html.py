@@ -29,28 +29,7 @@ def html_page(
     record: Mapping[str, Any] | None = None,
     findings: Sequence[ShownFinding] = (),
 ) -> str:
-    """Write the page: verdicts, findings, abstract, contents, then the evidence.
-
-    Parameters
-    ----------
-    document
-        What it says.
-    verdicts
-        What stands at its head.
-    figures
-        Folder of the figures' SVG files, which become part of the page.
-    record
-        What the document was made from. It gives the figures' data, and to the values their seeds and
-        the methods that it names; without it the page has none of these.
-    findings
-        What stands below the verdicts, in any order.
-
-    Returns
-    -------
-    str
-        The page, the same for the same input. It asks for nothing outside itself, and the one script in
-        it is its own: without that it is complete, only less convenient.
-    """
+    """Write the page: verdicts, findings, abstract, contents, then the evidence."""
     facts = record or {}
     tell = cache(partial(origin_lines, document=document, record=facts))
     writer = _HtmlWriter(figures, facts, tell)

@@ -29,29 +29,7 @@ HEAD_BYTES: Final = 4096
 
 
 def write_index(found: Found, folder: str | Path, page: str | Path) -> Path:
-    """Write the index of a folder.
-
-    Parameters
-    ----------
-    found
-        What is in it.
-    folder
-        Where it was looked for.
-    page
-        File to write; its folder is made if it is missing.
-
-    Returns
-    -------
-    Path
-        The page. The same folder gives the same bytes.
-
-    Raises
-    ------
-    UsageError
-        Another page is there, or a symbolic link.
-    ReportError
-        The page cannot be written.
-    """
+    """Write the index of a folder."""
     folder, page = Path(folder), Path(page)
     try:
         if os.path.lexists(page) and (page.is_symlink() or not page.is_file() or not _is_index(page)):
@@ -67,17 +45,7 @@ def write_index(found: Found, folder: str | Path, page: str | Path) -> Path:
 
 
 def index_page(found: Found, *, name: str, away: str = ".") -> str:
-    """Return the page as one document that opens offline.
-
-    Parameters
-    ----------
-    found
-        Audits, and what cannot be read.
-    name
-        What the folder is called.
-    away
-        Path from the page's folder to the one that was searched.
-    """
+    """Return the page as one document that opens offline."""
     assets = files("trivet.report") / "assets"
     style, more, script, template = (
         assets.joinpath(each).read_text(encoding="utf-8")

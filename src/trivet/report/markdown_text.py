@@ -13,15 +13,7 @@ NAME_CHARACTERS: Final = 200
 
 
 def markdown_text(text: str, *, limit: int = NAME_CHARACTERS) -> str:
-    """Write a text inside a line of Markdown: no mark-up, no HTML, no link, and nobody is called.
-
-    Parameters
-    ----------
-    text
-        Anything; it stays on one line, and what does not print is escaped.
-    limit
-        Characters from which on it is cut.
-    """
+    """Write a text inside a line of Markdown: no mark-up, no HTML, no link, and nobody is called."""
     shown = one_line(" ".join(text.split()), limit=limit)
     # A backslash does not keep GitHub from reading a name behind an @; a comment between them does.
     return _MEANING.sub(lambda found: rf"\{found[0]}", shown).replace("@", "@<!-- -->")

@@ -29,18 +29,7 @@ _REPAIRED: Final = (
 
 
 def front_matter(record: Mapping[str, Any]) -> str:
-    """Write the front matter of a card, with its two fences.
-
-    Parameters
-    ----------
-    record
-        The record as plain JSON values.
-
-    Returns
-    -------
-    str
-        YAML without a licence, which is not an audit's to name.
-    """
+    """Write the front matter of a card, with its two fences."""
     legs = [leg for leg in ("security", "privacy", "fairness") if record[leg] is not None]
     lines = ["---", "# license: name it here; an audit cannot know it", "tags:"]
     lines += [f"- {tag}" for tag in ("trivet", "audit", *legs)]

@@ -24,13 +24,7 @@ _DEEPEST = 3
 
 
 def number(nodes: tree.Nodes) -> dict[str, tree.Target]:
-    """Assign a number to everything that a reference can point to, by identifier, in document order.
-
-    Raises
-    ------
-    ReportError
-        An identifier stands twice, or a figure or table has none.
-    """
+    """Assign a number to everything that a reference can point to, by identifier, in document order."""
     targets: dict[str, tree.Target] = {}
     counted = {"equation": 0, "figure": 0, "table": 0}
     sections = [0] * _DEEPEST

@@ -22,28 +22,13 @@ REFERENCES: Final = "99-references.md"
 
 
 def own_prose(study: Path, *own: Path) -> dict[str, str]:
-    """Return the prose of a report without the study, by file name and in order.
-
-    Parameters
-    ----------
-    study
-        Folder of the study's prose, for its references.
-    own
-        Folders of the prose on plans and audits.
-    """
+    """Return the prose of a report without the study, by file name and in order."""
     references = {REFERENCES: (study / REFERENCES).read_text(encoding="utf-8")}
     return {**read_templates(FRAME, *own), **references}
 
 
 def own_facts(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with what its report is laid out by, under ``page``.
-
-    Returns
-    -------
-    dict
-        ``many`` says whether there are more labels than a table has room for, ``labels`` has the most
-        unusual of them then, and ``suspect`` whether a label is suspected.
-    """
+    """Return a record with what its report is laid out by, under ``page``."""
     scan = (record["security"] or {}).get("scan")
     page: dict[str, Any] = {"many": False, "labels": [], "suspect": False}
     if scan is not None:

@@ -38,38 +38,7 @@ def write_page(
     verdicts: Sequence[Verdict],
     findings: Sequence[ShownFinding] = (),
 ) -> tuple[Path, ...]:
-    """Write a page that opens offline, and its pictures beside it in ``figures/``.
-
-    Parameters
-    ----------
-    page
-        The HTML file; its folder is made if it is missing.
-    facts
-        What the prose can name, as plain JSON values.
-    prose
-        Markdown by file name, in order.
-    pictures
-        By name.
-    possible
-        Names of all pictures that such a page can have; those of an earlier result that this one has
-        not are removed.
-    verdicts
-        What stands at the head of the page.
-    findings
-        What stands below them.
-
-    Returns
-    -------
-    tuple of Path
-        The files, the page first. The same input gives the same bytes.
-
-    Raises
-    ------
-    ReportError
-        The prose names what does not exist.
-    UsageError
-        If the folder cannot be written.
-    """
+    """Write a page that opens offline, and its pictures beside it in ``figures/``."""
     figures = make_subfolder(make_folder(page.parent), FIGURES)
     for name in set(possible) - set(pictures):
         for suffix in FORMATS:

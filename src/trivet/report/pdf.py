@@ -37,21 +37,7 @@ _LATEXMK = (
 
 
 def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine | None = None) -> Engine:
-    """Write `target`, the same bytes each time, and tell which engine made it.
-
-    Parameters
-    ----------
-    figures
-        Folder of the figures' PDF files.
-    engine
-        None: LaTeX where latexmk and IEEEtran are installed, and Typst where they are not or where
-        LaTeX fails (which is logged as a warning). A name forces that engine.
-
-    Raises
-    ------
-    ReportError
-        The engine failed, or Typst warned of something.
-    """
+    """Write `target`, the same bytes each time, and tell which engine made it."""
     with tempfile.TemporaryDirectory(prefix="trivet-") as scratch:
         folder = Path(scratch)
         drawn = make_subfolder(folder, _FIGURES)

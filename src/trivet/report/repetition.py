@@ -28,15 +28,7 @@ class _Place(NamedTuple):
 
 
 def repeat_rows(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
-    """Write the rows of every table, and the items of every list, that ask for it.
-
-    Raises
-    ------
-    LookupError
-        ``each`` names no place in the record.
-    ReportError
-        What stands there is no list.
-    """
+    """Write the rows of every table, and the items of every list, that ask for it."""
 
     def repeat(node: tree.Node) -> tree.Nodes | None:
         path = dict(tree.attributes(node)).get("each")
@@ -53,15 +45,7 @@ def repeat_rows(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
 
 
 def spell_out(record: Mapping[str, Any], path: str) -> list[str]:
-    """Give a path once for every item that each ``*`` in it stands for.
-
-    Raises
-    ------
-    LookupError
-        What is before a ``*`` names no place in the record.
-    ReportError
-        What stands there is no list.
-    """
+    """Give a path once for every item that each ``*`` in it stands for."""
     return [spelled for spelled, _ in _spelled_out(record, path)]
 
 

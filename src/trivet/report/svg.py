@@ -36,23 +36,7 @@ _ENLARGED = {False: 1.55, True: 1.3}
 
 
 def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
-    """Read a figure's SVG for use inside HTML, with no style in it.
-
-    Parameters
-    ----------
-    prefix
-        Put before every identifier, so that figures on one page do not share any.
-    alt
-        What a screen reader says instead.
-    wide
-        Whether it takes both columns on paper.
-
-    Raises
-    ------
-    ReportError
-        The file is no SVG, or holds a script, a style that is no attribute, or a reference to something
-        outside it.
-    """
+    """Read a figure's SVG for use inside HTML, with no style in it."""
     try:
         root = ET.parse(path).getroot()  # noqa: S314 (drawn by this program a moment ago)
     except (OSError, ET.ParseError) as error:

@@ -27,13 +27,7 @@ def macros_source(values: Mapping[str, Value]) -> str:
 
 
 def tex_source(document: Document, figures: str) -> str:
-    """Write ``report.tex``, which reads ``macros.tex`` beside it.
-
-    Parameters
-    ----------
-    figures
-        Folder of the figures' PDF files as TeX shall find it, relative to ``report.tex``.
-    """
+    """Write ``report.tex``, which reads ``macros.tex`` beside it."""
     whole = _TexWriter(figures).whole(document)
     with as_file(files("trivet.report") / "assets" / "paper.tex") as template:
         return write(whole, "latex", "--standalone", f"--template={template}", "--syntax-highlighting=none")

@@ -31,13 +31,7 @@ _MENDED = (
 
 
 def typst_source(document: Document, figures: str) -> str:
-    """Write the document as one Typst file.
-
-    Parameters
-    ----------
-    figures
-        Folder of the figures' PDF files, relative to the file.
-    """
+    """Write the document as one Typst file."""
     whole = _with_mathematics(_TypstWriter(figures).whole(document))
     with as_file(files("trivet.report") / "assets" / "paper.typ") as template:
         return write(whole, "typst", "--standalone", f"--template={template}", "--syntax-highlighting=none")

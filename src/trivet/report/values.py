@@ -39,19 +39,7 @@ _SPELT = {
 
 @dataclass(frozen=True)
 class Value:
-    """One place of the record as the prose shows it.
-
-    Attributes
-    ----------
-    path, format
-        What the prose asked for; `format` is None for the default of the type.
-    raw
-        What stands in the record, unrounded.
-    text
-        What the reader sees; Unicode, not yet escaped for any output.
-    macro
-        Name of the LaTeX macro, without its backslash; letters only.
-    """
+    """One place of the record as the prose shows it."""
 
     path: str
     format: str | None
@@ -61,13 +49,7 @@ class Value:
 
 
 def make_value(record: Mapping[str, Any], path: str, spec: str | None = None) -> Value:
-    """Read `path` from the record and write it as `spec` asks.
-
-    Raises
-    ------
-    ReportError
-        The path names no place, or its value cannot be written so.
-    """
+    """Read `path` from the record and write it as `spec` asks."""
     try:
         raw = find(record, path)
     except LookupError as error:
@@ -80,23 +62,7 @@ def make_value(record: Mapping[str, Any], path: str, spec: str | None = None) ->
 
 
 def format_value(raw: Any, spec: str | None = None) -> str:
-    """Write one plain value for a reader.
-
-    Parameters
-    ----------
-    raw
-        A value of the record: number, text, bool, None or a list of these.
-    spec
-        None: four decimals for a float (a power of ten for one that would print as 0.0000 and is not),
-        a plain int, text as it is, yes or no. ``p``: a p-value. ``label``: as it is. ``count`` and
-        ``list`` (also ``list:SPEC``): length and items of a list. ``%`` and ``.1%``: per cent.
-        Anything else is a Python format specification.
-
-    Raises
-    ------
-    TypeError, ValueError
-        The value is not of the kind that `spec` is for.
-    """
+    """Write one plain value for a reader."""
     if raw is None:
         return NOT_MEASURED
     if isinstance(raw, list | tuple):
@@ -120,13 +86,7 @@ def macro_name(path: str, spec: str | None = None) -> str:
 
 
 def refuse_collisions(values: Mapping[str, Value], value: Value) -> None:
-    """Refuse a value whose macro already names another one.
-
-    Raises
-    ------
-    ReportError
-        `values`, by macro name, has another path or format under this name.
-    """
+    """Refuse a value whose macro already names another one."""
     other = values.get(value.macro, value)
     if (other.path, other.format) != (value.path, value.format):
         raise ReportError(

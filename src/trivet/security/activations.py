@@ -45,18 +45,6 @@ def measured(name: str, *, held: int = 0) -> Generator[Measured]:
     """Measure what runs within, and stop it before it takes too much.
 
     Every operator runs on shapes alone first, so what does not fit is never allocated.
-
-    Parameters
-    ----------
-    name
-        The network's, for the message.
-    held
-        Bytes that its weights take already.
-
-    Raises
-    ------
-    CheckpointError
-        If weights and results would take more than `MAX_BYTES`.
     """
     tally = Measured()
     with _ShapesFirst(tally, name, MAX_BYTES - held):

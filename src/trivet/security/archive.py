@@ -96,13 +96,7 @@ def read_checkpoint(path: str | os.PathLike[str], index: int) -> ArchiveMember:
 
 
 def ask_for_member(child: Confined, path: Path, index: int) -> tuple[str, Path]:
-    """Have the child unpack one checkpoint; return its name, and the file that it is in now.
-
-    Raises
-    ------
-    CheckpointError
-        As `read_checkpoint` does.
-    """
+    """Have the child unpack one checkpoint; return its name, and the file that it is in now."""
     if not os.path.isfile(path):  # noqa: PTH113 - no path makes it raise
         raise CheckpointError(
             f"there is no archive at {one_line(path)}; check the path given with --archive."

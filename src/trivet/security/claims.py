@@ -29,19 +29,7 @@ MAX_AXES: Final = 64
 
 @dataclass(frozen=True)
 class Storage:
-    """A run of little-endian numbers that a file says to hold.
-
-    Attributes
-    ----------
-    key
-        Its name in the file.
-    dtype, elements
-        What kind of numbers they are, and how many.
-    file
-        The file's name, for messages.
-    numbers
-        Reads them, when they are wanted.
-    """
+    """A run of little-endian numbers that a file says to hold."""
 
     key: str
     dtype: str
@@ -52,19 +40,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Claim:
-    """A tensor that a file describes; nothing of it is read until `view` is called.
-
-    Attributes
-    ----------
-    shape
-        As the file has it: any numbers, however large.
-    dtype
-        What its numbers are saved as; None for a kind that no layer holds.
-    storage
-        Where they are.
-    stride, offset
-        How they lie there, in elements.
-    """
+    """A tensor that a file describes; nothing of it is read until `view` is called."""
 
     shape: tuple[int, ...]
     dtype: str | None
@@ -76,11 +52,6 @@ class Claim:
         """Return the numbers in row-major order, out of the content of the storage.
 
         Call it only after `shape` was found to be right.
-
-        Raises
-        ------
-        CheckpointError
-            If the tensor reaches beyond `content`.
         """
         if 0 in self.shape:
             return b""
@@ -108,13 +79,7 @@ def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def counts(values: object) -> tuple[int, ...]:
-    """Return a shape or strides out of a file, checked before they are copied.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If they are anything else than a few counts.
-    """
+    """Return a shape or strides out of a file, checked before they are copied."""
     if not isinstance(values, (tuple, list)):
         raise TypeError("a tensor's shape is no list")
     if len(values) > MAX_AXES:  # pyright: ignore[reportUnknownArgumentType]

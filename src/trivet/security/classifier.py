@@ -11,17 +11,7 @@ Scorer = Callable[[Tensor], Tensor]
 
 
 class Classifier(nn.Module):
-    """A network over images whose class scores can be read as logits.
-
-    Attributes
-    ----------
-    input_shape
-        (channels, height, width) of one image.
-    classes
-        Number of classes.
-    name
-        What messages call it.
-    """
+    """A network over images whose class scores can be read as logits."""
 
     input_shape: tuple[int, int, int]
     classes: int

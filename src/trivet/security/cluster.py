@@ -18,13 +18,7 @@ SCHEMES: Final = ("tcp", "tls")
 
 
 class ClusterExecutor(Executor):
-    """Runs calls on the workers of a Dask cluster; `dask_executor` makes it.
-
-    Parameters
-    ----------
-    client
-        A ``distributed.Client``.
-    """
+    """Runs calls on the workers of a Dask cluster; `dask_executor` makes it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -48,19 +42,6 @@ def dask_executor(address: str, *, timeout: float = 10.0) -> Generator[ClusterEx
     Workers read files themselves: checkpoints and images have to lie at the same paths on each of
     them, as on a shared file system. Start them with one thread each, ``dask worker ADDRESS
     --nthreads 1``, in an environment with the same trivet.
-
-    Parameters
-    ----------
-    address
-        Of the scheduler: ``tcp://host:8786``.
-    timeout
-        Seconds to wait for the scheduler, and as many again for its first worker.
-
-    Raises
-    ------
-    UsageError
-        If the extra ``dask`` is not installed, no scheduler answers, it has no workers, or they
-        have another trivet.
     """
     if not _is_address(address):
         raise UsageError(

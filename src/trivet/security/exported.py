@@ -41,24 +41,7 @@ def is_program(archive: ZippedFile) -> bool:
 
 
 def read_program(archive: ZippedFile, name: str, closing: ExitStack, *, at_most: int) -> dict[str, Claim]:
-    """Return the state dict of an exported program, in the layout of whichever PyTorch wrote it.
-
-    Parameters
-    ----------
-    archive
-        The file.
-    name
-        What messages call it.
-    closing
-        Closes what claims are read from.
-    at_most
-        Bytes that a zip of weights within the zip may unpack to.
-
-    Raises
-    ------
-    CheckpointError
-        If it holds more than one program, or a weight that is no raw, dense tensor.
-    """
+    """Return the state dict of an exported program, in the layout of whichever PyTorch wrote it."""
     models = [path for path in archive.sizes if _is_model(path) or path == OLDEST]
     if len(models) != 1:
         raise CheckpointError(

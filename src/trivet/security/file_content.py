@@ -51,11 +51,6 @@ def other_than_checkpoint(path: Path) -> str | None:
     """Return what a file holds, such as "text", where that is known and not a checkpoint.
 
     None stands for all else: a checkpoint, or something unknown.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
     """
     with path.open("rb") as stream:
         start = stream.read(START_BYTES)

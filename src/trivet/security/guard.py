@@ -25,13 +25,6 @@ def guarded(name: str, doing: str) -> Generator[None]:
 
     Only trivet's own errors and an interrupt from the keyboard pass. Lack of memory is no fault of the
     network's and becomes a `TrivetError`.
-
-    Parameters
-    ----------
-    name
-        What messages call the network.
-    doing
-        What it is to do, such as "classify images of shape (1, 28, 28)".
     """
     try:
         yield
@@ -50,13 +43,7 @@ def guarded(name: str, doing: str) -> Generator[None]:
 
 
 def all_finite(scores: Tensor, name: str) -> Tensor:
-    """Return `scores` if all are finite numbers.
-
-    Raises
-    ------
-    CheckpointError
-        If one is not.
-    """
+    """Return `scores` if all are finite numbers."""
     if not bool(torch.isfinite(scores).all()):
         raise CheckpointError(
             f"{name} returns scores that are not finite numbers; such a network tells no classes apart."

@@ -47,22 +47,7 @@ LIMITS: Final = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks against one label.
-
-    Attributes
-    ----------
-    label
-        The label.
-    asr
-        Success of its refined trigger on held-out images of other classes.
-    norm_gap
-        The smallest norm of the other labels over its own; None before the last look, where norms are
-        still too far from what they become.
-    agreed
-        Whether both methods name it.
-    margin_gap
-        Its margin over the largest of the other labels; None where that is not positive.
-    """
+    """What speaks against one label."""
 
     label: int
     asr: float
@@ -101,15 +86,6 @@ def judge_scan(
     `backdoored` takes four things in one label: both methods name it, their joint p-value is below
     0.01, its trigger works on held-out images, and its norm or its margin stands alone. The same with a
     p-value below 0.1, or with two methods that name different labels, is `suspicious`.
-
-    Parameters
-    ----------
-    opinions
-        Of trigger inversion and of the maximum margin.
-    evidence
-        By label, for the labels that the opinions name.
-    p_value
-        Of both together, corrected for repeated looks; None where neither has a score.
     """
     if p_value is None:
         return Judgement(

@@ -59,15 +59,7 @@ class ManyRow:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What lies in the folder and is not scanned, as it is not a checkpoint.
-
-    Attributes
-    ----------
-    file
-        Its path below the folder, with ``/``.
-    content
-        What it is, such as "text" or "a picture".
-    """
+    """What lies in the folder and is not scanned, as it is not a checkpoint."""
 
     file: str
     content: str
@@ -99,13 +91,7 @@ class ManyResult:
 
 
 def row_of(document: Mapping[str, Any], result: str) -> ManyRow:
-    """Return the row of a result file's content.
-
-    Raises
-    ------
-    KeyError, TypeError
-        If something is missing.
-    """
+    """Return the row of a result file's content."""
     if document["status"] == SCANNED:
         verdict = document["verdict"]
         return ManyRow(

@@ -37,15 +37,7 @@ def number(value: float | None, digits: int) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, marked: int | None = None) -> str:
-    """Write a table whose first column holds names and whose others hold numbers.
-
-    Parameters
-    ----------
-    header, rows
-        Plain text.
-    marked
-        Row that a sign and bold type point out.
-    """
+    """Write a table whose first column holds names and whose others hold numbers."""
     heads = "".join(
         f'<th scope="col" style="{_cell(column)}">{plain(name)}</th>' for column, name in enumerate(header)
     )

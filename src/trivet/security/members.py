@@ -54,13 +54,7 @@ def zip_members(archive: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def refuse_unsafe(file: str, member: Member, count: int) -> None:
-    """Refuse a whole file for one member; `count` is the number of the member.
-
-    Raises
-    ------
-    CheckpointError
-        If there are too many, or the member is a link, encrypted, a bomb, or leads out of its folder.
-    """
+    """Refuse a whole file for one member; `count` is the number of the member."""
     name = member.name
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if "\0" in name or ".." in parts or name.startswith(("/", "\\")) or PureWindowsPath(name).drive:

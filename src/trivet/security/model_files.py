@@ -25,17 +25,7 @@ VERSION_CONTROL: Final = frozenset({".git", ".hg", ".svn"})
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checkpoint of the folder, or what may be one and cannot be opened.
-
-    Attributes
-    ----------
-    name
-        Its path below the folder, with ``/``.
-    path
-        Where it is.
-    failure
-        Why it is not opened; None for a file that may be.
-    """
+    """A checkpoint of the folder, or what may be one and cannot be opened."""
 
     name: str
     path: Path
@@ -44,15 +34,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class FolderFiles:
-    """All that lies in a folder, in the order of the paths.
-
-    Attributes
-    ----------
-    models
-        What has to be scanned.
-    skipped
-        What is known not to be a checkpoint, and folders that are not entered.
-    """
+    """All that lies in a folder, in the order of the paths."""
 
     models: tuple[ModelFile, ...]
     skipped: tuple[Skipped, ...]
@@ -65,19 +47,6 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
     else (`other_than_checkpoint`), so that no model is left out in silence. A link to a file of the same
     folder counts as one more file. What leads out of the folder, or cannot be opened as a file, is
     returned as a model with its failure. Linked folders, and those of version control, are not entered.
-
-    Parameters
-    ----------
-    folder
-        Where to look.
-    leave_out
-        A folder that holds results, not models; it is not entered. Where it is `folder` itself, its
-        ``.json`` files are results.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be read or holds no checkpoint.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - a linked folder keeps its name
     try:

@@ -108,14 +108,7 @@ def repair_html(repair: "Repair") -> str:
 
 
 def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> bytes:
-    """Return a trigger on a mid-grey image as PNG, the same bytes each time.
-
-    Parameters
-    ----------
-    mask, pattern
-        Shape (1, h, w) and (channels, h, w), in [0, 1]. Three channels are red, green and blue; of any
-        other number the first is shown.
-    """
+    """Return a trigger on a mid-grey image as PNG, the same bytes each time."""
     stamped = (1 - mask) * 0.5 + mask * pattern
     levels = np.rint(255 * np.clip(stamped, 0, 1)).astype(np.uint8)
     colour = len(levels) == COLOUR_CHANNELS

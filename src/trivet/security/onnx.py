@@ -50,25 +50,7 @@ AXES = 4
 
 
 def read_onnx(child: Confined, path: Path, name: str) -> Program:
-    """Read an ONNX file.
-
-    Parameters
-    ----------
-    child
-        Reads and cleans the file.
-    path
-        The file.
-    name
-        What messages call it.
-
-    Raises
-    ------
-    UsageError
-        If the extra ``onnx`` is not installed.
-    CheckpointError
-        If the file is damaged, too large, points to other files, or holds what onnx2torch does not
-        know.
-    """
+    """Read an ONNX file."""
     onnx, onnx2torch = _library("onnx", name), _library("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
     n, channels, height, width = child.ask(
@@ -123,13 +105,7 @@ def _unreadable(name: str, error: Exception) -> CheckpointError:
 
 
 def refuse_heavy(content: bytes, name: str) -> None:
-    """Refuse a file that would take far more memory than disk: bounded before it is parsed.
-
-    Raises
-    ------
-    CheckpointError
-        If what surrounds the weights takes more than `MAX_STRUCTURE_BYTES`, or is damaged.
-    """
+    """Refuse a file that would take far more memory than disk: bounded before it is parsed."""
     numbers = 0
     try:
         for number, part in fields(memoryview(content)):

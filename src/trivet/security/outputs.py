@@ -25,22 +25,6 @@ def scores_among(output: Any, images: int, classes: int | None, name: str) -> Te
     They may be the output itself, its attribute or entry ``logits``, or the only tensor of that shape
     in a tuple, a list, a dictionary or a dataclass. Axes of one pixel behind the classes are taken
     off.
-
-    Parameters
-    ----------
-    output
-        What the network returned.
-    images
-        How many images it was given.
-    classes
-        Number of classes; where it is None, any from two on will do.
-    name
-        The network's, for messages.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such tensor, or more than one.
     """
     named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     parts = [named] if isinstance(named, Tensor) else list(_parts(output))

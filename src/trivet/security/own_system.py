@@ -34,20 +34,7 @@ class StripPixels:
 
 
 def load_own(settings: ScanSettings, *, seed: int) -> Subject:
-    """Load the network and the images that ``[security.scan]`` names.
-
-    Parameters
-    ----------
-    settings
-        What is named.
-    seed
-        Draws the images where there are more than wanted.
-
-    Raises
-    ------
-    TrivetError
-        If something is missing, unsafe, or does not fit together.
-    """
+    """Load the network and the images that ``[security.scan]`` names."""
     if settings.is_demo:
         checkpoint = load_demo_checkpoint()
         source = settings.images or DEFAULT_IMAGES[checkpoint.info.architecture]
@@ -76,15 +63,7 @@ def load_own(settings: ScanSettings, *, seed: int) -> Subject:
 def scan_again(
     subject: Subject, result: ScanResult, masks: NDArray[np.float32], patterns: NDArray[np.float32]
 ) -> Scan:
-    """Return the scan that a result and its triggers came from, without scanning.
-
-    Parameters
-    ----------
-    subject
-        What was scanned.
-    result, masks, patterns
-        Of that scan.
-    """
+    """Return the scan that a result and its triggers came from, without scanning."""
     working, held_out = subject.images.split(0.5, seed=result.seed)
     contract = chosen_contract(result.contract, subject.declared)
     return Scan(result, contract, masks, patterns, working, held_out)
@@ -98,21 +77,7 @@ def repair_own(
     seed: int,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> Repair:
-    """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`.
-
-    Parameters
-    ----------
-    subject
-        The network, and its images.
-    found
-        A scan that suspects a label.
-    method
-        A repair's name, or ``auto``.
-    seed
-        Of everything random.
-    progress
-        Called with a step's name and its finished share, 0 to 1.
-    """
+    """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`."""
     label = found.result.suspected_label
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")

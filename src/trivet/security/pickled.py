@@ -32,17 +32,7 @@ MAX_PARTS = 16
 
 @dataclass(frozen=True)
 class Pickle:
-    """What a pickle describes.
-
-    Attributes
-    ----------
-    value
-        Dictionaries, ordered or not, lists, tuples and plain values as such; tensors as `Claim`.
-    length
-        How many bytes it takes.
-    storages
-        Every storage that it points to, by its key.
-    """
+    """What a pickle describes."""
 
     value: Any
     length: int
@@ -50,22 +40,7 @@ class Pickle:
 
 
 def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearray]) -> Pickle:
-    """Return what the pickle at the start of `content` describes.
-
-    Parameters
-    ----------
-    content
-        Bytes that may go on behind the pickle.
-    name
-        The file's, for messages.
-    numbers
-        Returns the raw numbers of a storage; called when a claim is loaded.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, too long, or holds more than weights and plain values.
-    """
+    """Return what the pickle at the start of `content` describes."""
     stream = io.BytesIO(content[:MAX_PICKLE_BYTES])
     machine = _Machine(name, numbers)
     try:

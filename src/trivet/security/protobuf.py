@@ -11,13 +11,7 @@ VARINT_BYTES = 10
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the content of each field, in order.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no such message.
-    """
+    """Yield the number and the content of each field, in order."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)

@@ -41,21 +41,7 @@ MESSAGE_CHARACTERS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ScanJob:
-    """What is asked of every checkpoint; plain values, so that any worker can take it.
-
-    Attributes
-    ----------
-    architecture
-        As `load_checkpoint` takes it: a name, ``package.module:factory``, or ``timm:NAME``.
-    images
-        As `trivet.datasets.load_images` takes them: a name, or a path that each worker can read.
-    declared
-        The input contract; None tries the usual ones and takes the best.
-    seed
-        Of the choice of images, and of each scan.
-    limit
-        Images at most; None takes all.
-    """
+    """What is asked of every checkpoint; plain values, so that any worker can take it."""
 
     architecture: str | None
     images: str
@@ -65,26 +51,7 @@ class ScanJob:
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
-    """Scan one checkpoint with one thread; whatever is wrong with the file becomes a result.
-
-    Parameters
-    ----------
-    job
-        What is asked. The images are loaded once a process.
-    path
-        The checkpoint.
-
-    Returns
-    -------
-    dict
-        ``sha256`` of the file (None where it cannot be read) and ``status``: either ``scanned``, and
-        all of `scan_document`, or ``failed``, and under ``error`` a `Failure`.
-
-    Raises
-    ------
-    TrivetError
-        If the images cannot be loaded: that is no file's fault.
-    """
+    """Scan one checkpoint with one thread; whatever is wrong with the file becomes a result."""
     images = _load_images(job.images, job.limit, job.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -105,13 +72,7 @@ def failed_document(sha256: str | None, failure: Failure) -> Document:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
+    """Return the SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
 
@@ -121,13 +82,6 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
 
     Images count by their content, wherever they lie. The code behind a ``package.module:factory``
     counts by its name.
-
-    Parameters
-    ----------
-    job
-        What is asked.
-    images
-        Those that the job names, loaded.
     """
     identity = {
         "trivet": version("trivet"),

@@ -24,13 +24,6 @@ class OtherClasses:
 
     Images are ordered by class once, so that leaving a class out is a shift and costs no memory
     for each target.
-
-    Parameters
-    ----------
-    labels
-        True classes of the images, shape (n,), in [0, classes).
-    classes
-        Number of classes.
     """
 
     def __init__(self, labels: NDArray[np.int64], classes: int) -> None:
@@ -50,21 +43,6 @@ class TriggerStack:
     """Free variables of masks and patterns, one row a label, with their Adam state.
 
     Labels do not influence each other: what a row becomes does not depend on its neighbours.
-
-    Attributes
-    ----------
-    targets
-        The label of each row, shape (rows,), int64.
-    variables
-        Shape (rows, 1 + channels, height, width): mask, then pattern; sigmoids of them are in
-        [0, 1].
-    mean, square
-        Adam's first and second moments, of the same shape.
-    penalty
-        Weight of each row's mask, shape (rows,); it multiplies the mask's mean over the pixels, so
-        that it means the same for images of any size.
-    steps
-        Steps taken so far, the same for all rows.
     """
 
     targets: Tensor
@@ -138,20 +116,6 @@ class TriggerStack:
         The objective of row y is the mean cross-entropy of its triggered images towards y plus
         ``penalty * mean(mask)``: Wang et al. 2019, equation 3, with the norm as a share of the
         image.
-
-        Parameters
-        ----------
-        score
-            From pixels to logits, with frozen weights.
-        pixels
-            A batch a row, shape (rows, batch, channels, height, width).
-        at_once
-            Images that go through the network together at most; None stands for all.
-
-        Returns
-        -------
-        Tensor
-            Share of each row's batch that was classified as its label before the step, shape (rows,).
         """
         rows, batch = pixels.shape[:2]
         targets = self.targets.repeat_interleave(batch)

@@ -52,24 +52,7 @@ def strip_of(
 def varied_rows(
     labels: NDArray[np.int64], target: int, *, count: int = STRIP_IMAGES, seed: int
 ) -> NDArray[np.int64]:
-    """Draw rows of images from as many classes as there are, and never from the target.
-
-    Parameters
-    ----------
-    labels
-        True classes, shape (n,).
-    target
-        The label that is left out.
-    count
-        Rows at most.
-    seed
-        Draws them.
-
-    Returns
-    -------
-    ndarray
-        Rows in the order of their classes.
-    """
+    """Draw rows of images from as many classes as there are, and never from the target."""
     drawn = np.random.default_rng(seed).permutation(np.flatnonzero(labels != target))
     turn = np.empty(len(drawn), dtype=np.int64)  # how many of its class were drawn before
     for label in np.unique(labels[drawn]):

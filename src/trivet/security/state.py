@@ -21,13 +21,7 @@ SHOWN_PROBLEMS = 4
 
 
 def find_state(content: Any, name: str) -> dict[str, Claim]:
-    """Return the state dict in `content`: itself, or what it keeps under one of `STATE_KEYS`.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, or more than one.
-    """
+    """Return the state dict in `content`: itself, or what it keeps under one of `STATE_KEYS`."""
     if _is_state(content):
         return content
     held = [key for key in STATE_KEYS if isinstance(content, Mapping) and _is_state(content.get(key))]
@@ -60,11 +54,6 @@ def match(
 
     Names, shapes and types are compared before a tensor is read. Floating-point weights may be of
     any precision; counts and masks have to be of the layer's own type.
-
-    Raises
-    ------
-    CheckpointError
-        If a layer is missing, is too much, or is of another shape or type.
     """
     state = _without_wrappers(state, [layer.key for layer in layers])
     problems = list(_problems(state, layers))
@@ -82,13 +71,7 @@ def match(
 
 
 def refuse_broken(keys: Sequence[str], name: str) -> None:
-    """Refuse layers whose weights are no numbers to compute with, where there are any.
-
-    Raises
-    ------
-    CheckpointError
-        If there are any.
-    """
+    """Refuse layers whose weights are no numbers to compute with, where there are any."""
     if keys:
         shown = ", ".join(one_line(key) for key in keys[:SHOWN_PROBLEMS])
         raise CheckpointError(

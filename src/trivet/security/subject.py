@@ -49,13 +49,7 @@ class Subject:
 
 
 def images_for(architecture: str | None, images: str | None) -> str:
-    """Return the image source to use.
-
-    Raises
-    ------
-    UsageError
-        If none is given and the architecture is not one of trivet's own.
-    """
+    """Return the image source to use."""
     if images is not None:
         return images
     if architecture in DEFAULT_IMAGES:
@@ -69,13 +63,7 @@ def images_for(architecture: str | None, images: str | None) -> str:
 
 
 def existing_checkpoint(path: Path) -> Path:
-    """Return `path` where there is a file.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, or it cannot be looked at.
-    """
+    """Return `path` where there is a file."""
     shown = one_line(path, limit=LONGEST_FILE_NAME)
     try:
         found = path.is_file()
@@ -110,22 +98,7 @@ def load_subject(
     limit: int | None,
     seed: int,
 ) -> Subject:
-    """Load what the command line, or audit.toml, names.
-
-    Parameters
-    ----------
-    weights, architecture, images, contract
-        As ``trivet scan`` takes them.
-    limit
-        Images at most; None takes all.
-    seed
-        Draws the images where there are more.
-
-    Raises
-    ------
-    TrivetError
-        If something is missing, unsafe, or does not fit together.
-    """
+    """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
     if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
         also = "" if images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"

@@ -25,11 +25,6 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
     """Return what a zip of torch.save holds, each tensor as a `Claim`.
 
     The archive has to stay open as long as claims are loaded.
-
-    Raises
-    ------
-    CheckpointError
-        If it is something else, damaged, or holds more than weights and plain values.
     """
     if "constants.pkl" in archive.sizes:
         raise CheckpointError(
@@ -54,11 +49,6 @@ def read_legacy(stream: IO[bytes], name: str) -> Any:
     """Return what a file in the layout before PyTorch 1.6 holds, each tensor as a `Claim`.
 
     The stream has to stay open as long as claims are loaded.
-
-    Raises
-    ------
-    CheckpointError
-        If it is something else, damaged, or holds more than weights and plain values.
     """
     if stream.read(1) != pickle.PROTO:
         raise CheckpointError(

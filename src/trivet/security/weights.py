@@ -37,27 +37,7 @@ METADATA: Final = "__metadata__"
 
 
 def extract(request: dict[str, Any], folder: Path) -> list[int]:
-    """Write the layers of a network into `EXTRACTED`, named by their numbers.
-
-    Parameters
-    ----------
-    request
-        ``path`` and ``name`` of the file, ``architecture`` for messages, and ``layers``: name, shape
-        and type of each layer that the network expects.
-    folder
-        Where to write.
-
-    Returns
-    -------
-    list of int
-        Numbers of the layers that the file holds; all but the counters of batch normalisation.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, holds more than weights, is far larger than the network's weights, or
-        does not fit.
-    """
+    """Write the layers of a network into `EXTRACTED`, named by their numbers."""
     name = request["name"]
     layers = [Layer(key, tuple(shape), dtype) for key, shape, dtype in request["layers"]]
     needed = sum(math.prod(layer.shape) * BYTES.get(layer.dtype, 8) for layer in layers)
@@ -69,22 +49,7 @@ def extract(request: dict[str, Any], folder: Path) -> list[int]:
 
 @contextmanager
 def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
-    """Yield what a file holds, each tensor as a `Claim` that loads as long as the context is open.
-
-    Parameters
-    ----------
-    path
-        A ``.safetensors`` file, a file of torch.save, or an exported program.
-    name
-        What messages call it; its extension tells safetensors from the rest.
-    needed
-        How many bytes the network's own weights take.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, holds more than weights, or is far larger than `needed`.
-    """
+    """Yield what a file holds, each tensor as a `Claim` that loads as long as the context is open."""
     most = min(MAX_WEIGHTS_BYTES, MAX_COPIES * needed + SLACK_BYTES)
 
     def refuse_oversize(size: int) -> None:

@@ -18,14 +18,7 @@ DIRECTORIES_BYTES = 64 * 2**20
 
 
 class ZippedFile:
-    """The members of a vetted zip, each with the size that it unpacks to.
-
-    Attributes
-    ----------
-    sizes
-        For each file's name, without the folder that PyTorch puts around all of them, its size in
-        bytes when unpacked.
-    """
+    """The members of a vetted zip, each with the size that it unpacks to."""
 
     def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
         self._name = name
@@ -33,13 +26,7 @@ class ZippedFile:
         self.sizes = {path: member.size for path, member in self._members.items()}
 
     def read(self, path: str, *, at_most: int) -> bytearray:
-        """Return the content of a member.
-
-        Raises
-        ------
-        CheckpointError
-            If there is no such member, it is larger than `at_most` bytes, or it is damaged.
-        """
+        """Return the content of a member."""
         member = self._members.get(path)
         if member is None:
             raise CheckpointError(f"{self._name} is damaged: its part {one_line(path)} is missing.")
@@ -71,12 +58,6 @@ def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
     """Open and vet a zip; `name` is what messages call it.
 
     Every member is checked before one is read, so one hostile name refuses the whole file.
-
-    Raises
-    ------
-    CheckpointError
-        If it is damaged, encrypted, a bomb, or holds links, doubled names, or names that point out
-        of it.
     """
     size = stream.seek(0, io.SEEK_END)
     bounded = BoundedStream(stream, name, in_all=2 * size + DIRECTORIES_BYTES, error=CheckpointError)

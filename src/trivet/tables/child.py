@@ -33,13 +33,7 @@ _numbers = itertools.count()
 
 
 class Child:
-    """A process that keeps tables open; it may be shared by threads, which then take turns.
-
-    Parameters
-    ----------
-    extra_mib
-        Memory beyond the usual, for large arrays.
-    """
+    """A process that keeps tables open; it may be shared by threads, which then take turns."""
 
     def __init__(self, extra_mib: int = 0) -> None:
         self._confined = Confined(
@@ -57,13 +51,7 @@ class Child:
         return number, self.ask({"ask": "open", "number": number, **request})
 
     def ask(self, request: Mapping[str, Any]) -> Any:
-        """Return the answer to a request of `trivet.tables.session`.
-
-        Raises
-        ------
-        TrivetError
-            As the child has it; `DataError` where it dies.
-        """
+        """Return the answer to a request of `trivet.tables.session`."""
         seconds = math.ceil(SECONDS + SECONDS_A_MIB * request["size"] / 2**20)
         name = quoted(Path(request["path"]).name)
         sent = dict(request) | {"values": plain(request.get("values", ()))}

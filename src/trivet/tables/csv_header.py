@@ -22,11 +22,6 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
 
     The delimiter is the one of comma, semicolon, tab and bar that stands there most often outside
     quotation marks.
-
-    Raises
-    ------
-    DataError
-        If the line is no header.
     """
     name = quoted(path.name)
     try:

@@ -26,19 +26,7 @@ _BLOCK: Final = 2**22
 
 
 def read_cells(path: Path, *, width: int, delimiter: str, places: Sequence[int]) -> Generator[list[str]]:
-    """Yield for some rows at a time the cells of each column in `places`, joined by line feeds.
-
-    Parameters
-    ----------
-    path
-        Of a file whose header has been read.
-    width
-        How many columns the header has.
-    delimiter
-        Between cells.
-    places
-        Of columns, counted from 0.
-    """
+    """Yield for some rows at a time the cells of each column in `places`, joined by line feeds."""
     for lines in _lines(path):
         rows = _rows(lines, width, delimiter)
         if rows:

@@ -21,13 +21,7 @@ _FILE: Final = "trivet: the file"
 
 
 def attach_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Attach a file to a connection whose main database is in memory.
-
-    Raises
-    ------
-    DataError
-        If it is no database, holds functions or types of its own, or has changes that are not in it yet.
-    """
+    """Attach a file to a connection whose main database is in memory."""
     journal = path.with_name(f"{path.name}.wal")
     if journal.exists():
         raise DataError(
@@ -57,22 +51,7 @@ def attach_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def find_table(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> str:
-    """Return SQL for a table of the attached file.
-
-    Parameters
-    ----------
-    connection
-        To which the file was attached.
-    path
-        Of the file, for messages.
-    name
-        As a user writes it, with or without its schema.
-
-    Raises
-    ------
-    DataError
-        If there is no such table, more than one, or it has columns that are computed.
-    """
+    """Return SQL for a table of the attached file."""
     known = _tables_of(connection)
     found = [known[called] for called in dict.fromkeys((name, f"main.{name}")) if called in known]
     if not found:
@@ -92,13 +71,7 @@ def listed_tables(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
-    """Return the database, schema and name of each table, by the name that a user writes.
-
-    Raises
-    ------
-    DataError
-        Two tables have the same name as a user writes it.
-    """
+    """Return the database, schema and name of each table, by the name that a user writes."""
     rows: list[tuple[str, ...]] = connection.execute(
         "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
         "WHERE database_name = $1 ORDER BY ALL",

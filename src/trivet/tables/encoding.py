@@ -22,13 +22,6 @@ def column_encoder(features: Features, *, standardise: bool = False) -> ColumnTr
 
     Numbers get the median in place of what is missing and a mark where it was; texts get one feature a
     value, and values that were not seen when it was fitted count as rare ones.
-
-    Parameters
-    ----------
-    features
-        Whose columns are transformed, in their order.
-    standardise
-        Whether numbers are scaled to mean 0 and variance 1.
     """
     numbers: list[tuple[str, object]] = [
         ("fill", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
@@ -49,15 +42,7 @@ def column_encoder(features: Features, *, standardise: bool = False) -> ColumnTr
 
 
 def encode_columns(features: Features) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return all columns as one matrix, and for each of its columns the one that it is made of.
-
-    Returns
-    -------
-    matrix
-        Shape (rows, encoded columns), finite.
-    names
-        Shape (encoded columns,).
-    """
+    """Return all columns as one matrix, and for each of its columns the one that it is made of."""
     blocks = [
         np.asarray(column_encoder(part).fit_transform(part.values))
         for part in (features.only([place]) for place in range(len(features.names)))

@@ -23,19 +23,7 @@ _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN)
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Some columns of some rows.
-
-    Attributes
-    ----------
-    names
-        Of the columns.
-    values
-        Shape (rows, columns): numbers, NaN where one is missing; for a column of texts the place of each
-        in its categories.
-    categories
-        For each column of texts its values in order, the empty one for missing cells; None for a column
-        of numbers.
-    """
+    """Some columns of some rows."""
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
@@ -58,13 +46,7 @@ class Features:
 
 
 def count_rows(opened: Table) -> int:
-    """Count the rows of an open table.
-
-    Raises
-    ------
-    DataError
-        If there is none, or they cannot be read.
-    """
+    """Count the rows of an open table."""
     ((count,),) = opened.rows(f"SELECT count(*) FROM {opened.source}")  # noqa: S608 - quoted
     if not count:
         raise DataError(f"{quoted(opened.name)} has no rows.")
@@ -84,20 +66,6 @@ def read_features(
     """Read columns of an open table, in the order of the file if it was opened so.
 
     A column counts as numbers if every cell that is not empty is a finite number; all others are texts.
-
-    Parameters
-    ----------
-    opened
-        The table.
-    columns
-        Of it.
-    rows
-        Indices of the rows to keep, in increasing order; all by default.
-
-    Raises
-    ------
-    DataError
-        If the rows cannot be read.
     """
     numeric = _numeric(opened, columns)
     selected = ", ".join(
@@ -123,13 +91,7 @@ def read_features(
 def read_texts(
     opened: Table, columns: Sequence[Column], *, rows: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[Any], ...]:
-    """Read columns of an open table as texts without blanks at the ends; missing cells are empty.
-
-    Raises
-    ------
-    DataError
-        If the rows cannot be read.
-    """
+    """Read columns of an open table as texts without blanks at the ends; missing cells are empty."""
     selected = ", ".join(f"{_text(column)} AS c{i}" for i, column in enumerate(columns))
     found = _fetched(opened, selected, rows)
     return tuple(np.asarray(found[f"c{i}"], dtype=object) for i in range(len(columns)))

@@ -32,25 +32,7 @@ _BYTES_A_CELL: Final = 24
 
 @dataclass(frozen=True)
 class Table:
-    """An open table.
-
-    Attributes
-    ----------
-    name
-        Name of the file without its folder; of a database, with the table after a colon.
-    path
-        The file.
-    columns
-        Its schema.
-    source
-        SQL that stands for its rows.
-    number
-        Under which the child process knows it.
-    request
-        With which it was opened there.
-    delimiter
-        Of a CSV file, the character between its cells.
-    """
+    """An open table."""
 
     name: str
     path: Path
@@ -61,30 +43,11 @@ class Table:
     delimiter: str | None = None
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[list[Any]]:
-        """Return the rows of a query's answer.
-
-        Raises
-        ------
-        DataError
-            If the file's rows cannot be read, or, as `TooManyError`, there is no memory for the answer.
-        """
+        """Return the rows of a query's answer."""
         return usual_child().ask(self._query("rows", sql, values))
 
     def arrays(self, sql: str, values: Sequence[object] = (), *, count: int) -> dict[str, Any]:
-        """Return the columns of a query's answer as arrays, masked where a value is missing.
-
-        Parameters
-        ----------
-        sql, values
-            The query, and what the marks in it stand for.
-        count
-            How many columns it has, which tells with the number of rows how much memory they take.
-
-        Raises
-        ------
-        DataError
-            As `rows`.
-        """
+        """Return the columns of a query's answer as arrays, masked where a value is missing."""
         ((rows,),) = self.rows(f"SELECT count(*) FROM {self.source}")  # noqa: S608 - quoted
         needed = int(rows) * count * _BYTES_A_CELL // 2**20
         if needed <= LARGEST_USUAL:
@@ -99,24 +62,7 @@ class Table:
     def added_up(
         self, sql: str, values: Sequence[object], columns: Sequence[Column], *, without_rows: bool = False
     ) -> list[list[Any]]:
-        """Return the rows of answers to a query for some rows of the table at a time, which add up.
-
-        Parameters
-        ----------
-        sql
-            Reads from ``rows_asked``.
-        values
-            What the marks in `sql` stand for.
-        columns
-            Those that it reads.
-        without_rows
-            Whether no row is read, to see whether the query fits the schema.
-
-        Raises
-        ------
-        DataError
-            As `rows`.
-        """
+        """Return the rows of answers to a query for some rows of the table at a time, which add up."""
         wanted = {column.sql for column in columns} or {self.columns[0].sql}
         places = [place for place, column in enumerate(self.columns) if column.sql in wanted]
         more = {"places": places, "without_rows": without_rows}
@@ -129,26 +75,7 @@ class Table:
 
 @contextmanager
 def open_table(table: str | Path, *, ordered: bool = False, by_line: bool = False) -> Generator[Table]:
-    """Open a table to read its schema, and its rows when they have been paid for.
-
-    Parameters
-    ----------
-    table
-        A .csv or .parquet file, or FILE.duckdb:TABLE.
-    ordered
-        Whether rows come in the order of the file, which a sum or a count does not need.
-    by_line
-        Whether one row must decide on no other: each line of a CSV file is a row, as
-        `trivet.tables.csv_lines` has it, and what a Parquet file says of its least and greatest values
-        keeps no row out.
-
-    Raises
-    ------
-    UsageError
-        If no such kind of table is known.
-    DataError
-        If the file is missing or not what its name says.
-    """
+    """Open a table to read its schema, and its rows when they have been paid for."""
     before, colon, inner = str(table).rpartition(":")
     of_database = bool(colon) and before.lower().endswith(DATABASE_SUFFIXES)
     path = Path(before if of_database else table)
@@ -180,11 +107,6 @@ def fingerprint(path: Path, *, key: bytes) -> str:
     """Return the HMAC-SHA-256 of a file's bytes under a key, hexadecimal.
 
     A plain digest would let anyone who guesses all rows but one test guesses of that one.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read.
     """
     try:
         with path.open("rb") as stream:

@@ -34,13 +34,7 @@ class TooManyError(DataError):
 
 @contextmanager
 def reading(name: str) -> Generator[None]:
-    """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them.
-
-    Parameters
-    ----------
-    name
-        Of the table.
-    """
+    """Turn what DuckDB says of rows that it cannot read into a DataError that quotes none of them."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:

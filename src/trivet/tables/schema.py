@@ -41,19 +41,7 @@ _INTEGERS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
-
-    Attributes
-    ----------
-    name
-        As the table has it.
-    kind
-        What its values are.
-    type
-        DuckDB's name of the type, for messages.
-    sql
-        How it is named in SQL, quoted.
-    """
+    """One column."""
 
     name: str
     kind: Kind
@@ -77,13 +65,7 @@ def kind_of(duckdb_type: str) -> Kind:
 
 
 def find_column(columns: tuple[Column, ...], name: str) -> Column:
-    """Return the column of exactly this name.
-
-    Raises
-    ------
-    UsageError
-        If there is none; the message has the nearest names.
-    """
+    """Return the column of exactly this name."""
     for column in columns:
         if column.name == name:
             return column

@@ -20,20 +20,6 @@ def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str
     that is well formed and has fewer rows. Such a cell is told from text of more than one line by its
     delimiters: each line that is whole has all, and the first and the last have those that their
     place leaves. It is also asked whether what stands in a column of few values is one of these.
-
-    Parameters
-    ----------
-    table
-        Other tables than CSV files have no such cells.
-    column
-        Name of a column of few values.
-    is_value
-        Whether a text is one of these values.
-
-    Raises
-    ------
-    DataError
-        If there is such a cell.
     """
     width = len(table.columns)
     if table.delimiter is None or width == 1:

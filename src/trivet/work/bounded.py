@@ -16,19 +16,6 @@ class BoundedStream:
 
     What a reader asks for is counted, not only what it gets, so one that reads on behind the end
     is stopped as well.
-
-    Parameters
-    ----------
-    stream
-        The file, or what unpacks it.
-    name
-        What messages call it.
-    in_all
-        Bytes that may be asked for until the end.
-    at_once
-        Bytes that may come in one piece.
-    error
-        Raised where either is exceeded.
     """
 
     def __init__(

@@ -12,21 +12,7 @@ _FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINA
 
 
 def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
-    """Return the content of a regular file of at most `most` bytes.
-
-    Parameters
-    ----------
-    path
-        May be a link to a regular file.
-    most
-        Bytes from which on nothing is read.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read, is not a regular file, is larger, or its name holds a NUL character;
-        ``strerror`` says which.
-    """
+    """Return the content of a regular file of at most `most` bytes."""
     named = os.fspath(path)
     if "\0" in named:
         raise OSError(errno.EINVAL, "its name holds a NUL character", named)

@@ -47,19 +47,7 @@ ERRORS: Final[dict[str, type[TrivetError]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the child may take.
-
-    Attributes
-    ----------
-    memory_mib
-        Address space in all, in MiB; the interpreter with NumPy takes some 150 of it.
-    seconds
-        Processor time of each request; the wall-clock limit is four times as long.
-    file_mib
-        Size of each file that it writes, in MiB.
-    processes
-        Whether it may start processes and threads of its own.
-    """
+    """What the child may take."""
 
     memory_mib: int = 1_536
     seconds: float = 15.0
@@ -72,23 +60,6 @@ class Confined:
 
     It starts at once and loads its interpreter while the caller goes on. A child that died is
     replaced at the next request.
-
-    Parameters
-    ----------
-    limits
-        What it may take.
-    ready
-        A module of readers that it imports at once, while the caller goes on.
-
-    Attributes
-    ----------
-    folder
-        The private temporary folder in which readers leave files.
-
-    Notes
-    -----
-    Limits are set with `resource.setrlimit`. Where the system does not know one of them, a
-    `RuntimeWarning` names it once, and files are read in a child process all the same.
     """
 
     def __init__(self, limits: Limits | None = None, *, ready: str = "") -> None:
@@ -128,27 +99,7 @@ class Confined:
         error: type[TrivetError] = DataError,
         seconds: float | None = None,
     ) -> Any:
-        """Have a request answered by a reader in the child.
-
-        Parameters
-        ----------
-        reader
-            ``trivet.module:function`` of signature ``(request, folder)``, which returns what JSON can hold.
-        request
-            What JSON can hold; paths as text.
-        name
-            What messages call the file.
-        error
-            Raised where the reader fails in a way of no `TrivetError`'s.
-        seconds
-            Processor time of this request, where it is not that of the limits.
-
-        Raises
-        ------
-        TrivetError
-            The reader's own, with its type and message; `error` if the reader raises anything else,
-            dies, takes too long or too much, or answers with more than fits.
-        """
+        """Have a request answered by a reader in the child."""
         seconds = self._limits.seconds if seconds is None else seconds
         message = {"reader": reader, "request": request, "folder": str(self.folder), "seconds": seconds}
         child = self._child = self._child or self._start()
@@ -176,13 +127,7 @@ class Confined:
         raise error(f"{name} {self._failure(kind, text)}")
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that a reader left.
-
-        Raises
-        ------
-        DataError
-            If there is no such file.
-        """
+        """Return the path of a file that a reader left."""
         path = self.folder / name
         if path.is_symlink() or not path.is_file():
             raise DataError(f"the reader left no {name}.")

@@ -23,19 +23,6 @@ def load_callable(name: str, *, role: str) -> Callable[..., Any]:
 
     The module is looked for where Python looks, and last in the current directory. Importing runs it:
     the name comes from the command line or audit.toml, never from a file of a stranger's.
-
-    Parameters
-    ----------
-    name
-        ``package.module:function``.
-    role
-        What it is to be, for messages: architecture, mechanism, estimator.
-
-    Raises
-    ------
-    UsageError
-        If the name has another form, the module cannot be imported or has no such name, or it is not
-        callable.
     """
     if not OWN_CODE.fullmatch(name):
         raise UsageError(f"the {role} {name!r} is no name; expected package.module:function.")

@@ -49,19 +49,7 @@ MOST_BYTES: Final = 64 * 2**20
 
 
 def result_name(model: str) -> str:
-    """Return the name of a model's result file; no two models have the same.
-
-    Parameters
-    ----------
-    model
-        Path below the folder, with ``/``.
-
-    Notes
-    -----
-    What is not a letter, a digit or one of ``-_.`` is written as percent signs and hexadecimal
-    bytes, as in addresses: ``a/b.pth`` becomes ``a%2Fb.pth.json``. A name too long for a file is
-    cut and ends in ``~`` and a digest of the whole; ``~`` stands in no other name.
-    """
+    """Return the name of a model's result file; no two models have the same."""
     safe = "".join(
         character if character in SAFE else "".join(f"%{byte:02X}" for byte in os.fsencode(character))
         for character in model
@@ -72,15 +60,7 @@ def result_name(model: str) -> str:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make the folder that a user named, and try before any work that files can be written there.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written.
-    TrivetError
-        If the disk is full.
-    """
+    """Make the folder that a user named, and try before any work that files can be written there."""
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         probe = _unfinished(folder)
@@ -92,13 +72,7 @@ def make_folder(folder: Path) -> Path:
 
 
 def make_subfolder(folder: Path, name: str) -> Path:
-    """Make a folder below one that a user named.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be made, or is a link, through which nothing is written.
-    """
+    """Make a folder below one that a user named."""
     inner = folder / name
     with _explained(folder):
         inner.mkdir(parents=True, exist_ok=True)
@@ -116,11 +90,6 @@ def hold_results(out: Path) -> Generator[None]:
 
     Where the file system has no locks a second run is let in: files stay whole all the same, since
     each is written under a name of its own first.
-
-    Raises
-    ------
-    UsageError
-        If the folder cannot be written, or another run writes there.
     """
     flags = (
         os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -136,55 +105,24 @@ def hold_results(out: Path) -> Generator[None]:
 
 
 def write_result(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a result as JSON, so that the file is there whole or not at all.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written.
-    """
+    """Write a result as JSON, so that the file is there whole or not at all."""
     write_text(path, _text(document))
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text as UTF-8, as `write_whole` does; half a character stands as its escape.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
+    """Write a text as UTF-8, as `write_whole` does; half a character stands as its escape."""
     return write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> Path:
-    """Write a file, so that it is there whole or not at all.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written.
-    TrivetError
-        If the disk is full or fails; what was there before is unchanged.
-    """
+    """Write a file, so that it is there whole or not at all."""
     with _finished(path, content) as unfinished:
         unfinished.replace(path)
     return path
 
 
 def write_new(path: Path, content: bytes) -> Path:
-    """Write a file as `write_whole` does, where nothing has its name, not even a link that leads nowhere.
-
-    Raises
-    ------
-    UsageError
-        If something has the name, which is left alone, or the file cannot be written.
-    """
+    """Write a file as `write_whole` does, where nothing has its name, not even a link that leads nowhere."""
     with _finished(path, content) as unfinished:
         try:
             path.hardlink_to(unfinished)
@@ -198,13 +136,7 @@ def write_new(path: Path, content: bytes) -> Path:
 
 
 def remove_result(path: Path) -> None:
-    """Remove a file that `write_whole` wrote or began, if it is there; of a link, the link.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be removed.
-    """
+    """Remove a file that `write_whole` wrote or began, if it is there; of a link, the link."""
     with _explained(path.parent):
         path.unlink(missing_ok=True)
 

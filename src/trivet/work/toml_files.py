@@ -23,16 +23,7 @@ _LONG_KEY: Final = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MOST_PA
 
 
 def read_toml(path: str | os.PathLike[str], *, most: int = MOST_BYTES) -> dict[str, Any]:
-    """Return what stands in a TOML file.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read, is not a regular file or is larger than `most` bytes.
-    ValueError
-        If it is not TOML, has a number that Python refuses, or is nested too deeply; the message is
-        one line.
-    """
+    """Return what stands in a TOML file."""
     content = read_bounded(path, most)
     try:
         text = content.decode("utf-8")

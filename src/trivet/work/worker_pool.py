@@ -22,13 +22,6 @@ class WorkerPool(Executor):
     processes. Processes are spawned: forking after PyTorch has started its threads can hang. They
     leave the interrupt key to the run, they say on standard error what they would say on standard
     output, and they end with the pool, or with the process that made it, however that ends.
-
-    Parameters
-    ----------
-    workers
-        Processes at most; they start as work comes in.
-    initializer
-        Called in each process first; has to be picklable.
     """
 
     def __init__(self, workers: int, *, initializer: Callable[[], object] | None = None) -> None:
@@ -40,13 +33,7 @@ class WorkerPool(Executor):
         self._held, self._hold = ends
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Schedule ``fn(*args, **kwargs)``.
-
-        Raises
-        ------
-        TrivetError
-            If no process can be started.
-        """
+        """Schedule ``fn(*args, **kwargs)``."""
         if self._pool is not None:
             try:
                 return self._pool.submit(fn, *args, **kwargs)

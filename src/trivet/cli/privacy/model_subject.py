@@ -23,21 +23,7 @@ MOST_FEATURES: Final = 2_000
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """Rows to audit a model on.
-
-    Attributes
-    ----------
-    name
-        Of the data.
-    features
-        Shape (rows, ...).
-    labels
-        Shape (rows,).
-    groups
-        For each protected attribute an array of shape (rows,).
-    units
-        Shape (rows,), whose row each is; None where each row is a unit.
-    """
+    """Rows to audit a model on."""
 
     name: str
     features: Any

@@ -27,13 +27,6 @@ class StudyModel(ClassifierMixin, BaseEstimator):
     """A mitigated classifier that takes the groups from a column of Adult's features.
 
     Group thresholds are none of them: they change decisions, not the probabilities that attacks read.
-
-    Parameters
-    ----------
-    mitigation
-        A mitigation around the study's logistic regression.
-    sensitive
-        Column of the protected attribute, 0 or 1.
     """
 
     def __init__(self, mitigation: Any, *, sensitive: int = _GENDER) -> None:

@@ -29,29 +29,7 @@ def ask_table(
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit | FairnessComparison:
-    """Audit the predictions of a table, or fit and compare mitigations on its rows.
-
-    Parameters
-    ----------
-    settings
-        What is asked.
-    seed
-        Of everything random.
-    workers
-        Processes that train, one a core by default; the result does not depend on it.
-    progress
-        Called with a step's name and its finished share, None where that is unknown.
-
-    Returns
-    -------
-    FairnessAudit or FairnessComparison
-        The latter where an estimator is fitted.
-
-    Raises
-    ------
-    UsageError, DataError
-        Something that was named does not exist, or the table cannot be used.
-    """
+    """Audit the predictions of a table, or fit and compare mitigations on its rows."""
     if settings.estimator is None:
         return _audit(settings, seed=seed, progress=progress)
     names = chosen_mitigations(settings.mitigate)

@@ -37,30 +37,7 @@ def audit_attribute(
     scores: Sequence[ScoreAudit] | None = None,
     comparisons: int | None = None,
 ) -> AttributeAudit:
-    """Compare each group of an attribute with the reference group.
-
-    Parameters
-    ----------
-    counts
-        By the attribute, with two classes.
-    reference, why
-        Place of the reference group, and why it is this one.
-    four_fifths
-        Lower end t of the band [t, 1/t].
-    level
-        Confidence level of every interval, in (0, 1).
-    seed
-        Of the bootstrap of the decomposition.
-    scores
-        What the scores of each group are worth, if there are scores.
-    comparisons
-        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
-
-    Returns
-    -------
-    AttributeAudit
-        Without what other columns explain.
-    """
+    """Compare each group of an attribute with the reference group."""
     groups = audit_groups(
         counts, reference, four_fifths=four_fifths, level=level, scores=scores, comparisons=comparisons
     )

@@ -45,17 +45,7 @@ _AS_MISSING: Final = frozenset(
 def caution_counts(
     counts: GroupCounts, attributes: Sequence[AttributeAudit], *, cut: float | None = None
 ) -> tuple[Caution, ...]:
-    """Say what the counts give reason to say: nobody selected, predictions that are labels, small groups.
-
-    Parameters
-    ----------
-    counts
-        By all sensitive columns, with two classes.
-    attributes
-        What was found.
-    cut
-        Score from which a row is predicted positive, or nothing.
-    """
+    """Say what the counts give reason to say: nobody selected, predictions that are labels, small groups."""
     found = [*_folded(counts), *_all_alike(counts, cut)]
     blind = len(found) > bool(counts.folded)
     found += _reversed_predictions(counts)
@@ -159,17 +149,7 @@ def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]
 
 
 def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float) -> tuple[Caution, ...]:
-    """Say what the rows give reason to say: columns that tell too much, scores turned round, twins.
-
-    Parameters
-    ----------
-    predicted
-        Rows with features.
-    telling
-        What `telling_columns` found of them.
-    level
-        Confidence level of intervals, in (0, 1).
-    """
+    """Say what the rows give reason to say: columns that tell too much, scores turned round, twins."""
     rows = predicted.rows
     found = [*_telling(telling, fitted=len(predicted.fitted) > 0), *_reversed_scores(predicted, level=level)]
     if len(predicted.fitted):

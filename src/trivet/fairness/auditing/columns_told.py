@@ -29,28 +29,7 @@ def told_by_columns(
     level: float,
     seed: int,
 ) -> tuple[Decomposition | None, ProxyStrength | None]:
-    """Return what columns contribute to a difference of selection rates, and how well they tell the group.
-
-    Parameters
-    ----------
-    predicted
-        Rows with features.
-    counts
-        Whose groups are compared.
-    group, reference
-        Places of the two.
-    left_out
-        Columns that explain nothing, such as the model's own score.
-    level
-        Confidence level of every interval, in (0, 1).
-    seed
-        Of the sample and the folds.
-
-    Returns
-    -------
-    tuple
-        Neither, where the rows have no column beside the sensitive ones, or no row of one of the two.
-    """
+    """Return what columns contribute to a difference of selection rates, and how well they tell the group."""
     rows = predicted.rows
     if not set(rows.features.names) - set(rows.columns) - left_out:
         return None, None

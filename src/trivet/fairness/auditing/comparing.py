@@ -36,13 +36,7 @@ FEWEST_OF_A_LABEL: Final = 10
 
 
 def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return the mitigations that are meant: ``all``, names with commas between, or a sequence of names.
-
-    Raises
-    ------
-    UsageError
-        If there is no such mitigation.
-    """
+    """Return the mitigations that are meant: ``all``, names with commas between, or a sequence of names."""
     asked = names.split(",") if isinstance(names, str) else list(names)
     asked = [name.strip() for name in asked]
     if asked == ["all"]:

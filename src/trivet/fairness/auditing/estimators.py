@@ -21,17 +21,7 @@ ESTIMATORS: Final[dict[str, Callable[[int], ClassifierMixin]]] = {
 
 
 def make_estimator(name: str, features: Features, *, seed: int) -> Pipeline:
-    """Return a classifier of `Features.values`, not yet fitted.
-
-    Parameters
-    ----------
-    name
-        Among `ESTIMATORS`.
-    features
-        Of which columns there will be.
-    seed
-        Of whatever the classifier draws.
-    """
+    """Return a classifier of `Features.values`, not yet fitted."""
     return Pipeline(
         [
             ("encode", column_encoder(features, standardise=True)),

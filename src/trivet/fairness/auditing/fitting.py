@@ -21,26 +21,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What all models of a comparison share.
-
-    Attributes
-    ----------
-    rows
-        All rows.
-    train, test
-        Indices of the two parts.
-    validation
-        Which training rows thresholds are fitted on, shape (training rows,): the same in each repeat, so
-        that nothing but the rows that are left out differs.
-    estimator
-        Name of the classifier.
-    reference
-        Place of the reference group.
-    four_fifths
-        Lower end t of the band [t, 1/t] that thresholds hold to.
-    seed
-        Of the split, the repeats and whatever a mitigation draws.
-    """
+    """What all models of a comparison share."""
 
     rows: AuditRows
     train: NDArray[np.int64]
@@ -54,16 +35,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What one model predicts for the test rows.
-
-    Attributes
-    ----------
-    predictions, scores
-        Shape (test rows,): 0 or 1, and the probability of the positive class; None where the model failed,
-        and the scores also where it gives none.
-    note
-        What the mitigation did, or why there is no model.
-    """
+    """What one model predicts for the test rows."""
 
     predictions: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
@@ -71,17 +43,7 @@ class Fitted:
 
 
 def fit_and_predict(plan: Plan, mitigation: str, repeat: int) -> Fitted:
-    """Train one model and let it predict the test rows, on one thread.
-
-    Parameters
-    ----------
-    plan
-        Of the comparison.
-    mitigation
-        Its name, or ``baseline``.
-    repeat
-        0 trains on all training rows, others on a share drawn anew.
-    """
+    """Train one model and let it predict the test rows, on one thread."""
     kept = subsample(len(plan.train), seed=plan.seed, repeat=repeat)
     with threadpool_limits(1):
         try:

@@ -11,19 +11,7 @@ def parity(disparate_impact: float) -> float:
 
 
 def frontier(models: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """Return the models that no other dominates.
-
-    Parameters
-    ----------
-    models
-        Accuracy and parity of each, the larger the better.
-
-    Returns
-    -------
-    tuple of str
-        Names in the order given. One model dominates another if it is at least as good in both and
-        better in one.
-    """
+    """Return the models that no other dominates."""
     return tuple(
         name
         for name, own in models.items()

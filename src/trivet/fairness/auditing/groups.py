@@ -49,23 +49,7 @@ def audit_groups(
     scores: Sequence[ScoreAudit] | None,
     comparisons: int | None = None,
 ) -> tuple[GroupAudit, ...]:
-    """Measure each group, and compare it with the reference group.
-
-    Parameters
-    ----------
-    counts
-        With two classes.
-    reference
-        Place of the reference group.
-    four_fifths
-        Lower end t of the band [t, 1/t].
-    level
-        Confidence level of every interval, in (0, 1).
-    scores
-        What the scores of each group are worth, if there are scores.
-    comparisons
-        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
-    """
+    """Measure each group, and compare it with the reference group."""
     rows, chosen = group_sizes(counts.table), selected(counts.table)
     rates = {rate.name: _bounded(rate, counts, level=level) for rate in _RATES}
     against = chosen, rows, chosen[reference], rows[reference]

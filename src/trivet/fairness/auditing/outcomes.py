@@ -36,32 +36,7 @@ def model_outcome(
     level: float,
     comparisons: int | None = None,
 ) -> ModelOutcome:
-    """Measure a model on the test rows.
-
-    Parameters
-    ----------
-    unmeasured
-        What is known of it already.
-    counts
-        Of the model that was trained on all training rows.
-    repeats
-        Of those that were trained on a share of them.
-    reference
-        Place of the reference group.
-    change
-        Its accuracy minus the baseline's; None for the baseline.
-    four_fifths
-        Lower end t of the band [t, 1/t].
-    level
-        Confidence level of every interval, in (0, 1).
-    comparisons
-        How many comparisons of groups the simultaneous intervals hold for; by default those made here.
-
-    Returns
-    -------
-    ModelOutcome
-        As if it were on no frontier.
-    """
+    """Measure a model on the test rows."""
     audited = audit_groups(
         counts, reference, four_fifths=four_fifths, level=level, scores=None, comparisons=comparisons
     )

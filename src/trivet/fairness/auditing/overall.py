@@ -8,15 +8,7 @@ __all__ = ["overall_rates"]
 
 
 def overall_rates(counts: GroupCounts, *, level: float) -> OverallRates:
-    """Measure all rows, whatever their group.
-
-    Parameters
-    ----------
-    counts
-        With two classes.
-    level
-        Confidence level of every interval, in (0, 1).
-    """
+    """Measure all rows, whatever their group."""
     (true_negatives, false_positives), (false_negatives, true_positives) = counts.table.sum(axis=0).tolist()
     rows, positives = counts.rows, false_negatives + true_positives
     chosen = false_positives + true_positives

@@ -18,18 +18,7 @@ Comparison = tuple[frozenset[int], frozenset[int]]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Counts by one sensitive column or by several together.
-
-    Attributes
-    ----------
-    counts
-        With groups in the order of their values.
-    reference, why
-        Place of the reference group among them, and why it is this one.
-    comparisons
-        What each group is compared with, None for the reference group. Two parts that divide the rows alike,
-        as with a column of one value, make the same comparisons.
-    """
+    """Counts by one sensitive column or by several together."""
 
     counts: GroupCounts
     reference: int
@@ -40,22 +29,7 @@ class Part:
 def parts_of(
     counts: GroupCounts, privileged: Mapping[str, str], *, references: GroupCounts | None = None
 ) -> tuple[Part, ...]:
-    """Return the counts by each column that has two groups or more, then by all columns together.
-
-    Parameters
-    ----------
-    counts
-        By all sensitive columns, with two classes; groups in any order.
-    privileged
-        Value of each column that is privileged, or nothing.
-    references
-        Counts of the same groups by which the reference groups are found; by default `counts`.
-
-    Raises
-    ------
-    UsageError
-        If no row has the privileged values.
-    """
+    """Return the counts by each column that has two groups or more, then by all columns together."""
     columns = counts.columns
     asked = [*((column,) for column in columns if len(columns) > 1), columns]
     divided = [(counts.over(*names), (references or counts).over(*names)) for names in asked]

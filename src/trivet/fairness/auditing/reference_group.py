@@ -12,13 +12,7 @@ __all__ = ["find_reference", "named_values"]
 
 
 def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[str, str]:
-    """Return the privileged value of each sensitive column, as typed: ``V`` or ``V,V``.
-
-    Raises
-    ------
-    UsageError
-        If there are not as many values as columns.
-    """
+    """Return the privileged value of each sensitive column, as typed: ``V`` or ``V,V``."""
     if privileged is None:
         return {}
     text = str(privileged)
@@ -32,21 +26,7 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
 
 
 def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[int, str]:
-    """Return the place of the reference group, and why it is this one.
-
-    Parameters
-    ----------
-    counts
-        By one sensitive column or several, with two classes.
-    privileged
-        Value of each column that is privileged, or nothing: then it is the group with the largest share of
-        positive labels among those with at least two percent of the rows, which no model can change.
-
-    Raises
-    ------
-    UsageError
-        If no row has the privileged values.
-    """
+    """Return the place of the reference group, and why it is this one."""
     if privileged:
         missing = [column for column in counts.columns if column not in privileged]
         if missing:

@@ -13,17 +13,7 @@ __all__ = ["area_bounds", "audit_scores"]
 
 
 def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> tuple[ScoreAudit, ...]:
-    """Measure the scores of each group.
-
-    Parameters
-    ----------
-    predicted
-        Rows with scores.
-    counts
-        Whose groups are measured.
-    level
-        Confidence level of every interval, in (0, 1).
-    """
+    """Measure the scores of each group."""
     if predicted.scores is None:
         return ()
     groups = predicted.codes(counts.columns, counts.groups)

@@ -14,13 +14,6 @@ def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) 
     """Say what the baseline does, which mitigations bring it into the band, and what that costs.
 
     A model is in the band where its verdict is: with the whole interval of every group that counts.
-
-    Parameters
-    ----------
-    models
-        The baseline first.
-    four_fifths
-        Lower end t of the band [t, 1/t].
     """
     baseline, *others = models
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"

@@ -34,15 +34,7 @@ _NAME_OF_A_KEY: Final = re.compile(
 
 @dataclass(frozen=True)
 class TellingColumns:
-    """Names of columns that explain nothing, whatever they are correlated with.
-
-    Attributes
-    ----------
-    label, prediction
-        Columns that alone tell one of the two; of predictions that were fitted here none is looked for.
-    keys
-        Columns with a value of its own in every row.
-    """
+    """Names of columns that explain nothing, whatever they are correlated with."""
 
     label: tuple[str, ...]
     prediction: tuple[str, ...]
@@ -58,13 +50,6 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
     """Find such columns among the features that are not sensitive.
 
     A column alone is given to a decision tree of at most 32 leaves and measured on rows not fitted on.
-
-    Parameters
-    ----------
-    predicted
-        Rows with features.
-    seed
-        Of the rows that are looked at, and of the folds.
     """
     rows = predicted.rows
     others = [place for place, name in enumerate(rows.features.names) if name not in rows.columns]

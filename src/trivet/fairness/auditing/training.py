@@ -20,24 +20,7 @@ _held: list[Plan] = []
 def train_all(
     plan: Plan, tasks: Sequence[Task], *, workers: int, progress: Callable[[float], object]
 ) -> dict[Task, Fitted]:
-    """Train a model for each task; what comes out does not depend on the number of processes.
-
-    Parameters
-    ----------
-    plan
-        What all of them share.
-    tasks
-        What to train.
-    workers
-        Processes; 1 trains in this one.
-    progress
-        Called with the share of tasks that are done, in [0, 1].
-
-    Raises
-    ------
-    TrivetError
-        If a worker process is lost.
-    """
+    """Train a model for each task; what comes out does not depend on the number of processes."""
     done: dict[Task, Fitted] = {}
     if workers == 1:
         for task in tasks:

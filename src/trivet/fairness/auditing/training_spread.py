@@ -17,20 +17,7 @@ KEPT: Final = 0.8
 
 
 def subsample(rows: int, *, seed: int, repeat: int) -> NDArray[np.int64]:
-    """Return the training rows that a repeat keeps, drawn without replacement; all of them in repeat 0.
-
-    Parameters
-    ----------
-    rows
-        Training rows.
-    seed, repeat
-        Of the draw.
-
-    Returns
-    -------
-    numpy.ndarray
-        Indices in increasing order, shape (rows,) or (round(KEPT * rows),).
-    """
+    """Return the training rows that a repeat keeps, drawn without replacement; all of them in repeat 0."""
     if repeat == 0:
         return np.arange(rows)
     chosen = np.random.default_rng((seed, repeat)).permutation(rows)[: round(KEPT * rows)]
@@ -44,17 +31,6 @@ def training_spread(
 
     With d of n rows left out, the variance over repeats times (n - d) / d estimates the variance of the
     figure at n rows (the delete-d jackknife; J. Shao, C. F. J. Wu, Annals of Statistics 17, 1989).
-
-    Parameters
-    ----------
-    estimate
-        The figure of the model that was trained on all training rows.
-    values
-        The figure in each repeat, None where it is undefined.
-    level
-        Of the interval, in (0, 1).
-    lowest, highest
-        Least and greatest possible value of the figure; the interval ends there.
     """
     known = tuple(value for value in values if value is not None)
     if len(known) < 2 or estimate is None:  # noqa: PLR2004 - a variance takes two

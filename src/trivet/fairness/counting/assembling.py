@@ -44,15 +44,7 @@ _Named = tuple[tuple[str, ...], str, str, int]
 
 
 def assemble(source: Source, question: Question) -> GroupCounts:
-    """Count the rows of a table.
-
-    Raises
-    ------
-    UsageError
-        There are too many groups or classes, or it is not clear which label is positive.
-    DataError
-        There is no row, only one group, a missing value, or a score that is none.
-    """
+    """Count the rows of a table."""
     rows = source.tally(question, limit=MOST_COMBINATIONS)
     if rows is None:
         _refuse_many(source, question)

@@ -39,15 +39,7 @@ _WIDER_THAN_NUMPY: Final = ("HUGEINT", "UHUGEINT")
 
 @dataclass(frozen=True, eq=False)
 class CodedColumn:
-    """A column of few values.
-
-    Attributes
-    ----------
-    codes
-        Place of each row's value in `categories`, shape (rows,), 32 bits.
-    categories
-        The values that there are, in order: by value where all are numbers, else by text.
-    """
+    """A column of few values."""
 
     codes: Codes
     categories: tuple[str, ...]

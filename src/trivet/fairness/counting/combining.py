@@ -15,18 +15,6 @@ def combined_codes(columns: Sequence[tuple[NDArray[np.integer], int]]) -> tuple[
 
     Columns are joined one after the other, so that no number is larger than the combinations so far times
     the values of one column: numbers of values whose product is beyond any array are no trouble.
-
-    Parameters
-    ----------
-    columns
-        For each column its codes, shape (rows,), and how many there can be.
-
-    Returns
-    -------
-    codes
-        Number of each row's combination, shape (rows,).
-    kinds
-        The codes of each combination, shape (combinations, columns).
     """
     first, _ = columns[0]
     known, codes = np.unique(first, return_inverse=True)

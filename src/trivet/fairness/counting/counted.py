@@ -165,13 +165,7 @@ class GroupCounts:
 
 
 def folded_values(sides: Sequence[tuple[Any, dict[str, int]]]) -> tuple[FoldedValue, ...]:
-    """Return what is counted as negative on either side, the most frequent first; nothing for one value.
-
-    Parameters
-    ----------
-    sides
-        ``label`` or ``prediction``, with the rows that each of its values but the positive one has.
-    """
+    """Return what is counted as negative on either side, the most frequent first; nothing for one value."""
     if len({value for _, values in sides for value in values}) < 2:  # noqa: PLR2004 - one is itself
         return ()
     return tuple(

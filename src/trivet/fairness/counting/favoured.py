@@ -17,11 +17,6 @@ def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
 
     Only groups with at least two percent of the rows are looked at, and the last of equal ones is taken;
     where no group is so large it is the largest.
-
-    Parameters
-    ----------
-    rows, positives
-        Of each group, shape (groups,).
     """
     sizes, labels = np.asarray(rows), np.asarray(positives)
     large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))

@@ -25,20 +25,7 @@ _MOST_PLACES: Final = 2**20
 
 
 class ArraySource:
-    """Rows of arrays.
-
-    Parameters
-    ----------
-    y_true, y_pred
-        Labels and predictions, shape (rows,).
-    sensitive
-        For each sensitive column an array of shape (rows,).
-
-    Raises
-    ------
-    DataError
-        If one is no column, or they differ in length.
-    """
+    """Rows of arrays."""
 
     def __init__(self, y_true: ArrayLike, y_pred: ArrayLike, sensitive: Mapping[str, ArrayLike]) -> None:
         require_same_order(y_true=y_true, y_pred=y_pred)
@@ -79,14 +66,7 @@ class ArraySource:
 
 
 def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
-    """Return the sensitive columns by name.
-
-    Parameters
-    ----------
-    sensitive
-        One column; a mapping or a data frame from names to columns; or an array or nested list of
-        shape (rows, columns), whose columns are called ``sensitive 1`` and so on.
-    """
+    """Return the sensitive columns by name."""
     if isinstance(sensitive, Mapping) or hasattr(sensitive, "columns"):
         # The columns of an Arrow table are not their names.
         frame = getattr(sensitive, "column_names", getattr(sensitive, "columns", ()))
@@ -102,13 +82,7 @@ def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
 
 
 def factorised(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
-    """Return the code of each row, and the value of each code; codes without a row may have any.
-
-    Raises
-    ------
-    UsageError
-        If the values can be no groups or classes.
-    """
+    """Return the code of each row, and the value of each code; codes without a row may have any."""
     kind = values.dtype.kind
     if kind == "b":
         return values.astype(np.int64), (False, True)

@@ -82,13 +82,7 @@ def combinations(
 
 
 def distinct(table: Table, names: Sequence[str]) -> int:
-    """Return how many combinations of values some columns have, missing ones included.
-
-    Raises
-    ------
-    UsageError
-        If there are more than there is memory for.
-    """
+    """Return how many combinations of values some columns have, missing ones included."""
     columns = ", ".join(find_column(table.columns, name).sql for name in names)
     try:
         ((found,),) = table.rows(

@@ -18,13 +18,7 @@ __all__ = ["FrameSource", "with_text_names"]
 
 
 class FrameSource:
-    """Rows of a data frame.
-
-    Raises
-    ------
-    UsageError
-        If it is no data frame.
-    """
+    """Rows of a data frame."""
 
     def __init__(self, table: Any) -> None:
         with _engine():

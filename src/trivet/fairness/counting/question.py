@@ -40,19 +40,7 @@ Part = Literal["groups", "label", "prediction"]
 
 @dataclass(frozen=True)
 class Question:
-    """What is counted.
-
-    Attributes
-    ----------
-    y_true, y_pred, sensitive
-        Names of the columns.
-    positive
-        Name of the label that counts as positive, or nothing.
-    cut
-        Score from which on a row is predicted positive; nothing where `y_pred` holds predictions.
-    multiclass
-        Whether all classes are kept where `positive` is not given.
-    """
+    """What is counted."""
 
     y_true: str
     y_pred: str
@@ -87,14 +75,7 @@ def ask(
     cut: float | None,
     multiclass: bool,
 ) -> Question:
-    """Return the question, checked.
-
-    Raises
-    ------
-    UsageError
-        There is no sensitive column or one is named twice, the cut is not in [0, 1], or what is asked
-        does not go together.
-    """
+    """Return the question, checked."""
     if not sensitive:
         raise UsageError("no sensitive column is named; name one or more.")
     repeated = [name for i, name in enumerate(sensitive) if name in sensitive[:i]]

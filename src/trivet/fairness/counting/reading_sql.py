@@ -28,13 +28,7 @@ class Score:
 
 
 def groupable(table: Table, name: str) -> Column:
-    """Return a column whose values can be groups or classes.
-
-    Raises
-    ------
-    UsageError
-        There is no such column, or its values are lists or the like.
-    """
+    """Return a column whose values can be groups or classes."""
     column = find_column(table.columns, name)
     if column.kind is Kind.OTHER and _NESTED.fullmatch(column.type):
         raise UsageError(
@@ -58,13 +52,7 @@ def is_time(column: Column) -> bool:
 
 
 def scored(table: Table, name: str) -> Score:
-    """Return SQL for a column of scores.
-
-    Raises
-    ------
-    UsageError
-        There is no such column, or it holds no numbers.
-    """
+    """Return SQL for a column of scores."""
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"

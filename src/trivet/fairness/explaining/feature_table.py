@@ -14,22 +14,7 @@ _AXES = 2
 
 
 def feature_table(features: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return features as floats, or say which of them cannot be used.
-
-    Parameters
-    ----------
-    features
-        Shape (rows, features); numbers or booleans.
-    names
-        For each feature the column that it is made of.
-
-    Raises
-    ------
-    DataError
-        If the features are no table of numbers, or one is NaN or infinite.
-    UsageError
-        If there is not one name for each feature.
-    """
+    """Return features as floats, or say which of them cannot be used."""
     table = np.asarray(features)
     if table.ndim != _AXES or table.dtype.kind not in "biuf":
         raise DataError(

@@ -19,29 +19,6 @@ def kitagawa(counts: NDArray[np.int64], *, positive: int | None = None) -> NDArr
     the second ones at the mean of the first (E. M. Kitagawa, JASA 50, 1955). No order in which the
     factors are replaced is preferred (P. Das Gupta, Standardization and Decomposition of Rates: A User's
     Manual, US Bureau of the Census P23-186, 1993): each part is its factor's Shapley value.
-
-    Parameters
-    ----------
-    counts
-        Shape (..., 2, classes, predictions), indexed [group, label, prediction], the protected group
-        first.
-    positive
-        Place of the prediction that is selection; by default the second of two.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (..., 1 + classes), in [-1, 1]: the part of the base rates, then that of each class's
-        selection rates. They sum to the demographic parity difference. A class that no row of either
-        group has is worth 0. Where only one group lacks it, its part and that of the base rates are
-        NaN, for the selection rate there is unknown; all are where a group has no row.
-
-    Raises
-    ------
-    DataError
-        If the counts are not of that shape.
-    UsageError
-        If `positive` is none of the predictions, or missing where there are more than two.
     """
     table = np.asarray(counts)
     if table.ndim < 3 or table.shape[-3] != _GROUPS or 0 in table.shape[-2:]:  # noqa: PLR2004 - three axes

@@ -20,24 +20,7 @@ _CONSTANT_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class ColumnParts:
-    """A difference of means, divided by columns.
-
-    Attributes
-    ----------
-    whole
-        Mean of the privileged group minus that of the protected one.
-    columns
-        For each part the columns that it comes from. More than one where they determine each other; the
-        last part holds what no column explains, and columns only where they determine the group.
-    values
-        Shape (parts,); they sum to the whole.
-    whole_error
-        Standard error of the whole.
-    errors
-        Standard errors of the parts, shape (parts,).
-    parameters
-        Rank of the regression, with its constant.
-    """
+    """A difference of means, divided by columns."""
 
     whole: float
     columns: tuple[tuple[str, ...], ...]
@@ -67,22 +50,6 @@ def oaxaca_blinder(
 
     The errors take features as random, as Jann's do, and let variances differ by row: they are the sum
     over rows of the square of a part's first-order dependence on that row.
-
-    Parameters
-    ----------
-    outcome
-        Shape (rows,): predictions, 0 or 1, or scores.
-    features
-        Shape (rows, features), finite.
-    sensitive
-        Shape (rows,): 0 is protected, 1 is privileged; both are there.
-    names
-        For each feature the column that it is made of.
-
-    Returns
-    -------
-    ColumnParts
-        Parts in the order in which the columns first appear.
     """
     rows = len(outcome)
     privileged = sensitive == 1

@@ -31,15 +31,7 @@ COLUMN_LIMITS = (
 
 
 def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference: str) -> str:
-    """Say how a difference of selection rates divides by true class.
-
-    Parameters
-    ----------
-    whole, parts
-        As in a `Decomposition`, with shares.
-    group, reference
-        What the groups are called.
-    """
+    """Say how a difference of selection rates divides by true class."""
     undefined = [part.reason or "" for part in (whole, *parts) if part.value is None]
     if undefined:
         return f"How the difference divides by true class is unknown: {undefined[0]}"
@@ -51,17 +43,7 @@ def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference
 
 
 def column_statement(whole: Part, parts: Sequence[Part], *, group: str, reference: str, outcome: str) -> str:
-    """Say how a difference divides by columns: the largest by name, the others in one number.
-
-    Parameters
-    ----------
-    whole, parts
-        As in a `Decomposition`, with shares; the last part is or holds what no column explains.
-    group, reference
-        What the groups are called.
-    outcome
-        `SELECTION_RATE` or `MEAN_SCORE`.
-    """
+    """Say how a difference divides by columns: the largest by name, the others in one number."""
     explained = [part for part in parts if part.kind == EXPLAINED]
     *sensitive, last = parts[len(explained) :]
     told: list[tuple[str, str]] = []
@@ -80,15 +62,7 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
 def proxy_statement(
     auc: float | None, columns: Sequence[ColumnStrength], *, group: str, reference: str, reason: str | None
 ) -> str:
-    """Say how well the other columns tell the group.
-
-    Parameters
-    ----------
-    auc, columns, reason
-        As in a `ProxyStrength`.
-    group, reference
-        What the groups are called.
-    """
+    """Say how well the other columns tell the group."""
     if auc is None:
         return f"How well the other columns tell the group is unknown: {reason}"
     strongest = _listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])

@@ -15,17 +15,7 @@ __all__ = ["difference_of_rates", "with_shares"]
 def difference_of_rates(
     selected: NDArray[np.int64], rows: NDArray[np.int64], *, groups: tuple[str, str], level: float
 ) -> Part:
-    """Return the difference of selection rates as the whole, with the interval that an audit gives it.
-
-    Parameters
-    ----------
-    selected, rows
-        Of the group and of the reference group, shape (2,).
-    groups
-        What the two are called.
-    level
-        Confidence level, in (0, 1).
-    """
+    """Return the difference of selection rates as the whole, with the interval that an audit gives it."""
     for group, size in zip(groups, rows.tolist(), strict=True):
         if size == 0:
             return Part(WHOLE, WHOLE, (), None, None, None, level, None, f"{group} has no row.")

@@ -24,17 +24,6 @@ def area_interval(
     Else, and where no pair is in the wrong order, it is the score-like one of R. G. Newcombe (Statistics in
     Medicine 25, 2006, page 559, method 5): the areas that are no farther away than z standard errors after
     Hanley and McNeil at these areas themselves.
-
-    Parameters
-    ----------
-    area
-        In [0, 1].
-    positives, negatives
-        Rows of each label, at least 1.
-    standard_error
-        DeLong's, of the area; None where it is not known.
-    level
-        Confidence level, in (0, 1).
     """
     z = normal_quantile(level)
     if standard_error and min(positives, negatives) > MANY and 0 < area < 1:

@@ -48,20 +48,7 @@ def equality_test(x0: int, n0: int, x1: int, n1: int) -> TestResult:
 
 
 def p_values(x0: NDArray[np.int64], n0: int, x1: NDArray[np.int64], n1: int) -> NDArray[np.float64]:
-    """Return the p-value that `equality_test` has for each pair of successes.
-
-    Parameters
-    ----------
-    x0, x1
-        Successes of the two groups, shapes (a,) and (b,).
-    n0, n1
-        Trials of the groups, at least 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (a, b).
-    """
+    """Return the p-value that `equality_test` has for each pair of successes."""
     large = is_large(x0, np.asarray(n0))[:, None] & is_large(x1, np.asarray(n1))
     found = np.where(large, _score(x0[:, None], n0, x1, n1), np.nan)
     totals = x0[:, None] + x1

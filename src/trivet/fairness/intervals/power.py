@@ -152,11 +152,6 @@ def verdict_power(
     For each number of privileged successes the verdict is ``disparate`` up to some number of protected
     ones, or up to one in either range of `ratio_interval`'s two methods; a binomial has a closed form up to
     there.
-
-    Parameters
-    ----------
-    n0, n1, rate, four_fifths, level, exact
-        As for `smallest_disparate`, with at least one row in each group.
     """
     first, last = int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate))
     points = MANY if exact else SOME
@@ -204,22 +199,6 @@ def detection_power(
     Where a cell has few expected rows the tables that the test rejects are enumerated; else it is the
     normal approximation of J. L. Fleiss, B. Levin and M. C. Paik (Statistical Methods for Rates and
     Proportions, 3rd edition, 2003, chapter 4), without a correction for continuity.
-
-    Parameters
-    ----------
-    n0, n1
-        Rows of the protected and the privileged group, at least 1.
-    rate
-        The privileged group's true rate, in (0, 1].
-    level
-        Confidence level of the test, in (0, 1).
-    exact
-        Whether tables may be enumerated.
-
-    Returns
-    -------
-    tuple
-        The function, from a rate in [0, 1] to a probability, and the name of the way.
     """
     alpha = 1 - checked_level(level)
     if not exact:

@@ -87,17 +87,7 @@ def share_intervals(x: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple
 def share_limits(
     x: ArrayLike, n: ArrayLike, *, level: float = 0.95, large: NDArray[np.bool_] | None = None
 ) -> Limits:
-    """Return the ends that `share_interval` has, for arrays of successes and trials of any shape.
-
-    Parameters
-    ----------
-    x, n
-        Successes and trials, 0 <= x <= n.
-    level
-        Confidence level, in (0, 1).
-    large
-        Which of them get the score interval; by default those with enough successes and failures.
-    """
+    """Return the ends that `share_interval` has, for arrays of successes and trials of any shape."""
     x, n = checked_shares(x, n)
     large = is_large(x, n, level=level) if large is None else large
     low, high = wilson_limits(x, n, level=level)

@@ -50,20 +50,7 @@ class Disparity:
     combine: Literal["mean", "worst"] = "mean"
 
     def __call__(self, counts: Counts) -> Rates:
-        """Compare the two groups.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., 2, 2, 2), indexed [group, label, prediction], the protected group first.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...): a difference is in [-1, 1], a ratio in [0, inf]. A ratio is infinite where only
-            the privileged group's rate is 0, and NaN where both are: nobody was selected, which is no
-            evidence of parity. NaN where a rate is.
-        """
+        """Compare the two groups."""
         compared = np.stack([self._compare(rate(counts)) for rate in self.rates])
         if self.combine == "mean":
             return compared.mean(axis=0)

@@ -70,18 +70,7 @@ class GroupRate:
         return _weighted(counts, self.selects), _weighted(counts, self.among)
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the rate of each group.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (..., groups), in [0, 1]; NaN where there is nothing to divide by.
-        """
+        """Return the rate of each group."""
         numerator, denominator = self.fractions(counts)
         return np.divide(
             numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator > 0

@@ -62,18 +62,7 @@ class Inequality:
             raise UsageError(f"alpha of a generalised entropy should be above 0, found {self.alpha}.")
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the entropy.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...), not negative; NaN where no row has a benefit.
-        """
+        """Return the entropy."""
         right = counts[..., 0, 0] + counts[..., 1, 1]
         rows = counts.sum(axis=(-2, -1))
         if self.between:

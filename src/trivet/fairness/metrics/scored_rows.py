@@ -23,24 +23,7 @@ class ScoredRows:
 
 
 def scored_rows(y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, names: Sequence[str]) -> ScoredRows:
-    """Check the columns.
-
-    Parameters
-    ----------
-    y_true
-        Labels, 0 or 1, shape (rows,).
-    scores
-        Finite numbers, the larger the more likely positive, shape (rows,).
-    groups
-        For each row the place of its group in `names`, shape (rows,).
-    names
-        What each group is called.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not.
-    """
+    """Check the columns."""
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     places = np.asarray(groups)
     if places.ndim != 1 or places.dtype.kind not in "iu":

@@ -50,19 +50,7 @@ class Spread:
     against: Literal["each other", "overall"] = "each other"
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return how far apart the groups are.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...), in [0, 1]. A ratio is NaN where all rates are 0; both are with fewer than two
-            defined rates.
-        """
+        """Return how far apart the groups are."""
         spreads = np.stack([self._spread(rate, counts) for rate in self.rates])
         if self.combine == "mean":
             return spreads.mean(axis=0)

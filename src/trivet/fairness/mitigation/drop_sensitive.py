@@ -146,29 +146,7 @@ class DropSensitive(MitigatedClassifier):
 def proxy_auc(
     estimator: Any, X: Any, groups: NDArray[np.int64], *, folds: int = 5, random_state: int = 0
 ) -> tuple[float | None, str | None]:
-    """Return how well features tell the group, by cross-validation.
-
-    Parameters
-    ----------
-    estimator
-        A classifier with predict_proba or decision_function; copies are fitted to the groups. A richer one
-        can only find more.
-    X
-        Features without the sensitive ones, of shape (rows, features).
-    groups
-        Place of each row's group, shape (rows,), from `sensitive_codes`.
-    folds
-        Number of folds, of which each has rows of every group.
-    random_state
-        Seed by which the rows are divided.
-
-    Returns
-    -------
-    auc
-        Mean area under the ROC curve, or None.
-    reason
-        Why there is none, or None.
-    """
+    """Return how well features tell the group, by cross-validation."""
     least = int(np.bincount(groups).min())
     if least < folds:
         return None, f"a group has {least} rows, too few for {folds} folds"

@@ -187,17 +187,6 @@ class RandomisedClassifier:
     A row is predicted alike alone and in any company, and people with the same features alike. Over people
     who differ in a feature, rates are those of ``predict_proba``, up to what chance leaves. Where features
     hold what is neither number, text nor date, all rows of the same probability draw one lot together.
-
-    Attributes
-    ----------
-    estimators
-        Fitted, each for labels 0 and 1.
-    weights
-        The probability with which each is drawn.
-    classes
-        What the labels 0 and 1 stand for.
-    random_state
-        Seed of the draw.
     """
 
     estimators: tuple[Any, ...]

@@ -33,19 +33,7 @@ class GroupScorer:
     def __call__(
         self, estimator: Any, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **params: Any
     ) -> float:
-        """Return the score of the predictions, which know the group of each row.
-
-        Parameters
-        ----------
-        estimator
-            Fitted.
-        X, y
-            Features and labels, one row each.
-        sensitive_features
-            As for `predict` of the estimator.
-        **params
-            For the metric, such as `sample_weight`.
-        """
+        """Return the score of the predictions, which know the group of each row."""
         scorer: Any = get_scorer(self.scoring)
         return float(scorer(_Grouped(estimator, sensitive_features), X, y, **params))
 

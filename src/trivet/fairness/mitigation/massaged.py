@@ -177,13 +177,7 @@ class Massaging(MitigatedClassifier):
 
 
 def privileged_place(rows: TrainingRows, privileged: Group | None) -> int:
-    """Return the place of the privileged group: the one that is named, or that which an audit takes.
-
-    Raises
-    ------
-    UsageError
-        If the rows have no such group.
-    """
+    """Return the place of the privileged group: the one that is named, or that which an audit takes."""
     if privileged is None:
         positives = np.bincount(rows.groups, weights=rows.labels)
         return most_favoured(np.bincount(rows.groups), positives)[0]

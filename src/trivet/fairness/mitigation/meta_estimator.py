@@ -39,23 +39,7 @@ class FitError(DataError, ValueError):
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What a mitigation is fitted on.
-
-    Attributes
-    ----------
-    X
-        Features as they were given, for whatever the classifier takes.
-    y
-        Labels, shape (rows,).
-    classes
-        The distinct labels in order; of two the second is the positive one.
-    labels
-        Place of each row's label among them, shape (rows,).
-    groups
-        Place of each row's group, shape (rows,).
-    values
-        The value of each group.
-    """
+    """What a mitigation is fitted on."""
 
     X: Any
     y: NDArray[Any]
@@ -85,11 +69,6 @@ def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
     """Return a fitted binary classifier's score of the positive class, shape (rows,).
 
     Its probability where it gives one, or else its decision function.
-
-    Raises
-    ------
-    FitError
-        If it has neither.
     """
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
@@ -102,13 +81,7 @@ def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
 
 
 def weight_parameter(estimator: Any) -> str:
-    """Return the parameter of fit through which a classifier, or the one at the end of it, takes weights.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
+    """Return the parameter of fit through which a classifier, or the one at the end of it, takes weights."""
     name = _weight_parameter(estimator)
     if name is None:
         raise UsageError(
@@ -136,15 +109,6 @@ def fit_weighted(
 
     With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
     weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
-
-    Parameters
-    ----------
-    estimator
-        For which `weight_parameter` has a name.
-    X, y, weights
-        Features, labels and weights, one row each.
-    params
-        Other parameters of its fit.
     """
     try:
         own = {**params, weight_parameter(estimator): weights}

@@ -30,19 +30,7 @@ class Builder(Protocol):
         privileged: Group | None,
         random_state: int,
     ) -> Any:
-        """Return an estimator that is not fitted, whose fit takes `sensitive_features`.
-
-        Parameters
-        ----------
-        estimator
-            A classifier for two classes.
-        sensitive_columns
-            Names or places of the sensitive ones among the features; there may be none.
-        privileged
-            Value of the privileged group, or None for the one with the highest base rate.
-        random_state
-            Seed of whatever is drawn.
-        """
+        """Return an estimator that is not fitted, whose fit takes `sensitive_features`."""
         ...
 
 

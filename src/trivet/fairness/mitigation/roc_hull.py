@@ -21,17 +21,7 @@ __all__ = ["RocHull", "roc_hull"]
 
 @dataclass(frozen=True, eq=False)
 class RocHull:
-    """The upper convex hull of one group's ROC curve.
-
-    Attributes
-    ----------
-    false_positive_rate, true_positive_rate
-        Of the vertices, shape (vertices,), from (0, 0) to (1, 1); neither decreases.
-    threshold
-        Score from which each selects, shape (vertices,), decreasing.
-    positives, negatives
-        Rows of the group by label.
-    """
+    """The upper convex hull of one group's ROC curve."""
 
     false_positive_rate: NDArray[np.float64]
     true_positive_rate: NDArray[np.float64]
@@ -85,18 +75,6 @@ def roc_hull(cuts: Cuts, *, name: str) -> RocHull:
     The least concave majorant of a curve has the slopes of a decreasing isotonic regression of the curve's
     slopes. It is found over the selected rows in place of the false positives: a linear map between the two
     keeps the hull, and no slope is infinite.
-
-    Parameters
-    ----------
-    cuts
-        Of the group.
-    name
-        What the group is called in an error.
-
-    Raises
-    ------
-    DataError
-        If the group has no row with one of the labels.
     """
     positives, negatives = cuts.positives, cuts.rows - cuts.positives
     if not positives or not negatives:

@@ -33,15 +33,7 @@ SPOKEN: Final = (str, bytes, date, timedelta, Decimal, np.datetime64, np.timedel
 
 
 def lots(marks: Marks, seed: int) -> NDArray[np.float64]:
-    """Return a number in [0, 1) for each row, uniform over rows with different marks.
-
-    Parameters
-    ----------
-    marks
-        What each row is, shape (rows,).
-    seed
-        From 0 to 2^32 - 1. Lots of different seeds are independent.
-    """
+    """Return a number in [0, 1) for each row, uniform over rows with different marks."""
     return (_scrambled(_scrambled(np.full(len(marks), seed, np.uint64)) ^ marks) >> np.uint64(11)) / 2.0**53
 
 
@@ -50,16 +42,6 @@ def marks_of_rows(X: Any) -> Marks | None:
 
     Numbers are hashed as double precision, in whatever type they come, and texts as they are; a zero
     counts as nothing, so that a sparse matrix has the hashes of the dense one.
-
-    Parameters
-    ----------
-    X
-        Array, list, sparse matrix or frame of shape (rows, features), or one feature of shape (rows,).
-
-    Returns
-    -------
-    numpy.ndarray or None
-        Shape (rows,); None where a feature is neither number, text, date nor missing.
     """
     if sparse.issparse(X):
         table: Any = sparse.coo_array(sparse.csr_array(X))  # duplicates are summed

@@ -25,33 +25,7 @@ MOST_GROUPS: Final = 1000
 def sensitive_codes(
     sensitive_features: SensitiveFeatures, rows: int, *, least: int = 2
 ) -> tuple[NDArray[np.int64], tuple[Group, ...]]:
-    """Give each group a number, and each row that of its group.
-
-    Parameters
-    ----------
-    sensitive_features
-        Array, list or Series of shape (rows,); or array, list or frame of shape (rows, columns), or a
-        mapping of names to columns, of which every combination of values that occurs is a group.
-    rows
-        Rows of the features that they belong to.
-    least
-        Groups that are needed.
-
-    Returns
-    -------
-    codes
-        Shape (rows,), the place of each row's group.
-    groups
-        The value of each group, a tuple where there are several columns; numbers in order, then texts.
-
-    Raises
-    ------
-    UsageError
-        If there are no sensitive features.
-    DataError
-        If they have another length, values are missing, or there are fewer than `least` groups or more
-        than 1,000.
-    """
+    """Give each group a number, and each row that of its group."""
     columns = [_factorised(column) for column in _columns(sensitive_features, rows).values()]
     return _combined(columns, least)
 
@@ -88,24 +62,6 @@ def codes_of(
 
     Columns of a frame or a mapping are found by name, where names are known from training; others go by
     place.
-
-    Parameters
-    ----------
-    sensitive_features
-        As for `sensitive_codes`, with the same columns.
-    groups
-        What that returned.
-    rows
-        Rows of the features that they belong to.
-    names
-        What `sensitive_names` returned of the columns in training.
-
-    Raises
-    ------
-    UsageError
-        If there are no sensitive features.
-    DataError
-        If they have another length or other names, values are missing, or a group was not seen in training.
     """
     columns = _columns(sensitive_features, rows)
     if names is not None and sensitive_names(sensitive_features) is not None:
@@ -132,13 +88,7 @@ def named(groups: Sequence[Group], *, limit: int = 200) -> str:
 
 
 def sensitive_names(sensitive_features: SensitiveFeatures) -> tuple[Hashable, ...] | None:
-    """Return the names of the columns of a frame or a mapping, or None for what has none.
-
-    Raises
-    ------
-    DataError
-        If two columns have the same name.
-    """
+    """Return the names of the columns of a frame or a mapping, or None for what has none."""
     if isinstance(sensitive_features, Mapping):
         return tuple(sensitive_features)
     try:

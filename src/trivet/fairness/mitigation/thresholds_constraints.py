@@ -50,19 +50,7 @@ Selection = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Constraint:
-    """One row of the table of constraints.
-
-    Attributes
-    ----------
-    find
-        From the rows to the threshold of each group.
-    achieved
-        From the rows and how likely each is selected to how near the constraint comes.
-    usual_bound
-        0 where there is none to choose.
-    needs_both_labels
-        Whether every group needs rows of both labels.
-    """
+    """One row of the table of constraints."""
 
     find: Callable[[Scored, Search], Found]
     achieved: Callable[[Scored, Selection, Search], float]
@@ -161,13 +149,7 @@ CONSTRAINTS: Final[dict[ConstraintName, Constraint]] = {
 
 
 def chosen_constraint(name: ConstraintName, *, bound: float | None, grid: ArrayLike | None) -> Constraint:
-    """Return a constraint by name.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name, or it takes no bound or no grid where one is given.
-    """
+    """Return a constraint by name."""
     constraint = CONSTRAINTS.get(name)
     if constraint is None:
         raise UsageError(

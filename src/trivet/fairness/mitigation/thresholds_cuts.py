@@ -37,17 +37,7 @@ class Gains:
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """The cuts of one group, from selecting nobody to selecting everybody.
-
-    Attributes
-    ----------
-    threshold
-        Score from which a row is selected, shape (cuts,), decreasing: from infinity, for nobody, to minus
-        infinity, for everybody, and half way between neighbouring scores. Where cuts lie on the scores: just
-        above the highest, then every distinct score.
-    selected, true_positives
-        Rows, and rows whose label is positive, that the cut selects; shape (cuts,).
-    """
+    """The cuts of one group, from selecting nobody to selecting everybody."""
 
     threshold: NDArray[np.float64]
     selected: NDArray[np.int64]
@@ -90,23 +80,6 @@ def cuts_by_group(
     Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
     single precision), or by 2^-46 of the group's largest in absolute value. A cut lies half way between
     its neighbours, so that a score which is computed again, and differs in its last bits, stays on its side.
-
-    Parameters
-    ----------
-    y_true, scores
-        Label (0 or 1) and score of each row, shape (rows,).
-    groups
-        Group of each, from 0 to the number of groups less one.
-    cut_at
-        ``"scores"`` puts each cut on a score, and takes only equal ones for ties.
-
-    Raises
-    ------
-    UsageError
-        If `cut_at` is neither.
-    DataError
-        If the columns differ in length or hold what they should not, or a group up to the highest has no
-        row.
     """
     if cut_at not in ("between", "scores"):
         raise UsageError(f'cut_at should be "between" or "scores", found {one_line(repr(cut_at))}.')
@@ -131,23 +104,7 @@ def cuts_by_group(
 
 
 def gains_of(objective: Objective, cuts: tuple[Cuts, ...]) -> Gains:
-    """Return what a right prediction is worth, so that the largest sum has the best objective.
-
-    Parameters
-    ----------
-    objective
-        ``"accuracy"``; ``"balanced_accuracy"``, the mean of the true positive and the true negative rate
-        over all groups together; or the costs of a false positive and of a false negative.
-    cuts
-        Of all groups.
-
-    Raises
-    ------
-    UsageError
-        If the objective is none of these, or a cost is negative or not finite.
-    DataError
-        If balanced accuracy is undefined, for want of rows with either label.
-    """
+    """Return what a right prediction is worth, so that the largest sum has the best objective."""
     if isinstance(objective, str) and objective == "accuracy":
         return Gains(1, 1)
     if isinstance(objective, str) and objective == "balanced_accuracy":

@@ -14,13 +14,6 @@ def range_argmax(
     Level j knows the place of the maximum of every 2^j neighbours, and two overlapping blocks of one level
     cover any range. Levels are made one after the other, up to that of the longest range: O(n log n) time
     and O(n) memory.
-
-    Parameters
-    ----------
-    values
-        Shape (n,), no NaN.
-    first, last
-        Ends of the ranges, shape (ranges,), from 0 to n.
     """
     level = np.where(first < last, np.log2(np.maximum(last - first, 1)), -1).astype(np.int64)
     places = np.zeros(len(first), dtype=np.int64)

@@ -27,20 +27,6 @@ def validation_rows(
 
     All rows are put in random order, then by group and label, and taken at equal distances. So the share
     of each combination is right to within a row, and no combination is too small for the split.
-
-    Parameters
-    ----------
-    groups, labels
-        Group and label of each row, as codes from 0, shape (rows,).
-    share
-        Of the rows that are drawn, in (0, 1).
-    seed
-        Of the order.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (rows,), whether the row is kept for the thresholds.
     """
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     order = shuffled[np.lexsort((labels[shuffled], groups[shuffled]))]
@@ -53,17 +39,7 @@ def validation_rows(
 def require_rows(
     groups: NDArray[np.int64], labels: NDArray[np.int64], values: Sequence[Group], *, both_labels: bool
 ) -> None:
-    """Raise a DataError unless the rows for the thresholds are of every group, with both labels if needed.
-
-    Parameters
-    ----------
-    groups, labels
-        Place of each row's group, and its label (0 or 1); shape (rows,).
-    values
-        The value of each group.
-    both_labels
-        Whether each group needs rows of both labels.
-    """
+    """Raise a DataError unless the rows for the thresholds are of every group, with both labels if needed."""
     cells = np.bincount(2 * groups + labels, minlength=2 * len(values)).reshape(-1, 2)
     least = cells.min(axis=1) if both_labels else cells.sum(axis=1)
     if not least.all():

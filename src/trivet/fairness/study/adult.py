@@ -38,16 +38,6 @@ def adult_sample(table: AdultTable) -> Sample:
     """Return features, labels and groups of all rows of Adult, in their order.
 
     A missing native country counts as another than the United States, as published.
-
-    Parameters
-    ----------
-    table
-        From `trivet.datasets.load_adult`.
-
-    Returns
-    -------
-    Sample
-        Nine features, not yet scaled; the sensitive one is called ``gender``.
     """
     columns = [table[column] if value is None else (table[column] == value) for column, value in _FEATURES]
     return Sample(

@@ -31,17 +31,7 @@ __all__ = ["corrected_fairness", "proxy_auc"]
 def corrected_fairness(
     bench: Workbench, published: PublishedFairness, announce: Callable[[str], None]
 ) -> CorrectedFairness:
-    """Fit and measure the corrected models, and say which of all models reach parity.
-
-    Parameters
-    ----------
-    bench
-        The split and the baseline.
-    published
-        The published models on the same split.
-    announce
-        Called with a few words before each step.
-    """
+    """Fit and measure the corrected models, and say which of all models reach parity."""
     settings, train, test = bench.settings, bench.train, bench.test
 
     announce("massaging in the right direction, and its sweep")
@@ -90,13 +80,7 @@ def corrected_fairness(
 
 
 def proxy_auc(bench: Workbench) -> float:
-    """Return how well a logistic regression on the other features tells the group of a test row.
-
-    Returns
-    -------
-    float
-        Area under the ROC curve: 0.5 where they tell nothing. A richer model can only find more.
-    """
+    """Return how well a logistic regression on the other features tells the group of a test row."""
     train, test = bench.train.drop(SENSITIVE_COLUMN), bench.test.drop(SENSITIVE_COLUMN)
     _, scores = logistic_scores(train, test, labels=train.sensitive, max_iter=bench.settings.max_iter)
     return float(roc_auc_score(test.sensitive, scores))

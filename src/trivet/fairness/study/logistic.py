@@ -12,13 +12,7 @@ __all__ = ["logistic", "logistic_scores", "scores_of"]
 
 
 def logistic(max_iter: int = 1000) -> LogisticRegression:
-    """Return the study's classifier, not fitted.
-
-    Parameters
-    ----------
-    max_iter
-        Bound on the iterations of L-BFGS.
-    """
+    """Return the study's classifier, not fitted."""
     return LogisticRegression(max_iter=max_iter)
 
 
@@ -30,23 +24,6 @@ def scores_of(model: Any, *parts: Sample) -> tuple[NDArray[np.float64], ...]:
 def logistic_scores(
     train: Sample, *others: Sample, labels: NDArray[np.int64] | None = None, max_iter: int = 1000
 ) -> tuple[NDArray[np.float64], ...]:
-    """Fit a logistic regression and return the probability of the positive class.
-
-    Parameters
-    ----------
-    train
-        Rows to fit on, with standardised features.
-    *others
-        Further rows to score.
-    labels
-        Labels to fit in place of those of `train`, shape (rows,).
-    max_iter
-        Bound on the iterations of L-BFGS.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Scores of `train`, then of the others, each of shape (rows,).
-    """
+    """Fit a logistic regression and return the probability of the positive class."""
     target = train.labels if labels is None else labels
     return scores_of(logistic(max_iter).fit(train.features, target), train, *others)

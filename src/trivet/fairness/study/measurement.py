@@ -34,26 +34,7 @@ def measure(
     baseline: NDArray[np.int64],
     settings: FairnessSettings,
 ) -> ModelFairness:
-    """Measure a model's accuracy and disparities on the test rows.
-
-    Parameters
-    ----------
-    test
-        Rows that neither the model nor its thresholds were fitted on.
-    predictions
-        The model's, for each of them, 0 or 1.
-    clusters
-        Of the same rows, by the features that the model sees.
-    baseline
-        The predictions of the model to compare with, for the same rows.
-    settings
-        Confidence level, replicates and seed of the intervals, and the band.
-
-    Raises
-    ------
-    DataError
-        If a group has no selected row, so that disparate impact has no interval.
-    """
+    """Measure a model's accuracy and disparities on the test rows."""
     counts = binary_counts(test.labels, predictions, test.sensitive)
     impact = measured_impact(counts)
     return ModelFairness(
@@ -77,13 +58,7 @@ def measure(
 
 
 def measured_impact(counts: NDArray[np.int64]) -> float:
-    """Return the disparate impact of one table, or say that it is not a number that can be recorded.
-
-    Raises
-    ------
-    DataError
-        If no privileged row is selected.
-    """
+    """Return the disparate impact of one table, or say that it is not a number that can be recorded."""
     impact = float(disparate_impact(counts))
     if counts[PRIVILEGED, :, 1].sum() == 0:
         raise DataError(

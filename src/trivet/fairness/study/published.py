@@ -33,13 +33,6 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
 
     What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds
     are fitted on the rows that the model was trained on.
-
-    Parameters
-    ----------
-    bench
-        The split and the baseline.
-    announce
-        Called with a few words before each step.
     """
     settings, train, test = bench.settings, bench.train, bench.test
 

@@ -12,19 +12,7 @@ __all__ = ["Sample", "split_sample", "standardise"]
 
 @dataclass(frozen=True)
 class Sample:
-    """Some rows of a table.
-
-    Attributes
-    ----------
-    features
-        Shape (rows, features), one column for each of `names`.
-    names
-        What each feature is called.
-    labels
-        Shape (rows,), 1 for the positive class.
-    sensitive
-        Shape (rows,), 0 for the protected and 1 for the privileged group.
-    """
+    """Some rows of a table."""
 
     features: NDArray[np.float64]
     names: tuple[str, ...]
@@ -51,29 +39,13 @@ class Sample:
 
 
 def split_sample(sample: Sample, *, size: float, seed: int) -> tuple[Sample, Sample]:
-    """Divide rows at random in two parts, the second with a share `size` of them.
-
-    Parameters
-    ----------
-    sample
-        The rows.
-    size
-        Share of the second part, in (0, 1).
-    seed
-        Of the permutation.
-    """
+    """Divide rows at random in two parts, the second with a share `size` of them."""
     rows = np.arange(len(sample))
     first, second = (np.asarray(part) for part in train_test_split(rows, test_size=size, random_state=seed))
     return sample.take(first), sample.take(second)
 
 
 def standardise(fit: Sample, *others: Sample) -> tuple[Sample, ...]:
-    """Scale every feature to mean 0 and variance 1 on `fit`, and the others in the same way.
-
-    Returns
-    -------
-    tuple of Sample
-        `fit`, then the others, in the order given.
-    """
+    """Scale every feature to mean 0 and variance 1 on `fit`, and the others in the same way."""
     scaler = StandardScaler().fit(fit.features)
     return tuple(replace(part, features=scaler.transform(part.features)) for part in (fit, *others))

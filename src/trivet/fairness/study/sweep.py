@@ -20,15 +20,7 @@ __all__ = ["SwappedModel", "fit_swapped", "sweep_of"]
 
 @dataclass(frozen=True)
 class SwappedModel:
-    """The predictions for the test rows of a model that was fitted on swapped labels.
-
-    Attributes
-    ----------
-    promoted, demoted
-        Labels that were swapped in each cohort.
-    predictions
-        For each test row, 0 or 1.
-    """
+    """The predictions for the test rows of a model that was fitted on swapped labels."""
 
     promoted: int
     demoted: int
@@ -44,27 +36,7 @@ def fit_swapped(
     baseline: NDArray[np.int64],
     cut: float,
 ) -> dict[int, SwappedModel]:
-    """Fit one model for each number of swaps.
-
-    Parameters
-    ----------
-    massaging
-        What swaps the labels, whatever its size. Its ranker should be fitted already, or it is fitted for
-        each size.
-    train, test
-        Standardised rows.
-    sizes
-        Numbers of swaps. 0, which is the baseline, is always added.
-    baseline
-        The predictions for the test rows without any swap.
-    cut
-        Score from which a row is predicted positive.
-
-    Returns
-    -------
-    dict
-        A model for each size, in increasing order.
-    """
+    """Fit one model for each number of swaps."""
     models = {0: SwappedModel(promoted=0, demoted=0, predictions=baseline)}
     for size in sorted({*sizes} - {0}):
         sized: Massaging = unfitted(massaging).set_params(size=size)
@@ -79,22 +51,7 @@ def fit_swapped(
 
 
 def sweep_of(models: Mapping[int, SwappedModel], test: Sample, *, tolerance: float) -> SwapSweep:
-    """Measure each model and find the one whose disparate impact is nearest to 1.
-
-    Parameters
-    ----------
-    models
-        By number of swaps, among them 0.
-    test
-        The rows that their predictions are for.
-    tolerance
-        Accuracy below that at no swap that the best may cost.
-
-    Raises
-    ------
-    DataError
-        If a model selects no privileged row.
-    """
+    """Measure each model and find the one whose disparate impact is nearest to 1."""
     counts = [binary_counts(test.labels, model.predictions, test.sensitive) for model in models.values()]
     accuracies = dict(zip(models, (float(accuracy(table)) for table in counts), strict=True))
     impacts = dict(zip(models, (measured_impact(table) for table in counts), strict=True))

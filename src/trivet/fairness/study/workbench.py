@@ -24,24 +24,7 @@ __all__ = ["Workbench", "clusters_of", "fit_of_thresholds", "fitted_thresholds",
 
 @dataclass(frozen=True)
 class Workbench:
-    """One split of a table, and the baseline model on it.
-
-    Attributes
-    ----------
-    settings
-        Constants of the study.
-    raw_train, raw_test
-        The two parts as they are.
-    train, test
-        The same, standardised on the training rows.
-    baseline
-        The model without mitigation, fitted. It also ranks the rows for massaging, and the published
-        thresholds are for its scores.
-    train_scores, test_scores
-        Its scores.
-    clusters
-        Of the test rows, by all features.
-    """
+    """One split of a table, and the baseline model on it."""
 
     settings: FairnessSettings
     raw_train: Sample
@@ -76,15 +59,7 @@ class Workbench:
 
 
 def set_up(sample: Sample, settings: FairnessSettings) -> Workbench:
-    """Split a table, fit the baseline and cluster the test rows.
-
-    Parameters
-    ----------
-    sample
-        All rows, not scaled.
-    settings
-        Constants of the study.
-    """
+    """Split a table, fit the baseline and cluster the test rows."""
     raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
     train, test = standardise(raw_train, raw_test)
     baseline = logistic(settings.max_iter).fit(train.features, train.labels)

@@ -17,13 +17,7 @@ MOST_LEAVES: Final = 64
 
 
 class Answers:
-    """Answers of a mechanism on one input, in plain values, with what was computed from them.
-
-    Parameters
-    ----------
-    plain
-        The answers, as `plain_answers.plain` returns them, in the order of the calls.
-    """
+    """Answers of a mechanism on one input, in plain values, with what was computed from them."""
 
     def __init__(self, plain: Sequence[Plain]) -> None:
         self.plain = plain

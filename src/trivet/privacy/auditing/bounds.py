@@ -20,18 +20,6 @@ def lower(count: ArrayLike, trials: ArrayLike, level: float) -> NDArray[np.float
     """Clopper-Pearson lower bound on a probability; 0 where nothing was counted.
 
     Clopper and Pearson 1934, by the quantiles of the beta distribution.
-
-    Parameters
-    ----------
-    count, trials
-        Successes and trials, 0 <= count <= trials, any matching shapes.
-    level
-        Probability, in (0, 1), that the bound lies above the truth, at most.
-
-    Returns
-    -------
-    numpy.ndarray
-        Bounds in [0, 1), in the shape of the counts.
     """
     k, n = np.asarray(count, dtype=float), np.asarray(trials, dtype=float)
     return np.where(k > 0, beta.ppf(level, np.maximum(k, 1), n - k + 1), 0.0)
@@ -46,24 +34,7 @@ def upper(count: ArrayLike, trials: ArrayLike, level: float) -> NDArray[np.float
 def epsilon_bounds(
     p_count: ArrayLike, q_count: ArrayLike, trials: ArrayLike, *, level: float, delta: float
 ) -> NDArray[np.float64]:
-    """Lower bound on epsilon from the counts of an event on two inputs; minus infinity if it says nothing.
-
-    Parameters
-    ----------
-    p_count, q_count
-        Answers with the event on either input, any matching shapes.
-    trials
-        Answers looked at on each input.
-    level
-        Error of each of the two Clopper-Pearson bounds.
-    delta
-        In [0, 1).
-
-    Returns
-    -------
-    numpy.ndarray
-        Bounds, possibly negative.
-    """
+    """Lower bound on epsilon from the counts of an event on two inputs; minus infinity if it says nothing."""
     room = lower(p_count, trials, level) - delta
     ratio = np.maximum(room, 0.0) / upper(q_count, trials, level)
     return np.log(ratio, out=np.full(ratio.shape, -np.inf), where=ratio > 0)

@@ -14,15 +14,7 @@ __all__ = ["Chosen", "choose"]
 
 @dataclass(frozen=True)
 class Chosen:
-    """An event and the input on which it is expected more often.
-
-    Attributes
-    ----------
-    event
-        The event, or the complement of a proposed one.
-    likelier_on_a
-        Whether that is the first input.
-    """
+    """An event and the input on which it is expected more often."""
 
     event: Event
     likelier_on_a: bool
@@ -31,22 +23,7 @@ class Chosen:
 def choose(
     events: Iterable[Event], on_a: Answers, on_b: Answers, *, level: float, delta: float
 ) -> tuple[Chosen | None, int]:
-    """Return the event, or complement, with the largest lower bound on epsilon, and how many there were.
-
-    Parameters
-    ----------
-    events
-        Proposed by a family.
-    on_a, on_b
-        Answers that neither proposed the events nor will test them, as many on each side.
-    level, delta
-        As the test will use them.
-
-    Returns
-    -------
-    tuple
-        The choice, None where there was no event; and the number of events.
-    """
+    """Return the event, or complement, with the largest lower bound on epsilon, and how many there were."""
     proposed = list(events)
     if not proposed:
         return None, 0

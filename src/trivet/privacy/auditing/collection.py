@@ -34,32 +34,6 @@ def collect(
     in the mechanism, is no difference between them. All calls are made in this process: a mechanism
     that seeds its noise when it is imported would repeat it in every other. Lists and the like are
     copied for each call, and what the mechanism prints goes to standard error.
-
-    Parameters
-    ----------
-    mechanism
-        Takes an input and returns one answer.
-    inputs
-        Two neighbouring inputs.
-    name
-        The mechanism's name, for messages.
-    trials
-        Answers on each input.
-    generator
-        Draws the order of the calls, and nothing else.
-    progress
-        Called with the share of the calls that are done.
-
-    Returns
-    -------
-    tuple of two lists
-        Plain answers on the first and on the second input, in the order of the calls.
-
-    Raises
-    ------
-    UsageError
-        If the mechanism does not take one input, raises, returns what cannot be counted, or never
-        returns anything.
     """
     _require_one_input(mechanism, name)
     answers: tuple[list[Plain], list[Plain]] = ([], [])

@@ -14,17 +14,7 @@ __all__ = ["Event", "Proposer", "Sample"]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that an answer is or is not.
-
-    Attributes
-    ----------
-    words
-        The event for people, a sentence about ``answer``: "answer > 3".
-    otherwise
-        The same for the complement: "answer is not above 3". The audit looks at both.
-    holds
-        From answers to booleans, shape (answers,).
-    """
+    """Something that an answer is or is not."""
 
     words: str
     otherwise: str
@@ -33,15 +23,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Sample:
-    """The answers from which events are proposed; no other answer is looked at for that.
-
-    Attributes
-    ----------
-    on_a, on_b
-        Answers on either input.
-    input_a, input_b
-        The inputs themselves.
-    """
+    """The answers from which events are proposed; no other answer is looked at for that."""
 
     on_a: Answers
     on_b: Answers

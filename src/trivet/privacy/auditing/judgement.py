@@ -42,20 +42,7 @@ def judge_answers(
     seed: int,
     name: str,
 ) -> MechanismAudit:
-    """Propose, choose and test events on the answers of two inputs, and draw the verdict.
-
-    Parameters
-    ----------
-    on_a, on_b
-        Plain answers, as many on each input.
-    inputs, epsilon, delta, error_rate, seed, name
-        As in `mechanism.audit_mechanism`; a claim that so few answers cannot refute is refused before.
-
-    Returns
-    -------
-    MechanismAudit
-        The verdict, and the best event of each family.
-    """
+    """Propose, choose and test events on the answers of two inputs, and draw the verdict."""
     trials = len(on_a)
     part = trials // PARTS
     parts = (slice(0, part), slice(part, 2 * part), slice(2 * part, None))

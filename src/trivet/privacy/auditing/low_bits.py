@@ -33,19 +33,7 @@ _PATTERN_BITS: Final = 3
 
 @dataclass(frozen=True)
 class Bits:
-    """The parts of finite doubles; of others `finite` is False and the rest 0, shape (answers,).
-
-    Attributes
-    ----------
-    finite
-        Whether it is a finite number.
-    lowest
-        The largest k such that the number is a multiple of 2^k; `NO_BIT` for zero.
-    binade
-        The k with 2^k <= |x| < 2^(k + 1); `-NO_BIT` for zero.
-    significand
-        |x| as an integer of 53 bits times a power of two; 0 for zero.
-    """
+    """The parts of finite doubles; of others `finite` is False and the rest 0, shape (answers,)."""
 
     finite: NDArray[np.bool_]
     lowest: NDArray[np.int64]
@@ -54,13 +42,7 @@ class Bits:
 
 
 def read_bits(numbers: NDArray[np.float64]) -> Bits:
-    """Take doubles apart.
-
-    Parameters
-    ----------
-    numbers
-        Shape (answers,); any doubles.
-    """
+    """Take doubles apart."""
     finite = np.isfinite(numbers)
     mantissa, exponent = np.frexp(np.where(finite, np.abs(numbers), 0.0))
     significand = np.ldexp(mantissa, _SIGNIFICAND_BITS).astype(np.int64)

@@ -24,11 +24,6 @@ def plain(answer: object, *, depth: int = 0) -> Plain:
 
     Arrays and scalars of NumPy and PyTorch are plain by their ``tolist``; fractions and decimals become
     floats, members of an enumeration text; lists become tuples, sets sorted ones. Dicts keep their order.
-
-    Raises
-    ------
-    TypeError
-        For any other type, by its name, and for what is nested too deeply.
     """
     if type(answer) in _PLAIN:
         return answer

@@ -16,15 +16,7 @@ __all__ = ["FAMILIES", "Family"]
 
 @dataclass(frozen=True)
 class Family:
-    """One row of the table.
-
-    Attributes
-    ----------
-    key
-        As in `EventFinding.family`, and for people.
-    propose
-        From a sample of answers to events that may show a difference.
-    """
+    """One row of the table."""
 
     key: str
     propose: Proposer

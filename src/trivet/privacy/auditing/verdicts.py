@@ -6,19 +6,7 @@ __all__ = ["limits", "reason", "share"]
 
 
 def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: tuple[str, str]) -> str:
-    """Give the verdict in one sentence, with the event behind it.
-
-    Parameters
-    ----------
-    verdict
-        ``violates`` or ``consistent``.
-    best
-        The event that shows most.
-    epsilon
-        The claim.
-    inputs
-        Both inputs as text.
-    """
+    """Give the verdict in one sentence, with the event behind it."""
     if best is None:
         return "No answer came up twice and none has a number, so there was no event to count."
     on_a = best.direction.startswith("A")
@@ -36,17 +24,7 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
 
 
 def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float, error_rate: float) -> str:
-    """Say what the audit could have seen, and what a verdict is not.
-
-    Parameters
-    ----------
-    verdict
-        ``violates`` or ``consistent``.
-    fixed
-        Whether all answers on each input were the same.
-    ceiling, visible, error_rate
-        As in `MechanismAudit`.
-    """
+    """Say what the audit could have seen, and what a verdict is not."""
     noiseless = (
         "The answers are always the same: no noise is added, or it is drawn once and used again. "
         if fixed

@@ -16,15 +16,7 @@ __all__ = ["View", "all_views", "number_paths"]
 
 @dataclass(frozen=True)
 class View:
-    """One number of each answer.
-
-    Attributes
-    ----------
-    name
-        For people: ``answer[0]``, ``the largest number``.
-    of
-        From answers to numbers, shape (answers,); NaN where an answer has no such number.
-    """
+    """One number of each answer."""
 
     name: str
     of: Callable[[Answers], NDArray[np.float64]]

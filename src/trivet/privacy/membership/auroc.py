@@ -36,21 +36,6 @@ def auroc(
     prove. There the interval is that of Clopper and Pearson for min(members, non-members) pairs that are
     all in one order: no AUROC has a larger variance than the share in so many pairs (Birnbaum and Klose
     1957).
-
-    Parameters
-    ----------
-    members, non_members
-        Scores, shapes (p,) and (q,), each at least 1.
-    level
-        Level of the interval, in (0, 1).
-    units
-        Which unit each member, and each non-member, belongs to, where rows of one are not independent;
-        see `delong_variance`. Pairs are then counted by unit too.
-
-    Returns
-    -------
-    Area
-        No interval where a side has one row or unit only, or all scores are equal.
     """
     value, variance = delong_variance(members, non_members, units=units)
     fewest = min(map(len, (members, non_members) if units is None else map(np.unique, units)))
@@ -75,13 +60,6 @@ def delong_variance(
 
     In O(n log n) by midranks (Sun and Xu 2014, Algorithm 2); with units the variance is that of Obuchowski
     1997, in which the rows of a unit count as one sum. No unit is on both sides, so its covariance is none.
-
-    Parameters
-    ----------
-    members, non_members
-        Scores, shapes (p,) and (q,), each at least 1.
-    units
-        Which unit each of them belongs to, shapes (p,) and (q,); None makes each row one of its own.
     """
     p, q = len(members), len(non_members)
     both = rankdata(np.concatenate([members, non_members]))

@@ -21,24 +21,6 @@ def plant(
 
     A table's columns are drawn from other rows, each on its own, so that a canary is also unlike any
     person; images stay as they are, since pixels drawn one by one are noise.
-
-    Parameters
-    ----------
-    features
-        Shape (rows, ...), dense or sparse.
-    labels
-        Shape (rows,), classes from 0.
-    canaries
-        Rows to plant, at most as many as there are rows.
-    classes
-        Classes, 2 or more.
-    generator
-        Draws rows, columns and labels.
-
-    Returns
-    -------
-    tuple
-        Features of shape (canaries, ...) of the same kind, and labels of shape (canaries,).
     """
     rows = generator.choice(len(labels), canaries, replace=False)
     wrong = (labels[rows] + generator.integers(1, classes, canaries)) % classes

@@ -43,25 +43,7 @@ def design_trainings(
     seed: int,
     audited: bool = True,
 ) -> Design:
-    """Draw who trains which model, and what is planted.
-
-    Parameters
-    ----------
-    features, labels, classes
-        The rows, labels from 0, and how many classes there are.
-    mask
-        Shape (rows,), who trains the audited model.
-    units
-        Shape (rows,), each row's unit, from 0: its rows are inside or outside together.
-    share
-        Of the units that each shadow model is trained on, in (0, 1).
-    shadows, canaries
-        Shadow models, and canaries to plant, each one row that stands as often as a unit has rows.
-    seed
-        Of all of it.
-    audited
-        Whether the audited model is trained too.
-    """
+    """Draw who trains which model, and what is planted."""
     drawn = shadow_shares(unit_labels(labels, units), shadows, share, generator=use_of(seed, HALVES))
     inside = drawn[:, units]
     if audited:

@@ -34,18 +34,6 @@ def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple
     Clopper-Pearson on both sides; the test against a random order is exact, since its first t + k rows
     hold at most k non-members with a hypergeometric probability. `error_rate` is divided among all
     tests (Bonferroni), so a model that leaks nothing is called either with at most that probability.
-
-    Parameters
-    ----------
-    attacks
-        At least one, on rows whose membership was drawn at random.
-    error_rate
-        In (0, 1).
-
-    Returns
-    -------
-    tuple
-        The verdict, and the reason in one sentence.
     """
     tests = len(attacks) + sum(rate.tpr is not None for attack in attacks for rate in attack.rates)
     each = error_rate / tests
@@ -103,20 +91,7 @@ def area_and_error(measured: GroupExposure | AttackResult) -> tuple[float, float
 
 
 def chance(rate: RateAtFpr, attack: AttackResult) -> float:
-    """Return how often a random order of the rows does as well as the attack did at a rate.
-
-    Parameters
-    ----------
-    rate
-        Members found with `RateAtFpr.allowed` accusations; without a figure the answer is 1.
-    attack
-        The attack it belongs to, for its members and non-members.
-
-    Returns
-    -------
-    float
-        Probability, in [0, 1], of at most `allowed` non-members among the first found + allowed rows.
-    """
+    """Return how often a random order of the rows does as well as the attack did at a rate."""
     if rate.true_positives is None:
         return 1.0
     rows = attack.members + attack.non_members

@@ -86,17 +86,7 @@ ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
 
 @dataclass(frozen=True, eq=False)
 class AuditedModel:
-    """A finished audit, and the scores that it rests on.
-
-    Attributes
-    ----------
-    result
-        What was found.
-    members
-        Shape (rows,), who was in the audited model's training data.
-    scores
-        For each attack an array of shape (rows,), higher where a row is more surely a member.
-    """
+    """A finished audit, and the scores that it rests on."""
 
     result: MembershipAudit
     members: NDArray[np.bool_]
@@ -144,58 +134,6 @@ def attack_model(
 
     LiRA (Carlini et al. 2022), online and offline, and RMIA (Zarifzadeh, Liu and Shokri 2024); with
     `canaries` also the audit in one training run (Steinke, Nasr and Jagielski 2023), on one more model.
-
-    Parameters
-    ----------
-    estimator
-        How the model is trained, see `recipe_of`: a name, an unfitted scikit-learn classifier or
-        Pipeline, a torch.nn.Module, or a function that returns one.
-    X
-        Features, shape (rows, ...): an array of numbers or a sparse matrix.
-    y
-        Labels, shape (rows,).
-    groups
-        For each protected attribute an array of shape (rows,). A unit with rows of several groups counts
-        to that of most of them.
-    unit
-        Shape (rows,), whose row each is, such as a person's number. All rows of a unit are then inside or
-        outside together: in the audited model's training data, in every shadow model's, and in RMIA's
-        population; and it is the unit that is attacked, by the mean of its rows' scores. A row without a
-        unit is refused. None makes each row a unit: where people have several rows, that hides them, as a
-        row's twins on the other side look like it.
-    target
-        The fitted model to audit, with the same classes as `y`; needs `members`. A trained torch.nn.Module
-        has logits for the sorted classes of `y`, and is given `X` as it stands. None trains one.
-    members
-        Shape (rows,), True for the rows that the audited model was, or is to be, trained on. None
-        draws a random half of them. Shadow models are trained on the same share of the rows.
-    shadows
-        Shadow models, 4 to 1024.
-    attacks
-        Keys of `ATTACKS`.
-    canaries
-        Rows to plant, or units, each of them one row that stands as often as a unit has rows; 0 leaves the
-        one-run audit out.
-    workers
-        Processes; None stands for the number of processors, 1 trains in this process unless `own_process`.
-    work
-        Keeps what each model says of the rows, so that a killed run goes on; None takes a temporary folder.
-    seed
-        Of halves, models, canaries and population, 0 or more.
-    data, model, unit_name
-        Names for the result; the last is used where `unit` is given.
-    own_process
-        Whether even one worker is a process of its own, which a model that exits ends alone.
-    progress
-        Called with what is done.
-
-    Raises
-    ------
-    UsageError
-        If what is asked for cannot be: a model that cannot be trained anew, too few shadow models.
-    DataError
-        If the data has too few rows, one class, or shapes that do not fit, a row has no unit, `members`
-        divides one, or a model cannot be trained on the data.
     """
     _require_settings(shadows, attacks, canaries, workers, seed)
     recipe = recipe_of(estimator)

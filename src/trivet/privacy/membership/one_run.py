@@ -105,22 +105,7 @@ def one_run_audit(
 def one_run_epsilon(
     canaries: int, guesses: int, correct: int, *, delta: float = 0.0, level: float = 0.95
 ) -> float:
-    """Return the largest epsilon that so many right guesses refute; 0 where they refute none.
-
-    Parameters
-    ----------
-    canaries, guesses, correct
-        m >= r >= v >= 0 of the theorem.
-    delta
-        In [0, 1 / (2 m)], where the theorem's bound only grows with epsilon.
-    level
-        Confidence, in (0, 1).
-
-    Raises
-    ------
-    UsageError
-        If a number is out of range.
-    """
+    """Return the largest epsilon that so many right guesses refute; 0 where they refute none."""
     _check(canaries, delta, level)
     if not 0 <= correct <= guesses <= canaries:
         raise UsageError(

@@ -15,18 +15,7 @@ __all__ = ["allowed_accusations", "effective_rows", "proportion_interval", "rate
 def proportion_interval(
     count: int, trials: int, *, level: float = 0.95, effective: float | None = None
 ) -> tuple[float, float]:
-    """Return the two-sided interval of Clopper and Pearson 1934 for a proportion.
-
-    Parameters
-    ----------
-    count, trials
-        Successes and trials, 0 <= count <= trials, trials at least 1.
-    level
-        In (0, 1).
-    effective
-        Independent trials that so many are worth, where they are not independent (Korn and Graubard 1998);
-        None stands for all of them.
-    """
+    """Return the two-sided interval of Clopper and Pearson 1934 for a proportion."""
     tail = (1 - level) / 2
     if effective is not None:
         k = count * effective / trials
@@ -66,23 +55,6 @@ def rate_at(
     With ``k = floor(fpr * q)`` accusations allowed, the threshold is the (k+1)-th highest score of a
     non-member, and whoever lies above it is called a member. So the realised rate never exceeds the
     one asked for, also where scores tie; nothing is interpolated.
-
-    Parameters
-    ----------
-    fpr
-        In (0, 1).
-    members, non_members
-        Scores, shapes (p,) and (q,), each at least 1.
-    level
-        Level of the intervals, in (0, 1). They hold for the threshold as it stands.
-    units
-        Which unit each member, and each non-member, belongs to, where rows of one are not independent: the
-        intervals then count `effective_rows`.
-
-    Returns
-    -------
-    RateAtFpr
-        Without a rate, and with the reason, where q < 1 / fpr: not one accusation is allowed then.
     """
     p, q = len(members), len(non_members)
     allowed = allowed_accusations(fpr, q)

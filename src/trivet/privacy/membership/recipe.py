@@ -42,15 +42,7 @@ MODELS: Final[dict[str, Callable[[], Any]]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained; it can be sent to another process.
-
-    Attributes
-    ----------
-    estimator
-        An unfitted classifier, a network, a factory of either, or the name of a model or of a factory.
-    description
-        Tells recipes apart: those with the same description train the same model from the same seed.
-    """
+    """What is trained; it can be sent to another process."""
 
     estimator: Any
     description: str
@@ -70,19 +62,7 @@ class Recipe:
 
 
 def recipe_of(estimator: Any) -> Recipe:
-    """Return the recipe of whatever a user gives, after a look at what it makes.
-
-    Parameters
-    ----------
-    estimator
-        A key of `MODELS`; an unfitted scikit-learn classifier, Pipeline or torch.nn.Module; a function
-        that takes nothing and returns one; or such a function's name, ``package.module:function``.
-
-    Raises
-    ------
-    UsageError
-        If it is none of these, has no ``predict_proba``, or cannot be sent to another process.
-    """
+    """Return the recipe of whatever a user gives, after a look at what it makes."""
     with _kept_generator():
         made = _made(estimator)
         try:
@@ -108,24 +88,7 @@ def recipe_of(estimator: Any) -> Recipe:
 
 
 def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int) -> Any:
-    """Train one model on rows, on one thread, and return it.
-
-    Parameters
-    ----------
-    recipe
-        What to train.
-    features
-        Shape (rows, ...), dense or sparse.
-    labels
-        Shape (rows,), classes from 0.
-    seed
-        In [0, 2^32).
-
-    Raises
-    ------
-    DataError
-        If it cannot be trained on these rows.
-    """
+    """Train one model on rows, on one thread, and return it."""
     with one_thread(), _kept_generator():
         try:
             with warnings.catch_warnings():
@@ -139,13 +102,7 @@ def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int
 
 
 def class_probabilities(model: Any, features: Any, classes: int) -> NDArray[np.float64]:
-    """Return a fitted model's probabilities, shape (rows, classes), 0 for a class that it has not seen.
-
-    Raises
-    ------
-    DataError
-        If the model cannot be asked, or what it returns are no probabilities.
-    """
+    """Return a fitted model's probabilities, shape (rows, classes), 0 for a class that it has not seen."""
     with one_thread():
         try:
             with warnings.catch_warnings():

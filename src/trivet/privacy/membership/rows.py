@@ -23,26 +23,7 @@ FEWEST_UNITS_OF_CLASS: Final = 2
 
 
 def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[Any]]:
-    """Return features and labels as arrays of numbers, and the classes that the labels stand for.
-
-    Parameters
-    ----------
-    X
-        Features, shape (rows, ...): anything that NumPy takes for numbers, or a sparse matrix.
-    y
-        Labels, shape (rows,).
-
-    Returns
-    -------
-    tuple
-        Features, dense or CSR; labels from 0, shape (rows,); the classes, sorted.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a feature is no finite number, there are fewer than two classes, or too few
-        rows.
-    """
+    """Return features and labels as arrays of numbers, and the classes that the labels stand for."""
     try:
         features: Any = sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X)
         values: Any = features.data if sparse.issparse(X) else features
@@ -77,13 +58,7 @@ def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[
 
 
 def checked_groups(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDArray[np.str_]]:
-    """Return each protected attribute as texts, one a row.
-
-    Raises
-    ------
-    DataError
-        If one has another length.
-    """
+    """Return each protected attribute as texts, one a row."""
     columns = {name: np.asarray(values).astype(str) for name, values in groups.items()}
     for name, values in columns.items():
         if values.shape != (rows,):
@@ -95,21 +70,7 @@ def checked_groups(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDAr
 
 
 def checked_units(unit: Any, labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of the unit that each row belongs to, from 0 in the order of their first rows.
-
-    Parameters
-    ----------
-    unit
-        Shape (rows,), values that are equal for the rows of one person, or of whatever the unit is.
-    labels
-        Shape (rows,), classes from 0.
-
-    Raises
-    ------
-    DataError
-        If it has another length, a row has none (None, NaN or an empty text), or there are too few units, in
-        all or of a class.
-    """
+    """Return the number of the unit that each row belongs to, from 0 in the order of their first rows."""
     column = np.asarray(unit)
     if column.shape != labels.shape:
         raise DataError(
@@ -151,13 +112,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def checked_members(members: ArrayLike, units: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return who is a member, one boolean a row.
-
-    Raises
-    ------
-    DataError
-        If it is something else, says the same of nearly all, or divides a unit.
-    """
+    """Return who is a member, one boolean a row."""
     rows = len(units)
     mask = np.asarray(members)
     if mask.shape != (rows,) or mask.dtype != np.bool_:
@@ -190,13 +145,7 @@ class Relabelled:
 
     @classmethod
     def of(cls, model: Any, classes: NDArray[Any]) -> Self:
-        """Wrap a model that knows no class beyond `classes`; a trained network has a logit for each of them.
-
-        Raises
-        ------
-        DataError
-            If it is no fitted classifier with ``predict_proba``, or knows other classes.
-        """
+        """Wrap a model that knows no class beyond `classes`; a trained network has a logit for each of them."""
         try:
             if is_network(model):
                 from trivet.privacy.membership.torch_classifier import trained_network  # noqa: PLC0415 - PyTorch

@@ -12,17 +12,7 @@ __all__ = ["ShadowValues", "side_means"]
 
 @dataclass(frozen=True)
 class ShadowValues:
-    """Checked arguments of an attack.
-
-    Attributes
-    ----------
-    target
-        Shape (n,), the audited model's value for each row, finite.
-    shadows
-        Shape (S, n), the shadow models' values, finite.
-    inside
-        Shape (S, n), whether the shadow model was trained on the row.
-    """
+    """Checked arguments of an attack."""
 
     target: NDArray[np.float64]
     shadows: NDArray[np.float64]

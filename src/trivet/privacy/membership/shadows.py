@@ -39,21 +39,7 @@ LIBRARIES: Final = ("trivet", "numpy", "scipy", "scikit-learn", "torch")
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """The rows, and who is inside which model.
-
-    Attributes
-    ----------
-    features
-        Shape (rows, ...), dense, or a sparse CSR matrix.
-    labels
-        Shape (rows,), classes from 0.
-    classes
-        Classes.
-    inside
-        Shape (models, rows), True where the model is trained on the row.
-    seed
-        Each model's own seed follows from it and from the model's place.
-    """
+    """The rows, and who is inside which model."""
 
     features: Any
     labels: NDArray[np.int64]
@@ -64,17 +50,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What models say of rows.
-
-    Attributes
-    ----------
-    probability
-        Shape (models, rows), of each row's true class.
-    others
-        Shape (models, rows), of all other classes together.
-    correct
-        Shape (models, rows), whether the true class is the most probable.
-    """
+    """What models say of rows."""
 
     probability: NDArray[np.float64]
     others: NDArray[np.float64]
@@ -104,30 +80,6 @@ def train_models(
     that was killed goes on where it stopped and ends with the same bits: a file is kept when it
     belongs to the same rows, halves, recipe, seed and versions. The rows themselves lie in the folder
     while models are trained, for the processes to share, and are removed in the end.
-
-    Parameters
-    ----------
-    recipe
-        What is trained.
-    training
-        On what.
-    folder
-        Receives the files.
-    workers
-        Processes; 1 trains in this one.
-    progress
-        Called with the share of models that are done, in [0, 1].
-    own_process
-        Whether even one worker is a process of its own, which a model that exits ends alone.
-
-    Raises
-    ------
-    DataError
-        If a model cannot be trained or asked.
-    UsageError
-        If the folder cannot be written, or another run writes there.
-    TrivetError
-        If a worker process is lost.
     """
     identity = _identity(recipe, training)
     models, rows = training.inside.shape

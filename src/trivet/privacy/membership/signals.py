@@ -25,25 +25,7 @@ SUM_TOLERANCE = 1e-3
 
 
 def true_class_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the probability that a model gives to each row's true class.
-
-    Parameters
-    ----------
-    probabilities
-        Shape (n, classes) or (models, n, classes), in [0, 1]; the classes sum to 1.
-    labels
-        Shape (n,), the column of each row's true class, 0 <= label < classes.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n,) or (models, n), in [0, 1].
-
-    Raises
-    ------
-    DataError
-        If a shape, a probability or a label is not as above.
-    """
+    """Return the probability that a model gives to each row's true class."""
     p, y = _checked(probabilities, labels)
     return _split(p, y)[0]
 
@@ -99,16 +81,6 @@ def resolution(*probabilities: NDArray[np.float64]) -> float:
     A share of votes is 0 or 1 often, and no logit of these is of use: a forest of 30 trees that says 0 would
     have said 1/30 with one more vote. Half a vote it is, as for counts (Haldane 1956, Anscombe 1956). Where
     there are no values but 0 and 1, one vote decides, and 0 counts as 1/4. Values below `CLIP` are rounding.
-
-    Parameters
-    ----------
-    probabilities
-        Arrays of any shape, in [0, 1], of all the models that are compared.
-
-    Returns
-    -------
-    float
-        In [`CLIP`, 1/4].
     """
     least = min(float(given[given > CLIP].min(initial=2 * _LARGEST_CLIP)) for given in probabilities)
     return max(least / 2, CLIP)

@@ -17,18 +17,6 @@ def random_half(labels: ArrayLike, *, generator: np.random.Generator) -> NDArray
 
     Of a class with an odd number of rows one row is left over. Half of these are inside, so that all
     together are half of the rows too; of an odd number of them a fair coin decides on the last.
-
-    Parameters
-    ----------
-    labels
-        Shape (n,), each row's class.
-    generator
-        Draws the half.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n,), boolean; each row is inside with probability one half.
     """
     classes = np.asarray(labels)
     inside = np.zeros(len(classes), dtype=np.bool_)
@@ -48,20 +36,6 @@ def shadow_halves(labels: ArrayLike, models: int, *, generator: np.random.Genera
     Models come in pairs, a random half and its complement: each has as many rows as the audited model,
     and of an even number of models each row is in exactly half, as the attacks need models on either
     side of each row (Carlini et al. 2022, Section IV).
-
-    Parameters
-    ----------
-    labels
-        Shape (n,), each row's class.
-    models
-        Shadow models, at least 1; of an odd number the last has no complement.
-    generator
-        Draws the halves.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (models, n), boolean.
     """
     classes = np.asarray(labels)
     inside = np.empty((models, len(classes)), dtype=np.bool_)
@@ -79,22 +53,6 @@ def shadow_shares(
     A share of a half is drawn by `shadow_halves`. For others each row is left out of the same number of
     models, at least two and at most all but two: within a class, `models` rows at a time are left out by one
     random choice of models that moves on by one model a row, so each model leaves out the same number.
-
-    Parameters
-    ----------
-    labels
-        Shape (n,), each row's class.
-    models
-        Shadow models, at least 4.
-    share
-        In (0, 1).
-    generator
-        Draws the rows.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (models, n), boolean.
     """
     out = min(max(round((1 - share) * models), _FEWEST_OF_ROW), models - _FEWEST_OF_ROW)
     if abs(2 * out - models) <= models % 2:
@@ -113,20 +71,7 @@ def shadow_shares(
 
 
 def unit_labels(labels: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one label for each unit, the rarest of its rows' labels, to draw units of each class.
-
-    Parameters
-    ----------
-    labels
-        Shape (n,), each row's class, from 0.
-    units
-        Shape (n,), each row's unit, from 0; every number up to the largest has a row.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (units,).
-    """
+    """Return one label for each unit, the rarest of its rows' labels, to draw units of each class."""
     rarest_first = np.argsort(np.bincount(labels), kind="stable")
     places = np.argsort(rarest_first)
     found = np.full(int(units.max()) + 1, len(places))

@@ -18,13 +18,7 @@ _FACTORS = (1 + 1e-9, 1 - 1e-9, 1 - 1e-5, 1 - 1e-4, 1 - 1e-3)
 
 
 def typed(epsilons: Sequence[float], fits: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
-    """Round epsilons down to a few digits, so that all of them together fit.
-
-    Raises
-    ------
-    OutOfReachError
-        Nothing close to them fits.
-    """
+    """Round epsilons down to a few digits, so that all of them together fit."""
     for factor in _FACTORS:
         texts = tuple(_rounded_down(epsilon * factor) for epsilon in epsilons)
         if fits(texts):
@@ -33,19 +27,7 @@ def typed(epsilons: Sequence[float], fits: Callable[[tuple[str, ...]], bool]) ->
 
 
 def let_through(texts: Sequence[str], lines: Sequence[Line], settings: PlanSettings, *, pure: bool) -> bool:
-    """Return whether a ledger of the plan's budget lets all answers through, as it would decide.
-
-    Parameters
-    ----------
-    texts
-        Epsilon of one asking, one a line.
-    lines
-        What is asked.
-    settings
-        The plan.
-    pure
-        Whether the ledger adds epsilons up, rather than follow their loss distribution.
-    """
+    """Return whether a ledger of the plan's budget lets all answers through, as it would decide."""
     budget = Charge(_decimal(settings.epsilon), _decimal(settings.delta))
     charges = [
         Charge(_decimal(text) * line.asked.count, Fraction(0), line.asked.count)

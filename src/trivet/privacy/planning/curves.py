@@ -23,22 +23,7 @@ _EPSILONS = 41
 def curves_of(
     rows: Sequence[PlannedRow], lines: tuple[Line, ...], *, epsilon: float, delta: float
 ) -> PlanCurves:
-    """Curves at the noise of the best row of each mechanism.
-
-    Parameters
-    ----------
-    rows
-        The plan's.
-    lines
-        What is asked.
-    epsilon, delta
-        The budget.
-
-    Returns
-    -------
-    PlanCurves
-        For the theorems that can be used.
-    """
+    """Curves at the noise of the best row of each mechanism."""
     single = len(lines) == 1
     planned = lines[0].asked.count if single else 1
     repeats = _repeats(planned)

@@ -25,27 +25,7 @@ Counts = NDArray[np.int64]
 def deltas_at(
     method: str, ratios: Floats, counts: Counts, epsilons: Sequence[float]
 ) -> tuple[float | None, ...]:
-    """Delta that answers leave at every epsilon, by one theorem.
-
-    Parameters
-    ----------
-    method
-        Key of `DELTAS`.
-    ratios, counts
-        Scale at sensitivity 1 of each group of answers, and their number.
-    epsilons
-        At least 0.
-
-    Returns
-    -------
-    tuple
-        As long as `epsilons`; None where the theorem proves nothing, else in [0, 1].
-
-    Raises
-    ------
-    OutOfReachError
-        The figure cannot be computed for so many or so different answers.
-    """
+    """Delta that answers leave at every epsilon, by one theorem."""
     with lost_in_floating_point():
         found = DELTAS[method](ratios, counts, np.asarray(epsilons, np.float64))
         if np.isnan(found).any():

@@ -35,17 +35,6 @@ class Line:
     of them, that is as if `touched` numbers of sensitivity `unit` were asked. Other changes of the same
     L1 size tell less: of two touched cells, moving change from the smaller to the larger spreads the
     Laplace loss further, in the convex order of likelihood ratios.
-
-    Attributes
-    ----------
-    asked
-        The line as it goes into the result.
-    unit
-        In units of the answer, above 0, for the whole group.
-    touched
-        At least 1.
-    numbers
-        Numbers in all askings of the line.
     """
 
     asked: AskedQuery
@@ -60,23 +49,7 @@ class Line:
 
 
 def lines_of(settings: PlanSettings) -> tuple[Line, ...]:
-    """Reduce every query of a plan.
-
-    Parameters
-    ----------
-    settings
-        The plan; its ranges are checked here, since a dataclass in Python checks none.
-
-    Returns
-    -------
-    tuple of Line
-        In the plan's order.
-
-    Raises
-    ------
-    UsageError
-        A number is out of range, or so much is asked that no accounting ends.
-    """
+    """Reduce every query of a plan."""
     require_at_least_one(group=settings.group)
     lines = tuple(
         _line(query, settings, number=number) for number, query in enumerate(settings.queries, start=1)

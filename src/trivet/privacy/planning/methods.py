@@ -58,13 +58,7 @@ class Method:
     obstacle: str
 
     def epsilon(self, scale: Scales, queries: Counts, delta: float) -> float:
-        """Return the total epsilon, infinite where it overflows.
-
-        Raises
-        ------
-        OutOfReachError
-            It cannot be computed.
-        """
+        """Return the total epsilon, infinite where it overflows."""
         with lost_in_floating_point():
             spent = self.spend(scale, queries, delta)
             if math.isnan(spent):

@@ -36,27 +36,7 @@ class Spread:
 def spread(
     mechanism: str, *, scale: float, value: float | None = None, threshold: float | None = None
 ) -> Spread:
-    """Spread of one answer.
-
-    Parameters
-    ----------
-    mechanism
-        ``laplace``, ``discrete-laplace`` or ``gaussian``.
-    scale
-        b or sigma, in units of the answer, above 0.
-    value, threshold
-        True answer, and what the noisy one is compared with.
-
-    Returns
-    -------
-    Spread
-        In units of the answer; the exceedance is None without a threshold.
-
-    Raises
-    ------
-    UsageError
-        `scale` is not a positive finite number.
-    """
+    """Spread of one answer."""
     require_positive(scale=scale)
     excess = None if value is None or threshold is None else threshold - value
     if mechanism == "laplace":

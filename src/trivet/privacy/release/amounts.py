@@ -28,13 +28,7 @@ def exact(text: str) -> Fraction | None:
 
 
 def as_text(value: Fraction) -> str:
-    """Write a fraction that has a finite decimal expansion, all digits of it.
-
-    Parameters
-    ----------
-    value
-        At least 0; its denominator has no prime factor but 2 and 5.
-    """
+    """Write a fraction that has a finite decimal expansion, all digits of it."""
     places, rest = 0, value.denominator
     while 10**places % rest:
         places += 1
@@ -45,13 +39,7 @@ def as_text(value: Fraction) -> str:
 
 
 def require_epsilon(amount: Amount) -> Fraction:
-    """Return an epsilon as a fraction.
-
-    Raises
-    ------
-    UsageError
-        If it is no positive finite decimal.
-    """
+    """Return an epsilon as a fraction."""
     value = exact(written(amount))
     if value is None or value <= 0 or not math.isfinite(value):
         raise UsageError(f"epsilon must be a positive decimal such as 0.1, not {one_line(amount)}.")
@@ -59,13 +47,7 @@ def require_epsilon(amount: Amount) -> Fraction:
 
 
 def require_delta(amount: Amount) -> Fraction:
-    """Return a delta as a fraction; 0 is pure differential privacy.
-
-    Raises
-    ------
-    UsageError
-        If it is no decimal, or not in [0, 1).
-    """
+    """Return a delta as a fraction; 0 is pure differential privacy."""
     value = exact(written(amount))
     if value is None or not 0 <= value < 1:
         raise UsageError(

@@ -28,13 +28,7 @@ class Answer:
 
 
 def require_answerable(table: Table, prepared: Prepared) -> None:
-    """See whether the question fits the schema as DuckDB has it; no row is read.
-
-    Raises
-    ------
-    UsageError
-        If it cannot: a column's collation, for one, is not known.
-    """
+    """See whether the question fits the schema as DuckDB has it; no row is read."""
     try:
         table.added_up(prepared.sql, prepared.values, prepared.columns, without_rows=True)
     except Exception as error:
@@ -45,13 +39,7 @@ def require_answerable(table: Table, prepared: Prepared) -> None:
 
 
 def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
-    """Read the exact answers: one integer a part, of a histogram one a category. They must not leave.
-
-    Raises
-    ------
-    DataError
-        If the rows cannot be read through; it says no more, since the reason can betray a row.
-    """
+    """Read the exact answers: one integer a part, of a histogram one a category. They must not leave."""
     try:
         rows = table.added_up(prepared.sql, prepared.values, prepared.columns)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
@@ -65,17 +53,7 @@ def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
 
 
 def answer_from(prepared: Prepared, exact: tuple[int, ...], measurements: tuple[Measurement, ...]) -> Answer:
-    """Add noise to exact answers and say what they mean in units of the column.
-
-    Parameters
-    ----------
-    prepared
-        How the question is answered.
-    exact
-        As `read_exact` returns it.
-    measurements
-        One a part.
-    """
+    """Add noise to exact answers and say what they mean in units of the column."""
     query, wrong = prepared.question.query, 1 - CONFIDENCE
     if query == "histogram":
         (measurement,) = measurements

@@ -31,19 +31,7 @@ _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.CELL)
 def prepare_number(
     question: Question, column: Column, selection: Selection, *, adjacency: Adjacency
 ) -> Prepared:
-    """Say how a sum or a mean is answered.
-
-    Returns
-    -------
-    Prepared
-        A sum has one part; a mean has the sum of differences from the centre of the bounds, whose
-        sensitivity is half of it, and the count.
-
-    Raises
-    ------
-    UsageError
-        If the column holds no numbers, or bounds or the fate of missing values are left open.
-    """
+    """Say how a sum or a mean is answered."""
     query = question.query
     if column.kind not in _NUMBERS:
         raise UsageError(

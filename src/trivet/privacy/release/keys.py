@@ -24,11 +24,6 @@ def prepare_histogram(
     """Say how a histogram is answered: a row is in one cell at most.
 
     A value that is no category is in no cell, and so is a missing one unless it counts as a category.
-
-    Raises
-    ------
-    UsageError
-        If the column has no categories by its type, or none were given, or one is not of the type.
     """
     if column.kind not in _KEYS:
         raise UsageError(

@@ -59,13 +59,7 @@ def mark_entry(connection: sqlite3.Connection, number: int, *, ledger: str) -> N
 
 
 def read_entries(connection: sqlite3.Connection, *, ledger: str) -> tuple[LedgerEntry, ...]:
-    """Read all entries of the ledger of this id, oldest first.
-
-    Raises
-    ------
-    DataError
-        If one cannot be what was written.
-    """
+    """Read all entries of the ledger of this id, oldest first."""
     rows = connection.execute(
         "SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, "
         "state FROM entry ORDER BY number"

@@ -49,22 +49,7 @@ _SCHEMA: Final = (_BUDGET_TABLE, _ENTRY_TABLE)
 
 
 def create_file(path: Path, budget: dict[str, str]) -> None:
-    """Write a new ledger, whole or not at all, and over nothing.
-
-    Parameters
-    ----------
-    path
-        Where; its folder has to be there.
-    budget
-        Columns of the table `budget` but the key.
-
-    Raises
-    ------
-    UsageError
-        If there is a file already, or none can be written there.
-    DataError
-        If the disk is full or fails.
-    """
+    """Write a new ledger, whole or not at all, and over nothing."""
     with closing(sqlite3.connect(":memory:")) as connection:
         for statement in _SCHEMA:
             connection.execute(statement)
@@ -102,13 +87,7 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
 
 
 def require_ledger(path: Path) -> None:
-    """Make sure that a file is a ledger and undamaged; its bytes stay as they are.
-
-    Raises
-    ------
-    DataError
-        If it is missing, something else, damaged, or of a later trivet.
-    """
+    """Make sure that a file is a ledger and undamaged; its bytes stay as they are."""
     with _ALONE:
         _require_header(path)
         _require_readable(path)
@@ -130,13 +109,7 @@ def _require_readable(path: Path) -> None:
 
 @contextmanager
 def connect(path: Path) -> Generator[sqlite3.Connection]:
-    """Open a ledger for reading and writing; transactions are begun and ended by the caller.
-
-    Raises
-    ------
-    DataError
-        If SQLite cannot do within what it is asked.
-    """
+    """Open a ledger for reading and writing; transactions are begun and ended by the caller."""
     try:
         with _ALONE, closing(_connect(path, mode="rw")) as connection:
             # Also sync the folder after the journal is removed: only then does a charge survive a loss

@@ -35,17 +35,7 @@ _STEPS: Final = 40
 
 @dataclass(frozen=True)
 class Measurement:
-    """Noise for one number, or for several numbers of one L1 sensitivity.
-
-    Attributes
-    ----------
-    scale
-        b, in units of the exact integers.
-    proven_epsilon
-        What OpenDP's map says that it spends; at most what was asked.
-    add
-        Exact integers to noisy ones, all at once.
-    """
+    """Noise for one number, or for several numbers of one L1 sensitivity."""
 
     scale: float
     proven_epsilon: float
@@ -58,27 +48,7 @@ def library_version() -> str:
 
 
 def calibrate(*, sensitivity: int, epsilon: Fraction, vector: bool = False) -> Measurement:
-    """Return the least noise for which OpenDP proves `epsilon`.
-
-    Parameters
-    ----------
-    sensitivity
-        L1 sensitivity of the exact integers, at least 1.
-    epsilon
-        Above 0.
-    vector
-        Whether several numbers share the sensitivity.
-
-    Raises
-    ------
-    UsageError
-        If the scale would be out of the range of 64-bit integers, or so small that it is no noise.
-
-    Notes
-    -----
-    The scale is sensitivity / epsilon, rounded; where the map, which rounds upwards, then exceeds
-    epsilon, a few units in the last place are added.
-    """
+    """Return the least noise for which OpenDP proves `epsilon`."""
     wanted = sensitivity / epsilon
     if not SMALLEST_SCALE <= wanted <= LARGEST_SCALE:
         size = "small" if wanted > LARGEST_SCALE else "large"
@@ -97,15 +67,7 @@ def calibrate(*, sensitivity: int, epsilon: Fraction, vector: bool = False) -> M
 
 
 def half_width(scale: float, *, probability: float) -> int:
-    """Return the smallest t with P(|noise| > t) at most `probability`.
-
-    Parameters
-    ----------
-    scale
-        b of the discrete Laplace, above 0.
-    probability
-        In (0, 1).
-    """
+    """Return the smallest t with P(|noise| > t) at most `probability`."""
     # P(|X| > t) = 2 a^(t + 1) / (1 + a), a = exp(-1 / b).
     decay = -1 / scale
     t = max(0, math.ceil(math.log(probability * (1 + math.exp(decay)) / 2) / decay - 1) - 1)

@@ -24,23 +24,7 @@ _TAKES: Final = {
 
 
 def prepare(question: Question, columns: tuple[Column, ...], *, adjacency: Adjacency) -> Prepared:
-    """Check a question against a schema and say how it is answered; no row is looked at.
-
-    Parameters
-    ----------
-    question
-        What is asked.
-    columns
-        The schema.
-    adjacency
-        Which tables are neighbours; it decides the sensitivities.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be answered: an unknown column or condition, a type that does not fit, bounds,
-        categories or the fate of missing values left open, or given where they mean nothing.
-    """
+    """Check a question against a schema and say how it is answered; no row is looked at."""
     if question.query not in QUERIES:
         raise UsageError(f"the query {quoted(question.query)} is unknown; expected {', '.join(QUERIES)}.")
     for name in ("column", "bounds", "categories", "missing"):

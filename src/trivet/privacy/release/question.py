@@ -13,23 +13,7 @@ QUERIES: Final[tuple[str, ...]] = get_args(Query)
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A query as it was asked.
-
-    Attributes
-    ----------
-    query
-        ``count``, ``sum``, ``mean`` or ``histogram``.
-    column
-        Its column; a count has none.
-    bounds
-        Of a sum or mean: what values are clamped to, in units of the column.
-    categories
-        Of a histogram: its keys.
-    missing
-        What a missing value (NULL, NaN) counts as: ``drop`` or a value.
-    where
-        Condition on rows.
-    """
+    """A query as it was asked."""
 
     query: str
     column: str | None = None
@@ -49,28 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Prepared:
-    """How a question is answered.
-
-    Attributes
-    ----------
-    question
-        What was asked, with condition, categories and missing value as they were understood.
-    sql
-        Reads the exact answers from ``rows_asked``, which stands for the table or for some of its rows.
-        One row, of a histogram one a key; those of some rows and of the others add up.
-    values
-        What the marks in `sql` stand for.
-    columns
-        Those that `sql` reads.
-    parts
-        The answers that get noise, in order.
-    grid
-        Step, in units of the column.
-    lower, upper
-        Bounds, in steps.
-    centre
-        What a mean subtracts from each value, in steps.
-    """
+    """How a question is answered."""
 
     question: Question
     sql: str

@@ -46,13 +46,7 @@ EVERY_ROW: Final = Selection("", "TRUE", (), ())
 
 
 def select_rows(where: str, columns: tuple[Column, ...]) -> Selection:
-    """Parse a condition, check it against the columns, and turn it into SQL.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be parsed, names an unknown column, or compares what cannot be compared.
-    """
+    """Parse a condition, check it against the columns, and turn it into SQL."""
     writer = _Writer(where, columns)
     sql = writer.condition(parse_where(where))
     return Selection(_text(parse_where(where)), sql, tuple(writer.values), tuple(writer.used))

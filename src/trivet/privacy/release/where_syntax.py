@@ -99,18 +99,7 @@ Condition = Comparison | Membership | Negation | AllOf | AnyOf
 
 
 def parse_where(text: str) -> Condition:
-    """Parse a condition.
-
-    Parameters
-    ----------
-    text
-        At most 4096 characters, nested at most 32 deep.
-
-    Raises
-    ------
-    UsageError
-        If it is none; the place is marked.
-    """
+    """Parse a condition."""
     if len(text) > MOST_CHARACTERS:
         raise UsageError(f"the condition has {len(text)} characters; at most {MOST_CHARACTERS} are read.")
     parser = _Parser(text)

@@ -27,18 +27,7 @@ _KEYWORDS: Final = frozenset({"and", "or", "not", "in", "true", "false"})
 
 @dataclass(frozen=True)
 class Token:
-    """One word, value or sign.
-
-    Attributes
-    ----------
-    kind
-        ``number``, ``text``, ``name`` (a quoted column), ``word``, ``operator``, ``mark``, ``end``, or a
-        keyword itself.
-    text
-        As it was typed; keywords in small letters.
-    at
-        Its first character, counted from 0.
-    """
+    """One word, value or sign."""
 
     kind: str
     text: str
@@ -53,13 +42,7 @@ def misplaced(text: str, at: int, complaint: str) -> UsageError:
 
 
 def tokens_of(text: str) -> tuple[Token, ...]:
-    """Split a condition into tokens; the last is of kind ``end``.
-
-    Raises
-    ------
-    UsageError
-        If something in it is no token; the place is marked.
-    """
+    """Split a condition into tokens; the last is of kind ``end``."""
     found: list[Token] = []
     at = 0
     while at < len(text):

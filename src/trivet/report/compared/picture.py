@@ -38,18 +38,7 @@ class _Scaled(NamedTuple):
 
 @styled
 def draw_differences(comparison: Comparison) -> Figure:
-    """Show each difference of the headline over the half-width of its interval.
-
-    Parameters
-    ----------
-    comparison
-        At least one measurement of its headline has an interval.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show each difference of the headline over the half-width of its interval."""
     rows = _rows(comparison)
     figure = new_figure(width=COLUMN_WIDTH, height=0.62 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()

@@ -33,18 +33,7 @@ _SHAPES: Final = ("o", "^", "v", "D")
 
 @styled
 def draw_calibration(audit: FairnessAudit) -> Figure:
-    """Show the share of positive labels over the score in the largest groups of an attribute.
-
-    Parameters
-    ----------
-    audit
-        With scores; of its attributes the most disparate that is one column is drawn.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the share of positive labels over the score in the largest groups of an attribute."""
     attribute = _attribute(audit)
     assert attribute is not None
     figure = new_figure(width=COLUMN_WIDTH, height=2.7)

@@ -18,20 +18,7 @@ def has_strip(study: object) -> bool:
 
 
 def corrected_strip(study: SecurityStudy, triggers: Triggers) -> Figure:
-    """Show the strip of the corrected study (figure 14).
-
-    Parameters
-    ----------
-    study
-        Predictions, and whose trigger it is.
-    triggers
-        Arrays as in `trivet.record.Triggers`, the pixels of the strip among them.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the strip of the corrected study (figure 14)."""
     stamped = _recorded(study)
     names = (STRIP_PIXELS, "corrected.mask", "corrected.pattern")
     if missing := [name for name in names if name not in triggers]:

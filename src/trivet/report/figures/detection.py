@@ -26,18 +26,7 @@ __all__ = ["alt_scale_profile", "scale_profile"]
 
 @styled
 def scale_profile(study: SecurityStudy) -> Figure:
-    """Show the mask norm of every label, published beside corrected (figure 3).
-
-    Parameters
-    ----------
-    study
-        Norms, scores and the labels that each procedure names.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the mask norm of every label, published beside corrected (figure 3)."""
     figure = new_figure(width=COLUMN_WIDTH, height=2.4)
     left, right = figure.subplots(1, 2, sharey=True)
     published, corrected = study.published, study.corrected

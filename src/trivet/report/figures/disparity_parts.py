@@ -61,35 +61,13 @@ _Drawn = tuple[AttributeAudit, int, Decomposition]
 
 @styled
 def draw_parts_by_class(audit: FairnessAudit) -> Figure:
-    """Show how much of each attribute's largest difference comes from the labels and how much from selection.
-
-    Parameters
-    ----------
-    audit
-        At least one attribute is decomposed by true class.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show how much of each attribute's largest difference comes from the labels and how much from selection."""
     return _draw(_by_class(audit))
 
 
 @styled
 def draw_parts_by_feature(audit: FairnessAudit) -> Figure:
-    """Show which columns each attribute's largest difference goes with, small ones together.
-
-    Parameters
-    ----------
-    audit
-        At least one attribute is decomposed by feature.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show which columns each attribute's largest difference goes with, small ones together."""
     return _draw(_by_feature(audit))
 
 

@@ -59,18 +59,7 @@ def has_effects(matrix: EffectMatrix) -> bool:
 
 @styled
 def draw_effects(matrix: EffectMatrix) -> Figure:
-    """Show the change of each figure under each remedy as a mark with its interval, leg by leg.
-
-    Parameters
-    ----------
-    matrix
-        With a measured cell or more.
-
-    Returns
-    -------
-    Figure
-        Two columns wide. Columns of one scale share their axis.
-    """
+    """Show the change of each figure under each remedy as a mark with its interval, leg by leg."""
     legs = [leg for leg in dict.fromkeys(row.leg for row in matrix.interventions) if _columns(matrix, leg)]
     heights = [AROUND + ROW_HEIGHT * len(_rows(matrix, leg)) for leg in legs]
     figure = new_figure(width=PAGE_WIDTH, height=sum(heights) + 0.3)

@@ -28,18 +28,7 @@ _ROW_HEIGHT: Final = 0.24
 
 @styled
 def comparison(study: FairnessStudy) -> Figure:
-    """Show every model's accuracy, disparate impact, parity difference and proxy (figure 10).
-
-    Parameters
-    ----------
-    study
-        The five published models and the two corrected ones.
-
-    Returns
-    -------
-    Figure
-        Two columns wide.
-    """
+    """Show every model's accuracy, disparate impact, parity difference and proxy (figure 10)."""
     rows = rows_of(study)
     figure = new_figure(width=PAGE_WIDTH, height=0.7 + _ROW_HEIGHT * len(rows))
     panels = figure.subplots(1, 4, sharey=True)
@@ -75,18 +64,7 @@ def alt_comparison(study: FairnessStudy) -> str:
 
 @styled
 def group_rates(study: FairnessStudy) -> Figure:
-    """Show how often each model is positive in each group (figure 11).
-
-    Parameters
-    ----------
-    study
-        Selection rates, and the base rates of the training labels.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show how often each model is positive in each group (figure 11)."""
     rows = [(row.name, row.model.rates, row.color, row.text_color) for row in rows_of(study)]
     rows.append(("training labels", study.corrected.base_rates, INK, INK))
     figure = new_figure(width=COLUMN_WIDTH, height=0.75 + _ROW_HEIGHT * len(rows))

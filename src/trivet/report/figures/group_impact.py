@@ -59,18 +59,7 @@ _MARKS: Final = {
 
 @styled
 def draw_impact(audit: FairnessAudit) -> Figure:
-    """Show the disparate impact of each group, with its interval and that for all groups at once.
-
-    Parameters
-    ----------
-    audit
-        At least one of its groups has a disparate impact; the most disparate ones are drawn.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the disparate impact of each group, with its interval and that for all groups at once."""
     rows = group_rows(audit, reference=False)
     figure = new_figure(width=COLUMN_WIDTH, height=0.7 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()

@@ -52,15 +52,7 @@ class GroupRow:
 
 
 def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]:
-    """List each attribute as a heading with its groups, the most disparate first.
-
-    Parameters
-    ----------
-    audit
-        Of its groups `MOST_GROUPS` are listed at most.
-    reference
-        Whether each attribute's reference group follows its other groups.
-    """
+    """List each attribute as a heading with its groups, the most disparate first."""
     kept = {id(group) for group in sorted(_compared(audit), key=disparity, reverse=True)[:MOST_GROUPS]}
     rows: list[GroupRow] = []
     for number, attribute in enumerate(audit.attributes, start=1):
@@ -126,23 +118,7 @@ def write_at_edge(
     color: str = INK,
     over: bool = False,
 ) -> None:
-    """Write inside the left edge of a row, or in a column beyond its right one.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    text
-        What to write.
-    place
-        The row.
-    right
-        Whether in the column.
-    color
-        Of the text.
-    over
-        Whether it interrupts what it lies on.
-    """
+    """Write inside the left edge of a row, or in a column beyond its right one."""
     axes.annotate(
         text,
         (1.0 if right else 0.0, place),

@@ -54,27 +54,7 @@ _FAR_REACHES: Final = (4.5, 6.0, 8.0, 10.0, 13.0)
 
 
 def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> tuple[float, ...]:
-    """Move positions as little as a minimum distance between neighbours allows.
-
-    Parameters
-    ----------
-    wanted
-        Positions, in any order.
-    gap
-        Smallest distance between two results.
-    low, high
-        Ends of the range in which the results must lie.
-
-    Returns
-    -------
-    tuple of float
-        One position for each that was wanted, in the same order.
-
-    Notes
-    -----
-    With the positions sorted and `gap` times their rank taken off, the task is isotonic regression:
-    neighbours that would change places are pooled at their mean.
-    """
+    """Move positions as little as a minimum distance between neighbours allows."""
     order = np.argsort(wanted, kind="stable")
     targets = [wanted[i] - rank * gap for rank, i in enumerate(order)]
     blocks: list[tuple[float, int]] = []
@@ -93,17 +73,7 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> t
 
 
 def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap: float) -> None:
-    """Name lines at their right ends, outside the axes, apart from each other, with a thin leader each.
-
-    Parameters
-    ----------
-    axes
-        Where the lines are drawn; its scale and limits are final.
-    ends
-        Horizontal and vertical place of an end in data coordinates, name, and colour.
-    gap
-        Smallest distance between two names, as a share of the axes' height.
-    """
+    """Name lines at their right ends, outside the axes, apart from each other, with a thin leader each."""
     upright = axes.transScale + axes.transLimits  # to shares of the axes, whatever the layout
     wanted = [float(upright.transform((x, y))[1]) for x, y, _, _ in ends]
     places = spread(wanted, gap=gap, low=0.0, high=1.0)
@@ -137,23 +107,7 @@ def write_beside(
     color: str = INK,
     over: bool = False,
 ) -> None:
-    """Write a value to the right of a mark or of a bar's end.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    text
-        The value.
-    point
-        Data coordinates.
-    gap
-        Points between the two.
-    color
-        Of the text.
-    over
-        Whether it interrupts what it lies on, such as a guide.
-    """
+    """Write a value to the right of a mark or of a bar's end."""
     axes.annotate(
         text,
         point,
@@ -177,19 +131,6 @@ def place_near(
     """Write each text beside its point, clear of every line and text of the axes and of their edge.
 
     Everything else of the figure must be there: a distance in points is only known in its layout.
-
-    Parameters
-    ----------
-    axes
-        Where the points are drawn.
-    points
-        Data coordinates.
-    texts
-        One for each point.
-    colors
-        One for each text.
-    far
-        Whether a text may also stand farther away, with a thin line to its point.
     """
     sides = _sides(_REACHES + _FAR_REACHES if far else _REACHES)
     figure = axes.figure.get_figure(root=True)

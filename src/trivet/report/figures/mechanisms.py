@@ -29,18 +29,7 @@ ROOM: Final = 1.2
 
 @styled
 def draw_mechanisms(audits: Sequence[MechanismAudit]) -> Figure:
-    """Show the lower bound on epsilon by family of events, or by mechanism where there are several.
-
-    Parameters
-    ----------
-    audits
-        One or more audits.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the lower bound on epsilon by family of events, or by mechanism where there are several."""
     rows = _rows(audits)
     figure = new_figure(width=COLUMN_WIDTH, height=0.62 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()

@@ -41,18 +41,7 @@ _LINES: Final = {"lira-online": "-", "lira-offline": "--", "rmia": ":"}
 
 @styled
 def draw_membership_roc(audit: MembershipAudit) -> Figure:
-    """Show each attack's ROC curve on logarithmic axes, against guessing.
-
-    Parameters
-    ----------
-    audit
-        With one attack or more.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show each attack's ROC curve on logarithmic axes, against guessing."""
     figure = new_figure(width=COLUMN_WIDTH, height=2.9)
     axes = figure.subplots()
     axes.set_xscale("log")
@@ -89,18 +78,7 @@ def alt_membership_roc(audit: MembershipAudit) -> str:
 
 @styled
 def draw_exposure(audit: MembershipAudit) -> Figure:
-    """Show the members found in each group at the common threshold, with intervals.
-
-    Parameters
-    ----------
-    audit
-        With groups; the most exposed ones are drawn.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the members found in each group at the common threshold, with intervals."""
     rows = _shown(audit)
     figure = new_figure(width=COLUMN_WIDTH, height=0.62 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()

@@ -36,18 +36,7 @@ ROW_HEIGHT: Final = 0.24
 
 @styled
 def draw_models(comparison: FairnessComparison) -> Figure:
-    """Show accuracy and disparate impact of the worst group by model, with every repeat.
-
-    Parameters
-    ----------
-    comparison
-        Models that failed are named below the axes.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show accuracy and disparate impact of the worst group by model, with every repeat."""
     rows = [(model, number) for number, model in enumerate(comparison.models, start=1) if not model.failed]
     figure = new_figure(width=COLUMN_WIDTH, height=0.78 + ROW_HEIGHT * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)

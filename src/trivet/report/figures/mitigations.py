@@ -28,18 +28,7 @@ _Drawn = tuple[ModelOutcome, int, float, float]
 
 @styled
 def draw_frontier(comparison: FairnessComparison) -> Figure:
-    """Show accuracy over parity, which is the disparate impact of the worst group or its inverse.
-
-    Parameters
-    ----------
-    comparison
-        At least one model has both; the others are named below the axis.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show accuracy over parity, which is the disparate impact of the worst group or its inverse."""
     models = _drawn(comparison)
     figure = new_figure(width=COLUMN_WIDTH, height=3.3)
     axes = figure.subplots()

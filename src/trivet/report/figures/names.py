@@ -27,21 +27,7 @@ def written_name(label: int, name: str) -> str:
 
 
 def drawn_name(label: int, name: str, *, width: float) -> str:
-    """Return ``4``, or ``4 cat`` where the class has a name that the figures' font can draw.
-
-    Parameters
-    ----------
-    label, name
-        The class.
-    width
-        Points at most that it takes in small bold type; the name is cut where it is wider.
-
-    Returns
-    -------
-    str
-        Without control characters or line breaks, and with nothing that matplotlib reads as
-        mathematics.
-    """
+    """Return ``4``, or ``4 cat`` where the class has a name that the figures' font can draw."""
     if name == str(label):
         return str(label)
     number = f"{label} "
@@ -49,21 +35,7 @@ def drawn_name(label: int, name: str, *, width: float) -> str:
 
 
 def drawn_text(text: str, *, width: float) -> str:
-    """Return a stranger's text as a figure can draw it, empty where the font lacks a letter of it.
-
-    Parameters
-    ----------
-    text
-        Any text.
-    width
-        Points at most that it takes in small bold type; it is cut where it is wider.
-
-    Returns
-    -------
-    str
-        Without control characters or line breaks, and with nothing that matplotlib reads as
-        mathematics.
-    """
+    """Return a stranger's text as a figure can draw it, empty where the font lacks a letter of it."""
     text = one_line(text, limit=MEASURED)
     if not all(ord(letter) in _drawable() for letter in text):
         return ""

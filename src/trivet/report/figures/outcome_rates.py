@@ -34,18 +34,7 @@ _RATES: Final = (
 
 @styled
 def draw_outcome_rates(audit: FairnessAudit) -> Figure:
-    """Show selection, true positive and false positive rates by group, with intervals.
-
-    Parameters
-    ----------
-    audit
-        The most disparate groups of each attribute are drawn, and its reference group.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show selection, true positive and false positive rates by group, with intervals."""
     rows = group_rows(audit, reference=True)
     figure = new_figure(width=COLUMN_WIDTH, height=0.72 + ROW_HEIGHT * len(rows))
     panels = figure.subplots(1, len(_RATES), sharey=True)

@@ -19,20 +19,7 @@ def viewable(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def on_grey(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Stamp a trigger on a mid-grey image, so that its dark and its bright parts both show.
-
-    Parameters
-    ----------
-    mask
-        Shape (1, height, width) or (height, width), in [0, 1].
-    pattern
-        Shape (channels, height, width), in [0, 1].
-
-    Returns
-    -------
-    ndarray
-        As `viewable` gives it.
-    """
+    """Stamp a trigger on a mid-grey image, so that its dark and its bright parts both show."""
     stamped = (1 - mask) * np.float32(0.5) + mask * pattern
     return viewable(stamped.astype(np.float32, copy=False))
 

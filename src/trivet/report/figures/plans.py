@@ -42,18 +42,7 @@ _METHODS: Final = {
 
 @styled
 def draw_plan_noise(plan: Plan) -> Figure:
-    """Show the standard deviation that each theorem asks for, the smallest first.
-
-    Parameters
-    ----------
-    plan
-        Its usable rows are drawn.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show the standard deviation that each theorem asks for, the smallest first."""
     rows = _usable(plan)
     figure = new_figure(width=COLUMN_WIDTH, height=0.5 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()
@@ -86,18 +75,7 @@ def alt_plan_noise(plan: Plan) -> str:
 
 @styled
 def draw_plan_curves(plan: Plan) -> Figure:
-    """Show total epsilon over the number of queries, and delta over epsilon, by theorem.
-
-    Parameters
-    ----------
-    plan
-        With its curves.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show total epsilon over the number of queries, and delta over epsilon, by theorem."""
     curves = plan.curves
     assert curves is not None
     best = (plan.best_mechanism, plan.best_method)

@@ -34,18 +34,7 @@ _LABEL_GAP: Final = 0.115
 
 @styled
 def scenarios(study: PrivacyStudy) -> Figure:
-    """Show scale and exceedance of each case, published and corrected (figure 7).
-
-    Parameters
-    ----------
-    study
-        The counting exercise and its corrections.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show scale and exceedance of each case, published and corrected (figure 7)."""
     rows = _cases(study)
     figure = new_figure(width=COLUMN_WIDTH, height=0.6 + 0.33 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -90,18 +79,7 @@ def alt_scenarios(study: PrivacyStudy) -> str:
 
 @styled
 def tail_curves(study: PrivacyStudy) -> Figure:
-    """Show P(noisy > t) over the thresholds for every case (figure 8).
-
-    Parameters
-    ----------
-    study
-        The curves and the scales that they belong to.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show P(noisy > t) over the thresholds for every case (figure 8)."""
     curves, counting = study.tail_curves, study.counting
     figure = new_figure(width=COLUMN_WIDTH, height=2.5)
     axes = figure.subplots()
@@ -152,18 +130,7 @@ def alt_tail_curves(study: PrivacyStudy) -> str:
 
 @styled
 def epsilon_sweep(study: PrivacyStudy) -> Figure:
-    """Show scale and exceedance of one query as epsilon grows (figure 9).
-
-    Parameters
-    ----------
-    study
-        The sweep, and the budget that the exercise uses.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show scale and exceedance of one query as epsilon grows (figure 9)."""
     sweep, base = study.epsilon_sweep, study.counting.base
     figure = new_figure(width=COLUMN_WIDTH, height=3.0)
     top, bottom = figure.subplots(2, 1, sharex=True)

@@ -43,18 +43,7 @@ _VISIBLE_MOVE: Final = 0.08
 
 @styled
 def before_after(study: SecurityStudy) -> Figure:
-    """Show what the repair did to clean accuracy and ASR, published and corrected (figure 4).
-
-    Parameters
-    ----------
-    study
-        Rates before and after.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show what the repair did to clean accuracy and ASR, published and corrected (figure 4)."""
     rows = _rates(study)
     figure = new_figure(width=COLUMN_WIDTH, height=0.75 + 0.27 * len(rows))
     axes = figure.subplots()
@@ -108,18 +97,7 @@ def alt_before_after(study: SecurityStudy) -> str:
 
 @styled
 def confusion_before_after(study: SecurityStudy) -> Figure:
-    """Show the published row-normalised clean confusion matrices (figure 5).
-
-    Parameters
-    ----------
-    study
-        Matrices before and after unlearning.
-
-    Returns
-    -------
-    Figure
-        Two columns wide.
-    """
+    """Show the published row-normalised clean confusion matrices (figure 5)."""
     confusion = study.published.confusion
     figure = new_figure(width=PAGE_WIDTH, height=3.55)
     pair = figure.subplots(1, 2, sharey=True)
@@ -158,18 +136,7 @@ def alt_confusion_before_after(study: SecurityStudy) -> str:
 
 @styled
 def unlearning_sweep(study: SecurityStudy) -> Figure:
-    """Show clean accuracy and ASR as the stamped fraction grows (figure 6).
-
-    Parameters
-    ----------
-    study
-        The published sweep.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show clean accuracy and ASR as the stamped fraction grows (figure 6)."""
     sweep = study.published.fraction_sweep
     figure = new_figure(width=COLUMN_WIDTH, height=2.3)
     axes = figure.subplots()

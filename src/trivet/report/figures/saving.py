@@ -21,22 +21,7 @@ FORMATS: Final = ("svg", "pdf", "png")
 
 @styled
 def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write a figure as files beside each other.
-
-    Parameters
-    ----------
-    figure
-        What to write; its layout is solved and kept.
-    stem
-        Path of the files without their suffixes.
-    formats
-        Which of `FORMATS`.
-
-    Returns
-    -------
-    list of Path
-        The files, in the order of `formats`.
-    """
+    """Write a figure as files beside each other."""
     # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
     # since the ticks of the first depend on the size that it gives to the axes.
     figure.draw_without_rendering()

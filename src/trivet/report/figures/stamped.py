@@ -40,18 +40,6 @@ def draw_stamped(strip: Strip, names: Sequence[str]) -> Figure:
     """Show each image clean and stamped, with the predicted class under it, before and after a repair.
 
     A cross before a class says that it is not the true one.
-
-    Parameters
-    ----------
-    strip
-        What to show.
-    names
-        Of all classes, by number.
-
-    Returns
-    -------
-    Figure
-        One column wide.
     """
     columns = min(len(strip), COLUMNS)
     blocks = -(-len(strip) // columns)

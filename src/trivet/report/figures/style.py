@@ -93,23 +93,7 @@ def new_figure(*, width: float, height: float) -> Figure:
 
 
 def guide(axes: Axes, value: float, text: str, *, vertical: bool = False, side: str | None = None) -> None:
-    """Draw a thin line at `value` with its name beside it.
-
-    Parameters
-    ----------
-    axes
-        Where.
-    value
-        Place of the line, on the vertical axis unless `vertical`.
-    text
-        What the line is.
-    vertical
-        Whether the line stands.
-    side
-        Where its name is. Of a lying line: ``above`` (the default) or ``below`` its left end, ``under``
-        its right end, or ``end``, outside the axes on the right. Of a standing line: ``right`` of its
-        top (the default), or ``end``, outside the axes at the top.
-    """
+    """Draw a thin line at `value` with its name beside it."""
     if vertical:
         axes.axvline(value, color=INK, linewidth=0.6, zorder=0.5)
         transform = axes.get_xaxis_transform()

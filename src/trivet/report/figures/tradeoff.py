@@ -25,18 +25,7 @@ _GAP: Final = "gap |1 \N{MINUS SIGN} DI|"
 
 @styled
 def tradeoff(study: FairnessStudy) -> Figure:
-    """Show accuracy against the gap |1 - DI|, with the interval of the gap (figure 12).
-
-    Parameters
-    ----------
-    study
-        The models and their intervals.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show accuracy against the gap |1 - DI|, with the interval of the gap (figure 12)."""
     rows = rows_of(study)
     figure = new_figure(width=COLUMN_WIDTH, height=2.7)
     axes = figure.subplots()
@@ -69,18 +58,7 @@ def alt_tradeoff(study: FairnessStudy) -> str:
 
 @styled
 def swapk_sweep(study: FairnessStudy) -> Figure:
-    """Show accuracy and gap as more labels are swapped, in both directions (figure 13).
-
-    Parameters
-    ----------
-    study
-        The published sweep and that of massaging.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show accuracy and gap as more labels are swapped, in both directions (figure 13)."""
     published, corrected = study.published.swap_sweep, study.corrected.massaging_sweep
     figure = new_figure(width=COLUMN_WIDTH, height=3.3)
     top, bottom = figure.subplots(2, 1, sharex=True)

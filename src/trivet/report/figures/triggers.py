@@ -29,20 +29,7 @@ _GRID_COLUMNS: Final = 10
 
 @styled
 def reconstructed(study: SecurityStudy, triggers: Triggers) -> Figure:
-    """Show mask and trigger of the label that each procedure points at (figure 1).
-
-    Parameters
-    ----------
-    study
-        Whose labels and norms are named.
-    triggers
-        Arrays as in `trivet.record.Triggers`.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show mask and trigger of the label that each procedure points at (figure 1)."""
     figure = new_figure(width=COLUMN_WIDTH, height=3.4)
     grid = figure.subplots(2, 2)
     for axes, (kind, label, norm, color) in zip(grid, _pointed_at(study), strict=True):
@@ -73,20 +60,7 @@ def alt_reconstructed(study: SecurityStudy) -> str:
 
 @styled
 def all_labels_grid(study: SecurityStudy, triggers: Triggers) -> Figure:
-    """Show every label's mask, published above corrected (figure 2).
-
-    Parameters
-    ----------
-    study
-        Whose labels and norms are named.
-    triggers
-        Arrays as in `trivet.record.Triggers`.
-
-    Returns
-    -------
-    Figure
-        Two columns wide.
-    """
+    """Show every label's mask, published above corrected (figure 2)."""
     labels = len(study.published.norms)
     columns = min(labels, _GRID_COLUMNS)
     rows = -(-labels // columns)

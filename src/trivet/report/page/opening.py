@@ -101,28 +101,12 @@ _LEVELS: Final = {
 
 
 def verdict_list(verdicts: Sequence[Verdict], tell: Tell) -> str:
-    """Write the verdicts as the items of a list.
-
-    Parameters
-    ----------
-    verdicts
-        One a leg.
-    tell
-        Says where a value comes from.
-    """
+    """Write the verdicts as the items of a list."""
     return "\n".join(_verdict(verdict, tell) for verdict in verdicts)
 
 
 def findings_section(findings: Sequence[ShownFinding], tell: Tell) -> str:
-    """Write the findings, those that passed folded away; nothing where there is none.
-
-    Parameters
-    ----------
-    findings
-        In any order; those of one level keep theirs.
-    tell
-        Says where a value comes from.
-    """
+    """Write the findings, those that passed folded away; nothing where there is none."""
     if not findings:
         return ""
     by_level = {level: [each for each in findings if each.level == level] for level in _LEVELS}

@@ -22,17 +22,7 @@ ENTRY_CHARACTERS: Final = 160
 
 @dataclass(frozen=True)
 class Origin:
-    """What defines the values at some places.
-
-    Attributes
-    ----------
-    pattern
-        Of the places.
-    equations
-        Identifiers of equations, ``asr`` for ``#eq:asr``.
-    papers
-        Keys of the references.
-    """
+    """What defines the values at some places."""
 
     pattern: str
     equations: tuple[str, ...] = ()
@@ -139,22 +129,7 @@ SEEDS: Final = (
 
 
 def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> list[str]:
-    """Say where the value at a place comes from, in lines without markup.
-
-    Parameters
-    ----------
-    path
-        The place.
-    document
-        Names the equations and papers; what it does not have is not named.
-    record
-        What the document was made from; empty where it is not known.
-
-    Returns
-    -------
-    list of str
-        Equations and papers, the method or source that the record names, the seed: as far as known.
-    """
+    """Say where the value at a place comes from, in lines without markup."""
     above = list(_above(record, path))
     found = (_defined(path, document), _told(above), _seed(path, record, above))
     return [line for line in found if line]

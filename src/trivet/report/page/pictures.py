@@ -19,30 +19,14 @@ def view_name(node: tree.Figure) -> str:
 
 
 def drawing(node: tree.Figure, folder: Path) -> str:
-    """Write a figure's drawing, which a link to it enlarges where no script does.
-
-    Parameters
-    ----------
-    node
-        The figure.
-    folder
-        Has its SVG file.
-    """
+    """Write a figure's drawing, which a link to it enlarges where no script does."""
     svg = inline_svg(folder / f"{node.name}.svg", prefix=f"{node.name}-", alt=node.alt, wide=node.wide)
     close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
     return f'<div class="drawing" id="{view_name(node)}">{svg}{close}</div>\n'
 
 
 def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
-    """Write the links below a figure: to enlarge it, and to save its data.
-
-    Parameters
-    ----------
-    node
-        The figure.
-    record
-        What it was drawn from; without its values there is no second link.
-    """
+    """Write the links below a figure: to enlarge it, and to save its data."""
     which = f'<span class="unseen"> {escape_html(node.target.text)}</span>'
     links = [f'<a class="enlarge" href="#{view_name(node)}">Enlarge{which}</a>']
     table = figure_csv(record, node.name)

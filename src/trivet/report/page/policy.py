@@ -12,13 +12,7 @@ _PARTS = ("style", "script")
 
 
 def with_policy(page: str) -> str:
-    """Put in the policy that names the page's one style and its one script by their digests.
-
-    Parameters
-    ----------
-    page
-        A whole page with `POLICY` in the place of the policy.
-    """
+    """Put in the policy that names the page's one style and its one script by their digests."""
     allowed = "; ".join(f"{part}-src '{_digest(page, part)}'" for part in _PARTS)
     policy = f"default-src 'none'; {allowed}; img-src data:; base-uri 'none'; form-action 'none'"
     return page.replace(POLICY, policy, 1)

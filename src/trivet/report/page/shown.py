@@ -21,17 +21,7 @@ EXACT_CHARACTERS: Final = 200
 
 
 def shown_value(value: Value, tell: Tell, *, code: bool = False) -> str:
-    """Write a value so that a pointer resting on it tells its source.
-
-    Parameters
-    ----------
-    value
-        What to show.
-    tell
-        Says where it comes from.
-    code
-        Whether in code type.
-    """
+    """Write a value so that a pointer resting on it tells its source."""
     if not escape_html(value.text).strip():
         return ""  # nothing to point at
     content = f"<code>{escape_html(value.text)}</code>" if code else escape_html(value.text)

@@ -47,11 +47,6 @@ def draw_scale_profile(scanned: Scanned) -> Figure:
     """Show the mask norm of every label on a log axis, and below it the maximum margin.
 
     The right axes have the robust scores; their zero is the median.
-
-    Returns
-    -------
-    Figure
-        One column wide, or two for many labels.
     """
     labels = scanned.result.labels
     many = len(labels) > MANY_LABELS

@@ -22,13 +22,7 @@ NAME_POINTS: Final = 120
 
 @styled
 def draw_suspect(scanned: Scanned, suspect: LabelScan) -> Figure:
-    """Show mask and trigger of the suspected label.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show mask and trigger of the suspected label."""
     mask, pattern = scanned.masks[suspect.label], scanned.patterns[suspect.label]
     wide = (COLUMN_WIDTH - 2 * MARGIN - BETWEEN) / 2
     high = picture_height(mask, wide=wide)

@@ -31,13 +31,7 @@ def shown_labels(scanned: Scanned) -> tuple[LabelScan, ...]:
 
 @styled
 def draw_trigger_grid(scanned: Scanned) -> Figure:
-    """Show triggers on mid-grey, with the norms of their masks; the suspected one has a frame.
-
-    Returns
-    -------
-    Figure
-        One column wide.
-    """
+    """Show triggers on mid-grey, with the norms of their masks; the suspected one has a frame."""
     labels = shown_labels(scanned)
     columns = min(len(labels), COLUMNS)
     wide = (COLUMN_WIDTH - 2 * MARGIN - (columns - 1) * BETWEEN) / columns

@@ -44,20 +44,7 @@ class Norm:
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """A convolution that ran.
-
-    Attributes
-    ----------
-    weight, bias
-        Names in the state dict; the weight's first axis is the output channel.
-    norm
-        The batch norm that its output goes into, if any.
-    kernel
-        (height, width).
-    activity
-        Shape (channels,): the mean over images and places of what is positive in the output, after
-        the batch norm.
-    """
+    """A convolution that ran."""
 
     weight: str
     bias: str | None
@@ -70,13 +57,6 @@ def observe(model: Classifier, inputs: Tensor) -> list[Convolution]:
     """Run `model` and return its convolutions in the order in which they ran.
 
     A convolution counts where its weight is in the state dict as it is used; transposed ones do not.
-
-    Parameters
-    ----------
-    model
-        The network, in evaluation mode.
-    inputs
-        What it is run on: shape (n, channels, height, width), as its contract gives them.
     """
     with torch.no_grad(), _Watch(model) as watch:
         model.logits(inputs)

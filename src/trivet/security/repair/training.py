@@ -32,11 +32,6 @@ def trainable_copy(model: Classifier, *, dropout: bool = False) -> Classifier:
 
     Layers that keep statistics of their inputs (batch norm) keep those of the attacked network: what
     a few images, some of them stamped, would put in their place describes neither.
-
-    Raises
-    ------
-    CheckpointError
-        If the network has no weights to train.
     """
     trained = copied_network(model).train(dropout)
     for module in trained.modules():
