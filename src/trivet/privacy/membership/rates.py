@@ -17,7 +17,7 @@ def proportion_interval(
 ) -> tuple[float, float]:
     """Return the two-sided interval of Clopper and Pearson 1934 for a proportion."""
     tail = (1 - level) / 2
-    if effective is not None:
+    if effective is not None:  # dependent trials, worth so many independent ones: Korn and Graubard 1998
         k = count * effective / trials
         low = float(beta.ppf(tail, k, effective - k + 1)) if count else 0.0
         return low, float(beta.isf(tail, k + 1, effective - k)) if count < trials else 1.0

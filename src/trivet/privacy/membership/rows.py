@@ -145,7 +145,7 @@ class Relabelled:
 
     @classmethod
     def of(cls, model: Any, classes: NDArray[Any]) -> Self:
-        """Wrap a model that knows no class beyond `classes`; a trained network has a logit for each of them."""
+        """Wrap a model whose classes are among `classes`; a trained network has a logit for each of them."""
         try:
             if is_network(model):
                 from trivet.privacy.membership.torch_classifier import trained_network  # noqa: PLC0415 - PyTorch
