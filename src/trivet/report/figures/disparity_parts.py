@@ -61,7 +61,7 @@ _Drawn = tuple[AttributeAudit, int, Decomposition]
 
 @styled
 def draw_parts_by_class(audit: FairnessAudit) -> Figure:
-    """Show how much of each attribute's largest difference comes from the labels and how much from selection."""
+    """Divide the largest difference of each attribute into what labels and what selection account for."""
     return _draw(_by_class(audit))
 
 
