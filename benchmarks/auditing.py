@@ -1,4 +1,4 @@
-"""How often does an audit flag a correct mechanism, and what do its trials show of a known epsilon?"""
+"""False alarms of mechanism audits on correct mechanisms, and their lower bounds for a known epsilon."""
 
 import math
 import sys

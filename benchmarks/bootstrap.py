@@ -1,4 +1,4 @@
-"""How long does a replicate of a bootstrap take from counts, and with Fairlearn's MetricFrame?
+"""Time of one bootstrap replicate from counts, against Fairlearn's MetricFrame.
 
 The figure is the disparate impact of income by gender on as many rows of Adult as its test set has:
 two groups, one metric. Both start from the columns; trivet counts them once, and then draws counts.

@@ -1,4 +1,4 @@
-"""How often is trivet right about a network, against the published rule and MM-BD alone?
+"""Detection rates of the scan, against the published rule and MM-BD alone.
 
 Trains the zoo of `specimens.py` where it is missing, runs three detectors on each network, and writes
 every row to docs/data/detection.json and the tables to docs/detection.md. The published rule is

@@ -1,4 +1,4 @@
-"""How long does it take to count 100 million rows of a Parquet file by group, label and prediction?
+"""Time to count 100 million rows of a Parquet file by group, label and prediction.
 
 The file has a label, a prediction and two sensitive columns, made once in a temporary folder that is
 removed. Each count is the first of a process of its own, so that the peak of its memory is known; the

@@ -1,4 +1,4 @@
-"""How much faster is trigger inversion here than as published, at the same steps and batches?
+"""Speed of trigger inversion against the published procedure, at equal steps and batches.
 
 The published way optimises one label after the other through the whole network, gradients of the
 weights included. trivet freezes the network and spreads the labels over the cores. Both run in this

@@ -1,4 +1,4 @@
-"""What do 100 labels cost, against 10, on networks of one family?
+"""Cost of 100 labels against 10, on networks of one family.
 
 Scans clean and attacked networks of the same shape for the ten digits and for a hundred pairs of
 digits, trains them where they are missing, and prints image-steps and seconds of the scans with their

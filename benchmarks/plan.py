@@ -1,4 +1,4 @@
-"""How long does `trivet privacy plan` take, for few queries and for many?"""
+"""Time of `trivet privacy plan`, for few and for many queries."""
 
 import statistics
 import subprocess

@@ -1,4 +1,4 @@
-"""How long does a scan take against the published procedure, and against the machine's arithmetic?
+"""Time of a scan, against the published procedure and the machine's arithmetic bound.
 
 The published procedure at its full length (profile high-fidelity): one label after the other, 500
 steps of 128 images, through the network as it is, gradients of the weights included. The scan is

@@ -1,4 +1,4 @@
-"""How long does `trivet --help` take, against a bare interpreter?"""
+"""Time of `trivet --help`, against a bare interpreter."""
 
 import statistics
 import subprocess

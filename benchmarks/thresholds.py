@@ -1,4 +1,4 @@
-"""How long do exact group thresholds take, against Fairlearn's ThresholdOptimizer and as rows grow?
+"""Time of exact group thresholds, against Fairlearn's ThresholdOptimizer and by number of rows.
 
 Both are given the same stored scores, and look for the highest accuracy of two groups: Fairlearn on a grid
 of 1,000 rates under demographic parity, trivet over all pairs of cuts under the four-fifths ratio. They run

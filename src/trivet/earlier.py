@@ -1,4 +1,4 @@
-"""Which results of earlier commands does an audit take in?"""
+"""Results of earlier commands that an audit takes in."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where does a path lead in a record?
+"""Places in a record: paths to a value.
 
 A path is names joined by dots. In a list, a number picks by index (``labels.4.l1``) and a selection
 picks by a field (``privacy.composition[method=pld].scale``).

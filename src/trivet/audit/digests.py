@@ -1,4 +1,4 @@
-"""What in files decides on a part of an audit, whatever their times and names say?"""
+"""Digests of file contents, which decide whether a finished part of an audit still holds."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""What do the remedies of each leg do to the other legs, once the study is made?"""
+"""Effects of each leg's remedies on the other legs, computed after the study."""
 
 from collections.abc import Mapping
 from dataclasses import fields

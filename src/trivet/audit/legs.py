@@ -1,4 +1,4 @@
-"""What does one leg of an audit hand over?"""
+"""The parts and triggers that one leg of an audit hands over."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

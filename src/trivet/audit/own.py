@@ -1,4 +1,4 @@
-"""What is found out of a system of one's own, leg by leg, without the built-in study around it?"""
+"""Audit of the user's system, leg by leg, without the built-in study."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

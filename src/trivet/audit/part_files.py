@@ -1,4 +1,4 @@
-"""How is a finished part of an audit written, so that a damaged one is told from a whole one?
+"""File format of a finished part of an audit, with a checksum that detects damage.
 
 A file has three pieces: the SHA-256 of the other two on a line, a JSON document on a line, and arrays as
 safetensors, where there are any. Nothing in it is executed when it is read.

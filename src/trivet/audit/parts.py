@@ -1,4 +1,4 @@
-"""Which finished parts of an audit does a run that was killed leave, and which of them may be taken over?"""
+"""Cache of finished parts, so that an audit that was killed resumes where it stopped."""
 
 import hashlib
 import json

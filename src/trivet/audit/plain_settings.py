@@ -1,4 +1,4 @@
-"""What of a section of audit.toml decides on a result, as plain values?"""
+"""Settings that determine a result, as plain values for a cache key."""
 
 from dataclasses import fields
 from typing import Any

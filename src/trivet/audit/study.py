@@ -1,4 +1,4 @@
-"""How is each leg of the built-in study made, published beside corrected?"""
+"""The built-in study of each leg, published beside corrected."""
 
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""``trivet compare``: what changed between two audits, and what of it is more than noise?"""
+"""``trivet compare``: changes between two audits, and which of them exceed noise."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

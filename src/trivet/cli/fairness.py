@@ -1,4 +1,4 @@
-"""``trivet fairness``: do predictions treat groups alike, and what does each mitigation cost?"""
+"""``trivet fairness``: disparities between groups, and the effect of each mitigation."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which command is meant, and with what exit code does it end?"""
+"""Command-line entry point: dispatch to the commands, and exit codes."""
 
 import os
 import select

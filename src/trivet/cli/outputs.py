@@ -1,4 +1,4 @@
-"""Which files does a command write, and can it write them?"""
+"""Output files of the commands, checked for writability before the work starts."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""``trivet repair``: can the backdoor of this checkpoint be removed?"""
+"""``trivet repair``: remove the backdoor of a checkpoint."""
 
 from dataclasses import asdict
 from pathlib import Path

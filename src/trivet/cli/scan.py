@@ -1,4 +1,4 @@
-"""``trivet scan``: is this checkpoint backdoored?"""
+"""``trivet scan``: look for a backdoor in a checkpoint."""
 
 from pathlib import Path
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""What does a scan or a repair leave in its output folder?"""
+"""Output files of a scan or a repair."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What was asked of an audit, as opposed to what it found: data, checkpoint, settings, versions?"""
+"""Inputs of an audit (data, checkpoint, settings, versions), as opposed to its measurements."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""What changed between two audits?"""
+"""Comparison of two audits."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

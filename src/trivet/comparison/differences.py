@@ -1,4 +1,4 @@
-"""Is the difference between two measurements more than noise?
+"""Tests of whether the difference between two measurements exceeds noise.
 
 Both rules treat the two audits as independent samples. Where they looked at the same rows, their errors
 go together, so that the intervals here are wider than they have to be.

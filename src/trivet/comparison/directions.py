@@ -1,4 +1,4 @@
-"""Which way is a measurement better: up, down, or towards a value?"""
+"""Better direction of each measurement: up, down, or towards a value."""
 
 import math
 from collections.abc import Callable, Mapping

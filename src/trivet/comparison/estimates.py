@@ -1,4 +1,4 @@
-"""How sure is a measurement of the record: its interval, or the counts that it is a share of?
+"""Uncertainty of a measurement of the record: its interval, or the counts of its share.
 
 Intervals are found by the shape of what they stand in: an estimate beside its bounds, ``auroc`` beside
 ``auroc_low`` and ``auroc_high``, ``disparate_impact`` beside ``disparate_impact_interval``.

@@ -1,4 +1,4 @@
-"""Which measurements do people ask for first, and what are verdicts called?"""
+"""Headline measurements of a comparison, and the titles of verdicts."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What became of one value between two audits: a change, noise, the same, and for better or worse?"""
+"""Judgement of one value between two audits: changed, within noise or equal; better or worse."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How do two lists of plain values differ, in words?"""
+"""Differences of two lists of plain values, in words."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain

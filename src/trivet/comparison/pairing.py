@@ -1,4 +1,4 @@
-"""Which values of two records belong together?
+"""Pairing of the values of two records.
 
 Names pair by name. Items of a list pair by the fields that tell them apart, such as a label's number or
 a method's name, so that one more item does not shift all that follow it; by position only where no such

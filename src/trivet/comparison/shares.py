@@ -1,4 +1,4 @@
-"""Which measurements are shares of rows or images, and how many of how many?
+"""Measurements that are shares of rows or images, with their counts.
 
 Where the record has the counts, two shares are compared by them, which needs no approximation of their
 intervals.

@@ -1,4 +1,4 @@
-"""How sure is a number of a record, by its interval or by its counts?"""
+"""Uncertainty of a number of a record, from its interval or its counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

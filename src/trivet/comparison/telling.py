@@ -1,4 +1,4 @@
-"""What does a comparison come to, in sentences?"""
+"""Summary sentences of a comparison."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which sections describe a system of one's own, and do they go together with the built-in study?"""
+"""Sections for the user's system, and checks that they fit the built-in study."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""How does audit.toml become a configuration, with every error named at once?"""
+"""Reader of audit.toml, which reports all errors of a file at once."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which sections has audit.toml, and what may stand in each?"""
+"""Sections of audit.toml and their keys."""
 
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,4 +1,4 @@
-"""How do raw arrays in a file become pixels and labels, a block at a time, however they claim to be?"""
+"""Blockwise conversion of raw arrays in a file to pixels and labels."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How do names from strangers look when they are shown, and in which order do they number classes?"""
+"""Untrusted class names, printable, and in the order that numbers the classes."""
 
 from collections.abc import Iterable
 

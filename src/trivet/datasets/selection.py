@@ -1,4 +1,4 @@
-"""Are there enough images of each class, and which are taken where not all are wanted?"""
+"""Checks for enough images of each class, and a balanced selection among them."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What does a remedy for one leg do to what the other two measure?"""
+"""Effects of one leg's remedies on what the other legs measure."""
 
 import lazy_loader
 

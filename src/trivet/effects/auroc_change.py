@@ -1,4 +1,4 @@
-"""How much better or worse are members told from others with a remedy than without it?"""
+"""Change in the AUROC of membership inference caused by a remedy."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How does a remedy change the accuracy of the worst class, and the spread between classes?"""
+"""Change in the worst class's accuracy, and in the spread between classes, caused by a remedy."""
 
 import numpy as np
 from numpy.typing import NDArray

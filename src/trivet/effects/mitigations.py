@@ -1,4 +1,4 @@
-"""What do mitigations of a disparity do to how well the rows of each group are known from training?"""
+"""Effect of fairness mitigations on membership inference, by group."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

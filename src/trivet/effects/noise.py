@@ -1,4 +1,4 @@
-"""What does noise in the counts do to what they say about two groups?"""
+"""Effect of noise in the counts on the disparity between two groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is left of a disparate impact, and of its verdict, when the counts are released with noise?"""
+"""Disparate impact, and its verdict, from counts released with noise."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What do models say of rows that half of them were trained on: pairs of models, attacked by the others?"""
+"""Membership inference between pairs of models, each trained on half of the rows."""
 
 from dataclasses import dataclass
 from typing import Any

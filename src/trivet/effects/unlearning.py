@@ -1,4 +1,4 @@
-"""What does unlearning a backdoor do to the classes, and to the images that it used?"""
+"""Effect of backdoor unlearning on class accuracies, and on the images that it used."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why does a kind of finding matter, what is to be done, and where is it explained?"""
+"""Catalogue of findings: why each matters, what to do, and where it is explained."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What has been found in a record, with a policy or without?"""
+"""Findings of a record, with or without a policy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""What do remedies of one leg do to the others, where that was measured?"""
+"""Findings about the effects of one leg's remedies on the others."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

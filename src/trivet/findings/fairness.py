@@ -1,4 +1,4 @@
-"""What does the fairness leg find: each attribute's groups, cautions, and what a mitigation reaches?"""
+"""Findings of the fairness leg: groups of each attribute, cautions, and mitigations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How is a finding made from a rule of the catalogue and a measurement of the record?"""
+"""Construction of a finding from a rule and a measurement of the record."""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast

@@ -1,4 +1,4 @@
-"""What does the privacy leg find: the budget, the noise, and audits of the user's own?"""
+"""Findings of the privacy leg: budget, noise, and audits of mechanisms and models."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

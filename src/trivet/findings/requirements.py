@@ -1,4 +1,4 @@
-"""What became of each requirement of the policy?"""
+"""Findings about the requirements of the policy."""
 
 from collections.abc import Sequence
 from dataclasses import replace

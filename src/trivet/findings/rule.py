@@ -1,4 +1,4 @@
-"""What is a rule: one kind of finding, with why it matters, what to do and where it is explained?"""
+"""Rule: one kind of finding, with why it matters, what to do and where it is explained."""
 
 from dataclasses import dataclass
 

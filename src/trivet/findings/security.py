@@ -1,4 +1,4 @@
-"""What does the security leg find: verdict, input contract, repair?"""
+"""Findings of the security leg: verdict, input contract, repair."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

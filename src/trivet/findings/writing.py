@@ -1,4 +1,4 @@
-"""Which files do findings make?"""
+"""Writers of the findings' files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

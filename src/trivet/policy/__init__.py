@@ -1,4 +1,4 @@
-"""Does a record meet what [policy] requires?"""
+"""Check of a record against the requirements of [policy]."""
 
 import lazy_loader
 

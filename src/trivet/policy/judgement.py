@@ -1,4 +1,4 @@
-"""Does a record meet its requirements?"""
+"""Judgement of a record by its requirements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

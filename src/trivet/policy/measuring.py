@@ -1,4 +1,4 @@
-"""What does a record say at a place or under a short name, with its interval, or why nothing?"""
+"""Value of a record at a place or under a short name, with its interval or the reason for its absence."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

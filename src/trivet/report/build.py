@@ -1,4 +1,4 @@
-"""How does a record become a report: LaTeX, macros, PDF and page, all from one document?"""
+"""Report of a record: LaTeX, macros, PDF and page, from one document."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which source does each citation name, and in what order are they listed?"""
+"""Sources of the citations, and their order in the list of references."""
 
 import difflib
 

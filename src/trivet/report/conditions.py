@@ -1,4 +1,4 @@
-"""Which elements of the prose belong into this report?
+"""Conditional elements of the prose.
 
 ``when`` and ``unless`` hold conditions joined by semicolons; each is ``path`` (present and true) or
 ``path=value`` (as JSON spells it). A ``*`` in a path stands for the items of a list, one of which has

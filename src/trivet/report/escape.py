@@ -1,4 +1,4 @@
-"""How is a text of the user's written so that each output shows it and runs none of it?"""
+"""Escaping of user text for each output format."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Which values of the record does a figure draw, as a table that a spreadsheet opens?"""
+"""Values that a figure draws, as a CSV table."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Which places of the record does each figure draw?"""
+"""Places of the record that each figure draws."""
 
 from collections.abc import Mapping
 from typing import Final

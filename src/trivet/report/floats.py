@@ -1,4 +1,4 @@
-"""What goes into each figure and table, and which columns of a table must wrap?"""
+"""Figures and tables of a document, and the columns that must wrap."""
 
 from collections.abc import Mapping
 from typing import Any

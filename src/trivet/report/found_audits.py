@@ -1,4 +1,4 @@
-"""Which audits lie in a folder and below it, and what do they say?"""
+"""Finished audits in a folder and its subfolders."""
 
 import json
 import os

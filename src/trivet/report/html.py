@@ -1,4 +1,4 @@
-"""How is a document written as one HTML page that opens offline and lets nothing else in?"""
+"""HTML writer: one page that opens offline and loads nothing."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache, partial

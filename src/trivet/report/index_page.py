@@ -1,4 +1,4 @@
-"""What does one page of many audits look like: verdicts over time, and a link to each report?"""
+"""Index page of many audits: verdicts over time, and links to their reports."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""How does a stranger's text stand in Markdown, so that it stays text?"""
+"""Escaping of untrusted text for Markdown."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""What does pandoc's MathML lack for a browser to set it as TeX does?"""
+"""Corrections of pandoc's MathML, so that browsers set it as TeX does."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which number does each section, equation, figure and table have?
+"""Numbers of sections, equations, figures and tables.
 
 The scheme is IEEE's: sections I, I-A and I-A1, appendices A and A-A, equations (1), figures 1 and
 tables I, each counted through the document.

@@ -1,4 +1,4 @@
-"""Which prose does the report of an audit of one's own system have, and what can it name?"""
+"""Prose and names for the report on the user's system."""
 
 from collections.abc import Mapping
 from pathlib import Path

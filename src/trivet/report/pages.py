@@ -1,4 +1,4 @@
-"""Which files does one result's output folder get: its page, and every picture as SVG and PNG?"""
+"""Output files of one result: its page, and every figure as SVG and PNG."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

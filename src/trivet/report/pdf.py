@@ -1,4 +1,4 @@
-"""How does a document become a PDF: by LaTeX where it is installed, by Typst everywhere?"""
+"""PDF of a document: by LaTeX where it is installed, else by Typst."""
 
 import logging
 import os

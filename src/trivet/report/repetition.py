@@ -1,4 +1,4 @@
-"""Which rows of a table, or items of a list, stand once for every item of a list of the record?
+"""Table rows and list items repeated for every item of a list of the record.
 
 Inside ``::: {each="path"}``, which stands for nothing else, a row or list item whose values or
 conditions are ``@`` or begin with ``@.`` is repeated, with the item's place (``path.0``, ``path.1``,

@@ -1,4 +1,4 @@
-"""Which rows of a long table does a report leave out, since no printed page holds them?"""
+"""Shortening of tables that are too long for a printed page."""
 
 import copy
 from typing import Final

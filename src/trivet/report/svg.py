@@ -1,4 +1,4 @@
-"""How does a figure's SVG file become part of a page, with no reference to anything outside it?"""
+"""Inline SVG of a figure, without references to anything outside it."""
 
 import re
 import xml.etree.ElementTree as ET

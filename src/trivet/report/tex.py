@@ -1,4 +1,4 @@
-"""How is a document written in LaTeX: IEEEtran, two columns, each value a macro?"""
+"""LaTeX writer: IEEEtran, two columns, each value a macro."""
 
 from collections.abc import Mapping
 from importlib.resources import as_file, files

@@ -1,4 +1,4 @@
-"""How is a document written in Typst, in the manner of an IEEE paper, with no TeX at hand?"""
+"""Typst writer, in the layout of an IEEE paper; needs no TeX."""
 
 import re
 from importlib.resources import as_file, files

@@ -1,4 +1,4 @@
-"""What does a value of the prose say: its text, and the name of its macro?"""
+"""Values of the prose: their text and their macro names."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Does this network hide a backdoor, which one, and can it be repaired?"""
+"""Backdoor scan and repair of image classifiers."""
 
 import lazy_loader
 

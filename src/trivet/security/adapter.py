@@ -1,4 +1,4 @@
-"""How does anyone's network become a `Classifier`, whose logits optimisation can trust?"""
+"""Adapter from any network to a `Classifier` with differentiable logits."""
 
 from contextlib import nullcontext
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Which input contract does the user declare: by name, by two numbers, or in a file?"""
+"""Declared input contract: by name, by two numbers, or in a file."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Which checkpoints of a folder are backdoored: many scans, any of which may fail or be killed?"""
+"""Scan of all checkpoints in a folder, resumable, with failures recorded."""
 
 import os
 from collections.abc import Callable, Generator, Iterable

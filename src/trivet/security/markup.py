@@ -1,4 +1,4 @@
-"""How are plain values written as HTML that a notebook shows as they are, and runs none of?
+"""Escaped HTML for notebooks.
 
 Every element carries its own style: a style sheet would reach the whole notebook, and much of it is
 taken away where notebooks are shown to others.

@@ -1,4 +1,4 @@
-"""What do trigger inversion and maximum margins say together, and does it matter that they agree?"""
+"""Combined p-values of trigger inversion and maximum margins, with credit for agreement on the label."""
 
 import math
 from functools import partial

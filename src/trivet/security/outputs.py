@@ -1,4 +1,4 @@
-"""Which tensor among what a network returns holds the class scores, and are they probabilities?"""
+"""Choice of the class scores among a network's outputs: logits or probabilities."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Which network of one's own is scanned, with which images, and is it repaired?"""
+"""Settings for a scan or repair of the user's network."""
 
 from dataclasses import dataclass
 from pathlib import Path

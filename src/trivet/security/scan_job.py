@@ -1,4 +1,4 @@
-"""What is done with each of many checkpoints, wherever a worker does it?"""
+"""Scan of one checkpoint among many, on any worker."""
 
 import hashlib
 import json

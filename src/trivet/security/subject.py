@@ -1,4 +1,4 @@
-"""Which network and which clean images are meant?"""
+"""Network and clean images of a scan."""
 
 from dataclasses import dataclass
 from pathlib import Path

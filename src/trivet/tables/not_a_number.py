@@ -1,4 +1,4 @@
-"""How is NaN told from numbers in SQL, whatever a file says of its rows?"""
+"""NaN detection in SQL that does not rely on a file's statistics."""
 
 __all__ = ["is_nan"]
 

@@ -1,4 +1,4 @@
-"""Which callable of the user's own code does ``package.module:name`` mean?"""
+"""User code named as ``package.module:name``."""
 
 import contextlib
 import importlib

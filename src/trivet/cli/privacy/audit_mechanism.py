@@ -1,4 +1,4 @@
-"""``trivet privacy audit-mechanism``: is this mechanism as private as it says?"""
+"""``trivet privacy audit-mechanism``: test a mechanism against the epsilon that it claims."""
 
 import json as json_text
 from dataclasses import asdict

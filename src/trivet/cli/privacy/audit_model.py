@@ -1,4 +1,4 @@
-"""``trivet privacy audit-model``: does a model give away who it was trained on?"""
+"""``trivet privacy audit-model``: membership-inference attacks on a model."""
 
 from dataclasses import asdict
 from io import BytesIO

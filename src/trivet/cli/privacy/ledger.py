@@ -1,4 +1,4 @@
-"""``trivet privacy ledger``: what was spent of a budget, on what, and what is left?"""
+"""``trivet privacy ledger``: releases charged to a budget, and what remains of it."""
 
 from dataclasses import asdict
 from pathlib import Path

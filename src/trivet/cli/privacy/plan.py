@@ -1,4 +1,4 @@
-"""``trivet privacy plan``: how much noise do these queries need, and what does given noise spend?"""
+"""``trivet privacy plan``: noise for a set of queries, and the privacy loss of a given noise."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace

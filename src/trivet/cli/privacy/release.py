@@ -1,4 +1,4 @@
-"""``trivet privacy release``: what is a private answer to this question?"""
+"""``trivet privacy release``: answer one query on a table with noise, and charge the ledger."""
 
 import csv
 from dataclasses import asdict

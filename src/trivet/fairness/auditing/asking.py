@@ -1,4 +1,4 @@
-"""What does a table of predictions, or of rows to fit models on, answer to the settings of an audit?"""
+"""Audit of a table: of its predictions, or of models fitted on its rows."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How alike are the groups of one sensitive column, or of several together?"""
+"""Disparities between the groups of one sensitive column, or of several combined."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What do the other columns of a table tell: of a difference between groups, and of the group itself?"""
+"""Decomposition of the selection-rate gap by feature, and how well features predict the group."""
 
 from dataclasses import replace
 from typing import Final

@@ -1,4 +1,4 @@
-"""What does each mitigation cost and bring, on the same test rows, and how sure is that?"""
+"""Comparison of mitigations on the same test rows, with intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What does a model with a mitigation predict, trained on these rows?"""
+"""Models fitted with a mitigation, and their predictions."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which models cannot be bettered in one respect without loss in the other?"""
+"""Pareto frontier of models by performance and disparity."""
 
 from collections.abc import Mapping
 

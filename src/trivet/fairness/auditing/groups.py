@@ -1,4 +1,4 @@
-"""How does each group fare, and how does it compare with the reference group?"""
+"""Rates of each group, compared with the reference group."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Which rows does a comparison or an audit look at: those of a file, or the embedded Adult data?"""
+"""Rows of an audit or a comparison, from a file or the embedded Adult data."""
 
 from collections.abc import Sequence
 from pathlib import Path

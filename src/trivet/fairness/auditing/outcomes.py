@@ -1,4 +1,4 @@
-"""What did one model do to accuracy and to the groups, and how sure is that?"""
+"""Change in accuracy and group rates caused by one model, with intervals."""
 
 import math
 from collections.abc import Sequence

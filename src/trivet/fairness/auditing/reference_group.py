@@ -1,4 +1,4 @@
-"""Which group are the others compared with?"""
+"""Choice of the reference group."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Which table of predictions is audited, or which models are fitted and compared?"""
+"""Settings of an audit of predictions and of a comparison of models."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Final, Literal

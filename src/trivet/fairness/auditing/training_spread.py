@@ -1,4 +1,4 @@
-"""How far does a figure move when the model is trained on other rows?"""
+"""Spread of a metric over models trained on resampled rows."""
 
 import math
 from collections.abc import Sequence

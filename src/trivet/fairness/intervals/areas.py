@@ -1,4 +1,4 @@
-"""How sure is an area under the ROC curve?"""
+"""Confidence intervals for areas under the ROC curve."""
 
 import math
 

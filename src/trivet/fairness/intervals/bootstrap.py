@@ -1,4 +1,4 @@
-"""How sure is any figure of a table of counts?"""
+"""Bootstrap intervals for any metric of a table of counts."""
 
 import math
 from collections.abc import Callable

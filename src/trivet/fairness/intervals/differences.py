@@ -1,4 +1,4 @@
-"""How sure is the difference of two groups' shares?"""
+"""Confidence intervals for the difference of two groups' rates."""
 
 import math
 

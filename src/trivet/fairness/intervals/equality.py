@@ -1,4 +1,4 @@
-"""Do two groups have the same rate?"""
+"""Tests of equal rates in two groups."""
 
 import numpy as np
 from numpy.typing import NDArray

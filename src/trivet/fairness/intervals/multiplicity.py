@@ -1,4 +1,4 @@
-"""What do many comparisons cost: adjusted p-values, and the level that all intervals hold at once?"""
+"""Multiple comparisons: adjusted p-values, and the level of simultaneous intervals."""
 
 from collections.abc import Sequence
 

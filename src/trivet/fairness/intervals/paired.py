@@ -1,4 +1,4 @@
-"""Which of two models is fairer, or more accurate, on the same rows?"""
+"""Paired comparisons of two models on the same rows."""
 
 import math
 

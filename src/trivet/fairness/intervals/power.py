@@ -1,4 +1,4 @@
-"""Which disparity could a sample have shown, and how many rows show a given one?"""
+"""Power: the smallest detectable disparity of a sample, and the rows that a disparity needs."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How sure is the ratio of two groups' shares, such as disparate impact?"""
+"""Confidence intervals for the ratio of two groups' rates, such as disparate impact."""
 
 import math
 

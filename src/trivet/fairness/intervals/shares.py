@@ -1,4 +1,4 @@
-"""How sure is a share, such as the selection rate of one group?
+"""Confidence intervals for a share, such as the selection rate of one group.
 
 The intervals of this package are of sampling: other rows from the same population, the model being what
 it is. They leave out that another training sample would have given another model.

@@ -1,4 +1,4 @@
-"""How unequally does a classifier share out benefits, among people and among groups?
+"""Inequality of a classifier's benefits, among individuals and between groups.
 
 The benefit of a row is its prediction minus its label plus 1: 2 for a false positive, 0 for a false
 negative, 1 where the prediction is right. Its generalised entropy is a function of counts, and so is

@@ -1,4 +1,4 @@
-"""What does every metric say of a table of counts?"""
+"""Evaluation of every metric on a table of counts."""
 
 import math
 from collections.abc import Iterator, Sequence

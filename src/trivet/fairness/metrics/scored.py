@@ -1,4 +1,4 @@
-"""Do scores rank positives above negatives within each group, and across groups?
+"""AUC of scores within each group and across groups.
 
 An AUC of 0.9 within each group says nothing of the order between them: where the negatives of one
 group score as high as the positives of another, one cut for all treats them unequally. Borkan et al.

@@ -1,4 +1,4 @@
-"""What did a fitted mitigation do, in a few words?"""
+"""Short descriptions of what a fitted mitigation changed."""
 
 import math
 from typing import Any

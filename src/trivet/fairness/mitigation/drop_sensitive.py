@@ -1,4 +1,4 @@
-"""A classifier that does not see the sensitive feature: what does it predict, and what do the others tell?"""
+"""Classifier without the sensitive feature, and how well the other features predict it."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self

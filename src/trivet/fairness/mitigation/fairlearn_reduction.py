@@ -1,4 +1,4 @@
-"""Fairlearn's reductions as one more mitigation: which classifiers, mixed how, keep a constraint?"""
+"""Fairlearn's reductions as a mitigation: a randomised mixture of classifiers under a constraint."""
 
 import warnings
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which cut-off of each of any number of groups does best while their selection rates stay close?"""
+"""Classifier with the best thresholds, by group, whose selection rates stay close."""
 
 import math
 from fractions import Fraction

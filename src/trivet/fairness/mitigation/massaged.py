@@ -1,4 +1,4 @@
-"""A classifier fitted on massaged labels: which labels were changed, and what does it predict then?"""
+"""Classifier fitted on massaged labels."""
 
 from numbers import Integral
 from typing import Any, Literal, Self

@@ -1,4 +1,4 @@
-"""Which true and false positive rates can a group's scores reach, with lots drawn between thresholds?
+"""True and false positive rates that one group's scores reach with randomised thresholds.
 
 The best of them make up the upper convex hull of the ROC curve (M. Hardt, E. Price, N. Srebro, Equality of
 Opportunity in Supervised Learning, 2016, section 4.2). A vertex is a threshold; an edge is a lot drawn

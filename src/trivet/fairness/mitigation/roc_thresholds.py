@@ -1,4 +1,4 @@
-"""Which thresholds give all groups the same error rates at the best objective?
+"""Thresholds that give all groups equal error rates at the best objective.
 
 By geometry and not by a grid: the best point is a vertex of a concave, piecewise linear function.
 """

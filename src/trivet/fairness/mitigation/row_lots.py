@@ -1,4 +1,4 @@
-"""Which lot does a row draw, the same alone and in any company?
+"""Random draws by row, independent of the batch that a row is predicted in.
 
 A lot hangs on what the row is and on the seed, and on nothing of the call: rows that are alike draw alike,
 and rows that differ in anything draw independently of each other.

@@ -1,4 +1,4 @@
-"""A classifier with a threshold for each group: which label does a member of this group get?"""
+"""Classifier with a threshold for each group."""
 
 import warnings
 from collections.abc import Mapping

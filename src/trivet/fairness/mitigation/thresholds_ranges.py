@@ -1,4 +1,4 @@
-"""Where does a sequence have its maximum, for very many ranges at once?"""
+"""Range maximum queries over one sequence, many at once."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Which pair of group thresholds has the smallest disparity plus error (equation 25), over all pairs?"""
+"""Pair of group thresholds with the smallest disparity plus error (equation 25), over all pairs."""
 
 from bisect import bisect_right
 

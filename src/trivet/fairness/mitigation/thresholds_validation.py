@@ -1,4 +1,4 @@
-"""Which rows are kept for the thresholds, so that they are not those that the classifier was fitted on?"""
+"""Rows held out from fitting, on which the thresholds are chosen."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Real

@@ -1,4 +1,4 @@
-"""Can a claim of so much privacy be refuted by so many answers at all?"""
+"""Whether a number of answers suffices to refute a claimed epsilon."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Which rows are planted, so that one training run tells how much it keeps of a row?"""
+"""Canary rows, planted in one training run to measure its memorisation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How is a model trained anew, each time from its own seed?
+"""Training recipe: trains a model anew, each time from its own seed.
 
 The attacks compare the audited model with others that were trained in the same way, so they need
 what can be trained, not weights.

@@ -1,4 +1,4 @@
-"""How does a comparison of two audits read in Markdown, such as under a change that is reviewed?"""
+"""Comparison of two audits in Markdown, such as for a comment on a pull request."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Picture of a comparison: which differences of the headline are more than noise?"""
+"""Figure of a comparison: the headline's differences and their intervals."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Which page and picture does a comparison of two audits come with?"""
+"""Page and figure of a comparison of two audits."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""Figure of audited scores: do they mean the same in every group?"""
+"""Figure of calibration by group."""
 
 from typing import Final
 

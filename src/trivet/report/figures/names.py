@@ -1,4 +1,4 @@
-"""How is a name, a stranger's text, written in a table and drawn in a figure?"""
+"""Untrusted names, shortened for tables and figures."""
 
 from functools import cache
 from typing import Final

@@ -1,4 +1,4 @@
-"""How are the pixels of images, masks and triggers shown?"""
+"""Display of images, masks and triggers as pixels."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How does a figure become files, the same bytes each time?"""
+"""Reproducible files of a figure: the same bytes each time."""
 
 from collections.abc import Sequence
 from io import BytesIO, StringIO

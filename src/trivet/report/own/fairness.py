@@ -1,4 +1,4 @@
-"""Which page does an audit of fairness, or a comparison of mitigations, come with?"""
+"""Page of a fairness audit or a comparison of mitigations."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Which page does a plan or an audit of the user's own come with?"""
+"""Page of a noise plan or an audit of a mechanism or a model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What does a page open with: the verdict of each leg, then every finding, the serious ones first?"""
+"""Opening of a page: the verdict of each leg, then the findings by severity."""
 
 import re
 from collections.abc import Iterable, Sequence

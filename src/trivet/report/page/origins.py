@@ -1,4 +1,4 @@
-"""Where does a number come from: which equation, which paper, which seed?
+"""Origin of a number: equations, papers and seed.
 
 The tables name places by pattern, ``*`` standing for anything. The record adds what it says itself: the
 nearest ``source`` or ``method`` beside a value, and the nearest ``seed``.

@@ -1,4 +1,4 @@
-"""How does a figure stand on a page: drawn in it, to be enlarged, with its data to save?"""
+"""Figure on a page: inline SVG that enlarges, with its data to save."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which policy lets a page run its own style and script, and nothing else at all?"""
+"""Content security policy that permits a page its own style and script, and nothing else."""
 
 import base64
 import hashlib

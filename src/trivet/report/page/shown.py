@@ -1,4 +1,4 @@
-"""How does a value stand on a page, with its place, its exact figure and its origin at hand?
+"""Value on a page, with its place, exact figure and origin.
 
 The source is the element's ``title``: one fact a line, the place first. Without a script the browser shows
 it to a resting pointer; ``page.js`` shows it to focus and touch as well.

@@ -1,4 +1,4 @@
-"""Which page and pictures does a scan, or a repair, come with?"""
+"""Page and figures of a scan or a repair."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""How is a backdoor removed, and what does that cost?"""
+"""Backdoor removal, and its cost in accuracy."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Which convolutions does a network run, which batch norm follows each, and how active are their channels?
+"""Convolutions that a network runs, the batch norm after each, and the activity of their channels.
 
 The operators tell it while they run, so it makes no difference whether the network is made of layers or
 is a graph read from a file.
