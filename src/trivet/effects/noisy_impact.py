@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from trivet.effects.change import Change, unmeasured
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.metrics.rates import within_band
+from trivet.fairness.metrics.comparisons import within_band
 from trivet.privacy import laplace
 from trivet.privacy.membership.rates import proportion_interval
 

@@ -12,7 +12,7 @@ from trivet.fairness.explaining.by_class import decompose_counts
 from trivet.fairness.explaining.kitagawa import kitagawa
 from trivet.fairness.explaining.results import Decomposition
 from trivet.fairness.intervals.differences import difference_interval
-from trivet.fairness.metrics.rates import group_sizes, selected
+from trivet.fairness.metrics.comparisons import group_sizes, selected
 
 COUNTS = np.array([[[90, 60], [40, 10]], [[88, 12], [41, 59]]])
 

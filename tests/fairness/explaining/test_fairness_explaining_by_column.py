@@ -8,7 +8,7 @@ from trivet.fairness.explaining.by_column import decompose_columns
 from trivet.fairness.explaining.oaxaca import oaxaca_blinder
 from trivet.fairness.explaining.results import Decomposition
 from trivet.fairness.intervals.differences import difference_interval
-from trivet.fairness.metrics.rates import group_sizes, selected
+from trivet.fairness.metrics.comparisons import group_sizes, selected
 
 #: Ten rows of each group: 1 in 5 and 4 in 5 of the groups have the feature, and half of all the other.
 GROUPS, FEATURE = np.repeat([0, 1], 10), np.repeat([0, 1, 0, 1], [8, 2, 2, 8])

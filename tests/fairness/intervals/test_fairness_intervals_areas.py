@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from trivet.fairness.intervals.areas import area_interval
-from trivet.fairness.metrics.scored import group_aucs
+from trivet.fairness.metrics.scores import group_aucs
 
 
 @pytest.mark.parametrize("area", [0.6, 0.8, 0.95])

@@ -9,7 +9,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals import bootstrap as module
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds, bootstrap_interval
 from trivet.fairness.intervals.ratios import katz_interval
-from trivet.fairness.metrics.rates import accuracy, disparate_impact
+from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 
 
 def first_share(counts):

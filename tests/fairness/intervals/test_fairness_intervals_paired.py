@@ -13,7 +13,7 @@ from trivet.fairness.intervals.paired import (
     paired_counts,
     paired_difference_interval,
 )
-from trivet.fairness.metrics.rates import accuracy, disparate_impact
+from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 
 cells = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda found: sum(found) > 0)
 

@@ -21,17 +21,17 @@ from sklearn.metrics import (
 from sklearn.preprocessing import StandardScaler
 
 from trivet.datasets import load_adult
-from trivet.fairness.metrics import group_rates, spreads
-from trivet.fairness.metrics.rates import group_sizes
-from trivet.fairness.metrics.scored import group_aucs
-from trivet.fairness.metrics.spread import Spread
+from trivet.fairness import METRICS
+from trivet.fairness.metrics import group_rates
+from trivet.fairness.metrics.comparisons import Spread, group_sizes
+from trivet.fairness.metrics.scores import group_aucs
 
 BY_GROUP = {
     group_rates.selection_rates: fl.selection_rate,
     group_rates.true_positive_rates: fl.true_positive_rate,
     group_rates.false_positive_rates: fl.false_positive_rate,
-    group_rates.true_negative_rates: fl.true_negative_rate,
-    group_rates.false_negative_rates: fl.false_negative_rate,
+    METRICS["true_negative_rate"]: fl.true_negative_rate,
+    METRICS["false_negative_rate"]: fl.false_negative_rate,
     group_rates.accuracies: accuracy_score,
     group_rates.error_rates: zero_one_loss,
     group_rates.balanced_accuracies: balanced_accuracy_score,
@@ -39,14 +39,14 @@ BY_GROUP = {
     group_rates.f1_scores: partial(f1_score, zero_division=0),
 }
 NAMED = {
-    spreads.demographic_parity_spread: fl.demographic_parity_difference,
-    spreads.demographic_parity_spread_ratio: fl.demographic_parity_ratio,
-    spreads.equal_opportunity_spread: fl.equal_opportunity_difference,
-    spreads.equal_opportunity_spread_ratio: fl.equal_opportunity_ratio,
-    spreads.equalized_odds_spread: fl.equalized_odds_difference,
-    spreads.equalized_odds_spread_ratio: fl.equalized_odds_ratio,
-    spreads.average_odds_spread: partial(fl.equalized_odds_difference, agg="mean"),
-    spreads.average_odds_spread_ratio: partial(fl.equalized_odds_ratio, agg="mean"),
+    METRICS["demographic_parity_spread"]: fl.demographic_parity_difference,
+    METRICS["demographic_parity_spread_ratio"]: fl.demographic_parity_ratio,
+    METRICS["equal_opportunity_spread"]: fl.equal_opportunity_difference,
+    METRICS["equal_opportunity_spread_ratio"]: fl.equal_opportunity_ratio,
+    METRICS["equalized_odds_spread"]: fl.equalized_odds_difference,
+    METRICS["equalized_odds_spread_ratio"]: fl.equalized_odds_ratio,
+    METRICS["average_odds_spread"]: partial(fl.equalized_odds_difference, agg="mean"),
+    METRICS["average_odds_spread_ratio"]: partial(fl.equalized_odds_ratio, agg="mean"),
 }
 #: What Fairlearn calls what groups are compared with.
 METHODS = {"between_groups": "each other", "to_overall": "overall"}
@@ -74,7 +74,7 @@ def adult():
 
 
 def spread_of(rate, kind, against):
-    return Spread("", "", "", (rate,), kind, "", "", against=against)
+    return Spread(title="", formula="", undefined="", source="", rates=(rate,), kind=kind, against=against)
 
 
 def assert_frames_agree(labels, predictions, sensitive, table):
@@ -183,6 +183,6 @@ def test_a_group_without_positives_is_left_out_where_fairlearn_counts_it_as_0():
     groups, labels, predictions = rows_of(table)
     theirs = fl.equal_opportunity_difference(labels, predictions, sensitive_features=groups)
     assert theirs == 0.75
-    assert spreads.equal_opportunity_spread(table) == 0
-    assert spreads.equal_opportunity_spread.left_out(table) == (2,)
+    assert METRICS["equal_opportunity_spread"](table) == 0
+    assert METRICS["equal_opportunity_spread"].left_out(table) == (2,)
     assert group_rates.true_positive_rates.reason(table, 2, "ABC") == "no row of C has a positive label"

@@ -17,7 +17,7 @@ from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.counting.favoured import SMALLEST_SHARE
 from trivet.fairness.explaining.by_class import decompose_counts
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.metrics.measuring import measure_groups
+from trivet.fairness.metrics.measure import measure_groups
 from trivet.wording import one_line
 
 __all__ = ["attribute_name", "audit_attribute", "farthest"]

@@ -13,7 +13,7 @@ from trivet.fairness.auditing.telling import LEAKING_AUC, LEAKING_SHARE, Telling
 from trivet.fairness.counting.assembling import nearest
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.intervals.shares import LARGE, share_interval
-from trivet.fairness.metrics.scored import group_aucs
+from trivet.fairness.metrics.scores import group_aucs
 from trivet.wording import one_line, quoted
 
 __all__ = ["caution_counts", "caution_proxies", "caution_rows"]

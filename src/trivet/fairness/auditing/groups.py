@@ -13,8 +13,9 @@ from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.ratios import ratio_intervals
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_intervals
-from trivet.fairness.metrics.group_rate import GroupRate
+from trivet.fairness.metrics.comparisons import ROUNDING, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
+    GroupRate,
     accuracies,
     base_rates,
     false_positive_rates,
@@ -22,7 +23,6 @@ from trivet.fairness.metrics.group_rates import (
     selection_rates,
     true_positive_rates,
 )
-from trivet.fairness.metrics.rates import ROUNDING, group_sizes, selected
 
 __all__ = ["POWER", "audit_groups", "judged"]
 

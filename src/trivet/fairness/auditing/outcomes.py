@@ -14,10 +14,14 @@ from trivet.fairness.auditing.training_spread import training_spread
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_interval
-from trivet.fairness.metrics.disparity import ratio_of_rates
+from trivet.fairness.metrics.comparisons import (
+    accuracy,
+    demographic_parity_spread,
+    equalized_odds_spread,
+    ratio_of_rates,
+    selected,
+)
 from trivet.fairness.metrics.group_rates import selection_rates
-from trivet.fairness.metrics.rates import accuracy, selected
-from trivet.fairness.metrics.spreads import demographic_parity_spread, equalized_odds_spread
 
 __all__ = ["model_outcome"]
 

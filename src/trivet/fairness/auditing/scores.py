@@ -5,9 +5,8 @@ from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.counting.counted import GroupCounts
 from trivet.fairness.intervals.areas import area_interval
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.metrics.calibration import group_calibration
 from trivet.fairness.metrics.results import GroupAuc
-from trivet.fairness.metrics.scored import group_aucs
+from trivet.fairness.metrics.scores import group_aucs, group_calibration
 
 __all__ = ["area_bounds", "audit_scores"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from trivet.fairness.auditing.fitting import BASELINE
 from trivet.fairness.auditing.results import IN_BAND, REFERENCE, GroupOutcome, ModelOutcome
-from trivet.fairness.metrics.rates import ROUNDING
+from trivet.fairness.metrics.comparisons import ROUNDING
 from trivet.wording import one_line
 
 __all__ = ["comparison_statement"]

@@ -42,7 +42,7 @@ def bootstrap_interval(
     counts
         Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
     statistic
-        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics.rates`.
+        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics.comparisons`.
     replicates
         Number of draws.
     level

@@ -17,7 +17,7 @@ from trivet.fairness.intervals.shares import (
     share_of,
     wilson_limits,
 )
-from trivet.fairness.metrics.rates import group_sizes, selected
+from trivet.fairness.metrics.comparisons import group_sizes, selected
 from trivet.fairness.results import Interval
 
 __all__ = ["difference_interval", "difference_intervals", "difference_limits", "newcombe_interval"]

@@ -14,7 +14,7 @@ from trivet.fairness.intervals.equality import p_values
 from trivet.fairness.intervals.ratios import ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
 from trivet.fairness.intervals.shares import LARGE, checked_level, normal_quantile
-from trivet.fairness.metrics.rates import ROUNDING
+from trivet.fairness.metrics.comparisons import ROUNDING
 
 __all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
 

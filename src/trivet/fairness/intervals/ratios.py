@@ -17,7 +17,7 @@ from trivet.fairness.intervals.shares import (
     share_limits,
     share_of,
 )
-from trivet.fairness.metrics.rates import group_sizes, selected
+from trivet.fairness.metrics.comparisons import group_sizes, selected
 from trivet.fairness.results import Interval
 
 __all__ = ["katz_interval", "ratio_interval", "ratio_intervals", "ratio_limits"]

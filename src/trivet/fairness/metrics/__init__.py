@@ -1,1 +1,1 @@
-"""What counts, scores and neighbours say of how alike groups are treated."""
+"""Metrics of groups: functions of counts, of scores and of neighbours."""

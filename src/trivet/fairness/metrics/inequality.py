@@ -1,4 +1,4 @@
-"""Inequality of a classifier's benefits, among individuals and between groups.
+"""Inequality of benefits among people and among groups, and consistency among people who are alike.
 
 The benefit of a row is its prediction minus its label plus 1: 2 for a false positive, 0 for a false
 negative, 1 where the prediction is right. Its generalised entropy is a function of counts, and so is
@@ -9,38 +9,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
-from trivet.errors import UsageError
-from trivet.fairness.metrics.group_rate import Counts, Rates
+from trivet.errors import DataError, UsageError
+from trivet.fairness.columns import binary_column
+from trivet.fairness.metrics.group_rates import Counts, Described, Rates
 
 __all__ = [
     "INEQUALITIES",
     "Inequality",
-    "between_group_generalised_entropy",
-    "between_group_theil_index",
-    "generalised_entropy",
-    "theil_index",
+    "consistency",
 ]
 
 
-@dataclass(frozen=True)
-class Inequality:
+@dataclass(frozen=True, kw_only=True)
+class Inequality(Described):
     """Generalised entropy of the benefits.
 
     Attributes
     ----------
-    name, title, formula, source
-        As in `GroupRate`.
+    title, formula, undefined, source
+        As in `Described`.
     alpha
         Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. The larger, the more
         a large benefit weighs.
     between
         Whether each row has the mean benefit of its group, so that only the inequality between groups
         is left.
-    undefined
-        When it is.
 
     Raises
     ------
@@ -48,13 +44,8 @@ class Inequality:
         If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
     """
 
-    name: str
-    title: str
-    formula: str
     alpha: float
     between: bool
-    undefined: str
-    source: str
 
     def __post_init__(self) -> None:
         """Refuse an alpha for which a benefit of 0 has no entropy."""
@@ -62,7 +53,18 @@ class Inequality:
             raise UsageError(f"alpha of a generalised entropy should be above 0, found {self.alpha}.")
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the entropy."""
+        """Return the entropy.
+
+        Parameters
+        ----------
+        counts
+            Shape (..., groups, 2, 2).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (...), not negative; NaN where no row has a benefit.
+        """
         right = counts[..., 0, 0] + counts[..., 1, 1]
         rows = counts.sum(axis=(-2, -1))
         if self.between:
@@ -93,56 +95,102 @@ def _entropy(benefits: Rates, rows: NDArray[np.int64], alpha: float) -> Rates:
 
 
 _SPEICHER = "T. Speicher et al., A unified approach to quantifying algorithmic unfairness, KDD 2018"
-_NO_BENEFIT = "every row is a false negative"
 
-theil_index = Inequality(
-    name="theil_index",
-    title="Theil index",
-    formula=r"\frac1n \sum_i \frac{b_i}{\mu} \ln \frac{b_i}{\mu},\quad b_i = \hat y_i - y_i + 1",
-    alpha=1,
-    between=False,
-    undefined=_NO_BENEFIT,
-    source=_SPEICHER,
-)
-"""Theil's index of the benefits of all rows."""
 
-generalised_entropy = Inequality(
-    name="generalised_entropy",
-    title="generalised entropy (alpha 2)",
-    formula=r"\frac{1}{2n} \sum_i \left[\left(\frac{b_i}{\mu}\right)^2 - 1\right]",
-    alpha=2,
-    between=False,
-    undefined=_NO_BENEFIT,
-    source=_SPEICHER,
-)
-"""Half the squared coefficient of variation of the benefits of all rows."""
+def _inequality(title: str, formula: str, alpha: float, *, between: bool) -> Inequality:
+    """Return one of the four of Speicher et al."""
+    return Inequality(
+        title=title,
+        formula=formula,
+        undefined="every row is a false negative",
+        source=_SPEICHER,
+        alpha=alpha,
+        between=between,
+    )
 
-between_group_theil_index = Inequality(
-    name="between_group_theil_index",
-    title="between-group Theil index",
-    formula=r"\sum_s \frac{n_s}{n} \frac{\mu_s}{\mu} \ln \frac{\mu_s}{\mu}",
-    alpha=1,
-    between=True,
-    undefined=_NO_BENEFIT,
-    source=_SPEICHER,
-)
-"""The part of Theil's index that is left when each row has the mean benefit of its group."""
 
-between_group_generalised_entropy = Inequality(
-    name="between_group_generalised_entropy",
-    title="between-group generalised entropy (alpha 2)",
-    formula=r"\frac12 \sum_s \frac{n_s}{n} \left[\left(\frac{\mu_s}{\mu}\right)^2 - 1\right]",
-    alpha=2,
-    between=True,
-    undefined=_NO_BENEFIT,
-    source=_SPEICHER,
-)
-"""The part of the generalised entropy that is left when each row has the mean benefit of its group."""
-
-#: In the order of the reference table.
+#: In the order of the reference table. Between groups, each row has the mean benefit of its group.
 INEQUALITIES: tuple[Inequality, ...] = (
-    theil_index,
-    between_group_theil_index,
-    generalised_entropy,
-    between_group_generalised_entropy,
+    _inequality(
+        "Theil index",
+        r"\frac1n \sum_i \frac{b_i}{\mu} \ln \frac{b_i}{\mu},\quad b_i = \hat y_i - y_i + 1",
+        1,
+        between=False,
+    ),
+    _inequality(
+        "between-group Theil index",
+        r"\sum_s \frac{n_s}{n} \frac{\mu_s}{\mu} \ln \frac{\mu_s}{\mu}",
+        1,
+        between=True,
+    ),
+    _inequality(
+        "generalised entropy (alpha 2)",
+        r"\frac{1}{2n} \sum_i \left[\left(\frac{b_i}{\mu}\right)^2 - 1\right]",
+        2,
+        between=False,
+    ),
+    _inequality(
+        "between-group generalised entropy (alpha 2)",
+        r"\frac12 \sum_s \frac{n_s}{n} \left[\left(\frac{\mu_s}{\mu}\right)^2 - 1\right]",
+        2,
+        between=True,
+    ),
 )
+
+
+def consistency(
+    features: ArrayLike, y_pred: ArrayLike, *, neighbours: int = 5, with_self: bool = False
+) -> float:
+    """Return 1 minus the mean distance of a prediction from the mean prediction of its neighbours.
+
+    This is yNN of R. Zemel, Y. Wu, K. Swersky, T. Pitassi and C. Dwork (Learning fair representations,
+    ICML 2013). Which people are alike is decided by Euclidean distance: scale the features first, and
+    mind which of them stand for the sensitive one.
+
+    Parameters
+    ----------
+    features
+        Shape (rows, features), finite numbers.
+    y_pred
+        Predictions, 0 or 1, shape (rows,).
+    neighbours
+        k, fewer than there are rows.
+    with_self
+        Whether a row counts among its own k neighbours, as in AI Fairness 360 (which asks an index for
+        the rows that it holds). Each row then vouches for itself: with k = 1 and no two rows alike the
+        result is 1 whatever the predictions.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 1 where all neighbours are predicted alike. Where more rows than k are equally near,
+        which of them count is the index's choice.
+
+    Raises
+    ------
+    DataError
+        If features and predictions differ in length or hold what they should not.
+    UsageError
+        If there are not more rows than neighbours.
+    """
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 -- slow to import
+
+    table, predictions = np.asarray(features), binary_column(y_pred, "y_pred")
+    if table.ndim != 2 or len(table) != len(predictions):  # noqa: PLR2004 -- rows by features
+        raise DataError(
+            f"features should be a table of {len(predictions)} rows, one for each prediction, found shape "
+            f"{table.shape}."
+        )
+    if table.dtype.kind not in "biuf" or not np.isfinite(table).all():
+        raise DataError(
+            f"features should be finite numbers, found others (dtype {table.dtype}). Encode categories, "
+            "and fill gaps or leave such rows out."
+        )
+    if not 0 < neighbours < len(predictions):
+        raise UsageError(
+            f"consistency needs more rows than neighbours and at least one, found {neighbours} neighbours "
+            f"and {len(predictions)} rows."
+        )
+    index = NearestNeighbors(n_neighbors=neighbours).fit(table)
+    nearest = index.kneighbors(table if with_self else None, return_distance=False)
+    return float(1 - np.abs(predictions - predictions[nearest].mean(axis=1)).mean())

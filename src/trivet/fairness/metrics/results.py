@@ -1,4 +1,4 @@
-"""What the metrics say of groups: frozen values only, readable without any heavy import."""
+"""Results of the metrics: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
-from trivet.fairness.metrics.rates import ROUNDING
+from trivet.fairness.metrics.comparisons import ROUNDING
 from trivet.fairness.mitigation.thresholds_cuts import CutPlace, Objective, cuts_by_group, gains_of
 from trivet.fairness.mitigation.thresholds_ranges import range_argmax
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from trivet.errors import DataError
-from trivet.fairness.metrics.rates import ROUNDING
+from trivet.fairness.metrics.comparisons import ROUNDING
 from trivet.fairness.mitigation.thresholds_cuts import Cuts
 from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
 

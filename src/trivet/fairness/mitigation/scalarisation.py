@@ -12,7 +12,7 @@ from trivet.fairness.columns import (
     require_two_groups,
     score_column,
 )
-from trivet.fairness.metrics.rates import accuracy, disparate_impact
+from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 from trivet.fairness.results import Thresholds
 
 __all__ = ["grid_thresholds", "scalarised_objective"]

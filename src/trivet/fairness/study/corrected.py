@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from trivet.fairness.columns import PRIVILEGED
 from trivet.fairness.counting.counts import binary_counts
-from trivet.fairness.metrics.rates import base_rates, demographic_parity_difference, within_band
+from trivet.fairness.metrics.comparisons import demographic_parity_difference, within_band
+from trivet.fairness.metrics.group_rates import base_rates
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.massaging import massaging_size
 from trivet.fairness.mitigation.thresholds import apply_thresholds, exact_thresholds

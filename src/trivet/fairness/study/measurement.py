@@ -10,15 +10,13 @@ from trivet.fairness.intervals.bootstrap import bootstrap_interval
 from trivet.fairness.intervals.differences import newcombe_interval
 from trivet.fairness.intervals.ratios import katz_interval
 from trivet.fairness.metrics.clusters import Clusters, cluster_disparity
-from trivet.fairness.metrics.rates import (
+from trivet.fairness.metrics.comparisons import (
     accuracy,
     demographic_parity_difference,
     disparate_impact,
-    false_positive_rates,
-    selection_rates,
-    true_positive_rates,
     within_band,
 )
+from trivet.fairness.metrics.group_rates import false_positive_rates, selection_rates, true_positive_rates
 from trivet.fairness.results import ConfusionCounts, GroupConfusion, GroupRates, ModelChange, ModelFairness
 from trivet.fairness.settings import FairnessSettings
 from trivet.fairness.study.sample import Sample

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.fairness.counting.counts import binary_counts
-from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.meta_estimator import unfitted
 from trivet.fairness.results import SwapSweep

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.counts import binary_counts
 from trivet.fairness.metrics.clusters import Clusters, cluster_rows
-from trivet.fairness.metrics.rates import accuracy
+from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.mitigation.thresholds import apply_thresholds
 from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
 from trivet.fairness.results import ModelFairness, ThresholdFit, Thresholds

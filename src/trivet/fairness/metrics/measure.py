@@ -1,27 +1,53 @@
-"""Evaluation of every metric on a table of counts."""
+"""All metrics that are functions of counts: by name, as a reference table, and measured on groups."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from trivet.errors import UsageError
 from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.metrics.disparity import Disparity
-from trivet.fairness.metrics.group_rate import GroupMean, GroupRate
-from trivet.fairness.metrics.inequality import Inequality
-from trivet.fairness.metrics.registry import METRICS, Metric
+from trivet.fairness.metrics.comparisons import DISPARITIES, SPREADS, Disparity, Spread
+from trivet.fairness.metrics.group_rates import GROUP_METRICS, GroupMean, GroupRate
+from trivet.fairness.metrics.inequality import INEQUALITIES, Inequality
 from trivet.fairness.metrics.results import MetricValue
-from trivet.fairness.metrics.spread import Spread
 from trivet.wording import one_line
 
-__all__ = ["measure_groups"]
+__all__ = ["METRICS", "Metric", "measure_groups", "metrics_markdown"]
+
+Metric = GroupRate | GroupMean | Disparity | Spread | Inequality
+
+#: By name, in the order of the reference table.
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {metric.name: metric for metric in (*GROUP_METRICS, *DISPARITIES, *SPREADS, *INEQUALITIES)}
+)
+
+_SECTIONS: tuple[tuple[str, str, tuple[Metric, ...]], ...] = (
+    ("Rates of each group", "One value for each group.", GROUP_METRICS),
+    (
+        "Disparities of two groups",
+        "Differences are of the reference (privileged) group minus another, ratios of another over it.",
+        DISPARITIES,
+    ),
+    (
+        "Spreads over all groups",
+        "No group is the reference. A group without a rate is left out of the comparison of it, and named.",
+        SPREADS,
+    ),
+    (
+        "Inequality of benefits",
+        "One value for all rows. The benefit of a row is its prediction minus its label plus 1.",
+        INEQUALITIES,
+    ),
+)
+
 
 _BINARY = 2
 
 
 def measure_groups(
-    counts: GroupCounts, *, reference: int, metrics: Sequence[Metric] = METRICS
+    counts: GroupCounts, *, reference: int, metrics: Iterable[Metric] = tuple(METRICS.values())
 ) -> tuple[MetricValue, ...]:
     """Evaluate metrics on the groups of a table.
 
@@ -107,3 +133,19 @@ def _of_groups(metric: GroupRate | GroupMean, counts: GroupCounts) -> Iterator[M
             numerator=numerator,
             denominator=denominator,
         )
+
+
+def metrics_markdown() -> str:
+    """Return a section with a table for each kind of metric: name, formula, when undefined, source."""
+    return "\n".join(_section(*section) for section in _SECTIONS)
+
+
+def _section(heading: str, explanation: str, metrics: tuple[Metric, ...]) -> str:
+    """Return one section."""
+    rows = [
+        f"| `{metric.name}` | {metric.title} | ${metric.formula}$ "
+        f"| {metric.undefined.format(group='the group')} | {metric.source} |"
+        for metric in metrics
+    ]
+    head = ["| Name | In words | Formula | Undefined where | Source |", "|---|---|---|---|---|"]
+    return "\n".join([f"## {heading}", "", explanation, "", *head, *rows, ""])
