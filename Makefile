@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= trivet-out
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Builds of PyTorch without CUDA, smaller by gigabytes; where they are out of reach, the usual one is taken.
+TORCH ?= https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-isa lint bench docs clean
@@ -44,5 +47,6 @@ clean: ## remove the environment and everything that was built
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	-$(INSTALL) --no-deps --retries 0 --extra-index-url $(TORCH) torch
+	$(INSTALL) --editable '.[dev]'
 	@touch $@

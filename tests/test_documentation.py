@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shlex
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,9 @@ def check_command(line):
             assert target in TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8"))
         case ["python" | "pytest", path, *_]:
             assert (ROOT / path).exists()
+        case ["pip", "install", target]:
+            extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+            assert target.partition("[")[2].rstrip("]") in {"", *extras}
         case [".", ".venv/bin/activate"]:
             pass
         case _:

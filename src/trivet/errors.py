@@ -1,4 +1,4 @@
-"""What can go wrong, for people: one small tree of exceptions.
+"""What can go wrong, for people: one small tree of exceptions, and libraries that are not installed.
 
 ::
 
@@ -12,6 +12,9 @@
 A message says what was expected, what was found, and what to do.
 """
 
+from importlib import import_module
+from typing import Any, Final
+
 __all__ = [
     "CheckpointError",
     "DataError",
@@ -19,7 +22,19 @@ __all__ = [
     "ReportError",
     "TrivetError",
     "UsageError",
+    "import_extra",
+    "missing_extra",
 ]
+
+#: Optional libraries, and the extra of trivet that installs each.
+EXTRAS: Final = {
+    "distributed": "dask",
+    "fairlearn": "fairlearn",
+    "onnx": "onnx",
+    "onnx2torch": "onnx",
+    "timm": "timm",
+    "torch": "security",
+}
 
 
 class TrivetError(Exception):
@@ -48,3 +63,23 @@ class RecordError(TrivetError):
 
 class ReportError(TrivetError):
     """A figure, a template or a page of the report could not be written."""
+
+
+def import_extra(module: str, what: str) -> Any:
+    """Import an optional library; a UsageError says that `what` needs its extra where that fails."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise _needed(module, what) from error
+
+
+def missing_extra(error: ImportError, what: str) -> UsageError | None:
+    """Name in one line the extra of the library that was not found; None where it belongs to none."""
+    module = error.name or ""
+    return _needed(module, what) if module.partition(".")[0] in EXTRAS else None
+
+
+def _needed(module: str, what: str) -> UsageError:
+    library = module.partition(".")[0]
+    extra = EXTRAS[library]
+    return UsageError(f"{what} needs {library}, of the extra {extra}: pip install 'trivet[{extra}]'.")

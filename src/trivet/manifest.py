@@ -5,7 +5,8 @@ import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions, version
+from itertools import islice
 from pathlib import Path
 
 from trivet.work.result_files import write_text
@@ -14,7 +15,7 @@ __all__ = ["MANIFEST", "make_manifest", "save_manifest"]
 
 MANIFEST = "manifest.json"
 
-#: The libraries that numbers come from.
+#: The libraries that numbers come from, where they are installed.
 LIBRARIES = (
     "dp-accounting",
     "duckdb",
@@ -39,7 +40,9 @@ def make_manifest(
         "inputs": dict(inputs),
         "pdf_engine": pdf_engine,
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {
+            name: found.version for name in LIBRARIES for found in islice(distributions(name=name), 1)
+        },
         "platform": platform.platform(),
         "processors": os.cpu_count(),
     }

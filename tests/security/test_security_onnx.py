@@ -162,7 +162,9 @@ def test_a_hostile_or_broken_file_is_refused(onnx, tmp_path, change, message):
 def test_a_missing_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     (tmp_path / "a.onnx").write_bytes(b"")
-    with pytest.raises(UsageError, match=r"a\.onnx needs the extra onnx: pip install 'trivet\[onnx\]'"):
+    with pytest.raises(
+        UsageError, match=r"a\.onnx needs onnx, of the extra onnx: pip install 'trivet\[onnx\]'"
+    ):
         load_checkpoint(tmp_path / "a.onnx", architecture=None)
 
 

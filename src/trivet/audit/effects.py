@@ -19,7 +19,7 @@ def study_effects(
     config: AuditConfig, legs: Mapping[str, LegDone[Any]], *, parts: Parts, progress: Progress
 ) -> EffectMatrix:
     """Measure the matrix of effects on what the study found; it is one part."""
-    from trivet.effects import EffectSettings, measure_effects, suspect_of  # noqa: PLC0415 - as the legs
+    from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
 
     settings, fairness = (
         EffectSettings(),
@@ -31,6 +31,8 @@ def study_effects(
     def make() -> Made[EffectMatrix]:
         suspect = None
         if "security" in legs:
+            from trivet.effects import suspect_of  # noqa: PLC0415 - PyTorch
+
             done = legs["security"]
             suspect = suspect_of(
                 load_studied_checkpoint(config.security),
@@ -50,10 +52,13 @@ def study_effects(
             )
         )
 
-    import torch  # noqa: PLC0415 - as above
+    threads = None
+    if "security" in legs:
+        import torch  # noqa: PLC0415 - only the network's repair needs it
 
+        threads = torch.get_num_threads()
     decides = {
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "settings": plain_settings(EffectSettings, settings),
         "fairness": plain_settings(FairnessSettings, fairness),
         "legs": list(config.audit.legs),

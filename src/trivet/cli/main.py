@@ -14,7 +14,7 @@ from typing import Final
 from cyclopts import App, CycloptsError
 
 from trivet.cli.plain_matplotlib import ignore_matplotlibrc
-from trivet.errors import TrivetError, UsageError
+from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.wording import inert, json_text, one_line, told
 
 __all__ = ["main"]
@@ -98,6 +98,11 @@ def _run(tokens: Sequence[str]) -> int:
         code = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _complain(UsageError(f"{error} See `trivet --help`."), tokens)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error, f"trivet {tokens[0]}" if tokens else "trivet")
+        if missing is None:
+            raise
+        return _complain(missing, tokens)
     except TrivetError as error:
         return _complain(error, tokens)
     return code if isinstance(code, int) else 0

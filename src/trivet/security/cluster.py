@@ -1,6 +1,5 @@
 """The workers of a Dask cluster, as an executor."""
 
-import importlib
 import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -9,7 +8,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from trivet.errors import UsageError
+from trivet.errors import UsageError, import_extra
 from trivet.wording import reason
 
 __all__ = ["ClusterExecutor", "dask_executor", "worker_was_lost"]
@@ -47,10 +46,7 @@ def dask_executor(address: str, *, timeout: float = 10.0) -> Generator[ClusterEx
         raise UsageError(
             f"{address!r} is no address of a Dask scheduler; expected one such as tcp://host:8786."
         )
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError as error:
-        raise UsageError("a Dask cluster needs the extra dask: pip install 'trivet[dask]'.") from error
+    distributed = import_extra("distributed", "a Dask cluster")
     try:
         client = distributed.Client(address, timeout=timeout, set_as_default=False)
     except OSError as error:  # a time-out is one

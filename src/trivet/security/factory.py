@@ -1,13 +1,12 @@
 """Which network does an architecture's name build? Built in, the user's own, or timm's."""
 
-import importlib
 import re
 from typing import Any
 
 import torch
 from torch import nn
 
-from trivet.errors import UsageError
+from trivet.errors import UsageError, import_extra
 from trivet.security.architecture import ARCHITECTURES
 from trivet.wording import one_line, quoted, told
 from trivet.work.own_code import OWN_CODE, load_callable
@@ -86,12 +85,7 @@ def _build_own(architecture: str, seed: int) -> nn.Module:
 
 
 def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: int | None) -> nn.Module:
-    try:
-        library: Any = importlib.import_module("timm")
-    except ImportError as error:
-        raise UsageError(
-            f"the architecture timm:{one_line(name)} needs the extra timm: pip install 'trivet[timm]'."
-        ) from error
+    library = import_extra("timm", f"the architecture timm:{one_line(name)}")
     if not TIMM_NAME.fullmatch(name) or not library.is_model(name):
         raise UsageError(
             f"timm has no network called {quoted(name)}; timm.list_models() names those that it has."

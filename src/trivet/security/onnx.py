@@ -5,14 +5,13 @@ a quotation mark in it is code. So every name is replaced before the conversion,
 of `trivet.work.confined`; the conversion sees only what the child has written.
 """
 
-import importlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from trivet.errors import CheckpointError, UsageError
+from trivet.errors import CheckpointError, import_extra
 from trivet.security.protobuf import fields
 from trivet.wording import quoted, reason
 from trivet.work.confined import Confined
@@ -51,7 +50,7 @@ AXES = 4
 
 def read_onnx(child: Confined, path: Path, name: str) -> Program:
     """Read an ONNX file."""
-    onnx, onnx2torch = _library("onnx", name), _library("onnx2torch", name)
+    onnx, onnx2torch = import_extra("onnx", name), import_extra("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
     n, channels, height, width = child.ask(
         "trivet.security.onnx:prepare", request, name=name, error=CheckpointError
@@ -68,7 +67,7 @@ def read_onnx(child: Confined, path: Path, name: str) -> Program:
 def prepare(request: dict[str, Any], folder: Path) -> Sizes:
     """Vet the ONNX file at ``path``, and write it to `PREPARED` with names of our own."""
     path, name = Path(request["path"]), request["name"]
-    onnx = _library("onnx", name)
+    onnx = import_extra("onnx", name)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise CheckpointError(
@@ -89,13 +88,6 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
     except Exception as error:  # protobuf and onnx complain in many ways
         raise _unreadable(name, error) from error
     return sizes
-
-
-def _library(library: str, name: str) -> Any:
-    try:
-        return importlib.import_module(library)
-    except ImportError as error:
-        raise UsageError(f"{name} needs the extra onnx: pip install 'trivet[onnx]'.") from error
 
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:

@@ -107,7 +107,7 @@ def test_without_fairlearn_it_says_how_to_get_it(monkeypatch):
     rows = unequal_rows()
     monkeypatch.setitem(sys.modules, "fairlearn", None)
     monkeypatch.delitem(sys.modules, "fairlearn.reductions", raising=False)
-    with pytest.raises(UsageError, match=r'pip install "trivet\[fairlearn\]"'):
+    with pytest.raises(UsageError, match=r"pip install 'trivet\[fairlearn\]'"):
         fitted(rows)
 
 

@@ -2,13 +2,12 @@
 
 import warnings
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import UsageError
+from trivet.errors import UsageError, import_extra
 from trivet.fairness.mitigation.meta_estimator import (
     MitigatedClassifier,
     TrainingRows,
@@ -143,14 +142,7 @@ class FairlearnReduction(MitigatedClassifier):
 
     def _reduce(self, classifier: "_RowClassifier", rows: TrainingRows) -> list[tuple[Any, float]]:
         """Run Fairlearn, and return the classifiers with the probability of each."""
-        try:
-            # Its types are incomplete, and it is an optional dependency.
-            reductions: Any = import_module("fairlearn.reductions")
-        except ImportError as error:
-            raise UsageError(
-                "FairlearnReduction needs Fairlearn, which is not installed. Install it with "
-                '`pip install "trivet[fairlearn]"`.'
-            ) from error
+        reductions = import_extra("fairlearn.reductions", "FairlearnReduction")
         constraint = getattr(reductions, CONSTRAINTS[self.constraint])(difference_bound=self.bound)
         # Numbers of rows stand for the rows, so that these may be anything that the classifier takes.
         places = np.arange(len(rows.y))[:, np.newaxis]

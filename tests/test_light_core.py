@@ -1,0 +1,114 @@
+"""What works where PyTorch is not installed, and what is said where it is needed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from trivet.errors import UsageError, import_extra
+
+BLOCKED = """
+import importlib.metadata, sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "onnx", "timm"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+distributions = importlib.metadata.distributions
+importlib.metadata.distributions = lambda **of: () if of.get("name") == "torch" else distributions(**of)
+sys.meta_path.insert(0, NoTorch())
+"""
+#: Of the other packages, what works on a network.
+NETWORKS = {
+    "trivet.cli.scan_files",
+    "trivet.effects.unlearning",
+    "trivet.privacy.membership.torch_classifier",
+}
+
+
+def without_torch(program, *arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-c", BLOCKED + program, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def command(*arguments, cwd=None):
+    return without_torch("from trivet.cli import main\nmain(sys.argv[1:])", *arguments, cwd=cwd)
+
+
+def test_only_what_works_on_networks_needs_torch():
+    program = """
+import importlib, json, pkgutil
+from trivet.errors import UsageError
+import trivet
+
+failed = []
+for module in pkgutil.walk_packages(trivet.__path__, "trivet."):
+    try:
+        module.name.endswith("__main__") or importlib.import_module(module.name)
+    except (ImportError, UsageError):
+        failed.append(module.name)
+print(json.dumps(failed))
+"""
+    done = without_torch(program)
+    assert done.returncode == 0, done.stderr
+    failed = json.loads(done.stdout)
+    assert {name for name in failed if not name.startswith("trivet.security.")} == NETWORKS
+
+
+def test_a_command_that_needs_no_network_runs(tmp_path):
+    done = command("privacy", "plan", "--epsilon", "1", "--queries", "3", "--sensitivity", "1", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["best"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scan", "weights.pth", "--arch", "mnist-cnn"),
+        ("scan", "--many", ".", "--arch", "mnist-cnn"),
+        ("repair", "weights.pth", "--arch", "mnist-cnn"),
+        ("zoo", "train"),
+        ("run",),
+    ],
+)
+def test_a_command_that_needs_one_names_the_extra_in_one_line(arguments, tmp_path):
+    (tmp_path / "weights.pth").write_bytes(b"")
+    done = command(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("trivet: ")]
+    assert len(said) == 1
+    assert "pip install 'trivet[security]'" in said[0]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_an_audit_without_the_security_leg_runs(tmp_path):
+    (tmp_path / "audit.toml").write_text(
+        "[audit]\nstudy = false\n[privacy.plan]\nepsilon = 1.0\n[[privacy.plan.queries]]\ncells = 3\n"
+    )
+    done = command("run", "audit.toml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    libraries = json.loads((tmp_path / "out" / "manifest.json").read_text())["libraries"]
+    assert "numpy" in libraries
+    assert "torch" not in libraries
+
+
+def test_the_leg_names_the_extra():
+    done = without_torch(
+        "from trivet.errors import UsageError\ntry:\n    from trivet.security import scan\n"
+        "except UsageError as error:\n    print(error)\n"
+    )
+    assert "pip install 'trivet[security]'" in done.stdout
+
+
+def test_an_optional_library_that_is_missing_is_a_usage_error(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UsageError, match=r"this needs timm, .* pip install 'trivet\[timm\]'"):
+        import_extra("timm", "this")
