@@ -63,6 +63,8 @@ def pair_of_csv(random: Random, folder: Path) -> Pair:
     adjacency, changed = _changed(random, lines, lambda: _line(random, width, delimiter))
     end = random.choice([b"\n", b"\n", b"\r\n"])
     last = random.choice([b"", end])
+    if not all(rows and rows[-1] for rows in (lines, changed)):
+        last = end  # an empty last line is one by its end alone
     bom = random.choice([b"", b"", b"\xef\xbb\xbf"])
     paths = []
     for name, rows in (("one", lines), ("other", changed)):
