@@ -1,4 +1,4 @@
-"""What a record is about: the network, the parts of each leg, and every verdict, each decided once.
+"""Subject of a record: the network, the parts of each leg, and every verdict.
 
 A leg is the built-in study, what was found out of a system of the user's own, or both. Whatever reads a
 record as plain JSON values asks here rather than at one of these shapes.

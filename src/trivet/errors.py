@@ -1,4 +1,4 @@
-"""What can go wrong, for people: one small tree of exceptions, and libraries that are not installed.
+"""Exceptions for users in one small tree, and libraries that are not installed.
 
 ::
 

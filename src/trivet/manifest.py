@@ -1,4 +1,4 @@
-"""What changes from run to run, and so stays out of the record: times, versions, host, inputs."""
+"""Manifest of a run: times, versions, host and inputs, which change from run to run."""
 
 import json
 import os

@@ -67,7 +67,7 @@ OWN_TRIGGER_NAMES = ("scan.mask", "scan.pattern")
 
 @dataclass(frozen=True)
 class AuditInfo:
-    """What was asked for."""
+    """Title and seed of an audit."""
 
     title: str
     seed: int

@@ -25,7 +25,7 @@ MOST_BYTES: Final = 8 * 2**30
 
 @dataclass(frozen=True, eq=False)
 class PartFile:
-    """What a part's file holds."""
+    """Content of a part's file."""
 
     document: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]

@@ -1,4 +1,4 @@
-"""How an audit of predictions, and a comparison of mitigations, look on a terminal."""
+"""Terminal tables of a fairness audit and a comparison of mitigations."""
 
 from typing import TYPE_CHECKING
 

@@ -39,7 +39,7 @@ RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, MANIFEST, *FINDINGS_FILES)
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was drawn from a record, and which engine set the PDF."""
+    """Files drawn from a record, and the engine that set the PDF."""
 
     files: tuple[Path, ...]
     pdf_engine: str

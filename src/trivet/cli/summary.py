@@ -1,4 +1,4 @@
-"""What a person wants to know when an audit is done: verdicts, corrections, findings, files."""
+"""Closing summary of an audit: verdicts, corrections, findings, files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is shown while a command works, and when it is done."""
+"""Terminal output during and after a command."""
 
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -117,7 +117,7 @@ class _Inert(RenderHook):
 
 
 class _InertText:
-    """What another renderable shows, after lines are broken and columns set, with nothing that is obeyed."""
+    """Output of another renderable, after line breaks and columns are set, without control characters."""
 
     def __init__(self, shown: ConsoleRenderable) -> None:
         self._shown = shown

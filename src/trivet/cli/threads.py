@@ -1,4 +1,4 @@
-"""How many threads PyTorch works with, as ``--threads`` says."""
+"""Number of PyTorch threads, from ``--threads``."""
 
 from trivet.errors import UsageError
 

@@ -1,4 +1,4 @@
-"""How a verdict on a network, a model or a group looks on a terminal."""
+"""Terminal style of the verdict on a network, a model or a group."""
 
 from typing import Final
 

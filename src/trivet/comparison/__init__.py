@@ -1,4 +1,4 @@
-"""What changed between two audits, and which of the changes are more than noise."""
+"""Comparison of two audits: changes, and which of them exceed noise."""
 
 import lazy_loader
 

@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def is_noise(self) -> bool:
-        """Whether the interval holds 0."""
+        """True if the interval contains 0."""
         return (self.low is None or self.low <= 0) and (self.high is None or self.high >= 0)
 
 

@@ -13,7 +13,7 @@ __all__ = ["DOWN", "TOWARDS_ONE", "TOWARDS_ZERO", "UP", "Direction", "direction_
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """How far from good a value is, and what it would be on the other side of the best one."""
+    """Distance of a value from the best one, and the value at that distance on the other side."""
 
     name: str
     badness: Callable[[float], float]

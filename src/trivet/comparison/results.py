@@ -1,4 +1,4 @@
-"""What a comparison of two audits finds: frozen values only, readable without any heavy import."""
+"""Results of a comparison of two audits: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -88,7 +88,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Compared:
-    """Which audit was compared.
+    """One of the two compared audits.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed between two audits.
+    """Changes between two audits.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is audited, and how: audit.toml into a frozen, validated configuration."""
+"""Configuration: audit.toml as a frozen, validated value."""
 
 import lazy_loader
 

@@ -20,7 +20,7 @@ __all__ = ["read_folder"]
 
 @dataclass(frozen=True)
 class _Contents:
-    """What a folder holds of one kind, in order, and what of it goes unused."""
+    """Files of one kind in a folder, in order, and those that go unused."""
 
     names: list[str]
     others: int

@@ -1,4 +1,4 @@
-"""What do the legs say of each other: every remedy against the figures of the other legs."""
+"""Matrix of effects: every remedy against the figures of the other legs."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

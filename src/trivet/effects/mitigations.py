@@ -44,7 +44,7 @@ _BY_CONSTRUCTION: Final = "thresholds change decisions and leave every score as 
 
 @dataclass(frozen=True)
 class _Exposure:
-    """What is attacked, of whose rows."""
+    """Models under attack, and the rows that are attacked."""
 
     measurement: Measurement
     classifier: str

@@ -24,7 +24,7 @@ FEWEST_RATIOS = 100
 
 @dataclass(frozen=True)
 class ImpactChanges:
-    """What noise changes."""
+    """Changes caused by noise."""
 
     impact: Change
     width: Change

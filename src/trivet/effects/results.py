@@ -1,4 +1,4 @@
-"""What remedies do to the other legs: frozen values only, readable without any heavy import."""
+"""Results of the matrix of effects: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

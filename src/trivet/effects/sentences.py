@@ -1,4 +1,4 @@
-"""What a cell says, in a word and in a sentence: both follow from its numbers alone."""
+"""Word and sentence for each effect, derived from its numbers alone."""
 
 from collections import Counter
 from collections.abc import Sequence

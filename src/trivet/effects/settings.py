@@ -1,4 +1,4 @@
-"""What can be asked of the matrix of effects."""
+"""Settings of the matrix of effects."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["EffectSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class EffectSettings:
-    """How much is spent on the matrix.
+    """Settings of the matrix: how much work it may take.
 
     Attributes
     ----------

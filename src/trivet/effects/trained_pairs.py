@@ -16,7 +16,7 @@ __all__ = ["Trained", "attack_scores", "halves_of", "train_pairs"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What models say of rows, shapes (models, rows)."""
+    """Signals of the models on rows, shapes (models, rows)."""
 
     probability: NDArray[np.float64]
     right: NDArray[np.bool_]

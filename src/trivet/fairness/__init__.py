@@ -1,4 +1,4 @@
-"""Whether a classifier treats two groups alike, and what each remedy costs."""
+"""Fairness of a classifier: disparities between groups, and what mitigations cost."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Whether columns of labels, predictions, groups and scores are what a fairness metric needs."""
+"""Validation of columns of labels, predictions, groups and scores."""
 
 from typing import Any
 

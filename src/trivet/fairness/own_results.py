@@ -1,4 +1,4 @@
-"""What an audit of one's own system finds out about fairness: frozen values only."""
+"""Fairness results of the user's system: frozen values only."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What the fairness leg measures: frozen values only, readable without any heavy import."""
+"""Results of the fairness leg: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ class GroupConfusion:
 
 @dataclass(frozen=True)
 class ModelChange:
-    """What a model changes against the baseline: its figure minus the baseline's.
+    """Change of a model against the baseline: its figure minus the baseline's.
 
     `protected` and `privileged` are of the selection rates.
     """
@@ -111,7 +111,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class ThresholdFit:
-    """What fitted thresholds achieve on the `rows` rows that they were fitted on."""
+    """Performance of fitted thresholds on the `rows` rows that they were fitted on."""
 
     rows: int
     accuracy: float

@@ -1,4 +1,4 @@
-"""Which fairness study is made? The published constants are the defaults."""
+"""Settings of the fairness study; the published constants are the defaults."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What has been found in an audit, why it matters and what to do: for people and for machines."""
+"""Findings of an audit, why each matters and what to do: for people and for machines."""
 
 import lazy_loader
 

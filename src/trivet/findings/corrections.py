@@ -1,4 +1,4 @@
-"""Where does the built-in study differ from what is sound: the five corrections, as notes."""
+"""Five corrections of the built-in study, as notes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

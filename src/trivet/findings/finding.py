@@ -19,7 +19,7 @@ MOST_CHARACTERS: Final = 1_000
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found.
+    """One finding.
 
     Every text is on one line and holds nothing that does not print, and no number is infinite: whatever
     was in the record, a finding can stand in every format.
@@ -90,7 +90,7 @@ class Finding:
 
 
 def breached(findings: Sequence[Finding]) -> bool:
-    """Whether some finding is a breach, so that a command ends with exit code 1."""
+    """Return True if some finding is a breach, so that a command ends with exit code 1."""
     return any(finding.level == "breach" for finding in findings)
 
 

@@ -1,4 +1,4 @@
-"""What decides the exit code: the defaults, what a requirement replaces, and what a waiver lets pass."""
+"""Gate on the exit code: the defaults, what a requirement replaces, and what a waiver lets pass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

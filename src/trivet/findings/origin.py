@@ -1,4 +1,4 @@
-"""Which files are findings about: the record, and the lines of audit.toml that asked for them."""
+"""Files that findings refer to: the record, and the lines of audit.toml with the requirements."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Origin:
-    """Where findings come from.
+    """Source of findings.
 
     Attributes
     ----------

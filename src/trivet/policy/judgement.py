@@ -16,7 +16,7 @@ __all__ = ["Outcome", "judge", "misfit", "shown"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a requirement.
+    """Outcome of a requirement.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Outcome:
 
     @property
     def told(self) -> str:
-        """What was found and where, or why nothing."""
+        """Measured value and its place, or the reason for its absence."""
         return self._told("found", "not measured")
 
     @property

@@ -193,7 +193,7 @@ def _first_null(record: Mapping[str, Any], place: str) -> str:
 
 
 def _is_reference(record: Mapping[str, Any], place: str) -> bool:
-    """Whether nothing stands at a place because a group is not compared with itself."""
+    """Return True if a place is empty because a group is not compared with itself."""
     parent, _ = _parent(record, _first_null(record, place))
     return isinstance(parent, Mapping) and parent.get("verdict") == REFERENCE
 

@@ -1,4 +1,4 @@
-"""Which requirements can no record ever answer? They are refused before anything is measured."""
+"""Refusal, before anything is measured, of requirements that no record can satisfy."""
 
 from collections.abc import Sequence
 

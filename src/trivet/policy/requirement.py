@@ -1,4 +1,4 @@
-"""How is a requirement written: a measurement, a sign and a constant."""
+"""Syntax of a requirement: a measurement, a sign and a constant."""
 
 import math
 import operator
@@ -82,7 +82,7 @@ def parse_requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
 
 
 def is_number(value: object) -> bool:
-    """Whether a plain value is a number; true and false are none."""
+    """Return True if a plain value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

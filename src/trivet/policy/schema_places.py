@@ -1,4 +1,4 @@
-"""Which places can a record have at all? Its schema tells, before anything is measured."""
+"""Places that a record can have, from its schema."""
 
 import difflib
 import re

@@ -1,4 +1,4 @@
-"""Which measurement does a short name mean: the user's own audit first, then the built-in study."""
+"""Short names of measurements: the user's system first, then the built-in study."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How much noise private answers need, how one is released, and what a mechanism or a model betrays."""
+"""Differential privacy: noise plans, releases, and audits of mechanisms and models."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-r"""What noisy answers spend together, one function a theorem.
+r"""Accountants: the total privacy loss of noisy answers, one function a theorem.
 
 Each takes the noise of one answer of sensitivity 1 (`scale`: the Laplace b, or the Gaussian sigma),
 how many answers have it (`queries`) and the delta that may be spent, and returns the total epsilon

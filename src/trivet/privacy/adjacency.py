@@ -1,4 +1,4 @@
-"""What a neighbouring dataset is, and how far one record, or a group of them, moves the answer.
+"""Adjacency of datasets, and the sensitivity to one record or a group of them.
 
 Two relations are in use. Add/remove ("unbounded") lets one record come or go; replace-one
 ("bounded") keeps the size and lets one record change (Kifer and Machanavajjhala 2011). Neither of
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Adjacency(StrEnum):
-    """Which pairs of datasets a guarantee speaks of."""
+    """Adjacency of datasets in a guarantee."""
 
     ADD_REMOVE = "add-remove"
     REPLACE_ONE = "replace-one"
@@ -63,7 +63,7 @@ def sum_sensitivity(least: float, greatest: float, adjacency: Adjacency, *, leav
 
 
 def changed_records(*, population: int, fraction: float) -> int:
-    r"""How many records a fraction of the population is: :math:`\max(1, \lceil pn \rceil)` (eq. 8).
+    r"""Return the number of records in a population fraction: :math:`\max(1, \lceil pn \rceil)` (eq. 8).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How much noise is just enough: the smallest scale, or factor on scales, within a budget."""
+"""Calibration: the smallest scale, or factor on scales, within a budget."""
 
 import math
 from collections.abc import Callable

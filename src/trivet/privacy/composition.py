@@ -1,4 +1,4 @@
-"""How much noise each of k queries needs for a total of (epsilon, delta), theorem by theorem.
+"""Noise of each of k queries for a total of (epsilon, delta), theorem by theorem.
 
 `THEOREMS` has one row a theorem, from the crudest to the tightest; a new one is a function in
 `accountants` and a row here.

@@ -1,4 +1,4 @@
-r"""How likely a noisy answer is to pass a threshold: the Laplace distribution in closed form.
+r"""Laplace distribution in closed form: tail probabilities of a noisy answer.
 
 The continuous mechanism adds :math:`\eta \sim \mathrm{Lap}(0, b)` with :math:`b = \Delta f / \epsilon`
 (Dwork and Roth 2014, Theorem 3.6). An integer answer takes integer noise, the discrete (two-sided

@@ -1,4 +1,4 @@
-"""How the privacy loss of all answers together is distributed, on a grid fine enough to trust.
+"""Privacy loss distribution of all answers together, discretised finely enough to bound delta.
 
 Google's dp-accounting rounds with "connect the dots" (Doroshenko et al. 2022), which keeps every
 divergence an upper bound, and convolves by FFT.

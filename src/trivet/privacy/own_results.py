@@ -1,4 +1,4 @@
-"""What an audit of one's own system finds out about privacy: frozen values only."""
+"""Privacy results of the user's system: frozen values only."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

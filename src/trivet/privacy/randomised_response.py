@@ -1,4 +1,4 @@
-"""What randomised responses tell together: the worst that pure mechanisms of known epsilons can do.
+"""Composition of randomised responses: the worst case of pure mechanisms with known epsilons.
 
 Kairouz, Oh and Viswanath 2015 and Murtagh and Vadhan 2016 reduce the optimal composition of mechanisms
 that are epsilon_i-DP to randomised response, answer by answer: truth with the odds e^epsilon_i to 1.

@@ -1,4 +1,4 @@
-"""Whether a privacy parameter is in its range, and one clear message where it is not."""
+"""Range checks of privacy parameters."""
 
 import math
 

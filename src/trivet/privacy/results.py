@@ -1,4 +1,4 @@
-"""What the privacy leg measures: frozen values only, readable without any heavy import."""
+"""Results of the privacy leg: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -79,7 +79,7 @@ class EpsilonSweep:
 
 @dataclass(frozen=True)
 class Composition:
-    """What one theorem asks of each of k Laplace queries.
+    """Noise of each of k Laplace queries by one theorem.
 
     `scale` is the Laplace scale b, in units of the answer; for the Gaussian mechanism
     `epsilon_per_query` is None and `scale` is sigma. Where the figure cannot be computed, `reason` says

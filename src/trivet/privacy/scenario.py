@@ -1,4 +1,4 @@
-"""What the study's two exercises come to: income and counting, with every intermediate quantity."""
+"""Two exercises of the study, income and counting, with every intermediate quantity."""
 
 from trivet.privacy import laplace
 from trivet.privacy.adjacency import changed_records

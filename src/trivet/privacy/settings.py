@@ -1,4 +1,4 @@
-"""Which privacy exercise is studied; the published constants are the defaults."""
+"""Settings of the privacy study; the published constants are the defaults."""
 
 import math
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class CountingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """Where the curves of the study begin and end.
+    """End points of the study's curves.
 
     Thresholds of the tail curves are the integers from `tail_from` to `tail_to`; the epsilons of the
     sweep are `epsilon_points` evenly spaced values from `epsilon_from` to `epsilon_to`.

@@ -1,4 +1,4 @@
-"""What the privacy study finds: the published exercises, and the same questions answered soundly."""
+"""Privacy study: the published exercises, and the same questions answered soundly."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How a record reads: figures, macros, the paper and the page, drawn from the record alone."""
+"""Report of a record: figures, macros, paper and page, from the record alone."""
 
 import lazy_loader
 

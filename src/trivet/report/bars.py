@@ -1,4 +1,4 @@
-"""Which bars of an equation belong together? TeX spaces them by its own rules, other outputs do not."""
+"""Pairing of the vertical bars in an equation; TeX spaces them by its own rules, other outputs do not."""
 
 import re
 

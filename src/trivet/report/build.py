@@ -27,7 +27,7 @@ OWN = (_TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """Where the report is, and which engine made its PDF (latex or typst)."""
+    """Files of the report, and the engine of its PDF (latex or typst)."""
 
     tex: Path
     macros: Path

@@ -1,4 +1,4 @@
-"""What does this report say? The prose with the record's values in it, before any output format."""
+"""Document of a report: the prose with the record's values, before any output format."""
 
 import difflib
 import re

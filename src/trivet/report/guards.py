@@ -1,4 +1,4 @@
-"""What must never leave this house? Checks of the prose, the macros, the figures and the references.
+"""Guards on the prose, the macros, the figures and the references.
 
 Each returns its complaints as lines for people, none when all is well. Building a report runs those
 that it can; the tests run all of them, and see each fail on a mutant.

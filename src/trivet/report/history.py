@@ -1,4 +1,4 @@
-"""How did the verdicts of audits with the same title change over time? One line of marks a leg."""
+"""Verdicts of audits with the same title over time: one line of marks a leg."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby

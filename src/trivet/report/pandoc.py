@@ -1,4 +1,4 @@
-"""What does pandoc make of a text or a tree? The only place that calls it."""
+"""Interface to pandoc; the only module that calls it."""
 
 import json
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ _NAMES = ("v", "when", "unless")
 
 
 class _Place(NamedTuple):
-    """Where an item stands, and the item of an outer list that it is in, if any."""
+    """Place of an item, and the item of an outer list that contains it, if any."""
 
     item: str
     around: str

@@ -1,4 +1,4 @@
-"""How is the tree of a document walked and built? Pandoc's nodes, and a few of this project's own.
+"""Tree of a document: pandoc's nodes, and a few of this project's own, walked and built.
 
 A pandoc node is a dict with ``t`` (its kind) and ``c`` (its content). A node of this project is a
 frozen dataclass: it stands in the tree until a writer turns it into pandoc's nodes.
@@ -23,7 +23,7 @@ _BRANCHES = (list, dict)
 
 @dataclass(frozen=True)
 class Target:
-    """What a reference can point to, and how it is numbered."""
+    """Target of a reference, and its numbering."""
 
     identifier: str
     kind: str  # equation, figure, table, section or appendix
@@ -31,7 +31,7 @@ class Target:
 
     @property
     def text(self) -> str:
-        """What a reference says: "(12)", "Fig. 3", "Table I", "Section II-A", "Appendix A"."""
+        """Text of a reference: "(12)", "Fig. 3", "Table I", "Section II-A", "Appendix A"."""
         if self.kind == "equation":
             return f"({self.number})"
         word = "Fig." if self.kind == "figure" else self.kind.capitalize()
@@ -66,7 +66,7 @@ class Section:
 
     @property
     def label(self) -> str:
-        """What stands before the title: "II.", "A.", "1)", "Appendix A", or nothing."""
+        """Label before the title: "II.", "A.", "1)", "Appendix A", or nothing."""
         if self.target is None:
             return ""
         if self.level == 1:

@@ -1,4 +1,4 @@
-"""How does a writer go through a document? Each kind of node has a method.
+"""Base of the writers: a method for each kind of node.
 
 A writer turns the nodes of `trivet.report.tree` into pandoc's, with raw code of its own format
 around what they contain, and leaves all other nodes to pandoc.

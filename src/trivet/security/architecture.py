@@ -1,4 +1,4 @@
-"""Which networks trivet knows by name."""
+"""Registry of the architectures that have a name."""
 
 from collections.abc import Callable
 from typing import Final

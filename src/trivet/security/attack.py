@@ -1,4 +1,4 @@
-"""How a backdoor gets into a network: five ways to mark training images and to label them."""
+"""Backdoor attacks: five ways to mark training images and to label them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

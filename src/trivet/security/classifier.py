@@ -1,4 +1,4 @@
-"""What trivet asks of a network: the shape of its images, its classes, and logits."""
+"""Classifier interface: the shape of its images, its classes, and logits."""
 
 from collections.abc import Callable
 

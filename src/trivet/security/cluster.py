@@ -26,7 +26,7 @@ class ClusterExecutor(Executor):
 
     @property
     def workers(self) -> int:
-        """How many calls the cluster works on at a time, as it is now."""
+        """Number of calls that the cluster runs at a time, at the moment."""
         return max(sum(self._client.nthreads().values()), 1)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -1,4 +1,4 @@
-"""Which preprocessing a network expects, measured rather than believed."""
+"""Input contract: the preprocessing that a network expects, verified by measurement."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ COLOURS = 3
 
 @dataclass(frozen=True)
 class InputContract:
-    """What stands between pixels in [0, 1] and the network: ``(pixels * scale - mean) / std``.
+    """Transformation from pixels in [0, 1] to the network's input: ``(pixels * scale - mean) / std``.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class InputContract:
 
     @property
     def numbers(self) -> tuple[object, ...]:
-        """What it computes with, whatever it is called; one entry where all channels have the same."""
+        """Constants of the transformation, without its name; one entry where all channels share them."""
         mean, std = (values[:1] if len(set(values)) == 1 else values for values in (self.mean, self.std))
         return self.scale, mean, std, self.bgr
 

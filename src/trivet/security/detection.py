@@ -1,4 +1,4 @@
-"""Whether some label's trigger is too small to be chance: the published rule and a calibrated one."""
+"""Detection from trigger norms: the published rule and a calibrated one."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +40,7 @@ NULL_NUMBERS = 4_000_000
 
 @dataclass(frozen=True)
 class PublishedDetection:
-    """What the published rule says: it always names a label.
+    """Result of the published rule, which always names a label.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class PublishedDetection:
 
 @dataclass(frozen=True)
 class Detection:
-    """What the calibrated rule says.
+    """Result of the calibrated rule.
 
     Attributes
     ----------

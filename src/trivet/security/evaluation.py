@@ -1,4 +1,4 @@
-"""What a network does with clean and with triggered images."""
+"""Accuracy and attack success of a network on clean and triggered images."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Which network does an architecture's name build? Built in, the user's own, or timm's."""
+"""Construction of a network by its architecture's name: built in, from user code, or timm's."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a file holds where that is not a checkpoint, by its first bytes and never by its name."""
+"""Content of a file that is not a checkpoint, by its first bytes and never by its name."""
 
 import codecs
 import re

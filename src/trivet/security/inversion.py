@@ -1,4 +1,4 @@
-"""Which trigger would send images to each label: Neural Cleanse's reverse engineering."""
+"""Trigger inversion of each label: Neural Cleanse's reverse engineering."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ Batches = Iterator[Iterator[Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class InversionSettings:
-    """How a trigger is optimised.
+    """Settings of trigger optimisation.
 
     The objective for label y is the cross-entropy of the triggered batch towards y, plus
     ``mask_penalty * |mask|_1 + pattern_penalty * |pattern|_1`` (the study's equation 2); mask and

@@ -47,7 +47,7 @@ LIMITS: Final = (
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks against one label."""
+    """Evidence against one label."""
 
     label: int
     asr: float
@@ -57,12 +57,12 @@ class Evidence:
 
     @property
     def works(self) -> bool:
-        """Whether the trigger passes the ASR gate."""
+        """True if the trigger passes the ASR gate."""
         return self.asr >= WORKS_FROM
 
     @property
     def stands_alone(self) -> bool:
-        """Whether norm or margin are apart from the runner-up's by enough to matter."""
+        """True if the effect size (norm or margin ratio to the runner-up) passes its gate."""
         norm_gap, margin_gap = self.norm_gap or 0.0, self.margin_gap or 0.0
         together = self.agreed and norm_gap * margin_gap >= JOINT_GAP_GATE
         bound = AGREED_NORM_GAP_GATE if self.agreed else NORM_GAP_GATE

@@ -1,4 +1,4 @@
-"""What a scan of many checkpoints found: one row a model, readable without any heavy import."""
+"""Results of a scan of many checkpoints: one row a model, readable without any heavy import."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ OUTCOMES: Final = (*VERDICTS, FAILED)
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a checkpoint could not be scanned.
+    """Checkpoint that could not be scanned, with the reason.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class ManyRow:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What lies in the folder and is not scanned, as it is not a checkpoint."""
+    """File in the folder that is not a checkpoint, and is not scanned."""
 
     file: str
     content: str

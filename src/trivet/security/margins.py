@@ -1,4 +1,4 @@
-"""How far can some input push each class above all others: maximum margins, with no data at all."""
+"""Maximum margin of each class over all inputs, without data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ STACKED_IMAGES = 160
 
 @dataclass(frozen=True, kw_only=True)
 class MarginSettings:
-    """How inputs are found: signed gradient steps that shrink to zero, inside [0, 1].
+    """Settings of the margin search: signed gradient steps that shrink to zero, inside [0, 1].
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What one member of an untrusted archive is, and why a whole archive is refused for it."""
+"""Member of an untrusted archive, and the reasons to refuse the whole archive for it."""
 
 import stat
 import zipfile

@@ -1,4 +1,4 @@
-"""How do results show themselves in a notebook: words, a small table, and the suspected trigger."""
+"""Notebook display of results: words, a small table, and the suspected trigger."""
 
 import io
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""What is measured of a network of the user's own: frozen values only, readable without any heavy import."""
+"""Security results of the user's network: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ __all__ = ["OwnSecurity", "OwnStrip"]
 
 @dataclass(frozen=True)
 class OwnStrip:
-    """What the network says of a few held-out images, with and without the suspected label's trigger.
+    """Predictions for a few held-out images, with and without the suspected label's trigger.
 
     Attributes
     ----------

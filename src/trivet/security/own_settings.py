@@ -48,5 +48,5 @@ class ScanSettings:
 
     @property
     def is_demo(self) -> bool:
-        """Whether the embedded network is meant."""
+        """True for the embedded network."""
         return str(self.checkpoint) == DEMO

@@ -32,7 +32,7 @@ MAX_PARTS = 16
 
 @dataclass(frozen=True)
 class Pickle:
-    """What a pickle describes."""
+    """Content of a pickle."""
 
     value: Any
     length: int

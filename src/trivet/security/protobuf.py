@@ -1,4 +1,4 @@
-"""Which fields does a protobuf message have, and how long are they? Read off, nothing built."""
+"""Fields of a protobuf message and their lengths, read without building a message."""
 
 from collections.abc import Iterator
 

@@ -19,7 +19,7 @@ __all__ = ["Refined", "RefinementSettings", "refine_triggers"]
 
 @dataclass(frozen=True, kw_only=True)
 class RefinementSettings:
-    """How masks are made small while the trigger keeps working: Wang et al. 2019, appendix.
+    """Settings of mask refinement, which shrinks masks of working triggers: Wang et al. 2019, appendix.
 
     Attributes
     ----------

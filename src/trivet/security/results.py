@@ -1,4 +1,4 @@
-"""What the security leg measures: frozen values only, readable without any heavy import."""
+"""Results of the security leg: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """Which network was studied."""
+    """Network of the study."""
 
     source: str  # embedded, file or archive
     name: str  # file name only, never a path
@@ -155,7 +155,7 @@ class ContractCheck:
 
 @dataclass(frozen=True)
 class LabelEvidence:
-    """What inversion found for one target label."""
+    """Result of trigger inversion for one target label."""
 
     label: int
     l1: float  # mask norm in pixels

@@ -41,7 +41,7 @@ MESSAGE_CHARACTERS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class ScanJob:
-    """What is asked of every checkpoint; plain values, so that any worker can take it."""
+    """Settings of the scan of every checkpoint; plain values, so that any worker can take it."""
 
     architecture: str | None
     images: str

@@ -1,4 +1,4 @@
-"""What a scan of a checkpoint found: frozen values only, readable without any heavy import."""
+"""Results of a scan of a checkpoint: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["ImagesInfo", "LabelScan", "Opinion", "ScanResult"]
 
 @dataclass(frozen=True)
 class ImagesInfo:
-    """Which clean images the scan used."""
+    """Clean images of the scan."""
 
     name: str
     count: int
@@ -19,7 +19,7 @@ class ImagesInfo:
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one method says of all labels together.
+    """Result of one method for all labels.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Opinion:
 
 @dataclass(frozen=True)
 class LabelScan:
-    """What was measured for one target label.
+    """Measurements of one target label.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How large a trigger does each label need after so many steps: all labels searched side by side."""
+"""Search for the smallest trigger of each label after a number of steps, all labels side by side."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ STACKED_IMAGES = 160
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """How triggers are searched for before labels are compared.
+    """Settings of the trigger search before labels are compared.
 
     The penalty is the same for all labels and does not move: after equal steps the norms then
     differ by what the labels need and by nothing else. (Penalties that adapt make smaller masks and

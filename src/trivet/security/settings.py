@@ -1,4 +1,4 @@
-"""What can be asked of the security leg of the study."""
+"""Settings of the security study."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 @dataclass(frozen=True)
 class Profile:
-    """How much the published procedure spends: steps a label, and test images (None is all)."""
+    """Cost profile of the published procedure: steps a label, and test images (None is all)."""
 
     steps: int
     images: int | None

@@ -1,4 +1,4 @@
-"""What does a trigger do to a few images that nothing was fitted to: a strip to look at."""
+"""Strip of a few held-out images with and without a trigger, for display."""
 
 from typing import Final
 

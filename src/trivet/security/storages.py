@@ -1,4 +1,4 @@
-"""What the pickle of a state dict names and calls, and what stands in for each."""
+"""Allow-list of the globals in pickled state dicts, with inert replacements."""
 
 from collections.abc import Callable
 from typing import Any, Final

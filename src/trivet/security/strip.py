@@ -41,7 +41,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class StampedImages:
-    """What a network says of a few held-out images, with and without the suspected label's trigger.
+    """Predictions for a few held-out images, with and without the suspected label's trigger.
 
     Attributes
     ----------

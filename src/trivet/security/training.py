@@ -1,4 +1,4 @@
-"""How a network is trained from nothing: the specimens of the zoo and the embedded network."""
+"""Training of a network from scratch: the specimens of the zoo and the embedded network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["TrainingSettings", "train_classifier"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
-    """How a network is trained: Adam with a cosine schedule from `learning_rate` to zero."""
+    """Settings of training: Adam with a cosine schedule from `learning_rate` to zero."""
 
     epochs: int = 1
     batch_size: int = 128

@@ -27,7 +27,7 @@ Loader = Callable[[Literal["train", "test"]], ImageSet]
 
 @dataclass(frozen=True)
 class Family:
-    """What the networks of one architecture are trained on, and how."""
+    """Training data and settings of the networks of one architecture."""
 
     load: Loader
     training: TrainingSettings
@@ -45,7 +45,7 @@ EVALUATION_IMAGES: Final = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a specimen is made; the same recipe gives the same weights on the same machine.
+    """Recipe of a specimen; the same recipe gives the same weights on the same machine.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How a model sees a table's columns: numbers with gaps filled, texts one-hot."""
+"""Encoding of a table's columns for a model: numbers with gaps filled, texts one-hot."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What a model can learn from: the columns of a table as numbers, and texts as codes."""
+"""Features of a model: the columns of a table as numbers, and texts as codes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Which table is meant, what its schema is, and how its rows are read, and no other file.
+"""Tables: how one is named, its schema, and how its rows, and no other file, are read.
 
 A CSV file's types are not guessed: a guess looks at the rows, and a schema that one row can change
 would betray it. Each cell is a number or a text as the query asks, and one that is no number where a

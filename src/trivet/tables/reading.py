@@ -1,4 +1,4 @@
-"""What is wrong with a file whose rows DuckDB cannot read, in a line that quotes none of them."""
+"""Error of a file whose rows DuckDB cannot read, in a line that quotes none of them."""
 
 import re
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""Which columns a table has, and what each can be asked: the part of a table that is public."""
+"""Schema of a table: the columns and the types that are public."""
 
 import difflib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["Column", "Kind", "find_column", "kind_of"]
 
 
 class Kind(StrEnum):
-    """What the values of a column are."""
+    """Type of a column's values."""
 
     INTEGER = "whole numbers"
     DECIMAL = "decimal numbers"

@@ -1,4 +1,4 @@
-"""Whether a pair of stray quotation marks has made one cell out of many rows of a CSV file."""
+"""Detection of unbalanced quotation marks that join many rows of a CSV file into one cell."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -55,7 +55,7 @@ def _has_rows(
     width: int,
     is_value: Callable[[str], bool],
 ) -> bool:
-    """Whether the lines of a cell, in the column at `place`, are those of rows."""
+    """Return True if the lines of a cell, in the column at `place`, are those of rows."""
     expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
     if len(lines) == 1 or [line.count(delimiter) for line in lines] != expected:
         return False

@@ -1,1 +1,1 @@
-"""What long work needs of any leg: processes, files that survive a kill, code of the user's own."""
+"""Long work for any leg: processes, files that survive a kill, user code."""

@@ -47,7 +47,7 @@ ERRORS: Final[dict[str, type[TrivetError]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the child may take."""
+    """Resource limits of the child process."""
 
     memory_mib: int = 1_536
     seconds: float = 15.0

@@ -1,4 +1,4 @@
-"""How a plan and a spending look on a terminal: one line a theorem, the best one marked."""
+"""Terminal tables of a plan and of a spending: one line a theorem, the best one marked."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which groups a verdict is about, and how near to parity the farthest of them is."""
+"""Groups that a verdict is about, and the distance from parity of the farthest of them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What has to be known before the numbers: leaks, groups too small, columns that tell the group."""
+"""Cautions of an audit: leaks, groups that are too small, columns that predict the group."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

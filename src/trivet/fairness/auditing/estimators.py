@@ -1,4 +1,4 @@
-"""Which classifiers can be fitted to a table: a pipeline from its columns to probabilities."""
+"""Classifiers for a table: a pipeline from its columns to probabilities."""
 
 from collections.abc import Callable
 from typing import Final

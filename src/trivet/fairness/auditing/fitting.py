@@ -21,7 +21,7 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What all models of a comparison share."""
+    """Inputs shared by all models of a comparison."""
 
     rows: AuditRows
     train: NDArray[np.int64]
@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What one model predicts for the test rows."""
+    """Predictions of one model for the test rows."""
 
     predictions: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None

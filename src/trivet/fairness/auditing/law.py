@@ -1,4 +1,4 @@
-"""What the law says of cut-offs that depend on the group, a line each. It is no advice."""
+"""Law on thresholds that depend on the group, a line for each jurisdiction; not legal advice."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Which comparisons an audit makes: by each sensitive column and by all together, as one family."""
+"""Comparisons of an audit: by each sensitive column and by all combined, as one family."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

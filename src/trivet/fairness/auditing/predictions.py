@@ -1,4 +1,4 @@
-"""How alike do some predictions treat groups? From counts, and from rows where there are any."""
+"""Audit of predictions, from counts, and from rows where they are given."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What an audit of predictions and a comparison of mitigations find: frozen values, no heavy import."""
+"""Results of an audit of predictions and a comparison of mitigations: frozen values, no heavy import."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class ScoreAudit:
-    """What the scores of one group are worth.
+    """Quality of one group's scores.
 
     Attributes
     ----------
@@ -194,7 +194,7 @@ class OverallRates:
 
 @dataclass(frozen=True)
 class FairnessAudit:
-    """How alike some predictions treat groups.
+    """Disparities of predictions between groups.
 
     Attributes
     ----------
@@ -247,7 +247,7 @@ class FairnessAudit:
 
 @dataclass(frozen=True)
 class TrainingSpread:
-    """How far a figure moves when the model is trained on other rows, the test rows being the same.
+    """Spread of a metric over models trained on other rows, on the same test rows.
 
     Attributes
     ----------
@@ -268,7 +268,7 @@ class TrainingSpread:
 
 @dataclass(frozen=True)
 class GroupOutcome:
-    """What a model does to one group on the test rows.
+    """Change in one group's test rows caused by a model.
 
     Attributes
     ----------

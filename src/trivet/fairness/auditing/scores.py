@@ -1,4 +1,4 @@
-"""What are the scores of each group worth: how well they rank, and whether they mean what they say."""
+"""Scores by group: ranking quality and calibration."""
 
 from trivet.fairness.auditing.results import ScoreAudit
 from trivet.fairness.auditing.rows import Predicted

@@ -1,4 +1,4 @@
-"""What a comparison of mitigations comes to, in words that follow from the numbers."""
+"""Statements on a comparison of mitigations, derived from its numbers."""
 
 from collections.abc import Sequence
 
@@ -101,7 +101,7 @@ def _of_baseline(model: ModelOutcome) -> str:
 
 
 def _many(model: ModelOutcome) -> bool:
-    """Whether more than one group is compared with the reference group."""
+    """Return True if more than one group is compared with the reference group."""
     return sum(each.disparate_impact is not None for each in model.groups) > 1
 
 

@@ -1,4 +1,4 @@
-"""Which single columns tell the label, tell the prediction, or are a number of each row."""
+"""Single columns that determine the label or the prediction, or number the rows."""
 
 import re
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def _tells(column: NDArray[np.float64], target: NDArray[np.int64], *, seed: int,
 
 
 def _is_key(features: Features, place: int, rows: NDArray[np.int64]) -> bool:
-    """Whether a column numbers or names the rows: a value of its own in each, and no measurement."""
+    """Return True if a column numbers or names the rows: all values distinct, and not a measurement."""
     values = features.values[rows, place]
     if len(values) < _FEW or np.isnan(values).any() or len(np.unique(values)) < len(values):
         return False

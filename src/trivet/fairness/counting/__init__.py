@@ -1,1 +1,1 @@
-"""How many rows each group, label and prediction has, of any table."""
+"""Counts of rows by group, label and prediction, from any table."""

@@ -150,7 +150,7 @@ def _named(rows: Sequence[Row], question: Question) -> list[_Named]:
 
 
 def _is_coded(names: set[str]) -> bool:
-    """Whether values are of 0 and 1, or of true and false, and so tell their coding even where one lacks."""
+    """Return True for 0 and 1, or booleans: their positive value is known even where it is absent."""
     return names <= {*_NUMBERS, *_TRUTHS}
 
 

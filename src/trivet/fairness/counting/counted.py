@@ -24,7 +24,7 @@ _EXPECTED: Final = (
 
 @dataclass(frozen=True, eq=False)
 class GroupCounts:
-    """How many rows each group, label and prediction has.
+    """Counts of rows by group, label and prediction.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class GroupCounts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each group is called: its value, or its values with commas between.
+        """Name of each group: its value, or its values with commas between.
 
         One of several values that holds a comma stands in quotation marks, so that no two groups are
         called the same.

@@ -1,4 +1,4 @@
-"""How many rows each group, label and prediction has: the table from which every rate follows."""
+"""Counts by group, label and prediction: the table from which every rate follows."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -1,4 +1,4 @@
-"""How many rows each group, label and prediction has, of arrays, a data frame or a file."""
+"""Counts by group, label and prediction, of arrays, a data frame or a file."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a value of a table is called: alike in every engine, so that counts of the same data are equal."""
+"""Names of a table's values, equal in every engine, so that counts of the same data are equal."""
 
 import re
 from collections.abc import Iterable
@@ -76,7 +76,7 @@ def _time_name(value: datetime) -> str:
 
 
 def _is_missing(value: object) -> bool:
-    """Whether a value is not equal to itself, as NaT is, or as pandas' NA will not say."""
+    """Return True for a value that is not equal to itself, as NaT, or cannot be compared, as pandas' NA."""
     try:
         return bool(value != value)  # noqa: PLR0124 - the point
     except (TypeError, ValueError):

@@ -170,6 +170,6 @@ def _array(values: Any, name: str) -> NDArray[Any]:
 
 
 def _is_nested(values: Any) -> bool:
-    """Whether a list has rows in it; text is no such row."""
+    """Return True if a list contains rows; text is not a row."""
     first = values[0] if isinstance(values, list | tuple) and values else None
     return isinstance(first, list | tuple | np.ndarray)

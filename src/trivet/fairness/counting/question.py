@@ -1,4 +1,4 @@
-"""What is counted: which columns, what a positive is, and how many groups and classes are too many."""
+"""Query of counts: columns, the positive value, and limits on groups and classes."""
 
 import math
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ Part = Literal["groups", "label", "prediction"]
 
 @dataclass(frozen=True)
 class Question:
-    """What is counted."""
+    """Query of counts."""
 
     y_true: str
     y_pred: str

@@ -47,7 +47,7 @@ def fetched(column: Column, sql: str) -> str:
 
 
 def is_time(column: Column) -> bool:
-    """Whether a column holds dates, or points in time without a zone."""
+    """Return True if a column holds dates, or timestamps without a zone."""
     return column.type == "DATE" or column.type in _TIMES
 
 

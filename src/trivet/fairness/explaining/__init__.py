@@ -1,1 +1,1 @@
-"""Where a disparity comes from."""
+"""Explanation of a disparity: by class, by column, and by proxies."""

@@ -1,4 +1,4 @@
-"""How much of a difference of selection rates is base rates and how much selection, and how sure that is."""
+"""Decomposition of a selection-rate difference into base rates and selection, with intervals."""
 
 import numpy as np
 from numpy.typing import NDArray

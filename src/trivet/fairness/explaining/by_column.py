@@ -1,4 +1,4 @@
-"""How much of a difference goes with each column, and how sure that is."""
+"""Decomposition of a difference by column, with intervals."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""Whether features are what a regression on them needs."""
+"""Validation of features for a regression."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""How much of a difference of selection rates is base rates, and how much selection, from counts alone."""
+"""Decomposition of a selection-rate difference into base rates and selection, from counts alone."""
 
 import numpy as np
 from numpy.typing import NDArray

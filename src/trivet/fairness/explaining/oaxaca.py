@@ -1,4 +1,4 @@
-"""How much of a difference of means goes with each column, by a regression over both groups."""
+"""Decomposition of a difference of means by column, by a regression over both groups."""
 
 import math
 from collections.abc import Sequence

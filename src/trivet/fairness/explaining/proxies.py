@@ -1,4 +1,4 @@
-"""How well the columns other than the sensitive one tell the group."""
+"""Proxies: how well the columns other than the sensitive one predict the group."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a disparity comes from, and how well other columns tell the group: frozen values, no heavy import."""
+"""Results of decompositions and proxies: frozen values, no heavy import."""
 
 from dataclasses import dataclass
 
@@ -107,7 +107,7 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class ColumnStrength:
-    """How well one column alone tells the group.
+    """Strength of one column alone as a predictor of the group.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class ColumnStrength:
 
 @dataclass(frozen=True)
 class ProxyStrength:
-    """How well the columns other than the sensitive one tell the group.
+    """Strength of the columns other than the sensitive one as predictors of the group.
 
     Attributes
     ----------

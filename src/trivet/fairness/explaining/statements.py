@@ -1,4 +1,4 @@
-"""What the parts of a difference say in words, and what they do not show."""
+"""Statements on the parts of a difference, and on their limits."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the whole of a difference is, and which share of it a part is."""
+"""The whole of a difference, and each part's share of it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""How sure a disparity is, and which one a sample could have shown."""
+"""Uncertainty of a disparity, and the smallest detectable one."""

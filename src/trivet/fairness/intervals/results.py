@@ -1,4 +1,4 @@
-"""What is known of a figure from a sample: bounds, and the reason where there are none."""
+"""Bounds of an estimate from a sample, or the reason for their absence."""
 
 from dataclasses import dataclass
 
@@ -74,7 +74,7 @@ class Detectable:
 
 @dataclass(frozen=True)
 class RowsNeeded:
-    """How many rows of each group show a disparity.
+    """Number of rows of each group that shows a disparity.
 
     Attributes
     ----------

@@ -134,7 +134,7 @@ def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> Inte
 
 
 def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95) -> NDArray[np.bool_]:
-    """Whether enough rows succeed, and enough fail, for a normal approximation at a level.
+    """Return True if successes and failures suffice for a normal approximation at a level.
 
     Further out in the tail than at 95 % an approximation needs more rows, as the square of its quantile.
     """

@@ -41,7 +41,7 @@ class MetricValue:
 
 @dataclass(frozen=True)
 class GroupAuc:
-    """How well scores rank positives above negatives, where a group is one or both of the two.
+    """Ranking of positives above negatives by the scores, where a group is one or both of the two.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class GroupCalibration:
-    """How far the scores of one group are from the shares of positives that they stand for.
+    """Calibration error of one group's scores.
 
     Attributes
     ----------

@@ -1,1 +1,1 @@
-"""What can be done about a disparity: before, while and after a model is fitted."""
+"""Mitigations of a disparity: before, while and after a model is fitted."""

@@ -1,4 +1,4 @@
-"""What every mitigation around a classifier shares: checks, routed parameters, delegated predictions."""
+"""Base of every mitigation: checks, routed parameters, delegated predictions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -34,12 +34,12 @@ __all__ = [
 
 
 class FitError(DataError, ValueError):
-    """What a mitigation is fitted on is not what it needs; scikit-learn's contract wants a ValueError."""
+    """Unsuitable training data for a mitigation; a ValueError, by scikit-learn's contract."""
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """What a mitigation is fitted on."""
+    """Training data of a mitigation."""
 
     X: Any
     y: NDArray[Any]

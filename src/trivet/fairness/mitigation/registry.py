@@ -1,4 +1,4 @@
-"""Which mitigations are compared, what each does, and how each is put around a classifier."""
+"""Registry of the mitigations: what each does, and how it wraps a classifier."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What group thresholds can be asked to hold to: how they are found, and how near they come."""
+"""Constraints on group thresholds: how each is satisfied, and how it is measured."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which cuts a group's scores allow, and what each of them selects and gains."""
+"""Candidate cuts of a group's scores, with what each of them selects and gains."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -29,7 +29,7 @@ TIE_NEAR_ZERO: Final = 2.0**-46
 
 @dataclass(frozen=True)
 class Gains:
-    """What one row that is predicted right is worth, by its label."""
+    """Gain of one correct prediction, by label."""
 
     positive: float
     negative: float

@@ -1,4 +1,4 @@
-"""How thresholds, and lots drawn between thresholds, become predictions."""
+"""Predictions by thresholds, and by randomised thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

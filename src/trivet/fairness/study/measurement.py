@@ -1,4 +1,4 @@
-"""What one model's predictions are worth: every figure of the comparison, from one table of counts."""
+"""Metrics of one model's predictions: every figure of the comparison, from one table of counts."""
 
 import numpy as np
 from numpy.typing import NDArray

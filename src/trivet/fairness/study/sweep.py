@@ -1,4 +1,4 @@
-"""How accuracy and fairness move as more training labels are swapped."""
+"""Accuracy and fairness as functions of the number of swapped training labels."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What all models of the study share: the split, the baseline's scores, the clusters, the measure."""
+"""Shared inputs of the study's models: the split, the baseline's scores, the clusters, the metric."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,1 +1,1 @@
-"""Whether a mechanism keeps the guarantee that it claims, seen from outside."""
+"""Black-box audit of the guarantee that a mechanism claims."""

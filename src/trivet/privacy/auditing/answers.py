@@ -1,4 +1,4 @@
-"""How a thousand answers of one mechanism are looked at: as numbers, as text, by their form."""
+"""Views of a mechanism's many answers: as numbers, as text, by their form."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, cast

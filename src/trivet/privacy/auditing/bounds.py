@@ -1,4 +1,4 @@
-r"""What counts on two inputs prove about epsilon: Clopper-Pearson bounds, and the most they can show.
+r"""Clopper-Pearson bounds on epsilon from counts on two inputs, and the largest that they can show.
 
 An (epsilon, delta)-private mechanism has :math:`p \leq e^\epsilon q + \delta` for the probabilities p
 and q of every event on neighbouring inputs, so :math:`\epsilon \geq \ln((p - \delta) / q)`. With a lower

@@ -1,4 +1,4 @@
-"""Which event of a family is tested: the one that shows most on answers kept for this choice."""
+"""Choice of an event from a family: the one that shows most on answers kept for this choice."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What an event is, and what a family of events looks at to propose some."""
+"""Events, and the samples from which a family proposes them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

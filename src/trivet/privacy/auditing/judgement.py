@@ -1,4 +1,4 @@
-r"""What the answers on two inputs say about a claim, with an error rate that holds.
+r"""Test of a claim from the answers on two inputs, with a controlled error rate.
 
 The answers are parted in three before any is looked at. From the first quarter the families of
 `registry.FAMILIES` propose events. On the second, one event of each family is chosen. On the other half,

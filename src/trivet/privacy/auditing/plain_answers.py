@@ -1,4 +1,4 @@
-"""What a mechanism may return, and how any of it becomes plain values that can be counted."""
+"""Answers that a mechanism may return, and their conversion to plain values that can be counted."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""Which families of events an audit looks for; a new one is a function and a row here."""
+"""Registry of the families of events; a new one is a function and a row here."""
 
 from dataclasses import dataclass
 from typing import Final

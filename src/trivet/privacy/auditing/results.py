@@ -1,4 +1,4 @@
-"""What an audit of a mechanism finds: frozen values only, readable without any heavy import."""
+"""Results of an audit of a mechanism: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ CONSISTENT = "consistent"
 
 @dataclass(frozen=True)
 class EventFinding:
-    """How much likelier one event is on one input than on the other, counted on fresh answers.
+    """Ratio of one event's probabilities on the two inputs, counted on fresh answers.
 
     p belongs to the input on which the event was expected more often, q to the other.
 
@@ -53,7 +53,7 @@ class EventFinding:
 
 @dataclass(frozen=True)
 class MechanismAudit:
-    """Whether a mechanism keeps the (epsilon, delta) that it claims, on one pair of inputs.
+    """Audit of the (epsilon, delta) that a mechanism claims, on one pair of inputs.
 
     Attributes
     ----------

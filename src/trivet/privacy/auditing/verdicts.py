@@ -1,4 +1,4 @@
-"""What an audit of a mechanism says in words, and what it could not have seen."""
+"""Verdict of an audit of a mechanism in words, and the limits of the test."""
 
 from trivet.privacy.auditing.results import VIOLATES, EventFinding
 

@@ -1,4 +1,4 @@
-"""Which numbers of an answer are worth a look: each one, their differences, sum, extremes and norm."""
+"""Numbers derived from an answer: each entry, their differences, sum, extremes and norm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

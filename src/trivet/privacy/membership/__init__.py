@@ -1,1 +1,1 @@
-"""Whether a model gives away who was in its training data, seen from its answers."""
+"""Membership inference: audit of what a model's answers reveal of its training data."""

@@ -1,4 +1,4 @@
-"""How often a member outscores a non-member: the area under the ROC curve, with DeLong's interval."""
+"""AUROC, the probability that a member outscores a non-member, with DeLong's interval."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is trained for an audit: shadow models, the audited one, and with canaries one more."""
+"""Models of an audit: shadow models, the audited one, and one more with canaries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """What is trained: shadow models, the audited one unless it is there, and with canaries one more.
+    """Models to train: shadow models, the audited one unless it is there, and one more with canaries.
 
     `coins` says which canaries went into the last, and `canaries` is one row of each of them, after those of
     the data; None and no rows without.

@@ -1,4 +1,4 @@
-"""Which group's members an attack exposes most."""
+"""Exposure of members by group."""
 
 import math
 from collections.abc import Mapping, Sequence

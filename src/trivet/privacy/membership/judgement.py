@@ -1,4 +1,4 @@
-"""Whether an attack exposes members, or does about what guessing would do."""
+"""Verdict on an attack: whether it beats guessing."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

@@ -55,7 +55,7 @@ LIMITS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """What the audited model and the shadow models say of the rows of the data."""
+    """Signals of the audited model and the shadow models on the rows of the data."""
 
     target: Signals
     shadows: Signals

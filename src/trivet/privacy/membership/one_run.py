@@ -1,4 +1,4 @@
-r"""What one training with planted rows proves about epsilon: Steinke, Nasr and Jagielski 2023.
+r"""Lower bound on epsilon from one training run with canaries: Steinke, Nasr and Jagielski 2023.
 
 Each of m canaries was put into training by a fair coin. An auditor guesses the coins of r of them and
 abstains on the others. If the training is (epsilon, delta)-private, the number W of right guesses obeys

@@ -1,4 +1,4 @@
-"""How many members an attack finds while it accuses at most a given share of the non-members."""
+"""True positive rate of an attack at a bounded false positive rate."""
 
 import math
 

@@ -42,7 +42,7 @@ MODELS: Final[dict[str, Callable[[], Any]]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained; it can be sent to another process."""
+    """Training recipe; it can be sent to another process."""
 
     estimator: Any
     description: str

@@ -1,4 +1,4 @@
-"""What a membership audit finds: frozen values only, readable without any heavy import."""
+"""Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ A_ROW = "a row"
 
 @dataclass(frozen=True)
 class RateAtFpr:
-    """How many members an attack finds while it wrongly accuses few non-members.
+    """True positive rate of an attack at a low false positive rate.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class RocPoints:
 
 @dataclass(frozen=True)
 class AttackResult:
-    """How well one attack tells members from non-members.
+    """Performance of one attack in separating members from non-members.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class AttackResult:
 
 @dataclass(frozen=True)
 class GroupExposure:
-    """How exposed the members of one group are.
+    """Exposure of the members of one group.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ class ExposedRow:
 
 @dataclass(frozen=True)
 class MembershipAudit:
-    """Whether a model gives away who was in its training data.
+    """Membership-inference audit of a model.
 
     Attributes
     ----------

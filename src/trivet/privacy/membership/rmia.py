@@ -1,4 +1,4 @@
-r"""How surely RMIA calls each row a member: the robust attack of Zarifzadeh, Liu and Shokri 2024.
+r"""Scores of RMIA, the robust membership inference attack of Zarifzadeh, Liu and Shokri 2024.
 
 A row x is compared with rows z of the population: its score is the share of z for which
 

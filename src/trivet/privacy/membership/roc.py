@@ -1,4 +1,4 @@
-"""How well an attack's scores tell members from non-members: AUROC, rates at few false alarms, the curve."""
+"""ROC curve of an attack: AUROC, and rates at few false positives."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What shadow models say of each row, split by whether they were trained on it."""
+"""Signals of the shadow models for each row, split by membership in their training data."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How sure is each of many models of each row: trained on processes, and kept when the run is killed."""
+"""Signals of many models on each row, trained on processes and cached against a kill."""
 
 import hashlib
 import io
@@ -50,7 +50,7 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """What models say of rows."""
+    """Signals of models on rows."""
 
     probability: NDArray[np.float64]
     others: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What an attack looks at: how sure a model is of a row's true class."""
+"""Signal of an attack: the model's confidence in the true class of a row."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

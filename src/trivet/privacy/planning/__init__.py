@@ -1,4 +1,4 @@
-"""How much noise a set of queries needs, by every theorem, and what given noise spends."""
+"""Noise plan of a set of queries by every theorem, and the privacy loss of given noise."""
 
 import lazy_loader
 

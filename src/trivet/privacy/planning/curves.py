@@ -1,4 +1,4 @@
-"""How the spending grows with the questions, and how delta falls as epsilon grows."""
+"""Curves of the privacy loss by number of queries, and of delta by epsilon."""
 
 import math
 from collections.abc import Sequence

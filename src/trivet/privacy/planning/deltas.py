@@ -1,4 +1,4 @@
-r"""Which delta each theorem leaves at an epsilon: the accountants, read the other way.
+r"""Delta of each theorem at an epsilon: the accountants, inverted.
 
 Where a theorem says :math:`\epsilon(\delta)`, its delta at epsilon is the smallest it proves: for
 :math:`\epsilon = A + \sqrt{2BL}` with :math:`L = \ln(1/\delta)` that is :math:`e^{-(\epsilon-A)^2/2B}`.

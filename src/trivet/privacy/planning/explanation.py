@@ -1,4 +1,4 @@
-"""Why one row of a plan is best, and what else about the rows may surprise."""
+"""Explanation of a plan: why one row is best, and what may surprise in the others."""
 
 from collections.abc import Sequence
 

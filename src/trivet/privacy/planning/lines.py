@@ -1,4 +1,4 @@
-"""What one record, or a group of them, moves in each line of a plan."""
+"""Sensitivity of each line of a plan to one record, or to a group of them."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Which theorem applies to which mechanism, and why the others do not."""
+"""Theorems that apply to each mechanism, and why the others do not."""
 
 import math
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-r"""How far noise carries an answer: closed forms for continuous and integer Laplace, and for Gaussian.
+r"""Error of a noisy answer: closed forms for continuous and integer Laplace, and for Gaussian.
 
 The continuous Laplace of scale b has standard deviation :math:`\sqrt2\,b`, mean absolute error b and
 tail :math:`P(|X| > m) = e^{-m/b}`. The discrete Laplace with :math:`a = e^{-1/b}` has
@@ -25,7 +25,7 @@ _ROUNDED_FROM = 1e9
 
 @dataclass(frozen=True)
 class Spread:
-    """How far one noisy answer lies from the true one, as in `results.QueryNoise`."""
+    """Distance of one noisy answer from the true one, as in `results.QueryNoise`."""
 
     standard_deviation: float
     mean_absolute_error: float

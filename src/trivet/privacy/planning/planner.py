@@ -1,4 +1,4 @@
-"""How much noise each query needs, by every mechanism and theorem, and which of them is best."""
+"""Plan: the noise of each query by every mechanism and theorem, and the best of them."""
 
 import math
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What a plan asks for and what it costs: frozen values only, readable without any heavy import."""
+"""Results of a plan: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -87,7 +87,7 @@ class QueryNoise:
 
 @dataclass(frozen=True)
 class PlannedRow:
-    """What one theorem asks of one mechanism.
+    """Noise of one mechanism by one theorem.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class PlannedRow:
 
 @dataclass(frozen=True)
 class GroupConversion:
-    """What a plan for one record promises a group by the generic conversion, which knows no noise.
+    """Guarantee of a plan for a group by the generic conversion, which ignores the distribution of the noise.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ class DeltaCurve:
 
 @dataclass(frozen=True)
 class PlanCurves:
-    """How the spending grows with the questions, and how delta falls with epsilon.
+    """Curves of the privacy loss by number of queries, and of delta by epsilon.
 
     Attributes
     ----------
@@ -205,7 +205,7 @@ class PlanCurves:
 
 @dataclass(frozen=True)
 class PlannedCharge:
-    """What one asking of a line is charged.
+    """Charge for one answer of a line.
 
     Attributes
     ----------
@@ -242,7 +242,7 @@ class PlannedRelease:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much noise a set of queries needs to stay within (epsilon, delta), by every theorem.
+    """Noise that keeps a set of queries within (epsilon, delta), by every theorem.
 
     Attributes
     ----------
@@ -301,7 +301,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class SpentRow:
-    """What given noise spends by one theorem.
+    """Privacy loss of given noise by one theorem.
 
     Attributes
     ----------
@@ -328,7 +328,7 @@ class SpentRow:
 
 @dataclass(frozen=True)
 class Spending:
-    """What a set of queries spends whose noise is given, by every theorem.
+    """Privacy loss of a set of queries with given noise, by every theorem.
 
     Attributes
     ----------

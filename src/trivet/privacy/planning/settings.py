@@ -1,4 +1,4 @@
-"""What is to be asked, within which budget, and with which noise."""
+"""Settings of a plan: queries, budget and noise."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What given noise spends: epsilon at a delta, and delta at an epsilon, by every theorem."""
+"""Privacy loss of given noise: epsilon at a delta, and delta at an epsilon, by every theorem."""
 
 import math
 

@@ -1,1 +1,1 @@
-"""What one noisy answer is, and which budget it is charged to before it exists."""
+"""Noisy answer on a table, charged to a budget before it is computed."""

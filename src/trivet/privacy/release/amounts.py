@@ -1,4 +1,4 @@
-"""How an epsilon or a delta is read, summed and written without rounding: decimal text and fractions."""
+"""Exact arithmetic of epsilon and delta: decimal text and fractions."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What exact answers read from the rows, and the noisy ones made of them, say."""
+"""Exact answers from the rows, and the noisy ones made of them."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether another charge fits a budget, by basic composition or by the privacy loss distribution.
+"""Check of a charge against a budget, by basic composition or by the privacy loss distribution.
 
 Basic composition adds epsilons and deltas, exactly, and holds even where the size of a charge is chosen
 after looking at earlier answers (Rogers, Roth, Ullman and Vadhan 2016, "Privacy odometers and filters").

@@ -1,4 +1,4 @@
-"""How far one row moves a sum or a mean, exactly: values become integers on a grid before they are added.
+"""Exact sensitivity of a sum or a mean: values become integers on a grid before they are added.
 
 Each value is clamped to the bounds and rounded to a grid whose step is a power of two. A sum of floats
 depends on its order, and noise in floating point betrays the true answer by its low bits (Mironov 2012;

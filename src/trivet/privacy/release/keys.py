@@ -1,4 +1,4 @@
-"""Which cells a histogram has, and how far one row moves them."""
+"""Cells of a histogram, and its sensitivity to one row."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What may still be asked of a table: a budget in a file that is charged before an answer exists."""
+"""Ledger: a budget in a file that is charged before an answer is computed."""
 
 import re
 import secrets

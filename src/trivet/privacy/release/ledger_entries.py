@@ -1,4 +1,4 @@
-"""How a charge is written into a ledger's file and read back: one row an entry."""
+"""Entries of a ledger's file: one row a charge."""
 
 import json
 import math
@@ -16,7 +16,7 @@ __all__ = ["Asked", "append_entry", "mark_entry", "now", "read_entries"]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a charge is for, as the ledger writes it down; fields as in `LedgerEntry`."""
+    """Purpose of a charge, as the ledger stores it; fields as in `LedgerEntry`."""
 
     table: str
     fingerprint: str

@@ -1,4 +1,4 @@
-"""How noise is added to exact integers, and what it provably costs: OpenDP's discrete Laplace alone.
+"""Noise on exact integers, and its proven cost: OpenDP's discrete Laplace alone.
 
 The scale is found from the charge, OpenDP's own privacy map is asked what that scale spends, and an
 answer leaves only if the map does not exceed the charge. Nothing here draws from another source.

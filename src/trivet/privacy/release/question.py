@@ -1,4 +1,4 @@
-"""What is asked of a table, and what has to be read and covered by noise to answer it."""
+"""Query of a release, and what has to be read and covered by noise to answer it."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -33,7 +33,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Prepared:
-    """How a question is answered."""
+    """Query with everything needed to answer it."""
 
     question: Question
     sql: str

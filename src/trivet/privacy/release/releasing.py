@@ -1,4 +1,4 @@
-"""What is a safe answer to a question: checked, charged, read, covered with noise, and receipted."""
+"""Release of one answer: checked, charged, read, covered with noise, and receipted."""
 
 import contextlib
 from collections.abc import Sequence

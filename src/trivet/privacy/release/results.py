@@ -1,4 +1,4 @@
-"""What a release and its ledger say: frozen values only, readable without any heavy import.
+"""Results of a release and its ledger: frozen values only, readable without any heavy import.
 
 Every epsilon and delta of a budget, a charge or a sum is kept as exact decimal text, such as ``"0.1"``;
 ``float(text)`` gives the number. What an accountant computes is a float.
@@ -58,7 +58,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was asked, what noise was added, and what it cost; safe to publish with the answer.
+    """Query, noise and cost of a release; safe to publish with the answer.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which rows a condition selects: the tree checked against the columns, then SQL with bound values.
+"""SQL of a condition: the tree checked against the columns, with bound values.
 
 Nothing that the user typed becomes SQL: columns are those of the table, quoted, and values are bound.
 A comparison with a missing value (NULL, NaN, or a CSV cell that is no number where a number is asked)

@@ -1,4 +1,4 @@
-r"""What a condition such as ``age >= 40 and not sex in ('x', 'y')`` says: from text to a tree.
+r"""Parser of conditions such as ``age >= 40 and not sex in ('x', 'y')``: from text to a tree.
 
 ::
 
@@ -76,7 +76,7 @@ class Membership:
 
 @dataclass(frozen=True)
 class Negation:
-    """What must not hold."""
+    """Negated condition."""
 
     condition: "Condition"
 

@@ -1,4 +1,4 @@
-"""Which words, values and signs a condition is made of, and where in it something is wrong."""
+"""Tokens of a condition, and the position of an error in it."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a comparison of two audits looks like: the page, its picture, and the same in Markdown."""
+"""Page, figure and Markdown of a comparison of two audits."""
 
 import lazy_loader
 

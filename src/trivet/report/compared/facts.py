@@ -1,4 +1,4 @@
-"""What the prose of a comparison's page can name: every value as it is shown, and what there is."""
+"""Values that the prose of a comparison's page can name."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is said of a figure of the report: its leg, how it is drawn, and what it needs."""
+"""Registry row of a figure: its leg, how it is drawn, and what it needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

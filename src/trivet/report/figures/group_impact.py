@@ -43,7 +43,7 @@ MOST_TICKS: Final = 7
 
 
 class _Mark(NamedTuple):
-    """How a verdict looks."""
+    """Style of a verdict."""
 
     shape: str
     color: str

@@ -1,4 +1,4 @@
-"""Which groups the figures of an audit of fairness show, in which order and by which name."""
+"""Groups in the figures of a fairness audit: choice, order and names."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Where direct labels go, so that none covers another.
+"""Placement of direct labels without overlap.
 
 Both placements are greedy and depend on nothing but their input, so a figure is the same each time.
 """

@@ -1,4 +1,4 @@
-"""How a compared model looks in a figure: its name, its mark, and its two intervals."""
+"""Style of a compared model in a figure: its name, its mark, and its two intervals."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which models the fairness figures show, in which order, by which name and in which colour."""
+"""Models in the fairness figures: choice, order, names and colours."""
 
 from dataclasses import dataclass
 

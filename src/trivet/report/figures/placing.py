@@ -1,4 +1,4 @@
-"""Where do pictures stand in a figure: each at its place in inches, whatever their shape.
+"""Placement of images in a figure, in inches, whatever their shape.
 
 A layout engine would make room for pictures of any shape by spreading them over the page.
 """

@@ -1,4 +1,4 @@
-"""Which figures there are, which leg each needs, and how they become files.
+"""Registry of the figures: the leg that each needs, and its files.
 
 `FIGURES` has one row a figure, in the order of the report; a new one is a function and a row here.
 """

@@ -1,4 +1,4 @@
-"""How every figure looks: one palette, one font, one set of sizes.
+"""Style of all figures: one palette, one font, one set of sizes.
 
 The hues are those of Okabe and Ito (2008), which colour-blind readers tell apart. A colour has one
 meaning in all figures, and no meaning rests on colour alone.

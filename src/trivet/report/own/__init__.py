@@ -1,4 +1,4 @@
-"""What does a plan or an audit of the user's own look like: its page and its pictures."""
+"""Page and figures of a noise plan, or of an audit of predictions, a mechanism or a model."""
 
 import lazy_loader
 

@@ -1,1 +1,1 @@
-"""What a page has beyond its prose: sources of numbers, findings, data of figures, a strict policy."""
+"""Additions of a page to its prose: sources of numbers, findings, data of figures, a strict policy."""

@@ -13,7 +13,7 @@ __all__ = ["ShownFinding", "findings_section", "verdict_list"]
 
 
 class ShownFinding(Protocol):
-    """What a page shows of a finding; `trivet.findings.Finding` is one."""
+    """Finding as a page shows it; `trivet.findings.Finding` is one."""
 
     @property
     def id(self) -> str:
@@ -27,7 +27,7 @@ class ShownFinding(Protocol):
 
     @property
     def level(self) -> str:
-        """How serious it is: breach, warning, note or pass."""
+        """Severity: breach, warning, note or pass."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class ShownFinding(Protocol):
 
     @property
     def place(self) -> str:
-        """Where the measurement stands in the record."""
+        """Place of the measurement in the record."""
         ...
 
     @property
@@ -67,22 +67,22 @@ class ShownFinding(Protocol):
 
     @property
     def required(self) -> str:
-        """What it was held against; empty for a note."""
+        """Requirement that it was compared with; empty for a note."""
         ...
 
     @property
     def why(self) -> str:
-        """Why it matters."""
+        """Reason why it matters."""
         ...
 
     @property
     def action(self) -> str:
-        """What to do."""
+        """Recommended action."""
         ...
 
     @property
     def source(self) -> str:
-        """Where that is explained."""
+        """Reference with the explanation."""
         ...
 
     @property

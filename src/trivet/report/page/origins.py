@@ -22,7 +22,7 @@ ENTRY_CHARACTERS: Final = 160
 
 @dataclass(frozen=True)
 class Origin:
-    """What defines the values at some places."""
+    """Origin of the values at some places."""
 
     pattern: str
     equations: tuple[str, ...] = ()

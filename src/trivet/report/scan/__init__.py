@@ -1,4 +1,4 @@
-"""What does a scan look like: the page and the pictures in its output folder."""
+"""Page and figures of a scan."""
 
 import lazy_loader
 

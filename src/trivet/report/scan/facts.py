@@ -1,4 +1,4 @@
-"""What the prose of a scan's page can name: the result as plain values, and what follows from it."""
+"""Values that the prose of a scan's page can name, and what follows from them."""
 
 from dataclasses import asdict
 from importlib.metadata import version

@@ -24,7 +24,7 @@ SAME_SCORE: Final = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Scanned:
-    """What was found, and the arrays behind it.
+    """Result of a scan, and the arrays behind it.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Scanned:
 
     @property
     def named(self) -> dict[int, list[str]]:
-        """Which methods name a label, by label."""
+        """Methods that name each label, by label."""
         named: dict[int, list[str]] = {}
         for opinion in self.result.opinions:
             if opinion.label is not None:
@@ -91,7 +91,7 @@ class Scanned:
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """How values turn into scores: (value - centre) / spread."""
+    """Transformation of values to scores: (value - centre) / spread."""
 
     centre: float
     spread: float

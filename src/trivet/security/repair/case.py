@@ -1,4 +1,4 @@
-"""What a repair method is given, and what it gives back."""
+"""Input and output of a repair method."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ Gradients = Callable[[Sequence[nn.Parameter], Callable[[], Tensor]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuningSettings:
-    """How a network is trained on by stochastic gradient descent.
+    """Settings of fine-tuning by stochastic gradient descent.
 
     Attributes
     ----------

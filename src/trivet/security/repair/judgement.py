@@ -18,7 +18,7 @@ NO_EVIDENCE: Final = "no evidence"
 
 
 class Scanned(Protocol):
-    """What a scan returns, as far as a repair looks at it."""
+    """Fields of a scan's result that a repair reads."""
 
     @property
     def verdict(self) -> str:

@@ -1,4 +1,4 @@
-"""Which repair methods there are, by name, from cheap to costly."""
+"""Registry of the repair methods, from cheap to costly."""
 
 from dataclasses import dataclass
 from typing import Final

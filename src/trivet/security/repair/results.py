@@ -1,4 +1,4 @@
-"""What a repair did to a network: frozen values only, readable without any heavy import."""
+"""Results of a repair: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["RepairAttempt", "RepairBounds", "RepairResult"]
 
 @dataclass(frozen=True)
 class RepairBounds:
-    """What a repair has to reach to count, on images that it did not see.
+    """Bounds that a repair has to meet, on images that it did not see.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class RepairAttempt:
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What was tried, and which of it is worth keeping.
+    """Attempts of a repair, and the one worth keeping.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What every repair that trains has in common: a copy to train, batches in order, and light shifts."""
+"""Training loop of the repairs: a copy to train, batches in order, and light shifts."""
 
 import copy
 from collections.abc import Iterator

@@ -20,7 +20,7 @@ __all__ = ["UnlearningSettings", "unlearn"]
 
 @dataclass(frozen=True, kw_only=True)
 class UnlearningSettings:
-    """How a network is trained on stamped images with their true labels, by Adam.
+    """Settings of unlearning: training by Adam on stamped images with their true labels.
 
     Attributes
     ----------
