@@ -2,8 +2,8 @@
 
 The figure is the disparate impact of income by gender on as many rows of Adult as its test set has:
 two groups, one metric. Both start from the columns; trivet counts them once, and then draws counts.
-MetricFrame computes all its own aggregates from each replicate, of which the ratio is one. It cannot be
-asked for the ratio alone.
+MetricFrame computes all its own aggregates from each replicate, of which the ratio is one. It cannot
+compute the ratio alone.
 """
 
 import statistics

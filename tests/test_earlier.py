@@ -52,7 +52,7 @@ def test_without_files_there_is_nothing():
 def test_anything_else_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "audit.json"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"is no finished audit; expected the mechanism\.json") as caught:
+    with pytest.raises(DataError, match=r"expected the mechanism\.json") as caught:
         read_privacy_audits([path])
     assert "\n" not in str(caught.value)
 
@@ -99,5 +99,5 @@ def test_the_audits_of_another_leg_are_refused(tmp_path):
         read_privacy_audits([fairness])
     more = tmp_path / "more.json"
     more.write_bytes(TypeAdapter(FairnessAudit).dump_json(example_audit())[:-1] + b', "more": 1}')
-    with pytest.raises(DataError, match="is no finished audit"):
+    with pytest.raises(DataError, match="finished audit"):
         read_fairness_audits([more])

@@ -21,7 +21,7 @@ FOLDER = ROOT / "build" / "extras"
 
 @dataclass(frozen=True)
 class Extra:
-    """What an environment needs, and the tests that need it."""
+    """Environment with its requirements, and the tests that need it."""
 
     tests: tuple[str, ...]
     extras: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Subject of a record: the network, the parts of each leg, and every verdict.
 
-A leg is the built-in study, what was found out of a system of the user's own, or both. Whatever reads a
-record as plain JSON values asks here rather than at one of these shapes.
+A leg is the built-in study, the audit of the user's system, or both. Code that reads a record as plain
+JSON values uses these functions, which know both shapes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "fairness": (IN_BAND, UNSETTLED, DISPARATE),
     "budget": (WITHIN_BUDGET, OVER_BUDGET),
 }
-#: What of a leg describes a system of the user's own, or was added to the study.
+#: Keys of a leg that describe the user's system, or were added to the study.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("scan", "repair"),
     "privacy": ("plan", "mechanisms", "membership"),
@@ -108,7 +108,7 @@ def parts_of(record: Record) -> tuple[str, ...]:
 
 
 def study_fairness_verdict(record: Record) -> str:
-    """Judge the baseline of the built-in study as predictions of the user's own are judged.
+    """Judge the baseline of the built-in study by the rule for the user's predictions.
 
     By the interval of its disparate impact and the band that the configuration sets: ``disparate`` where it
     lies on one side of the band, ``in band`` where it lies inside, else ``unsettled``.

@@ -75,7 +75,9 @@ def _read_all(paths: Sequence[str | Path], kinds: Any, expected: str) -> tuple[l
         try:
             found.append(adapter.validate_json(content, extra="forbid"))
         except (ValidationError, RecursionError) as error:
-            raise DataError(f"{path} is no finished audit; expected {expected}, by this version.") from error
+            raise DataError(
+                f"{path} is not a finished audit; expected {expected}, by this version."
+            ) from error
         inputs[str(path)] = hashlib.sha256(content).hexdigest()
     return found, inputs
 

@@ -62,7 +62,9 @@ def _child(here: Any, name: str, path: str, passed: str) -> Any:
     else:
         known = []
     place = f"“{passed}”" if passed else "the record"
-    raise LookupError(f"“{path}” is no place in the record: {place} has no “{name}”. {_nearest(name, known)}")
+    raise LookupError(
+        f"“{path}” is not a place in the record: {place} has no “{name}”. {_nearest(name, known)}"
+    )
 
 
 def _select(here: Any, field: str, wanted: str, path: str, passed: str) -> Any:

@@ -55,9 +55,9 @@ TRIGGERS = "triggers.safetensors"
 
 #: Trigger arrays by name, float32 in [0, 1]: of the study ``published.mask`` and ``corrected.mask``,
 #: shape (labels, 1, height, width), and ``published.pattern`` and ``corrected.pattern``, shape
-#: (labels, channels, height, width); of a network of one's own ``scan.mask`` and ``scan.pattern``. Where
-#: a label is suspected, ``strip.pixels`` has the images of the strip, (n, channels, height, width), and of
-#: a network of one's own ``strip.stamped`` has them with the trigger.
+#: (labels, channels, height, width); of the user's network ``scan.mask`` and ``scan.pattern``. Where a
+#: label is suspected, ``strip.pixels`` has the images of the strip, (n, channels, height, width), and of the
+#: user's network ``strip.stamped`` has them with the trigger.
 Triggers = Mapping[str, NDArray[np.float32]]
 STRIP_PIXELS = "strip.pixels"
 STRIP_STAMPED = "strip.stamped"
@@ -77,7 +77,7 @@ class AuditInfo:
 class AuditRecord:
     """Everything that an audit measured; a leg that was not audited is None.
 
-    A leg is its study, or what was found out of a system of one's own without the study. `effects` is what
+    A leg is its study, or the audit of the user's system without the study. `effects` is what
     remedies of one leg do to the others, where that was measured.
     """
 
@@ -154,7 +154,7 @@ def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
             f"there is no {METRICS} in {folder}; expected the output folder of `trivet run`."
         ) from error
     except RecursionError as error:
-        raise RecordError(f"{path} is nested too deeply; it is no record of an audit.") from error
+        raise RecordError(f"{path} is nested too deeply for a record of an audit.") from error
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror or reason(error)}.") from error
     except ValueError as error:
@@ -196,7 +196,7 @@ def load_triggers(folder: str | Path) -> Triggers:
         raise RecordError(
             f"{path} cannot be read: {error.strerror or reason(error)}. Run the audit again."
         ) from error
-    except Exception as error:  # a stranger's file can make the library fail in any way
+    except Exception as error:  # an untrusted file can make the library fail in any way
         raise RecordError(f"{path} cannot be read: {reason(error)}. Run the audit again.") from error
     expected = OWN_TRIGGER_NAMES if arrays.keys() & set(OWN_TRIGGER_NAMES) else TRIGGER_NAMES
     if missing := [name for name in expected if name not in arrays]:

@@ -18,7 +18,7 @@ __all__ = [
     "told",
 ]
 
-#: A layer name longer than this is no layer name.
+#: Layer names are shortened to this length.
 NAME_CHARACTERS = 80
 #: Long enough for PyTorch's complaint about two shapes, short enough for a terminal.
 REASON_CHARACTERS = 200
@@ -56,7 +56,7 @@ def reason(error: BaseException) -> str:
     """Return the first line of what `error` says, or its kind where it says nothing."""
     try:
         lines = str(error).strip().splitlines()
-    except Exception:  # noqa: BLE001 - a stranger's exception may fail to say anything
+    except Exception:  # noqa: BLE001 - an untrusted exception may fail to say anything
         lines = []
     first = lines[0].rstrip(". ") if lines else ""
     return one_line(first or type(error).__name__, limit=REASON_CHARACTERS)

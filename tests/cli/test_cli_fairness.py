@@ -171,7 +171,7 @@ BAD = [
     ("sex,label,pred\nf,1,1\n,0,0\nm,1,1\n", (*LABELLED, "--prediction", "pred"), 3, "'sex' in 1"),
     ("sex,label,s\nf,1,1.2\nm,0,0.3\n", (*LABELLED, "--score", "s"), 3, "should lie from 0 to 1; 1 row"),
     ("sex,label,s\nf,1,high\nm,0,0.3\n", (*LABELLED, "--score", "s"), 3, "1 row holds no number"),
-    ("", (*LABELLED, "--prediction", "pred"), 3, "is no header"),
+    ("", (*LABELLED, "--prediction", "pred"), 3, "not a header"),
     ("sex,label,pred\n", (*LABELLED, "--prediction", "pred"), 3, "no rows"),
     (
         'sex,label,pred\nf,1,1\nm,"0,0\nf,0,1\nm,1,1\n',

@@ -102,7 +102,7 @@ SMALL_JPEG = encoded(size=(64, 64), kind="JPEG")
 PICTURE_CASES = (
     # What is not there, or is something else.
     Case("nothing there", nothing, "there are no images at"),
-    Case("a text file", file(b"hello", "a.txt"), "'a.txt' is no file of images that trivet reads"),
+    Case("a text file", file(b"hello", "a.txt"), "'a.txt' is not a file of images"),
     Case("an empty folder", empty_folder, "has no subfolders; expected one with pictures for each class"),
     Case("pictures without class folders", flat_folder, "has no subfolders"),
     Case("parts above the classes", folder_of_parts, "Give the path of the folder whose subfolders are"),

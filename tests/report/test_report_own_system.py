@@ -65,7 +65,7 @@ def test_the_abstract_and_the_first_table_have_each_part_once(written):
     text = " ".join(Page(files.html.read_text(encoding="utf-8")).text.split())
     asked = {"all": 8, "repaired": 2}.get(case, 1)
     tex = files.tex.read_text(encoding="utf-8")
-    table = tex[tex.index("What was asked of each leg") :]
+    table = tex[tex.index("Subject and verdict of each leg") :]
     body = table[: table.index(r"\end{")]
     assert len(re.findall(r"^\s*(security|privacy|fairness)\b", body, re.MULTILINE)) == asked
     assert "Every number is read from the record" in text

@@ -172,7 +172,7 @@ def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
     tried = rows_of(pages["hostile"], "tbl:attempts")
     assert [row[0] for row in tried] == ["clp", "unlearn"]
     assert tried[0][3:] == [
-        "not asked",
+        "not run",
         "not removed: the reconstructed trigger still succeeds on 62.0% of the images",
     ]
     assert tried[1][3:] == ["no evidence", "removed"]

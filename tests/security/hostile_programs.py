@@ -56,6 +56,6 @@ CASES = [
         ),
         "a.…' is not a layer of it",
     ),
-    Case("a program that is no zip", raw(b"hello"), "is no PyTorch checkpoint"),
+    Case("a program that is no zip", raw(b"hello"), "not a PyTorch checkpoint"),
     Case("a program with nothing in it", raw(b"PK\x05\x06" + bytes(18)), "is a zip of something else"),
 ]

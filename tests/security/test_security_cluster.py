@@ -95,7 +95,7 @@ ADDRESSES = (
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_what_is_no_address(address):
     with (
-        pytest.raises(UsageError, match="is no address of a Dask scheduler"),
+        pytest.raises(UsageError, match="address of a Dask scheduler"),
         dask_executor(address, timeout=1),
     ):
         pass

@@ -71,10 +71,10 @@ def test_too_many_instructions(monkeypatch):
     ("content", "message"),
     [
         (b"\x80\x02K\x01a.", "damaged"),  # appends to nothing
-        (b"\x80\x02}K\x01a.", "appends to what is no list"),
-        (b"\x80\x02]K\x01K\x02s.", "sets items of what is no dictionary"),
-        (b"\x80\x02K\x01}b.", "sets the state of what is no dictionary"),
-        (b"\x80\x02K\x01Q.", "points to what is no storage"),
+        (b"\x80\x02}K\x01a.", "something other than a list"),
+        (b"\x80\x02]K\x01K\x02s.", "sets items of something other than a dictionary"),
+        (b"\x80\x02K\x01}b.", "sets the state of something other than a dictionary"),
+        (b"\x80\x02K\x01Q.", "storage of weights"),
         (b"\x80\x02h\x07.", "damaged"),  # recalls what was never remembered
         (b"\x80\x02", "damaged"),
         (b"\x80\x02c\xff\n\xff\n.", "damaged"),

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_own_fairness", "audit_own_privacy", "audit_own_security"]
 
-#: Before the names of a repaired network's weights, which are a stranger's.
+#: Prefix for the names of a repaired network's weights, which are untrusted.
 WEIGHT: Final = "weight."
 
 
 def audit_own_security(
     section: SecuritySection, *, seed: int, parts: Parts, progress: Progress
 ) -> LegDone[OwnSecurity]:
-    """Scan the network of ``[security.scan]``, and repair it where that is asked for; each is a part."""
+    """Scan the network of ``[security.scan]``, and repair it where requested; each is a part."""
     import torch  # noqa: PLC0415 - each leg is loaded only when it runs
 
     from trivet.security.own_system import load_own, own_strip, repair_own, scan_again  # noqa: PLC0415

@@ -67,7 +67,7 @@ def compare(
     if json:
         print_json({**asdict(found), "files": [str(path) for path in files]})
     elif markdown:
-        from trivet.report.compared import comparison_markdown  # noqa: PLC0415 - only where asked for
+        from trivet.report.compared import comparison_markdown  # noqa: PLC0415 - only where requested
 
         print_text(comparison_markdown(found, everything=all), as_entity)
     else:

@@ -80,7 +80,7 @@ def fairness(
     level
         Confidence level of every interval.
     ignore
-        Columns that are no features, COL or COL,COL, such as a number of each row or another prediction.
+        Columns that are not features, COL or COL,COL, such as a row number or another prediction.
     rows
         Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only

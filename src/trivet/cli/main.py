@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("trivet: interrupted", file=sys.stderr)  # noqa: T201 - the command line talks
         code = INTERRUPTED
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is no verdict
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
         code = _ended_by(error, tokens, code)
     sys.exit(code)
 

@@ -139,7 +139,7 @@ def _square(text: str, shape: tuple[int, int, int]) -> "Trigger":
     fits = size > 0 and 0 <= row <= shape[1] - size and 0 <= column <= shape[2] - size
     if len(parts) > 4 or not fits or not 0 <= value <= 1:  # noqa: PLR2004 - the four parts
         raise UsageError(
-            f"the trigger {text!r} is no square in images of {shape[1]}x{shape[2]}; expected "
+            f"the trigger {text!r} is not a square in images of {shape[1]}x{shape[2]}; expected "
             "ROW,COLUMN,SIZE or ROW,COLUMN,SIZE,VALUE, counted from zero, such as 23,23,4."
         )
     return Trigger.square(row=row, column=column, size=size, value=value, shape=shape)

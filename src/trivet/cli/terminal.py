@@ -25,7 +25,7 @@ def results_console() -> Console:
 
     Whatever is printed there, no line of it is a command to a terminal or to a CI system.
     """
-    # Names hold colons: they are no emoji.
+    # Names contain colons, which must not become emoji.
     console = _Results(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
     console.push_render_hook(_Inert())
     return console

@@ -17,7 +17,7 @@ _STUDY: Final = (
 )
 _MECHANISM: Final = "epsilon delta input_a input_b trials error_rate seed"
 _MEMBERSHIP: Final = "data rows features classes model shadows members non_members seed"
-#: Names of what was asked, by the place that they stand at.
+#: Names of the inputs, by their place.
 _ASKED: Final = {
     ("audit",): "seed",
     ("security",): "dataset images classes",
@@ -52,12 +52,12 @@ _INPUTS: Final = "inputs"
 
 
 def is_asked(names: tuple[str, ...]) -> bool:
-    """Tell whether a place says what was asked, by its names without items of lists."""
+    """Return True if a place, given by its names without items of lists, holds an input."""
     return "settings" in names[:-1] or names[-1] in _NAMES.get(names[:-1], ())
 
 
 def is_exact(names: tuple[str, ...]) -> bool:
-    """Tell whether the value at a place has no error: asked for, or computed from what was."""
+    """Return True if the value at a place has no error: an input, or computed from inputs."""
     return is_asked(names) or (names[0] == "privacy" and names[1:2] not in {(part,) for part in _SAMPLED})
 
 

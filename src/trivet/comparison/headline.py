@@ -49,7 +49,7 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "scan", "verdict"): "security",
     ("security", "repair", "attempts", "second_verdict"): "second scan after {}",
 }
-#: Of the user's own predictions: the group of each attribute that is farthest from parity in an audit.
+#: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
 _OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "estimate")
 _GROUP_TITLE: Final = "disparate impact: {}"
 

@@ -41,7 +41,7 @@ LABEL: Final = "label"
 
 
 def has_interval(pair: Pair) -> bool:
-    """Tell whether noise can be told from change here: both values have an interval or counts."""
+    """Return True if noise can be separated from change: both values have an interval or counts."""
     return all(any(how_sure(pair.names, value, parts)) for value, parts in _sides(pair))
 
 

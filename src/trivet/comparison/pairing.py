@@ -142,7 +142,7 @@ def _by(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> dict[str, M
         name = ",".join(f"{field}={one_line(_spelt_value(row[field]))}" for field in fields)
         count = seen[name]
         seen[name] += 1
-        # Items that nothing tells apart are told apart by their position among each other.
+        # Items with equal fields are paired by their position among each other.
         found[f"{name} #{count}" if fields and count else name if fields else str(count)] = row
     return found
 

@@ -56,7 +56,7 @@ class Change:
         Its interval of sampling; None where the record has none, or no bound on that side.
     difference, difference_low, difference_high
         After minus before, with the interval that treats the two audits as independent; None where a
-        side is no number, and the ends also where no interval is known.
+        side is not a number, and the ends also where no interval is known.
     level
         Confidence level of `difference_low` and `difference_high`, in (0, 1); None without them.
     outcome

@@ -36,7 +36,7 @@ class Share:
 
 
 def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
-    """Return the counts of the share at a place; None where it is no share, or they are not known."""
+    """Return the counts of the share at a place; None for other values and unknown counts."""
     around, last = parts[-1], names[-1]
     if names[0] == "security":
         return _of_images(names, parts[0]["security"], around)

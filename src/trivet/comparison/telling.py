@@ -28,7 +28,7 @@ LIMITS: Final = (
     "the other values that have an interval, up to one in twenty that did not change can be called a change. "
     "The intervals are of sampling alone: another training seed would move the numbers too. How many images "
     "are left without the target class is taken from the number of classes. Where the record has no "
-    "interval, a difference is told and is no regression."
+    "interval, a difference is shown and does not count as a regression."
 )
 DIGEST_CHARACTERS: Final = 12
 #: The one part of which there can be several.

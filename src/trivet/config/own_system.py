@@ -16,7 +16,7 @@ __all__ = ["LEGS", "Leg", "complaint_about", "describes", "own_paths"]
 Leg = Literal["security", "privacy", "fairness"]
 LEGS: Final[tuple[Leg, ...]] = ("security", "privacy", "fairness")
 
-#: What of each section describes a system of one's own.
+#: Keys of each section that describe the user's system.
 _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
     "security": ("scan",),
     "privacy": ("plan", "audits"),
@@ -34,7 +34,7 @@ _CONTRACT_FILES: Final = {".json", ".toml"}
 
 
 def describes(leg: Leg, section: Mapping[str, Any]) -> bool:
-    """Tell whether a section, by its keys, describes a system of one's own."""
+    """Return True if a section has keys that describe the user's system."""
     return any(section.get(key) for key in _OWN[leg])
 
 
@@ -81,7 +81,7 @@ def complaint_about(config: "AuditConfig") -> str | None:
 
 
 def own_paths(content: Mapping[str, Any], folder: Path) -> None:
-    """Let paths of one's own system start at a folder; names of embedded data stay names."""
+    """Resolve paths of the user's system against a folder; names of embedded data stay names."""
     scan = _table(content, "security", "scan")
     _start(scan, "checkpoint", folder, unless={DEMO})
     if "images" in scan:

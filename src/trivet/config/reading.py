@@ -136,7 +136,7 @@ def _share_seed(content: dict[str, Any]) -> None:
 
 
 def _choose_for_own(content: dict[str, Any]) -> None:
-    """Let an audit of one's own system have the legs that it describes, and a title that promises no more."""
+    """Give an audit of the user's system only the legs that it describes, and a title to match."""
     audit = content.get("audit", {})
     if isinstance(audit, dict) and audit.get("study") is False:
         legs = [leg for leg in LEGS if isinstance(content.get(leg), dict) and describes(leg, content[leg])]

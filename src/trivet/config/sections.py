@@ -34,9 +34,9 @@ DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
 class AuditSection:
     """``[audit]``: title, seed, legs, and the folder that receives everything.
 
-    With `study`, the built-in study is made of the legs, published beside corrected, and what is described
-    of one's own system is added to it. Without, only one's own system is audited. With `effects`, the
-    remedies of each leg of the study are measured on the other legs as well.
+    With `study`, the legs are those of the built-in study, published beside corrected, and the audit of the
+    user's system, where one is described, is added to it. Without, only the user's system is audited. With
+    `effects`, the remedies of each leg of the study are measured on the other legs as well.
     """
 
     study: bool = True
@@ -51,8 +51,8 @@ class AuditSection:
 class SecuritySection(SecuritySettings):
     """``[security]``: which checkpoint, and the constants of the study.
 
-    With neither `checkpoint` nor `archive` the embedded demonstration network is studied. `scan` is a
-    network of one's own, for an audit without the study.
+    With neither `checkpoint` nor `archive` the embedded demonstration network is studied. `scan` is the
+    user's network, for an audit without the study.
     """
 
     checkpoint: Path | None = None
@@ -78,7 +78,7 @@ class SecuritySection(SecuritySettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacySection(PrivacySettings):
-    """``[privacy]``: the study's budget and exercises, a plan of the user's own, and finished audits.
+    """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
 
     `audits` are files that ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
@@ -90,7 +90,7 @@ class PrivacySection(PrivacySettings):
 class FairnessSection(FairnessSettings):
     """``[fairness]``: the constants of the study, and finished audits.
 
-    `audits` are files that ``trivet fairness --out`` wrote. `table` is a table of one's own, for an audit
+    `audits` are files that ``trivet fairness --out`` wrote. `table` is the user's table, for an audit
     without the study.
     """
 
@@ -137,7 +137,7 @@ class PolicySection:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditConfig:
-    """Everything that an audit is asked to do."""
+    """Complete configuration of an audit."""
 
     audit: AuditSection = field(default_factory=AuditSection)
     security: SecuritySection = field(default_factory=SecuritySection)

@@ -78,7 +78,7 @@ def load_digit_pairs(split: Literal["train", "test"]) -> ImageSet:
 
 
 def _two_colours(rng: np.random.Generator, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw (n, 3) colours of digits and backgrounds until each pair can be told apart."""
+    """Draw (n, 3) colours of digits and backgrounds until the two of each pair differ visibly."""
     colours = rng.random((2, count, 3), dtype=np.float32)
     while True:
         close = colours[0].mean(axis=1) - colours[1].mean(axis=1) < CONTRAST

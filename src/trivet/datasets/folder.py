@@ -33,7 +33,7 @@ def read_folder(folder: Path, *, limit: int | None, seed: int) -> ImageSet:
     Classes are numbered from 0 in the order of their folders' names: by value where all names are
     decimal numbers, by code points otherwise. So class 2 is the folder ``2`` only where ``0`` and
     ``1`` are there as well. Within a class, pictures are in the order of their names. Hidden
-    files, files that are no pictures, and folders below the class folders are left out.
+    files, files other than pictures, and folders below the class folders are left out.
     """
     try:
         root = folder.resolve()

@@ -1,4 +1,4 @@
-"""Images and labels out of a stranger's ``.npz``: no pickles, no trust in any size that it claims."""
+"""Images and labels from an untrusted ``.npz``: no pickles, no trust in any size that it claims."""
 
 import io
 import struct

@@ -17,7 +17,7 @@ __all__ = ["SUFFIXES", "Size", "picture_size", "read_picture"]
 
 #: Pillow's names of the formats that are read; none of them runs another program or needs a network.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
-#: Files with other endings are no pictures here.
+#: Files with other endings do not count as pictures.
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 )

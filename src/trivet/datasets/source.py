@@ -128,7 +128,7 @@ def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
         why = getattr(error, "strerror", None) or reason(error)
         shown = quoted(str(path))
         raise DataError(f"{shown} cannot be read ({why}); expected {_expected()}.") from error
-    raise DataError(f"{path.name!r} is no file of images that trivet reads; expected {_expected()}.")
+    raise DataError(f"{path.name!r} is not a file of images that trivet reads; expected {_expected()}.")
 
 
 def _seconds(path: Path) -> float:

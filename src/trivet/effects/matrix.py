@@ -80,7 +80,7 @@ def measure_effects(
     seed
         The study's, from which all that is random follows.
     progress
-        Told what is done.
+        Called with a description of each step.
 
     Returns
     -------

@@ -125,7 +125,7 @@ class SwapSweep:
     Attributes
     ----------
     k
-        Labels asked to be swapped in each cohort.
+        Labels to swap in each cohort.
     promoted, demoted
         Labels that were: the published cohorts hold no more rows than the model's predictions give.
     accuracy, disparate_impact, gap
@@ -240,7 +240,7 @@ class FairnessStudy:
     Attributes
     ----------
     audit, comparison
-        A finished audit of predictions and a finished comparison of mitigations of the user's own.
+        A finished audit of the user's predictions and a finished comparison of mitigations.
     """
 
     dataset: str

@@ -67,7 +67,7 @@ def uri_of(path: str) -> str:
 
 
 def line_of(finding: Finding, origin: Origin) -> int:
-    """Return the line of audit.toml, from 1, that asked for what was found.
+    """Return the line of audit.toml, from 1, that a finding is about.
 
     It is the line of the requirement; else of the table of its leg; else the first.
     """

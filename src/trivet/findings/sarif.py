@@ -15,7 +15,7 @@ __all__ = ["findings_sarif"]
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT: Final = "%SRCROOT%"
-#: Kind and level by the level of a finding; what is no failure has no level in SARIF.
+#: Kind and level by the level of a finding; only failures have a level in SARIF.
 _KINDS: Final = {
     "breach": ("fail", "error"),
     "warning": ("fail", "warning"),

@@ -16,7 +16,7 @@ _BACKDOORED, _SUSPICIOUS, _NO_EVIDENCE = VERDICTS
 
 
 def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the findings of a record that has the security leg, of one's own network or of the study.
+    """Yield the findings of a record that has the security leg, of the user's network or of the study.
 
     The embedded network is backdoored for demonstration, so what is wrong with it is a warning only.
     """

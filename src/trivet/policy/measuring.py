@@ -33,7 +33,7 @@ class Measured:
     place
         Where it stands in ``metrics.json``.
     value
-        A plain value; a mapping or a list where the place is no single measurement; None where it could
+        A plain value; a mapping or a list where the place has several measurements; None where it could
         not be measured.
     low, high, level
         Its confidence interval, and the level of that; None where there is none.

@@ -155,7 +155,7 @@ class PrivacyStudy:
     epsilon, delta, income, counting, tail_curves, epsilon_sweep, composition, corrected
         The study: its budget, its exercises, and what is sound.
     plan
-        A plan of the user's own, with its curves; None where none was asked for.
+        The user's plan, with its curves; None where none was requested.
     mechanisms, membership
         Finished audits of the user's mechanisms and of a model, taken in; empty and None without.
     """

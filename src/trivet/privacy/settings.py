@@ -25,7 +25,7 @@ class IncomeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class CountingSettings:
-    """A count that is asked `queries` times and compared with a threshold."""
+    """A count that is released `queries` times and compared with a threshold."""
 
     sensitivity: Annotated[float, Gt(0), Lt(math.inf)] = 1.0
     true_value: Annotated[int, Ge(0)] = 500
@@ -63,7 +63,7 @@ class SweepSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacySettings:
-    """The privacy study's budget and its two exercises, and a plan of the user's own."""
+    """The privacy study's budget and its two exercises, and the user's plan."""
 
     epsilon: Annotated[float, Gt(0), Lt(math.inf)] = 0.1
     delta: Annotated[float, Interval(gt=0, lt=1)] = 1e-5

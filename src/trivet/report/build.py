@@ -63,7 +63,7 @@ def write_report(
         Forces the engine of the PDF; see `trivet.report.pdf.write_pdf`.
     templates
         Folders of the prose; their files are taken in the order of their names. None takes those that
-        belong to the record: of the built-in study, or of an audit of one's own system without it.
+        belong to the record: of the built-in study, or of an audit of the user's system without it.
     alt
         A text for those who cannot see a figure, by the figure's name; else its caption stands.
     findings

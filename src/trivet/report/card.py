@@ -69,7 +69,7 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield "## Evaluation"
     yield ""
     yield (
-        "Intervals are of sampling, at the level of 95 % unless the audit was asked for another; a number "
+        "Intervals are of sampling, at the level of 95 % unless the audit chose another; a number "
         "without one has no known error. Verdicts:"
     )
     yield ""

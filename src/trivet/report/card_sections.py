@@ -17,19 +17,19 @@ PROSE_CHARACTERS: Final = 5_000
 #: What the numbers of each leg do not show.
 SHOWS_NOT: Final[Mapping[str, str]] = {
     "security": (
-        "No evidence is no certificate: a search for small triggers, one target label at a time, does not "
-        "find triggers that are spread over the image, that depend on it, or that change with the label."
+        "No evidence does not certify a network: a search for small triggers, one target label at a time, "
+        "does not find triggers that are spread over the image, depend on it, or change with the label."
     ),
     "privacy": (
         "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
-        "one pair of inputs may break it on another, and an attack that fails is no proof of privacy."
+        "one pair of inputs may break it on another, and an attack that fails does not prove privacy."
     ),
     "fairness": (
         "Equal rates on the rows that were tested are not equal treatment: the intervals are of sampling "
         "alone, labels can be biased themselves, and groups that nobody recorded are not measured."
     ),
 }
-#: What is said of a network's repair by the study, and of one attempt of the user's own: a name and a place.
+#: Facts about the study's repair, and about one attempt on the user's network: a name and a place.
 _REPAIR: Final = (
     ("ASR as received", "asr.before"),
     ("ASR after the repair", "asr.after"),
@@ -98,7 +98,7 @@ def _repairs(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about the study's plan, and about a plan and audits of the user's own."""
+    """Yield the lines about the study's plan, and about the user's plan and audits."""
     privacy = record["privacy"]
     if has_study(record, "privacy"):
         yield "The study plans counts under a budget:"
@@ -107,7 +107,7 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield ""
     if (plan := privacy["plan"]) is not None:
         yield (
-            f"The plan of the user's own, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
+            f"The user's plan, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
             f"{markdown_text(plan['adjacency'])}: {_sentences(plan['why'])}"
         )
         yield ""

@@ -85,5 +85,5 @@ def _tex_letter(letter: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Take out what is no letter: line breaks become spaces, and what turns the direction goes."""
+    """Remove control characters: line breaks become spaces, and direction marks go."""
     return "".join(_SEEN.get(unicodedata.category(letter), letter) for letter in text)

@@ -78,7 +78,7 @@ def find_audits(folder: str | Path) -> Found:
             if name in files:
                 try:
                     audits.append(read(folder / place, place, files))
-                except Exception as error:  # noqa: BLE001 - a stranger's file costs its own row alone
+                except Exception as error:  # noqa: BLE001 - an untrusted file costs its own row alone
                     said = str(error) if isinstance(error, RecordError | DataError) else told(error)
                     damaged.append(Damaged(place, name, said.replace(f"{folder / place}{os.sep}", "")))
     audits.sort(key=lambda audit: (audit.started is not None, audit.started or "", str(audit.folder)))
@@ -151,7 +151,7 @@ def _at(content: Any, names: Sequence[str]) -> str:
             raise DataError(f"there is no {'.'.join(names)}; expected the result of a trivet command.")
         here = here[name]
     if not isinstance(here, str):
-        raise DataError(f"{'.'.join(names)} is no text; expected the result of a trivet command.")
+        raise DataError(f"{'.'.join(names)} is not text; expected the result of a trivet command.")
     return here
 
 

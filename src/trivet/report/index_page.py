@@ -33,7 +33,7 @@ def write_index(found: Found, folder: str | Path, page: str | Path) -> Path:
     folder, page = Path(folder), Path(page)
     try:
         if os.path.lexists(page) and (page.is_symlink() or not page.is_file() or not _is_index(page)):
-            raise UsageError(f"{page} is there and is no index of audits; name another file with --out.")
+            raise UsageError(f"{page} exists and is not an index of audits; name another file with --out.")
         make_folder(page.parent)
         away = os.path.relpath(folder.resolve(), page.parent.resolve())
         write_text(page, index_page(found, name=folder.resolve().name, away=away))

@@ -63,7 +63,7 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shown_name(text: object) -> str:
-    """Write a stranger's name on one line, and not too long."""
+    """Write an untrusted name on one line, truncated."""
     return one_line(text, limit=NAME_CHARACTERS).strip() or "unnamed"
 
 

@@ -81,7 +81,7 @@ def _as_attributes(style: str, prefix: str, name: str) -> dict[str, str]:
         key, _, value = (part.strip() for part in declaration.partition(":"))
         if key not in _PRESENTATION:
             raise ReportError(
-                f"The figure {name} has the style “{key}”, which is no attribute. Draw it again."
+                f"The figure {name} has the style “{key}”, which is not an attribute. Draw it again."
             )
         attributes[key] = _attribute(key, value, prefix, name)
     return attributes

@@ -47,7 +47,7 @@ class Verdict:
 
 
 def verdicts(record: Mapping[str, Any]) -> tuple[Verdict, ...]:
-    """Return every verdict of a record, of the study and of the user's own, with its reason.
+    """Return every verdict of a record, of the study and of the user's system, with its reason.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ def adapt(
     name
         What messages call the network.
     bounded
-        Whether each operator runs on shapes alone first, so that a graph from a stranger's file that
+        Whether each operator runs on shapes alone first, so that a graph from an untrusted file that
         would take more than `trivet.security.activations.MAX_BYTES` is refused and not fed.
     batch
         How many images an exported network was written down for. It is kept to only where the

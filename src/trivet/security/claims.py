@@ -81,7 +81,7 @@ def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
 def counts(values: object) -> tuple[int, ...]:
     """Return a shape or strides out of a file, checked before they are copied."""
     if not isinstance(values, (tuple, list)):
-        raise TypeError("a tensor's shape is no list")
+        raise TypeError("expected a list for a tensor's shape")
     if len(values) > MAX_AXES:  # pyright: ignore[reportUnknownArgumentType]
         raise ValueError(f"a tensor has more than {MAX_AXES} axes")
     found: list[int] = []

@@ -44,7 +44,7 @@ def dask_executor(address: str, *, timeout: float = 10.0) -> Generator[ClusterEx
     """
     if not _is_address(address):
         raise UsageError(
-            f"{address!r} is no address of a Dask scheduler; expected one such as tcp://host:8786."
+            f"{address!r} is not the address of a Dask scheduler; expected one such as tcp://host:8786."
         )
     distributed = import_extra("distributed", "a Dask cluster")
     try:

@@ -25,7 +25,7 @@ Verdict = Literal["backdoored", "suspicious", "no evidence"]
 GAUSSIAN_MAD = 1.4826
 PUBLISHED_FACTOR = 0.6745
 
-#: A trigger that does not send this share of unseen images to its label is no trigger.
+#: A candidate counts as a trigger if it sends this share of unseen images to its label.
 ASR_GATE = 0.95
 #: A backdoor's trigger is not only unusual among the labels but much smaller than the usual one.
 NORM_RATIO_GATE = 0.5
@@ -193,7 +193,7 @@ def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:
 
     A label is suspected only when three things meet in it: its log norm is improbably low for so
     many labels, its trigger is at most half the usual one, and the trigger works on images that the
-    optimisation did not see. The size is asked for because a small spread lets a score fire on
+    optimisation did not see. The size is required because a small spread lets a score fire on
     nothing. The p-value alone decides between ``suspicious`` and ``backdoored``.
 
     Parameters

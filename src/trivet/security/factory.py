@@ -32,7 +32,7 @@ def build_network(
     Parameters
     ----------
     architecture
-        A name in `ARCHITECTURES`; ``package.module:factory``, a callable of the user's own code that
+        A name in `ARCHITECTURES`; ``package.module:factory``, a callable of user code that
         takes no argument and returns a module, looked for in the current directory too; or
         ``timm:NAME``.
     seed

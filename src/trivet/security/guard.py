@@ -23,8 +23,8 @@ OUT_OF_MEMORY: Final = ("not enough memory", "can't allocate memory", "out of me
 def guarded(name: str, doing: str) -> Generator[None]:
     """Turn whatever is raised within, `SystemExit` too, into a `CheckpointError`.
 
-    Only trivet's own errors and an interrupt from the keyboard pass. Lack of memory is no fault of the
-    network's and becomes a `TrivetError`.
+    Only trivet's own errors and an interrupt from the keyboard pass. Lack of memory is not the network's
+    fault and becomes a `TrivetError`.
     """
     try:
         yield

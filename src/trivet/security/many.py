@@ -68,7 +68,7 @@ def scan_many(
     out
         Receives the results.
     job
-        What is asked of each checkpoint.
+        Settings of the scan of each checkpoint.
     executor
         Does the work; anything whose `submit` runs a function somewhere that sees the files at the
         same paths. None starts local processes.
@@ -86,7 +86,7 @@ def scan_many(
         If the folder holds no checkpoint, or the images cannot be loaded.
     UsageError
         If `out` cannot be written, another run writes there, or each checkpoint fails for the same
-        mistake in what was asked.
+        mistake in the settings.
     TrivetError
         If there are no workers to do it, or no longer.
     """

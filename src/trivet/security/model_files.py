@@ -118,7 +118,7 @@ class _Found:
         self.models.append(ModelFile(self._name(path), path, failure))
 
     def _add(self, path: Path, *, linked: bool) -> None:
-        """Take in an entry that is no folder."""
+        """Take in an entry other than a folder."""
         try:
             self._sort(path, linked=linked)
         except OSError as error:

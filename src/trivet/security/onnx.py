@@ -36,7 +36,7 @@ class Program:
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
 MAX_BYTES = 240 * 2**20
-#: What is no number of a weight: a network of a thousand layers needs a tenth of it. The smallest
+#: Bytes other than weights: a network of a thousand layers needs a tenth of it. The smallest
 #: message takes two bytes in the file and a hundred in memory.
 MAX_STRUCTURE_BYTES = 4 * 2**20
 #: Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's float_data,

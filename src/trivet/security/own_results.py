@@ -51,7 +51,7 @@ class OwnSecurity:
     strip
         A few stamped images; None where no label is suspected.
     repair
-        What was tried to remove the backdoor; None where it was not asked for, or nothing was suspected.
+        What was tried to remove the backdoor; None where it was not requested, or nothing was suspected.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}

@@ -1,4 +1,4 @@
-"""Is a network of the user's own backdoored, and can it be repaired: what an audit runs, step by step."""
+"""Scan and repair of the user's network, as an audit runs them, step by step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

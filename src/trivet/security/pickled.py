@@ -49,7 +49,7 @@ def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearra
         return Pickle(machine.stack.pop(), stream.tell(), machine.storages)
     except (CheckpointError, MemoryError):
         raise
-    except Exception as error:  # what is no pickle can fail anywhere
+    except Exception as error:  # other files can fail anywhere
         raise CheckpointError(
             f"{name} cannot be read as a PyTorch checkpoint: its pickle is damaged or too long "
             f"({reason(error)}). Expected a state dict saved with torch.save, or a .safetensors file."
@@ -129,13 +129,13 @@ class _Machine:
 
     def extend(self, items: list[Any]) -> None:
         if type(self.stack[-1]) is not list:
-            raise self.refusal("appends to what is no list")
+            raise self.refusal("appends to something other than a list")
         self.stack[-1].extend(items)
 
     def update(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not dict:
-            raise self.refusal("sets items of what is no dictionary")
+            raise self.refusal("sets items of something other than a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) not in PLAIN_KEYS:
                 raise self.refusal(f"uses a {type(key).__name__} as a dictionary's key")
@@ -165,12 +165,12 @@ class _Machine:
     def set_state(self, _argument: Any) -> None:
         self.stack.pop()  # the versions of the layers
         if type(self.stack[-1]) is not dict:
-            raise self.refusal("sets the state of what is no dictionary")
+            raise self.refusal("sets the state of something other than a dictionary")
 
     def point(self, _argument: Any) -> None:
         pointer = self.stack.pop()
         if type(pointer) is not tuple or len(pointer) > MAX_PARTS or pointer[:1] != ("storage",):
-            raise self.refusal("points to what is no storage of weights")
+            raise self.refusal("points to something other than a storage of weights")
         kind, key, _device, elements, *view = pointer[1:]
         dtype = STORAGES.get(kind.name) if type(kind) is _Global else None
         if dtype is None or type(key) is not str or type(elements) is not int or elements < 0:

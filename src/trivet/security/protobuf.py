@@ -25,7 +25,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
         elif kind in {FIXED32, FIXED64}:
             position += 4 if kind == FIXED32 else 8
         else:
-            raise ValueError("it is no protobuf message")
+            raise ValueError("expected a protobuf message")
         if position > len(message):
             raise ValueError("it ends within a field")
         yield key >> 3, message[start:position]

@@ -117,7 +117,7 @@ class TriggerSearch:
         rows = np.asarray(labels, dtype=np.int64)
         ages = np.unique(self.steps[rows])
         if len(ages) != 1:
-            raise ValueError("labels with different numbers of steps were asked to advance together")
+            raise ValueError("labels with different numbers of steps cannot advance together")
         self._stack.steps = int(ages[0])
         batch = self._settings.batch_size
         drawn = [self._others.draw(self._draws[label], label, (steps, batch)) for label in rows]

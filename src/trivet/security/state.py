@@ -71,7 +71,7 @@ def match(
 
 
 def refuse_broken(keys: Sequence[str], name: str) -> None:
-    """Refuse layers whose weights are no numbers to compute with, where there are any."""
+    """Refuse layers with weights that are not finite."""
     if keys:
         shown = ", ".join(one_line(key) for key in keys[:SHOWN_PROBLEMS])
         raise CheckpointError(

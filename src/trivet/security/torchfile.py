@@ -52,7 +52,7 @@ def read_legacy(stream: IO[bytes], name: str) -> Any:
     """
     if stream.read(1) != pickle.PROTO:
         raise CheckpointError(
-            f"{name} is no PyTorch checkpoint. Expected a state dict saved with torch.save, or a "
+            f"{name} is not a PyTorch checkpoint. Expected a state dict saved with torch.save, or a "
             ".safetensors file."
         )
     places: dict[str, tuple[int, int]] = {}

@@ -11,7 +11,7 @@ from trivet.wording import quoted
 
 __all__ = ["LONGEST_HEADER", "read_header"]
 
-#: A header line longer than this is no header.
+#: A longer first line is not accepted as a header.
 LONGEST_HEADER: Final = 2**20
 MOST_COLUMNS: Final = 10_000
 _DELIMITERS: Final = ",;\t|"
@@ -31,11 +31,11 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror}.") from error
     if len(first) >= LONGEST_HEADER:
-        raise DataError(f"the first line of {name} is no header; expected the names of the columns.")
+        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
     try:
         line = first.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise DataError(f"the first line of {name} is no UTF-8; convert the file.") from error
+        raise DataError(f"the first line of {name} is not valid UTF-8; convert the file.") from error
     if "\r" in line:
         raise DataError(f"the lines of {name} end in carriage returns alone; convert them to line feeds.")
     outside = re.sub(r'"[^"]*"', "", line)
@@ -48,7 +48,7 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
             "columns on one line, each quotation mark closed."
         ) from error
     if not names or "" in names:
-        raise DataError(f"the first line of {name} is no header; expected the names of the columns.")
+        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
     if len(names) > MOST_COLUMNS:
         raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
     if any(map(_is_number, names)):

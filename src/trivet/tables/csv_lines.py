@@ -9,7 +9,7 @@ line decides on no other, and no line is an error:
 - bytes that are not UTF-8 become the replacement character;
 - a short line lacks its last cells; a longer one with anything but empty cells at the end is a row of
   missing values, and so is a line of more than a mebibyte;
-- an empty line is no row, unless the table has one column, of which it is a missing value.
+- an empty line does not count as a row, unless the table has one column, of which it is a missing value.
 """
 
 import csv

@@ -56,8 +56,8 @@ def find_table(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> 
     found = [known[called] for called in dict.fromkeys((name, f"main.{name}")) if called in known]
     if not found:
         raise DataError(
-            f"{quoted(path.name)} has no table {quoted(name)}; it has {_listed(known)}. A view is no "
-            "table: one row of it need not be one row of the data."
+            f"{quoted(path.name)} has no table {quoted(name)}; it has {_listed(known)}. A view "
+            "cannot be taken: one row of it need not be one row of the data."
         )
     if len(found) > 1:
         raise DataError(f"two tables of the database are called {quoted(name)}; rename one.")

@@ -16,7 +16,7 @@ __all__ = ["Features", "choose_rows", "count_rows", "read_features", "read_texts
 
 #: Numbers beyond this, which are marks of something else, stand at it: squares of them are numbers still.
 LARGEST: Final = 1e30
-#: Where a row stands in its file; no column of a stranger's is called so.
+#: Position of a row in its file; no column of a table has this name.
 _PLACE: Final = '"trivet: place of the row"'
 _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN)
 

@@ -1,8 +1,8 @@
 """Tables: how one is named, its schema, and how its rows, and no other file, are read.
 
 A CSV file's types are not guessed: a guess looks at the rows, and a schema that one row can change
-would betray it. Each cell is a number or a text as the query asks, and one that is no number where a
-number is asked is missing. Only the header line decides on names and delimiter.
+would betray it. Each cell is read as the number or text that the query needs, and one that is not a
+number where a number is needed is missing. Only the header line decides on names and delimiter.
 
 DuckDB opens the file in a child process with limits, and hands back answers alone.
 """
@@ -128,7 +128,7 @@ def _kind_of(path: Path) -> str:
         )
     if suffix not in (".csv", ".parquet"):
         raise UsageError(
-            f"{quoted(path.name)} is no table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
+            f"{quoted(path.name)} is not a table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
         )
     return suffix[1:]
 
@@ -149,7 +149,7 @@ def _size_of(path: Path) -> int:
     except ValueError as error:
         raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{quoted(path.name)} is no file; expected one, not a folder or a device.")
+        raise DataError(f"{quoted(path.name)} is not a file; expected one, not a folder or a device.")
     return found.st_size
 
 

@@ -21,7 +21,7 @@ _COMPLAINTS: Final = {
     ),
     # Threads that meet in the middle of a cell can find out before the one that knows the line.
     "Parallel CSV Reader": "its quotation marks do not match; close each, or write two for one in a cell",
-    "Invalid unicode": "{where}is no UTF-8; convert the file",
+    "Invalid unicode": "{where}is not valid UTF-8; convert the file",
     "state machine": (
         "its lines end in more than one way, or its quotation marks do not match; convert the file"
     ),
@@ -58,4 +58,8 @@ def _complaint(said: str) -> str:
     for words, complaint in _COMPLAINTS.items():
         if words in said:
             return complaint.format(where=where)
-    return f"{where}is no line of such a CSV file" if line else "it is damaged, or was changed meanwhile"
+    return (
+        f"{where}does not fit the other lines of the CSV file"
+        if line
+        else "it is damaged, or was changed meanwhile"
+    )

@@ -17,9 +17,9 @@ def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str
     """Refuse a CSV file of which a cell holds whole rows between its quotation marks.
 
     A quotation mark before a cell and one after the same column's cell some lines below make a file
-    that is well formed and has fewer rows. Such a cell is told from text of more than one line by its
+    that is well formed and has fewer rows. Such a cell differs from text of more than one line by its
     delimiters: each line that is whole has all, and the first and the last have those that their
-    place leaves. It is also asked whether what stands in a column of few values is one of these.
+    place leaves. In a column of few values, the cell's value is also compared with these.
     """
     width = len(table.columns)
     if table.delimiter is None or width == 1:

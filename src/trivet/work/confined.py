@@ -213,7 +213,7 @@ class Confined:
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:  # never: both were asked for
+    if stream is None:  # never: both were requested
         raise OSError("there is no pipe to the reader")
     return stream
 

@@ -28,7 +28,7 @@ def read_toml(path: str | os.PathLike[str], *, most: int = MOST_BYTES) -> dict[s
     try:
         text = content.decode("utf-8")
         if _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("x", text)):
-            raise ValueError(f"a key has more than {MOST_PARTS} parts")  # noqa: TRY301 - told like the parser's own
+            raise ValueError(f"a key has more than {MOST_PARTS} parts")  # noqa: TRY301 - reported like the parser's own
         parsed = tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error

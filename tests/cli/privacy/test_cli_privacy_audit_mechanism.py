@@ -105,7 +105,7 @@ def test_noise_of_opendp_passes(run):
     code, out, err = run(f"{EXAMPLES}:opendp_laplace", "--epsilon", 1, "--trials", 20_000, *RARELY)
     assert code == 0
     assert f"✓ {EXAMPLES}:opendp_laplace: consistent with epsilon 1." in out
-    assert "This is no proof." in out
+    assert "does not prove" in out
     assert "audit: asking the mechanism" in err
 
 
@@ -113,7 +113,7 @@ def test_a_violation_is_told_in_words(run):
     code, out, _ = run(f"{EXAMPLES}:numpy_laplace", "--epsilon", 1, "--trials", 20_000)
     assert code == 1
     assert "✗ " in out
-    assert "▸ answer is no multiple of 2^-5" in out
+    assert "▸ answer is not a multiple of 2^-5" in out
     assert "violates epsilon 1." in out
 
 
@@ -154,8 +154,8 @@ WRONG = [
     (("own_audited:alternates", "--epsilon", 10), "100000 trials are too few: at epsilon 10.0"),
     (("own_audited:alternates", "--epsilon", 1, "--error-rate", 2), "error_rate must lie strictly between"),
     (("own_audited:alternates", "--epsilon", 1, "--seed", -1), "seed must be 0 or more"),
-    (("own_audited:alternates", "--epsilon", 1, "--inputs", "0", "x"), "the input 'x' is no JSON"),
-    (("own_audited:alternates", "--epsilon", 1, "--inputs", "NaN", "0"), "the input 'NaN' is no JSON"),
+    (("own_audited:alternates", "--epsilon", 1, "--inputs", "0", "x"), "the input 'x' is not JSON"),
+    (("own_audited:alternates", "--epsilon", 1, "--inputs", "NaN", "0"), "the input 'NaN' is not JSON"),
     (("own_audited:alternates", "--epsilon", 1, "--inputs", "0"), "--inputs requires 2"),
     (("own_audited:alternates", "--epsilon", 1, "--inputs", "0", "0"), "both inputs are 0"),
 ]

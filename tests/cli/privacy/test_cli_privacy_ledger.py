@@ -65,7 +65,7 @@ def test_a_foreign_database_is_left_alone(trivet, tmp_path):
     before = (tmp_path / "bank.db").read_bytes()
     done = trivet("privacy", "ledger", "bank.db", "--json", cwd=tmp_path)
     assert done.code == 3
-    assert done.json["error"]["message"].startswith("bank.db is no ledger of trivet")
+    assert done.json["error"]["message"].startswith("bank.db is not a ledger")
     assert (tmp_path / "bank.db").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["bank.db"]
 

@@ -161,7 +161,7 @@ def test_lists_are_no_groups(engine, tmp_path):
         ({"sensitive": [1]}, "are names of its columns, found 'int'"),
         ({"y_true": COLUMNS["label"]}, "are names of its columns, found 'list'"),
         ({"table": 3}, "'int' is not known"),
-        ({"table": "table.txt"}, "is no table"),
+        ({"table": "table.txt"}, "not a table"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, message):
@@ -228,7 +228,7 @@ def test_a_million_groups_are_counted():
         ('f,0,0\n"m"x,1,1\nf,1,1\n', "line 3 has a quotation mark"),
         ("f,0,0\nm,1\nf,1,1\n", "line 3 has 2 cells where the header has 3 names"),
         ("f,0,0\nm,1,1,7\nf,1,1\n", "line 3 has 4 cells where the header has 3 names"),
-        ("f,0,0\nsecret,\udcff,1\nf,1,1\n", "line 3 is no UTF-8"),
+        ("f,0,0\nsecret,\udcff,1\nf,1,1\n", "line 3 is not valid UTF-8"),
         ("f,0,0\r\nm,1,1\nf,1,1\r\n", "its lines end in more than one way"),
     ],
 )
@@ -255,7 +255,7 @@ def test_a_stray_quotation_mark_far_in_a_large_file_is_told(tmp_path):
 def test_a_file_of_nothing_is_refused(name, tmp_path):
     path = tmp_path / name
     path.touch()
-    with pytest.raises((DataError, UsageError), match=r"no header|cannot be read|cannot be opened"):
+    with pytest.raises((DataError, UsageError), match=r"a header|cannot be read|cannot be opened"):
         group_counts(path, "y", "p", "s")
 
 

@@ -147,7 +147,7 @@ def test_statement_says_the_numbers():
         "Of the 60.0 points by which A is selected more often than B, 60.0 go with other columns (a 60.0, b "
         "0.0) and 0.0 with what no column explains."
     )
-    assert found.limits.startswith("What no column explains is no proof of unequal treatment")
+    assert "does not prove unequal treatment" in found.limits
 
 
 def test_statement_names_three_columns_and_sums_the_others(on_the_study):

@@ -118,7 +118,7 @@ def test_given_groups_stand_for_those_of_the_column():
         (np.ones(240), {}, "name no groups; pass sensitive_features"),
         (np.full(240, np.nan), {}, "name no groups"),
         (np.r_[np.zeros(237), np.ones(3)], {}, "a group has 3 rows, too few for 5 folds"),
-        (np.arange(240) % 2, {"proxy_folds": 0}, "it was not asked for"),
+        (np.arange(240) % 2, {"proxy_folds": 0}, "not requested"),
     ],
 )
 def test_it_says_why_the_proxy_area_is_not_known(column, options, reason):

@@ -81,7 +81,7 @@ def test_grids_are_those_that_the_sample_shows():
 
 def test_a_grid_within_a_binade():
     found = events(grid, [1.25, 1.5, 1.0], [2.25, 2.5, 2.0])
-    event = found["2^0 <= |answer| < 2^1 and it is no multiple of 2^-1"]
+    event = found["2^0 <= |answer| < 2^1 and it is not a multiple of 2^-1"]
     assert event.holds(Answers([1.25, 1.5, 2.25, -1.75])).tolist() == [True, False, False, True]
 
 

@@ -209,8 +209,8 @@ def changed(statement):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (text, "is no ledger of trivet: it is no SQLite file"),
-        (empty, "is no ledger of trivet: it is no SQLite file"),
+        (text, "SQLite file"),
+        (empty, "SQLite file"),
         (foreign, "a database of another program"),
         (wal_of_another, "a database of another program"),
         (patched(60, (2).to_bytes(4, "big")), "has format 2, and this trivet reads 1"),
@@ -241,7 +241,7 @@ def test_what_is_no_ledger_is_refused_and_left_as_it_is(tmp_path, make, said):
 def test_a_ledger_that_is_swapped_while_it_is_open_is_looked_at_again(tmp_path):
     ledger = create_ledger(tmp_path / "ledger", epsilon="5")
     text(tmp_path / "ledger")
-    with pytest.raises(DataError, match="no SQLite file"):
+    with pytest.raises(DataError, match="SQLite file"):
         ledger.charge(asked("1"))
     (tmp_path / "ledger").unlink()
     other = create_ledger(tmp_path / "other", epsilon="500")
@@ -254,7 +254,7 @@ def test_a_ledger_that_is_swapped_while_it_is_open_is_looked_at_again(tmp_path):
 def test_missing_and_folders(tmp_path):
     with pytest.raises(DataError, match=r"is not there; make one with `trivet privacy ledger"):
         open_ledger(tmp_path / "none")
-    with pytest.raises(DataError, match="is no file"):
+    with pytest.raises(DataError, match="is not a file"):
         open_ledger(tmp_path)
     with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
         create_ledger(tmp_path / "no folder" / "ledger", epsilon="1")
@@ -359,7 +359,7 @@ def test_an_edited_ledger_is_damaged_in_one_line(tmp_path, edit):
     ("path", "said"),
     [
         ("link", "is a link; name the file"),
-        ("/dev/null", "is no file"),
+        ("/dev/null", "is not a file"),
         ("a\0b", "is not there"),
     ],
 )

@@ -101,7 +101,7 @@ def _from_json(text: str) -> Any:
         return json_text.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise UsageError(
-            f"the input {one_line(repr(text))} is no JSON; expected two values such as --inputs 0 1 or "
+            f"the input {one_line(repr(text))} is not JSON; expected two values such as --inputs 0 1 or "
             "--inputs '[1,2,3]' '[1,2]', and strings in double quotes."
         ) from error
 

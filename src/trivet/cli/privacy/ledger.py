@@ -109,7 +109,7 @@ def _print_entries(state: "LedgerState", console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", no_wrap=True)
     table.add_column("time, UTC", no_wrap=True)
-    table.add_column("asked", overflow="fold")
+    table.add_column("query", overflow="fold")
     table.add_column("noise")
     table.add_column("epsilon", justify="right", no_wrap=True)
     if with_delta:

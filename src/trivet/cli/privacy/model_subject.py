@@ -49,7 +49,7 @@ def load_subject(
     Raises
     ------
     UsageError
-        What was asked does not go together, or names a column that there is not.
+        The options conflict, or name a column that does not exist.
     DataError
         The data cannot be read, or are too few.
     """

@@ -50,11 +50,11 @@ def plan(
     config
         An audit.toml with a [privacy.plan] table, for queries that differ; the options below override it.
     epsilon
-        Total epsilon that may be spent; with --inverse, where delta is asked.
+        Total epsilon that may be spent; with --inverse, the epsilon at which delta is computed.
     delta
         Total delta. Without it only pure methods apply.
     queries
-        How many are asked: K, or K,K,... for several kinds.
+        Number of queries: K, or K,K,... for several kinds.
     sensitivity
         How far one record moves an answer under the adjacency that is named: S, or S,S,...
     adjacency
@@ -79,7 +79,7 @@ def plan(
         Print one JSON document to standard output, and nothing else there.
     """
     if scale is not None and not inverse:
-        raise UsageError("--scale is the noise whose spending is asked; it goes with --inverse.")
+        raise UsageError("--scale gives the noise for --inverse, and needs that option.")
     if inverse and (value is not None or threshold is not None or curves):
         raise UsageError("--value, --threshold and --curves are about a plan; leave them out with --inverse.")
     if curves and not json and out is None:

@@ -39,8 +39,8 @@ def release(
 ) -> int:
     """Answer one query with noise, after charging the ledger for it.
 
-    Whatever goes wrong before the charge says nothing of the rows; a CSV cell that is no number where
-    a number is asked counts as missing.
+    An error before the charge reveals nothing of the rows; a CSV cell that is not a number, in a numeric
+    column, counts as missing.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ __all__ = ["ask_table"]
 
 Progress = Callable[[str, float | None], object]
 
-#: From more rows on only counts are taken, unless a number of rows is asked for.
+#: Above this many rows only counts are taken, unless a number of rows is given.
 MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 

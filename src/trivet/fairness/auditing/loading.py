@@ -23,7 +23,7 @@ from trivet.wording import quoted
 
 __all__ = ["MOST_ROWS", "adult_rows", "read_predicted", "read_rows"]
 
-#: Of more rows than this a sample is drawn for what is not told by counts.
+#: Of more rows than this a sample is drawn, for measurements that need rows.
 MOST_ROWS: Final = 1_000_000
 ADULT: Final = "Adult"
 LABEL: Final = "income"
@@ -51,7 +51,7 @@ def read_rows(
     positive
         The label that counts as positive; not needed where labels are 0 and 1, or true and false.
     ignored
-        Names of columns that are no features, such as a number of each row.
+        Names of columns that are not features, such as a row number.
     limit
         Rows at most, 1,000,000 by default, drawn at random where there are more.
     seed

@@ -118,7 +118,7 @@ def audit_counts(
     label, prediction
         What these are called.
     predicted
-        Rows from which it is told what their columns and scores say, those counted or a sample of them.
+        Rows for the measurements of columns and scores: those counted or a sample of them.
     cautions
         What is to be known first, beside what is found here.
     references
@@ -212,7 +212,7 @@ def _attribute(
         comparisons=comparisons,
     )
     worst = farthest(audit.groups)
-    # Several columns together are told by the same columns as each of them.
+    # Several columns combined are predicted by the same columns as each of them.
     if predicted is None or worst is None or len(counts.columns) > 1:
         return audit
     # What the models of a comparison were fitted on belongs to what their predictions go with.

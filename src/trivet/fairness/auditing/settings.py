@@ -54,7 +54,7 @@ class TableSettings:
     four_fifths, level
         Lower end of the band, and level of every interval.
     ignore
-        Columns that are no features.
+        Columns that are not features.
     rows
         Rows at most, for all that counts do not tell.
     counts_only

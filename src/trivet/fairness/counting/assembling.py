@@ -109,7 +109,7 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
 
 
 def require_scores(name: str, *, outside: int, unreadable: int) -> None:
-    """Raise a DataError where scores are no numbers, or not in [0, 1]."""
+    """Raise a DataError where scores are not numbers in [0, 1]."""
     if unreadable:
         raise DataError(
             f"the scores in {quoted(name)} should be numbers from 0 to 1; {_rows(unreadable)} no number. "

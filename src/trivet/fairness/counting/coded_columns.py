@@ -81,7 +81,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
     Raises
     ------
     UsageError
-        If there is no such column or kind of table, scores are no numbers, or a column to code has more
+        If there is no such column or kind of table, scores are not numbers, or a column to code has more
         than 1,000 values.
     DataError
         If the file cannot be read, there is no row, a value is missing, or a score is not in [0, 1].

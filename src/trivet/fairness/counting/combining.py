@@ -14,7 +14,7 @@ def combined_codes(columns: Sequence[tuple[NDArray[np.integer], int]]) -> tuple[
     """Give each combination of codes that occurs a number, in the order of the first column, then the next.
 
     Columns are joined one after the other, so that no number is larger than the combinations so far times
-    the values of one column: numbers of values whose product is beyond any array are no trouble.
+    the values of one column: numbers of values whose product is beyond any array cause no overflow.
     """
     first, _ = columns[0]
     known, codes = np.unique(first, return_inverse=True)

@@ -43,8 +43,8 @@ class GroupCounts:
     Raises
     ------
     UsageError
-        If these do not fit each other: a group or a class is there twice or is no text, the table has another
-        shape, or holds what is no whole number from 0 up.
+        If these do not fit each other: a group or a class occurs twice or is not a text, the table has
+        another shape, or a count is not a whole number from 0 up.
     """
 
     columns: tuple[str, ...]
@@ -63,7 +63,7 @@ class GroupCounts:
             raise _wrong(f"groups is {_shown(groups)}")
         for group in cast("tuple[Any, ...]", groups):
             if not isinstance(group, tuple) or len(group) != len(self.columns):
-                raise _wrong(f"the group {_shown(group)} is no tuple of {len(self.columns)} texts")
+                raise _wrong(f"the group {_shown(group)} is not a tuple of {len(self.columns)} texts")
             _require_texts("a group", group, distinct=False)
         if len(set(self.groups)) < len(self.groups):
             twice = next(group for place, group in enumerate(self.groups) if group in self.groups[:place])
@@ -75,7 +75,7 @@ class GroupCounts:
         try:
             found = np.asarray(table)
         except (TypeError, ValueError) as error:
-            raise _wrong("the table is no array") from error
+            raise _wrong("the table is not an array") from error
         shape = (len(self.groups), len(self.classes), len(self.classes))
         if found.shape != shape:
             raise _wrong(f"the table has shape {found.shape} and not {shape}")
@@ -184,7 +184,7 @@ def _require_texts(what: str, values: Any, *, distinct: bool = True) -> None:
 
 
 def _wrong(what: str) -> UsageError:
-    return UsageError(f"these are no counts of groups: {what}; {_EXPECTED}.")
+    return UsageError(f"expected counts of groups: {what}; {_EXPECTED}.")
 
 
 def _shown(value: Any) -> str:

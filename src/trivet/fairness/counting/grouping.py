@@ -32,7 +32,7 @@ def group_counts(
 
     A table is aggregated once and where it is: a file in DuckDB, a lazy frame in its own engine. Only
     the counts come into Python. The same numbers, texts, truth values, dates and times without a zone
-    give the same counts in every engine; what a value is called is told by
+    give the same counts in every engine; values are named by
     `trivet.fairness.counting.naming.name_of`. Times with a zone, durations, and times finer than a
     microsecond are called as the engine calls them.
 
@@ -68,7 +68,7 @@ def group_counts(
         it is not clear which value is positive.
     DataError
         If a file cannot be read, there is no row or only one group, arrays differ in length, a value is
-        missing, or a score is no number in [0, 1].
+        missing, or a score is not a number in [0, 1].
     """
     if table is None:
         arrays = sensitive_arrays(sensitive)

@@ -108,7 +108,7 @@ class FrameSource:
 
 def with_text_names(table: Any, wanted: Sequence[Any]) -> tuple[Any, list[Any]]:
     """Return a frame whose columns have texts for names, and the wanted names; pandas may have numbers."""
-    # Only a frame of pandas has this, and the columns of a lazy frame are not to be asked for.
+    # Only a frame of pandas has this, and reading the columns of a lazy frame costs a query.
     if not hasattr(table, "set_axis"):
         return table, list(wanted)
     names: list[Any] = list(table.columns)

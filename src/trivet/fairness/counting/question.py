@@ -23,13 +23,13 @@ __all__ = [
     "ask",
 ]
 
-#: Groups, and values of a label or a prediction, beyond which a column is no such column.
+#: Groups, and values of a label or a prediction, beyond which a column is refused.
 MOST_GROUPS: Final = 1_000
 MOST_CLASSES: Final = 100
 #: Combinations of group, label and prediction that are ever brought into Python.
 MOST_COMBINATIONS: Final = 100_000
 
-#: What a score becomes that is no prediction: missing, not in [0, 1], or no number.
+#: Codes of scores without a prediction: missing, not in [0, 1], or not a number.
 MISSING, OUTSIDE, UNREADABLE = 2, 3, 4
 
 #: Values of the sensitive columns, the label, and the prediction (with a cut: 0, 1 or one of the

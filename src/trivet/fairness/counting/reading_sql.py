@@ -12,7 +12,7 @@ from trivet.wording import quoted
 
 __all__ = ["Score", "fetched", "groupable", "is_time", "scored"]
 
-#: Points in time that are no DATE and have no zone; Python has one type for them.
+#: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
 

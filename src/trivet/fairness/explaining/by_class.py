@@ -32,7 +32,7 @@ def decompose_counts(
 ) -> Decomposition:
     """Split a difference of selection rates by true class, with an interval of each part.
 
-    What the parts are is told by `kitagawa`, and how their intervals are made by `bootstrap_bounds`. The
+    The parts are defined by `kitagawa`, and their intervals by `bootstrap_bounds`. The
     interval of the whole is that of `difference_interval`.
 
     Parameters
@@ -65,7 +65,7 @@ def decompose_counts(
     DataError
         If the counts are not of that shape, or have no row.
     UsageError
-        If `positive` is no prediction, `classes` has not a name for each label, or the level or the
+        If `positive` is not a prediction, `classes` has not a name for each label, or the level or the
         number of replicates is out of range.
     """
     table = np.asarray(counts)

@@ -36,7 +36,7 @@ def decompose_columns(
 ) -> Decomposition:
     """Split a difference of selection rates or of mean scores by column, with an interval of each part.
 
-    What the parts are is told by `oaxaca_blinder`. Their intervals are normal, from its standard errors.
+    The parts are defined by `oaxaca_blinder`. Their intervals are normal, from its standard errors.
     The interval of a whole difference of selection rates is that of `difference_interval`.
 
     Parameters
@@ -50,8 +50,8 @@ def decompose_columns(
     names
         For each feature the column that it is made of.
     sensitive_columns
-        Those of `names` by which the groups are told apart. They are no explanation, so they come after
-        it; where they determine the group, their part holds what no column explains as well.
+        Those of `names` that define the groups. They do not explain the difference, so they come after
+        the others; where they determine the group, their part includes the unexplained one.
     group, reference
         What the two groups are called.
     level
@@ -66,7 +66,7 @@ def decompose_columns(
     Raises
     ------
     DataError
-        If the columns differ in length, hold what is no number or not finite, or name only one group.
+        If the columns differ in length, hold a value that is not a finite number, or name only one group.
     UsageError
         If there is not one name for each feature, or the level is out of range.
     """

@@ -72,7 +72,7 @@ def proxy_strength(
     Raises
     ------
     DataError
-        If the columns differ in length, hold what is no number or not finite, or name only one group.
+        If the columns differ in length, hold a value that is not a finite number, or name only one group.
     UsageError
         If there is not one name for each feature, or `folds` or `limit` is below 2.
     """

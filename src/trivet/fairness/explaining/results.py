@@ -133,7 +133,7 @@ class ProxyStrength:
     columns
         Each column alone, the strongest first.
     model
-        What told the groups apart from all columns together.
+        Model that predicts the group from all columns together.
     rows
         Rows that were looked at.
     folds

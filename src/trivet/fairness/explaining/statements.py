@@ -25,8 +25,8 @@ CLASS_LIMITS = (
     "labels were recorded. No part is a judgement."
 )
 COLUMN_LIMITS = (
-    "What no column explains is no proof of unequal treatment, for columns may be missing; what columns "
-    "explain is no excuse, for a column can stand in for the group."
+    "What no column explains does not prove unequal treatment, for columns may be missing; what columns "
+    "explain does not justify it, for a column can stand in for the group."
 )
 
 

@@ -22,7 +22,7 @@ def area_interval(
 
     With more than 100 rows of each label it is normal on the scale of logits, with DeLong's standard error.
     Else, and where no pair is in the wrong order, it is the score-like one of R. G. Newcombe (Statistics in
-    Medicine 25, 2006, page 559, method 5): the areas that are no farther away than z standard errors after
+    Medicine 25, 2006, page 559, method 5): the areas at most z standard errors away, after
     Hanley and McNeil at these areas themselves.
     """
     z = normal_quantile(level)

@@ -99,7 +99,7 @@ def bootstrap_bounds(
     DataError
         If there is no row.
     UsageError
-        If the level is not between 0 and 1, or no draw is asked for.
+        If the level is not between 0 and 1, or `replicates` is 0.
     """
     tail = (1 - checked_level(level)) / 2
     if replicates < 1:

@@ -19,7 +19,7 @@ def equality_test(x0: int, n0: int, x1: int, n1: int) -> TestResult:
     Where more than 30 succeed and more than 30 fail in each group this is the score test (the chi-square
     test of K. Pearson without a correction for continuity). Else it is Fisher's exact test (R. A. Fisher,
     Journal of the Royal Statistical Society 98, 1935): the probability, given the margins, of the tables
-    that are no likelier than the one found. It rejects equal rates at most as often as it says, and
+    that are at most as likely as the one found. It rejects equal rates at most as often as it says, and
     rather less; as the exact intervals do, and unlike its mid-P form.
 
     Parameters

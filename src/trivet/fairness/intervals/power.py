@@ -90,7 +90,7 @@ def smallest_disparate(
     power: float = 0.8,
     exact: bool = True,
 ) -> Detectable:
-    """Return the ratio nearest to parity at which the verdict ``disparate`` comes as often as asked.
+    """Return the ratio nearest to parity at which the verdict ``disparate`` has the given power.
 
     The verdict is that of an audit: the upper end of `ratio_interval` lies below the band [t, 1/t].
 

@@ -35,7 +35,7 @@ class Bounds:
 class TestResult:
     """The p-value of a test, None with a reason where there is nothing to test."""
 
-    #: Tells pytest that this is no class of tests.
+    #: Keeps pytest from collecting this class.
     __test__ = False
 
     p_value: float | None

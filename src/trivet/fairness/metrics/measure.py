@@ -93,7 +93,7 @@ def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[Met
             others = np.delete(np.arange(len(names)), reference).tolist()
             tables = counts.against(reference)
             for other, table, value in zip(others, tables, metric(tables).tolist(), strict=True):
-                # Whatever is no number has a reason, and nothing else; there can be a thousand groups.
+                # Undefined values, and only these, have a reason; there can be a thousand groups.
                 known = math.isfinite(value)
                 yield MetricValue(
                     metric=metric.name,

@@ -9,7 +9,7 @@ __all__ = ["changed_labels", "drawn_classifiers", "proxies", "thresholds", "weig
 
 #: Thresholds of more groups are too many for a line.
 MOST_THRESHOLDS = 4
-#: What the two thresholds that are no scores select.
+#: Selections of the two infinite thresholds.
 EXTREMES = {math.inf: "nobody", -math.inf: "everybody"}
 
 
@@ -47,6 +47,6 @@ def thresholds(mitigated: Any) -> str:
 
 
 def _threshold(value: Any) -> str:
-    """Return a threshold, or those of which lots draw one."""
+    """Return a threshold, or those that are drawn between at random."""
     cuts = (value,) if isinstance(value, float) else value.thresholds
     return " or ".join(EXTREMES.get(cut, f"{cut:.3f}") for cut in cuts)

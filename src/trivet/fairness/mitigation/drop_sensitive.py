@@ -114,7 +114,7 @@ class DropSensitive(MitigatedClassifier):
     ) -> tuple[float | None, str | None]:
         """Measure what the other features tell of the groups, or say why that cannot be done."""
         if self.proxy_folds == 0:
-            return None, "it was not asked for"
+            return None, "it was not requested"
         given = sensitive_features is not None
         try:
             columns = sensitive_features if given else _taken(X, self.dropped_)
@@ -163,7 +163,7 @@ def proxy_auc(
             unfitted(estimator), X, groups, cv=divided, scoring=_one_against_others, error_score=raising
         )
     except (ValueError, TypeError, TrivetError) as error:
-        # A classifier of labels need not be one of groups: that is no reason not to fit it.
+        # A classifier of labels may be unable to predict groups; fit it all the same.
         return None, f"the classifier cannot be fitted to the groups: {reason(error)}"
     return float(np.mean(found)), None
 
@@ -173,7 +173,7 @@ def _is_weight(parameter: str) -> bool:
 
 
 def _one_against_others(estimator: Any, X: Any, groups: NDArray[np.int64]) -> float:
-    """Return the mean area under the ROC curve over the groups, of which each is told from the others."""
+    """Return the mean area under the ROC curve over the groups, each against the others."""
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "decision_function"
     scores = np.asarray(getattr(estimator, method)(X))
     if scores.ndim == 1:

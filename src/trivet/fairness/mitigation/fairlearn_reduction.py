@@ -54,7 +54,7 @@ class FairlearnReduction(MitigatedClassifier):
     grid_size
         Multipliers that the grid search tries.
     random_state
-        Seed of the draw, from 0 to 2^32 - 1. A lot hangs on the row's features and this seed: see
+        Seed of the draw, from 0 to 2^32 - 1. A draw depends on the row's features and this seed: see
         `RandomisedClassifier`.
 
     Attributes
@@ -120,7 +120,7 @@ class FairlearnReduction(MitigatedClassifier):
         routed = self._routed("estimator", sensitive_features, fit_params)
         self.classes_, self.groups_ = rows.classes, rows.values
         with warnings.catch_warnings():
-            # Which of pandas' functions Fairlearn calls is no business of whoever fits a classifier.
+            # Fairlearn's use of pandas does not concern whoever fits a classifier.
             warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"fairlearn\.")
             found = self._reduce(_RowClassifier(self.estimator, rows.X, routed), rows)
         self.estimator_ = RandomisedClassifier(

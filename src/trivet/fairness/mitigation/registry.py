@@ -36,7 +36,7 @@ class Builder(Protocol):
 
 @dataclass(frozen=True)
 class Mitigation:
-    """A mitigation that can be asked for.
+    """A mitigation that can be chosen by name.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def _equalized_odds(estimator: Any, /, *, privileged: Group | None, random_state
 
 
 def _of(path: str) -> Any:
-    """Import what is named only when it is asked for: names and notes cost no scikit-learn."""
+    """Import a builder on first use, so that names and notes load no scikit-learn."""
     return resolve_name(f"trivet.fairness.mitigation.{path}")
 
 

@@ -43,7 +43,7 @@ class RocHull:
         return np.interp(true_positive_rate, self.true_positive_rate[:end], self.false_positive_rate[:end])
 
     def mixture(self, false_positive_rate: float, true_positive_rate: float) -> MixedThreshold:
-        """Return lots that reach a point on the hull, or below it and not below the diagonal.
+        """Return randomised thresholds that reach a point on the hull, or between it and the diagonal.
 
         The line from the origin through the point meets the hull on an edge. The lot falls on the ends of
         that edge, and, the farther the point is from it, the more often on selecting nobody.

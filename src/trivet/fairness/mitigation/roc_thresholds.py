@@ -16,7 +16,7 @@ __all__ = ["equal_opportunity_thresholds", "equalized_odds_thresholds"]
 def equalized_odds_thresholds(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
 ) -> tuple[MixedThreshold, ...]:
-    """Return lots between thresholds that give every group the same error rates.
+    """Return randomised thresholds that give every group the same error rates.
 
     The rates that all groups can reach are those in all of their ROC hulls, and the best are on the lower
     envelope of the upper hulls. The objective is concave along it, so the best vertex of any hull is next
@@ -43,8 +43,8 @@ def equalized_odds_thresholds(
 
     Notes
     -----
-    There is no variant without lots: two rates are rarely the same at one threshold a group, and the best
-    of those that are nearly so is no question of hulls.
+    A variant without randomisation does not exist: two rates are rarely equal at one threshold a group, and
+    the best of those that nearly are is not found by hulls.
 
     References
     ----------
@@ -71,7 +71,7 @@ def equalized_odds_thresholds(
 def equal_opportunity_thresholds(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
 ) -> tuple[MixedThreshold, ...]:
-    """Return lots between thresholds that give every group the same true positive rate.
+    """Return randomised thresholds that give every group the same true positive rate.
 
     Each group has the smallest false positive rate at which its ROC hull reaches the common true positive
     rate. Their weighted sum is convex and piecewise linear in it, so the best is that of some vertex of

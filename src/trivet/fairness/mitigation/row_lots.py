@@ -1,6 +1,6 @@
 """Random draws by row, independent of the batch that a row is predicted in.
 
-A lot hangs on what the row is and on the seed, and on nothing of the call: rows that are alike draw alike,
+The draw is keyed by the row's values and the seed, so batching does not change it: equal rows draw alike,
 and rows that differ in anything draw independently of each other.
 """
 

@@ -18,7 +18,7 @@ Group = Hashable
 #: Shape (rows,) or (rows, columns): array, list, Series or frame, or a mapping of names to columns.
 SensitiveFeatures = Any
 
-#: More values than that are no groups but, say, an age in days or a name.
+#: A column with more values is not one of groups but, say, an age in days or a name.
 MOST_GROUPS: Final = 1000
 
 

@@ -59,8 +59,8 @@ class GroupThresholds(MitigatedClassifier):
     constraint
         ``"ratio"``: selection rates of at least `bound`, and at most 1 / `bound`, times that of the
         privileged group (`ratio_thresholds`). ``"difference"``: selection rates at most `bound` apart
-        (`difference_thresholds`). ``"equalized_odds"``: equal true and false positive rates, by lots drawn
-        between thresholds (`equalized_odds_thresholds`). ``"equal_opportunity"``: equal true positive
+        (`difference_thresholds`). ``"equalized_odds"``: equal true and false positive rates, by
+        randomised thresholds (`equalized_odds_thresholds`). ``"equal_opportunity"``: equal true positive
         rates, likewise (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest
         |1 - DI| + `penalty` (1 - accuracy) (`scalarised_thresholds`).
     bound
@@ -88,8 +88,8 @@ class GroupThresholds(MitigatedClassifier):
         Value of the privileged group, by default the group with the highest base rate among those with at
         least two percent of the rows: see `most_favoured`.
     random_state
-        Seed of the rows kept for the thresholds, and of the lots, from 0 to 2^32 - 1. A lot hangs on the
-        row's features and this seed: see `apply_group_thresholds`.
+        Seed of the rows kept for the thresholds, and of the draws, from 0 to 2^32 - 1. A draw depends on
+        the row's features and this seed: see `apply_group_thresholds`.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class GroupThresholds(MitigatedClassifier):
         The two labels; the second is the positive one.
     thresholds_
         From the value of each group to the score from which its members are predicted positive: a float, or
-        a `MixedThreshold` where lots are drawn.
+        a `MixedThreshold` where it is randomised.
     sensitive_names_
         Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the columns of
         another frame by them, and those of an array by place.

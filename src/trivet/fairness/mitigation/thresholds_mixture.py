@@ -75,13 +75,13 @@ def apply_group_thresholds(
 ) -> NDArray[np.int64]:
     """Predict positive every row whose score reaches its group's threshold, drawn by lot where it is mixed.
 
-    A lot hangs on `random_state` and on the row's features, and on nothing else of the call: a row is
-    predicted alike alone and in any company, and people with the same features draw the same lot. Over
+    A draw depends on `random_state` and on the row's features, and on nothing else of the call: a row's
+    prediction does not depend on the batch, and people with the same features draw alike. Over
     people who differ in a feature, even in one that the score does not use, rates are those of
-    `selection_probability`, up to what chance leaves of lots that are drawn independently of each other.
+    `selection_probability`, up to the sampling error of independent draws.
 
-    Without features, or where they hold what is neither number, text nor date, a lot hangs on the score
-    and the group in their place. All who tie at a score then draw one lot together, and a group in which
+    Without features, or where they hold what is neither number, text nor date, a draw depends on the score
+    and the group in their place. All who tie at a score then share one draw, and a group in which
     many tie may be far from its rate, in any one draw.
 
     Parameters
@@ -89,7 +89,7 @@ def apply_group_thresholds(
     scores, groups, thresholds
         As for `selection_probability`.
     random_state
-        Seed of the lots, from 0 to 2^32 - 1.
+        Seed of the draws, from 0 to 2^32 - 1.
     features
         Of each row: array, list, sparse matrix or frame of shape (rows, features).
 

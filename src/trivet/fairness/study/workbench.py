@@ -90,7 +90,7 @@ def clusters_of(test: Sample, settings: FairnessSettings) -> Clusters:
 
 def fitted_thresholds(model: GroupThresholds) -> Thresholds:
     """Return the thresholds of a fitted classifier for the study's two groups."""
-    found: Any = model.thresholds_  # floats: no constraint of the study draws lots
+    found: Any = model.thresholds_  # floats: no constraint of the study is randomised
     return Thresholds(protected=found[PROTECTED], privileged=found[PRIVILEGED])
 
 

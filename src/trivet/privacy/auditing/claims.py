@@ -1,4 +1,4 @@
-"""Whether a number of answers suffices to refute a claimed epsilon."""
+"""Power check: a number of answers against the epsilon that it has to refute."""
 
 from typing import Final
 

@@ -31,7 +31,7 @@ def collect(
     """Draw `trials` answers on each input, one call an answer.
 
     The two inputs take turns in random order, so that what drifts from call to call, such as a counter
-    in the mechanism, is no difference between them. All calls are made in this process: a mechanism
+    in the mechanism, does not differ between them. All calls are made in this process: a mechanism
     that seeds its noise when it is imported would repeat it in every other. Lists and the like are
     copied for each call, and what the mechanism prints goes to standard error.
     """

@@ -31,7 +31,7 @@ _PRIOR: Final = 0.5
 class _Bins:
     """Bins of one number, with the logarithm of how much likelier each is on the first input.
 
-    `edges` in order, shape (edges,); `weights`, shape (edges + 2,), the last of what is no number.
+    `edges` in order, shape (edges,); `weights`, shape (edges + 2,), the last for non-numeric answers.
     """
 
     path: Path

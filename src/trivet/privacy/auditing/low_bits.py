@@ -149,7 +149,9 @@ def _multiple(reading: _Reading, level: int) -> Event:
         return bits.finite & (bits.lowest >= level)
 
     step = _power(level)
-    return Event(f"{reading.name} is a multiple of {step}", f"{reading.name} is no multiple of {step}", holds)
+    return Event(
+        f"{reading.name} is a multiple of {step}", f"{reading.name} is not a multiple of {step}", holds
+    )
 
 
 def _off_grid_within(reading: _Reading, level: int, binade: int) -> Event:
@@ -158,7 +160,7 @@ def _off_grid_within(reading: _Reading, level: int, binade: int) -> Event:
         return bits.finite & (bits.binade == binade) & (bits.lowest < level)
 
     size = f"{_power(binade)} <= |{reading.name}| < {_power(binade + 1)}"
-    said = f"{size} and it is no multiple of {_power(level)}"
+    said = f"{size} and it is not a multiple of {_power(level)}"
     return Event(said, f"not ({said})", holds)
 
 

@@ -1,4 +1,4 @@
-"""Is a mechanism as private as it says? An audit from outside, which only calls it."""
+"""Black-box audit of a mechanism's privacy claim."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final

@@ -19,7 +19,7 @@ class EventFinding:
     family
         Key of the family of events, such as ``thresholds`` or ``grid``.
     description
-        The event in words, a predicate of the answer: "is no multiple of 2^-54".
+        The event in words, a predicate of the answer: "is not a multiple of 2^-54".
     direction
         ``A against B`` where p belongs to the first input, ``B against A`` where to the second.
     p_count, q_count
@@ -74,8 +74,8 @@ class MechanismAudit:
     seed
         Seed of the order of the calls; the noise is the mechanism's own.
     verdict
-        ``violates`` where `epsilon_lower` exceeds `epsilon`, ``consistent`` otherwise. The second is
-        no proof of privacy.
+        ``violates`` where `epsilon_lower` exceeds `epsilon`, ``consistent`` otherwise. The second does
+        not prove privacy.
     epsilon_lower
         Lower bound on the true epsilon at `delta`, at least 0, at confidence 1 - `error_rate`.
     best

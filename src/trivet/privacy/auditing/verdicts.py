@@ -41,8 +41,8 @@ def limits(verdict: str, *, fixed: bool, ceiling: float, visible: float, error_r
         f"epsilon {ceiling:.1f} at most."
     )
     return (
-        f"{noiseless}This is no proof. {seen} Other inputs, rarer answers and events of other kinds "
-        "were not looked at."
+        f"{noiseless}This does not prove privacy. {seen} Other inputs, rarer answers and events of other "
+        "kinds were not looked at."
     )
 
 

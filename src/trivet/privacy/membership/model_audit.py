@@ -49,7 +49,7 @@ EXPOSED_ROWS: Final = 20
 
 LIMITS: Final = (
     "These attacks know the model's recipe and have data like the training data; what others try with more, "
-    "or on rows of another kind, they do not say. No evidence is no proof of privacy."
+    "or on rows of another kind, they do not say. No evidence does not prove privacy."
 )
 
 
@@ -94,7 +94,7 @@ class AuditedModel:
 
 
 def audit_model(estimator: Any, X: Any, y: ArrayLike, **settings: Any) -> MembershipAudit:
-    """Measure how well membership in a model's training data can be told; see `attack_model`.
+    """Measure how well membership in a model's training data can be inferred; see `attack_model`.
 
     Parameters
     ----------

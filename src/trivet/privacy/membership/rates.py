@@ -54,7 +54,7 @@ def rate_at(
 
     With ``k = floor(fpr * q)`` accusations allowed, the threshold is the (k+1)-th highest score of a
     non-member, and whoever lies above it is called a member. So the realised rate never exceeds the
-    one asked for, also where scores tie; nothing is interpolated.
+    requested one, also where scores tie; nothing is interpolated.
     """
     p, q = len(members), len(non_members)
     allowed = allowed_accusations(fpr, q)

@@ -92,7 +92,7 @@ def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int
     with one_thread(), _kept_generator():
         try:
             with warnings.catch_warnings():
-                # That a fit has not converged is no reason not to attack it.
+                # A fit that has not converged is attacked all the same.
                 warnings.simplefilter("ignore")
                 return recipe.build(axes=features.ndim, seed=seed).fit(features, labels)
         except (TrivetError, KeyboardInterrupt):

@@ -31,7 +31,7 @@ class RateAtFpr:
     Attributes
     ----------
     fpr
-        The false positive rate asked for, in (0, 1): at most this share of the non-members is accused.
+        The requested false positive rate, in (0, 1): at most this share of the non-members is accused.
     allowed
         Non-members that may be accused: ``floor(fpr * non_members)``.
     true_positives, false_positives
@@ -97,7 +97,7 @@ class AttackResult:
         DeLong interval of `auroc`, in [0, 1]; the interval of `trivet.privacy.membership.auroc.auroc`
         where no pair is in the wrong order; None where there is an `auroc_reason`.
     rates
-        TPR at each false positive rate asked for, in that order.
+        TPR at each requested false positive rate, in that order.
     balanced_accuracy
         Best share of right guesses over all thresholds, half of the rows being members, in [0.5, 1].
         The threshold is chosen on the same rows, so it flatters the attack.
@@ -138,7 +138,7 @@ class GroupExposure:
     auroc, auroc_low, auroc_high
         AUROC within the group with its DeLong interval, in [0, 1].
     fpr
-        The false positive rate asked for, in (0, 1).
+        The requested false positive rate, in (0, 1).
     threshold
         The common threshold, taken from the non-members of all groups.
     tpr, tpr_low, tpr_high
@@ -255,21 +255,21 @@ class MembershipAudit:
     train_accuracy, test_accuracy
         The audited model's accuracy on members and on non-members, in [0, 1].
     attacks
-        One result for each attack, in the order asked for. Where a `unit` has several rows it is the unit
+        One result for each attack, in the order given. Where a `unit` has several rows it is the unit
         that is attacked, by the mean of its rows' scores.
     best_attack
-        Key of the attack with the highest AUROC; the groups and the rows are told by it.
+        Key of the attack with the highest AUROC; its scores are those of the groups and the rows.
     groups
-        Exposure of each group of each protected attribute; empty where none was asked for.
+        Exposure of each group of each protected attribute; empty where none was given.
     most_exposed_column, most_exposed_group
         The group that is measurably more exposed than the rest; None where none is.
     group_statement
         The comparison of the groups in one sentence; empty where there are none.
     canaries
-        The audit with planted rows; None where it was not asked for.
+        The audit with planted rows; None where it was not requested.
     verdict
         ``exposed``; ``slight`` where an attack measurably beats guessing, but by little; or ``no
-        evidence``, which is no proof of privacy.
+        evidence``, which does not prove privacy.
     reason
         The verdict in one sentence.
     limits
@@ -279,7 +279,7 @@ class MembershipAudit:
     seed
         Seed of the halves, the trainings and the canaries.
     unit
-        Whose membership is told, and what is inside or outside as a whole: ``a row``, or the name of the
+        Unit of membership, which is inside or outside as a whole: ``a row``, or the name of the
         column that says which rows belong together.
     row_attacks
         The attacks on single rows, where a unit is named; the intervals respect that rows of one unit are not

@@ -39,7 +39,7 @@ def rmia_scores(
     r"""Score each row by the share of population rows that it dominates.
 
     Online, p(x) is the mean of the averages over the models with and without the row. Offline it is
-    :math:`((1 + a)\, p_{out}(x) + 1 - a) / 2`, as the models with the row are not there to be asked
+    :math:`((1 + a)\, p_{out}(x) + 1 - a) / 2`, as models with the row are not available
     (the authors' linear approximation). A row is not compared with itself. The population's ratios are
     sorted once, so memory grows with n + m, not with n times m.
 

@@ -29,7 +29,7 @@ def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[
         values: Any = features.data if sparse.issparse(X) else features
         finite = values.dtype.kind in "biuf" and bool(np.isfinite(values).all())
     except (TypeError, ValueError) as error:
-        raise DataError(f"the features are no numbers ({told(error)}); encode them first.") from error
+        raise DataError(f"the features are not numbers ({told(error)}); encode them first.") from error
     if not finite:
         raise DataError(
             "the features should be finite numbers, found other values; encode text and fill what is missing "

@@ -79,7 +79,7 @@ def remarks_on(
 ) -> tuple[str, ...]:
     """Say what is surprising: a clever theorem that loses to the crudest, and what a vector costs."""
     remarks: list[str] = []
-    # Theorems on pure mechanisms ask the same of both kinds of Laplace noise: the first one is told.
+    # Theorems on pure mechanisms give the same scale for both kinds of Laplace noise: the first is described.
     first = [row for row in rows if row.mechanism == rows[0].mechanism and row.applicable]
     basic = next((row for row in first if row.method == "basic"), None)
     if basic is not None:

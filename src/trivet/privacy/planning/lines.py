@@ -31,8 +31,8 @@ __all__ = ["Line", "answers_of", "lines_of", "require_budget"]
 class Line:
     r"""One line of a plan, reduced to what accounting needs.
 
-    One asking moves at most `touched` numbers, each by at most `unit`; for noise that is added to each
-    of them, that is as if `touched` numbers of sensitivity `unit` were asked. Other changes of the same
+    One answer moves at most `touched` numbers, each by at most `unit`; for noise that is added to each
+    of them, that equals `touched` queries of sensitivity `unit`. Other changes of the same
     L1 size tell less: of two touched cells, moving change from the smaller to the larger spreads the
     Laplace loss further, in the convex order of likelihood ratios.
     """
@@ -56,7 +56,7 @@ def lines_of(settings: PlanSettings) -> tuple[Line, ...]:
     )
     total = sum(line.asked.count * line.touched for line in lines)
     if total > MOST_ANSWERS or settings.group > MOST_ANSWERS:
-        raise UsageError(f"a plan is made for at most {MOST_ANSWERS:,} answers, but {total:,} are asked.")
+        raise UsageError(f"a plan is made for at most {MOST_ANSWERS:,} answers, found {total:,}.")
     return lines
 
 

@@ -37,7 +37,7 @@ _SLACK = 1e-13
 def plan_queries(
     settings: PlanSettings, *, curves: bool = False, progress: Callable[[str], None] | None = None
 ) -> Plan:
-    r"""Plan the noise of all queries of a budget, by every mechanism and theorem that is asked for.
+    r"""Plan the noise of all queries of a budget, by every requested mechanism and theorem.
 
     Query i with share :math:`w_i` and sensitivity :math:`S_i` receives noise of scale
     :math:`c\,S_i / w_i`, with the smallest common c at which the theorem proves the budget for the
@@ -61,7 +61,7 @@ def plan_queries(
     Raises
     ------
     UsageError
-        A number is out of range, or nothing that was asked for can be used.
+        A number is out of range, or none of the requested theorems applies.
     """
     if settings.epsilon is None:
         raise UsageError("a plan needs a budget; give epsilon, the total that may be spent.")

@@ -27,7 +27,7 @@ class AskedQuery:
     name
         As the user wrote it, or ``query 1``, ``query 2`` and so on.
     count
-        How often it is asked, at least 1.
+        Number of times that it is answered, at least 1.
     share
         Weight of the budget that each asking receives, above 0.
     cells, touches
@@ -138,7 +138,7 @@ class GroupConversion:
     size
         Records that change together, at least 2.
     epsilon, delta
-        The group's guarantee under a plan that gives one record the asked (epsilon, delta); delta in
+        The group's guarantee under a plan that gives one record the requested (epsilon, delta); delta in
         [0, 1], and a delta of 1 promises nothing.
     """
 
@@ -149,7 +149,7 @@ class GroupConversion:
 
 @dataclass(frozen=True)
 class CompositionCurve:
-    """Total epsilon by one theorem as more is asked, at the noise of its mechanism's best row.
+    """Total epsilon by one theorem as queries are repeated, at the noise of its mechanism's best row.
 
     `epsilon` is as long as `PlanCurves.repeats`; an entry is None where the theorem cannot be used.
     """
@@ -181,7 +181,7 @@ class PlanCurves:
     Attributes
     ----------
     repeats
-        Increasing whole numbers from 1: how often the query is asked, where the plan has one line;
+        Increasing whole numbers from 1: how often the query is answered, where the plan has one line;
         how often the whole plan is carried out, where it has several.
     repeats_are
         ``queries`` or ``rounds``, accordingly.
@@ -253,9 +253,9 @@ class Plan:
     group
         Records that are protected together, at least 1.
     value, threshold
-        True answer, and what the noisy one is compared with; None where not asked.
+        True answer, and what the noisy one is compared with; None where not given.
     answers
-        How often something is asked in all: the sum of the counts.
+        Total number of answers: the sum of the counts.
     queries
         The lines of the question.
     rows
@@ -273,7 +273,7 @@ class Plan:
     group_conversion
         None where `group` is 1.
     curves
-        None unless they were asked for.
+        None unless requested.
     release
         How the plan is carried out by `create_ledger` and `release_query`; None where groups are
         protected, since a ledger protects one row, and where no figure can be computed.
@@ -310,10 +310,10 @@ class SpentRow:
     applicable, reason
         Whether the theorem can be used; where not, why, and both numbers are None.
     epsilon
-        Total epsilon at the asked delta, at least 0; also None at a delta of 0 where the theorem has
-        none, and only the delta at an epsilon is asked.
+        Total epsilon at the given delta, at least 0; also None at a delta of 0 where the theorem has
+        none, and only the delta at an epsilon is requested.
     delta
-        Delta at the asked epsilon, in [0, 1]; None where no epsilon was asked, or where the theorem
+        Delta at the given epsilon, in [0, 1]; None where no epsilon was given, or where the theorem
         proves no delta at it.
     """
 
@@ -335,7 +335,7 @@ class Spending:
     mechanism
         ``laplace``, ``discrete-laplace`` or ``gaussian``: what the scales are scales of.
     epsilon
-        At which the deltas stand; None where not asked.
+        Epsilon of the deltas; None where not given.
     delta
         At which the epsilons stand; 0 asks for pure differential privacy.
     adjacency, group, answers, queries
@@ -344,7 +344,7 @@ class Spending:
         One entry a theorem, also those that cannot be used.
     best
         Index into `rows` of the usable row with the least epsilon; with the least delta where an epsilon
-        is asked for at a delta of 0.
+        is given with a delta of 0.
     best_method, why, remarks
         As in `Plan`.
     """

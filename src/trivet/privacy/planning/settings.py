@@ -35,7 +35,7 @@ Bound = Annotated[float, Gt(-LARGEST), Lt(LARGEST)]
 
 @dataclass(frozen=True, kw_only=True)
 class QuerySettings:
-    """One line of a plan: a number, a sum or a vector of counts, asked `count` times.
+    """One line of a plan: a number, a sum or a vector of counts, answered `count` times.
 
     Exactly one of three says how far one record moves it: `sensitivity`, under the plan's adjacency;
     `cells`, for a vector of counts; or ``kind = "sum"`` with `bounds`. ``kind = "count"`` has
@@ -46,7 +46,7 @@ class QuerySettings:
     name
         For the table; ``query 1`` and so on where empty.
     count
-        How often it is asked, at least 1.
+        Number of times that it is answered, at least 1.
     sensitivity
         Largest change of the answer, in its units, above 0.
     share
@@ -113,7 +113,7 @@ class PlanSettings:
     Attributes
     ----------
     epsilon
-        Total that may be spent, above 0; left out where only spending is asked.
+        Total that may be spent, above 0; left out where only the spending is computed.
     delta
         Total delta, in [0, 1); 0 asks for pure differential privacy.
     adjacency

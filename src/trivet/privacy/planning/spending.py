@@ -20,7 +20,7 @@ def spending_of(settings: PlanSettings) -> Spending:
     Parameters
     ----------
     settings
-        Queries with a scale each, one mechanism, and the delta at which epsilon is asked; with an
+        Queries with a scale each, one mechanism, and the delta at which epsilon is computed; with an
         epsilon, also the delta at it.
 
     Returns
@@ -69,7 +69,7 @@ def spending_of(settings: PlanSettings) -> Spending:
 
 
 def _asks_delta(settings: PlanSettings) -> bool:
-    """Tell whether it is the delta at an epsilon that is asked, and no epsilon at a delta."""
+    """Return True if the delta at an epsilon is requested, and not the epsilon at a delta."""
     return settings.epsilon is not None and settings.delta == 0
 
 

@@ -23,7 +23,7 @@ def written(amount: Amount) -> str:
 
 
 def exact(text: str) -> Fraction | None:
-    """Return the number that decimal text means; None where it is no plain decimal."""
+    """Return the number that decimal text means; None for any other text."""
     return Fraction(Decimal(text)) if _DECIMAL.fullmatch(text) else None
 
 

@@ -23,7 +23,7 @@ def prepare_histogram(
 ) -> Prepared:
     """Say how a histogram is answered: a row is in one cell at most.
 
-    A value that is no category is in no cell, and so is a missing one unless it counts as a category.
+    A value outside the categories is in no cell, and so is a missing one unless it counts as a category.
     """
     if column.kind not in _KEYS:
         raise UsageError(
@@ -65,7 +65,7 @@ def prepare_histogram(
 def _key(text: str, column: Column) -> str:
     """Return a category as DuckDB writes it."""
     if not is_unicode(text):
-        raise UsageError(f"the category {quoted(text)} is no Unicode.")
+        raise UsageError(f"the category {quoted(text)} is not valid Unicode.")
     if column.kind is Kind.INTEGER:
         digits = text.strip().removeprefix("-")
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= 40):  # noqa: PLR2004 - longer than any

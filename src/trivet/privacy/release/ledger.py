@@ -212,7 +212,7 @@ def open_ledger(path: str | Path) -> Ledger:
     Raises
     ------
     DataError
-        If the file is no ledger, damaged, or of a later trivet; it is left as it is.
+        If the file is not a ledger, damaged, or of a later trivet; it is left as it is.
     """
     file = Path(path)
     require_ledger(file)

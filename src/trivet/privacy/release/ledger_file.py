@@ -1,4 +1,4 @@
-"""Is this file a ledger of trivet, and one that can be used? It is never written to find out.
+"""Validation of a ledger's file, which never writes to it.
 
 The first hundred bytes decide (https://www.sqlite.org/fileformat2.html, section 1.3): SQLite's own
 words, the application that made the file, and the version of its format. SQLite itself opens only what
@@ -131,7 +131,7 @@ def _require_header(path: Path) -> None:
         if path.is_symlink():
             raise DataError(f"the ledger {shown} is a link; name the file that it leads to.")
         if not path.is_file():
-            kind = "is no file" if path.exists() else "is not there"
+            kind = "is not a file" if path.exists() else "is not there"
             raise DataError(
                 f"the ledger {shown} {kind}; make one with `trivet privacy ledger FILE --create --epsilon E`."
             )
@@ -140,9 +140,9 @@ def _require_header(path: Path) -> None:
             names = os.fstat(stream.fileno()).st_nlink
     except (OSError, ValueError) as error:
         raise DataError(f"the ledger {shown} cannot be read: {_why(error)}.") from error
-    foreign = f"{shown} is no ledger of trivet"
+    foreign = f"{shown} is not a ledger of trivet"
     if len(header) < _HEADER_BYTES or header[:16] != _MAGIC:
-        raise DataError(f"{foreign}: it is no SQLite file. It was left as it is.")
+        raise DataError(f"{foreign}: it is not an SQLite file. It was left as it is.")
     if int.from_bytes(header[68:72], "big") != APPLICATION:
         raise DataError(f"{foreign}: it is a database of another program. It was left as it is.")
     version = int.from_bytes(header[60:64], "big")

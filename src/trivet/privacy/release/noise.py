@@ -1,6 +1,6 @@
 """Noise on exact integers, and its proven cost: OpenDP's discrete Laplace alone.
 
-The scale is found from the charge, OpenDP's own privacy map is asked what that scale spends, and an
+The scale is found from the charge, OpenDP's own privacy map gives what that scale spends, and an
 answer leaves only if the map does not exceed the charge. Nothing here draws from another source.
 """
 
@@ -61,7 +61,7 @@ def calibrate(*, sensitivity: int, epsilon: Fraction, vector: bool = False) -> M
             return Measurement(scale, proven, _adder(measurement, vector=vector))
         scale = math.nextafter(scale * (1 + 2.0 ** (step - 54)), math.inf)
     raise TrivetError(
-        f"{LIBRARY} {library_version()} proves more than the epsilon that was asked at every scale near "
+        f"{LIBRARY} {library_version()} proves more than the requested epsilon at every scale near "
         f"{float(wanted)!r}; nothing was released."
     )
 

@@ -13,7 +13,7 @@ QUERIES: Final[tuple[str, ...]] = get_args(Query)
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A query as it was asked."""
+    """A query as the user gave it."""
 
     query: str
     column: str | None = None

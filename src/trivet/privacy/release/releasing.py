@@ -62,7 +62,7 @@ def release_query(
     categories
         Of a histogram: its keys; they must not come from the data.
     missing
-        What a missing value (NULL, NaN, of a CSV file a cell that is no number) counts as: ``drop``,
+        What a missing value (NULL, NaN, a CSV cell that is not a number) counts as: ``drop``,
         or a value within the bounds, or a category. A sum or mean needs it.
     where
         Condition on rows, as in `trivet.privacy.release.where_syntax`. A comparison with a missing

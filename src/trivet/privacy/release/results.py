@@ -72,7 +72,7 @@ class Receipt:
         The column; the condition as it was understood; what a missing value counts as: ``drop`` or a
         value. None where there is none.
     categories
-        Keys of the histogram in the order asked; empty otherwise.
+        Keys of the histogram in the order given; empty otherwise.
     lower, upper
         Bounds to which values were clamped, after rounding to the grid; None for counts.
     grid
@@ -144,7 +144,7 @@ class Release:
     message
         Why there is no value, computed from noisy numbers only; None otherwise.
     receipt
-        What was asked and what it cost.
+        The query and its cost.
     """
 
     value: float | int | None

@@ -1,7 +1,7 @@
 """SQL of a condition: the tree checked against the columns, with bound values.
 
 Nothing that the user typed becomes SQL: columns are those of the table, quoted, and values are bound.
-A comparison with a missing value (NULL, NaN, or a CSV cell that is no number where a number is asked)
+A comparison with a missing value (NULL, NaN, or a CSV cell that is not a number in a numeric column)
 is false, so ``not age < 40`` selects a row without an age.
 """
 
@@ -94,7 +94,7 @@ class _Writer:
         for side, kind in zip(sides, kinds, strict=True):
             if kind not in (Kind.CELL, asked):
                 alone = side.at == sides[0].at
-                complaint = "is no condition" if alone else f"cannot be compared with {kind}"
+                complaint = "is not a condition" if alone else f"cannot be compared with {kind}"
                 raise self._wrong(side, f"{asked} {complaint}")
         if asked == _BOOLEAN and operator not in ("=", "!=", "IN"):
             raise self._wrong(sides[1], "true and false are compared with = or != only")

@@ -184,7 +184,7 @@ class _Parser:
         if token.kind == "text":
             value = self._advance().text[1:-1].replace("''", "'")
             if not is_unicode(value):
-                raise misplaced(self._text, token.at, "this text is no Unicode")
+                raise misplaced(self._text, token.at, "this text is not valid Unicode")
             return Literal(value, token.at)
         if token.kind in ("true", "false"):
             return Literal(self._advance().kind == "true", token.at)

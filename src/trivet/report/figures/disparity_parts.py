@@ -156,7 +156,7 @@ def _color(part: Part) -> str:
 
 
 def _lumped(parts: Sequence[Part]) -> list[Part]:
-    """Put small features together; what is undefined, and what is no feature, stays as it is."""
+    """Put small features together; undefined parts, and those that are not features, stay as they are."""
     sizes = {id(part): abs(part.value or 0.0) for part in parts}
     largest = max(sizes.values(), default=0.0)
     features = sorted(

@@ -35,7 +35,7 @@ def drawn_name(label: int, name: str, *, width: float) -> str:
 
 
 def drawn_text(text: str, *, width: float) -> str:
-    """Return a stranger's text as a figure can draw it, empty where the font lacks a letter of it."""
+    """Return untrusted text as a figure can draw it, empty where the font lacks a letter of it."""
     text = one_line(text, limit=MEASURED)
     if not all(ord(letter) in _drawable() for letter in text):
         return ""

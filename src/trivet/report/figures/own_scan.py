@@ -1,4 +1,4 @@
-"""Figures of the scan of a network of one's own, in the report of an audit without the study."""
+"""Figures of the scan of the user's network, in the report of an audit without the study."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def has_scan(result: object) -> bool:
-    """Tell whether a network of one's own was scanned."""
+    """Return True if the user's network was scanned."""
     return isinstance(result, OwnSecurity) and result.scan is not None
 
 

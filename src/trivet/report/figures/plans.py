@@ -1,4 +1,4 @@
-"""Figures of a plan of the user's own: the noise by theorem, and the curves of epsilon and delta."""
+"""Figures of a noise plan: the noise by theorem, and the curves of epsilon and delta."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -171,7 +171,7 @@ FIGURES: Final = (
     ),
 )
 
-#: The same of a network of one's own, in an audit without the study.
+#: The same of the user's network, in an audit without the study.
 SCAN_FIGURES: Final = (
     FigureRow(
         "security_scan_trigger",

@@ -134,7 +134,7 @@ def _write(
     verdict: Verdict,
 ) -> tuple[Path, ...]:
     prose = read_templates(SHARED, PAGES)
-    if fairness["comparison"] is not None:  # what was asked for comes first
+    if fairness["comparison"] is not None:  # what was requested comes first
         prose = {
             name: prose[name] for name in sorted(prose, key=lambda name: BEHIND if name == AUDIT else name)
         }

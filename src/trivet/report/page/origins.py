@@ -89,7 +89,7 @@ ORIGINS: Final = (
     Origin("fairness.comparison.*.disparate_impact*", ("own-impact",), ("feldman2015",)),
 )
 
-#: What is asked for, counted or declared, and so owes nothing to a seed.
+#: Inputs, counts and declared values, which do not depend on a seed.
 NOT_RANDOM: Final = (
     "*seed*",
     "*.settings.*",

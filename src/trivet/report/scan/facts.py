@@ -16,7 +16,7 @@ from trivet.wording import one_line
 
 __all__ = ["label_row", "page_facts"]
 
-#: Characters of a stranger's text other than a class's name: of a file, a data set, a contract.
+#: Characters of untrusted text other than a class's name: of a file, a data set, a contract.
 NAME_CHARACTERS = 80
 
 

@@ -20,7 +20,7 @@ class RepairMethod:
     Attributes
     ----------
     name
-        What it is asked for by.
+        Name on the command line.
     cost
         Its place among the others: ``auto`` tries small ones first.
     run

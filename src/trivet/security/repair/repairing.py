@@ -83,7 +83,7 @@ def repair_network(
     method
         A name in `REPAIRS`, or ``auto``.
     rescan
-        Scans a repaired network again; asked only where the rates keep the bounds. None counts on
+        Scans a repaired network again; called only where the rates keep the bounds. None counts on
         the rates alone.
     true_trigger
         The attacker's own trigger, where it is known; only the judgement looks at it.

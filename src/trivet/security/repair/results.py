@@ -54,7 +54,7 @@ class RepairAttempt:
         With the attacker's own trigger; None where it is not known.
     second_verdict
         What a new scan says of the repaired network; None where it was not scanned, since the rates
-        already say that the repair failed, or since no scan was asked for.
+        already say that the repair failed, or since no scan was requested.
     """
 
     method: str
@@ -76,7 +76,7 @@ class RepairResult:
     Attributes
     ----------
     requested
-        The method asked for, or ``auto``.
+        The requested method, or ``auto``.
     target
         The label that the trigger leads to.
     removed
