@@ -29,9 +29,10 @@ test-isa: $(READY) ## run what depends on the processor with older instructions,
 test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
 	$(BIN)/python tools/test_extras.py
 
-lint: $(READY) ## check style, types and the direction of imports
+lint: $(READY) ## check style, words, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/check_words.py
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 

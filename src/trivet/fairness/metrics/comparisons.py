@@ -99,7 +99,7 @@ class Disparity(Described):
         -------
         numpy.ndarray
             Shape (...): a difference is in [-1, 1], a ratio in [0, inf]. A ratio is infinite where only
-            the privileged group's rate is 0, and NaN where both are: nobody was selected, which is no
+            the privileged group's rate is 0, and NaN where both are: nobody was selected, which is not
             evidence of parity. NaN where a rate is.
         """
         compared = np.stack([self._compare(rate(counts)) for rate in self.rates])
@@ -144,7 +144,7 @@ class Disparity(Described):
 
 @dataclass(frozen=True, kw_only=True)
 class Spread(Described):
-    """How far apart the rates of any number of groups are.
+    """Range of a rate over any number of groups.
 
     A group without a rate is left out of the comparison of that rate (`left_out` tells which); with
     fewer than two others there is no spread.
@@ -450,7 +450,7 @@ def selected(counts: Counts) -> Counts:
 
 
 def within_band(ratio: ArrayLike, *, four_fifths: float = 0.8) -> NDArray[np.bool_]:
-    """Whether a disparate impact lies in [t, 1/t], the four-fifths band for t = 0.8.
+    """Return True if a disparate impact lies in [t, 1/t], the four-fifths band for t = 0.8.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ class GroupRate(Described):
 
     @property
     def is_share(self) -> bool:
-        """Whether it is a share of rows, numerator of denominator: what a binomial interval needs."""
+        """True if it is a share of rows, numerator of denominator, as a binomial interval needs."""
         pairs = zip((*self.selects[0], *self.selects[1]), (*self.among[0], *self.among[1]), strict=True)
         return all(selected <= counted <= 1 for selected, counted in pairs)
 
