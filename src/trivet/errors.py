@@ -33,6 +33,7 @@ EXTRAS: Final = {
     "onnx": "onnx",
     "onnx2torch": "onnx",
     "timm": "timm",
+    "pandas": "pandas",
     "torch": "security",
 }
 

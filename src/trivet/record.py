@@ -17,6 +17,7 @@ from trivet.fairness.own_results import OwnFairness
 from trivet.fairness.results import FairnessStudy
 from trivet.privacy.own_results import OwnPrivacy
 from trivet.privacy.results import PrivacyStudy
+from trivet.result import Result
 from trivet.security.own_results import OwnSecurity
 from trivet.security.results import SecurityStudy
 from trivet.wording import one_line, reason
@@ -73,8 +74,8 @@ class AuditInfo:
     seed: int
 
 
-@dataclass(frozen=True)
-class AuditRecord:
+@dataclass(frozen=True, repr=False)
+class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     """Everything that an audit measured; a leg that was not audited is None.
 
     A leg is its study, or the audit of the user's system without the study. `effects` is what

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
-from trivet.security.markup import number, panel, plain
+from trivet.markup import number, panel, plain
 from trivet.security.notebook import repair_html, scan_html, trigger_png
 
 

@@ -16,12 +16,13 @@ from trivet.audit.parts import Parts
 from trivet.audit.study import study_fairness, study_privacy, study_security
 from trivet.config import AuditConfig
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
+from trivet.result import Result
 
 __all__ = ["Audit", "run_audit"]
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Result, of="record"):
     """A record, the triggers that belong to it, and what each leg took.
 
     `inputs` are SHA-256 digests by name of what was studied; `seconds` are by leg; `weights` are those of

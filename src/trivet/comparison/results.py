@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
+
 __all__ = [
     "ADDED",
     "BETTER",
@@ -107,8 +109,10 @@ class Compared:
     trivet: str | None
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(
+    Table, head=("statement",), rows="headline", columns=("title", "before", "after", "outcome")
+):
     """Changes between two audits.
 
     Attributes

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trivet.security.markup import number, panel, picture, plain, table
+from trivet.markup import number, panel, picture, plain, table
 from trivet.security.repair.results import RepairAttempt
 from trivet.security.results import BeforeAfter
 from trivet.security.scan_results import LabelScan, ScanResult

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
 from trivet.security.results import CheckpointInfo, ContractCheck
 
 __all__ = ["ImagesInfo", "LabelScan", "Opinion", "ScanResult"]
@@ -80,8 +81,13 @@ class LabelScan:
     steps: int
 
 
-@dataclass(frozen=True)
-class ScanResult:
+@dataclass(frozen=True, repr=False)
+class ScanResult(
+    Table,
+    head=("verdict", "suspected_label", "p_value", "reason"),
+    rows="labels",
+    columns=("name", "l1", "log_score", "asr", "margin"),
+):
     """The verdict on one checkpoint, and what it rests on.
 
     Attributes

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
+from trivet.result import Table
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.classifier import Scorer
 from trivet.security.comparison import Comparison, Progress
@@ -33,8 +34,8 @@ ALL_GATE_IMAGES: Final = 5_000
 MIN_GATE_IMAGES: Final = 50
 
 
-@dataclass(frozen=True, eq=False)
-class Scan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scan(Table, of="result"):
     """A result, and what it takes to go on: to repair, to draw, to look closer.
 
     Attributes

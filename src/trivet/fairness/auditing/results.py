@@ -6,6 +6,7 @@ from trivet.fairness.counting.folded import FoldedValue
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
+from trivet.result import Table
 
 __all__ = [
     "DISPARATE",
@@ -192,8 +193,13 @@ class OverallRates:
     false_positive_rate: Bounds
 
 
-@dataclass(frozen=True)
-class FairnessAudit:
+@dataclass(frozen=True, repr=False)
+class FairnessAudit(
+    Table,
+    head=("verdict", "data", "rows", "reason"),
+    rows="attributes.groups",
+    columns=("group", "rows", "selection_rate", "disparate_impact", "verdict"),
+):
     """Disparities of predictions between groups.
 
     Attributes
@@ -362,8 +368,13 @@ class ModelOutcome:
     selection_rate: Bounds | None = None
 
 
-@dataclass(frozen=True)
-class FairnessComparison:
+@dataclass(frozen=True, repr=False)
+class FairnessComparison(
+    Table,
+    head=("estimator", "statement"),
+    rows="models",
+    columns=("title", "accuracy", "disparate_impact", "verdict"),
+):
     """A model with each mitigation, and without, on the same test rows.
 
     Attributes

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
+
 __all__ = ["CONSISTENT", "VIOLATES", "EventFinding", "MechanismAudit"]
 
 VIOLATES = "violates"
@@ -51,8 +53,13 @@ class EventFinding:
     epsilon_lower: float
 
 
-@dataclass(frozen=True)
-class MechanismAudit:
+@dataclass(frozen=True, repr=False)
+class MechanismAudit(
+    Table,
+    head=("verdict", "name", "epsilon_lower", "reason"),
+    rows="findings",
+    columns=("family", "epsilon_lower", "description"),
+):
     """Audit of the (epsilon, delta) that a mechanism claims, on one pair of inputs.
 
     Attributes

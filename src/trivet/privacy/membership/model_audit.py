@@ -32,6 +32,7 @@ from trivet.privacy.membership.rows import (
 from trivet.privacy.membership.shadows import Signals, signals_of, train_models
 from trivet.privacy.membership.signals import CLIP, resolution
 from trivet.privacy.membership.splits import random_half, unit_labels
+from trivet.result import Table
 from trivet.wording import quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -84,8 +85,8 @@ ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class AuditedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditedModel(Table, of="result"):
     """A finished audit, and the scores that it rests on."""
 
     result: MembershipAudit

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
+
 __all__ = [
     "A_ROW",
     "EXPOSED",
@@ -238,8 +240,13 @@ class ExposedRow:
     score: float
 
 
-@dataclass(frozen=True)
-class MembershipAudit:
+@dataclass(frozen=True, repr=False)
+class MembershipAudit(
+    Table,
+    head=("verdict", "reason"),
+    rows="attacks",
+    columns=("attack", "auroc", "auroc_low", "auroc_high", "advantage"),
+):
     """Membership-inference audit of a model.
 
     Attributes

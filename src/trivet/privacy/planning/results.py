@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
+
 __all__ = [
     "AskedQuery",
     "CompositionCurve",
@@ -240,8 +242,13 @@ class PlannedRelease:
     queries: tuple[PlannedCharge, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(
+    Table,
+    head=("best_method", "epsilon", "delta", "why"),
+    rows="rows",
+    columns=("mechanism", "name", "scale", "standard_deviation"),
+):
     """Noise that keeps a set of queries within (epsilon, delta), by every theorem.
 
     Attributes
@@ -326,8 +333,10 @@ class SpentRow:
     delta: float | None
 
 
-@dataclass(frozen=True)
-class Spending:
+@dataclass(frozen=True, repr=False)
+class Spending(
+    Table, head=("best_method", "epsilon", "delta", "why"), rows="rows", columns=("name", "epsilon", "delta")
+):
     """Privacy loss of a set of queries with given noise, by every theorem.
 
     Attributes

@@ -6,6 +6,8 @@ Every epsilon and delta of a budget, a charge or a sum is kept as exact decimal 
 
 from dataclasses import dataclass
 
+from trivet.result import Table
+
 __all__ = [
     "ANSWERED",
     "CHARGED",
@@ -127,8 +129,13 @@ class Cell:
     value: int
 
 
-@dataclass(frozen=True)
-class Release:
+@dataclass(frozen=True, repr=False)
+class Release(
+    Table,
+    head=("value", "half_width", "message", "receipt.query", "receipt.epsilon", "receipt.entry"),
+    rows="cells",
+    columns=("key", "value"),
+):
     """A noisy answer and its receipt.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy as np
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
+from trivet.result import Table
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
@@ -27,8 +28,8 @@ __all__ = ["Repair", "repair_network"]
 TOLERATED_OVERLAP: Final = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Repair:
+@dataclass(frozen=True, eq=False, repr=False)
+class Repair(Table, of="result"):
     """A result, and the network that it recommends.
 
     Attributes

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.result import Table
 from trivet.security.results import BeforeAfter
 
 __all__ = ["RepairAttempt", "RepairBounds", "RepairResult"]
@@ -69,8 +70,10 @@ class RepairAttempt:
     second_verdict: str | None
 
 
-@dataclass(frozen=True)
-class RepairResult:
+@dataclass(frozen=True, repr=False)
+class RepairResult(
+    Table, head=("summary", "chosen"), rows="attempts", columns=("method", "removed", "clean_accuracy", "asr")
+):
     """Attempts of a repair, and the one worth keeping.
 
     Attributes
