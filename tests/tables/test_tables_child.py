@@ -52,7 +52,7 @@ def test_rows_and_arrays_of_every_type(tmp_path):
         "SELECT * FROM (VALUES (1, 1.5::DOUBLE, 'ä', true, DATE '2020-01-02', 2.50::DECIMAL(5, 2)), "
         "(NULL, 'nan'::DOUBLE, NULL, NULL, NULL, NULL)) t(i, d, s, b, day, m)"
     ).write_parquet(str(path))
-    with open_table(path, ordered=True) as opened:
+    with open_table(path) as opened:
         first, second = opened.rows(
             f"SELECT *, INTERVAL 1 DAY, TIMESTAMP '2020-01-02 03:04:05' FROM {opened.source}"
         )
@@ -69,7 +69,7 @@ def test_rows_and_arrays_of_every_type(tmp_path):
 def test_long_answers_are_whole(tmp_path):
     path = tmp_path / "t.parquet"
     duckdb.sql("SELECT range AS i, repeat('x', 50) AS s FROM range(50_000)").write_parquet(str(path))
-    with open_table(path, ordered=True) as opened:
+    with open_table(path) as opened:
         rows = opened.rows(f"SELECT * FROM {opened.source}")
     assert rows == [[i, "x" * 50] for i in range(50_000)]
 

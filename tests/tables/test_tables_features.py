@@ -24,7 +24,7 @@ def table(tmp_path):
 
 
 def read(path, **settings):
-    with open_table(path, ordered=True) as opened:
+    with open_table(path) as opened:
         return read_features(opened, opened.columns, **settings)
 
 
@@ -45,7 +45,7 @@ def test_numbers_are_numbers_and_all_else_is_text(table):
 
 def test_rows_are_kept_in_their_order(table):
     assert read(table, rows=np.array([0, 2])).values[:, 0].tolist() == [25, 31]
-    with open_table(table, ordered=True) as opened:
+    with open_table(table) as opened:
         (towns,) = read_texts(opened, opened.columns[1:2], rows=np.array([0, 2]))
         assert towns.tolist() == ["Oslo", ""]
         assert count_rows(opened) == 3

@@ -63,7 +63,7 @@ def choose_rows(count: int, limit: int | None, *, seed: int) -> NDArray[np.int64
 def read_features(
     opened: Table, columns: Sequence[Column], *, rows: NDArray[np.int64] | None = None
 ) -> Features:
-    """Read columns of an open table, in the order of the file if it was opened so.
+    """Read columns of an open table, in the order of the file.
 
     A column counts as numbers if every cell that is not empty is a finite number; all others are texts.
     """

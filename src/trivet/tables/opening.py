@@ -32,15 +32,23 @@ _BYTES_A_CELL: Final = 24
 
 @dataclass(frozen=True)
 class Table:
-    """An open table."""
+    """An open table; `state` is the file's when it was opened."""
 
     name: str
     path: Path
+    state: tuple[int, ...]
     columns: tuple[Column, ...]
     source: str
     number: int
     request: Mapping[str, Any]
     delimiter: str | None = None
+
+    def require_unchanged(self) -> None:
+        """Raise a DataError if the file is not the one that was opened, or was written to."""
+        if _state_of(self.path) != self.state:
+            raise DataError(
+                f"{quoted(self.name)} changed while it was read; read it again when nobody writes to it."
+            )
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[list[Any]]:
         """Return the rows of a query's answer."""
@@ -74,20 +82,23 @@ class Table:
 
 
 @contextmanager
-def open_table(table: str | Path, *, ordered: bool = False, by_line: bool = False) -> Generator[Table]:
-    """Open a table to read its schema, and its rows when they have been paid for."""
+def open_table(table: str | Path | Table, *, by_line: bool = False) -> Generator[Table]:
+    """Open a table to read its schema, and its rows when they have been paid for; an open one stays so."""
+    if isinstance(table, Table):
+        yield table
+        return
     before, colon, inner = str(table).rpartition(":")
     of_database = bool(colon) and before.lower().endswith(DATABASE_SUFFIXES)
     path = Path(before if of_database else table)
     kind = "database" if of_database else _kind_of(path)
-    size = _size_of(path)
+    state = _state_of(path)
+    size = state[0]
     names, delimiter = read_header(path) if kind == "csv" else ((), None)
     request = {
         "path": str(path.resolve()),
         "size": size,
         "kind": kind,
         "table": inner,
-        "ordered": ordered,
         "by_line": by_line,
         "width": len(names),
         "delimiter": delimiter,
@@ -98,7 +109,7 @@ def open_table(table: str | Path, *, ordered: bool = False, by_line: bool = Fals
     columns = columns or tuple(_column(name, of) for name, of in described["columns"])
     name = f"{path.name}:{inner}" if of_database else path.name
     try:
-        yield Table(name, path, columns, described["source"], number, request, delimiter)
+        yield Table(name, path, state, columns, described["source"], number, request, delimiter)
     finally:
         child.ask({"ask": "close", "number": number, **request})
 
@@ -121,7 +132,7 @@ def fingerprint(path: Path, *, key: bytes) -> str:
 def _kind_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in DATABASE_SUFFIXES:
-        size = _size_of(path)
+        size, *_ = _state_of(path)
         listed = usual_child().ask({"ask": "list", "path": str(path.resolve()), "size": size})
         raise UsageError(
             f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
@@ -138,8 +149,8 @@ def _column(name: str, of: str) -> Column:
     return Column(name, kind_of(of), "ENUM" if of.startswith("ENUM(") else of, identifier(name))
 
 
-def _size_of(path: Path) -> int:
-    """Return the bytes of a file, or say what else it is."""
+def _state_of(path: Path) -> tuple[int, ...]:
+    """Return the bytes of a file, and what else changes with it, or say what else it is."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -150,7 +161,7 @@ def _size_of(path: Path) -> int:
         raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{quoted(path.name)} is not a file; expected one, not a folder or a device.")
-    return found.st_size
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:

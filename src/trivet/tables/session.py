@@ -24,7 +24,7 @@ from trivet.wording import quoted
 
 __all__ = ["answer"]
 
-_SAFE: Final = {
+_SAFE: Final[dict[str, str | bool | int | float | list[str]]] = {
     "allow_community_extensions": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -69,7 +69,7 @@ def answer(request: Mapping[str, Any], folder: Path) -> Any:
 
 def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     path, kind = Path(request["path"]), request["kind"]
-    connection = _connection(ordered=request["ordered"], by_line=request["by_line"])
+    connection = _connection(by_line=request["by_line"])
     try:
         columns: list[tuple[str, str]] = []
         if kind == "database":
@@ -178,9 +178,8 @@ def _written(columns: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return described
 
 
-def _connection(*, ordered: bool = False, by_line: bool = False) -> duckdb.DuckDBPyConnection:
-    config: dict[str, str | bool | int | float | list[str]] = {**_SAFE, "preserve_insertion_order": ordered}
-    connection = duckdb.connect(":memory:", config=config)
+def _connection(*, by_line: bool = False) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config=_SAFE)
     if by_line:
         # These believe what a file says of its rows.
         connection.execute("SET disabled_optimizers = 'filter_pushdown,statistics_propagation'")

@@ -13,6 +13,7 @@ from tables_of_every_engine import ENGINES, csv_of, table_of
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.coded_columns import read_columns
 from trivet.fairness.counting.grouping import group_counts
+from trivet.tables.opening import open_table
 
 FILES = ("csv", "parquet", "duckdb")
 COLUMNS = {
@@ -304,3 +305,14 @@ def test_a_missing_value_in_a_list_is_no_text(missing):
 
 def test_bytes_are_no_groups():
     assert "holds bytes" in refused(UsageError, None, [1, 0], [1, 0], np.array([b"a", b"b"], dtype=object))
+
+
+def test_a_file_that_is_written_to_while_it_is_open_is_refused(tmp_path):
+    path = csv_of(COLUMNS, tmp_path / "table.csv")
+    with open_table(path) as opened:
+        assert (
+            read_columns(opened, coded=["label"]).rows == group_counts(opened, "label", "label", "sex").rows
+        )
+        path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
+        with pytest.raises(DataError, match=r"'table\.csv' changed while it was read"):
+            read_columns(opened, coded=["label"])

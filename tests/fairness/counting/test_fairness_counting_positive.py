@@ -183,5 +183,8 @@ def test_many_values_in_many_columns_take_no_more_than_the_rows(tmp_path):
     predicted = read_predicted(path, counts, label="y", prediction="p", cut=None)
     assert len(counts.groups) == 390
     assert [counts.groups[code][0] for code in predicted.rows.groups[:3]] == ["a0", "a1", "a2"]
+    path.write_text(path.read_text() + lines[0] + "\n")
+    with pytest.raises(UsageError, match=r"the counts are not those of 'wide\.csv'"):
+        read_predicted(path, counts, label="y", prediction="p", cut=None)
     with pytest.raises(TrivetError, match="1,000 groups or fewer"):
         group_counts(None, [0, 1] * 600, [0, 1] * 600, {c: np.arange(1200) for c in "abcdefgh"})

@@ -177,7 +177,7 @@ def test_a_fingerprint_is_a_keyed_digest(tmp_path):
 def test_rows_come_in_the_order_of_the_file_where_that_is_asked(tmp_path):
     path = tmp_path / "many.parquet"
     duckdb.sql(f"COPY (SELECT range AS number FROM range(600_000)) TO '{path}' (ROW_GROUP_SIZE 20_000)")
-    with open_table(path, ordered=True) as opened:
+    with open_table(path) as opened:
         found = opened.arrays(f"SELECT number FROM {opened.source}", count=1)["number"]
     assert (found == np.arange(600_000)).all()
 

@@ -122,7 +122,7 @@ def _table(
     from trivet.tables.schema import find_column  # noqa: PLC0415
     from trivet.tables.swallowed_rows import require_no_swallowed_rows  # noqa: PLC0415
 
-    with open_table(path, ordered=True) as opened:
+    with open_table(path) as opened:
         asked = [find_column(opened.columns, name) for name in (label, *groups)]
         owner = None if unit is None else find_column(opened.columns, unit)
         if owner is not None and owner.name == asked[0].name:

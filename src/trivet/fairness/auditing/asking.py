@@ -12,6 +12,7 @@ from trivet.fairness.auditing.reference_group import named_values
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.fairness.counting.grouping import group_counts
+from trivet.tables.opening import open_table
 
 __all__ = ["ask_table"]
 
@@ -65,33 +66,34 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
     prediction = settings.prediction or settings.score or ""
     cut = None if settings.score is None else settings.cut
     progress("counting", None)
-    counts = group_counts(table, label, prediction, settings.sensitive, positive=settings.positive, cut=cut)
-    predicted, cautions = None, ()
-    if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
-        many = f", for there are more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
-        why = "" if settings.counts_only else many
-        message = f"The other columns, and scores within groups, were not looked at{why}."
-        cautions = (Caution("not looked at", message),)
-    else:
-        progress("columns", None)
-        predicted = read_predicted(
-            table,
-            counts,
-            label=label,
-            prediction=prediction,
-            cut=cut,
-            ignored=settings.ignore,
-            limit=settings.rows,
-            seed=seed,
+    with open_table(table) as opened:
+        counts = group_counts(
+            opened, label, prediction, settings.sensitive, positive=settings.positive, cut=cut
         )
-        if len(predicted.places) < counts.rows:
-            cautions = (
-                Caution(
-                    "rows",
-                    f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
-                    "the rest is of all.",
-                ),
+        predicted, cautions = None, ()
+        if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
+            many = f", for there are more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
+            why = "" if settings.counts_only else many
+            message = f"The other columns, and scores within groups, were not looked at{why}."
+            cautions = (Caution("not looked at", message),)
+        else:
+            progress("columns", None)
+            predicted = read_predicted(
+                opened,
+                counts,
+                label=label,
+                prediction=prediction,
+                cut=cut,
+                ignored=settings.ignore,
+                limit=settings.rows,
+                seed=seed,
             )
+    if predicted is not None and len(predicted.places) < counts.rows:
+        message = (
+            f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
+            "the rest is of all."
+        )
+        cautions = (Caution("rows", message),)
     progress("audit", None)
     return audit_counts(
         counts,

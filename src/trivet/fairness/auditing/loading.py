@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.datasets import load_adult
-from trivet.errors import DataError, UsageError
+from trivet.errors import UsageError
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.counting.coded_columns import CodedColumns, read_columns
 from trivet.fairness.counting.combining import combined_codes
@@ -17,7 +17,7 @@ from trivet.fairness.counting.grouping import group_counts
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
 from trivet.tables.features import Features, choose_rows, read_features
-from trivet.tables.opening import open_table
+from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import find_column
 from trivet.wording import quoted
 
@@ -60,16 +60,17 @@ def read_rows(
     Raises
     ------
     UsageError, DataError
-        As `group_counts`; and if the label has one value only.
+        As `group_counts`; if the label has one value only, or the file changes while it is read.
     """
-    counts = group_counts(table, label, label, sensitive, positive=positive)
-    read = read_columns(table, coded=(label, *sensitive))
-    hidden = (label, *ignored)
-    return _rows(table, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+    with open_table(table) as opened:
+        counts = group_counts(opened, label, label, sensitive, positive=positive)
+        read = read_columns(opened, coded=(label, *sensitive))
+        hidden = (label, *ignored)
+        return _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
 
 
 def read_predicted(
-    table: str | Path,
+    table: str | Path | Table,
     counts: GroupCounts,
     *,
     label: str,
@@ -84,34 +85,35 @@ def read_predicted(
     Parameters
     ----------
     table, label, ignored, limit, seed
-        As for `read_rows`.
+        As for `read_rows`; the table can also be one that is open.
     counts
         Of the whole table.
     prediction
         Column of the predictions, or of the scores where there is a cut.
     cut
         Score from which a row is predicted positive, or nothing.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `read_rows`, and if the counts are of another table.
     """
     coded = (label, *counts.columns)
-    read = (
-        read_columns(table, coded=(*coded, prediction))
-        if cut is None
-        else read_columns(table, coded=coded, scores=(prediction,))
-    )
-    places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
     hidden = (label, prediction, *ignored)
-    rows = _rows(table, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+    with open_table(table) as opened:
+        read = (
+            read_columns(opened, coded=(*coded, prediction))
+            if cut is None
+            else read_columns(opened, coded=coded, scores=(prediction,))
+        )
+        rows = _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+    places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
     if cut is None:
         scores, predictions = None, _is_positive(read, prediction, counts)[places]
     else:
         scores = read.scores[prediction][places]
         predictions = (scores >= cut).astype(np.int64)
-    everywhere = np.arange(len(rows))
-    if len(rows) == read.rows and (rows.count(predictions, everywhere).table != counts.table).any():
-        raise DataError(
-            f"{quoted(rows.name)} changed while it was read; read it again when nobody writes to it."
-        )
-    return Predicted(rows, everywhere, predictions, scores, np.array([], dtype=np.int64))
+    return Predicted(rows, np.arange(len(rows)), predictions, scores, np.array([], dtype=np.int64))
 
 
 def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
@@ -146,7 +148,7 @@ def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
 
 
 def _rows(
-    table: str | Path,
+    opened: Table,
     counts: GroupCounts,
     read: CodedColumns,
     *,
@@ -157,27 +159,27 @@ def _rows(
 ) -> AuditRows:
     """Put codes and features together."""
     places = choose_rows(read.rows, limit, seed=seed)
-    with open_table(table, ordered=True) as opened:
-        name = opened.name
-        for each in hidden:
-            find_column(opened.columns, each)
-        features = read_features(
-            opened,
-            [column for column in opened.columns if column.name not in hidden],
-            rows=None if len(places) == read.rows else places,
-        )
-    if len(features) != len(places):
-        raise DataError(f"{quoted(name)} changed while it was read; read it again when nobody writes to it.")
+    for each in hidden:
+        find_column(opened.columns, each)
+    features = read_features(
+        opened,
+        [column for column in opened.columns if column.name not in hidden],
+        rows=None if len(places) == read.rows else places,
+    )
+    opened.require_unchanged()
+    groups = _group_codes(read, counts)
+    if read.rows != counts.rows or (groups < 0).any():
+        raise UsageError(f"the counts are not those of {quoted(opened.name)}; count this table.")
     negative, positive = counts.classes
     labels = _is_positive(read, label, counts)[places]
     return AuditRows(
-        name=name,
+        name=opened.name,
         features=features,
         labels=labels,
         label=label,
         positive=positive,
         negative=negative,
-        groups=_group_codes(read, counts)[places],
+        groups=groups[places],
         columns=counts.columns,
         values=counts.groups,
         drawn_from=read.rows,

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import UsageError
 from trivet.fairness.counting.assembling import (
     require_few_groups,
     require_no_missing,
@@ -25,7 +25,6 @@ from trivet.fairness.counting.reading_sql import fetched, groupable, is_time, sc
 from trivet.tables.opening import Table, open_table
 from trivet.tables.schema import Column, Kind
 from trivet.tables.swallowed_rows import require_no_swallowed_rows
-from trivet.wording import quoted
 
 __all__ = ["CodedColumn", "CodedColumns", "read_columns"]
 
@@ -64,7 +63,9 @@ class CodedColumns:
     scores: dict[str, Scores]
 
 
-def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequence[str] = ()) -> CodedColumns:
+def read_columns(
+    table: str | Path | Table, *, coded: Sequence[str] = (), scores: Sequence[str] = ()
+) -> CodedColumns:
     """Read some columns of a file, and no others, in the order of its rows.
 
     Values are called as `trivet.fairness.counting.grouping.group_counts` calls them.
@@ -72,7 +73,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE.
+        A .csv or .parquet file, or FILE.duckdb:TABLE; or such a table that is open.
     coded
         Names of columns of labels, predictions and groups.
     scores
@@ -88,7 +89,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
     """
     if not coded and not scores:
         raise UsageError("no column is named; name one or more.")
-    with open_table(table, ordered=True) as opened:
+    with open_table(table) as opened:
         columns = {name: groupable(opened, name) for name in coded}
         values = _values(opened, columns)
         sql = [_code(columns[name], values[name]) for name in columns]
@@ -106,6 +107,7 @@ def read_columns(table: str | Path, *, coded: Sequence[str] = (), scores: Sequen
             name: _checked(opened, name, found.pop(f"c{len(columns) + i}"))
             for i, name in enumerate(dict.fromkeys(scores))
         }
+        opened.require_unchanged()
     return CodedColumns(rows, read, numbers)
 
 
@@ -157,9 +159,8 @@ def _coded(found: Any, name: str, column: Column, values: Sequence[object]) -> C
     present = {name_of(value) for value in values}
     categories = tuple(each for (each,) in in_order((called,) for called in present if called is not None))
     code = {called: i for i, called in enumerate(categories)}
+    # One that was not there before is of a file that changed meanwhile, which `read_columns` refuses.
     codes = np.array([code.get(called or "", -1) for called in names], dtype=np.int32)[places]
-    if (codes < 0).any():
-        raise DataError(f"the column {quoted(name)} changed while it was read; read it again.")
     return CodedColumn(codes, categories)
 
 

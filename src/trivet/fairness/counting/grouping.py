@@ -12,7 +12,7 @@ from trivet.fairness.counting.of_arrays import ArraySource, sensitive_arrays
 from trivet.fairness.counting.of_files import FileSource
 from trivet.fairness.counting.of_frames import FrameSource, with_text_names
 from trivet.fairness.counting.question import ask
-from trivet.tables.opening import open_table
+from trivet.tables.opening import Table, open_table
 from trivet.wording import quoted
 
 __all__ = ["group_counts"]
@@ -39,8 +39,9 @@ def group_counts(
     Parameters
     ----------
     table
-        The path of a .csv or .parquet file, or FILE.duckdb:TABLE; a data frame of pandas, Polars (lazy
-        or not), PyArrow, DuckDB, Spark or another that narwhals knows; or None for arrays.
+        The path of a .csv or .parquet file, or FILE.duckdb:TABLE; such a table that is open; a data frame of
+        pandas, Polars (lazy or not), PyArrow, DuckDB, Spark or another that narwhals knows; or None for
+        arrays.
     y_true, y_pred
         Names of the columns of labels and of predictions (or the numbers that a frame of pandas has for
         names); without a table arrays of shape (rows,).
@@ -76,12 +77,13 @@ def group_counts(
         return assemble(ArraySource(y_true, y_pred, arrays), question)
     one = isinstance(sensitive, str) or not isinstance(sensitive, Iterable)
     names: tuple[Any, ...] = (sensitive,) if one else tuple(sensitive)
-    if not isinstance(table, str | os.PathLike):
+    of_file = isinstance(table, str | os.PathLike | Table)
+    if not of_file:
         table, (y_true, y_pred, *others) = with_text_names(table, (y_true, y_pred, *names))
         names = tuple(others)
     _require_names(y_true, y_pred, *names)
     question = ask(y_true, y_pred, names, positive=positive, cut=cut, multiclass=multiclass)
-    if isinstance(table, str | os.PathLike):
+    if of_file:
         with open_table(Path(table) if isinstance(table, os.PathLike) else table) as opened:
             return assemble(FileSource(opened), question)
     return assemble(FrameSource(table), question)
