@@ -105,7 +105,7 @@ _RULES: Final = (
         action="Release the answers with the noise of the recommended row: `trivet privacy release` charges "
         "them to a ledger.",
         source="The theorems of the plan, each with its paper",
-        heading="Plan: how much noise do these queries need?",
+        heading="Plan the noise of queries",
         places=("privacy.plan",),
     ),
     Rule(
