@@ -94,7 +94,7 @@ def example_mechanism(*, violates=False, name="shop.noise:noisy_count", text="1.
         examples_a=(text, "-0.25"),
         examples_b=(text, "1.75"),
         reason=f"{findings[0].description} is what shows it best.",
-        limits="This is no proof.",
+        limits="This does not prove privacy.",
     )
 
 
@@ -213,7 +213,7 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
         ),
         verdict=EXPOSED if exposed else NO_EVIDENCE,
         reason="The attack finds far more members than guessing.",
-        limits="No evidence is no proof of privacy.",
+        limits="No evidence does not prove privacy.",
         exposed_rows=(ExposedRow(17, 9.5),),
         seed=0,
     )

@@ -90,7 +90,7 @@ MANY_PARTS = b"\x80\x02(" + b"K\x00" * 100_000 + b"tq\x000]" + b"ctorch\nSize\nh
 ONE_HASH = b"\x80\x02}(" + b"".join(integer(n * (2**61 - 1)) + b"N" for n in range(1, 100_000)) + b"u."
 
 REFUSED = "could run code"
-NO_CHECKPOINT = "is no PyTorch checkpoint"
+NO_CHECKPOINT = "not a PyTorch checkpoint"
 NO_FIT = "does not fit the architecture mnist-cnn"
 ENORMOUS = torch.zeros(1).expand(10**6, 10**6)
 

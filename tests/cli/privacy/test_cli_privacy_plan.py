@@ -129,7 +129,7 @@ ONE = ["--queries", "1", "--sensitivity", "1"]
         (["--epsilon", "1", *ONE, "--group", "0"], "group must be at least 1"),
         (["--epsilon", "1", *ONE, "--mechanism", "staircase"], "staircase"),
         (["--epsilon", "1", *ONE, "--adjacency", "both"], "both"),
-        (["--epsilon", "1", *ONE, "--scale", "3"], "goes with --inverse"),
+        (["--epsilon", "1", *ONE, "--scale", "3"], "--inverse"),
         (["--epsilon", "1", *ONE, "--curves"], "print them with --json, or give --out"),
         (["--inverse", *ONE, "--scale", "3", "--value", "3", "--threshold", "4"], "are about a plan"),
         (["--inverse", *ONE], "give it with --scale"),
