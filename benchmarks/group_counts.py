@@ -38,7 +38,7 @@ def make(path: str, rows: str) -> None:
 def count(path: str, columns: str) -> dict[str, float]:
     import resource  # noqa: PLC0415 - as above
 
-    from trivet.fairness.counting.grouping import group_counts  # noqa: PLC0415 - as above
+    from trivet.fairness.counting.group_counts import group_counts  # noqa: PLC0415 - as above
     from trivet.tables.child import usual_child  # noqa: PLC0415 - as above
 
     start = time.perf_counter()

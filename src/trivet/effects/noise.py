@@ -11,7 +11,7 @@ from trivet.datasets import AdultTable
 from trivet.effects.change import Change
 from trivet.effects.noisy_impact import impact_changes
 from trivet.effects.results import Intervention, Measurement
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.settings import FairnessSettings
 from trivet.fairness.study.adult import PRIVILEGED_GROUP, PROTECTED_GROUP, SENSITIVE_COLUMN, adult_sample
 from trivet.fairness.study.logistic import logistic_scores

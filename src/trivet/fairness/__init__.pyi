@@ -12,11 +12,11 @@ from .auditing.results import GroupAudit as GroupAudit
 from .auditing.results import ModelOutcome as ModelOutcome
 from .auditing.rows import AuditRows as AuditRows
 from .auditing.rows import Predicted as Predicted
-from .counting.coded_columns import CodedColumns as CodedColumns
-from .counting.coded_columns import read_columns as read_columns
-from .counting.counted import GroupCounts as GroupCounts
-from .counting.counts import binary_counts as binary_counts
-from .counting.grouping import group_counts as group_counts
+from .counting.arrays import binary_counts as binary_counts
+from .counting.counts import GroupCounts as GroupCounts
+from .counting.files import CodedColumns as CodedColumns
+from .counting.files import read_columns as read_columns
+from .counting.group_counts import group_counts as group_counts
 from .explaining.by_class import decompose_counts as decompose_counts
 from .explaining.by_column import decompose_columns as decompose_columns
 from .explaining.proxies import proxy_strength as proxy_strength

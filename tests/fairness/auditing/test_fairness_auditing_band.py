@@ -13,7 +13,7 @@ from trivet.fairness.auditing.outcomes import model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED, ModelOutcome
 from trivet.fairness.auditing.statements import comparison_statement
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 
 

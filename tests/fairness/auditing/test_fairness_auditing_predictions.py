@@ -13,7 +13,7 @@ from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, FairnessAudit
 from trivet.fairness.auditing.rows import AuditRows, Predicted
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 from trivet.tables.features import Features
 

@@ -11,8 +11,8 @@ import pytest
 from tables_of_every_engine import ENGINES, csv_of, table_of
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.coded_columns import read_columns
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.files import read_columns
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.tables.opening import open_table
 
 FILES = ("csv", "parquet", "duckdb")

@@ -6,10 +6,9 @@ import pytest
 from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.cautions import caution_counts
 from trivet.fairness.auditing.predictions import audit_counts
-from trivet.fairness.counting.assembling import nearest
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.folded import FoldedValue
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.counts import FoldedValue, GroupCounts
+from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.counting.tabulate import nearest
 
 SEX = ["f", "f", "m", "m"]
 

@@ -10,7 +10,7 @@ import pytest
 from tables_of_every_engine import by_hand, by_name, plain
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.group_counts import group_counts
 
 pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed")
 if shutil.which("java") is None:

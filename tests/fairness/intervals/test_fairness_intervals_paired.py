@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, multinomial
 
 from trivet.errors import DataError
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds
 from trivet.fairness.intervals.paired import (
     mcnemar_test,

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trivet.errors import DataError
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
 from trivet.fairness.mitigation.group_scorer import GroupScorer
 from trivet.fairness.mitigation.massaged import Massaging

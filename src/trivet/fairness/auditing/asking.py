@@ -11,7 +11,7 @@ from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.reference_group import named_values
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.tables.opening import open_table
 
 __all__ = ["ask_table"]

@@ -13,8 +13,7 @@ from trivet.fairness.auditing.results import (
     GroupAudit,
     ScoreAudit,
 )
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.favoured import SMALLEST_SHARE
+from trivet.fairness.counting.counts import SMALLEST_SHARE, GroupCounts
 from trivet.fairness.explaining.by_class import decompose_counts
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.measure import measure_groups

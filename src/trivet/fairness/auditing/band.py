@@ -5,7 +5,7 @@ from typing import Final
 
 from trivet.fairness.auditing.frontier import parity
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit
-from trivet.fairness.counting.favoured import SMALLEST_SHARE
+from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.intervals.results import Bounds
 
 __all__ = ["left_aside", "parity_of", "that_count", "verdict_on", "worst_of", "worst_verdict"]

@@ -10,8 +10,8 @@ from trivet.fairness.auditing.results import AttributeAudit, Caution
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.scores import area_bounds
 from trivet.fairness.auditing.telling import LEAKING_AUC, LEAKING_SHARE, TellingColumns
-from trivet.fairness.counting.assembling import nearest
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, share_interval
 from trivet.fairness.metrics.scores import group_aucs
 from trivet.wording import one_line, quoted

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from trivet.fairness.auditing.rows import Predicted
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.explaining.by_column import decompose_columns
 from trivet.fairness.explaining.proxies import proxy_strength
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit, ScoreAudit
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.differences import difference_intervals
 from trivet.fairness.intervals.equality import equality_test
 from trivet.fairness.intervals.multiplicity import holm, simultaneous_level

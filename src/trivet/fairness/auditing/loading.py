@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from trivet.datasets import load_adult
 from trivet.errors import UsageError
 from trivet.fairness.auditing.rows import AuditRows, Predicted
-from trivet.fairness.counting.coded_columns import CodedColumns, read_columns
-from trivet.fairness.counting.combining import combined_codes
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.arrays import combined_codes
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.files import CodedColumns, read_columns
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
 from trivet.tables.features import Features, choose_rows, read_features

@@ -11,7 +11,7 @@ from trivet.fairness.auditing.band import parity_of, that_count, verdict_on, wor
 from trivet.fairness.auditing.groups import audit_groups
 from trivet.fairness.auditing.results import GroupOutcome, ModelOutcome, TrainingSpread
 from trivet.fairness.auditing.training_spread import training_spread
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_interval
 from trivet.fairness.metrics.comparisons import (

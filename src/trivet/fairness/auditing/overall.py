@@ -1,7 +1,7 @@
 """Accuracy and rates of all rows together, with intervals."""
 
 from trivet.fairness.auditing.results import OverallRates
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.shares import share_interval
 
 __all__ = ["overall_rates"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from trivet.errors import UsageError
 from trivet.fairness.auditing.reference_group import find_reference
 from trivet.fairness.auditing.results import AttributeAudit
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.multiplicity import holm
 from trivet.wording import one_line
 

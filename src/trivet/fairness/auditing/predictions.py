@@ -19,8 +19,8 @@ from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAu
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.scores import audit_scores
 from trivet.fairness.auditing.telling import TellingColumns, telling_columns
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.group_counts import group_counts
 
 __all__ = ["audit_counts", "audit_predictions"]
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from trivet.errors import UsageError
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.favoured import most_favoured
+from trivet.fairness.counting.counts import GroupCounts, most_favoured
 from trivet.fairness.counting.naming import name_of
 from trivet.wording import one_line, quoted
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trivet.fairness.counting.folded import FoldedValue
+from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explaining.results import Decomposition, ProxyStrength
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue

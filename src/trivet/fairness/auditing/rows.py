@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.folded import FoldedValue
+from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.tables.features import Features
 
 __all__ = ["AuditRows", "Predicted"]

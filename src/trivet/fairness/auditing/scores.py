@@ -2,7 +2,7 @@
 
 from trivet.fairness.auditing.results import ScoreAudit
 from trivet.fairness.auditing.rows import Predicted
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.areas import area_interval
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupAuc

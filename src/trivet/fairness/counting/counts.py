@@ -1,36 +1,233 @@
-"""Counts by group, label and prediction: the table from which every rate follows."""
+"""Counts of one table: group x label x prediction, with the names of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trivet.fairness.columns import binary_column, require_same_length, require_two_groups
+from trivet.errors import UsageError
+from trivet.fairness.counting.naming import in_order
+from trivet.wording import one_line, quoted
 
-__all__ = ["binary_counts"]
+__all__ = ["SMALLEST_SHARE", "FoldedValue", "GroupCounts", "folded_values", "most_favoured"]
 
 
-def binary_counts(y_true: ArrayLike, y_pred: ArrayLike, sensitive: ArrayLike) -> NDArray[np.int64]:
-    """Count the rows of each group, label and prediction.
+@dataclass(frozen=True)
+class FoldedValue:
+    """A value of the label or the prediction that is counted as negative together with others.
 
-    Parameters
+    Attributes
     ----------
-    y_true, y_pred
-        Labels and predictions, shape (rows,), 0 or 1.
-    sensitive
-        Group of each row, shape (rows,): 0 is protected, 1 is privileged.
+    side
+        ``label`` or ``prediction``.
+    value
+        What it is called.
+    rows
+        Rows that have it.
+    """
 
-    Returns
-    -------
-    numpy.ndarray
-        Shape (2, 2, 2), indexed [group, label, prediction].
+    side: Literal["label", "prediction"]
+    value: str
+    rows: int
+
+
+#: Sums of counts stay whole numbers of 64 bits.
+_MOST_ROWS: Final = 2**62
+_EXPECTED: Final = (
+    "expected GroupCounts(columns, groups, classes, table), such as GroupCounts(('sex',), (('f',), ('m',)), "
+    "('0', '1'), table) with whole numbers from 0 up in table[group, label, prediction]"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupCounts:
+    """Counts of rows by group, label and prediction.
+
+    Attributes
+    ----------
+    columns
+        Names of the sensitive columns.
+    groups
+        For each group its value in each of the columns. Only groups that have a row are there.
+    classes
+        What a label or a prediction can be; of two classes the positive one is the second.
+    table
+        Shape (groups, classes, classes), indexed [group, label, prediction].
+    folded
+        Where the negative class is several values together, each of them on either side, the most frequent
+        first.
 
     Raises
     ------
-    DataError
-        If the columns differ in length, hold anything but 0 and 1, or name only one group.
+    UsageError
+        If these do not fit each other: a group or a class occurs twice or is not a text, the table has
+        another shape, or a count is not a whole number from 0 up.
     """
-    labels = binary_column(y_true, "y_true")
-    predictions = binary_column(y_pred, "y_pred")
-    groups = binary_column(sensitive, "sensitive")
-    require_same_length(y_true=labels, y_pred=predictions, sensitive=groups)
-    require_two_groups(groups)
-    return np.bincount(4 * groups + 2 * labels + predictions, minlength=8).reshape(2, 2, 2)
+
+    columns: tuple[str, ...]
+    groups: tuple[tuple[str, ...], ...]
+    classes: tuple[str, ...]
+    table: NDArray[np.int64]
+    folded: tuple[FoldedValue, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_texts("columns", self.columns)
+        _require_texts("classes", self.classes)
+        if not self.classes:
+            raise _wrong("there is no class")
+        groups: Any = self.groups
+        if not isinstance(groups, tuple) or not groups:
+            raise _wrong(f"groups is {_shown(groups)}")
+        for group in cast("tuple[Any, ...]", groups):
+            if not isinstance(group, tuple) or len(group) != len(self.columns):
+                raise _wrong(f"the group {_shown(group)} is not a tuple of {len(self.columns)} texts")
+            _require_texts("a group", group, distinct=False)
+        if len(set(self.groups)) < len(self.groups):
+            twice = next(group for place, group in enumerate(self.groups) if group in self.groups[:place])
+            raise _wrong(f"the group {_shown(twice)} is there twice")
+        object.__setattr__(self, "table", self._checked_table())
+
+    def _checked_table(self) -> NDArray[np.int64]:
+        table: Any = self.table
+        try:
+            found = np.asarray(table)
+        except (TypeError, ValueError) as error:
+            raise _wrong("the table is not an array") from error
+        shape = (len(self.groups), len(self.classes), len(self.classes))
+        if found.shape != shape:
+            raise _wrong(f"the table has shape {found.shape} and not {shape}")
+        if found.dtype.kind not in "iu":
+            raise _wrong(f"the table holds {found.dtype} and not whole numbers")
+        if found.min() < 0 or float(found.sum(dtype=np.float64)) >= _MOST_ROWS:
+            raise _wrong(f"the table holds counts from {found.min()} to {found.max()}")
+        return found.astype(np.int64, copy=False)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all groups."""
+        return int(self.table.sum())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each group: its value, or its values with commas between.
+
+        One of several values that holds a comma stands in quotation marks, so that no two groups are
+        called the same.
+        """
+        return tuple(
+            values[0]
+            if len(values) == 1
+            else ", ".join(f'"{value}"' if "," in value or '"' in value else value for value in values)
+            for values in self.groups
+        )
+
+    def over(self, *columns: str) -> "GroupCounts":
+        """Return the counts by some of the sensitive columns, whatever the others hold.
+
+        Raises
+        ------
+        UsageError
+            If a column is not among those that were counted.
+        """
+        for name in columns:
+            if name not in self.columns:
+                raise UsageError(
+                    f"the counts have no sensitive column {quoted(name)}; they have "
+                    f"{one_line(', '.join(self.columns), limit=200)}."
+                )
+        places = [self.columns.index(name) for name in columns]
+        shorter = [tuple(values[place] for place in places) for values in self.groups]
+        groups = in_order(shorter)
+        table = np.zeros((len(groups), *self.table.shape[1:]), dtype=np.int64)
+        np.add.at(table, [groups.index(values) for values in shorter], self.table)
+        return GroupCounts(columns, groups, self.classes, table, self.folded)
+
+    def one_versus_rest(self, positive: str) -> "GroupCounts":
+        """Return the counts with one class as the positive one, and all others together as the negative.
+
+        Raises
+        ------
+        UsageError
+            If no label or prediction is of that class.
+        """
+        if positive not in self.classes:
+            raise UsageError(
+                f"no label or prediction is {quoted(positive)}; there are "
+                f"{one_line(', '.join(self.classes), limit=200)}."
+            )
+        place = self.classes.index(positive)
+        others = [i for i in range(len(self.classes)) if i != place]
+        by_label = np.stack([self.table[:, others].sum(axis=1), self.table[:, place]], axis=1)
+        table = np.stack([by_label[:, :, others].sum(axis=2), by_label[:, :, place]], axis=2)
+        rest = self.classes[others[0]] if len(others) == 1 else f"not {positive}"
+        by_side = {"label": self.table.sum(axis=(0, 2)), "prediction": self.table.sum(axis=(0, 1))}
+        sides = [(side, {self.classes[i]: int(rows[i]) for i in others}) for side, rows in by_side.items()]
+        return GroupCounts(self.columns, self.groups, (rest, positive), table, folded_values(sides))
+
+    def against(self, reference: int) -> NDArray[np.int64]:
+        """Return each other group beside a reference group.
+
+        Parameters
+        ----------
+        reference
+            Place of the reference group, which is the privileged one.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (groups - 1, 2, classes, classes), the other group first; in the order of the groups.
+        """
+        others = np.delete(self.table, reference, axis=0)
+        return np.stack([others, np.broadcast_to(self.table[reference], others.shape)], axis=1)
+
+
+def folded_values(sides: Sequence[tuple[Any, dict[str, int]]]) -> tuple[FoldedValue, ...]:
+    """Return what is counted as negative on either side, the most frequent first; nothing for one value."""
+    if len({value for _, values in sides for value in values}) < 2:  # noqa: PLR2004 - one is itself
+        return ()
+    return tuple(
+        FoldedValue(side, value, rows)
+        for side, values in sides
+        for value, rows in sorted(values.items(), key=lambda item: (-item[1], item[0]))
+        if rows
+    )
+
+
+def _require_texts(what: str, values: Any, *, distinct: bool = True) -> None:
+    if not isinstance(values, tuple) or not all(isinstance(value, str) for value in values):
+        raise _wrong(f"{what} is {_shown(values)}, and no tuple of texts")
+    if distinct and len(set(values)) < len(values):
+        raise _wrong(f"{what} has a name twice: {_shown(values)}")
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(f"expected counts of groups: {what}; {_EXPECTED}.")
+
+
+def _shown(value: Any) -> str:
+    return one_line(repr(value), limit=60)
+
+
+#: Smaller groups are not taken as the reference unless they are named (29 CFR 1607.4(D), and question 11
+#: of the Uniform Guidelines' Questions and Answers, leave groups below two percent aside).
+SMALLEST_SHARE: Final = 0.02
+
+
+def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
+    """Return the place of the group with the largest share of positive labels, and why it is this one.
+
+    Only groups with at least two percent of the rows are looked at, and the last of equal ones is taken;
+    where no group is so large it is the largest.
+    """
+    sizes, labels = np.asarray(rows), np.asarray(positives)
+    large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
+    if not len(large):
+        return int(sizes.argmax()), "it is the largest group, and none has two percent of the rows"
+    why = (
+        "it has the largest share of positive labels among groups with at least "
+        f"{SMALLEST_SHARE:.0%} of the rows"
+    )
+    shares = labels[large] / sizes[large]
+    return int(large[len(large) - 1 - np.argmax(shares[::-1])]), why

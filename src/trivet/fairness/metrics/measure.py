@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from trivet.errors import UsageError
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.metrics.comparisons import DISPARITIES, SPREADS, Disparity, Spread
 from trivet.fairness.metrics.group_rates import GROUP_METRICS, GroupMean, GroupRate
 from trivet.fairness.metrics.inequality import INEQUALITIES, Inequality

@@ -8,7 +8,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from trivet.errors import UsageError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counting.favoured import most_favoured
+from trivet.fairness.counting.counts import most_favoured
 from trivet.fairness.mitigation.massaging import (
     Cohorts,
     group_cohorts,

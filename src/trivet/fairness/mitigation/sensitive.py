@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.combining import combined_codes
+from trivet.fairness.counting.arrays import combined_codes
 from trivet.wording import one_line
 
 __all__ = ["Group", "SensitiveFeatures", "codes_of", "named", "sensitive_codes", "sensitive_names"]

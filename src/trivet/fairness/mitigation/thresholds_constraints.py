@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.mitigation.group_thresholds import difference_thresholds, ratio_thresholds
 from trivet.fairness.mitigation.roc_thresholds import equal_opportunity_thresholds, equalized_odds_thresholds
 from trivet.fairness.mitigation.scalarisation import grid_thresholds, scalarised_objective

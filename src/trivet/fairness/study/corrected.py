@@ -6,7 +6,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 
 from trivet.fairness.columns import PRIVILEGED
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.metrics.comparisons import demographic_parity_difference, within_band
 from trivet.fairness.metrics.group_rates import base_rates
 from trivet.fairness.mitigation.massaged import Massaging

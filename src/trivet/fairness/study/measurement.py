@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.bootstrap import bootstrap_interval
 from trivet.fairness.intervals.differences import newcombe_interval
 from trivet.fairness.intervals.ratios import katz_interval

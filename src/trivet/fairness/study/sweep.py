@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.mitigation.massaged import Massaging
 from trivet.fairness.mitigation.meta_estimator import unfitted

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
-from trivet.fairness.counting.counts import binary_counts
+from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.metrics.clusters import Clusters, cluster_rows
 from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.mitigation.thresholds import apply_thresholds

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import UsageError
-from trivet.fairness.counting.counted import GroupCounts
+from trivet.fairness.counting.counts import GroupCounts
 
 COUNTS = GroupCounts(
     ("age", "sex"),

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from trivet.errors import UsageError
-from trivet.fairness.counting.assembling import assemble
-from trivet.fairness.counting.counted import GroupCounts
-from trivet.fairness.counting.of_arrays import ArraySource, sensitive_arrays
-from trivet.fairness.counting.of_files import FileSource
-from trivet.fairness.counting.of_frames import FrameSource, with_text_names
-from trivet.fairness.counting.question import ask
+from trivet.fairness.counting.arrays import ArraySource, sensitive_arrays
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.files import FileSource
+from trivet.fairness.counting.frames import FrameSource, with_text_names
+from trivet.fairness.counting.tabulate import ask, assemble
 from trivet.tables.opening import Table, open_table
 from trivet.wording import quoted
 

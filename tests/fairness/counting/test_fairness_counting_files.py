@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_of_every_engine import HOSTILE, table_of
 
-from trivet.fairness.counting.coded_columns import read_columns
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.files import read_columns
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order, name_of
 
 FILES = ("csv", "parquet", "duckdb")

@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tables_of_every_engine import ENGINES, HOSTILE, HOSTILE_NAMES, by_hand, by_name, plain, table_of
 
-from trivet.fairness.counting.counts import binary_counts
-from trivet.fairness.counting.grouping import group_counts
+from trivet.fairness.counting.arrays import binary_counts
+from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import name_of
 
 TEXTS = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(

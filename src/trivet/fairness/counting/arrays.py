@@ -1,4 +1,4 @@
-"""Counting the rows of arrays: each becomes codes, and the codes are counted together."""
+"""Counting of arrays, and codes of the values of their rows."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import require_same_length, require_same_order
-from trivet.fairness.counting.combining import combined_codes
+from trivet.fairness.columns import binary_column, require_same_length, require_same_order, require_two_groups
 from trivet.fairness.counting.naming import name_of
-from trivet.fairness.counting.question import MISSING, OUTSIDE, Part, Question, Row
+from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
 from trivet.wording import one_line, quoted
 
-__all__ = ["ArraySource", "factorised", "sensitive_arrays"]
+__all__ = ["ArraySource", "binary_counts", "combined_codes", "factorised", "sensitive_arrays"]
 
 Codes = NDArray[np.int64]
 
@@ -173,3 +172,52 @@ def _is_nested(values: Any) -> bool:
     """Return True if a list contains rows; text is not a row."""
     first = values[0] if isinstance(values, list | tuple) and values else None
     return isinstance(first, list | tuple | np.ndarray)
+
+
+def binary_counts(y_true: ArrayLike, y_pred: ArrayLike, sensitive: ArrayLike) -> NDArray[np.int64]:
+    """Count the rows of each group, label and prediction.
+
+    Parameters
+    ----------
+    y_true, y_pred
+        Labels and predictions, shape (rows,), 0 or 1.
+    sensitive
+        Group of each row, shape (rows,): 0 is protected, 1 is privileged.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, 2, 2), indexed [group, label, prediction].
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length, hold anything but 0 and 1, or name only one group.
+    """
+    labels = binary_column(y_true, "y_true")
+    predictions = binary_column(y_pred, "y_pred")
+    groups = binary_column(sensitive, "sensitive")
+    require_same_length(y_true=labels, y_pred=predictions, sensitive=groups)
+    require_two_groups(groups)
+    return np.bincount(4 * groups + 2 * labels + predictions, minlength=8).reshape(2, 2, 2)
+
+
+Codes = NDArray[np.int64]
+
+
+def combined_codes(columns: Sequence[tuple[NDArray[np.integer], int]]) -> tuple[Codes, Codes]:
+    """Give each combination of codes that occurs a number, in the order of the first column, then the next.
+
+    Columns are joined one after the other, so that no number is larger than the combinations so far times
+    the values of one column: numbers of values whose product is beyond any array cause no overflow.
+    """
+    first, _ = columns[0]
+    known, codes = np.unique(first, return_inverse=True)
+    kinds = known.astype(np.int64).reshape(-1, 1)
+    codes = codes.astype(np.int64).ravel()
+    for own, size in columns[1:]:
+        mixed, codes = np.unique(codes * max(size, 1) + own, return_inverse=True)
+        before, last = np.divmod(mixed, max(size, 1))
+        kinds = np.column_stack([kinds[before], last])
+        codes = codes.astype(np.int64).ravel()
+    return codes, kinds

@@ -1,0 +1,331 @@
+"""Counting and reading of the columns of a CSV file, a Parquet file or a DuckDB table, by SQL."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.errors import UsageError
+from trivet.fairness.counting.arrays import factorised
+from trivet.fairness.counting.naming import in_order, name_of
+from trivet.fairness.counting.tabulate import (
+    MISSING,
+    MOST_COMBINATIONS,
+    OUTSIDE,
+    UNREADABLE,
+    Part,
+    Question,
+    Row,
+    require_few_groups,
+    require_no_missing,
+    require_rows,
+    require_scores,
+)
+from trivet.tables.not_a_number import is_nan
+from trivet.tables.opening import Table, open_table
+from trivet.tables.reading import TooManyError
+from trivet.tables.schema import Column, Kind, find_column
+from trivet.tables.swallowed_rows import require_no_swallowed_rows
+from trivet.wording import one_line, quoted
+
+__all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
+
+#: Timestamps without a zone, other than DATE; Python has one type for them.
+_TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
+_NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A column of scores in SQL: its number, and when it is missing, unreadable or outside of [0, 1]."""
+
+    number: str
+    missing: str
+    unreadable: str
+    outside: str
+
+
+def groupable(table: Table, name: str) -> Column:
+    """Return a column whose values can be groups or classes."""
+    column = find_column(table.columns, name)
+    if column.kind is Kind.OTHER and _NESTED.fullmatch(column.type):
+        raise UsageError(
+            f"the column {quoted(name)} holds {quoted(column.type)}; expected numbers, text, truth values or "
+            "dates. Name another column."
+        )
+    return column
+
+
+def fetched(column: Column, sql: str) -> str:
+    """Return SQL for a value of a column as it is brought into Python."""
+    if column.type in _TIMES:
+        return f"CAST({sql} AS TIMESTAMP)"
+    # Python has no type for some others, or one that needs another library.
+    return sql if column.kind is not Kind.OTHER or is_time(column) else f"CAST({sql} AS VARCHAR)"
+
+
+def is_time(column: Column) -> bool:
+    """Return True if a column holds dates, or timestamps without a zone."""
+    return column.type == "DATE" or column.type in _TIMES
+
+
+def scored(table: Table, name: str) -> Score:
+    """Return SQL for a column of scores."""
+    column = find_column(table.columns, name)
+    if column.kind is Kind.CELL:
+        cell = f"trim({column.sql}, e' \\t\\r\\n')"
+        number = f"TRY_CAST({cell} AS DOUBLE)"
+        return Score(
+            number,
+            f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
+            f"{number} IS NULL",
+            f"{number} NOT BETWEEN 0 AND 1",
+        )
+    if column.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
+        raise UsageError(
+            f"the scores in {quoted(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
+        )
+    number = f"CAST({column.sql} AS DOUBLE)"
+    return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
+
+
+class FileSource:
+    """Rows of an open table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
+        """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
+        names = [*question.sensitive, question.y_true]
+        if question.cut is None:
+            names.append(question.y_pred)
+        columns = [groupable(self._table, name) for name in names]
+        keys: list[str] = []
+        if question.cut is not None:
+            score = scored(self._table, question.y_pred)
+            keys.append(
+                f"CASE WHEN {score.missing} THEN {MISSING} WHEN {score.unreadable} THEN {UNREADABLE} "
+                f"WHEN {score.outside} THEN {OUTSIDE} "
+                f"WHEN {score.number} >= CAST({question.cut!r} AS DOUBLE) THEN 1 ELSE 0 END"
+            )
+        found = combinations(self._table, columns, *keys, limit=limit)
+        if found is None:
+            return None
+        labels = {name_of(values[len(question.sensitive)]) for values, _ in found}
+        require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
+        return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
+
+    def distinct(self, question: Question, part: Part) -> int:
+        """Return how many groups, labels or predictions there are, missing ones included."""
+        return distinct(self._table, question.columns(part))
+
+
+def combinations(
+    table: Table, columns: Sequence[Column], *keys: str, limit: int
+) -> list[tuple[list[object], int]] | None:
+    """Return each combination of values of some columns, and of SQL expressions, and its rows.
+
+    Nothing where there are more than `limit`.
+    """
+    # Values are grouped as they are stored: naming those of each row would cost more than counting.
+    inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate([*(each.sql for each in columns), *keys]))
+    shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
+    shown += [f"k{len(columns) + i}" for i in range(len(keys))]
+    sql = (
+        f"SELECT {', '.join(shown)}, n FROM "  # noqa: S608 - names are quoted
+        f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit + 1})"
+    )
+    try:
+        rows = table.rows(sql)
+    except TooManyError:
+        return None
+    if len(rows) > limit:
+        return None
+    # Python has one kind of float, in which a single-precision number has more digits.
+    single = [i for i, column in enumerate(columns) if column.type == "FLOAT"]
+    found: list[tuple[list[object], int]] = []
+    for *values, count in rows:
+        for place in single:
+            if values[place] is not None:
+                values[place] = np.float32(values[place])
+        found.append((values, count))
+    return found
+
+
+def distinct(table: Table, names: Sequence[str]) -> int:
+    """Return how many combinations of values some columns have, missing ones included."""
+    columns = ", ".join(find_column(table.columns, name).sql for name in names)
+    try:
+        ((found,),) = table.rows(
+            f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
+        )
+    except TooManyError as error:
+        listed = one_line(", ".join(map(quoted, names)), limit=200)
+        raise UsageError(
+            f"{listed} has more different values than there is memory for; name a column with few, or bin it."
+        ) from error
+    return int(found)
+
+
+Codes = NDArray[np.int32]
+Scores = NDArray[np.float64]
+
+#: NumPy has a type of its own for these; the values of others are coded by DuckDB.
+_OF_NUMPY: Final = (Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN)
+_WIDER_THAN_NUMPY: Final = ("HUGEINT", "UHUGEINT")
+
+
+@dataclass(frozen=True, eq=False)
+class CodedColumn:
+    """A column of few values."""
+
+    codes: Codes
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class CodedColumns:
+    """Columns of a table, row by row.
+
+    Attributes
+    ----------
+    rows
+        How many there are.
+    coded
+        Labels, predictions and groups by the name of the column.
+    scores
+        Scores by the name of the column, shape (rows,), in [0, 1].
+    """
+
+    rows: int
+    coded: dict[str, CodedColumn]
+    scores: dict[str, Scores]
+
+
+def read_columns(
+    table: str | Path | Table, *, coded: Sequence[str] = (), scores: Sequence[str] = ()
+) -> CodedColumns:
+    """Read some columns of a file, and no others, in the order of its rows.
+
+    Values are called as `trivet.fairness.counting.group_counts.group_counts` calls them.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE; or such a table that is open.
+    coded
+        Names of columns of labels, predictions and groups.
+    scores
+        Names of columns of scores.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column or kind of table, scores are not numbers, or a column to code has more
+        than 1,000 values.
+    DataError
+        If the file cannot be read, there is no row, a value is missing, or a score is not in [0, 1].
+    """
+    if not coded and not scores:
+        raise UsageError("no column is named; name one or more.")
+    with open_table(table) as opened:
+        columns = {name: groupable(opened, name) for name in coded}
+        values = _values(opened, columns)
+        sql = [_code(columns[name], values[name]) for name in columns]
+        # DuckDB has no second name for a column that is read twice.
+        sql += [scored(opened, name).number for name in dict.fromkeys(scores)]
+        listed = ", ".join(f"{each} AS c{i}" for i, each in enumerate(sql))
+        found = opened.arrays(f"SELECT {listed} FROM {opened.source}", count=len(sql))  # noqa: S608 - names are quoted
+        rows = len(found["c0"])
+        require_rows(rows)
+        read = {
+            name: _coded(found.pop(f"c{i}"), name, columns[name], values[name])
+            for i, name in enumerate(columns)
+        }
+        numbers = {
+            name: _checked(opened, name, found.pop(f"c{len(columns) + i}"))
+            for i, name in enumerate(dict.fromkeys(scores))
+        }
+        opened.require_unchanged()
+    return CodedColumns(rows, read, numbers)
+
+
+def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]:
+    """Return the values that each column has, once no row is without one."""
+    if not columns:
+        return {}
+    found = combinations(table, list(columns.values()), limit=MOST_COMBINATIONS)
+    if found is None:
+        for name in columns:
+            require_few_groups(distinct(table, [name]), [name])
+        raise UsageError(
+            f"the columns have more than {MOST_COMBINATIONS:,} combinations of values; name fewer, or bin "
+            "one."
+        )
+    require_rows(len(found))
+    missing = Counter[str]()
+    for kind, count in found:
+        missing.update(
+            {name: count for name, value in zip(columns, kind, strict=True) if name_of(value) is None}
+        )
+    require_no_missing(dict(missing), sum(count for _, count in found))
+    values = {name: list(dict.fromkeys(kind[i] for kind, _ in found)) for i, name in enumerate(columns)}
+    for name, known in values.items():
+        require_few_groups(len(known), [name])
+    first, named = next(iter(columns)), {name_of(value) for value in next(iter(values.values()))}
+    require_no_swallowed_rows(table, first, lambda text: name_of(text) in named)
+    return values
+
+
+def _is_of_numpy(column: Column) -> bool:
+    return is_time(column) or (column.kind in _OF_NUMPY and column.type not in _WIDER_THAN_NUMPY)
+
+
+def _code(column: Column, values: Sequence[object]) -> str:
+    """Return SQL for a column's values, or for their places among `values` where NumPy has no such type."""
+    if _is_of_numpy(column):
+        return fetched(column, column.sql)
+    listed = ", ".join("'" + _text(value).replace("'", "''") + "'" for value in values)
+    return f"enum_code(CAST(CAST({column.sql} AS VARCHAR) AS ENUM ({listed})))"
+
+
+def _coded(found: Any, name: str, column: Column, values: Sequence[object]) -> CodedColumn:
+    if _is_of_numpy(column):
+        places, known = factorised(np.asarray(found), name)
+        names = [name_of(each) for each in known]
+    else:
+        places, names = found, [name_of(value) for value in values]
+    present = {name_of(value) for value in values}
+    categories = tuple(each for (each,) in in_order((called,) for called in present if called is not None))
+    code = {called: i for i, called in enumerate(categories)}
+    # One that was not there before is of a file that changed meanwhile, which `read_columns` refuses.
+    codes = np.array([code.get(called or "", -1) for called in names], dtype=np.int32)[places]
+    return CodedColumn(codes, categories)
+
+
+def _checked(table: Table, name: str, found: Any) -> Scores:
+    """Return scores, or say how many are missing, no number, or beyond [0, 1]."""
+    numbers = np.asarray(np.ma.filled(found, np.nan), dtype=np.float64)
+    if not bool(((numbers >= 0) & (numbers <= 1)).all()):
+        score = scored(table, name)
+        sql = ", ".join(
+            f"count(*) FILTER ({condition})"
+            for condition in (score.missing, f"NOT {score.missing} AND {score.unreadable}", score.outside)
+        )
+        ((missing, unreadable, outside),) = table.rows(
+            f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
+        )
+        require_no_missing({name: missing} if missing else {}, len(numbers))
+        require_scores(name, outside=outside, unreadable=unreadable)
+    return numbers
+
+
+def _text(value: object) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
