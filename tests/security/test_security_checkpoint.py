@@ -211,5 +211,5 @@ def test_weights_alone_need_an_architecture(tmp_path, state):
 def test_a_file_s_name_is_shown_as_text(tmp_path):
     path = tmp_path / "a\x1b[2J\n.pth"
     path.write_bytes(b"x")
-    with pytest.raises(CheckpointError, match=r"^a\\x1b\[2J\\n\.pth is no PyTorch checkpoint"):
+    with pytest.raises(CheckpointError, match=r"^a\\x1b\[2J\\n\.pth is not a PyTorch checkpoint"):
         load_checkpoint(path)
