@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from trivet.report.scan.scanned import Scanned
-from trivet.security.repair.results import RepairAttempt, RepairBounds, RepairResult
+from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
 from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult
 from trivet.security.strip import Strip

@@ -11,7 +11,7 @@ from trivet.effects import suspect_of
 from trivet.effects.unlearning import UNLEARNING_MEASUREMENTS, Suspect, unlearning_changes
 from trivet.security import DEMO_TARGET, DEMO_TRIGGER, SecuritySettings, load_demo_checkpoint
 from trivet.security.contract import check_contract, contract_named
-from trivet.security.repair.unlearning import UnlearningSettings
+from trivet.security.repairs.unlearning import UnlearningSettings
 
 
 @pytest.fixture(scope="module")

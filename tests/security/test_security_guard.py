@@ -12,7 +12,7 @@ from trivet.security.adapter import adapt
 from trivet.security.checkpoint import Checkpoint, load_demo_checkpoint
 from trivet.security.evaluation import predict
 from trivet.security.margins import MarginSettings, maximum_margins
-from trivet.security.repair.training import copied_network
+from trivet.security.repairs.training import copied_network
 from trivet.security.trigger import Trigger
 
 SHAPE, CLASSES = (1, 4, 4), 3

@@ -10,7 +10,7 @@ from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy
 
 from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security import Trigger, UnlearningSettings, attack_rates, clean_accuracy, freeze, unlearn
-from trivet.security.repair import (
+from trivet.security.repairs import (
     REPAIRS,
     RepairBounds,
     RepairMethod,
@@ -55,7 +55,7 @@ def methods(monkeypatch):
     """Give the registry other methods for the time of a test: name, method, in order."""
 
     def use(*known):
-        monkeypatch.setattr("trivet.security.repair.registry.REPAIRS", REPAIRS)
+        monkeypatch.setattr("trivet.security.repairs.registry.REPAIRS", REPAIRS)
         saved = dict(REPAIRS)
         REPAIRS.clear()
         undo.append(saved)
@@ -200,10 +200,10 @@ def test_the_same_seed_gives_the_same_weights():
 def test_every_method_leaves_the_network_alone_and_tells_what_it_did(method, monkeypatch):
     short = {"steps": 6, "batch_size": 32}
     for name in ("FINE_TUNING", "SHARPNESS_AWARE"):
-        settings = getattr(__import__("trivet.security.repair.methods", fromlist=[name]), name)
-        monkeypatch.setattr(f"trivet.security.repair.methods.{name}", replace(settings, **short))
+        settings = getattr(__import__("trivet.security.repairs.methods", fromlist=[name]), name)
+        monkeypatch.setattr(f"trivet.security.repairs.methods.{name}", replace(settings, **short))
     rounds = (UnlearningSettings(**short), UnlearningSettings(**short))
-    monkeypatch.setattr("trivet.security.repair.methods.ROUNDS", rounds)
+    monkeypatch.setattr("trivet.security.repairs.methods.ROUNDS", rounds)
     model, shares = attacked_network(), []
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = repair(method=method, progress=lambda step, share: shares.append((step, share)))
@@ -253,7 +253,7 @@ def test_what_cannot_be_repaired_is_refused_in_one_line(methods):
 
 
 def test_a_result_says_what_its_fields_mean():
-    from trivet.security.repair import results  # noqa: PLC0415 - read as a text
+    from trivet.security.repairs import results  # noqa: PLC0415 - read as a text
 
     for kind in (results.RepairAttempt, results.RepairBounds, results.RepairResult):
         for field in fields(kind):

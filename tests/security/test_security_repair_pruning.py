@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from trivet.security import Classifier, attack_success_rate, clean_accuracy
-from trivet.security.repair import FineTuningSettings, fine_prune, prune_by_lipschitz
-from trivet.security.repair.channels import observe, silence, silenced_by
-from trivet.security.repair.lipschitz import channel_bounds
+from trivet.security.repairs import FineTuningSettings, fine_prune, prune_by_lipschitz
+from trivet.security.repairs.channels import observe, silence, silenced_by
+from trivet.security.repairs.lipschitz import channel_bounds
 
 
 class Functional(Classifier):

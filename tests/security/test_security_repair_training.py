@@ -10,9 +10,9 @@ from torch import nn
 
 from trivet.errors import CheckpointError
 from trivet.security import Classifier, UnlearningSettings, attack_success_rate, clean_accuracy, unlearn
-from trivet.security.repair import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
-from trivet.security.repair.sharpness import sharp_gradients
-from trivet.security.repair.training import affordable_batch, shifted, shuffled_batches, trainable_copy
+from trivet.security.repairs import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
+from trivet.security.repairs.sharpness import sharp_gradients
+from trivet.security.repairs.training import affordable_batch, shifted, shuffled_batches, trainable_copy
 
 QUICK = FineTuningSettings(steps=12, batch_size=50)
 
@@ -118,10 +118,10 @@ def test_a_batch_is_as_large_as_its_activations_allow(images, monkeypatch):
     model = attacked_network()
     assert affordable_batch(model, CONTRACT, images, at_most=128) == 128
     # The stem alone keeps eight maps of 12x12 numbers for each image.
-    monkeypatch.setattr("trivet.security.repair.training.RESULTS_BUDGET", 20 * 8 * 144 * 4)
+    monkeypatch.setattr("trivet.security.repairs.training.RESULTS_BUDGET", 20 * 8 * 144 * 4)
     small = affordable_batch(model, CONTRACT, images, at_most=128)
     assert 1 < small < 20
-    monkeypatch.setattr("trivet.security.repair.training.RESULTS_BUDGET", 1)
+    monkeypatch.setattr("trivet.security.repairs.training.RESULTS_BUDGET", 1)
     assert affordable_batch(model, CONTRACT, images, at_most=128) == 1
 
 

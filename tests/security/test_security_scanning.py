@@ -125,7 +125,7 @@ def test_the_shares_of_all_looks_sum_to_one():
 def test_a_mismatched_contract_is_found_and_named(mnist_test):
     images = mnist_test.take(np.arange(1_000))
     declared = security.InputContract("mine", mean=(3.0,), std=(0.2,))
-    result = security.scan(security.load_demo_checkpoint(), images, declared=declared).result
+    result = security.scan(security.load_demo_checkpoint(), images, contract=declared).result
     assert result.contract.mismatch
     assert "mine gives clean accuracy" in result.contract.finding
     assert result.verdict == "backdoored"

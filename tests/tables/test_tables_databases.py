@@ -5,7 +5,7 @@ import pytest
 
 from trivet.errors import DataError
 from trivet.fairness import group_counts
-from trivet.privacy import create_ledger, release_query
+from trivet.privacy import create_ledger, release
 from trivet.tables.opening import open_table
 
 MACROS = [
@@ -35,9 +35,7 @@ def test_a_database_with_a_macro_is_refused_before_anything_is_charged(tmp_path,
     with pytest.raises(
         DataError, match=r"^'shop\.duckdb' holds a function of its own, '\w+', which"
     ) as refused:
-        release_query(
-            table, query="sum", column="age", bounds=(0, 1), missing="drop", epsilon="1", ledger=ledger
-        )
+        release(table, query="sum", column="age", bounds=(0, 1), missing="drop", epsilon="1", ledger=ledger)
     assert "\n" not in str(refused.value)
     assert ledger.state().entries == ()
     with pytest.raises(DataError, match="holds a function of its own"):
@@ -82,7 +80,7 @@ def test_an_unknown_collation_is_refused_before_the_charge_or_does_no_harm(tmp_p
         tmp_path / "a.duckdb", "CREATE TABLE de (s VARCHAR COLLATE de)", "INSERT INTO de VALUES ('a')"
     )
     ledger = create_ledger(tmp_path / "ledger", epsilon="100000")
-    answer = release_query(
+    answer = release(
         table.replace("people", "de"), query="count", where="s = 'a'", epsilon="1000", ledger=ledger
     )
     assert answer.value == 1

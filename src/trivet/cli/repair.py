@@ -81,7 +81,7 @@ def repair(
         found = security.scan(
             subject.checkpoint,
             subject.images,
-            declared=subject.declared,
+            contract=subject.declared,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
@@ -101,7 +101,7 @@ def repair(
                 security.scan(
                     security.Checkpoint(model, subject.checkpoint.info),
                     subject.images,
-                    declared=found.contract,
+                    contract=found.contract,
                     seed=seed,
                 ).result
             ),

@@ -130,7 +130,7 @@ def _scan_one(
         found = security.scan(
             subject.checkpoint,
             subject.images,
-            declared=subject.declared,
+            contract=subject.declared,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )

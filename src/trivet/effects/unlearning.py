@@ -20,8 +20,8 @@ from trivet.security.corrected import UNLEARNING_ROUNDS, halves
 from trivet.security.evaluation import BATCH
 from trivet.security.footprint import images_at_once
 from trivet.security.frozen import freeze
-from trivet.security.repair.rounds import unlearn_in_rounds
-from trivet.security.repair.unlearning import UnlearningSettings
+from trivet.security.repairs.rounds import unlearn_in_rounds
+from trivet.security.repairs.unlearning import UnlearningSettings
 from trivet.security.results import CorrectedSecurity
 from trivet.security.settings import SecuritySettings
 from trivet.security.trigger import Trigger

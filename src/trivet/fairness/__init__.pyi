@@ -1,3 +1,5 @@
+from .auditing.asking import audit as audit
+from .auditing.asking import compare as compare
 from .auditing.comparing import compare_mitigations as compare_mitigations
 from .auditing.loading import adult_rows as adult_rows
 from .auditing.loading import read_predicted as read_predicted

@@ -7,7 +7,7 @@ from trivet.audited import has_study, network_of
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.security.many_results import VERDICTS
-from trivet.security.repair.results import RepairBounds
+from trivet.security.repairs.results import RepairBounds
 from trivet.wording import one_line
 
 __all__ = ["security_findings"]

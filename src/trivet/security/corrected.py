@@ -19,8 +19,8 @@ from trivet.security.detection import (
 from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, sampled_batches
-from trivet.security.repair.rounds import unlearn_in_rounds
-from trivet.security.repair.unlearning import UnlearningSettings, unlearn
+from trivet.security.repairs.rounds import unlearn_in_rounds
+from trivet.security.repairs.unlearning import UnlearningSettings, unlearn
 from trivet.security.results import (
     BeforeAfter,
     CorrectedSecurity,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from trivet.security.repair.results import RepairResult
+from trivet.security.repairs.results import RepairResult
 from trivet.security.scan_results import ScanResult
 
 __all__ = ["OwnSecurity", "OwnStrip"]

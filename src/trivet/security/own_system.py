@@ -16,7 +16,7 @@ from trivet.security.declaration import parse_contract
 from trivet.security.frozen import freeze
 from trivet.security.own_results import OwnStrip
 from trivet.security.own_settings import ScanSettings
-from trivet.security.repair.repairing import Repair, repair_network
+from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.scan_results import ScanResult
 from trivet.security.scanning import Scan, scan
 from trivet.security.stamping import strip_of

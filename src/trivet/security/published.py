@@ -16,7 +16,7 @@ from trivet.security.detection import PUBLISHED_FACTOR, detect_published
 from trivet.security.evaluation import clean_accuracy, confusion_matrix, share_classified_as
 from trivet.security.frozen import freeze
 from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, shuffled_passes
-from trivet.security.repair import UnlearningSettings, unlearn
+from trivet.security.repairs import UnlearningSettings, unlearn
 from trivet.security.results import (
     BeforeAfter,
     ConfusionPair,

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.ledger_entries import Asked
+from trivet.privacy.releases.ledger import create_ledger, open_ledger
+from trivet.privacy.releases.ledger_entries import Asked
 
 
 def asked(epsilon):

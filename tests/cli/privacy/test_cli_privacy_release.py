@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 import duckdb
 import pytest
 
-from trivet.privacy.release.ledger import create_ledger, open_ledger
+from trivet.privacy.releases.ledger import create_ledger, open_ledger
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency, create_ledger
 from trivet.privacy.planning import PlanSettings, QuerySettings, plan_queries
-from trivet.privacy.release.budget import Charge, fits_basic, fits_pld, total
-from trivet.privacy.release.ledger_entries import Asked
-from trivet.privacy.release.preparing import prepare
-from trivet.privacy.release.question import Question
+from trivet.privacy.releases.budget import Charge, fits_basic, fits_pld, total
+from trivet.privacy.releases.ledger_entries import Asked
+from trivet.privacy.releases.preparing import prepare
+from trivet.privacy.releases.question import Question
 from trivet.tables.schema import Column, Kind
 
 COUNT = QuerySettings(name="rows", kind="count")

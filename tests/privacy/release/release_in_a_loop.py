@@ -15,8 +15,8 @@ import sys
 import time
 
 from trivet.errors import UsageError
-from trivet.privacy.release.ledger import open_ledger
-from trivet.privacy.release.releasing import release_query
+from trivet.privacy.releases.ledger import open_ledger
+from trivet.privacy.releases.releasing import release
 
 
 def at_once(table, ledger, epsilon, tries):
@@ -25,7 +25,7 @@ def at_once(table, ledger, epsilon, tries):
     answers, refused = [], 0
     for _ in range(tries):
         try:
-            answers.append(release_query(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
+            answers.append(release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
         except UsageError as error:
             refused += "refuses epsilon" in str(error)
     say(json.dumps({"answers": answers, "refused": refused}))
@@ -40,7 +40,7 @@ def killed(table, ledger, epsilon, kills):
         child = os.fork()
         if child == 0:
             while True:
-                entry = release_query(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
+                entry = release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
                 os.write(write, f"{entry}\n".encode())
         os.close(write)
         if kill % 3:  # a process that reads tables has to start first

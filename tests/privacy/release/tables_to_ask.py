@@ -3,9 +3,9 @@
 import duckdb
 
 from trivet.privacy import Adjacency
-from trivet.privacy.release.answer import read_exact
-from trivet.privacy.release.preparing import prepare
-from trivet.privacy.release.question import Question
+from trivet.privacy.releases.answer import read_exact
+from trivet.privacy.releases.preparing import prepare
+from trivet.privacy.releases.question import Question
 from trivet.tables.opening import open_table
 
 

@@ -14,10 +14,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.ledger_entries import Asked, append_entry, read_entries
-from trivet.privacy.release.ledger_file import connect
-from trivet.privacy.release.results import LedgerState
+from trivet.privacy.releases.ledger import create_ledger, open_ledger
+from trivet.privacy.releases.ledger_entries import Asked, append_entry, read_entries
+from trivet.privacy.releases.ledger_file import connect
+from trivet.privacy.releases.results import LedgerState
 
 
 def asked(epsilon, *, delta="0", scales=(10.0,)):
@@ -57,7 +57,7 @@ def test_nobody_else_writes_between_the_sum_and_the_charge(tmp_path, monkeypatch
                 refused.append(str(error))
         return entries
 
-    monkeypatch.setattr("trivet.privacy.release.ledger.read_entries", meddle)
+    monkeypatch.setattr("trivet.privacy.releases.ledger.read_entries", meddle)
     ledger.charge(asked("0.1"))
     monkeypatch.undo()
     assert refused == ["database is locked"]
@@ -387,8 +387,8 @@ def test_a_full_disk_is_one_line_and_nothing_is_charged(tmp_path):
     ledger = create_ledger(tmp_path / "ledger", epsilon="5")
     ledger.charge(asked("0.1"))
     program = (
-        "import resource, signal, sys; from trivet.privacy.release.ledger import create_ledger, open_ledger;"
-        "from trivet.privacy.release.ledger_entries import Asked; from trivet.errors import DataError\n"
+        "import resource, signal, sys; from trivet.privacy.releases.ledger import create_ledger, open_ledger;"
+        "from trivet.privacy.releases.ledger_entries import Asked; from trivet.errors import DataError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "asked = Asked(table='t', fingerprint='', query='count', asked='', mechanism='', scales=(1.0,),"

@@ -13,8 +13,8 @@ from scipy import stats
 
 from trivet.errors import TrivetError, UsageError
 from trivet.privacy import laplace
-from trivet.privacy.release import noise
-from trivet.privacy.release.noise import calibrate, half_width
+from trivet.privacy.releases import noise
+from trivet.privacy.releases.noise import calibrate, half_width
 
 #: Draws cannot be seeded. A correct build fails a test at this level once in 10^9 runs, by a chi-square
 #: whose cells hold 1,000 answers and more, so all tests together less than once in 10^6.

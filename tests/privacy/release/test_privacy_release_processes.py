@@ -13,9 +13,9 @@ import pytest
 from tables_to_ask import write_table
 
 from trivet.errors import DataError
-from trivet.privacy.release import ledger_file
-from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.releasing import release_query
+from trivet.privacy.releases import ledger_file
+from trivet.privacy.releases.ledger import create_ledger, open_ledger
+from trivet.privacy.releases.releasing import release
 
 #: Processes that are killed, two of three among releases.
 KILLS = 12
@@ -110,7 +110,7 @@ def test_a_ledger_that_another_process_holds_is_said_to_be_held(tmp_path, monkey
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DataError, match="held by another process"):
-        release_query(people, query="count", ledger=path, epsilon="1")
+        release(people, query="count", ledger=path, epsilon="1")
     holder.execute("ROLLBACK")
     holder.close()
-    assert release_query(people, query="count", ledger=path, epsilon="1").receipt.entry.endswith("-1")
+    assert release(people, query="count", ledger=path, epsilon="1").receipt.entry.endswith("-1")

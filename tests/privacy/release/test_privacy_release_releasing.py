@@ -13,10 +13,10 @@ from tables_to_ask import write_table
 import trivet
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.privacy import laplace
-from trivet.privacy.release import noise
-from trivet.privacy.release.ledger import create_ledger, open_ledger
-from trivet.privacy.release.releasing import release_query
-from trivet.privacy.release.results import Release
+from trivet.privacy.releases import noise
+from trivet.privacy.releases.ledger import create_ledger, open_ledger
+from trivet.privacy.releases.releasing import release
+from trivet.privacy.releases.results import Release
 from trivet.tables import csv_lines
 
 TYPES = {"age": "INTEGER", "pay": "DOUBLE", "town": "VARCHAR", "born": "DATE"}
@@ -37,18 +37,18 @@ def people(tmp_path):
 
 def test_answers_with_hardly_any_noise_are_the_exact_ones(people, ledger):
     asked = {"ledger": ledger, "epsilon": HARDLY_NOISY}
-    assert release_query(people, query="count", where="age >= 30", **asked).value == 320
-    answer = release_query(people, query="sum", column="age", bounds=(0, 100), missing="drop", **asked)
+    assert release(people, query="count", where="age >= 30", **asked).value == 320
+    answer = release(people, query="sum", column="age", bounds=(0, 100), missing="drop", **asked)
     assert answer.value == pytest.approx(sum(int(row[0]) for row in ROWS), abs=5)
-    answer = release_query(people, query="mean", column="pay", bounds=(0, 100), missing=0, **asked)
+    answer = release(people, query="mean", column="pay", bounds=(0, 100), missing=0, **asked)
     assert answer.value == pytest.approx(sum(float(row[1]) for row in ROWS) / 400, abs=0.05)
     assert answer.half_width < 0.05
-    answer = release_query(people, query="histogram", column="town", categories="abz", **asked)
+    answer = release(people, query="histogram", column="town", categories="abz", **asked)
     assert [(cell.key, cell.value) for cell in answer.cells] == [("a", 134), ("b", 133), ("z", 0)]
 
 
 def test_a_receipt_says_it_all_and_survives_json(people, ledger):
-    answer = release_query(
+    answer = release(
         people,
         query="mean",
         column="age",
@@ -85,25 +85,18 @@ def test_a_receipt_says_it_all_and_survives_json(people, ledger):
 def test_replace_one_pays_for_both_rows(tmp_path, people):
     ledger = create_ledger(tmp_path / "replace", epsilon="1000", adjacency="replace-one")
     asked = {"ledger": ledger, "epsilon": "1"}
-    cells = release_query(people, query="histogram", column="town", categories=("a", "b"), **asked)
+    cells = release(people, query="histogram", column="town", categories=("a", "b"), **asked)
     assert cells.receipt.noise[0].sensitivity == 2
     assert cells.receipt.adjacency == "replace-one"
-    assert release_query(people, query="count", **asked).receipt.noise[0].sensitivity == 1
+    assert release(people, query="count", **asked).receipt.noise[0].sensitivity == 1
     bounds = {"column": "age", "bounds": (18, 90)}
-    assert (
-        release_query(people, query="sum", missing=18, **bounds, **asked).receipt.noise[0].sensitivity == 72
-    )
+    assert release(people, query="sum", missing=18, **bounds, **asked).receipt.noise[0].sensitivity == 72
     # A row that may be left out can go from 90 to nothing.
-    assert (
-        release_query(people, query="sum", missing="drop", **bounds, **asked).receipt.noise[0].sensitivity
-        == 90
-    )
+    assert release(people, query="sum", missing="drop", **bounds, **asked).receipt.noise[0].sensitivity == 90
 
 
 def test_whole_releases_have_the_noise_of_their_receipt(people, ledger):
-    answers = [
-        release_query(people, query="count", ledger=ledger, epsilon="0.5").value - 400 for _ in range(120)
-    ]
+    answers = [release(people, query="count", ledger=ledger, epsilon="0.5").value - 400 for _ in range(120)]
     ends = [-2, -1, 0, 1]
     cumulative = [0, *(laplace.discrete_cdf(end, scale=2) for end in ends), 1]
     expected = [120 * (high - low) for low, high in pairwise(cumulative)]
@@ -117,14 +110,13 @@ def test_whole_releases_have_the_noise_of_their_receipt(people, ledger):
 
 def test_an_empty_selection_is_answered_with_noise_like_any_other(people, ledger):
     asked = {"ledger": ledger, "epsilon": "1", "where": "age > 1000"}
-    counts = {release_query(people, query="count", **asked).value for _ in range(30)}
+    counts = {release(people, query="count", **asked).value for _ in range(30)}
     assert len(counts) > 1  # all equal with a probability below 10^-10
     assert all(abs(count) < 50 for count in counts)
-    total = release_query(people, query="sum", column="pay", bounds=(0, 1), missing="drop", **asked)
+    total = release(people, query="sum", column="pay", bounds=(0, 1), missing="drop", **asked)
     assert abs(total.value) < 50
     assert [
-        cell.key
-        for cell in release_query(people, query="histogram", column="town", categories="ab", **asked).cells
+        cell.key for cell in release(people, query="histogram", column="town", categories="ab", **asked).cells
     ] == ["a", "b"]
 
 
@@ -137,19 +129,19 @@ def answer_always(monkeypatch, number):
 
 def test_too_few_rows_for_a_mean_is_said_by_the_noisy_count(people, ledger, monkeypatch):
     asked = {"ledger": ledger, "query": "mean", "column": "age", "bounds": (0, 100), "missing": "drop"}
-    few = release_query(people, where="age > 1000", epsilon="0.001", **asked)
+    few = release(people, where="age > 1000", epsilon="0.001", **asked)
     while few.message is None:  # the noise alone passes its own error once in forty times
-        few = release_query(people, where="age > 1000", epsilon="0.001", **asked)
+        few = release(people, where="age > 1000", epsilon="0.001", **asked)
     assert (few.value, few.half_width) == (None, None)
     assert "too few rows for a mean" in few.message
     # The true count does not decide: with noise that turns 400 into -5, the message is the same.
     answer_always(monkeypatch, -5)
-    assert "the noisy count is -5" in release_query(people, epsilon="1", **asked).message
+    assert "the noisy count is -5" in release(people, epsilon="1", **asked).message
 
 
 def test_a_mean_stays_within_its_bounds(people, ledger):
     for _ in range(30):
-        answer = release_query(
+        answer = release(
             people, query="mean", column="age", bounds=(40, 41), missing="drop", ledger=ledger, epsilon="0.1"
         )
         assert answer.value is None or 40 <= answer.value <= 41
@@ -195,7 +187,7 @@ def test_a_mean_stays_within_its_bounds(people, ledger):
 )
 def test_what_cannot_be_answered_is_said_before_anything_is_charged(people, ledger, question, said):
     with pytest.raises(UsageError) as refused:
-        release_query(people, **{"ledger": ledger, "epsilon": "1"} | question)
+        release(people, **{"ledger": ledger, "epsilon": "1"} | question)
     assert said in str(refused.value)
     assert ledger.state().entries == ()
 
@@ -234,7 +226,7 @@ def outcome(table, ledger, question, monkeypatch):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        answer = release_query(table, ledger=ledger, epsilon="1", **question)
+        answer = release(table, ledger=ledger, epsilon="1", **question)
         said = (answer.value, answer.cells, answer.half_width, answer.message)
     except TrivetError as error:
         said = str(error)
@@ -263,7 +255,7 @@ def test_rows_that_cannot_be_read_are_not_quoted_and_the_charge_stays(tmp_path, 
     whole = table.read_bytes()
     table.write_bytes(whole[:4] + bytes(2_000) + whole[2_004:])  # the rows; the schema stands at the end
     with pytest.raises(DataError) as failed:
-        release_query(table, query="count", where="pay = 1", ledger=ledger, epsilon="1")
+        release(table, query="count", where="pay = 1", ledger=ledger, epsilon="1")
     (entry,) = ledger.state().entries
     assert str(failed.value) == (
         "not all rows of the table could be read; which, and why, stays private. "
@@ -276,13 +268,13 @@ def test_rows_that_cannot_be_read_are_not_quoted_and_the_charge_stays(tmp_path, 
 
 def test_a_refused_release_reads_no_row(people, tmp_path, monkeypatch):
     ledger = create_ledger(tmp_path / "small", epsilon="0.25")
-    release_query(people, query="count", ledger=ledger, epsilon="0.2")
-    monkeypatch.setattr("trivet.privacy.release.releasing.read_exact", None)
+    release(people, query="count", ledger=ledger, epsilon="0.2")
+    monkeypatch.setattr("trivet.privacy.releases.releasing.read_exact", None)
     with pytest.raises(UsageError, match=r"refuses epsilon 0\.06: 0\.2 of 0\.25 is spent"):
-        release_query(people, query="count", ledger=ledger, epsilon="0.06")
+        release(people, query="count", ledger=ledger, epsilon="0.06")
     assert len(open_ledger(tmp_path / "small").state().entries) == 1
 
 
 def test_a_missing_ledger_says_how_to_make_one(people, tmp_path):
     with pytest.raises(DataError, match="trivet privacy ledger FILE --create"):
-        release_query(people, query="count", ledger=tmp_path / "none", epsilon="1")
+        release(people, query="count", ledger=tmp_path / "none", epsilon="1")

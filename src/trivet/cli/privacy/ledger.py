@@ -14,7 +14,7 @@ from trivet.errors import UsageError
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
-    from trivet.privacy.release.results import LedgerState
+    from trivet.privacy.releases.results import LedgerState
 
 __all__ = ["ledger"]
 
@@ -57,7 +57,7 @@ def ledger(
     json
         Print one JSON document to standard output, and nothing else there.
     """
-    from trivet.privacy.release.ledger import create_ledger, open_ledger  # noqa: PLC0415 - loads SQLite
+    from trivet.privacy.releases.ledger import create_ledger, open_ledger  # noqa: PLC0415 - loads SQLite
 
     if create:
         if epsilon is None:

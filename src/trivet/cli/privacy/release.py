@@ -15,7 +15,7 @@ from trivet.errors import UsageError
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
-    from trivet.privacy.release.results import Receipt, Release
+    from trivet.privacy.releases.results import Receipt, Release
 
 __all__ = ["release"]
 
@@ -66,7 +66,7 @@ def release(
     json
         Print one JSON document to standard output, and nothing else there.
     """
-    from trivet.privacy.release.releasing import release_query  # noqa: PLC0415 - loads DuckDB and OpenDP
+    from trivet.privacy.releases.releasing import release as release_query  # noqa: PLC0415 - loads DuckDB and OpenDP
 
     found = release_query(
         table,

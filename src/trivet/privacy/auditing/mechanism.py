@@ -12,6 +12,7 @@ from trivet.privacy.auditing.judgement import judge_answers
 from trivet.privacy.auditing.plain_answers import plain
 from trivet.privacy.auditing.results import MechanismAudit
 from trivet.wording import one_line
+from trivet.work.own_code import load_callable
 
 __all__ = ["TRIALS", "audit_answers", "audit_mechanism"]
 
@@ -19,7 +20,7 @@ TRIALS: Final = 100_000
 
 
 def audit_mechanism(
-    mechanism: Callable[[Any], object],
+    mechanism: str | Callable[[Any], object],
     *,
     epsilon: float,
     delta: float = 0.0,
@@ -36,7 +37,8 @@ def audit_mechanism(
     ----------
     mechanism
         Takes an input and returns one answer: a number, string, boolean, None, or a short list, tuple,
-        dict or array of these. Calls have to be independent of each other.
+        dict or array of these. Calls have to be independent of each other. A text names it, as
+        ``package.module:function``.
     epsilon, delta
         The claim; above 0, and in [0, 1).
     inputs
@@ -64,7 +66,9 @@ def audit_mechanism(
     UsageError
         A number is out of range, the mechanism fails, or so few trials could show no violation.
     """
-    called = _name_of(mechanism) if name is None else name
+    called = name or (mechanism if isinstance(mechanism, str) else _name_of(mechanism))
+    if isinstance(mechanism, str):
+        mechanism = load_callable(mechanism, role="mechanism")
     require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
     if seed < 0:
         raise UsageError(f"seed must be 0 or more, not {seed}.")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from trivet.privacy.planning.lines import Line
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.ranges import OutOfReachError
-from trivet.privacy.release.budget import Charge, fits_basic, fits_pld
+from trivet.privacy.releases.budget import Charge, fits_basic, fits_pld
 
 __all__ = ["let_through", "plain", "typed"]
 

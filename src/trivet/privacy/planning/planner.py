@@ -1,7 +1,7 @@
 """Plan: the noise of each query by every mechanism and theorem, and the best of them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Guarantee, group_privacy
@@ -21,10 +21,10 @@ from trivet.privacy.planning.results import (
     PlannedRow,
     QueryNoise,
 )
-from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.planning.settings import AdjacencyName, MechanismName, PlanSettings, QuerySettings
 from trivet.privacy.ranges import OutOfReachError
 
-__all__ = ["plan_queries"]
+__all__ = ["plan", "plan_queries"]
 
 #: Rows this close, relatively, differ by how their figures were computed.
 _TIE = 1e-6
@@ -268,3 +268,68 @@ def _conversion(settings: PlanSettings, *, epsilon: float) -> GroupConversion | 
         return None
     promised = group_privacy(Guarantee(epsilon, settings.delta), size=settings.group)
     return GroupConversion(size=settings.group, epsilon=promised.epsilon, delta=promised.delta)
+
+
+def plan(
+    queries: int | Sequence[QuerySettings],
+    *,
+    epsilon: float,
+    delta: float = 0.0,
+    sensitivity: float = 1.0,
+    adjacency: AdjacencyName = "add-remove",
+    group: int = 1,
+    mechanism: MechanismName = "all",
+    value: float | None = None,
+    threshold: float | None = None,
+    curves: bool = False,
+) -> Plan:
+    """Say how much noise queries need within a budget, as ``trivet privacy plan`` does.
+
+    Parameters
+    ----------
+    queries
+        How many of one `sensitivity`, or a description of each kind.
+    epsilon, delta
+        The whole budget, above 0 and in [0, 1); 0 asks for pure differential privacy.
+    sensitivity
+        How far one record moves an answer, in its units; not used where queries are described.
+    adjacency
+        ``add-remove`` or ``replace-one``: what a neighbouring dataset is.
+    group
+        Records that are protected together, at least 1.
+    mechanism
+        ``laplace``, ``discrete-laplace``, ``gaussian`` or ``all``.
+    value, threshold
+        A true answer, and what the noisy one is compared with.
+    curves
+        Also how the spending grows with the queries, and how delta falls with epsilon.
+
+    Returns
+    -------
+    Plan
+        The noise by every composition theorem, the best first by name in ``best_method``.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range, or no theorem applies.
+    """
+    kinds = (
+        (QuerySettings(count=queries, sensitivity=sensitivity),)
+        if isinstance(queries, int)
+        else tuple(queries)
+    )
+    try:
+        settings = PlanSettings(
+            epsilon=epsilon,
+            delta=delta,
+            adjacency=adjacency,
+            group=group,
+            mechanism=mechanism,
+            value=value,
+            threshold=threshold,
+            queries=kinds,
+        )
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
+    return plan_queries(settings, curves=curves)

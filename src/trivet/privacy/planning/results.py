@@ -214,7 +214,7 @@ class PlannedCharge:
     name, count
         As in `AskedQuery`.
     epsilon
-        Decimal text, as `release_query` takes it; for a mean the whole, of its sum and its count.
+        Decimal text, as `release` takes it; for a mean the whole, of its sum and its count.
     """
 
     name: str
@@ -282,7 +282,7 @@ class Plan(
     curves
         None unless requested.
     release
-        How the plan is carried out by `create_ledger` and `release_query`; None where groups are
+        How the plan is carried out by `create_ledger` and `release`; None where groups are
         protected, since a ledger protects one row, and where no figure can be computed.
     """
 

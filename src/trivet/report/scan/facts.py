@@ -8,7 +8,7 @@ from trivet.report.figures.names import written_name
 from trivet.report.scan.scale_profile import MANY_LABELS
 from trivet.report.scan.scanned import Scanned
 from trivet.report.scan.trigger_grid import SHOWN
-from trivet.security.repair.results import RepairAttempt, RepairResult
+from trivet.security.repairs.results import RepairAttempt, RepairResult
 from trivet.security.scan_document import scan_document
 from trivet.security.scan_results import LabelScan
 from trivet.security.strip import Strip

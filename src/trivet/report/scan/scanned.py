@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.security.repair.results import RepairResult
+from trivet.security.repairs.results import RepairResult
 from trivet.security.scan_results import LabelScan, ScanResult
 from trivet.security.strip import Strip
 

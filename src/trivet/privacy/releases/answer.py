@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.release.noise import Measurement, half_width
-from trivet.privacy.release.question import Prepared
-from trivet.privacy.release.results import Cell
+from trivet.privacy.releases.noise import Measurement, half_width
+from trivet.privacy.releases.question import Prepared
+from trivet.privacy.releases.results import Cell
 from trivet.tables.opening import Table
 from trivet.wording import quoted, reason
 

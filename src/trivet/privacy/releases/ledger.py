@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
-from trivet.privacy.release.amounts import (
+from trivet.privacy.releases.amounts import (
     Amount,
     as_text,
     exact,
@@ -18,10 +18,10 @@ from trivet.privacy.release.amounts import (
     require_epsilon,
     written,
 )
-from trivet.privacy.release.budget import Charge, fits_basic, fits_pld, left_pld, spent_pld, total
-from trivet.privacy.release.ledger_entries import Asked, append_entry, mark_entry, now, read_entries
-from trivet.privacy.release.ledger_file import connect, create_file, require_ledger
-from trivet.privacy.release.results import LedgerEntry, LedgerState
+from trivet.privacy.releases.budget import Charge, fits_basic, fits_pld, left_pld, spent_pld, total
+from trivet.privacy.releases.ledger_entries import Asked, append_entry, mark_entry, now, read_entries
+from trivet.privacy.releases.ledger_file import connect, create_file, require_ledger
+from trivet.privacy.releases.results import LedgerEntry, LedgerState
 from trivet.wording import one_line, quoted
 
 __all__ = ["Accounting", "Ledger", "create_ledger", "open_ledger"]

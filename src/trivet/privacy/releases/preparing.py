@@ -5,10 +5,10 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Adjacency
-from trivet.privacy.release.grid import prepare_number
-from trivet.privacy.release.keys import prepare_histogram
-from trivet.privacy.release.question import QUERIES, Part, Prepared, Question
-from trivet.privacy.release.where_sql import EVERY_ROW, select_rows
+from trivet.privacy.releases.grid import prepare_number
+from trivet.privacy.releases.keys import prepare_histogram
+from trivet.privacy.releases.question import QUERIES, Part, Prepared, Question
+from trivet.privacy.releases.where_sql import EVERY_ROW, select_rows
 from trivet.tables.schema import Column, find_column
 from trivet.wording import quoted
 

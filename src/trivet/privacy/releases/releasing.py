@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from trivet.errors import DataError
-from trivet.privacy.release.amounts import Amount, as_text, require_epsilon, written
-from trivet.privacy.release.answer import CONFIDENCE, answer_from, read_exact, require_answerable
-from trivet.privacy.release.ledger import Ledger, open_ledger
-from trivet.privacy.release.ledger_entries import Asked
-from trivet.privacy.release.noise import (
+from trivet.privacy.releases.amounts import Amount, as_text, require_epsilon, written
+from trivet.privacy.releases.answer import CONFIDENCE, answer_from, read_exact, require_answerable
+from trivet.privacy.releases.ledger import Ledger, open_ledger
+from trivet.privacy.releases.ledger_entries import Asked
+from trivet.privacy.releases.noise import (
     LIBRARY,
     MECHANISM,
     Measurement,
@@ -19,15 +19,15 @@ from trivet.privacy.release.noise import (
     half_width,
     library_version,
 )
-from trivet.privacy.release.preparing import prepare
-from trivet.privacy.release.question import Prepared, Question
-from trivet.privacy.release.results import Noise, Receipt, Release
+from trivet.privacy.releases.preparing import prepare
+from trivet.privacy.releases.question import Prepared, Question
+from trivet.privacy.releases.results import Noise, Receipt, Release
 from trivet.tables.opening import fingerprint, open_table
 
-__all__ = ["release_query"]
+__all__ = ["release"]
 
 
-def release_query(
+def release(
     table: str | Path,
     *,
     query: str,
@@ -65,7 +65,7 @@ def release_query(
         What a missing value (NULL, NaN, a CSV cell that is not a number) counts as: ``drop``,
         or a value within the bounds, or a category. A sum or mean needs it.
     where
-        Condition on rows, as in `trivet.privacy.release.where_syntax`. A comparison with a missing
+        Condition on rows, as in `trivet.privacy.releases.where_syntax`. A comparison with a missing
         value is false.
 
     Returns

@@ -10,10 +10,10 @@ from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.evaluation import clean_accuracy
-from trivet.security.repair.channels import Convolution, Silenced, observe, silence, silenced_by
-from trivet.security.repair.fine_tuning import FineTuningSettings, fine_tune
-from trivet.security.repair.lipschitz import Pruned
-from trivet.security.repair.training import copied_network
+from trivet.security.repairs.channels import Convolution, Silenced, observe, silence, silenced_by
+from trivet.security.repairs.fine_tuning import FineTuningSettings, fine_tune
+from trivet.security.repairs.lipschitz import Pruned
+from trivet.security.repairs.training import copied_network
 
 __all__ = ["PRUNING_TOLERANCE", "fine_prune"]
 

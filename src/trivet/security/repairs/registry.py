@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.security.repair import methods
-from trivet.security.repair.case import Method
+from trivet.security.repairs import methods
+from trivet.security.repairs.case import Method
 
 __all__ = ["AUTO", "REPAIRS", "RepairMethod", "register", "repair_method"]
 

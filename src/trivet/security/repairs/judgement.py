@@ -7,8 +7,8 @@ from typing import Final, Protocol
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier, Scorer
 from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
-from trivet.security.repair.case import Treatment
-from trivet.security.repair.results import RepairAttempt, RepairBounds
+from trivet.security.repairs.case import Treatment
+from trivet.security.repairs.results import RepairAttempt, RepairBounds
 from trivet.security.results import BeforeAfter
 from trivet.security.trigger import Trigger
 

@@ -7,7 +7,7 @@ from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
 from trivet.security.inversion import InversionSettings, invert_triggers, sampled_batches
-from trivet.security.repair.unlearning import UnlearningSettings, unlearn
+from trivet.security.repairs.unlearning import UnlearningSettings, unlearn
 from trivet.security.trigger import Trigger
 
 __all__ = ["unlearn_in_rounds"]

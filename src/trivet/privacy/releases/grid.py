@@ -11,8 +11,8 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Adjacency, sum_sensitivity
-from trivet.privacy.release.question import Part, Prepared, Question
-from trivet.privacy.release.where_sql import Selection, number_sql
+from trivet.privacy.releases.question import Part, Prepared, Question
+from trivet.privacy.releases.where_sql import Selection, number_sql
 from trivet.tables.schema import Column, Kind
 from trivet.wording import one_line, quoted
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
-from trivet.security.repair.fine_tuning import FineTuningSettings, fine_tune
+from trivet.security.repairs.fine_tuning import FineTuningSettings, fine_tune
 
 __all__ = ["SHARPNESS_RADIUS", "fine_tune_sharpness_aware", "sharp_gradients"]
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.privacy.release.where_tokens import Token, is_unicode, misplaced, tokens_of
+from trivet.privacy.releases.where_tokens import Token, is_unicode, misplaced, tokens_of
 from trivet.wording import quoted
 
 __all__ = [

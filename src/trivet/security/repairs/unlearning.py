@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
-from trivet.security.repair.training import finished, shifted, trainable_copy
+from trivet.security.repairs.training import finished, shifted, trainable_copy
 from trivet.security.trigger import Trigger
 
 __all__ = ["UnlearningSettings", "unlearn"]

@@ -6,9 +6,9 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import Adjacency, histogram_sensitivity
-from trivet.privacy.release.question import Part, Prepared, Question
-from trivet.privacy.release.where_sql import Selection
-from trivet.privacy.release.where_tokens import is_unicode
+from trivet.privacy.releases.question import Part, Prepared, Question
+from trivet.privacy.releases.where_sql import Selection
+from trivet.privacy.releases.where_tokens import is_unicode
 from trivet.tables.schema import Column, Kind
 from trivet.wording import one_line, quoted
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.privacy.release.where_syntax import (
+from trivet.privacy.releases.where_syntax import (
     AllOf,
     AnyOf,
     Comparison,
@@ -20,7 +20,7 @@ from trivet.privacy.release.where_syntax import (
     Negation,
     parse_where,
 )
-from trivet.privacy.release.where_tokens import misplaced
+from trivet.privacy.releases.where_tokens import misplaced
 from trivet.tables.not_a_number import is_nan
 from trivet.tables.schema import Column, Kind, find_column
 

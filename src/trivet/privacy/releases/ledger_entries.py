@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from trivet.errors import DataError
-from trivet.privacy.release.amounts import exact
-from trivet.privacy.release.results import ANSWERED, CHARGED, LedgerEntry
+from trivet.privacy.releases.amounts import exact
+from trivet.privacy.releases.results import ANSWERED, CHARGED, LedgerEntry
 
 __all__ = ["Asked", "append_entry", "mark_entry", "now", "read_entries"]
 

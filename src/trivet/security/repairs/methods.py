@@ -4,14 +4,14 @@ from dataclasses import replace
 from typing import Final
 
 from trivet.security.inversion import InversionSettings
-from trivet.security.repair.case import Case, Progress, Treatment
-from trivet.security.repair.fine_pruning import fine_prune
-from trivet.security.repair.fine_tuning import FineTuningSettings, fine_tune
-from trivet.security.repair.lipschitz import prune_by_lipschitz
-from trivet.security.repair.rounds import unlearn_in_rounds
-from trivet.security.repair.sharpness import fine_tune_sharpness_aware
-from trivet.security.repair.training import affordable_batch
-from trivet.security.repair.unlearning import UnlearningSettings
+from trivet.security.repairs.case import Case, Progress, Treatment
+from trivet.security.repairs.fine_pruning import fine_prune
+from trivet.security.repairs.fine_tuning import FineTuningSettings, fine_tune
+from trivet.security.repairs.lipschitz import prune_by_lipschitz
+from trivet.security.repairs.rounds import unlearn_in_rounds
+from trivet.security.repairs.sharpness import fine_tune_sharpness_aware
+from trivet.security.repairs.training import affordable_batch
+from trivet.security.repairs.unlearning import UnlearningSettings
 
 __all__ = [
     "FINE_TUNING",

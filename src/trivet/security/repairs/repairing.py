@@ -15,10 +15,10 @@ from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
 from trivet.security.guard import guarded
 from trivet.security.notebook import repair_html
-from trivet.security.repair.case import Case, Treatment
-from trivet.security.repair.judgement import Rates, Scanned, judge, measure_rates
-from trivet.security.repair.registry import AUTO, REPAIRS, RepairMethod, repair_method
-from trivet.security.repair.results import RepairAttempt, RepairBounds, RepairResult
+from trivet.security.repairs.case import Case, Treatment
+from trivet.security.repairs.judgement import Rates, Scanned, judge, measure_rates
+from trivet.security.repairs.registry import AUTO, REPAIRS, RepairMethod, repair_method
+from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.trigger import Trigger
 
 __all__ = ["Repair", "repair_network"]

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from trivet.security.classifier import Classifier
-from trivet.security.repair.channels import Convolution, observe, silence, silenced_by
-from trivet.security.repair.training import copied_network
+from trivet.security.repairs.channels import Convolution, observe, silence, silenced_by
+from trivet.security.repairs.training import copied_network
 
 __all__ = ["LIPSCHITZ_DEVIATIONS", "Pruned", "channel_bounds", "prune_by_lipschitz"]
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
-from trivet.security.repair.training import finished, shifted, shuffled_batches, trainable_copy
+from trivet.security.repairs.training import finished, shifted, shuffled_batches, trainable_copy
 
 __all__ = ["FineTuningSettings", "Gradients", "fine_tune", "plain_gradients"]
 

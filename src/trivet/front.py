@@ -1,0 +1,82 @@
+"""The calls that stand above the legs: run an audit, load one, compare two."""
+
+from pathlib import Path
+
+from trivet.audit import Audit, run_audit
+from trivet.audit.legs import Progress
+from trivet.comparison import compare_audits, read_audit
+from trivet.comparison.results import Comparison
+from trivet.config import AuditConfig, load_config
+from trivet.record import AuditRecord, load_record, save_record
+from trivet.work.result_files import make_folder
+
+__all__ = ["compare", "load_audit", "run"]
+
+
+def run(
+    config: str | Path | AuditConfig | None = None,
+    *,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    progress: Progress = lambda _leg, _step, _share: None,
+) -> Audit:
+    """Run an audit.
+
+    Parameters
+    ----------
+    config
+        An audit.toml, or what `trivet.config.load_config` made of one; None runs the built-in study.
+    out
+        Receives the record; ``trivet report`` draws its report. None keeps it in memory.
+    seed
+        Of everything random, instead of the file's.
+    progress
+        Called with a leg, a step and its finished share, None where that is unknown.
+
+    Returns
+    -------
+    Audit
+        The record, the triggers that belong to it, and what each leg took.
+
+    Raises
+    ------
+    TrivetError
+        If the configuration is wrong, or a checkpoint, a table or a dataset cannot be used.
+    """
+    settings = config if isinstance(config, AuditConfig) else load_config(config, {"audit": {"seed": seed}})
+    audit = run_audit(settings, progress=progress)
+    if out is not None:
+        save_record(audit.record, audit.triggers, make_folder(Path(out)))
+    return audit
+
+
+def load_audit(folder: str | Path) -> AuditRecord:
+    """Load the record of a finished audit from its folder.
+
+    Raises
+    ------
+    RecordError
+        If there is none, or it is none of this version.
+    """
+    return load_record(folder)
+
+
+def compare(before: str | Path, after: str | Path) -> Comparison:
+    """Compare two finished audits, as ``trivet compare`` does.
+
+    Parameters
+    ----------
+    before, after
+        Their folders.
+
+    Returns
+    -------
+    Comparison
+        Changes, and which of them are more than noise.
+
+    Raises
+    ------
+    RecordError
+        If one of them has no record, or one of another version.
+    """
+    return compare_audits(read_audit(before), read_audit(after))
