@@ -14,10 +14,10 @@ from trivet.privacy import (
     accountants,
     advanced_pays_from,
     compositions,
-    plan,
     required_scale,
     spent_epsilon,
 )
+from trivet.privacy.composition import plan
 
 STUDY = {"epsilon": 0.1, "delta": 1e-5, "queries": 92, "sensitivity": 1.0}
 
