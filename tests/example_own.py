@@ -4,8 +4,7 @@ from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.fairness.own_results import OwnFairness
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.record import SCHEMA_VERSION, STRIP_PIXELS, STRIP_STAMPED, AuditInfo, AuditRecord
+from trivet.record import SCHEMA_VERSION, STRIP_PIXELS, STRIP_STAMPED, AuditInfo, AuditRecord, PrivacyLeg
 from trivet.security.own_results import OwnSecurity, OwnStrip
 
 
@@ -37,7 +36,7 @@ def own_record(security=None, privacy=None, fairness=None):
 def whole_own_record():
     """Everything that such a record can have, and its triggers."""
     security, triggers = own_security(example_scan(repaired=True))
-    privacy = OwnPrivacy(
+    privacy = PrivacyLeg(
         example_plan(), (example_mechanism(), example_mechanism(violates=True)), example_membership()
     )
     return own_record(security, privacy, OwnFairness(example_audit(), example_comparison())), triggers

@@ -20,6 +20,8 @@ from trivet.privacy.membership.results import (
 from trivet.privacy.planning.planner import plan_queries
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings, QuerySettings
+from trivet.record import PrivacyLeg
+from trivet.study.privacy import PrivacySettings, publish_privacy, study_plan
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
 STUDY_QUERIES = (QuerySettings(count=92, sensitivity=1.0),)
@@ -221,3 +223,11 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
 
 def without_canaries(audit: MembershipAudit) -> MembershipAudit:
     return dataclasses.replace(audit, canaries=None)
+
+
+@cache
+def studied_privacy() -> PrivacyLeg:
+    """The study's plan, and the published exercises beside it."""
+    settings = PrivacySettings()
+    plan = plan_queries(study_plan(settings), curves=True)
+    return PrivacyLeg(plan, published=publish_privacy(settings, plan))

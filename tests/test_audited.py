@@ -11,6 +11,7 @@ from trivet.audited import complaint_about, verdicts_of
 from trivet.comparison import compare_audits
 from trivet.findings import findings_of
 from trivet.policy import judge, parse_requirements
+from trivet.privacy.budget import budget_verdict
 from trivet.record import as_json
 from trivet.report.card import model_card
 from trivet.report.verdicts import verdicts
@@ -36,11 +37,13 @@ def studied(impact, low, high, band):
 def words(record, leg):
     """The word that each place has for the study's verdict on a leg."""
     plain = as_json(record)
-    shown = [each.word for each in verdicts(plain) if (each.leg, each.judged.part) == (leg, "study")]
+    parts = ("study", "published")
+    places = (f"{leg}.study.verdict", f"{leg}.published.correction.verdict")
+    shown = [each.word for each in verdicts(plain) if each.leg == leg and each.judged.part in parts]
     compared = compare_audits(audit_of(record), audit_of(record)).verdicts
     return {
         *shown,
-        *(change.after for change in compared if change.place == f"{leg}.study.verdict"),
+        *(change.after for change in compared if change.place in places),
         *(outcome.found for outcome in judge(plain, parse_requirements([f"{leg}.verdict != '{shown[0]}'"]))),
     }
 
@@ -61,9 +64,9 @@ def test_the_verdict_on_fairness_is_one(ratios, band):
 @given(st.floats(0.001, 1), st.floats(0.001, 1))
 @settings(max_examples=15, deadline=None)
 def test_the_verdict_on_the_budget_is_one(spent, allowed):
-    record = changed(example_record(), "privacy.corrected.spent_epsilon", spent)
-    record = changed(record, "privacy.epsilon", allowed)
-    word = "within budget" if spent <= allowed else "over budget"
+    word = budget_verdict(spent, allowed)
+    assert word == ("within budget" if spent <= allowed else "over budget")
+    record = changed(example_record(), "privacy.published.correction.verdict", word)
     assert words(record, "privacy") == {word}
     (found,) = [each for each in findings_of(as_json(record)) if each.rule == "privacy.budget"]
     assert (found.level == "breach") == (word == "over budget")
@@ -90,7 +93,9 @@ def test_a_ratio_that_does_not_exist_is_unsettled():
     ("path", "value", "complaint"),
     [
         ("security.corrected.verdict", "fine", "security.corrected.verdict is 'fine'; expected one of no"),
-        ("privacy.corrected.best_method", "x", "privacy.corrected.best_method is 'x'"),
+        ("privacy.plan.best_method", "x", "privacy.plan.best_method is 'x'"),
+        ("privacy.published.correction.verdict", "x", "privacy.published.correction.verdict is 'x'"),
+        ("privacy.plan", None, "privacy.published has no privacy.plan"),
         ("fairness.corrected.four_fifths", ("Male",), "fairness.corrected.four_fifths is 'Male'"),
         ("fairness.corrected.four_fifths_interval", ("a.b",), "fairness.corrected.four_fifths_interval is"),
     ],

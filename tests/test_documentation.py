@@ -161,8 +161,8 @@ def is_place(path):
 
 def test_a_place_that_does_not_exist_is_told_from_one_that_does():
     assert is_place("security.corrected.labels.4.asr")
-    assert is_place("privacy.composition[method=pld].scale")
-    for path in ("security.corrected.label.4.asr", "privacy.composition[mehtod=pld].scale", "privacy.pld"):
+    assert is_place("privacy.plan.rows[method=gaussian].scale")
+    for path in ("security.corrected.label.4.asr", "privacy.plan.rows[mehtod=gaussian].scale", "privacy.pld"):
         assert not is_place(path)
 
 

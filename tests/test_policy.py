@@ -6,13 +6,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from example_fairness import example_audit
-from example_privacy import example_mechanism, example_membership
+from example_privacy import example_mechanism, example_membership, studied_privacy
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
 from trivet.policy.schema_places import values_at
 from trivet.policy.words import candidate_words
-from trivet.privacy import PrivacySettings, run
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
 
 RECORD = {
@@ -44,7 +43,7 @@ def one(text, record=RECORD):
 def own():
     """A record of privacy alone, with audits of the user's own; and what fairness it would have."""
     privacy = dataclasses.replace(
-        run(PrivacySettings()),
+        studied_privacy(),
         mechanisms=(example_mechanism(), example_mechanism(violates=True)),
         membership=example_membership(),
     )
@@ -104,7 +103,7 @@ def test_of_several_measurements_the_one_nearest_to_a_breach_is_shown(sign, foun
     ("text", "why"),
     [
         ("security.asr <= 0.1", "nothing was suspected"),
-        ("privacy.corrected.spent_epsilon <= 0.1", "the privacy leg was not audited"),
+        ("privacy.published.correction.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("privacy.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("fairness.groups.1.rate >= 0", "no rows"),
         ("fairness.verdict == 'in band'", "no fairness.audit and no fairness.comparison.baseline and no"),
@@ -182,7 +181,7 @@ def test_a_short_name_means_the_users_own_audit_first(own):
     without = {**own, "privacy": {**own["privacy"], "membership": None}}
     assert one("privacy.verdict == 'consistent'", without).place == "privacy.mechanisms.1.verdict"
     study = {**without, "privacy": {**without["privacy"], "mechanisms": []}}
-    assert one("privacy.verdict == 'within budget'", study).place == "privacy.corrected.spent_epsilon"
+    assert one("privacy.verdict == 'within budget'", study).place == "privacy.published.correction.verdict"
 
 
 def test_each_group_has_to_meet_it_and_none_is_compared_with_itself(own):
@@ -223,7 +222,7 @@ def test_a_word_that_the_record_never_says_there_is_refused_after_the_run(own):
         "fairness.published.baseline.disparate_impact.low >= 0.1",
         "fairness.audit.attributes.0.groups.1.disparate_impact.high >= 0.1",
         "fairness.audit.attributes.*.groups[group=Female].rows >= 100",
-        "privacy.composition[method=pld].scale <= 293",
+        "privacy.plan.rows[method=pld].scale <= 293",
         "security.corrected.labels.4.asr >= 0.9",
         "security.corrected.verdict == 'suspicious'",
         "security.scan.verdict == 'no evidence'",

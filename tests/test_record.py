@@ -5,9 +5,8 @@ import jsonschema
 import numpy as np
 import pytest
 
+from example_privacy import studied_privacy
 from trivet.errors import RecordError
-from trivet.privacy import PrivacySettings
-from trivet.privacy import run as run_privacy
 from trivet.record import (
     SCHEMA_VERSION,
     TRIGGER_NAMES,
@@ -24,9 +23,7 @@ from trivet.record import (
 
 @pytest.fixture(scope="module")
 def record():
-    return AuditRecord(
-        SCHEMA_VERSION, AuditInfo("Ünïcode & <tags>", 0), None, run_privacy(PrivacySettings()), None
-    )
+    return AuditRecord(SCHEMA_VERSION, AuditInfo("Ünïcode & <tags>", 0), None, studied_privacy(), None)
 
 
 @pytest.fixture
@@ -53,14 +50,15 @@ def test_the_schema_is_valid_and_describes_the_record(record):
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(as_json(record), schema)
     broken = as_json(record)
-    broken["privacy"]["epsilon"] = "much"
+    broken["privacy"]["plan"]["epsilon"] = "much"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_json_cannot_hold_are_refused(record, value):
-    broken = dataclasses.replace(record, privacy=dataclasses.replace(record.privacy, epsilon=value))
+    plan = dataclasses.replace(record.privacy.plan, epsilon=value)
+    broken = dataclasses.replace(record, privacy=dataclasses.replace(record.privacy, plan=plan))
     with pytest.raises(RecordError, match="not finite"):
         to_text(broken)
 
@@ -79,8 +77,9 @@ def test_the_text_is_plain_json_with_readable_strings(record):
         ("{", "cannot be read as JSON"),
         ('{"schema_version": 1, "x": NaN}', "NaN is not a JSON number"),
         ("[]", "has schema version None"),
-        ('{"schema_version": 99}', "has schema version 99; this trivet reads version 1"),
-        ('{"schema_version": 1}', "is not a record: 4 places are wrong, the first is audit"),
+        ('{"schema_version": 1}', "has schema version 1; this trivet reads version 2"),
+        ('{"schema_version": 99}', "has schema version 99; this trivet reads version 2"),
+        ('{"schema_version": 2}', "is not a record: 4 places are wrong, the first is audit"),
     ],
 )
 def test_what_is_no_record(tmp_path, content, message):

@@ -10,8 +10,7 @@ from example_own import own_record, whole_own_record
 from example_privacy import example_plan
 from trivet.errors import RecordError
 from trivet.places import find
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.record import as_json, json_schema, load_record, load_triggers, save_record
+from trivet.record import PrivacyLeg, as_json, json_schema, load_record, load_triggers, save_record
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def test_it_survives_the_file_with_its_triggers(whole, tmp_path):
 
 
 def test_empty_legs_come_back_as_what_they_are(tmp_path):
-    record = own_record(privacy=OwnPrivacy(plan=example_plan()))
+    record = own_record(privacy=PrivacyLeg(plan=example_plan()))
     save_record(record, {}, tmp_path)
     assert load_record(tmp_path) == record
 

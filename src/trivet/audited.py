@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
 from trivet.privacy.auditing.results import CONSISTENT, VIOLATES
-from trivet.privacy.budget import OVER_BUDGET, WITHIN_BUDGET, budget_verdict
+from trivet.privacy.budget import OVER_BUDGET, WITHIN_BUDGET
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
 from trivet.security.many_results import VERDICTS
 from trivet.wording import one_line, quoted
@@ -42,11 +42,11 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "fairness": (IN_BAND, UNSETTLED, DISPARATE),
     "budget": (WITHIN_BUDGET, OVER_BUDGET),
 }
-#: Keys of a leg that describe the user's system, or were added to the study.
+#: Keys of a leg.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "security": ("scan", "repair"),
-    "privacy": ("plan", "mechanisms", "membership"),
-    "fairness": ("audit", "comparison"),
+    "security": ("published", "scan", "repair"),
+    "privacy": ("published", "plan", "mechanisms", "membership"),
+    "fairness": ("published", "audit", "comparison"),
 }
 
 
@@ -75,7 +75,9 @@ class JudgedPart:
 
 def has_study(record: Record, leg: str | None = None) -> bool:
     """Tell whether a leg of a record is the built-in study's; any leg where none is named."""
-    return any("corrected" in (record[each] or ()) for each in (LEGS if leg is None else (leg,)))
+    return any(
+        (record[each] or {}).get("published") is not None for each in (LEGS if leg is None else (leg,))
+    )
 
 
 def network_of(record: Record) -> Network | None:
@@ -98,11 +100,10 @@ def network_of(record: Record) -> Network | None:
 
 
 def parts_of(record: Record) -> tuple[str, ...]:
-    """Return the places of what a record holds: ``privacy.study``, ``privacy.plan`` and so on."""
+    """Return the places of what a record holds: ``privacy.published``, ``privacy.plan`` and so on."""
     found: list[str] = []
     for leg, names in _PARTS.items():
         content = record[leg] or {}
-        found += [f"{leg}.study"] if content and has_study(record, leg) else []
         found += [f"{leg}.{name}" for name in names if content.get(name)]
     return tuple(found)
 
@@ -164,9 +165,9 @@ def _security(record: Record) -> Iterator[JudgedPart]:
 
 def _privacy(record: Record) -> Iterator[JudgedPart]:
     privacy = record["privacy"]
-    if has_study(record, "privacy"):
-        word = budget_verdict(privacy["corrected"]["spent_epsilon"], privacy["epsilon"])
-        yield JudgedPart("privacy", "study", "", word, verdict_tone(word), "privacy.corrected")
+    if (published := privacy["published"]) is not None:
+        word = published["correction"]["verdict"]
+        yield JudgedPart("privacy", "published", "", word, verdict_tone(word), "privacy.published")
     if (plan := privacy["plan"]) is not None:
         word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
         yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
@@ -209,9 +210,13 @@ def _security_complaints(security: Record) -> Iterator[str]:
 
 
 def _privacy_complaints(privacy: Record) -> Iterator[str]:
-    if "corrected" in privacy:
-        methods = [row["method"] for row in privacy["composition"]]
-        yield from _one_of(privacy["corrected"]["best_method"], methods, "privacy.corrected.best_method")
+    if (published := privacy["published"]) is not None:
+        yield from _of_words("budget", published["correction"], "privacy.published.correction")
+        if privacy["plan"] is None:
+            yield "privacy.published has no privacy.plan beside it"
+    if (plan := privacy["plan"]) is not None:
+        methods = [row["method"] for row in plan["rows"]]
+        yield from _one_of(plan["best_method"], methods, "privacy.plan.best_method")
     for number, audit in enumerate(privacy["mechanisms"]):
         yield from _of_words("mechanism", audit, f"privacy.mechanisms.{number}")
     if (audit := privacy["membership"]) is not None:

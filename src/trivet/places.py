@@ -1,7 +1,7 @@
 """Places in a record: paths to a value.
 
 A path is names joined by dots. In a list, a number picks by index (``labels.4.l1``) and a selection
-picks by a field (``privacy.composition[method=pld].scale``).
+picks by a field (``privacy.plan.rows[method=gaussian].scale``).
 """
 
 import difflib

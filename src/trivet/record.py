@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,13 @@ from trivet.effects.results import EffectMatrix
 from trivet.errors import RecordError
 from trivet.fairness.own_results import OwnFairness
 from trivet.fairness.results import FairnessStudy
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.privacy.results import PrivacyStudy
+from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.membership.results import MembershipAudit
+from trivet.privacy.planning.results import Plan
 from trivet.result import Result
 from trivet.security.own_results import OwnSecurity
 from trivet.security.results import SecurityStudy
+from trivet.study.privacy import PublishedPrivacy
 from trivet.wording import one_line, reason
 from trivet.work.bounded_files import read_bounded
 from trivet.work.result_files import remove_result, write_text, write_whole
@@ -34,6 +36,7 @@ __all__ = [
     "STRIP_STAMPED",
     "AuditInfo",
     "AuditRecord",
+    "PrivacyLeg",
     "Triggers",
     "as_json",
     "json_schema",
@@ -44,7 +47,7 @@ __all__ = [
 ]
 
 #: Raised when a place of ``metrics.json`` moves or changes its meaning.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: A record of ten thousand groups takes less; so do the triggers of a thousand labels.
 MOST_BYTES: Final = 64 * 2**20
 MOST_TRIGGER_BYTES: Final = 2**30
@@ -74,6 +77,28 @@ class AuditInfo:
     seed: int
 
 
+@dataclass(frozen=True)
+class PrivacyLeg:
+    """Results of the privacy leg.
+
+    Attributes
+    ----------
+    plan
+        The noise of the queries, with its curves; None where none were named.
+    mechanisms, membership
+        Finished audits of mechanisms and of a model; empty and None without.
+    published
+        The published exercises of the built-in study; None without it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    plan: Plan | None = None
+    mechanisms: tuple[MechanismAudit, ...] = ()
+    membership: MembershipAudit | None = None
+    published: PublishedPrivacy | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     """Everything that an audit measured; a leg that was not audited is None.
@@ -85,7 +110,7 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     schema_version: int
     audit: AuditInfo
     security: SecurityStudy | OwnSecurity | None
-    privacy: PrivacyStudy | OwnPrivacy | None
+    privacy: PrivacyLeg | None
     fairness: FairnessStudy | OwnFairness | None
     effects: EffectMatrix | None = None
 

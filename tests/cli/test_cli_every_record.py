@@ -24,8 +24,7 @@ from trivet.cli.view import view
 from trivet.comparison import compare_audits, read_audit
 from trivet.errors import RecordError
 from trivet.fairness.own_results import OwnFairness
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.record import as_json, load_record
+from trivet.record import PrivacyLeg, as_json, load_record
 from trivet.report.found_audits import find_audits
 
 STUDY_WORDS = ("the study", "the published plan", "dult,")
@@ -48,9 +47,9 @@ def kinds():
         "own": whole,
         "own scan": own_record(scanned),
         "own scan and repair": own_record(repaired),
-        "own plan": own_record(privacy=OwnPrivacy(plan)),
-        "own mechanisms": own_record(privacy=OwnPrivacy(None, (example_mechanism(violates=True),))),
-        "own membership": own_record(privacy=OwnPrivacy(None, (), example_membership())),
+        "own plan": own_record(privacy=PrivacyLeg(plan)),
+        "own mechanisms": own_record(privacy=PrivacyLeg(None, (example_mechanism(violates=True),))),
+        "own membership": own_record(privacy=PrivacyLeg(None, (), example_membership())),
         "own predictions": own_record(fairness=OwnFairness(example_audit())),
         "own mitigations": own_record(fairness=OwnFairness(example_audit(), example_comparison())),
         "own finished comparison": own_record(fairness=OwnFairness(None, example_comparison())),

@@ -23,7 +23,7 @@ sensitive = ["group"]
 """
 ROWS = "group,good,approved\n" + "a,1,1\na,0,1\nb,1,0\nb,0,0\n" * 100
 STUDY = '[audit]\nlegs = ["privacy", "fairness"]\n'
-PARTS = {"study": ("privacy.part", "fairness.part"), "own": ("privacy-plan.part", "fairness-table.part")}
+PARTS = {"study": ("privacy-plan.part", "fairness.part"), "own": ("privacy-plan.part", "fairness-table.part")}
 
 #: Group b is never approved, which is disparate; the study only warns.
 CODES = {"study": 0, "own": 1}

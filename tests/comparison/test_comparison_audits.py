@@ -42,7 +42,7 @@ def test_what_a_manifest_says_otherwise_than_in_texts_is_left_out(tmp_path):
         ("{", "cannot be read as JSON"),
         ("[" * 100_000, "nested too deeply"),
         ('{"schema_version": 0}', "schema version 0"),
-        ('{"schema_version": 1}', "is not a record"),
+        ('{"schema_version": 2}', "is not a record"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_refused(tmp_path, text, complaint):

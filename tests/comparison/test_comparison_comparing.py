@@ -100,18 +100,18 @@ def test_verdicts_have_an_order(path, before, after, judged):
 
 
 def test_verdicts_that_follow_from_numbers_are_judged_too():
-    over = changed(example_record(), "privacy.corrected.spent_epsilon", 0.2)
+    over = changed(example_record(), "privacy.published.correction.verdict", "over budget")
     outside = changed(over, "fairness.settings.four_fifths", 0.01)
     found = compare(outside, example_record())
     told = {change.title: (change.before, change.after, change.judged) for change in found.verdicts}
-    assert told["privacy"] == ("over budget", "within budget", "better")
+    assert told["privacy, published plan"] == ("over budget", "within budget", "better")
     assert told["fairness"] == ("in band", "disparate", "worse")
 
 
 def test_what_is_computed_without_error_is_an_exact_change():
-    worse = changed(example_record(), "privacy.corrected.spent_epsilon", 0.05)
+    worse = changed(example_record(), "privacy.published.correction.spent_epsilon", 0.05)
     found = compare(example_record(), worse)
-    epsilon = find(found, "privacy.corrected.spent_epsilon")
+    epsilon = find(found, "privacy.published.correction.spent_epsilon")
     assert (epsilon.outcome, epsilon.judged, epsilon.difference_low) == ("exact change", "worse", None)
     assert len(found.regressions) == 1
 
@@ -283,7 +283,7 @@ def test_one_more_group_shifts_no_other():
 
 def test_changes_come_in_the_order_of_their_kinds():
     after = changed(example_own_record(), "security.published.clean_accuracy.after", 0.5)
-    after = changed(after, "privacy.counting.threshold", 7.0)
+    after = changed(after, "privacy.published.counting.threshold", 7.0)
     after = changed(after, "security.published.norm_ratio", 0.9)
     after = changed(after, "security.published.z_floor", None)
     found = compare(example_own_record(), after)

@@ -90,7 +90,7 @@ def test_a_path_leads_to_its_number_and_interval():
     found = measured(record, "fairness.audit.attributes.0.groups.0.disparate_impact.estimate")
     bounds = record["fairness"]["audit"]["attributes"][0]["groups"][0]["disparate_impact"]
     assert (found.value, found.low, found.high) == (bounds["estimate"], bounds["low"], bounds["high"])
-    plain = measured(record, "privacy.corrected.spent_epsilon")
+    plain = measured(record, "privacy.published.correction.spent_epsilon")
     assert (plain.low, plain.high) == (None, None)
     assert measured(record, "security.corrected.verdict") is None
     assert (

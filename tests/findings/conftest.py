@@ -42,6 +42,6 @@ def alone(own):
     return {
         **own,
         "security": json.loads(json.dumps(dataclasses.asdict(security))),
-        "privacy": {name: own["privacy"][name] for name in ("plan", "mechanisms", "membership")},
+        "privacy": {**own["privacy"], "published": None},
         "fairness": {name: own["fairness"][name] for name in ("audit", "comparison")},
     }

@@ -13,7 +13,7 @@ import numpy as np
 from example_effects import example_effects
 
 from example_fairness import example_audit, example_comparison
-from example_privacy import example_mechanism, example_membership, example_plan
+from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
 from trivet.fairness.results import (
     ConfusionCounts,
     CorrectedFairness,
@@ -29,8 +29,7 @@ from trivet.fairness.results import (
     Thresholds,
 )
 from trivet.fairness.settings import FairnessSettings
-from trivet.privacy import PrivacySettings, run
-from trivet.record import AuditInfo, AuditRecord
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,
@@ -57,17 +56,17 @@ CORRECTED_NORMS = (104.2, 92.7, 95.1, 99.8, 8.6, 88.3, 110.4, 97.0, 84.9, 93.6)
 def example_record() -> AuditRecord:
     """All three legs, the suspect being label 4."""
     return AuditRecord(
-        schema_version=1,
+        schema_version=SCHEMA_VERSION,
         audit=AuditInfo(title="An example audit", seed=0),
         security=example_security(),
-        privacy=run(PrivacySettings()),
+        privacy=studied_privacy(),
         fairness=example_fairness(),
     )
 
 
 @cache
 def example_own_record() -> AuditRecord:
-    """The same, with a plan and audits of privacy and of fairness of the user's own."""
+    """The same, with another plan, and audits of privacy and of fairness of the user's own."""
     record = example_record()
     privacy = dataclasses.replace(
         record.privacy,

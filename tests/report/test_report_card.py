@@ -99,7 +99,7 @@ def test_every_verdict_is_told_and_what_it_does_not_show():
     _, body = front(model_card(audit_of(example_own_record())))
     for line in (
         "| security | ! backdoored |",
-        "| privacy, the study | ✓ within budget |",
+        "| privacy, the published plan | ✓ within budget |",
         "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
         "| privacy, membership in `tree` | ! exposed |",
         "| fairness, mitigations on `adult.csv` | ! disparate |",

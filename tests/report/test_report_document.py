@@ -261,6 +261,7 @@ def test_each_leg_has_its_verdict(study_record):
     assert [(one.leg, one.word) for one in judged] == [
         ("security", "backdoored"),
         ("privacy", "within budget"),
+        ("privacy", "gaussian noise"),
         ("fairness", "disparate"),
     ]
     assert {one.tone for one in judged} <= set(ICONS)

@@ -86,7 +86,7 @@ def test_the_effects_are_those_of_the_record():
 
 
 def test_a_figure_without_values_has_no_data(study_record):
-    assert figure_csv(study_record, "privacy_plan_noise") is None
+    assert figure_csv(study_record, "privacy_mechanisms") is None
     assert figure_csv(study_record, "unknown") is None
     assert figure_csv({}, "privacy_scenarios") is None
 

@@ -46,12 +46,12 @@ NAMES = (
     "fairness_group_rates",
     "fairness_tradeoff",
     "fairness_swapk_sweep",
-    "security_stamped",
-)
-#: Of the user's own plans and audits.
-OWN = (
     "privacy_plan_noise",
     "privacy_plan_curves",
+    "security_stamped",
+)
+#: Of the user's own audits.
+OWN = (
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",
@@ -63,9 +63,9 @@ OWN = (
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
 )
-ALL = (*NAMES[:13], *OWN, *NAMES[13:], "effects_matrix")
-#: As in the published study, whose numbers and places they keep.
-PUBLISHED = NAMES[:13]
+ALL = (*NAMES[:15], *OWN, *NAMES[15:], "effects_matrix")
+#: As in the published study, whose numbers and places they keep, and the plan.
+PUBLISHED = NAMES[:15]
 
 
 def clean_record():
@@ -185,10 +185,10 @@ def test_bars_start_at_zero(row):
 
 def test_the_figures_of_a_missing_leg_are_left_out(tmp_path):
     record = dataclasses.replace(example_record(), security=None, fairness=None)
-    assert [row.name for row in available(record)] == list(NAMES[6:9])
+    assert [row.name for row in available(record)] == [*NAMES[6:9], *NAMES[13:15]]
     paths = save_figures(record, {}, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
-    assert len(paths) == 3 * len(FORMATS)
+    assert len(paths) == 5 * len(FORMATS)
 
 
 def test_a_missing_trigger_is_named(tmp_path):
@@ -250,7 +250,7 @@ def test_expected_and_detected_labels_are_marked_apart_where_they_differ():
 
 
 def test_the_tail_curves_are_the_record_s():
-    study = example_record().privacy
+    study = example_record().privacy.published
     (axes,) = privacy.tail_curves(study).axes
     shown = [tuple(y) for x, y in lines_of(axes) if len(x) == len(study.tail_curves.thresholds)]
     curves = study.tail_curves

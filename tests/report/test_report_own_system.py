@@ -11,8 +11,7 @@ from example_own import own_record, own_security, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.fairness.own_results import OwnFairness
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.record import as_json
+from trivet.record import PrivacyLeg, as_json
 from trivet.report import verdicts, write_report
 from trivet.report.figures import alt_texts, available, save_figures
 
@@ -27,9 +26,9 @@ CASES = {
     "repaired": lambda: scanned(repaired=True),
     "no evidence": lambda: scanned(suspected=False),
     "many labels": lambda: scanned(classes=60),
-    "plan": lambda: (own_record(privacy=OwnPrivacy(plan=example_plan(pure=True))), {}),
-    "mechanism": lambda: (own_record(privacy=OwnPrivacy(mechanisms=(example_mechanism(),))), {}),
-    "model": lambda: (own_record(privacy=OwnPrivacy(membership=example_membership())), {}),
+    "plan": lambda: (own_record(privacy=PrivacyLeg(plan=example_plan(pure=True))), {}),
+    "mechanism": lambda: (own_record(privacy=PrivacyLeg(mechanisms=(example_mechanism(),))), {}),
+    "model": lambda: (own_record(privacy=PrivacyLeg(membership=example_membership())), {}),
     "predictions": lambda: (own_record(fairness=OwnFairness(example_audit())), {}),
     "hostile": lambda: (own_record(fairness=OwnFairness(hostile_audit())), {}),
 }

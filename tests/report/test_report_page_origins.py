@@ -38,10 +38,10 @@ def test_seeds_are_places_of_the_record(places):
     [
         ("fairness.published.baseline.disparate_impact_interval.low", ["Katz", "Seed 0"]),
         ("fairness.published.baseline.disparate_impact_bootstrap.low", ["Feldman", "multinomial", "Seed 0"]),
-        ("privacy.composition[method=pld].scale", ["Source: Koskela"]),
+        ("privacy.plan.rows[method=gaussian].scale", ["Source: Balle"]),
         ("privacy.mechanisms.0.best.epsilon_lower", ["Equation (5)", "Seed 0"]),
         ("privacy.mechanisms.0.epsilon", []),
-        ("privacy.counting.base.scale", ["Equation (6)"]),
+        ("privacy.published.counting.base.scale", ["Equation (6)"]),
         ("security.published.settings.steps", []),
         ("fairness.audit.attributes.0.proxies.auc", ["DeLong", "Seed 0"]),
         ("audit.title", []),
@@ -55,7 +55,7 @@ def test_the_record_says_what_it_knows(place, expected, own_record, own_document
 
 
 def test_without_a_record_the_report_still_names_equations(own_document):
-    (line,) = origin_lines("privacy.counting.base.scale", own_document, {})
+    (line,) = origin_lines("privacy.published.counting.base.scale", own_document, {})
     assert line.startswith("Equation (")
 
 

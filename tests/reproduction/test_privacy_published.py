@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trivet import privacy
+from trivet.privacy import plan_queries
+from trivet.study.privacy import PrivacySettings, publish_privacy, study_plan
 
 REFERENCE = os.environ.get("TRIVET_REFERENCE")
 
@@ -22,7 +23,8 @@ def published():
 
 @pytest.fixture(scope="module")
 def study():
-    return privacy.run(privacy.PrivacySettings())
+    settings = PrivacySettings()
+    return publish_privacy(settings, plan_queries(study_plan(settings)))
 
 
 @pytest.mark.parametrize("query", ["average", "total", "average_split", "total_split"])

@@ -8,15 +8,12 @@ from trivet.audit.digests import code_digest, path_digest
 from trivet.audit.legs import LegDone, Progress
 from trivet.audit.parts import Made, Parts
 from trivet.audit.plain_settings import plain_settings
-from trivet.config import FairnessSection, PrivacySection, SecuritySection
-from trivet.earlier import read_fairness_audits, read_privacy_audits
+from trivet.config import FairnessSection, SecuritySection
+from trivet.earlier import read_fairness_audits
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.fairness.own_results import OwnFairness
-from trivet.privacy.own_results import OwnPrivacy
-from trivet.privacy.planning.results import Plan
-from trivet.privacy.planning.settings import PlanSettings
 from trivet.record import STRIP_PIXELS, STRIP_STAMPED
 from trivet.security.own_results import OwnSecurity, OwnStrip
 from trivet.security.own_settings import ScanSettings
@@ -25,7 +22,7 @@ from trivet.security.scan_results import ScanResult
 if TYPE_CHECKING:
     from trivet.security.own_system import StripPixels
 
-__all__ = ["audit_own_fairness", "audit_own_privacy", "audit_own_security"]
+__all__ = ["audit_own_fairness", "audit_own_security"]
 
 #: Prefix for the names of a repaired network's weights, which are untrusted.
 WEIGHT: Final = "weight."
@@ -87,23 +84,6 @@ def audit_own_security(
     }
     info = subject.checkpoint.info
     return LegDone(rest.value, {info.name: info.sha256}, {**triggers, **strip}, weights)
-
-
-def audit_own_privacy(section: PrivacySection, *, parts: Parts, progress: Progress) -> LegDone[OwnPrivacy]:
-    """Plan what ``[privacy.plan]`` asks, and take in finished audits."""
-    finished = read_privacy_audits(section.audits)  # first: it may be refused
-    plan = None
-    settings = section.plan
-    if settings is not None:
-        from trivet.privacy.planning.planner import plan_queries  # noqa: PLC0415 - as above
-
-        def ask() -> Made[Plan]:
-            progress("privacy", "your plan", None)
-            return Made(plan_queries(settings, curves=True))
-
-        decides = {"settings": plain_settings(PlanSettings, settings)}
-        plan = parts.take_or_make("privacy-plan", Plan, decides, ask).value
-    return LegDone(OwnPrivacy(plan, finished.mechanisms, finished.membership), finished.inputs)
 
 
 def audit_own_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[OwnFairness]:

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from trivet.audit.effects import study_effects
 from trivet.audit.legs import LegDone, Progress
-from trivet.audit.own import audit_own_fairness, audit_own_privacy, audit_own_security
+from trivet.audit.own import audit_own_fairness, audit_own_security
 from trivet.audit.parts import Parts
-from trivet.audit.study import study_fairness, study_privacy, study_security
+from trivet.audit.privacy import audit_privacy
+from trivet.audit.study import study_fairness, study_security
 from trivet.config import AuditConfig
+from trivet.errors import UsageError
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
 from trivet.result import Result
 
@@ -59,6 +61,11 @@ def run_audit(
     TrivetError
         If a checkpoint, an archive, a table or a dataset cannot be used.
     """
+    if config.audit.study and config.privacy.plan is not None:
+        raise UsageError(
+            "[privacy.plan] describes a system of your own; set study = false in [audit] to audit it without "
+            "the built-in study, whose own queries are planned else."
+        )
     seconds: dict[str, float] = {}
     legs: dict[str, LegDone[Any]] = {}
     for leg, run in _legs(config, parts or Parts(), progress).items():
@@ -83,15 +90,14 @@ def run_audit(
 
 def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, Any]:
     """Name what runs each leg, in the order in which they run."""
-    security, privacy, fairness = (
-        (study_security, study_privacy, study_fairness)
-        if config.audit.study
-        else (audit_own_security, audit_own_privacy, audit_own_fairness)
+    study = config.audit.study
+    security, fairness = (
+        (study_security, study_fairness) if study else (audit_own_security, audit_own_fairness)
     )
     kept = {"parts": parts, "progress": progress}
     return {
         "security": partial(security, config.security, seed=config.audit.seed, **kept),
-        "privacy": partial(privacy, config.privacy, **kept),
+        "privacy": partial(audit_privacy, config.privacy, study=study, **kept),
         "fairness": partial(fairness, config.fairness, **kept),
     }
 

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 from trivet.audit.legs import LegDone, Progress
 from trivet.audit.parts import Made, Parts
 from trivet.audit.plain_settings import plain_settings
-from trivet.config import FairnessSection, PrivacySection, SecuritySection
-from trivet.earlier import read_fairness_audits, read_privacy_audits
+from trivet.config import FairnessSection, SecuritySection
+from trivet.earlier import read_fairness_audits
 from trivet.fairness.results import FairnessStudy
 from trivet.fairness.settings import FairnessSettings
-from trivet.privacy.results import PrivacyStudy
-from trivet.privacy.settings import PrivacySettings
 from trivet.record import STRIP_PIXELS
 from trivet.security.results import CorrectedSecurity, PublishedSecurity, SecurityStudy
 from trivet.security.settings import SecuritySettings
@@ -19,7 +17,7 @@ from trivet.security.settings import SecuritySettings
 if TYPE_CHECKING:
     from trivet.security import Checkpoint
 
-__all__ = ["study_fairness", "study_privacy", "study_security"]
+__all__ = ["study_fairness", "study_security"]
 
 
 def study_security(
@@ -70,21 +68,6 @@ def study_security(
     if pixels is not None:
         triggers[STRIP_PIXELS] = pixels
     return LegDone(study, {checkpoint.info.name: checkpoint.info.sha256}, triggers)
-
-
-def study_privacy(section: PrivacySection, *, parts: Parts, progress: Progress) -> LegDone[PrivacyStudy]:
-    """Make the privacy study, and take in a plan and finished audits."""
-    from trivet import privacy  # noqa: PLC0415 - as above
-
-    finished = read_privacy_audits(section.audits)  # first: it may be refused
-    made = parts.take_or_make(
-        "privacy",
-        PrivacyStudy,
-        {"settings": plain_settings(PrivacySettings, section)},
-        lambda: Made(privacy.run(section, progress=lambda step: progress("privacy", step, None))),
-    )
-    study = replace(made.value, mechanisms=finished.mechanisms, membership=finished.membership)
-    return LegDone(study, finished.inputs)
 
 
 def study_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[FairnessStudy]:

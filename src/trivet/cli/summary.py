@@ -58,8 +58,8 @@ _QUESTIONS = (
     ),
     (
         "Laplace scale of all queries",
-        ("privacy.counting.sequential.scale", ".1f"),
-        ("privacy.corrected.best_scale", ".1f"),
+        ("privacy.published.counting.sequential.scale", ".1f"),
+        ("privacy.published.correction.laplace.scale", ".1f"),
         "tight accounting at the delta allowed",
     ),
     (

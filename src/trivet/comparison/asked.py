@@ -29,7 +29,6 @@ _ASKED: Final = {
     ("security", "scan", "images"): "name count classes shape",
     ("security", "scan", "contract", "best"): "name",
     ("security", "repair"): "requested working_images held_out_images seed",
-    ("privacy",): "epsilon delta",
     ("privacy", "plan"): "epsilon delta adjacency group answers value threshold",
     ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
     ("privacy", "mechanisms"): _MECHANISM,

@@ -23,8 +23,8 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "repair", "attempts", "asr", "before"): "ASR before {}",
     ("security", "repair", "attempts", "asr", "after"): "ASR after {}",
     ("security", "repair", "attempts", "robust_accuracy", "after"): "robust accuracy after {}",
-    ("privacy", "corrected", "spent_epsilon"): "epsilon of the published plan",
-    ("privacy", "plan", "recommended", "typical_deviation"): "noise of the own plan",
+    ("privacy", "published", "correction", "spent_epsilon"): "epsilon of the published plan",
+    ("privacy", "plan", "recommended", "typical_deviation"): "noise of the plan",
     ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
     ("privacy", "membership", "attacks", "auroc"): "membership AUROC: {}",
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
@@ -37,7 +37,7 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
 }
 _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "corrected", "verdict"): "security",
-    ("privacy", "study", "verdict"): "privacy",
+    ("privacy", "published", "correction", "verdict"): "privacy, published plan",
     ("privacy", "mechanisms", "verdict"): "mechanism {}",
     ("privacy", "membership", "verdict"): "membership",
     ("fairness", "study", "verdict"): "fairness",

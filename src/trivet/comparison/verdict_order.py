@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from trivet.audited import ORDERS, has_study, study_fairness_verdict, verdict_tone
 from trivet.comparison.pairing import ABSENT, Pair, Parts, Step
-from trivet.privacy.budget import budget_verdict
 
 __all__ = ["is_verdict", "study_verdicts", "verdict_rank", "verdict_tone"]
 
@@ -27,16 +26,12 @@ def verdict_rank(before: Any, after: Any) -> int:
 
 def study_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
     """Yield the verdicts that are drawn from numbers of the study, where either record has it."""
-    for leg, judge in (("privacy", _privacy), ("fairness", _fairness)):
-        old, new = (judge(each[leg]) if has_study(each, leg) else ABSENT for each in (before, after))
-        if old is not ABSENT or new is not ABSENT:
-            steps = (Step(leg), Step("study"), Step(VERDICT))
-            parts: tuple[Parts, Parts] = (before, before[leg] or {}), (after, after[leg] or {})
-            yield Pair(steps, old, new, *parts)
-
-
-def _privacy(study: Mapping[str, Any]) -> str:
-    return budget_verdict(study["corrected"]["spent_epsilon"], study["epsilon"])
+    leg = "fairness"
+    old, new = (_fairness(each[leg]) if has_study(each, leg) else ABSENT for each in (before, after))
+    if old is not ABSENT or new is not ABSENT:
+        steps = (Step(leg), Step("study"), Step(VERDICT))
+        parts: tuple[Parts, Parts] = (before, before[leg] or {}), (after, after[leg] or {})
+        yield Pair(steps, old, new, *parts)
 
 
 def _fairness(study: Mapping[str, Any]) -> str:

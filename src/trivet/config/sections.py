@@ -10,9 +10,10 @@ from annotated_types import Ge, Le, MinLen
 from trivet.config.own_system import LEGS, Leg, complaint_about
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.fairness.settings import FairnessSettings
-from trivet.privacy.settings import PrivacySettings
+from trivet.privacy.planning.settings import PlanSettings
 from trivet.security.own_settings import ScanSettings
 from trivet.security.settings import SecuritySettings
+from trivet.study.privacy import PrivacySettings
 
 __all__ = [
     "DEFAULT_TITLE",
@@ -80,9 +81,11 @@ class SecuritySection(SecuritySettings):
 class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
 
-    `audits` are files that ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    `plan` is of the user's queries, for an audit without the study. `audits` are files that ``trivet
+    privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
 
+    plan: PlanSettings | None = None
     audits: tuple[Path, ...] = ()
 
 

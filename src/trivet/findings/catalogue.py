@@ -85,7 +85,7 @@ _RULES: Final = (
         "budget.",
         source="Dwork and Roth, 2014; Koskela et al., AISTATS 2020",
         heading="5. Composition and adjacency",
-        places=("privacy.epsilon", "privacy.delta", "privacy.corrected", "privacy.counting"),
+        places=("privacy.published",),
     ),
     Rule(
         id="privacy.noise",
@@ -95,7 +95,7 @@ _RULES: Final = (
         action="Take the scale of the tight accountant, with the delta that is allowed anyway.",
         source="Koskela et al., AISTATS 2020; Kairouz et al., ICML 2015",
         heading="5. Composition and adjacency",
-        places=("privacy.corrected.noise_ratio", "privacy.corrected.best_scale", "privacy.composition"),
+        places=("privacy.published.correction.noise_ratio", "privacy.published.correction.laplace"),
     ),
     Rule(
         id="privacy.plan",

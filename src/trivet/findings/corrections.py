@@ -53,15 +53,14 @@ def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterato
 
 
 def _composition(record: Mapping[str, Any], privacy: Mapping[str, Any]) -> Finding:
-    corrected, best = privacy["corrected"], privacy["corrected"]["best_method"]
-    source = next(row["source"] for row in privacy["composition"] if row["method"] == best)
+    counting, sound = privacy["published"]["counting"], privacy["published"]["correction"]["laplace"]
     return make_finding(
         "correction.composition",
         level="note",
-        message=f"The Laplace scale of {privacy['counting']['queries']} queries is "
-        f"{privacy['counting']['sequential']['scale']:.1f} as published, and "
-        f"{corrected['best_scale']:.1f} by {best} ({source}).",
-        measured=measured_at(record, "privacy.corrected.best_scale"),
+        message=f"The Laplace scale of {counting['queries']} queries is "
+        f"{counting['sequential']['scale']:.1f} as published, and "
+        f"{sound['scale']:.1f} by {sound['method']} ({sound['source']}).",
+        measured=measured_at(record, "privacy.published.correction.laplace.scale"),
     )
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trivet.audited import has_study
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.privacy.auditing.results import CONSISTENT
-from trivet.privacy.budget import WITHIN_BUDGET, budget_verdict
+from trivet.privacy.budget import WITHIN_BUDGET
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
 from trivet.wording import one_line
 
@@ -19,7 +18,7 @@ _LEVELS: Mapping[str, Level] = {EXPOSED: "breach", SLIGHT: "warning", NO_EVIDENC
 def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the privacy leg."""
     privacy = record["privacy"]
-    if has_study(record, "privacy"):
+    if privacy["published"] is not None:
         yield _budget(record)
         yield _noise(record)
     if privacy["plan"] is not None:
@@ -32,27 +31,26 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _budget(record: Mapping[str, Any]) -> Finding:
     privacy = record["privacy"]
-    spent, allowed = privacy["corrected"]["spent_epsilon"], privacy["epsilon"]
-    kept = budget_verdict(spent, allowed) == WITHIN_BUDGET
+    counting, correction = privacy["published"]["counting"], privacy["published"]["correction"]
     return make_finding(
         "privacy.budget",
-        level="pass" if kept else "breach",
-        message=f"{privacy['counting']['queries']} queries at a Laplace scale of "
-        f"{privacy['counting']['sequential']['scale']:.1f} spend an epsilon of {spent:.4f} at a delta of "
-        f"{privacy['delta']:g}.",
-        measured=measured_at(record, "privacy.corrected.spent_epsilon"),
-        required=f"<= {allowed:g}",
+        level="pass" if correction["verdict"] == WITHIN_BUDGET else "breach",
+        message=f"{counting['queries']} queries at a Laplace scale of "
+        f"{counting['sequential']['scale']:.1f} spend an epsilon of {correction['spent_epsilon']:.4f} at a "
+        f"delta of {privacy['plan']['delta']:g}.",
+        measured=measured_at(record, "privacy.published.correction.spent_epsilon"),
+        required=f"<= {privacy['plan']['epsilon']:g}",
     )
 
 
 def _noise(record: Mapping[str, Any]) -> Finding:
-    corrected = record["privacy"]["corrected"]
+    correction = record["privacy"]["published"]["correction"]
     return make_finding(
         "privacy.noise",
-        level="note" if corrected["saves_noise"] else "pass",
-        message=f"The published plan adds {corrected['noise_ratio']:.2f} times the noise that the best "
-        f"theorem asks for, which is a Laplace scale of {corrected['best_scale']:.1f}.",
-        measured=measured_at(record, "privacy.corrected.noise_ratio"),
+        level="note" if correction["saves_noise"] else "pass",
+        message=f"The published plan adds {correction['noise_ratio']:.2f} times the noise that the best "
+        f"theorem asks for, which is a Laplace scale of {correction['laplace']['scale']:.1f}.",
+        measured=measured_at(record, "privacy.published.correction.noise_ratio"),
     )
 
 

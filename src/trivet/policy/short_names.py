@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trivet.audited import study_fairness_verdict
-from trivet.privacy.budget import budget_verdict
 
 __all__ = ["SHORT_NAMES", "Candidate", "study_fairness_verdict"]
 
@@ -24,11 +23,6 @@ class Candidate:
     def place(self) -> str:
         """The whole place."""
         return f"{self.anchor}.{self.below}" if self.below else self.anchor
-
-
-def _study_budget_verdict(record: Mapping[str, Any]) -> str:
-    privacy = record["privacy"]
-    return budget_verdict(privacy["corrected"]["spent_epsilon"], privacy["epsilon"])
 
 
 def _chosen(repair: Mapping[str, Any]) -> int | None:
@@ -71,13 +65,13 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "security.asr_after": _repair("asr.after"),
         "security.true_trigger_asr_after": _repair("true_trigger_asr.after"),
         "security.robust_accuracy_after": _repair("robust_accuracy.after"),
-        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"), Candidate("privacy.epsilon", "")),
-        "privacy.delta": (Candidate("privacy.plan", "delta"), Candidate("privacy.delta", "")),
-        "privacy.spent_epsilon": (Candidate("privacy.corrected", "spent_epsilon"),),
+        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"),),
+        "privacy.delta": (Candidate("privacy.plan", "delta"),),
+        "privacy.spent_epsilon": (Candidate("privacy.published", "correction.spent_epsilon"),),
         "privacy.verdict": (
             Candidate(_MEMBERSHIP, "verdict"),
             Candidate(_MECHANISMS, "*.verdict"),
-            Candidate("privacy.corrected", "spent_epsilon", _study_budget_verdict),
+            Candidate("privacy.published", "correction.verdict"),
         ),
         "privacy.membership_verdict": (Candidate(_MEMBERSHIP, "verdict"),),
         "privacy.membership_auroc": (Candidate(_MEMBERSHIP, "attacks.*.auroc"),),

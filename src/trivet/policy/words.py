@@ -17,6 +17,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "security.scan.verdict": ORDERS["security"],
         "security.corrected.verdict": ORDERS["security"],
         "security.repair.attempts.*.second_verdict": ORDERS["security"],
+        "privacy.published.correction.verdict": ORDERS["budget"],
         "privacy.membership.verdict": ORDERS["membership"],
         "privacy.mechanisms.*.verdict": ORDERS["mechanism"],
         "fairness.audit.verdict": _FAIRNESS,
@@ -28,7 +29,6 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "fairness.comparison.models.*.verdict": _FAIRNESS,
     }
 )
-_DERIVED = {"privacy": ORDERS["budget"], "fairness": _FAIRNESS}
 
 
 def place_words(place: str) -> tuple[str, ...]:
@@ -40,5 +40,5 @@ def place_words(place: str) -> tuple[str, ...]:
 def candidate_words(candidate: Candidate) -> tuple[str, ...]:
     """Return the words that one meaning of a short name can have, best first."""
     if candidate.derive is not None:
-        return _DERIVED[candidate.place.partition(".")[0]]
+        return _FAIRNESS
     return place_words(candidate.place)

@@ -11,7 +11,6 @@ from .auditing.mechanism import audit_mechanism as audit_mechanism
 from .auditing.results import MechanismAudit as MechanismAudit
 from .composition import THEOREMS as THEOREMS
 from .composition import advanced_pays_from as advanced_pays_from
-from .composition import compositions as compositions
 from .composition import required_scale as required_scale
 from .composition import spent_epsilon as spent_epsilon
 from .membership.model_audit import audit_model as audit_model
@@ -34,8 +33,3 @@ from .releases.results import LedgerState as LedgerState
 from .releases.results import Noise as Noise
 from .releases.results import Receipt as Receipt
 from .releases.results import Release as Release
-from .results import PrivacyStudy as PrivacyStudy
-from .settings import CountingSettings as CountingSettings
-from .settings import PrivacySettings as PrivacySettings
-from .settings import SweepSettings as SweepSettings
-from .study import run as run

@@ -14,15 +14,12 @@ from trivet.privacy import accountants
 from trivet.privacy.accountants import Counts, Scales
 from trivet.privacy.calibration import smallest_factor
 from trivet.privacy.ranges import OutOfReachError, require_at_least_one, require_open_unit, require_positive
-from trivet.privacy.results import Composition
 
 __all__ = [
     "THEOREMS",
     "Theorem",
     "advanced_pays_from",
-    "compositions",
     "likely_factor",
-    "plan",
     "required_scale",
     "spent_epsilon",
 ]
@@ -35,7 +32,7 @@ class Theorem:
     Attributes
     ----------
     method
-        Key, as in `Composition.method`.
+        Key, as in `PlannedRow.method`.
     name, source
         For people.
     mechanism
@@ -206,43 +203,6 @@ def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) 
     """
     basic = _invert_basic(epsilon, scale, queries, delta)
     return basic if delta == 0 else min(basic, _invert_zcdp(epsilon, scale, queries, delta))
-
-
-def plan(method: str, *, epsilon: float, delta: float, queries: int, sensitivity: float) -> Composition:
-    """One row of the composition table; parameters and errors as in `required_scale`."""
-    theorem = _theorem(method)
-    needed = required_scale(method, epsilon=epsilon, delta=delta, queries=queries, sensitivity=sensitivity)
-    laplace = theorem.mechanism == "laplace"
-    return Composition(
-        method=theorem.method,
-        name=theorem.name,
-        source=theorem.source,
-        mechanism=theorem.mechanism,
-        epsilon_per_query=sensitivity / needed if laplace else None,
-        scale=needed,
-        standard_deviation=math.sqrt(2) * needed if laplace else needed,
-    )
-
-
-def compositions(
-    *, epsilon: float, delta: float, queries: int, sensitivity: float
-) -> tuple[Composition, ...]:
-    """Every row of `THEOREMS`, planned; parameters and errors as in `required_scale`.
-
-    A theorem whose figure is out of numerical reach has a row with the reason.
-    """
-
-    def row(theorem: Theorem) -> Composition:
-        try:
-            return plan(
-                theorem.method, epsilon=epsilon, delta=delta, queries=queries, sensitivity=sensitivity
-            )
-        except OutOfReachError as error:
-            return Composition(
-                theorem.method, theorem.name, theorem.source, theorem.mechanism, None, None, None, str(error)
-            )
-
-    return tuple(map(row, THEOREMS))
 
 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:

@@ -28,6 +28,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
     "study": ("the study", False),
     "scan": ("the network", True),
     "repair": ("the repair", False),
+    "published": ("the published plan", False),
     "plan": ("the plan", False),
     "mechanisms": ("mechanism", True),
     "membership": ("membership in", True),

@@ -41,10 +41,8 @@ _REPAIR: Final = (
 #: What is said of the study: a name and a place, in the order of the card.
 _STUDY: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "privacy": (
-        ("Budget, epsilon", "privacy.epsilon"),
-        ("Budget, delta", "privacy.delta"),
-        ("Epsilon that the published plan spends", "privacy.corrected.spent_epsilon"),
-        ("Its noise over the least that is needed", "privacy.corrected.noise_ratio"),
+        ("Epsilon that the published plan spends", "privacy.published.correction.spent_epsilon"),
+        ("Its noise over the least that is needed", "privacy.published.correction.noise_ratio"),
     ),
     "fairness": (
         ("Accuracy of the study's baseline", "fairness.published.baseline.accuracy"),
@@ -98,16 +96,11 @@ def _repairs(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about the study's plan, and about the user's plan and audits."""
+    """Yield the lines about the plan, the published one beside it, and finished audits."""
     privacy = record["privacy"]
-    if has_study(record, "privacy"):
-        yield "The study plans counts under a budget:"
-        yield ""
-        yield from _table(record, _STUDY["privacy"])
-        yield ""
     if (plan := privacy["plan"]) is not None:
         yield (
-            f"The user's plan, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
+            f"The plan, for epsilon {plan['epsilon']:g} and delta {plan['delta']:g} under "
             f"{markdown_text(plan['adjacency'])}: {_sentences(plan['why'])}"
         )
         yield ""
@@ -120,6 +113,11 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
                 ("Standard deviation of the noise", f"{place}.typical_deviation"),
             ),
         )
+        yield ""
+    if privacy["published"] is not None:
+        yield "The study's published plan for the same queries:"
+        yield ""
+        yield from _table(record, _STUDY["privacy"])
         yield ""
     for number, mechanism in enumerate(privacy["mechanisms"]):
         yield f"### Mechanism {code_span(mechanism['name'])}: {markdown_text(mechanism['verdict'])}"

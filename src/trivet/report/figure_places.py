@@ -5,7 +5,9 @@ from typing import Final
 
 __all__ = ["PLACES"]
 
-_SCALES: Final = tuple(f"privacy.counting.{case}.scale" for case in ("base", "sequential", "unbounded"))
+_SCALES: Final = tuple(
+    f"privacy.published.counting.{case}.scale" for case in ("base", "sequential", "unbounded")
+)
 _MODELS: Final = tuple(
     f"fairness.{model}"
     for model in (
@@ -91,29 +93,29 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "security_stamped": ("security.corrected.strip",),
     "privacy_scenarios": (
-        "privacy.counting.queries",
-        "privacy.counting.threshold",
+        "privacy.published.counting.queries",
+        "privacy.published.counting.threshold",
         *_SCALES,
         *(place.replace(".scale", ".exceedance") for place in _SCALES),
-        "privacy.corrected.group_size",
-        "privacy.corrected.discrete_exceedance",
-        "privacy.corrected.best_method",
-        "privacy.corrected.best_scale",
-        "privacy.corrected.exceedance",
+        "privacy.published.correction.group_size",
+        "privacy.published.correction.discrete_exceedance",
+        "privacy.published.correction.laplace.method",
+        "privacy.published.correction.laplace.scale",
+        "privacy.published.correction.laplace.exceedance",
     ),
     "privacy_tail_curves": (
-        "privacy.tail_curves",
-        "privacy.counting.true_value",
-        "privacy.counting.threshold",
+        "privacy.published.tail_curves",
+        "privacy.published.counting.true_value",
+        "privacy.published.counting.threshold",
         *_SCALES,
-        "privacy.corrected.best_scale",
+        "privacy.published.correction.laplace.scale",
     ),
     "privacy_epsilon_sweep": (
-        "privacy.epsilon_sweep",
-        "privacy.counting.threshold",
-        "privacy.counting.base.epsilon",
-        "privacy.counting.base.scale",
-        "privacy.counting.base.exceedance",
+        "privacy.published.epsilon_sweep",
+        "privacy.published.counting.threshold",
+        "privacy.published.counting.base.epsilon",
+        "privacy.published.counting.base.scale",
+        "privacy.published.counting.base.exceedance",
     ),
     "fairness_comparison": (
         *(

@@ -83,11 +83,11 @@ def _security(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
 def _privacy(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
     return (
         "the published plan spends an epsilon of ",
-        make_value(record, "privacy.corrected.spent_epsilon", ".3f"),
+        make_value(record, "privacy.published.correction.spent_epsilon", ".3f"),
         " of ",
-        make_value(record, "privacy.epsilon", "g"),
+        make_value(record, "privacy.plan.epsilon", "g"),
         " and adds ",
-        make_value(record, "privacy.corrected.noise_ratio", ".2f"),
+        make_value(record, "privacy.published.correction.noise_ratio", ".2f"),
         " times the noise that the best theorem asks for",
     )
 
@@ -118,7 +118,7 @@ _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart
     ("security", "study"): _security,
     ("security", "scan"): _told("reason"),
     ("security", "repair"): _told("summary"),
-    ("privacy", "study"): _privacy,
+    ("privacy", "published"): _privacy,
     ("privacy", "plan"): _told("why"),
     ("privacy", "mechanisms"): _mechanism,
     ("privacy", "membership"): _told("reason"),

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from matplotlib.figure import Figure
 
-from trivet.fairness.results import FairnessStudy
-from trivet.privacy.results import PrivacyStudy
-from trivet.security.results import SecurityStudy
+__all__ = ["FigureRow", "is_study", "of_published"]
 
-__all__ = ["FigureRow", "is_study"]
+_Shown = TypeVar("_Shown")
 
 
 def is_study(result: object) -> bool:
     """Tell whether a leg of a record is the built-in study of it."""
-    return isinstance(result, SecurityStudy | PrivacyStudy | FairnessStudy)
+    return getattr(result, "published", None) is not None
+
+
+def of_published(show: Callable[[Any], _Shown]) -> Callable[[Any], _Shown]:
+    """Return what shows the published half of a leg, from the leg."""
+    return lambda leg: show(leg.published)
 
 
 @dataclass(frozen=True)

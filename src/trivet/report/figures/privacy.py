@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from trivet.privacy.results import PrivacyStudy
 from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -18,6 +17,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
+from trivet.study.privacy import PublishedPrivacy
 
 __all__ = [
     "alt_epsilon_sweep",
@@ -33,7 +33,7 @@ _LABEL_GAP: Final = 0.115
 
 
 @styled
-def scenarios(study: PrivacyStudy) -> Figure:
+def scenarios(study: PublishedPrivacy) -> Figure:
     """Show scale and exceedance of each case, published and corrected (figure 7)."""
     rows = _cases(study)
     figure = new_figure(width=COLUMN_WIDTH, height=0.6 + 0.33 * len(rows))
@@ -68,7 +68,7 @@ def scenarios(study: PrivacyStudy) -> Figure:
     return figure
 
 
-def alt_scenarios(study: PrivacyStudy) -> str:
+def alt_scenarios(study: PublishedPrivacy) -> str:
     """Describe `scenarios` in words."""
     told = "; ".join(
         f"{name.replace(chr(10), ' ')}: scale {scale:.4g}, probability {exceedance:.4f}"
@@ -78,19 +78,19 @@ def alt_scenarios(study: PrivacyStudy) -> str:
 
 
 @styled
-def tail_curves(study: PrivacyStudy) -> Figure:
+def tail_curves(study: PublishedPrivacy) -> Figure:
     """Show P(noisy > t) over the thresholds for every case (figure 8)."""
     curves, counting = study.tail_curves, study.counting
     figure = new_figure(width=COLUMN_WIDTH, height=2.5)
     axes = figure.subplots()
     lines = (
         (curves.base, counting.base.scale, "one query", PUBLISHED, PUBLISHED_TEXT, "-"),
-        (curves.planned, study.corrected.best_scale, _planner(study), CORRECTED, CORRECTED, "-"),
+        (curves.planned, study.correction.laplace.scale, _planner(study), CORRECTED, CORRECTED, "-"),
         (curves.sequential, counting.sequential.scale, "split", PUBLISHED, PUBLISHED_TEXT, "--"),
         (
             curves.unbounded,
             counting.unbounded.scale,
-            f"group of {study.corrected.group_size}",
+            f"group of {study.correction.group_size}",
             PUBLISHED,
             PUBLISHED_TEXT,
             ":",
@@ -117,7 +117,7 @@ def tail_curves(study: PrivacyStudy) -> Figure:
     return figure
 
 
-def alt_tail_curves(study: PrivacyStudy) -> str:
+def alt_tail_curves(study: PublishedPrivacy) -> str:
     """Describe `tail_curves` in words."""
     curves = study.tail_curves
     return (
@@ -129,7 +129,7 @@ def alt_tail_curves(study: PrivacyStudy) -> str:
 
 
 @styled
-def epsilon_sweep(study: PrivacyStudy) -> Figure:
+def epsilon_sweep(study: PublishedPrivacy) -> Figure:
     """Show scale and exceedance of one query as epsilon grows (figure 9)."""
     sweep, base = study.epsilon_sweep, study.counting.base
     figure = new_figure(width=COLUMN_WIDTH, height=3.0)
@@ -157,7 +157,7 @@ def epsilon_sweep(study: PrivacyStudy) -> Figure:
     return figure
 
 
-def alt_epsilon_sweep(study: PrivacyStudy) -> str:
+def alt_epsilon_sweep(study: PublishedPrivacy) -> str:
     """Describe `epsilon_sweep` in words."""
     sweep = study.epsilon_sweep
     return (
@@ -167,15 +167,16 @@ def alt_epsilon_sweep(study: PrivacyStudy) -> str:
     )
 
 
-def _cases(study: PrivacyStudy) -> tuple[tuple[str, float, float, str, str], ...]:
+def _cases(study: PublishedPrivacy) -> tuple[tuple[str, float, float, str, str], ...]:
     """Name, scale, exceedance, mark colour and text colour of each row."""
-    counting, corrected = study.counting, study.corrected
+    counting, correction = study.counting, study.correction
+    sound = correction.laplace
     split = f"{counting.queries} queries, split"
     return (
         ("one query", counting.base.scale, counting.base.exceedance, PUBLISHED, PUBLISHED_TEXT),
         (split, counting.sequential.scale, counting.sequential.exceedance, PUBLISHED, PUBLISHED_TEXT),
         (
-            f"{split},\ngroup of {corrected.group_size}",
+            f"{split},\ngroup of {correction.group_size}",
             counting.unbounded.scale,
             counting.unbounded.exceedance,
             PUBLISHED,
@@ -184,22 +185,22 @@ def _cases(study: PrivacyStudy) -> tuple[tuple[str, float, float, str, str], ...
         (
             "one query,\ninteger noise",
             counting.base.scale,
-            corrected.discrete_exceedance,
+            correction.discrete_exceedance,
             CORRECTED,
             CORRECTED,
         ),
         (
             f"{counting.queries} queries, {_planner(study)}",
-            corrected.best_scale,
-            corrected.exceedance,
+            sound.scale or 0.0,
+            sound.exceedance or 0.0,
             CORRECTED,
             CORRECTED,
         ),
     )
 
 
-def _planner(study: PrivacyStudy) -> str:
-    return study.corrected.best_method.replace("_", " ").upper()
+def _planner(study: PublishedPrivacy) -> str:
+    return study.correction.laplace.method.replace("_", " ").upper()
 
 
 def _sweep_panel(

@@ -29,7 +29,7 @@ from trivet.report.figures import (
     tradeoff,
     triggers,
 )
-from trivet.report.figures.figure_row import FigureRow
+from trivet.report.figures.figure_row import FigureRow, of_published
 from trivet.report.figures.saving import FORMATS, save_figure
 from trivet.work.result_files import make_folder
 
@@ -62,9 +62,21 @@ FIGURES: Final = (
         wide=True,
     ),
     FigureRow("security_unlearning_sweep", "security", repair.unlearning_sweep, repair.alt_unlearning_sweep),
-    FigureRow("privacy_scenarios", "privacy", privacy.scenarios, privacy.alt_scenarios),
-    FigureRow("privacy_tail_curves", "privacy", privacy.tail_curves, privacy.alt_tail_curves),
-    FigureRow("privacy_epsilon_sweep", "privacy", privacy.epsilon_sweep, privacy.alt_epsilon_sweep),
+    FigureRow(
+        "privacy_scenarios", "privacy", of_published(privacy.scenarios), of_published(privacy.alt_scenarios)
+    ),
+    FigureRow(
+        "privacy_tail_curves",
+        "privacy",
+        of_published(privacy.tail_curves),
+        of_published(privacy.alt_tail_curves),
+    ),
+    FigureRow(
+        "privacy_epsilon_sweep",
+        "privacy",
+        of_published(privacy.epsilon_sweep),
+        of_published(privacy.alt_epsilon_sweep),
+    ),
     FigureRow("fairness_comparison", "fairness", fairness.comparison, fairness.alt_comparison, wide=True),
     FigureRow("fairness_group_rates", "fairness", fairness.group_rates, fairness.alt_group_rates),
     FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),

@@ -1,0 +1,1 @@
+"""The published recipes, to the digit, and what of them is corrected."""
