@@ -10,6 +10,7 @@ from trivet.errors import DataError, UsageError
 from trivet.security import Checkpoint, Classifier, TrainingSettings
 from trivet.security.comparison import EARLY_LOOKS, SECOND_SEED_SHARE, SETTLED_SHARES
 from trivet.security.results import CheckpointInfo
+from trivet.security.scanning import scan as scan_network
 
 CONTRACT = security.contract_named("(x-0.5)/0.5")
 INFO = CheckpointInfo("file", "toy.pth", "0" * 64, "toy", 1, None)
@@ -76,9 +77,9 @@ def test_the_document_is_plain_json_with_what_users_look_for(demo):
 @pytest.mark.parametrize("arguments", [(None, None), ("demo.pth", None)])
 def test_what_is_not_a_network_or_not_images_is_named(arguments):
     with pytest.raises(UsageError, match="expected a Checkpoint"):
-        security.scan(*arguments)
+        scan_network(*arguments)
     with pytest.raises(UsageError, match="the images to scan with are a NoneType; expected an ImageSet"):
-        security.scan(security.load_demo_checkpoint(), None)
+        scan_network(security.load_demo_checkpoint(), None)
 
 
 def test_a_clean_network_gives_no_evidence(mnist_test):
