@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,8 +24,7 @@ from specimens import WORKERS, place, recipes, train_missing
 
 from trivet import security
 from trivet.cli.memory import keep_freed_memory
-from trivet.security.detection import SUSPICIOUS_BELOW
-from trivet.security.published import PUBLISHED_INVERSION
+from trivet.security.inversion import InversionSettings
 from trivet.security.zoo import FAMILIES
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +33,8 @@ PAGE = ROOT / "docs" / "detection.md"
 MEASURED = ("untouched",)
 #: A pixel of a mask counts when more of it is replaced than kept.
 HALF = 0.5
-PUBLISHED = replace(PUBLISHED_INVERSION, steps=120, batch_size=64)
+SUSPICIOUS_BELOW = 0.05
+PUBLISHED = InversionSettings(steps=120, batch_size=64)
 
 
 @lru_cache(maxsize=1)

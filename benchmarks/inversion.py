@@ -7,7 +7,6 @@ process, alternately, on the same batches; the median ratio counts.
 
 import statistics
 import time
-from dataclasses import replace
 
 import torch
 from torch.nn import functional
@@ -15,14 +14,15 @@ from torch.nn import functional
 from trivet import security
 from trivet.cli.memory import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.published import PUBLISHED_INVERSION
+from trivet.security.inversion import InversionSettings
 
 STEPS = 30
 LABELS = 10
 ROUNDS = 5
+PUBLISHED = InversionSettings()
 
 
-def published(model, images, batches, settings=PUBLISHED_INVERSION):
+def published(model, images, batches, settings=PUBLISHED):
     """Optimise label by label, with the weights' gradients, as the study's code did."""
     model.requires_grad_(True)
     pixels = torch.from_numpy(images.pixels)
@@ -45,7 +45,7 @@ def main() -> None:
     keep_freed_memory()
     images, model = load_mnist("test"), security.load_demo_checkpoint().model
     score = security.UNIT.bind(security.freeze(model))
-    settings = replace(PUBLISHED_INVERSION, steps=STEPS)
+    settings = InversionSettings(steps=STEPS)
 
     def batches():
         return security.shuffled_passes(len(images), batch_size=128, steps=STEPS, labels=LABELS, seed=0)

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from trivet import security
 from trivet.cli.memory import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.published import PUBLISHED_INVERSION
+from trivet.security.inversion import InversionSettings
 from trivet.security.settings import PROFILES
 
 SCANS = 3
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> None:
                 model = security.build_architecture("mnist-cnn")
                 model.load_state_dict(checkpoint.model.state_dict())
                 start = time.perf_counter()
-                published(model.eval(), images, batches, PUBLISHED_INVERSION)
+                published(model.eval(), images, batches, InversionSettings())
                 slow = time.perf_counter() - start
             start = time.perf_counter()
             result = security.scan(checkpoint, images).result

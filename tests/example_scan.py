@@ -1,16 +1,18 @@
 """A plausible scan for tests of its pictures and its page: any number of labels, no network, no data."""
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from statistics import median
 
 import numpy as np
 
+from trivet.record import STRIP_PIXELS
 from trivet.report.scan.scanned import Scanned
+from trivet.security.audit_results import SecurityAudit
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
-from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult
-from trivet.security.strip import Strip
+from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
 
 SUSPECT = 4
 HOSTILE_NAMES = (
@@ -42,6 +44,23 @@ def contract(*, mismatch=False) -> ContractCheck:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class ExampleScan(Scanned):
+    """A scan, and the strip, its pixels and the repair that go with it."""
+
+    strip: Strip | None = None
+    pixels: np.ndarray | None = None
+    repair: RepairResult | None = None
+
+    @property
+    def audit(self):
+        """The security leg of a record, and its triggers."""
+        triggers = {"scan.mask": self.masks, "scan.pattern": self.patterns}
+        if self.pixels is not None:
+            triggers[STRIP_PIXELS] = self.pixels
+        return SecurityAudit(self.result, self.strip, self.repair), triggers
+
+
 @cache
 def example_scan(
     *,
@@ -53,7 +72,7 @@ def example_scan(
     repaired=False,
     empty=False,
     mismatch=False,
-) -> Scanned:
+) -> ExampleScan:
     """Label 4's trigger is a small bright square; where there are many labels, most are left early."""
     rng = np.random.default_rng(classes)
     compared = set(range(classes)) if classes <= 24 else {*range(0, classes, 5), SUSPECT}
@@ -113,13 +132,8 @@ def example_scan(
     patterns = rng.random((classes, channels, height, width)).astype(np.float32)
     if suspected:
         patterns[SUSPECT] = 1
-    return Scanned(
-        result,
-        masks,
-        patterns,
-        strip(masks, patterns, repaired=repaired) if suspected else None,
-        example_repair() if repaired else None,
-    )
+    shown = strip(masks, patterns, repaired=repaired) if suspected else (None, None)
+    return ExampleScan(result, masks, patterns, *shown, example_repair() if repaired else None)
 
 
 def example_repair(*, removed=True) -> RepairResult:
@@ -161,19 +175,21 @@ def scores(values, references):
     return (values - centre) / (1.4826 * median(abs(value - centre) for value in drawn))
 
 
-def strip(masks, patterns, *, repaired) -> Strip:
+def strip(masks, patterns, *, repaired):
     """All clean images are right but the last; all stamped ones get label 4, until the repair."""
     rng = np.random.default_rng(1)
-    labels = np.delete(np.arange(min(len(masks), 9)), SUSPECT).astype(np.int64)
+    labels = tuple(label for label in range(min(len(masks), 9)) if label != SUSPECT)
     pixels = rng.random((len(labels), *patterns.shape[1:])).astype(np.float32)
-    clean = np.where(np.arange(len(labels)) == len(labels) - 1, 0, labels)
-    return Strip(
+    clean = (*labels[:-1], 0)
+    shown = Strip(
         target=SUSPECT,
-        pixels=pixels,
-        stamped=(1 - masks[SUSPECT]) * pixels + masks[SUSPECT] * patterns[SUSPECT],
         labels=labels,
         clean_before=clean,
-        stamped_before=np.full(len(labels), SUSPECT),
+        stamped_before=(SUSPECT,) * len(labels),
         clean_after=labels if repaired else None,
         stamped_after=clean if repaired else None,
+        images=len(labels),
+        sent_before=len(labels),
+        sent_after=0 if repaired else None,
     )
+    return shown, pixels

@@ -92,7 +92,7 @@ def test_a_ratio_that_does_not_exist_is_unsettled():
 @pytest.mark.parametrize(
     ("path", "value", "complaint"),
     [
-        ("security.corrected.verdict", "fine", "security.corrected.verdict is 'fine'; expected one of no"),
+        ("security.scan.verdict", "fine", "security.scan.verdict is 'fine'; expected one of no"),
         ("privacy.plan.best_method", "x", "privacy.plan.best_method is 'x'"),
         ("privacy.published.correction.verdict", "x", "privacy.published.correction.verdict is 'x'"),
         ("privacy.plan", None, "privacy.published has no privacy.plan"),

@@ -16,7 +16,7 @@ from trivet.audit import run_audit
 from trivet.cli.main import app
 from trivet.config import AuditConfig, AuditSection, load_config
 from trivet.policy import parse_requirements, refuse_impossible
-from trivet.record import TRIGGER_NAMES, json_schema, save_record
+from trivet.record import json_schema, save_record
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
@@ -31,6 +31,8 @@ CODE = re.compile(r"`([^`\n]+)`")
 COMMAND = re.compile(r"(trivet|make) \S")
 PLACE = re.compile(r"(security|privacy|fairness)\.[\w.=\[\]]+")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+#: Arrays beside the record of the study, with a suspect.
+TRIGGERS = ("published.mask", "published.pattern", "scan.mask", "scan.pattern", "strip.pixels")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
 
@@ -76,7 +78,7 @@ def audited(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documentation")
     (folder / "trivet-out").mkdir()
     record = run_audit(AuditConfig(audit=AuditSection(legs=("privacy",)))).record
-    triggers = {name: np.zeros((10, 1, 28, 28), dtype=np.float32) for name in TRIGGER_NAMES}
+    triggers = {name: np.zeros((10, 1, 28, 28), dtype=np.float32) for name in TRIGGERS}
     save_record(record, triggers, folder / "trivet-out")
     return folder
 
@@ -160,9 +162,9 @@ def is_place(path):
 
 
 def test_a_place_that_does_not_exist_is_told_from_one_that_does():
-    assert is_place("security.corrected.labels.4.asr")
+    assert is_place("security.scan.labels.4.asr")
     assert is_place("privacy.plan.rows[method=gaussian].scale")
-    for path in ("security.corrected.label.4.asr", "privacy.plan.rows[mehtod=gaussian].scale", "privacy.pld"):
+    for path in ("security.scan.label.4.asr", "privacy.plan.rows[mehtod=gaussian].scale", "privacy.pld"):
         assert not is_place(path)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "ORDERS",
     "JudgedPart",
     "Network",
+    "chosen_attempt",
     "complaint_about",
     "has_study",
     "network_of",
@@ -85,14 +86,6 @@ def network_of(record: Record) -> Network | None:
     security = record["security"]
     if security is None:
         return None
-    if has_study(record, "security"):
-        return Network(
-            "security.corrected",
-            security["checkpoint"],
-            security["dataset"],
-            security["images"],
-            security["classes"],
-        )
     if (scan := security["scan"]) is None:
         return None
     images = scan["images"]
@@ -133,6 +126,12 @@ def complaint_about(record: Record) -> str | None:
     return next(said, None)
 
 
+def chosen_attempt(repair: Record) -> int:
+    """Return the index of the attempt that a repair chose, or of the one with the lowest success rate."""
+    ranks = [(each["method"] != repair["chosen"], each["asr"]["after"]) for each in repair["attempts"]]
+    return ranks.index(min(ranks))
+
+
 def verdict_tone(word: str) -> str:
     """Return how a verdict is to be taken: ``good``, ``bad``, or ``unsure`` in between and if not known."""
     for order in ORDERS.values():
@@ -148,10 +147,6 @@ def verdicts_of(record: Record) -> tuple[JudgedPart, ...]:
 
 def _security(record: Record) -> Iterator[JudgedPart]:
     security = record["security"]
-    if has_study(record, "security"):
-        word = security["corrected"]["verdict"]
-        yield JudgedPart("security", "study", "", word, verdict_tone(word), "security.corrected")
-        return
     if (scan := security["scan"]) is not None:
         word, label = scan["verdict"], scan["suspected_label"]
         told = word if label is None else f"{word}, label {label}"
@@ -199,9 +194,6 @@ _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairn
 
 
 def _security_complaints(security: Record) -> Iterator[str]:
-    if "corrected" in security:
-        yield from _of_words("security", security["corrected"], "security.corrected")
-        return
     if (scan := security["scan"]) is not None:
         yield from _of_words("security", scan, "security.scan")
     if (repair := security["repair"]) is not None:

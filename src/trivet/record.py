@@ -19,8 +19,7 @@ from trivet.privacy.auditing.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.result import Result
-from trivet.security.own_results import OwnSecurity
-from trivet.security.results import SecurityStudy
+from trivet.security.audit_results import SecurityAudit
 from trivet.study.privacy import PublishedPrivacy
 from trivet.wording import one_line, reason
 from trivet.work.bounded_files import read_bounded
@@ -33,7 +32,6 @@ __all__ = [
     "METRICS",
     "SCHEMA_VERSION",
     "STRIP_PIXELS",
-    "STRIP_STAMPED",
     "AuditInfo",
     "AuditRecord",
     "PrivacyLeg",
@@ -57,16 +55,13 @@ LARGEST_COUNT: Final = 2**62
 METRICS = "metrics.json"
 TRIGGERS = "triggers.safetensors"
 
-#: Trigger arrays by name, float32 in [0, 1]: of the study ``published.mask`` and ``corrected.mask``,
-#: shape (labels, 1, height, width), and ``published.pattern`` and ``corrected.pattern``, shape
-#: (labels, channels, height, width); of the user's network ``scan.mask`` and ``scan.pattern``. Where a
-#: label is suspected, ``strip.pixels`` has the images of the strip, (n, channels, height, width), and of the
-#: user's network ``strip.stamped`` has them with the trigger.
+#: Trigger arrays by name, float32 in [0, 1]: ``scan.mask``, shape (labels, 1, height, width), and
+#: ``scan.pattern``, shape (labels, channels, height, width); with the built-in study ``published.mask`` and
+#: ``published.pattern`` likewise. Where a label is suspected, ``strip.pixels`` has the images of the strip
+#: without the trigger, (n, channels, height, width).
 Triggers = Mapping[str, NDArray[np.float32]]
 STRIP_PIXELS = "strip.pixels"
-STRIP_STAMPED = "strip.stamped"
-TRIGGER_NAMES = ("corrected.mask", "corrected.pattern", "published.mask", "published.pattern")
-OWN_TRIGGER_NAMES = ("scan.mask", "scan.pattern")
+TRIGGER_NAMES = ("scan.mask", "scan.pattern")
 
 
 @dataclass(frozen=True)
@@ -109,7 +104,7 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
 
     schema_version: int
     audit: AuditInfo
-    security: SecurityStudy | OwnSecurity | None
+    security: SecurityAudit | None
     privacy: PrivacyLeg | None
     fairness: FairnessStudy | OwnFairness | None
     effects: EffectMatrix | None = None
@@ -224,8 +219,7 @@ def load_triggers(folder: str | Path) -> Triggers:
         ) from error
     except Exception as error:  # an untrusted file can make the library fail in any way
         raise RecordError(f"{path} cannot be read: {reason(error)}. Run the audit again.") from error
-    expected = OWN_TRIGGER_NAMES if arrays.keys() & set(OWN_TRIGGER_NAMES) else TRIGGER_NAMES
-    if missing := [name for name in expected if name not in arrays]:
+    if missing := [name for name in TRIGGER_NAMES if name not in arrays]:
         raise RecordError(f"{path} lacks {', '.join(missing)}. Run the audit again.")
     return arrays
 

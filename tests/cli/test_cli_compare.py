@@ -17,7 +17,7 @@ NAME = "[bold]red[/] \x1b[31m|<b>"
 @pytest.fixture(scope="module")
 def audits(tmp_path_factory):
     top = tmp_path_factory.mktemp("audits")
-    worse = changed(example_record(), "security.corrected.asr.after", 0.25)
+    worse = changed(example_record(), "security.repair.attempts.0.asr.after", 0.25)
     worse = changed(worse, "security.published.norm_ratio", 0.9)
     strange = changed(example_own_record(), "fairness.audit.attributes.0.groups.0.group", NAME)
     strange = changed(strange, "fairness.audit.attributes.0.most_disparate", NAME)
@@ -38,7 +38,7 @@ def narrow(monkeypatch):
 def test_a_regression_ends_with_one_and_its_opposite_with_zero(audits, capsys):
     assert compare(audits["plain"], audits["worse"]) == 1
     out = capsys.readouterr().out
-    assert "! worse: ASR after repair: 0.0031 → 0.2500 (difference +0.2" in out
+    assert "! worse: ASR after unlearn: 0.0031 → 0.2500 (difference +0.2" in out
     assert "! 1 regression;" in out
     assert compare(audits["worse"], audits["plain"]) == 0
     assert "✓ No regressions;" in capsys.readouterr().out
@@ -76,9 +76,9 @@ def test_tables_fit_eighty_columns(audits, capsys):
 
 
 def test_many_changes_are_cut_on_the_terminal_alone(audits, tmp_path, capsys):
-    label = example_record().security.corrected.labels[0]
+    label = example_record().security.scan.labels[0]
     others = tuple(changed(label, "label", number) for number in range(100, 145))
-    record = changed(example_record(), "security.corrected.labels", others)
+    record = changed(example_record(), "security.scan.labels", others)
     after = write_audit(tmp_path / "after", record)
     compare(audits["plain"], after)
     out = capsys.readouterr().out
@@ -115,7 +115,7 @@ def test_markdown_goes_to_standard_output_alone(audits, capsys):
     out = capsys.readouterr().out
     assert out.startswith("## What changed between two audits\n")
     assert "### Regressions" in out
-    assert "| ASR after repair | 0.0031 (0.0017 to 0.0052) | 0.2500 " in out
+    assert "| ASR after unlearn | 0.0031 (0.0017 to 0.0052) | 0.2500 " in out
 
 
 def test_names_of_strangers_are_shown_and_not_obeyed(audits, capsys):

@@ -12,7 +12,7 @@ import yaml
 
 from example_audits import example_own_record, example_record, write_audit
 from example_fairness import example_audit, example_comparison, lonely_comparison, undefined_audit
-from example_own import own_record, own_security, whole_own_record
+from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.audited import LEGS, has_study, parts_of, verdicts_of
@@ -37,7 +37,7 @@ def only(record, leg):
 @cache
 def kinds():
     study, mixed, (whole, _) = example_record(), example_own_record(), whole_own_record()
-    scanned, repaired = (own_security(example_scan(repaired=each))[0] for each in (False, True))
+    scanned, repaired = (example_scan(repaired=each).audit[0] for each in (False, True))
     plan = example_plan()
     return {
         "study": study,

@@ -46,7 +46,13 @@ def test_the_written_weights_are_those_that_were_measured(repaired):
 def test_the_folder_holds_tables_page_and_pictures(repaired):
     out, done = repaired
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert {"repaired.safetensors", "repair.json", "repair.html", "scan.json", "figures/stamped.svg"} <= names
+    assert {
+        "repaired.safetensors",
+        "repair.json",
+        "repair.html",
+        "scan.json",
+        "figures/security_scan_stamped.svg",
+    } <= names
     assert {str(out / name) for name in names} == set(done.json["files"])
     assert json.loads((out / "repair.json").read_text(encoding="utf-8"))["chosen"] == "unlearn"
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_mnist
+from trivet.places import find
 from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
@@ -29,12 +30,6 @@ epsilon = 1.0
 queries = [{ name = "people", kind = "count" }]
 """
 LIGHT = '[audit]\nlegs = ["privacy", "fairness"]\nout = "out"\n'
-
-
-def place(document, path):
-    for name in path.split("."):
-        document = document[name]
-    return document
 
 
 def test_standard_output_is_one_json_document_and_the_files_exist(smoke):
@@ -69,14 +64,14 @@ def test_the_places_that_other_tools_read(smoke):
         "security.published.asr.before",
         "security.published.asr.after",
         "security.published.fraction_sweep",
-        "security.corrected.contract.declared",
-        "security.corrected.contract.best",
-        "security.corrected.contract.candidates",
-        "security.corrected.verdict",
-        "security.corrected.suspected_label",
-        "security.corrected.clean_accuracy.before",
-        "security.corrected.asr.after",
-        "security.corrected.robust_accuracy.after",
+        "security.scan.contract.declared",
+        "security.scan.contract.best",
+        "security.scan.contract.candidates",
+        "security.scan.verdict",
+        "security.scan.suspected_label",
+        "security.repair.attempts.0.clean_accuracy.before",
+        "security.repair.attempts.0.asr.after",
+        "security.repair.attempts.0.robust_accuracy.after",
         "privacy.published.counting.base.scale",
         "privacy.published.counting.sequential.exceedance",
         "privacy.published.counting.unbounded.scale",
@@ -92,18 +87,21 @@ def test_the_places_that_other_tools_read(smoke):
         "fairness.published.swap_sweep.best_k",
         "fairness.corrected",
     ):
-        assert place(metrics, path) is not None, path
-    assert {"l1", "log_score", "asr"} <= metrics["security"]["corrected"]["labels"][0].keys()
-    assert {"method", "epsilon_per_query", "scale"} <= metrics["privacy"]["composition"][0].keys()
+        assert find(metrics, path) is not None, path
+    assert {"l1", "log_score", "asr"} <= metrics["security"]["scan"]["labels"][0].keys()
+    assert {"mechanism", "method", "scale"} <= metrics["privacy"]["plan"]["rows"][0].keys()
 
 
 def test_the_embedded_network_is_found_out_and_repaired(smoke):
-    corrected = smoke[1].json["metrics"]["security"]["corrected"]
-    assert (corrected["verdict"], corrected["suspected_label"]) == ("backdoored", 4)
-    assert corrected["agrees"]
-    assert corrected["asr"]["after"] < 0.02
-    assert corrected["true_trigger_asr"]["after"] < 0.05
-    assert corrected["clean_accuracy"]["after"] > corrected["clean_accuracy"]["before"] - 0.01
+    security = smoke[1].json["metrics"]["security"]
+    assert (security["scan"]["verdict"], security["scan"]["suspected_label"]) == ("backdoored", 4)
+    assert security["published"]["same_as_scan"]
+    unlearned, tuned = security["repair"]["attempts"]
+    assert (unlearned["method"], tuned["method"]) == ("unlearn", "fine-tune")
+    assert unlearned["removed"]
+    assert unlearned["asr"]["after"] < 0.02
+    assert unlearned["true_trigger_asr"]["after"] < 0.05
+    assert unlearned["clean_accuracy"]["after"] > unlearned["clean_accuracy"]["before"] - 0.01
 
 
 @pytest.mark.slow
@@ -120,10 +118,11 @@ def test_the_same_arguments_give_the_same_bytes(smoke, fresh_trivet, tmp_path):
 
 def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
     folder, done = smoke
-    strip = done.json["metrics"]["security"]["corrected"]["strip"]
-    held_out = load_mnist("test").split(0.5, seed=0)[1].take(strip["rows"])
-    np.testing.assert_array_equal(load_triggers(folder)[STRIP_PIXELS], held_out.pixels)
-    assert strip["labels"] == held_out.labels.tolist()
+    strip = done.json["metrics"]["security"]["strip"]
+    held_out = load_mnist("test").split(0.5, seed=0)[1]
+    for pixels, label in zip(load_triggers(folder)[STRIP_PIXELS], strip["labels"], strict=True):
+        (rows,) = np.nonzero((held_out.pixels == pixels).all(axis=(1, 2, 3)))
+        assert label in held_out.labels[rows]
     assert strip["target"] == 4
     assert 4 not in strip["labels"]
     assert strip["sent_before"] == strip["stamped_before"].count(4) >= 6

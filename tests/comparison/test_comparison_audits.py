@@ -42,6 +42,7 @@ def test_what_a_manifest_says_otherwise_than_in_texts_is_left_out(tmp_path):
         ("{", "cannot be read as JSON"),
         ("[" * 100_000, "nested too deeply"),
         ('{"schema_version": 0}', "schema version 0"),
+        ('{"schema_version": 1}', "schema version 1; this trivet reads version 2. Run the audit again"),
         ('{"schema_version": 2}', "is not a record"),
     ],
 )
@@ -66,7 +67,7 @@ def test_numbers_that_nothing_can_be_reckoned_with_are_refused(tmp_path, name, n
 
 def test_a_verdict_that_there_is_not_is_refused(tmp_path):
     record = as_json(example_record())
-    record["security"]["corrected"]["verdict"] = "<b>fine</b>"
+    record["security"]["scan"]["verdict"] = "<b>fine</b>"
     (tmp_path / "metrics.json").write_text(json.dumps(record))
     with pytest.raises(RecordError, match="expected one of no evidence, suspicious, backdoored"):
         read_audit(tmp_path)

@@ -13,6 +13,7 @@ from trivet.comparison import Comparison, change_text, compare_audits
 from trivet.comparison.results import CHANGED, OUTCOMES
 
 BASELINE = "fairness.published.baseline"
+ASR = "security.repair.attempts[method=unlearn].asr.after"
 
 
 def compare(before, after, **options):
@@ -32,7 +33,7 @@ def find(comparison, place):
 
 
 def with_asr(after):
-    return changed(example_record(), "security.corrected.asr.after", after)
+    return changed(example_record(), "security.repair.attempts.0.asr.after", after)
 
 
 def test_a_record_compared_with_itself_has_not_changed():
@@ -52,21 +53,21 @@ def test_every_value_of_the_record_stands_in_one_place_only():
 
 def test_a_difference_within_the_intervals_is_noise_and_no_regression():
     found = compare(with_asr(0.0031), with_asr(0.0040))
-    asr = find(found, "security.corrected.asr.after")
-    assert (asr.outcome, asr.judged, asr.title) == ("noise", None, "ASR after repair")
+    asr = find(found, ASR)
+    assert (asr.outcome, asr.judged, asr.title) == ("noise", None, "ASR after unlearn")
     assert asr.difference_low < 0 < asr.difference_high
     assert found.regressions == ()
 
 
 def test_a_difference_beyond_the_intervals_is_a_change_and_a_regression_where_it_is_worse():
     found = compare(with_asr(0.0031), with_asr(0.0400))
-    asr = find(found, "security.corrected.asr.after")
+    asr = find(found, ASR)
     assert (asr.outcome, asr.judged) == ("change", "worse")
     assert asr.difference == pytest.approx(0.0369)
     assert 0 < asr.difference_low < asr.difference < asr.difference_high
     assert found.regressions == (f"{change_text(asr)}.",)
     back = compare(with_asr(0.0400), with_asr(0.0031))
-    assert (find(back, "security.corrected.asr.after").judged, back.regressions) == ("better", ())
+    assert (find(back, ASR).judged, back.regressions) == ("better", ())
 
 
 def test_the_headline_is_judged_together_and_the_rest_each_on_its_own():
@@ -81,9 +82,9 @@ def test_the_headline_is_judged_together_and_the_rest_each_on_its_own():
 @pytest.mark.parametrize(
     ("path", "before", "after", "judged"),
     [
-        ("security.corrected.verdict", "no evidence", "suspicious", "worse"),
-        ("security.corrected.verdict", "suspicious", "backdoored", "worse"),
-        ("security.corrected.verdict", "backdoored", "no evidence", "better"),
+        ("security.scan.verdict", "no evidence", "suspicious", "worse"),
+        ("security.scan.verdict", "suspicious", "backdoored", "worse"),
+        ("security.scan.verdict", "backdoored", "no evidence", "better"),
         ("privacy.membership.verdict", "slight", "exposed", "worse"),
         ("privacy.mechanisms.0.verdict", "consistent", "violates", "worse"),
         ("fairness.audit.verdict", "in band", "unsettled", "worse"),
@@ -117,9 +118,9 @@ def test_what_is_computed_without_error_is_an_exact_change():
 
 
 def test_what_has_an_unknown_error_differs_and_is_no_regression():
-    worse = changed(example_record(), "security.corrected.norm_ratio", 0.02)
-    ratio = find(found := compare(example_record(), worse), "security.corrected.norm_ratio")
-    assert (ratio.outcome, ratio.judged) == ("differs", "worse")
+    worse = changed(example_record(), "security.scan.p_value", 0.00005)
+    chance = find(found := compare(example_record(), worse), "security.scan.p_value")
+    assert (chance.outcome, chance.judged) == ("differs", "worse")
     assert found.regressions == ()
 
 
@@ -165,7 +166,7 @@ def test_a_difference_of_rates_is_better_nearer_to_zero():
 
 def test_data_settings_checkpoint_and_versions_come_first():
     after = changed(example_record(), "fairness.settings.seed", 5)
-    after = changed(after, "security.checkpoint.sha256", "ab" * 32)
+    after = changed(after, "security.scan.checkpoint.sha256", "ab" * 32)
     manifest = {
         **MANIFEST,
         "trivet": "0.2.0",
@@ -175,7 +176,7 @@ def test_data_settings_checkpoint_and_versions_come_first():
     found = compare(example_record(), after, manifest=manifest)
     told = {change.place: (change.before, change.after) for change in found.asked}
     assert told == {
-        "security.checkpoint.sha256": ("5d" * 32, "ab" * 32),
+        "security.scan.checkpoint.sha256": ("5d" * 32, "ab" * 32),
         "fairness.settings.seed": (0, 5),
         "manifest.trivet": ("0.1.0", "0.2.0"),
         "manifest.libraries.numpy": ("2.4.6", "2.5.0"),
@@ -211,14 +212,12 @@ def test_audits_of_the_users_own_that_one_audit_lacks_are_said_first():
     )
 
 
-def test_a_repair_that_is_no_longer_needed_is_told_value_by_value():
-    clean = changed(example_record(), "security.corrected.verdict", "no evidence")
-    for part in ("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr", "strip"):
-        clean = changed(clean, f"security.corrected.{part}", None)
+def test_a_repair_that_is_no_longer_needed_is_no_regression():
+    clean = changed(example_record(), "security.scan.verdict", "no evidence")
+    for part in ("repair", "strip"):
+        clean = changed(clean, f"security.{part}", None)
     found = compare(example_record(), clean)
-    asr = find(found, "security.corrected.asr.before")
-    assert (asr.before, asr.after, asr.outcome) == (0.9989, None, "removed")
-    assert asr.before_low < 0.9989 < asr.before_high
+    assert find(found, "security.repair").outcome == "removed"
     assert found.regressions == ()
     assert "1 verdict got better" in found.statement
 
@@ -235,8 +234,8 @@ def test_lists_are_one_row_with_what_differs_in_them():
 @pytest.mark.parametrize(
     "path",
     [
-        "security.corrected.labels.0.asr",
-        "security.corrected.contract.candidates.0.clean_accuracy",
+        "security.scan.labels.0.asr",
+        "security.scan.contract.candidates.0.clean_accuracy",
         f"{BASELINE}.change.accuracy",
         "fairness.published.thresholds.protected",
     ],
@@ -307,7 +306,7 @@ def test_a_comparison_survives_json():
 @given(
     st.floats(0, 1),
     st.floats(0, 1),
-    st.sampled_from(["security.corrected.clean_accuracy.after", f"{BASELINE}.gap"]),
+    st.sampled_from(["security.published.clean_accuracy.after", f"{BASELINE}.gap"]),
 )
 def test_swapping_the_audits_swaps_better_and_worse(first, second, path):
     records = [changed(example_record(), path, value) for value in (first, second)]

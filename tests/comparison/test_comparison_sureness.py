@@ -49,10 +49,9 @@ def test_without_bounds_of_its_own_there_is_no_interval(around):
 @pytest.mark.parametrize(
     ("path", "share"),
     [
-        ("security.corrected.clean_accuracy.after", (4882, 5000)),
-        ("security.corrected.contract.best.clean_accuracy", (9827, 10_000)),
+        ("security.repair.attempts.0.clean_accuracy.after", (round(0.9791 * 4999), 4999)),
         ("security.published.asr.before", (9940, 10_000)),
-        ("security.corrected.asr.after", (14, 4500)),
+        ("security.repair.attempts.0.asr.after", (14, 4499)),
     ],
 )
 def test_rates_of_images_are_counted(path, share):
@@ -92,12 +91,8 @@ def test_a_path_leads_to_its_number_and_interval():
     assert (found.value, found.low, found.high) == (bounds["estimate"], bounds["low"], bounds["high"])
     plain = measured(record, "privacy.published.correction.spent_epsilon")
     assert (plain.low, plain.high) == (None, None)
-    assert measured(record, "security.corrected.verdict") is None
-    assert (
-        measured(
-            as_json(changed(example_record(), "security.corrected.asr", None)), "security.corrected.asr.after"
-        )
-        is None
-    )
+    assert measured(record, "security.scan.verdict") is None
+    unrepaired = as_json(changed(example_record(), "security.repair", None))
+    assert measured(unrepaired, "security.repair.attempts.0.asr.after") is None
     with pytest.raises(LookupError, match="place"):
         measured(record, "security.nowhere")

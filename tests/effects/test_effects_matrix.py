@@ -9,10 +9,9 @@ from pydantic import TypeAdapter
 from trivet.datasets import load_mnist
 from trivet.effects import EffectMatrix, EffectSettings, measure_effects, suspect_of
 from trivet.security import (
-    SecuritySettings,
-    audit_security,
     contract_named,
     load_demo_checkpoint,
+    scan,
 )
 
 SMALL = EffectSettings(rows=1_200, samples=3, pairs=2, draws=300)
@@ -74,10 +73,10 @@ def test_legs_that_were_not_audited_are_left_out():
 
 @pytest.mark.slow
 def test_the_whole_on_the_embedded_data():
-    checkpoint, images, settings = load_demo_checkpoint(), load_mnist("test"), SecuritySettings()
-    found, triggers = audit_security(checkpoint, images, contract_named(settings.contract), settings, seed=0)
+    checkpoint, images = load_demo_checkpoint(), load_mnist("test")
+    found = scan(checkpoint, images, contract=contract_named("[0,1]"), seed=0)
     suspect = suspect_of(
-        checkpoint, found, masks=triggers.masks, patterns=triggers.patterns, settings=settings
+        checkpoint, found.result, masks=found.masks, patterns=found.patterns, declared="[0,1]"
     )
     matrix = measure_effects(EffectSettings(), legs=LEGS, suspect=suspect)
     by_place = {(effect.intervention, effect.measurement): effect for effect in matrix.effects}
@@ -90,4 +89,4 @@ def test_the_whole_on_the_embedded_data():
     # A handful of people carry little of a ratio once the noise is as large as they are many.
     assert by_place["noise-0.1", "verdict-Other"].outcome == "worse"
     assert by_place["noise-1", "verdict-Female"].outcome == "no measurable effect"
-    assert (matrix.repair_images, matrix.images) == (found.repair_images, found.evaluation_images)
+    assert (matrix.repair_images, matrix.images) == (len(found.working), len(found.held_out))

@@ -9,7 +9,7 @@ import pytest
 from trivet.datasets import load_mnist
 from trivet.effects import suspect_of
 from trivet.effects.unlearning import UNLEARNING_MEASUREMENTS, Suspect, unlearning_changes
-from trivet.security import DEMO_TARGET, DEMO_TRIGGER, SecuritySettings, load_demo_checkpoint
+from trivet.security import DEMO_TARGET, DEMO_TRIGGER, load_demo_checkpoint
 from trivet.security.contract import check_contract, contract_named
 from trivet.security.repairs.unlearning import UnlearningSettings
 
@@ -55,18 +55,16 @@ def test_a_repair_that_learns_its_images_by_heart_exposes_them(suspect, images):
     assert exposure.after > 0.55
 
 
-def test_the_suspect_is_what_the_study_found(images):
+def test_the_suspect_is_what_the_scan_found(images):
     checkpoint = load_demo_checkpoint()
     declared = contract_named("[0,1]")
     check = check_contract(checkpoint.model, images.take(np.arange(200)), declared)
     masks, patterns = np.random.default_rng(0).random((2, 10, 1, 28, 28), dtype=np.float32)
-    settings = SecuritySettings(unlearning_fraction=0.3)
     found = SimpleNamespace(suspected_label=6, contract=check)
-    suspect = suspect_of(checkpoint, found, masks=masks, patterns=patterns, settings=settings)
+    suspect = suspect_of(checkpoint, found, masks=masks, patterns=patterns, declared="[0,1]")
     assert suspect.contract.name == "(x-0.5)/0.5"  # the best, not the declared one
     assert suspect.target == 6
     np.testing.assert_array_equal(suspect.trigger.mask, masks[6])
     np.testing.assert_array_equal(suspect.trigger.pattern, patterns[6])
-    assert [each.fraction for each in suspect.rounds] == [0.3, 0.3]
     nobody = SimpleNamespace(suspected_label=None, contract=check)
-    assert suspect_of(checkpoint, nobody, masks=masks, patterns=patterns, settings=settings) is None
+    assert suspect_of(checkpoint, nobody, masks=masks, patterns=patterns, declared="[0,1]") is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from example_scan import example_repair, example_scan
-from trivet.security.own_results import OwnSecurity
+from trivet.security.audit_results import SecurityAudit
 
 REPORT_TESTS = str(Path(__file__).parent.parent / "report")
 if REPORT_TESTS not in sys.path:
@@ -38,7 +38,7 @@ def own():
 @pytest.fixture(scope="session")
 def alone(own):
     """A record of a system of one's own: no study, a network that a repair has cleaned."""
-    security = OwnSecurity(scan=example_scan().result, strip=None, repair=example_repair())
+    security = SecurityAudit(scan=example_scan().result, strip=None, repair=example_repair())
     return {
         **own,
         "security": json.loads(json.dumps(dataclasses.asdict(security))),

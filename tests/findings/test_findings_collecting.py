@@ -138,7 +138,7 @@ def test_a_leg_that_was_not_audited_has_none(own, leg):
 
 
 def test_a_finding_has_the_value_of_its_place_with_its_interval(own):
-    derived = {"security.corrected.contract.loss"}
+    derived = {"security.scan.contract.loss"}
     for finding in findings_of(own):
         assert find(own, finding.place) == finding.value or finding.place in derived, finding.id
         assert (finding.low is None) == (finding.interval_level is None)
@@ -149,7 +149,7 @@ def test_a_finding_has_the_value_of_its_place_with_its_interval(own):
 
 def test_every_number_of_a_message_comes_from_the_record(own):
     """Move every number of the record a little: no message keeps a decimal of its own."""
-    record = changed(own, "security.corrected.contract.finding", None)
+    record = changed(changed(own, "security.scan.contract.finding", None), "security.scan.reason", "Why.")
     moved = json.loads(json.dumps(record), parse_float=lambda text: float(text) * 1.0625)
     for before, after in zip(findings_of(record), findings_of(moved), strict=True):
         decimals = [set(re.findall(r"\d\.\d{3,}", each.message)) for each in (before, after)]
@@ -159,13 +159,11 @@ def test_every_number_of_a_message_comes_from_the_record(own):
 @pytest.mark.parametrize(
     ("place", "value", "finding", "level"),
     [
-        ("security.corrected.verdict", "no evidence", "security.verdict", "pass"),
-        ("security.corrected.verdict", "suspicious", "security.verdict", "warning"),
-        ("security.checkpoint.source", "embedded", "security.verdict", "warning"),
-        ("security.corrected.asr.after", 0.4, "security.backdoor-removed", "breach"),
-        ("security.corrected.true_trigger_asr.after", 0.06, "security.backdoor-removed", "breach"),
-        ("security.corrected.true_trigger_asr", None, "security.backdoor-removed", "pass"),
-        ("security.corrected.clean_accuracy.after", 0.9, "security.accuracy-lost", "warning"),
+        ("security.scan.verdict", "no evidence", "security.verdict", "pass"),
+        ("security.scan.verdict", "suspicious", "security.verdict", "warning"),
+        ("security.scan.checkpoint.source", "embedded", "security.verdict", "warning"),
+        ("security.repair.removed", False, "security.backdoor-removed", "breach"),
+        ("security.repair.attempts.0.clean_accuracy.after", 0.9, "security.accuracy-lost", "warning"),
         ("privacy.published.correction.verdict", "over budget", "privacy.budget", "breach"),
         ("privacy.published.correction.saves_noise", False, "privacy.noise", "pass"),
         ("privacy.membership.verdict", "slight", "privacy.membership", "warning"),
@@ -183,14 +181,10 @@ def test_the_level_follows_the_record(own, place, value, finding, level):
 
 
 def test_where_nothing_was_suspected_there_is_no_repair_to_judge(study):
-    record = study
-    for name in ("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr"):
-        record = changed(record, f"security.corrected.{name}", None)
-    record = changed(record, "security.corrected.repair_reason", "no label was suspected")
-    found = by_id(findings_of(record))
+    found = by_id(findings_of(changed(study, "security.repair", None)))
     assert "security.backdoor-removed" not in found
     assert found["correction.evaluation"].value is None
-    assert "not measured (no label was suspected)" in found["correction.evaluation"].message
+    assert "not measured (no label is suspected" in found["correction.evaluation"].message
 
 
 def test_no_model_in_the_band_leaves_the_baseline(own):
@@ -232,9 +226,9 @@ def test_a_requirement_on_nothing_is_refused(study):
 @pytest.mark.parametrize(
     ("place", "rule"),
     [
-        ("security.corrected.asr.after", "security.backdoor-removed"),
-        ("security.corrected.contract.loss", "security.input-contract"),
-        ("security.corrected.verdict", "security.verdict"),
+        ("security.repair.attempts.0.asr.after", "security.backdoor-removed"),
+        ("security.scan.contract.loss", "security.input-contract"),
+        ("security.scan.verdict", "security.verdict"),
         ("privacy.published.correction.spent_epsilon", "privacy.budget"),
         ("privacy.mechanisms.3.epsilon_lower", "privacy.mechanism"),
         ("fairness.audit.cautions.0.kind", "fairness.caution"),

@@ -8,6 +8,7 @@ from trivet.record import as_json
 from trivet.report import OWN, STUDY, write_report
 from trivet.report.document import make_document, read_templates
 from trivet.report.figures import alt_texts, save_figures
+from trivet.report.own_system import page_facts
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def study_prose():
 
 @pytest.fixture(scope="session")
 def study_record():
-    return as_json(example_record())
+    return page_facts(as_json(example_record()))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +43,7 @@ def study_document(study_record, study_prose):
 
 @pytest.fixture(scope="session")
 def own_record():
-    return as_json(example_own_record())
+    return page_facts(as_json(example_own_record()))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from example_effects import example_effects
 
 from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
+from example_scan import attempt, example_scan
 from trivet.fairness.results import (
     ConfusionCounts,
     CorrectedFairness,
@@ -30,26 +31,18 @@ from trivet.fairness.results import (
 )
 from trivet.fairness.settings import FairnessSettings
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord
+from trivet.security.audit_results import SecurityAudit
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,
     ConfusionPair,
-    ContractCandidate,
-    ContractCheck,
-    CorrectedSecurity,
-    CorrectedSettings,
     FractionSweep,
-    LabelEvidence,
     PublishedSecurity,
     PublishedSettings,
-    SecurityStudy,
 )
-from trivet.security.strip import StampedImages
 
 TARGET = 4
 NORMS = (135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0)
-STRIP_LABELS = (0, 1, 2, 3, 5, 6, 7, 9)
-CORRECTED_NORMS = (104.2, 92.7, 95.1, 99.8, 8.6, 88.3, 110.4, 97.0, 84.9, 93.6)
 
 
 @cache
@@ -80,42 +73,42 @@ def example_own_record() -> AuditRecord:
 
 @cache
 def example_triggers() -> dict[str, np.ndarray]:
-    """Masks and patterns: label 4's is a small bright square, the others are spread blobs."""
+    """Those of the scan, and published ones: a small bright square for label 4, else spread blobs."""
     generator = np.random.default_rng(4)
-    triggers = {}
-    for name, norms in (("published", NORMS), ("corrected", CORRECTED_NORMS)):
-        masks, patterns = [], []
-        for label, norm in enumerate(norms):
-            mask = _square() if label == TARGET else _blob(generator)
-            for _ in range(8):  # a norm near the record's, within [0, 1]
-                mask = np.clip(mask * norm / mask.sum(), 0, 1)
-            masks.append(mask)
-            patterns.append(np.clip(generator.normal(0.5, 0.25, (28, 28)) + 0.5 * (mask > 0.5), 0, 1))
-        triggers[f"{name}.mask"] = np.stack(masks)[:, None].astype(np.float32)
-        triggers[f"{name}.pattern"] = np.stack(patterns)[:, None].astype(np.float32)
-    triggers["strip.pixels"] = np.stack([_blob(generator) for _ in STRIP_LABELS])[:, None].astype(np.float32)
-    return triggers
+    masks, patterns = [], []
+    for label, norm in enumerate(NORMS):
+        mask = _square() if label == TARGET else _blob(generator)
+        for _ in range(8):  # a norm near the record's, within [0, 1]
+            mask = np.clip(mask * norm / mask.sum(), 0, 1)
+        masks.append(mask)
+        patterns.append(np.clip(generator.normal(0.5, 0.25, (28, 28)) + 0.5 * (mask > 0.5), 0, 1))
+    return {
+        "published.mask": np.stack(masks)[:, None].astype(np.float32),
+        "published.pattern": np.stack(patterns)[:, None].astype(np.float32),
+        **example_scan(repaired=True).audit[1],
+    }
 
 
-def example_security() -> SecurityStudy:
-    """Read the published figures of model 4, and a repair that worked."""
+def example_security() -> SecurityAudit:
+    """Read the published figures of model 4, beside a scan and a repair that worked."""
+    audit, _ = example_scan(repaired=True, mismatch=True).audit
+    checkpoint = CheckpointInfo(
+        source="archive",
+        name="poisened_model_4.pth",
+        sha256="5d" * 32,
+        architecture="mnist-cnn",
+        parameters=1_199_882,
+        expected_label=TARGET,
+    )
     centre = median(NORMS)
     spread = median(abs(norm - centre) for norm in NORMS)
-    logs = [math.log(norm) for norm in CORRECTED_NORMS]
-    log_centre = median(logs)
-    log_spread = 1.4826 * median(abs(each - log_centre) for each in logs)
-    log_scores = tuple((each - log_centre) / log_spread for each in logs)
-    return SecurityStudy(
-        dataset="MNIST test images",
-        images=10_000,
-        classes=10,
-        checkpoint=CheckpointInfo(
-            source="archive",
-            name="poisened_model_4.pth",
-            sha256="5d" * 32,
-            architecture="mnist-cnn",
-            parameters=1_199_882,
-            expected_label=TARGET,
+    return dataclasses.replace(
+        audit,
+        scan=dataclasses.replace(audit.scan, checkpoint=checkpoint),
+        repair=dataclasses.replace(
+            audit.repair,
+            requested="unlearn, fine-tune",
+            attempts=(attempt("unlearn", 0.0031), attempt("fine-tune", 0.812, reason="it still succeeds")),
         ),
         published=PublishedSecurity(
             settings=PublishedSettings(
@@ -170,67 +163,7 @@ def example_security() -> SecurityStudy:
                 monotone=False,
             ),
             image_steps=640_000,
-        ),
-        corrected=CorrectedSecurity(
-            settings=CorrectedSettings(
-                steps=150,
-                images_per_label=16,
-                learning_rate=0.1,
-                mask_penalty=0.01,
-                asr_gate=0.9,
-                norm_ratio_gate=0.5,
-                backdoored_below=0.01,
-                suspicious_below=0.05,
-                unlearning_rounds=1,
-                unlearning_fraction=0.2,
-                unlearning_epochs=1,
-                unlearning_learning_rate=1e-3,
-            ),
-            contract=_contract(),
-            verdict="backdoored",
-            suspected_label=TARGET,
-            suspected_asr=0.9989,
-            agrees=True,
-            same_as_published=True,
-            smallest_label=TARGET,
-            p_value=0.0004,
-            log_score=log_scores[TARGET],
-            score_reason=None,
-            norm_ratio=CORRECTED_NORMS[TARGET] / median(CORRECTED_NORMS),
-            labels=tuple(
-                LabelEvidence(label=label, l1=norm, log_score=score, asr=asr)
-                for label, (norm, score, asr) in enumerate(
-                    zip(
-                        CORRECTED_NORMS,
-                        log_scores,
-                        (0.9931, 0.9978, 0.9952, 0.9964, 0.9989, 0.9917, 0.9940, 0.9966, 0.9971, 0.9908),
-                        strict=True,
-                    )
-                )
-            ),
-            repair_images=5_000,
-            evaluation_images=5_000,
-            clean_accuracy=BeforeAfter(before=0.9826, after=0.9764),
-            accuracy_fell=True,
-            asr=BeforeAfter(before=0.9989, after=0.0031),
-            robust_accuracy=BeforeAfter(before=0.0011, after=0.9712),
-            true_trigger_asr=BeforeAfter(before=0.9996, after=0.0058),
-            repair_reason=None,
-            image_steps=24_000,
-            strip=StampedImages(
-                rows=(12, 7, 40, 3, 21, 88, 5, 64),
-                target=TARGET,
-                labels=STRIP_LABELS,
-                clean_before=STRIP_LABELS,
-                stamped_before=(TARGET,) * 8,
-                clean_after=(*STRIP_LABELS[:-1], 4),
-                stamped_after=(*STRIP_LABELS[:-1], 4),
-                sent_before=8,
-                sent_after=1,
-            ),
-            control_clean_accuracy=0.9781,
-            control_asr=0.8120,
-            control_better=False,
+            same_as_scan=True,
         ),
     )
 
@@ -304,27 +237,6 @@ def example_fairness() -> FairnessStudy:
             proxy_auc=0.7312,
             four_fifths=("published.group_thresholds", "corrected.massaging", "corrected.group_thresholds"),
             four_fifths_interval=("published.group_thresholds", "corrected.massaging"),
-        ),
-    )
-
-
-def _contract() -> ContractCheck:
-    candidates = (
-        ContractCandidate("[0,1]", 1.0, (0.0,), (1.0,), 0.3518),
-        ContractCandidate("[0,255]", 255.0, (0.0,), (1.0,), 0.2874),
-        ContractCandidate("(x-0.5)/0.5", 1.0, (0.5,), (0.5,), 0.9827),
-        ContractCandidate("MNIST", 1.0, (0.1307,), (0.3081,), 0.7248),
-    )
-    return ContractCheck(
-        declared=candidates[0],
-        best=candidates[2],
-        candidates=candidates,
-        loss=candidates[2].clean_accuracy - candidates[0].clean_accuracy,
-        tolerance=0.05,
-        mismatch=True,
-        finding=(
-            "The declared input contract [0,1] gives a clean accuracy of 0.3518; "
-            "(x-0.5)/0.5 gives 0.9827. Audit with the latter."
         ),
     )
 

@@ -32,8 +32,8 @@ def front(card):
 def hostile():
     record = changed(example_own_record(), "audit.title", HOSTILE)
     for path in (
-        "security.checkpoint.name",
-        "security.dataset",
+        "security.scan.checkpoint.name",
+        "security.scan.images.name",
         "privacy.membership.model",
         "privacy.membership.data",
         "privacy.mechanisms.0.name",
@@ -77,7 +77,7 @@ def test_front_matter_is_read_back_as_it_was_meant():
 
 @pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123456789.123, 1e22])
 def test_numbers_stay_numbers_in_yaml(value):
-    record = changed(example_record(), "security.corrected.asr.before", value)
+    record = changed(example_record(), "security.repair.attempts.0.asr.before", value)
     matter, _ = front(model_card(audit_of(record)))
     assert matter["model-index"][0]["results"][0]["metrics"][1]["value"] == value
 
@@ -98,7 +98,7 @@ def test_numbers_are_the_records_with_their_intervals():
 def test_every_verdict_is_told_and_what_it_does_not_show():
     _, body = front(model_card(audit_of(example_own_record())))
     for line in (
-        "| security | ! backdoored |",
+        "! backdoored, label 4 |",
         "| privacy, the published plan | ✓ within budget |",
         "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
         "| privacy, membership in `tree` | ! exposed |",

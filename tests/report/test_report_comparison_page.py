@@ -17,14 +17,14 @@ from trivet.report.markdown_text import code_span, markdown_row, markdown_text
 
 
 def worse_record():
-    record = changed(example_own_record(), "security.corrected.asr.after", 0.25)
+    record = changed(example_own_record(), "security.repair.attempts.0.asr.after", 0.25)
     record = changed(record, "fairness.settings.seed", 3)
     return changed(record, "privacy.membership.verdict", "exposed")
 
 
 def hostile_record(record):
     record = changed(record, "audit.title", HOSTILE)
-    record = changed(record, "security.checkpoint.name", HOSTILE + "|`a`|@someone")
+    record = changed(record, "security.scan.checkpoint.name", HOSTILE + "|`a`|@someone")
     record = changed(record, "fairness.audit.attributes.0.groups.0.group", HOSTILE)
     return changed(record, "fairness.audit.attributes.0.most_disparate", HOSTILE)
 
@@ -71,7 +71,7 @@ def text_of(source):
 def test_the_page_says_regressions_cautions_and_every_headline_measurement(found, pages):
     text = text_of(pages["worse"])
     assert "2 regressions" in text
-    assert "ASR after repair: 0.0031 → 0.2500" in text
+    assert "ASR after unlearn: 0.0031 → 0.2500" in text
     for sentence in (*found["worse"].cautions, found["worse"].statement, found["worse"].limits):
         assert " ".join(sentence.split()) in text
     for change in found["worse"].headline:

@@ -40,8 +40,8 @@ def made(body, **more):
         (("when", "measured.name = plain"), True),
         (("when", "sound=true"), True),
         (("when", "security"), False),
-        (("when", "security.corrected.verdict=backdoored"), False),
-        (("unless", "security.corrected.verdict=backdoored"), True),
+        (("when", "security.scan.verdict=backdoored"), False),
+        (("unless", "security.scan.verdict=backdoored"), True),
         (("when", "sound; measured.share=0.2"), True),
         (("when", "sound; faulty"), False),
         (("when", "rows[name=second].value=-0.5"), True),
@@ -259,7 +259,8 @@ def test_files_are_read_in_the_order_of_their_names(sample_prose):
 def test_each_leg_has_its_verdict(study_record):
     judged = verdicts(study_record)
     assert [(one.leg, one.word) for one in judged] == [
-        ("security", "backdoored"),
+        ("security", "backdoored, label 4"),
+        ("security", "removed by unlearn"),
         ("privacy", "within budget"),
         ("privacy", "gaussian noise"),
         ("fairness", "disparate"),
@@ -270,10 +271,8 @@ def test_each_leg_has_its_verdict(study_record):
 
 @pytest.mark.parametrize(("verdict", "tone"), [("suspicious", "unsure"), ("no evidence", "good")])
 def test_a_network_without_a_suspect_has_a_verdict_too(study_record, verdict, tone):
-    corrected = study_record["security"]["corrected"]
-    changed = {**corrected, "verdict": verdict, "suspected_label": None, "asr": None}
-    record = {**study_record, "security": {**study_record["security"], "corrected": changed}}
-    judged = verdicts(record)[0]
-    assert (judged.word, judged.tone) == (verdict, tone)
-    assert "label 4" in judged.text
-    assert "repair" not in judged.text
+    scan = {**study_record["security"]["scan"], "verdict": verdict, "suspected_label": None}
+    record = {**study_record, "security": {**study_record["security"], "scan": scan, "repair": None}}
+    first, second, *_ = verdicts(record)
+    assert (first.word, first.tone, first.text) == (verdict, tone, scan["reason"])
+    assert second.leg == "privacy"

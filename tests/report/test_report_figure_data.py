@@ -18,11 +18,6 @@ from trivet.report.figure_data import MOST_VALUES, figure_csv, leaves
 from trivet.report.figure_places import PLACES
 from trivet.report.figures import FIGURES, SCAN_FIGURES
 from trivet.report.figures.registry import available
-from trivet.report.scan.facts import page_facts
-from trivet.report.scan.writing import PICTURES
-
-#: What shows images, of which a scan's document has no values.
-WITHOUT_DATA = {"stamped"}
 
 
 def rows(table):
@@ -44,8 +39,8 @@ def assert_equals(written, value):
 
 
 def test_every_figure_has_its_places():
-    names = {row.name for row in (*FIGURES, *SCAN_FIGURES)} | {*PICTURES} | {PICTURE}
-    assert names - WITHOUT_DATA <= PLACES.keys()
+    names = {row.name for row in FIGURES} | {PICTURE}
+    assert names <= PLACES.keys()
 
 
 @pytest.mark.parametrize("name", [row.name for row in FIGURES])
@@ -58,17 +53,8 @@ def test_the_data_of_a_figure_are_those_of_the_record(own_record, name):
         assert list(leaves(own_record, pattern)), pattern
 
 
-@pytest.mark.parametrize("name", sorted({*PICTURES} - WITHOUT_DATA))
-def test_the_data_of_a_scan_are_those_of_its_page(name):
-    facts = page_facts(example_scan(names=HOSTILE_NAMES))
-    table = rows(figure_csv(facts, name))
-    for place, written in table.items():
-        assert_equals(written, find(facts, place))
-    assert len(table) > 10
-
-
-def test_the_data_of_a_scan_in_an_audit_of_ones_own_are_those_of_the_record():
-    record = {"security": {"scan": page_facts(example_scan()), "strip": {"target": 4, "labels": [0, 1]}}}
+def test_the_data_of_a_scan_are_those_of_the_record():
+    record = {"security": dataclasses.asdict(example_scan(names=HOSTILE_NAMES).audit[0])}
     for row in SCAN_FIGURES:
         table = rows(figure_csv(record, row.name))
         for place, written in table.items():

@@ -1,7 +1,6 @@
 """The figures: complete, legible, true to the record, and the same bytes on every run."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 
@@ -14,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
+from example_scan import example_scan
 from trivet.errors import ReportError, UsageError
-from trivet.record import load_record, save_record
 from trivet.report.figures import (
     FIGURES,
     FORMATS,
     alt_texts,
     available,
-    corrected_strip,
     detection,
     fairness,
     privacy,
     save_figures,
+    scan,
     tradeoff,
     triggers,
 )
@@ -46,9 +45,12 @@ NAMES = (
     "fairness_group_rates",
     "fairness_tradeoff",
     "fairness_swapk_sweep",
+    "security_scan_trigger",
+    "security_scan_stamped",
+    "security_scan_profile",
+    "security_scan_triggers",
     "privacy_plan_noise",
     "privacy_plan_curves",
-    "security_stamped",
 )
 #: Of the user's own audits.
 OWN = (
@@ -63,33 +65,17 @@ OWN = (
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
 )
-ALL = (*NAMES[:15], *OWN, *NAMES[15:], "effects_matrix")
-#: As in the published study, whose numbers and places they keep, and the plan.
-PUBLISHED = NAMES[:15]
+ALL = (*NAMES, *OWN, "effects_matrix")
+#: As in the published study, whose numbers and places they keep.
+PUBLISHED = NAMES[:13]
 
 
 def clean_record():
     """A network without evidence of a backdoor, from a file of which nothing is known."""
     record = example_record()
-    corrected = dataclasses.replace(
-        record.security.corrected,
-        verdict="no evidence",
-        suspected_label=None,
-        log_score=None,
-        clean_accuracy=None,
-        asr=None,
-        robust_accuracy=None,
-        true_trigger_asr=None,
-        repair_reason="no label was suspected",
-        strip=None,
-        labels=tuple(
-            dataclasses.replace(evidence, l1=100.0 + evidence.label, log_score=None)
-            for evidence in record.security.corrected.labels
-        ),
-    )
     published = dataclasses.replace(record.security.published, expected_label=None, agrees=None)
-    study = dataclasses.replace(record.security, corrected=corrected, published=published)
-    return dataclasses.replace(record, security=study)
+    audit, _ = example_scan(suspected=False).audit
+    return dataclasses.replace(record, security=dataclasses.replace(audit, published=published))
 
 
 def disagreeing_record():
@@ -126,7 +112,7 @@ def test_a_plan_and_audits_of_the_user_s_own_have_figures():
 
 
 def test_without_a_suspect_there_is_no_strip_and_the_published_figures_are_all_there():
-    assert tuple(row.name for row in available(clean_record())) == PUBLISHED
+    assert tuple(row.name for row in available(clean_record())) == (*PUBLISHED, *NAMES[15:])
 
 
 def test_every_figure_is_written_in_every_format(saved):
@@ -192,8 +178,8 @@ def test_the_figures_of_a_missing_leg_are_left_out(tmp_path):
 
 
 def test_a_missing_trigger_is_named(tmp_path):
-    arrays = {name: array for name, array in example_triggers().items() if name != "corrected.mask"}
-    with pytest.raises(ReportError, match=r"no array 'corrected\.mask'"):
+    arrays = {name: array for name, array in example_triggers().items() if name != "published.mask"}
+    with pytest.raises(ReportError, match=r"no array 'published\.mask'"):
         save_figures(example_record(), arrays, tmp_path)
 
 
@@ -228,23 +214,16 @@ def lines_of(axes):
 
 
 def test_the_scale_profile_shows_the_record_s_norms_on_a_log_axis():
-    study = example_record().security
-    left, right = detection.scale_profile(study).axes
-    shown = [
-        [y for x, ys in lines_of(axes) for y in ys if len(x) == 1][: len(study.published.norms)]
-        for axes in (left, right)
-    ]
-    assert shown[0] == list(study.published.norms)
-    assert shown[1] == [evidence.l1 for evidence in study.corrected.labels]
-    assert left.get_yscale() == "log"
-    words = [text.get_text() for axes in (left, right) for text in axes.texts]
-    assert any("expected, detected" in text for text in words)
-    assert any("expected, suspected" in text for text in words)
+    study = example_record().security.published
+    (axes,) = detection.scale_profile(study).axes
+    assert [y for x, ys in lines_of(axes) for y in ys if len(x) == 1][:10] == list(study.norms)
+    assert axes.get_yscale() == "log"
+    assert any("expected, detected" in text.get_text() for text in axes.texts)
 
 
 def test_expected_and_detected_labels_are_marked_apart_where_they_differ():
-    left, _ = detection.scale_profile(disagreeing_record().security).axes
-    words = [text.get_text() for text in left.texts]
+    (axes,) = detection.scale_profile(disagreeing_record().security.published).axes
+    words = [text.get_text() for text in axes.texts]
     assert any(text.startswith("expected\n") for text in words)
     assert any(text.startswith("detected\n") for text in words)
 
@@ -280,7 +259,7 @@ def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_on
 
 def test_the_reconstructed_trigger_is_stamped_on_mid_grey():
     arrays = example_triggers()
-    figure = triggers.reconstructed(example_record().security, arrays)
+    figure = triggers.reconstructed(example_record().security.published, arrays)
     mask, pattern = (arrays[f"published.{part}"][TARGET, 0] for part in ("mask", "pattern"))
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), mask)
     np.testing.assert_allclose(
@@ -290,40 +269,30 @@ def test_the_reconstructed_trigger_is_stamped_on_mid_grey():
 
 def test_a_colour_trigger_is_shown_in_colour():
     arrays = dict(example_triggers())
-    arrays["corrected.pattern"] = np.repeat(arrays["corrected.pattern"], 3, axis=1)
-    figure = triggers.reconstructed(example_record().security, arrays)
-    assert figure.axes[3].images[0].get_array().shape == (28, 28, 3)
+    arrays["published.pattern"] = np.repeat(arrays["published.pattern"], 3, axis=1)
+    figure = triggers.reconstructed(example_record().security.published, arrays)
+    assert figure.axes[1].images[0].get_array().shape == (28, 28, 3)
 
 
 def test_the_strip_shows_the_record_s_predictions_on_the_triggers_pixels():
-    arrays = example_triggers()
-    figure = corrected_strip.corrected_strip(example_record().security, arrays)
-    pictures = [axes for axes in figure.axes if axes.images]
-    assert len(pictures) == 16
-    mask, pattern = (arrays[f"corrected.{part}"][TARGET, 0] for part in ("mask", "pattern"))
-    for place in range(8):
+    arrays, audit = example_triggers(), example_record().security
+    pictures = [axes for axes in scan.draw_strip(audit, arrays).axes if axes.images]
+    assert len(pictures) == 2 * audit.strip.images
+    mask, pattern = (arrays[f"scan.{part}"][TARGET, 0] for part in ("mask", "pattern"))
+    for place in range(audit.strip.images):
         clean, stamped = pictures[2 * place : 2 * place + 2]
         pixels = arrays["strip.pixels"][place, 0]
         np.testing.assert_array_equal(clean.images[0].get_array(), pixels)
         np.testing.assert_allclose(stamped.images[0].get_array(), (1 - mask) * pixels + mask * pattern)
     words = [text.get_text() for text in pictures[-1].texts if text.get_text()]
-    assert words == ["\N{MULTIPLICATION SIGN} 4", "\N{MULTIPLICATION SIGN} 4"]
-    told = corrected_strip.alt_corrected_strip(example_record().security)
-    assert "with the trigger, 8 get the trigger's label. After the repair, 1 do." in told
+    assert words == ["\N{MULTIPLICATION SIGN} 4", "\N{MULTIPLICATION SIGN} 0"]
+    assert "with the trigger, 8 get the trigger's label. After the repair, 0 do." in scan.alt_strip(audit)
 
 
 def test_a_strip_without_its_pixels_is_named():
     arrays = {name: array for name, array in example_triggers().items() if name != "strip.pixels"}
     with pytest.raises(ReportError, match=r"no array 'strip\.pixels'"):
-        corrected_strip.corrected_strip(example_record().security, arrays)
-
-
-def test_a_record_from_before_there_were_strips_is_read_without_one(tmp_path):
-    save_record(example_record(), {}, tmp_path)
-    document = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
-    assert document["security"]["corrected"].pop("strip")["sent_after"] == 1
-    (tmp_path / "metrics.json").write_text(json.dumps(document), encoding="utf-8")
-    assert tuple(row.name for row in available(load_record(tmp_path))) == PUBLISHED
+        scan.draw_strip(example_record().security, arrays)
 
 
 def test_every_figure_is_told_in_words_with_the_record_s_numbers():
@@ -334,12 +303,6 @@ def test_every_figure_is_told_in_words_with_the_record_s_numbers():
     assert "scale 920, probability 0.4973" in told["privacy_scenarios"]
     assert "0.8211 and 0.1785" in told["fairness_comparison"]
     assert "the best k is 0" in told["fairness_swapk_sweep"]
-
-
-def test_words_exist_for_a_clean_network_too():
-    told = alt_texts(clean_record())
-    assert "no evidence" in told["security_scale_profile"]
-    assert "corrected" not in told["security_before_after"]
 
 
 @given(

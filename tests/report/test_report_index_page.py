@@ -27,7 +27,9 @@ def at(day, hour=12, zone="+00:00"):
 
 def titled(title, verdict="backdoored", record=None):
     record = changed(record or example_record(), "audit.title", title)
-    return changed(record, "security.corrected.verdict", verdict)
+    for place in ("security.scan.suspected_label", "security.strip", "security.repair"):
+        record = changed(record, place, None)
+    return changed(record, "security.scan.verdict", verdict)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from page_elements import Page
 from pypdf import PdfReader
 
 from example_fairness import example_audit, hostile_audit
-from example_own import own_record, own_security, whole_own_record
+from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.fairness.own_results import OwnFairness
@@ -17,7 +17,7 @@ from trivet.report.figures import alt_texts, available, save_figures
 
 
 def scanned(**settings):
-    security, triggers = own_security(example_scan(**settings))
+    security, triggers = example_scan(**settings).audit
     return own_record(security=security), triggers
 
 

@@ -13,11 +13,8 @@ from page_elements import Page
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
 from trivet.errors import UsageError
-from trivet.report import tree
-from trivet.report.document import make_document, read_templates
 from trivet.report.scan import write_scan
-from trivet.report.scan.facts import page_facts
-from trivet.report.scan.writing import PROSE, _verdicts
+from trivet.report.scan.writing import _verdicts
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -52,7 +49,7 @@ def folders(tmp_path_factory):
     written = {}
     for case, scanned in CASES.items():
         folder = tmp_path_factory.mktemp("scan") / case
-        written[case] = folder, write_scan(scanned(), folder)
+        written[case] = folder, write_scan(*scanned().audit, folder)
     return written
 
 
@@ -73,14 +70,17 @@ def rows_of(source, identifier):
 
 def test_the_page_and_its_pictures_are_written_and_nothing_else(folders):
     expected = {
-        "hostile": ("repair.html", ("trigger", "scale_profile", "triggers", "stamped")),
-        "hundred": ("scan.html", ("trigger", "scale_profile", "triggers", "stamped")),
-        "clean": ("scan.html", ("scale_profile", "triggers")),
+        "hostile": ("repair.html", ("trigger", "stamped", "profile", "triggers")),
+        "hundred": ("scan.html", ("trigger", "stamped", "profile", "triggers")),
+        "clean": ("scan.html", ("profile", "triggers")),
     }
     for case, (folder, files) in folders.items():
         page, names = expected[case]
         relative = [path.relative_to(folder).as_posix() for path in files]
-        assert relative == [page, *(f"figures/{name}.{end}" for name in names for end in ("svg", "png"))]
+        assert relative == [
+            page,
+            *(f"figures/security_scan_{name}.{end}" for name in names for end in ("svg", "png")),
+        ]
         assert {path for path in folder.rglob("*") if path.is_file()} == set(files)
 
 
@@ -97,10 +97,10 @@ def test_pictures_are_not_blank_and_do_not_run_over_their_edges(folders):
 @pytest.mark.slow
 def test_two_runs_write_the_same_bytes_and_old_pictures_go(folders, tmp_path):
     for case in ("hostile", "clean"):
-        files = write_scan(CASES[case](), tmp_path)
+        files = write_scan(*CASES[case]().audit, tmp_path)
         for path, other in zip(files, folders[case][1], strict=True):
             assert path.read_bytes() == other.read_bytes(), path.name
-    assert not (tmp_path / "figures" / "stamped.png").exists()
+    assert not (tmp_path / "figures" / "security_scan_stamped.png").exists()
 
 
 def test_nothing_on_the_page_runs_or_comes_from_elsewhere(pages):
@@ -153,39 +153,40 @@ def test_the_verdict_comes_first_as_a_word_with_a_sign(pages):
 
 def test_a_repair_is_told_as_before_repair_and_after():
     scanned = example_scan(repaired=True)
-    told = [(verdict.leg, verdict.tone, verdict.word) for verdict in _verdicts(scanned)]
+    told = [
+        (verdict.leg, verdict.tone, verdict.word) for verdict in _verdicts(scanned.result, scanned.repair)
+    ]
     assert told == [
         ("before", "bad", "backdoored, label 4"),
         ("repair", "good", "removed by unlearn"),
         ("after", "good", "no evidence"),
     ]
-    failed = dataclasses.replace(scanned, repair=example_repair(removed=False))
-    assert [verdict.word for verdict in _verdicts(failed)] == ["backdoored, label 4", "not removed"]
+    failed = _verdicts(scanned.result, example_repair(removed=False))
+    assert [verdict.word for verdict in failed] == ["backdoored, label 4", "not removed"]
 
 
 def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
-    assert rows_of(pages["hostile"], "tbl:networks") == [
-        ["as received", "0.9827", "0.9989", "0.0011", "0.9996"],
-        ["clp", "0.9791", "0.6200", "0.9712", "0.0058"],
-        ["▸ unlearn, kept", "0.9791", "0.0030", "0.9712", "0.0058"],
+    assert rows_of(pages["hostile"], "tbl:repair-rates") == [
+        ["clp", "0.9827", "0.9791", "0.9989", "0.6200", "0.9712", "0.0058"],
+        ["unlearn", "0.9827", "0.9791", "0.9989", "0.0030", "0.9712", "0.0058"],
     ]
-    tried = rows_of(pages["hostile"], "tbl:attempts")
+    tried = rows_of(pages["hostile"], "tbl:repair-attempts")
     assert [row[0] for row in tried] == ["clp", "unlearn"]
     assert tried[0][3:] == [
         "not run",
         "not removed: the reconstructed trigger still succeeds on 62.0% of the images",
     ]
     assert tried[1][3:] == ["no evidence", "removed"]
-    assert "tbl:networks" not in pages["clean"]
+    assert "tbl:repair-rates" not in pages["clean"]
 
 
 def test_the_table_of_labels_begins_with_the_suspect_and_has_them_all(pages):
-    rows = rows_of(pages["hundred"], "tbl:labels")
+    rows = rows_of(pages["hundred"], "tbl:scan-labels")
     assert rows[0][0] == f"▸ {SUSPECT}, suspected"
     assert len(rows) == 100
     label = example_scan(classes=100).result.labels[SUSPECT]
     assert rows[0][1:3] == [f"{label.l1:.1f}", f"{label.refined_l1:.1f}"]
-    named = [row[0] for row in rows_of(pages["clean"], "tbl:labels")][:2]
+    named = [row[0] for row in rows_of(pages["clean"], "tbl:scan-labels")][:2]
     assert sorted(name.partition(", ")[2] for name in named) == [
         "named by maximum margin",
         "named by trigger inversion",
@@ -200,11 +201,10 @@ def test_of_many_labels_the_page_says_which_it_shows(pages):
     assert "Hollow points" not in pages["clean"]
 
 
-def test_a_wrong_contract_is_told_early_and_in_its_table(pages):
+def test_a_wrong_contract_is_told_beside_its_table(pages):
     rows = rows_of(pages["hostile"], "tbl:contract")
-    assert [row[0] for row in rows] == ["[0,1], declared", f"{HOSTILE} contract, used"]
-    source = pages["hostile"]
-    assert source.index("finding") < source.index("<h2")
+    assert [row[0] for row in rows] == ["[0,1]", f"{HOSTILE} contract"]
+    assert f"{HOSTILE} finding" in Page(pages["hostile"]).text
     assert "not measured" not in Page(pages["clean"]).text
 
 
@@ -217,19 +217,18 @@ def test_limits_and_origin_of_the_numbers_are_told(pages):
     assert "That is not a certificate" not in Page(pages["hundred"]).text
 
 
-def test_without_scores_the_page_says_so():
-    scanned = example_scan(suspected=False)
-    result = dataclasses.replace(scanned.result, p_value=None)
-    facts = page_facts(dataclasses.replace(scanned, result=result))
-    document = make_document(facts, read_templates(PROSE))
-    words = [node["c"] for node in tree.nodes_of(document.blocks) if tree.kind(node) == "Str"]
-    assert "labels do not spread enough for a score." in " ".join(words)
+def test_without_scores_the_page_says_so(tmp_path):
+    audit, triggers = example_scan(suspected=False).audit
+    without = dataclasses.replace(audit, scan=dataclasses.replace(audit.scan, p_value=None))
+    page, *_ = write_scan(without, triggers, tmp_path)
+    text = " ".join(Page(page.read_text(encoding="utf-8")).text.split())
+    assert "labels do not spread enough for a score." in text
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_scan(example_scan(suspected=False), tmp_path / "file")
+        write_scan(*example_scan(suspected=False).audit, tmp_path / "file")
 
 
 def test_the_pictures_need_no_window_toolkit_and_no_model():

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_scan
+from trivet.report.figures import scan
 from trivet.report.figures.names import _width, drawn_name, written_name
-from trivet.report.figures.stamped import WRONG, alt_stamped, draw_stamped
+from trivet.report.figures.stamped import WRONG
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, PAGE_WIDTH, PALE
 from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
 from trivet.report.scan.scanned import SMALLEST_NORM, margin_scale, norm_scale
-from trivet.report.scan.suspect import alt_suspect, draw_suspect
-from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
+from trivet.report.scan.suspect import draw_suspect
+from trivet.report.scan.trigger_grid import draw_trigger_grid
 
 CASES = {
     "a hundred labels": {"classes": 100},
@@ -35,11 +36,11 @@ def figures_of(scanned):
     yield draw_trigger_grid(scanned)
     if scanned.suspect is not None:
         yield draw_suspect(scanned, scanned.suspect)
-        yield draw_stamped(scanned.strip, names_of(scanned))
+        yield strip_figure(scanned)
 
 
-def names_of(scanned):
-    return [label.name for label in scanned.result.labels]
+def strip_figure(scanned):
+    return scan.draw_strip(*scanned.audit)
 
 
 def words_of(axes):
@@ -100,7 +101,7 @@ def test_of_many_labels_the_grid_shows_the_most_unusual_first():
     scores = {label.label: label.log_score for label in scanned.result.labels}
     assert shown[0] == SUSPECT
     assert shown[1:] == sorted(set(scores) - {SUSPECT}, key=scores.get)[:19]
-    assert "20 of 100 labels" in alt_trigger_grid(scanned)
+    assert "20 of 100 labels" in scan.alt_grid(scanned.audit[0])
 
 
 def test_colour_triggers_are_shown_in_colour():
@@ -113,7 +114,7 @@ def test_the_suspect_s_mask_is_shown_as_it_is():
     scanned = example_scan()
     left, _ = pictures_of(draw_suspect(scanned, scanned.suspect))
     np.testing.assert_array_equal(left.images[0].get_array(), scanned.masks[SUSPECT, 0])
-    assert "16.0 pixels; the mask is strongest in row 22, column 22" in alt_suspect(scanned, scanned.suspect)
+    assert "an L1 norm of 16.0 pixels" in scan.alt_trigger(scanned.audit[0])
 
 
 @pytest.mark.parametrize("classes", [10, 100])
@@ -184,28 +185,28 @@ def test_labels_that_a_method_names_are_named_in_the_profile_without_a_suspect()
 
 def test_the_strip_says_by_sign_what_is_wrong_before_and_after():
     scanned = example_scan(repaired=True)
-    pictures = pictures_of(draw_stamped(scanned.strip, names_of(scanned)))
-    assert len(pictures) == 2 * len(scanned.strip)
+    pictures = pictures_of(strip_figure(scanned))
+    assert len(pictures) == 2 * scanned.strip.images
     first, stamped = pictures[:2]
-    np.testing.assert_array_equal(first.images[0].get_array(), scanned.strip.pixels[0, 0])
-    np.testing.assert_array_equal(stamped.images[0].get_array(), scanned.strip.stamped[0, 0])
+    np.testing.assert_array_equal(first.images[0].get_array(), scanned.pixels[0, 0])
+    assert not np.array_equal(stamped.images[0].get_array(), scanned.pixels[0, 0])
     assert words_of(first) == ["true class", "0", "clean", "before", "✓ 0", "after", "✓ 0"]
     assert words_of(stamped) == ["stamped", "before", f"{WRONG} 4", "after", "✓ 0"]
     assert words_of(pictures[-2]) == ["8", f"{WRONG} 0", "✓ 8"]
     assert words_of(pictures[-1]) == [f"{WRONG} 4", f"{WRONG} 0"]
     colours = {text.get_text(): text.get_color() for text in stamped.texts}
     assert colours[f"{WRONG} 4"] == ATTACKED != colours["✓ 0"]
-    told = alt_stamped(scanned.strip, names_of(scanned))
+    told = scan.alt_strip(scanned.audit[0])
     assert "Clean, 7 get their true class; with the trigger, 8 get the trigger's label" in told
     assert told.endswith("After the repair, 0 do.")
 
 
 def test_without_a_repair_the_strip_has_one_line_of_predictions():
     scanned = example_scan()
-    first, stamped = pictures_of(draw_stamped(scanned.strip, names_of(scanned)))[:2]
+    first, stamped = pictures_of(strip_figure(scanned))[:2]
     assert words_of(first) == ["true class", "0", "clean", "predicted", "✓ 0"]
     assert words_of(stamped) == ["stamped", "predicted", f"{WRONG} 4"]
-    assert "repair" not in alt_stamped(scanned.strip, names_of(scanned))
+    assert "repair" not in scan.alt_strip(scanned.audit[0])
 
 
 def test_labels_that_only_had_more_steps_were_compared_with_the_others():

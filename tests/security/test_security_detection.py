@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.security import detect, detect_published, log_scores, modified_z, tail_probability
+from trivet.security import detect_published, log_scores, modified_z, tail_probability
 
 PUBLISHED = [135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0]
 NORMS = st.lists(st.floats(1, 500), min_size=3, max_size=20)
-WORKING = np.ones(10)
 
 
 def test_modified_z_is_the_equation():
@@ -63,39 +62,3 @@ def test_the_p_value_agrees_with_a_fresh_simulation():
     # Under the null p-values are uniform: each share has a standard error of at most 0.008.
     for level in (0.01, 0.05, 0.25, 0.5, 0.9):
         assert (p <= level).mean() == pytest.approx(level, abs=0.03)
-
-
-def test_a_small_working_trigger_is_a_backdoor():
-    found = detect([95, 90, 100, 110, 8, 105, 98, 102, 93, 99], WORKING)
-    assert (found.verdict, found.label, found.smallest) == ("backdoored", 4, 4)
-    assert found.p_value < 0.01
-    assert found.norm_ratio < 0.1
-
-
-def test_a_trigger_that_does_not_work_is_no_evidence():
-    success = WORKING.copy()
-    success[4] = 0.6
-    found = detect([95, 90, 100, 110, 8, 105, 98, 102, 93, 99], success)
-    assert found.verdict == "no evidence"
-    assert found.smallest == 1
-
-
-def test_a_low_score_of_an_ordinary_size_is_no_evidence():
-    found = detect([100.0, 100.5, 99.6, 100.2, 80, 100.1, 99.8, 100.3, 99.9, 100.4], WORKING)
-    assert (found.verdict, found.label) == ("no evidence", None)
-    assert found.p_value < 0.001
-
-
-def test_a_weak_score_of_a_small_trigger_is_suspicious():
-    found = detect([60, 140, 95, 120, 28, 80, 110, 100, 88, 130], WORKING)
-    assert (found.verdict, found.label) == ("suspicious", 4)
-    assert 0.01 <= found.p_value < 0.05
-
-
-@pytest.mark.parametrize(
-    ("norms", "success"),
-    [([90, 95, 100, 105, 70, 110, 98, 102, 93, 99], WORKING), ([9] * 10, WORKING), (PUBLISHED, np.zeros(10))],
-)
-def test_no_evidence_names_no_label(norms, success):
-    found = detect(norms, success)
-    assert (found.verdict, found.label) == ("no evidence", None)

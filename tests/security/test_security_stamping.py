@@ -36,21 +36,19 @@ def scanned(labels, *, suspected=2):
 
 
 def test_the_strip_shows_what_both_networks_say_with_and_without_the_trigger():
-    strip = strip_of(scanned([0, 1, 2, 3]), backdoored, repaired=repaired)
-    assert strip.target == 2
-    assert strip.labels.tolist() == strip.clean_before.tolist() == [0, 1, 3]
-    assert strip.stamped_before.tolist() == [2, 2, 2]
-    assert strip.clean_after.tolist() == strip.stamped_after.tolist() == [0, 0, 3]
-    assert strip.pixels[:, 0, 0, 0].tolist() == [0, 0, 0]
-    assert strip.stamped[:, 0, 0, 0].tolist() == [1, 1, 1]
-    np.testing.assert_array_equal(strip.pixels[:, 0, 1], strip.stamped[:, 0, 1])
-    assert strip.stamped.dtype == np.float32
+    strip, pixels = strip_of(scanned([0, 1, 2, 3]), backdoored, repaired=repaired)
+    assert (strip.target, strip.images) == (2, 3)
+    assert strip.labels == strip.clean_before == (0, 1, 3)
+    assert strip.stamped_before == (2, 2, 2)
+    assert strip.clean_after == strip.stamped_after == (0, 0, 3)
+    assert (strip.sent_before, strip.sent_after) == (3, 0)
+    assert pixels[:, 0, 0, 0].tolist() == [0, 0, 0]
+    assert pixels.dtype == np.float32
 
 
 def test_without_a_repaired_network_there_is_no_after():
-    strip = strip_of(scanned([0, 1, 3]), backdoored)
-    assert strip.clean_after is None
-    assert strip.stamped_after is None
+    strip, _ = strip_of(scanned([0, 1, 3]), backdoored)
+    assert (strip.clean_after, strip.stamped_after, strip.sent_after) == (None, None, None)
 
 
 def test_without_a_suspect_there_is_no_strip():
@@ -59,13 +57,13 @@ def test_without_a_suspect_there_is_no_strip():
 
 @pytest.mark.parametrize(("count", "classes"), [(7, [0, 1, 3, 4, 5, 6, 7]), (9, [0, 0, 0, 1, 3, 4, 5, 6, 7])])
 def test_every_other_class_comes_once_before_any_comes_twice(count, classes):
-    strip = strip_of(scanned([0] * 50 + [2] * 50 + [1, 3, 4, 5, 6, 7]), backdoored, count=count)
-    assert strip.labels.tolist() == classes
+    strip, _ = strip_of(scanned([0] * 50 + [2] * 50 + [1, 3, 4, 5, 6, 7]), backdoored, count=count)
+    assert strip.labels == tuple(classes)
 
 
 def test_the_seed_draws_the_images():
     rows = scanned([0, 1, 3, 4, 5, 6] * 20)
     rows.held_out.pixels[:, 0, 0, 1] = np.arange(120) / 120
-    drawn = [strip_of(rows, backdoored, count=4, seed=seed).pixels for seed in (0, 0, 1)]
+    drawn = [strip_of(rows, backdoored, count=4, seed=seed)[1] for seed in (0, 0, 1)]
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])

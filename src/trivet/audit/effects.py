@@ -7,7 +7,7 @@ from typing import Any
 from trivet.audit.legs import LegDone, Progress
 from trivet.audit.parts import Made, Parts
 from trivet.audit.plain_settings import plain_settings
-from trivet.audit.study import load_studied_checkpoint
+from trivet.audit.security import load_studied_checkpoint
 from trivet.config import AuditConfig
 from trivet.effects.results import EffectMatrix
 from trivet.fairness.settings import FairnessSettings
@@ -36,10 +36,10 @@ def study_effects(
             done = legs["security"]
             suspect = suspect_of(
                 load_studied_checkpoint(config.security),
-                done.result.corrected,
-                masks=done.triggers["corrected.mask"],
-                patterns=done.triggers["corrected.pattern"],
-                settings=config.security,
+                done.result.scan,
+                masks=done.triggers["scan.mask"],
+                patterns=done.triggers["scan.pattern"],
+                declared=config.security.contract,
             )
         return Made(
             measure_effects(

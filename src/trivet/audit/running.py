@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from trivet.audit.effects import study_effects
 from trivet.audit.legs import LegDone, Progress
-from trivet.audit.own import audit_own_fairness, audit_own_security
+from trivet.audit.own import audit_own_fairness
 from trivet.audit.parts import Parts
 from trivet.audit.privacy import audit_privacy
-from trivet.audit.study import study_fairness, study_security
+from trivet.audit.security import audit_security
+from trivet.audit.study import study_fairness
 from trivet.config import AuditConfig
 from trivet.errors import UsageError
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
@@ -91,12 +92,10 @@ def run_audit(
 def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, Any]:
     """Name what runs each leg, in the order in which they run."""
     study = config.audit.study
-    security, fairness = (
-        (study_security, study_fairness) if study else (audit_own_security, audit_own_fairness)
-    )
+    fairness = study_fairness if study else audit_own_fairness
     kept = {"parts": parts, "progress": progress}
     return {
-        "security": partial(security, config.security, seed=config.audit.seed, **kept),
+        "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
         "privacy": partial(audit_privacy, config.privacy, study=study, **kept),
         "fairness": partial(fairness, config.fairness, **kept),
     }

@@ -86,7 +86,7 @@ def run(
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
         audit = run_audit(settings, progress=progress, parts=parts)
         record_files = save_record(audit.record, audit.triggers, folder)
-        weights = () if settings.audit.study else save_weights(audit.weights, folder)
+        weights = save_weights(audit.weights, folder)
         plain = as_json(audit.record)
         found = findings_of(plain, requirements, settings.policy.waivers)
         origin = origin_of(folder / METRICS, config, title=settings.audit.title)

@@ -41,19 +41,19 @@ _QUESTIONS = (
     (
         "clean accuracy as received",
         ("security.published.clean_accuracy.before", ".4f"),
-        ("security.corrected.contract.best.clean_accuracy", ".4f"),
+        ("security.scan.contract.best.clean_accuracy", ".4f"),
         "input contract: fed as the network expects",
     ),
     (
         "attacked label",
         ("security.published.detected_label", "label {}"),
-        ("security.corrected.verdict", "{}"),
-        "log norms, ASR gate, p-value; may say none",
+        ("security.scan.verdict", "{}"),
+        "two methods, a joint p-value; may say none",
     ),
     (
         "ASR after repair",
         ("security.published.asr.after", ".4f"),
-        ("security.corrected.asr.after", ".4f"),
+        ("security.repair.attempts.0.asr.after", ".4f"),
         "unseen images, target class left out",
     ),
     (

@@ -20,10 +20,7 @@ _MEMBERSHIP: Final = "data rows features classes model shadows members non_membe
 #: Names of the inputs, by their place.
 _ASKED: Final = {
     ("audit",): "seed",
-    ("security",): "dataset images classes",
-    ("security", "checkpoint"): "source name sha256 architecture parameters expected_label",
     ("security", "published"): "expected_label",
-    ("security", "corrected", "contract", "best"): "name",
     ("security", "scan"): "seed threads",
     ("security", "scan", "checkpoint"): "source name sha256 architecture parameters expected_label",
     ("security", "scan", "images"): "name count classes shape",

@@ -58,7 +58,6 @@ _ANYWHERE: Final[Mapping[str, Direction]] = {
     "best_clean_accuracy": UP,
     "asr": DOWN,
     "true_trigger_asr": DOWN,
-    "suspected_asr": DOWN,
     "best_asr": DOWN,
     "disparate_impact": TOWARDS_ONE,
     "disparate_impact_bootstrap": TOWARDS_ONE,

@@ -11,12 +11,6 @@ _BASELINE: Final = ("fairness", "published", "baseline")
 _THRESHOLDS: Final = ("fairness", "corrected", "group_thresholds")
 #: Places without items of lists, and what stands there; {} is the item.
 _TITLES: Final[Mapping[tuple[str, ...], str]] = {
-    ("security", "corrected", "contract", "best", "clean_accuracy"): "clean accuracy as received",
-    ("security", "corrected", "clean_accuracy", "after"): "clean accuracy after repair",
-    ("security", "corrected", "asr", "before"): "ASR as received",
-    ("security", "corrected", "asr", "after"): "ASR after repair",
-    ("security", "corrected", "robust_accuracy", "after"): "robust accuracy after repair",
-    ("security", "corrected", "norm_ratio"): "smallest trigger over median",
     ("security", "scan", "contract", "best", "clean_accuracy"): "clean accuracy as received",
     ("security", "scan", "p_value"): "p-value of the evidence",
     ("security", "repair", "attempts", "clean_accuracy", "after"): "clean accuracy after {}",
@@ -36,7 +30,6 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     (*_THRESHOLDS, "disparate_impact"): "disparate impact, group thresholds",
 }
 _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
-    ("security", "corrected", "verdict"): "security",
     ("privacy", "published", "correction", "verdict"): "privacy, published plan",
     ("privacy", "mechanisms", "verdict"): "mechanism {}",
     ("privacy", "membership", "verdict"): "membership",

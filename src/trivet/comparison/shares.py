@@ -62,15 +62,6 @@ def _of_images(names: tuple[str, ...], study: _Record, around: _Record) -> Share
     return None
 
 
-def _held_out(study: _Record) -> int:
-    return study["corrected"]["evaluation_images"]
-
-
-def _of_other_classes(study: _Record) -> int:
-    """Return about how many held-out images are left without the target class, all classes being alike."""
-    return round(_held_out(study) * (1 - 1 / max(study["classes"], 1)))
-
-
 def _of_the_study(study: _Record) -> int:
     return study["published"]["settings"]["images"]
 
@@ -89,13 +80,6 @@ def _of_its_other_classes(own: _Record) -> int:
 _IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
     ("published", "clean_accuracy"): _of_the_study,
     ("published", "asr"): _of_the_study,
-    ("corrected", "clean_accuracy"): _held_out,
-    ("corrected", "asr"): _of_other_classes,
-    ("corrected", "robust_accuracy"): _of_other_classes,
-    ("corrected", "true_trigger_asr"): _of_other_classes,
-    ("corrected", "contract", "declared", "clean_accuracy"): lambda study: study["images"],
-    ("corrected", "contract", "best", "clean_accuracy"): lambda study: study["images"],
-    ("corrected", "contract", "candidates", "clean_accuracy"): lambda study: study["images"],
     ("repair", "attempts", "clean_accuracy"): _of_the_repair,
     ("repair", "attempts", "asr"): _of_its_other_classes,
     ("repair", "attempts", "robust_accuracy"): _of_its_other_classes,

@@ -130,9 +130,7 @@ def cautions(
 
 def _is_of_the_subject(place: str) -> bool:
     """Tell whether a place says which network was audited, or on which machinery: no setting."""
-    return place.startswith(
-        ("manifest.", "security.checkpoint.", "security.scan.checkpoint.")
-    ) or place.endswith("expected_label")
+    return place.startswith(("manifest.", "security.scan.checkpoint.")) or place.endswith("expected_label")
 
 
 def statement(

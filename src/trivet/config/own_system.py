@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trivet.fairness.auditing.settings import ADULT
-from trivet.security.own_settings import DEMO
+from trivet.security.scan_settings import DEMO
 
 if TYPE_CHECKING:
     from trivet.config.sections import AuditConfig

@@ -11,7 +11,7 @@ from trivet.config.own_system import LEGS, Leg, complaint_about
 from trivet.fairness.auditing.settings import TableSettings
 from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.planning.settings import PlanSettings
-from trivet.security.own_settings import ScanSettings
+from trivet.security.scan_settings import ScanSettings
 from trivet.security.settings import SecuritySettings
 from trivet.study.privacy import PrivacySettings
 

@@ -135,7 +135,7 @@ def _of_unlearning(
             seed=seed,
             progress=lambda share: progress("unlearning once more", share),
         )
-        used, held_out = unlearning.halves(shown, seed=seed)
+        used, held_out = shown.split(0.5, seed=seed)
         facts = {"network": suspect.name, "images": len(held_out), "repair_images": len(used)}
     row = unlearning.UNLEARNING
     changes = {(row.name, column.name): change for column, change in zip(columns, found, strict=True)}

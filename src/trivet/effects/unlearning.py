@@ -16,14 +16,13 @@ from trivet.effects.results import Intervention, Measurement
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract, chosen_contract, contract_named
-from trivet.security.corrected import UNLEARNING_ROUNDS, halves
 from trivet.security.evaluation import BATCH
 from trivet.security.footprint import images_at_once
 from trivet.security.frozen import freeze
+from trivet.security.repairs.methods import ROUNDS
 from trivet.security.repairs.rounds import unlearn_in_rounds
 from trivet.security.repairs.unlearning import UnlearningSettings
-from trivet.security.results import CorrectedSecurity
-from trivet.security.settings import SecuritySettings
+from trivet.security.scan_results import ScanResult
 from trivet.security.trigger import Trigger
 
 __all__ = ["UNLEARNING", "UNLEARNING_MEASUREMENTS", "Suspect", "suspect_of", "unlearning_changes"]
@@ -75,62 +74,34 @@ UNLEARNING_MEASUREMENTS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """A network with the backdoor that the audit suspects in it.
-
-    Attributes
-    ----------
-    name
-        Its file name.
-    model
-        The network; it is not changed.
-    contract
-        What it expects of its inputs.
-    trigger, target
-        The reconstructed trigger, and the label that it leads to.
-    rounds
-        How it is unlearned.
-    """
+    """A network with the backdoor that the audit suspects in it."""
 
     name: str
     model: Classifier
     contract: InputContract
     trigger: Trigger
     target: int
-    rounds: Sequence[UnlearningSettings]
+    rounds: Sequence[UnlearningSettings] = ROUNDS
 
 
 def suspect_of(
     checkpoint: Checkpoint,
-    found: CorrectedSecurity,
+    found: ScanResult,
     *,
     masks: NDArray[np.float32],
     patterns: NDArray[np.float32],
-    settings: SecuritySettings,
+    declared: str,
 ) -> Suspect | None:
-    """Return what the corrected repair of the study works on, or None where no label is suspected.
-
-    Parameters
-    ----------
-    checkpoint
-        The network that was studied.
-    found
-        What the corrected study found in it.
-    masks, patterns
-        Its reconstructed triggers, shapes (labels, 1, height, width) and (labels, channels, height, width).
-    settings
-        Of the study.
-    """
+    """Return what the repair of the audit works on, or None where no label is suspected."""
     if found.suspected_label is None:
         return None
-    contract = chosen_contract(found.contract, contract_named(settings.contract))
-    unlearning = UnlearningSettings(fraction=settings.unlearning_fraction)
+    contract = chosen_contract(found.contract, contract_named(declared))
     return Suspect(
         checkpoint.info.name,
         checkpoint.model,
         contract,
         Trigger(masks[found.suspected_label], patterns[found.suspected_label]),
         found.suspected_label,
-        [unlearning] * UNLEARNING_ROUNDS,
     )
 
 
@@ -142,8 +113,8 @@ def unlearning_changes(
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> tuple[Change, ...]:
-    """Repair a network as the study does, and measure it on both halves of the images."""
-    used, held_out = halves(images, seed=seed)
+    """Unlearn a backdoor as the audit's repair does, and measure it on both halves of the images."""
+    used, held_out = images.split(0.5, seed=seed)
     repaired = unlearn_in_rounds(
         suspect.model,
         suspect.contract,

@@ -39,7 +39,7 @@ _RULES: Final = (
         "trust. Ask a suspicious one a second time with `trivet scan`. No evidence is not a certificate.",
         source="Wang et al., Neural Cleanse, IEEE S&P 2019",
         heading="The verdict",
-        places=("security.corrected", "security.scan", "security.published"),
+        places=("security.scan", "security.published"),
     ),
     Rule(
         id="security.input-contract",
@@ -49,7 +49,7 @@ _RULES: Final = (
         action="Set `contract` in [security] to the contract that fits best, and feed the network so in use.",
         source="The usual preprocessings, measured one by one",
         heading="1. The input contract",
-        places=("security.corrected.contract", "security.scan.contract"),
+        places=("security.scan.contract",),
     ),
     Rule(
         id="security.backdoor-removed",
@@ -60,9 +60,6 @@ _RULES: Final = (
         source="Wu et al., BackdoorBench, NeurIPS 2022",
         heading="Repair",
         places=(
-            "security.corrected.asr",
-            "security.corrected.true_trigger_asr",
-            "security.corrected.robust_accuracy",
             "security.published.asr",
             "security.repair",
         ),
@@ -74,7 +71,7 @@ _RULES: Final = (
         action="Compare the methods of `trivet repair`: some lose less. Weigh the loss against the risk.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
         heading="Repair",
-        places=("security.corrected.clean_accuracy", "security.published.clean_accuracy"),
+        places=("security.published.clean_accuracy",),
     ),
     Rule(
         id="privacy.budget",

@@ -21,34 +21,35 @@ def correction_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterator[Finding]:
-    published, corrected = security["published"], security["corrected"]
-    best = corrected["contract"]["best"]
+    published, scan, repair = security["published"], security["scan"], security["repair"]
+    contract = scan["contract"]
+    best = contract["best"]
     yield make_finding(
         "correction.input-contract",
         level="note",
         message=f"The clean accuracy before the repair is {published['clean_accuracy']['before']:.4f} as "
-        f"published, under {corrected['contract']['declared']['name']}, and "
-        f"{best['clean_accuracy']:.4f} under {best['name']}.",
-        measured=measured_at(record, "security.corrected.contract.best.clean_accuracy"),
+        f"published, under {contract['declared']['name']}, and {best['clean_accuracy']:.4f} under "
+        f"{best['name']}.",
+        measured=measured_at(record, "security.scan.contract.best.clean_accuracy"),
     )
     yield make_finding(
         "correction.decision-rule",
         level="note",
         message=f"The published rule names label {published['detected_label']}, as it names some label on "
-        f"every network; the corrected verdict is “{corrected['verdict']}”.",
-        measured=measured_at(record, "security.corrected.verdict"),
+        f"every network; the verdict of the scan is “{scan['verdict']}”.",
+        measured=measured_at(record, "security.scan.verdict"),
     )
-    after = (
-        f"not measured ({corrected['repair_reason']})"
-        if corrected["asr"] is None
-        else f"{corrected['asr']['after']:.4f} on images that the repair did not see"
-    )
+    if repair is None or not repair["attempts"]:
+        after = "not measured (no label is suspected, so there is nothing to repair)"
+    else:
+        asr = repair["attempts"][0]["asr"]["after"]
+        after = f"{asr:.4f} on images that the repair did not see"
     yield make_finding(
         "correction.evaluation",
         level="note",
         message=f"The success rate after the repair is {published['asr']['after']:.4f} as published, and "
         f"{after}.",
-        measured=measured_at(record, "security.corrected.asr.after"),
+        measured=measured_at(record, "security.repair.attempts.0.asr.after"),
     )
 
 

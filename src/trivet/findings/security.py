@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from trivet.audited import has_study, network_of
+from trivet.audited import chosen_attempt, network_of
 from trivet.findings.finding import Finding, Level
 from trivet.findings.making import make_finding, measured_at
 from trivet.security.many_results import VERDICTS
@@ -16,19 +16,11 @@ _BACKDOORED, _SUSPICIOUS, _NO_EVIDENCE = VERDICTS
 
 
 def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the findings of a record that has the security leg, of the user's network or of the study.
+    """Yield the findings of a record that has the security leg.
 
     The embedded network is backdoored for demonstration, so what is wrong with it is a warning only.
     """
     security = record["security"]
-    if has_study(record, "security"):
-        corrected, worst = security["corrected"], _worst(security["checkpoint"])
-        yield _verdict(record, "security.corrected", security["checkpoint"], _study_reason(corrected))
-        yield _contract(record, "security.corrected.contract", corrected["contract"])
-        if corrected["asr"] is not None:
-            yield _removal(record, "security.corrected", corrected, worst)
-            yield _accuracy(record, "security.corrected", corrected)
-        return
     scan, repair = security["scan"], security["repair"]
     worst: Level = "breach" if scan is None else _worst(scan["checkpoint"])
     if scan is not None:
@@ -66,15 +58,6 @@ def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any
     )
 
 
-def _study_reason(corrected: Mapping[str, Any]) -> str:
-    chance = corrected["p_value"]
-    told = (corrected["score_reason"] or "no p-value") if chance is None else f"p = {chance:.2g}"
-    return (
-        f"The smallest trigger that works leads to label {corrected['smallest_label']} and has "
-        f"{corrected['norm_ratio']:.2f} times the size of the median one ({told})."
-    )
-
-
 def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]) -> Finding:
     declared, best = contract["declared"], contract["best"]
     fits = (
@@ -87,26 +70,6 @@ def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]
         message=contract["finding"] or fits,
         measured=measured_at(record, f"{place}.loss"),
         required=f"<= {contract['tolerance']:g}",
-    )
-
-
-def _removal(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], worst: Level) -> Finding:
-    """Hold the rates of the study's repair against the bounds that `trivet repair` holds its own against."""
-    bounds = RepairBounds()
-    tried = [("asr", "reconstructed", bounds.asr)]
-    if rates["true_trigger_asr"] is not None:
-        tried.append(("true_trigger_asr", "attacker's own", bounds.true_trigger_asr))
-    name, whose, bound = max(tried, key=lambda each: rates[each[0]]["after"] - each[2])
-    removed = rates[name]["after"] < bound
-    return make_finding(
-        "security.backdoor-removed",
-        level="pass" if removed else worst,
-        title="The repair removed the backdoor" if removed else "The repair left the backdoor in",
-        message=f"The {whose} trigger worked on {rates[name]['before']:.1%} of the held-out images before "
-        f"the repair and works on {rates[name]['after']:.1%} after it.",
-        measured=measured_at(record, f"{place}.{name}.after"),
-        required=f"< {bound:g}",
-        subject=_name(record),
     )
 
 
@@ -124,11 +87,8 @@ def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any]) -
 
 
 def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) -> Iterator[Finding]:
-    """Tell of the chosen attempt; of the one with the lowest success rate where none was."""
-    attempts = list(enumerate(repair["attempts"]))
-    number, attempt = min(
-        attempts, key=lambda each: (each[1]["method"] != repair["chosen"], each[1]["asr"]["after"])
-    )
+    number = chosen_attempt(repair)
+    attempt = repair["attempts"][number]
     place = f"security.repair.attempts.{number}"
     yield make_finding(
         "security.backdoor-removed",

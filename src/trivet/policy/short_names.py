@@ -32,14 +32,11 @@ def _chosen(repair: Mapping[str, Any]) -> int | None:
 
 
 def _security(below: str) -> tuple[Candidate, ...]:
-    return Candidate("security.scan", below), Candidate("security.corrected", below)
+    return (Candidate("security.scan", below),)
 
 
 def _repair(below: str) -> tuple[Candidate, ...]:
-    return (
-        Candidate("security.repair", f"attempts.*.{below}", choose=_chosen),
-        Candidate("security.corrected", below),
-    )
+    return (Candidate("security.repair", f"attempts.*.{below}", choose=_chosen),)
 
 
 def _fairness(below: str, study: str, *, derive: Callable[..., str] | None = None) -> tuple[Candidate, ...]:

@@ -15,7 +15,6 @@ _FAIRNESS = ORDERS["fairness"]
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "security.scan.verdict": ORDERS["security"],
-        "security.corrected.verdict": ORDERS["security"],
         "security.repair.attempts.*.second_verdict": ORDERS["security"],
         "privacy.published.correction.verdict": ORDERS["budget"],
         "privacy.membership.verdict": ORDERS["membership"],

@@ -12,7 +12,7 @@ from trivet.report import tree
 from trivet.report.document import make_document, read_templates
 from trivet.report.guards import check_figures, check_macros
 from trivet.report.html import html_page
-from trivet.report.own_system import has_study, own_facts, own_prose
+from trivet.report.own_system import has_study, own_prose, page_facts
 from trivet.report.pdf import Engine, write_pdf
 from trivet.report.tex import macros_source, tex_source
 from trivet.report.verdicts import verdicts
@@ -22,7 +22,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 #: The prose of the built-in study.
 STUDY = _TEMPLATES / "study"
 #: What the user's own plans and audits add to it.
-OWN = (_TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
+OWN = (_TEMPLATES / "security", _TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def write_report(
     """
     figures, out = Path(figures), Path(out)
     if templates is None and not has_study(record):
-        facts, prose = own_facts(record), own_prose(STUDY, *OWN)
+        prose = own_prose(STUDY, *OWN)
     else:
-        facts, prose = record, read_templates(*(map(Path, templates) if templates else (STUDY, *OWN)))
+        prose = read_templates(*(map(Path, templates) if templates else (STUDY, *OWN)))
+    facts = page_facts(record)
     document = make_document(facts, prose, alt=alt, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)

@@ -69,9 +69,6 @@ def security_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         rows = [("Clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]
         rows += [("p-value of the evidence", f"{network.place}.p_value")]
-        if has_study(record, "security"):
-            rows += [("Smallest trigger over the median one", f"{network.place}.norm_ratio")]
-            rows += [(name, f"{network.place}.{below}") for name, below in _REPAIR]
         yield from _table(record, rows)
         if finding := find(record, network.place)["contract"]["finding"]:
             yield ""
@@ -80,7 +77,7 @@ def security_section(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _repairs(record: Mapping[str, Any]) -> Iterator[str]:
-    repair = record["security"].get("repair")
+    repair = record["security"]["repair"]
     if repair is None:
         return
     yield ""

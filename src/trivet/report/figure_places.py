@@ -23,61 +23,20 @@ _MODELS: Final = tuple(
 _GROUPS: Final = "fairness.audit.attributes.*.groups.*"
 _ATTRIBUTE: Final = ("fairness.audit.attributes.*.name", "fairness.audit.attributes.*.reference")
 _MITIGATED: Final = "fairness.comparison.models.*"
-
-
-def _scan_places(*, prefix: str, names: tuple[str, str, str]) -> dict[str, tuple[str, ...]]:
-    """Give the places of the three figures of a scan, whose result stands behind `prefix`."""
-    labels = f"{prefix}labels.*"
-    trigger, profile, triggers = names
-    suspected = f"{prefix}suspected_label"
-    drawn = ("label", "name", "l1", "log_score", "margin", "margin_score")
-    return {
-        trigger: (suspected, f"{labels}.label", f"{labels}.l1", f"{labels}.refined_l1"),
-        profile: (
-            suspected,
-            f"{prefix}checkpoint.expected_label",
-            *(f"{labels}.{name}" for name in drawn),
-        ),
-        triggers: (suspected, *(f"{labels}.{name}" for name in ("label", "name", "l1", "refined_l1"))),
-    }
-
+_LABELS: Final = "security.scan.labels.*"
 
 #: By figure: the places whose values it shows, ``*`` standing for every entry of a list or group, and each
 #: place for all that is below it.
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "trigger_reconstructed": (
-        "security.published.detected_label",
-        "security.published.detected_norm",
-        "security.corrected.smallest_label",
-        "security.corrected.labels.*.label",
-        "security.corrected.labels.*.l1",
-    ),
-    "trigger_all_labels_grid": (
-        "security.published.norms",
-        "security.published.detected_label",
-        "security.corrected.suspected_label",
-        "security.corrected.labels.*.label",
-        "security.corrected.labels.*.l1",
-    ),
+    "trigger_reconstructed": ("security.published.detected_label", "security.published.detected_norm"),
+    "trigger_all_labels_grid": ("security.published.norms", "security.published.detected_label"),
     "security_scale_profile": (
         "security.published.norms",
         "security.published.modified_z",
         "security.published.detected_label",
         "security.published.expected_label",
-        "security.corrected.verdict",
-        "security.corrected.suspected_label",
-        "security.corrected.labels.*.label",
-        "security.corrected.labels.*.l1",
-        "security.corrected.labels.*.log_score",
     ),
-    "security_before_after": (
-        "security.published.clean_accuracy",
-        "security.published.asr",
-        "security.corrected.clean_accuracy",
-        "security.corrected.asr",
-        "security.corrected.robust_accuracy",
-        "security.corrected.true_trigger_asr",
-    ),
+    "security_before_after": ("security.published.clean_accuracy", "security.published.asr"),
     "security_confusion_before_after": (
         "security.published.confusion.before",
         "security.published.confusion.after",
@@ -91,7 +50,6 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
         "security.published.fraction_sweep.best_asr",
         "security.published.target_share",
     ),
-    "security_stamped": ("security.corrected.strip",),
     "privacy_scenarios": (
         "privacy.published.counting.queries",
         "privacy.published.counting.threshold",
@@ -223,10 +181,18 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
         f"effects.effects.*.{name}"
         for name in ("row", "column", "before", "after", "change", "low", "high", "outcome")
     ),
-    **_scan_places(prefix="", names=("trigger", "scale_profile", "triggers")),
-    **_scan_places(
-        prefix="security.scan.",
-        names=("security_scan_trigger", "security_scan_profile", "security_scan_triggers"),
+    "security_scan_trigger": (
+        "security.scan.suspected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "l1", "refined_l1")),
+    ),
+    "security_scan_profile": (
+        "security.scan.suspected_label",
+        "security.scan.checkpoint.expected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "log_score", "margin", "margin_score")),
+    ),
+    "security_scan_triggers": (
+        "security.scan.suspected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "refined_l1")),
     ),
     "security_scan_stamped": ("security.strip",),
     "compared_differences": ("headline",),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from trivet.audited import has_study, network_of
+from trivet.audited import chosen_attempt, network_of
 from trivet.comparison import measured
 from trivet.wording import one_line
 
@@ -19,8 +19,7 @@ IMAGES: Final = "image-classification"
 TABLES: Final = "tabular-classification"
 NAME_CHARACTERS: Final = 120
 _ATTACKS: Final = "privacy.membership.attacks"
-#: Type, name and place below it of each metric of the network, and of its repair by the study.
-_NETWORK: Final = (("accuracy", "clean accuracy as received", "contract.best.clean_accuracy"),)
+#: Type, name and place below it of each metric of a repair.
 _REPAIRED: Final = (
     ("attack_success_rate", "ASR as received", "asr.before"),
     ("accuracy", "clean accuracy after the audit's repair", "clean_accuracy.after"),
@@ -45,8 +44,12 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     models: list[dict[str, Any]] = []
     if (network := network_of(record)) is not None:
-        below = _NETWORK + (_REPAIRED if has_study(record, "security") else ())
-        metrics = _metrics(record, ((kind, name, f"{network.place}.{place}") for kind, name, place in below))
+        places = [("accuracy", "clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]
+        repair = record["security"]["repair"]
+        if repair is not None and repair["attempts"]:
+            attempt = f"security.repair.attempts.{chosen_attempt(repair)}"
+            places += [(kind, name, f"{attempt}.{below}") for kind, name, below in _REPAIRED]
+        metrics = _metrics(record, places)
         models.append(_model(network.checkpoint["name"], IMAGES, network.data, metrics))
     if (privacy := record["privacy"]) is not None and (membership := privacy["membership"]) is not None:
         places = (

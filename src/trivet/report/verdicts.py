@@ -60,26 +60,6 @@ def verdicts(record: Mapping[str, Any]) -> tuple[Verdict, ...]:
     )
 
 
-def _security(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
-    corrected = record["security"]["corrected"]
-    label = "smallest_label" if corrected["suspected_label"] is None else "suspected_label"
-    reason: list[str | Value] = [
-        "the smallest trigger that works belongs to label ",
-        make_value(record, f"security.corrected.{label}"),
-        " and has ",
-        make_value(record, "security.corrected.norm_ratio", ".2f"),
-        " times the size of the median one",
-    ]
-    if corrected["asr"] is not None:
-        reason += [
-            "; the repair brings its success rate from ",
-            make_value(record, "security.corrected.asr.before", ".1%"),
-            " to ",
-            make_value(record, "security.corrected.asr.after", ".1%"),
-        ]
-    return tuple(reason)
-
-
 def _privacy(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
     return (
         "the published plan spends an epsilon of ",
@@ -115,7 +95,6 @@ def _told(below: str) -> Callable[[Mapping[str, Any], JudgedPart], _Reason]:
 
 
 _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart], _Reason]]] = {
-    ("security", "study"): _security,
     ("security", "scan"): _told("reason"),
     ("security", "repair"): _told("summary"),
     ("privacy", "published"): _privacy,

@@ -7,6 +7,7 @@ from .archive import read_checkpoint as read_checkpoint
 from .attack import ATTACKS as ATTACKS
 from .attack import make_attack as make_attack
 from .attack import poison as poison
+from .audit_results import SecurityAudit as SecurityAudit
 from .calls import repair as repair
 from .calls import scan as scan
 from .checkpoint import DEMO_TARGET as DEMO_TARGET
@@ -20,9 +21,7 @@ from .contract import UNIT as UNIT
 from .contract import InputContract as InputContract
 from .contract import check_contract as check_contract
 from .contract import contract_named as contract_named
-from .corrected import audit_security as audit_security
 from .declaration import parse_contract as parse_contract
-from .detection import detect as detect
 from .detection import detect_published as detect_published
 from .detection import log_scores as log_scores
 from .detection import modified_z as modified_z
@@ -37,7 +36,6 @@ from .evaluation import share_classified_as as share_classified_as
 from .frozen import freeze as freeze
 from .inversion import InversionSettings as InversionSettings
 from .inversion import invert_triggers as invert_triggers
-from .inversion import sampled_batches as sampled_batches
 from .inversion import shuffled_passes as shuffled_passes
 from .many import ScanJob as ScanJob
 from .many import dask_executor as dask_executor

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
 from trivet.errors import UsageError
+from trivet.security.audit import repair_suspect
 from trivet.security.checkpoint import Checkpoint, load_checkpoint
 from trivet.security.contract import InputContract
 from trivet.security.declaration import parse_contract
-from trivet.security.own_system import repair_own
 from trivet.security.repairs.repairing import Repair
 from trivet.security.scanning import Scan
 from trivet.security.scanning import scan as scan_network
@@ -114,7 +114,7 @@ def repair(
         found = scan_network(
             subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
         )
-    return repair_own(subject, found, method, seed=seed, progress=progress)
+    return repair_suspect(subject, found, method, seed=seed, progress=progress)
 
 
 def _subject(

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "Detection",
     "PublishedDetection",
     "Verdict",
-    "detect",
     "detect_published",
     "lead_probability",
     "log_scores",
@@ -25,12 +23,7 @@ Verdict = Literal["backdoored", "suspicious", "no evidence"]
 GAUSSIAN_MAD = 1.4826
 PUBLISHED_FACTOR = 0.6745
 
-#: A candidate counts as a trigger if it sends this share of unseen images to its label.
-ASR_GATE = 0.95
-#: A backdoor's trigger is not only unusual among the labels but much smaller than the usual one.
-NORM_RATIO_GATE = 0.5
 BACKDOORED_BELOW = 0.01
-SUSPICIOUS_BELOW = 0.05
 
 #: Draws of the simulated null: as many as this, unless there are too many numbers to draw.
 NULL_DRAWS = 100_000
@@ -55,35 +48,6 @@ class PublishedDetection:
     label: int
     outlier: bool
     modified_z: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Detection:
-    """Result of the calibrated rule.
-
-    Attributes
-    ----------
-    verdict
-        ``backdoored``, ``suspicious`` or ``no evidence``.
-    label
-        The suspected label; None with ``no evidence``.
-    smallest
-        The label whose trigger is the smallest of those that work, suspected or not.
-    log_scores
-        Shape (labels,): (log norm - median) / (1.4826 MAD); None where the MAD is zero.
-    p_value
-        Chance that the lowest score of as many clean labels is as low as that of `smallest`;
-        None where there are no scores.
-    norm_ratio
-        Norm of `smallest` over the median norm.
-    """
-
-    verdict: Verdict
-    label: int | None
-    smallest: int
-    log_scores: NDArray[np.float64] | None
-    p_value: float | None
-    norm_ratio: float
 
 
 def modified_z(norms: ArrayLike) -> NDArray[np.float64]:
@@ -186,33 +150,3 @@ def _null_scores(
         lowest.append((smallest - centre) / (GAUSSIAN_MAD * mad))
         leads.append((next_one - smallest) / (GAUSSIAN_MAD * mad))
     return np.sort(np.concatenate(lowest)), np.sort(np.concatenate(leads))
-
-
-def detect(norms: ArrayLike, asr: ArrayLike) -> Detection:
-    """Judge the reconstructed triggers of all labels together.
-
-    A label is suspected only when three things meet in it: its log norm is improbably low for so
-    many labels, its trigger is at most half the usual one, and the trigger works on images that the
-    optimisation did not see. The size is required because a small spread lets a score fire on
-    nothing. The p-value alone decides between ``suspicious`` and ``backdoored``.
-
-    Parameters
-    ----------
-    norms
-        Mask norms by label, shape (labels,), positive.
-    asr
-        Success rate of each label's trigger on held-out images of other classes, shape (labels,).
-    """
-    s, success = np.asarray(norms, dtype=np.float64), np.asarray(asr, dtype=np.float64)
-    working = np.where(success >= ASR_GATE, s, np.inf)
-    candidate = int(np.argmin(working if np.isfinite(working).any() else s))
-    ratio = float(s[candidate] / np.median(s))
-    scores = log_scores(s)
-    if scores is None:
-        return Detection("no evidence", None, candidate, None, None, ratio)
-    p_value = tail_probability(float(scores[candidate]), len(s))
-    works = bool(np.isfinite(working[candidate]))
-    if not works or ratio > NORM_RATIO_GATE or p_value >= SUSPICIOUS_BELOW:
-        return Detection("no evidence", None, candidate, scores, p_value, ratio)
-    verdict: Verdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
-    return Detection(verdict, candidate, candidate, scores, p_value, ratio)

@@ -27,18 +27,8 @@ from trivet.security.results import (
 from trivet.security.settings import PROFILES, SecuritySettings
 from trivet.security.trigger import Trigger
 
-__all__ = ["PUBLISHED_INVERSION", "PUBLISHED_UNLEARNING", "publish_security"]
+__all__ = ["PUBLISHED_UNLEARNING", "publish_security"]
 
-PUBLISHED_INVERSION = InversionSettings(
-    steps=500,
-    batch_size=128,
-    learning_rate=0.1,
-    betas=(0.9, 0.999),
-    mask_penalty=0.01,
-    pattern_penalty=0.001,
-    mask_start=1.0,
-    pattern_start=1.0,
-)
 PUBLISHED_UNLEARNING = UnlearningSettings(
     fraction=0.2,
     epochs=1,
@@ -83,7 +73,7 @@ def publish_security(
     """
     profile = PROFILES[settings.profile]
     subset = images if profile.images is None else images.take(_rows(len(images), profile.images, seed))
-    inversion_settings = replace(PUBLISHED_INVERSION, steps=profile.steps)
+    inversion_settings = InversionSettings(steps=profile.steps)
     model, score = checkpoint.model, contract.bind(freeze(checkpoint.model))
     stream = _after_initialisation(model, seed)
     batches = shuffled_passes(

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from trivet.security.strip import StampedImages
-
 
 @dataclass(frozen=True)
 class BeforeAfter:
@@ -102,6 +100,8 @@ class PublishedSecurity:
         Share of the images whose true class is the detected label: the floor under this ASR.
     image_steps
         Images pushed forward and back by the reconstruction.
+    same_as_scan
+        Whether the scan suspects the detected label; None where it suspects none.
     """
 
     settings: PublishedSettings
@@ -127,6 +127,7 @@ class PublishedSecurity:
     confusion: ConfusionPair
     fraction_sweep: FractionSweep
     image_steps: int
+    same_as_scan: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -151,87 +152,3 @@ class ContractCheck:
     tolerance: float  # a loss above this is a mismatch
     mismatch: bool
     finding: str | None
-
-
-@dataclass(frozen=True)
-class LabelEvidence:
-    """Result of trigger inversion for one target label."""
-
-    label: int
-    l1: float  # mask norm in pixels
-    log_score: float | None  # (log l1 - median) / (1.4826 MAD) over labels; None if undefined
-    asr: float  # of the reconstructed trigger, on held-out images of other classes
-
-
-@dataclass(frozen=True)
-class CorrectedSettings:
-    """The sound procedure's constants."""
-
-    steps: int
-    images_per_label: int
-    learning_rate: float
-    mask_penalty: float
-    asr_gate: float
-    norm_ratio_gate: float
-    backdoored_below: float  # p-value
-    suspicious_below: float  # p-value
-    unlearning_rounds: int
-    unlearning_fraction: float
-    unlearning_epochs: int  # of each round
-    unlearning_learning_rate: float
-
-
-@dataclass(frozen=True)
-class CorrectedSecurity:
-    """The same questions answered soundly, under the input contract that fits best.
-
-    `clean_accuracy`, `asr`, `robust_accuracy` and `true_trigger_asr` are measured on images that
-    neither inversion nor repair saw; ASR and robust accuracy leave the target class out. They are
-    None, with `repair_reason`, where no label was suspected; `true_trigger_asr` is None where
-    the attacker's trigger is not known. `p_value` and `log_score` are None, with `score_reason`,
-    where the norms allow no score. `smallest_label` has the smallest working trigger, suspected or
-    not; `log_score` and `norm_ratio` are its own. `strip` is None where no label was suspected, and
-    in records from before there were strips. `control_clean_accuracy` and `control_asr` are those of
-    the control, a network trained as long as the repair on the same images, none of them stamped;
-    `control_better` says whether its ASR is lower than the repair's. They are None where no label was
-    suspected, and in earlier records.
-    """
-
-    settings: CorrectedSettings
-    contract: ContractCheck
-    verdict: str  # backdoored, suspicious, no evidence
-    suspected_label: int | None
-    suspected_asr: float | None
-    agrees: bool | None  # with the expected label; None where either is missing
-    same_as_published: bool | None
-    smallest_label: int
-    p_value: float | None
-    log_score: float | None
-    score_reason: str | None
-    norm_ratio: float  # the smallest norm over the median norm
-    labels: tuple[LabelEvidence, ...]
-    repair_images: int
-    evaluation_images: int
-    clean_accuracy: BeforeAfter | None
-    accuracy_fell: bool | None
-    asr: BeforeAfter | None
-    robust_accuracy: BeforeAfter | None
-    true_trigger_asr: BeforeAfter | None
-    repair_reason: str | None
-    image_steps: int
-    strip: StampedImages | None = None
-    control_clean_accuracy: float | None = None
-    control_asr: float | None = None
-    control_better: bool | None = None
-
-
-@dataclass(frozen=True)
-class SecurityStudy:
-    """Everything the report says about security."""
-
-    dataset: str
-    images: int
-    classes: int
-    checkpoint: CheckpointInfo
-    published: PublishedSecurity
-    corrected: CorrectedSecurity

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from trivet.result import Table
 from trivet.security.results import CheckpointInfo, ContractCheck
 
-__all__ = ["ImagesInfo", "LabelScan", "Opinion", "ScanResult"]
+__all__ = ["ImagesInfo", "LabelScan", "Opinion", "ScanResult", "Strip"]
 
 
 @dataclass(frozen=True)
@@ -131,3 +131,34 @@ class ScanResult(
     image_steps: int
     seed: int
     threads: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Predictions for a few held-out images, with and without the suspected label's trigger.
+
+    Attributes
+    ----------
+    target
+        The suspected label; none of the images is of this class.
+    labels
+        True classes, by image, as all that follows.
+    clean_before, stamped_before
+        Predicted classes without and with the trigger, by the network as it came.
+    clean_after, stamped_after
+        By the repaired network; None where there is none.
+    images
+        How many images there are.
+    sent_before, sent_after
+        How many of the stamped images go to the target.
+    """
+
+    target: int
+    labels: tuple[int, ...]
+    clean_before: tuple[int, ...]
+    stamped_before: tuple[int, ...]
+    clean_after: tuple[int, ...] | None
+    stamped_after: tuple[int, ...] | None
+    images: int
+    sent_before: int
+    sent_after: int | None

@@ -1,19 +1,18 @@
-"""Strip of a few held-out images with and without a trigger, for display."""
+"""A strip to look at: what a trigger does to a few images that nothing was fitted to."""
 
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Scorer
 from trivet.security.evaluation import predict
+from trivet.security.scan_results import Strip
 from trivet.security.scanning import Scan
-from trivet.security.strip import Strip
 from trivet.security.trigger import Trigger
 
-__all__ = ["stamp_images", "strip_of", "varied_rows"]
+__all__ = ["strip_of", "varied_rows"]
 
 #: Images of a strip.
 STRIP_IMAGES: Final = 8
@@ -21,7 +20,7 @@ STRIP_IMAGES: Final = 8
 
 def strip_of(
     scan: Scan, score: Scorer, *, repaired: Scorer | None = None, count: int = STRIP_IMAGES, seed: int = 0
-) -> Strip | None:
+) -> tuple[Strip, NDArray[np.float32]] | None:
     """Stamp some held-out images with the suspected label's trigger and classify them.
 
     Neither the search for the trigger nor a repair has seen these images.
@@ -39,14 +38,29 @@ def strip_of(
 
     Returns
     -------
-    Strip or None
-        None where no label is suspected.
+    tuple of Strip and ndarray, or None
+        The predictions, and the images without the trigger, shape (n, channels, height, width), float32
+        in [0, 1]. None where no label is suspected.
     """
     target = scan.result.suspected_label
     if target is None:
         return None
     rows = varied_rows(scan.held_out.labels, target, count=count, seed=seed)
-    return stamp_images(scan.held_out.take(rows), scan.trigger(target), target, score, repaired=repaired)
+    images, trigger = scan.held_out.take(rows), scan.trigger(target)
+    clean_before, stamped_before = _said(score, images, trigger)
+    clean_after, stamped_after = (None, None) if repaired is None else _said(repaired, images, trigger)
+    strip = Strip(
+        target=target,
+        labels=tuple(map(int, images.labels)),
+        clean_before=clean_before,
+        stamped_before=stamped_before,
+        clean_after=clean_after,
+        stamped_after=stamped_after,
+        images=len(images),
+        sent_before=stamped_before.count(target),
+        sent_after=None if stamped_after is None else stamped_after.count(target),
+    )
+    return strip, images.pixels
 
 
 def varied_rows(
@@ -62,19 +76,7 @@ def varied_rows(
     return chosen[np.argsort(labels[chosen], kind="stable")]
 
 
-def stamp_images(
-    images: ImageSet, trigger: Trigger, target: int, score: Scorer, *, repaired: Scorer | None = None
-) -> Strip:
-    """Stamp images with a trigger that aims at `target`, and classify them with and without it."""
-    with torch.inference_mode():
-        stamped = trigger(torch.from_numpy(images.pixels)).numpy()
-    return Strip(
-        target=target,
-        pixels=images.pixels,
-        stamped=stamped,
-        labels=images.labels,
-        clean_before=predict(score, images),
-        stamped_before=predict(score, images, trigger),
-        clean_after=None if repaired is None else predict(repaired, images),
-        stamped_after=None if repaired is None else predict(repaired, images, trigger),
-    )
+def _said(score: Scorer, images: ImageSet, trigger: Trigger) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the predicted classes without and with the trigger."""
+    clean, stamped = predict(score, images), predict(score, images, trigger)
+    return tuple(map(int, clean)), tuple(map(int, stamped))

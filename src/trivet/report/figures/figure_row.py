@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from matplotlib.figure import Figure
 
@@ -16,9 +16,9 @@ def is_study(result: object) -> bool:
     return getattr(result, "published", None) is not None
 
 
-def of_published(show: Callable[[Any], _Shown]) -> Callable[[Any], _Shown]:
+def of_published(show: Callable[..., _Shown]) -> Callable[..., _Shown]:
     """Return what shows the published half of a leg, from the leg."""
-    return lambda leg: show(leg.published)
+    return lambda leg, *triggers: show(leg.published, *triggers)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Final
 from trivet.record import AuditRecord, Triggers
 from trivet.report.figures import (
     calibration,
-    corrected_strip,
     detection,
     disparity_parts,
     effects,
@@ -22,10 +21,10 @@ from trivet.report.figures import (
     mitigated_models,
     mitigations,
     outcome_rates,
-    own_scan,
     plans,
     privacy,
     repair,
+    scan,
     tradeoff,
     triggers,
 )
@@ -35,33 +34,83 @@ from trivet.work.result_files import make_folder
 
 __all__ = ["FIGURES", "FORMATS", "SCAN_FIGURES", "FigureRow", "alt_texts", "available", "save_figures"]
 
+#: Of the scanned network and its repair; the page of a scan shows them as well.
+SCAN_FIGURES: Final = (
+    FigureRow(
+        "security_scan_trigger",
+        "security",
+        scan.draw_trigger,
+        scan.alt_trigger,
+        needs_triggers=True,
+        present=scan.has_suspect,
+    ),
+    FigureRow(
+        "security_scan_stamped",
+        "security",
+        scan.draw_strip,
+        scan.alt_strip,
+        needs_triggers=True,
+        present=scan.has_suspect,
+    ),
+    FigureRow(
+        "security_scan_profile",
+        "security",
+        scan.draw_profile,
+        scan.alt_profile,
+        needs_triggers=True,
+        present=scan.has_scan,
+    ),
+    FigureRow(
+        "security_scan_triggers",
+        "security",
+        scan.draw_grid,
+        scan.alt_grid,
+        needs_triggers=True,
+        present=scan.has_scan,
+    ),
+)
 
 FIGURES: Final = (
     FigureRow(
         "trigger_reconstructed",
         "security",
-        triggers.reconstructed,
-        triggers.alt_reconstructed,
+        of_published(triggers.reconstructed),
+        of_published(triggers.alt_reconstructed),
         needs_triggers=True,
     ),
     FigureRow(
         "trigger_all_labels_grid",
         "security",
-        triggers.all_labels_grid,
-        triggers.alt_all_labels_grid,
+        of_published(triggers.all_labels_grid),
+        of_published(triggers.alt_all_labels_grid),
         wide=True,
         needs_triggers=True,
     ),
-    FigureRow("security_scale_profile", "security", detection.scale_profile, detection.alt_scale_profile),
-    FigureRow("security_before_after", "security", repair.before_after, repair.alt_before_after),
+    FigureRow(
+        "security_scale_profile",
+        "security",
+        of_published(detection.scale_profile),
+        of_published(detection.alt_scale_profile),
+    ),
+    FigureRow(
+        "security_before_after",
+        "security",
+        of_published(repair.before_after),
+        of_published(repair.alt_before_after),
+    ),
     FigureRow(
         "security_confusion_before_after",
         "security",
-        repair.confusion_before_after,
-        repair.alt_confusion_before_after,
+        of_published(repair.confusion_before_after),
+        of_published(repair.alt_confusion_before_after),
         wide=True,
     ),
-    FigureRow("security_unlearning_sweep", "security", repair.unlearning_sweep, repair.alt_unlearning_sweep),
+    FigureRow(
+        "security_unlearning_sweep",
+        "security",
+        of_published(repair.unlearning_sweep),
+        of_published(repair.alt_unlearning_sweep),
+    ),
     FigureRow(
         "privacy_scenarios", "privacy", of_published(privacy.scenarios), of_published(privacy.alt_scenarios)
     ),
@@ -81,6 +130,7 @@ FIGURES: Final = (
     FigureRow("fairness_group_rates", "fairness", fairness.group_rates, fairness.alt_group_rates),
     FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),
     FigureRow("fairness_swapk_sweep", "fairness", tradeoff.swapk_sweep, tradeoff.alt_swapk_sweep),
+    *SCAN_FIGURES,
     FigureRow(
         "privacy_plan_noise",
         "privacy",
@@ -166,14 +216,6 @@ FIGURES: Final = (
         present=lambda study: study.comparison is not None and mitigations.has_models(study.comparison),
     ),
     FigureRow(
-        "security_stamped",
-        "security",
-        corrected_strip.corrected_strip,
-        corrected_strip.alt_corrected_strip,
-        needs_triggers=True,
-        present=corrected_strip.has_strip,
-    ),
-    FigureRow(
         "effects_matrix",
         "effects",
         effects.draw_effects,
@@ -183,46 +225,10 @@ FIGURES: Final = (
     ),
 )
 
-#: The same of the user's network, in an audit without the study.
-SCAN_FIGURES: Final = (
-    FigureRow(
-        "security_scan_trigger",
-        "security",
-        own_scan.draw_trigger,
-        own_scan.alt_trigger,
-        needs_triggers=True,
-        present=own_scan.has_suspect,
-    ),
-    FigureRow(
-        "security_scan_stamped",
-        "security",
-        own_scan.draw_strip,
-        own_scan.alt_strip,
-        needs_triggers=True,
-        present=own_scan.has_suspect,
-    ),
-    FigureRow(
-        "security_scan_profile",
-        "security",
-        own_scan.draw_profile,
-        own_scan.alt_profile,
-        needs_triggers=True,
-        present=own_scan.has_scan,
-    ),
-    FigureRow(
-        "security_scan_triggers",
-        "security",
-        own_scan.draw_grid,
-        own_scan.alt_grid,
-        needs_triggers=True,
-        present=own_scan.has_scan,
-    ),
-)
-
 
 def available(record: AuditRecord) -> tuple[FigureRow, ...]:
-    """Rows of `FIGURES` and `SCAN_FIGURES` that the record has what it takes for, in their order."""
-    legs = ((row, getattr(record, row.leg)) for row in (*FIGURES, *SCAN_FIGURES))
+    """Rows of `FIGURES` that the record has what it takes for, in their order."""
+    legs = ((row, getattr(record, row.leg)) for row in FIGURES)
     return tuple(row for row, study in legs if study is not None and row.present(study))
 
 
@@ -251,7 +257,7 @@ def save_figures(
     Returns
     -------
     tuple of Path
-        The files, in the order of `FIGURES` and `SCAN_FIGURES`. The same input gives the same bytes.
+        The files, in the order of `FIGURES`. The same input gives the same bytes.
 
     Raises
     ------
@@ -268,7 +274,7 @@ def save_figures(
 
 
 def _draw(record: AuditRecord, triggers: Triggers, folder: Path, name: str) -> list[Path]:
-    row = next(row for row in (*FIGURES, *SCAN_FIGURES) if row.name == name)
+    row = next(row for row in FIGURES if row.name == name)
     study = getattr(record, row.leg)
     figure = row.draw(study, triggers) if row.needs_triggers else row.draw(study)
     return save_figure(figure, folder / name)

@@ -1,4 +1,4 @@
-"""Figures of the repair: rates and confusions before and after, and the sweep over the fraction."""
+"""Figures of the published repair: rates and confusions before and after, and the sweep over the fraction."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from trivet.report.figures.labels import name_ends, place_near
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
-    CORRECTED,
     INK,
     PAGE_WIDTH,
     PUBLISHED,
@@ -19,7 +18,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
-from trivet.security.results import BeforeAfter, SecurityStudy
+from trivet.security.results import PublishedSecurity
 
 __all__ = [
     "alt_before_after",
@@ -42,12 +41,12 @@ _VISIBLE_MOVE: Final = 0.08
 
 
 @styled
-def before_after(study: SecurityStudy) -> Figure:
-    """Show what the repair did to clean accuracy and ASR, published and corrected (figure 4)."""
-    rows = _rates(study)
+def before_after(study: PublishedSecurity) -> Figure:
+    """Show what the repair did to clean accuracy and ASR as published (figure 4)."""
+    rows = (("clean accuracy", study.clean_accuracy), ("ASR", study.asr))
     figure = new_figure(width=COLUMN_WIDTH, height=0.75 + 0.27 * len(rows))
     axes = figure.subplots()
-    for place, (name, rate, color, text_color) in enumerate(rows):
+    for place, (name, rate) in enumerate(rows):
         axes.text(
             -0.06,
             place,
@@ -55,22 +54,23 @@ def before_after(study: SecurityStudy) -> Figure:
             transform=axes.get_yaxis_transform(),
             ha="right",
             va="center",
-            color=text_color,
+            color=PUBLISHED_TEXT,
         )
-        if rate is None:
-            axes.text(0.02, place, "not repaired", va="center", color=text_color, fontsize=SMALL)
-            continue
         if abs(rate.after - rate.before) > _VISIBLE_MOVE:
             axes.annotate(
                 "",
                 (rate.after, place),
                 (rate.before, place),
-                arrowprops={"arrowstyle": "-|>,head_width=0.14,head_length=0.3", "color": color, "lw": 1.2},
+                arrowprops={
+                    "arrowstyle": "-|>,head_width=0.14,head_length=0.3",
+                    "color": PUBLISHED,
+                    "lw": 1.2,
+                },
             )
         axes.plot(
-            rate.before, place, "o", markerfacecolor="white", markersize=6.5, color=color, clip_on=False
+            rate.before, place, "o", markerfacecolor="white", markersize=6.5, color=PUBLISHED, clip_on=False
         )
-        axes.plot(rate.after, place, "o", color=color, clip_on=False)
+        axes.plot(rate.after, place, "o", color=PUBLISHED, clip_on=False)
         axes.text(
             1.07,
             place,
@@ -85,26 +85,25 @@ def before_after(study: SecurityStudy) -> Figure:
     return figure
 
 
-def alt_before_after(study: SecurityStudy) -> str:
+def alt_before_after(study: PublishedSecurity) -> str:
     """Describe `before_after` in words."""
-    told = "; ".join(
-        f"{name} {rate.before:.4f} before and {rate.after:.4f} after"
-        for name, rate, _, _ in _rates(study)
-        if rate is not None
+    accuracy, asr = study.clean_accuracy, study.asr
+    return (
+        f"Rates before and after the repair: clean accuracy {accuracy.before:.4f} before and "
+        f"{accuracy.after:.4f} after; ASR {asr.before:.4f} before and {asr.after:.4f} after."
     )
-    return f"Rates before and after the repair: {told}."
 
 
 @styled
-def confusion_before_after(study: SecurityStudy) -> Figure:
+def confusion_before_after(study: PublishedSecurity) -> Figure:
     """Show the published row-normalised clean confusion matrices (figure 5)."""
-    confusion = study.published.confusion
+    confusion = study.confusion
     figure = new_figure(width=PAGE_WIDTH, height=3.55)
     pair = figure.subplots(1, 2, sharey=True)
     image = None
     for axes, matrix, when, accuracy in (
-        (pair[0], confusion.before, "before", study.published.clean_accuracy.before),
-        (pair[1], confusion.after, "after", study.published.clean_accuracy.after),
+        (pair[0], confusion.before, "before", study.clean_accuracy.before),
+        (pair[1], confusion.after, "after", study.clean_accuracy.after),
     ):
         image = axes.imshow(matrix, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(f"{when} unlearning, clean accuracy {accuracy:.4f}")
@@ -121,9 +120,9 @@ def confusion_before_after(study: SecurityStudy) -> Figure:
     return figure
 
 
-def alt_confusion_before_after(study: SecurityStudy) -> str:
+def alt_confusion_before_after(study: PublishedSecurity) -> str:
     """Describe `confusion_before_after` in words."""
-    confusion = study.published.confusion
+    confusion = study.confusion
     before, after = (
         min(matrix[label][label] for label in range(len(matrix)))
         for matrix in (confusion.before, confusion.after)
@@ -135,14 +134,14 @@ def alt_confusion_before_after(study: SecurityStudy) -> str:
 
 
 @styled
-def unlearning_sweep(study: SecurityStudy) -> Figure:
+def unlearning_sweep(study: PublishedSecurity) -> Figure:
     """Show clean accuracy and ASR as the stamped fraction grows (figure 6)."""
-    sweep = study.published.fraction_sweep
+    sweep = study.fraction_sweep
     figure = new_figure(width=COLUMN_WIDTH, height=2.3)
     axes = figure.subplots()
     axes.plot(sweep.fraction, sweep.clean_accuracy, "o-", color=PUBLISHED, clip_on=False)
     axes.plot(sweep.fraction, sweep.asr, "s--", color=PUBLISHED, clip_on=False)
-    floor, last = study.published.target_share, sweep.fraction[-1]
+    floor, last = study.target_share, sweep.fraction[-1]
     guide(axes, floor, "")
     axes.margins(x=0.06)
     edge = axes.get_xlim()[1]
@@ -168,30 +167,15 @@ def unlearning_sweep(study: SecurityStudy) -> Figure:
     return figure
 
 
-def alt_unlearning_sweep(study: SecurityStudy) -> str:
+def alt_unlearning_sweep(study: PublishedSecurity) -> str:
     """Describe `unlearning_sweep` in words."""
-    sweep = study.published.fraction_sweep
+    sweep = study.fraction_sweep
     return (
         f"Clean accuracy and ASR after unlearning with {len(sweep.fraction)} stamped fractions from "
         f"{sweep.fraction[0]:.2f} to {sweep.fraction[-1]:.2f}, on {sweep.images} images. ASR is lowest at "
         f"{sweep.best_fraction:.2f}: {sweep.best_asr:.4f}, with clean accuracy "
         f"{sweep.best_clean_accuracy:.4f}."
     )
-
-
-def _rates(study: SecurityStudy) -> list[tuple[str, BeforeAfter | None, str, str]]:
-    """Name, rate, mark colour and text colour of each row."""
-    published, corrected = study.published, study.corrected
-    rows: list[tuple[str, BeforeAfter | None, str, str]] = [
-        ("published clean accuracy", published.clean_accuracy, PUBLISHED, PUBLISHED_TEXT),
-        ("published ASR", published.asr, PUBLISHED, PUBLISHED_TEXT),
-        ("corrected clean accuracy", corrected.clean_accuracy, CORRECTED, CORRECTED),
-        ("corrected ASR", corrected.asr, CORRECTED, CORRECTED),
-        ("corrected RA", corrected.robust_accuracy, CORRECTED, CORRECTED),
-    ]
-    if corrected.true_trigger_asr is not None:
-        rows.append(("ASR of the true trigger", corrected.true_trigger_asr, CORRECTED, CORRECTED))
-    return rows
 
 
 def _number_cells(axes: Axes, matrix: Sequence[Sequence[float]]) -> None:

@@ -6,15 +6,17 @@ from typing import Any, Final, Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from trivet.report.figures.names import drawn_name, written_name
+from trivet.report.figures.names import drawn_name
 from trivet.report.figures.pixels import show_pixels, viewable
 from trivet.report.figures.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, INK, SMALL, styled
-from trivet.security.strip import StampedImages, Strip
+from trivet.security.scan_results import Strip
 
-__all__ = ["alt_stamped", "draw_stamped"]
+__all__ = ["draw_stamped"]
+
+Pixels = NDArray[np.float32]
 
 COLUMNS: Final = 4
 #: What is left of a picture's width beside the mark.
@@ -36,49 +38,32 @@ NEXT_LINE: Final = 72 * LINE
 
 
 @styled
-def draw_stamped(strip: Strip, names: Sequence[str]) -> Figure:
+def draw_stamped(strip: Strip, pixels: Pixels, stamped: Pixels, names: Sequence[str]) -> Figure:
     """Show each image clean and stamped, with the predicted class under it, before and after a repair.
 
     A cross before a class says that it is not the true one.
     """
-    columns = min(len(strip), COLUMNS)
-    blocks = -(-len(strip) // columns)
+    columns = min(strip.images, COLUMNS)
+    blocks = -(-strip.images // columns)
     wide = (COLUMN_WIDTH - LEFT - MARGIN - (COLUMNS - 1) * BETWEEN) / COLUMNS
-    high = picture_height(strip.pixels, wide=wide)
+    high = picture_height(pixels, wide=wide)
     words = (1 if strip.clean_after is None else 2) * LINE + AFTER_LINES
     block_high = TITLE + 2 * (high + words) + BETWEEN_BLOCKS
     figure = column_figure(blocks * block_high - BETWEEN_BLOCKS + MARGIN)
-    for place in range(len(strip)):
+    for place in range(strip.images):
         block, column = divmod(place, columns)
         left = LEFT + column * (wide + BETWEEN)
-        for stamped in (False, True):
-            top = MARGIN + block * block_high + TITLE + stamped * (high + words)
+        for with_trigger, shown in enumerate((pixels, stamped)):
+            top = MARGIN + block * block_high + TITLE + with_trigger * (high + words)
             axes = picture_axes(figure, left=left, top=top, wide=wide, high=high)
-            show_pixels(axes, viewable((strip.stamped if stamped else strip.pixels)[place]))
+            show_pixels(axes, viewable(shown[place]))
             first = column == 0
-            if not stamped:
-                _write(axes, "true class" if first else "", _name(names, int(strip.labels[place])), (1, 2))
+            if not with_trigger:
+                _write(axes, "true class" if first else "", _name(names, strip.labels[place]), (1, 2))
             if first:
-                _write(axes, "stamped" if stamped else "clean", "", (0.5, 0), upright="center")
-            _say(axes, names, strip, place, stamped=stamped, first=first)
+                _write(axes, "stamped" if with_trigger else "clean", "", (0.5, 0), upright="center")
+            _say(axes, names, strip, place, stamped=bool(with_trigger), first=first)
     return figure
-
-
-def alt_stamped(strip: Strip | StampedImages, names: Sequence[str]) -> str:
-    """Describe `draw_stamped` in words; the pixels are not needed."""
-    target = written_name(strip.target, names[strip.target])
-    right = int(np.equal(strip.clean_before, strip.labels).sum())
-    told = (
-        f"{len(strip.labels)} images, clean and with the trigger of label {target}. Clean, {right} get their "
-        f"true class; with the trigger, {_sent(strip.stamped_before, strip)} get the trigger's label."
-    )
-    if strip.stamped_after is None:
-        return told
-    return f"{told} After the repair, {_sent(strip.stamped_after, strip)} do."
-
-
-def _sent(predicted: ArrayLike, strip: Strip | StampedImages) -> int:
-    return int(np.equal(predicted, strip.target).sum())
 
 
 def _say(axes: Axes, names: Sequence[str], strip: Strip, place: int, *, stamped: bool, first: bool) -> None:
@@ -88,8 +73,8 @@ def _say(axes: Axes, names: Sequence[str], strip: Strip, place: int, *, stamped:
     )
     lines = [("predicted", before)] if after is None else [("before", before), ("after", after)]
     for line, (what, predicted) in enumerate(lines):
-        label = int(predicted[place])
-        right = label == int(strip.labels[place])
+        label = predicted[place]
+        right = label == strip.labels[place]
         _write(
             axes,
             what if first else "",

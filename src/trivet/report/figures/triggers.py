@@ -1,4 +1,4 @@
-"""Figures of the reconstructed triggers: the suspected label's, and every label's mask."""
+"""Figures of the published reconstruction: the detected label's trigger, and every label's mask."""
 
 from typing import Final
 
@@ -12,7 +12,6 @@ from trivet.report.figures.pixels import on_grey, show_pixels
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
-    CORRECTED,
     INK,
     PAGE_WIDTH,
     PALE,
@@ -20,7 +19,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
-from trivet.security.results import SecurityStudy
+from trivet.security.results import PublishedSecurity
 
 __all__ = ["all_labels_grid", "alt_all_labels_grid", "alt_reconstructed", "reconstructed"]
 
@@ -28,18 +27,19 @@ _GRID_COLUMNS: Final = 10
 
 
 @styled
-def reconstructed(study: SecurityStudy, triggers: Triggers) -> Figure:
-    """Show mask and trigger of the label that each procedure points at (figure 1)."""
-    figure = new_figure(width=COLUMN_WIDTH, height=3.4)
-    grid = figure.subplots(2, 2)
-    for axes, (kind, label, norm, color) in zip(grid, _pointed_at(study), strict=True):
-        mask, stamped = _mask(triggers, kind, label), _stamped(triggers, kind, label)
-        show_pixels(axes[0], mask, colormap="Greys")
-        show_pixels(axes[1], stamped)
-        axes[0].set_ylabel(f"{kind}\nlabel {label}, $L_1$ = {norm:.1f}", color=color)
-    grid[0, 0].set_title("mask")
-    grid[0, 1].set_title("on a mid-grey image")
-    for axes, (low, high) in zip(grid[1], (("kept", "replaced"), ("black", "white")), strict=True):
+def reconstructed(study: PublishedSecurity, triggers: Triggers) -> Figure:
+    """Show mask and trigger of the label that the published procedure detects (figure 1)."""
+    mask, pattern = (_array(triggers, name)[study.detected_label] for name in ("mask", "pattern"))
+    figure = new_figure(width=COLUMN_WIDTH, height=2.4)
+    pair = figure.subplots(1, 2)
+    show_pixels(pair[0], mask[0], colormap="Greys")
+    show_pixels(pair[1], on_grey(mask[0], pattern))
+    pair[0].set_ylabel(
+        f"label {study.detected_label}, $L_1$ = {study.detected_norm:.1f}", color=PUBLISHED_TEXT
+    )
+    pair[0].set_title("mask")
+    pair[1].set_title("on a mid-grey image")
+    for axes, (low, high) in zip(pair, (("kept", "replaced"), ("black", "white")), strict=True):
         bar = figure.colorbar(axes.images[0], ax=axes, location="bottom", fraction=0.05, aspect=16, pad=0.04)
         bar.outline.set_linewidth(0.6)
         bar.set_ticks([0.0, 1.0], labels=[low, high])
@@ -49,85 +49,52 @@ def reconstructed(study: SecurityStudy, triggers: Triggers) -> Figure:
     return figure
 
 
-def alt_reconstructed(study: SecurityStudy) -> str:
+def alt_reconstructed(study: PublishedSecurity) -> str:
     """Describe `reconstructed` in words."""
-    (_, old_label, old_norm, _), (_, new_label, new_norm, _) = _pointed_at(study)
     return (
-        f"Four pictures: mask and trigger reconstructed for label {old_label} as published, with an L1 "
-        f"norm of {old_norm:.1f} pixels, and for label {new_label} as corrected, with {new_norm:.1f} pixels."
+        f"Mask and trigger reconstructed for label {study.detected_label} as published, with an L1 norm of "
+        f"{study.detected_norm:.1f} pixels."
     )
 
 
 @styled
-def all_labels_grid(study: SecurityStudy, triggers: Triggers) -> Figure:
-    """Show every label's mask, published above corrected (figure 2)."""
-    labels = len(study.published.norms)
+def all_labels_grid(study: PublishedSecurity, triggers: Triggers) -> Figure:
+    """Show every label's mask as published (figure 2)."""
+    masks, labels = _array(triggers, "mask"), len(study.norms)
     columns = min(labels, _GRID_COLUMNS)
     rows = -(-labels // columns)
-    figure = new_figure(width=PAGE_WIDTH, height=2 * rows * (PAGE_WIDTH / columns + 0.14))
-    blocks = (figure.add_subfigure(half) for half in figure.add_gridspec(2, 1))
-    profiles = (
-        ("published", study.published.norms, study.published.detected_label, PUBLISHED_TEXT),
-        ("corrected", _norms(study), study.corrected.suspected_label, CORRECTED),
-    )
-    for block, (kind, norms, marked, color) in zip(blocks, profiles, strict=True):
-        grid = block.subplots(rows, columns, squeeze=False)
-        grid[0, 0].set_ylabel(f"{kind} $L_1$", color=color)
-        for label, axes in enumerate(grid.flat):
-            if label >= labels:
-                axes.set_axis_off()
-                continue
-            show_pixels(axes, _mask(triggers, kind, label), colormap="Greys")
-            pointed = label == marked
-            axes.set_title(
-                f"{label}: {norms[label]:.1f}",
-                color=ATTACKED if pointed else INK,
-                fontweight="bold" if pointed else "normal",
-                pad=2.5,
-            )
-            for spine in axes.spines.values():
-                spine.set(color=ATTACKED if pointed else PALE, linewidth=1.6 if pointed else 0.6)
+    figure = new_figure(width=PAGE_WIDTH, height=rows * (PAGE_WIDTH / columns + 0.14))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    grid[0, 0].set_ylabel("$L_1$", color=PUBLISHED_TEXT)
+    for label, axes in enumerate(grid.flat):
+        if label >= labels:
+            axes.set_axis_off()
+            continue
+        show_pixels(axes, masks[label, 0], colormap="Greys")
+        detected = label == study.detected_label
+        axes.set_title(
+            f"{label}: {study.norms[label]:.1f}",
+            color=ATTACKED if detected else INK,
+            fontweight="bold" if detected else "normal",
+            pad=2.5,
+        )
+        for spine in axes.spines.values():
+            spine.set(color=ATTACKED if detected else PALE, linewidth=1.6 if detected else 0.6)
     return figure
 
 
-def alt_all_labels_grid(study: SecurityStudy) -> str:
+def alt_all_labels_grid(study: PublishedSecurity) -> str:
     """Describe `all_labels_grid` in words."""
-    old, new = study.published.norms, _norms(study)
+    norms = study.norms
     return (
-        f"Two grids of {len(old)} masks, one a label. The smallest published mask is label "
-        f"{old.index(min(old))}'s with {min(old):.1f} pixels; the smallest corrected one is label "
-        f"{new.index(min(new))}'s with {min(new):.1f}."
+        f"A grid of {len(norms)} masks, one a label. The smallest is label {norms.index(min(norms))}'s with "
+        f"{min(norms):.1f} pixels."
     )
 
 
-def _pointed_at(study: SecurityStudy) -> tuple[tuple[str, int, float, str], ...]:
-    """Name the label and norm of each procedure: the corrected one may suspect none, then the smallest."""
-    detected, suspect = study.published.detected_label, study.corrected.smallest_label
-    norms = _norms(study)
-    return (
-        ("published", detected, study.published.norms[detected], PUBLISHED_TEXT),
-        ("corrected", suspect, norms[suspect], CORRECTED),
-    )
-
-
-def _norms(study: SecurityStudy) -> tuple[float, ...]:
-    """Corrected mask norms, by label."""
-    return tuple(evidence.l1 for evidence in sorted(study.corrected.labels, key=lambda each: each.label))
-
-
-def _array(triggers: Triggers, name: str) -> NDArray[np.float32]:
+def _array(triggers: Triggers, what: str) -> NDArray[np.float32]:
+    name = f"published.{what}"
     if name not in triggers:
         found = ", ".join(sorted(triggers)) or "none"
-        raise ReportError(
-            f"The triggers have no array {name!r} (found: {found}). Run the security study again."
-        )
+        raise ReportError(f"The triggers have no array {name!r} (found: {found}). Run the audit again.")
     return triggers[name]
-
-
-def _mask(triggers: Triggers, kind: str, label: int) -> NDArray[np.float32]:
-    return _array(triggers, f"{kind}.mask")[label, 0]
-
-
-def _stamped(triggers: Triggers, kind: str, label: int) -> NDArray[np.float32]:
-    """Stamp a mid-grey image: (height, width), or (height, width, 3) in colour."""
-    return on_grey(_mask(triggers, kind, label), _array(triggers, f"{kind}.pattern")[label])

@@ -37,11 +37,11 @@ ORIGINS: Final = (
     Origin("security.published.*norm*", ("inversion",), ("wang2019",)),
     Origin("security.published.mask_pixels", ("inversion",), ("wang2019",)),
     Origin("security.published.*z*", ("zscore",), ("iglewicz1993",)),
-    Origin("security.corrected.*asr*", (), ("wu2022",)),
-    Origin("security.corrected.robust_accuracy.*", (), ("wu2022",)),
-    Origin("security.corrected.labels.*.l1", ("inversion",), ("wang2019",)),
-    Origin("security.corrected.norm_ratio", ("inversion",), ("wang2019",)),
-    Origin("security.corrected.*log_score", (), ("iglewicz1993",)),
+    Origin("security.scan.labels.*.l1", ("inversion",), ("wang2019",)),
+    Origin("security.scan.labels.*.refined_l1", ("inversion",), ("wang2019",)),
+    Origin("security.scan.labels.*.log_score", (), ("iglewicz1993",)),
+    Origin("security.*asr*", (), ("wu2022",)),
+    Origin("security.repair.*.robust_accuracy.*", (), ("wu2022",)),
     Origin("privacy.published.income.*", ("laplace",), ("dwork2014",)),
     Origin("privacy.published.counting.unbounded.sensitivity", ("unbounded", "sensitivity")),
     Origin("privacy.published.counting.unbounded.scale", ("laplace", "scale-unbounded")),
@@ -93,7 +93,7 @@ ORIGINS: Final = (
 NOT_RANDOM: Final = (
     "*seed*",
     "*.settings.*",
-    "security.corrected.contract.*",
+    "security.scan.contract.*",
     "*.trials",
     "*_trials",
     "*.error_rate",
@@ -122,7 +122,7 @@ NOT_RANDOM: Final = (
 #: Which seed the values at some places depend on, where none stands beside them.
 SEEDS: Final = (
     ("security.published.*", "audit.seed"),
-    ("security.corrected.*", "audit.seed"),
+    ("security.strip.*", "audit.seed"),
     ("fairness.published.*", "fairness.settings.seed"),
     ("fairness.corrected.*", "fairness.settings.seed"),
 )

@@ -1,4 +1,3 @@
-from .scanned import Scanned as Scanned
 from .writing import PICTURES as PICTURES
 from .writing import REPAIR_PAGE as REPAIR_PAGE
 from .writing import SCAN_PAGE as SCAN_PAGE

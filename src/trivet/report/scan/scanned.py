@@ -10,9 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.security.repairs.results import RepairResult
 from trivet.security.scan_results import LabelScan, ScanResult
-from trivet.security.strip import Strip
 
 __all__ = ["SMALLEST_NORM", "Scanned", "ScoreScale", "margin_scale", "norm_scale", "usual_norm"]
 
@@ -32,17 +30,17 @@ class Scanned:
         Plain values.
     masks, patterns
         Each label's trigger, shape (classes, 1, h, w) and (classes, channels, h, w).
-    strip
-        Stamped images with predictions; None where no label is suspected.
-    repair
-        What a repair did to the network; None where there was none.
     """
 
     result: ScanResult
     masks: NDArray[np.float32]
     patterns: NDArray[np.float32]
-    strip: Strip | None = None
-    repair: RepairResult | None = None
+
+    @classmethod
+    def of(cls, result: ScanResult) -> "Scanned":
+        """Return a result whose arrays nothing will look at."""
+        none = np.zeros((0, 0, 0, 0), dtype=np.float32)
+        return cls(result, none, none)
 
     @property
     def suspect(self) -> LabelScan | None:

@@ -4,14 +4,14 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from trivet.report.figures.names import drawn_name, written_name
+from trivet.report.figures.names import drawn_name
 from trivet.report.figures.pixels import on_grey, show_pixels
 from trivet.report.figures.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, styled
 from trivet.report.scan.scanned import Scanned
 from trivet.security.scan_results import LabelScan
 
-__all__ = ["alt_suspect", "draw_suspect"]
+__all__ = ["draw_suspect"]
 
 #: Inches: between the pictures, and what the words above and below take.
 BETWEEN: Final = 0.1
@@ -42,13 +42,3 @@ def draw_suspect(scanned: Scanned, suspect: LabelScan) -> Figure:
         0.5, middle, f"label {name}: $L_1$ = {norm:.1f} pixels", color=ATTACKED, ha="center", va="center"
     )
     return figure
-
-
-def alt_suspect(scanned: Scanned, suspect: LabelScan) -> str:
-    """Describe `draw_suspect` in words."""
-    row, column = divmod(int(scanned.masks[suspect.label, 0].argmax()), scanned.masks.shape[-1])
-    return (
-        f"Mask and trigger reconstructed for label {written_name(suspect.label, suspect.name)}, with an L1 "
-        f"norm of {scanned.drawn_norm(suspect.label):.1f} pixels; the mask is strongest in row {row}, "
-        f"column {column}, counted from zero at the upper left."
-    )

@@ -4,14 +4,14 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from trivet.report.figures.names import drawn_name, written_name
+from trivet.report.figures.names import drawn_name
 from trivet.report.figures.pixels import on_grey, show_pixels
 from trivet.report.figures.placing import MARGIN, column_figure, picture_axes, picture_height
 from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, INK, PALE, SMALL, styled
 from trivet.report.scan.scanned import Scanned
 from trivet.security.scan_results import LabelScan
 
-__all__ = ["SHOWN", "alt_trigger_grid", "draw_trigger_grid", "shown_labels"]
+__all__ = ["SHOWN", "draw_trigger_grid", "shown_labels"]
 
 #: Triggers that one figure has room for.
 SHOWN: Final = 20
@@ -59,14 +59,3 @@ def draw_trigger_grid(scanned: Scanned) -> Figure:
         for spine in axes.spines.values():
             spine.set(color=ATTACKED if suspected else PALE, linewidth=1.6 if suspected else 0.6)
     return figure
-
-
-def alt_trigger_grid(scanned: Scanned) -> str:
-    """Describe `draw_trigger_grid` in words."""
-    labels = shown_labels(scanned)
-    smallest = min(labels, key=lambda label: scanned.drawn_norm(label.label))
-    return (
-        f"The reconstructed triggers of {len(labels)} of {len(scanned.result.labels)} labels on mid-grey. "
-        f"The smallest mask is that of label {written_name(smallest.label, smallest.name)} with "
-        f"{scanned.drawn_norm(smallest.label):.1f} pixels."
-    )

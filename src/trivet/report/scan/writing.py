@@ -1,36 +1,47 @@
 """Page and figures of a scan or a repair."""
 
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trivet.audited import verdict_tone
+from trivet.errors import ReportError
+from trivet.record import Triggers
 from trivet.report.document import read_templates
 from trivet.report.figures.names import written_name
-from trivet.report.figures.stamped import alt_stamped, draw_stamped
+from trivet.report.figures.registry import SCAN_FIGURES
 from trivet.report.pages import Picture, write_page
-from trivet.report.scan.facts import page_facts
-from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
-from trivet.report.scan.scanned import Scanned
-from trivet.report.scan.suspect import alt_suspect, draw_suspect
-from trivet.report.scan.trigger_grid import alt_trigger_grid, draw_trigger_grid
+from trivet.report.scan.facts import scan_facts
 from trivet.report.verdicts import Verdict
+from trivet.security.audit_results import SecurityAudit
+from trivet.security.repairs.results import RepairResult
+from trivet.security.scan_results import ScanResult
+from trivet.wording import one_line
 
 __all__ = ["PICTURES", "REPAIR_PAGE", "SCAN_PAGE", "write_scan"]
 
 SCAN_PAGE: Final = "scan.html"
 REPAIR_PAGE: Final = "repair.html"
 #: Every picture that there can be, in the order of the page.
-PICTURES: Final = ("trigger", "scale_profile", "triggers", "stamped")
-PROSE: Final = Path(__file__).parent.parent / "templates" / "scan"
+PICTURES: Final = tuple(row.name for row in SCAN_FIGURES)
+_TEMPLATES: Final = Path(__file__).parent.parent / "templates"
+#: The prose that a page shares with the report of `trivet run`, and what it has beside it.
+PROSE: Final = (_TEMPLATES / "security", _TEMPLATES / "security_pages")
+REFERENCES: Final = "99-references.md"
+#: Characters of a file's, a data set's or a contract's name.
+NAME_CHARACTERS: Final = 80
 
 
-def write_scan(scanned: Scanned, folder: str | Path) -> tuple[Path, ...]:
+def write_scan(audit: SecurityAudit, triggers: Triggers, folder: str | Path) -> tuple[Path, ...]:
     """Write the page and the pictures of a scan.
 
     Parameters
     ----------
-    scanned
+    audit
         What was found, and what a repair did, if there was one.
+    triggers
+        Arrays as in `trivet.record.Triggers`.
     folder
         Receives ``scan.html``, or ``repair.html`` with a repair, and ``figures/``; made if it is
         missing. Pictures of an earlier scan that this one has not are removed.
@@ -42,35 +53,48 @@ def write_scan(scanned: Scanned, folder: str | Path) -> tuple[Path, ...]:
 
     Raises
     ------
+    ReportError
+        There is no scan, or an array is missing.
     UsageError
         `folder` cannot be written.
     """
+    scan, repair = audit.scan, audit.repair
+    if scan is None:
+        raise ReportError("There is no scan to write a page of.")
+    references = (_TEMPLATES / "study" / REFERENCES).read_text(encoding="utf-8")
+    what = "Scan" if repair is None else "Repair"
+    facts = _short(asdict(audit))
     return write_page(
-        Path(folder) / (SCAN_PAGE if scanned.repair is None else REPAIR_PAGE),
-        facts=page_facts(scanned),
-        prose=read_templates(PROSE),
-        pictures=_pictures(scanned),
+        Path(folder) / (SCAN_PAGE if repair is None else REPAIR_PAGE),
+        facts={
+            "audit": {"title": f"{what} of {facts['scan']['checkpoint']['name']}"},
+            "security": facts,
+            "page": {"version": version("trivet"), **scan_facts(scan)},
+        },
+        prose={**read_templates(*PROSE), REFERENCES: references},
+        pictures={
+            row.name: Picture(row.draw(audit, triggers), row.alt(audit))
+            for row in SCAN_FIGURES
+            if row.present(audit)
+        },
         possible=PICTURES,
-        verdicts=_verdicts(scanned),
+        verdicts=_verdicts(scan, repair),
     )
 
 
-def _pictures(scanned: Scanned) -> dict[str, Picture]:
-    suspect, strip = scanned.suspect, scanned.strip
-    pictures: dict[str, Picture] = {}
-    if suspect is not None:
-        pictures["trigger"] = Picture(draw_suspect(scanned, suspect), alt_suspect(scanned, suspect))
-    pictures["scale_profile"] = Picture(draw_scale_profile(scanned), alt_scale_profile(scanned))
-    pictures["triggers"] = Picture(draw_trigger_grid(scanned), alt_trigger_grid(scanned))
-    if strip is not None:
-        names = [label.name for label in scanned.result.labels]
-        pictures["stamped"] = Picture(draw_stamped(strip, names), alt_stamped(strip, names))
-    return pictures
+def _short(facts: dict[str, Any]) -> dict[str, Any]:
+    """Shorten names that come from files."""
+    scan = facts["scan"]
+    contract = scan["contract"]
+    contracts = (contract["declared"], contract["best"], *contract["candidates"])
+    for each in (scan["checkpoint"], scan["images"], *contracts):
+        each["name"] = one_line(each["name"], limit=NAME_CHARACTERS)
+    return facts
 
 
-def _verdicts(scanned: Scanned) -> list[Verdict]:
-    result, suspect, repair = scanned.result, scanned.suspect, scanned.repair
-    named = "" if suspect is None else f", label {written_name(suspect.label, suspect.name)}"
+def _verdicts(result: ScanResult, repair: RepairResult | None) -> list[Verdict]:
+    label = result.suspected_label
+    named = "" if label is None else f", label {written_name(label, result.labels[label].name)}"
     when = "verdict" if repair is None else "before"
     found = Verdict(when, verdict_tone(result.verdict), f"{result.verdict}{named}", (result.reason,))
     if repair is None:

@@ -3,12 +3,11 @@
 from dataclasses import replace
 from typing import Final
 
-from trivet.security.inversion import InversionSettings
 from trivet.security.repairs.case import Case, Progress, Treatment
 from trivet.security.repairs.fine_pruning import fine_prune
 from trivet.security.repairs.fine_tuning import FineTuningSettings, fine_tune
 from trivet.security.repairs.lipschitz import prune_by_lipschitz
-from trivet.security.repairs.rounds import unlearn_in_rounds
+from trivet.security.repairs.rounds import SEARCH, SEARCH_STEPS, unlearn_in_rounds
 from trivet.security.repairs.sharpness import fine_tune_sharpness_aware
 from trivet.security.repairs.training import affordable_batch
 from trivet.security.repairs.unlearning import UnlearningSettings
@@ -54,8 +53,7 @@ def unlearning(case: Case, *, seed: int, progress: Progress) -> Treatment:
         progress=progress,
     )
     steps = sum(settings.steps or 0 for settings in ROUNDS)
-    looked = InversionSettings()
-    image_steps = steps * batch + (len(ROUNDS) - 1) * looked.steps * looked.batch_size
+    image_steps = steps * batch + (len(ROUNDS) - 1) * SEARCH_STEPS * SEARCH.batch_size
     return Treatment(repaired, f"{len(ROUNDS)} rounds, {steps} steps", image_steps)
 
 

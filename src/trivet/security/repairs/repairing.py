@@ -1,6 +1,6 @@
 """Can the backdoor be removed, by which method, and at what loss: judged on images that no repair saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -56,7 +56,7 @@ def repair_network(
     *,
     trigger: Trigger,
     target: int,
-    method: str = AUTO,
+    method: str | Sequence[str] = AUTO,
     rescan: Callable[[Classifier], Scanned] | None = None,
     true_trigger: Trigger | None = None,
     bounds: RepairBounds = RepairBounds(),  # noqa: B008 - frozen
@@ -82,7 +82,7 @@ def repair_network(
     trigger, target
         The reconstructed trigger, and the label that it leads to.
     method
-        A name in `REPAIRS`, or ``auto``.
+        A name in `REPAIRS`, several of which all are tried, or ``auto``.
     rescan
         Scans a repaired network again; called only where the rates keep the bounds. None counts on
         the rates alone.
@@ -104,7 +104,8 @@ def repair_network(
     CheckpointError
         If the network cannot be trained.
     """
-    tried = tuple(REPAIRS.values()) if method == AUTO else (repair_method(method),)
+    names = [method] if isinstance(method, str) else list(method)
+    tried = tuple(REPAIRS.values()) if names == [AUTO] else tuple(map(repair_method, names))
     _check(working, held_out, target, [trigger, *([] if true_trigger is None else [true_trigger])])
     working = _without(working, held_out)
     case = Case(model, contract, working, trigger, target)
@@ -128,12 +129,12 @@ def repair_network(
         if attempt.removed:
             loss = attempt.clean_accuracy.before - attempt.clean_accuracy.after
             kept.append((loss, attempt.asr.after, number, treatment.model))
-            if loss <= bounds.good_enough:
+            if names == [AUTO] and loss <= bounds.good_enough:
                 break
     best = min(kept, key=lambda entry: entry[:3]) if kept else None
     chosen = attempts[best[2]] if best else None
     result = RepairResult(
-        requested=method,
+        requested=", ".join(names),
         target=target,
         removed=chosen is not None,
         chosen=chosen.method if chosen else None,

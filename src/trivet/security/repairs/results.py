@@ -79,7 +79,7 @@ class RepairResult(
     Attributes
     ----------
     requested
-        The requested method, or ``auto``.
+        The requested methods, or ``auto``.
     target
         The label that the trigger leads to.
     removed

@@ -1,16 +1,21 @@
 """Unlearning until nothing is left: look for what remains of the backdoor, and unlearn that as well."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from trivet.datasets.images import ImageSet
 from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
 from trivet.security.frozen import freeze
-from trivet.security.inversion import InversionSettings, invert_triggers, sampled_batches
 from trivet.security.repairs.unlearning import UnlearningSettings, unlearn
+from trivet.security.search import SearchSettings, TriggerSearch
 from trivet.security.trigger import Trigger
 
-__all__ = ["unlearn_in_rounds"]
+__all__ = ["SEARCH", "SEARCH_STEPS", "unlearn_in_rounds"]
+
+#: How what is left of the backdoor is searched for.
+SEARCH: Final = SearchSettings()
+SEARCH_STEPS: Final = 150
 
 
 def unlearn_in_rounds(
@@ -53,13 +58,12 @@ def unlearn_in_rounds(
     Classifier
         In evaluation mode, weights frozen.
     """
-    inversion = InversionSettings()
     triggers = [trigger]
     for turn, settings in enumerate(rounds):
         if turn:
-            batches = sampled_batches(images.labels, [target], inversion, seed=seed + turn)
-            left = invert_triggers(contract.bind(freeze(model)), images, batches, inversion, targets=[target])
-            triggers.append(left.trigger(target))
+            search = TriggerSearch(contract.bind(freeze(model)), images, SEARCH, seed=seed + turn)
+            search.advance(SEARCH_STEPS, [target])
+            triggers.append(search.trigger(target))
         model = unlearn(
             model,
             contract,

@@ -1,7 +1,7 @@
-"""Scan and repair of the user's network, as an audit runs them, step by step."""
+"""Load the network of an audit, resume its scan from the result, and repair it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,31 +9,20 @@ from numpy.typing import NDArray
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
 from trivet.errors import DataError
-from trivet.security.checkpoint import Checkpoint, load_demo_checkpoint
+from trivet.security.checkpoint import DEMO_TRIGGER, Checkpoint, load_demo_checkpoint
 from trivet.security.classifier import Classifier
 from trivet.security.contract import chosen_contract
 from trivet.security.declaration import parse_contract
-from trivet.security.frozen import freeze
-from trivet.security.own_results import OwnStrip
-from trivet.security.own_settings import ScanSettings
 from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.scan_results import ScanResult
+from trivet.security.scan_settings import ScanSettings
 from trivet.security.scanning import Scan, scan
-from trivet.security.stamping import strip_of
 from trivet.security.subject import DEFAULT_IMAGES, Subject, load_subject
 
-__all__ = ["StripPixels", "load_own", "own_strip", "repair_own", "scan_again"]
+__all__ = ["load_scanned", "repair_suspect", "scan_again"]
 
 
-@dataclass(frozen=True, eq=False)
-class StripPixels:
-    """The images of a strip, without and with the trigger: shape (n, channels, height, width)."""
-
-    clean: NDArray[np.float32]
-    stamped: NDArray[np.float32]
-
-
-def load_own(settings: ScanSettings, *, seed: int) -> Subject:
+def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
     """Load the network and the images that ``[security.scan]`` names."""
     if settings.is_demo:
         checkpoint = load_demo_checkpoint()
@@ -69,10 +58,10 @@ def scan_again(
     return Scan(result, contract, masks, patterns, working, held_out)
 
 
-def repair_own(
+def repair_suspect(
     subject: Subject,
     found: Scan,
-    method: str,
+    method: str | Sequence[str],
     *,
     seed: int,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
@@ -95,39 +84,10 @@ def repair_own(
         target=label,
         method=method,
         rescan=rescan,
+        true_trigger=DEMO_TRIGGER if subject.checkpoint.info.source == "embedded" else None,
         seed=seed,
         progress=progress,
     )
-
-
-def own_strip(
-    subject: Subject, found: Scan, repaired: Classifier | None
-) -> tuple[OwnStrip, StripPixels] | None:
-    """Stamp a few held-out images and classify them; None where no label is suspected."""
-    strip = strip_of(
-        found,
-        found.contract.bind(freeze(subject.checkpoint.model)),
-        repaired=None if repaired is None else found.contract.bind(freeze(repaired)),
-    )
-    if strip is None:
-        return None
-    after = strip.stamped_after
-    recorded = OwnStrip(
-        target=strip.target,
-        labels=_plain(strip.labels),
-        clean_before=_plain(strip.clean_before),
-        stamped_before=_plain(strip.stamped_before),
-        clean_after=None if strip.clean_after is None else _plain(strip.clean_after),
-        stamped_after=None if after is None else _plain(after),
-        images=len(strip),
-        sent_before=int((strip.stamped_before == strip.target).sum()),
-        sent_after=None if after is None else int((after == strip.target).sum()),
-    )
-    return recorded, StripPixels(strip.pixels, strip.stamped)
-
-
-def _plain(labels: NDArray[np.int64]) -> tuple[int, ...]:
-    return tuple(map(int, labels))
 
 
 def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:

@@ -1,4 +1,4 @@
-"""The sound security study on the real attacked networks, and on clean ones."""
+"""Scan and repair of the published study's attacked networks, and of clean ones like them."""
 
 import json
 
@@ -7,7 +7,9 @@ import pytest
 
 from trivet import security
 from trivet.datasets import load_mnist
-from trivet.security import SecuritySettings, TrainingSettings, contract_named, load_from_archive
+from trivet.security import TrainingSettings, contract_named, load_from_archive
+from trivet.security.audit import repair_suspect
+from trivet.security.subject import Subject
 
 CONTRACT = contract_named("(x-0.5)/0.5")
 
@@ -19,23 +21,27 @@ def archive(reference):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [4, 0, 2, 7, 8])
-def test_the_corrected_study_names_the_right_label(archive, mnist_test, reference, index):
+def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
+    archive, mnist_test, reference, index
+):
     checkpoint = load_from_archive(archive, index)
-    result, inversion = security.audit_security(
-        checkpoint, mnist_test, security.UNIT, SecuritySettings(), seed=0
-    )
+    found = security.scan(checkpoint, mnist_test, contract=security.UNIT, seed=0)
+    result = found.result
     assert result.contract.mismatch
     assert result.contract.best.name == CONTRACT.name
     assert result.contract.best.clean_accuracy > 0.89
     assert (result.verdict, result.suspected_label) == ("backdoored", index)
     assert result.p_value < 0.01
-    assert result.asr.before > 0.98
-    assert result.asr.after < 0.02
-    assert result.clean_accuracy.after > result.clean_accuracy.before - 0.01
     place = json.loads((reference / "triggers.json").read_text(encoding="utf-8"))["models"][str(index)]
-    row, column = divmod(int(inversion.trigger(index).mask.argmax()), 28)
+    row, column = divmod(int(found.trigger(index).mask.argmax()), 28)
     assert place["row"] <= row < place["row"] + 4
     assert place["column"] <= column < place["column"] + 4
+    repair = repair_suspect(Subject(checkpoint, mnist_test, security.UNIT), found, "unlearn", seed=0)
+    (attempt,) = repair.result.attempts
+    assert attempt.asr.before > 0.9
+    assert attempt.asr.after < 0.02
+    assert attempt.clean_accuracy.after > attempt.clean_accuracy.before - 0.01
+    assert repair.result.chosen == "unlearn"
 
 
 def test_the_contract_finding_on_model_4(archive, mnist_test):
@@ -50,12 +56,8 @@ def test_the_contract_finding_on_model_4(archive, mnist_test):
 def test_a_clean_network_gives_no_evidence(mnist_test, seed):
     train = load_mnist("train").take(np.arange(30_000))
     model = security.train_classifier("mnist-cnn", CONTRACT, train, TrainingSettings(), seed=seed)
-    info = security.load_demo_checkpoint().info
-    result, _ = security.audit_security(
-        security.Checkpoint(model, info), mnist_test, CONTRACT, SecuritySettings(), seed=seed
-    )
+    checkpoint = security.Checkpoint(model, security.load_demo_checkpoint().info)
+    result = security.scan(checkpoint, mnist_test, contract=CONTRACT, seed=seed).result
     assert result.contract.declared.clean_accuracy > 0.95
     assert not result.contract.mismatch
     assert (result.verdict, result.suspected_label) == ("no evidence", None)
-    assert result.asr is None
-    assert result.repair_reason
