@@ -11,9 +11,8 @@ from trivet.places import find
 from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
-#: Those of the user's own plans and audits need some.
+#: Those of the user's own audits need some.
 OWN_FIGURES = (
-    "privacy_plan",
     "privacy_mech",
     "privacy_memb",
     "fairness_audit",
