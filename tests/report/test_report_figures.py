@@ -171,7 +171,7 @@ def test_bars_start_at_zero(row):
 
 def test_the_figures_of_a_missing_leg_are_left_out(tmp_path):
     record = dataclasses.replace(example_record(), security=None, fairness=None)
-    assert [row.name for row in available(record)] == [*NAMES[6:9], *NAMES[13:15]]
+    assert [row.name for row in available(record)] == [*NAMES[6:9], *NAMES[17:]]
     paths = save_figures(record, {}, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
     assert len(paths) == 5 * len(FORMATS)
