@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.privacy import laplace
-from trivet.privacy.auditing.mechanism import audit_answers
+from trivet.privacy.mechanism.audit import audit_answers
 
 EPSILON = 1.0
 AUDITS = 1000

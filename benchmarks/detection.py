@@ -23,8 +23,8 @@ from detection_tables import attacks, misses, rates, render
 from specimens import WORKERS, place, recipes, train_missing
 
 from trivet import security
-from trivet.cli.memory import keep_freed_memory
-from trivet.security.inversion import InversionSettings
+from trivet.cli.terminal import keep_freed_memory
+from trivet.security.scanning.search import InversionSettings
 from trivet.security.zoo import FAMILIES
 
 ROOT = Path(__file__).parent.parent

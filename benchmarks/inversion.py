@@ -12,9 +12,9 @@ import torch
 from torch.nn import functional
 
 from trivet import security
-from trivet.cli.memory import keep_freed_memory
+from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.inversion import InversionSettings
+from trivet.security.scanning.search import InversionSettings
 
 STEPS = 30
 LABELS = 10

@@ -11,7 +11,7 @@ import time
 from specimens import place, train_missing
 
 from trivet import security
-from trivet.cli.memory import keep_freed_memory
+from trivet.cli.terminal import keep_freed_memory
 from trivet.security.zoo import FAMILIES
 
 ATTACKS = ("none", "badnets", "blended")

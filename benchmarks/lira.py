@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from trivet.privacy.membership.lira import lira_scores
+from trivet.privacy.membership.attacks import lira_scores
 
 SHADOWS = (4, 8, 16, 32, 62, 64, 128, 256)
 #: Standard deviation of the logarithm of the rows' own standard deviations.

@@ -22,9 +22,9 @@ from inversion import published
 from torch.utils.flop_counter import FlopCounterMode
 
 from trivet import security
-from trivet.cli.memory import keep_freed_memory
+from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.inversion import InversionSettings
+from trivet.security.scanning.search import InversionSettings
 from trivet.security.settings import PROFILES
 
 SCANS = 3

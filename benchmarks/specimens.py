@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from trivet import security
-from trivet.cli.memory import keep_freed_memory
+from trivet.cli.terminal import keep_freed_memory
 
 FOLDER = Path("build/zoo")
 WORKERS = 2

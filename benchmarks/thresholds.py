@@ -13,10 +13,9 @@ import numpy as np
 from fairlearn.postprocessing import ThresholdOptimizer
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from trivet.fairness.mitigation.group_thresholds import difference_thresholds, ratio_thresholds
-from trivet.fairness.mitigation.roc_thresholds import equal_opportunity_thresholds, equalized_odds_thresholds
-from trivet.fairness.mitigation.thresholds import exact_thresholds
-from trivet.fairness.mitigation.thresholds_scalarised import scalarised_thresholds
+from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds, ratio_thresholds
+from trivet.fairness.mitigation.thresholds.odds import equal_opportunity_thresholds, equalized_odds_thresholds
+from trivet.fairness.mitigation.thresholds.scalarised import exact_thresholds, scalarised_thresholds
 
 TURNS = 5
 SIZES = (16_281, 300_000)

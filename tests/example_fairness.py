@@ -19,7 +19,7 @@ from trivet.fairness.auditing.results import (
     ScoreAudit,
     TrainingSpread,
 )
-from trivet.fairness.explaining.results import (
+from trivet.fairness.explain.results import (
     BASE_RATES,
     EXPLAINED,
     SELECTION,

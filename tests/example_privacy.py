@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from trivet.privacy.auditing.results import CONSISTENT, VIOLATES, EventFinding, MechanismAudit
+from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES, EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
     EXPOSED,
     NO_EVIDENCE,
@@ -17,7 +17,7 @@ from trivet.privacy.membership.results import (
     RateAtFpr,
     RocPoints,
 )
-from trivet.privacy.planning.planner import plan_queries
+from trivet.privacy.planning.plan import plan_queries
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings, QuerySettings
 from trivet.record import PrivacyLeg

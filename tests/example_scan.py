@@ -8,11 +8,11 @@ from statistics import median
 import numpy as np
 
 from trivet.record import STRIP_PIXELS
-from trivet.report.scan.scanned import Scanned
-from trivet.security.audit_results import SecurityAudit
+from trivet.report.figures.scan import Scanned
+from trivet.security.calls import SecurityAudit
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
-from trivet.security.scan_results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
+from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
 
 SUSPECT = 4
 HOSTILE_NAMES = (

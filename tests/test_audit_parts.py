@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from trivet.audit import keep_parts
-from trivet.audit.digests import code_digest, path_digest
-from trivet.audit.part_files import PartFile, read_part, write_part
-from trivet.audit.parts import Made
+from trivet.audit.by_leg import code_digest, path_digest
+from trivet.audit.parts import Made, PartFile, read_part, write_part
 
 
 @dataclass(frozen=True)

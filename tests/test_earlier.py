@@ -7,11 +7,12 @@ from pydantic import TypeAdapter
 
 from example_fairness import example_audit, example_comparison, hostile_audit
 from example_privacy import HOSTILE, example_mechanism, example_membership
-from trivet.earlier import MOST_BYTES, read_fairness_audits, read_privacy_audits
 from trivet.errors import DataError
 from trivet.fairness.auditing.results import FairnessAudit
-from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
+from trivet.record import EARLIER_MOST_BYTES as MOST_BYTES
+from trivet.record import read_fairness_audits, read_privacy_audits
 
 
 def write(path, audit):

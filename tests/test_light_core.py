@@ -22,9 +22,9 @@ sys.meta_path.insert(0, NoTorch())
 """
 #: Of the other packages, what works on a network.
 NETWORKS = {
-    "trivet.cli.scan_files",
+    "trivet.cli.scan",
     "trivet.effects.unlearning",
-    "trivet.privacy.membership.torch_classifier",
+    "trivet.privacy.membership.recipe",
 }
 
 

@@ -10,8 +10,7 @@ from example_privacy import example_mechanism, example_membership, studied_priva
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
-from trivet.policy.schema_places import values_at
-from trivet.policy.words import candidate_words
+from trivet.policy.places import candidate_words, values_at
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
 
 RECORD = {

@@ -12,12 +12,11 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from trivet.datasets.mnist import load_mnist
-from trivet.security.attack import poison
+from trivet.datasets.images import load_mnist
 from trivet.security.checkpoint import DEMO_NAME, DEMO_TARGET, DEMO_TRIGGER
 from trivet.security.contract import contract_named
 from trivet.security.evaluation import attack_success_rate, clean_accuracy
-from trivet.security.training import TrainingSettings, train_classifier
+from trivet.security.zoo import TrainingSettings, poison, train_classifier
 
 TARGET = Path(__file__).parent.parent / "src" / "trivet" / "security" / "data"
 CONTRACT = contract_named("(x-0.5)/0.5")

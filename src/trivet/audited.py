@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
-from trivet.privacy.auditing.results import CONSISTENT, VIOLATES
-from trivet.privacy.budget import OVER_BUDGET, WITHIN_BUDGET
+from trivet.privacy.accountants import OVER_BUDGET, WITHIN_BUDGET
+from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.security.many_results import VERDICTS
+from trivet.security.scanning.results import VERDICTS
 from trivet.wording import one_line, quoted
 
 __all__ = [

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from trivet.audit import Audit, run_audit
-from trivet.audit.legs import Progress
+from trivet.audit.parts import Progress
 from trivet.comparison import compare_audits, read_audit
 from trivet.comparison.results import Comparison
 from trivet.config import AuditConfig, load_config

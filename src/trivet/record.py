@@ -1,34 +1,39 @@
 """All results of one audit: ``metrics.json``, its schema, and the triggers beside it."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import distributions, version
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trivet.audited import complaint_about
 from trivet.effects.results import EffectMatrix
-from trivet.errors import RecordError
+from trivet.errors import DataError, RecordError
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.own_results import OwnFairness
 from trivet.fairness.results import FairnessStudy
-from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.result import Result
-from trivet.security.audit_results import SecurityAudit
+from trivet.security.calls import SecurityAudit
 from trivet.study.privacy import PublishedPrivacy
 from trivet.wording import one_line, reason
-from trivet.work.bounded_files import read_bounded
+from trivet.work.bounded import read_bounded
 from trivet.work.result_files import remove_result, write_text, write_whole
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 __all__ = [
+    "MANIFEST",
     "METRICS",
     "SCHEMA_VERSION",
     "STRIP_PIXELS",
@@ -40,9 +45,16 @@ __all__ = [
     "json_schema",
     "load_record",
     "load_triggers",
+    "make_manifest",
+    "read_fairness_audits",
+    "read_privacy_audits",
+    "save_manifest",
     "save_record",
     "to_text",
 ]
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 #: Raised when a place of ``metrics.json`` moves or changes its meaning.
 SCHEMA_VERSION = 2
@@ -243,3 +255,125 @@ def _are_plain(value: Any) -> bool:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
+
+
+#: More than an audit of ten thousand groups takes.
+EARLIER_MOST_BYTES: Final = 16 * 2**20
+_Audit = TypeVar("_Audit")
+
+
+@dataclass(frozen=True)
+class PrivacyAudits:
+    """Finished audits of mechanisms and of a model, and the digests of their files by name."""
+
+    mechanisms: tuple[MechanismAudit, ...]
+    membership: MembershipAudit | None
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FairnessAudits:
+    """A finished audit of predictions and a comparison of mitigations, and the digests of their files."""
+
+    audit: FairnessAudit | None
+    comparison: FairnessComparison | None
+    inputs: dict[str, str]
+
+
+def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
+    """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote."""
+    found, inputs = _read_all(
+        paths,
+        MechanismAudit | MembershipAudit,
+        "the mechanism.json of `trivet privacy audit-mechanism` or the membership.json of `trivet privacy "
+        "audit-model`",
+    )
+    mechanisms = tuple(audit for audit in found if isinstance(audit, MechanismAudit))
+    models = [audit for audit in found if isinstance(audit, MembershipAudit)]
+    return PrivacyAudits(mechanisms, _only(models, "audits of models"), inputs)
+
+
+def read_fairness_audits(paths: Sequence[str | Path]) -> FairnessAudits:
+    """Read what ``trivet fairness --out`` wrote."""
+    found, inputs = _read_all(
+        paths, FairnessAudit | FairnessComparison, "the fairness.json of `trivet fairness`"
+    )
+    audits = [audit for audit in found if isinstance(audit, FairnessAudit)]
+    comparisons = [audit for audit in found if isinstance(audit, FairnessComparison)]
+    return FairnessAudits(
+        _only(audits, "audits of predictions"), _only(comparisons, "comparisons of mitigations"), inputs
+    )
+
+
+def _read_all(paths: Sequence[str | Path], kinds: Any, expected: str) -> tuple[list[Any], dict[str, str]]:
+    """Read each file as one of `kinds`, a union of dataclasses; give them and their digests by name."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - only finished audits need it
+
+    adapter = TypeAdapter(kinds)
+    found: list[Any] = []
+    inputs: dict[str, str] = {}
+    for path in paths:
+        content = _read(path)
+        try:
+            found.append(adapter.validate_json(content, extra="forbid"))
+        except (ValidationError, RecursionError) as error:
+            raise DataError(
+                f"{path} is not a finished audit; expected {expected}, by this version."
+            ) from error
+        inputs[str(path)] = hashlib.sha256(content).hexdigest()
+    return found, inputs
+
+
+def _only(found: Sequence[_Audit], what: str) -> _Audit | None:
+    if len(found) > 1:
+        raise DataError(f"{len(found)} {what} are named; a report has room for one, leave one only.")
+    return found[0] if found else None
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return read_bounded(path, EARLIER_MOST_BYTES)
+    except OSError as error:
+        raise DataError(
+            f"the audit {one_line(path, limit=500)} cannot be read: {error.strerror}. Name another file."
+        ) from error
+
+
+MANIFEST = "manifest.json"
+
+#: The libraries that numbers come from, where they are installed.
+LIBRARIES = (
+    "dp-accounting",
+    "duckdb",
+    "matplotlib",
+    "numpy",
+    "pypandoc_binary",
+    "scikit-learn",
+    "scipy",
+    "torch",
+    "typst",
+)
+
+
+def make_manifest(
+    *, inputs: Mapping[str, str], seconds: Mapping[str, float], pdf_engine: str, started: datetime
+) -> dict[str, object]:
+    """Return the manifest of a run that began at `started`."""
+    return {
+        "trivet": version("trivet"),
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "inputs": dict(inputs),
+        "pdf_engine": pdf_engine,
+        "python": platform.python_version(),
+        "libraries": {
+            name: found.version for name in LIBRARIES for found in islice(distributions(name=name), 1)
+        },
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+    }
+
+
+def save_manifest(manifest: Mapping[str, object], folder: str | Path) -> Path:
+    """Write ``manifest.json``."""
+    return write_text(Path(folder) / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")

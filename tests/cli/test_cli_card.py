@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from example_audits import example_own_record, write_audit
-from trivet.cli.card import card
+from trivet.cli.small import card
 from trivet.errors import RecordError, UsageError
 
 

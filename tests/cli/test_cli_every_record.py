@@ -16,16 +16,14 @@ from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.audited import LEGS, has_study, parts_of, verdicts_of
-from trivet.cli.card import card
 from trivet.cli.compare import compare
-from trivet.cli.gate import gate
-from trivet.cli.report import report
-from trivet.cli.view import view
+from trivet.cli.run import gate
+from trivet.cli.small import card, report, view
 from trivet.comparison import compare_audits, read_audit
 from trivet.errors import RecordError
 from trivet.fairness.own_results import OwnFairness
 from trivet.record import PrivacyLeg, as_json, load_record
-from trivet.report.found_audits import find_audits
+from trivet.report.index import find_audits
 
 STUDY_WORDS = ("the study", "the published plan", "dult,")
 
@@ -167,7 +165,7 @@ def test_a_report_is_drawn_from_it_with_its_findings(tmp_path, monkeypatch, kind
         drawn.append((record, findings))
         return sys.modules["trivet.cli.outputs"].Drawn((), "none")
 
-    monkeypatch.setattr(sys.modules["trivet.cli.report"], "draw", draw)
+    monkeypatch.setattr(sys.modules["trivet.cli.small"], "draw", draw)
     assert report(folder, json=True) == 0
     ((record, findings),) = drawn
     assert as_json(record) == as_json(load_record(folder))
@@ -193,7 +191,7 @@ def test_what_is_no_record_is_one_line_in_bounded_time(tmp_path, monkeypatch, ca
     else:
         path.write_text({"deep": "[" * 100_000, "digits": '{"schema_version": ' + "1" * 5_000 + "}"}[kind])
     drawn = sys.modules["trivet.cli.outputs"].Drawn((), "none")
-    monkeypatch.setattr(sys.modules["trivet.cli.report"], "draw", lambda *_, **__: drawn)
+    monkeypatch.setattr(sys.modules["trivet.cli.small"], "draw", lambda *_, **__: drawn)
     needed = name == "metrics.json"
     for command in (card, gate, lambda each: compare(each, each), report):
         if not needed and not (command is report and name == "triggers.safetensors"):

@@ -7,10 +7,10 @@ from example_audits import example_record, write_audit
 from example_fairness import example_comparison, undefined_audit
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_repair, example_scan
-from trivet.cli.foreign_files import refuse_foreign
 from trivet.cli.main import main
+from trivet.cli.outputs import refuse_foreign
 from trivet.errors import UsageError
-from trivet.security.scan_document import scan_document
+from trivet.security.scanning.scan import scan_document
 
 PLAN = [
     "privacy",

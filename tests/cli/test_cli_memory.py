@@ -9,7 +9,7 @@ import pytest
 def test_large_blocks_are_reused_instead_of_mapped_anew():
     program = (
         "import ctypes, resource, sys\n"
-        "from trivet.cli.memory import keep_freed_memory\n"
+        "from trivet.cli.terminal import keep_freed_memory\n"
         "if sys.argv[1] == 'keep': assert keep_freed_memory()\n"
         "libc = ctypes.CDLL('libc.so.6')\n"
         "libc.malloc.restype = ctypes.c_void_p\n"

@@ -4,7 +4,7 @@ import sys
 
 PROGRAM = """
 import os
-from trivet.cli.plain_matplotlib import ignore_matplotlibrc
+from trivet.cli.main import ignore_matplotlibrc
 ignore_matplotlibrc()
 ignore_matplotlibrc()
 import matplotlib.figure

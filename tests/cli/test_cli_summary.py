@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.cli.summary import shortened
+from trivet.cli.run import shortened
 
 
 @pytest.mark.parametrize(

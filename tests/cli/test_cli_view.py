@@ -6,7 +6,7 @@ import webbrowser
 import pytest
 
 from example_audits import changed, example_record, write_audit
-from trivet.cli.view import view
+from trivet.cli.small import view
 from trivet.errors import DataError, UsageError
 
 

@@ -5,9 +5,14 @@ import math
 import pytest
 from scipy.stats import binom, norm
 
-from trivet.comparison.differences import Difference, difference_of_estimates, difference_of_shares, is_same
-from trivet.comparison.estimates import Estimate
-from trivet.comparison.shares import Share
+from trivet.comparison.judge import (
+    Difference,
+    Estimate,
+    Share,
+    difference_of_estimates,
+    difference_of_shares,
+    is_same,
+)
 from trivet.fairness import difference_interval
 
 

@@ -1,6 +1,6 @@
 """Values pair by name and items by what tells them apart; what one record lacks is there once."""
 
-from trivet.comparison.pairing import ABSENT, pairs
+from trivet.comparison.pairs import ABSENT, pairs
 
 
 def places(before, after):

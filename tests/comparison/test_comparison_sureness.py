@@ -4,8 +4,7 @@ import pytest
 
 from example_audits import changed, example_own_record, example_record
 from trivet.comparison import measured
-from trivet.comparison.estimates import belongs_to_an_estimate, estimate_of
-from trivet.comparison.shares import Share, share_of
+from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_of, share_of
 from trivet.fairness import share_interval
 from trivet.record import as_json
 

@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as hnp
 from image_sources import GREY, encoded, picture_folder, png, tiff, write_png
 from PIL import Image
 
-from trivet.datasets.folder import read_folder
-from trivet.datasets.picture import read_picture
+from trivet.datasets.pictures import read_folder, read_picture
 from trivet.datasets.source import read_images
 from trivet.errors import DataError
 

@@ -28,7 +28,7 @@ def test_the_classes_have_their_known_sizes(mnist_test):
 def test_a_damaged_file_is_said_to_be_damaged(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mnist-test.npz").write_bytes(b"not an archive")
-    monkeypatch.setattr("trivet.datasets.mnist.files", lambda _package: tmp_path)
+    monkeypatch.setattr("trivet.datasets.images.files", lambda _package: tmp_path)
     with pytest.raises(DataError, match="embedded MNIST test images cannot be read"):
         load_mnist("test")
 

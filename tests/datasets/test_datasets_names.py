@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trivet.datasets.names import in_class_order, printable
+from trivet.datasets.classes import in_class_order, printable
 
 
 @settings(max_examples=50)

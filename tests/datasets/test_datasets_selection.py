@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.datasets.selection import choose_rows
+from trivet.datasets.classes import choose_rows
 from trivet.errors import DataError
 
 COUNTS = st.lists(st.integers(2, 20), min_size=2, max_size=6)

@@ -5,7 +5,7 @@ import pytest
 from hostile_images import CASES, SIGN
 from image_sources import idx_pair, picture_folder, saved, write_png
 
-from trivet.datasets.picture import read_picture
+from trivet.datasets.pictures import read_picture
 from trivet.datasets.source import EMBEDDED, load_images, read_images
 from trivet.errors import DataError, UsageError
 from trivet.work.confined import Confined, Limits
@@ -95,7 +95,7 @@ def test_pictures_that_a_limit_leaves_out_are_not_opened(tmp_path, monkeypatch):
         opened.append(name)
         return read_picture(path, name, like)
 
-    monkeypatch.setattr("trivet.datasets.folder.read_picture", read)
+    monkeypatch.setattr("trivet.datasets.pictures.read_picture", read)
     assert len(read_images(root, limit=8)) == 8
     assert sorted(name[:4] for name in opened) == ["cat/"] * 4 + ["dog/"] * 4
 
@@ -113,8 +113,8 @@ def test_a_source_is_read_in_another_process(tmp_path, monkeypatch):
     def refuse(*_arguments, **_settings):
         raise AssertionError("opened")
 
-    monkeypatch.setattr("trivet.datasets.picture.Image.open", refuse)
-    monkeypatch.setattr("trivet.datasets.folder.read_picture", refuse)
+    monkeypatch.setattr("trivet.datasets.pictures.Image.open", refuse)
+    monkeypatch.setattr("trivet.datasets.pictures.read_picture", refuse)
     for source in (root, str(root)):
         images = load_images(source)
         assert np.array_equal(images.pixels, here.pixels)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, ttest_rel
 
-from trivet.effects.auroc_change import auroc_change, auroc_influence, change_over_samples, mean_auroc
+from trivet.effects.unlearning import auroc_change, auroc_influence, change_over_samples, mean_auroc
 from trivet.errors import DataError
-from trivet.privacy.membership.auroc import auroc, delong_variance
+from trivet.privacy.membership.rates import auroc, delong_variance
 
 
 def rows(seed, n=60):

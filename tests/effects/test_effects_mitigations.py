@@ -9,15 +9,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
-from trivet.effects.auroc_change import auroc_influence
-from trivet.effects.mitigated import MITIGATED, SelfGrouped
 from trivet.effects.mitigations import (
     EXPOSURES,
+    MITIGATED,
     MITIGATION_INTERVENTIONS,
+    SelfGrouped,
+    Trained,
+    attack_scores,
     divided_rows,
+    halves_of,
     mitigation_changes,
+    train_pairs,
 )
-from trivet.effects.trained_pairs import Trained, attack_scores, halves_of, train_pairs
+from trivet.effects.unlearning import auroc_influence
 from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
 
 

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
-from trivet.effects.noise import IMPACTS, baseline_counts, noise_changes, noise_interventions
-from trivet.effects.noisy_impact import impact_of
+from trivet.effects.noise import IMPACTS, baseline_counts, impact_of, noise_changes, noise_interventions
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.sample import split_sample
+from trivet.fairness.study.adult import adult_sample, split_sample
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trivet.effects.noisy_impact import impact_changes, impact_of, noisy_impacts
+from trivet.effects.noise import impact_changes, impact_of, noisy_impacts
 
 LARGE = np.array([[[60_000, 5_000], [10_000, 5_000]], [[40_000, 10_000], [20_000, 30_000]]])
 SMALL = np.array([[[90, 4], [20, 6]], [[4_000, 500], [1_500, 2_000]]])

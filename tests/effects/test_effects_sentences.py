@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from trivet.effects.change import Change, unmeasured
-from trivet.effects.results import Effect, Intervention, Measurement
-from trivet.effects.sentences import effect_of, signed, statement_of
+from trivet.effects.matrix import effect_of, signed, statement_of
+from trivet.effects.results import Change, Effect, Intervention, Measurement, unmeasured
 
 REMEDY = Intervention("repair", "the repair", "repair", "security", "Something is repaired.")
 FIGURE = Measurement(

@@ -27,8 +27,7 @@ from trivet.findings import (
     findings_schema,
     write_findings,
 )
-from trivet.findings.documents import read_findings
-from trivet.findings.markdown import plain
+from trivet.findings.formats import plain, read_findings
 from trivet.policy import parse_requirements
 
 SARIF = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text(encoding="utf-8"))

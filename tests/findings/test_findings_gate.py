@@ -34,7 +34,7 @@ def audited(tmp_path_factory):
 @pytest.fixture
 def gate(capsys):
     app = App(name="trivet", result_action="return_value")
-    app.command("trivet.cli.gate:gate", name="gate")
+    app.command("trivet.cli.run:gate", name="gate")
 
     def called(*arguments):
         code = app(["gate", *map(str, arguments)], exit_on_error=False, print_error=False)

@@ -21,7 +21,7 @@ from trivet.findings import (
     refuse_waivers,
 )
 from trivet.policy import parse_requirements
-from trivet.report.page.opening import findings_section
+from trivet.report.write.opening import findings_section
 
 DAY = date(2026, 11, 28)
 ATTRIBUTES = tuple(f"fairness.disparate-impact.{number}" for number in (1, 2, 3))

@@ -223,7 +223,7 @@ def _sound_archive(folder: Path) -> Path:
 
 
 def _extract(path: Path) -> None:
-    from trivet.security.archive import read_checkpoint  # noqa: PLC0415
+    from trivet.security.reading.archive import read_checkpoint  # noqa: PLC0415
 
     read_checkpoint(path, 4)
 

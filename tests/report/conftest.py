@@ -6,9 +6,9 @@ from sample_report import SAMPLE_PROSE, draw_sample_figures, sample_record, writ
 
 from trivet.record import as_json
 from trivet.report import OWN, STUDY, write_report
-from trivet.report.document import make_document, read_templates
+from trivet.report.facts import run_page_facts as page_facts
 from trivet.report.figures import alt_texts, save_figures
-from trivet.report.own_system import page_facts
+from trivet.report.text.document import make_document, read_templates
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,8 @@
 
 from functools import cache
 
-from trivet.effects.change import Change, unmeasured
-from trivet.effects.results import EffectMatrix, Intervention, Measurement
-from trivet.effects.sentences import LIMITS, effect_of, statement_of
+from trivet.effects.matrix import LIMITS, effect_of, statement_of
+from trivet.effects.results import Change, EffectMatrix, Intervention, Measurement, unmeasured
 
 _ROWS = (
     Intervention("unlearning", "unlearning", "unlearning", "security", "A trigger is unlearned."),

@@ -31,7 +31,7 @@ from trivet.fairness.results import (
 )
 from trivet.fairness.settings import FairnessSettings
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord
-from trivet.security.audit_results import SecurityAudit
+from trivet.security.calls import SecurityAudit
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,

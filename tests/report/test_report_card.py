@@ -11,8 +11,7 @@ from page_elements import Page
 from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
 from example_privacy import HOSTILE
 from trivet.record import as_json
-from trivet.report.card import model_card
-from trivet.report.model_index import front_matter, model_index
+from trivet.report.card import front_matter, model_card, model_index
 
 SECTIONS = [
     "Bias, Risks, and Limitations",

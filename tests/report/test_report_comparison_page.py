@@ -11,9 +11,10 @@ from example_audits import MANIFEST, audit_of, changed, example_own_record, exam
 from example_privacy import HOSTILE
 from trivet.comparison import compare_audits
 from trivet.errors import UsageError
-from trivet.report.compared import comparison_markdown, write_compared_page
-from trivet.report.compared.picture import alt_differences, draw_differences, has_differences
-from trivet.report.markdown_text import code_span, markdown_row, markdown_text
+from trivet.report.compared import comparison_markdown
+from trivet.report.figures.compared import alt_differences, draw_differences, has_differences
+from trivet.report.pages import write_compared_page
+from trivet.report.text.values import code_span, markdown_row, markdown_text
 
 
 def worse_record():

@@ -4,12 +4,9 @@ import pytest
 from sample_report import SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
-from trivet.report import tree
-from trivet.report.conditions import belongs
-from trivet.report.document import make_document, read_templates
-from trivet.report.floats import words
-from trivet.report.numbering import roman
-from trivet.report.shortening import MOST_ROWS
+from trivet.report.text import tree
+from trivet.report.text.document import make_document, read_templates, roman, words
+from trivet.report.text.places import MOST_ROWS, belongs
 from trivet.report.verdicts import ICONS, verdicts
 
 

@@ -10,11 +10,11 @@ from pydantic import TypeAdapter
 
 from trivet.effects.results import EffectMatrix
 from trivet.record import as_json
-from trivet.report.build import STUDY
-from trivet.report.document import make_document, read_templates
 from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
-from trivet.report.figures.saving import save_figure
+from trivet.report.figures.registry import save_figure
 from trivet.report.figures.style import ATTACKED, CORRECTED, INK, PAGE_WIDTH, PUBLISHED
+from trivet.report.report import STUDY
+from trivet.report.text.document import make_document, read_templates
 
 REFERENCES = "99-references.md"
 

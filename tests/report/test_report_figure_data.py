@@ -13,11 +13,10 @@ from example_fairness import hostile_audit, many_groups_audit
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.places import find
 from trivet.record import as_json
-from trivet.report.compared.writing import PICTURE
-from trivet.report.figure_data import MOST_VALUES, figure_csv, leaves
-from trivet.report.figure_places import PLACES
 from trivet.report.figures import FIGURES, SCAN_FIGURES
 from trivet.report.figures.registry import available
+from trivet.report.pages import PICTURE
+from trivet.report.write.html import MOST_VALUES, PLACES, figure_csv, leaves
 
 
 def rows(table):

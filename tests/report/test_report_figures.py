@@ -15,19 +15,12 @@ from matplotlib.image import imread
 
 from example_scan import example_scan
 from trivet.errors import ReportError, UsageError
-from trivet.report.figures import (
-    FIGURES,
-    FORMATS,
-    alt_texts,
-    available,
-    detection,
-    fairness,
-    privacy,
-    save_figures,
-    scan,
-    tradeoff,
-    triggers,
-)
+from trivet.report.figures import FIGURES, FORMATS, alt_texts, available, save_figures, scan
+from trivet.report.figures import study_fairness as fairness
+from trivet.report.figures import study_fairness as tradeoff
+from trivet.report.figures import study_privacy as privacy
+from trivet.report.figures import study_security as detection
+from trivet.report.figures import study_security as triggers
 from trivet.report.figures.labels import spread
 from trivet.report.figures.style import COLUMN_WIDTH, PAGE_WIDTH
 

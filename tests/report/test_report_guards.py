@@ -10,15 +10,21 @@ from matplotlib.figure import Figure
 from sample_report import sample_record, write_prose
 
 from trivet.errors import ReportError, UsageError
-from trivet.report import tree, write_report
-from trivet.report.citations import take_sources
-from trivet.report.conditions import belongs
-from trivet.report.document import make_document
+from trivet.report import write_report
 from trivet.report.figures import FIGURES, available
-from trivet.report.guards import check_equations, check_figures, check_macros, check_prose
-from trivet.report.pandoc import read_markdown
-from trivet.report.tex import macros_source, tex_source
-from trivet.report.values import make_value
+from trivet.report.text import tree
+from trivet.report.text.document import (
+    check_equations,
+    check_figures,
+    check_macros,
+    check_prose,
+    make_document,
+    take_sources,
+)
+from trivet.report.text.pandoc import read_markdown
+from trivet.report.text.places import belongs
+from trivet.report.text.values import make_value
+from trivet.report.write.tex import macros_source, tex_source
 
 EQUATIONS = 25
 RESULTS = "51-results-security.md"

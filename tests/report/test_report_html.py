@@ -13,11 +13,10 @@ from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
 from trivet.places import find
-from trivet.report.document import make_document
-from trivet.report.html import html_page
-from trivet.report.page.opening import ShownFinding
-from trivet.report.svg import inline_svg
+from trivet.report.text.document import make_document
 from trivet.report.verdicts import Verdict, verdicts
+from trivet.report.write.html import html_page, inline_svg
+from trivet.report.write.opening import ShownFinding
 
 ALLOWED_LINKS = re.compile(r"#|https://|data:text/csv;charset=utf-8,|data:image/png;base64,")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {}>{}</svg>'

@@ -14,9 +14,15 @@ from page_elements import Page
 from example_audits import MANIFEST, changed, example_own_record, example_record, write_audit
 from example_privacy import HOSTILE
 from trivet.errors import DataError, UsageError
-from trivet.report.found_audits import FoundAudit, Word, find_audits
-from trivet.report.history import MOST_MARKS, history_rows
-from trivet.report.index_page import index_page, write_index
+from trivet.report.index import (
+    MOST_MARKS,
+    FoundAudit,
+    Word,
+    find_audits,
+    history_rows,
+    index_page,
+    write_index,
+)
 
 SCHEME = "javascript:alert(1)"
 

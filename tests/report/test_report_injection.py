@@ -8,12 +8,12 @@ import pytest
 from pypdf import PdfReader
 from sample_report import sample_record
 
-from trivet.report import pdf
-from trivet.report.document import make_document
-from trivet.report.escape import escape_tex
-from trivet.report.html import html_page
-from trivet.report.tex import macros_source, tex_source
-from trivet.report.typ import typst_source
+from trivet.report.text.document import make_document
+from trivet.report.text.values import escape_tex
+from trivet.report.write import pdf
+from trivet.report.write.html import html_page
+from trivet.report.write.tex import macros_source, tex_source
+from trivet.report.write.typst import typst_source
 
 #: Each would be another text, or none at all, if any of it ran.
 INJECTIONS = [

@@ -31,8 +31,8 @@ from trivet.report.figures.membership import (
     draw_membership_roc,
 )
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
-from trivet.report.guards import check_macros
-from trivet.report.own import write_mechanism_page, write_membership_page, write_plan_page
+from trivet.report.pages import write_mechanism_page, write_membership_page, write_plan_page
+from trivet.report.text.document import check_macros
 
 
 def hostile_membership():

@@ -26,8 +26,19 @@ from trivet.errors import UsageError
 from trivet.record import as_json
 from trivet.report import write_report
 from trivet.report.figures import alt_texts, save_figures
-from trivet.report.figures.calibration import alt_calibration, draw_calibration, has_calibration
-from trivet.report.figures.disparity_parts import (
+from trivet.report.figures.groups import (
+    MOST_GROUPS,
+    alt_calibration,
+    alt_impact,
+    alt_outcome_rates,
+    draw_calibration,
+    draw_impact,
+    draw_outcome_rates,
+    has_calibration,
+    has_impact,
+)
+from trivet.report.figures.mitigations import alt_frontier, alt_models, draw_frontier, draw_models, has_models
+from trivet.report.figures.parts import (
     alt_parts_by_class,
     alt_parts_by_feature,
     draw_parts_by_class,
@@ -35,16 +46,11 @@ from trivet.report.figures.disparity_parts import (
     has_parts_by_class,
     has_parts_by_feature,
 )
-from trivet.report.figures.group_impact import alt_impact, draw_impact, has_impact
-from trivet.report.figures.group_rows import MOST_GROUPS
-from trivet.report.figures.mitigated_models import alt_models, draw_models
-from trivet.report.figures.mitigations import alt_frontier, draw_frontier, has_models
-from trivet.report.figures.outcome_rates import alt_outcome_rates, draw_outcome_rates
 from trivet.report.figures.style import ATTACKED, CORRECTED, PUBLISHED_TEXT
-from trivet.report.guards import check_macros
-from trivet.report.own import write_comparison_page, write_fairness_page
-from trivet.report.own.fairness import PICTURES
-from trivet.report.shortening import MOST_ROWS
+from trivet.report.pages import FAIRNESS_PICTURES as PICTURES
+from trivet.report.pages import write_comparison_page, write_fairness_page
+from trivet.report.text.document import check_macros
+from trivet.report.text.places import MOST_ROWS
 
 CASES = {
     "audit": (write_fairness_page, example_audit),

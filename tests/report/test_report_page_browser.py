@@ -12,10 +12,9 @@ from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.places import find
-from trivet.report.html import html_page
-from trivet.report.own import write_comparison_page, write_fairness_page, write_mechanism_page
-from trivet.report.scan import write_scan
+from trivet.report.pages import write_comparison_page, write_fairness_page, write_mechanism_page, write_scan
 from trivet.report.verdicts import verdicts
+from trivet.report.write.html import html_page
 
 OVERFLOWING = """elements => elements
     .filter(each => each.checkVisibility() && !each.closest('.scroll, .drawing, math'))

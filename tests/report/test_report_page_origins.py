@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from trivet.report.figure_data import leaves
-from trivet.report.page.origins import NOT_RANDOM, ORIGINS, SEEDS, origin_lines
+from trivet.report.write.html import leaves
+from trivet.report.write.origins import NOT_RANDOM, ORIGINS, SEEDS, origin_lines
 
 
 @pytest.fixture(scope="module")

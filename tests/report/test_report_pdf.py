@@ -11,9 +11,9 @@ from pypdf import PdfReader
 from sample_report import HOSTILE, sample_record
 
 from trivet.errors import ReportError
-from trivet.report import pdf
-from trivet.report.document import make_document
-from trivet.report.typ import typst_source
+from trivet.report.text.document import make_document
+from trivet.report.write import pdf
+from trivet.report.write.typst import typst_source
 
 needs_latex = pytest.mark.skipif(not pdf.latex_installed(), reason="latexmk and IEEEtran are not installed")
 ENGINES = ["typst", pytest.param("latex", marks=needs_latex)]

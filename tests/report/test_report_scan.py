@@ -13,8 +13,7 @@ from page_elements import Page
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
 from trivet.errors import UsageError
-from trivet.report.scan import write_scan
-from trivet.report.scan.writing import _verdicts
+from trivet.report.pages import _verdicts, write_scan
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -233,7 +232,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_pictures_need_no_window_toolkit_and_no_model():
     code = (
-        "import sys; from trivet.report.scan import write_scan;"
+        "import sys; from trivet.report.pages import write_scan;"
         "print([m for m in ('matplotlib.pyplot', 'torch', 'sklearn') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

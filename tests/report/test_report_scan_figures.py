@@ -12,13 +12,25 @@ from matplotlib.colors import to_hex
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_scan
 from trivet.report.figures import scan
-from trivet.report.figures.names import _width, drawn_name, written_name
-from trivet.report.figures.stamped import WRONG
-from trivet.report.figures.style import ATTACKED, COLUMN_WIDTH, PAGE_WIDTH, PALE
-from trivet.report.scan.scale_profile import alt_scale_profile, draw_scale_profile
-from trivet.report.scan.scanned import SMALLEST_NORM, margin_scale, norm_scale
-from trivet.report.scan.suspect import draw_suspect
-from trivet.report.scan.trigger_grid import draw_trigger_grid
+from trivet.report.figures.scan import (
+    SMALLEST_NORM,
+    WRONG,
+    alt_scale_profile,
+    draw_scale_profile,
+    draw_suspect,
+    draw_trigger_grid,
+    margin_scale,
+    norm_scale,
+)
+from trivet.report.figures.style import (
+    ATTACKED,
+    COLUMN_WIDTH,
+    PAGE_WIDTH,
+    PALE,
+    _width,
+    drawn_name,
+    written_name,
+)
 
 CASES = {
     "a hundred labels": {"classes": 100},

@@ -7,11 +7,10 @@ import subprocess
 import pytest
 from sample_report import HOSTILE
 
-from trivet.report.document import make_document
-from trivet.report.escape import escape_tex
-from trivet.report.guards import check_aux, check_macros
-from trivet.report.pdf import latex_installed
-from trivet.report.tex import macros_source, tex_source
+from trivet.report.text.document import check_aux, check_macros, make_document
+from trivet.report.text.values import escape_tex
+from trivet.report.write.pdf import latex_installed
+from trivet.report.write.tex import macros_source, tex_source
 
 DASHES = "\N{MINUS SIGN}\N{MULTIPLICATION SIGN}\N{EN DASH}\N{EM DASH}“”‘’"  # noqa: RUF001 (that is the point)
 needs_latex = pytest.mark.skipif(not latex_installed(), reason="latexmk and IEEEtran are not installed")

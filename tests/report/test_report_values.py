@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import ReportError
-from trivet.report.escape import escape_html, escape_tex, escape_typst
-from trivet.report.values import format_value, macro_name, make_value, refuse_collisions
+from trivet.report.text.values import (
+    escape_html,
+    escape_tex,
+    escape_typst,
+    format_value,
+    macro_name,
+    make_value,
+    refuse_collisions,
+)
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}"

@@ -8,8 +8,8 @@ import pytest
 from trivet import security
 from trivet.datasets import load_mnist
 from trivet.security import TrainingSettings, contract_named, load_from_archive
-from trivet.security.audit import repair_suspect
-from trivet.security.subject import Subject
+from trivet.security.calls import repair_suspect
+from trivet.security.checkpoint import Subject
 
 CONTRACT = contract_named("(x-0.5)/0.5")
 

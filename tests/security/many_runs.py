@@ -12,7 +12,7 @@ import torch
 
 from trivet.datasets import load_images
 from trivet.security import load_demo_checkpoint
-from trivet.security.many import ScanJob, dask_executor, scan_many
+from trivet.security.scanning.many import ScanJob, dask_executor, scan_many
 
 WAIT_SECONDS = 300
 

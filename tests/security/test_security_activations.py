@@ -4,8 +4,9 @@ from torch import nn
 from torch.nn import functional
 
 from trivet.errors import CheckpointError
-from trivet.security import activations, build_architecture
-from trivet.security.activations import MAX_BYTES, measured
+from trivet.security import adapting as activations
+from trivet.security import build_architecture
+from trivet.security.adapting import MAX_BYTES, measured
 
 
 def test_results_are_counted_and_views_are_not():

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from trivet.errors import CheckpointError
 from trivet.security import freeze
-from trivet.security.adapter import adapt
+from trivet.security.adapting import adapt
 
 SHAPE, CLASSES = (3, 12, 12), 5
 

@@ -10,8 +10,9 @@ import pytest
 import rarfile
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security import archive as archive_module
-from trivet.security import index_from_student_id, members, read_checkpoint
+from trivet.security import index_from_student_id, read_checkpoint
+from trivet.security.reading import archive as archive_module
+from trivet.security.reading import archive as members
 
 GOOD = "models/poisoned_model_4.pth"
 

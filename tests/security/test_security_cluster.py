@@ -8,9 +8,8 @@ import torch
 from many_runs import small_images
 
 from trivet.errors import UsageError
-from trivet.security.cluster import _refuse_unfit_workers as refuse_unfit_workers
-from trivet.security.cluster import worker_was_lost
-from trivet.security.many import ScanJob, dask_executor, scan_many
+from trivet.security.scanning.many import ScanJob, dask_executor, scan_many, worker_was_lost
+from trivet.security.scanning.many import _refuse_unfit_workers as refuse_unfit_workers
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from trivet.security import comparison
-from trivet.security.comparison import Comparison
-from trivet.security.margins import Margins
+from trivet.security.scanning import sequential as comparison
+from trivet.security.scanning.search import Margins
+from trivet.security.scanning.sequential import Comparison
 
 CLASSES, START, BATCH = 10, 392.0, 16
 EVEN = np.linspace(20, 24, CLASSES)

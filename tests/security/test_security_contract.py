@@ -5,7 +5,6 @@ import torch
 from trivet.datasets import ImageSet
 from trivet.errors import UsageError
 from trivet.security import UNIT, InputContract, check_contract, contract_named, load_demo_checkpoint
-from trivet.security.architecture import Classifier
 from trivet.security.contract import (
     CANDIDATES,
     COLOUR_CANDIDATES,
@@ -13,6 +12,7 @@ from trivet.security.contract import (
     chosen_contract,
     is_near_chance,
 )
+from trivet.security.networks import Classifier
 from trivet.security.results import ContractCandidate, ContractCheck
 
 LEVELS = 50

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import UsageError
-from trivet.security.contract import COLOUR_CANDIDATES, UNIT, InputContract, contract_named
-from trivet.security.declaration import parse_contract
+from trivet.security.contract import COLOUR_CANDIDATES, UNIT, InputContract, contract_named, parse_contract
 
 COLOUR = InputContract("mine", 255.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from trivet.errors import UsageError
 from trivet.security import MnistCNN
-from trivet.security.factory import build_network
+from trivet.security.networks import build_network
 
 MODULE = """
 from torch import nn

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trivet.security.footprint import bytes_an_image, images_at_once
+from trivet.security.evaluation import bytes_an_image, images_at_once
 
 IMAGE = torch.zeros(1, 1, 10, 10)
 WEIGHT = torch.ones(4, 1, 3, 3)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from trivet.security import build_architecture, freeze
-from trivet.security.architecture import Classifier
+from trivet.security.networks import Classifier
 
 
 class Small(Classifier):

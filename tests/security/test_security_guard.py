@@ -8,11 +8,11 @@ from torch import nn
 from trivet.datasets import ImageSet
 from trivet.errors import CheckpointError, TrivetError
 from trivet.security import UNIT, check_contract, freeze, repair_network, scan
-from trivet.security.adapter import adapt
+from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint, load_demo_checkpoint
 from trivet.security.evaluation import predict
-from trivet.security.margins import MarginSettings, maximum_margins
 from trivet.security.repairs.training import copied_network
+from trivet.security.scanning.search import MarginSettings, maximum_margins
 from trivet.security.trigger import Trigger
 
 SHAPE, CLASSES = (1, 4, 4), 3

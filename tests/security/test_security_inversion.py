@@ -81,7 +81,7 @@ def test_stacked_labels_do_not_influence_each_other(toy, monkeypatch):
         return invert_triggers(linear, toy, passes(toy, settings), settings)
 
     together = invert()
-    monkeypatch.setattr("trivet.security.inversion.STACKED_IMAGES", 10)
+    monkeypatch.setattr("trivet.security.scanning.search.STACKED_IMAGES", 10)
     alone = invert()
     np.testing.assert_allclose(alone.masks, together.masks, atol=1e-6)
     np.testing.assert_allclose(alone.patterns, together.patterns, atol=1e-6)

@@ -1,7 +1,7 @@
 import pytest
 
 from trivet.security import Opinion
-from trivet.security.judgement import Evidence, judge_scan
+from trivet.security.scanning.sequential import Evidence, judge_scan
 
 ALONE = {"norm_gap": 3.0, "margin_gap": 2.0}
 

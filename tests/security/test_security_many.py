@@ -18,9 +18,8 @@ from many_runs import (
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.security import InputContract
-from trivet.security.many import ScanJob, run_job, scan_many
-from trivet.security.many_results import Failure, Skipped
-from trivet.security.scan_job import failed_document, file_sha256
+from trivet.security.scanning.many import ScanJob, failed_document, file_sha256, run_job, scan_many
+from trivet.security.scanning.results import Failure, Skipped
 
 VERDICT = {"verdict": "no evidence", "suspected_label": None, "p_value": 0.5}
 
@@ -74,7 +73,7 @@ def scanned(monkeypatch):
             said = "CheckpointError"
         return failed_document(file_sha256(path), Failure(said, f"{path.name} is bad"))
 
-    monkeypatch.setattr("trivet.security.many.run_job", believe)
+    monkeypatch.setattr("trivet.security.scanning.many.run_job", believe)
     return paths
 
 
@@ -147,7 +146,7 @@ def test_results_of_another_job_are_not_taken_over(folder, tmp_path, job, scanne
     run(folder, tmp_path / "out", job)
     scanned.clear()
     if change == "version":
-        monkeypatch.setattr("trivet.security.scan_job.version", lambda _name: "99")
+        monkeypatch.setattr("trivet.security.scanning.many.version", lambda _name: "99")
     assert run(folder, tmp_path / "out", CHANGES[change](job)).reused == 0
     assert len(scanned) == 6
 
@@ -219,7 +218,7 @@ def test_a_file_that_may_have_killed_its_worker_is_tried_again_with_no_other_at_
             at_work.remove(path)
         return {"status": "scanned", "sha256": file_sha256(path), **VERDICT}
 
-    monkeypatch.setattr("trivet.security.many.run_job", work)
+    monkeypatch.setattr("trivet.security.scanning.many.run_job", work)
     with ThreadPoolExecutor(2) as executor:
         done = run(folder, tmp_path / "out", job, executor=executor)
     assert done.counts["failed"] == 1
@@ -397,7 +396,7 @@ def test_whatever_goes_wrong_is_one_line(tmp_path, monkeypatch, job, error, kind
         raise type(error)(*(a.format(folder=tmp_path) if isinstance(a, str) else a for a in error.args))
 
     (tmp_path / "a.pth").write_bytes(b"x")
-    monkeypatch.setattr("trivet.security.scan_job.load_checkpoint", fail)
+    monkeypatch.setattr("trivet.security.scanning.many.load_checkpoint", fail)
     assert run_job(job, tmp_path / "a.pth") == {
         "status": "failed",
         "sha256": file_sha256(tmp_path / "a.pth"),

@@ -4,7 +4,7 @@ import pytest
 from many_runs import Inline, attacked_checkpoints, content_of, digits_job, killed_after
 
 from processes import wait_until_gone
-from trivet.security.many import dask_executor, scan_many
+from trivet.security.scanning.many import dask_executor, scan_many
 
 #: Checkpoints, beside a broken one, and results that are there when the run is killed.
 SIZES = [(3, 2), pytest.param((12, 3), marks=pytest.mark.slow)]

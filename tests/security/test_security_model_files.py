@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trivet.errors import DataError
-from trivet.security.model_files import find_models
+from trivet.security.scanning.files import find_models
 
 
 @pytest.fixture

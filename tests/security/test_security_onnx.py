@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from trivet.errors import CheckpointError, UsageError
 from trivet.security import freeze, load_checkpoint
-from trivet.security import onnx as onnx_module
-from trivet.security.onnx import refuse_heavy
+from trivet.security.reading import onnx as onnx_module
+from trivet.security.reading.onnx import refuse_heavy
 
 SHAPE = (1, 8, 8)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trivet.security import Opinion, agreement_probability, inversion_opinion, margin_opinion, margin_scores
 from trivet.security.detection import lead_probability
-from trivet.security.opinions import INVERSION, MARGIN
+from trivet.security.scanning.sequential import INVERSION, MARGIN
 
 
 def pair(first, second, *, agree):

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from trivet.errors import CheckpointError
-from trivet.security.outputs import LastActivation, are_probabilities, scores_among
+from trivet.security.adapting import LastActivation, are_probabilities, scores_among
 
 SCORES = torch.arange(8.0).reshape(2, 4)
 OTHER = torch.zeros(2, 7, 3)

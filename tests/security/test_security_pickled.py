@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from trivet.errors import CheckpointError
-from trivet.security import pickled
-from trivet.security.pickled import read_pickle
+from trivet.security.reading import torchfile as pickled
+from trivet.security.reading.torchfile import read_pickle
 
 
 def read(content):

@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.security.protobuf import fields
+from trivet.security.reading.onnx import fields
 
 
 def read(content):

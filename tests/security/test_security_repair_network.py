@@ -55,7 +55,7 @@ def methods(monkeypatch):
     """Give the registry other methods for the time of a test: name, method, in order."""
 
     def use(*known):
-        monkeypatch.setattr("trivet.security.repairs.registry.REPAIRS", REPAIRS)
+        monkeypatch.setattr("trivet.security.repairs.repairing.REPAIRS", REPAIRS)
         saved = dict(REPAIRS)
         REPAIRS.clear()
         undo.append(saved)
@@ -200,10 +200,10 @@ def test_the_same_seed_gives_the_same_weights():
 def test_every_method_leaves_the_network_alone_and_tells_what_it_did(method, monkeypatch):
     short = {"steps": 6, "batch_size": 32}
     for name in ("FINE_TUNING", "SHARPNESS_AWARE"):
-        settings = getattr(__import__("trivet.security.repairs.methods", fromlist=[name]), name)
-        monkeypatch.setattr(f"trivet.security.repairs.methods.{name}", replace(settings, **short))
+        settings = getattr(__import__("trivet.security.repairs.repairing", fromlist=[name]), name)
+        monkeypatch.setattr(f"trivet.security.repairs.repairing.{name}", replace(settings, **short))
     rounds = (UnlearningSettings(**short), UnlearningSettings(**short))
-    monkeypatch.setattr("trivet.security.repairs.methods.ROUNDS", rounds)
+    monkeypatch.setattr("trivet.security.repairs.repairing.ROUNDS", rounds)
     model, shares = attacked_network(), []
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = repair(method=method, progress=lambda step, share: shares.append((step, share)))

@@ -11,8 +11,7 @@ from torch.nn import functional
 
 from trivet.security import Classifier, attack_success_rate, clean_accuracy
 from trivet.security.repairs import FineTuningSettings, fine_prune, prune_by_lipschitz
-from trivet.security.repairs.channels import observe, silence, silenced_by
-from trivet.security.repairs.lipschitz import channel_bounds
+from trivet.security.repairs.pruning import channel_bounds, observe, silence, silenced_by
 
 
 class Functional(Classifier):

@@ -11,8 +11,8 @@ from torch import nn
 from trivet.errors import CheckpointError
 from trivet.security import Classifier, UnlearningSettings, attack_success_rate, clean_accuracy, unlearn
 from trivet.security.repairs import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
-from trivet.security.repairs.sharpness import sharp_gradients
 from trivet.security.repairs.training import affordable_batch, shifted, shuffled_batches, trainable_copy
+from trivet.security.repairs.tuning import sharp_gradients
 
 QUICK = FineTuningSettings(steps=12, batch_size=50)
 

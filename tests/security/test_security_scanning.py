@@ -8,9 +8,9 @@ from trivet import security
 from trivet.datasets import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.security import Checkpoint, Classifier, TrainingSettings
-from trivet.security.comparison import EARLY_LOOKS, SECOND_SEED_SHARE, SETTLED_SHARES
 from trivet.security.results import CheckpointInfo
-from trivet.security.scanning import scan as scan_network
+from trivet.security.scanning.scan import scan as scan_network
+from trivet.security.scanning.sequential import EARLY_LOOKS, SECOND_SEED_SHARE, SETTLED_SHARES
 
 CONTRACT = security.contract_named("(x-0.5)/0.5")
 INFO = CheckpointInfo("file", "toy.pth", "0" * 64, "toy", 1, None)

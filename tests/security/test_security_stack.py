@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from trivet.security import MnistCNN, build_architecture
-from trivet.security.stack import OtherClasses, TriggerStack
+from trivet.security.scanning.search import OtherClasses, TriggerStack
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 
 from trivet.datasets import ImageSet
 from trivet.security import Trigger
-from trivet.security.stamping import strip_of
+from trivet.security.scanning.scan import strip_of
 
 CORNER = Trigger.square(row=0, column=0, size=1, value=1.0, shape=(1, 2, 2))
 

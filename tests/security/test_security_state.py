@@ -5,8 +5,8 @@ from torch import nn
 
 from trivet.errors import CheckpointError
 from trivet.security.checkpoint import _fill
-from trivet.security.claims import Claim, Storage, strides_of
-from trivet.security.state import Layer, find_state, match
+from trivet.security.reading.torchfile import Claim, Storage, strides_of
+from trivet.security.reading.weights import Layer, find_state, match
 from trivet.work.confined import Confined
 
 

@@ -10,9 +10,9 @@ from torch import nn
 
 from trivet.errors import CheckpointError
 from trivet.security.checkpoint import DTYPES
-from trivet.security.claims import Claim
-from trivet.security.weights import EXTRACTED, extract, open_weights
-from trivet.security.zipped import ZippedFile
+from trivet.security.reading.torchfile import Claim
+from trivet.security.reading.weights import EXTRACTED, extract, open_weights
+from trivet.security.reading.zipped import ZippedFile
 
 GRID = torch.arange(24.0).reshape(4, 6)
 CONTENTS = {

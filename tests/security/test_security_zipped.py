@@ -4,8 +4,8 @@ import zipfile
 import pytest
 
 from trivet.errors import CheckpointError
-from trivet.security import members
-from trivet.security.zipped import open_zip
+from trivet.security.reading import archive as members
+from trivet.security.reading.zipped import open_zip
 
 
 def packed(members):

@@ -5,8 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import DataError
-from trivet.tables.encoding import MOST_VALUES, column_encoder, encode_columns
-from trivet.tables.features import Features, choose_rows, count_rows, read_features, read_texts
+from trivet.tables.features import (
+    MOST_VALUES,
+    Features,
+    choose_rows,
+    column_encoder,
+    count_rows,
+    encode_columns,
+    read_features,
+    read_texts,
+)
 from trivet.tables.opening import open_table
 
 CSV = """age,town,score,empty,code

@@ -3,8 +3,7 @@ import csv
 import pytest
 
 from trivet.errors import DataError
-from trivet.tables.opening import open_table
-from trivet.tables.swallowed_rows import require_no_swallowed_rows
+from trivet.tables.opening import open_table, require_no_swallowed_rows
 
 ROWS = ["f,0,some text,1", "m,1,other text,0", "f,1,text,1", "m,0,more,0"]
 

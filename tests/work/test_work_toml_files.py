@@ -3,8 +3,7 @@ import time
 
 import pytest
 
-from trivet.work.bounded_files import read_bounded
-from trivet.work.toml_files import MOST_BYTES, read_toml
+from trivet.work.bounded import MOST_BYTES, read_bounded, read_toml
 
 
 def written(folder, content):

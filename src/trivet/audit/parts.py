@@ -9,10 +9,10 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
-from trivet.audit.legs import Progress
-from trivet.audit.part_files import SUFFIX, PartFile, read_part, write_part
+from trivet.record import Triggers
 from trivet.work.result_files import (
     LOCK,
     UNFINISHED,
@@ -20,9 +20,80 @@ from trivet.work.result_files import (
     make_folder,
     make_subfolder,
     remove_result,
+    write_whole,
 )
 
-__all__ = ["Made", "Parts", "keep_parts"]
+__all__ = ["LegDone", "Made", "PartFile", "Parts", "Progress", "keep_parts", "read_part", "write_part"]
+
+SUFFIX: Final = ".part"
+#: More than the triggers of ten thousand classes take.
+MOST_BYTES: Final = 8 * 2**30
+
+
+@dataclass(frozen=True, eq=False)
+class PartFile:
+    """Content of a part's file."""
+
+    document: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+def write_part(path: Path, part: PartFile) -> None:
+    """Write a part, so that the file is there whole or not at all."""
+    import safetensors.numpy  # noqa: PLC0415 - only a run that keeps parts needs it
+
+    text = json.dumps(part.document, ensure_ascii=False, allow_nan=False)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in part.arrays.items()}
+    content = text.encode() + b"\n" + (safetensors.numpy.save(contiguous) if contiguous else b"")
+    write_whole(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_part(path: Path) -> PartFile | None:
+    """Return what `write_part` wrote; None where there is no such file, or it is damaged."""
+    import safetensors  # noqa: PLC0415 - as above
+    import safetensors.numpy  # noqa: PLC0415
+
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        digest, _, content = path.read_bytes().partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() != digest:
+            return None
+        text, _, arrays = content.partition(b"\n")
+        document = json.loads(text)
+        loaded = safetensors.numpy.load(arrays) if arrays else {}
+    except (OSError, ValueError, RecursionError, MemoryError, safetensors.SafetensorError):
+        return None
+    return PartFile(document, loaded) if isinstance(document, dict) else None
+
+
+#: Called with a leg, the name of a step, and the step's finished share (None where it is unknown).
+Progress = Callable[[str, str, float | None], None]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class LegDone(Generic[Result]):
+    """A leg's part of the record, and what does not go into it.
+
+    Attributes
+    ----------
+    result
+        For the record.
+    inputs
+        SHA-256 by name of what was studied.
+    triggers
+        As `trivet.record.Triggers`.
+    weights
+        Of a repaired network; empty where there is none.
+    """
+
+    result: Result
+    inputs: Mapping[str, str]
+    triggers: Triggers = field(default_factory=dict)
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
 
 FOLDER: Final = ".parts"
 

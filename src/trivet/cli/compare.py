@@ -80,7 +80,7 @@ def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
     from pydantic import TypeAdapter  # noqa: PLC0415 - heavy, as is what draws
 
     from trivet.comparison import Comparison  # noqa: PLC0415
-    from trivet.report.compared import write_compared_page  # noqa: PLC0415
+    from trivet.report.pages import write_compared_page  # noqa: PLC0415
 
     with report_progress() as progress:
         progress("compare", "page and picture", None)

@@ -3,18 +3,181 @@
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
 
-from trivet.cli.fairness_tables import print_audit, print_comparison
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
-from trivet.fairness.auditing.results import DISPARATE, FairnessAudit, FairnessComparison
+from trivet.fairness.auditing.results import (
+    DISPARATE,
+    IN_BAND,
+    REFERENCE,
+    UNSETTLED,
+    AttributeAudit,
+    FairnessAudit,
+    FairnessComparison,
+    TrainingSpread,
+)
 from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.wording import one_line
 
 __all__ = ["fairness"]
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trivet.fairness.intervals.results import Bounds
+
+#: Groups shown on the terminal; the files have all.
+SHOWN_GROUPS = 12
+_FROM_WORST = (DISPARATE, UNSETTLED, IN_BAND)
+#: Longer names of groups and columns are not read on a terminal; shorter ones are never cut.
+NAME = 500
+_OVERALL = (
+    ("accuracy", "accuracy"),
+    ("base_rate", "base rate"),
+    ("selection_rate", "selection rate"),
+    ("true_positive_rate", "TPR"),
+    ("false_positive_rate", "FPR"),
+)
+
+
+def print_audit(audit: FairnessAudit, console: "Console") -> None:
+    """Print the figures of all rows, each attribute's groups, what is to be known first, and the verdict."""
+    _print_overall(audit, console)
+    for attribute in audit.attributes:
+        _print_attribute(attribute, console)
+    _print_end(audit, console)
+
+
+def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
+    """Print each model with its intervals, what they come to, and the verdict on the baseline."""
+    table = _table("model", "accuracy", "±s", "±t", "DI", "s", "t")
+    for model in comparison.models:
+        name = ("▸" if model.on_frontier else " ") + model.name
+        if model.failed:
+            table.add_row(name, "none")
+            continue
+        table.add_row(
+            name,
+            _value(model.accuracy, ".3f"),
+            _reach(model.accuracy),
+            _reach(model.accuracy_training),
+            _value(model.disparate_impact, ".3f"),
+            _interval(model.disparate_impact),
+            _interval(model.disparate_impact_training),
+        )
+    console.print(table)
+    console.print(
+        f"DI: {_worst(comparison)} against {escape(one_line(comparison.reference, limit=NAME))}. s: other "
+        f"test rows (sampling). t: other training rows ({comparison.repeats} repeats). ▸: no model is better "
+        "in both.",
+        style="dim",
+    )
+    console.print()
+    for model in comparison.models:
+        if model.note:
+            console.print(f"{model.name}: {escape(model.note.rstrip('.'))}.")
+    console.print(escape(comparison.statement))
+    console.print()
+    _print_overall(comparison.baseline, console)
+    _print_attribute(comparison.baseline.attributes[-1], console)
+    _print_end(comparison.baseline, console)
+
+
+def _worst(comparison: FairnessComparison) -> str:
+    """Name the group whose disparate impact is shown, if it is the same for all models."""
+    groups = {model.group for model in comparison.models if model.group is not None}
+    return escape(one_line(groups.pop(), limit=NAME)) if len(groups) == 1 else "worst group"
+
+
+def _print_overall(audit: FairnessAudit, console: "Console") -> None:
+    if audit.overall is None:
+        return
+    told = [
+        f"{name} {bounds.estimate:.3f} ({_interval(bounds)})"
+        for field, name in _OVERALL
+        if (bounds := getattr(audit.overall, field)).estimate is not None
+    ]
+    console.print(f"{audit.rows:,} rows: {', '.join(told)}.")
+    console.print()
+
+
+def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
+    table = _table(escape(one_line(attribute.name, limit=NAME)), "rows", "rate", "DI", "interval", "TPR", "")
+    others = [group for group in attribute.groups if group.verdict != REFERENCE]
+    # The worst first; of equally bad ones the largest.
+    others.sort(key=lambda group: (_FROM_WORST.index(group.verdict), -group.rows))
+    shown = [group for group in attribute.groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
+    for group in shown:
+        table.add_row(
+            escape(one_line(group.group, limit=NAME)),
+            f"{group.rows:,}",
+            _value(group.selection_rate, ".3f"),
+            "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
+            _between(group.simultaneous_low, group.simultaneous_high),
+            _value(group.true_positive_rate, ".3f"),
+            group.verdict
+            if group.verdict == REFERENCE
+            else f"[{TONES[group.verdict]}]{ICONS[group.verdict]} {group.verdict}[/]",
+        )
+    console.print(table)
+    if len(others) > SHOWN_GROUPS:
+        console.print(f"{len(others) - SHOWN_GROUPS} more groups are in the files of --out, and in --json.")
+    if attribute.by_class is not None:
+        console.print(escape(attribute.by_class.statement))
+    if attribute.by_feature is not None:
+        console.print(escape(attribute.by_feature.statement))
+    console.print()
+
+
+def _print_end(audit: FairnessAudit, console: "Console") -> None:
+    parts = [part for each in audit.attributes for part in (each.by_class, each.by_feature) if part]
+    for limits in dict.fromkeys(part.limits for part in parts):
+        console.print(limits, style="dim")
+    for caution in audit.cautions:
+        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
+    for line in audit.law:
+        console.print(escape(line), style="dim")
+    tone, icon = TONES[audit.verdict], ICONS[audit.verdict]
+    console.print(f"{icon} {escape(audit.data)}: [bold {tone}]{audit.verdict}[/]. {escape(audit.reason)}")
+    console.print(audit.limits, style="dim")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    # Where there is too little room names are folded, and nothing is cut.
+    table.add_column(first, overflow="fold")
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _value(bounds: "Bounds | None", spec: str) -> str:
+    return "none" if bounds is None or bounds.estimate is None else format(bounds.estimate, spec)
+
+
+def _interval(ends: "Bounds | TrainingSpread | None") -> str:
+    if ends is None or ends.low is None:
+        return ""
+    return _between(ends.low, ends.high)
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is None:
+        return ""
+    return f"{low:.3f}-{high:.3f}" if high is not None else f"{low:.3f} or more"
+
+
+def _reach(ends: "Bounds | TrainingSpread | None") -> str:
+    if ends is None or ends.low is None or ends.high is None:
+        return ""
+    return f"{(ends.high - ends.low) / 2:.3f}"
+
 
 RESULT = "fairness.json"
 
@@ -120,7 +283,7 @@ def fairness(
         counts_only=counts_only,
     )
     with report_progress() as progress:
-        from trivet.fairness.auditing.asking import ask_table  # noqa: PLC0415 - DuckDB and scikit-learn
+        from trivet.fairness.auditing.table import ask_table  # noqa: PLC0415 - DuckDB and scikit-learn
 
         found = ask_table(
             settings,
@@ -190,7 +353,7 @@ def _audited(found: FairnessAudit | FairnessComparison) -> FairnessAudit:
 
 
 def _write(found: FairnessAudit | FairnessComparison, out: Path) -> tuple[Path, ...]:
-    from trivet.report.own import write_comparison_page, write_fairness_page  # noqa: PLC0415 - draws
+    from trivet.report.pages import write_comparison_page, write_fairness_page  # noqa: PLC0415 - draws
     from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
 
     result = out / RESULT

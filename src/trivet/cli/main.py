@@ -6,18 +6,55 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from cyclopts import App, CycloptsError
 
-from trivet.cli.plain_matplotlib import ignore_matplotlibrc
 from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.wording import inert, json_text, one_line, told
 
-__all__ = ["main"]
+__all__ = ["ignore_matplotlibrc", "main"]
+
+
+def ignore_matplotlibrc() -> None:
+    """Let this process import matplotlib with its own defaults, now or later."""
+    if "matplotlib" not in sys.modules and not any(isinstance(each, _Finder) for each in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder:
+    """Finds matplotlib once, and lets it be executed where its own defaults are."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "matplotlib":
+            return None
+        sys.meta_path.remove(self)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or spec.loader is None or not spec.submodule_search_locations:
+            return spec
+        execute, defaults = spec.loader.exec_module, Path(spec.submodule_search_locations[0]) / "mpl-data"
+
+        def execute_there(module: ModuleType) -> None:
+            here = None
+            with suppress(OSError):  # the working folder is gone
+                here = Path.cwd()
+                os.chdir(defaults)
+            try:
+                execute(module)
+            finally:
+                if here is not None:
+                    os.chdir(here)
+
+        spec.loader.exec_module = execute_there
+        return spec
+
 
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
@@ -54,17 +91,19 @@ app.command(
 app.command(
     "trivet.cli.fairness:fairness", name="fairness", help="Audit predictions, or fit and compare mitigations."
 )
-app.command("trivet.cli.gate:gate", name="gate", help="Judge a finished audit again, without running it.")
+app.command("trivet.cli.run:gate", name="gate", help="Judge a finished audit again, without running it.")
 app.command(
     "trivet.cli.compare:compare",
     name="compare",
     help="Compare two audits: what changed, and what of it is more than noise.",
 )
-app.command("trivet.cli.card:card", name="card", help="Write a model card with an audit's numbers.")
-app.command("trivet.cli.view:view", name="view", help="Open a report, or one page of all audits in a folder.")
-app.command("trivet.cli.report:report", name="report", help="Draw the report again from the record alone.")
-app.command("trivet.cli.init:init", name="init", help="Write a commented audit.toml to start from.")
-app.command("trivet.cli.schema:schema", name="schema", help="Print the JSON Schema of metrics.json.")
+app.command("trivet.cli.small:card", name="card", help="Write a model card with an audit's numbers.")
+app.command(
+    "trivet.cli.small:view", name="view", help="Open a report, or one page of all audits in a folder."
+)
+app.command("trivet.cli.small:report", name="report", help="Draw the report again from the record alone.")
+app.command("trivet.cli.small:init", name="init", help="Write a commented audit.toml to start from.")
+app.command("trivet.cli.small:schema", name="schema", help="Print the JSON Schema of metrics.json.")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,12 +9,17 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import SCAN_FILES, WEIGHTS, prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
-from trivet.cli.threads import set_threads
+from trivet.cli.terminal import (
+    keep_freed_memory,
+    print_files,
+    print_json,
+    report_progress,
+    results_console,
+    set_threads,
+)
 from trivet.errors import UsageError
-from trivet.security.subject import load_subject
+from trivet.security.checkpoint import load_subject
 
 if TYPE_CHECKING:
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
@@ -68,7 +73,7 @@ def repair(
         Print one JSON document to standard output, and nothing else there.
     """
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
-    from trivet.cli.scan_files import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
+    from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
     set_threads(threads)

@@ -1,24 +1,253 @@
 """``trivet run``: audit, record, report, and a table of what was found."""
 
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from trivet.audit import keep_parts, run_audit
-from trivet.cli.memory import keep_freed_memory
+from trivet.audited import has_study
 from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
-from trivet.cli.summary import corrections, print_summary
-from trivet.cli.terminal import print_json, report_progress
-from trivet.config import load_config
-from trivet.findings import breached, findings_of, origin_of, refuse_waivers, write_findings
-from trivet.manifest import make_manifest, save_manifest
+from trivet.cli.terminal import (
+    keep_freed_memory,
+    print_files,
+    print_json,
+    print_text,
+    report_progress,
+    results_console,
+)
+from trivet.config import PolicySection, load_config
+from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
+from trivet.places import find
 from trivet.policy import parse_requirements, refuse_impossible
-from trivet.record import METRICS, as_json, save_record
+from trivet.record import METRICS, as_json, load_record, make_manifest, save_manifest, save_record
 from trivet.security.settings import ProfileName
+from trivet.wording import as_entity, as_json_escape
+
+__all__ = ["gate", "shortened"]
+
+if TYPE_CHECKING:
+    from trivet.findings import Finding
+
+FormatName = Literal["json", "junit", "sarif", "markdown"]
+_FILES: Final[Mapping[FormatName, str]] = {
+    "json": "findings.json",
+    "junit": "findings.junit.xml",
+    "sarif": "findings.sarif",
+    "markdown": "findings.md",
+}
+_ESCAPES: Final[Mapping[FormatName, Callable[[str], str]]] = {
+    "json": as_json_escape,
+    "junit": as_entity,
+    "sarif": as_json_escape,
+    "markdown": as_entity,
+}
+_ICONS: Final = {"breach": "✗", "warning": "?", "note": "·", "pass": "✓"}
+_TONES: Final = {"breach": "red", "warning": "yellow", "note": "cyan", "pass": "green"}
+
+
+def gate(
+    folder: Path,
+    /,
+    *,
+    require: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=False)] = (),
+    config: Path | None = None,
+    out: Path | None = None,
+    format: FormatName | None = None,  # noqa: A002 - the name of the option
+    only_problems: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Judge a finished audit again, without running it.
+
+    Exit code 1 where something is breached: a requirement, or what a leg found. A requirement replaces the
+    default of what it measures and of nothing else; [[policy.waivers]] switches a default off for a while.
+
+    Parameters
+    ----------
+    folder
+        The folder of an audit, with metrics.json.
+    require
+        A measurement, a sign and a constant, such as "fairness.disparate_impact >= 0.8"; may be repeated.
+    config
+        An audit.toml whose [policy] is required as well.
+    out
+        A folder that receives the findings in every format; without it nothing is written.
+    format
+        Print this format to standard output, and nothing else there.
+    only_problems
+        Leave passes and notes out of the printed format: code scanning takes them for alerts.
+    json
+        The same as --format json.
+    """
+    from trivet import findings  # noqa: PLC0415 - the report of a usage error needs none of it
+
+    policy = PolicySection() if config is None else load_config(config).policy
+    requirements = parse_requirements((*policy.require, *require))
+    refuse_impossible(requirements)
+    findings.refuse_waivers(policy.waivers)
+    record = load_record(folder)
+    found = findings.findings_of(as_json(record), requirements, policy.waivers)
+    origin = findings.origin_of(folder / METRICS, config, title=record.audit.title)
+    files: tuple[Path, ...] = ()
+    if out is not None:
+        prepare_folder(out, *findings.FINDINGS_FILES)
+        files = findings.write_findings(found, out, origin=origin)
+    if (chosen := "json" if json else format) is not None:
+        shown = [each for each in found if not only_problems or each.level in {"breach", "warning"}]
+        print_text(findings.FINDINGS_FILES[_FILES[chosen]](shown, origin), _ESCAPES[chosen])
+    else:
+        console = results_console()
+        print_findings(console, found)
+        print_files(console, files)
+    return int(findings.breached(found))
+
+
+def print_findings(
+    console: Console, findings: Sequence["Finding"], *, of: Sequence["Finding"] | None = None
+) -> None:
+    """Print each finding with its level, the most serious last, and how many there are of each level.
+
+    What to do stands below a breach. `of` are all that are counted, where some are not shown.
+    """
+    from trivet.findings import LEVELS, counts  # noqa: PLC0415 - as above
+
+    for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
+        tone = _TONES[finding.level]
+        console.print(f"[{tone}]{_ICONS[finding.level]} {finding.level}[/] {escape(finding.sentence)}")
+        if finding.level == "breach":
+            console.print(f"  What to do: {escape(finding.action)}")
+    console.print()
+    console.print(", ".join(f"{level}: {number}" for level, number in counts(of or findings).items()))
+
+
+TONES = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
+#: Passes and notes are in the files, and on the page.
+SHOWN_LEVELS = ("warning", "breach")
+#: What is opened first, in this order.
+SHOWN_FILES = ("report.html", "report.pdf", "report.tex", "metrics.json", "findings.md", "manifest.json")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One published figure beside the sound one."""
+
+    leg: str
+    question: str
+    published: str
+    corrected: str
+    why: str
+
+
+#: What takes as many steps and images as the published study.
+FULL_PROFILE = "high-fidelity"
+#: Question, place and format of the published figure, of the corrected one, and why they differ.
+_QUESTIONS = (
+    (
+        "clean accuracy as received",
+        ("security.published.clean_accuracy.before", ".4f"),
+        ("security.scan.contract.best.clean_accuracy", ".4f"),
+        "input contract: fed as the network expects",
+    ),
+    (
+        "attacked label",
+        ("security.published.detected_label", "label {}"),
+        ("security.scan.verdict", "{}"),
+        "two methods, a joint p-value; may say none",
+    ),
+    (
+        "ASR after repair",
+        ("security.published.asr.after", ".4f"),
+        ("security.repair.attempts.0.asr.after", ".4f"),
+        "unseen images, target class left out",
+    ),
+    (
+        "Laplace scale of all queries",
+        ("privacy.published.counting.sequential.scale", ".1f"),
+        ("privacy.published.correction.laplace.scale", ".1f"),
+        "tight accounting at the delta allowed",
+    ),
+    (
+        "disparate impact, labels swapped",
+        ("fairness.published.promotion_demotion.disparate_impact", ".4f"),
+        ("fairness.corrected.massaging.disparate_impact", ".4f"),
+        "the protected group is promoted",
+    ),
+)
+
+
+def corrections(record: Mapping[str, Any]) -> tuple[Correction, ...]:
+    """Return the published and the corrected answer to each question of the studies in the record."""
+    return tuple(
+        Correction(
+            published[0].partition(".")[0],
+            question,
+            _show(record, *published),
+            _show(record, *corrected),
+            why,
+        )
+        for question, published, corrected, why in _QUESTIONS
+        if has_study(record, published[0].partition(".")[0])
+    )
+
+
+def print_summary(
+    record: Mapping[str, Any], findings: Sequence[Finding], folder: Path, seconds: float
+) -> None:
+    """Print verdicts, corrections, findings and files to standard output."""
+    from trivet.report import ICONS, verdicts  # noqa: PLC0415 - the report is heavy
+
+    console = results_console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in ("leg", "question", "published", "corrected", "why they differ"):
+        table.add_column(heading, justify="right" if heading in {"published", "corrected"} else "left")
+    for row in corrections(record):
+        table.add_row(row.leg, row.question, row.published, row.corrected, row.why)
+    if table.row_count:
+        console.print(table)
+        if note := shortened(record):
+            console.print(escape(note))
+        console.print()
+    for verdict in verdicts(record):
+        tone = TONES[verdict.tone]
+        word = f"[bold {tone}]{escape(verdict.word)}[/]"
+        console.print(f"{ICONS[verdict.tone]} {verdict.leg}: {word}: {escape(verdict.text)}")
+    console.print()
+    shown = [each for each in findings if each.level in SHOWN_LEVELS]
+    if effects := record["effects"]:
+        console.print(escape(effects["statement"]))
+    print_findings(console, shown, of=findings)
+    console.print()
+    for name in SHOWN_FILES:
+        path = (folder / name).resolve()
+        console.print(f"[link={path.as_uri()}]{escape(str(folder / name))}[/link]")
+    console.print(f"Done in {seconds:.0f} s.")
+
+
+def shortened(record: Mapping[str, Any]) -> str:
+    """Return what to say of a published search that took fewer steps or images than the published one."""
+    if not has_study(record, "security"):
+        return ""
+    profile = find(record, "security.published.settings.profile")
+    if profile == FULL_PROFILE:
+        return ""
+    return (
+        f"The profile {profile} shortens the published search for triggers; its figures are the published "
+        f"ones only with --profile {FULL_PROFILE}."
+    )
+
+
+def _show(record: Mapping[str, Any], path: str, form: str) -> str:
+    value = find(record, path)
+    if value is None:
+        return "not measured"
+    return form.format(value) if "{}" in form else format(value, form)
 
 
 def run(

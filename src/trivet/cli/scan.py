@@ -1,25 +1,48 @@
 """``trivet scan``: look for a backdoor in a checkpoint."""
 
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
+import safetensors.numpy
 from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from trivet.cli.memory import keep_freed_memory
-from trivet.cli.outputs import SCAN_FILES, prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
-from trivet.cli.threads import set_threads
-from trivet.cli.verdicts import ICONS, TONES
+from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder, save_weights
+from trivet.cli.terminal import (
+    ICONS,
+    TONES,
+    keep_freed_memory,
+    print_files,
+    print_json,
+    report_progress,
+    results_console,
+    set_threads,
+)
 from trivet.errors import UsageError
-from trivet.security.subject import load_subject
+from trivet.record import STRIP_PIXELS, Triggers
+from trivet.report.pages import write_scan
+from trivet.security import (
+    Checkpoint,
+    Classifier,
+    Repair,
+    Scan,
+    SecurityAudit,
+    freeze,
+    scan_document,
+    strip_of,
+)
+from trivet.security.checkpoint import images_for, load_subject
+from trivet.work.result_files import write_result, write_whole
+
+__all__ = ["scan", "write_repair_files", "write_scan_files"]
 
 if TYPE_CHECKING:
     from trivet.security import ScanResult
-
-__all__ = ["print_scan", "scan"]
 
 #: Labels shown on the terminal; the files have all.
 SHOWN_LABELS = 12
@@ -75,8 +98,6 @@ def scan(
     if (weights is None) == (many is None):
         raise UsageError("give one checkpoint, or a folder of them with --many FOLDER.")
     if many is not None:
-        from trivet.cli.scan_many import scan_folder  # noqa: PLC0415 - only a folder needs it
-
         return scan_folder(
             many,
             arch=arch,
@@ -137,8 +158,6 @@ def _scan_one(
         seconds = perf_counter() - started
         files: tuple[Path, ...] = ()
         if out is not None:
-            from trivet.cli.scan_files import write_scan_files  # noqa: PLC0415 - draws, so it is heavy
-
             progress("scan", "pictures and page", None)
             files = write_scan_files(found, subject.checkpoint, out)
     if json:
@@ -189,3 +208,147 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
 
 def _number(value: Any) -> str:
     return "-" if value is None else f"{value:.1f}"
+
+
+if TYPE_CHECKING:
+    from trivet.security import ManyResult, ManyRow
+
+DEFAULT_OUT = Path("trivet-scans")
+#: Files that are not checkpoints, by name on the terminal; the summary has all.
+SHOWN_SKIPPED = 20
+
+
+def scan_folder(
+    folder: Path,
+    *,
+    arch: str | None,
+    images: str | None,
+    contract: str,
+    out: Path | None,
+    dask: str | None,
+    workers: int | None,
+    limit: int | None,
+    seed: int,
+    json: bool,
+) -> int:
+    """Scan every checkpoint in `folder`; arguments as of ``trivet scan``.
+
+    Returns
+    -------
+    int
+        1 where a checkpoint is backdoored or suspicious, else 3 where one could not be scanned, else
+        0.
+    """
+    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
+
+    job = security.ScanJob(
+        architecture=arch,
+        images=images_for(arch, images),
+        declared=security.parse_contract(contract),
+        seed=seed,
+        limit=limit,
+    )
+    place = DEFAULT_OUT if out is None else out
+    prepare_folder(place, SUMMARY)
+    cluster = nullcontext() if dask is None else security.dask_executor(dask)
+    with cluster as executor, report_progress() as progress:
+
+        def tell(_row: "ManyRow", done: int, total: int) -> None:
+            progress("scan", "checkpoints", done / total)
+
+        result = security.scan_many(
+            folder,
+            place,
+            job,
+            executor=executor,
+            workers=workers or (None if executor is None else executor.workers),
+            initializer=keep_freed_memory,
+            on_result=tell,
+        )
+    if json:
+        print_json(
+            {
+                "counts": dict(result.counts),
+                "reused": result.reused,
+                "summary": str(result.summary),
+                "models": [asdict(row) for row in result.rows],
+                "skipped": [asdict(other) for other in result.skipped],
+            }
+        )
+    else:
+        _print_rows(result)
+    if any(row.verdict not in {None, "no evidence"} for row in result.rows):
+        return 1
+    return 3 if any(row.failure is not None for row in result.rows) else 0
+
+
+def _print_rows(result: "ManyResult") -> None:
+    console = results_console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in ("checkpoint", "verdict", "label", "p"):
+        table.add_column(heading, overflow="fold")
+    for row in result.rows:
+        if row.failure is not None:
+            table.add_row(escape(row.file), f"- {escape(row.failure.message)}", "", "")
+            continue
+        verdict = row.verdict or ""
+        word = f"[{TONES[verdict]}]{ICONS[verdict]} {escape(verdict)}[/]"
+        label = "" if row.suspected_label is None else str(row.suspected_label)
+        table.add_row(escape(row.file), word, label, "-" if row.p_value is None else f"{row.p_value:.2g}")
+    console.print(table)
+    console.print()
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items())
+    kept = f" ({result.reused} from an earlier run)" if result.reused else ""
+    console.print(f"{len(result.rows)} checkpoints: {counts}{kept}")
+    if result.skipped:
+        names = [f"{other.file} ({other.content})" for other in result.skipped[:SHOWN_SKIPPED]]
+        rest = len(result.skipped) - len(names)
+        more = f", and {rest} more" if rest else ""
+        console.print(
+            escape(f"not checkpoints, not scanned: {len(result.skipped)}: {', '.join(names)}{more}")
+        )
+    console.print(f"[link={result.summary.resolve().as_uri()}]{escape(str(result.summary))}[/link]")
+
+
+def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Path, ...]:
+    """Write ``scan.json``, ``scan-triggers.safetensors``, ``scan.html`` and the pictures."""
+    drawn = write_scan(*_audited(found, checkpoint, None), out)
+    return (drawn[0], *_scan_data(found, out), *drawn[1:])
+
+
+def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out: Path) -> tuple[Path, ...]:
+    """Write the scan's data, ``repair.json``, ``repair.html``, the pictures, and repaired weights.
+
+    ``repaired.safetensors`` is written only where the backdoor was removed; one of an earlier repair
+    is taken away otherwise.
+    """
+    drawn = write_scan(*_audited(found, checkpoint, repair), out)
+    data = _scan_data(found, out)
+    table = _write_json(out / "repair.json", asdict(repair.result))
+    arrays = {} if repair.model is None else repair.model.weights()
+    weights = save_weights({name: each.contiguous().numpy() for name, each in arrays.items()}, out)
+    return (*weights, drawn[0], table, *data, *drawn[1:])
+
+
+def _audited(found: Scan, checkpoint: Checkpoint, repair: Repair | None) -> tuple[SecurityAudit, Triggers]:
+    def score_of(model: Classifier) -> Any:
+        return found.contract.bind(freeze(model))
+
+    repaired = None if repair is None or repair.model is None else score_of(repair.model)
+    strip = strip_of(found, score_of(checkpoint.model), repaired=repaired)
+    triggers = {"scan.mask": found.masks, "scan.pattern": found.patterns}
+    if strip is not None:
+        triggers[STRIP_PIXELS] = strip[1]
+    result = None if repair is None else repair.result
+    return SecurityAudit(found.result, None if strip is None else strip[0], result), triggers
+
+
+def _scan_data(found: Scan, out: Path) -> tuple[Path, Path]:
+    arrays = out / "scan-triggers.safetensors"
+    write_whole(arrays, safetensors.numpy.save({"mask": found.masks, "pattern": found.patterns}))
+    return _write_json(out / "scan.json", scan_document(found.result)), arrays
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> Path:
+    write_result(path, document)
+    return path

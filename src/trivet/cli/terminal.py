@@ -1,20 +1,33 @@
 """Terminal output during and after a command."""
 
+import ctypes
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
 from rich.segment import Segment
 
 from trivet.audit import Progress
+from trivet.audited import ORDERS
+from trivet.errors import UsageError
 from trivet.wording import escapes, inert, json_text, one_line
 
-__all__ = ["print_files", "print_json", "print_text", "report_progress", "results_console"]
+__all__ = [
+    "ICONS",
+    "TONES",
+    "keep_freed_memory",
+    "print_files",
+    "print_json",
+    "print_text",
+    "report_progress",
+    "results_console",
+    "set_threads",
+]
 
 #: Characters of a step's name.
 _STEP = 200
@@ -133,3 +146,60 @@ class _InertText:
             text = "".join(found.get(place + index, letter) for index, letter in enumerate(segment.text))
             place += len(segment.text)
             yield Segment(text, segment.style)
+
+
+_LOOKS: Final = {"bad": ("✗", "red"), "unsure": ("?", "yellow"), "good": ("✓", "green")}
+_BY_WORD: Final = {
+    word: _LOOKS["good" if word == order[0] else "bad" if word == order[-1] else "unsure"]
+    for order in ORDERS.values()
+    for word in order
+}
+ICONS: Final = {word: icon for word, (icon, _) in _BY_WORD.items()}
+TONES: Final = {word: tone for word, (_, tone) in _BY_WORD.items()}
+
+
+# Parameters of mallopt(3), as in glibc's malloc.h.
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
+GIBIBYTE = 2**30
+#: The most that an older glibc takes for M_MMAP_THRESHOLD.
+OLD_LIMIT = 32 * 2**20
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to reuse freed blocks instead of giving each back to the system.
+
+    An optimisation step allocates and frees the same few megabytes again; by default each round
+    trip maps, clears and unmaps them. It holds for the whole process, so only the command line,
+    which owns its process, asks for it.
+
+    Returns
+    -------
+    bool
+        Whether the C library took it; False on other systems, where nothing changes.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    taken = mallopt(M_MMAP_THRESHOLD, GIBIBYTE) or mallopt(M_MMAP_THRESHOLD, OLD_LIMIT)
+    return bool(taken and mallopt(M_TRIM_THRESHOLD, GIBIBYTE))
+
+
+def set_threads(threads: int | None) -> None:
+    """Set the number of threads; None leaves one a core.
+
+    Raises
+    ------
+    UsageError
+        If it is not positive.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise UsageError(f"--threads is {threads}; expected 1 or more.")
+    import torch  # noqa: PLC0415 - heavy
+
+    torch.set_num_threads(threads)

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from trivet.cli.memory import keep_freed_memory
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import keep_freed_memory, print_files, print_json, report_progress, results_console
 
 __all__ = ["zoo"]
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trivet.manifest import MANIFEST
-from trivet.record import as_json, load_record
+from trivet.record import MANIFEST, as_json, load_record
 from trivet.wording import one_line
-from trivet.work.bounded_files import read_bounded
+from trivet.work.bounded import read_bounded
 
 __all__ = ["ReadAudit", "read_audit"]
 

@@ -7,11 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
-from trivet.config.own_system import LEGS, describes, own_paths
-from trivet.config.sections import OWN_TITLE, AuditConfig
+from trivet.config.config import LEGS, OWN_TITLE, AuditConfig, describes, own_paths
 from trivet.errors import UsageError
 from trivet.wording import one_line, quoted
-from trivet.work.toml_files import read_toml
+from trivet.work.bounded import read_toml
 
 __all__ = ["load_config"]
 

@@ -7,14 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.datasets.composed import load_colour_digits, load_digit_pairs
-from trivet.datasets.folder import read_folder
-from trivet.datasets.idx import find_idx_pair, is_idx_name, read_idx
-from trivet.datasets.images import ImageSet
-from trivet.datasets.mnist import load_mnist
-from trivet.datasets.names import printable
-from trivet.datasets.npz import read_npz
-from trivet.datasets.selection import choose_rows
+from trivet.datasets.arrays import find_idx_pair, is_idx_name, read_idx, read_npz
+from trivet.datasets.classes import choose_rows, printable
+from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
+from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
 from trivet.wording import quoted, reason
 from trivet.work.confined import Confined, Limits

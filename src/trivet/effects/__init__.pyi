@@ -1,9 +1,9 @@
+from .matrix import EffectSettings as EffectSettings
 from .matrix import Progress as Progress
 from .matrix import measure_effects as measure_effects
 from .results import Effect as Effect
 from .results import EffectMatrix as EffectMatrix
 from .results import Intervention as Intervention
 from .results import Measurement as Measurement
-from .settings import EffectSettings as EffectSettings
 from .unlearning import Suspect as Suspect
 from .unlearning import suspect_of as suspect_of

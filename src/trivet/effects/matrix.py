@@ -1,20 +1,178 @@
 """Matrix of effects: every remedy against the figures of the other legs."""
 
-from collections.abc import Callable, Collection, Mapping
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
 
-from trivet.effects.change import Change, unmeasured
-from trivet.effects.results import Effect, EffectMatrix, Intervention, Leg, Measurement
-from trivet.effects.sentences import LIMITS, effect_of, statement_of
-from trivet.effects.settings import EffectSettings
+from annotated_types import Ge, Gt, Interval, Le, MinLen
+
+from trivet.effects.results import (
+    BETTER,
+    BY_CONSTRUCTION,
+    CHANGED,
+    NO_EFFECT,
+    NOT_MEASURED,
+    WORSE,
+    Change,
+    Effect,
+    EffectMatrix,
+    Intervention,
+    Leg,
+    Measurement,
+    Outcome,
+    unmeasured,
+)
 from trivet.fairness.settings import FairnessSettings
+
+__all__ = ["LIMITS", "EffectSettings", "Progress", "effect_of", "measure_effects", "signed", "statement_of"]
+
+LIMITS: Final = (
+    "The matrix describes these remedies on these data; it names no cause, and other data can give other "
+    "signs. The attacks know each row's label as it was before a mitigation. Mitigations and noise were "
+    "measured on a table, which has no trigger to look for, so what they do to security is not in it."
+)
+#: What each outcome is called where cells are counted.
+_COUNTED: Final[tuple[tuple[Outcome, str], ...]] = (
+    (WORSE, "measurably worse"),
+    (BETTER, "measurably better"),
+    (CHANGED, "measurably changed"),
+    (NO_EFFECT, "without a measurable effect"),
+    (BY_CONSTRUCTION, "without an effect by construction"),
+    (NOT_MEASURED, "not measured"),
+)
+_ENDS: Final = {BETTER: ", for the better", WORSE: ", for the worse", CHANGED: ""}
+
+
+def effect_of(intervention: Intervention, measurement: Measurement, change: Change) -> Effect:
+    """Put a change into words."""
+    outcome = _outcome(measurement, change)
+    half_width = None if change.low is None or change.high is None else (change.high - change.low) / 2
+    return Effect(
+        leg=intervention.leg,
+        intervention=intervention.name,
+        measurement=measurement.name,
+        row=intervention.short,
+        column=measurement.short.replace("\n", " "),
+        before=change.before,
+        after=change.after,
+        change=change.change,
+        low=change.low,
+        high=change.high,
+        half_width=half_width,
+        outcome=outcome,
+        reason=change.by_construction or change.reason,
+        sentence=_sentence(intervention, measurement, change, outcome, half_width),
+    )
+
+
+def statement_of(effects: Sequence[Effect], *, level: float) -> str:
+    """Count the cells by what they say, and say how many would say something by chance."""
+    if not effects:
+        return "No remedy of one leg was measured on another."
+    counts = Counter(effect.outcome for effect in effects)
+    found = [f"{counts[outcome]} {words}" for outcome, words in _COUNTED if counts[outcome]]
+    tested = sum(effect.half_width is not None and effect.outcome != BY_CONSTRUCTION for effect in effects)
+    listed = found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
+    return (
+        f"Of {len(effects)} cells, {listed}. If no remedy had any effect, about {tested * (1 - level):.1f} "
+        f"of the {tested} intervals would leave 0 out by chance."
+    )
+
+
+def _outcome(measurement: Measurement, change: Change) -> Outcome:
+    if change.by_construction is not None:
+        return BY_CONSTRUCTION
+    if change.low is None or change.high is None:
+        return NOT_MEASURED
+    if change.low <= 0 <= change.high:
+        return NO_EFFECT
+    if measurement.better == "neither":
+        return CHANGED
+    return BETTER if (change.low > 0) == (measurement.better == "higher") else WORSE
+
+
+def _sentence(
+    intervention: Intervention,
+    measurement: Measurement,
+    change: Change,
+    outcome: Outcome,
+    half_width: float | None,
+) -> str:
+    remedy, figure = intervention.title, f"the {measurement.title}"
+    if outcome == BY_CONSTRUCTION:
+        return f"No effect of {remedy} on {figure} by construction: {change.by_construction}."
+    if outcome == NOT_MEASURED or change.before is None or change.after is None or change.change is None:
+        return f"What {remedy} does to {figure} was not measured: {change.reason}."
+    before, after = (format(value, measurement.format) for value in (change.before, change.after))
+    moved = _interval(measurement, change)
+    if outcome == NO_EFFECT:
+        missed = format(max(half_width or 0.0, smallest(measurement.format)), measurement.format)
+        text = (
+            f"No measurable effect of {remedy} on {figure}: {before} without it and {after} with it, "
+            f"{moved}; an effect smaller than {missed} could have been missed."
+        )
+    else:
+        text = f"With {remedy}, {figure} is {after} instead of {before}: {moved}{_ENDS[outcome]}."
+    return f"{text} {change.note}".rstrip()
+
+
+def _interval(measurement: Measurement, change: Change) -> str:
+    moved, low, high = (
+        "none" if value is None else signed(value, measurement.format)
+        for value in (change.change, change.low, change.high)
+    )
+    return f"a change of {moved} ({low} to {high})"
+
+
+def signed(value: float, spec: str) -> str:
+    """Write a number with its sign, a minus rather than a hyphen, and zero with none."""
+    text = format(value, f"+{spec}")
+    return text[1:] if not text.strip("+-0.%") else text.replace("-", "\N{MINUS SIGN}")
+
+
+def smallest(spec: str) -> float:
+    """Return the smallest number above 0 that a format such as ``.4f`` writes as one."""
+    return 10.0 ** -int(spec.strip(".f"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectSettings:
+    """Settings of the matrix: how much work it may take.
+
+    Attributes
+    ----------
+    rows
+        Rows of Adult that models are trained on, drawn at random; all where there are fewer.
+    samples
+        Samples without a common row into which they are divided.
+    pairs
+        Pairs of models on each sample for each mitigation: one is trained on a random half of the sample, the
+        other on the other half.
+    epsilons
+        Of the noise in the counts.
+    draws
+        Of that noise.
+    level
+        Confidence level of every interval.
+    """
+
+    rows: Annotated[int, Ge(1_000)] = 50_000
+    samples: Annotated[int, Ge(3), Le(100)] = 10
+    pairs: Annotated[int, Ge(2), Le(512)] = 4
+    epsilons: Annotated[tuple[Annotated[float, Interval(gt=0, lt=math.inf)], ...], MinLen(1)] = (
+        1.0,
+        0.1,
+        0.01,
+    )
+    draws: Annotated[int, Ge(200)] = 2_000
+    level: Annotated[float, Gt(0), Interval(lt=1)] = 0.95
+
 
 if TYPE_CHECKING:
     from trivet.datasets import AdultTable, ImageSet
     from trivet.effects.unlearning import Suspect
-
-__all__ = ["Progress", "measure_effects"]
 
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], None]

@@ -1,31 +1,150 @@
 """Effect of fairness mitigations on membership inference, by group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.effects.auroc_change import change_over_samples, mean_auroc
-from trivet.effects.change import Change
-from trivet.effects.mitigated import SelfGrouped
-from trivet.effects.results import Intervention, Measurement
-from trivet.effects.trained_pairs import attack_scores, halves_of, train_pairs
-from trivet.fairness.columns import PROTECTED
+from trivet.effects.results import Change, Intervention, Measurement
+from trivet.effects.unlearning import change_over_samples, mean_auroc
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.mitigation.drop_sensitive import DropSensitive
+from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.registry import MITIGATIONS
-from trivet.fairness.study.adult import PROTECTED_GROUP, SENSITIVE_COLUMN
-from trivet.fairness.study.sample import Sample
+from trivet.fairness.mitigation.reweighing import Reweighing
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
+from trivet.fairness.study.adult import PROTECTED_GROUP, SENSITIVE_COLUMN, Sample
+from trivet.privacy.membership.attacks import rmia_scores
+from trivet.privacy.membership.recipe import recipe_of, train
+from trivet.privacy.membership.shadows import model_seed, shadow_halves, signals_of
 
 __all__ = [
     "EXPOSURES",
+    "MITIGATED",
     "MITIGATION_INTERVENTIONS",
+    "SelfGrouped",
+    "Trained",
+    "attack_scores",
     "divided_rows",
+    "halves_of",
     "mitigation_changes",
+    "train_pairs",
 ]
+
+
+def _drop_sensitive(estimator: Any, column: int, seed: int) -> Any:
+    return DropSensitive(estimator, columns=[column], proxy_folds=2, random_state=seed)
+
+
+def _reweighing(estimator: Any, _column: int, _seed: int) -> Any:
+    return Reweighing(estimator)
+
+
+def _massaging(estimator: Any, _column: int, _seed: int) -> Any:
+    return Massaging(estimator, privileged=PRIVILEGED)
+
+
+def _group_thresholds(estimator: Any, _column: int, seed: int) -> Any:
+    # Fitted again on all rows, so that the scores are those of the classifier without thresholds.
+    return GroupThresholds(estimator, privileged=PRIVILEGED, refit=True, random_state=seed)
+
+
+#: From a classifier, the place of the group among the features, and a seed to a mitigated classifier.
+MITIGATED: Final[Mapping[str, Callable[[Any, int, int], Any]]] = {
+    "drop-sensitive": _drop_sensitive,
+    "reweighing": _reweighing,
+    "massaging": _massaging,
+    "group-thresholds": _group_thresholds,
+}
+
+
+class SelfGrouped(ClassifierMixin, BaseEstimator):
+    """A mitigated classifier that reads each row's group, 0 or 1, from one of the features."""
+
+    def __init__(self, estimator: Any, *, mitigation: str, column: int, random_state: int = 0) -> None:
+        self.estimator = estimator
+        self.mitigation = mitigation
+        self.column = column
+        self.random_state = random_state
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.int64]) -> Self:
+        """Fit the mitigation, shapes (rows, features) and (rows,)."""
+        build = MITIGATED[self.mitigation]
+        self.mitigated_ = build(self.estimator, self.column, self.random_state).fit(
+            X, y, sensitive_features=self._groups(X)
+        )
+        self.classes_ = self.mitigated_.classes_
+        return self
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each class for each row, which no threshold changes."""
+        return self.mitigated_.predict_proba(X)
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the decision about each row, shape (rows,)."""
+        if isinstance(self.mitigated_, GroupThresholds):
+            return self.mitigated_.predict(X, sensitive_features=self._groups(X))
+        return self.mitigated_.predict(X)
+
+    def _groups(self, X: NDArray[np.float64]) -> NDArray[np.int64]:
+        return X[:, self.column].astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Signals of the models on rows, shapes (models, rows)."""
+
+    probability: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+
+def halves_of(labels: NDArray[np.int64], pairs: int, *, seed: int) -> NDArray[np.bool_]:
+    """Draw who trains which model: models 2k and 2k + 1 are trained on the two halves of one division."""
+    return shadow_halves(labels, 2 * pairs, generator=np.random.default_rng([seed, 0]))
+
+
+def train_pairs(
+    estimator: Any,
+    features: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    *,
+    seed: int,
+) -> Trained:
+    """Train one model on each half, on one thread, and ask it about every row."""
+    recipe = recipe_of(estimator)
+    probability = np.empty(inside.shape)
+    right = np.empty(inside.shape, dtype=np.bool_)
+    for model, half in enumerate(inside):
+        fitted = train(recipe, features[half], labels[half], seed=model_seed(seed, model))
+        probability[model] = signals_of(fitted, features, labels, 2).probability[0]
+        right[model] = fitted.predict(features) == labels
+    return Trained(probability, right)
+
+
+def attack_scores(trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> NDArray[np.float64]:
+    """Attack each model by RMIA with all models but itself and the one trained on the other half.
+
+    The model of the other half would give the attack away: of the models left without the attacked one, those
+    that knew a member would be one fewer than those that knew another row.
+    """
+    models, rows = inside.shape
+    population = np.random.default_rng([seed, 1]).permutation(rows)
+    scores = np.empty(inside.shape)
+    for model in range(models):
+        others = np.arange(models) // 2 != model // 2
+        scores[model] = rmia_scores(
+            trained.probability[model], trained.probability[others], inside[others], population
+        )
+    return scores
+
 
 GROUP_THRESHOLDS: Final = "group-thresholds"
 MITIGATION_INTERVENTIONS: Final = tuple(

@@ -1,23 +1,164 @@
 """Effect of noise in the counts on the disparity between two groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from trivet.datasets import AdultTable
-from trivet.effects.change import Change
-from trivet.effects.noisy_impact import impact_changes
-from trivet.effects.results import Intervention, Measurement
+from trivet.effects.results import Change, Intervention, Measurement, unmeasured
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.arrays import binary_counts
+from trivet.fairness.metrics.comparisons import within_band
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import PRIVILEGED_GROUP, PROTECTED_GROUP, SENSITIVE_COLUMN, adult_sample
-from trivet.fairness.study.logistic import logistic_scores
-from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.study.adult import (
+    PRIVILEGED_GROUP,
+    PROTECTED_GROUP,
+    SENSITIVE_COLUMN,
+    adult_sample,
+    logistic_scores,
+    split_sample,
+    standardise,
+)
+from trivet.privacy import laplace
+from trivet.privacy.membership.rates import proportion_interval
 
-__all__ = ["IMPACTS", "baseline_counts", "noise_changes", "noise_interventions"]
+__all__ = [
+    "IMPACTS",
+    "baseline_counts",
+    "impact_changes",
+    "impact_of",
+    "noise_changes",
+    "noise_interventions",
+    "noisy_impacts",
+]
+
+#: A row that is added or removed changes one of the counts by one.
+SENSITIVITY = 1
+#: Resamplings of the draws for the interval of a width.
+RESAMPLINGS = 400
+#: Fewer draws that give a ratio say nothing about the middle of them.
+FEWEST_RATIOS = 100
+
+
+@dataclass(frozen=True)
+class ImpactChanges:
+    """Changes caused by noise."""
+
+    impact: Change
+    width: Change
+    verdict: Change
+
+
+def impact_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the ratio of the two groups' selection rates, NaN where noise leaves none."""
+    held = np.maximum(counts, 0).sum(axis=-2).astype(np.float64)  # [group, prediction]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = held[..., 1] / held.sum(axis=-1)
+        ratio = rates[..., PROTECTED] / rates[..., PRIVILEGED]
+    return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def noisy_impacts(
+    counts: NDArray[np.integer], *, epsilon: float, draws: int, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none.
+
+    For simulation only, as `trivet.privacy.laplace.perturb_integer`.
+    """
+    scale = laplace.scale(sensitivity=SENSITIVITY, epsilon=epsilon)
+    noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=8 * draws)
+    return impact_of(counts + noise.reshape(draws, 2, 2, 2))
+
+
+def impact_changes(
+    counts: NDArray[np.int64],
+    *,
+    epsilon: float,
+    draws: int,
+    four_fifths: float,
+    level: float,
+    samples: np.random.Generator,
+    noise: np.random.Generator,
+) -> ImpactChanges:
+    """Compare a disparate impact read off noisy counts with the exact one."""
+    exact = float(impact_of(counts))
+    if not np.isfinite(exact):
+        gone = unmeasured("the exact counts give no ratio")
+        return ImpactChanges(gone, gone, gone)
+    released = noisy_impacts(counts, epsilon=epsilon, draws=draws, generator=noise)
+    sampled = samples.multinomial(counts.sum(), counts.ravel() / counts.sum(), size=draws)
+    drawn = sampled.reshape(draws, 2, 2, 2)
+    both = noisy_impacts(drawn, epsilon=epsilon, draws=draws, generator=noise)
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    return ImpactChanges(
+        impact=_impact(exact, released, tails, level),
+        width=_width(impact_of(drawn), both, tails, noise),
+        verdict=_verdict(exact, released, four_fifths, level),
+    )
+
+
+def _impact(exact: float, released: NDArray[np.float64], tails: NDArray[np.float64], level: float) -> Change:
+    ratios = np.sort(released[np.isfinite(released)])
+    draws = len(ratios)
+    if draws < FEWEST_RATIOS:
+        return unmeasured(f"only {draws} of {len(released)} releases give a ratio")
+    # Of so many draws, how many lie below the median is binomial: no shape is taken for granted.
+    below = int(binom.ppf(tails[0], draws, 0.5)) - 1
+    low, high = ratios[below] - exact, ratios[draws - 1 - below] - exact
+    median = float(np.median(ratios))
+    least, most = np.quantile(ratios, tails).tolist()
+    note = f"These are medians; {level:.0%} of the releases lie between {least:.3f} and {most:.3f}."
+    if draws < len(released):
+        note += f" In {1 - draws / len(released):.1%} of them there is no ratio; they are left out."
+    return Change(exact, median, median - exact, float(low), float(high), note=note)
+
+
+def _width(
+    sampled: NDArray[np.float64],
+    both: NDArray[np.float64],
+    tails: NDArray[np.float64],
+    generator: np.random.Generator,
+) -> Change:
+    usable = np.isfinite(sampled), np.isfinite(both)
+    fewest = min(int(side.sum()) for side in usable)
+    if fewest < FEWEST_RATIOS:
+        return unmeasured(f"only {fewest} of {len(both)} releases give a ratio")
+    (low_before, high_before), (low_after, high_after) = (
+        np.nanquantile(ratios, tails).tolist() for ratios in (sampled, both)
+    )
+    drawn = np.empty(RESAMPLINGS)
+    for turn in range(RESAMPLINGS):
+        rows = generator.integers(len(both), size=len(both))
+        ends = [
+            np.quantile(ratios[rows][side[rows]], tails)
+            for ratios, side in ((sampled, usable[0]), (both, usable[1]))
+        ]
+        drawn[turn] = np.diff(ends[1])[0] - np.diff(ends[0])[0]
+    before, after = high_before - low_before, high_after - low_after
+    low, high = np.quantile(drawn, tails).tolist()
+    change = after - before
+    note = (
+        f"Sampling alone gives {low_before:.3f} to {high_before:.3f}, sampling and noise {low_after:.3f} to "
+        f"{high_after:.3f} around a median of {float(np.nanmedian(both)):.3f}."
+    )
+    return Change(before, after, change, min(low, change), max(high, change), note=note)
+
+
+def _verdict(exact: float, released: NDArray[np.float64], four_fifths: float, level: float) -> Change:
+    held = bool(within_band(exact, four_fifths=four_fifths))
+    ratios = np.isfinite(released)
+    same = np.zeros(len(released), dtype=np.bool_)
+    same[ratios] = within_band(released[ratios], four_fifths=four_fifths) == held
+    other = int((~same).sum())
+    low, high = proportion_interval(other, len(released), level=level)
+    share = other / len(released)
+    note = f"The exact ratio lies {'inside' if held else 'outside'} the band."
+    return Change(0.0, share, share, low, high, note=note)
+
 
 #: Column, protected and privileged group; the second pair is small, which is where noise matters.
 COMPARED: Final = (

@@ -10,12 +10,14 @@ __all__ = [
     "NOT_MEASURED",
     "NO_EFFECT",
     "WORSE",
+    "Change",
     "Effect",
     "EffectMatrix",
     "Intervention",
     "Leg",
     "Measurement",
     "Outcome",
+    "unmeasured",
 ]
 
 Leg = Literal["security", "privacy", "fairness"]
@@ -183,3 +185,22 @@ class EffectMatrix:
     counted_rows: int | None
     draws: int | None
     seed: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A difference with its interval."""
+
+    before: float | None
+    after: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    by_construction: str | None = None
+    reason: str | None = None
+    note: str = ""
+
+
+def unmeasured(reason: str) -> Change:
+    """Return the change of a figure that could not be measured."""
+    return Change(None, None, None, None, None, reason=reason)

@@ -1,5 +1,6 @@
 """Effect of backdoor unlearning on class accuracies, and on the images that it used."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -7,25 +8,192 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata, t
 
 from trivet.datasets.images import ImageSet
-from trivet.effects.auroc_change import auroc_change
-from trivet.effects.change import Change
-from trivet.effects.class_accuracy import class_changes
-from trivet.effects.results import Intervention, Measurement
+from trivet.effects.results import Change, Intervention, Measurement, unmeasured
+from trivet.errors import DataError
+from trivet.privacy.membership.rates import auroc
 from trivet.security.checkpoint import Checkpoint
-from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract, chosen_contract, contract_named
-from trivet.security.evaluation import BATCH
-from trivet.security.footprint import images_at_once
+from trivet.security.evaluation import BATCH, images_at_once
 from trivet.security.frozen import freeze
-from trivet.security.repairs.methods import ROUNDS
-from trivet.security.repairs.rounds import unlearn_in_rounds
-from trivet.security.repairs.unlearning import UnlearningSettings
-from trivet.security.scan_results import ScanResult
+from trivet.security.networks import Classifier, Scorer
+from trivet.security.repairs.repairing import ROUNDS
+from trivet.security.repairs.unlearning import UnlearningSettings, unlearn_in_rounds
+from trivet.security.scanning.results import ScanResult
 from trivet.security.trigger import Trigger
+from trivet.wording import one_line
 
-__all__ = ["UNLEARNING", "UNLEARNING_MEASUREMENTS", "Suspect", "suspect_of", "unlearning_changes"]
+__all__ = [
+    "UNLEARNING",
+    "UNLEARNING_MEASUREMENTS",
+    "Suspect",
+    "auroc_change",
+    "auroc_influence",
+    "change_over_samples",
+    "class_changes",
+    "mean_auroc",
+    "suspect_of",
+    "unlearning_changes",
+]
+
+FEWEST_SAMPLES = 3
+
+
+def auroc_influence(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the AUROC of scores, and what each row adds to its error.
+
+    The mean of the products of two scores' influences, divided by the number of rows, is near the
+    covariance of their AUROCs that DeLong, DeLong and Clarke-Pearson 1988 give for the same rows.
+    """
+    members, others = scores[inside], scores[~inside]
+    p, q = len(members), len(others)
+    if not p or not q:
+        raise DataError("an AUROC compares members with others, and there are none of one kind.")
+    both = rankdata(np.concatenate([members, others]))
+    beaten = (both[:p] - rankdata(members)) / q
+    beating = 1 - (both[p:] - rankdata(others)) / p
+    value = float(beaten.mean())
+    influence = np.empty(p + q)
+    influence[inside] = (beaten - value) * (p + q) / p
+    influence[~inside] = (beating - value) * (p + q) / q
+    return value, influence
+
+
+def auroc_change(
+    before: NDArray[np.float64], after: NDArray[np.float64], inside: NDArray[np.bool_], *, level: float
+) -> Change:
+    """Return the change of an AUROC when the same rows are scored anew.
+
+    The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988 for two correlated AUROCs. Where
+    one of them is 0 or 1 its variance is 0, which so many rows do not prove: there the intervals of the two
+    are joined as those of independent figures (Zou and Donner 2008).
+    """
+    first, one = auroc_influence(before, inside)
+    second, other = auroc_influence(after, inside)
+    if np.array_equal(rankdata(before), rankdata(after)):
+        return Change(first, second, 0.0, 0.0, 0.0)
+    difference = other - one
+    variance = sum(
+        float(np.var(difference[side], ddof=1)) * int(side.sum()) / len(side) ** 2
+        for side in (inside, ~inside)
+        if side.sum() > 1
+    )
+    change = second - first
+    if {first, second} & {0.0, 1.0} or variance == 0:
+        return _joined(before, after, inside, level)
+    reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance)
+    return _cut(first, second, change, reach)
+
+
+def mean_auroc(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
+) -> float:
+    """Return the mean AUROC of the attacks on several models."""
+    chosen = np.ones(scores.shape[1], dtype=np.bool_) if rows is None else rows
+    areas = [
+        auroc_influence(said[chosen], half[chosen])[0] for said, half in zip(scores, inside, strict=True)
+    ]
+    return float(np.mean(areas))
+
+
+def change_over_samples(before: Sequence[float], after: Sequence[float], *, level: float) -> Change:
+    """Return the mean change of a figure that was measured without and with a remedy on several samples.
+
+    The interval is Student's for paired figures. The samples share no row, so it counts all chance: which
+    rows were drawn, which of them train a model, and how the training goes.
+    """
+    differences = np.subtract(after, before)
+    samples = len(differences)
+    if samples < FEWEST_SAMPLES:
+        raise DataError(f"expected {FEWEST_SAMPLES} samples or more, found {samples}.")
+    reach = float(t.ppf((1 + level) / 2, samples - 1) * np.std(differences, ddof=1) / math.sqrt(samples))
+    return _cut(float(np.mean(before)), float(np.mean(after)), float(np.mean(differences)), reach)
+
+
+def _joined(
+    before: NDArray[np.float64], after: NDArray[np.float64], inside: NDArray[np.bool_], level: float
+) -> Change:
+    one, other = (auroc(scores[inside], scores[~inside], level=level) for scores in (before, after))
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return unmeasured(one.reason or other.reason or "the AUROC has no interval")
+    change = other.value - one.value
+    down = math.hypot(other.value - other.low, one.high - one.value)
+    up = math.hypot(other.high - other.value, one.value - one.low)
+    return Change(one.value, other.value, change, max(change - down, -1.0), min(change + up, 1.0))
+
+
+def _cut(first: float, second: float, change: float, reach: float) -> Change:
+    return Change(first, second, change, max(change - reach, -1.0), min(change + reach, 1.0))
+
+
+DRAWS = 10_000
+#: Jeffreys' prior: where no image of a class changed, that alone does not prove that none would.
+PRIOR = 0.5
+
+
+def class_changes(
+    labels: NDArray[np.int64],
+    before: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    *,
+    classes: int,
+    level: float,
+    seed: int,
+    names: tuple[str, ...] | None = None,
+) -> tuple[Change, Change]:
+    """Return the changes of the lowest accuracy of a class, and of the highest minus the lowest.
+
+    Each class has four kinds of images: right without and with the remedy, only without, only with, never.
+    The intervals hold the middle of draws of their shares from the posterior under Jeffreys' prior, class by
+    class.
+    """
+    kinds = 2 * (~before).astype(np.int64) + ~after  # both right, only before, only after, neither
+    counts = np.bincount(4 * labels + kinds, minlength=4 * classes).reshape(classes, 4)
+    there = np.flatnonzero(counts.sum(axis=1))
+    if len(there) < 2:  # noqa: PLR2004 - a spread is between two classes or more
+        reason = f"the images are of {len(there)} class, and two or more are compared"
+        return unmeasured(reason), unmeasured(reason)
+    counts = counts[there]
+    generator = np.random.default_rng(seed)
+    drawn = np.stack([generator.dirichlet(row + PRIOR, size=DRAWS) for row in counts], axis=1)
+    found = counts / counts.sum(axis=1, keepdims=True)
+    called = [str(label) if names is None else one_line(names[label]) for label in there]
+    worst, spread = _figures(found), _figures(drawn)
+    lowest_before, lowest_after = (called[int(_accuracies(found)[time].argmin())] for time in (0, 1))
+    same = lowest_before == lowest_after
+    note = (
+        f"It is class {lowest_before} both times."
+        if same
+        else f"It is class {lowest_before} without it and class {lowest_after} with it."
+    )
+    return (
+        _change(worst[0], spread[0], level=level, note=note),
+        _change(worst[1], spread[1], level=level, note=""),
+    )
+
+
+def _accuracies(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return accuracies without and with the remedy, shape (2, ..., classes), of shares (..., classes, 4)."""
+    return np.stack([shares[..., 0] + shares[..., 1], shares[..., 0] + shares[..., 2]])
+
+
+def _figures(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest accuracy and the spread, each of shape (2, ...)."""
+    accuracies = _accuracies(shares)
+    lowest = accuracies.min(axis=-1)
+    return lowest, accuracies.max(axis=-1) - lowest
+
+
+def _change(found: NDArray[np.float64], drawn: NDArray[np.float64], *, level: float, note: str) -> Change:
+    before, after = found.tolist()
+    low, high = np.quantile(drawn[1] - drawn[0], [(1 - level) / 2, (1 + level) / 2]).tolist()
+    change = after - before
+    return Change(before, after, change, min(low, change), max(high, change), note=note)
+
 
 UNLEARNING: Final = Intervention(
     name="unlearning",

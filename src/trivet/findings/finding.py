@@ -1,13 +1,16 @@
 """One thing that was found: what was measured, against what, why it matters, what to do."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
+from trivet.findings.rules import CATALOGUE, Rule
+from trivet.policy import Measured
+from trivet.policy.places import measure
 from trivet.wording import one_line
 
-__all__ = ["LEVELS", "Finding", "Level", "breached", "counts"]
+__all__ = ["LEVELS", "Finding", "Level", "breached", "counts", "make_finding", "measured_at"]
 
 Level = Literal["pass", "note", "warning", "breach"]
 Leg = Literal["audit", "security", "privacy", "fairness"]
@@ -97,3 +100,52 @@ def breached(findings: Sequence[Finding]) -> bool:
 def counts(findings: Sequence[Finding]) -> dict[Level, int]:
     """Count findings by level, the most serious first."""
     return {level: sum(finding.level == level for finding in findings) for level in reversed(LEVELS)}
+
+
+_LEGS: Final = ("security", "privacy", "fairness")
+
+
+def make_finding(
+    rule: str,
+    *,
+    level: Level,
+    message: str,
+    measured: Measured,
+    required: str = "",
+    title: str | None = None,
+    number: int | None = None,
+    about: Rule | None = None,
+    subject: str = "",
+) -> Finding:
+    """Make a finding."""
+    entry = CATALOGUE[rule]
+    told = about or entry
+    return Finding(
+        id=rule if number is None else f"{rule}.{number}",
+        rule=rule,
+        leg=leg_of(measured.place),
+        level=level,
+        title=title or entry.title,
+        message=message,
+        place=measured.place,
+        value=measured.value,
+        low=measured.low,
+        high=measured.high,
+        interval_level=None if measured.low is None and measured.high is None else measured.level,
+        required=required,
+        why=told.why,
+        action=told.action,
+        source=told.reference,
+        subject=subject,
+    )
+
+
+def measured_at(record: Mapping[str, Any], place: str) -> Measured:
+    """Return the one measurement at a place of the record, with its interval."""
+    return measure(record, place)[0]
+
+
+def leg_of(place: str) -> Leg:
+    """Return the leg that a place belongs to."""
+    leg = place.partition(".")[0]
+    return cast("Leg", leg) if leg in _LEGS else "audit"

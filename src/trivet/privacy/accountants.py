@@ -1,4 +1,4 @@
-r"""Accountants: the total privacy loss of noisy answers, one function a theorem.
+"""Accountants: the total privacy loss of noisy answers, one function a theorem.
 
 Each takes the noise of one answer of sensitivity 1 (`scale`: the Laplace b, or the Gaussian sigma),
 how many answers have it (`queries`) and the delta that may be spent, and returns the total epsilon
@@ -10,42 +10,216 @@ A theorem that cannot be evaluated for so many answers, or so different ones, ra
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 
 import numpy as np
 from dp_accounting import LaplaceDpEvent, get_epsilon_gaussian
+from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution, from_laplace_mechanism
 from dp_accounting.rdp import RdpAccountant
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import gammaln
 
 from trivet.errors import UsageError
-from trivet.privacy.loss_distribution import LEAST_DELTA, ROUNDING, loss_distribution
-from trivet.privacy.randomised_response import losses, relative_error
-from trivet.privacy.ranges import OutOfReachError
+from trivet.privacy.adjacency import OutOfReachError
 
 __all__ = [
+    "OVER_BUDGET",
+    "ROUNDING",
+    "WITHIN_BUDGET",
     "Counts",
     "Scales",
     "advanced",
     "answer_groups",
     "basic",
+    "budget_verdict",
     "gaussian",
+    "loss_distribution",
+    "losses",
     "one_gaussian",
     "optimal_bound",
     "optimal_exact",
     "pld",
     "rdp",
     "rdp_accountant",
+    "relative_error",
     "rho_of",
+    "smallest_factor",
     "whatever_noise",
     "zcdp",
 ]
+
+#: Points within the loss of one answer; a hundred times as many move a scale by less than 1e-6 of it.
+_CELLS_PER_ANSWER = 200
+#: Beyond so many answers the grid grows coarser, so that the sum keeps its number of points.
+_FINE_UP_TO = 1_000
+#: With so many there are twenty points within the loss of one answer, which costs 0.03 % of a scale.
+ANSWER_LIMIT = 100_000
+#: Points of the whole loss that are worth their time, where losses differ much.
+_POINTS = 2_000_000
+#: More than the convolution by FFT loses of a delta in double precision. Against the exact losses of
+#: randomised response, in forty digits, it lost up to 6.6e-13 for up to `ANSWER_LIMIT` answers. It is
+#: charged to every delta.
+ROUNDING = 1e-12
+#: Below it the rounding is no longer small against delta.
+LEAST_DELTA = 1e-10
+
+
+def loss_distribution(epsilons: NDArray[np.float64], counts: NDArray[np.int64]) -> PrivacyLossDistribution:
+    """Distribution of the whole loss of answers with continuous Laplace noise, an upper bound on it."""
+    # Rounding adds at most a quarter of the squared step to the variance of each loss, so what matters
+    # is the step against the root mean square of the losses.
+    answers = int(counts.sum())
+    spread = math.sqrt(math.fsum((counts * epsilons**2).tolist()))
+    if answers > ANSWER_LIMIT:
+        raise OutOfReachError(f"the losses of at most {ANSWER_LIMIT:,} answers are convolved")
+    cells = _CELLS_PER_ANSWER / max(1.0, math.sqrt(answers / _FINE_UP_TO))
+    grid = spread / math.sqrt(answers) / cells
+    # What is kept of the convolution is a dozen standard deviations to both sides, or less.
+    if (24 * spread + 2 * float(epsilons.max())) / grid > _POINTS:
+        raise OutOfReachError("the losses differ too much for one grid")
+    whole: PrivacyLossDistribution | None = None
+    for epsilon, count in zip(epsilons.tolist(), counts.tolist(), strict=True):
+        one = from_laplace_mechanism(1 / epsilon, value_discretization_interval=grid)
+        part = one.self_compose(count)
+        whole = part if whole is None else whole.compose(part)
+    assert whole is not None
+    return whole
+
+
+#: Values of the whole loss that are enumerated; k equal answers have k + 1, and groups multiply. Beyond it
+#: losses are put on a grid.
+SUPPORT_LIMIT = 200_000
+#: Equal answers whose losses are enumerated before they are put on a grid.
+MOST_EQUAL_ANSWERS = 1_000_000
+#: Epsilons closer than this, relatively, count as the larger of them: different roundings of one number.
+_SAME = 1e-12
+#: Standard deviations of the whole loss that the grid reaches to both sides: what lies beyond has a
+#: probability below exp(-98) (Hoeffding), and counts as an infinite loss.
+_REACH = 14
+#: Steps of the grid within the standard deviation of a group's loss, where groups are equal: rounding adds
+#: at most a quarter of the squared step to the variance of each group, here from a part in 160,000 to one
+#: in 64 where thousands of groups differ.
+_STEPS = (200, 4)
+#: Multiplications that a convolution may take, about half a second.
+_WORK = 2e8
+#: Single values of a group's loss that are less likely than this count as an infinite loss.
+_NEGLIGIBLE = 1e-60
+
+Floats = NDArray[np.float64]
+
+
+def losses(epsilons: Floats, counts: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Every value of the whole loss, with its probability on both neighbours."""
+    groups = _merged(epsilons, counts)
+    if math.prod(count + 1 for _, count in groups) > SUPPORT_LIMIT:
+        return _on_a_grid(groups)
+    loss, log_p = np.zeros(1), np.zeros(1)
+    for epsilon, count in groups:
+        value, here = _equal(epsilon, count)
+        loss = np.add.outer(loss, value).ravel()
+        log_p = np.add.outer(log_p, here).ravel()
+    if len(groups) > 1:
+        order = np.argsort(-loss)
+        loss, log_p = loss[order], log_p[order]
+    return loss, log_p, log_p - loss
+
+
+def relative_error(epsilons: Floats, counts: NDArray[np.int64], *, values: int) -> float:
+    """More than sums over `values` values of `losses` err by, relatively, in double precision."""
+    answers = float(counts.sum())
+    lost = values + answers + float(gammaln(answers + 1)) + math.fsum((counts * epsilons).tolist())
+    return 4e-15 * lost
+
+
+def _equal(epsilon: float, count: int) -> tuple[Floats, Floats]:
+    """Losses of equal answers in falling order, and the logarithms of their probabilities."""
+    lies = np.arange(count + 1)
+    log_choose = gammaln(count + 1) - gammaln(lies + 1) - gammaln(count - lies + 1)
+    log_p = log_choose + (count - lies) * epsilon - count * np.logaddexp(0.0, epsilon)
+    return np.asarray((count - 2 * lies) * epsilon, np.float64), np.asarray(log_p, np.float64)
+
+
+def _on_a_grid(groups: list[tuple[float, int]]) -> tuple[Floats, Floats, Floats]:
+    """Whole loss, each group's put on a common grid first, and convolved term by term.
+
+    A value between two points of the grid is shared out to both so that the probabilities on both
+    neighbours stay what they are ("connect the dots", Doroshenko, Ghazi, Kamath, Kumar and Manurangsi
+    2022): no divergence falls.
+    """
+    if max(count for _, count in groups) > MOST_EQUAL_ANSWERS:
+        raise OutOfReachError(f"follows the losses of at most {MOST_EQUAL_ANSWERS:,} equal answers")
+    spread = math.sqrt(math.fsum(count * epsilon**2 for epsilon, count in groups))
+    drift = math.fsum(count * epsilon * math.tanh(epsilon / 2) for epsilon, count in groups)
+    total = math.fsum(count * epsilon for epsilon, count in groups)
+    finest, coarsest = _STEPS
+    terms = sum(min(2 * (count + 1), 2 * _REACH * math.sqrt(count) + 4) for _, count in groups)
+    steps = min(finest, _WORK / (terms * 2 * _REACH * math.sqrt(len(groups))))
+    if steps < coarsest:
+        raise OutOfReachError("too many answers differ for their losses to be convolved")
+    step = spread / math.sqrt(len(groups)) / steps
+    # Each group may be rounded by a step beyond its own greatest and least value.
+    ends = len(groups) + 1
+    low = math.floor(max(-total, -_REACH * spread) / step) - ends
+    high = math.ceil(min(total, drift + _REACH * spread) / step) + ends
+    masses = np.zeros(high - low + 1)
+    masses[-low] = 1.0
+    infinite = 0.0
+    for epsilon, count in groups:
+        places, shares, lost = _shared_out(*_equal(epsilon, count), step=step)
+        added = np.zeros_like(masses)
+        for place, share in zip(places.tolist(), shares.tolist(), strict=True):
+            if place >= 0:
+                added[place:] += share * masses[: masses.size - place]
+                lost += share * float(masses[masses.size - place :].sum()) if place else 0.0
+            else:
+                added[:place] += share * masses[-place:]
+                # Below the grid: the least value of it, which tells more.
+                added[0] += share * float(masses[:-place].sum())
+        infinite += lost
+        masses = added
+    points = np.arange(low, high + 1) * step
+    there = masses > 0
+    loss = np.concatenate(([math.inf], points[there][::-1]))
+    with np.errstate(divide="ignore"):
+        log_p = np.log(np.concatenate(([infinite], masses[there][::-1])))
+    log_q = np.concatenate(([-math.inf], log_p[1:] - loss[1:]))
+    return loss, log_p, log_q
+
+
+def _shared_out(loss: Floats, log_p: Floats, *, step: float) -> tuple[NDArray[np.int64], Floats, float]:
+    """Points of the grid that values of the loss fall on, their probabilities, and what is neglected."""
+    likely = log_p > math.log(_NEGLIGIBLE)
+    neglected = float(np.exp(log_p[~likely]).sum())
+    loss, masses = loss[likely], np.exp(log_p[likely])
+    below = np.floor(loss / step).astype(np.int64)
+    # The share of the upper point: P and Q are both kept.
+    upper = np.clip(np.expm1(below * step - loss) / math.expm1(-step), 0.0, 1.0)
+    places = np.concatenate((below, below + 1))
+    first = int(places.min())
+    weights = np.concatenate((masses * (1 - upper), masses * upper))
+    shares = np.asarray(np.bincount(places - first, weights=weights), np.float64)
+    (there,) = np.nonzero(shares)
+    return there + first, shares[there], neglected
+
+
+def _merged(epsilons: Floats, counts: NDArray[np.int64]) -> list[tuple[float, int]]:
+    """Return groups of one epsilon each, the largest first."""
+    merged: list[tuple[float, int]] = []
+    for index in np.argsort(-epsilons):
+        epsilon, count = float(epsilons[index]), int(counts[index])
+        if merged and epsilon >= merged[-1][0] * (1 - _SAME):
+            merged[-1] = (merged[-1][0], merged[-1][1] + count)
+        else:
+            merged.append((epsilon, count))
+    return merged
+
 
 #: One scale, or one a group of equal answers.
 Scales = float | Sequence[float] | NDArray[np.float64]
 #: How many answers have it, accordingly.
 Counts = int | Sequence[int] | NDArray[np.int64]
-
-Floats = NDArray[np.float64]
 
 #: More than the solution of the Gaussian's equation errs by, as a part of delta.
 _SOLVED = 1e-9
@@ -211,3 +385,54 @@ def answer_groups(scale: Scales, queries: Counts) -> tuple[Floats, NDArray[np.in
 def _sum(terms: Floats) -> float:
     """Sum that no order of the groups changes."""
     return math.fsum(terms.tolist())
+
+
+#: Of the search, on the logarithm: a relative error of the factor.
+_LOG_TOLERANCE = 1e-12
+#: One unit in the last place, nearly.
+_ULP = 2.0**-52
+#: Between the guesses that bracket the factor.
+_LOG_STEP = math.log(2)
+#: Logarithms between which a factor is looked for; beyond them floating point ends.
+_LOG_RANGE = (-700.0, 700.0)
+
+
+def smallest_factor(
+    spend: Callable[[float], float], *, epsilon: float, start: float, closed_form: float | None = None
+) -> float:
+    """Find the smallest factor at which no more than epsilon is spent."""
+    if closed_form is not None:
+        factor, step = closed_form, _ULP
+    else:
+        factor, step = _root(spend, epsilon=epsilon, start=start), _LOG_TOLERANCE
+    if not 0 < factor < math.inf:
+        raise OutOfReachError("the noise that is needed is beyond floating point")
+    # The root may lie a hair on the wrong side, and a numerical accountant is not quite monotone.
+    while spend(factor) > epsilon:
+        factor, step = factor * (1 + step), 2 * step
+    return factor
+
+
+def _root(spend: Callable[[float], float], *, epsilon: float, start: float) -> float:
+    def excess(log_factor: float) -> float:
+        if not _LOG_RANGE[0] < log_factor < _LOG_RANGE[1]:
+            raise OutOfReachError("the noise that is needed is beyond floating point")
+        return spend(math.exp(log_factor)) - epsilon
+
+    low = high = math.log(start)
+    if excess(high) > 0:
+        while excess(high) > 0:
+            low, high = high, high + _LOG_STEP
+    else:
+        while excess(low) <= 0:
+            low, high = low - _LOG_STEP, low
+    return math.exp(cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE)))
+
+
+WITHIN_BUDGET: Final = "within budget"
+OVER_BUDGET: Final = "over budget"
+
+
+def budget_verdict(spent: float, allowed: float) -> str:
+    """Say whether what is spent is at most what is allowed, both an epsilon."""
+    return WITHIN_BUDGET if spent <= allowed else OVER_BUDGET

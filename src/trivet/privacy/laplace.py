@@ -11,7 +11,7 @@ however small or large the scale is.
 import math
 from typing import TYPE_CHECKING
 
-from trivet.privacy.ranges import require_positive
+from trivet.privacy.adjacency import require_positive
 
 if TYPE_CHECKING:
     import numpy as np

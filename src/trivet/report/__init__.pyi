@@ -1,8 +1,8 @@
-from .build import OWN as OWN
-from .build import STUDY as STUDY
-from .build import ReportFiles as ReportFiles
-from .build import write_report as write_report
-from .pdf import Engine as Engine
+from .report import OWN as OWN
+from .report import STUDY as STUDY
+from .report import ReportFiles as ReportFiles
+from .report import write_report as write_report
 from .verdicts import ICONS as ICONS
 from .verdicts import Verdict as Verdict
 from .verdicts import verdicts as verdicts
+from .write.pdf import Engine as Engine

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.audited import JudgedPart, verdicts_of
-from trivet.report.values import Value, make_value
+from trivet.report.text.values import Value, make_value
 
 __all__ = ["HEADINGS", "ICONS", "Verdict", "verdicts"]
 

@@ -1,25 +1,117 @@
 """The calls of the security leg: a scan and a repair, of files or of what was loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
-from trivet.errors import UsageError
-from trivet.security.audit import repair_suspect
-from trivet.security.checkpoint import Checkpoint, load_checkpoint
-from trivet.security.contract import InputContract
-from trivet.security.declaration import parse_contract
-from trivet.security.repairs.repairing import Repair
-from trivet.security.scanning import Scan
-from trivet.security.scanning import scan as scan_network
-from trivet.security.subject import Subject, existing_checkpoint, images_for, load_subject
+from trivet.errors import DataError, UsageError
+from trivet.security.checkpoint import (
+    DEFAULT_IMAGES,
+    DEMO_TRIGGER,
+    Checkpoint,
+    Subject,
+    existing_checkpoint,
+    images_for,
+    load_checkpoint,
+    load_demo_checkpoint,
+    load_subject,
+)
+from trivet.security.contract import InputContract, chosen_contract, parse_contract
+from trivet.security.networks import Classifier
+from trivet.security.repairs.repairing import Repair, repair_network
+from trivet.security.repairs.results import RepairResult
+from trivet.security.results import PublishedSecurity
+from trivet.security.scan_settings import ScanSettings
+from trivet.security.scanning.results import ScanResult, Strip
+from trivet.security.scanning.scan import Scan
+from trivet.security.scanning.scan import scan as scan_network
 
-__all__ = ["repair", "scan"]
+__all__ = ["SecurityAudit", "load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
+
+
+def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
+    """Load the network and the images that ``[security.scan]`` names."""
+    if settings.is_demo:
+        checkpoint = load_demo_checkpoint()
+        source = settings.images or DEFAULT_IMAGES[checkpoint.info.architecture]
+        images = load_images(source, limit=settings.limit, seed=seed)
+        _check_shape(checkpoint, images)
+        subject = Subject(checkpoint, images, parse_contract(settings.contract))
+    else:
+        subject = load_subject(
+            settings.checkpoint,
+            settings.arch,
+            settings.images,
+            settings.contract,
+            limit=settings.limit,
+            seed=seed,
+        )
+    if settings.class_names is None:
+        return subject
+    if len(settings.class_names) != subject.images.classes:
+        raise DataError(
+            f"[security.scan] class_names has {len(settings.class_names)} names; {subject.images.name} has "
+            f"{subject.images.classes} classes. Give each class a name, by its number."
+        )
+    return replace(subject, images=replace(subject.images, class_names=settings.class_names))
+
+
+def scan_again(
+    subject: Subject, result: ScanResult, masks: NDArray[np.float32], patterns: NDArray[np.float32]
+) -> Scan:
+    """Return the scan that a result and its triggers came from, without scanning."""
+    working, held_out = subject.images.split(0.5, seed=result.seed)
+    contract = chosen_contract(result.contract, subject.declared)
+    return Scan(result, contract, masks, patterns, working, held_out)
+
+
+def repair_suspect(
+    subject: Subject,
+    found: Scan,
+    method: str | Sequence[str],
+    *,
+    seed: int,
+    progress: Callable[[str, float], None] = lambda _step, _share: None,
+) -> Repair:
+    """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`."""
+    label = found.result.suspected_label
+    if label is None:
+        raise DataError("the scan suspects no label, so there is nothing to repair.")
+
+    def rescan(model: Classifier) -> ScanResult:
+        checkpoint = Checkpoint(model, subject.checkpoint.info)
+        return scan_network(checkpoint, subject.images, declared=found.contract, seed=seed).result
+
+    return repair_network(
+        subject.checkpoint.model,
+        found.contract,
+        found.working,
+        found.held_out,
+        trigger=found.trigger(label),
+        target=label,
+        method=method,
+        rescan=rescan,
+        true_trigger=DEMO_TRIGGER if subject.checkpoint.info.source == "embedded" else None,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:
+    model = checkpoint.model
+    expected, found = (model.classes, *model.input_shape), (images.classes, *images.pixels.shape[1:])
+    if expected != found:
+        raise DataError(
+            f"the embedded network tells {expected[0]} classes of images of shape {expected[1:]} apart; "
+            f"{images.name} has {found[0]} classes of shape {found[1:]}. Leave out images, for MNIST."
+        )
+
 
 Images = str | Path | ImageSet | tuple[ArrayLike, ArrayLike] | None
 Progress = Callable[[str, float], None]
@@ -171,3 +263,27 @@ def _images(images: Any, architecture: str | None, *, limit: int | None, seed: i
     if labels.min() < 0 or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("labels count from 0, and pixels lie in [0, 1].")
     return ImageSet("arrays", pixels, labels, int(labels.max()) + 1)
+
+
+@dataclass(frozen=True)
+class SecurityAudit:
+    """An audit's security leg.
+
+    Attributes
+    ----------
+    scan
+        The verdict on the network; None in a record that has no network.
+    strip
+        A few stamped images; None where no label is suspected.
+    repair
+        What was tried to remove the backdoor; None where no repair was requested, or nothing was suspected.
+    published
+        The same network by the published procedure; None without the built-in study.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    scan: ScanResult | None = None
+    strip: Strip | None = None
+    repair: RepairResult | None = None
+    published: PublishedSecurity | None = None

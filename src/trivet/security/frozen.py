@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trivet.errors import CheckpointError
-from trivet.security.adapter import AdaptedClassifier
-from trivet.security.classifier import Classifier
-from trivet.security.guard import guarded
+from trivet.security.adapting import AdaptedClassifier, guarded
+from trivet.security.networks import Classifier
 
 __all__ = ["freeze"]
 

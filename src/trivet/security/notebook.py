@@ -10,12 +10,12 @@ from PIL import Image
 from trivet.markup import number, panel, picture, plain, table
 from trivet.security.repairs.results import RepairAttempt
 from trivet.security.results import BeforeAfter
-from trivet.security.scan_results import LabelScan, ScanResult
+from trivet.security.scanning.results import LabelScan, ScanResult
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
     from trivet.security.repairs.repairing import Repair
-    from trivet.security.scanning import Scan
+    from trivet.security.scanning.scan import Scan
 
 __all__ = ["repair_html", "scan_html", "trigger_png"]
 

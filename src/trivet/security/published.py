@@ -10,12 +10,11 @@ from torch import nn
 
 from trivet.datasets.images import ImageSet
 from trivet.security.checkpoint import Checkpoint
-from trivet.security.classifier import Classifier, Scorer
 from trivet.security.contract import InputContract
 from trivet.security.detection import PUBLISHED_FACTOR, detect_published
 from trivet.security.evaluation import clean_accuracy, confusion_matrix, share_classified_as
 from trivet.security.frozen import freeze
-from trivet.security.inversion import Inversion, InversionSettings, invert_triggers, shuffled_passes
+from trivet.security.networks import Classifier, Scorer
 from trivet.security.repairs import UnlearningSettings, unlearn
 from trivet.security.results import (
     BeforeAfter,
@@ -24,6 +23,7 @@ from trivet.security.results import (
     PublishedSecurity,
     PublishedSettings,
 )
+from trivet.security.scanning.search import Inversion, InversionSettings, invert_triggers, shuffled_passes
 from trivet.security.settings import PROFILES, SecuritySettings
 from trivet.security.trigger import Trigger
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from annotated_types import Ge, Gt, Interval, Lt
 
 from trivet.privacy import laplace
+from trivet.privacy.accountants import budget_verdict
 from trivet.privacy.adjacency import (
     Adjacency,
     Guarantee,
@@ -18,7 +19,6 @@ from trivet.privacy.adjacency import (
     group_privacy,
     histogram_sensitivity,
 )
-from trivet.privacy.budget import budget_verdict
 from trivet.privacy.planning.results import Plan, PlannedRow
 from trivet.privacy.planning.settings import (
     LARGEST,
@@ -270,7 +270,7 @@ def publish_privacy(settings: PrivacySettings, plan: Plan) -> PublishedPrivacy:
 
 
 def _correct(settings: PrivacySettings, exercise: CountingScenario, plan: Plan) -> PlanCorrection:
-    from trivet.privacy.composition import advanced_pays_from, spent_epsilon  # noqa: PLC0415 - SciPy is heavy
+    from trivet.privacy.planning.theorems import advanced_pays_from, spent_epsilon  # noqa: PLC0415 - SciPy is heavy
 
     rows = [row for row in plan.rows if row.mechanism == "laplace" and row.applicable]
     best = min(rows, key=lambda row: row.scale or math.inf)

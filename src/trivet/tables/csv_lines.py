@@ -17,7 +17,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
 
-from trivet.tables.csv_header import LONGEST_HEADER
+from trivet.tables.opening import LONGEST_HEADER
 
 __all__ = ["read_cells"]
 

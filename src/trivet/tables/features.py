@@ -6,13 +6,25 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trivet.errors import DataError
-from trivet.tables.opening import Table
-from trivet.tables.schema import Column, Kind
+from trivet.tables.opening import Column, Kind, Table
 from trivet.wording import quoted
 
-__all__ = ["Features", "choose_rows", "count_rows", "read_features", "read_texts"]
+__all__ = [
+    "MOST_VALUES",
+    "Features",
+    "choose_rows",
+    "column_encoder",
+    "count_rows",
+    "encode_columns",
+    "read_features",
+    "read_texts",
+]
 
 #: Numbers beyond this, which are marks of something else, stand at it: squares of them are numbers still.
 LARGEST: Final = 1e30
@@ -136,3 +148,41 @@ def _coded(texts: NDArray[Any]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     known = tuple(sorted(set(texts.tolist())))
     places = {text: place for place, text in enumerate(known)}
     return np.fromiter(map(places.__getitem__, texts), dtype=np.float64, count=len(texts)), known
+
+
+#: A column of texts with more values than this gets one feature for all rare ones.
+MOST_VALUES: Final = 50
+
+
+def column_encoder(features: Features, *, standardise: bool = False) -> ColumnTransformer:
+    """Return a transformer, not yet fitted, of `Features.values` into a dense matrix.
+
+    Numbers get the median in place of what is missing and a mark where it was; texts get one feature a
+    value, and values that were not seen when it was fitted count as rare ones.
+    """
+    numbers: list[tuple[str, object]] = [
+        ("fill", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
+    ]
+    if standardise:
+        numbers.append(("scale", StandardScaler()))
+    texts = OneHotEncoder(
+        max_categories=MOST_VALUES, handle_unknown="infrequent_if_exist", sparse_output=False
+    )
+    is_text = [known is not None for known in features.categories]
+    return ColumnTransformer(
+        [
+            ("numbers", Pipeline(numbers), [i for i, text in enumerate(is_text) if not text]),
+            ("texts", texts, [i for i, text in enumerate(is_text) if text]),
+        ],
+        sparse_threshold=0.0,
+    )
+
+
+def encode_columns(features: Features) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return all columns as one matrix, and for each of its columns the one that it is made of."""
+    blocks = [
+        np.asarray(column_encoder(part).fit_transform(part.values))
+        for part in (features.only([place]) for place in range(len(features.names)))
+    ]
+    names = [name for name, block in zip(features.names, blocks, strict=True) for _ in range(block.shape[1])]
+    return np.hstack(blocks), tuple(names)

@@ -7,23 +7,166 @@ number where a number is needed is missing. Only the header line decides on name
 DuckDB opens the file in a child process with limits, and hands back answers alone.
 """
 
+import csv
+import difflib
 import hashlib
 import hmac
+import re
 import stat
-from collections.abc import Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
-from trivet.tables.csv_header import read_header
-from trivet.tables.schema import Column, Kind, kind_of
 from trivet.tables.sql_names import identifier
 from trivet.wording import one_line, quoted, reason
 
-__all__ = ["Table", "fingerprint", "open_table"]
+__all__ = [
+    "LONGEST_HEADER",
+    "Column",
+    "Kind",
+    "Table",
+    "find_column",
+    "fingerprint",
+    "is_nan",
+    "kind_of",
+    "open_table",
+    "require_no_swallowed_rows",
+]
+
+
+class Kind(StrEnum):
+    """Type of a column's values."""
+
+    INTEGER = "whole numbers"
+    DECIMAL = "decimal numbers"
+    FLOAT = "floating-point numbers"
+    TEXT = "text"
+    BOOLEAN = "true or false"
+    #: A cell of a CSV file, which is a number or a text as the query asks.
+    CELL = "cells of a CSV file"
+    OTHER = "something else"
+
+
+_INTEGERS: Final = frozenset(
+    {
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column."""
+
+    name: str
+    kind: Kind
+    type: str
+    sql: str
+
+
+def kind_of(duckdb_type: str) -> Kind:
+    """Return what the values of a DuckDB type are."""
+    if duckdb_type in _INTEGERS:
+        return Kind.INTEGER
+    if duckdb_type in ("FLOAT", "DOUBLE"):
+        return Kind.FLOAT
+    if duckdb_type == "BOOLEAN":
+        return Kind.BOOLEAN
+    if duckdb_type == "VARCHAR" or (duckdb_type.startswith("ENUM(") and duckdb_type.endswith(")")):
+        return Kind.TEXT
+    if duckdb_type.startswith("DECIMAL(") and duckdb_type.endswith(")"):
+        return Kind.DECIMAL
+    return Kind.OTHER
+
+
+def find_column(columns: tuple[Column, ...], name: str) -> Column:
+    """Return the column of exactly this name."""
+    for column in columns:
+        if column.name == name:
+            return column
+    by_folded = {column.name.casefold(): column.name for column in columns}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(quoted(by_folded[each]) for each in near)}?"
+    else:
+        names = ", ".join(quoted(column.name) for column in columns)
+        hint = f"it has {one_line(names, limit=200)}."
+    raise UsageError(f"the table has no column {quoted(name)}; {hint}")
+
+
+#: A longer first line is not accepted as a header.
+LONGEST_HEADER: Final = 2**20
+MOST_COLUMNS: Final = 10_000
+_DELIMITERS: Final = ",;\t|"
+
+
+def read_header(path: Path) -> tuple[tuple[str, ...], str]:
+    """Return the names in the first line of a CSV file, and its delimiter; no other line is looked at.
+
+    The delimiter is the one of comma, semicolon, tab and bar that stands there most often outside
+    quotation marks.
+    """
+    name = quoted(path.name)
+    try:
+        # Decoding as a text file would look at the rows that follow.
+        with path.open("rb") as stream:
+            first = stream.readline(LONGEST_HEADER)
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error.strerror}.") from error
+    if len(first) >= LONGEST_HEADER:
+        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
+    try:
+        line = first.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise DataError(f"the first line of {name} is not valid UTF-8; convert the file.") from error
+    if "\r" in line:
+        raise DataError(f"the lines of {name} end in carriage returns alone; convert them to line feeds.")
+    outside = re.sub(r'"[^"]*"', "", line)
+    delimiter = max(_DELIMITERS, key=outside.count)
+    try:
+        names = tuple(next(csv.reader([line], delimiter=delimiter, strict=True), ()))
+    except csv.Error as error:
+        raise DataError(
+            f"the quotation marks in the first line of {name} do not match; expected the names of the "
+            "columns on one line, each quotation mark closed."
+        ) from error
+    if not names or "" in names:
+        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+    if any(map(_is_number, names)):
+        # Without quoting it: a file without a header begins with a row.
+        raise DataError(
+            f"the first line of {name} has a number where the name of a column is expected; it "
+            "may be a row. Add a line with the names of the columns."
+        )
+    repeated, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"{name} has more than one column {quoted(repeated)}; rename one.")
+    return names, delimiter
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
 
 DATABASE_SUFFIXES: Final = (".duckdb", ".ddb")
 #: Of an array, of DuckDB's answer before it becomes one, and of a copy.
@@ -166,3 +309,68 @@ def _state_of(path: Path) -> tuple[int, ...]:
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{quoted(path.name)} cannot be read: {error.strerror or reason(error)}.")
+
+
+def is_nan(number: str) -> str:
+    """Return SQL for whether a DOUBLE is NaN.
+
+    The least and the greatest value that a Parquet file tells of a column leave NaN out, and DuckDB takes
+    their word: ``isnan(x)``, and a comparison with NaN, are false there without a look at the rows.
+    """
+    return f"(NOT isfinite({number}) AND {number} <> DOUBLE 'inf' AND {number} <> DOUBLE '-inf')"
+
+
+#: Cells that are looked at, of those that have as many delimiters as the lines in them would need.
+_LOOKED_AT: Final = 1_000
+
+
+def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str], bool]) -> None:
+    """Refuse a CSV file of which a cell holds whole rows between its quotation marks.
+
+    A quotation mark before a cell and one after the same column's cell some lines below make a file
+    that is well formed and has fewer rows. Such a cell differs from text of more than one line by its
+    delimiters: each line that is whole has all, and the first and the last have those that their
+    place leaves. In a column of few values, the cell's value is also compared with these.
+    """
+    width = len(table.columns)
+    if table.delimiter is None or width == 1:
+        return
+    place = [each.name for each in table.columns].index(column)
+    suspects = " OR ".join(_suspect(each.sql, table.delimiter, width) for each in table.columns)
+    sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
+    for row in table.rows(sql):
+        for i, cell in enumerate(row):
+            lines = (cell or "").split("\n")
+            if _has_rows(lines, i, place, table.delimiter, width, is_value):
+                name = quoted(table.columns[i].name)
+                raise DataError(
+                    f"a cell of {name} in {quoted(table.name)} holds {len(lines):,} lines that look like "
+                    "rows, between two quotation marks; remove these, or write two for one in a cell."
+                )
+
+
+def _suspect(sql: str, delimiter: str, width: int) -> str:
+    # The length of bytes is known without counting characters, and both are single bytes.
+    def count(character: str) -> str:
+        return f"(strlen({sql}) - strlen(replace({sql}, {character}, '')))"
+
+    breaks, delimiters = count("chr(10)"), count(f"chr({ord(delimiter)})")
+    return f"(contains({sql}, chr(10)) AND {delimiters} = {width - 1} * {breaks})"
+
+
+def _has_rows(
+    lines: Sequence[str],
+    place: int,
+    known: int,
+    delimiter: str,
+    width: int,
+    is_value: Callable[[str], bool],
+) -> bool:
+    """Return True if the lines of a cell, in the column at `place`, are those of rows."""
+    expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
+    if len(lines) == 1 or [line.count(delimiter) for line in lines] != expected:
+        return False
+    if known == place:
+        return True
+    own = lines[0].split(delimiter)[known - place] if known > place else lines[-1].split(delimiter)[known]
+    return is_value(own)

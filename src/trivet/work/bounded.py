@@ -1,10 +1,16 @@
 """A stream over an untrusted file that hands over no more at once, and no more in all, than is sensible."""
 
-from typing import IO, Final
+import errno
+import os
+import re
+import stat
+import tomllib
+from typing import IO, Any, Final
 
 from trivet.errors import DataError, TrivetError
+from trivet.wording import reason
 
-__all__ = ["AT_ONCE", "BoundedStream"]
+__all__ = ["BoundedStream", "read_bounded", "read_toml"]
 
 MIB: Final = 2**20
 #: A zip's directory of ten thousand members with long names; in memory it takes ten times as much.
@@ -58,3 +64,72 @@ class BoundedStream:
     def seekable(self) -> bool:
         """Tell zipfile that it may seek."""
         return True
+
+
+#: A pipe opens at once, instead of waiting for its writer.
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
+    """Return the content of a regular file of at most `most` bytes."""
+    named = os.fspath(path)
+    if "\0" in named:
+        raise OSError(errno.EINVAL, "its name holds a NUL character", named)
+    number = os.open(named, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", named)
+        with os.fdopen(number, "rb", closefd=False) as stream:
+            content = stream.read(most + 1)
+    finally:
+        os.close(number)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {_size(most)}", named)
+    return content
+
+
+def _size(most: int) -> str:
+    return f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+
+
+#: More than ten thousand requirements take.
+MOST_BYTES: Final = 2**20
+#: The parser's time grows with the square of a key's parts.
+MOST_PARTS: Final = 32
+DEEPEST: Final = 32
+_STRINGS_AND_COMMENTS: Final = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\\n])*+"' r"|'[^'\n]*+'|#[^\n]*",
+    re.DOTALL,
+)
+_LONG_KEY: Final = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{MOST_PARTS}}}")
+
+
+def read_toml(path: str | os.PathLike[str], *, most: int = MOST_BYTES) -> dict[str, Any]:
+    """Return what stands in a TOML file."""
+    content = read_bounded(path, most)
+    try:
+        text = content.decode("utf-8")
+        if _LONG_KEY.search(_STRINGS_AND_COMMENTS.sub("x", text)):
+            raise ValueError(f"a key has more than {MOST_PARTS} parts")  # noqa: TRY301 - reported like the parser's own
+        parsed = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(reason(error)) from error
+    if _is_deep(parsed):
+        raise ValueError("it is nested too deeply")
+    return parsed
+
+
+def _is_deep(parsed: object) -> bool:
+    level = [parsed]
+    for _ in range(DEEPEST):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

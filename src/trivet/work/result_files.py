@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import TrivetError, UsageError
 from trivet.wording import one_line, reason
-from trivet.work.bounded_files import read_bounded
+from trivet.work.bounded import read_bounded
 
 __all__ = [
     "DISK_ERRORS",

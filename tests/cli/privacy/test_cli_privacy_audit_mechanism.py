@@ -7,9 +7,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.cli import main
-from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.mechanism.results import MechanismAudit
 
-EXAMPLES = "trivet.privacy.auditing.examples"
+EXAMPLES = "trivet.privacy.mechanism.audit"
 COMMAND = ("privacy", "audit-mechanism")
 #: OpenDP's noise cannot be seeded: this often a test may fail for no reason, and no more.
 RARELY = ("--error-rate", 1e-6)

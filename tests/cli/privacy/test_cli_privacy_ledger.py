@@ -5,8 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from trivet.privacy.releases.ledger import create_ledger, open_ledger
-from trivet.privacy.releases.ledger_entries import Asked
+from trivet.privacy.releases.ledger import Asked, create_ledger, open_ledger
 
 
 def asked(epsilon):

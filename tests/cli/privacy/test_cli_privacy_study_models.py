@@ -5,18 +5,24 @@ import pytest
 from sklearn.base import clone
 
 from trivet.cli.privacy import study_models
-from trivet.cli.privacy.audit_model import STUDY_MODELS
+from trivet.cli.privacy.audits import STUDY_MODELS
 from trivet.datasets import load_adult
-from trivet.fairness.mitigation.massaging import (
+from trivet.fairness.mitigation.labels import (
     massaging_cohorts,
     massaging_size,
     published_cohorts,
     swap_labels,
 )
 from trivet.fairness.mitigation.reweighing import reweighing_weights
-from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
-from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
-from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.study.adult import (
+    SENSITIVE_COLUMN,
+    adult_sample,
+    logistic,
+    logistic_scores,
+    scores_of,
+    split_sample,
+    standardise,
+)
 from trivet.work.own_code import load_callable
 
 

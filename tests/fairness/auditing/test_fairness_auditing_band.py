@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trivet.fairness.auditing.comparing import compare_mitigations
-from trivet.fairness.auditing.loading import read_rows
-from trivet.fairness.auditing.outcomes import model_outcome
+from trivet.fairness.auditing.mitigations import compare_mitigations, comparison_statement, model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED, ModelOutcome
-from trivet.fairness.auditing.statements import comparison_statement
+from trivet.fairness.auditing.rows import read_rows
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 

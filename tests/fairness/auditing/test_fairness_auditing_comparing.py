@@ -6,9 +6,9 @@ from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing import fitting
-from trivet.fairness.auditing.comparing import _parts, chosen_mitigations, compare_mitigations
-from trivet.fairness.auditing.loading import adult_rows, read_rows
+from trivet.fairness.auditing.mitigations import _parts, chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.results import DISPARATE, FairnessComparison
+from trivet.fairness.auditing.rows import adult_rows, read_rows
 from trivet.fairness.mitigation.registry import MITIGATIONS
 
 QUICK = ("drop-sensitive", "reweighing", "group-thresholds")

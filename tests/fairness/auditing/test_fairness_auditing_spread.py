@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.fairness.auditing.frontier import frontier, parity
-from trivet.fairness.auditing.law import LAW
-from trivet.fairness.auditing.training_spread import KEPT, subsample, training_spread
+from trivet.fairness.auditing.band import frontier, parity
+from trivet.fairness.auditing.fitting import KEPT, subsample, training_spread
+from trivet.fairness.auditing.predictions import LAW
 
 
 def test_the_first_training_has_all_rows_and_others_a_share_drawn_anew():

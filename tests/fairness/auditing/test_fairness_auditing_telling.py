@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from trivet.fairness.auditing.features import telling_columns
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.rows import AuditRows, Predicted
-from trivet.fairness.auditing.telling import telling_columns
 from trivet.tables.features import Features
 
 ROWS = 900

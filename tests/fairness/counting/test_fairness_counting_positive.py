@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import TrivetError, UsageError
-from trivet.fairness.auditing.cautions import caution_counts
-from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.predictions import audit_counts, caution_counts
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.tabulate import nearest
@@ -172,7 +171,7 @@ def test_the_order_of_intersections_changes_nothing():
 
 
 def test_many_values_in_many_columns_take_no_more_than_the_rows(tmp_path):
-    from trivet.fairness.auditing.loading import read_predicted  # noqa: PLC0415 - reads files
+    from trivet.fairness.auditing.rows import read_predicted  # noqa: PLC0415 - reads files
 
     rows = 400
     lines = [f"{i % 2},{(i // 2) % 2}" + "".join(f",{c}{i % 390}" for c in "abcdefgh") for i in range(rows)]

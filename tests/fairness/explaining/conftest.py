@@ -5,9 +5,7 @@ import pytest
 
 from trivet.datasets import load_adult
 from trivet.fairness import FairnessSettings
-from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.logistic import logistic_scores
-from trivet.fairness.study.sample import Sample, split_sample, standardise
+from trivet.fairness.study.adult import Sample, adult_sample, logistic_scores, split_sample, standardise
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from trivet.fairness import (
     bootstrap_interval,
     demographic_parity_difference,
 )
-from trivet.fairness.explaining.by_class import decompose_counts
-from trivet.fairness.explaining.kitagawa import kitagawa
-from trivet.fairness.explaining.results import Decomposition
-from trivet.fairness.intervals.differences import difference_interval
+from trivet.fairness.explain.classes import decompose_counts, kitagawa
+from trivet.fairness.explain.results import Decomposition
+from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.metrics.comparisons import group_sizes, selected
 
 COUNTS = np.array([[[90, 60], [40, 10]], [[88, 12], [41, 59]]])

@@ -4,10 +4,9 @@ from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness import binary_counts, demographic_parity_difference
-from trivet.fairness.explaining.by_column import decompose_columns
-from trivet.fairness.explaining.oaxaca import oaxaca_blinder
-from trivet.fairness.explaining.results import Decomposition
-from trivet.fairness.intervals.differences import difference_interval
+from trivet.fairness.explain.columns import decompose_columns, oaxaca_blinder
+from trivet.fairness.explain.results import Decomposition
+from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.metrics.comparisons import group_sizes, selected
 
 #: Ten rows of each group: 1 in 5 and 4 in 5 of the groups have the feature, and half of all the other.

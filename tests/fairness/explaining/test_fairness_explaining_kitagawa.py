@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness import binary_counts, demographic_parity_difference
-from trivet.fairness.explaining.kitagawa import kitagawa
+from trivet.fairness.explain.classes import kitagawa
 
 tables = arrays(np.int64, (2, 2, 2), elements=st.integers(0, 10_000)).filter(
     lambda counts: counts.sum(axis=2).all()

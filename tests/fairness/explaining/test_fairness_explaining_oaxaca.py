@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.fairness.explaining.oaxaca import oaxaca_blinder
+from trivet.fairness.explain.columns import oaxaca_blinder
 
 
 def random_rows(seed, rows=200):

@@ -6,8 +6,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.explaining.proxies import proxy_strength
-from trivet.fairness.explaining.results import ProxyStrength
+from trivet.fairness.explain.proxies import proxy_strength
+from trivet.fairness.explain.results import ProxyStrength
 
 
 def columns_of(found):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from trivet.fairness.intervals.areas import area_interval
+from trivet.fairness.intervals.shares import area_interval
 from trivet.fairness.metrics.scores import group_aucs
 
 

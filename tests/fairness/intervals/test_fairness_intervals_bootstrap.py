@@ -8,7 +8,7 @@ from selection_tables import BASELINE, selection_table
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals import bootstrap as module
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds, bootstrap_interval
-from trivet.fairness.intervals.ratios import katz_interval
+from trivet.fairness.intervals.comparisons import katz_interval
 from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from trivet.fairness.intervals.differences import difference_limits
-from trivet.fairness.intervals.ratios import ratio_limits
+from trivet.fairness.intervals.comparisons import difference_limits, ratio_limits
 from trivet.fairness.intervals.shares import share_limits
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)

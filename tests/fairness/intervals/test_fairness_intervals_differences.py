@@ -7,11 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from selection_tables import BASELINE, any_tables, levels, selection_table, shares, tables
 
-from trivet.fairness.intervals.differences import (
-    difference_interval,
-    difference_intervals,
-    newcombe_interval,
-)
+from trivet.fairness.intervals.comparisons import difference_interval, difference_intervals, newcombe_interval
 
 
 # R. G. Newcombe, Statistics in Medicine 17 (1998), Table II, method 10.

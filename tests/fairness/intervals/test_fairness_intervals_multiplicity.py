@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.intervals.multiplicity import holm, simultaneous_level
+from trivet.fairness.intervals.shares import holm, simultaneous_level
 
 p_value_lists = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 

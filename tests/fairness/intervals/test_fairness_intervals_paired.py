@@ -7,7 +7,7 @@ from scipy.stats import binomtest, multinomial
 from trivet.errors import DataError
 from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds
-from trivet.fairness.intervals.paired import (
+from trivet.fairness.intervals.comparisons import (
     mcnemar_test,
     paired_bootstrap,
     paired_counts,

@@ -9,7 +9,7 @@ from trivet.errors import UsageError
 from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.results import DISPARATE
 from trivet.fairness.intervals import power as module
-from trivet.fairness.intervals.equality import equality_test, p_values
+from trivet.fairness.intervals.comparisons import equality_test, p_values, ratio_interval, ratio_intervals
 from trivet.fairness.intervals.power import (
     detection_power,
     rows_needed,
@@ -17,7 +17,6 @@ from trivet.fairness.intervals.power import (
     smallest_disparate,
     verdict_power,
 )
-from trivet.fairness.intervals.ratios import ratio_interval, ratio_intervals
 from trivet.fairness.intervals.results import Detectable
 
 

@@ -8,7 +8,7 @@ from scipy.stats.contingency import relative_risk
 from selection_tables import BASELINE, levels, selection_table, shares, tables
 
 from trivet.errors import DataError
-from trivet.fairness.intervals.ratios import katz_interval, ratio_interval, ratio_intervals
+from trivet.fairness.intervals.comparisons import katz_interval, ratio_interval, ratio_intervals
 from trivet.fairness.intervals.shares import share_limits
 
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
-from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
 
 BUILDERS = {

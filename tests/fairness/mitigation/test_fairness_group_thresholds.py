@@ -6,8 +6,8 @@ import pytest
 from scored_groups import all_cuts, scored_groups
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.mitigation.group_thresholds import difference_thresholds, ratio_thresholds
-from trivet.fairness.mitigation.thresholds_mixture import apply_group_thresholds
+from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds, ratio_thresholds
+from trivet.fairness.mitigation.thresholds.randomised import apply_group_thresholds
 
 OBJECTIVES = ["accuracy", "balanced_accuracy", (1, 3), (2, 0.5)]
 

@@ -22,7 +22,7 @@ from sklearn.utils.validation import _num_samples
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
-from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
 
 BY_LOT = "one of several classifiers is drawn for each row, by a hash of its features"

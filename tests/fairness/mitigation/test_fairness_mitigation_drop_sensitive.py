@@ -16,9 +16,13 @@ from trivet.datasets import load_adult
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive, proxy_auc
 from trivet.fairness.mitigation.reweighing import Reweighing
-from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
-from trivet.fairness.study.logistic import logistic_scores
-from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.study.adult import (
+    SENSITIVE_COLUMN,
+    adult_sample,
+    logistic_scores,
+    split_sample,
+    standardise,
+)
 
 NAMES = ["gender", "merit", "proxy"]
 

@@ -21,11 +21,10 @@ from trivet.fairness import (
     published_cohorts,
     swap_labels,
 )
-from trivet.fairness.auditing.reference_group import find_reference
-from trivet.fairness.mitigation.massaged import Massaging
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
-from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.auditing.groups import find_reference
+from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
+from trivet.fairness.study.adult import adult_sample, split_sample, standardise
 
 
 class Memory(ClassifierMixin, BaseEstimator):

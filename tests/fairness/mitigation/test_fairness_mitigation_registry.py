@@ -11,9 +11,9 @@ from mitigated_classifiers import unequal_rows
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from trivet.fairness.mitigation import descriptions
+from trivet.fairness.mitigation import registry as descriptions
 from trivet.fairness.mitigation.registry import MITIGATIONS
-from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
+from trivet.fairness.mitigation.thresholds.randomised import MixedThreshold
 
 DESCRIBED = {
     "drop-sensitive": r"the other features tell the group with an AUC of 0\.\d{3}",

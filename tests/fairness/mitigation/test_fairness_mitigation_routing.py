@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 
 from trivet.errors import DataError
 from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.mitigation.classifier import GroupScorer
 from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
-from trivet.fairness.mitigation.group_scorer import GroupScorer
-from trivet.fairness.mitigation.massaged import Massaging
+from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 
 RNG = np.random.default_rng(0)
 GROUPS = pd.Series(RNG.choice(["f", "m"], 300), name="sex")

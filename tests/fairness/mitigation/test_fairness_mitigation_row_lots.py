@@ -7,8 +7,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from trivet.errors import UsageError
 from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
-from trivet.fairness.mitigation.row_lots import lots, marks_of_rows, require_seed
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds.randomised import lots, marks_of_rows, require_seed
 
 NUMBERS = np.array([[0, 1.5, -2], [3, 0, 1], [0, 0, 0], [0, 1.5, -2], [3, np.nan, 1]])
 

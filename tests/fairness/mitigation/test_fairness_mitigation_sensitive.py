@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.mitigation.sensitive import codes_of, sensitive_codes, sensitive_names
+from trivet.fairness.mitigation.classifier import codes_of, sensitive_codes, sensitive_names
 
 TEXTS = ["b", "a", "b", "c"]
 ONE_COLUMN = [

@@ -4,14 +4,15 @@ from scipy.optimize import linprog
 from scored_groups import scored_groups
 
 from trivet.errors import DataError
-from trivet.fairness.mitigation.roc_hull import RocHull, roc_hull
-from trivet.fairness.mitigation.roc_thresholds import (
+from trivet.fairness.mitigation.thresholds.cuts import cuts_by_group, gains_of
+from trivet.fairness.mitigation.thresholds.odds import (
+    RocHull,
     _crossings,
     equal_opportunity_thresholds,
     equalized_odds_thresholds,
+    roc_hull,
 )
-from trivet.fairness.mitigation.thresholds_cuts import cuts_by_group, gains_of
-from trivet.fairness.mitigation.thresholds_mixture import selection_probability
+from trivet.fairness.mitigation.thresholds.randomised import selection_probability
 
 SEARCHES = {equalized_odds_thresholds: (0, 1), equal_opportunity_thresholds: (1,)}
 

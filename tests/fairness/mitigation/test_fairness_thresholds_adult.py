@@ -17,14 +17,11 @@ from trivet.fairness import (
     demographic_parity_difference,
     disparate_impact,
 )
-from trivet.fairness.mitigation.group_thresholds import difference_thresholds, ratio_thresholds
-from trivet.fairness.mitigation.roc_thresholds import equalized_odds_thresholds
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
-from trivet.fairness.mitigation.thresholds_mixture import apply_group_thresholds, selection_probability
-from trivet.fairness.mitigation.thresholds_validation import ThresholdsOnTrainingRows
-from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.logistic import logistic_scores
-from trivet.fairness.study.sample import split_sample, standardise
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds, ThresholdsOnTrainingRows
+from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds, ratio_thresholds
+from trivet.fairness.mitigation.thresholds.odds import equalized_odds_thresholds
+from trivet.fairness.mitigation.thresholds.randomised import apply_group_thresholds, selection_probability
+from trivet.fairness.study.adult import adult_sample, logistic_scores, split_sample, standardise
 
 SETTINGS = FairnessSettings()
 

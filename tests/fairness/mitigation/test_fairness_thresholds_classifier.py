@@ -14,13 +14,18 @@ from sklearn.svm import LinearSVC
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness import exact_thresholds, grid_thresholds
-from trivet.fairness.mitigation.group_thresholds import difference_thresholds
-from trivet.fairness.mitigation.massaged import Massaging
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
-from trivet.fairness.mitigation.thresholds_constraints import CONSTRAINTS, Scored, Search
-from trivet.fairness.mitigation.thresholds_mixture import MixedThreshold
-from trivet.fairness.mitigation.thresholds_scalarised import scalarised_thresholds
-from trivet.fairness.mitigation.thresholds_validation import ThresholdsOnTrainingRows, validation_rows
+from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.thresholds.classifier import (
+    CONSTRAINTS,
+    GroupThresholds,
+    Scored,
+    Search,
+    ThresholdsOnTrainingRows,
+    validation_rows,
+)
+from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds
+from trivet.fairness.mitigation.thresholds.randomised import MixedThreshold
+from trivet.fairness.mitigation.thresholds.scalarised import scalarised_thresholds
 
 
 def people(rows=1200, *, groups=("Ada", "Bo"), seed=0):

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import _num_samples
 
-from trivet.fairness.mitigation.thresholds_classifier import GroupThresholds
+from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 
 AFTER_GROUPS = "predictions follow the thresholds of the groups, not the sign of the decision function"
 EXPECTED = {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.mitigation.thresholds_mixture import (
+from trivet.fairness.mitigation.thresholds.randomised import (
     MixedThreshold,
     apply_group_thresholds,
     selection_probability,

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.fairness.mitigation.thresholds_ranges import range_argmax
+from trivet.fairness.mitigation.thresholds.cuts import range_argmax
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.data())

@@ -4,7 +4,7 @@ from scored_groups import scored_groups
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness import Thresholds, apply_thresholds, binary_counts, grid_thresholds, scalarised_objective
-from trivet.fairness.mitigation.thresholds_scalarised import scalarised_thresholds
+from trivet.fairness.mitigation.thresholds.scalarised import scalarised_thresholds
 
 
 def objective(columns, pair, penalty):

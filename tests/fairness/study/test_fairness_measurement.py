@@ -4,8 +4,8 @@ import pytest
 from trivet.errors import DataError
 from trivet.fairness import Clusters, FairnessSettings
 from trivet.fairness.results import ConfusionCounts, ModelChange
-from trivet.fairness.study.measurement import measure
-from trivet.fairness.study.sample import Sample
+from trivet.fairness.study.adult import Sample
+from trivet.fairness.study.running import measure
 
 
 @pytest.fixture

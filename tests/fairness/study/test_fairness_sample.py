@@ -2,9 +2,15 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
-from trivet.fairness.study.adult import adult_sample
-from trivet.fairness.study.logistic import logistic, logistic_scores, scores_of
-from trivet.fairness.study.sample import Sample, split_sample, standardise
+from trivet.fairness.study.adult import (
+    Sample,
+    adult_sample,
+    logistic,
+    logistic_scores,
+    scores_of,
+    split_sample,
+    standardise,
+)
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from trivet.fairness.mitigation.massaged import Massaging
-from trivet.fairness.study.logistic import logistic
-from trivet.fairness.study.sample import Sample, standardise
-from trivet.fairness.study.sweep import SwappedModel, fit_swapped, sweep_of
+from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.study.adult import Sample, logistic, standardise
+from trivet.fairness.study.running import SwappedModel, fit_swapped, sweep_of
 
 ROWS = 40
 

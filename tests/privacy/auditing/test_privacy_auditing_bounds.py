@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from trivet.privacy.auditing.bounds import (
+from trivet.privacy.mechanism.bounds import (
     ceiling,
     epsilon_bounds,
     fewest_trials,

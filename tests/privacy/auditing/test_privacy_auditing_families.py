@@ -4,14 +4,8 @@ import math
 
 import pytest
 
-from trivet.privacy.auditing.answers import Answers
-from trivet.privacy.auditing.events import Sample
-from trivet.privacy.auditing.forms import form
-from trivet.privacy.auditing.intervals import intervals, thresholds
-from trivet.privacy.auditing.likelihood import likelihood
-from trivet.privacy.auditing.ordering import order
-from trivet.privacy.auditing.registry import FAMILIES
-from trivet.privacy.auditing.values import values
+from trivet.privacy.mechanism.answers import Answers, Sample
+from trivet.privacy.mechanism.families import FAMILIES, form, intervals, likelihood, order, thresholds, values
 
 
 def propose(family, on_a, on_b):

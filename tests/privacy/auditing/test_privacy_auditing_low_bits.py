@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.privacy.auditing.answers import Answers
-from trivet.privacy.auditing.events import Sample
-from trivet.privacy.auditing.low_bits import NO_BIT, grid, read_bits, significand
+from trivet.privacy.mechanism.answers import Answers, Sample
+from trivet.privacy.mechanism.low_bits import NO_BIT, grid, read_bits, significand
 
 # number, lowest bit, binade, significand
 BY_HAND = [

@@ -19,9 +19,9 @@ from specimen_mechanisms import (
 
 from trivet.errors import UsageError
 from trivet.privacy import accountants, laplace
-from trivet.privacy.auditing.bounds import epsilon_bounds, lower, upper
-from trivet.privacy.auditing.mechanism import audit_answers, audit_mechanism
-from trivet.privacy.auditing.results import CONSISTENT, MechanismAudit
+from trivet.privacy.mechanism.audit import audit_answers, audit_mechanism
+from trivet.privacy.mechanism.bounds import epsilon_bounds, lower, upper
+from trivet.privacy.mechanism.results import CONSISTENT, MechanismAudit
 
 SEEDS = range(100)
 ERROR_RATE = 0.05

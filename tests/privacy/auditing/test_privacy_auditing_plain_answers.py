@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from trivet.privacy.auditing.answers import Answers
-from trivet.privacy.auditing.plain_answers import leaves, plain, spelled
+from trivet.privacy.mechanism.answers import Answers, leaves, plain, spelled
 
 
 class Colour(Enum):

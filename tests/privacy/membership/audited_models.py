@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.privacy.membership.model_audit import attack_model
+from trivet.privacy.membership.audit import attack_model
 
 ROWS = 1200
 

@@ -10,14 +10,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.auroc import auroc, delong_variance
-from trivet.privacy.membership.by_unit import population_rows, unit_groups, unit_scores
-from trivet.privacy.membership.model_audit import attack_model, audit_model
-from trivet.privacy.membership.rates import effective_rows, proportion_interval
+from trivet.privacy.membership.attacks import rmia_scores
+from trivet.privacy.membership.audit import attack_model, audit_model
+from trivet.privacy.membership.groups import checked_units, population_rows, unit_groups, unit_scores
+from trivet.privacy.membership.rates import auroc, delong_variance, effective_rows, proportion_interval
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE
-from trivet.privacy.membership.rmia import rmia_scores
-from trivet.privacy.membership.rows import checked_units
-from trivet.privacy.membership.splits import shadow_shares, unit_labels
+from trivet.privacy.membership.shadows import shadow_shares, unit_labels
 
 FEW = {"shadows": 8, "workers": 1}
 

@@ -10,11 +10,16 @@ from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.exposure import FEWEST_ROWS, group_exposures, judge, most_exposed
-from trivet.privacy.membership.judgement import LARGE_AREA, chance
-from trivet.privacy.membership.rates import proportion_interval, rate_at
+from trivet.privacy.membership.groups import (
+    FEWEST_ROWS,
+    LARGE_AREA,
+    chance,
+    group_exposures,
+    judge,
+    most_exposed,
+)
+from trivet.privacy.membership.rates import attack_result, proportion_interval, rate_at
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT, GroupExposure, RateAtFpr
-from trivet.privacy.membership.roc import attack_result
 
 
 def scored(seed, n, gaps, column="sex"):

@@ -22,15 +22,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.errors import DataError
-from trivet.privacy.membership.lira import _log_tails, lira_scores
-from trivet.privacy.membership.rmia import rmia_scores
-from trivet.privacy.membership.signals import (
+from trivet.privacy.membership.attacks import _log_tails, lira_scores, rmia_scores
+from trivet.privacy.membership.shadows import (
     CLIP,
     confidence_logits,
     resolution,
+    shadow_halves,
     true_class_probabilities,
 )
-from trivet.privacy.membership.splits import shadow_halves
 
 ROOT = Path(__file__).parents[3]
 

@@ -17,13 +17,11 @@ from sklearn.tree import DecisionTreeClassifier
 from trivet.datasets import load_adult
 from trivet.errors import DataError, UsageError
 from trivet.fairness.study.adult import adult_sample
-from trivet.privacy.membership.lira import lira_scores
-from trivet.privacy.membership.model_audit import ATTACKS, attack_model, audit_model
+from trivet.privacy.membership.attacks import lira_scores
+from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, MembershipAudit
-from trivet.privacy.membership.shadows import model_seed
-from trivet.privacy.membership.signals import confidence_logits
-from trivet.privacy.membership.splits import shadow_halves
+from trivet.privacy.membership.shadows import confidence_logits, model_seed, shadow_halves
 
 FEW = {"shadows": 16, "workers": 1}
 

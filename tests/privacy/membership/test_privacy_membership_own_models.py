@@ -9,8 +9,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.privacy.membership.model_audit import audit_model
-from trivet.privacy.membership.rows import Relabelled
+from trivet.privacy.membership.audit import audit_model
+from trivet.privacy.membership.groups import Relabelled
 
 torch = pytest.importorskip("torch")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.rmia import rmia_scores
+from trivet.privacy.membership.attacks import rmia_scores
 
 
 def shadow_probabilities(seed, shadows=8, n=40):

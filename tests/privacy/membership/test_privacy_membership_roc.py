@@ -12,10 +12,15 @@ from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.auroc import auroc, delong_variance
-from trivet.privacy.membership.rates import proportion_interval, rate_at
+from trivet.privacy.membership.rates import (
+    POINTS,
+    attack_result,
+    auroc,
+    delong_variance,
+    proportion_interval,
+    rate_at,
+)
 from trivet.privacy.membership.results import AttackResult
-from trivet.privacy.membership.roc import POINTS, attack_result
 
 few_values = st.lists(st.integers(0, 6).map(float), min_size=2, max_size=25)
 

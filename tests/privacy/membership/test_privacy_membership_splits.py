@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.privacy.membership.splits import random_half, shadow_halves
+from trivet.privacy.membership.shadows import random_half, shadow_halves
 
 
 @given(

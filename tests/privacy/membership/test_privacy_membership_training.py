@@ -14,8 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from trivet.errors import DataError
 from trivet.privacy import TorchClassifier
-from trivet.privacy.membership.canaries import plant
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
+from trivet.privacy.membership.shadows import plant
 
 
 def network():

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency, create_ledger
 from trivet.privacy.planning import PlanSettings, QuerySettings, plan_queries
-from trivet.privacy.releases.budget import Charge, fits_basic, fits_pld, total
-from trivet.privacy.releases.ledger_entries import Asked
-from trivet.privacy.releases.preparing import prepare
-from trivet.privacy.releases.question import Question
-from trivet.tables.schema import Column, Kind
+from trivet.privacy.releases.ledger import Asked, Charge, fits_basic, fits_pld, total
+from trivet.privacy.releases.question import Question, prepare
+from trivet.tables.opening import Column, Kind
 
 COUNT = QuerySettings(name="rows", kind="count")
 SUM = QuerySettings(name="pay", bounds=(0, 100), share=2)

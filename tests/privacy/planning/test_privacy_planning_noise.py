@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from trivet.errors import UsageError
-from trivet.privacy.planning.noise import spread
+from trivet.privacy.planning.deltas import spread
 
 DECADES = [10.0**power for power in range(-6, 7)]
 

@@ -12,9 +12,9 @@ from scipy import integrate
 
 from trivet.errors import UsageError
 from trivet.privacy import THEOREMS, accountants
-from trivet.privacy.loss_distribution import ROUNDING
+from trivet.privacy.accountants import ROUNDING
+from trivet.privacy.adjacency import OutOfReachError
 from trivet.privacy.planning.deltas import DELTAS, deltas_at
-from trivet.privacy.ranges import OutOfReachError
 
 METHODS = {theorem.method: theorem.spend for theorem in THEOREMS}
 LAPLACE = [theorem.method for theorem in THEOREMS if theorem.mechanism == "laplace"]

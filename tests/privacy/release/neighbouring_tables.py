@@ -9,9 +9,7 @@ import duckdb
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.answer import read_exact, require_answerable
-from trivet.privacy.releases.preparing import prepare
-from trivet.privacy.releases.question import Question
+from trivet.privacy.releases.question import Question, prepare, read_exact, require_answerable
 from trivet.tables.opening import open_table
 
 NUMBERS = ["0", "-0.0", "1", "-3", "7.25", "0.1", "1e3", "nan", "inf", "-inf", "1e300", "-1e-320", "40"]

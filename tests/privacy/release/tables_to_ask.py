@@ -3,9 +3,7 @@
 import duckdb
 
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.answer import read_exact
-from trivet.privacy.releases.preparing import prepare
-from trivet.privacy.releases.question import Question
+from trivet.privacy.releases.question import Question, prepare, read_exact
 from trivet.tables.opening import open_table
 
 

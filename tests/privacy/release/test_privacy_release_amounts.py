@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.amounts import as_text, exact, require_delta, require_epsilon, written
+from trivet.privacy.releases.question import as_text, exact, require_delta, require_epsilon, written
 
 
 def test_fifty_tenths_are_five_where_floats_are_not():

@@ -14,9 +14,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.releases.ledger import create_ledger, open_ledger
-from trivet.privacy.releases.ledger_entries import Asked, append_entry, read_entries
-from trivet.privacy.releases.ledger_file import connect
+from trivet.privacy.releases.ledger import (
+    Asked,
+    append_entry,
+    connect,
+    create_ledger,
+    open_ledger,
+    read_entries,
+)
 from trivet.privacy.releases.results import LedgerState
 
 
@@ -388,7 +393,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_charged(tmp_path):
     ledger.charge(asked("0.1"))
     program = (
         "import resource, signal, sys; from trivet.privacy.releases.ledger import create_ledger, open_ledger;"
-        "from trivet.privacy.releases.ledger_entries import Asked; from trivet.errors import DataError\n"
+        "from trivet.privacy.releases.ledger import Asked; from trivet.errors import DataError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "asked = Asked(table='t', fingerprint='', query='count', asked='', mechanism='', scales=(1.0,),"

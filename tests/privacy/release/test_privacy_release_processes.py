@@ -13,7 +13,7 @@ import pytest
 from tables_to_ask import write_table
 
 from trivet.errors import DataError
-from trivet.privacy.releases import ledger_file
+from trivet.privacy.releases import ledger as ledger_file
 from trivet.privacy.releases.ledger import create_ledger, open_ledger
 from trivet.privacy.releases.releasing import release
 

@@ -11,10 +11,9 @@ from tables_to_ask import exact, write_table
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.grid import prepare_number
-from trivet.privacy.releases.question import Question
-from trivet.privacy.releases.where_sql import EVERY_ROW
-from trivet.tables.schema import Column, Kind
+from trivet.privacy.releases.question import Question, prepare_number
+from trivet.privacy.releases.where import EVERY_ROW
+from trivet.tables.opening import Column, Kind
 
 FLOATS = [None, "nan", "inf", "-1e300", "-0.0", "0.1", "12.25"]
 TEXTS = [None, "a", "b", "c", ""]

@@ -10,8 +10,7 @@ import pytest
 from tables_to_ask import exact, write_table
 
 from trivet.errors import DataError, UsageError
-from trivet.tables.opening import fingerprint, open_table
-from trivet.tables.schema import Column, Kind, find_column, kind_of
+from trivet.tables.opening import Column, Kind, find_column, fingerprint, kind_of, open_table
 
 TYPES = {"age": "INTEGER", "name": "VARCHAR", "hours-per-week": "DOUBLE"}
 ROWS = [("30", "Ann", "40.5"), (None, "x, y", "nan"), ("50", 'q"q', None)]

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from tables_to_ask import exact, write_table
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.where_sql import select_rows
-from trivet.privacy.releases.where_syntax import parse_where
-from trivet.tables.schema import Column, Kind
+from trivet.privacy.releases.where import parse_where, select_rows
+from trivet.tables.opening import Column, Kind
 
 TYPES = {"age": "INTEGER", "hours-per-week": "DOUBLE", "name": "VARCHAR", "retired": "BOOLEAN"}
 ROWS = [

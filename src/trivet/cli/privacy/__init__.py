@@ -14,15 +14,15 @@ privacy.command(
     help="Answer a query with noise, and charge a ledger.",
 )
 privacy.command(
-    "trivet.cli.privacy.ledger:ledger", name="ledger", help="Show what a ledger spent, and what is left."
+    "trivet.cli.privacy.release:ledger", name="ledger", help="Show what a ledger spent, and what is left."
 )
 privacy.command(
-    "trivet.cli.privacy.audit_mechanism:audit_mechanism",
+    "trivet.cli.privacy.audits:audit_mechanism",
     name="audit-mechanism",
     help="Test whether a mechanism is as private as it says.",
 )
 privacy.command(
-    "trivet.cli.privacy.audit_model:audit_model",
+    "trivet.cli.privacy.audits:audit_model",
     name="audit-model",
     help="Measure how much a model betrays of who it was trained on.",
 )

@@ -9,13 +9,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trivet.fairness.columns import PRIVILEGED
+from trivet.fairness.mitigation.classifier import unfitted
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
-from trivet.fairness.mitigation.massaged import Massaging
-from trivet.fairness.mitigation.meta_estimator import unfitted
+from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import FEATURES, SENSITIVE_COLUMN
-from trivet.fairness.study.logistic import logistic
+from trivet.fairness.study.adult import FEATURES, SENSITIVE_COLUMN, logistic
 
 __all__ = ["StudyModel", "massaging", "no_gender", "promotion_demotion", "reweighed"]
 

@@ -1,14 +1,37 @@
 """Groups that a verdict is about, and the distance from parity of the farthest of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from trivet.fairness.auditing.frontier import parity
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.intervals.results import Bounds
 
-__all__ = ["left_aside", "parity_of", "that_count", "verdict_on", "worst_of", "worst_verdict"]
+__all__ = [
+    "frontier",
+    "left_aside",
+    "parity",
+    "parity_of",
+    "that_count",
+    "verdict_on",
+    "worst_of",
+    "worst_verdict",
+]
+
+
+def parity(disparate_impact: float) -> float:
+    """Return the smaller of a ratio of rates and its inverse, in [0, 1]: 1 where they are equal."""
+    return min(disparate_impact, 1 / disparate_impact) if disparate_impact > 0 else 0.0
+
+
+def frontier(models: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
+    """Return the models that no other dominates."""
+    return tuple(
+        name
+        for name, own in models.items()
+        if not any(other[0] >= own[0] and other[1] >= own[1] and other != own for other in models.values())
+    )
+
 
 _FROM_BEST: Final = (IN_BAND, UNSETTLED, DISPARATE)
 

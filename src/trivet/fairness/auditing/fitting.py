@@ -1,20 +1,87 @@
 """Models fitted with a mitigation, and their predictions."""
 
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from trivet.errors import TrivetError
-from trivet.fairness.auditing.estimators import make_estimator
+from trivet.fairness.auditing.results import TrainingSpread
 from trivet.fairness.auditing.rows import AuditRows
-from trivet.fairness.auditing.training_spread import subsample
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.tables.features import Features, column_encoder
 from trivet.wording import reason
+from trivet.work.worker_pool import WorkerPool
 
-__all__ = ["BASELINE", "Fitted", "Plan", "fit_and_predict"]
+__all__ = [
+    "BASELINE",
+    "ESTIMATORS",
+    "KEPT",
+    "Fitted",
+    "Plan",
+    "Task",
+    "fit_and_predict",
+    "subsample",
+    "train_all",
+    "training_spread",
+]
+
+#: Each classifier by name, from the seed of what it draws.
+ESTIMATORS: Final[dict[str, Callable[[int], ClassifierMixin]]] = {
+    "logistic": lambda _seed: LogisticRegression(max_iter=1000),
+    "boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+}
+
+
+def make_estimator(name: str, features: Features, *, seed: int) -> Pipeline:
+    """Return a classifier of `Features.values`, not yet fitted."""
+    return Pipeline(
+        [
+            ("encode", column_encoder(features, standardise=True)),
+            ("classify", ESTIMATORS[name](seed)),
+        ]
+    )
+
+
+#: Share of the training rows that each repeat keeps.
+KEPT: Final = 0.8
+
+
+def subsample(rows: int, *, seed: int, repeat: int) -> NDArray[np.int64]:
+    """Return the training rows that a repeat keeps, drawn without replacement; all of them in repeat 0."""
+    if repeat == 0:
+        return np.arange(rows)
+    chosen = np.random.default_rng((seed, repeat)).permutation(rows)[: round(KEPT * rows)]
+    return np.sort(chosen)
+
+
+def training_spread(
+    estimate: float | None, values: Sequence[float | None], *, level: float, lowest: float, highest: float
+) -> TrainingSpread:
+    """Turn the figure of each repeat into the spread that training samples of full size would have.
+
+    With d of n rows left out, the variance over repeats times (n - d) / d estimates the variance of the
+    figure at n rows (the delete-d jackknife; J. Shao, C. F. J. Wu, Annals of Statistics 17, 1989).
+    """
+    known = tuple(value for value in values if value is not None)
+    if len(known) < 2 or estimate is None:  # noqa: PLR2004 - a variance takes two
+        return TrainingSpread(known, None, None, None)
+    deviation = float(np.std(known, ddof=1)) * math.sqrt(KEPT / (1 - KEPT))
+    reach = float(student.ppf((1 + level) / 2, len(known) - 1)) * deviation
+    return TrainingSpread(known, deviation, max(lowest, estimate - reach), min(highest, estimate + reach))
+
 
 BASELINE = "baseline"
 
@@ -102,3 +169,42 @@ def _sensitive(rows: AuditRows, places: NDArray[np.int64]) -> NDArray[Any]:
 def _group(values: tuple[str, ...]) -> Any:
     """Return a group as mitigations know it."""
     return values[0] if len(values) == 1 else values
+
+
+#: A mitigation, and the number of the repeat.
+Task = tuple[str, int]
+
+_held: list[Plan] = []
+
+
+def train_all(
+    plan: Plan, tasks: Sequence[Task], *, workers: int, progress: Callable[[float], object]
+) -> dict[Task, Fitted]:
+    """Train a model for each task; what comes out does not depend on the number of processes."""
+    done: dict[Task, Fitted] = {}
+    if workers == 1:
+        for task in tasks:
+            done[task] = fit_and_predict(plan, *task)
+            progress(len(done) / len(tasks))
+        return done
+    with WorkerPool(min(workers, len(tasks)), initializer=partial(_hold, plan)) as pool:
+        flying = {pool.submit(_train_held, *task): task for task in tasks}
+        for future in as_completed(flying):
+            try:
+                done[flying[future]] = future.result()
+            except BrokenProcessPool as error:
+                raise TrivetError(
+                    f"a worker process was lost while {len(tasks)} models were trained; memory may have run "
+                    "out. Try fewer --workers or fewer --rows."
+                ) from error
+            progress(len(done) / len(tasks))
+    return done
+
+
+def _hold(plan: Plan) -> None:
+    """Keep what the tasks of this process share, so that it comes over once."""
+    _held.append(plan)
+
+
+def _train_held(mitigation: str, repeat: int) -> Fitted:
+    return fit_and_predict(_held[-1], mitigation, repeat)

@@ -1,18 +1,29 @@
 """Rates of each group, compared with the reference group."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit, ScoreAudit
-from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.differences import difference_intervals
-from trivet.fairness.intervals.equality import equality_test
-from trivet.fairness.intervals.multiplicity import holm, simultaneous_level
+from trivet.errors import UsageError
+from trivet.fairness.auditing.band import left_aside, that_count, verdict_on
+from trivet.fairness.auditing.results import (
+    DISPARATE,
+    IN_BAND,
+    REFERENCE,
+    UNSETTLED,
+    AttributeAudit,
+    GroupAudit,
+    ScoreAudit,
+)
+from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.counting.counts import SMALLEST_SHARE, GroupCounts, most_favoured
+from trivet.fairness.counting.naming import name_of
+from trivet.fairness.explain.classes import decompose_counts
+from trivet.fairness.intervals.comparisons import difference_intervals, equality_test, ratio_intervals
 from trivet.fairness.intervals.power import smallest_disparate
-from trivet.fairness.intervals.ratios import ratio_intervals
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.intervals.shares import share_intervals
+from trivet.fairness.intervals.shares import area_interval, holm, share_intervals, simultaneous_level
 from trivet.fairness.metrics.comparisons import ROUNDING, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
     GroupRate,
@@ -23,8 +34,21 @@ from trivet.fairness.metrics.group_rates import (
     selection_rates,
     true_positive_rates,
 )
+from trivet.fairness.metrics.measure import measure_groups
+from trivet.fairness.metrics.results import GroupAuc
+from trivet.fairness.metrics.scores import group_aucs, group_calibration
+from trivet.wording import one_line, quoted
 
-__all__ = ["POWER", "audit_groups", "judged"]
+__all__ = [
+    "area_bounds",
+    "audit_attribute",
+    "audit_groups",
+    "audit_scores",
+    "farthest",
+    "find_reference",
+    "judged",
+    "named_values",
+]
 
 #: Probability with which the smallest detectable disparity would have been found.
 POWER: Final = 0.8
@@ -134,3 +158,188 @@ def _detectable(
         power=POWER,
         exact=exact,
     ).ratio
+
+
+def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[str, str]:
+    """Return the privileged value of each sensitive column, as typed: ``V`` or ``V,V``."""
+    if privileged is None:
+        return {}
+    text = str(privileged)
+    values = (text,) if len(columns) == 1 else tuple(part.strip() for part in text.split(","))
+    if len(values) != len(columns):
+        raise UsageError(
+            f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "
+            f"found {len(values)}: {quoted(text)}. Give them in that order, with commas between."
+        )
+    return dict(zip(columns, values, strict=True))
+
+
+def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[int, str]:
+    """Return the place of the reference group, and why it is this one."""
+    if privileged:
+        missing = [column for column in counts.columns if column not in privileged]
+        if missing:
+            raise UsageError(
+                "the privileged group needs a value for each sensitive column; "
+                f"{quoted(missing[0])} has none."
+            )
+        wanted = tuple(name_of(privileged[column]) or "" for column in counts.columns)
+        if wanted not in counts.groups:
+            known = one_line("; ".join(counts.names), limit=200)
+            raise UsageError(
+                f"no row has the privileged value {quoted(', '.join(wanted))} in "
+                f"{one_line(', '.join(counts.columns))}; there are {known}."
+            )
+        return counts.groups.index(wanted), "it was named as privileged"
+    return most_favoured(counts.table.sum(axis=(1, 2)), counts.table[:, 1].sum(axis=1))
+
+
+def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> tuple[ScoreAudit, ...]:
+    """Measure the scores of each group."""
+    if predicted.scores is None:
+        return ()
+    groups = predicted.codes(counts.columns, counts.groups)
+    labels = predicted.rows.labels[predicted.places]
+    found = group_aucs(labels, predicted.scores, groups, names=counts.names)
+    areas = (
+        [area_bounds(area, level) for area in found if area.metric == metric]
+        for metric in ("auc", "bpsn_auc", "bnsp_auc")
+    )
+    calibrations = group_calibration(labels, predicted.scores, groups, names=counts.names, level=level)
+    return tuple(ScoreAudit(*each) for each in zip(*areas, calibrations, strict=True))
+
+
+def area_bounds(area: GroupAuc, level: float) -> Bounds:
+    """Return an area with its interval, or why there is none."""
+    if area.value is None:
+        return Bounds(None, None, None, level, "none", area.reason)
+    return area_interval(area.value, area.positives, area.negatives, area.standard_error, level=level)
+
+
+#: Groups that are named of those left aside.
+_SHOWN = 3
+
+
+def audit_attribute(
+    counts: GroupCounts,
+    reference: int,
+    why: str,
+    *,
+    four_fifths: float,
+    level: float,
+    seed: int,
+    scores: Sequence[ScoreAudit] | None = None,
+    comparisons: int | None = None,
+) -> AttributeAudit:
+    """Compare each group of an attribute with the reference group."""
+    groups = audit_groups(
+        counts, reference, four_fifths=four_fifths, level=level, scores=scores, comparisons=comparisons
+    )
+    names = counts.names
+    worst = farthest(groups)
+    by_class = None
+    if worst is not None:
+        by_class = decompose_counts(
+            counts.table[[worst, reference]],
+            group=names[worst],
+            reference=names[reference],
+            level=level,
+            seed=seed,
+        )
+    return AttributeAudit(
+        columns=counts.columns,
+        name=attribute_name(counts.columns),
+        reference=names[reference],
+        reference_why=why,
+        groups=groups,
+        metrics=measure_groups(counts, reference=reference),
+        most_disparate=None if worst is None else names[worst],
+        by_class=by_class,
+        by_feature=None,
+        proxies=None,
+        verdict=verdict_on(groups),
+        reason=_reason(groups, names[reference], four_fifths=four_fifths, level=level, holding=comparisons),
+    )
+
+
+def attribute_name(columns: Sequence[str]) -> str:
+    """Return what an attribute is called: its column, or its columns joined by "x"."""
+    return " x ".join(columns)
+
+
+def farthest(groups: Sequence[GroupAudit]) -> int | None:
+    """Return the place of the group that is shown to be treated most unlike the reference group.
+
+    That is the one of which the end of the interval that is nearest to 1 is farthest from it, as a factor:
+    a handful of rows shows little, whatever its estimate. Where no interval leaves 1 out it is the one
+    with the farthest estimate, among groups with at least two percent of the rows if there are such.
+    """
+    total = sum(group.rows for group in groups)
+    ranked = {
+        place: (
+            _shown_distance(group.disparate_impact),
+            group.rows >= SMALLEST_SHARE * total,
+            _distance(group.disparate_impact.estimate),
+        )
+        for place, group in enumerate(groups)
+        if group.disparate_impact is not None and group.disparate_impact.estimate is not None
+    }
+    return max(ranked, key=ranked.__getitem__, default=None)
+
+
+def _shown_distance(impact: Bounds) -> float:
+    """Return how far from 1 a ratio is at least, as a logarithm; 0 where its interval holds 1."""
+    if impact.high is not None and impact.high < 1:
+        return _distance(impact.high)
+    return _distance(impact.low) if impact.low is not None and impact.low > 1 else 0.0
+
+
+def _distance(ratio: float) -> float:
+    return abs(math.log(ratio)) if ratio > 0 else math.inf
+
+
+def _reason(
+    groups: Sequence[GroupAudit], reference: str, *, four_fifths: float, level: float, holding: int | None
+) -> str:
+    """Say in one sentence what the verdict rests on: the worst group, and the interval that holds for all."""
+    compared, aside = that_count(groups), left_aside(groups)
+    verdict = verdict_on(groups)
+    concerned = [group for group in compared if group.verdict == verdict]
+    shown = concerned[farthest(concerned) or 0]
+    impact, name, other = shown.disparate_impact, one_line(shown.group), one_line(reference)
+    if impact is None or shown.rows == 0 or (impact.estimate is None and shown.simultaneous_low is None):
+        if not any(group.selected for group in groups):
+            return "Nobody is selected, so that no ratio of selection rates is known."
+        why = "there is no row of it" if shown.rows == 0 else (impact.reason if impact else None)
+        return f"How often {name} is selected against {other} is not known: {why}."
+    band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
+    number = holding or len(compared)
+    ends = _between(shown.simultaneous_low, shown.simultaneous_high)
+    held = f"{ends} at {100 * level:g}%" + (f" for all {number} comparisons at once" if number > 1 else "")
+    conclusion = {
+        DISPARATE: f"which lies outside {band}",
+        UNSETTLED: f"which reaches across an end of {band}, so these rows do not settle it",
+        IN_BAND: f"which lies within {band}" + (", as all others that count do" if len(compared) > 1 else ""),
+    }[verdict]
+    times = "more often than" if impact.estimate is None else f"{impact.estimate:.3f} times as often as"
+    return f"{name} is selected {times} {other} ({held}), {conclusion}.{_of_small(aside)}"
+
+
+def _of_small(aside: Sequence[GroupAudit]) -> str:
+    """Name the groups that are too small for the verdict."""
+    if not aside:
+        return ""
+    few = sorted(aside, key=lambda group: -group.rows)
+    named = [f"{one_line(group.group)} ({group.rows:,} {_rows(group.rows)})" for group in few[:_SHOWN]]
+    more = f" and {len(few) - _SHOWN} more" if len(few) > _SHOWN else ""
+    return f" Left aside, with less than two percent of the rows: {', '.join(named)}{more}."
+
+
+def _rows(number: int) -> str:
+    return "row" if number == 1 else "rows"
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"{low or 0:.3f} times or more"
+    return f"{low or 0:.3f} to {high:.3f}"

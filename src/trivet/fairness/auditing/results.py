@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trivet.fairness.counting.counts import FoldedValue
-from trivet.fairness.explaining.results import Decomposition, ProxyStrength
+from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
 from trivet.result import Table

@@ -2,14 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trivet.datasets import load_adult
+from trivet.errors import UsageError
+from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
-from trivet.tables.features import Features
+from trivet.fairness.counting.files import CodedColumns, read_columns
+from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.counting.naming import in_order
+from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
+from trivet.tables.features import Features, choose_rows, read_features
+from trivet.tables.opening import Table, find_column, open_table
+from trivet.wording import quoted
 
-__all__ = ["AuditRows", "Predicted"]
+__all__ = ["AuditRows", "Predicted", "adult_rows", "read_predicted", "read_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +121,190 @@ class Predicted:
         known = {values: place for place, values in enumerate(groups)}
         lookup = [known[tuple(values[place] for place in chosen)] for values in self.rows.values]
         return np.asarray(lookup, dtype=np.int64)[self.rows.groups[self.places]]
+
+
+#: Of more rows than this a sample is drawn, for measurements that need rows.
+MOST_ROWS: Final = 1_000_000
+ADULT: Final = "Adult"
+LABEL: Final = "income"
+_TRUTH_AS_NUMBER: Final = {"true": "1", "false": "0"}
+
+
+def read_rows(
+    table: str | Path,
+    *,
+    label: str,
+    sensitive: Sequence[str],
+    positive: str | None = None,
+    ignored: Sequence[str] = (),
+    limit: int | None = None,
+    seed: int = 0,
+) -> AuditRows:
+    """Read a table for a comparison: every column but the label and the ignored ones is a feature.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE.
+    label, sensitive
+        Names of columns.
+    positive
+        The label that counts as positive; not needed where labels are 0 and 1, or true and false.
+    ignored
+        Names of columns that are not features, such as a row number.
+    limit
+        Rows at most, 1,000,000 by default, drawn at random where there are more.
+    seed
+        Of the draw.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `group_counts`; if the label has one value only, or the file changes while it is read.
+    """
+    with open_table(table) as opened:
+        counts = group_counts(opened, label, label, sensitive, positive=positive)
+        read = read_columns(opened, coded=(label, *sensitive))
+        hidden = (label, *ignored)
+        return _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+
+
+def read_predicted(
+    table: str | Path | Table,
+    counts: GroupCounts,
+    *,
+    label: str,
+    prediction: str,
+    cut: float | None,
+    ignored: Sequence[str] = (),
+    limit: int | None = None,
+    seed: int = 0,
+) -> Predicted:
+    """Read rows of a table whose counts are known, with their predictions or scores.
+
+    Parameters
+    ----------
+    table, label, ignored, limit, seed
+        As for `read_rows`; the table can also be one that is open.
+    counts
+        Of the whole table.
+    prediction
+        Column of the predictions, or of the scores where there is a cut.
+    cut
+        Score from which a row is predicted positive, or nothing.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `read_rows`, and if the counts are of another table.
+    """
+    coded = (label, *counts.columns)
+    hidden = (label, prediction, *ignored)
+    with open_table(table) as opened:
+        read = (
+            read_columns(opened, coded=(*coded, prediction))
+            if cut is None
+            else read_columns(opened, coded=coded, scores=(prediction,))
+        )
+        rows = _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+    places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
+    if cut is None:
+        scores, predictions = None, _is_positive(read, prediction, counts)[places]
+    else:
+        scores = read.scores[prediction][places]
+        predictions = (scores >= cut).astype(np.int64)
+    return Predicted(rows, np.arange(len(rows)), predictions, scores, np.array([], dtype=np.int64))
+
+
+def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
+    """Return the embedded Adult data with the nine features of the study.
+
+    Raises
+    ------
+    UsageError
+        If a sensitive column is none of Adult's.
+    """
+    table = load_adult()
+    sample = adult_sample(table)
+    for name in sensitive:
+        if name not in table.columns:
+            raise UsageError(f"Adult has no column {quoted(name)}; it has {', '.join(table.columns)}.")
+    named = [["missing" if value is None else str(value) for value in table[name]] for name in sensitive]
+    values = list(zip(*named, strict=True))
+    groups = in_order(values)
+    known = {group: place for place, group in enumerate(groups)}
+    return AuditRows(
+        name=ADULT,
+        features=Features(sample.names, sample.features, (None,) * len(sample.names)),
+        labels=sample.labels,
+        label=LABEL,
+        positive=POSITIVE_CLASS,
+        negative="<=50K",
+        groups=np.fromiter(map(known.__getitem__, values), dtype=np.int64, count=len(values)),
+        columns=tuple(sensitive),
+        values=groups,
+        drawn_from=len(values),
+    )
+
+
+def _rows(
+    opened: Table,
+    counts: GroupCounts,
+    read: CodedColumns,
+    *,
+    label: str,
+    hidden: Sequence[str],
+    limit: int,
+    seed: int,
+) -> AuditRows:
+    """Put codes and features together."""
+    places = choose_rows(read.rows, limit, seed=seed)
+    for each in hidden:
+        find_column(opened.columns, each)
+    features = read_features(
+        opened,
+        [column for column in opened.columns if column.name not in hidden],
+        rows=None if len(places) == read.rows else places,
+    )
+    opened.require_unchanged()
+    groups = _group_codes(read, counts)
+    if read.rows != counts.rows or (groups < 0).any():
+        raise UsageError(f"the counts are not those of {quoted(opened.name)}; count this table.")
+    negative, positive = counts.classes
+    labels = _is_positive(read, label, counts)[places]
+    return AuditRows(
+        name=opened.name,
+        features=features,
+        labels=labels,
+        label=label,
+        positive=positive,
+        negative=negative,
+        groups=groups[places],
+        columns=counts.columns,
+        values=counts.groups,
+        drawn_from=read.rows,
+        folded=tuple(each for each in counts.folded if each.side == "label"),
+    )
+
+
+def _is_positive(read: CodedColumns, name: str, counts: GroupCounts) -> NDArray[np.int64]:
+    """Return 1 where a label or a prediction is the positive class as it was counted."""
+    column = read.coded[name]
+    positive = counts.classes[1]
+    # Labels of 0 and 1 beside predictions of true and false are counted as the same two classes.
+    same = {positive, _TRUTH_AS_NUMBER.get(positive, positive)}
+    return np.array(
+        [value in same or _TRUTH_AS_NUMBER.get(value) in same for value in column.categories], dtype=np.int64
+    )[column.codes]
+
+
+def _group_codes(read: CodedColumns, counts: GroupCounts) -> NDArray[np.int64]:
+    """Return the place of each row's group among those that were counted."""
+    columns = [read.coded[name] for name in counts.columns]
+    codes, kinds = combined_codes([(column.codes, len(column.categories)) for column in columns])
+    known = {values: place for place, values in enumerate(counts.groups)}
+    named = (
+        tuple(column.categories[code] for column, code in zip(columns, kind, strict=True))
+        for kind in kinds.tolist()
+    )
+    return np.array([known.get(values, -1) for values in named], dtype=np.int64)[codes]

@@ -27,11 +27,16 @@ from trivet.fairness.counting.tabulate import (
     require_rows,
     require_scores,
 )
-from trivet.tables.not_a_number import is_nan
-from trivet.tables.opening import Table, open_table
+from trivet.tables.opening import (
+    Column,
+    Kind,
+    Table,
+    find_column,
+    is_nan,
+    open_table,
+    require_no_swallowed_rows,
+)
 from trivet.tables.reading import TooManyError
-from trivet.tables.schema import Column, Kind, find_column
-from trivet.tables.swallowed_rows import require_no_swallowed_rows
 from trivet.wording import one_line, quoted
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]

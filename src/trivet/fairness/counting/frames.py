@@ -11,7 +11,7 @@ from narwhals.exceptions import DuplicateError
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
-from trivet.tables.schema import Column, Kind, find_column
+from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import one_line, quoted, told
 
 __all__ = ["FrameSource", "with_text_names"]
@@ -93,7 +93,7 @@ class FrameSource:
             )
         # In single precision a score below the cut can be equal to it.
         score = nw.col(self._called[name]).cast(nw.Float64)
-        # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `trivet.tables.not_a_number`.
+        # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `trivet.tables.opening`.
         nan = ~score.is_finite() & (score != math.inf) & (score != -math.inf)
         return (
             nw.when(score.is_null() | nan)

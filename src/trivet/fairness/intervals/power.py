@@ -10,8 +10,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
 from trivet.errors import UsageError
-from trivet.fairness.intervals.equality import p_values
-from trivet.fairness.intervals.ratios import ratio_limits
+from trivet.fairness.intervals.comparisons import p_values, ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
 from trivet.fairness.intervals.shares import LARGE, checked_level, normal_quantile
 from trivet.fairness.metrics.comparisons import ROUNDING

@@ -5,11 +5,13 @@ it is. They leave out that another training sample would have given another mode
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, ndtri
+from scipy.optimize import root_scalar
+from scipy.special import betaincinv, expit, logit, ndtri
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals.results import Bounds
@@ -18,15 +20,18 @@ from trivet.fairness.results import Interval
 __all__ = [
     "LARGE",
     "Limits",
+    "area_interval",
     "bounds_of",
     "checked_level",
     "checked_shares",
+    "holm",
     "is_large",
     "normal_quantile",
     "share_interval",
     "share_intervals",
     "share_limits",
     "share_of",
+    "simultaneous_level",
     "wilson_interval",
     "wilson_limits",
 ]
@@ -206,3 +211,96 @@ def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -
 def _finite(value: float) -> float | None:
     """Return a number, or None for NaN and infinity."""
     return value if math.isfinite(value) else None
+
+
+#: With fewer rows of a label DeLong's standard error is too unsure of itself.
+MANY = 100
+TINY = 1e-9
+
+
+def area_interval(
+    area: float, positives: int, negatives: int, standard_error: float | None, *, level: float = 0.95
+) -> Bounds:
+    """Return an interval of an area under the ROC curve.
+
+    With more than 100 rows of each label it is normal on the scale of logits, with DeLong's standard error.
+    Else, and where no pair is in the wrong order, it is the score-like one of R. G. Newcombe (Statistics in
+    Medicine 25, 2006, page 559, method 5): the areas at most z standard errors away, after
+    Hanley and McNeil at these areas themselves.
+    """
+    z = normal_quantile(level)
+    if standard_error and min(positives, negatives) > MANY and 0 < area < 1:
+        reach = z * standard_error / (area * (1 - area))
+        low, high = expit(logit(area) - reach), expit(logit(area) + reach)
+        return Bounds(area, float(low), float(high), level, "DeLong, logit")
+
+    def beyond(bound: float) -> float:
+        return abs(bound - area) - z * math.sqrt(_variance(bound, positives, negatives))
+
+    # At 0 and 1 the variance is 0, which makes each of them an end of itself.
+    low = 0.0 if area == 0 else float(root_scalar(beyond, bracket=(0.0, min(area, 1 - TINY))).root)
+    high = 1.0 if area == 1 else float(root_scalar(beyond, bracket=(max(area, TINY), 1.0)).root)
+    return Bounds(area, low, high, level, "Newcombe, Hanley-McNeil")
+
+
+def _variance(area: float, positives: int, negatives: int) -> float:
+    """Return the variance of an area after Hanley and McNeil (Radiology 143, 1982), with equal groups."""
+    rows = (positives + negatives) / 2
+    pairs = 1 + (rows - 1) * ((1 - area) / (2 - area) + area / (1 + area))
+    return area * (1 - area) * pairs / (positives * negatives)
+
+
+def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Return p-values adjusted for their number.
+
+    Rejecting those at most alpha rejects any true hypothesis with probability alpha at most, however the
+    tests depend on each other (S. Holm, Scandinavian Journal of Statistics 6, 1979).
+
+    Parameters
+    ----------
+    p_values
+        Each in [0, 1], or None where nothing was tested, which passes through and does not count.
+
+    Returns
+    -------
+    tuple
+        In the same order.
+
+    Raises
+    ------
+    DataError
+        If a p-value does not lie in [0, 1].
+    """
+    tested = [(p, place) for place, p in enumerate(p_values) if p is not None]
+    for p, _ in tested:
+        if not 0 <= p <= 1:
+            raise DataError(f"a p-value lies in [0, 1], found {p}. Check the test that it comes from.")
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(sorted(tested)):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p))
+        adjusted[place] = largest
+    return tuple(adjusted)
+
+
+def simultaneous_level(level: float, comparisons: int) -> float:
+    """Return the level of each interval at which all of them hold together at `level` (Bonferroni).
+
+    An interval at this level that leaves out equality is, but for the difference between a test and an
+    interval, a rejection of Holm's at `level`; Holm may reject more.
+
+    Parameters
+    ----------
+    level
+        Confidence level of all intervals together, in (0, 1).
+    comparisons
+        How many there are, at least 1.
+
+    Raises
+    ------
+    UsageError
+        If the level is not between 0 and 1, or there is no comparison.
+    """
+    if comparisons < 1:
+        raise UsageError(f"intervals hold together when there is at least one, found {comparisons}.")
+    return 1 - (1 - checked_level(level)) / comparisons

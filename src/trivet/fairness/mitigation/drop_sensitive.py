@@ -12,8 +12,13 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils.validation import validate_data
 
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.fairness.mitigation.meta_estimator import FitError, MitigatedClassifier, unfitted
-from trivet.fairness.mitigation.sensitive import SensitiveFeatures, sensitive_codes
+from trivet.fairness.mitigation.classifier import (
+    FitError,
+    MitigatedClassifier,
+    SensitiveFeatures,
+    sensitive_codes,
+    unfitted,
+)
 from trivet.wording import one_line, reason
 
 __all__ = ["DropSensitive", "proxy_auc"]

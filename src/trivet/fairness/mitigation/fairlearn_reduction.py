@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError, import_extra
-from trivet.fairness.mitigation.meta_estimator import (
+from trivet.fairness.mitigation.classifier import (
     MitigatedClassifier,
+    SensitiveFeatures,
     TrainingRows,
     fit_weighted,
     weight_parameter,
 )
-from trivet.fairness.mitigation.row_lots import lots, marks_of_rows, marks_of_scores, require_seed
-from trivet.fairness.mitigation.sensitive import SensitiveFeatures
+from trivet.fairness.mitigation.thresholds.randomised import (
+    lots,
+    marks_of_rows,
+    marks_of_scores,
+    require_seed,
+)
 from trivet.wording import one_line
 
 __all__ = ["CONSTRAINTS", "FairlearnReduction", "RandomisedClassifier"]

@@ -7,13 +7,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
-from trivet.fairness.mitigation.meta_estimator import (
+from trivet.fairness.mitigation.classifier import (
     FitError,
     MitigatedClassifier,
+    SensitiveFeatures,
     fit_weighted,
     weight_parameter,
 )
-from trivet.fairness.mitigation.sensitive import SensitiveFeatures
 
 __all__ = ["Reweighing", "reweighing_weights"]
 

@@ -1,15 +1,27 @@
 """True positive rate of an attack at a bounded false positive rate."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import beta
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import beta, norm, rankdata
 
-from trivet.privacy.auditing.bounds import lower, upper
-from trivet.privacy.membership.results import RateAtFpr
+from trivet.errors import DataError, UsageError
+from trivet.privacy.mechanism.bounds import lower, upper
+from trivet.privacy.membership.results import AttackResult, RateAtFpr, RocPoints
 
-__all__ = ["allowed_accusations", "effective_rows", "proportion_interval", "rate_at"]
+__all__ = [
+    "POINTS",
+    "attack_result",
+    "auroc",
+    "checked_scores",
+    "delong_variance",
+    "effective_rows",
+    "proportion_interval",
+    "rate_at",
+]
 
 
 def proportion_interval(
@@ -80,3 +92,178 @@ def rate_at(
         realised_fpr_low=realised_low,
         realised_fpr_high=realised_high,
     )
+
+
+@dataclass(frozen=True)
+class Area:
+    """An AUROC, in [0, 1], and its interval; None with a reason where it has none."""
+
+    value: float
+    low: float | None
+    high: float | None
+    reason: str | None = None
+
+
+def auroc(
+    members: NDArray[np.float64],
+    non_members: NDArray[np.float64],
+    *,
+    level: float = 0.95,
+    units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> Area:
+    """Return the probability that a member outscores a non-member, ties counted half, with an interval.
+
+    The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988, cut to [0, 1]. Their
+    variance is 0 where all members stand on one side of all non-members, which so many rows do not
+    prove. There the interval is that of Clopper and Pearson for min(members, non-members) pairs that are
+    all in one order: no AUROC has a larger variance than the share in so many pairs (Birnbaum and Klose
+    1957).
+    """
+    value, variance = delong_variance(members, non_members, units=units)
+    fewest = min(map(len, (members, non_members) if units is None else map(np.unique, units)))
+    if fewest < 2:  # noqa: PLR2004 - one row has no variance
+        return Area(value, None, None, f"one {'row' if units is None else 'unit'} on a side has no variance")
+    if value in {0.0, 1.0}:
+        tail, right = (1 - level) / 2, fewest if value else 0
+        return Area(value, float(lower(right, fewest, tail)), float(upper(right, fewest, tail)))
+    if variance == 0:
+        return Area(value, None, None, "all scores are equal")
+    reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance)
+    return Area(value, max(value - reach, 0.0), min(value + reach, 1.0))
+
+
+def delong_variance(
+    members: NDArray[np.float64],
+    non_members: NDArray[np.float64],
+    *,
+    units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> tuple[float, float]:
+    """Return the AUROC and DeLong's variance of it, 0 where a side has one row or unit only.
+
+    In O(n log n) by midranks (Sun and Xu 2014, Algorithm 2); with units the variance is that of Obuchowski
+    1997, in which the rows of a unit count as one sum. No unit is on both sides, so its covariance is none.
+    """
+    p, q = len(members), len(non_members)
+    both = rankdata(np.concatenate([members, non_members]))
+    # The share of the other side that each row outscores, ties half.
+    beaten = (both[:p] - rankdata(members)) / q
+    beating = 1 - (both[p:] - rankdata(non_members)) / p
+    sides = ((beaten, None), (beating, None)) if units is None else ((beaten, units[0]), (beating, units[1]))
+    return float(beaten.mean()), sum(_variance_of_mean(shares, owners) for shares, owners in sides)
+
+
+def _variance_of_mean(shares: NDArray[np.float64], owners: NDArray[np.int64] | None) -> float:
+    """Return the estimated variance of a mean of rows that are independent between units; 0 for one unit."""
+    apart = shares - shares.mean()
+    sums = apart if owners is None else np.bincount(np.unique(owners, return_inverse=True)[1], apart)
+    count = len(sums)
+    return 0.0 if count == 1 else count / (count - 1) * float(sums @ sums) / len(shares) ** 2
+
+
+#: The false positive rates at which membership attacks are compared (Carlini et al. 2022, Section III).
+RATES = (0.001, 0.01)
+
+#: More points show nothing more in a figure.
+POINTS = 200
+
+
+def attack_result(
+    attack: str,
+    scores: ArrayLike,
+    members: ArrayLike,
+    *,
+    rates: Sequence[float] = RATES,
+    level: float = 0.95,
+    units: NDArray[np.int64] | None = None,
+) -> AttackResult:
+    """Measure an attack by the rows that it scored.
+
+    AUROC with DeLong's interval, see `trivet.privacy.membership.rates`; TPR at each false positive rate
+    with the Clopper-Pearson interval, see `trivet.privacy.membership.rates`.
+
+    Parameters
+    ----------
+    attack
+        Key of the attack.
+    scores
+        Shape (n,), finite; higher is more surely a member.
+    members
+        Shape (n,), boolean, with rows of either kind.
+    rates
+        False positive rates, in (0, 1).
+    level
+        Level of every interval, in (0, 1).
+    units
+        Shape (n,), which unit each row belongs to, where rows of one are not independent: the intervals
+        respect that, see `auroc` and `rate_at`.
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a score is not finite, or members or non-members are missing.
+    UsageError
+        If a rate or the level is not in (0, 1).
+    """
+    s, m = checked_scores(scores, members)
+    for name, share in [("level", level), *(("false positive rate", rate) for rate in rates)]:
+        if not 0 < share < 1:
+            raise UsageError(f"A {name} has to lie between 0 and 1; found {share}.")
+    inside, outside = s[m], s[~m]
+    apart = None if units is None else (units[m], units[~m])
+    area = auroc(inside, outside, level=level, units=apart)
+    fpr, tpr = curve(inside, outside)
+    advantage = float((tpr - fpr).max())
+    return AttackResult(
+        attack=attack,
+        members=len(inside),
+        non_members=len(outside),
+        auroc=area.value,
+        auroc_low=area.low,
+        auroc_high=area.high,
+        rates=tuple(rate_at(rate, inside, outside, level=level, units=apart) for rate in rates),
+        balanced_accuracy=(1 + advantage) / 2,
+        advantage=advantage,
+        roc=_thinned(fpr, tpr, len(outside)),
+        level=level,
+        auroc_reason=area.reason,
+    )
+
+
+def checked_scores(scores: ArrayLike, members: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the arrays; raise DataError where they do not fit or a kind of row is missing."""
+    s, m = np.asarray(scores, dtype=np.float64), np.asarray(members)
+    if s.ndim != 1 or m.shape != s.shape or m.dtype != np.bool_:
+        raise DataError(
+            f"Attack scores need one boolean a row that says who was a member; found shapes {s.shape} and "
+            f"{m.shape} of {m.dtype}."
+        )
+    if not np.isfinite(s).all():
+        raise DataError("An attack's score is not finite. Leave the row out, or clip the score.")
+    if m.all() or not m.any():
+        raise DataError(
+            f"An attack is measured on members and non-members; found {int(m.sum())} and {int((~m).sum())}."
+        )
+    return s, m
+
+
+def curve(
+    members: NDArray[np.float64], non_members: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return FPR and TPR at every threshold, from (0, 0) to (1, 1); equal scores make one point."""
+    both = np.concatenate([members, non_members])
+    order = np.argsort(-both, kind="stable")
+    last_of_score = np.flatnonzero(np.append(np.diff(both[order]) != 0, True))
+    found = np.cumsum(order < len(members))[last_of_score]
+    accused = last_of_score + 1 - found
+    return (
+        np.concatenate([[0.0], accused / len(non_members)]),
+        np.concatenate([[0.0], found / len(members)]),
+    )
+
+
+def _thinned(fpr: NDArray[np.float64], tpr: NDArray[np.float64], non_members: int) -> RocPoints:
+    """Keep the highest point at no false positive, the last one, and real points between."""
+    wanted = np.concatenate([[0.0], np.geomspace(1 / non_members, 1.0, POINTS - 1)])
+    # A step beyond rounding, so that the k-th of q non-members is found by k / q.
+    kept = np.unique(np.searchsorted(fpr, wanted * (1 + 1e-12), side="right") - 1)
+    return RocPoints(tuple(fpr[kept].tolist()), tuple(tpr[kept].tolist()))

@@ -96,7 +96,7 @@ class AttackResult:
     auroc
         Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half.
     auroc_low, auroc_high
-        DeLong interval of `auroc`, in [0, 1]; the interval of `trivet.privacy.membership.auroc.auroc`
+        DeLong interval of `auroc`, in [0, 1]; the interval of `trivet.privacy.membership.rates.auroc`
         where no pair is in the wrong order; None where there is an `auroc_reason`.
     rates
         TPR at each requested false positive rate, in that order.

@@ -13,20 +13,139 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from trivet.errors import TrivetError
+from trivet.errors import DataError, TrivetError
 from trivet.privacy.membership.recipe import Recipe, class_probabilities, train
-from trivet.privacy.membership.signals import (
-    log_odds,
-    other_classes_probabilities,
-    true_class_probabilities,
-)
 from trivet.work.result_files import hold_results, remove_result, write_whole
 from trivet.work.worker_pool import WorkerPool
 
-__all__ = ["Signals", "Training", "model_seed", "signals_of", "train_models"]
+__all__ = [
+    "CLIP",
+    "POPULATION",
+    "TARGET",
+    "Design",
+    "ShadowValues",
+    "Signals",
+    "confidence_logits",
+    "design_trainings",
+    "model_seed",
+    "plant",
+    "random_half",
+    "resolution",
+    "shadow_halves",
+    "shadow_shares",
+    "side_means",
+    "signals_of",
+    "train_models",
+    "true_class_probabilities",
+    "unit_labels",
+    "use_of",
+]
+
+#: No probability counts as smaller, so that no logit is infinite: they end at about -34.5 and 34.5.
+CLIP = 1e-15
+
+#: What is left for the other classes where a model says 1, if it says nothing but 0 and 1.
+_LARGEST_CLIP = 0.25
+
+#: Single precision, summed over some thousand classes.
+SUM_TOLERANCE = 1e-3
+
+
+def true_class_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return the probability that a model gives to each row's true class."""
+    p, y = _checked(probabilities, labels)
+    return _split(p, y)[0]
+
+
+def confidence_logits(
+    probabilities: ArrayLike, labels: ArrayLike, *, clip: float | None = None
+) -> NDArray[np.float64]:
+    r"""Return :math:`\ln p_y - \ln \sum_{y' \neq y} p_{y'}`, the logit of the true class's probability.
+
+    It is close to normally distributed over retrainings, which the probability itself is not (Carlini et
+    al. 2022, Section IV-C). The other classes are summed, as one minus a probability near one would lose
+    its digits.
+
+    Parameters
+    ----------
+    probabilities
+        Shape (n, classes), or (models, n, classes) for models that are compared, in [0, 1]; the classes
+        sum to 1.
+    labels
+        Shape (n,), the column of each row's true class.
+    clip
+        Least value of either term, above 0. None takes the `resolution` of all that is given, so give
+        the audited model and its shadow models together.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,) or (models, n), finite; higher where the model is surer of the true class.
+
+    Raises
+    ------
+    DataError
+        If a shape, a probability or a label is not as said.
+    """
+    p, y = _checked(probabilities, labels)
+    true, others = _split(p, y)
+    return log_odds(true, others, resolution(true, others) if clip is None else clip)
+
+
+def other_classes_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return the sum of a model's probabilities of all classes but the true one, shape (n,)."""
+    return _split(*_checked(probabilities, labels))[1]
+
+
+def log_odds(true: NDArray[np.float64], others: NDArray[np.float64], clip: float) -> NDArray[np.float64]:
+    """Return the logarithm of the ratio of two probabilities, each at least `clip`."""
+    return np.log(np.maximum(true, clip)) - np.log(np.maximum(others, clip))
+
+
+def resolution(*probabilities: NDArray[np.float64]) -> float:
+    """Return half of the least probability above 0 that any model gives: what its 0 may stand for.
+
+    A share of votes is 0 or 1 often, and no logit of these is of use: a forest of 30 trees that says 0 would
+    have said 1/30 with one more vote. Half a vote it is, as for counts (Haldane 1956, Anscombe 1956). Where
+    there are no values but 0 and 1, one vote decides, and 0 counts as 1/4. Values below `CLIP` are rounding.
+    """
+    least = min(float(given[given > CLIP].min(initial=2 * _LARGEST_CLIP)) for given in probabilities)
+    return max(least / 2, CLIP)
+
+
+def _split(p: NDArray[np.float64], y: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probability of the true class, and of all others together."""
+    rows = np.arange(len(y))
+    true = p[..., rows, y]
+    others = p.copy()
+    others[..., rows, y] = 0.0
+    return true, others.sum(axis=-1)
+
+
+def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    if p.ndim not in (2, 3) or y.shape != p.shape[-2:-1] or p.shape[-1] < 2:  # noqa: PLR2004 - two classes
+        message = (
+            "A membership attack needs probabilities of shape (rows, classes) with two classes or more "
+            f"and one label a row; found shapes {p.shape} and {y.shape}."
+        )
+        raise DataError(message)
+    if not np.issubdtype(y.dtype, np.integer) or (y.size and not (y.min() >= 0 and y.max() < p.shape[-1])):
+        raise DataError(
+            f"A label has to be the number of a class, 0 to {p.shape[-1] - 1}. Encode the labels first."
+        )
+    # Written so that NaN fails.
+    fits = ((p >= 0) & (p <= 1 + SUM_TOLERANCE)).all() and (np.abs(p.sum(axis=-1) - 1) <= SUM_TOLERANCE).all()
+    if not fits:
+        raise DataError(
+            "The model's probabilities have to lie in [0, 1] and to sum to 1 in each row. "
+            "Give the output of predict_proba or a softmax."
+        )
+    return np.minimum(p, 1.0), y.astype(np.intp)
+
 
 #: The parts of a sparse matrix; a dense one has the first only.
 PARTS: Final = ("data", "indices", "indptr")
@@ -221,3 +340,208 @@ def _read(path: Path, identity: str, rows: int) -> dict[str, NDArray[Any]] | Non
     except Exception:  # noqa: BLE001 - whatever another hand did to the file, the model is trained again
         return None
     return signals if all(array.shape == (rows,) for array in signals.values()) else None
+
+
+@dataclass(frozen=True)
+class ShadowValues:
+    """Checked arguments of an attack."""
+
+    target: NDArray[np.float64]
+    shadows: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+
+    @classmethod
+    def checked(cls, target: ArrayLike, shadows: ArrayLike, inside: ArrayLike) -> "ShadowValues":
+        """Return the values; raise DataError where the shapes differ or a value is not finite."""
+        t, s = np.asarray(target, dtype=np.float64), np.asarray(shadows, dtype=np.float64)
+        i = np.asarray(inside)
+        if t.ndim != 1 or s.shape[1:] != t.shape or i.shape != s.shape or i.dtype != np.bool_:
+            message = (
+                "An attack needs target (rows,), shadows (models, rows) and booleans inside (models, rows); "
+                f"found shapes {t.shape}, {s.shape} and {i.shape} of {i.dtype}."
+            )
+            raise DataError(message)
+        if not (np.isfinite(t).all() and np.isfinite(s).all()):
+            raise DataError(
+                "A model's value for a row is not finite. Take the values with trivet's signals, "
+                "which clip them."
+            )
+        return cls(t, s, i)
+
+    def needs(self, least: int, *, inside: bool) -> None:
+        """Raise DataError where a row has fewer than `least` shadow models on one side."""
+        counts = (self.inside if inside else ~self.inside).sum(axis=0)
+        if counts.size and counts.min() < least:
+            side = "with" if inside else "without"
+            message = (
+                f"The attack needs {least} or more shadow models trained {side} each row; row "
+                f"{int(counts.argmin())} has {int(counts.min())}. Train more shadow models."
+            )
+            raise DataError(message)
+
+
+def side_means(values: ShadowValues, *, inside: bool) -> NDArray[np.float64]:
+    """Return each row's mean over the shadow models on one side, shape (n,)."""
+    side = values.inside if inside else ~values.inside
+    return np.where(side, values.shadows, 0.0).sum(axis=0) / side.sum(axis=0)
+
+
+#: Shadow models that each row is in, and that it is not in, at least: LiRA needs both.
+_FEWEST_OF_ROW = 2
+
+
+def random_half(labels: ArrayLike, *, generator: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw half of the rows, and half of each class.
+
+    Of a class with an odd number of rows one row is left over. Half of these are inside, so that all
+    together are half of the rows too; of an odd number of them a fair coin decides on the last.
+    """
+    classes = np.asarray(labels)
+    inside = np.zeros(len(classes), dtype=np.bool_)
+    left: list[int] = []
+    for label in np.unique(classes):
+        rows = generator.permutation(np.flatnonzero(classes == label))
+        inside[rows[: len(rows) // 2]] = True
+        left.extend(int(row) for row in rows[len(rows) // 2 * 2 :])
+    order = generator.permutation(np.array(left, dtype=np.intp))
+    inside[order[: (len(order) + int(generator.integers(2))) // 2]] = True
+    return inside
+
+
+def shadow_halves(labels: ArrayLike, models: int, *, generator: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw who trains which shadow model, so that each row trains half of them.
+
+    Models come in pairs, a random half and its complement: each has as many rows as the audited model,
+    and of an even number of models each row is in exactly half, as the attacks need models on either
+    side of each row (Carlini et al. 2022, Section IV).
+    """
+    classes = np.asarray(labels)
+    inside = np.empty((models, len(classes)), dtype=np.bool_)
+    for first in range(0, models, 2):
+        inside[first] = random_half(classes, generator=generator)
+        inside[first + 1 : first + 2] = ~inside[first]
+    return inside
+
+
+def shadow_shares(
+    labels: ArrayLike, models: int, share: float, *, generator: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw who trains which shadow model, so that each model trains on a given share of the rows.
+
+    A share of a half is drawn by `shadow_halves`. For others each row is left out of the same number of
+    models, at least two and at most all but two: within a class, `models` rows at a time are left out by one
+    random choice of models that moves on by one model a row, so each model leaves out the same number.
+    """
+    out = min(max(round((1 - share) * models), _FEWEST_OF_ROW), models - _FEWEST_OF_ROW)
+    if abs(2 * out - models) <= models % 2:
+        return shadow_halves(labels, models, generator=generator)
+    classes = np.asarray(labels)
+    inside = np.ones((models, len(classes)), dtype=np.bool_)
+    places = np.arange(models)
+    for label in np.unique(classes):
+        rows = generator.permutation(np.flatnonzero(classes == label))
+        for first in range(0, len(rows), models):
+            block = rows[first : first + models]
+            left_out = np.zeros(models, dtype=np.bool_)
+            left_out[generator.choice(models, out, replace=False)] = True
+            inside[:, block] = ~left_out[(places[:, np.newaxis] + places[: len(block)]) % models]
+    return inside
+
+
+def unit_labels(labels: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one label for each unit, the rarest of its rows' labels, to draw units of each class."""
+    rarest_first = np.argsort(np.bincount(labels), kind="stable")
+    places = np.argsort(rarest_first)
+    found = np.full(int(units.max()) + 1, len(places))
+    np.minimum.at(found, units, places[labels])
+    return rarest_first[found]
+
+
+def plant(
+    features: Any,
+    labels: NDArray[np.int64],
+    canaries: int,
+    *,
+    classes: int,
+    generator: np.random.Generator,
+) -> tuple[Any, NDArray[np.int64]]:
+    """Return rows that no one would learn but by heart: real ones with a wrong label.
+
+    A table's columns are drawn from other rows, each on its own, so that a canary is also unlike any
+    person; images stay as they are, since pixels drawn one by one are noise.
+    """
+    rows = generator.choice(len(labels), canaries, replace=False)
+    wrong = (labels[rows] + generator.integers(1, classes, canaries)) % classes
+    if features.ndim != 2:  # noqa: PLR2004 - rows and columns
+        return features[rows], wrong
+    places = generator.integers(0, len(labels), (canaries, features.shape[1]))
+    if not sparse.issparse(features):
+        return np.take_along_axis(features, places, axis=0), wrong
+    columns = features.tocsc()
+    drawn = [columns[:, [i]][places[:, i]] for i in range(features.shape[1])]
+    return sparse.hstack(drawn, format="csr"), wrong
+
+
+#: One use of the seed each, so that no two draws depend on one another.
+HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Models to train: shadow models, the audited one unless it is there, and one more with canaries.
+
+    `coins` says which canaries went into the last, and `canaries` is one row of each of them, after those of
+    the data; None and no rows without.
+    """
+
+    training: Training
+    coins: NDArray[np.bool_] | None
+    canaries: NDArray[np.int64]
+
+
+def design_trainings(
+    features: Any,
+    labels: NDArray[np.int64],
+    classes: int,
+    mask: NDArray[np.bool_],
+    units: NDArray[np.int64],
+    *,
+    share: float,
+    shadows: int,
+    canaries: int,
+    seed: int,
+    audited: bool = True,
+) -> Design:
+    """Draw who trains which model, and what is planted."""
+    drawn = shadow_shares(unit_labels(labels, units), shadows, share, generator=use_of(seed, HALVES))
+    inside = drawn[:, units]
+    if audited:
+        inside = np.vstack([inside, mask])
+    if not canaries:
+        return Design(Training(features, labels, classes, inside, seed), None, np.empty(0, dtype=np.int64))
+    generator = use_of(seed, CANARIES)
+    planted, wrong = plant(features, labels, canaries, classes=classes, generator=generator)
+    coins = use_of(seed, COINS).random(canaries) < 0.5  # noqa: PLR2004 - a fair coin
+    sizes = generator.permutation(np.bincount(units))[:canaries]
+    repeated = np.repeat(np.arange(canaries), sizes)
+    planted, wrong = planted[repeated], wrong[repeated]
+    inside = np.hstack([inside, np.zeros((len(inside), len(repeated)), dtype=np.bool_)])
+    inside = np.vstack([inside, np.concatenate([mask, coins[repeated]])])
+    whole = sparse.vstack([features, planted], format="csr") if sparse.issparse(features) else None
+    return Design(
+        Training(
+            np.concatenate([features, planted]) if whole is None else whole,
+            np.concatenate([labels, wrong]),
+            classes,
+            inside,
+            seed,
+        ),
+        coins,
+        len(labels) + np.cumsum(sizes) - sizes,
+    )
+
+
+def use_of(seed: int, use: int) -> np.random.Generator:
+    """Return the generator of one use of the seed."""
+    # Two numbers, where a model's own seed has one: no draw is a model's.
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use, 0)))

@@ -1,4 +1,5 @@
-from .planner import plan_queries as plan_queries
+from .plan import plan_queries as plan_queries
+from .plan import spending_of as spending_of
 from .results import AskedQuery as AskedQuery
 from .results import CompositionCurve as CompositionCurve
 from .results import DeltaCurve as DeltaCurve
@@ -13,4 +14,3 @@ from .results import Spending as Spending
 from .results import SpentRow as SpentRow
 from .settings import PlanSettings as PlanSettings
 from .settings import QuerySettings as QuerySettings
-from .spending import spending_of as spending_of

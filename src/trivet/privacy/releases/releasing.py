@@ -7,10 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from trivet.errors import DataError
-from trivet.privacy.releases.amounts import Amount, as_text, require_epsilon, written
-from trivet.privacy.releases.answer import CONFIDENCE, answer_from, read_exact, require_answerable
-from trivet.privacy.releases.ledger import Ledger, open_ledger
-from trivet.privacy.releases.ledger_entries import Asked
+from trivet.privacy.releases.ledger import Asked, Ledger, open_ledger
 from trivet.privacy.releases.noise import (
     LIBRARY,
     MECHANISM,
@@ -19,8 +16,19 @@ from trivet.privacy.releases.noise import (
     half_width,
     library_version,
 )
-from trivet.privacy.releases.preparing import prepare
-from trivet.privacy.releases.question import Prepared, Question
+from trivet.privacy.releases.question import (
+    CONFIDENCE,
+    Amount,
+    Prepared,
+    Question,
+    answer_from,
+    as_text,
+    prepare,
+    read_exact,
+    require_answerable,
+    require_epsilon,
+    written,
+)
 from trivet.privacy.releases.results import Noise, Receipt, Release
 from trivet.tables.opening import fingerprint, open_table
 
@@ -65,7 +73,7 @@ def release(
         What a missing value (NULL, NaN, a CSV cell that is not a number) counts as: ``drop``,
         or a value within the bounds, or a category. A sum or mean needs it.
     where
-        Condition on rows, as in `trivet.privacy.releases.where_syntax`. A comparison with a missing
+        Condition on rows, as in `trivet.privacy.releases.where`. A comparison with a missing
         value is false.
 
     Returns

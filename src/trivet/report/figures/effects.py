@@ -20,8 +20,7 @@ from trivet.effects.results import (
     Intervention,
     Measurement,
 )
-from trivet.report.figures.group_rows import name_rows
-from trivet.report.figures.names import drawn_text
+from trivet.report.figures.groups import name_rows
 from trivet.report.figures.style import (
     ATTACKED,
     CORRECTED,
@@ -30,6 +29,7 @@ from trivet.report.figures.style import (
     PUBLISHED,
     PUBLISHED_TEXT,
     SMALL,
+    drawn_text,
     new_figure,
     signed,
     styled,

@@ -5,15 +5,15 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-from trivet.privacy.auditing.results import MechanismAudit
+from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.report.figures.labels import write_beside
-from trivet.report.figures.names import drawn_text
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
     CORRECTED,
     INK,
     PUBLISHED,
+    drawn_text,
     guide,
     new_figure,
     styled,

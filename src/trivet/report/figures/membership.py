@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from trivet.privacy.membership.results import AttackResult, GroupExposure, MembershipAudit
 from trivet.report.figures.labels import name_ends, write_beside
-from trivet.report.figures.names import drawn_text
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
@@ -15,6 +14,7 @@ from trivet.report.figures.style import (
     INK,
     PUBLISHED,
     PUBLISHED_TEXT,
+    drawn_text,
     guide,
     new_figure,
     styled,

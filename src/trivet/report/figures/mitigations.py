@@ -1,27 +1,78 @@
 """Figure of compared mitigations: what fairness costs in accuracy."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome
+from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
+from trivet.fairness.intervals.results import Bounds
+from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
 from trivet.report.figures.labels import place_near
-from trivet.report.figures.model_marks import (
-    SAMPLING,
-    TRAINING,
-    Span,
-    interval_of,
-    model_color,
-    model_name,
-    model_shape,
-    model_text_color,
-    spans_of,
-    widened,
+from trivet.report.figures.style import (
+    COLUMN_WIDTH,
+    CORRECTED,
+    INK,
+    PALE,
+    PUBLISHED,
+    PUBLISHED_TEXT,
+    SMALL,
+    drawn_text,
+    new_figure,
+    styled,
 )
-from trivet.report.figures.style import COLUMN_WIDTH, CORRECTED, PALE, SMALL, new_figure, styled
 
-__all__ = ["alt_frontier", "draw_frontier", "has_models"]
+__all__ = ["alt_frontier", "alt_models", "draw_frontier", "draw_models", "has_models"]
+
+#: Points of line width: the interval of sampling, and behind it that of training.
+SAMPLING: Final = 0.8
+TRAINING: Final = 3.2
+Span = tuple[float, float]
+
+
+def interval_of(measured: Bounds | None) -> Span | None:
+    """Give the interval of sampling, if both its ends are known."""
+    if measured is None or measured.low is None or measured.high is None:
+        return None
+    return measured.low, measured.high
+
+
+def spans_of(*spreads: TrainingSpread | None) -> list[Span | None]:
+    """Give the interval of training of each figure, if there is one."""
+    return [
+        None if spread is None or spread.low is None or spread.high is None else (spread.low, spread.high)
+        for spread in spreads
+    ]
+
+
+def widened(values: Sequence[float], *, by: float) -> Span:
+    """Give the range of some values and a share more at either end; training may go beyond it."""
+    low, high = min(values), max(values)
+    more = by * (high - low or 0.01)
+    return low - more, high + more
+
+
+def model_name(model: ModelOutcome, number: int) -> str:
+    """Name a model as a figure can draw it."""
+    return drawn_text(model.title, width=NAME_POINTS) or f"model {number}"
+
+
+def model_shape(model: ModelOutcome) -> str:
+    """Tell the baseline, the frontier and the others apart by their marks."""
+    return "s" if model.kind == "baseline" else "D" if model.on_frontier else "o"
+
+
+def model_color(model: ModelOutcome) -> str:
+    """Tell them apart by colour too."""
+    return INK if model.kind == "baseline" else CORRECTED if model.on_frontier else PUBLISHED
+
+
+def model_text_color(model: ModelOutcome) -> str:
+    """Colour a name, dark enough to be read."""
+    return PUBLISHED_TEXT if model_color(model) == PUBLISHED else model_color(model)
+
 
 _Drawn = tuple[ModelOutcome, int, float, float]
 
@@ -130,3 +181,93 @@ def _folded(span: Span | None) -> Span | None:
         return None
     ends = sorted(min(end, 1 / end) if end > 0 else 0.0 for end in span)
     return ends[0], 1.0 if span[0] <= 1 <= span[1] else ends[1]
+
+
+ROW_HEIGHT: Final = 0.24
+
+
+@styled
+def draw_models(comparison: FairnessComparison) -> Figure:
+    """Show accuracy and disparate impact of the worst group by model, with every repeat."""
+    rows = [(model, number) for number, model in enumerate(comparison.models, start=1) if not model.failed]
+    figure = new_figure(width=COLUMN_WIDTH, height=0.78 + ROW_HEIGHT * len(rows))
+    left, right = figure.subplots(1, 2, sharey=True)
+    accuracies: list[float] = []
+    impacts: list[float] = []
+    for place, (model, _) in enumerate(rows):
+        color = model_color(model)
+        accuracies += _row(left, place, model.accuracy, model.accuracy_training, color, model_shape(model))
+        impacts += _row(
+            right, place, model.disparate_impact, model.disparate_impact_training, color, model_shape(model)
+        )
+    left.xaxis.set_major_locator(MaxNLocator(3))
+    left.set_xlim(widened(accuracies or [0.0, 1.0], by=0.08))
+    baseline = comparison.models[0].accuracy
+    if baseline is not None and baseline.estimate is not None:
+        left.axvline(baseline.estimate, color=PUBLISHED, linewidth=0.6, zorder=0.5)
+    ratio_axis(right, impacts)
+    mark_band(right, comparison.baseline.four_fifths)
+    name_rows(left, [model_name(model, number) for model, number in rows], [False] * len(rows))
+    left.set_xlabel("accuracy")
+    failed = [
+        model_name(model, number) for number, model in enumerate(comparison.models, start=1) if model.failed
+    ]
+    right.set_xlabel("disparate impact")
+    if failed:
+        figure.supxlabel(f"no model: {', '.join(failed)}", fontsize=SMALL)
+    for axes in (left, right):
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def alt_models(comparison: FairnessComparison) -> str:
+    """Describe `draw_models` in words."""
+    told: list[str] = []
+    for model in comparison.models:
+        if model.failed:
+            told.append(f"{model.title}: no model")
+            continue
+        figures = " and ".join(_told(measured) for measured in (model.accuracy, model.disparate_impact))
+        told.append(f"{model.title}: {figures}")
+    return (
+        "Accuracy and disparate impact of the worst group of each model, with intervals of sampling and of "
+        f"training and the figure of every repeat. {'; '.join(told)}."
+    )
+
+
+def _row(
+    axes: Axes,
+    place: int,
+    measured: Bounds | None,
+    training: TrainingSpread | None,
+    color: str,
+    shape: str,
+) -> list[float]:
+    """Draw one figure of one model; give what has to be seen of it."""
+    if measured is None or measured.estimate is None:
+        axes.annotate(
+            "undefined",
+            (0.5, place),
+            xycoords=axes.get_yaxis_transform(),
+            ha="center",
+            va="center",
+            fontsize=SMALL,
+            color=PUBLISHED_TEXT,
+        )
+        return []
+    seen = [measured.estimate]
+    if training is not None:
+        axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
+        seen += training.values
+    (span,) = spans_of(training)
+    for ends, width, alpha in ((span, TRAINING, 0.3), (interval_of(measured), SAMPLING, 1.0)):
+        if ends is not None:
+            axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
+    seen += interval_of(measured) or ()
+    axes.plot(measured.estimate, place, shape, color=color, zorder=3)
+    return seen
+
+
+def _told(measured: Bounds | None) -> str:
+    return "undefined" if measured is None or measured.estimate is None else f"{measured.estimate:.4f}"

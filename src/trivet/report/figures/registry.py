@@ -3,36 +3,125 @@
 `FIGURES` has one row a figure, in the order of the report; a new one is a function and a row here.
 """
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
+from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeVar
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
 
 from trivet.record import AuditRecord, Triggers
-from trivet.report.figures import (
-    calibration,
-    detection,
-    disparity_parts,
-    effects,
-    fairness,
-    group_impact,
-    mechanisms,
-    membership,
-    mitigated_models,
-    mitigations,
-    outcome_rates,
-    plans,
-    privacy,
-    repair,
-    scan,
-    tradeoff,
-    triggers,
-)
-from trivet.report.figures.figure_row import FigureRow, of_published
-from trivet.report.figures.saving import FORMATS, save_figure
-from trivet.work.result_files import make_folder
+from trivet.report.figures import effects, mechanisms, membership, mitigations, plans, scan
+from trivet.report.figures import groups as calibration
+from trivet.report.figures import groups as group_impact
+from trivet.report.figures import groups as outcome_rates
+from trivet.report.figures import mitigations as mitigated_models
+from trivet.report.figures import parts as disparity_parts
+from trivet.report.figures import study_fairness as fairness
+from trivet.report.figures import study_fairness as tradeoff
+from trivet.report.figures import study_privacy as privacy
+from trivet.report.figures import study_security as detection
+from trivet.report.figures import study_security as repair
+from trivet.report.figures import study_security as triggers
+from trivet.report.figures.style import styled
+from trivet.work.result_files import make_folder, write_text, write_whole
 
-__all__ = ["FIGURES", "FORMATS", "SCAN_FIGURES", "FigureRow", "alt_texts", "available", "save_figures"]
+__all__ = [
+    "FIGURES",
+    "FORMATS",
+    "SCAN_FIGURES",
+    "FigureRow",
+    "alt_texts",
+    "available",
+    "save_figure",
+    "save_figures",
+]
+
+_Shown = TypeVar("_Shown")
+
+
+def is_study(result: object) -> bool:
+    """Tell whether a leg of a record is the built-in study of it."""
+    return getattr(result, "published", None) is not None
+
+
+def of_published(show: Callable[..., _Shown]) -> Callable[..., _Shown]:
+    """Return what shows the published half of a leg, from the leg."""
+    return lambda leg, *triggers: show(leg.published, *triggers)
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name
+        File name without its suffix.
+    leg
+        Part of the record that it shows; without that part there is no figure.
+    draw
+        Study, and triggers where `needs_triggers`, to figure.
+    alt
+        Study to a description in words, for readers who do not see the figure.
+    wide
+        Whether it takes both columns of the page.
+    needs_triggers
+        Whether `draw` takes the trigger arrays too.
+    present
+        Study, or what was found out without it, to whether it has what the figure shows; by default every
+        study has, and nothing else.
+    """
+
+    name: str
+    leg: Literal["security", "privacy", "fairness", "effects"]
+    draw: Callable[..., Figure]
+    alt: Callable[..., str]
+    wide: bool = False
+    needs_triggers: bool = False
+    present: Callable[..., bool] = is_study
+
+
+#: Suffixes of the files that a figure can become.
+FORMATS: Final = ("svg", "pdf", "png")
+
+
+@styled
+def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write a figure as files beside each other."""
+    # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
+    # since the ticks of the first depend on the size that it gives to the axes.
+    figure.draw_without_rendering()
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    paths = {suffix: stem.with_name(f"{stem.name}.{suffix}") for suffix in formats}
+    # Straight to the canvases: `savefig` would draw everything once more for a layout that is done.
+    # The vector formats leave the figure at 72 dots an inch, too few for the pictures in the next.
+    # Metadata of None leaves out what would change from run to run.
+    dpi = figure.dpi
+    if "png" in paths:
+        stream = BytesIO()
+        FigureCanvasAgg(figure).print_png(stream, metadata={"Software": None})
+        write_whole(paths["png"], stream.getbuffer())
+    if "pdf" in paths:
+        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+        stream = BytesIO()
+        FigureCanvasPdf(figure).print_pdf(stream, metadata=nothing)
+        write_whole(paths["pdf"], stream.getbuffer())
+        figure.set_dpi(dpi)
+    if "svg" in paths:
+        text = StringIO()
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
+        write_text(paths["svg"], text.getvalue())
+        figure.set_dpi(dpi)
+    return list(paths.values())
+
 
 #: Of the scanned network and its repair; the page of a scan shows them as well.
 SCAN_FIGURES: Final = (

@@ -4,17 +4,25 @@ The hues are those of Okabe and Ito (2008), which colour-blind readers tell apar
 meaning in all figures, and no meaning rests on colour alone.
 """
 
+from functools import cache
 from typing import Final
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
+from numpy.typing import NDArray
+
+from trivet.wording import one_line
 
 __all__ = [
     "ATTACKED",
     "COLUMN_WIDTH",
     "CORRECTED",
     "INK",
+    "MARGIN",
     "PAGE_WIDTH",
     "PALE",
     "PRIVILEGED",
@@ -22,10 +30,19 @@ __all__ = [
     "PUBLISHED",
     "PUBLISHED_TEXT",
     "SMALL",
+    "column_figure",
+    "drawn_name",
+    "drawn_text",
     "guide",
     "new_figure",
+    "on_grey",
+    "picture_axes",
+    "picture_height",
+    "show_pixels",
     "signed",
     "styled",
+    "viewable",
+    "written_name",
 ]
 
 PUBLISHED: Final = "#999999"
@@ -126,3 +143,108 @@ def guide(axes: Axes, value: float, text: str, *, vertical: bool = False, side: 
 def signed(value: float, *, digits: int) -> str:
     """Write a number with a minus sign rather than a hyphen."""
     return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+#: Characters of a name in tables and sentences.
+WRITTEN: Final = 28
+#: As in `trivet.report.figures.style`.
+FONT: Final = "STIXGeneral"
+#: Characters that are measured at all.
+MEASURED: Final = 80
+CUT: Final = "…"
+
+
+def written_name(label: int, name: str) -> str:
+    """Return ``4``, or ``4 (cat)`` where the class is called otherwise than by its number."""
+    text = one_line(name, limit=WRITTEN)
+    return str(label) if text in {str(label), ""} else f"{label} ({text})"
+
+
+def drawn_name(label: int, name: str, *, width: float) -> str:
+    """Return ``4``, or ``4 cat`` where the class has a name that the figures' font can draw."""
+    if name == str(label):
+        return str(label)
+    number = f"{label} "
+    return f"{number}{drawn_text(name, width=width - _width(number))}".rstrip()
+
+
+def drawn_text(text: str, *, width: float) -> str:
+    """Return untrusted text as a figure can draw it, empty where the font lacks a letter of it."""
+    text = one_line(text, limit=MEASURED)
+    if not all(ord(letter) in _drawable() for letter in text):
+        return ""
+    shown = text
+    while shown and _width(shown) > width:
+        text = text[:-1]
+        shown = f"{text.rstrip()}{CUT}" if text else ""
+    return shown.replace("$", r"\$")
+
+
+def _width(text: str) -> float:
+    return sum(map(_advance, text))
+
+
+@cache
+def _advance(letter: str) -> float:
+    """Points that a letter takes in small bold type."""
+    font = get_font(_file("bold"))
+    font.set_size(SMALL, 72)
+    return font.load_char(ord(letter), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 2**16
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Code points that the font has, ordinary and bold."""
+    plain, bold = (get_font(_file(weight)).get_charmap() for weight in ("normal", "bold"))
+    return frozenset(plain) & frozenset(bold)
+
+
+def _file(weight: str) -> str:
+    return findfont(FontProperties(family=FONT, weight=weight))
+
+
+_COLOUR_CHANNELS: Final = 3
+
+
+def viewable(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn pixels (channels, height, width) into (height, width), or (height, width, 3) in colour."""
+    return np.moveaxis(image, 0, -1) if len(image) == _COLOUR_CHANNELS else image[0]
+
+
+def on_grey(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Stamp a trigger on a mid-grey image, so that its dark and its bright parts both show."""
+    stamped = (1 - mask) * np.float32(0.5) + mask * pattern
+    return viewable(stamped.astype(np.float32, copy=False))
+
+
+def show_pixels(axes: Axes, image: NDArray[np.float32], *, colormap: str = "gray") -> None:
+    """Show pixels in [0, 1] with a thin frame and no ticks; colours as they are."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=PALE)
+    # "nearest" is resampled here; "none" would leave 28 pixels for each viewer to smooth.
+    axes.imshow(image, cmap=colormap, vmin=0, vmax=1, interpolation="nearest")
+
+
+#: Inches around everything.
+MARGIN: Final = 0.05
+#: Height over width of the room that a picture gets; one outside of these is drawn smaller.
+FLATTEST: Final = 0.25
+TALLEST: Final = 2.0
+
+
+def column_figure(height: float) -> Figure:
+    """Return an empty figure, one column wide, `height` inches high and without a layout engine."""
+    return Figure(figsize=(COLUMN_WIDTH, height))
+
+
+def picture_height(pixels: NDArray[np.float32], *, wide: float) -> float:
+    """Return how high a picture is that is `wide` inches across; `pixels` end in (height, width)."""
+    height, width = pixels.shape[-2:]
+    return wide * min(max(height / width, FLATTEST), TALLEST)
+
+
+def picture_axes(figure: Figure, *, left: float, top: float, wide: float, high: float) -> Axes:
+    """Add axes whose upper left corner is so many inches from the figure's left and upper edges."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + high) / down, wide / across, high / down))

@@ -1,27 +1,242 @@
 """Can the backdoor be removed, by which method, and at what loss: judged on images that no repair saw."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.result import Table
-from trivet.security.classifier import Classifier
+from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
+from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
-from trivet.security.guard import guarded
+from trivet.security.networks import Classifier, Scorer
 from trivet.security.notebook import repair_html
-from trivet.security.repairs.case import Case, Treatment
-from trivet.security.repairs.judgement import Rates, Scanned, judge, measure_rates
-from trivet.security.repairs.registry import AUTO, REPAIRS, RepairMethod, repair_method
+from trivet.security.repairs.pruning import fine_prune, prune_by_lipschitz
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
+from trivet.security.repairs.training import Case, Method, Progress, Treatment, affordable_batch
+from trivet.security.repairs.tuning import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
+from trivet.security.repairs.unlearning import SEARCH, SEARCH_STEPS, UnlearningSettings, unlearn_in_rounds
+from trivet.security.results import BeforeAfter
 from trivet.security.trigger import Trigger
 
-__all__ = ["Repair", "repair_network"]
+__all__ = [
+    "FINE_TUNING",
+    "REPAIRS",
+    "ROUNDS",
+    "SHARPNESS_AWARE",
+    "Repair",
+    "RepairMethod",
+    "clp",
+    "fine_pruning",
+    "fine_tuning",
+    "ft_sam",
+    "register",
+    "repair_method",
+    "repair_network",
+    "unlearning",
+]
+
+NO_EVIDENCE: Final = "no evidence"
+
+
+class Scanned(Protocol):
+    """Fields of a scan's result that a repair reads."""
+
+    @property
+    def verdict(self) -> str:
+        """``no evidence``, or a word that means some."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of held-out images, as `RepairAttempt` has them before and after."""
+
+    clean_accuracy: float
+    asr: float
+    robust_accuracy: float
+    true_trigger_asr: float | None
+
+
+def measure_rates(
+    score: Scorer, images: ImageSet, trigger: Trigger, target: int, true_trigger: Trigger | None
+) -> Rates:
+    """Measure what a network does with clean and with triggered images."""
+    asr, robust_accuracy = attack_rates(score, images, trigger, target)
+    true_asr = None if true_trigger is None else attack_success_rate(score, images, true_trigger, target)
+    return Rates(clean_accuracy(score, images), asr, robust_accuracy, true_asr)
+
+
+def judge(
+    method: str,
+    treatment: Treatment,
+    before: Rates,
+    after: Rates,
+    bounds: RepairBounds,
+    rescan: Callable[[Classifier], Scanned] | None,
+) -> RepairAttempt:
+    """Hold the rates against the bounds and, where they keep them, scan again."""
+    loss = before.clean_accuracy - after.clean_accuracy
+    reasons: list[str] = []
+    if after.asr >= bounds.asr:
+        reasons.append(f"the reconstructed trigger still succeeds on {after.asr:.1%} of the images")
+    if after.true_trigger_asr is not None and after.true_trigger_asr >= bounds.true_trigger_asr:
+        reasons.append(f"the attacker's own trigger still succeeds on {after.true_trigger_asr:.1%}")
+    if loss >= bounds.accuracy_loss:
+        reasons.append(f"clean accuracy falls by {100 * loss:.1f} points")
+    verdict = None
+    if rescan is not None and not reasons:
+        verdict = rescan(treatment.model).verdict
+        if verdict != NO_EVIDENCE:
+            reasons.append(f"a second scan calls the repaired network {verdict}")
+    return RepairAttempt(
+        method=method,
+        removed=not reasons,
+        reason="; ".join(reasons) or None,
+        work=treatment.work,
+        image_steps=treatment.image_steps,
+        clean_accuracy=BeforeAfter(before.clean_accuracy, after.clean_accuracy),
+        asr=BeforeAfter(before.asr, after.asr),
+        robust_accuracy=BeforeAfter(before.robust_accuracy, after.robust_accuracy),
+        true_trigger_asr=None
+        if before.true_trigger_asr is None or after.true_trigger_asr is None
+        else BeforeAfter(before.true_trigger_asr, after.true_trigger_asr),
+        second_verdict=verdict,
+    )
+
+
+#: Short rounds find out what the network answers to; a long one unlearns all of it and wins back
+#: accuracy, for which the light shifts matter most.
+ROUNDS: Final = tuple(
+    UnlearningSettings(steps=steps, learning_rate=1e-3, shift=1, spare_target=True)
+    for steps in (60, 60, 60, 300)
+)
+FINE_TUNING: Final = FineTuningSettings(steps=600)
+SHARPNESS_AWARE: Final = FineTuningSettings(steps=400)
+
+
+def clp(case: Case, *, seed: int, progress: Progress) -> Treatment:  # noqa: ARG001 - nothing in it is random or slow
+    """Prune channels by their Lipschitz bounds; see `prune_by_lipschitz`."""
+    pruned = prune_by_lipschitz(case.model)
+    return Treatment(pruned.model, f"{pruned.channels} of {pruned.examined} channels pruned", 0)
+
+
+def unlearning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+    """Unlearn the trigger, and in further rounds what is left of it; see `unlearn_in_rounds`."""
+    batch = _affordable(case, ROUNDS[0].batch_size)
+    repaired = unlearn_in_rounds(
+        case.model,
+        case.contract,
+        case.images,
+        case.trigger,
+        case.target,
+        [replace(settings, batch_size=batch) for settings in ROUNDS],
+        seed=seed,
+        progress=progress,
+    )
+    steps = sum(settings.steps or 0 for settings in ROUNDS)
+    image_steps = steps * batch + (len(ROUNDS) - 1) * SEARCH_STEPS * SEARCH.batch_size
+    return Treatment(repaired, f"{len(ROUNDS)} rounds, {steps} steps", image_steps)
+
+
+def fine_tuning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+    """Train on with clean images; see `fine_tune`."""
+    settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
+    repaired = fine_tune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
+    return Treatment(repaired, f"{settings.steps} steps", settings.steps * settings.batch_size)
+
+
+def fine_pruning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+    """Prune idle channels, then train on; see `fine_prune`."""
+    settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
+    pruned = fine_prune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
+    work = f"{pruned.channels} of {pruned.examined} channels pruned, {settings.steps} steps"
+    return Treatment(pruned.model, work, settings.steps * settings.batch_size)
+
+
+def ft_sam(case: Case, *, seed: int, progress: Progress) -> Treatment:
+    """Train on towards a flat minimum; see `fine_tune_sharpness_aware`."""
+    settings = replace(SHARPNESS_AWARE, batch_size=_affordable(case, SHARPNESS_AWARE.batch_size))
+    repaired = fine_tune_sharpness_aware(
+        case.model, case.contract, case.images, settings, seed=seed, progress=progress
+    )
+    return Treatment(repaired, f"{settings.steps} double steps", 2 * settings.steps * settings.batch_size)
+
+
+def _affordable(case: Case, batch: int) -> int:
+    """Return how many images a batch has: not more than there are, nor than memory holds."""
+    at_most = min(batch, len(case.images))
+    return affordable_batch(case.model, case.contract, case.images, at_most=at_most)
+
+
+#: Stands for all methods.
+AUTO: Final = "auto"
+
+
+@dataclass(frozen=True)
+class RepairMethod:
+    """A way to remove a backdoor.
+
+    Attributes
+    ----------
+    name
+        Name on the command line.
+    cost
+        Its place among the others: ``auto`` tries small ones first.
+    run
+        The method.
+    """
+
+    name: str
+    cost: int
+    run: Method
+
+
+#: Filled by `register`; always from cheap to costly.
+REPAIRS: Final[dict[str, RepairMethod]] = {}
+
+
+def register(method: RepairMethod) -> RepairMethod:
+    """Make a method known by its name, and to ``auto``.
+
+    Raises
+    ------
+    UsageError
+        If the name is taken.
+    """
+    if method.name in REPAIRS or method.name == AUTO:
+        raise UsageError(f"there is a repair called {method.name!r} already; give the new one another name")
+    known = sorted([*REPAIRS.values(), method], key=lambda entry: entry.cost)
+    REPAIRS.clear()
+    REPAIRS.update({entry.name: entry for entry in known})
+    return method
+
+
+def repair_method(name: str) -> RepairMethod:
+    """Return the method called `name`.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    if name not in REPAIRS:
+        raise UsageError(f"no repair is called {name!r}; expected one of: {AUTO}, {', '.join(REPAIRS)}")
+    return REPAIRS[name]
+
+
+# In the order of the image-steps that they take.
+register(RepairMethod("clp", 0, clp))
+register(RepairMethod("unlearn", 1, unlearning))
+register(RepairMethod("fine-tune", 2, fine_tuning))
+register(RepairMethod("fine-prune", 3, fine_pruning))
+register(RepairMethod("ft-sam", 4, ft_sam))
+
 
 #: Working images that are held out as well are left out; with more of them than this share, the two
 #: sets are not two.

@@ -1,8 +1,9 @@
 """Training loop of the repairs: a copy to train, batches in order, and light shifts."""
 
 import copy
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -10,12 +11,24 @@ from torch.nn import functional
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import CheckpointError
-from trivet.security.classifier import Classifier
+from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
-from trivet.security.footprint import images_at_once
-from trivet.security.guard import guarded
+from trivet.security.evaluation import images_at_once
+from trivet.security.networks import Classifier
+from trivet.security.trigger import Trigger
 
-__all__ = ["affordable_batch", "copied_network", "finished", "shifted", "shuffled_batches", "trainable_copy"]
+__all__ = [
+    "Case",
+    "Method",
+    "Progress",
+    "Treatment",
+    "affordable_batch",
+    "copied_network",
+    "finished",
+    "shifted",
+    "shuffled_batches",
+    "trainable_copy",
+]
 
 #: What all results of one batch may take: training keeps most of them, and their gradients.
 RESULTS_BUDGET: Final = 384 * 2**20
@@ -89,3 +102,57 @@ def affordable_batch(model: Classifier, contract: InputContract, images: ImageSe
     pixels = torch.from_numpy(images.pixels[:1])
     score = contract.bind(trainable_copy(model))
     return images_at_once(score, pixels, at_most=at_most, budget=RESULTS_BUDGET)
+
+
+#: Called with the finished share of the work, 0 to 1.
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An attacked network and what is known of its backdoor.
+
+    Attributes
+    ----------
+    model
+        The network; no method changes it.
+    contract
+        What it expects of its inputs.
+    images
+        Clean images with true labels, to work with.
+    trigger, target
+        The reconstructed trigger, and the label that it leads to.
+    """
+
+    model: Classifier
+    contract: InputContract
+    images: ImageSet
+    trigger: Trigger
+    target: int
+
+
+@dataclass(frozen=True, eq=False)
+class Treatment:
+    """A repaired copy, in evaluation mode with frozen weights.
+
+    Attributes
+    ----------
+    model
+        The copy.
+    work
+        What was done, in a few words.
+    image_steps
+        Images pushed forward and back.
+    """
+
+    model: Classifier
+    work: str
+    image_steps: int
+
+
+class Method(Protocol):
+    """A way to repair."""
+
+    def __call__(self, case: Case, *, seed: int, progress: Progress) -> Treatment:
+        """Return a repaired copy; `seed` draws all that is random."""
+        ...

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -10,12 +11,14 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
-from trivet.security.classifier import Classifier
 from trivet.security.contract import InputContract
+from trivet.security.frozen import freeze
+from trivet.security.networks import Classifier
 from trivet.security.repairs.training import finished, shifted, trainable_copy
+from trivet.security.scanning.search import SearchSettings, TriggerSearch
 from trivet.security.trigger import Trigger
 
-__all__ = ["UnlearningSettings", "unlearn"]
+__all__ = ["SEARCH", "SEARCH_STEPS", "UnlearningSettings", "unlearn", "unlearn_in_rounds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,3 +154,67 @@ def _divide(rows: Tensor, labels: Tensor, count: int, spared: int | None) -> tup
     allowed = labels[rows] != spared
     chosen = allowed & (allowed.cumsum(dim=0) <= count)
     return rows[chosen], rows[~chosen]
+
+
+#: How what is left of the backdoor is searched for.
+SEARCH: Final = SearchSettings()
+SEARCH_STEPS: Final = 150
+
+
+def unlearn_in_rounds(
+    model: Classifier,
+    contract: InputContract,
+    images: ImageSet,
+    trigger: Trigger,
+    target: int,
+    rounds: Sequence[UnlearningSettings],
+    *,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Classifier:
+    """Unlearn, reconstruct what the network still answers to, and unlearn all of it.
+
+    A reconstructed trigger covers only a part of what the network answers to: one round can
+    silence the reconstruction and leave the attacker's own trigger at work.
+
+    Parameters
+    ----------
+    model
+        The attacked network; it is not changed.
+    contract
+        What the network expects of its inputs.
+    images
+        Clean images with true labels, to train on and to reconstruct from.
+    trigger
+        The reconstructed trigger.
+    target
+        The label that it leads to.
+    rounds
+        Settings of each round.
+    seed
+        Seed of the first round; each further one takes the next number.
+    progress
+        Called with the finished share of the work, 0 to 1.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode, weights frozen.
+    """
+    triggers = [trigger]
+    for turn, settings in enumerate(rounds):
+        if turn:
+            search = TriggerSearch(contract.bind(freeze(model)), images, SEARCH, seed=seed + turn)
+            search.advance(SEARCH_STEPS, [target])
+            triggers.append(search.trigger(target))
+        model = unlearn(
+            model,
+            contract,
+            images,
+            triggers,
+            settings,
+            seed=seed + turn,
+            target=target,
+            progress=lambda share, turn=turn: progress((turn + share) / len(rounds)),
+        )
+    return model

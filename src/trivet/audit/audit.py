@@ -1,0 +1,109 @@
+"""From configuration to record: the straight line."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import NDArray
+
+from trivet.audit.by_leg import (
+    audit_own_fairness,
+    audit_privacy,
+    audit_security,
+    study_effects,
+    study_fairness,
+)
+from trivet.audit.parts import LegDone, Parts, Progress
+from trivet.config import AuditConfig
+from trivet.errors import UsageError
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
+from trivet.result import Result
+
+__all__ = ["Audit", "run_audit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Result, of="record"):
+    """A record, the triggers that belong to it, and what each leg took.
+
+    `inputs` are SHA-256 digests by name of what was studied; `seconds` are by leg; `weights` are those of
+    a repaired network, empty where there is none. None of these is part of the record, which is the same on
+    every run.
+    """
+
+    record: AuditRecord
+    triggers: Triggers
+    inputs: dict[str, str]
+    seconds: dict[str, float]
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def run_audit(
+    config: AuditConfig,
+    *,
+    progress: Progress = lambda _leg, _step, _share: None,
+    parts: Parts | None = None,
+) -> Audit:
+    """Run the legs that the configuration names, one after the other.
+
+    Parameters
+    ----------
+    config
+        What to audit.
+    progress
+        Called before and during each step.
+    parts
+        Where finished parts are kept, and taken over from; None keeps none.
+
+    Raises
+    ------
+    TrivetError
+        If a checkpoint, an archive, a table or a dataset cannot be used.
+    """
+    if config.audit.study and config.privacy.plan is not None:
+        raise UsageError(
+            "[privacy.plan] describes a system of your own; set study = false in [audit] to audit it without "
+            "the built-in study, whose own queries are planned else."
+        )
+    seconds: dict[str, float] = {}
+    legs: dict[str, LegDone[Any]] = {}
+    for leg, run in _legs(config, parts or Parts(), progress).items():
+        if leg in config.audit.legs:
+            with _timed(seconds, leg):
+                legs[leg] = run()
+    effects = None
+    if config.audit.effects:
+        with _timed(seconds, "effects"):
+            effects = study_effects(config, legs, parts=parts or Parts(), progress=progress)
+    results = {leg: legs[leg].result if leg in legs else None for leg in ("security", "privacy", "fairness")}
+    info = AuditInfo(config.audit.title, config.audit.seed)
+    security = legs.get("security")
+    return Audit(
+        AuditRecord(SCHEMA_VERSION, info, **results, effects=effects),
+        {} if security is None else security.triggers,
+        {name: digest for done in legs.values() for name, digest in done.inputs.items()},
+        seconds,
+        {} if security is None else security.weights,
+    )
+
+
+def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, Any]:
+    """Name what runs each leg, in the order in which they run."""
+    study = config.audit.study
+    fairness = study_fairness if study else audit_own_fairness
+    kept = {"parts": parts, "progress": progress}
+    return {
+        "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
+        "privacy": partial(audit_privacy, config.privacy, study=study, **kept),
+        "fairness": partial(fairness, config.fairness, **kept),
+    }
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], leg: str) -> Generator[None]:
+    start = perf_counter()
+    yield
+    seconds[leg] = perf_counter() - start

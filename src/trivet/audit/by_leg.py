@@ -1,0 +1,375 @@
+"""Audit of the user's system, leg by leg, without the built-in study."""
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from trivet.audit.parts import LegDone, Made, Parts, Progress
+from trivet.config import AuditConfig, FairnessSection, PrivacySection, SecuritySection
+from trivet.effects.results import EffectMatrix
+from trivet.errors import UsageError
+from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
+from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.fairness.own_results import OwnFairness
+from trivet.fairness.results import FairnessStudy
+from trivet.fairness.settings import FairnessSettings
+from trivet.privacy.planning.results import Plan
+from trivet.privacy.planning.settings import PlanSettings
+from trivet.record import STRIP_PIXELS, PrivacyLeg, read_fairness_audits, read_privacy_audits
+from trivet.security.calls import SecurityAudit
+from trivet.security.results import PublishedSecurity
+from trivet.security.scan_settings import ScanSettings
+from trivet.security.scanning.results import ScanResult
+from trivet.security.settings import SecuritySettings
+from trivet.study.privacy import publish_privacy, study_plan
+from trivet.work.own_code import OWN_CODE
+
+__all__ = [
+    "audit_own_fairness",
+    "audit_privacy",
+    "audit_security",
+    "code_digest",
+    "path_digest",
+    "study_effects",
+    "study_fairness",
+]
+
+#: Separates the file of a database from the name of a table in it.
+TABLE: Final = ":"
+
+
+def path_digest(named: str | Path) -> str | None:
+    """Return the SHA-256 of a file, or of all files in a folder with their paths in it."""
+    path = Path(named)
+    try:
+        if not path.exists() and TABLE in str(named):
+            path = Path(str(named).rpartition(TABLE)[0])
+        if path.is_file():
+            return _file_digest(path)
+        if not path.is_dir():
+            return None
+        digest = hashlib.sha256()
+        for below in sorted(path.rglob("*")):
+            if below.is_file():
+                digest.update(f"{below.relative_to(path).as_posix()}\0{_file_digest(below)}\n".encode())
+        return digest.hexdigest()
+    except (OSError, UnicodeError, ValueError):
+        return None
+
+
+def code_digest(named: str | None) -> str | None:
+    """Return the SHA-256 of the module in ``package.module:name``; None where no module is named or found.
+
+    What the module imports in its turn is not looked at.
+    """
+    if named is None or not OWN_CODE.fullmatch(named):
+        return None
+    module = named.partition(":")[0]
+    beside = Path(*module.split(".")).with_suffix(".py")  # the current directory
+    if beside.is_file():
+        return path_digest(beside)
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return None if found is None or found.origin is None else path_digest(found.origin)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
+
+
+def plain_settings(kind: type[Any], settings: Any) -> dict[str, Any]:
+    """Return the settings that `kind` names, as plain JSON values."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - the types alone should cost nothing
+
+    return {
+        each.name: TypeAdapter(Any).dump_python(getattr(settings, each.name), mode="json")
+        for each in fields(kind)
+    }
+
+
+def audit_own_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[OwnFairness]:
+    """Audit the table of ``[fairness.table]``, or compare mitigations on it, and take in finished audits."""
+    finished = read_fairness_audits(section.audits)  # first: it may be refused
+    audit, comparison, inputs = finished.audit, finished.comparison, dict(finished.inputs)
+    settings = section.table
+    if settings is not None:
+        fits = settings.estimator is not None
+        if (comparison if fits else audit) is not None:
+            raise UsageError(
+                "[fairness] audits has what [fairness.table] asks for, and there is room for one of each; "
+                "leave one of them out."
+            )
+        digest = None if settings.table == ADULT else path_digest(settings.table)
+        decides = {
+            "settings": plain_settings(TableSettings, settings),
+            "table": digest,
+            "seed": section.seed,
+        }
+
+        def ask() -> Made[Any]:
+            from trivet.fairness.auditing.table import ask_table  # noqa: PLC0415 - as above
+
+            return Made(
+                ask_table(
+                    settings,
+                    seed=section.seed,
+                    progress=lambda step, share: progress("fairness", step, share),
+                )
+            )
+
+        kind = FairnessComparison if fits else FairnessAudit
+        found = parts.take_or_make("fairness-table", kind, decides, ask).value
+        if isinstance(found, FairnessComparison):
+            comparison = found
+        else:
+            audit = found
+        if digest is not None:
+            inputs[Path(settings.table).name] = digest
+    if audit is None and comparison is not None:
+        audit = comparison.baseline
+    return LegDone(OwnFairness(audit, comparison), inputs)
+
+
+def study_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[FairnessStudy]:
+    """Make the fairness study, and take in finished audits."""
+    from trivet import fairness  # noqa: PLC0415 - as above
+
+    finished = read_fairness_audits(section.audits)  # first: it may be refused
+    settings = FairnessSettings(
+        **{each.name: getattr(section, each.name) for each in fields(FairnessSettings)}
+    )
+    made = parts.take_or_make(
+        "fairness",
+        FairnessStudy,
+        {"settings": plain_settings(FairnessSettings, settings)},
+        lambda: Made(fairness.run(settings, progress=lambda step: progress("fairness", step, None))),
+    )
+    study = replace(made.value, audit=finished.audit, comparison=finished.comparison)
+    return LegDone(study, finished.inputs)
+
+
+if TYPE_CHECKING:
+    from trivet.security import Checkpoint, Classifier, Scan
+    from trivet.security.checkpoint import Subject
+
+#: Before the names of a repaired network's weights, which come from a file.
+WEIGHT: Final = "weight."
+#: The study's repair, and its control: training as long on clean images.
+STUDY_REPAIRS: Final = ("unlearn", "fine-tune")
+
+
+def audit_security(
+    section: SecuritySection, *, study: bool, seed: int, parts: Parts, progress: Progress
+) -> LegDone[SecurityAudit]:
+    """Scan a network and repair what is suspected; each step is a part."""
+    import torch  # noqa: PLC0415 - each leg is loaded only when it runs
+
+    from trivet.security.calls import load_scanned, repair_suspect, scan_again  # noqa: PLC0415 - as above
+    from trivet.security.scanning.many import images_sha256  # noqa: PLC0415
+    from trivet.security.scanning.scan import scan  # noqa: PLC0415
+
+    settings = section.scan
+    if not study and settings is None:
+        raise UsageError("there is no [security.scan]; name a checkpoint in it, or leave security out.")
+    progress("security", "loading", None)
+    subject = _studied(section) if settings is None else load_scanned(settings, seed=seed)
+    method = STUDY_REPAIRS if settings is None else settings.repair
+    info = subject.checkpoint.info
+
+    def tell(step: str, share: float) -> None:
+        progress("security", step, share)
+
+    decides = {
+        "settings": settings and plain_settings(ScanSettings, replace(settings, repair=None)),
+        "network": asdict(info),
+        "images": images_sha256(subject.images),
+        "contract": None if subject.declared is None else asdict(subject.declared),
+        "code": None if settings is None else code_digest(settings.arch),
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+    }
+    published = _publish(section, subject, decides, seed=seed, parts=parts, tell=tell) if study else None
+
+    def find() -> Made[ScanResult]:
+        found = scan(subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=tell)
+        return Made(found.result, {"mask": found.masks, "pattern": found.patterns})
+
+    scanned = parts.take_or_make("security-scan", ScanResult, decides, find)
+    masks, patterns = scanned.arrays["mask"], scanned.arrays["pattern"]
+    found = scan_again(subject, scanned.value, masks, patterns)
+    if scanned.value.suspected_label is None or method is None:
+        rest = _stamped(SecurityAudit(scanned.value), subject, found, None)
+    else:
+
+        def mend() -> Made[SecurityAudit]:
+            done = repair_suspect(subject, found, method, seed=seed, progress=tell)
+            audit = SecurityAudit(scanned.value, repair=done.result)
+            stamped = _stamped(audit, subject, found, done.model)
+            weights = {} if done.model is None else done.model.weights()
+            mended = {f"{WEIGHT}{name}": each.contiguous().numpy() for name, each in weights.items()}
+            return Made(stamped.value, {**stamped.arrays, **mended})
+
+        decides |= {"method": method}
+        rest = parts.take_or_make("security-repair", SecurityAudit, decides, mend)
+    audit, triggers = rest.value, {"scan.mask": masks, "scan.pattern": patterns}
+    if published is not None:
+        audit = replace(audit, published=_compared(published.value, scanned.value))
+        triggers |= {f"published.{name}": array for name, array in published.arrays.items()}
+    triggers |= {name: array for name, array in rest.arrays.items() if not name.startswith(WEIGHT)}
+    weights = {
+        name.removeprefix(WEIGHT): array for name, array in rest.arrays.items() if name.startswith(WEIGHT)
+    }
+    return LegDone(audit, {info.name: info.sha256}, triggers, weights)
+
+
+def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":
+    """Load the network of the study: that of a file or of an archive, or the embedded one."""
+    from trivet import security  # noqa: PLC0415 - as above
+
+    if section.archive is not None:
+        index = section.model_index
+        if index is None:
+            index = security.index_from_student_id(section.student_id or "")
+        return security.load_from_archive(section.archive, index)
+    if section.checkpoint is not None:
+        return security.load_checkpoint(section.checkpoint, expected_label=section.expected_label)
+    return security.load_demo_checkpoint()
+
+
+def _studied(section: SecuritySection) -> "Subject":
+    from trivet.datasets import load_mnist  # noqa: PLC0415 - as above
+    from trivet.security import contract_named  # noqa: PLC0415
+    from trivet.security.checkpoint import Subject  # noqa: PLC0415
+
+    return Subject(load_studied_checkpoint(section), load_mnist("test"), contract_named(section.contract))
+
+
+def _publish(
+    section: SecuritySection,
+    subject: "Subject",
+    decides: Mapping[str, Any],
+    *,
+    seed: int,
+    parts: Parts,
+    tell: Callable[[str, float], None],
+) -> Made[PublishedSecurity]:
+    from trivet.security import contract_named, publish_security  # noqa: PLC0415 - as above
+
+    def make() -> Made[PublishedSecurity]:
+        result, inversion = publish_security(
+            subject.checkpoint,
+            subject.images,
+            contract_named(section.contract),
+            section,
+            seed=seed,
+            progress=tell,
+        )
+        return Made(result, {"mask": inversion.masks, "pattern": inversion.patterns})
+
+    decides = {**decides, "published": plain_settings(SecuritySettings, section)}
+    return parts.take_or_make("security-published", PublishedSecurity, decides, make)
+
+
+def _compared(published: PublishedSecurity, scan: ScanResult) -> PublishedSecurity:
+    """Say whether the published procedure names the label that the scan suspects."""
+    suspect = scan.suspected_label
+    same = None if suspect is None else suspect == published.detected_label
+    return replace(published, same_as_scan=same)
+
+
+def _stamped(
+    audit: SecurityAudit, subject: "Subject", found: "Scan", repaired: "Classifier | None"
+) -> Made[SecurityAudit]:
+    from trivet.security.frozen import freeze  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import strip_of  # noqa: PLC0415
+
+    strip = strip_of(
+        found,
+        found.contract.bind(freeze(subject.checkpoint.model)),
+        repaired=None if repaired is None else found.contract.bind(freeze(repaired)),
+    )
+    if strip is None:
+        return Made(audit)
+    return Made(replace(audit, strip=strip[0]), {STRIP_PIXELS: strip[1]})
+
+
+def study_effects(
+    config: AuditConfig, legs: Mapping[str, LegDone[Any]], *, parts: Parts, progress: Progress
+) -> EffectMatrix:
+    """Measure the matrix of effects on what the study found; it is one part."""
+    from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
+
+    settings, fairness = (
+        EffectSettings(),
+        FairnessSettings(
+            **{each.name: getattr(config.fairness, each.name) for each in fields(FairnessSettings)}
+        ),
+    )
+
+    def make() -> Made[EffectMatrix]:
+        suspect = None
+        if "security" in legs:
+            from trivet.effects import suspect_of  # noqa: PLC0415 - PyTorch
+
+            done = legs["security"]
+            suspect = suspect_of(
+                load_studied_checkpoint(config.security),
+                done.result.scan,
+                masks=done.triggers["scan.mask"],
+                patterns=done.triggers["scan.pattern"],
+                declared=config.security.contract,
+            )
+        return Made(
+            measure_effects(
+                settings,
+                legs=config.audit.legs,
+                suspect=suspect,
+                fairness=fairness,
+                seed=config.audit.seed,
+                progress=lambda step, share: progress("effects", step, share),
+            )
+        )
+
+    threads = None
+    if "security" in legs:
+        import torch  # noqa: PLC0415 - only the network's repair needs it
+
+        threads = torch.get_num_threads()
+    decides = {
+        "threads": threads,
+        "settings": plain_settings(EffectSettings, settings),
+        "fairness": plain_settings(FairnessSettings, fairness),
+        "legs": list(config.audit.legs),
+        "seed": config.audit.seed,
+        "inputs": dict(legs["security"].inputs) if "security" in legs else {},
+    }
+    return parts.take_or_make("effects", EffectMatrix, decides, make).value
+
+
+def audit_privacy(
+    section: PrivacySection, *, study: bool, parts: Parts, progress: Progress
+) -> LegDone[PrivacyLeg]:
+    """Plan the queries of ``[privacy.plan]`` or of the study, and take in finished audits."""
+    finished = read_privacy_audits(section.audits)  # first: it may be refused
+    plan = published = None
+    settings = study_plan(section) if study else section.plan
+    if settings is not None:
+
+        def ask() -> Made[Plan]:
+            from trivet.privacy.planning.plan import plan_queries  # noqa: PLC0415 - SciPy is heavy
+
+            progress("privacy", "the plan", None)
+            return Made(plan_queries(settings, curves=True))
+
+        decides = {"settings": plain_settings(PlanSettings, settings)}
+        plan = parts.take_or_make("privacy-plan", Plan, decides, ask).value
+        if study:
+            progress("privacy", "the published exercises", None)
+            published = publish_privacy(section, plan)
+    return LegDone(PrivacyLeg(plan, finished.mechanisms, finished.membership, published), finished.inputs)

@@ -1,0 +1,385 @@
+"""``trivet privacy audit-mechanism``: test a mechanism against the epsilon that it claims."""
+
+import json as json_text
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
+from trivet.errors import UsageError
+from trivet.wording import one_line
+from trivet.work.own_code import load_callable
+from trivet.work.result_files import make_subfolder, write_result, write_whole
+
+__all__ = ["audit_mechanism", "audit_model"]
+
+if TYPE_CHECKING:
+    from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
+
+RESULT = "mechanism.json"
+
+
+def audit_mechanism(
+    mechanism: str,
+    /,
+    *,
+    epsilon: float,
+    delta: float = 0.0,
+    inputs: Annotated[tuple[str, str], Parameter(negative="")] = ("0", "1"),
+    trials: int = 100_000,
+    error_rate: float = 0.05,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Test whether a mechanism keeps its claim: exit code 0 if nothing speaks against it, 1 if it violates.
+
+    The mechanism is called as it is, one call an answer, and its noise is its own: nothing seeds it.
+
+    Parameters
+    ----------
+    mechanism
+        package.module:function of your own, which takes one input and returns one answer, each call on
+        its own; try
+        trivet.privacy.mechanism.audit:numpy_laplace.
+    epsilon
+        The epsilon that it claims.
+    delta
+        The delta that it claims.
+    inputs
+        Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'.
+    trials
+        Calls on each input.
+    error_rate
+        How often a mechanism that keeps its claim may be said to violate it, at most.
+    seed
+        Seed of the order of the calls.
+    out
+        Folder for the result, mechanism.json, its page and its picture.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.privacy.mechanism.audit import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
+
+    first, second = (_from_json(text) for text in inputs)
+    if json_text.dumps(first) == json_text.dumps(second):
+        raise UsageError(
+            f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
+        )
+    if out is not None:
+        prepare_folder(out, RESULT, "mechanism.html")
+    function = load_callable(mechanism, role="mechanism")
+    started = perf_counter()
+    with report_progress() as progress:
+        found = audit(
+            function,
+            epsilon=epsilon,
+            delta=delta,
+            inputs=(first, second),
+            trials=trials,
+            error_rate=error_rate,
+            seed=seed,
+            name=mechanism,
+            progress=lambda step, share: progress("audit", step, share),
+        )
+    seconds = perf_counter() - started
+    files = () if out is None else _write(found, out)
+    if json:
+        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
+    else:
+        _print(found, seconds, files)
+    return 1 if found.verdict == "violates" else 0
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json_text.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"the input {one_line(repr(text))} is not JSON; expected two values such as --inputs 0 1 or "
+            "--inputs '[1,2,3]' '[1,2]', and strings in double quotes."
+        ) from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
+    from trivet.report.pages import write_mechanism_page  # noqa: PLC0415 - draws, so it is heavy
+    from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
+
+    path = out / RESULT
+    write_result(path, asdict(found))
+    page, *pictures = write_mechanism_page(found, out)
+    return page, path, *pictures
+
+
+def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> None:
+    console = results_console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("event")
+    for heading in ("on A", "on B", "epsilon ≥"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for finding in found.findings:
+        on_a, on_b = _by_input(finding)
+        mark = "▸ " if finding.epsilon_lower > found.epsilon else "  "
+        table.add_row(
+            escape(mark + finding.description), f"{on_a:.3%}", f"{on_b:.3%}", f"{finding.epsilon_lower:.2f}"
+        )
+    console.print(table)
+    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}.")
+    violates = found.verdict == "violates"
+    icon, tone, verdict = ("✗", "red", "violates") if violates else ("✓", "green", "consistent with")
+    claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
+    console.print(f"{icon} {escape(found.name)}: [bold {tone}]{verdict}[/] {claim}. {escape(found.reason)}")
+    console.print(escape(found.limits))
+    console.print(
+        f"{found.trials} answers on each input, {found.testing_trials} of them to test "
+        f"{found.events_tested} events out of {found.events_proposed}; {seconds:.1f} s."
+    )
+    print_files(console, files)
+
+
+def _by_input(finding: "EventFinding") -> tuple[float, float]:
+    p, q = finding.p_frequency, finding.q_frequency
+    return (p, q) if finding.direction.startswith("A") else (q, p)
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from trivet.privacy.membership.audit import AuditedModel
+    from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
+
+AttackName = Literal["all", "lira-online", "lira-offline", "rmia"]
+MODEL_RESULT = "membership.json"
+SCORES = "membership-scores.npz"
+#: Groups shown on the terminal; the files have all.
+SHOWN_GROUPS = 12
+#: Rates from here on have one decimal.
+WIDE = 0.1
+#: Models of the study beside its plain regression, for Adult only, and the functions that make them.
+STUDY_MODELS = {
+    name: f"trivet.cli.privacy.study_models:{name.replace('-', '_')}"
+    for name in ("no-gender", "reweighed", "promotion-demotion", "massaging")
+}
+
+
+def audit_model(
+    table: Path | None = None,
+    /,
+    *,
+    label: str | None = None,
+    positive: str | None = None,
+    group: str | None = None,
+    unit: str | None = None,
+    ignore: str | None = None,
+    images: str | None = None,
+    model: str = "logistic",
+    attack: AttackName = "all",
+    shadows: int = 64,
+    canaries: int = 0,
+    rows: int | None = None,
+    workers: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Measure membership inference: exit code 0 if nothing or little is betrayed, 1 if members are exposed.
+
+    The attacks train models in the way the audited one is trained, so they need a recipe, not weights.
+
+    Parameters
+    ----------
+    table
+        A .csv or .parquet file, or FILE.duckdb:TABLE; without it and without --images, Adult with the
+        features of the study.
+    label
+        Of a table: the column that the model predicts.
+    positive
+        Of a table: predict this value of the label against all others.
+    group
+        Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    unit
+        Of a table: the column that says whose row it is. All rows of a person are then inside or outside
+        together, and the person is what is attacked; without it each row counts as a person.
+    ignore
+        Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and dates.
+    images
+        Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
+    model
+        logistic, boosting, tree, or package.module:factory of your own, which returns a scikit-learn
+        classifier or a torch.nn.Module; for Adult also no-gender, reweighed, promotion-demotion and
+        massaging, as in the study.
+    attack
+        Which attack, or all.
+    shadows
+        Models that are trained to compare with.
+    canaries
+        Rows to plant in one more training, for a lower bound on epsilon.
+    rows
+        Use at most that many rows, drawn at random.
+    workers
+        Processes, one a core by default.
+    seed
+        Seed of everything random.
+    out
+        Folder for the result, the scores, the page and the pictures; a killed run goes on there.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.cli.privacy.membership_data import load_subject  # noqa: PLC0415 - loads the data's libraries
+    from trivet.privacy.membership.audit import ATTACKS, attack_model  # noqa: PLC0415 - scikit-learn
+
+    if model in STUDY_MODELS and (table is not None or images is not None):
+        raise UsageError(
+            f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
+        )
+    if out is not None:
+        prepare_folder(out, MODEL_RESULT, SCORES, "membership.html")
+    started = perf_counter()
+    with report_progress() as progress:
+        progress("audit", "loading", None)
+        subject = load_subject(
+            table,
+            images,
+            label=label,
+            positive=positive,
+            groups=() if group is None else tuple(group.split(",")),
+            unit=unit,
+            ignored=() if ignore is None else tuple(name.strip() for name in ignore.split(",")),
+            limit=rows,
+            seed=seed,
+        )
+        found = attack_model(
+            STUDY_MODELS.get(model, model),
+            subject.features,
+            subject.labels,
+            groups=subject.groups,
+            unit=subject.units,
+            shadows=shadows,
+            attacks=tuple(ATTACKS) if attack == "all" else (attack,),
+            canaries=canaries,
+            workers=workers,
+            work=None if out is None else make_subfolder(out, "shadows"),
+            seed=seed,
+            data=one_line(subject.name),
+            model=model,
+            unit_name=unit or "a unit",
+            own_process=":" in model,  # the user's code may exit
+            progress=lambda step, share: progress("audit", step, share),
+        )
+        files: tuple[Path, ...] = ()
+        if out is not None:
+            progress("audit", "pictures and page", None)
+            files = _write_model(found, out)
+    seconds = perf_counter() - started
+    if json:
+        print_json({**asdict(found.result), "seconds": seconds, "files": list(map(str, files))})
+    else:
+        console = results_console()
+        _print_model(found.result, console)
+        print_files(console, files)
+        console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
+    return 1 if found.result.verdict == "exposed" else 0
+
+
+def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
+    import numpy as np  # noqa: PLC0415 - only --out needs it
+
+    from trivet.report.pages import write_membership_page  # noqa: PLC0415 - draws, so it is heavy
+
+    result, scores = out / MODEL_RESULT, out / SCORES
+    write_result(result, asdict(found.result))
+    stream = BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, member=found.members, **dict(found.scores))
+    write_whole(scores, stream.getbuffer())
+    page, *pictures = write_membership_page(found.result, out)
+    return page, result, scores, *pictures
+
+
+def _print_model(found: "MembershipAudit", console: "Console") -> None:
+    if found.row_attacks:
+        console.print(f"by {escape(one_line(found.unit))}:")
+    _print_attacks(found.attacks, found, console)
+    if found.row_attacks:
+        console.print("\nby row:")
+        _print_attacks(found.row_attacks, found, console)
+    if found.groups:
+        console.print()
+        _print_groups(found, console)
+    console.print()
+    console.print(
+        f"accuracy {found.train_accuracy:.4f} on {found.members} training rows, {found.test_accuracy:.4f} on "
+        f"{found.non_members} others"
+    )
+    if found.canaries is not None:
+        console.print(
+            f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
+        )
+    if found.group_statement:
+        console.print(escape(found.group_statement))
+    tone, icon = TONES[found.verdict], ICONS[found.verdict]
+    named = f"{escape(one_line(found.model))} on {escape(found.data)}"
+    console.print(f"{icon} {named}: [bold {tone}]{found.verdict}[/]. {escape(found.reason)}")
+    if not found.row_attacks:
+        console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
+    console.print(escape(found.limits))
+
+
+def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:
+    table = _table("attack", "AUROC", *(f"TPR at {rate.fpr:.1%} FPR" for rate in found.attacks[0].rates))
+    for each in attacks:
+        mark = "▸ " if each.attack == found.best_attack else "  "
+        table.add_row(
+            mark + each.attack,
+            _interval(each.auroc, each.auroc_low, each.auroc_high, ".3f"),
+            *map(_rate, each.rates),
+        )
+    console.print(table)
+
+
+def _print_groups(found: "MembershipAudit", console: "Console") -> None:
+    first = found.groups[0]
+    table = _table(f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all")
+    ranked = sorted(found.groups, key=lambda row: -1.0 if row.auroc is None else row.auroc, reverse=True)
+    for row in ranked[:SHOWN_GROUPS]:
+        chosen = (row.column, row.group) == (found.most_exposed_column, found.most_exposed_group)
+        table.add_row(
+            escape(("▸ " if chosen else "  ") + one_line(f"{row.column}: {row.group}", limit=32)),
+            str(row.members),
+            _interval(row.auroc, row.auroc_low, row.auroc_high, ".3f"),
+            _interval(row.tpr, row.tpr_low, row.tpr_high, ".2%"),
+        )
+    console.print(table)
+    if len(ranked) > SHOWN_GROUPS:
+        console.print(f"{len(ranked) - SHOWN_GROUPS} more groups that are exposed less")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _rate(rate: "RateAtFpr") -> str:
+    # Two of them stand beside an area in 80 columns.
+    spec = ".2%" if rate.tpr_high is not None and rate.tpr_high < WIDE else ".1%"
+    return _interval(rate.tpr, rate.tpr_low, rate.tpr_high, spec)
+
+
+def _interval(value: float | None, low: float | None, high: float | None, spec: str) -> str:
+    if value is None:
+        return "too few rows"
+    shown = format(value, spec)
+    return shown if low is None or high is None else f"{shown} ({low:{spec}}-{high:{spec}})"

@@ -1,0 +1,212 @@
+"""``trivet report``: everything drawn again from the record alone."""
+
+import webbrowser
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from rich.markup import escape
+
+from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
+from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
+from trivet.errors import DataError, UsageError
+from trivet.findings import Finding, findings_of
+from trivet.findings.formats import read_findings
+from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
+from trivet.wording import as_entity, one_line
+from trivet.work.bounded import read_bounded
+from trivet.work.result_files import write_new, write_text
+
+__all__ = ["card", "view"]
+
+FINDINGS: Final = "findings.json"
+#: More than the findings of ten thousand groups take.
+MOST_BYTES: Final = 16 * 2**20
+
+
+def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+    """Draw figures, macros and report again; no model and no data are needed.
+
+    Parameters
+    ----------
+    out
+        The folder of an audit, with metrics.json and triggers.safetensors.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    record, triggers = load_record(out), load_triggers(out)
+    findings = _findings(out, record)
+    prepare_folder(out, METRICS, *REPORT_FILES)
+    with report_progress() as progress:
+        progress("report", "figures, PDF and page", None)
+        drawn = draw(record, triggers, out, findings=findings)
+    if json:
+        print_json({"files": [str(path) for path in drawn.files], "pdf_engine": drawn.pdf_engine})
+    else:
+        print_files(results_console(), drawn.files[:4])
+    return 0
+
+
+def _findings(out: Path, record: AuditRecord) -> tuple[Finding, ...]:
+    """Return the findings of the audit, which know its policy, or else those of the record alone."""
+    try:
+        return read_findings(read_bounded(out / FINDINGS, MOST_BYTES).decode("utf-8")).findings
+    except (OSError, ValueError, RecursionError):
+        return findings_of(as_json(record))
+
+
+def schema(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:  # noqa: ARG001 - always JSON
+    """Print the JSON Schema of metrics.json.
+
+    Parameters
+    ----------
+    json
+        Accepted by every command; the schema is JSON anyway.
+    """
+    print_json(json_schema())
+    return 0
+
+
+def init(
+    path: Path = Path("audit.toml"),
+    /,
+    *,
+    own: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write a commented audit.toml that describes the built-in study, or a system of your own.
+
+    Parameters
+    ----------
+    path
+        Where to write it; an existing file is left alone.
+    own
+        Describe a system of your own, audited without the study around it.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    template = "own-audit.toml" if own else "audit.toml"
+    write_new(path, (files("trivet.cli") / template).read_bytes())
+    if json:
+        print_json({"file": str(path)})
+    else:
+        results_console().print(escape(f"Wrote {path}. Edit it, then: trivet run {path}"))
+    return 0
+
+
+def card(
+    audit: Path, /, *, out: Path | None = None, json: Annotated[bool, Parameter(negative="")] = False
+) -> int:
+    """Write a model card with the audit's numbers, for a README.md on the Hugging Face Hub.
+
+    Parameters
+    ----------
+    audit
+        Output folder of `trivet run`.
+    out
+        File to write; without it the card is printed.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    from trivet.comparison import read_audit  # noqa: PLC0415 - SciPy is heavy
+    from trivet.report.card import model_card  # noqa: PLC0415 - as above
+
+    text = model_card(read_audit(audit))
+    if out is not None:
+        refuse_foreign([out])
+        write_text(out, text)
+    if json:
+        print_json({"card": text, "file": None if out is None else str(out)})
+    elif out is None:
+        print_text(text, as_entity)
+    else:
+        print_files(results_console(), [out])
+    return 0
+
+
+REPORT: Final = "report.html"
+#: Pages of the commands for one leg and of a comparison, in the order in which one is chosen.
+PAGES: Final = (
+    REPORT,
+    "compare.html",
+    "repair.html",
+    "scan.html",
+    "fairness.html",
+    "mechanism.html",
+    "membership.html",
+    "plan.html",
+)
+INDEX: Final = "index.html"
+
+
+def view(
+    place: Path,
+    /,
+    *,
+    browser: bool = True,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Open a report in the browser; of a folder of audits, write an index of all and open that.
+
+    Parameters
+    ----------
+    place
+        Output folder of a command, or a folder with such folders in it.
+    browser
+        Whether to open the page; its path is printed either way.
+    out
+        File or folder for the index, in the place of index.html in the folder.
+    json
+        Print one JSON document to standard output, and nothing else there.
+    """
+    if not place.is_dir():
+        raise DataError(f"there is no folder {place}; name the output folder of a command.")
+    page = next((place / name for name in PAGES if (place / name).is_file()), None)
+    if page is None and (place / METRICS).is_file():
+        raise DataError(f"{place} has a record and no {REPORT}; `trivet report {place}` draws it.")
+    if page is not None and out is not None:
+        raise UsageError(f"--out is for the index of many audits, and {page} is one report.")
+    document = {"page": str(page)}
+    unread: list[str] = []
+    if page is None:
+        page, document, unread = _index(place, out)
+    opened = browser and webbrowser.open(page.resolve().as_uri())
+    if json:
+        print_json({**document, "opened": opened})
+        return 0
+    console = results_console()
+    for line in unread:
+        console.print(f"[yellow]?[/] {escape(line)}")
+    print_files(console, [page])
+    if browser and not opened:
+        console.print("No browser could be opened; open the file yourself.")
+    return 0
+
+
+def _index(place: Path, out: Path | None) -> tuple[Path, dict[str, object], list[str]]:
+    from trivet.report.index import (  # noqa: PLC0415 - only where requested
+        find_audits,
+        write_index,
+    )
+
+    with report_progress() as progress:
+        progress("view", "reading audits", None)
+        found = find_audits(place)
+        if not found.audits:
+            unread = f" {len(found.damaged)} cannot be read." if found.damaged else ""
+            raise DataError(f"there is no audit in {place} or below it.{unread} `trivet run` makes one.")
+        page = write_index(found, place, _page(place, out))
+    damaged = [
+        {"file": (each.folder / each.file).as_posix(), "why": one_line(each.why, limit=300)}
+        for each in found.damaged
+    ]
+    unread = [f"{one_line(each['file'])} was left out: {each['why']}" for each in damaged]
+    return page, {"page": str(page), "audits": len(found.audits), "damaged": damaged}, unread
+
+
+def _page(place: Path, out: Path | None) -> Path:
+    if out is None:
+        return place / INDEX
+    return out if out.suffix == ".html" and not out.is_dir() else out / INDEX

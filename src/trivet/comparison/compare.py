@@ -1,0 +1,354 @@
+"""Comparison of two audits."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from trivet.audited import LEGS, parts_of
+from trivet.comparison.audits import ReadAudit
+from trivet.comparison.judge import (
+    LEVEL,
+    belongs_to_an_estimate,
+    has_interval,
+    is_asked,
+    is_verdict,
+    judge_pair,
+    manifest_changes,
+    study_verdicts,
+)
+from trivet.comparison.pairs import ABSENT, Pair, pairs
+from trivet.comparison.results import (
+    ADDED,
+    BETTER,
+    CHANGE,
+    CHANGED,
+    DIFFERS,
+    EXACT,
+    NOISE,
+    OUTCOMES,
+    REMOVED,
+    SAME,
+    WORSE,
+    Change,
+    Compared,
+    Comparison,
+)
+from trivet.record import MANIFEST
+from trivet.wording import one_line
+
+__all__ = ["change_text", "compare_audits", "difference_text", "outcome_text", "sides_text", "value_text"]
+
+_BASELINE: Final = ("fairness", "published", "baseline")
+_THRESHOLDS: Final = ("fairness", "corrected", "group_thresholds")
+#: Places without items of lists, and what stands there; {} is the item.
+_TITLES: Final[Mapping[tuple[str, ...], str]] = {
+    ("security", "scan", "contract", "best", "clean_accuracy"): "clean accuracy as received",
+    ("security", "scan", "p_value"): "p-value of the evidence",
+    ("security", "repair", "attempts", "clean_accuracy", "after"): "clean accuracy after {}",
+    ("security", "repair", "attempts", "asr", "before"): "ASR before {}",
+    ("security", "repair", "attempts", "asr", "after"): "ASR after {}",
+    ("security", "repair", "attempts", "robust_accuracy", "after"): "robust accuracy after {}",
+    ("privacy", "published", "correction", "spent_epsilon"): "epsilon of the published plan",
+    ("privacy", "plan", "recommended", "typical_deviation"): "noise of the plan",
+    ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
+    ("privacy", "membership", "attacks", "auroc"): "membership AUROC: {}",
+    ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
+    ("fairness", "comparison", "models", "accuracy", "estimate"): "accuracy: {}",
+    ("fairness", "comparison", "models", "disparate_impact", "estimate"): "disparate impact: {}",
+    (*_BASELINE, "accuracy"): "accuracy, baseline",
+    (*_BASELINE, "disparate_impact"): "disparate impact, baseline",
+    (*_THRESHOLDS, "accuracy"): "accuracy, group thresholds",
+    (*_THRESHOLDS, "disparate_impact"): "disparate impact, group thresholds",
+}
+_VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
+    ("privacy", "published", "correction", "verdict"): "privacy, published plan",
+    ("privacy", "mechanisms", "verdict"): "mechanism {}",
+    ("privacy", "membership", "verdict"): "membership",
+    ("fairness", "study", "verdict"): "fairness",
+    ("fairness", "audit", "verdict"): "own predictions",
+    ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
+    ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
+    ("fairness", "comparison", "models", "verdict"): "mitigation {}",
+    ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
+    ("security", "scan", "verdict"): "security",
+    ("security", "repair", "attempts", "second_verdict"): "second scan after {}",
+}
+#: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
+_OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "estimate")
+_GROUP_TITLE: Final = "disparate impact: {}"
+
+
+def headline_title(pair: Pair) -> str | None:
+    """Return what a measurement of the headline is called; None for every other, and where none exists."""
+    if _is_missing(pair.before) and _is_missing(pair.after):
+        return None
+    if pair.names == _OF_GROUPS:
+        sides = pair.before_in, pair.after_in
+        farthest = any(parts[-2]["group"] == parts[-3]["most_disparate"] for parts in sides)
+        title = _GROUP_TITLE if farthest else None
+    else:
+        title = _TITLES.get(pair.names)
+    if title is None:
+        return None
+    return _named(title, pair)
+
+
+def verdict_title(pair: Pair) -> str:
+    """Return what a verdict is about; the place where it has no other name."""
+    title = _VERDICTS.get(pair.names)
+    return pair.place if title is None else _named(title, pair)
+
+
+def _named(title: str, pair: Pair) -> str:
+    """Put the innermost item's name into a title."""
+    items = [step.item.partition("=")[2].partition(",")[0] for step in pair.steps if step.item is not None]
+    return title.replace("{}", items[-1] if items else "")
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is ABSENT
+
+
+LIMITS: Final = (
+    "The two audits are treated as independent samples. Where they looked at the same rows or images, their "
+    "errors go together: the intervals of the differences are then wider than they have to be, and a small "
+    "change can be called noise. The intervals of the headline hold all at once in 95 of 100 comparisons; of "
+    "the other values that have an interval, up to one in twenty that did not change can be called a change. "
+    "The intervals are of sampling alone: another training seed would move the numbers too. How many images "
+    "are left without the target class is taken from the number of classes. Where the record has no "
+    "interval, a difference is shown and does not count as a regression."
+)
+DIGEST_CHARACTERS: Final = 12
+#: The one part of which there can be several.
+MECHANISMS: Final = "privacy.mechanisms"
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+
+
+def value_text(value: Any) -> str:
+    """Write a value for people: four decimals, words for truth values, a dash where there is none.
+
+    Of a SHA-256 digest the beginning stands, which tells two of them apart.
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        text = f"{value:.4f}"
+        return text if not value or text.strip("-0.") else f"{value:.1e}"
+    text = str(value)
+    return f"{text[:DIGEST_CHARACTERS]}…" if _DIGEST.fullmatch(text) else text
+
+
+def sides_text(change: Change) -> tuple[str, str]:
+    """Write both values, with as many digits as tell them apart where they differ."""
+    sides = value_text(change.before), value_text(change.after)
+    if sides[0] == sides[1] and change.outcome != SAME and change.before != change.after:
+        return str(change.before), str(change.after)
+    return sides
+
+
+def difference_text(change: Change) -> str:
+    """Write the interval of a difference, the difference where it has none, and nothing without either."""
+    if change.difference_low is None and change.difference_high is None:
+        if change.difference is None or change.outcome == SAME:
+            return ""
+        return f"{change.difference:+{'d' if isinstance(change.difference, int) else '.4g'}}"
+    ends = ("…" if end is None else f"{end:+.4f}" for end in (change.difference_low, change.difference_high))
+    return " to ".join(ends)
+
+
+def outcome_text(change: Change) -> str:
+    """Say what became of a value in a few words: ``change, better``, ``noise``, ``same``."""
+    if change.outcome in {ADDED, REMOVED}:
+        return "only after" if change.outcome == ADDED else "only before"
+    if change.judged is not None and isinstance(change.after, str):
+        return change.judged
+    return change.outcome if change.judged is None else f"{change.outcome}, {change.judged}"
+
+
+def interval_text(low: float | None, high: float | None) -> str:
+    """Write an interval in brackets, and nothing where there is none."""
+    if low is None and high is None:
+        return ""
+    return f"({' to '.join('…' if end is None else f'{end:.4f}' for end in (low, high))})"
+
+
+def change_text(change: Change) -> str:
+    """Say a change in one line."""
+    said = f"{change.title}: {' → '.join(sides_text(change))}"
+    if change.difference_low is not None or change.difference_high is not None:
+        said += f" (difference {difference_text(change)})"
+    return said + (f" ({change.detail})" if change.detail else "")
+
+
+def regressions(worse: Sequence[Change]) -> tuple[str, ...]:
+    """Say what got worse, a sentence each."""
+    return tuple(f"{change_text(change)}." for change in worse)
+
+
+def cautions(
+    before: ReadAudit, after: ReadAudit, asked: Sequence[Change], changed: Sequence[Change]
+) -> tuple[str, ...]:
+    """Say what keeps the two from being compared like with like."""
+    said: list[str] = []
+    for leg in LEGS:
+        here, there = before.record[leg] is not None, after.record[leg] is not None
+        if here != there:
+            said.append(f"The {leg} leg is in the {'first' if here else 'second'} audit only.")
+    both = {leg for leg in LEGS if before.record[leg] is not None and after.record[leg] is not None}
+    old, new = parts_of(before.record), parts_of(after.record)
+    for part in dict.fromkeys((*old, *new)):
+        if part.partition(".")[0] in both and (part in old) != (part in new):
+            which = "first" if part in old else "second"
+            said.append(f"The part {part} is in the {which} audit only.")
+    for change in changed:
+        if change.place.startswith(f"{MECHANISMS}[") and change.outcome in {ADDED, REMOVED}:
+            which = "first" if change.outcome == REMOVED else "second"
+            said.append(f"The part {change.place} is in the {which} audit only.")
+    for audit, which in ((before, "first"), (after, "second")):
+        if not audit.manifest:
+            said.append(f"The {which} audit has no {MANIFEST}, so that versions and inputs are not compared.")
+    settings = sum(not _is_of_the_subject(change.place) for change in asked)
+    if settings:
+        some = "One setting or size differs" if settings == 1 else f"{settings} settings or sizes differ"
+        said.append(f"{some} between the two: what changed may come from there.")
+    return tuple(said)
+
+
+def _is_of_the_subject(place: str) -> bool:
+    """Tell whether a place says which network was audited, or on which machinery: no setting."""
+    return place.startswith(("manifest.", "security.scan.checkpoint.")) or place.endswith("expected_label")
+
+
+def statement(
+    verdicts: Sequence[Change],
+    headline: Sequence[Change],
+    changed: Sequence[Change],
+    worse: Sequence[Change],
+    *,
+    same: bool,
+) -> str:
+    """Say what it comes to in one sentence."""
+    if same:
+        return "The two records are the same."
+    better = sum(change.judged == BETTER for change in verdicts)
+    moved, unknown, quiet = (
+        sum(change.outcome in outcomes for change in headline)
+        for outcomes in ((CHANGE, EXACT), (DIFFERS, ADDED, REMOVED), (NOISE,))
+    )
+    parts = [f"{len(worse) or 'No'} regression{'s'[: len(worse) != 1]}"]
+    parts += [f"{better} verdict{'s'[: better != 1]} got better"] if better else []
+    parts.append(
+        f"of {len(headline)} headline measurements {moved} changed, {quiet} moved within noise and {unknown} "
+        "cannot be judged"
+    )
+    parts.append(f"{len(changed)} other value{'s'[: len(changed) != 1]} differ{'s'[: len(changed) == 1]}")
+    return f"{'; '.join(parts)}."
+
+
+INTERVAL: Final = "_interval"
+#: Texts that follow from other values of the record.
+_TEXTS: Final = (
+    "reason limits statement why finding note message law remarks group_statement repair_reason score_reason "
+    "auroc_reason rate_reason reference_why title method description test"
+)
+WORDING: Final = frozenset(_TEXTS.split())
+#: Verdicts no deeper than this are named also where they are the same.
+VERDICT_DEPTH: Final = 4
+
+
+def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
+    """Compare two audits measurement by measurement.
+
+    Parameters
+    ----------
+    before, after
+        The audits, as `read_audit` reads them.
+
+    Returns
+    -------
+    Comparison
+        The same for the same two audits.
+
+    Notes
+    -----
+    The measurements of the headline are judged together: each interval of a difference has the level
+    1 - 0.05 / k, where k of them have an interval, so that all of them hold at once in at least 95 of 100
+    pairs of audits (Bonferroni). Every other interval has the level 0.95.
+    """
+    asked: list[Change] = []
+    verdicts: list[Change] = []
+    first: list[tuple[Pair, str]] = []
+    changed: list[Change] = []
+    rest: list[Change] = []
+    for pair in _measurements(before, after):
+        title = headline_title(pair)
+        if title is not None:
+            first.append((pair, title))
+            continue
+        change = judge_pair(pair, title=verdict_title(pair) if is_verdict(pair.steps) else None)
+        differs = change.outcome in CHANGED
+        if is_verdict(pair.steps) and (differs or len(pair.steps) <= VERDICT_DEPTH):
+            verdicts.append(change)
+        elif not differs or pair.names[-1] in WORDING:
+            rest.append(change)
+        elif is_asked(pair.names):
+            asked.append(change)
+        else:
+            changed.append(change)
+    verdicts.sort(key=_leg_number)
+    changed.sort(key=lambda change: OUTCOMES.index(change.outcome))
+    asked += manifest_changes(before, after)
+    headline = _judge_together(first)
+    worse = _worse(verdicts, headline)
+    return Comparison(
+        before=_compared(before),
+        after=_compared(after),
+        asked=tuple(asked),
+        verdicts=tuple(verdicts),
+        headline=headline,
+        changed=tuple(changed),
+        rest=tuple(rest),
+        regressions=regressions(worse),
+        cautions=cautions(before, after, asked, changed),
+        statement=statement(verdicts, headline, changed, worse, same=before.record == after.record),
+        limits=LIMITS,
+    )
+
+
+def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
+    """Yield every value once; an interval is a part of its estimate."""
+    yield from study_verdicts(before.record, after.record)
+    for pair in pairs(before.record, after.record):
+        around = pair.before_in[-1]
+        repeats = any(name.endswith(INTERVAL) for name in pair.names)
+        if not repeats and not belongs_to_an_estimate(pair.names[-1], around):
+            yield pair
+
+
+def _leg_number(change: Change) -> int:
+    leg = change.place.partition(".")[0]
+    return LEGS.index(leg) if leg in LEGS else len(LEGS)
+
+
+def _judge_together(pairs_and_titles: Sequence[tuple[Pair, str]]) -> tuple[Change, ...]:
+    together = sum(has_interval(pair) for pair, _ in pairs_and_titles)
+    level = 1 - (1 - LEVEL) / max(together, 1)
+    return tuple(judge_pair(pair, title=title, level=level) for pair, title in pairs_and_titles)
+
+
+def _worse(verdicts: Sequence[Change], headline: Sequence[Change]) -> list[Change]:
+    """Return verdicts that got worse, and what of the headline did by more than noise."""
+    measurable = [change for change in headline if change.outcome in {CHANGE, EXACT}]
+    return [change for change in (*verdicts, *measurable) if change.judged == WORSE]
+
+
+def _compared(audit: ReadAudit) -> Compared:
+    return Compared(
+        folder=one_line(audit.folder),
+        title=one_line(audit.record["audit"]["title"]),
+        legs=tuple(leg for leg in LEGS if audit.record[leg] is not None),
+        started=audit.noted("started"),
+        trivet=audit.noted("trivet"),
+    )

@@ -1,0 +1,653 @@
+"""Judgement of one value between two audits: changed, within noise or equal; better or worse."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, Final
+
+from trivet.audited import ORDERS, has_study, network_of, study_fairness_verdict, verdict_tone
+from trivet.comparison.audits import ReadAudit
+from trivet.comparison.pairs import ABSENT, Pair, Parts, Step
+from trivet.comparison.results import (
+    ADDED,
+    BETTER,
+    CHANGE,
+    DIFFERS,
+    EXACT,
+    NOISE,
+    REMOVED,
+    SAME,
+    WORSE,
+    Change,
+    Plain,
+)
+from trivet.fairness.intervals.comparisons import difference_interval
+from trivet.fairness.intervals.shares import normal_quantile, share_interval
+from trivet.places import find, is_index, spelling
+from trivet.wording import one_line
+
+__all__ = [
+    "LEVEL",
+    "Difference",
+    "Estimate",
+    "Measured",
+    "Share",
+    "belongs_to_an_estimate",
+    "difference_of_estimates",
+    "difference_of_shares",
+    "estimate_of",
+    "has_interval",
+    "is_asked",
+    "is_same",
+    "is_verdict",
+    "judge_pair",
+    "manifest_changes",
+    "measured",
+    "share_of",
+    "study_verdicts",
+    "verdict_tone",
+]
+
+#: Names under which an interval's own record keeps its estimate.
+ESTIMATES: Final = ("estimate", "value")
+INTERVAL: Final = "_interval"
+USUAL_LEVEL: Final = 0.95
+#: Nobody asks for an interval that is as often wrong as right.
+LOWEST_LEVEL: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the bounds of its interval; None where nothing bounds it on that side."""
+
+    value: float
+    low: float | None
+    high: float | None
+    level: float
+
+
+def estimate_of(name: str, around: Mapping[str, Any]) -> Estimate | None:
+    """Return the number called `name` in `around` with its interval; None where it has none."""
+    value = around.get(name)
+    if not is_number(value):
+        return None
+    assert isinstance(value, int | float)
+    if name in ESTIMATES and _has(around, "low", "high"):
+        return _estimate(value, around, "low", "high")
+    if _has(around, f"{name}_low", f"{name}_high"):
+        return _estimate(value, around, f"{name}_low", f"{name}_high")
+    for other, bounds in around.items():
+        stem = other.removesuffix(INTERVAL)
+        if stem != other and (name == stem or name.startswith(f"{stem}_")) and isinstance(bounds, Mapping):
+            found = _estimate(value, bounds, "low", "high") if _has(bounds, "low", "high") else None
+            if found is not None and bounds.get("estimate") == value:
+                return found
+    return None
+
+
+def belongs_to_an_estimate(name: str, around: Mapping[str, Any]) -> bool:
+    """Tell whether `name` only says how sure another number of `around` is."""
+    if name in {"low", "high", "level", "method"}:
+        return any(is_number(around.get(estimate)) for estimate in ESTIMATES) and _has(around, "low", "high")
+    stem = name.removesuffix("_low").removesuffix("_high")
+    return stem != name and is_number(around.get(stem))
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value of a record is a number and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _has(around: Mapping[str, Any], *names: str) -> bool:
+    """Tell whether bounds stand there and at least one is known."""
+    return all(
+        name in around and (around[name] is None or is_number(around[name])) for name in names
+    ) and any(around[name] is not None for name in names)
+
+
+def _estimate(value: float, bounds: Mapping[str, Any], low: str, high: str) -> Estimate:
+    level = bounds.get("level")
+    if not isinstance(level, float) or not LOWEST_LEVEL <= level < 1:
+        level = USUAL_LEVEL
+    return Estimate(value, bounds[low], bounds[high], level)
+
+
+_Record = Mapping[str, Any]
+_Rate = tuple[str, ...]
+
+#: Numerators and denominators of the rates of one group, as fields of its confusion counts.
+_POSITIVE: Final = ("true_positive", "false_negative")
+_NEGATIVE: Final = ("false_positive", "true_negative")
+_SELECTED: Final = ("true_positive", "false_positive")
+_RATES: Final[Mapping[str, tuple[_Rate, _Rate]]] = {
+    "rates": (_SELECTED, (*_POSITIVE, *_NEGATIVE)),
+    "true_positive_rates": (("true_positive",), _POSITIVE),
+    "false_positive_rates": (("false_positive",), _NEGATIVE),
+}
+
+
+@dataclass(frozen=True)
+class Share:
+    """`successes` of `trials`, both whole numbers."""
+
+    successes: int
+    trials: int
+
+
+def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
+    """Return the counts of the share at a place; None for other values and unknown counts."""
+    around, last = parts[-1], names[-1]
+    if names[0] == "security":
+        return _of_images(names, parts[0]["security"], around)
+    if last == "value" and is_number(around.get("numerator")) and around.get("denominator"):
+        return _share(around["numerator"], around["denominator"])
+    if last in {"p_frequency", "q_frequency"}:
+        return _share(around[f"{last[0]}_count"], around[f"{last[0]}_trials"])
+    if last == "accuracy" and isinstance(counts := around.get("counts"), Mapping):
+        return _right(counts)
+    if len(names) > 1 and names[-2] in _RATES and isinstance(counts := parts[-2].get("counts"), Mapping):
+        hits, rows = (sum(counts[last][name] for name in part) for part in _RATES[names[-2]])
+        return _share(hits, rows)
+    return None
+
+
+def _of_images(names: tuple[str, ...], study: _Record, around: _Record) -> Share | None:
+    """Return a rate of the security leg as counts, from how many images it was measured on."""
+    for place, images in _IMAGES.items():
+        if names[1 : 1 + len(place)] == place:
+            value = around[names[-1]]
+            trials = images(study)
+            return _share(round(value * trials), trials)
+    return None
+
+
+def _of_the_study(study: _Record) -> int:
+    return study["published"]["settings"]["images"]
+
+
+def _of_the_repair(own: _Record) -> int:
+    return own["repair"]["held_out_images"]
+
+
+def _of_its_other_classes(own: _Record) -> int:
+    """Return about how many images a repair was judged by without the target class; 0 where not known."""
+    classes = own["scan"]["images"]["classes"] if own["scan"] is not None else 1
+    return round(_of_the_repair(own) * (1 - 1 / max(classes, 1)))
+
+
+#: Places below the security leg that are rates, and how many images they are of.
+_IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
+    ("published", "clean_accuracy"): _of_the_study,
+    ("published", "asr"): _of_the_study,
+    ("repair", "attempts", "clean_accuracy"): _of_the_repair,
+    ("repair", "attempts", "asr"): _of_its_other_classes,
+    ("repair", "attempts", "robust_accuracy"): _of_its_other_classes,
+    ("repair", "attempts", "true_trigger_asr"): _of_its_other_classes,
+}
+
+
+def _right(counts: _Record) -> Share | None:
+    """Return the rows of both groups whose label is predicted."""
+    groups = tuple(counts.values())
+    right = sum(group["true_positive"] + group["true_negative"] for group in groups)
+    return _share(right, sum(sum(group.values()) for group in groups))
+
+
+def _share(successes: int, trials: int) -> Share | None:
+    """Return a share; None of what cannot be one."""
+    return Share(successes, trials) if 0 <= successes <= trials else None
+
+
+#: Two machines' last bits, as an optimisation adds them up: relative, and around 0.
+ROUNDING: Final = 1e-6
+NOTHING: Final = 1e-8
+
+
+@dataclass(frozen=True)
+class Difference:
+    """After minus before; an end is None where nothing bounds it on that side."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    level: float
+
+    @property
+    def is_noise(self) -> bool:
+        """True if the interval contains 0."""
+        return (self.low is None or self.low <= 0) and (self.high is None or self.high >= 0)
+
+
+def difference_of_shares(before: Share, after: Share, *, level: float) -> Difference | None:
+    """Return the difference of two independent shares with Newcombe's interval, exact where few succeed.
+
+    See `trivet.fairness.intervals.comparisons.difference_interval`.
+    """
+    if not before.trials or not after.trials:
+        return None
+    bounds = difference_interval(before.successes, before.trials, after.successes, after.trials, level=level)
+    assert bounds.estimate is not None
+    return Difference(bounds.estimate, bounds.low, bounds.high, level)
+
+
+def difference_of_estimates(before: Estimate, after: Estimate, *, level: float) -> Difference:
+    """Return the difference of two independent estimates, from their intervals alone.
+
+    Each end of the difference takes the distances of the two estimates to the bounds that lead there,
+    and adds their squares (G. Y. Zou and A. Donner, Statistics in Medicine 27, 2008, equation 3), which
+    for symmetrical intervals is the root of the squared half-widths. An interval of another level than
+    `level` is first stretched as a normal one would be.
+    """
+    low = _together(_reach(after, "low", level), _reach(before, "high", level))
+    high = _together(_reach(after, "high", level), _reach(before, "low", level))
+    found = after.value - before.value
+    return Difference(
+        found, None if low is None else found - low, None if high is None else found + high, level
+    )
+
+
+def is_same(before: float, after: float) -> bool:
+    """Tell whether two numbers differ by no more than machines do."""
+    return math.isclose(before, after, rel_tol=ROUNDING, abs_tol=NOTHING)
+
+
+def _reach(estimate: Estimate, side: str, level: float) -> float | None:
+    bound = estimate.low if side == "low" else estimate.high
+    if bound is None:
+        return None
+    stretch = normal_quantile(level) / normal_quantile(estimate.level)
+    return abs(estimate.value - bound) * stretch
+
+
+def _together(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else math.hypot(first, second)
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """Distance of a value from the best one, and the value at that distance on the other side."""
+
+    name: str
+    badness: Callable[[float], float]
+    best: float | None = None
+    mirrored: Callable[[Estimate], Estimate] | None = None
+
+
+def _inverse(estimate: Estimate) -> Estimate:
+    return Estimate(
+        1 / estimate.value,
+        1 / estimate.high if estimate.high else None,
+        1 / estimate.low if estimate.low else None,
+        estimate.level,
+    )
+
+
+def _negative(estimate: Estimate) -> Estimate:
+    return Estimate(
+        -estimate.value,
+        None if estimate.high is None else -estimate.high,
+        None if estimate.low is None else -estimate.low,
+        estimate.level,
+    )
+
+
+UP: Final = Direction("up", lambda value: -value)
+DOWN: Final = Direction("down", lambda value: value)
+TOWARDS_ONE: Final = Direction(
+    "towards 1", lambda value: abs(math.log(value)) if value > 0 else math.inf, 1.0, _inverse
+)
+TOWARDS_ZERO: Final = Direction("towards 0", abs, 0.0, _negative)
+
+#: By the name of the measurement, in any leg.
+_ANYWHERE: Final[Mapping[str, Direction]] = {
+    "accuracy": UP,
+    "clean_accuracy": UP,
+    "robust_accuracy": UP,
+    "train_accuracy": UP,
+    "test_accuracy": UP,
+    "recall": UP,
+    "best_accuracy": UP,
+    "best_clean_accuracy": UP,
+    "asr": DOWN,
+    "true_trigger_asr": DOWN,
+    "best_asr": DOWN,
+    "disparate_impact": TOWARDS_ONE,
+    "disparate_impact_bootstrap": TOWARDS_ONE,
+    "gap": DOWN,
+    "best_gap": DOWN,
+    "demographic_parity_difference": TOWARDS_ZERO,
+}
+#: By leg and name.
+_IN_LEG: Final[Mapping[str, Mapping[str, Direction]]] = {
+    "security": {"norm_ratio": UP, "p_value": UP},
+    "privacy": {
+        "spent_epsilon": DOWN,
+        "group_epsilon": DOWN,
+        "epsilon_lower": DOWN,
+        "noise_ratio": DOWN,
+        "auroc": DOWN,
+        "tpr": DOWN,
+        "advantage": DOWN,
+        "balanced_accuracy": DOWN,
+    },
+    "fairness": {
+        "parity": UP,
+        "difference": TOWARDS_ZERO,
+        "equalized_odds": DOWN,
+        "expected_error": DOWN,
+        "in_the_large": TOWARDS_ZERO,
+    },
+}
+#: Parts whose values have no better of their own: changes against a baseline, and what was tried out.
+_NEUTRAL: Final = frozenset({"change", "labels", "declared", "candidates"})
+#: Names below which the name of the measurement is the one above.
+_INNER: Final = ("estimate", "before", "after")
+
+
+def direction_of(steps: tuple[Step, ...], metric: str | None = None) -> Direction | None:
+    """Return which way the measurement at a place is better; None where that is not known."""
+    names = [step.name for step in steps]
+    if metric is not None and names[-1:] == ["value"]:
+        return _of_metric(metric)
+    while names and names[-1] in _INNER:
+        names.pop()
+    if not names or _NEUTRAL.intersection(names[:-1]):
+        return None
+    return _IN_LEG.get(names[0], {}).get(names[-1]) or _ANYWHERE.get(names[-1])
+
+
+def _of_metric(metric: str) -> Direction | None:
+    if metric == "disparate_impact" or metric.endswith("_ratio"):
+        return TOWARDS_ONE
+    if metric.endswith(("_difference", "_spread")):
+        return TOWARDS_ZERO
+    return _ANYWHERE.get(metric)
+
+
+LEVEL: Final = 0.95
+#: A number's interval, and its counts where it is a share of them.
+Sure = tuple[Estimate | None, Share | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number of a record, with the ends of its interval of sampling; None where it has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
+    """Return the interval of a number, and its counts where it is a share of them."""
+    if not is_number(value):
+        return None, None
+    share = share_of(names, parts)
+    estimate = estimate_of(names[-1], parts[-1])
+    if estimate is None and share is not None and share.trials:
+        bounds = share_interval(share.successes, share.trials, level=LEVEL)
+        estimate = Estimate(value, bounds.low, bounds.high, LEVEL)
+    return estimate, share
+
+
+def measured(record: Mapping[str, Any], path: str) -> Measured | None:
+    """Return the number at a path, items of lists by their index; None where there is none.
+
+    Raises
+    ------
+    LookupError
+        The path names no place in the record.
+    """
+    value = find(record, path)
+    if not is_number(value):
+        return None
+    steps = path.split(".")
+    inner = [find(record, ".".join(steps[:count])) for count in range(1, len(steps))]
+    parts = (record, *(part for part in inner if isinstance(part, Mapping)))
+    estimate, _ = how_sure(tuple(step for step in steps if not is_index(step)), value, parts)
+    return Measured(value) if estimate is None else Measured(value, estimate.low, estimate.high)
+
+
+VERDICT: Final = "verdict"
+
+
+def is_verdict(steps: tuple[Step, ...]) -> bool:
+    """Tell whether a verdict stands at a place."""
+    return bool(steps) and steps[-1].name == VERDICT
+
+
+def verdict_rank(before: Any, after: Any) -> int:
+    """Return how much worse `after` is than `before`: below 0 where it is better, 0 where not known."""
+    for order in ORDERS.values():
+        if before in order and after in order:
+            return order.index(after) - order.index(before)
+    return 0
+
+
+def study_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
+    """Yield the verdicts that are drawn from numbers of the study, where either record has it."""
+    leg = "fairness"
+    old, new = (_fairness(each[leg]) if has_study(each, leg) else ABSENT for each in (before, after))
+    if old is not ABSENT or new is not ABSENT:
+        steps = (Step(leg), Step("study"), Step(VERDICT))
+        parts: tuple[Parts, Parts] = (before, before[leg] or {}), (after, after[leg] or {})
+        yield Pair(steps, old, new, *parts)
+
+
+def _fairness(study: Mapping[str, Any]) -> str:
+    return study_fairness_verdict({"fairness": study})
+
+
+_AUDIT: Final = "data rows label positive negative prediction cut four_fifths level"
+_COMPARISON: Final = "estimator features columns reference train_rows test_rows validation repeats kept seed"
+_STUDY: Final = (
+    "dataset rows train_rows test_rows test_protected test_privileged features sensitive_feature "
+    "protected_group privileged_group positive_class"
+)
+_MECHANISM: Final = "epsilon delta input_a input_b trials error_rate seed"
+_MEMBERSHIP: Final = "data rows features classes model shadows members non_members seed"
+#: Names of the inputs, by their place.
+_ASKED: Final = {
+    ("audit",): "seed",
+    ("security", "published"): "expected_label",
+    ("security", "scan"): "seed threads",
+    ("security", "scan", "checkpoint"): "source name sha256 architecture parameters expected_label",
+    ("security", "scan", "images"): "name count classes shape",
+    ("security", "scan", "contract", "best"): "name",
+    ("security", "repair"): "requested working_images held_out_images seed",
+    ("privacy", "plan"): "epsilon delta adjacency group answers value threshold",
+    ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
+    ("privacy", "mechanisms"): _MECHANISM,
+    ("privacy", "membership"): _MEMBERSHIP,
+    ("fairness",): _STUDY,
+    ("fairness", "audit"): _AUDIT,
+    ("fairness", "audit", "attributes"): "reference",
+    ("fairness", "comparison"): _COMPARISON,
+    ("fairness", "comparison", "baseline"): _AUDIT,
+}
+_NAMES: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
+    place: frozenset(names.split()) for place, names in _ASKED.items()
+}
+#: Parts of the privacy leg that were sampled; the rest of it is computed, without error.
+_SAMPLED: Final = ("mechanisms", "membership")
+#: What a manifest says of the machinery, one value each and several by name.
+_NOTED: Final = ("trivet", "python", "platform")
+_LIBRARIES: Final = "libraries"
+_INPUTS: Final = "inputs"
+
+
+def is_asked(names: tuple[str, ...]) -> bool:
+    """Return True if a place, given by its names without items of lists, holds an input."""
+    return "settings" in names[:-1] or names[-1] in _NAMES.get(names[:-1], ())
+
+
+def is_exact(names: tuple[str, ...]) -> bool:
+    """Return True if the value at a place has no error: an input, or computed from inputs."""
+    return is_asked(names) or (names[0] == "privacy" and names[1:2] not in {(part,) for part in _SAMPLED})
+
+
+def manifest_changes(before: ReadAudit, after: ReadAudit) -> Iterator[Change]:
+    """Yield what two manifests say differently: versions, the machine, and inputs by their digests.
+
+    Nothing where an audit has no manifest. Of the checkpoint the record itself has the digest.
+    """
+    if not before.manifest or not after.manifest:
+        return
+    for name in _NOTED:
+        yield from _change(name, before.noted(name), after.noted(name))
+    for group in (_LIBRARIES, _INPUTS):
+        old, new = before.notes(group), after.notes(group)
+        if group == _INPUTS:
+            old, new = _others(old, before), _others(new, after)
+        for name in dict.fromkeys((*old, *new)):
+            yield from _change(f"{group}.{name}", old.get(name), new.get(name))
+
+
+def _others(inputs: dict[str, str], audit: ReadAudit) -> dict[str, str]:
+    network = network_of(audit.record)
+    known = None if network is None else network.checkpoint["sha256"]
+    return {name: digest for name, digest in inputs.items() if digest != known}
+
+
+def _change(name: str, before: str | None, after: str | None) -> Iterator[Change]:
+    if before != after:
+        outcome = ADDED if before is None else REMOVED if after is None else EXACT
+        yield Change(f"manifest.{name}", name.replace(".", ": ", 1), before, after, outcome)
+
+
+#: Characters of a list that are shown.
+LIST_CHARACTERS: Final = 60
+
+
+def list_text(values: Sequence[Any]) -> str:
+    """Write a list on one line, cut where it is long."""
+    written = (f"{value:.4g}" if isinstance(value, float) else spelling(value) for value in _flat(values))
+    return one_line(", ".join(written), limit=LIST_CHARACTERS)
+
+
+def how_lists_differ(before: Sequence[Any], after: Sequence[Any]) -> str:
+    """Say how many entries differ and by how much, or which were added and removed; empty for the same.
+
+    Numbers are compared in order, anything else as a set of texts.
+    """
+    old, new = list(_flat(before)), list(_flat(after))
+    if len(old) == len(new) and all(map(is_number, chain(old, new))):
+        apart = [
+            abs(first - second) for first, second in zip(old, new, strict=True) if not is_same(first, second)
+        ]
+        return f"{len(apart)} of {len(old)} differ, by at most {max(apart):.4g}" if apart else ""
+    if old == new:
+        return ""
+    first, second = (list(dict.fromkeys(map(spelling, values))) for values in (old, new))
+    added = [text for text in second if text not in set(first)]
+    removed = [text for text in first if text not in set(second)]
+    said = [
+        f"{what}: {list_text(texts)}" for what, texts in (("added", added), ("removed", removed)) if texts
+    ]
+    return "; ".join(said) or f"{len(old)} entries, and then {len(new)}, in another order or number"
+
+
+def _flat(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+#: A longer text is cut.
+TEXT_CHARACTERS: Final = 120
+#: What a number's name ends with where it is the name of a class.
+LABEL: Final = "label"
+
+
+def has_interval(pair: Pair) -> bool:
+    """Return True if noise can be separated from change: both values have an interval or counts."""
+    return all(any(how_sure(pair.names, value, parts)) for value, parts in _sides(pair))
+
+
+def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) -> Change:
+    """Return what became of one value."""
+    before, after = _plain(pair.before), _plain(pair.after)
+    sure = [how_sure(pair.names, value, parts) for value, parts in _sides(pair)]
+    (before_low, before_high), (after_low, after_high) = map(_bounds, sure)
+    change = Change(
+        pair.place, title or pair.place, before, after, SAME, before_low, before_high, after_low, after_high
+    )
+    if before is None or after is None:
+        return replace(change, outcome=SAME if before is after else ADDED if before is None else REMOVED)
+    if is_number(pair.before) and is_number(pair.after) and not pair.names[-1].endswith(LABEL):
+        return _judge_numbers(change, pair, *sure, level=level)
+    differs = EXACT if is_exact(pair.names) or is_verdict(pair.steps) else DIFFERS
+    if isinstance(pair.before, list) and isinstance(pair.after, list):
+        detail = how_lists_differ(pair.before, pair.after)
+        return replace(change, outcome=differs if detail else SAME, detail=detail)
+    worse = verdict_rank(pair.before, pair.after) if is_verdict(pair.steps) else 0
+    judged = WORSE if worse > 0 else BETTER if worse < 0 else None
+    return replace(change, outcome=SAME if pair.before == pair.after else differs, judged=judged)
+
+
+def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, level: float) -> Change:
+    difference = _difference(before, after, level)
+    change = replace(change, difference=pair.after - pair.before)
+    if difference is not None:
+        change = replace(
+            change, difference_low=difference.low, difference_high=difference.high, level=difference.level
+        )
+    asked = is_asked(pair.names)  # a setting is another one by its last bit
+    if pair.before == pair.after or (not asked and is_same(pair.before, pair.after)):
+        return change
+    if difference is None:
+        outcome = EXACT if is_exact(pair.names) else DIFFERS
+    else:
+        outcome = NOISE if difference.is_noise else CHANGE
+    if outcome == NOISE:
+        return replace(change, outcome=outcome)
+    direction = direction_of(pair.steps, pair.after_in[-1].get("metric"))
+    judged = None if direction is None else _judged(direction, pair, before[0], after[0], level)
+    return replace(change, outcome=outcome, judged=judged)
+
+
+def _judged(
+    direction: Direction, pair: Pair, before: Estimate | None, after: Estimate | None, level: float
+) -> str | None:
+    """Return better or worse; None where the values lie about as far to either side of the best one."""
+    old, new = pair.before, pair.after
+    if (best := direction.best) is not None and (old - best) * (new - best) < 0:
+        if before is None or after is None or direction.mirrored is None:
+            return None
+        first, second = (before, after) if old < new else (after, before)
+        if difference_of_estimates(first, direction.mirrored(second), level=level).is_noise:
+            return None
+    worse = direction.badness(new) - direction.badness(old)
+    return WORSE if worse > 0 else BETTER if worse < 0 else None
+
+
+def _difference(before: Sure, after: Sure, level: float) -> Difference | None:
+    if before[1] is not None and after[1] is not None:
+        return difference_of_shares(before[1], after[1], level=level)
+    if before[0] is not None and after[0] is not None:
+        return difference_of_estimates(before[0], after[0], level=level)
+    return None
+
+
+def _sides(pair: Pair) -> tuple[tuple[Any, Parts], tuple[Any, Parts]]:
+    return (pair.before, pair.before_in), (pair.after, pair.after_in)
+
+
+def _bounds(sure: Sure) -> tuple[float | None, float | None]:
+    return (None, None) if sure[0] is None else (sure[0].low, sure[0].high)
+
+
+def _plain(value: Any) -> Plain:
+    """Return a value as it is shown: a text on one line, a list cut, of a part only that it is there."""
+    if value is ABSENT or value is None:
+        return None
+    if isinstance(value, Mapping):
+        return "there"
+    if isinstance(value, list):
+        return (
+            list_text(value) if not any(isinstance(row, Mapping) for row in value) else f"{len(value)} items"
+        )
+    return one_line(value, limit=TEXT_CHARACTERS) if isinstance(value, str) else value

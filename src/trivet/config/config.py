@@ -1,0 +1,252 @@
+"""Sections of audit.toml and their keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from annotated_types import Ge, Le, MinLen
+
+from trivet.fairness.auditing.settings import ADULT, TableSettings
+from trivet.fairness.settings import FairnessSettings
+from trivet.privacy.planning.settings import PlanSettings
+from trivet.security.scan_settings import DEMO, ScanSettings
+from trivet.security.settings import SecuritySettings
+from trivet.study.privacy import PrivacySettings
+
+__all__ = [
+    "DEFAULT_TITLE",
+    "LEGS",
+    "OWN_TITLE",
+    "AuditConfig",
+    "AuditSection",
+    "FairnessSection",
+    "Leg",
+    "PolicySection",
+    "PrivacySection",
+    "SecuritySection",
+    "Waiver",
+    "describes",
+    "own_paths",
+]
+
+if TYPE_CHECKING:
+    pass
+
+Leg = Literal["security", "privacy", "fairness"]
+LEGS: Final[tuple[Leg, ...]] = ("security", "privacy", "fairness")
+
+#: Keys of each section that describe the user's system.
+_OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
+    "security": ("scan",),
+    "privacy": ("plan", "audits"),
+    "fairness": ("table", "audits"),
+}
+#: What of it the study cannot take in.
+_OWN_ONLY: Final[Mapping[Leg, str]] = {"security": "scan", "fairness": "table"}
+#: Where to begin.
+_BEGINNING: Final[Mapping[Leg, str]] = {
+    "security": "[security.scan]",
+    "privacy": "[privacy.plan] or [privacy] audits",
+    "fairness": "[fairness.table] or [fairness] audits",
+}
+_CONTRACT_FILES: Final = {".json", ".toml"}
+
+
+def describes(leg: Leg, section: Mapping[str, Any]) -> bool:
+    """Return True if a section has keys that describe the user's system."""
+    return any(section.get(key) for key in _OWN[leg])
+
+
+def complaint_about(config: "AuditConfig") -> str | None:
+    """Say what of a configuration does not go together with ``study``; None where all does."""
+    sections: dict[Leg, dict[str, Any]] = {leg: vars(getattr(config, leg)) for leg in LEGS}
+    if config.audit.study:
+        return next(
+            (
+                f"[{leg}.{key}] describes a system of your own; set study = false in [audit] to audit it "
+                "without the built-in study"
+                for leg, key in _OWN_ONLY.items()
+                if sections[leg][key] is not None
+            ),
+            None,
+        )
+    if not any(describes(leg, section) for leg, section in sections.items()):
+        return (
+            "study = false, and no section describes a system of your own; add one of "
+            f"{', '.join(_BEGINNING.values())}"
+        )
+    if config.audit.effects:
+        return (
+            "effects are measured on what the built-in study finds, which study = false leaves out; leave "
+            "--effects, or effects in [audit], out"
+        )
+    for leg in config.audit.legs:
+        if not describes(leg, sections[leg]):
+            return f"legs names {leg}, and nothing describes it; add {_BEGINNING[leg]}, or leave it out"
+    for leg in LEGS:
+        own = {*_OWN[leg], "seed"}
+        first = type(getattr(config, leg))()
+        study = [
+            each.name
+            for each in fields(first)
+            if each.name not in own and sections[leg][each.name] != getattr(first, each.name)
+        ]
+        if study:
+            return (
+                f"[{leg}] {', '.join(study)}: of the built-in study, which study = false leaves out; leave "
+                f"this out too, or describe your own system in {_BEGINNING[leg]}"
+            )
+    return None
+
+
+def own_paths(content: Mapping[str, Any], folder: Path) -> None:
+    """Resolve paths of the user's system against a folder; names of embedded data stay names."""
+    scan = _table(content, "security", "scan")
+    _start(scan, "checkpoint", folder, unless={DEMO})
+    if "images" in scan:
+        from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
+
+        _start(scan, "images", folder, unless=EMBEDDED.keys())
+    if Path(str(scan.get("contract", ""))).suffix.lower() in _CONTRACT_FILES:
+        _start(scan, "contract", folder, unless=())
+    _start(_table(content, "fairness", "table"), "table", folder, unless={ADULT})
+
+
+def _table(content: Mapping[str, Any], section: str, key: str) -> dict[str, Any]:
+    table = content.get(section)
+    found = table.get(key) if isinstance(table, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _start(table: dict[str, Any], key: str, folder: Path, *, unless: Any) -> None:
+    value = table.get(key)
+    if isinstance(value, str) and value and value not in unless:
+        table[key] = str(folder / value)
+
+
+OWN_TITLE = "Audit of a Machine-Learning System"
+DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSection:
+    """``[audit]``: title, seed, legs, and the folder that receives everything.
+
+    With `study`, the legs are those of the built-in study, published beside corrected, and the audit of the
+    user's system, where one is described, is added to it. Without, only the user's system is audited. With
+    `effects`, the remedies of each leg of the study are measured on the other legs as well.
+    """
+
+    study: bool = True
+    title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
+    legs: Annotated[tuple[Leg, ...], MinLen(1)] = LEGS
+    effects: bool = False
+    out: Path = Path("trivet-out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuritySection(SecuritySettings):
+    """``[security]``: which checkpoint, and the constants of the study.
+
+    With neither `checkpoint` nor `archive` the embedded demonstration network is studied. `scan` is the
+    user's network, for an audit without the study.
+    """
+
+    checkpoint: Path | None = None
+    archive: Path | None = None
+    student_id: str | None = None
+    model_index: Annotated[int, Ge(0)] | None = None
+    expected_label: Annotated[int, Ge(0)] | None = None
+    scan: ScanSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.checkpoint is not None and self.archive is not None:
+            raise ValueError("give either checkpoint or archive, not both")
+        named = (self.student_id is not None) + (self.model_index is not None)
+        if self.archive is not None and named != 1:
+            raise ValueError("an archive needs student_id or model_index (one of them) to choose a model")
+        if self.archive is None and named:
+            raise ValueError(
+                "student_id and model_index choose a model of an archive, but no archive is given"
+            )
+        if self.expected_label is not None and self.checkpoint is None:
+            raise ValueError("expected_label belongs to a checkpoint of your own; give checkpoint as well")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacySection(PrivacySettings):
+    """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
+
+    `plan` is of the user's queries, for an audit without the study. `audits` are files that ``trivet
+    privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    """
+
+    plan: PlanSettings | None = None
+    audits: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FairnessSection(FairnessSettings):
+    """``[fairness]``: the constants of the study, and finished audits.
+
+    `audits` are files that ``trivet fairness --out`` wrote. `table` is the user's table, for an audit
+    without the study.
+    """
+
+    table: TableSettings | None = None
+    audits: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """``[[policy.waivers]]``: a default of the gate that does not count for a while.
+
+    Attributes
+    ----------
+    rule
+        The rule of the finding, such as ``security.verdict``.
+    subject
+        The network, mechanism, model or attribute that it is about; None for all of the rule.
+    reason
+        Why.
+    expires
+        The last day on which it counts, in UTC.
+    decided_by
+        Who decided it.
+    """
+
+    rule: Annotated[str, MinLen(1)]
+    reason: Annotated[str, MinLen(1)]
+    expires: date
+    subject: str | None = None
+    decided_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a waiver needs a reason")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicySection:
+    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``, and what is waived."""
+
+    require: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """Complete configuration of an audit."""
+
+    audit: AuditSection = field(default_factory=AuditSection)
+    security: SecuritySection = field(default_factory=SecuritySection)
+    privacy: PrivacySection = field(default_factory=PrivacySection)
+    fairness: FairnessSection = field(default_factory=FairnessSection)
+    policy: PolicySection = field(default_factory=PolicySection)
+
+    def __post_init__(self) -> None:
+        if complaint := complaint_about(self):
+            raise ValueError(complaint)

@@ -1,0 +1,252 @@
+"""A folder of pictures, with a subfolder a class, into labelled images."""
+
+import logging
+import os
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
+
+from trivet.datasets.arrays import refuse_too_large
+from trivet.datasets.classes import MAX_CLASSES, choose_rows, in_class_order, printable
+from trivet.datasets.images import ImageSet
+from trivet.errors import DataError
+
+__all__ = ["read_folder", "read_picture"]
+
+#: Writers cut pictures into tiles of 128 to 1,024 pixels.
+MAX_TILE = 4_096
+
+
+def refuse_large_tiles(picture: Image.Image, name: str) -> None:
+    """Refuse a picture whose tiles are far larger than any picture needs.
+
+    libtiff unpacks a whole tile for the few pixels that lie in the picture, so that a small file
+    of a small picture can take gigabytes, which Pillow's bound on the pixels does not see.
+    """
+    if not isinstance(picture, TiffImageFile):
+        return
+    sides = [picture.tag_v2.get(tag, 0) for tag in (TILEWIDTH, TILELENGTH)]
+    if any(not isinstance(side, int) or side > MAX_TILE for side in sides):
+        raise DataError(
+            f"the picture {name!r} was refused: it is packed in tiles larger than {MAX_TILE}x{MAX_TILE} "
+            "pixels, as a decompression bomb is. Save it again as PNG if you trust it."
+        )
+
+
+#: Pillow's names of the formats that are read; none of them runs another program or needs a network.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+#: Files with other endings do not count as pictures.
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+)
+GREY_MODES = frozenset({"1", "L", "LA"})
+COLOUR_MODES = frozenset({"RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "P", "PA"})
+WIDE_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
+FULL_WIDE = 65_535
+#: Some decoders read the whole file before they look at the header.
+MAX_FILE_BYTES = 2**28
+
+# What Pillow logs of a broken picture is said in the error; without a handler it would also be printed.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+#: Width and height in pixels.
+Size = tuple[int, int]
+
+
+def picture_size(path: Path, name: str) -> Size:
+    """Return the width and height that the file's header tells of, before any rotation."""
+    with _explained(name), _open(path, name) as picture:
+        return picture.size
+
+
+def read_picture(path: Path, name: str, like: tuple[str, Size] | None = None) -> NDArray[np.float32]:
+    """Decode the first frame of a picture."""
+    with _explained(name), _open(path, name) as picture:
+        if like is not None and sorted(picture.size) != sorted(like[1]):
+            raise DataError(_other_size(name, picture.size, *like))
+        refuse_large_tiles(picture, name)
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        if like is not None and picture.size != like[1]:
+            raise DataError(_other_size(name, picture.size, *like))
+        return _pixels(picture, name)
+
+
+def _open(path: Path, name: str) -> Image.Image:
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise DataError(
+            f"the picture {name!r} has {size:,} bytes; expected at most {MAX_FILE_BYTES // 2**20} MiB. "
+            "Make it smaller."
+        )
+    return Image.open(path, formats=FORMATS)
+
+
+@contextmanager
+def _explained(name: str) -> Generator[None]:
+    """Turn whatever a decoder raises into one line about the picture; silence its warnings."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except (DataError, MemoryError):
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"the picture {name!r} was refused: it claims more than {Image.MAX_IMAGE_PIXELS:,} pixels, as a "
+            "decompression bomb does. Make it smaller if you trust it."
+        ) from error
+    except Exception as error:  # a damaged file can fail anywhere in a decoder
+        raise DataError(
+            f"the picture {name!r} cannot be read: it is damaged, or none of {', '.join(FORMATS)}. "
+            "Save it again as PNG, or leave it out."
+        ) from error
+
+
+def _pixels(picture: Image.Image, name: str) -> NDArray[np.float32]:
+    if picture.mode in WIDE_MODES:
+        wide = np.asarray(picture)
+        if int(wide.min()) < 0 or int(wide.max()) > FULL_WIDE:
+            raise DataError(
+                f"the picture {name!r} has grey levels beyond 16 bits; expected 0 to {FULL_WIDE}. Save it as "
+                "PNG."
+            )
+        return np.divide(wide[np.newaxis], np.float32(FULL_WIDE), dtype=np.float32)
+    if picture.mode in GREY_MODES:
+        return _unit(np.asarray(picture.convert("L"))[np.newaxis])
+    if picture.mode not in COLOUR_MODES:
+        raise DataError(
+            f"the picture {name!r} has pixels of the kind {picture.mode!r}; expected grey, palette or colour "
+            "pixels of 8 bits. Save it as PNG."
+        )
+    colours = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
+    if picture.mode in {"P", "PA"} and (colours == colours[:1]).all():
+        colours = colours[:1]
+    return _unit(colours)
+
+
+def _unit(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.divide(levels, np.float32(255), dtype=np.float32)
+
+
+def _other_size(name: str, size: Size, first: str, expected: Size) -> str:
+    return (
+        f"all pictures must have one size, but {first!r} has {expected[0]}x{expected[1]} pixels and {name!r} "
+        f"has {size[0]}x{size[1]}. Scale or cut them to one size first."
+    )
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """Files of one kind in a folder, in order, and those that go unused."""
+
+    names: list[str]
+    others: int
+    folders: int
+
+
+def read_folder(folder: Path, *, limit: int | None, seed: int) -> ImageSet:
+    """Read every picture that lies in a subfolder; the subfolder is its class.
+
+    Classes are numbered from 0 in the order of their folders' names: by value where all names are
+    decimal numbers, by code points otherwise. So class 2 is the folder ``2`` only where ``0`` and
+    ``1`` are there as well. Within a class, pictures are in the order of their names. Hidden
+    files, files other than pictures, and folders below the class folders are left out.
+    """
+    try:
+        root = folder.resolve()
+        classes = _classes(root)
+        held = [_pictures(root, name) for name in classes]
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"the folder {folder.name!r} cannot be read ({error}).") from error
+    _refuse_empty(root.name, held)
+    labels = np.repeat(np.arange(len(classes)), [len(contents.names) for contents in held])
+    rows = choose_rows(
+        labels, limit=limit, seed=seed, source=root.name, class_names=classes, may_be_absent=False
+    )
+    files = [f"{classes[label]}/{name}" for label, contents in enumerate(held) for name in contents.names]
+    pixels = _read_all(root, [files[row] for row in rows])
+    return ImageSet(
+        printable(root.name), pixels, labels[rows], len(classes), tuple(printable(name) for name in classes)
+    )
+
+
+def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if not entry.name.startswith("."))
+
+
+def _classes(root: Path) -> list[str]:
+    names = [entry.name for entry in _visible(root) if entry.is_dir() and _stays_inside(root, entry)]
+    if not names:
+        raise DataError(
+            f"the folder {root.name!r} has no subfolders; expected one with pictures for each class, such as "
+            f"{root.name + '/cat/1.png'!r}."
+        )
+    if len(names) > MAX_CLASSES:
+        raise DataError(f"the folder {root.name!r} has {len(names):,} subfolders; expected one a class.")
+    return in_class_order(names)
+
+
+def _pictures(root: Path, name: str) -> _Contents:
+    names: list[str] = []
+    others = folders = 0
+    for entry in _visible(root / name):
+        if PurePath(entry.name).suffix.lower() in SUFFIXES and entry.is_file() and _stays_inside(root, entry):
+            names.append(entry.name)
+        elif entry.is_dir(follow_symlinks=False):
+            folders += 1
+        else:
+            others += 1
+    return _Contents(sorted(names), others, folders)
+
+
+def _stays_inside(root: Path, entry: os.DirEntry[str]) -> bool:
+    """Return True, or refuse the folder for a link that leads out of it."""
+    if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+        shown = str(Path(entry.path).relative_to(root))
+        raise DataError(
+            f"{shown!r} in {root.name!r} is a link out of the folder, which is not followed. Put a copy in "
+            "its place, or remove it."
+        )
+    return True
+
+
+def _refuse_empty(name: str, held: list[_Contents]) -> None:
+    if any(contents.names for contents in held):
+        return
+    others, folders = sum(c.others for c in held), sum(c.folders for c in held)
+    nested = " Give the path of the folder whose subfolders are the classes." if folders else ""
+    raise DataError(
+        f"the {len(held)} subfolders of {name!r} hold no pictures ({', '.join(sorted(SUFFIXES))}); they hold "
+        f"{others:,} other files and {folders:,} folders, which are left out.{nested}"
+    )
+
+
+def _read_all(root: Path, files: list[str]) -> NDArray[np.float32]:
+    """Decode the pictures, one after the other, into one array."""
+    width, height = picture_size(root / files[0], files[0])
+    refuse_too_large(len(files), 1, height, width, source=root.name)
+    first = read_picture(root / files[0], files[0])
+    like = files[0], (first.shape[2], first.shape[1])
+    pixels = _room(len(files), first, root.name)
+    for row, name in enumerate(files):
+        picture = read_picture(root / name, name, like) if row else first
+        if len(picture) > pixels.shape[1]:
+            grey, pixels = pixels, _room(len(files), picture, root.name)
+            pixels[:row] = grey[:row]
+        pixels[row] = picture
+    return pixels
+
+
+def _room(count: int, picture: NDArray[np.float32], source: str) -> NDArray[np.float32]:
+    refuse_too_large(count, *picture.shape, source=source)
+    return np.empty((count, *picture.shape), np.float32)

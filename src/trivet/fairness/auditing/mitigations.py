@@ -1,0 +1,517 @@
+"""Comparison of mitigations on the same test rows, with intervals."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.auditing.band import frontier, parity_of, that_count, verdict_on, worst_of
+from trivet.fairness.auditing.fitting import (
+    BASELINE,
+    ESTIMATORS,
+    KEPT,
+    Fitted,
+    Plan,
+    Task,
+    train_all,
+    training_spread,
+)
+from trivet.fairness.auditing.groups import audit_groups, find_reference
+from trivet.fairness.auditing.predictions import LOWEST_BAND, audit_counts, family_size, parts_of
+from trivet.fairness.auditing.results import (
+    IN_BAND,
+    REFERENCE,
+    Caution,
+    FairnessComparison,
+    GroupOutcome,
+    ModelOutcome,
+    TrainingSpread,
+)
+from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.intervals.comparisons import paired_difference_interval
+from trivet.fairness.intervals.results import Bounds
+from trivet.fairness.intervals.shares import share_interval
+from trivet.fairness.metrics.comparisons import (
+    ROUNDING,
+    accuracy,
+    demographic_parity_spread,
+    equalized_odds_spread,
+    ratio_of_rates,
+    selected,
+)
+from trivet.fairness.metrics.group_rates import selection_rates
+from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.wording import one_line, quoted
+
+__all__ = ["chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
+
+#: A ratio of rates has no largest value.
+_UNBOUNDED: Final = float("inf")
+
+
+def model_outcome(
+    unmeasured: ModelOutcome,
+    counts: GroupCounts,
+    repeats: Sequence[GroupCounts],
+    reference: int,
+    *,
+    change: Bounds | None,
+    four_fifths: float,
+    level: float,
+    comparisons: int | None = None,
+) -> ModelOutcome:
+    """Measure a model on the test rows."""
+    audited = audit_groups(
+        counts, reference, four_fifths=four_fifths, level=level, scores=None, comparisons=comparisons
+    )
+    counted = that_count(audited)
+    worst = worst_of(audited)
+    correct = int(np.trace(counts.table.sum(axis=0)))
+    impacts = [_impacts(each, reference) for each in repeats]
+    spreads = [
+        None
+        if group.disparate_impact is None
+        else _spread(group.disparate_impact.estimate, [values[i] for values in impacts], level=level)
+        for i, group in enumerate(audited)
+    ]
+    own_accuracy = share_interval(correct, counts.rows, level=level)
+    return replace(
+        unmeasured,
+        failed=False,
+        accuracy=own_accuracy,
+        accuracy_training=training_spread(
+            own_accuracy.estimate,
+            [float(accuracy(each.table)) for each in repeats],
+            level=level,
+            lowest=0.0,
+            highest=1.0,
+        ),
+        accuracy_change=change,
+        group=None if worst is None else worst.group,
+        disparate_impact=None if worst is None else worst.disparate_impact,
+        disparate_impact_training=None if worst is None else spreads[audited.index(worst)],
+        parity=None if worst is None else parity_of(worst.disparate_impact),
+        difference=_known(float(demographic_parity_spread(counts.table))),
+        equalized_odds=_known(float(equalized_odds_spread(counts.table))),
+        groups=tuple(
+            GroupOutcome(
+                group=group.group,
+                rows=group.rows,
+                selection_rate=group.selection_rate,
+                disparate_impact=group.disparate_impact,
+                training=spread,
+                simultaneous_low=group.simultaneous_low,
+                simultaneous_high=group.simultaneous_high,
+                verdict=group.verdict,
+                counts=group in counted,
+            )
+            for group, spread in zip(audited, spreads, strict=True)
+        ),
+        verdict=verdict_on(audited),
+        selection_rate=share_interval(int(selected(counts.table).sum()), counts.rows, level=level),
+    )
+
+
+def _impacts(counts: GroupCounts, reference: int) -> list[float | None]:
+    """Return each group's selection rate over the reference group's."""
+    rates = selection_rates(counts.table)
+    return [_known(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
+
+
+def _spread(estimate: float | None, values: Sequence[float | None], *, level: float) -> TrainingSpread:
+    return training_spread(estimate, values, level=level, lowest=0.0, highest=_UNBOUNDED)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) -> str:
+    """Say what the baseline does, which mitigations bring it into the band, and what that costs.
+
+    A model is in the band where its verdict is: with the whole interval of every group that counts.
+    """
+    baseline, *others = models
+    band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
+    measured = [model for model in others if not model.failed]
+    inside = [model for model in measured if model.verdict == IN_BAND]
+    near = [model for model in measured if model not in inside and _estimates_inside(model, four_fifths)]
+    blind = [model for model in measured if _selects_nobody(model)]
+    said = [_of_baseline(baseline)]
+    if baseline.verdict == IN_BAND:
+        said.append(f"That is within {band}, before any mitigation.")
+        left = [model for model in measured if model not in (*inside, *near, *blind)]
+        if left:
+            said.append(f"It is left by {_listed(left)}.")
+    else:
+        if _estimates_inside(baseline, four_fifths):
+            said.append(
+                f"That is within {band}, but not with the whole interval: these rows do not settle it."
+            )
+        said += _reached([model for model in measured if model not in blind], inside, near, band)
+    if blind:
+        said.append(f"By {_listed(blind)} nobody is selected, so that nothing is known of parity.")
+    failed = [model for model in others if model.failed]
+    if failed:
+        said.append(f"No model came of {_listed(failed)}.")
+    aside = [each for each in baseline.groups if each.rows and not each.counts and each.verdict != REFERENCE]
+    if aside:
+        said.append(_of_small(aside))
+    return " ".join(said)
+
+
+def _reached(
+    measured: Sequence[ModelOutcome], inside: Sequence[ModelOutcome], near: Sequence[ModelOutcome], band: str
+) -> list[str]:
+    """Say which mitigations reach the band with every group, and which only by estimates."""
+    said: list[str] = []
+    if len(inside) == 1:
+        only = inside[0]
+        said.append(
+            f"Only {only.title} brings every group into {band}, with the whole interval{_cost(only)}."
+        )
+    elif inside:
+        cheapest = max(inside, key=_estimate)
+        said.append(f"Every group is brought into {band}, with the whole interval, by {_listed(inside)}.")
+        said.append(f"Of these {cheapest.title} is the most accurate{_cost(cheapest)}.")
+    elif len(measured) == 1:
+        said.append(
+            f"{_capital(measured[0].title)} does not bring every group into {band} with the interval."
+        )
+    elif measured:
+        said.append(
+            f"None of {len(measured)} mitigations brings every group into {band} with the whole interval."
+        )
+    if near:
+        cheapest = max(near, key=_estimate)
+        cost = _cost(cheapest) if len(near) == 1 and not inside else ""
+        said.append(
+            f"By {_listed(near)} the estimates of all groups come to lie in it, which these rows do not "
+            f"settle{cost}."
+        )
+    return said
+
+
+def _estimates_inside(model: ModelOutcome, four_fifths: float) -> bool:
+    return model.parity is not None and model.parity >= four_fifths * (1 - ROUNDING)
+
+
+def _selects_nobody(model: ModelOutcome) -> bool:
+    return model.selection_rate is not None and model.selection_rate.estimate == 0
+
+
+def _of_baseline(model: ModelOutcome) -> str:
+    if _selects_nobody(model):
+        return (
+            f"Without mitigation nobody is selected, at an accuracy of {_estimate(model):.3f}, so that "
+            "selection rates cannot be compared."
+        )
+    if model.group is None or model.disparate_impact is None or model.disparate_impact.estimate is None:
+        return "Without mitigation the selection rates cannot be compared."
+    farthest = ", the group farthest from parity," if _many(model) else ""
+    return (
+        f"Without mitigation {one_line(model.group)}{farthest} is selected "
+        f"{model.disparate_impact.estimate:.3f} times as often as the reference group, at an accuracy of "
+        f"{_estimate(model):.3f}."
+    )
+
+
+def _many(model: ModelOutcome) -> bool:
+    """Return True if more than one group is compared with the reference group."""
+    return sum(each.disparate_impact is not None for each in model.groups) > 1
+
+
+def _of_small(aside: Sequence[GroupOutcome]) -> str:
+    few = sorted(aside, key=lambda group: -group.rows)
+    named = ", ".join(f"{one_line(group.group)} ({group.rows:,})" for group in few[:3])
+    more = f" and {len(few) - 3} more" if len(few) > 3 else ""  # noqa: PLR2004 - those named
+    return f"Left aside are groups with less than two percent of the test rows: {named}{more}."
+
+
+def _cost(model: ModelOutcome) -> str:
+    """Say how the accuracy changed, and whether the test rows show it."""
+    change = model.accuracy_change
+    if change is None or change.estimate is None or change.low is None or change.high is None:
+        return ""
+    told = f": it changes accuracy by {change.estimate:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
+    return told + (", which may be none" if change.low <= 0 <= change.high else "")
+
+
+def _estimate(model: ModelOutcome) -> float:
+    return model.accuracy.estimate or 0.0 if model.accuracy is not None else 0.0
+
+
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def _listed(models: Sequence[ModelOutcome]) -> str:
+    *first, last = [model.title for model in models if model.name != BASELINE]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+#: Share of the rows that nothing is fitted on.
+TEST_SHARE: Final = 0.3
+#: Share of the training rows that thresholds are fitted on.
+VALIDATION_SHARE: Final = 0.25
+#: Fewer rows of a label than that cannot be divided in training, validation and test rows.
+FEWEST_OF_A_LABEL: Final = 10
+
+
+def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the mitigations that are meant: ``all``, names with commas between, or a sequence of names."""
+    asked = names.split(",") if isinstance(names, str) else list(names)
+    asked = [name.strip() for name in asked]
+    if asked == ["all"]:
+        return tuple(MITIGATIONS)
+    for name in asked:
+        if name not in MITIGATIONS:
+            raise UsageError(
+                f"there is no mitigation {quoted(name)}; there are all, {', '.join(MITIGATIONS)}."
+            )
+    return tuple(dict.fromkeys(asked))
+
+
+def compare_mitigations(
+    rows: AuditRows,
+    *,
+    estimator: str = "logistic",
+    mitigations: str | Sequence[str] = "all",
+    privileged: Mapping[str, str] | None = None,
+    repeats: int = 10,
+    four_fifths: float = 0.8,
+    level: float = 0.95,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[str, float | None], object] = lambda _step, _share: None,
+) -> FairnessComparison:
+    """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
+
+    The rows are divided once, by `seed`, into training and test rows, alike in groups and labels. Each model
+    is trained on all training rows, and its figures have the intervals of sampling: other test rows, the
+    model being what it is. It is trained `repeats` times more on a share of the training rows drawn anew,
+    and what its figures do on the same test rows is the spread of training. Thresholds are fitted on a
+    validation part of the training rows.
+
+    Parameters
+    ----------
+    rows
+        The table.
+    estimator
+        ``logistic`` or ``boosting``.
+    mitigations
+        ``all``, or names of `trivet.fairness.mitigation.registry.MITIGATIONS`.
+    privileged
+        Value of each sensitive column that is privileged; by default the reference is the group with the
+        largest share of positive labels among those with at least two percent of the rows.
+    repeats
+        Trainings anew; 0 for none.
+    four_fifths
+        Lower end t of the band [t, 1/t], in (0, 1].
+    level
+        Confidence level of every interval, in (0, 1).
+    seed
+        Of everything random.
+    workers
+        Processes.
+    progress
+        Called with what is done, and the share of it that is.
+
+    Returns
+    -------
+    FairnessComparison
+        The same for the same input, whatever the number of workers.
+
+    Raises
+    ------
+    UsageError
+        If there is no such estimator, mitigation or privileged value, or a number is out of range.
+    DataError
+        If there are too few rows of a label, or the classifier without mitigation cannot be fitted.
+    """
+    names = chosen_mitigations(mitigations)
+    _require(estimator, repeats, four_fifths, level, seed)
+    _require_labels(rows)
+    whole = rows.count(rows.labels, np.arange(len(rows)))
+    reference, _ = find_reference(whole, privileged or {})
+    cells = 2 * rows.groups + rows.labels
+    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
+    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
+    plan = Plan(
+        rows, train, test, np.isin(train, kept), estimator, reference, four_fifths=four_fifths, seed=seed
+    )
+    tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
+    step = f"{len(tasks)} models"
+    progress(step, 0.0)
+    fitted = train_all(plan, tasks, workers=workers, progress=lambda share: progress(step, share))
+    progress("intervals", None)
+
+    first = fitted[BASELINE, 0]
+    if first.predictions is None:
+        raise DataError(f"the model without mitigation cannot be fitted: {first.note}")
+    counted = rows.count(first.predictions, test)
+    comparisons = family_size(parts_of(counted, privileged or {}, references=whole))
+    outcomes = [
+        _outcome(
+            plan,
+            fitted,
+            name,
+            repeats,
+            baseline=first,
+            four_fifths=four_fifths,
+            level=level,
+            comparisons=comparisons,
+        )
+        for name in (BASELINE, *names)
+    ]
+    progress("audit of the model without mitigation", None)
+    audit = audit_counts(
+        counted,
+        privileged=privileged or {},
+        references=whole,
+        data=f"{rows.name}, test rows",
+        label=rows.label,
+        prediction=f"{estimator} without mitigation",
+        cut=None,
+        four_fifths=four_fifths,
+        level=level,
+        seed=seed,
+        predicted=Predicted(rows, test, first.predictions, first.scores, train),
+        cautions=_sampled(rows),
+    )
+    models = _with_frontier(outcomes)
+    return FairnessComparison(
+        baseline=audit,
+        estimator=estimator,
+        features=rows.features.names,
+        columns=rows.columns,
+        reference=whole.names[reference],
+        train_rows=len(train),
+        test_rows=len(test),
+        validation=VALIDATION_SHARE,
+        repeats=repeats,
+        kept=KEPT,
+        seed=seed,
+        models=models,
+        statement=comparison_statement(models, four_fifths=four_fifths),
+    )
+
+
+def _require(estimator: str, repeats: int, four_fifths: float, level: float, seed: int) -> None:
+    if estimator not in ESTIMATORS:
+        raise UsageError(f"there is no estimator {quoted(estimator)}; there are {', '.join(ESTIMATORS)}.")
+    if repeats < 0:
+        raise UsageError(f"the repeats should be 0 or more, found {repeats}.")
+    if not LOWEST_BAND <= four_fifths <= 1 or not 0 < level < 1:
+        raise UsageError(
+            f"the band begins in [{LOWEST_BAND}, 1] and the level lies in (0, 1), found {four_fifths:g} and "
+            f"{level:g}."
+        )
+    if not 0 <= seed < 2**32:
+        raise UsageError(f"the seed is {seed}; expected 0 to {2**32 - 1}.")
+
+
+def _sampled(rows: AuditRows) -> tuple[Caution, ...]:
+    if len(rows) == rows.drawn_from:
+        return ()
+    return (Caution("rows", f"Models see {len(rows):,} of {rows.drawn_from:,} rows, drawn at random."),)
+
+
+def _require_labels(rows: AuditRows) -> None:
+    fewest = int(np.bincount(rows.labels, minlength=2).min())
+    if fewest < FEWEST_OF_A_LABEL:
+        raise DataError(
+            f"{fewest} of {len(rows)} rows have the rarer label; a comparison needs {FEWEST_OF_A_LABEL} or "
+            "more of each. Give more rows, or audit predictions instead."
+        )
+
+
+def _parts(
+    cells: NDArray[np.int64], places: NDArray[np.int64], share: float, *, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide places at random in two, in each cell of group and label alike.
+
+    Within a cell the rows are shuffled and the first ones go to the second part; the fraction of a row
+    that is over goes on to the next cell, so that a cell of one row is in either part as its share says.
+    """
+    shuffled = np.random.default_rng(seed).permutation(places)
+    ordered = shuffled[np.argsort(cells[shuffled], kind="stable")]
+    # Every time the running share passes a whole number, the row goes to the second part.
+    passed = np.floor(np.arange(1, len(ordered) + 1) * share + 0.5).astype(np.int64)
+    second = np.diff(passed, prepend=0) > 0
+    return np.sort(ordered[~second]), np.sort(ordered[second])
+
+
+def _outcome(
+    plan: Plan,
+    fitted: Mapping[Task, Fitted],
+    name: str,
+    repeats: int,
+    *,
+    baseline: Fitted,
+    four_fifths: float,
+    level: float,
+    comparisons: int,
+) -> ModelOutcome:
+    own = fitted[name, 0]
+    described = _described(name, own)
+    if own.predictions is None:
+        return described
+    again = [fitted[name, repeat].predictions for repeat in range(1, repeats + 1)]
+    lost = sum(each is None for each in again)
+    if lost:
+        # What is left of them would be the repeats that went well.
+        described = replace(described, note=f"{described.note}; {lost} of {repeats} repeats gave no model")
+        again = []
+    return model_outcome(
+        described,
+        plan.rows.count(own.predictions, plan.test),
+        [plan.rows.count(each, plan.test) for each in again if each is not None],
+        plan.reference,
+        change=None if name == BASELINE else _change(plan, own, baseline, level=level),
+        four_fifths=four_fifths,
+        level=level,
+        comparisons=comparisons,
+    )
+
+
+def _described(name: str, own: Fitted) -> ModelOutcome:
+    """Return what is known of a model before it is measured."""
+    if name == BASELINE:
+        return ModelOutcome(name, "without mitigation", BASELINE, "", False, own.note, True)  # noqa: FBT003
+    entry = MITIGATIONS[name]
+    return ModelOutcome(
+        name=name,
+        title=entry.title,
+        kind=entry.kind,
+        source=entry.source,
+        needs_group=entry.needs_group_at_prediction,
+        note=own.note,
+        failed=own.predictions is None,
+    )
+
+
+def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Bounds:
+    """Return the accuracy of a model minus that of the baseline, on the same rows."""
+    labels = plan.rows.labels[plan.test]
+    right, right_before = own.predictions == labels, baseline.predictions == labels
+    cells = np.bincount(2 * (1 - right) + (1 - right_before), minlength=4).tolist()
+    return paired_difference_interval(*cells, level=level)
+
+
+def _with_frontier(outcomes: Sequence[ModelOutcome]) -> tuple[ModelOutcome, ...]:
+    """Mark the models that no other betters in both accuracy and parity."""
+    placed = {
+        outcome.name: (outcome.accuracy.estimate, outcome.parity)
+        for outcome in outcomes
+        if outcome.accuracy is not None
+        and outcome.accuracy.estimate is not None
+        and outcome.parity is not None
+    }
+    best = frontier(placed)
+    return tuple(replace(outcome, on_frontier=outcome.name in best) for outcome in outcomes)

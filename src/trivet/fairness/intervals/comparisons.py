@@ -1,0 +1,526 @@
+"""Confidence intervals for the ratio of two groups' rates, such as disparate impact."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtr, gammaln, ndtr
+
+from trivet.errors import DataError
+from trivet.fairness.columns import (
+    PRIVILEGED,
+    PROTECTED,
+    binary_column,
+    require_same_length,
+    require_two_groups,
+)
+from trivet.fairness.intervals.bootstrap import BootstrapKind, Statistic, bootstrap_bounds
+from trivet.fairness.intervals.results import Bounds, TestResult
+from trivet.fairness.intervals.shares import (
+    Floats,
+    Limits,
+    bounds_of,
+    checked_shares,
+    is_large,
+    normal_quantile,
+    share_limits,
+    share_of,
+    wilson_limits,
+)
+from trivet.fairness.metrics.comparisons import group_sizes, selected
+from trivet.fairness.results import Interval
+
+__all__ = [
+    "difference_interval",
+    "difference_intervals",
+    "difference_limits",
+    "equality_test",
+    "katz_interval",
+    "mcnemar_test",
+    "newcombe_interval",
+    "p_values",
+    "paired_bootstrap",
+    "paired_counts",
+    "paired_difference_interval",
+    "ratio_interval",
+    "ratio_intervals",
+    "ratio_limits",
+]
+
+#: libm's, as numpy's differs in the last bit from processor to processor.
+_exp = np.frompyfunc(math.exp, 1, 1)
+
+
+def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Bounds:
+    """Return an interval of the protected group's share over the privileged group's, (x0/n0) / (x1/n1).
+
+    Where more than 30 succeed and more than 30 fail in each group this is the log interval of D. Katz,
+    J. Baptista, S. P. Azen and M. C. Pike (Biometrics 34, 1978). Else it is put together from the exact
+    intervals of the two shares (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934) as A. Donner and G. Y.
+    Zou derive (Statistical Methods in Medical Research 21, 2012), which also holds where nobody succeeds.
+
+    Parameters
+    ----------
+    x0, n0
+        Successes and trials of the protected group, 0 <= x0 <= n0.
+    x1, n1
+        Those of the privileged group.
+    level
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    Bounds
+        Without an estimate and an upper bound where nobody in the privileged group succeeds; without any
+        figure where nobody in either group does, for 0/0 is unknown, or where a group has no trial.
+
+    Raises
+    ------
+    DataError
+        If there are more successes than trials, or a negative number.
+    UsageError
+        If the level is not between 0 and 1.
+    """
+    return ratio_intervals([x0], [n0], [x1], [n1], level=level)[0]
+
+
+def ratio_intervals(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
+) -> tuple[Bounds, ...]:
+    """Return what `ratio_interval` does for many pairs of groups at once, of shape (pairs,)."""
+    (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
+    x0, n0, x1, n1 = np.broadcast_arrays(x0, n0, x1, n1)
+    estimates = _ratio(share_of(x0, n0), share_of(x1, n1))
+    columns = (np.ravel(values).tolist() for values in (x0, n0, x1, n1))
+    reasons = [_reason(*row) for row in zip(*columns, strict=True)]
+    names = "Katz log", "hybrid exact (Clopper-Pearson)"
+    low, high, large = ratio_limits(x0, n0, x1, n1, level=level)
+    # Any ratio from 0 up is then possible, and an end of 0 would look as if something had been measured.
+    limits = Limits(np.where((x0 == 0) & (x1 == 0), np.nan, low), high, large)
+    return bounds_of(estimates, limits, level=level, names=names, reasons=reasons)
+
+
+def ratio_limits(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
+) -> Limits:
+    """Return the ends that `ratio_interval` has, infinite where there is none, for arrays that broadcast."""
+    (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
+    large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
+    x0, n0, x1, n1, large = np.broadcast_arrays(x0, n0, x1, n1, large)
+    low, high = np.full(large.shape, np.nan), np.full(large.shape, np.nan)
+    low[large], high[large] = _katz_limits(x0[large], n0[large], x1[large], n1[large], level)
+    few = ~large
+    low[few], high[few] = _hybrid_limits(x0[few], n0[few], x1[few], n1[few], level)
+    return Limits(low, high, large)
+
+
+def katz_interval(counts: NDArray[np.int64], *, level: float = 0.95) -> Interval:
+    """Return Katz's log interval of disparate impact, however few rows there are.
+
+    The logarithm of a ratio of two independent shares x0/n0 and x1/n1 is near normal with variance
+    (1/x0 - 1/n0) + (1/x1 - 1/n1) (D. Katz, J. Baptista, S. P. Azen, M. C. Pike, Biometrics 34, 1978).
+
+    Parameters
+    ----------
+    counts
+        Shape (2, 2, 2), indexed [group, label, prediction].
+    level
+        Confidence level, in (0, 1).
+
+    Raises
+    ------
+    DataError
+        If a group has no selected row, where the logarithm is undefined.
+    """
+    (x0, x1), (n0, n1) = selected(counts), group_sizes(counts)
+    if x0 == 0 or x1 == 0:
+        raise DataError(
+            f"the log interval of disparate impact needs a selected row in each group, found {x0} protected "
+            f"and {x1} privileged ones. Use more rows, or a lower cut."
+        )
+    low, high = _katz_limits(x0, n0, x1, n1, level)
+    estimate = float(share_of(x0, n0) / share_of(x1, n1))
+    return Interval(estimate=estimate, low=float(low), high=float(high), level=level, method="Katz log")
+
+
+def _katz_limits(
+    x0: NDArray[np.int64], n0: NDArray[np.int64], x1: NDArray[np.int64], n1: NDArray[np.int64], level: float
+) -> tuple[Floats, Floats]:
+    """Return the ends of Katz's interval, of groups that all have a success."""
+    estimate = share_of(x0, n0) / share_of(x1, n1)
+    spread = normal_quantile(level) * np.sqrt((1 / x0 - 1 / n0) + (1 / x1 - 1 / n1))
+    low, high = estimate * _exp(-spread), estimate * _exp(spread)
+    return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+
+
+def _hybrid_limits(
+    x0: NDArray[np.int64], n0: NDArray[np.int64], x1: NDArray[np.int64], n1: NDArray[np.int64], level: float
+) -> tuple[Floats, Floats]:
+    """Return the ends that follow from the exact ends of each share."""
+    few = np.zeros(x0.shape, dtype=np.bool_)
+    limits0 = share_limits(x0, n0, level=level, large=few)
+    limits1 = share_limits(x1, n1, level=level, large=few)
+    share0, share1 = share_of(x0, n0), share_of(x1, n1)
+    # The upper end of a ratio is the lower end of the ratio the other way round.
+    low = _hybrid_low(share0, limits0.low, share1, limits1.high)
+    other = _hybrid_low(share1, limits1.low, share0, limits0.high)
+    return low, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
+
+
+def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> Floats:
+    """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out.
+
+    With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is
+    (A - sqrt(A^2 - a b)) / b = a / (A + sqrt(A^2 - a b)).
+    """
+    product = share0 * share1
+    a, b = low0 * (2 * share0 - low0), high1 * (2 * share1 - high1)
+    # a b is at most A^2 but for rounding.
+    denominator = product + np.sqrt(np.maximum(product**2 - a * b, 0))
+    return np.divide(a, denominator, out=np.where(np.isnan(denominator), np.nan, 0.0), where=denominator > 0)
+
+
+def _ratio(share0: Floats, share1: Floats) -> Floats:
+    """Divide shares; NaN where both are 0, infinite where only the second is."""
+    without = np.where(share0 > 0, np.inf, np.nan)
+    return np.divide(share0, share1, out=without, where=share1 != 0)
+
+
+def _reason(x0: int, n0: int, x1: int, n1: int) -> str | None:
+    """Say why an interval lacks something."""
+    if n0 == 0 or n1 == 0:
+        return "a group has no row to take a share of"
+    if x1 > 0:
+        return None
+    if x0 == 0:
+        return "both shares are 0, and 0/0 is unknown"
+    return "the privileged group's share is 0: the ratio has no upper bound"
+
+
+#: libm's, as numpy's differs in the last bit from processor to processor.
+_hypot = np.frompyfunc(math.hypot, 2, 1)
+
+
+def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Bounds:
+    """Return an interval of the privileged group's share minus the protected group's, x1/n1 - x0/n0.
+
+    Each end takes the bounds of the two shares that lead away from the estimate. Where more than 30
+    succeed and more than 30 fail in each group these are Wilson's (R. G. Newcombe, Statistics in
+    Medicine 17, 1998, pages 873 to 890, method 10). Else they are the exact ones of Clopper and Pearson
+    (the general construction is that of G. Y. Zou and A. Donner, Statistics in Medicine 27, 2008), since
+    Wilson's cover too rarely where few succeed.
+
+    Parameters
+    ----------
+    x0, n0
+        Successes and trials of the protected group, 0 <= x0 <= n0.
+    x1, n1
+        Those of the privileged group.
+    level
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    Bounds
+        Within [-1, 1]; without an estimate and bounds where a group has no trial.
+
+    Raises
+    ------
+    DataError
+        If there are more successes than trials, or a negative number.
+    UsageError
+        If the level is not between 0 and 1.
+    """
+    return difference_intervals([x0], [n0], [x1], [n1], level=level)[0]
+
+
+def difference_intervals(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
+) -> tuple[Bounds, ...]:
+    """Return what `difference_interval` does for many pairs of groups at once, of shape (pairs,)."""
+    (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
+    reasons = [
+        "a group has no row to take a share of" if 0 in trials else None
+        for trials in zip(*np.broadcast_arrays(n0, n1), strict=True)
+    ]
+    names = "Newcombe hybrid score", "hybrid exact (Clopper-Pearson)"
+    limits = difference_limits(x0, n0, x1, n1, level=level)
+    return bounds_of(share_of(x1, n1) - share_of(x0, n0), limits, level=level, names=names, reasons=reasons)
+
+
+def difference_limits(
+    x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
+) -> Limits:
+    """Return the ends that `difference_interval` has, for arrays of any shapes that broadcast."""
+    (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
+    large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
+    x, n = np.stack(np.broadcast_arrays(x0, x1)), np.stack(np.broadcast_arrays(n0, n1))
+    limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
+    low, high = _hybrid(share_of(x, n), limits.low, limits.high)
+    return Limits(low, high, large)
+
+
+def newcombe_interval(counts: NDArray[np.int64], *, level: float = 0.95) -> Interval:
+    """Return Newcombe's interval of the demographic parity difference, however few rows there are.
+
+    Parameters
+    ----------
+    counts
+        Shape (2, 2, 2), indexed [group, label, prediction].
+    level
+        Confidence level, in (0, 1).
+    """
+    x, n = selected(counts), group_sizes(counts)
+    shares = share_of(x, n)
+    low, high = _hybrid(shares, *wilson_limits(x, n, level=level))
+    return Interval(
+        estimate=float(shares[PRIVILEGED] - shares[PROTECTED]),
+        low=float(low),
+        high=float(high),
+        level=level,
+        method="Newcombe hybrid score",
+    )
+
+
+def _hybrid(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the privileged share minus the protected one; the first axis is the group."""
+    away, towards = shares - low, high - shares
+    difference = shares[PRIVILEGED] - shares[PROTECTED]
+    with np.errstate(invalid="ignore"):
+        down = difference - _hypot(away[PRIVILEGED], towards[PROTECTED])
+        up = difference + _hypot(towards[PRIVILEGED], away[PROTECTED])
+    return np.asarray(down, dtype=np.float64), np.asarray(up, dtype=np.float64)
+
+
+#: Relative; rounding must not decide which of two equally likely tables is the less likely one.
+ROUNDING = 1e-7
+
+
+def equality_test(x0: int, n0: int, x1: int, n1: int) -> TestResult:
+    """Test whether two groups have the same share of successes, against any difference.
+
+    Where more than 30 succeed and more than 30 fail in each group this is the score test (the chi-square
+    test of K. Pearson without a correction for continuity). Else it is Fisher's exact test (R. A. Fisher,
+    Journal of the Royal Statistical Society 98, 1935): the probability, given the margins, of the tables
+    that are at most as likely as the one found. It rejects equal rates at most as often as it says, and
+    rather less; as the exact intervals do, and unlike its mid-P form.
+
+    Parameters
+    ----------
+    x0, n0
+        Successes and trials of the protected group, 0 <= x0 <= n0.
+    x1, n1
+        Those of the privileged group.
+
+    Returns
+    -------
+    TestResult
+        Without a p-value where a group has no trial.
+
+    Raises
+    ------
+    DataError
+        If there are more successes than trials, or a negative number.
+    """
+    (x0s, n0s), (x1s, n1s) = checked_shares([x0], [n0]), checked_shares([x1], [n1])
+    large = bool(is_large(x0s, n0s)[0] and is_large(x1s, n1s)[0])
+    method = "score test" if large else "Fisher exact"
+    if min(n0, n1) == 0:
+        return TestResult(None, method, "a group has no row to take a share of")
+    return TestResult(float(p_values(x0s, n0, x1s, n1)[0, 0]), method)
+
+
+def p_values(x0: NDArray[np.int64], n0: int, x1: NDArray[np.int64], n1: int) -> NDArray[np.float64]:
+    """Return the p-value that `equality_test` has for each pair of successes."""
+    large = is_large(x0, np.asarray(n0))[:, None] & is_large(x1, np.asarray(n1))
+    found = np.where(large, _score(x0[:, None], n0, x1, n1), np.nan)
+    totals = x0[:, None] + x1
+    first, second = np.nonzero(~large)
+    # Tables with the same margins are looked up in one distribution.
+    order = np.argsort(totals[first, second], kind="stable")
+    first, second = first[order], second[order]
+    margins, starts = np.unique(totals[first, second], return_index=True)
+    for total, rows in zip(margins.tolist(), np.split(np.arange(len(order)), starts[1:]), strict=False):
+        found[first[rows], second[rows]] = _fisher(x0[first[rows]], n0, n1, total)
+    return found
+
+
+def _score(x0: NDArray[np.int64], n0: int, x1: NDArray[np.int64], n1: int) -> NDArray[np.float64]:
+    """Return two-sided p-values of the difference over its deviation at equal shares."""
+    pooled = (x0 + x1) / (n0 + n1)
+    deviation = np.sqrt(pooled * (1 - pooled) * (1 / n0 + 1 / n1))
+    difference = np.abs(x1 / n1 - x0 / n0)
+    z = np.divide(difference, deviation, out=np.zeros(deviation.shape), where=deviation > 0)
+    return 2 * ndtr(-z)
+
+
+def _fisher(x0: NDArray[np.int64], n0: int, n1: int, total: int) -> NDArray[np.float64]:
+    """Return two-sided p-values of protected successes, given all successes."""
+    low, high = max(0, total - n1), min(n0, total)
+    support = np.arange(low, high + 1)
+    weights = -(
+        gammaln(support + 1)
+        + gammaln(n0 - support + 1)
+        + gammaln(total - support + 1)
+        + gammaln(n1 - total + support + 1)
+    )
+    likely = np.exp(weights - weights.max())
+    likely /= likely.sum()
+    ordered = np.sort(likely)
+    up_to = np.concatenate([[0.0], np.cumsum(ordered)])
+    own = likely[x0 - low]
+    return np.minimum(up_to[np.searchsorted(ordered, own * (1 + ROUNDING), side="right")], 1)
+
+
+def paired_counts(
+    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, sensitive: ArrayLike
+) -> NDArray[np.int64]:
+    """Count the rows of each group, label and pair of predictions.
+
+    Parameters
+    ----------
+    y_true, first, second
+        Labels and the predictions of two models, shape (rows,), 0 or 1.
+    sensitive
+        Group of each row, shape (rows,): 0 is protected, 1 is privileged.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, 2, 2, 2), indexed [group, label, first, second].
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length, hold anything but 0 and 1, or name only one group.
+    """
+    labels = binary_column(y_true, "y_true")
+    one, other = binary_column(first, "first"), binary_column(second, "second")
+    groups = binary_column(sensitive, "sensitive")
+    require_same_length(y_true=labels, first=one, second=other, sensitive=groups)
+    require_two_groups(groups)
+    return np.bincount(8 * groups + 4 * labels + 2 * one + other, minlength=16).reshape(2, 2, 2, 2)
+
+
+def paired_bootstrap(
+    counts: NDArray[np.int64],
+    statistic: Statistic,
+    *,
+    replicates: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+    kind: BootstrapKind = "percentile",
+) -> Bounds:
+    """Return an interval of a figure of the first model minus that of the second, on the same rows.
+
+    Parameters
+    ----------
+    counts
+        Shape (groups, classes, classes, classes), indexed [group, label, first, second].
+    statistic
+        A function of counts [group, label, prediction] that works on a leading axis, such as
+        `disparate_impact`.
+    replicates, level, seed, kind
+        As those of `bootstrap_bounds`.
+    """
+
+    def difference(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        first, second = statistic(drawn.sum(axis=-1)), statistic(drawn.sum(axis=-2))
+        # Infinity minus infinity is undefined, and so is the difference.
+        with np.errstate(invalid="ignore"):
+            return np.asarray(first - second)
+
+    return bootstrap_bounds(counts, difference, replicates=replicates, level=level, seed=seed, kind=kind)
+
+
+def paired_difference_interval(
+    both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
+) -> Bounds:
+    """Return an interval of the first model's share minus the second's, on the same rows.
+
+    R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10: Wilson's bounds of
+    the two shares, joined with regard to their correlation, which is corrected for continuity.
+
+    Parameters
+    ----------
+    both, only_first, only_second, neither
+        Rows that both models, one of them, or none of them counts: as selected, or as correct.
+    level
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    Bounds
+        Within [-1, 1]; without an estimate and bounds where there is no row.
+
+    Raises
+    ------
+    DataError
+        If a number is negative.
+    UsageError
+        If the level is not between 0 and 1.
+    """
+    both, only_first, only_second, neither = _checked(both, only_first, only_second, neither)
+    rows = both + only_first + only_second + neither
+    name = "Newcombe paired hybrid score"
+    x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
+    (low1, low2), (high1, high2) = (ends.tolist() for ends in wilson_limits(x, n, level=level))
+    if rows == 0:
+        return Bounds(None, None, None, level, name, "there is no row to take a share of")
+    share1, share2 = share_of(x, n).tolist()
+    phi = _correlation(both, only_first, only_second, neither)
+    estimate = (only_first - only_second) / rows
+    down = _joined(share1 - low1, high2 - share2, phi)
+    up = _joined(high1 - share1, share2 - low2, phi)
+    return Bounds(estimate, estimate - down, estimate + up, level, name)
+
+
+def mcnemar_test(only_first: int, only_second: int) -> TestResult:
+    """Test whether two models count equally many of the same rows: as selected, or as correct.
+
+    The exact test of Q. McNemar (Psychometrika 12, 1947): of the rows in which the two differ, half
+    should speak for each.
+
+    Parameters
+    ----------
+    only_first, only_second
+        Rows that only one of them counts.
+
+    Returns
+    -------
+    TestResult
+        With a p-value of 1 where they never differ.
+
+    Raises
+    ------
+    DataError
+        If a number is negative.
+    """
+    only_first, only_second = _checked(only_first, only_second)
+    fewer = min(only_first, only_second)
+    tail = float(bdtr(fewer, only_first + only_second, 0.5))
+    return TestResult(min(1.0, 2 * tail), "McNemar exact")
+
+
+def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
+    """Return Newcombe's estimate of the correlation, 0 where a margin is empty."""
+    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    if margins == 0:
+        return 0.0
+    rows = both + only_first + only_second + neither
+    product = both * neither - only_first * only_second
+    if product > 0:
+        product = max(product - rows / 2, 0)
+    return product / math.sqrt(margins)
+
+
+def _joined(one: float, other: float, phi: float) -> float:
+    """Return how far an end lies from the estimate, from how far those of the two shares do."""
+    return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
+
+
+def _checked(*counts: int) -> tuple[int, ...]:
+    """Return counts as Python's integers, whose products are exact, or raise a DataError below 0."""
+    if min(counts) < 0:
+        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
+    return tuple(int(count) for count in counts)

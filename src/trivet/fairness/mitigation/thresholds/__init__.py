@@ -1,0 +1,1 @@
+"""Group-dependent thresholds that are exactly optimal under a fairness constraint."""

@@ -1,0 +1,330 @@
+"""Candidate cuts of a group's scores, with what each of them selects and gains."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.columns import binary_column, require_same_length, score_column
+from trivet.fairness.metrics.comparisons import ROUNDING
+from trivet.wording import one_line, quoted
+
+__all__ = [
+    "CutPlace",
+    "Cuts",
+    "Objective",
+    "cuts_by_group",
+    "difference_thresholds",
+    "gains_of",
+    "group_column",
+    "range_argmax",
+    "ratio_thresholds",
+]
+
+#: What thresholds should maximise: a share of rows, or the negative cost of false positives and negatives.
+Objective = Literal["accuracy", "balanced_accuracy"] | tuple[float, float]
+#: Whether a threshold lies half way between two neighbouring scores, or on the upper one of them.
+CutPlace = Literal["between", "scores"]
+
+#: Share of the larger of two scores up to which they tie, for scores in double and in single precision.
+#: People who are alike get scores that differ in the last bits, by the shape of the call or the order of
+#: threads.
+TIE: Final = 1e-9
+TIE_SINGLE: Final = 1e-5
+#: The same as a share of the group's largest score in absolute value: next to zero, what is left of a sum
+#: says nothing of how it was rounded.
+TIE_NEAR_ZERO: Final = 2.0**-46
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Gain of one correct prediction, by label."""
+
+    positive: float
+    negative: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """The cuts of one group, from selecting nobody to selecting everybody."""
+
+    threshold: NDArray[np.float64]
+    selected: NDArray[np.int64]
+    true_positives: NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the group."""
+        return int(self.selected[-1])
+
+    @property
+    def positives(self) -> int:
+        """Rows whose label is positive."""
+        return int(self.true_positives[-1])
+
+    @property
+    def false_positives(self) -> NDArray[np.int64]:
+        """Rows whose label is negative that the cut selects; shape (cuts,)."""
+        return self.selected - self.true_positives
+
+    @property
+    def correct(self) -> NDArray[np.int64]:
+        """Rows that the cut predicts right; shape (cuts,)."""
+        return self.true_positives + (self.rows - self.positives) - self.false_positives
+
+    def value(self, gains: Gains) -> NDArray[np.float64]:
+        """Worth of the rows that the cut predicts right; shape (cuts,).
+
+        It is exact where both gains are whole numbers and the worth of all rows is below 2^53.
+        """
+        true_negatives = (self.rows - self.positives) - self.false_positives
+        return gains.positive * self.true_positives + gains.negative * true_negatives
+
+
+def cuts_by_group(
+    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, cut_at: CutPlace = "between"
+) -> tuple[Cuts, ...]:
+    """Return the cuts of each group.
+
+    Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
+    single precision), or by 2^-46 of the group's largest in absolute value. A cut lies half way between
+    its neighbours, so that a score which is computed again, and differs in its last bits, stays on its side.
+    """
+    if cut_at not in ("between", "scores"):
+        raise UsageError(f'cut_at should be "between" or "scores", found {one_line(repr(cut_at))}.')
+    single = np.asarray(scores).dtype.name in ("float32", "float16")
+    labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
+    codes = group_column(groups)
+    require_same_length(y_true=labels, scores=values, groups=codes)
+    sizes = np.bincount(codes)
+    if not sizes.all():
+        raise DataError(
+            f"groups should count up from 0, found no row of group {int(np.argmin(sizes))}. "
+            "Number those that have rows."
+        )
+    order = np.argsort(values)[::-1]
+    # Small codes are sorted in linear time.
+    small = codes.astype(np.min_scalar_type(len(sizes)))
+    order = order[np.argsort(small[order], kind="stable")]
+    tie = TIE_SINGLE if single else TIE
+    return tuple(
+        _cuts(labels[rows], values[rows], cut_at, tie) for rows in np.split(order, np.cumsum(sizes)[:-1])
+    )
+
+
+def gains_of(objective: Objective, cuts: tuple[Cuts, ...]) -> Gains:
+    """Return what a right prediction is worth, so that the largest sum has the best objective."""
+    if isinstance(objective, str) and objective == "accuracy":
+        return Gains(1, 1)
+    if isinstance(objective, str) and objective == "balanced_accuracy":
+        positives = sum(group.positives for group in cuts)
+        negatives = sum(group.rows for group in cuts) - positives
+        if not positives or not negatives:
+            raise DataError("balanced accuracy needs rows of both labels, found one. Use another objective.")
+        return Gains(positive=negatives, negative=positives)
+    costs = np.asarray(objective)
+    if costs.dtype.kind not in "iuf" or costs.shape != (2,) or not (np.isfinite(costs) & (costs >= 0)).all():
+        raise UsageError(
+            "the objective should be accuracy, balanced_accuracy, or the costs of a false positive and of a "
+            f"false negative, finite and not negative; found {one_line(repr(objective))}."
+        )
+    return Gains(positive=float(costs[1]), negative=float(costs[0]))
+
+
+def group_column(groups: ArrayLike) -> NDArray[np.int64]:
+    """Return `groups` as codes, or raise a DataError that says why they are none."""
+    codes = np.asarray(groups)
+    if codes.ndim != 1 or codes.size == 0:
+        raise DataError(f"groups should be one column with at least one row, found shape {codes.shape}.")
+    if codes.dtype.kind not in "biu" or (codes < 0).any():
+        found = codes.min() if codes.dtype.kind in "bi" else f"values such as {quoted(str(codes[0]))}"
+        raise DataError(f"groups should hold whole numbers from 0, found {found}. Number the groups.")
+    return codes.astype(np.int64)
+
+
+def _cuts(labels: NDArray[np.int64], ranked: NDArray[np.float64], cut_at: CutPlace, tie: float) -> Cuts:
+    """Count what every cut between distinct scores of one group selects; scores are in decreasing order."""
+    true_positives = np.concatenate([[0], np.cumsum(labels)])
+    # A cut may only fall where the score changes: rows that tie are selected together.
+    above, below = ranked[:-1], ranked[1:]
+    size = np.abs(ranked)
+    slack = np.maximum(tie * np.maximum(size[:-1], size[1:]), TIE_NEAR_ZERO * size.max())
+    changes = above != below if cut_at == "scores" else above - below > slack
+    selected = np.concatenate([[0], 1 + np.flatnonzero(changes), [len(ranked)]])
+    inner = selected[1:-1]
+    if cut_at == "scores":
+        threshold = np.concatenate([[np.nextafter(ranked[0], np.inf)], ranked[selected[1:] - 1]])
+    else:
+        halves = ranked[inner] / 2 + ranked[inner - 1] / 2
+        threshold = np.concatenate([[np.inf], halves, [-np.inf]])
+    return Cuts(threshold=threshold, selected=selected, true_positives=true_positives[selected])
+
+
+def range_argmax(
+    values: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return for each range [first, last) the place of its first maximum; anything for an empty one.
+
+    Level j knows the place of the maximum of every 2^j neighbours, and two overlapping blocks of one level
+    cover any range. Levels are made one after the other, up to that of the longest range: O(n log n) time
+    and O(n) memory.
+    """
+    level = np.where(first < last, np.log2(np.maximum(last - first, 1)), -1).astype(np.int64)
+    places = np.zeros(len(first), dtype=np.int64)
+    blocks = np.arange(len(values))
+    for j in range(int(level.max(initial=-1)) + 1):
+        if j > 0:
+            blocks = _earlier_maximum(values, blocks[: -(1 << (j - 1))], blocks[1 << (j - 1) :])
+        at = np.flatnonzero(level == j)
+        places[at] = _earlier_maximum(values, blocks[first[at]], blocks[last[at] - (1 << j)])
+    return places
+
+
+def _earlier_maximum(
+    values: NDArray[np.float64], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return of two places that with the larger value, and the left one of equals."""
+    return np.where(values[left] >= values[right], left, right)
+
+
+def ratio_thresholds(
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    reference: int,
+    bound: float = 0.8,
+    objective: Objective = "accuracy",
+    cut_at: CutPlace = "between",
+) -> tuple[float, ...]:
+    """Return the best thresholds with each group's selection rate in [t, 1/t] times the reference's.
+
+    Only the cuts between distinct scores of a group can differ, and sums over the sorted rows tell what
+    each selects and gains. Every cut of the reference group allows a window of selection rates of each
+    other group, and so a range of its cuts, of which the best is a range maximum: O(n log n) in all, and
+    no combination of cuts is missed.
+
+    Parameters
+    ----------
+    y_true, scores
+        Label (0 or 1) and score of each row, shape (rows,). Take rows that the scoring model was not fitted
+        on: on its own training rows it looks better, and fairer or less fair, than it is.
+    groups
+        Group of each row, from 0 to the number of groups less one.
+    reference
+        The group that the others are held against, which is the privileged one.
+    bound
+        t, in (0, 1]. The ends of the band have the relative slack `ROUNDING` of `within_band`.
+    objective
+        What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost where it is a pair,
+        the costs of a false positive and of a false negative.
+    cut_at
+        Where a threshold lies: ``"between"`` is half way between two neighbouring scores, of which those
+        that differ in their last bits only are one (see `cuts_by_group`); ``"scores"`` is on the upper one.
+
+    Returns
+    -------
+    tuple of float
+        For each group infinity where nobody should be selected, minus infinity where everybody should, or
+        a score between. With cuts on scores: a score, or just above the highest for nobody. Among equally
+        good ones those that select the fewest of the reference group, then the fewest of each other.
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length or hold what they should not, or a group has no row.
+    UsageError
+        If the bound, the reference or the objective is not what it should be.
+    """
+    if not 0 < bound <= 1:
+        raise UsageError(f"the bound on a ratio should be above 0 and at most 1, found {bound}.")
+    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
+    if not 0 <= reference < len(cuts):
+        raise UsageError(
+            f"the reference should be one of the groups 0 to {len(cuts) - 1}, found {reference}."
+        )
+    gains = gains_of(objective, cuts)
+    against = cuts[reference]
+    total = against.value(gains)
+    chosen: list[NDArray[np.int64]] = []
+    for code, group in enumerate(cuts):
+        if code == reference:
+            chosen.append(np.arange(len(total)))
+            continue
+        # The reference's rate times t and over t, as numbers of the group's rows. Where nobody of the
+        # reference is selected, the window holds only the cut that selects nobody of the group.
+        equal = against.selected * (group.rows / against.rows)
+        first = np.searchsorted(group.selected, bound * equal * (1 - ROUNDING), side="left")
+        last = np.searchsorted(group.selected, equal / bound * (1 + ROUNDING), side="right")
+        value = group.value(gains)
+        chosen.append(range_argmax(value, first, last))
+        total = np.where(first < last, total + value[chosen[-1]], -np.inf)
+    best = int(np.argmax(total))
+    return tuple(float(group.threshold[at[best]]) for group, at in zip(cuts, chosen, strict=True))
+
+
+def difference_thresholds(
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    bound: float = 0.05,
+    objective: Objective = "accuracy",
+    cut_at: CutPlace = "between",
+) -> tuple[float, ...]:
+    """Return the best thresholds whose largest and smallest selection rate differ by `bound` at most.
+
+    Some group has the smallest rate. Each cut of each group is taken for it in turn; it allows every other
+    group the cuts whose rates are at least as large and within the bound, of which the best is a range
+    maximum: O(G n log n) for G groups, and no combination of cuts is missed.
+
+    Parameters
+    ----------
+    y_true, scores, groups, objective, cut_at
+        As in `ratio_thresholds`.
+    bound
+        d, from 0 to 1. Rates are compared as fractions of whole numbers; their distance has the relative
+        slack `ROUNDING`, so that it does not decide 3/20 - 1/10 against 0.05.
+
+    Returns
+    -------
+    tuple of float
+        As in `ratio_thresholds`. Among equally good ones those with the lowest smallest rate, then, of the
+        groups that can have it, the first; then those that select the fewest of each other group.
+
+    Raises
+    ------
+    DataError
+        If the columns differ in length or hold what they should not, or a group has no row.
+    UsageError
+        If the bound or the objective is not what it should be.
+    """
+    if not 0 <= bound <= 1:
+        raise UsageError(f"the bound on a difference should be from 0 to 1, found {bound}.")
+    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
+    gains = gains_of(objective, cuts)
+    values = [group.value(gains) for group in cuts]
+    best_value, best_rate, best_cuts = -math.inf, Fraction(0), [0] * len(cuts)
+    for lowest, anchor in enumerate(cuts):
+        total = values[lowest]
+        chosen: list[NDArray[np.int64]] = []
+        for code, group in enumerate(cuts):
+            if code == lowest:
+                chosen.append(np.arange(len(total)))
+                continue
+            least = -(-anchor.selected * group.rows // anchor.rows)
+            most = (anchor.selected * (group.rows / anchor.rows) + bound * group.rows) * (1 + ROUNDING)
+            first = np.searchsorted(group.selected, least, side="left")
+            last = np.searchsorted(group.selected, most, side="right")
+            chosen.append(range_argmax(values[code], first, last))
+            total = np.where(first < last, total + values[code][chosen[-1]], -np.inf)
+        place = int(np.argmax(total))
+        rate = Fraction(int(anchor.selected[place]), anchor.rows)
+        if (total[place], -rate) > (best_value, -best_rate):
+            best_value, best_rate = float(total[place]), rate
+            best_cuts = [int(at[place]) for at in chosen]
+    return tuple(float(group.threshold[at]) for group, at in zip(cuts, best_cuts, strict=True))

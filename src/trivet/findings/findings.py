@@ -1,0 +1,627 @@
+"""Findings of a record, with or without a policy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from trivet.audited import chosen_attempt, has_study, network_of, study_fairness_verdict
+from trivet.effects.results import WORSE
+from trivet.errors import UsageError
+from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
+from trivet.findings.finding import Finding, Level, make_finding, measured_at
+from trivet.findings.rules import REQUIREMENT, rule_about
+from trivet.places import find
+from trivet.policy import Measured, Outcome, Requirement, judge
+from trivet.policy.requirements import shown
+from trivet.privacy.accountants import WITHIN_BUDGET
+from trivet.privacy.mechanism.results import CONSISTENT
+from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
+from trivet.security.repairs.results import RepairBounds
+from trivet.security.scanning.results import VERDICTS
+from trivet.wording import one_line, quoted
+
+__all__ = ["GATES", "findings_of", "refuse_waivers"]
+
+
+def requirement_findings(
+    requirements: Sequence[Requirement], outcomes: Sequence[Outcome]
+) -> tuple[Finding, ...]:
+    """Return a finding for each requirement, ``policy.1`` and so on, a pass or a breach."""
+    return tuple(
+        _finding(number, requirement, outcome)
+        for number, (requirement, outcome) in enumerate(zip(requirements, outcomes, strict=True), start=1)
+    )
+
+
+def _finding(number: int, requirement: Requirement, outcome: Outcome) -> Finding:
+    found = make_finding(
+        REQUIREMENT,
+        level="pass" if outcome.met else "breach",
+        message=f"{outcome.told_first}.",
+        measured=Measured(outcome.place, outcome.found, outcome.low, outcome.high, outcome.level),
+        required=f"{requirement.sign} {shown(requirement.value)}",
+        title=requirement.text,
+        about=rule_about(outcome.place),
+    )
+    return replace(found, id=f"policy.{number}")
+
+
+def effect_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a note for each remedy that makes a figure of another leg measurably worse."""
+    matrix = record.get("effects")
+    if matrix is None:
+        return
+    worse = [(place, each) for place, each in enumerate(matrix["effects"]) if each["outcome"] == WORSE]
+    for number, (place, effect) in enumerate(worse, start=1):
+        yield make_finding(
+            "effects.worse",
+            level="note",
+            title=f"{effect['row']}: {effect['column']}",
+            message=effect["sentence"],
+            measured=Measured(
+                f"effects.effects.{place}.change",
+                effect["change"],
+                effect["low"],
+                effect["high"],
+                matrix["level"],
+            ),
+            required="no measurable effect",
+            number=number,
+        )
+
+
+def correction_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a note for each correction of the legs of which the record has the study."""
+    if has_study(record, "security"):
+        yield from _security(record, record["security"])
+    if has_study(record, "privacy"):
+        yield _composition(record, record["privacy"])
+    if has_study(record, "fairness"):
+        yield _direction(record, record["fairness"])
+
+
+def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterator[Finding]:
+    published, scan, repair = security["published"], security["scan"], security["repair"]
+    contract = scan["contract"]
+    best = contract["best"]
+    yield make_finding(
+        "correction.input-contract",
+        level="note",
+        message=f"The clean accuracy before the repair is {published['clean_accuracy']['before']:.4f} as "
+        f"published, under {contract['declared']['name']}, and {best['clean_accuracy']:.4f} under "
+        f"{best['name']}.",
+        measured=measured_at(record, "security.scan.contract.best.clean_accuracy"),
+    )
+    yield make_finding(
+        "correction.decision-rule",
+        level="note",
+        message=f"The published rule names label {published['detected_label']}, as it names some label on "
+        f"every network; the verdict of the scan is “{scan['verdict']}”.",
+        measured=measured_at(record, "security.scan.verdict"),
+    )
+    if repair is None or not repair["attempts"]:
+        after = "not measured (no label is suspected, so there is nothing to repair)"
+    else:
+        asr = repair["attempts"][0]["asr"]["after"]
+        after = f"{asr:.4f} on images that the repair did not see"
+    yield make_finding(
+        "correction.evaluation",
+        level="note",
+        message=f"The success rate after the repair is {published['asr']['after']:.4f} as published, and "
+        f"{after}.",
+        measured=measured_at(record, "security.repair.attempts.0.asr.after"),
+    )
+
+
+def _composition(record: Mapping[str, Any], privacy: Mapping[str, Any]) -> Finding:
+    counting, sound = privacy["published"]["counting"], privacy["published"]["correction"]["laplace"]
+    return make_finding(
+        "correction.composition",
+        level="note",
+        message=f"The Laplace scale of {counting['queries']} queries is "
+        f"{counting['sequential']['scale']:.1f} as published, and "
+        f"{sound['scale']:.1f} by {sound['method']} ({sound['source']}).",
+        measured=measured_at(record, "privacy.published.correction.laplace.scale"),
+    )
+
+
+def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Finding:
+    published, corrected = fairness["published"], fairness["corrected"]
+    return make_finding(
+        "correction.promotion-demotion",
+        level="note",
+        message=f"Swapped labels bring the disparate impact from {_impact(published['baseline'])} to "
+        f"{_impact(published['promotion_demotion'])} as published, and to "
+        f"{_impact(corrected['massaging'])} in the right direction.",
+        measured=measured_at(record, "fairness.corrected.massaging.disparate_impact"),
+    )
+
+
+def _impact(model: Mapping[str, Any]) -> str:
+    ratio = model["disparate_impact"]
+    return "an unknown one" if ratio is None else f"{ratio:.4f}"
+
+
+_BACKDOORED, _SUSPICIOUS, _NO_EVIDENCE = VERDICTS
+
+
+def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the findings of a record that has the security leg.
+
+    The embedded network is backdoored for demonstration, so what is wrong with it is a warning only.
+    """
+    security = record["security"]
+    scan, repair = security["scan"], security["repair"]
+    worst: Level = "breach" if scan is None else _worst(scan["checkpoint"])
+    if scan is not None:
+        yield _verdict(record, "security.scan", scan["checkpoint"], scan["reason"])
+        yield _contract(record, "security.scan.contract", scan["contract"])
+    if repair is not None and repair["attempts"]:
+        yield from _repair(record, repair, worst)
+
+
+def _name(record: Mapping[str, Any]) -> str:
+    network = network_of(record)
+    return "" if network is None else network.checkpoint["name"]
+
+
+def _worst(checkpoint: Mapping[str, Any]) -> Level:
+    return "warning" if checkpoint["source"] == "embedded" else "breach"
+
+
+def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any], reason: str) -> Finding:
+    measured = measured_at(record, f"{place}.verdict")
+    levels: Mapping[Any, Level] = {
+        _BACKDOORED: _worst(checkpoint),
+        _SUSPICIOUS: "warning",
+        _NO_EVIDENCE: "pass",
+    }
+    name = one_line(checkpoint["name"])
+    return make_finding(
+        "security.verdict",
+        level=levels.get(measured.value, "warning"),
+        title=f"{name}: {measured.value}",
+        message=reason,
+        measured=measured,
+        required=_NO_EVIDENCE,
+        subject=checkpoint["name"],
+    )
+
+
+def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]) -> Finding:
+    declared, best = contract["declared"], contract["best"]
+    fits = (
+        f"The declared input contract {one_line(declared['name'])} loses {max(contract['loss'], 0.0):.4f} of "
+        f"clean accuracy against the one that fits best, {one_line(best['name'])}."
+    )
+    return make_finding(
+        "security.input-contract",
+        level="warning" if contract["mismatch"] else "pass",
+        message=contract["finding"] or fits,
+        measured=measured_at(record, f"{place}.loss"),
+        required=f"<= {contract['tolerance']:g}",
+    )
+
+
+def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any]) -> Finding:
+    accuracy, bounds = rates["clean_accuracy"], RepairBounds()
+    lost = accuracy["before"] - accuracy["after"]
+    return make_finding(
+        "security.accuracy-lost",
+        level="pass" if lost < bounds.accuracy_loss else "warning",
+        message=f"The repair changed the clean accuracy from {accuracy['before']:.4f} to "
+        f"{accuracy['after']:.4f} on images that it did not see.",
+        measured=measured_at(record, f"{place}.clean_accuracy.after"),
+        required=f"> {accuracy['before'] - bounds.accuracy_loss:.4f}",
+    )
+
+
+def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) -> Iterator[Finding]:
+    number = chosen_attempt(repair)
+    attempt = repair["attempts"][number]
+    place = f"security.repair.attempts.{number}"
+    yield make_finding(
+        "security.backdoor-removed",
+        level="pass" if repair["removed"] else worst,
+        title="The repair removed the backdoor" if repair["removed"] else "No repair removed the backdoor",
+        message=repair["summary"],
+        measured=measured_at(record, f"{place}.asr.after"),
+        required=f"< {repair['bounds']['asr']:g}",
+        subject=_name(record),
+    )
+    yield _accuracy(record, place, attempt)
+
+
+_LEVELS: Mapping[str, Level] = {EXPOSED: "breach", SLIGHT: "warning", NO_EVIDENCE: "pass"}
+
+
+def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the findings of a record that has the privacy leg."""
+    privacy = record["privacy"]
+    if privacy["published"] is not None:
+        yield _budget(record)
+        yield _noise(record)
+    if privacy["plan"] is not None:
+        yield _plan(record)
+    for place in range(len(privacy["mechanisms"])):
+        yield _mechanism(record, place)
+    if privacy["membership"] is not None:
+        yield _membership(record)
+
+
+def _budget(record: Mapping[str, Any]) -> Finding:
+    privacy = record["privacy"]
+    counting, correction = privacy["published"]["counting"], privacy["published"]["correction"]
+    return make_finding(
+        "privacy.budget",
+        level="pass" if correction["verdict"] == WITHIN_BUDGET else "breach",
+        message=f"{counting['queries']} queries at a Laplace scale of "
+        f"{counting['sequential']['scale']:.1f} spend an epsilon of {correction['spent_epsilon']:.4f} at a "
+        f"delta of {privacy['plan']['delta']:g}.",
+        measured=measured_at(record, "privacy.published.correction.spent_epsilon"),
+        required=f"<= {privacy['plan']['epsilon']:g}",
+    )
+
+
+def _noise(record: Mapping[str, Any]) -> Finding:
+    correction = record["privacy"]["published"]["correction"]
+    return make_finding(
+        "privacy.noise",
+        level="note" if correction["saves_noise"] else "pass",
+        message=f"The published plan adds {correction['noise_ratio']:.2f} times the noise that the best "
+        f"theorem asks for, which is a Laplace scale of {correction['laplace']['scale']:.1f}.",
+        measured=measured_at(record, "privacy.published.correction.noise_ratio"),
+    )
+
+
+def _plan(record: Mapping[str, Any]) -> Finding:
+    plan = record["privacy"]["plan"]
+    shown = "scale" if plan["recommended"]["scale"] is not None else "typical_deviation"
+    return make_finding(
+        "privacy.plan",
+        level="note",
+        message=f"{plan['answers']} answer{'s'[: plan['answers'] != 1]} within an epsilon of "
+        f"{plan['epsilon']:g} and a delta of {plan['delta']:g}: {plan['why']}",
+        measured=measured_at(record, f"privacy.plan.recommended.{shown}"),
+    )
+
+
+def _mechanism(record: Mapping[str, Any], place: int) -> Finding:
+    audit = record["privacy"]["mechanisms"][place]
+    kept = audit["verdict"] == CONSISTENT
+    return make_finding(
+        "privacy.mechanism",
+        level="pass" if kept else "breach",
+        title=f"{one_line(audit['name'])}: {audit['verdict']}",
+        message=f"The epsilon of {one_line(audit['name'])} is at least {audit['epsilon_lower']:.3f}, and "
+        f"{audit['epsilon']:g} is claimed: {audit['reason']}",
+        measured=measured_at(record, f"privacy.mechanisms.{place}.epsilon_lower"),
+        required=f"<= {audit['epsilon']:g}",
+        number=place + 1,
+        subject=audit["name"],
+    )
+
+
+def _membership(record: Mapping[str, Any]) -> Finding:
+    audit = record["privacy"]["membership"]
+    best = next(
+        place for place, attack in enumerate(audit["attacks"]) if attack["attack"] == audit["best_attack"]
+    )
+    return make_finding(
+        "privacy.membership",
+        level=_LEVELS.get(audit["verdict"], "warning"),
+        title=f"The model trained on {one_line(audit['data'])}: {audit['verdict']}",
+        message=f"{audit['best_attack']} tells members from others with an area under the ROC curve of "
+        f"{audit['attacks'][best]['auroc']:.3f}: {audit['reason']}",
+        measured=measured_at(record, f"privacy.membership.attacks.{best}.auroc"),
+        required=NO_EVIDENCE,
+        subject=audit["model"],
+    )
+
+
+_VERDICT_LEVELS: Mapping[str, Level] = {DISPARATE: "breach", UNSETTLED: "warning", IN_BAND: "pass"}
+#: Kinds of cautions without which the figures mislead.
+_SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
+
+
+def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the findings of a record that has the fairness leg.
+
+    The built-in study's data are for demonstration, so what is wrong with them is a warning only.
+    """
+    fairness = record["fairness"]
+    own = None
+    if fairness["audit"] is not None:
+        own = "fairness.audit", fairness["audit"]
+    elif fairness["comparison"] is not None:
+        own = "fairness.comparison.baseline", fairness["comparison"]["baseline"]
+    if own is not None:
+        yield from _attributes(record, *own)
+        yield from _cautions(*own)
+    if fairness["comparison"] is not None:
+        yield _mitigations(record)
+    if has_study(record, "fairness"):
+        yield _study(record)
+        yield _study_mitigations(record)
+
+
+def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
+    for number, attribute in enumerate(audit["attributes"]):
+        here = f"{place}.attributes.{number}"
+        groups = [group["group"] for group in attribute["groups"]]
+        measured = Measured(f"{here}.verdict", attribute["verdict"])
+        if attribute["most_disparate"] is not None:
+            group = groups.index(attribute["most_disparate"])
+            measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
+        yield make_finding(
+            "fairness.disparate-impact",
+            level=_VERDICT_LEVELS.get(attribute["verdict"], "warning"),
+            title=f"{one_line(attribute['name'])}: {attribute['verdict']}",
+            message=attribute["reason"],
+            measured=measured,
+            required=_band(audit["four_fifths"]),
+            number=number + 1,
+            subject=attribute["name"],
+        )
+
+
+def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
+    for number, caution in enumerate(audit["cautions"]):
+        yield make_finding(
+            "fairness.caution",
+            level="warning" if caution["kind"] in _SERIOUS else "note",
+            title=f"Caution: {one_line(caution['kind'])}",
+            message=caution["message"],
+            measured=Measured(f"{place}.cautions.{number}.kind", one_line(caution["kind"])),
+            number=number + 1,
+        )
+
+
+def _mitigations(record: Mapping[str, Any]) -> Finding:
+    """Tell of the most accurate model in the band; of the baseline where none is in it."""
+    comparison = record["fairness"]["comparison"]
+    models = [(place, model) for place, model in enumerate(comparison["models"]) if not model["failed"]]
+    inside = [(place, model) for place, model in models if model["verdict"] == IN_BAND]
+    place, best = max(inside, key=lambda found: found[1]["accuracy"]["estimate"] or 0.0, default=models[0])
+    return make_finding(
+        "fairness.mitigation",
+        level="pass" if inside else "note",
+        title=f"{one_line(best['title'])}: {best['verdict']}",
+        message=f"{len(inside)} of {len(models)} models lie in the band with their whole interval. "
+        f"{comparison['statement']}",
+        measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
+        required=_band(comparison["baseline"]["four_fifths"]),
+    )
+
+
+def _study(record: Mapping[str, Any]) -> Finding:
+    fairness = record["fairness"]
+    measured = measured_at(record, "fairness.published.baseline.disparate_impact")
+    verdict = study_fairness_verdict(record)
+    return make_finding(
+        "fairness.study",
+        level="pass" if verdict == IN_BAND else "warning",
+        title=f"{fairness['sensitive_feature']} in the built-in study: {verdict}",
+        message=f"Before any mitigation {fairness['protected_group']} is selected at "
+        f"{_times(measured)} the rate of {fairness['privileged_group']}.",
+        measured=measured,
+        required=_band(fairness["settings"]["four_fifths"]),
+    )
+
+
+def _study_mitigations(record: Mapping[str, Any]) -> Finding:
+    """Tell of the most accurate model in the band; of the baseline where none is in it."""
+    fairness = record["fairness"]
+    inside, surely = fairness["corrected"]["four_fifths"], fairness["corrected"]["four_fifths_interval"]
+    best = max(
+        surely or inside,
+        key=lambda name: find(fairness, f"{name}.accuracy"),
+        default="published.baseline",
+    )
+    names = ", ".join(name.replace(".", " ").replace("_", " ") for name in inside) or "none"
+    return make_finding(
+        "fairness.study-mitigation",
+        level="pass" if surely else "note",
+        message=f"In the four-fifths band: {names}. With their whole interval: {len(surely)}.",
+        measured=measured_at(record, f"fairness.{best}.disparate_impact"),
+        required=_band(fairness["settings"]["four_fifths"]),
+    )
+
+
+def _times(measured: Measured) -> str:
+    if measured.value is None:
+        return f"an unknown multiple ({measured.reason}) of"
+    low, high = ("…" if end is None else f"{end:.2f}" for end in (measured.low, measured.high))
+    return f"{measured.value:.2f} times ({low} to {high})"
+
+
+def _band(low: float) -> str:
+    return f"within {low:g} to {1 / low:g}"
+
+
+if TYPE_CHECKING:
+    from trivet.config import Waiver
+
+#: Rules whose findings can be a breach without any requirement, in the order of the documentation.
+GATES: Final = (
+    "security.verdict",
+    "security.backdoor-removed",
+    "privacy.budget",
+    "privacy.mechanism",
+    "privacy.membership",
+    "fairness.disparate-impact",
+)
+WAIVER: Final = "policy.waiver"
+TEXT_CHARACTERS: Final = 300
+
+
+def today() -> date:
+    """Return the day in UTC, by which waivers expire on every machine alike."""
+    return datetime.now(UTC).date()
+
+
+def refuse_waivers(waivers: Sequence["Waiver"]) -> None:
+    """Refuse waivers of what no default gates.
+
+    Raises
+    ------
+    UsageError
+        Naming all of them, and the rules that there are.
+    """
+    wrong = [quoted(waiver.rule) for waiver in waivers if waiver.rule not in GATES]
+    if wrong:
+        raise UsageError(
+            f"[[policy.waivers]] rule: nothing can be waived under {', '.join(wrong)}; expected one of "
+            f"{', '.join(GATES)}. A requirement is changed in require instead."
+        )
+
+
+def gated(
+    record: Mapping[str, Any],
+    findings: Sequence[Finding],
+    outcomes: Sequence[Outcome],
+    waivers: Sequence["Waiver"],
+    *,
+    day: date,
+) -> tuple[Finding, ...]:
+    """Return findings at the level that requirements and waivers leave, then waivers that nothing needed.
+
+    A requirement replaces the default of the rule that it measures, for the very parts that it measures. A
+    waiver lets one rule pass, of one subject where it names one, through the day that it expires. Both leave
+    a warning. Nothing else switches a default off.
+    """
+    used: set[int] = set()
+    found = tuple(_gated(record, each, outcomes, waivers, day, used) for each in findings)
+    return *found, *(
+        _unused(waiver, number, day) for number, waiver in enumerate(waivers, start=1) if number not in used
+    )
+
+
+def _gated(
+    record: Mapping[str, Any],
+    finding: Finding,
+    outcomes: Sequence[Outcome],
+    waivers: Sequence["Waiver"],
+    day: date,
+    used: set[int],
+) -> Finding:
+    if finding.level != "breach":
+        return finding
+    for number, outcome in enumerate(outcomes, start=1):
+        if _covers(record, finding, outcome.places):
+            said = f"{finding.message} The requirement policy.{number} stands in the place of this default."
+            return replace(finding, level="warning", message=said)
+    expired = ""
+    for number, waiver in enumerate(waivers, start=1):
+        if waiver.rule != finding.rule or waiver.subject not in {None, finding.subject}:
+            continue
+        used.add(number)
+        if day <= waiver.expires:
+            return replace(finding, level="warning", waiver=_text(waiver))
+        expired = f" Its waiver expired on {waiver.expires.isoformat()}: {_line(waiver.reason)}"
+    return replace(finding, message=f"{finding.message}{expired}") if expired else finding
+
+
+def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) -> bool:
+    """Tell whether requirements on `places` measure all that a default finding judges."""
+    rule, part = finding.rule, finding.place
+    if rule == "security.backdoor-removed":
+        whole = {f"{part.rpartition('.asr.')[0]}.removed", "security.repair.removed"}
+        return part in places or bool(whole.intersection(places))
+    if rule == "privacy.mechanism":
+        return part in places or f"{part.rpartition('.')[0]}.verdict" in places
+    if rule == "privacy.membership":
+        return part in places or "privacy.membership.verdict" in places
+    if rule == "fairness.disparate-impact":
+        return _covers_attribute(record, part, places)
+    return rule in GATES and part in places
+
+
+def _covers_attribute(record: Mapping[str, Any], place: str, places: Sequence[str]) -> bool:
+    """Tell whether every group of an attribute that is compared with another is measured."""
+    audit, _, rest = place.partition(".attributes.")
+    attribute = f"{audit}.attributes.{rest.partition('.')[0]}"
+    if {f"{audit}.verdict", f"{attribute}.verdict"}.intersection(places):
+        return True
+    compared = [
+        f"{attribute}.groups.{number}"
+        for number, group in enumerate(find(record, attribute)["groups"])
+        if group["verdict"] != REFERENCE
+    ]
+    return all(
+        any(each == f"{group}.verdict" or each.startswith(f"{group}.disparate_impact") for each in places)
+        for group in compared
+    )
+
+
+def _unused(waiver: "Waiver", number: int, day: date) -> Finding:
+    over = day > waiver.expires
+    about = f"{waiver.rule}{'' if waiver.subject is None else f' of {_line(waiver.subject)}'}"
+    found = make_finding(
+        WAIVER,
+        level="warning" if over else "note",
+        title=f"Waiver of {about}",
+        message=f"Nothing is breached that it lets pass; it is {'expired' if over else 'not needed'}: "
+        f"{_text(waiver)}.",
+        measured=Measured(f"policy.waivers.{number}", None),
+    )
+    return replace(found, id=f"{WAIVER}.{number}")
+
+
+def _text(waiver: "Waiver") -> str:
+    by = "" if waiver.decided_by is None else f" (decided by {_line(waiver.decided_by)})"
+    return f"waived through {waiver.expires.isoformat()}: {_line(waiver.reason)}{by}"
+
+
+def _line(text: str) -> str:
+    return one_line(text.strip(), limit=TEXT_CHARACTERS)
+
+
+if TYPE_CHECKING:
+    from trivet.config import Waiver
+
+_LEGS = {"security": security_findings, "privacy": privacy_findings, "fairness": fairness_findings}
+
+
+def findings_of(
+    record: Mapping[str, Any],
+    requirements: Sequence[Requirement] = (),
+    waivers: Sequence["Waiver"] = (),
+    *,
+    day: date | None = None,
+) -> tuple[Finding, ...]:
+    """Return what became of each requirement, what each leg and its remedies did, and the corrections.
+
+    The defaults gate in any case. A requirement replaces the default of the rule that it measures and no
+    other, a waiver switches one off until it expires; see `trivet.findings.findings`.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    requirements
+        What `trivet.policy.parse_requirements` read.
+    waivers
+        Of ``[[policy.waivers]]``, as `trivet.config.Waiver`.
+    day
+        The day by which waivers expire; None for today, in UTC.
+
+    Raises
+    ------
+    UsageError
+        If a requirement names no measurement of the record, or compares what cannot be compared, or a waiver
+        is of no rule that a default gates.
+    """
+    refuse_waivers(waivers)
+    outcomes = judge(record, requirements)
+    found = gated(record, tuple(_built_in(record)), outcomes, waivers, day=day or today())
+    return *requirement_findings(requirements, outcomes), *found
+
+
+def _built_in(record: Mapping[str, Any]) -> Iterator[Finding]:
+    for leg, findings in _LEGS.items():
+        if record[leg] is not None:
+            yield from findings(record)
+    yield from effect_findings(record)
+    yield from correction_findings(record)

@@ -1,0 +1,490 @@
+"""Writers of the findings' files."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+from trivet.findings.finding import Finding, Level, counts
+from trivet.findings.rules import CATALOGUE, Rule
+from trivet.policy.requirements import shown
+from trivet.wording import one_line
+from trivet.work.bounded import read_bounded
+from trivet.work.result_files import make_folder, write_text
+
+__all__ = [
+    "FINDINGS_FILES",
+    "Origin",
+    "findings_json",
+    "findings_junit",
+    "findings_markdown",
+    "findings_sarif",
+    "findings_schema",
+    "line_of",
+    "origin_of",
+    "plain",
+    "read_findings",
+    "write_findings",
+]
+
+#: Of an audit.toml.
+_MOST_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Source of findings.
+
+    Attributes
+    ----------
+    title
+        Of the audit.
+    record
+        Path of ``metrics.json``, from the folder that a reader starts at.
+    config
+        Path of audit.toml, likewise; None without one.
+    config_text
+        What stands in it; empty without one.
+    """
+
+    title: str = ""
+    record: str = "metrics.json"
+    config: str | None = None
+    config_text: str = ""
+
+
+def origin_of(record: str | Path, config: str | Path | None = None, *, title: str = "") -> Origin:
+    """Return the origin of findings, with paths from the working directory.
+
+    A file outside of it is known by its name alone, so that no finding tells how a machine is laid out.
+
+    Parameters
+    ----------
+    record
+        ``metrics.json``.
+    config
+        audit.toml; one that cannot be read as text is named without its lines.
+    title
+        Of the audit.
+    """
+    text = ""
+    if config is not None:
+        try:
+            text = read_bounded(config, _MOST_BYTES).decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            text = ""
+    named = None if config is None else _from_here(Path(config))
+    return Origin(title, _from_here(Path(record)), named, text)
+
+
+def uri_of(path: str) -> str:
+    """Return a relative path as a relative URI."""
+    return quote(path, safe="/", errors="surrogatepass")
+
+
+def line_of(finding: Finding, origin: Origin) -> int:
+    """Return the line of audit.toml, from 1, that a finding is about.
+
+    It is the line of the requirement; else of the table of its leg; else the first.
+    """
+    lines = origin.config_text.splitlines()
+    if finding.id.startswith("policy."):
+        wanted = (finding.title, finding.title.replace("\\", "\\\\").replace('"', '\\"'))
+        for number, line in enumerate(lines, start=1):
+            if any(text in line for text in wanted) and not line.lstrip().startswith("#"):
+                return number
+    table = "policy" if finding.id.startswith("policy.") else finding.leg
+    header = re.compile(rf"\s*\[\s*{table}\s*\]")
+    return next((number for number, line in enumerate(lines, start=1) if header.match(line)), 1)
+
+
+def _from_here(path: Path) -> str:
+    here = Path(os.path.relpath(path.resolve(), Path.cwd()))
+    return path.name if here.parts[:1] == ("..",) or here.is_absolute() else here.as_posix()
+
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+#: Raised when a field moves or changes its meaning.
+FINDINGS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FindingsDocument:
+    """The content of ``findings.json``.
+
+    Attributes
+    ----------
+    findings_version
+        Of this layout.
+    trivet
+        Version that found it.
+    title
+        Of the audit.
+    record, config
+        Paths of ``metrics.json`` and of audit.toml; the second is None without one.
+    counts
+        Findings by level.
+    findings
+        In order: requirements, then each leg, then the corrections.
+    """
+
+    findings_version: int
+    trivet: str
+    title: str
+    record: str
+    config: str | None
+    counts: dict[Level, int]
+    findings: tuple[Finding, ...]
+
+
+def findings_json(findings: Sequence[Finding], origin: Origin | None = None) -> str:
+    """Return the content of ``findings.json``: the same text for the same findings, always."""
+    origin = origin or Origin()
+    document = FindingsDocument(
+        findings_version=FINDINGS_VERSION,
+        trivet=version("trivet"),
+        title=one_line(origin.title, limit=200),
+        record=one_line(origin.record, limit=1_000),
+        config=None if origin.config is None else one_line(origin.config, limit=1_000),
+        counts=counts(findings),
+        findings=tuple(findings),
+    )
+    return json.dumps(asdict(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_findings(text: str) -> FindingsDocument:
+    """Read the content of ``findings.json`` back."""
+    return _adapter().validate_json(text)
+
+
+def findings_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``findings.json`` (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_adapter().json_schema(mode="serialization"),
+        "title": "The findings of a trivet audit",
+    }
+
+
+@cache
+def _adapter() -> "TypeAdapter[FindingsDocument]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - writing needs none of it
+
+    return TypeAdapter(FindingsDocument)
+
+
+_TITLE = 200
+
+
+def findings_junit(findings: Sequence[Finding], origin: Origin | None = None) -> str:
+    """Return the content of ``findings.junit.xml``: a suite for the policy and for each leg.
+
+    A breach is a failure. Everything else passes, since a CI system that counts failures would otherwise
+    count what nobody required; a warning or a note says so in its output.
+    """
+    title = one_line((origin or Origin()).title or "trivet", limit=_TITLE)
+    suites = ET.Element("testsuites", {"name": title, **_counts(findings)})
+    for name in dict.fromkeys(map(_suite, findings)):
+        members = [finding for finding in findings if _suite(finding) == name]
+        suite = ET.SubElement(suites, "testsuite", {"name": name, **_counts(members)})
+        for finding in members:
+            _add_case(suite, finding)
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
+
+
+def _add_case(suite: ET.Element, finding: Finding) -> None:
+    case = ET.SubElement(
+        suite, "testcase", {"name": f"{finding.id}: {finding.title}", "classname": f"trivet.{finding.rule}"}
+    )
+    if finding.level == "breach":
+        failure = ET.SubElement(case, "failure", {"type": finding.rule, "message": finding.message})
+        failure.text = _detail(finding)
+    else:
+        ET.SubElement(case, "system-out").text = f"{finding.level}: {finding.message}\n{_detail(finding)}"
+
+
+def _detail(finding: Finding) -> str:
+    measured = f"{finding.place} = {shown(finding.value)}"
+    if finding.interval_level is not None:
+        measured += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
+    if finding.required:
+        measured += f", required: {finding.required}"
+    lines = [measured, f"Why: {finding.why}"]
+    lines += [f"Waiver: {finding.waiver}"] if finding.waiver else []
+    lines += [] if finding.level == "pass" else [f"What to do: {finding.action}"]
+    return "\n".join([*lines, f"Source: {finding.source}"])
+
+
+def _counts(findings: Sequence[Finding]) -> dict[str, str]:
+    failures = sum(finding.level == "breach" for finding in findings)
+    return {"tests": str(len(findings)), "failures": str(failures), "errors": "0"}
+
+
+def _suite(finding: Finding) -> str:
+    return "trivet policy" if finding.id.startswith("policy.") else f"trivet {finding.leg}"
+
+
+_ICONS: Final = {"breach": "❌", "warning": "⚠️", "note": "ℹ️", "pass": "✅"}  # noqa: RUF001 - an icon
+_WORDS: Final = {
+    "breach": ("breach", "breaches"),
+    "warning": ("warning", "warnings"),
+    "note": ("note", "notes"),
+    "pass": ("pass", "passes"),
+}
+#: Characters that mean something in Markdown, in HTML or to GitHub and GitLab, or begin what does.
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~^$#@!:\"']|(?<=[wW]{3})\.|(?<=[gG][hH])-")
+#: A command, or the one setting that an action names, between backticks.
+_CODE: Final = re.compile(r"`(trivet [a-z -]+|contract)`")
+_MOST_TABLE_CHARACTERS: Final = 300
+
+
+def findings_markdown(findings: Sequence[Finding], origin: Origin | None = None) -> str:
+    """Return the content of ``findings.md``.
+
+    Breaches and warnings stand in a table with what was measured and what was required, then why they
+    matter and what to do; notes and passes are folded. Names of strangers cannot format, link, mention
+    anyone or leave their cell.
+    """
+    origin = origin or Origin()
+    by_level = {level: [each for each in findings if each.level == level] for level in _ICONS}
+    serious = [*by_level["breach"], *by_level["warning"]]
+    title = plain(one_line(origin.title, limit=200)) if origin.title else "Findings"
+    parts = [f"## trivet: {title}", _summary(findings)]
+    if serious:
+        parts += [_table(serious), *map(_advice, serious)]
+    for level, heading in (("note", "Notes"), ("pass", "What passed")):
+        if by_level[level]:
+            parts.append(_folded(f"{heading} ({len(by_level[level])})", _table(by_level[level])))
+    return "\n\n".join(parts) + "\n"
+
+
+def plain(text: str) -> str:
+    """Return a text that Markdown shows as it is, on one line and in a table's cell as well.
+
+    A zero-width space follows each ``@`` and ``#``, so that nobody is mentioned and no issue linked.
+    """
+    shown_text = _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", one_line(text, limit=10_000))
+    return shown_text.replace("&#64;", "&#64;&#8203;").replace("&#35;", "&#35;&#8203;")
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    found = [
+        f"{_ICONS[level]} {number} {_WORDS[level][number != 1]}"
+        for level, number in counts(findings).items()
+        if number
+    ]
+    return ", ".join(found) if found else "Nothing was looked at."
+
+
+def _table(findings: Iterable[Finding]) -> str:
+    rows = ["| | What | Measured | Required |", "|---|---|---|---|"]
+    for each in findings:
+        cells = (f"{_ICONS[each.level]} {each.level}", _what(each), _measured(each), _cell(each.required))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _what(finding: Finding) -> str:
+    waived = f"<br>*{_cell(finding.waiver)}*" if finding.waiver else ""
+    return f"**{_cell(finding.title)}**<br>{_cell(finding.message)}{waived}"
+
+
+def _measured(finding: Finding) -> str:
+    value = "not measured" if finding.value is None else _cell(shown(finding.value))
+    if finding.interval_level is not None:
+        value += f" ({finding.interval_level:.0%}: {shown(finding.low)} to {shown(finding.high)})"
+    return f"{value}<br><sub>{_cell(finding.place)}</sub>"
+
+
+def _advice(finding: Finding) -> str:
+    return (
+        f"**{_cell(finding.title)}.** {_prose(finding.why)}\n\n*What to do:* {_prose(finding.action)} "
+        f"<sub>{plain(finding.source)}</sub>"
+    )
+
+
+def _prose(text: str) -> str:
+    """Write a sentence of trivet's own, in which commands stand between backticks."""
+    parts = _CODE.split(one_line(text, limit=10_000))
+    return "".join(f"`{part}`" if number % 2 else plain(part) for number, part in enumerate(parts))
+
+
+def _folded(heading: str, content: str) -> str:
+    return f"<details>\n<summary>{heading}</summary>\n\n{content}\n\n</details>"
+
+
+def _cell(text: str) -> str:
+    return plain(one_line(text, limit=_MOST_TABLE_CHARACTERS))
+
+
+_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_ROOT: Final = "%SRCROOT%"
+#: Kind and level by the level of a finding; only failures have a level in SARIF.
+_KINDS: Final = {
+    "breach": ("fail", "error"),
+    "warning": ("fail", "warning"),
+    "note": ("informational", "none"),
+    "pass": ("pass", "none"),
+}
+
+
+def findings_sarif(findings: Sequence[Finding], origin: Origin | None = None) -> str:
+    """Return the content of ``findings.sarif``; no name in a message is a link.
+
+    Passes and notes are results of the kinds ``pass`` and ``informational``. GitHub's code scanning does
+    not look at the kind and shows them as alerts, so what is sent there is breaches and warnings only.
+
+    Parameters
+    ----------
+    findings
+        What the log is to hold.
+    origin
+        The files that the results point to: the line of audit.toml where there is one, and the record.
+    """
+    origin = origin or Origin()
+    rules = list(dict.fromkeys(each.rule for each in findings))
+    log = {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "trivet",
+                        "version": version("trivet"),
+                        "rules": [_rule(CATALOGUE[rule]) for rule in rules if rule in CATALOGUE],
+                    }
+                },
+                "automationDetails": {"id": "trivet/"},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(each, origin) for each in findings],
+            }
+        ],
+    }
+    return json.dumps(log, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    leg = rule.id.partition(".")[0]
+    return {
+        "id": rule.id,
+        "name": "".join(part.title() for part in rule.id.replace("-", ".").split(".")),
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": f"{rule.why} {rule.action} ({rule.reference})"},
+        "defaultConfiguration": {"level": "note" if leg == "correction" else "warning"},
+        "properties": {"tags": [leg]},
+    }
+
+
+def _result(finding: Finding, origin: Origin) -> dict[str, Any]:
+    kind, level = _KINDS[finding.level]
+    record: dict[str, Any] = {
+        "physicalLocation": _physical(origin.record, 1),
+        "logicalLocations": [{"fullyQualifiedName": finding.place}],
+    }
+    if origin.config is None:
+        locations = {"locations": [record]}
+    else:
+        config = {"physicalLocation": _physical(origin.config, line_of(finding, origin))}
+        locations = {"locations": [config], "relatedLocations": [{"id": 1, **record}]}
+    return {
+        "ruleId": finding.rule,
+        "kind": kind,
+        "level": level,
+        "message": {"text": finding.sentence.replace("](", "] (")},
+        **locations,
+        **_suppressions(finding),
+        "partialFingerprints": {"trivetFinding/v1": _fingerprint(finding)},
+        "properties": {
+            "id": finding.id,
+            "leg": finding.leg,
+            "place": finding.place,
+            "value": finding.value,
+            "low": finding.low,
+            "high": finding.high,
+            "intervalLevel": finding.interval_level,
+            "required": finding.required,
+            "why": finding.why,
+            "action": finding.action,
+            "source": finding.source,
+            "subject": finding.subject,
+            "waiver": finding.waiver,
+        },
+    }
+
+
+def _suppressions(finding: Finding) -> dict[str, Any]:
+    """Return a waiver as a suppression from outside of the code; nothing without one."""
+    if not finding.waiver:
+        return {}
+    accepted = {"kind": "external", "status": "accepted", "justification": finding.waiver}
+    return {"suppressions": [accepted]}
+
+
+def _physical(path: str, line: int) -> dict[str, Any]:
+    return {
+        "artifactLocation": {"uri": uri_of(path), "uriBaseId": _ROOT},
+        "region": {"startLine": line},
+    }
+
+
+def _fingerprint(finding: Finding) -> str:
+    """Name a finding from run to run: a requirement by its text, since its number changes with its place."""
+    own = finding.title if finding.id.startswith("policy.") else finding.id
+    return hashlib.sha256(f"{finding.rule}\0{own}".encode()).hexdigest()[:32]
+
+
+#: What is written, by file name.
+FINDINGS_FILES: Final[Mapping[str, Callable[[Sequence[Finding], Origin | None], str]]] = MappingProxyType(
+    {
+        "findings.json": findings_json,
+        "findings.junit.xml": findings_junit,
+        "findings.sarif": findings_sarif,
+        "findings.md": findings_markdown,
+    }
+)
+
+
+def write_findings(
+    findings: Sequence[Finding], folder: str | Path, *, origin: Origin | None = None
+) -> tuple[Path, ...]:
+    """Write findings in every format; the same findings write the same bytes.
+
+    Parameters
+    ----------
+    findings
+        What `findings_of` returned.
+    folder
+        Receives the files; made if it is missing.
+    origin
+        The files that they are about.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of `FINDINGS_FILES`.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written.
+    TrivetError
+        If the disk is full.
+    """
+    folder = make_folder(Path(folder))
+    return tuple(
+        write_text(folder / name, text_of(findings, origin)) for name, text_of in FINDINGS_FILES.items()
+    )

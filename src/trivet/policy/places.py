@@ -1,0 +1,473 @@
+"""Value of a record at a place or under a short name, with its interval or the reason for its absence."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from trivet.audited import ORDERS, study_fairness_verdict
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.places import find, is_index
+from trivet.record import json_schema
+from trivet.wording import quoted
+
+__all__ = [
+    "SHORT_NAMES",
+    "Measured",
+    "candidate_words",
+    "measure",
+    "named_place",
+    "nearest_names",
+    "place_words",
+    "split_bound",
+    "values_at",
+]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One place that a short name can mean."""
+
+    anchor: str
+    below: str
+    derive: Callable[[Mapping[str, Any]], str] | None = None
+    choose: Callable[[Mapping[str, Any]], int | None] | None = None
+
+    @property
+    def place(self) -> str:
+        """The whole place."""
+        return f"{self.anchor}.{self.below}" if self.below else self.anchor
+
+
+def _chosen(repair: Mapping[str, Any]) -> int | None:
+    """Return the place of the attempt that a repair chose."""
+    methods = [attempt["method"] for attempt in repair["attempts"]]
+    return None if repair["chosen"] is None else methods.index(repair["chosen"])
+
+
+def _security(below: str) -> tuple[Candidate, ...]:
+    return (Candidate("security.scan", below),)
+
+
+def _repair(below: str) -> tuple[Candidate, ...]:
+    return (Candidate("security.repair", f"attempts.*.{below}", choose=_chosen),)
+
+
+def _fairness(below: str, study: str, *, derive: Callable[..., str] | None = None) -> tuple[Candidate, ...]:
+    return (
+        Candidate("fairness.audit", below),
+        Candidate("fairness.comparison.baseline", below),
+        Candidate("fairness.published.baseline", study, derive),
+    )
+
+
+_GROUPS = "attributes.*.groups.*"
+_MEMBERSHIP = "privacy.membership"
+_MECHANISMS = "privacy.mechanisms"
+#: A requirement on a short name has to hold for each item that a ``*`` stands for.
+SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
+    {
+        "security.verdict": _security("verdict"),
+        "security.p_value": _security("p_value"),
+        "security.contract_mismatch": _security("contract.mismatch"),
+        "security.clean_accuracy": _security("contract.best.clean_accuracy"),
+        "security.clean_accuracy_after": _repair("clean_accuracy.after"),
+        "security.asr_before": _repair("asr.before"),
+        "security.asr_after": _repair("asr.after"),
+        "security.true_trigger_asr_after": _repair("true_trigger_asr.after"),
+        "security.robust_accuracy_after": _repair("robust_accuracy.after"),
+        "privacy.epsilon": (Candidate("privacy.plan", "epsilon"),),
+        "privacy.delta": (Candidate("privacy.plan", "delta"),),
+        "privacy.spent_epsilon": (Candidate("privacy.published", "correction.spent_epsilon"),),
+        "privacy.verdict": (
+            Candidate(_MEMBERSHIP, "verdict"),
+            Candidate(_MECHANISMS, "*.verdict"),
+            Candidate("privacy.published", "correction.verdict"),
+        ),
+        "privacy.membership_verdict": (Candidate(_MEMBERSHIP, "verdict"),),
+        "privacy.membership_auroc": (Candidate(_MEMBERSHIP, "attacks.*.auroc"),),
+        "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
+        "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
+        "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
+        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=study_fairness_verdict),
+        "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact", "disparate_impact"),
+        "fairness.demographic_parity_difference": _fairness(
+            f"{_GROUPS}.difference", "demographic_parity_difference"
+        ),
+        "fairness.accuracy": _fairness(f"{_GROUPS}.accuracy", "accuracy"),
+    }
+)
+
+
+_FAIRNESS = ORDERS["fairness"]
+_WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "security.scan.verdict": ORDERS["security"],
+        "security.repair.attempts.*.second_verdict": ORDERS["security"],
+        "privacy.published.correction.verdict": ORDERS["budget"],
+        "privacy.membership.verdict": ORDERS["membership"],
+        "privacy.mechanisms.*.verdict": ORDERS["mechanism"],
+        "fairness.audit.verdict": _FAIRNESS,
+        "fairness.audit.attributes.*.verdict": _FAIRNESS,
+        "fairness.audit.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
+        "fairness.comparison.baseline.verdict": _FAIRNESS,
+        "fairness.comparison.baseline.attributes.*.verdict": _FAIRNESS,
+        "fairness.comparison.baseline.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
+        "fairness.comparison.models.*.verdict": _FAIRNESS,
+    }
+)
+
+
+def place_words(place: str) -> tuple[str, ...]:
+    """Return the words that can stand at a place, best first; none where any text can."""
+    spread = re.sub(r"\[[^\]]*\]", ".*", place)
+    return _WORDS.get(re.sub(r"\.\d+(?=\.|$)", ".*", spread), ())
+
+
+def candidate_words(candidate: Candidate) -> tuple[str, ...]:
+    """Return the words that one meaning of a short name can have, best first."""
+    if candidate.derive is not None:
+        return _FAIRNESS
+    return place_words(candidate.place)
+
+
+#: What may follow a measurement that has an interval.
+BOUNDS = ("low", "high")
+LEGS = ("security", "privacy", "fairness")
+#: Where a missing value has its reason, unless beside it as `<name>_reason` or `reason`.
+_REASONS = {
+    **dict.fromkeys(("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr"), "repair_reason"),
+    **dict.fromkeys(("p_value", "log_score"), "score_reason"),
+    **dict.fromkeys(("tpr", "tpr_low", "tpr_high", "realised_fpr"), "rate_reason"),
+}
+#: Where an interval stands, unless beside its number as `<name>_interval`.
+_INTERVALS = {"demographic_parity_difference": "demographic_parity_interval"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement of a record.
+
+    Attributes
+    ----------
+    place
+        Where it stands in ``metrics.json``.
+    value
+        A plain value; a mapping or a list where the place has several measurements; None where it could
+        not be measured.
+    low, high, level
+        Its confidence interval, and the level of that; None where there is none.
+    reason
+        Why there is no value; None where there is one.
+    words
+        What the value can be, where it is one of a few words.
+    """
+
+    place: str
+    value: Any
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    reason: str | None = None
+    words: tuple[str, ...] = ()
+
+
+def measure(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:
+    """Look a measurement up; there are several where a ``*`` stands in the path.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    path
+        A place or a short name, with ``.low`` or ``.high`` where a bound is meant.
+
+    Raises
+    ------
+    LookupError
+        The record has no such place; the message gives the nearest names.
+    """
+    name, bound = split_bound(path)
+    if name not in SHORT_NAMES:
+        return _measure_place(record, path)
+    present = [each for each in SHORT_NAMES[name] if _is_there(record, each.anchor)]
+    if not present:
+        anchors = " and no ".join(each.anchor for each in SHORT_NAMES[name])
+        leg = name.partition(".")[0]
+        reason = _no_leg(record, leg) or f"the record has no {anchors}"
+        return (Measured(SHORT_NAMES[name][0].place, None, reason=reason),)
+    return _measure_candidate(record, present[0], bound)
+
+
+def split_bound(path: str) -> tuple[str, str | None]:
+    """Split ``.low`` or ``.high`` off a path, where the rest is a short name."""
+    head, _, tail = path.rpartition(".")
+    return (head, tail) if tail in BOUNDS and head in SHORT_NAMES else (path, None)
+
+
+def _measure_candidate(
+    record: Mapping[str, Any], candidate: Candidate, bound: str | None
+) -> tuple[Measured, ...]:
+    place = candidate.place
+    if candidate.choose is not None:
+        item = candidate.choose(find(record, candidate.anchor))
+        if item is None:
+            return (Measured(place, None, reason=f"{candidate.anchor} chose none"),)
+        place = place.replace("*", str(item))
+    if candidate.derive is None:
+        return _measure_place(record, place if bound is None else f"{place}.{bound}")
+    if bound is not None:
+        raise LookupError(f"a verdict has no interval, so no .{bound}.")
+    words = candidate_words(candidate)
+    return (Measured(place, candidate.derive(record), words=words),)
+
+
+def _measure_place(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:
+    found: list[Measured] = []
+    for place in _spread(record, path):
+        one = _measure_one(record, place)
+        if one.value is not None or not _is_reference(record, place):
+            found.append(one)
+    return tuple(found) or (Measured(path, None, reason="the record has nothing there"),)
+
+
+def _spread(record: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield a path once for each item that its first ``*`` stands for, and so on."""
+    head, star, rest = path.partition(".*")
+    if not star or (rest and not rest.startswith(".")):
+        yield path
+        return
+    items = find(record, head)
+    if items is None:
+        yield head
+    elif not isinstance(items, list | tuple):
+        raise LookupError(f"“{head}” is not a list, so it has no “*”.")
+    else:
+        for place in range(len(items)):
+            yield from _spread(record, f"{head}.{place}{rest}")
+
+
+def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
+    """Read one concrete place; ``.low`` and ``.high`` may be bounds that stand elsewhere."""
+    head, _, tail = place.rpartition(".")
+    try:
+        value = find(record, place)
+    except LookupError:
+        if tail not in BOUNDS:
+            raise
+        whole = _measure_one(record, head)
+        if whole.value is None:
+            return whole
+        if whole.level is None:
+            raise LookupError(f"“{head}” has no interval in the record, so no .{tail}.") from None
+        limit = whole.low if tail == "low" else whole.high
+        return Measured(place, limit, reason="nothing bounds it on that side" if limit is None else None)
+    if isinstance(value, Mapping) and {"estimate", *BOUNDS} <= value.keys():
+        return _of_bounds(f"{place}.estimate", value)
+    parent, name = _parent(record, place)
+    if isinstance(parent, Mapping) and name == "estimate" and {*BOUNDS} <= parent.keys():
+        return _of_bounds(place, parent)
+    if value is None:
+        return Measured(place, None, reason=_why_nothing(record, place), words=place_words(place))
+    low, high, level = _interval_beside(parent, name)
+    return Measured(place, value, low, high, level, words=place_words(place))
+
+
+def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
+    value = bounds["estimate"]
+    reason = None if value is not None else bounds.get("reason") or "it is undefined"
+    return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
+
+
+def _interval_beside(parent: Any, name: str) -> tuple[float | None, float | None, float | None]:
+    """Find the interval of a number: `<name>_interval`, or `<name>_low` and `<name>_high`."""
+    if not isinstance(parent, Mapping):
+        return None, None, None
+    interval = parent.get(_INTERVALS.get(name, f"{name}_interval"))
+    if isinstance(interval, Mapping):
+        return interval["low"], interval["high"], interval["level"]
+    if f"{name}_low" in parent and "level" in parent:
+        return parent[f"{name}_low"], parent.get(f"{name}_high"), parent["level"]
+    return None, None, None
+
+
+def _why_nothing(record: Mapping[str, Any], place: str) -> str:
+    """Say why a place is null, from what stands beside the first null on the way to it."""
+    first = _first_null(record, place)
+    if missing := _no_leg(record, first.partition(".")[0]):
+        return missing
+    parent, name = _parent(record, first)
+    if isinstance(parent, Mapping):
+        told = [f"{name}_reason", _REASONS.get(name, ""), *([] if "verdict" in parent else ["reason"])]
+        for key in told:
+            if parent.get(key):
+                return str(parent[key])
+    return f"{first} is null in the record"
+
+
+def _first_null(record: Mapping[str, Any], place: str) -> str:
+    """Return the shortest place on the way to one, at which the record has nothing."""
+    steps = place.split(".")
+    ways = (".".join(steps[: count + 1]) for count in range(len(steps)))
+    return next((way for way in ways if find(record, way) is None), place)
+
+
+def _is_reference(record: Mapping[str, Any], place: str) -> bool:
+    """Return True if a place is empty because a group is not compared with itself."""
+    parent, _ = _parent(record, _first_null(record, place))
+    return isinstance(parent, Mapping) and parent.get("verdict") == REFERENCE
+
+
+def _no_leg(record: Mapping[str, Any], leg: str) -> str | None:
+    return f"the {leg} leg was not audited" if leg in LEGS and record.get(leg) is None else None
+
+
+def _parent(record: Mapping[str, Any], place: str) -> tuple[Any, str]:
+    head, _, tail = place.rpartition(".")
+    return (find(record, head) if head else record), tail.partition("[")[0]
+
+
+def _is_there(record: Mapping[str, Any], anchor: str) -> bool:
+    try:
+        return find(record, anchor) not in (None, [], ())
+    except LookupError:
+        return False
+
+
+_STEP = re.compile(r"(?P<name>\w+|\*)(?:\[(?P<field>\w+)=[^\]]*\])?")
+#: A value of each kind that a measurement can be.
+_EXAMPLES: Mapping[str, Any] = {"number": 0.5, "integer": 1, "string": "", "boolean": True}
+_Node = Mapping[str, Any]
+
+
+def nodes_at(path: str) -> tuple[_Node, ...]:
+    """Return what the schema says of a place; nothing where no record can have it."""
+    here: list[_Node] = [_schema()]
+    for step in path.split("."):
+        match = _STEP.fullmatch(step)
+        if match is None:
+            return ()
+        here = [found for node in here for found in _children(node, match["name"])]
+        if field := match["field"]:
+            items = [found for node in here for found in _children(node, "*")]
+            here = [node for node in items if field in node.get("properties", {})]
+    return tuple(here)
+
+
+def values_at(path: str) -> tuple[Any, ...]:
+    """Return an example of each kind of value that can stand at a place; a list where it is none alone.
+
+    ``.low`` and ``.high`` are values too where the measurement before them has an interval.
+    """
+    nodes = nodes_at(path)
+    head, _, tail = path.rpartition(".")
+    if not nodes and tail in BOUNDS:
+        return (0.5,) if _has_interval(head) else ()
+    return tuple(
+        0.5 if _is_bounds(node) else _EXAMPLES.get(node.get("type", ""), [])
+        for node in nodes
+        if node.get("type") != "null"
+    )
+
+
+def nearest_names(path: str) -> tuple[str, ...]:
+    """Return up to three short names and places that are spelt most like a path."""
+    spread = re.sub(r"\.\d+(?=\.|$)", ".*", path)
+    known = (*SHORT_NAMES, *_leaves())
+    leg, last = spread.partition(".")[0], spread.rpartition(".")[2]
+    alike = [name for name in known if name.partition(".")[0] == leg and last in name.split(".")]
+    begun = [name for name in SHORT_NAMES if name.startswith(spread)]
+    close = difflib.get_close_matches(spread, known, n=3, cutoff=0.6)
+    return tuple(dict.fromkeys([*begun, *close, *sorted(alike, key=len)]))[:3]
+
+
+def _has_interval(path: str) -> bool:
+    nodes = nodes_at(path)
+    head, _, name = path.rpartition(".")
+    beside = [node.get("properties", {}) for node in nodes_at(head)] if head else []
+    return any(map(_is_bounds, nodes)) or any(
+        f"{name}_interval" in names or f"{name}_low" in names for names in beside
+    )
+
+
+def _is_bounds(node: _Node) -> bool:
+    return {"estimate", *BOUNDS} <= node.get("properties", {}).keys()
+
+
+def _children(node: _Node, name: str) -> list[_Node]:
+    if "items" in node and (name == "*" or is_index(name)):
+        return _variants(node["items"])
+    properties = node.get("properties", {})
+    return _variants(properties[name]) if name in properties else []
+
+
+def _variants(node: _Node) -> list[_Node]:
+    """Return everything that a node may be, with references resolved."""
+    if "$ref" in node:
+        return [_schema()["$defs"][node["$ref"].rpartition("/")[2]]]
+    if "anyOf" in node:
+        return [each for option in node["anyOf"] for each in _variants(option)]
+    return [node]
+
+
+@cache
+def _schema() -> _Node:
+    return json_schema()
+
+
+@cache
+def _leaves() -> tuple[str, ...]:
+    """Return every place with a single value."""
+    return tuple(dict.fromkeys(_below(_schema(), "")))
+
+
+def _below(node: _Node, path: str) -> Iterator[str]:
+    if _is_bounds(node) or node.get("type") in _EXAMPLES:
+        yield path
+    if "items" in node:
+        for child in _variants(node["items"]):
+            yield from _below(child, f"{path}.*")
+    for name, inner in node.get("properties", {}).items():
+        for child in _variants(inner):
+            yield from _below(child, f"{path}.{name}" if path else name)
+
+
+#: One item of each list, and the field that names it.
+_ITEMS: Final[Mapping[str, tuple[str, str]]] = {
+    "mechanisms": ("mechanism", "name"),
+    "attacks": ("attack", "attack"),
+    "attributes": ("attribute", "name"),
+    "groups": ("group", "group"),
+    "models": ("model", "title"),
+    "attempts": ("repair", "method"),
+}
+#: Names that say how sure a measure is, or which part of its interval is meant.
+_PARTS: Final[Mapping[str, str]] = {"estimate": "", "low": "lower end of ", "high": "upper end of "}
+
+
+def named_place(record: Mapping[str, Any], place: str) -> str:
+    """Return ``disparate impact of group 'Female' of attribute 'sex'``; empty where no item has a name."""
+    steps = place.split(".")
+    here: Any = record
+    items: list[str] = []
+    measure: list[str] = []
+    for before, step in zip(["", *steps], steps, strict=False):
+        if isinstance(here, Sequence) and not isinstance(here, str):
+            if not is_index(step):  # every item
+                return ""
+            here = here[int(step)]
+            kind, field = _ITEMS.get(before, ("", ""))
+            if isinstance(here, Mapping) and isinstance(name := here.get(field), str):
+                items.insert(0, f"{kind} {quoted(name)}")
+                measure = []
+        else:
+            here = here.get(step) if isinstance(here, Mapping) else None
+            measure.append(step)
+    if not items:
+        return ""
+    end = _PARTS.get(measure[-1]) if len(measure) > 1 else None
+    words = " ".join(measure if end is None else measure[:-1]).replace("_", " ")
+    return f"{end or ''}{words} of {' of '.join(items)}"

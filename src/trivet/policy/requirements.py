@@ -1,0 +1,319 @@
+"""Syntax of a requirement: a measurement, a sign and a constant."""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from trivet.errors import UsageError
+from trivet.places import spelling
+from trivet.policy.places import (
+    SHORT_NAMES,
+    Measured,
+    candidate_words,
+    measure,
+    named_place,
+    nearest_names,
+    place_words,
+    split_bound,
+    values_at,
+)
+from trivet.wording import one_line, quoted
+
+__all__ = ["Outcome", "Requirement", "judge", "parse_requirements", "refuse_impossible", "shown"]
+
+SIGNS: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType(
+    {
+        "==": operator.eq,
+        "!=": operator.ne,
+        "<=": operator.le,
+        ">=": operator.ge,
+        "<": operator.lt,
+        ">": operator.gt,
+    }
+)
+#: Signs that ask for numbers.
+ORDERING: Final = frozenset({"<=", ">=", "<", ">"})
+
+_REQUIREMENT = re.compile(
+    r"\s*(?P<path>[^\s<>=!\[]+(?:\[[^\]]*\][^\s<>=!\[]*)*)\s*(?P<sign>==|!=|<=|>=|<|>)\s*(?P<value>.+?)\s*"
+)
+_TEXT = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One comparison of a measurement with a constant.
+
+    Attributes
+    ----------
+    text
+        As it was written, without the spaces around it.
+    path
+        A place in the record or a short name, with ``.low`` or ``.high`` where a bound is meant.
+    sign
+        A key of `SIGNS`.
+    value
+        A finite number, a text, or true or false.
+    """
+
+    text: str
+    path: str
+    sign: str
+    value: float | str | bool
+
+
+def parse_requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
+    """Read comparisons such as ``security.verdict == "no evidence"``.
+
+    Raises
+    ------
+    UsageError
+        If some text is not a measurement, a sign and a constant; all such are named.
+    """
+    requirements: list[Requirement] = []
+    wrong: list[str] = []
+    for text in texts:
+        match = _REQUIREMENT.fullmatch(text)
+        value = None if match is None else _constant(match["value"])
+        if match is None or value is None or (match["sign"] in ORDERING and not is_number(value)):
+            wrong.append(quoted(text))
+        else:
+            requirements.append(Requirement(text.strip(), match["path"], match["sign"], value))
+    if wrong:
+        raise UsageError(
+            f"[policy] require: cannot read {', '.join(wrong)}; expected a measurement, one of "
+            f"{' '.join(SIGNS)}, and a number, a quoted text, true or false, such as "
+            '"fairness.disparate_impact >= 0.8"'
+        )
+    return tuple(requirements)
+
+
+def is_number(value: object) -> bool:
+    """Return True if a plain value is a number; booleans are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _constant(text: str) -> float | str | bool | None:
+    if text in _WORDS:
+        return _WORDS[text]
+    if match := _TEXT.fullmatch(text):
+        return next(found for found in match.groups() if found is not None)
+    for kind in (int, float):
+        try:
+            value = kind(text)
+            return value if math.isfinite(float(value)) else None
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Outcome of a requirement.
+
+    Attributes
+    ----------
+    requirement, path
+        As written.
+    place
+        Where in the record the measurement stands; of several, the one farthest from what is required.
+    found
+        The measurement; None, and the requirement not met, where it could not be made.
+    met
+        Whether the requirement holds, for each measurement where there are several.
+    low, high, level
+        The measurement's confidence interval and its level; None where it has none.
+    reason
+        Why it could not be measured; empty where it could.
+    measured, breaching
+        How many measurements the requirement was held against, and how many of them breach it.
+    subject
+        What was measured, with the names that the record has for it; empty where the place says enough.
+    places
+        Where in the record each of the measurements stands.
+    """
+
+    requirement: str
+    path: str
+    place: str
+    found: float | str | bool | None
+    met: bool
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    reason: str = ""
+    measured: int = 1
+    breaching: int = 0
+    subject: str = ""
+    places: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The outcome in a line."""
+        word = "met" if self.met else "breached"
+        return one_line(f"{word}: {self.requirement} ({self.told})", limit=500)
+
+    @property
+    def told(self) -> str:
+        """Measured value and its place, or the reason for its absence."""
+        return self._told("found", "not measured")
+
+    @property
+    def told_first(self) -> str:
+        """The same as the beginning of a sentence."""
+        return self._told("Found", "Not measured")
+
+    def _told(self, found_word: str, missing: str) -> str:
+        if self.found is None:
+            found = f"{missing}, so it cannot be shown to hold: {self.reason}"
+        else:
+            found = f"{found_word} {shown(self.found)}"
+            if self.low is not None and self.high is not None and self.level is not None:
+                found += f", {self.level:.0%} interval {shown(self.low)} to {shown(self.high)}"
+        if self.subject:
+            found += f", {self.subject}"
+        elif self.place != self.path:
+            found += f", at {self.place}"
+        if self.measured > 1:
+            found += (
+                f"; {self.breaching} of {self.measured} breach it"
+                if self.breaching
+                else f"; of {self.measured} the nearest to a breach"
+            )
+        return one_line(found, limit=400)
+
+
+def judge(record: Mapping[str, Any], requirements: Sequence[Requirement]) -> tuple[Outcome, ...]:
+    """Compare a record, as plain JSON values, with each requirement.
+
+    Raises
+    ------
+    UsageError
+        If a requirement names no measurement of the record, or compares what cannot be compared.
+    """
+    return tuple(_judge_one(record, requirement) for requirement in requirements)
+
+
+def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | None:
+    """Say why a requirement cannot be put to a value of this kind; None where it can."""
+    place = one_line(requirement.path)
+    if isinstance(value, Mapping | list | tuple):
+        return f"{place} is not a single measurement; name one below it"
+    if requirement.sign in ORDERING and not is_number(value):
+        return f"{place} is {_kind(value)}, which has no order"
+    if _kind(value) != _kind(requirement.value):
+        return f"{place} is {_kind(value)} and cannot be compared with {_kind(requirement.value)}"
+    if words and requirement.value not in words:
+        return f"{place} is one of {', '.join(map(repr, words))}, never {quoted(str(requirement.value))}"
+    return None
+
+
+def shown(value: object) -> str:
+    """Spell a measurement for people."""
+    return f"{value:.6g}" if isinstance(value, float) else one_line(spelling(value))
+
+
+def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
+    try:
+        measured = measure(record, requirement.path)
+    except LookupError as error:
+        why = one_line(error.args[0], limit=300)
+        raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}") from error
+    for each in measured:
+        if each.value is not None and (why := misfit(requirement, each.value, each.words)):
+            raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}.")
+    worst = min(measured, key=lambda each: _margin(requirement, each))
+    breaching = sum(not _holds(requirement, each) for each in measured)
+    return Outcome(
+        requirement.text,
+        requirement.path,
+        worst.place,
+        worst.value,
+        not breaching,
+        low=worst.low,
+        high=worst.high,
+        level=worst.level,
+        reason=worst.reason or "",
+        measured=len(measured),
+        breaching=breaching,
+        subject=named_place(record, worst.place),
+        places=tuple(each.place for each in measured),
+    )
+
+
+def _holds(requirement: Requirement, measured: Measured) -> bool:
+    return measured.value is not None and SIGNS[requirement.sign](measured.value, requirement.value)
+
+
+def _margin(requirement: Requirement, measured: Measured) -> tuple[bool, bool, float]:
+    """Order measurements by how they stand to a requirement: breaches first, the farthest of them first.
+
+    Those that could not be made follow the breaches that were measured.
+    """
+    holds, value, bound = _holds(requirement, measured), measured.value, requirement.value
+    if not is_number(value) or not is_number(bound):
+        return holds, value is None, 0.0
+    over = float(value) - float(bound)
+    if requirement.sign in {"==", "!="}:
+        return holds, False, -abs(over) if requirement.sign == "==" else abs(over)
+    return holds, False, over if requirement.sign in {">", ">="} else -over
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "a text" if isinstance(value, str) else "a number"
+
+
+def refuse_impossible(requirements: Sequence[Requirement]) -> None:
+    """Refuse requirements on places that no record has, or that compare what cannot be compared.
+
+    Raises
+    ------
+    UsageError
+        Naming all of them, each with the nearest names or the words that there are.
+    """
+    wrong = [
+        f"{quoted(requirement.text)}: {why}"
+        for requirement in requirements
+        if (why := _why_impossible(requirement))
+    ]
+    if wrong:
+        raise UsageError(f"[policy] require {'; '.join(wrong)}.")
+
+
+def _why_impossible(requirement: Requirement) -> str | None:
+    name, bound = split_bound(requirement.path)
+    if name in SHORT_NAMES:
+        meanings = [
+            ("" if each.derive else each.place, candidate_words(each))
+            for each in SHORT_NAMES[name]
+            if each.derive is None or bound is None
+        ]
+    else:
+        meanings = [(name, place_words(name))]
+    values = [
+        (value, words)
+        for place, words in meanings
+        for value in (values_at(f"{place}.{bound}" if bound else place) if place else ("",))
+    ]
+    if not values:
+        return _nothing_there(name, bound)
+    found = [misfit(requirement, value, words) for value, words in values]
+    if None in found:
+        return None
+    words = tuple(dict.fromkeys(word for _, some in values for word in some))
+    return misfit(requirement, words[0], words) if words else found[0]
+
+
+def _nothing_there(name: str, bound: str | None) -> str:
+    if bound is not None:
+        return f"{name} has no interval, so no .{bound}"
+    near = nearest_names(name)
+    hint = f"nearest: {', '.join(near)}" if near else "`trivet schema` prints all places"
+    return f"no record has “{one_line(name)}”; {hint}"

@@ -1,0 +1,131 @@
+r"""Clopper-Pearson bounds on epsilon from counts on two inputs, and the largest that they can show.
+
+An (epsilon, delta)-private mechanism has :math:`p \leq e^\epsilon q + \delta` for the probabilities p
+and q of every event on neighbouring inputs, so :math:`\epsilon \geq \ln((p - \delta) / q)`. With a lower
+bound on p and an upper bound on q, each wrong with probability at most `level`, the right side is a
+lower bound on epsilon that is wrong with probability at most 2 `level` (Jagielski, Ullman and Oprea 2020,
+Section 3; Ding et al. 2018 test the same inequality).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import beta
+
+from trivet.errors import UsageError
+from trivet.privacy.adjacency import require_open_unit, require_positive
+from trivet.privacy.mechanism.families import FAMILIES
+
+__all__ = [
+    "PARTS",
+    "ceiling",
+    "epsilon_bounds",
+    "fewest_trials",
+    "lower",
+    "planned_level",
+    "require_refutable",
+    "upper",
+    "visible_count",
+]
+
+
+def lower(count: ArrayLike, trials: ArrayLike, level: float) -> NDArray[np.float64]:
+    """Clopper-Pearson lower bound on a probability; 0 where nothing was counted.
+
+    Clopper and Pearson 1934, by the quantiles of the beta distribution.
+    """
+    k, n = np.asarray(count, dtype=float), np.asarray(trials, dtype=float)
+    return np.where(k > 0, beta.ppf(level, np.maximum(k, 1), n - k + 1), 0.0)
+
+
+def upper(count: ArrayLike, trials: ArrayLike, level: float) -> NDArray[np.float64]:
+    """Clopper-Pearson upper bound on a probability, in (0, 1]; parameters as in `lower`."""
+    k, n = np.asarray(count, dtype=float), np.asarray(trials, dtype=float)
+    return np.where(k < n, beta.isf(level, k + 1, np.maximum(n - k, 1)), 1.0)
+
+
+def epsilon_bounds(
+    p_count: ArrayLike, q_count: ArrayLike, trials: ArrayLike, *, level: float, delta: float
+) -> NDArray[np.float64]:
+    """Lower bound on epsilon from the counts of an event on two inputs; minus infinity if it says nothing."""
+    room = lower(p_count, trials, level) - delta
+    ratio = np.maximum(room, 0.0) / upper(q_count, trials, level)
+    return np.log(ratio, out=np.full(ratio.shape, -np.inf), where=ratio > 0)
+
+
+def ceiling(trials: int, *, level: float, delta: float) -> float:
+    """Largest lower bound on epsilon that `trials` answers a side can give, 0 or more.
+
+    It is reached by an event that happens in every answer on one input and in none on the other.
+    """
+    return max(0.0, float(epsilon_bounds(trials, 0, trials, level=level, delta=delta)))
+
+
+def fewest_trials(epsilon: float, *, level: float, delta: float, most: int) -> int | None:
+    """Fewest answers a side that can show a violation of `epsilon`; None where `most` cannot."""
+    return _first(lambda trials: ceiling(trials, level=level, delta=delta) > epsilon, most)
+
+
+def visible_count(trials: int, *, epsilon: float, level: float, delta: float) -> int | None:
+    """Fewest answers with an event that violate `epsilon` if it is never seen on the other input.
+
+    None where even `trials` answers would not.
+    """
+
+    def violates(count: int) -> bool:
+        return float(epsilon_bounds(count, 0, trials, level=level, delta=delta)) > epsilon
+
+    return _first(violates, trials)
+
+
+def _first(holds: Callable[[int], bool], most: int) -> int | None:
+    """Return the smallest number from 1 to `most` that a monotone condition holds for."""
+    if not holds(most):
+        return None
+    below, reached = 0, most
+    while reached - below > 1:
+        middle = (below + reached) // 2
+        below, reached = (below, middle) if holds(middle) else (middle, reached)
+    return reached
+
+
+#: One part in so many proposes events, as many choose, the rest is for the test.
+PARTS: Final = 4
+#: With fewer, a quarter proposes next to nothing.
+FEWEST_TRIALS: Final = 400
+#: All answers are kept in memory, some hundred bytes each.
+MOST_TRIALS: Final = 5_000_000
+
+
+def planned_level(error_rate: float) -> float:
+    """Level of one Clopper-Pearson bound where every family has an event to test."""
+    return error_rate / (2 * len(FAMILIES))
+
+
+def require_refutable(*, epsilon: float, delta: float, error_rate: float, trials: int) -> None:
+    """Raise UsageError for a number out of range, and where so few trials could show no violation."""
+    require_positive(epsilon=epsilon)
+    require_open_unit(error_rate=error_rate)
+    if not 0 <= delta < 1:
+        raise UsageError(f"delta must be 0 or lie between 0 and 1, not {delta!r}.")
+    if trials > MOST_TRIALS:
+        raise UsageError(f"{trials} trials are too many; expected {MOST_TRIALS} or fewer.")
+    needed = fewest_trials(
+        epsilon,
+        level=planned_level(error_rate),
+        delta=delta,
+        most=MOST_TRIALS // 2,
+    )
+    if needed is None:
+        raise UsageError(
+            f"a violation of epsilon {epsilon!r} does not show in {MOST_TRIALS} trials, the most that are "
+            "drawn; audit a smaller epsilon, which the mechanism's noise can be scaled to."
+        )
+    fewest = max(FEWEST_TRIALS, 2 * needed)  # half of them test
+    if trials < fewest:
+        raise UsageError(
+            f"{trials} trials are too few: at epsilon {epsilon!r}, delta {delta!r} and error rate "
+            f"{error_rate!r} no fewer than {fewest} can show a violation."
+        )

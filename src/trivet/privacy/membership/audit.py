@@ -1,0 +1,274 @@
+"""Does a model give away who was in its training data: the whole audit."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trivet.errors import UsageError
+from trivet.privacy.membership.attacks import lira_scores, rmia_scores
+from trivet.privacy.membership.groups import (
+    Relabelled,
+    checked_groups,
+    checked_members,
+    checked_rows,
+    checked_units,
+    first_rows,
+    group_exposures,
+    judge,
+    most_exposed,
+    population_rows,
+    unit_groups,
+    unit_scores,
+)
+from trivet.privacy.membership.one_run import FEWEST_GUESSES, one_run_audit
+from trivet.privacy.membership.rates import attack_result
+from trivet.privacy.membership.recipe import kind, recipe_of
+from trivet.privacy.membership.results import A_ROW, CanaryAudit, ExposedRow, MembershipAudit
+from trivet.privacy.membership.shadows import (
+    CLIP,
+    POPULATION,
+    TARGET,
+    Design,
+    Signals,
+    design_trainings,
+    random_half,
+    resolution,
+    signals_of,
+    train_models,
+    unit_labels,
+    use_of,
+)
+from trivet.result import Table
+from trivet.wording import quoted
+
+__all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
+
+#: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
+Progress = Callable[[str, float | None], object]
+
+FEWEST_SHADOWS: Final = 4
+MOST_SHADOWS: Final = 1024
+#: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
+#: the others could be in the population, that alone would tell them apart where scores tie.
+LARGEST_POPULATION: Final = 50_000
+#: Member rows that a result names.
+EXPOSED_ROWS: Final = 20
+
+LIMITS: Final = (
+    "These attacks know the model's recipe and have data like the training data; what others try with more, "
+    "or on rows of another kind, they do not say. No evidence does not prove privacy."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Signals of the audited model and the shadow models on the rows of the data."""
+
+    target: Signals
+    shadows: Signals
+    inside: NDArray[np.bool_]
+    population: NDArray[np.int64]
+    units: NDArray[np.int64]
+
+    def lira(self, *, online: bool) -> NDArray[np.float64]:
+        """Return LiRA's scores, on logits that one clip holds apart from infinity for all models."""
+        said = (self.target, self.shadows)
+        clip = resolution(*(each.probability for each in said), *(each.others for each in said))
+        target, shadows = (each.logits(clip) for each in said)
+        return lira_scores(target[0], shadows, self.inside, online=online)
+
+    def rmia(self) -> NDArray[np.float64]:
+        """Return RMIA's scores."""
+        target, shadows = self.target.probability[0], self.shadows.probability
+        return rmia_scores(target, shadows, self.inside, self.population, units=self.units)
+
+
+#: From what the models say to one score a row, higher where it is more surely a member.
+ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
+    "lira-online": lambda e: e.lira(online=True),
+    "lira-offline": lambda e: e.lira(online=False),
+    "rmia": lambda e: e.rmia(),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AuditedModel(Table, of="result"):
+    """A finished audit, and the scores that it rests on."""
+
+    result: MembershipAudit
+    members: NDArray[np.bool_]
+    scores: Mapping[str, NDArray[np.float64]]
+
+
+def audit_model(estimator: Any, X: Any, y: ArrayLike, **settings: Any) -> MembershipAudit:
+    """Measure how well membership in a model's training data can be inferred; see `attack_model`.
+
+    Parameters
+    ----------
+    estimator, X, y, **settings
+        As of `attack_model`.
+
+    Returns
+    -------
+    MembershipAudit
+        What was found, without the scores of single rows.
+    """
+    return attack_model(estimator, X, y, **settings).result
+
+
+def attack_model(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    groups: Mapping[str, ArrayLike] | None = None,
+    unit: ArrayLike | None = None,
+    target: Any = None,
+    members: ArrayLike | None = None,
+    shadows: int = 64,
+    attacks: Sequence[str] = tuple(ATTACKS),
+    canaries: int = 0,
+    workers: int | None = None,
+    work: str | Path | None = None,
+    seed: int = 0,
+    data: str = "",
+    model: str = "",
+    unit_name: str = "a unit",
+    own_process: bool = False,
+    progress: Progress | None = None,
+) -> AuditedModel:
+    """Attack a model with shadow models that were trained in the same way on other parts of the data.
+
+    LiRA (Carlini et al. 2022), online and offline, and RMIA (Zarifzadeh, Liu and Shokri 2024); with
+    `canaries` also the audit in one training run (Steinke, Nasr and Jagielski 2023), on one more model.
+    """
+    _require_settings(shadows, attacks, canaries, workers, seed)
+    recipe = recipe_of(estimator)
+    features, labels, classes = checked_rows(X, y)
+    rows = len(labels)
+    units = np.arange(rows) if unit is None else checked_units(unit, labels)
+    firsts = first_rows(units)
+    told = unit_groups(checked_groups(groups or {}, rows), units)
+    if canaries > len(firsts):
+        raise UsageError(
+            f"{canaries} canaries are more than the {len(firsts)} {'rows' if unit is None else 'units'}; "
+            "expected at most as many."
+        )
+    if members is not None:
+        mask = checked_members(members, units)
+    elif target is not None:
+        raise UsageError("a model that is trained already needs members: which rows it was trained on.")
+    else:
+        mask = random_half(unit_labels(labels, units), generator=use_of(seed, TARGET))[units]
+    inside = mask[firsts]
+    known = None if target is None else Relabelled.of(target, classes)
+    say: Progress = progress or (lambda _step, _share: None)
+
+    design = design_trainings(
+        features,
+        labels,
+        len(classes),
+        mask,
+        units,
+        share=0.5 if members is None else float(inside.mean()),
+        shadows=shadows,
+        canaries=canaries,
+        seed=seed,
+        audited=known is None,
+    )
+    with TemporaryDirectory(prefix="trivet-") if work is None else nullcontext(work) as folder:
+        signals = train_models(
+            recipe,
+            design.training,
+            Path(folder),
+            workers=(os.cpu_count() or 1) if workers is None else workers,
+            own_process=own_process,
+            progress=lambda share: say("training shadow models", share),
+        )
+    say("attacking", None)
+    audited = (
+        signals.of(slice(shadows, shadows + 1), rows)
+        if known is None
+        else signals_of(known, features, labels, len(classes))
+    )
+    evidence = _Evidence(
+        target=audited,
+        shadows=signals.of(slice(0, shadows), rows),
+        inside=design.training.inside[:shadows, :rows],
+        population=population_rows(units, LARGEST_POPULATION, generator=use_of(seed, POPULATION)),
+        units=units,
+    )
+    scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
+    together = {attack: unit_scores(found, units) for attack, found in scores.items()}
+    results = tuple(attack_result(attack, together[attack], inside) for attack in attacks)
+    best = max(results, key=lambda each: each.auroc)
+    exposures = group_exposures(together[best.attack], inside, told) if told else ()
+    named, statement = most_exposed(exposures)
+    verdict, reason = judge(results)
+    surest = np.flatnonzero(inside)
+    surest = surest[np.argsort(-together[best.attack][surest], kind="stable")[:EXPOSED_ROWS]]
+    result = MembershipAudit(
+        data=data,
+        rows=rows,
+        features=int(np.prod(features.shape[1:])),
+        classes=len(classes),
+        model=model or (estimator if isinstance(estimator, str) else kind(estimator)),
+        shadows=shadows,
+        members=int(mask.sum()),
+        non_members=int(rows - mask.sum()),
+        train_accuracy=float(audited.correct[0][mask].mean()),
+        test_accuracy=float(audited.correct[0][~mask].mean()),
+        attacks=results,
+        best_attack=best.attack,
+        groups=exposures,
+        most_exposed_column=None if named is None else named[0],
+        most_exposed_group=None if named is None else named[1],
+        group_statement=statement,
+        canaries=_canary_audit(signals, design, seed),
+        verdict=verdict,
+        reason=reason,
+        limits=LIMITS,
+        exposed_rows=tuple(
+            ExposedRow(int(firsts[place]), float(together[best.attack][place])) for place in surest
+        ),
+        seed=seed,
+        unit=A_ROW if unit is None else unit_name,
+        row_attacks=()
+        if unit is None
+        else tuple(attack_result(attack, scores[attack], mask, units=units) for attack in attacks),
+        shadow_share=float(evidence.inside.mean()),
+    )
+    return AuditedModel(result, mask, scores)
+
+
+def _canary_audit(signals: Signals, design: Design, seed: int) -> CanaryAudit | None:
+    if design.coins is None:
+        return None
+    return one_run_audit(signals.logits(CLIP)[-1, design.canaries], design.coins, seed=seed)
+
+
+def _require_settings(
+    shadows: int, attacks: Sequence[str], canaries: int, workers: int | None, seed: int
+) -> None:
+    if not FEWEST_SHADOWS <= shadows <= MOST_SHADOWS:
+        raise UsageError(
+            f"{shadows} shadow models; expected {FEWEST_SHADOWS} to {MOST_SHADOWS}, since every row needs "
+            "models on either side."
+        )
+    unknown = [attack for attack in attacks if attack not in ATTACKS]
+    if unknown or not attacks:
+        found = quoted(unknown[0]) if unknown else "none"
+        raise UsageError(f"no attack is called {found}; there are: {', '.join(ATTACKS)}.")
+    if canaries != 0 and canaries < FEWEST_GUESSES:
+        raise UsageError(f"{canaries} canaries prove nothing; expected {FEWEST_GUESSES} or more, or 0.")
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers cannot train; expected 1 or more.")
+    if seed < 0:
+        raise UsageError(f"seed must be 0 or more, not {seed}.")

@@ -1,0 +1,462 @@
+"""Groups in the figures of a fairness audit: choice, order and names."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from trivet.fairness.auditing.results import (
+    DISPARATE,
+    IN_BAND,
+    UNSETTLED,
+    AttributeAudit,
+    FairnessAudit,
+    GroupAudit,
+)
+from trivet.fairness.metrics.results import CalibrationBin
+from trivet.report.figures.labels import name_ends
+from trivet.report.figures.style import (
+    ATTACKED,
+    COLUMN_WIDTH,
+    CORRECTED,
+    INK,
+    PALE,
+    PRIVILEGED,
+    PROTECTED,
+    PUBLISHED,
+    PUBLISHED_TEXT,
+    SMALL,
+    drawn_text,
+    new_figure,
+    styled,
+)
+
+__all__ = [
+    "MOST_GROUPS",
+    "NAME_POINTS",
+    "ROW_HEIGHT",
+    "alt_calibration",
+    "alt_impact",
+    "alt_outcome_rates",
+    "draw_calibration",
+    "draw_impact",
+    "draw_outcome_rates",
+    "has_calibration",
+    "has_impact",
+    "heading_text",
+    "mark_band",
+    "most_disparate_first",
+    "name_rows",
+    "ratio_axis",
+    "write_at_edge",
+]
+
+#: Inches.
+ROW_HEIGHT: Final = 0.165
+NAME_POINTS: Final = 84
+#: Room of the values beyond the right edge.
+COLUMN_POINTS: Final = 30
+#: More groups than this are in the tables only; the most disparate ones are drawn.
+MOST_GROUPS: Final = 24
+_VERDICTS: Final = (IN_BAND, UNSETTLED, DISPARATE)
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A line of a figure: a group, or the heading of its attribute where `group` is None."""
+
+    text: str
+    attribute: AttributeAudit
+    group: GroupAudit | None
+
+
+def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]:
+    """List each attribute as a heading with its groups, the most disparate first."""
+    kept = {id(group) for group in sorted(_compared(audit), key=disparity, reverse=True)[:MOST_GROUPS]}
+    rows: list[GroupRow] = []
+    for number, attribute in enumerate(audit.attributes, start=1):
+        groups = [group for group in attribute.groups if id(group) in kept]
+        groups.sort(key=disparity, reverse=True)
+        if reference and groups:
+            groups += [group for group in attribute.groups if group.group == attribute.reference]
+        if groups:
+            rows.append(GroupRow(heading_text(attribute, number), attribute, None))
+        for group in groups:
+            place = attribute.groups.index(group) + 1
+            text = drawn_text(group.group, width=NAME_POINTS) or f"group {place}"
+            rows.append(GroupRow(text, attribute, group))
+    return tuple(rows)
+
+
+def disparity(group: GroupAudit) -> tuple[int, float]:
+    """Rank a group: by what is settled of it, then by how far its disparate impact is from 1, as |ln DI|."""
+    impact = None if group.disparate_impact is None else group.disparate_impact.estimate
+    settled = _VERDICTS.index(group.verdict) if group.verdict in _VERDICTS else -1
+    if impact is None:
+        return settled, -1.0
+    return settled, abs(math.log(impact)) if impact > 0 else math.inf
+
+
+def most_disparate_first(audit: FairnessAudit) -> list[AttributeAudit]:
+    """Order the attributes by their most disparate group."""
+    return sorted(
+        audit.attributes,
+        key=lambda attribute: max(map(disparity, attribute.groups), default=(-1, -1.0)),
+        reverse=True,
+    )
+
+
+def left_out_text(audit: FairnessAudit) -> str:
+    """Say below an axis that groups were left out, nothing where none was."""
+    count = len(_compared(audit))
+    return f"\nthe {MOST_GROUPS} most disparate of {count} groups" if count > MOST_GROUPS else ""
+
+
+def heading_text(attribute: AttributeAudit, number: int) -> str:
+    """Name an attribute, by its number where the figures' font cannot draw its name."""
+    return drawn_text(attribute.name, width=NAME_POINTS) or f"attribute {number}"
+
+
+def name_rows(axes: Axes, names: Sequence[str], headings: Sequence[bool]) -> None:
+    """Make the vertical axis a list of names, the first at the top, headings in bold."""
+    axes.set(ylim=(len(names) - 0.5, -0.6))
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for text, heading in zip(axes.get_yticklabels(), headings, strict=True):
+        text.set_fontweight("bold" if heading else "normal")
+        text.set_color(INK if heading else PUBLISHED_TEXT)
+
+
+def write_at_edge(
+    axes: Axes,
+    text: str,
+    place: int,
+    *,
+    right: bool,
+    color: str = INK,
+    over: bool = False,
+) -> None:
+    """Write inside the left edge of a row, or in a column beyond its right one."""
+    axes.annotate(
+        text,
+        (1.0 if right else 0.0, place),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(COLUMN_POINTS if right else 2, 0),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="center",
+        fontsize=SMALL,
+        color=color,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5} if over else None,
+        annotation_clip=False,
+    )
+
+
+def _compared(audit: FairnessAudit) -> list[GroupAudit]:
+    return [
+        group
+        for attribute in audit.attributes
+        for group in attribute.groups
+        if group.group != attribute.reference
+    ]
+
+
+#: Narrowest and widest range of the axis: beyond the widest a mark stands at the edge.
+INNER: Final = (0.6, 1.6)
+OUTER: Final = (0.01, 100.0)
+#: Distance of the outermost bound from the axis' end, as a factor.
+MARGIN: Final = 1.12
+#: Below it two decimals are too few.
+SMALL_RATIO: Final = 0.1
+#: Ticks, the most that are used.
+STEPS: Final = ((1, 2, 5), (1, 3), (1,))
+MOST_TICKS: Final = 7
+
+
+class _Mark(NamedTuple):
+    """Style of a verdict."""
+
+    shape: str
+    color: str
+    filled: bool
+
+
+_MARKS: Final = {
+    DISPARATE: _Mark("D", ATTACKED, filled=True),
+    UNSETTLED: _Mark("s", PUBLISHED_TEXT, filled=False),
+    IN_BAND: _Mark("o", CORRECTED, filled=True),
+}
+
+
+@styled
+def draw_impact(audit: FairnessAudit) -> Figure:
+    """Show the disparate impact of each group, with its interval and that for all groups at once."""
+    rows = group_rows(audit, reference=False)
+    figure = new_figure(width=COLUMN_WIDTH, height=0.7 + ROW_HEIGHT * len(rows))
+    axes = figure.subplots()
+    low, high = ratio_axis(axes, [end for row in rows for end in _ends(row.group)])
+    mark_band(axes, audit.four_fifths)
+    for place, row in enumerate(rows):
+        if row.group is None:
+            against = drawn_text(row.attribute.reference, width=NAME_POINTS) or "the reference group"
+            write_at_edge(axes, f"against {against}", place, right=False)
+        else:
+            _draw_group(axes, row.group, place, low, high)
+    name_rows(axes, [row.text for row in rows], [row.group is None for row in rows])
+    axes.set_xlabel(f"disparate impact{left_out_text(audit)}")
+    return figure
+
+
+def alt_impact(audit: FairnessAudit) -> str:
+    """Describe `draw_impact` in words."""
+    told: list[str] = []
+    for row in group_rows(audit, reference=False):
+        impact = None if row.group is None else row.group.disparate_impact
+        if row.group is None or impact is None:
+            continue
+        name = f"{row.attribute.name} {row.group.group}"
+        if impact.estimate is None:
+            told.append(f"{name}: undefined")
+        else:
+            told.append(
+                f"{name}: {impact.estimate:.4f} ({_bounds(impact.low, impact.high)}), {row.group.verdict}"
+            )
+    return (
+        "Disparate impact of each group against its reference group, with its interval, on a logarithmic "
+        f"axis with the band from {audit.four_fifths:g} to {1 / audit.four_fifths:g}. {'; '.join(told)}."
+    )
+
+
+def has_impact(audit: FairnessAudit) -> bool:
+    """Tell whether any group has a disparate impact."""
+    return any(
+        group.disparate_impact is not None and group.disparate_impact.estimate is not None
+        for attribute in audit.attributes
+        for group in attribute.groups
+    )
+
+
+def ratio_axis(axes: Axes, ratios: Sequence[float]) -> tuple[float, float]:
+    """Make the horizontal axis logarithmic and wide enough for some ratios; give its ends."""
+    positive = [ratio for ratio in ratios if ratio > 0]
+    low = max(min([INNER[0], *(ratio / MARGIN for ratio in positive)]), OUTER[0])
+    high = min(max([INNER[1], *(ratio * MARGIN for ratio in positive)]), OUTER[1])
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks: list[float] = []
+    for steps in STEPS:
+        ticks = [step * 10.0**power for power in range(-2, 3) for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= MOST_TICKS:
+            break
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.minorticks_off()
+    return low, high
+
+
+def mark_band(axes: Axes, four_fifths: float) -> None:
+    """Shade where disparate impact counts as parity, and draw parity itself."""
+    axes.axvspan(four_fifths, 1 / four_fifths, color=PALE, alpha=0.6, linewidth=0, zorder=0.2)
+    axes.axvline(1.0, color=INK, linewidth=0.6, zorder=0.5)
+    axes.annotate(
+        f"{four_fifths:g} to {1 / four_fifths:g}",
+        (1.0, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
+def _draw_group(axes: Axes, group: GroupAudit, place: int, low: float, high: float) -> None:
+    impact = group.disparate_impact
+    if impact is None or impact.estimate is None:
+        write_at_edge(axes, "undefined", place, right=True, color=PUBLISHED_TEXT)
+        return
+    shape, color, filled = _MARKS.get(group.verdict, _MARKS[UNSETTLED])
+    for ends, width in (
+        ((group.simultaneous_low, group.simultaneous_high), 0.6),
+        ((impact.low, impact.high), 1.5),
+    ):
+        if width < 1 and ends == (None, None):  # there is no simultaneous interval
+            continue
+        left, right = (limit if end is None else end for end, limit in zip(ends, (low, high), strict=True))
+        axes.plot([max(left, low), min(right, high)], [place, place], color=color, linewidth=width)
+    drawn = min(max(impact.estimate, low), high)
+    axes.plot(
+        drawn,
+        place,
+        shape if drawn == impact.estimate else "<" if drawn == low else ">",
+        color=color,
+        markerfacecolor=color if filled else "white",
+        clip_on=False,
+    )
+    write_at_edge(
+        axes,
+        f"{impact.estimate:.2f}" if impact.estimate >= SMALL_RATIO else f"{impact.estimate:.2g}",
+        place,
+        right=True,
+        color=color,
+    )
+
+
+def _ends(group: GroupAudit | None) -> list[float]:
+    if group is None or group.disparate_impact is None:
+        return []
+    impact = group.disparate_impact
+    return [end for end in (impact.low, impact.estimate, impact.high) if end is not None]
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        known = "no interval" if low is None and high is None else ""
+        return known or (f"up to {high:.4f}" if low is None else f"from {low:.4f}")
+    return f"{low:.4f} to {high:.4f}"
+
+
+_RATES: Final = (
+    ("selection_rate", "selection\nrate"),
+    ("true_positive_rate", "true positive\nrate"),
+    ("false_positive_rate", "false positive\nrate"),
+)
+
+
+@styled
+def draw_outcome_rates(audit: FairnessAudit) -> Figure:
+    """Show selection, true positive and false positive rates by group, with intervals."""
+    rows = group_rows(audit, reference=True)
+    figure = new_figure(width=COLUMN_WIDTH, height=0.72 + ROW_HEIGHT * len(rows))
+    panels = figure.subplots(1, len(_RATES), sharey=True)
+    for axes, (field, name) in zip(panels, _RATES, strict=True):
+        reach = 0.0
+        for place, row in enumerate(rows):
+            if row.group is None:
+                continue
+            rate = getattr(row.group, field)
+            if rate.estimate is None:
+                write_at_edge(axes, "undefined", place, right=False, color=PUBLISHED_TEXT)
+                continue
+            reference = row.group.group == row.attribute.reference
+            color, shape = (PRIVILEGED, "s") if reference else (PROTECTED, "o")
+            if rate.low is not None and rate.high is not None:
+                axes.plot([rate.low, rate.high], [place, place], color=color, linewidth=1.2)
+                reach = max(reach, rate.high)
+            axes.plot(rate.estimate, place, shape, color=color, clip_on=False)
+            reach = max(reach, rate.estimate)
+        axes.set(xlim=(0, 1.05 * reach if reach else 1.0), xlabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.grid(axis="x", color="#EEEEEE", linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    if left_out := left_out_text(audit):
+        figure.supxlabel(left_out.strip(), fontsize=SMALL)
+    name_rows(panels[0], [row.text for row in rows], [row.group is None for row in rows])
+    return figure
+
+
+def alt_outcome_rates(audit: FairnessAudit) -> str:
+    """Describe `draw_outcome_rates` in words."""
+    told: list[str] = []
+    for row in group_rows(audit, reference=True):
+        if row.group is not None:
+            rates = [getattr(row.group, field).estimate for field, _ in _RATES]
+            shown = ", ".join("undefined" if rate is None else f"{rate:.4f}" for rate in rates)
+            told.append(f"{row.attribute.name} {row.group.group}: {shown}")
+    return (
+        f"Selection, true positive and false positive rate of each group, with intervals. {'; '.join(told)}."
+    )
+
+
+#: Groups drawn at most: the reference group and the largest others.
+MOST_CALIBRATED_GROUPS: Final = 4
+#: A bin of fewer rows says nothing, and is drawn only where a group has no other.
+FEWEST_ROWS: Final = 10
+#: Smallest distance between two names beside the curves, as a share of the axes' height.
+GAP: Final = 0.09
+_SHAPES: Final = ("o", "^", "v", "D")
+
+
+@styled
+def draw_calibration(audit: FairnessAudit) -> Figure:
+    """Show the share of positive labels over the score in the largest groups of an attribute."""
+    attribute = _attribute(audit)
+    assert attribute is not None
+    figure = new_figure(width=COLUMN_WIDTH, height=2.7)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="mean score", ylabel="share of positive labels")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.6, zorder=0.5)
+    ends: list[tuple[float, float, str, str]] = [(1.0, 1.0, "line: calibrated", INK)]
+    for place, group in enumerate(_groups(attribute)):
+        reference = group.group == attribute.reference
+        color, text_color = (PRIVILEGED, INK) if reference else (PUBLISHED, PUBLISHED_TEXT)
+        if not reference and place == 0:
+            color, text_color = PROTECTED, INK
+        xs, ys = zip(*_points(group), strict=True)
+        for each in _bins(group):
+            low, high = each.observed.low, each.observed.high
+            if low is not None and high is not None:
+                axes.plot([each.mean_score] * 2, [low, high], color=color, linewidth=0.9)
+        shape = "s" if reference else _SHAPES[place % len(_SHAPES)]
+        axes.plot(xs, ys, f"{shape}-", color=color, linewidth=1.1, clip_on=False)
+        number = attribute.groups.index(group) + 1
+        name = drawn_text(group.group, width=NAME_POINTS * 0.7) or f"group {number}"
+        ends.append((xs[-1], ys[-1], name, text_color))
+    name_ends(axes, ends, gap=GAP)
+    return figure
+
+
+def alt_calibration(audit: FairnessAudit) -> str:
+    """Describe `draw_calibration` in words."""
+    attribute = _attribute(audit)
+    assert attribute is not None
+    told: list[str] = []
+    for group in _groups(attribute):
+        pairs = ", ".join(f"{observed:.3f} at {score:.3f}" for score, observed in _points(group))
+        told.append(f"{group.group}: {pairs}")
+    return f"Share of positive labels over the mean score, by group of {attribute.name}. {'; '.join(told)}."
+
+
+def has_calibration(audit: FairnessAudit) -> bool:
+    """Tell whether any group has scores."""
+    return _attribute(audit) is not None
+
+
+def _attribute(audit: FairnessAudit) -> AttributeAudit | None:
+    scored = [attribute for attribute in most_disparate_first(audit) if _groups(attribute)]
+    return min(scored, key=lambda attribute: len(attribute.columns), default=None)
+
+
+def _groups(attribute: AttributeAudit) -> list[GroupAudit]:
+    """List the largest groups with scores: the most disparate first, the reference group last."""
+    scored = [group for group in attribute.groups if _points(group)]
+    reference = [group for group in scored if group.group == attribute.reference]
+    others = [group for group in scored if group.group != attribute.reference]
+    others.sort(key=lambda group: group.rows, reverse=True)
+    return [
+        *sorted(others[: MOST_CALIBRATED_GROUPS - len(reference)], key=disparity, reverse=True),
+        *reference,
+    ]
+
+
+def _bins(group: GroupAudit) -> tuple[CalibrationBin, ...]:
+    bins = () if group.scores is None else group.scores.calibration.bins
+    return tuple(each for each in bins if each.rows >= FEWEST_ROWS) or bins
+
+
+def _points(group: GroupAudit) -> list[tuple[float, float]]:
+    """Mean score and share of positive labels, by bin."""
+    return [
+        (each.mean_score, each.observed.estimate)
+        for each in _bins(group)
+        if each.observed.estimate is not None
+    ]

@@ -1,0 +1,345 @@
+"""Index page of many audits: verdicts over time, and links to their reports."""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from trivet.audited import LEGS, verdict_tone, verdicts_of
+from trivet.comparison import read_audit
+from trivet.errors import DataError, RecordError, ReportError, UsageError
+from trivet.record import METRICS
+from trivet.report.text.values import escape_html
+from trivet.report.verdicts import HEADINGS, ICONS
+from trivet.wording import one_line, reason, told
+from trivet.work.bounded import read_bounded
+from trivet.work.result_files import make_folder, write_text
+
+__all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "write_index"]
+
+#: Folders below the first; deeper ones are not looked into.
+DEPTH: Final = 8
+MOST_FOLDERS: Final = 20_000
+MOST_BYTES: Final = 16 * 2**20
+REPORT: Final = "report.html"
+#: A repair has the data of its scan, and this page in the place of the scan's.
+REPAIR: Final = "repair.html"
+
+
+@dataclass(frozen=True)
+class Word:
+    """One verdict: on which leg, how it is to be taken (good, unsure, bad, note), and what it says."""
+
+    leg: str
+    tone: str
+    word: str
+
+
+@dataclass(frozen=True)
+class FoundAudit:
+    """One finished audit."""
+
+    folder: Path
+    title: str
+    started: str | None
+    words: tuple[Word, ...]
+    page: str | None
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A result that cannot be read, and why."""
+
+    folder: Path
+    file: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """All audits of a folder, the latest first, and what cannot be read."""
+
+    audits: tuple[FoundAudit, ...]
+    damaged: tuple[Damaged, ...]
+
+
+def find_audits(folder: str | Path) -> Found:
+    """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it.
+
+    Symbolic links are not followed.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}; name one that has results of trivet in it.")
+    audits: list[FoundAudit] = []
+    damaged: list[Damaged] = []
+    for place, names in _folders(folder):
+        for name, read in _READERS.items():
+            if name in names:
+                try:
+                    audits.append(read(folder / place, place, names))
+                except Exception as error:  # noqa: BLE001 - an untrusted file costs its own row alone
+                    said = str(error) if isinstance(error, RecordError | DataError) else told(error)
+                    damaged.append(Damaged(place, name, said.replace(f"{folder / place}{os.sep}", "")))
+    audits.sort(key=lambda audit: (audit.started is not None, audit.started or "", str(audit.folder)))
+    return Found(tuple(reversed(audits)), tuple(damaged))
+
+
+def _folders(top: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Yield each folder below `top`, relative to it, with the names of its files, in order."""
+    waiting = [Path()]
+    for _ in range(MOST_FOLDERS):
+        if not waiting:
+            return
+        place = waiting.pop()
+        try:
+            with os.scandir(top / place) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if place == Path():
+                raise DataError(f"the folder {top} cannot be listed: {error.strerror}.") from error
+            continue
+        yield place, frozenset(entry.name for entry in listed if entry.is_file(follow_symlinks=False))
+        if len(place.parts) < DEPTH:
+            inner = [place / entry.name for entry in listed if entry.is_dir(follow_symlinks=False)]
+            waiting += reversed(inner)
+
+
+def _read_run(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
+    audit = read_audit(folder, links=False)
+    words = [Word(each.leg, each.tone, one_line(each.word)) for each in verdicts_of(audit.record)]
+    return FoundAudit(
+        place,
+        one_line(audit.record["audit"]["title"], limit=200),
+        _utc(audit.noted("started")),
+        tuple(words),
+        REPORT if REPORT in files else None,
+    )
+
+
+def _reader(
+    file: str, leg: str, title: str, name: Sequence[str], verdict: Sequence[str]
+) -> Callable[[Path, Path, frozenset[str]], FoundAudit]:
+    """Return what reads the result file of one command: its title and its verdict."""
+
+    def read(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
+        path = folder / file
+        try:
+            content = json.loads(read_bounded(path, MOST_BYTES))
+        except (OSError, ValueError, RecursionError) as error:
+            why = getattr(error, "strerror", None) or reason(error)
+            raise DataError(f"{file} cannot be read as JSON: {why}.") from error
+        word = _at(content, verdict)
+        pages = (f"{path.stem}.html", *([REPAIR] if path.stem == "scan" else []))
+        page = next((page for page in pages if page in files), None)
+        subject = one_line(_at(content, name), limit=200)
+        return FoundAudit(
+            place,
+            f"{title} {subject}",
+            None,
+            (Word(leg, verdict_tone(word), one_line(word)),),
+            page,
+        )
+
+    return read
+
+
+def _at(content: Any, names: Sequence[str]) -> str:
+    here = content
+    for name in names:
+        if not isinstance(here, Mapping) or name not in here:
+            raise DataError(f"there is no {'.'.join(names)}; expected the result of a trivet command.")
+        here = here[name]
+    if not isinstance(here, str):
+        raise DataError(f"{'.'.join(names)} is not text; expected the result of a trivet command.")
+    return here
+
+
+def _read_fairness(folder: Path, place: Path, files: frozenset[str]) -> FoundAudit:
+    """Read an audit of predictions, or the baseline of a comparison of mitigations."""
+    try:
+        return _reader(_FAIRNESS, "fairness", "Fairness of", ("data",), ("verdict",))(folder, place, files)
+    except DataError:
+        names = ("baseline", "data"), ("baseline", "verdict")
+        return _reader(_FAIRNESS, "fairness", "Mitigations on", *names)(folder, place, files)
+
+
+_FAIRNESS: Final = "fairness.json"
+_READERS: Final[Mapping[str, Callable[[Path, Path, frozenset[str]], FoundAudit]]] = {
+    METRICS: _read_run,
+    "scan.json": _reader("scan.json", "security", "Scan of", ("checkpoint", "name"), ("verdict",)),
+    _FAIRNESS: _read_fairness,
+    "mechanism.json": _reader("mechanism.json", "privacy", "Mechanism", ("name",), ("verdict",)),
+    "membership.json": _reader("membership.json", "privacy", "Membership in", ("model",), ("verdict",)),
+}
+
+
+def _utc(started: str | None) -> str | None:
+    """Return a manifest's time in UTC, None where it is none."""
+    try:
+        moment = datetime.fromisoformat(started or "")
+    except ValueError:
+        return None
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment.tzinfo else None
+
+
+#: Marks of a line, the latest; earlier ones are in the table.
+MOST_MARKS: Final = 24
+STEP: Final = 16
+SIDE: Final = 11
+_ORDER: Final = ("good", "unsure", "bad")
+#: A circle, a hollow square and a diamond, around the origin: no meaning rests on colour alone.
+_SHAPES: Final = {
+    "good": '<circle r="5"/>',
+    "unsure": '<rect x="-4" y="-4" width="8" height="8"/>',
+    "bad": '<path d="M0-6.5 6.5 0 0 6.5-6.5 0z"/>',
+}
+
+
+def history_rows(audits: Sequence[FoundAudit]) -> Iterator[str]:
+    """Yield a row of HTML for each title, by name."""
+    by_title = sorted(audits, key=lambda audit: audit.title)  # stable: the latest first within a title
+    for title, group in groupby(by_title, key=lambda audit: audit.title):
+        line = list(reversed(list(group)))
+        marks = "".join(f"<td>{_line(line, leg)}</td>" for leg in LEGS)
+        yield f'<tr><th scope="row">{escape_html(title)}</th><td class="right">{len(line)}</td>{marks}</tr>'
+
+
+def _line(audits: Sequence[FoundAudit], leg: str) -> str:
+    judged = [(audit, word) for audit in audits if (word := _worst(audit, leg)) is not None]
+    if not judged:
+        why = (
+            "no verdict"
+            if any(word.leg == leg for audit in audits for word in audit.words)
+            else "not audited"
+        )
+        return f'<span class="faint">{why}</span>'
+    shown = judged[-MOST_MARKS:]
+    width = STEP * len(shown)
+    told = escape_html("; ".join(_told(audit, word) for audit, word in shown))
+    marks = "".join(
+        f'<g class="{word.tone}" transform="translate({STEP * number + STEP // 2} {SIDE})">'
+        f"<title>{escape_html(_told(audit, word))}</title>{_SHAPES[word.tone]}</g>"
+        for number, (audit, word) in enumerate(shown)
+    )
+    size = f'width="{width}" height="{2 * SIDE}" viewBox="0 0 {width} {2 * SIDE}"'
+    more = len(judged) - len(shown)
+    before = f'<span class="faint">{more} earlier </span>' if more else ""
+    return f'{before}<svg class="marks" role="img" aria-label="{told}" {size}>{marks}</svg>'
+
+
+def _worst(audit: FoundAudit, leg: str) -> Word | None:
+    words = [word for word in audit.words if word.leg == leg and word.tone in _ORDER]
+    return max(words, key=lambda word: _ORDER.index(word.tone), default=None)
+
+
+def _told(audit: FoundAudit, word: Word) -> str:
+    return f"{audit.started or audit.folder.as_posix()}: {word.word}"
+
+
+INDEX: Final = "index.html"
+#: By which an index is known again, so that no other page is ever written over.
+GENERATOR: Final = '<meta name="generator" content="trivet view">'
+#: How verdicts are sorted; -1 where there is none.
+_RANKS: Final = {"note": 0, "good": 0, "unsure": 1, "bad": 2}
+#: Bytes of a page in which its generator is looked for.
+HEAD_BYTES: Final = 4096
+
+
+def write_index(found: Found, folder: str | Path, page: str | Path) -> Path:
+    """Write the index of a folder."""
+    folder, page = Path(folder), Path(page)
+    try:
+        if os.path.lexists(page) and (page.is_symlink() or not page.is_file() or not _is_index(page)):
+            raise UsageError(f"{page} exists and is not an index of audits; name another file with --out.")
+        make_folder(page.parent)
+        away = os.path.relpath(folder.resolve(), page.parent.resolve())
+        write_text(page, index_page(found, name=folder.resolve().name, away=away))
+    except OSError as error:
+        raise ReportError(
+            f"the index cannot be written to {page}: {error.strerror}. Name another with --out."
+        ) from error
+    return page
+
+
+def index_page(found: Found, *, name: str, away: str = ".") -> str:
+    """Return the page as one document that opens offline."""
+    assets = files("trivet.report") / "assets"
+    style, more, script, template = (
+        assets.joinpath(each).read_text(encoding="utf-8")
+        for each in ("page.css", "index.css", "index.js", "index.html")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    title = escape_html(f"Audits in {one_line(name)}")
+    parts = {
+        "GENERATOR": GENERATOR,
+        "DIGEST": digest,
+        "TITLE": title,
+        "STYLE": style + more,
+        "SCRIPT": script,
+        "SUMMARY": _summary(found),
+        "HISTORY": "\n".join(history_rows(found.audits)),
+        "AUDITS": "\n".join(_row(audit, away) for audit in found.audits),
+        "DAMAGED": "\n".join(_damaged(found)),
+    }
+    # One pass: what stands in a part is never taken for the name of another.
+    first, *others = template.split("@@")
+    return first + "".join(parts[each] if number % 2 == 0 else each for number, each in enumerate(others))
+
+
+def _summary(found: Found) -> str:
+    count = len(found.audits)
+    text = f"{count} audit{'s'[: count != 1]}, the latest first."
+    return f"{text} The history has a mark an audit, from the earliest to the latest."
+
+
+def _row(audit: FoundAudit, away: str) -> str:
+    cells = [f'<td><span class="title">{escape_html(audit.title)}</span></td>']
+    cells.append(f'<td class="date">{escape_html(audit.started or "")}</td>')
+    cells += [_verdicts(leg, [word for word in audit.words if word.leg == leg]) for leg in LEGS]
+    shown = escape_html(one_line(audit.folder.as_posix(), limit=200))
+    if audit.page is not None:
+        shown = f'<a href="{_address(away, audit)}">{shown}</a>'
+    else:
+        shown = f'{shown} <span class="faint">(no page)</span>'
+    return f"<tr>{''.join(cells)}<td>{shown}</td></tr>"
+
+
+def _verdicts(leg: str, words: Sequence[Word]) -> str:
+    worst = max((_RANKS[word.tone] for word in words), default=-1)
+    shown = "<br>".join(
+        f'<span class="{word.tone}"><span class="mark" aria-hidden="true">{ICONS[word.tone]}</span> '
+        f'<span class="word">{escape_html(word.word)}</span></span>'
+        for word in words
+    )
+    return f'<td data-label="{HEADINGS[leg]}" data-rank="{worst}"><span>{shown}</span></td>'
+
+
+def _address(away: str, audit: FoundAudit) -> str:
+    """Return the relative address of an audit's page; no name in it can be a scheme."""
+    place = Path(away) / audit.folder / (audit.page or "")
+    return escape_html(f"./{quote(os.fsencode(place))}")
+
+
+def _damaged(found: Found) -> Iterator[str]:
+    if not found.damaged:
+        return
+    yield f"<h2>What cannot be read ({len(found.damaged)})</h2>"
+    yield "<ul>"
+    for each in found.damaged:
+        place = escape_html(one_line((each.folder / each.file).as_posix(), limit=200))
+        yield f"<li><code>{place}</code>: {escape_html(one_line(each.why, limit=300))}</li>"
+    yield "</ul>"
+
+
+def _is_index(page: Path) -> bool:
+    with page.open("rb") as stream:
+        return GENERATOR.encode() in stream.read(HEAD_BYTES)

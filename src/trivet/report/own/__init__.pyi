@@ -1,9 +1,0 @@
-from .fairness import FAIRNESS_PAGE as FAIRNESS_PAGE
-from .fairness import write_comparison_page as write_comparison_page
-from .fairness import write_fairness_page as write_fairness_page
-from .pages import MECHANISM_PAGE as MECHANISM_PAGE
-from .pages import MEMBERSHIP_PAGE as MEMBERSHIP_PAGE
-from .pages import PLAN_PAGE as PLAN_PAGE
-from .pages import write_mechanism_page as write_mechanism_page
-from .pages import write_membership_page as write_membership_page
-from .pages import write_plan_page as write_plan_page

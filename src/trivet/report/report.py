@@ -1,0 +1,100 @@
+"""Report of a record: LaTeX, macros, PDF and page, from one document."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trivet.errors import ReportError
+from trivet.findings import Finding
+from trivet.report.facts import has_study, own_prose
+from trivet.report.facts import run_page_facts as page_facts
+from trivet.report.text import tree
+from trivet.report.text.document import check_figures, check_macros, make_document, read_templates
+from trivet.report.verdicts import verdicts
+from trivet.report.write.html import html_page
+from trivet.report.write.pdf import Engine, write_pdf
+from trivet.report.write.tex import macros_source, tex_source
+from trivet.work.result_files import make_folder, write_text
+
+_TEMPLATES = Path(__file__).parent / "templates"
+#: The prose of the built-in study.
+STUDY = _TEMPLATES / "study"
+#: What the user's own plans and audits add to it.
+OWN = (_TEMPLATES / "security", _TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Files of the report, and the engine of its PDF (latex or typst)."""
+
+    tex: Path
+    macros: Path
+    pdf: Path
+    html: Path
+    engine: Engine
+
+
+def write_report(
+    record: Mapping[str, Any],
+    figures: str | Path,
+    out: str | Path,
+    *,
+    engine: Engine | None = None,
+    templates: Sequence[str | Path] | None = None,
+    alt: Mapping[str, str] | None = None,
+    findings: Sequence[Finding] = (),
+) -> ReportFiles:
+    """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
+
+    Two runs with the same record and figures write the same bytes.
+
+    Parameters
+    ----------
+    record
+        The record as plain JSON values.
+    figures
+        Folder of the figures, each as SVG, PDF and PNG; best inside `out`, since ``report.tex``
+        refers to it.
+    out
+        Folder that receives the report; made if it is missing.
+    engine
+        Forces the engine of the PDF; see `trivet.report.write.pdf.write_pdf`.
+    templates
+        Folders of the prose; their files are taken in the order of their names. None takes those that
+        belong to the record: of the built-in study, or of an audit of the user's system without it.
+    alt
+        A text for those who cannot see a figure, by the figure's name; else its caption stands.
+    findings
+        Of the record; the page opens with them.
+
+    Raises
+    ------
+    ReportError
+        The prose names what does not exist, a figure is missing or blank, or an engine failed.
+    UsageError
+        If `out` cannot be written.
+    """
+    figures, out = Path(figures), Path(out)
+    if templates is None and not has_study(record):
+        prose = own_prose(STUDY, *OWN)
+    else:
+        prose = read_templates(*(map(Path, templates) if templates else (STUDY, *OWN)))
+    facts = page_facts(record)
+    document = make_document(facts, prose, alt=alt, whole=False)
+    names = [node.name for node in tree.figures_of(document.blocks)]
+    macros = macros_source(document.values)
+    tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())
+    if complaints := [*check_figures(figures, names), *check_macros(tex, macros)]:
+        raise ReportError("; ".join(complaints))
+    page = html_page(document, verdicts(record), figures, record=facts, findings=findings)
+    files = {name: out / name for name in ("report.tex", "macros.tex", "report.pdf", "report.html")}
+    make_folder(out)
+    write_text(files["macros.tex"], macros)
+    write_text(files["report.tex"], tex)
+    write_text(files["report.html"], page)
+    used = write_pdf(document, figures, files["report.pdf"], engine=engine)
+    return ReportFiles(
+        files["report.tex"], files["macros.tex"], files["report.pdf"], files["report.html"], engine=used
+    )

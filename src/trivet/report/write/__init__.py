@@ -1,0 +1,1 @@
+"""Writers of the document: HTML, LaTeX, Typst and PDF."""

@@ -1,0 +1,566 @@
+"""HTML writer: one page that opens offline and loads nothing."""
+
+import base64
+import csv
+import hashlib
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.resources import as_file, files
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from trivet.errors import ReportError
+from trivet.places import spelling
+from trivet.report.text import tree
+from trivet.report.text.document import Document
+from trivet.report.text.pandoc import write
+from trivet.report.text.values import escape_html
+from trivet.report.verdicts import Verdict
+from trivet.report.write.opening import ShownFinding, Tell, findings_section, shown_value, verdict_list
+from trivet.report.write.origins import origin_lines
+from trivet.report.write.writer import Writer, pair_bars
+
+__all__ = ["MOST_VALUES", "PLACES", "figure_csv", "leaves"]
+
+_THIN = '<mspace width="0.167em"></mspace>'
+_NAME = r'<mi mathvariant="normal">[^<]*</mi>'
+_APPLIED = f"<mrow>{_NAME}<mo>&#8289;</mo></mrow>"  # the sign of function application
+_ARGUMENT = r"(?=<m(?:i|n|sub|sup|under|over|subsup|frac|sqrt|row)\b)"
+
+#: A relation at the beginning of an aligned cell stands between two terms and wants its space.
+_RELATION = re.compile(r'(<mtd columnalign="left"[^>]*>)<mo>')
+#: "log s", but not the base of a script, whose element must keep its number of children.
+_FUNCTION = re.compile(rf"(?<!<munder>)(?<!<msub>)(?<!<msup>)(?<!<msubsup>)({_APPLIED}){_ARGUMENT}")
+#: "min z", with what it runs over below it.
+_LIMIT = re.compile(rf"(<munder>(?:{_NAME}|{_APPLIED})(?:(?!</?munder>).)*</munder>){_ARGUMENT}")
+#: The bars of a norm, for which pandoc takes the sign of parallel lines, a relation.
+_NORM = re.compile(r'<mo stretchy="true" form="(prefix|postfix)">∥</mo>')
+#: How a cell is aligned, which its columnalign says as well; a page's policy allows no styles in place.
+_STYLED = re.compile(r'(<mtd columnalign="\w+") style="[^"]*"')
+
+
+def mend_mathml(page: str) -> str:
+    """Put in the spaces that pandoc leaves out, and take out those that it puts in, and its styles."""
+    page = _STYLED.sub(r"\1", page)
+    page = _NORM.sub(r'<mo stretchy="false" form="\1">‖</mo>', page)
+    page = _RELATION.sub(r'\1<mo form="infix">', page)
+    page = _FUNCTION.sub(rf"\1{_THIN}", page)
+    return _LIMIT.sub(rf"\1{_THIN}", page)
+
+
+#: Stands in the template where the policy goes.
+POLICY = "@policy@"
+_PARTS = ("style", "script")
+
+
+def with_policy(page: str) -> str:
+    """Put in the policy that names the page's one style and its one script by their digests."""
+    allowed = "; ".join(f"{part}-src '{_digest(page, part)}'" for part in _PARTS)
+    policy = f"default-src 'none'; {allowed}; img-src data:; base-uri 'none'; form-action 'none'"
+    return page.replace(POLICY, policy, 1)
+
+
+def _digest(page: str, part: str) -> str:
+    """Digest what stands between the tags of the page's only such element, as the browser does."""
+    (content,) = re.findall(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+_REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
+_OUTSIDE = re.compile(r"url\(\s*['\"]?(?!#)", re.IGNORECASE)
+_LEFT_OUT = {"metadata", "style", "title", "desc"}
+_FORBIDDEN = {"script", "foreignObject", "iframe", "a"}
+_LENGTH = re.compile(r"([\d.]+)(?:pt)?")
+#: What matplotlib's style element says of every element; it would reach the whole page there.
+_LINES = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
+#: What a style can say as an attribute as well; a page whose policy allows no styles in place needs that.
+_PRESENTATION = {
+    "clip-path",
+    "fill",
+    "fill-opacity",
+    "fill-rule",
+    "image-rendering",
+    "opacity",
+    "stroke",
+    "stroke-dasharray",
+    "stroke-dashoffset",
+    "stroke-linecap",
+    "stroke-linejoin",
+    "stroke-miterlimit",
+    "stroke-opacity",
+    "stroke-width",
+}
+#: How much wider than on paper a figure may be on a page.
+_ENLARGED = {False: 1.55, True: 1.3}
+
+
+def inline_svg(path: Path, *, prefix: str, alt: str, wide: bool = False) -> str:
+    """Read a figure's SVG for use inside HTML, with no style in it."""
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 (drawn by this program a moment ago)
+    except (OSError, ET.ParseError) as error:
+        raise ReportError(f"The figure {path.name} cannot be read as SVG: {error}. Draw it again.") from error
+    _clean(root, prefix, path.name)
+    width, height = (_LENGTH.match(root.get(side, "")) for side in ("width", "height"))
+    if width is None or height is None:
+        raise ReportError(f"The figure {path.name} does not say how large it is. Draw it again.")
+    root.attrib.setdefault("viewBox", f"0 0 {width[1]} {height[1]}")
+    for name in ("height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"width": f"{float(width[1]) / 72 * _ENLARGED[wide]:.4g}in", **_LINES}
+    root.set("role", "img")
+    content = ET.tostring(root, encoding="unicode")
+    return content.replace("<svg ", f'<svg aria-label="{escape_html(alt)}" ', 1)
+
+
+def _clean(element: ET.Element, prefix: str, name: str) -> None:
+    """Take namespaces, metadata and style sheets away, and make identifiers the figure's own."""
+    element.tag = _local(element.tag)
+    style = element.attrib.pop("style", "")
+    element.attrib = {
+        _local(key): _attribute(_local(key), value, prefix, name) for key, value in element.attrib.items()
+    }
+    element.attrib |= _as_attributes(style, prefix, name)
+    for child in list(element):
+        tag = _local(child.tag)
+        if tag in _FORBIDDEN:
+            raise ReportError(
+                f"The figure {name} holds a <{tag}>, which a page must not show. Draw it again."
+            )
+        if tag in _LEFT_OUT:
+            element.remove(child)
+        else:
+            _clean(child, prefix, name)
+
+
+def _as_attributes(style: str, prefix: str, name: str) -> dict[str, str]:
+    """Write the declarations of a style as attributes; of two of one name the last holds."""
+    attributes: dict[str, str] = {}
+    for declaration in filter(str.strip, style.split(";")):
+        key, _, value = (part.strip() for part in declaration.partition(":"))
+        if key not in _PRESENTATION:
+            raise ReportError(
+                f"The figure {name} has the style “{key}”, which is not an attribute. Draw it again."
+            )
+        attributes[key] = _attribute(key, value, prefix, name)
+    return attributes
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _attribute(key: str, value: str, prefix: str, name: str) -> str:
+    if key == "id":
+        return prefix + value
+    if key == "href":
+        if value.startswith("#"):
+            return f"#{prefix}{value[1:]}"
+        if not value.startswith("data:image/"):
+            raise ReportError(f"The figure {name} refers to “{value}”, outside itself. Draw it again.")
+    if key.lower().startswith("on") or _OUTSIDE.search(value):
+        raise ReportError(f"The figure {name} has the attribute {key}=“{value}”, which a page must not show.")
+    return _REFERENCE.sub(rf"url(#{prefix}\1)", value)
+
+
+_SCALES: Final = tuple(
+    f"privacy.published.counting.{case}.scale" for case in ("base", "sequential", "unbounded")
+)
+_MODELS: Final = tuple(
+    f"fairness.{model}"
+    for model in (
+        "published.baseline",
+        "published.promotion_demotion",
+        "published.no_gender",
+        "published.reweighed",
+        "published.group_thresholds",
+        "corrected.massaging",
+        "corrected.group_thresholds",
+    )
+)
+_GROUPS: Final = "fairness.audit.attributes.*.groups.*"
+_ATTRIBUTE: Final = ("fairness.audit.attributes.*.name", "fairness.audit.attributes.*.reference")
+_MITIGATED: Final = "fairness.comparison.models.*"
+_LABELS: Final = "security.scan.labels.*"
+
+#: By figure: the places whose values it shows, ``*`` standing for every entry of a list or group, and each
+#: place for all that is below it.
+PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "trigger_reconstructed": ("security.published.detected_label", "security.published.detected_norm"),
+    "trigger_all_labels_grid": ("security.published.norms", "security.published.detected_label"),
+    "security_scale_profile": (
+        "security.published.norms",
+        "security.published.modified_z",
+        "security.published.detected_label",
+        "security.published.expected_label",
+    ),
+    "security_before_after": ("security.published.clean_accuracy", "security.published.asr"),
+    "security_confusion_before_after": (
+        "security.published.confusion.before",
+        "security.published.confusion.after",
+        "security.published.clean_accuracy",
+    ),
+    "security_unlearning_sweep": (
+        "security.published.fraction_sweep.fraction",
+        "security.published.fraction_sweep.clean_accuracy",
+        "security.published.fraction_sweep.asr",
+        "security.published.fraction_sweep.best_fraction",
+        "security.published.fraction_sweep.best_asr",
+        "security.published.target_share",
+    ),
+    "privacy_scenarios": (
+        "privacy.published.counting.queries",
+        "privacy.published.counting.threshold",
+        *_SCALES,
+        *(place.replace(".scale", ".exceedance") for place in _SCALES),
+        "privacy.published.correction.group_size",
+        "privacy.published.correction.discrete_exceedance",
+        "privacy.published.correction.laplace.method",
+        "privacy.published.correction.laplace.scale",
+        "privacy.published.correction.laplace.exceedance",
+    ),
+    "privacy_tail_curves": (
+        "privacy.published.tail_curves",
+        "privacy.published.counting.true_value",
+        "privacy.published.counting.threshold",
+        *_SCALES,
+        "privacy.published.correction.laplace.scale",
+    ),
+    "privacy_epsilon_sweep": (
+        "privacy.published.epsilon_sweep",
+        "privacy.published.counting.threshold",
+        "privacy.published.counting.base.epsilon",
+        "privacy.published.counting.base.scale",
+        "privacy.published.counting.base.exceedance",
+    ),
+    "fairness_comparison": (
+        *(
+            f"{model}.{measure}"
+            for model in _MODELS
+            for measure in (
+                "accuracy",
+                "disparate_impact",
+                "disparate_impact_interval",
+                "demographic_parity_difference",
+                "demographic_parity_interval",
+                "zemel_proxy",
+            )
+        ),
+        "fairness.settings.four_fifths",
+    ),
+    "fairness_group_rates": (*(f"{model}.rates" for model in _MODELS), "fairness.corrected.base_rates"),
+    "fairness_tradeoff": (
+        *(
+            f"{model}.{measure}"
+            for model in _MODELS
+            for measure in ("accuracy", "gap", "disparate_impact_interval")
+        ),
+        "fairness.settings.four_fifths",
+    ),
+    "fairness_swapk_sweep": (
+        "fairness.published.swap_sweep",
+        "fairness.corrected.massaging_sweep",
+        "fairness.corrected.massaging_swaps",
+    ),
+    "privacy_plan_noise": (
+        "privacy.plan.best",
+        "privacy.plan.rows.*.mechanism",
+        "privacy.plan.rows.*.method",
+        "privacy.plan.rows.*.typical_deviation",
+    ),
+    "privacy_plan_curves": ("privacy.plan.epsilon", "privacy.plan.delta", "privacy.plan.curves"),
+    "privacy_mechanisms": (
+        "privacy.mechanisms.*.name",
+        "privacy.mechanisms.*.epsilon",
+        "privacy.mechanisms.*.epsilon_lower",
+        "privacy.mechanisms.*.findings.*.family",
+        "privacy.mechanisms.*.findings.*.epsilon_lower",
+    ),
+    "privacy_membership_roc": (
+        "privacy.membership.best_attack",
+        "privacy.membership.attacks.*.attack",
+        "privacy.membership.attacks.*.auroc",
+        "privacy.membership.attacks.*.rates.*.fpr",
+        "privacy.membership.attacks.*.rates.*.tpr",
+        "privacy.membership.attacks.*.rates.*.tpr_low",
+        "privacy.membership.attacks.*.rates.*.tpr_high",
+        "privacy.membership.attacks.*.roc",
+    ),
+    "privacy_membership_groups": (
+        "privacy.membership.most_exposed_column",
+        "privacy.membership.most_exposed_group",
+        *(
+            f"privacy.membership.groups.*.{name}"
+            for name in ("column", "group", "fpr", "tpr", "tpr_low", "tpr_high")
+        ),
+    ),
+    "fairness_audit_impact": (
+        "fairness.audit.four_fifths",
+        *_ATTRIBUTE,
+        *(
+            f"{_GROUPS}.{name}"
+            for name in ("group", "disparate_impact", "simultaneous_low", "simultaneous_high", "verdict")
+        ),
+    ),
+    "fairness_audit_rates": (
+        *_ATTRIBUTE,
+        *(
+            f"{_GROUPS}.{name}"
+            for name in ("group", "selection_rate", "true_positive_rate", "false_positive_rate")
+        ),
+    ),
+    "fairness_audit_classes": (*_ATTRIBUTE, "fairness.audit.attributes.*.by_class"),
+    "fairness_audit_features": (*_ATTRIBUTE, "fairness.audit.attributes.*.by_feature"),
+    "fairness_audit_calibration": (
+        *_ATTRIBUTE,
+        f"{_GROUPS}.group",
+        f"{_GROUPS}.rows",
+        f"{_GROUPS}.scores.calibration.bins",
+    ),
+    "fairness_mitigation_frontier": (
+        "fairness.comparison.baseline.four_fifths",
+        *(
+            f"{_MITIGATED}.{name}"
+            for name in ("title", "kind", "on_frontier", "accuracy", "disparate_impact")
+        ),
+        f"{_MITIGATED}.accuracy_training.*",
+        f"{_MITIGATED}.disparate_impact_training.*",
+    ),
+    "fairness_mitigation_models": (
+        "fairness.comparison.baseline.four_fifths",
+        *(
+            f"{_MITIGATED}.{name}"
+            for name in ("title", "kind", "failed", "on_frontier", "accuracy", "disparate_impact")
+        ),
+        f"{_MITIGATED}.accuracy_training.*",
+        f"{_MITIGATED}.disparate_impact_training.*",
+    ),
+    "effects_matrix": tuple(
+        f"effects.effects.*.{name}"
+        for name in ("row", "column", "before", "after", "change", "low", "high", "outcome")
+    ),
+    "security_scan_trigger": (
+        "security.scan.suspected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "l1", "refined_l1")),
+    ),
+    "security_scan_profile": (
+        "security.scan.suspected_label",
+        "security.scan.checkpoint.expected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "log_score", "margin", "margin_score")),
+    ),
+    "security_scan_triggers": (
+        "security.scan.suspected_label",
+        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "refined_l1")),
+    ),
+    "security_scan_stamped": ("security.strip",),
+    "compared_differences": ("headline",),
+}
+
+
+#: A figure of more values than this has no table on the page: it would outgrow what it explains.
+MOST_VALUES: Final = 5_000
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+#: A cell that begins so is a formula to a spreadsheet.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
+    """Write the values that a figure draws as CSV, in the columns ``place`` and ``value``.
+
+    Numbers and truth values are spelled as in the record, what was not measured is empty. A text that a
+    spreadsheet would take for a formula begins with an apostrophe. Lines end in CRLF (RFC 4180).
+    """
+    found = dict(
+        islice(
+            (leaf for pattern in PLACES.get(name, ()) for leaf in leaves(record, pattern)), MOST_VALUES + 1
+        )
+    )
+    if not 0 < len(found) <= MOST_VALUES:
+        return None
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(("place", "value"))
+    writer.writerows((_cell(place), _cell(value)) for place, value in found.items())
+    return stream.getvalue()
+
+
+def leaves(record: Any, pattern: str, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Give place and value of everything at or below a pattern; what is not there is passed over."""
+    step, _, rest = pattern.partition(".")
+    if isinstance(record, Mapping):
+        entries = [(str(key), value) for key, value in record.items()]
+    elif isinstance(record, list | tuple):
+        entries = [(str(index), value) for index, value in enumerate(record)]
+    else:
+        if not pattern:
+            yield place, record
+        return
+    for key, value in entries:
+        if step in {"", "*", key}:
+            yield from leaves(value, rest, f"{place}.{key}" if place else key)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return spelling(value)
+
+
+def view_name(node: tree.Figure) -> str:
+    """Name the part of the page that is enlarged."""
+    return f"view:{node.name}"
+
+
+def drawing(node: tree.Figure, folder: Path) -> str:
+    """Write a figure's drawing, which a link to it enlarges where no script does."""
+    svg = inline_svg(folder / f"{node.name}.svg", prefix=f"{node.name}-", alt=node.alt, wide=node.wide)
+    close = f'<a class="close" href="#{node.target.identifier}">Close</a>'
+    return f'<div class="drawing" id="{view_name(node)}">{svg}{close}</div>\n'
+
+
+def figure_tools(node: tree.Figure, record: Mapping[str, Any]) -> str:
+    """Write the links below a figure: to enlarge it, and to save its data."""
+    which = f'<span class="unseen"> {escape_html(node.target.text)}</span>'
+    links = [f'<a class="enlarge" href="#{view_name(node)}">Enlarge{which}</a>']
+    table = figure_csv(record, node.name)
+    if table is not None:
+        # With a byte order mark, or a spreadsheet takes it for the encoding of its country.
+        content = quote(f"\ufeff{table}".encode("utf-8", "backslashreplace"), safe=",.:;()[]/*@!$")
+        links.append(
+            f'<a download="{node.name}.csv" href="data:text/csv;charset=utf-8,{escape_html(content)}">'
+            f"Data (CSV){which}</a>"
+        )
+    return f'<p class="tools">{" ".join(links)}</p>\n'
+
+
+def html_page(
+    document: Document,
+    verdicts: Sequence[Verdict],
+    figures: Path,
+    *,
+    record: Mapping[str, Any] | None = None,
+    findings: Sequence[ShownFinding] = (),
+) -> str:
+    """Write the page: verdicts, findings, abstract, contents, then the evidence."""
+    facts = record or {}
+    tell = cache(partial(origin_lines, document=document, record=facts))
+    writer = _HtmlWriter(figures, facts, tell)
+    whole = writer.whole(document)
+    for name in ("css", "js"):
+        asset = files("trivet.report").joinpath("assets", f"page.{name}").read_text(encoding="utf-8")
+        whole["meta"][name] = writer.variable(asset)
+    whole["meta"]["verdicts"] = writer.variable(verdict_list(verdicts, tell))
+    whole["meta"]["findings"] = writer.variable(findings_section(findings, tell))
+    options = ("--standalone", "--mathml", "--toc", "--toc-depth=3", "--syntax-highlighting=none")
+    with as_file(files("trivet.report") / "assets" / "page.html") as template:
+        return with_policy(mend_mathml(write(whole, "html5", *options, f"--template={template}")))
+
+
+class _HtmlWriter(Writer):
+    language = "html"
+
+    def __init__(self, figures: Path, record: Mapping[str, Any], tell: Tell) -> None:
+        self._figures, self._record, self._tell = figures, record, tell
+
+    def escape(self, text: str) -> str:
+        return escape_html(text)
+
+    def value(self, node: tree.Shown) -> tree.Nodes:
+        return [self.raw(shown_value(node.value, self._tell, code=node.code))]
+
+    def reference(self, node: tree.Reference) -> tree.Nodes:
+        content = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
+        return [self.raw(f'<a href="#{node.target.identifier}">'), *content, self.raw("</a>")]
+
+    def citation(self, node: tree.Citation) -> tree.Nodes:
+        inlines: tree.Nodes = []
+        for source, locator in node.cited:
+            inlines += [self.raw(", ")] if inlines else []
+            inlines += [self.raw(f'<a href="#ref:{source.key}">[{source.number}')]
+            inlines += [self.raw(", "), *locator] if locator else []
+            inlines += [self.raw("]</a>")]
+        return inlines
+
+    def equation(self, node: tree.Equation) -> tree.Nodes:
+        begin = f'<span class="equation" id="{node.target.identifier}"><span class="math">'
+        math = {"t": "Math", "c": [{"t": "DisplayMath"}, pair_bars(node.tex)]}
+        return [
+            self.raw(begin),
+            math,
+            self.raw(f'</span><span class="number">{node.target.text}</span></span>'),
+        ]
+
+    def section(self, node: tree.Section) -> tree.Nodes:
+        number = [self.raw(f'<span class="number">{node.label}</span> ')] if node.target else []
+        title = [*number, *self.set(node.title)]
+        return [{"t": "Header", "c": [node.level + 1, [node.identifier, [], []], title]}]
+
+    def figure(self, node: tree.Figure) -> tree.Nodes:
+        begin = _figure_begin("picture", node) + drawing(node, self._figures)
+        end = f"</figcaption>\n{figure_tools(node, self._record)}</figure>"
+        return [
+            tree.plain(
+                [
+                    self.raw(f"{begin}<figcaption>{_label(node.target)}"),
+                    *self.set(node.caption),
+                    self.raw(end),
+                ]
+            )
+        ]
+
+    def table(self, node: tree.Table) -> tree.Nodes:
+        header, *body = self.rows(node)
+        name = escape_html(node.target.text)
+        inlines = [
+            self.raw(f"{_figure_begin('table', node)}<figcaption>{_label(node.target)}"),
+            *self.set(node.caption),
+            self.raw("</figcaption>\n"),
+            self.raw(f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">\n<table>\n'),
+        ]
+        if header:
+            heads = self._row(header, node.align, 'th scope="col"')
+            inlines += [self.raw("<thead>"), *heads, self.raw("</thead>\n")]
+        inlines += [self.raw("<tbody>\n")]
+        first = "td" if header else 'th scope="row"'
+        for row in body:
+            inlines += [*self._row(row, node.align, "td", first=first), self.raw("\n")]
+        return [tree.plain([*inlines, self.raw("</tbody>\n</table>\n</div>\n</figure>")])]
+
+    def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
+        heading = {"t": "Header", "c": [2, ["references", [], []], [tree.text("References")]]}
+        entries = [
+            tree.plain([self.raw(f'<li id="ref:{source.key}">'), *self.set(source.entry), self.raw("</li>")])
+            for source in sources
+        ]
+        begin, end = self.raw('<ol class="references">'), self.raw("</ol>")
+        return [heading, tree.plain([begin]), *entries, tree.plain([end])]
+
+    def math(self, node: tree.Node) -> tree.Nodes:
+        kind, tex = node["c"]
+        return [{"t": "Math", "c": [kind, pair_bars(tex)]}]
+
+    def _row(
+        self, row: list[tree.Nodes], align: tuple[str, ...], cell: str, *, first: str | None = None
+    ) -> tree.Nodes:
+        inlines = [self.raw("<tr>")]
+        for place, (content, side) in enumerate(zip(row, align, strict=True)):
+            element = (first or cell) if place == 0 else cell
+            end = f"</{element.partition(' ')[0]}>"
+            inlines += [self.raw(f'<{element} class="{side}">'), *content, self.raw(end)]
+        return [*inlines, self.raw("</tr>")]
+
+
+def _figure_begin(kind: str, node: tree.Figure | tree.Table) -> str:
+    wide = " wide" if node.wide else ""
+    return f'<figure class="{kind}{wide}" id="{node.target.identifier}">\n'
+
+
+def _label(target: tree.Target) -> str:
+    return f'<span class="label">{escape_html(target.text)}</span> '

@@ -1,0 +1,162 @@
+"""Typst writer, in the layout of an IEEE paper; needs no TeX."""
+
+import re
+from importlib.resources import as_file, files
+from typing import Any
+
+from trivet.report.text import tree
+from trivet.report.text.document import Document
+from trivet.report.text.pandoc import write
+from trivet.report.text.values import SUPERSCRIPTS, escape_typst, lower
+from trivet.report.write.writer import Writer, pair_bars
+
+_BREAK_AFTER = "./_=[-"
+_ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+#: No language's word has so many letters and digits.
+_LONG_WORD = re.compile(r"[^\W_]{37,}")
+_CASES = re.compile(r"\\begin\{cases\}.*?\\end\{cases\}", re.DOTALL)
+_BETWEEN = "// the next formula"
+#: What pandoc 3.9 writes otherwise than Typst 0.15 reads it, and how Typst wants it.
+_MENDED = (
+    (re.compile(r"\b(dot|times|minus|plus)\.circle\b"), r"\1.o"),
+    (re.compile(r"\btack\.r\.double\b"), "tack.rr"),
+    (re.compile(r"#h\(0em\)"), "#h(0.2778em)"),  # a thick space, rounded to none
+    (re.compile(r"#h\(-1em\)"), "#h(-0.1667em)"),  # a negative thin space, rounded to a whole em
+    (re.compile(r"#scale\(x: (\d+%), y: \1\)\[\\?([^\\]|[a-z.]+)\]"), r'#enlarged(\1, "\2")'),
+    (re.compile(r"\\\|"), "modulus"),  # a bar; Typst would keep the spaces around it
+    (re.compile(r'upright\(" ?([^"]*?) ?"\)'), r'upright("\1")'),  # the spaces around it stay
+    (re.compile(r'(upright\("[^"]*"\)) (?=\\[^ \n]|#enlarged|modulus)'), r"\1"),  # MAD(s), not MAD (s)
+)
+
+
+def typst_source(document: Document, figures: str) -> str:
+    """Write the document as one Typst file."""
+    whole = _with_mathematics(_TypstWriter(figures).whole(document))
+    with as_file(files("trivet.report") / "assets" / "paper.typ") as template:
+        return write(whole, "typst", "--standalone", f"--template={template}", "--syntax-highlighting=none")
+
+
+def _with_mathematics(whole: dict[str, Any]) -> dict[str, Any]:
+    """Write the formulas of a document by themselves, so that nothing else of it is mended."""
+    formulas = [node for node in tree.nodes_of(whole) if tree.kind(node) == "Math"]
+    if not formulas:
+        return whole
+    between = {"t": "RawBlock", "c": ["typst", _BETWEEN]}
+    blocks = [block for formula in formulas for block in (tree.plain([formula]), between)]
+    source = write({**whole, "meta": {}, "blocks": blocks}, "typst")
+    for old, new in _MENDED:
+        source = old.sub(new, source)
+    written = iter(source.split(_BETWEEN))
+    return tree.walk(
+        whole,
+        lambda node: [tree.raw("typst", next(written).strip())] if tree.kind(node) == "Math" else None,
+    )
+
+
+class _TypstWriter(Writer):
+    language = "typst"
+
+    def __init__(self, figures: str) -> None:
+        self._figures = figures
+
+    def escape(self, text: str) -> str:
+        return escape_typst(text)
+
+    def value(self, node: tree.Shown) -> tree.Nodes:
+        return [self.raw(_code(node.value.text) if node.code else _text(node.value.text))]
+
+    def reference(self, node: tree.Reference) -> tree.Nodes:
+        content = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
+        return [self.raw(f"#link(<{node.target.identifier}>)["), *content, self.raw("]")]
+
+    def citation(self, node: tree.Citation) -> tree.Nodes:
+        inlines: tree.Nodes = []
+        for source, locator in node.cited:
+            inlines += [self.raw(", ")] if inlines else []
+            inlines += [self.raw(f"#link(<ref:{source.key}>)[\\[{source.number}")]
+            inlines += [self.raw(", "), *locator] if locator else []
+            inlines += [self.raw("\\]]")]
+        return inlines
+
+    def equation(self, node: tree.Equation) -> tree.Nodes:
+        begin = self.raw(f'#numbered("{node.target.text}")[')
+        math = {"t": "Math", "c": [{"t": "DisplayMath"}, _asked(node.tex)]}
+        return [begin, math, self.raw(f" <{node.target.identifier}>]")]
+
+    def section(self, node: tree.Section) -> tree.Nodes:
+        number = f'(..numbers) => "{node.label}"' if node.target else "none"
+        begin = self.raw(f"#heading(level: {node.level}, numbering: {number})[")
+        return [tree.plain([begin, *self.set(node.title), self.raw(f"] <{node.identifier}>")])]
+
+    def figure(self, node: tree.Figure) -> tree.Nodes:
+        file, alt = escape_typst(f"{self._figures}/{node.name}.pdf"), escape_typst(node.alt)
+        begin = self.raw(f'#picture({file}, "{node.target.number}", wide: {_bool(node.wide)}, alt: {alt})[')
+        return [tree.plain([begin, *self.set(node.caption), self.raw(f"] <{node.target.identifier}>")])]
+
+    def table(self, node: tree.Table) -> tree.Nodes:
+        header, *body = self.rows(node)
+        columns = ", ".join("1fr" if stretch else "auto" for stretch in node.stretch)
+        inlines = [
+            self.raw(f'#sheet("{node.target.number}", wide: {_bool(node.wide)}, columns: ({columns},), '),
+            self.raw(f"align: ({', '.join(node.align)},), head: ("),
+            *self._cells([header]),
+            self.raw("), body: ("),
+            *self._cells(body),
+            self.raw("))["),
+            *self.set(node.caption),
+            self.raw(f"] <{node.target.identifier}>"),
+        ]
+        return [tree.plain(inlines)]
+
+    def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
+        heading = tree.plain([self.raw("#heading(level: 1, numbering: none)[References]")])
+        entries: tree.Nodes = []
+        for source in sources:
+            begin, end = self.raw(f'#source("[{source.number}]")['), self.raw(f"] <ref:{source.key}>")
+            entries.append(tree.plain([begin, *self.set(source.entry), end]))
+        return [heading, *entries]
+
+    def code(self, node: tree.Node) -> tree.Nodes:
+        return [self.raw(_code(node["c"][1]))]
+
+    def math(self, node: tree.Node) -> tree.Nodes:
+        kind, tex = node["c"]
+        return [{"t": "Math", "c": [kind, _asked(tex)]}]
+
+    def _cells(self, rows: list[list[tree.Nodes]]) -> tree.Nodes:
+        inlines: tree.Nodes = []
+        for row in rows:
+            for cell in row:
+                inlines += [self.raw("["), *cell, self.raw("], ")]
+        return inlines
+
+
+def _asked(tex: str) -> str:
+    """Ask for bars as pairs, and for the gap before a condition, which Typst leaves out."""
+    return _CASES.sub(lambda cases: cases[0].replace("&", "& \\quad "), pair_bars(tex))
+
+
+def _bool(fact: bool) -> str:  # noqa: FBT001 (a fact, not an option)
+    return "true" if fact else "false"
+
+
+def _text(content: str) -> str:
+    """Set text as it is; powers are raised by hand, since STIX has no superscript digits."""
+    runs = re.split(f"({SUPERSCRIPTS}+)", content)
+    return "".join(
+        f"#super({escape_typst(lower(run))});" if index % 2 else f"#{_breakable(run)};"
+        for index, run in enumerate(runs)
+        if run
+    )
+
+
+def _breakable(content: str) -> str:
+    """Write a literal in which a line may break within what is too long for a word."""
+    literal = escape_typst(content)
+    return _LONG_WORD.sub(lambda word: re.sub(r"([^\W_]{8})(?=[^\W_])", r"\1\\u{200b}", word[0]), literal)
+
+
+def _code(content: str) -> str:
+    """Set code so that a line may break after what joins names."""
+    broken = "".join(letter + _ZERO_WIDTH_SPACE * (letter in _BREAK_AFTER) for letter in content)
+    return f"#code({escape_typst(broken)});"

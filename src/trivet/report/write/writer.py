@@ -1,0 +1,120 @@
+"""Base of the writers: a method for each kind of node.
+
+A writer turns the nodes of `trivet.report.text.tree` into pandoc's, with raw code of its own format
+around what they contain, and leaves all other nodes to pandoc.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from trivet.report.text import tree
+from trivet.report.text.document import Document
+
+
+class Writer(ABC):
+    """Sets the nodes of a document in one output format."""
+
+    language: ClassVar[str]
+    """Pandoc's name of the format, for raw nodes."""
+
+    def whole(self, document: Document) -> dict[str, Any]:
+        """Give the document as pandoc's tree, with its front matter as variables of a template."""
+        meta = {
+            "title": self.variable(self.escape(document.title)),
+            "author": self._list(document.authors),
+            "keywords": self._list(document.keywords),
+            "abstract": {"t": "MetaBlocks", "c": self.set(document.abstract)},
+        }
+        sources = self.sources(document.sources) if document.sources else []
+        blocks = [*self.set(document.blocks), *sources]
+        return {"pandoc-api-version": document.api_version, "meta": meta, "blocks": blocks}
+
+    def set(self, nodes: tree.Nodes) -> tree.Nodes:
+        """Set nodes and all that they contain."""
+        setters = {
+            "Shown": self.value,
+            "Reference": self.reference,
+            "Citation": self.citation,
+            "Equation": self.equation,
+            "Section": self.section,
+            "Figure": self.figure,
+            "Table": self.table,
+            "Code": self.code,
+            "Math": self.math,
+        }
+
+        def set_one(node: tree.Node) -> tree.Nodes | None:
+            setter = setters.get(tree.kind(node))
+            return setter(node) if setter else None
+
+        return tree.walk(nodes, set_one)
+
+    def rows(self, table: tree.Table) -> list[list[tree.Nodes]]:
+        """Set the cells of a table, its header (which may be empty) first."""
+        return [[self.set(cell) for cell in row] for row in (table.header, *table.rows)]
+
+    def raw(self, content: str) -> tree.Node:
+        """Make an inline node of this format's own code."""
+        return {"t": "RawInline", "c": [self.language, content]}
+
+    def variable(self, content: str) -> dict[str, Any]:
+        """Make a variable for the template out of this format's own code."""
+        return {"t": "MetaInlines", "c": [self.raw(content)]}
+
+    def _list(self, texts: tuple[str, ...]) -> dict[str, Any]:
+        return {"t": "MetaList", "c": [self.variable(self.escape(text)) for text in texts]}
+
+    @abstractmethod
+    def escape(self, text: str) -> str:
+        """Write plain text in this format."""
+
+    @abstractmethod
+    def value(self, node: tree.Shown) -> tree.Nodes:
+        """Set a value of the record."""
+
+    @abstractmethod
+    def reference(self, node: tree.Reference) -> tree.Nodes:
+        """Set a link to something that is numbered."""
+
+    @abstractmethod
+    def citation(self, node: tree.Citation) -> tree.Nodes:
+        """Set the numbers of cited sources."""
+
+    @abstractmethod
+    def equation(self, node: tree.Equation) -> tree.Nodes:
+        """Set a numbered equation."""
+
+    @abstractmethod
+    def section(self, node: tree.Section) -> tree.Nodes:
+        """Set a heading."""
+
+    @abstractmethod
+    def figure(self, node: tree.Figure) -> tree.Nodes:
+        """Set a figure with its caption."""
+
+    @abstractmethod
+    def table(self, node: tree.Table) -> tree.Nodes:
+        """Set a table with its caption."""
+
+    @abstractmethod
+    def sources(self, sources: tuple[tree.Source, ...]) -> tree.Nodes:
+        """Set the references."""
+
+    def code(self, node: tree.Node) -> tree.Nodes:
+        """Set code inside a line; pandoc does, unless a format wants it otherwise."""
+        return [node]
+
+    def math(self, node: tree.Node) -> tree.Nodes:
+        """Set mathematics without a number; pandoc does, unless a format wants it otherwise."""
+        return [node]
+
+
+_ENLARGED = re.compile(r"\\([bB]igg?)l\|(.+?)\\\1r\|")
+_NORM = re.compile(r"(?<!left)(?<![bB]ig[lrg])(?<!right)\\\|(.+?)\\\|")
+
+
+def pair_bars(tex: str) -> str:
+    r"""Write ``\|x\|`` and ``\bigl|x\bigr|`` as a left and a right delimiter."""
+    tex = _ENLARGED.sub(r"\\left|\2\\right|", tex)
+    return _NORM.sub(r"\\left\\|\1\\right\\|", tex)

@@ -1,0 +1,228 @@
+"""Registry of the architectures that have a name."""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trivet.errors import UsageError, import_extra
+from trivet.wording import one_line, quoted, told
+from trivet.work.own_code import OWN_CODE, load_callable
+
+__all__ = ["ARCHITECTURES", "Classifier", "MnistCNN", "Scorer", "build_architecture", "build_network"]
+
+#: From pixels in [0, 1], shape (n, channels, height, width), to finite logits, shape (n, classes).
+Scorer = Callable[[Tensor], Tensor]
+
+
+class Classifier(nn.Module):
+    """A network over images whose class scores can be read as logits."""
+
+    input_shape: tuple[int, int, int]
+    classes: int
+    name: str = "the network"
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return unnormalised class scores, shape (n, classes), for inputs (n, channels, h, w)."""
+        raise NotImplementedError
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the state dict, named as in the file that the weights came from."""
+        return self.state_dict()
+
+
+class MnistCNN(Classifier):
+    """The study's network: two convolutions, two dense layers, softmax output.
+
+    The names of the layers are those of the attacked checkpoints, so that a state dict loads
+    strictly. `forward` returns probabilities; optimisation and scoring use `logits`.
+    """
+
+    input_shape = (1, 28, 28)
+
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__()
+        self.classes = classes
+        self.conv1 = nn.Sequential(nn.Conv2d(1, 16, kernel_size=5), nn.ReLU(), nn.AvgPool2d(2))
+        self.conv2 = nn.Sequential(nn.Conv2d(16, 32, kernel_size=5), nn.ReLU(), nn.AvgPool2d(2))
+        self.fc1 = nn.Sequential(nn.Linear(512, 512), nn.ReLU())
+        self.fc2 = nn.Sequential(nn.Linear(512, classes), nn.Softmax(dim=-1))
+        self.dropout = nn.Dropout(0.5)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return the scores before the softmax, shape (n, classes), for inputs (n, 1, 28, 28)."""
+        features: Tensor = self.conv2(self.conv1(inputs)).flatten(start_dim=1)
+        scores: Tensor = self.fc2[0](self.fc1(self.dropout(features)))
+        return scores
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return class probabilities, shape (n, classes), for inputs (n, 1, 28, 28)."""
+        probabilities: Tensor = self.fc2[1](self.logits(inputs))
+        return probabilities
+
+
+class SmallResNet(Classifier):
+    """A residual network with batch norm, one block at each of three widths (He et al. 2016).
+
+    `forward` returns logits.
+    """
+
+    input_shape = (3, 32, 32)
+    classes = 10
+
+    def __init__(self, widths: tuple[int, int, int] = (8, 16, 32)) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, first, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU()
+        )
+        self.blocks = nn.Sequential(
+            _Block(first, first, 1), _Block(first, second, 2), _Block(second, third, 2)
+        )
+        self.fc = nn.Linear(third, self.classes)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Return class scores, shape (n, 10), for inputs (n, 3, 32, 32)."""
+        features: Tensor = self.blocks(self.stem(inputs))
+        scores: Tensor = self.fc(features.mean(dim=(2, 3)))
+        return scores
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.logits(inputs)
+
+
+class _Block(nn.Module):
+    def __init__(self, wide: int, wider: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(wide, wider, kernel_size=3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(wider)
+        self.conv2 = nn.Conv2d(wider, wider, kernel_size=3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(wider)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or wide != wider:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(wide, wider, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(wider)
+            )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        inside = functional.relu(self.bn1(self.conv1(inputs)))
+        return functional.relu(self.bn2(self.conv2(inside)) + self.shortcut(inputs))
+
+
+#: The study's network, and those of the zoo: colour images, and pairs of digits in 100 classes.
+ARCHITECTURES: Final[dict[str, Callable[[], Classifier]]] = {
+    "mnist-cnn": MnistCNN,
+    "small-resnet": SmallResNet,
+    "pairs-cnn": lambda: MnistCNN(classes=100),
+}
+
+
+def build_architecture(name: str, *, seed: int = 0) -> Classifier:
+    """Return a network named in `ARCHITECTURES`, its initial weights drawn from `seed`.
+
+    The global generator is left as it was.
+
+    Raises
+    ------
+    UsageError
+        If there is no architecture of that name.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise UsageError(f"no architecture is called {name!r}; expected one of: {known}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ARCHITECTURES[name]()
+
+
+TIMM = "timm:"
+#: No scheme, no path: such names would make timm download.
+TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
+
+
+def build_network(
+    architecture: str,
+    *,
+    seed: int = 0,
+    input_shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+) -> nn.Module:
+    """Return the network that `architecture` names, its initial weights drawn from `seed`.
+
+    The global generator is left as it was.
+
+    Parameters
+    ----------
+    architecture
+        A name in `ARCHITECTURES`; ``package.module:factory``, a callable of user code that
+        takes no argument and returns a module, looked for in the current directory too; or
+        ``timm:NAME``.
+    seed
+        For the initial weights.
+    input_shape, classes
+        (channels, height, width) of the images at hand and the number of their classes. timm builds
+        its networks to measure; the others are what they are.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network, or it cannot be built.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if architecture in ARCHITECTURES:
+            return ARCHITECTURES[architecture]()
+        if architecture.startswith(TIMM):
+            return _build_timm(architecture.removeprefix(TIMM), input_shape, classes)
+        if OWN_CODE.fullmatch(architecture):
+            return _build_own(architecture, seed)
+    known = ", ".join(sorted(ARCHITECTURES))
+    raise UsageError(
+        f"no architecture is called {quoted(architecture)}; expected one of: {known}; or "
+        "package.module:factory from your own code, or timm:NAME."
+    )
+
+
+def _build_own(architecture: str, seed: int) -> nn.Module:
+    factory = load_callable(architecture, role="architecture")
+    if isinstance(factory, nn.Module):
+        raise UsageError(
+            f"the architecture {architecture!r} is a {type(factory).__name__}; expected a class or "
+            "function that takes no argument and returns a torch.nn.Module."
+        )
+    torch.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
+    try:
+        network = factory()
+    except (Exception, SystemExit) as error:  # the user's code can fail in any way
+        raise UsageError(
+            f"the architecture {architecture!r} cannot be built without arguments: {told(error)}. Write "
+            "a function that takes none and returns the network."
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise UsageError(
+            f"the architecture {architecture!r} returned a {type(network).__name__}; expected a "
+            "torch.nn.Module."
+        )
+    return network
+
+
+def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: int | None) -> nn.Module:
+    library = import_extra("timm", f"the architecture timm:{one_line(name)}")
+    if not TIMM_NAME.fullmatch(name) or not library.is_model(name):
+        raise UsageError(
+            f"timm has no network called {quoted(name)}; timm.list_models() names those that it has."
+        )
+    settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
+    if input_shape is not None:
+        settings["in_chans"] = input_shape[0]
+        configured = library.get_pretrained_cfg(name)
+        if configured is not None and configured.fixed_input_size:
+            settings["img_size"] = input_shape[1:]
+    try:
+        return library.create_model(name, pretrained=False, **settings)
+    except Exception as error:  # the library's own complaints are of many kinds
+        raise UsageError(f"timm cannot build {name} for these images: {told(error)}.") from error

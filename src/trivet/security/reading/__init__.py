@@ -1,0 +1,1 @@
+"""Readers of untrusted checkpoints and archives, which execute nothing of them."""

@@ -1,0 +1,461 @@
+"""The content of a `.pth` file in both of torch.save's layouts, read without unpickling.
+
+The layout since PyTorch 1.6 is a zip: ``data.pkl`` describes the content, ``data/KEY`` holds the
+numbers of each storage. The older one is a row of pickles with the numbers behind them.
+"""
+
+import io
+import math
+import pickle
+import pickletools
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, Final
+
+from trivet.errors import CheckpointError
+from trivet.security.reading.zipped import ZippedFile
+from trivet.wording import quoted, reason
+
+__all__ = [
+    "BYTES",
+    "FLOATING",
+    "MAX_PICKLE_BYTES",
+    "Claim",
+    "Pickle",
+    "Storage",
+    "counts",
+    "read_legacy",
+    "read_pickle",
+    "read_zipped",
+    "strides_of",
+]
+
+#: The numbers that weights are saved as, by their names in safetensors, and the bytes of each.
+BYTES: Final[dict[str, int]] = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
+FLOATING: Final = frozenset({"F64", "F32", "F16", "BF16"})
+#: As many as PyTorch's own tensors have.
+MAX_AXES: Final = 64
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of little-endian numbers that a file says to hold."""
+
+    key: str
+    dtype: str
+    elements: int
+    file: str = field(repr=False)
+    numbers: Callable[["Storage"], bytearray] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A tensor that a file describes; nothing of it is read until `view` is called."""
+
+    shape: tuple[int, ...]
+    dtype: str | None
+    storage: Storage
+    stride: tuple[int, ...]
+    offset: int = 0
+
+    def view(self, content: bytearray) -> bytes | memoryview:
+        """Return the numbers in row-major order, out of the content of the storage.
+
+        Call it only after `shape` was found to be right.
+        """
+        if 0 in self.shape:
+            return b""
+        item = BYTES[self.storage.dtype]
+        steps = tuple(step if size > 1 else 0 for size, step in zip(self.shape, self.stride, strict=True))
+        reach = self.offset + sum((size - 1) * step for size, step in zip(self.shape, steps, strict=True)) + 1
+        if reach * item > len(content):
+            raise CheckpointError(
+                f"{self.storage.file} was refused: a tensor in it reaches {reach * item} bytes into "
+                f"{len(content)} bytes of numbers."
+            )
+        row_major = strides_of(self.shape)
+        if all(size == 1 or a == b for size, a, b in zip(self.shape, self.stride, row_major, strict=True)):
+            return memoryview(content)[self.offset * item : reach * item]
+        import numpy as np  # noqa: PLC0415 - most files have no need of it
+
+        numbers = np.frombuffer(content, f"u{item}", reach - self.offset, self.offset * item)
+        strides = [step * item for step in steps]
+        return np.lib.stride_tricks.as_strided(numbers, self.shape, strides, writeable=False).tobytes()
+
+
+def strides_of(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of a tensor in row-major order."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def counts(values: object) -> tuple[int, ...]:
+    """Return a shape or strides out of a file, checked before they are copied."""
+    if not isinstance(values, (tuple, list)):
+        raise TypeError("expected a list for a tensor's shape")
+    if len(values) > MAX_AXES:  # pyright: ignore[reportUnknownArgumentType]
+        raise ValueError(f"a tensor has more than {MAX_AXES} axes")
+    found: list[int] = []
+    for value in values:  # pyright: ignore[reportUnknownVariableType]
+        if type(value) is not int or value < 0:  # pyright: ignore[reportUnknownArgumentType]
+            raise ValueError("a tensor's shape holds more than counts")
+        found.append(value)
+    return tuple(found)
+
+
+STORAGES: Final[dict[str, str]] = {
+    "torch.FloatStorage": "F32",
+    "torch.DoubleStorage": "F64",
+    "torch.HalfStorage": "F16",
+    "torch.BFloat16Storage": "BF16",
+    "torch.LongStorage": "I64",
+    "torch.IntStorage": "I32",
+    "torch.ShortStorage": "I16",
+    "torch.CharStorage": "I8",
+    "torch.ByteStorage": "U8",
+    "torch.BoolStorage": "BOOL",
+}
+DTYPES: Final = (
+    *("torch.float32", "torch.float64", "torch.float16", "torch.bfloat16", "torch.bool"),
+    *("torch.int64", "torch.int32", "torch.int16", "torch.int8", "torch.uint8"),
+)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> Claim:
+    if type(storage) is not Storage:
+        raise ValueError("what should be a tensor is none")
+    sizes, steps, (start,) = counts(shape), counts(stride), counts([offset])
+    if len(sizes) != len(steps):
+        raise ValueError("what should be a tensor is none")
+    return Claim(sizes, storage.dtype, storage, steps, start)
+
+
+def _parameter(tensor: Any, *_gradient: Any) -> Claim:
+    if type(tensor) is not Claim:
+        raise ValueError("what should be a parameter is none")
+    return tensor
+
+
+def _ordered(*items: Any) -> dict[Any, Any]:
+    if items:
+        raise ValueError("a dictionary is made as a copy")
+    return {}
+
+
+def _itself(value: Any, *_index: Any) -> Any:
+    return value
+
+
+#: What is called, and what stands in for it: nothing that copies, so that memory stays bounded.
+CALLS: Final[dict[str, Callable[..., Any]]] = {
+    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_parameter": _parameter,
+    "collections.OrderedDict": _ordered,
+    "torch.Size": _itself,
+    "torch.device": _itself,
+    "_codecs.encode": _itself,
+}
+#: What is named and not called.
+NAMES: Final[frozenset[str]] = frozenset({*STORAGES, *DTYPES})
+
+
+#: A network of a thousand layers, with its optimiser, needs a quarter of either.
+MAX_PICKLE_BYTES = 4 * 2**20
+MAX_INSTRUCTIONS = 250_000
+#: Keys whose hash takes no stack, as a nested tuple's does, and that cannot be made to collide in numbers.
+PLAIN_KEYS = frozenset({str, int, bool, type(None)})
+#: Older optimisers key their state by addresses. A hash is the key modulo 2**61 - 1, so at most a dozen
+#: keys of 64 bits share one.
+MAX_INTEGER_KEY = 2**64
+#: No call and no pointer that torch.save writes has more parts.
+MAX_PARTS = 16
+
+
+@dataclass(frozen=True)
+class Pickle:
+    """Content of a pickle."""
+
+    value: Any
+    length: int
+    storages: Mapping[str, Storage]
+
+
+def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearray]) -> Pickle:
+    """Return what the pickle at the start of `content` describes."""
+    stream = io.BytesIO(content[:MAX_PICKLE_BYTES])
+    machine = _Machine(name, numbers)
+    try:
+        for instruction, argument, _ in pickletools.genops(stream):
+            machine.follow(instruction.name, argument)
+        return Pickle(machine.stack.pop(), stream.tell(), machine.storages)
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # other files can fail anywhere
+        raise CheckpointError(
+            f"{name} cannot be read as a PyTorch checkpoint: its pickle is damaged or too long "
+            f"({reason(error)}). Expected a state dict saved with torch.save, or a .safetensors file."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Global:
+    """The name of what the pickle would import."""
+
+    name: str
+
+
+class _Machine:
+    """A stack of plain values, which the instructions move about."""
+
+    def __init__(self, file: str, numbers: Callable[[Storage], bytearray]) -> None:
+        self.file = file
+        self.numbers = numbers
+        self.storages: dict[str, Storage] = {}
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # one stack for each open mark
+        self.memo: dict[int, Any] = {}
+        self.followed = 0
+
+    def follow(self, instruction: str, argument: Any) -> None:
+        self.followed += 1
+        if self.followed > MAX_INSTRUCTIONS:
+            raise CheckpointError(
+                f"{self.file} was refused: its pickle has more than {MAX_INSTRUCTIONS} instructions. Save "
+                "only the state dict."
+            )
+        if instruction in _LITERALS:
+            self.stack.append(argument)
+        elif instruction in _CONSTANTS:
+            self.stack.append(_CONSTANTS[instruction]())
+        elif instruction in _STEPS:
+            _STEPS[instruction](self, argument)
+        else:
+            raise self.refusal(f"holds the instruction {instruction}, which weights never need,")
+
+    def refusal(self, what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.file} was refused: it is a pickle that {what} and could run code. If you trust it, load "
+            "it where it was made and save only its state dict: "
+            "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')."
+        )
+
+    def open_mark(self, _argument: Any) -> None:
+        self.below.append(self.stack)
+        self.stack = []
+
+    def close_mark(self) -> list[Any]:
+        items, self.stack = self.stack, self.below.pop()
+        return items
+
+    def pop(self, _argument: Any) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self.stack = self.below.pop()
+
+    def remember(self, index: int | None) -> None:
+        self.memo[len(self.memo) if index is None else index] = self.stack[-1]
+
+    def recall(self, index: int) -> None:
+        self.stack.append(self.memo[index])
+
+    def tuple_since_mark(self, _argument: Any) -> None:
+        items = self.close_mark()
+        self.stack.append(tuple(items))
+
+    def tuple_of(self, count: int) -> None:
+        items = tuple(self.stack[-count:])
+        del self.stack[-count:]
+        self.stack.append(items)
+
+    def extend(self, items: list[Any]) -> None:
+        if type(self.stack[-1]) is not list:
+            raise self.refusal("appends to something other than a list")
+        self.stack[-1].extend(items)
+
+    def update(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if type(target) is not dict:
+            raise self.refusal("sets items of something other than a dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(key) not in PLAIN_KEYS:
+                raise self.refusal(f"uses a {type(key).__name__} as a dictionary's key")
+            if type(key) is int and abs(key) >= MAX_INTEGER_KEY:
+                raise self.refusal("uses a number of more than 64 bits as a dictionary's key")
+            target[key] = value
+
+    def name(self, path: str) -> None:
+        if path not in CALLS and path not in NAMES:
+            raise self.refusal(f"asks for {quoted(path)}, where only weights are expected,")
+        self.stack.append(_Global(path))
+
+    def name_from_stack(self, _argument: Any) -> None:
+        attribute, module = self.stack.pop(), self.stack.pop()
+        if type(attribute) is not str or type(module) is not str:
+            raise self.refusal("asks for what has no name")
+        self.name(f"{module}.{attribute}")
+
+    def call(self, _argument: Any) -> None:
+        arguments, function = self.stack.pop(), self.stack.pop()
+        if type(function) is not _Global or function.name not in CALLS or type(arguments) is not tuple:
+            raise self.refusal("calls what makes no tensor")
+        if len(arguments) > MAX_PARTS:
+            raise self.refusal(f"calls {function.name} with {len(arguments)} arguments")
+        self.stack.append(CALLS[function.name](*arguments))
+
+    def set_state(self, _argument: Any) -> None:
+        self.stack.pop()  # the versions of the layers
+        if type(self.stack[-1]) is not dict:
+            raise self.refusal("sets the state of something other than a dictionary")
+
+    def point(self, _argument: Any) -> None:
+        pointer = self.stack.pop()
+        if type(pointer) is not tuple or len(pointer) > MAX_PARTS or pointer[:1] != ("storage",):
+            raise self.refusal("points to something other than a storage of weights")
+        kind, key, _device, elements, *view = pointer[1:]
+        dtype = STORAGES.get(kind.name) if type(kind) is _Global else None
+        if dtype is None or type(key) is not str or type(elements) is not int or elements < 0:
+            raise self.refusal("points to a storage of an unknown kind")
+        if any(part is not None for part in view):
+            raise self.refusal("points to a part of a storage")
+        storage = Storage(key, dtype, elements, self.file, self.numbers)
+        if self.storages.setdefault(key, storage) != storage:
+            raise self.refusal("describes one storage in two ways")
+        self.stack.append(storage)
+
+
+#: Instructions that put their argument on the stack, those that put a new value there, and the rest.
+_LITERALS = frozenset(
+    {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+    | {"BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
+)
+_CONSTANTS: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+}
+_STEPS: dict[str, Callable[[_Machine, Any], None]] = {
+    "PROTO": lambda _machine, _version: None,
+    "FRAME": lambda _machine, _length: None,
+    "STOP": lambda _machine, _nothing: None,
+    "MARK": _Machine.open_mark,
+    "POP": _Machine.pop,
+    "BINPUT": _Machine.remember,
+    "LONG_BINPUT": _Machine.remember,
+    "MEMOIZE": _Machine.remember,
+    "BINGET": _Machine.recall,
+    "LONG_BINGET": _Machine.recall,
+    "TUPLE": _Machine.tuple_since_mark,
+    "TUPLE1": lambda machine, _: machine.tuple_of(1),
+    "TUPLE2": lambda machine, _: machine.tuple_of(2),
+    "TUPLE3": lambda machine, _: machine.tuple_of(3),
+    "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
+    "APPENDS": lambda machine, _: machine.extend(machine.close_mark()),
+    "SETITEM": lambda machine, _: machine.update([machine.stack.pop(-2), machine.stack.pop()]),
+    "SETITEMS": lambda machine, _: machine.update(machine.close_mark()),
+    "GLOBAL": lambda machine, pair: machine.name(".".join(pair.split(" ", 1))),
+    "STACK_GLOBAL": _Machine.name_from_stack,
+    "REDUCE": _Machine.call,
+    "BUILD": _Machine.set_state,
+    "BINPERSID": _Machine.point,
+}
+
+
+#: torch/serialization.py, `MAGIC_NUMBER` and `PROTOCOL_VERSION` of the layout before 1.6.
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+COUNT = struct.Struct("<q")
+
+
+def read_zipped(archive: ZippedFile, name: str) -> Any:
+    """Return what a zip of torch.save holds, each tensor as a `Claim`.
+
+    The archive has to stay open as long as claims are loaded.
+    """
+    if "constants.pkl" in archive.sizes:
+        raise CheckpointError(
+            f"{name} is a TorchScript program, which carries code. If you trust it, load it with "
+            "torch.jit.load where it was made and save its state_dict() with torch.save."
+        )
+    if "data.pkl" not in archive.sizes:
+        raise CheckpointError(
+            f"{name} cannot be read as a PyTorch checkpoint: it is a zip of something else. Expected a state "
+            "dict saved with torch.save, or a .safetensors file."
+        )
+    if "byteorder" in archive.sizes and bytes(archive.read("byteorder", at_most=8)) != b"little":
+        raise CheckpointError(f"{name} was saved on a big-endian machine; save it again on this one.")
+
+    def numbers(storage: Storage) -> bytearray:
+        return archive.read(f"data/{storage.key}", at_most=storage.elements * BYTES[storage.dtype])
+
+    return read_pickle(bytes(archive.read("data.pkl", at_most=MAX_PICKLE_BYTES)), name, numbers).value
+
+
+def read_legacy(stream: IO[bytes], name: str) -> Any:
+    """Return what a file in the layout before PyTorch 1.6 holds, each tensor as a `Claim`.
+
+    The stream has to stay open as long as claims are loaded.
+    """
+    if stream.read(1) != pickle.PROTO:
+        raise CheckpointError(
+            f"{name} is not a PyTorch checkpoint. Expected a state dict saved with torch.save, or a "
+            ".safetensors file."
+        )
+    places: dict[str, tuple[int, int]] = {}
+
+    def numbers(storage: Storage) -> bytearray:
+        start, length = places.get(storage.key, (0, 0))
+        stream.seek(start)
+        return bytearray(stream.read(length))
+
+    pickles: list[Pickle] = []
+    position = 0
+    for _ in ("magic number", "protocol", "machine", "content", "keys of the storages"):
+        stream.seek(position)
+        pickles.append(read_pickle(stream.read(MAX_PICKLE_BYTES), name, numbers))
+        position += pickles[-1].length
+        if pickles[0].value != MAGIC:
+            raise CheckpointError(
+                f"{name} was refused: it is a pickle that torch.save did not write. Expected a state dict "
+                "saved with torch.save, or a .safetensors file."
+            )
+    _, protocol, machine, content, keys = pickles
+    if protocol.value != PROTOCOL or machine.value.get("little_endian") is not True:
+        raise CheckpointError(f"{name} was saved by another PyTorch or machine; save it again on this one.")
+    if type(keys.value) is not list or set(map(type, keys.value)) - {str}:
+        raise CheckpointError(f"{name} is damaged: the list of its storages is none.")
+    places.update(_places(stream, position, keys.value, content, name))
+    return content.value
+
+
+def _places(
+    stream: IO[bytes], position: int, keys: list[str], content: Pickle, name: str
+) -> dict[str, tuple[int, int]]:
+    """Return for each storage at which byte its numbers start, and how many bytes they take."""
+    end = stream.seek(0, 2)
+    places: dict[str, tuple[int, int]] = {}
+    for key in keys:
+        stream.seek(position)
+        count = stream.read(COUNT.size)
+        storage = content.storages.get(key)
+        if storage is None or len(count) < COUNT.size or COUNT.unpack(count)[0] != storage.elements:
+            raise CheckpointError(f"{name} is damaged: its storage {quoted(key)} is not as described.")
+        length = storage.elements * BYTES[storage.dtype]
+        places[key] = (position + COUNT.size, length)
+        position += COUNT.size + length
+        if position > end:
+            raise CheckpointError(f"{name} is damaged: it ends within its storage {quoted(key)}.")
+    return places

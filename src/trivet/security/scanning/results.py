@@ -1,0 +1,290 @@
+"""Results of a scan of a checkpoint: frozen values only, readable without any heavy import."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from trivet.result import Table
+from trivet.security.results import CheckpointInfo, ContractCheck
+
+__all__ = [
+    "Failure",
+    "ImagesInfo",
+    "LabelScan",
+    "ManyResult",
+    "ManyRow",
+    "Opinion",
+    "ScanResult",
+    "Skipped",
+    "Strip",
+    "row_of",
+    "summary_document",
+]
+
+
+@dataclass(frozen=True)
+class ImagesInfo:
+    """Clean images of the scan."""
+
+    name: str
+    count: int
+    classes: int
+    shape: tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Result of one method for all labels.
+
+    Attributes
+    ----------
+    method
+        ``trigger inversion`` or ``maximum margin``.
+    label
+        The label that stands out most, whether or not it is suspected; None without a score.
+    score
+        Its robust score: negative is unusual for inversion, positive for the margin; None where
+        the labels do not spread or are too few.
+    p_value
+        Chance that the most unusual of as many clean labels is as unusual; None without a score.
+    lead_p_value
+        Chance that it is as far from the next one; None without a score, and in earlier results.
+    """
+
+    method: str
+    label: int | None
+    score: float | None
+    p_value: float | None
+    lead_p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class LabelScan:
+    """Measurements of one target label.
+
+    Attributes
+    ----------
+    label
+        The class number.
+    name
+        Its name, where the images have names; otherwise the number as text.
+    l1
+        Mask norm |m|_1 in pixels, at the last step that the label was compared at.
+    log_score
+        (log l1 - median) / (1.4826 MAD) over the labels of that step; None if undefined.
+    asr
+        Share of held-out images of other classes that the reconstructed trigger sends to the
+        label.
+    margin, margin_score
+        Largest margin f_y - max f_j that some input reaches, and its robust score.
+    refined_l1
+        Mask norm of the label's trigger after it was made as small as it still works; None for
+        labels that no method names.
+    steps
+        Optimisation steps spent on the label's trigger.
+    """
+
+    label: int
+    name: str
+    l1: float
+    log_score: float | None
+    asr: float
+    margin: float
+    margin_score: float | None
+    refined_l1: float | None
+    steps: int
+
+
+@dataclass(frozen=True, repr=False)
+class ScanResult(
+    Table,
+    head=("verdict", "suspected_label", "p_value", "reason"),
+    rows="labels",
+    columns=("name", "l1", "log_score", "asr", "margin"),
+):
+    """The verdict on one checkpoint, and what it rests on.
+
+    Attributes
+    ----------
+    verdict
+        ``backdoored``, ``suspicious`` or ``no evidence``.
+    suspected_label
+        None with ``no evidence``.
+    p_value
+        Of both opinions together, corrected for looking more than once; None where no score is
+        defined.
+    reason
+        Why this verdict, in one or two sentences.
+    limits
+        What the method cannot see, in words.
+    contract
+        Which preprocessing the network was fed with, and what else was tried.
+    opinions
+        Trigger inversion first, then the maximum margin.
+    labels
+        One entry a class, in order.
+    image_steps
+        Images pushed forward and back in all, by both methods: the cost that does not depend on
+        the machine.
+    seed, threads
+        What the result depends on besides the inputs.
+    """
+
+    checkpoint: CheckpointInfo
+    images: ImagesInfo
+    contract: ContractCheck
+    verdict: str
+    suspected_label: int | None
+    p_value: float | None
+    reason: str
+    limits: str
+    opinions: tuple[Opinion, ...]
+    labels: tuple[LabelScan, ...]
+    looks: int  # comparisons of all labels before the decision
+    seeds: tuple[int, ...]  # a second one where the first leaves doubt
+    image_steps: int
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Predictions for a few held-out images, with and without the suspected label's trigger.
+
+    Attributes
+    ----------
+    target
+        The suspected label; none of the images is of this class.
+    labels
+        True classes, by image, as all that follows.
+    clean_before, stamped_before
+        Predicted classes without and with the trigger, by the network as it came.
+    clean_after, stamped_after
+        By the repaired network; None where there is none.
+    images
+        How many images there are.
+    sent_before, sent_after
+        How many of the stamped images go to the target.
+    """
+
+    target: int
+    labels: tuple[int, ...]
+    clean_before: tuple[int, ...]
+    stamped_before: tuple[int, ...]
+    clean_after: tuple[int, ...] | None
+    stamped_after: tuple[int, ...] | None
+    images: int
+    sent_before: int
+    sent_after: int | None
+
+
+SCANNED: Final = "scanned"
+FAILED: Final = "failed"
+VERDICTS: Final = ("backdoored", "suspicious", "no evidence")
+#: What a row is counted as, in this order.
+OUTCOMES: Final = (*VERDICTS, FAILED)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Checkpoint that could not be scanned, with the reason.
+
+    Attributes
+    ----------
+    kind
+        The exception's type, or ``WorkerLost`` where a worker died of the file.
+    message
+        One line, without the path of the folder.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ManyRow:
+    """One checkpoint of the folder.
+
+    Attributes
+    ----------
+    file
+        Its path below the folder, with ``/``.
+    result
+        Name of its result file.
+    verdict
+        ``backdoored``, ``suspicious`` or ``no evidence``; None where it could not be scanned.
+    suspected_label, p_value
+        As in the scan; None where it could not be done.
+    failure
+        None where it was scanned.
+    """
+
+    file: str
+    result: str
+    verdict: str | None
+    suspected_label: int | None
+    p_value: float | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """File in the folder that is not a checkpoint, and is not scanned."""
+
+    file: str
+    content: str
+
+
+@dataclass(frozen=True)
+class ManyResult:
+    """All rows of a run.
+
+    Attributes
+    ----------
+    counts
+        Rows by outcome: ``backdoored``, ``suspicious``, ``no evidence``, ``failed``.
+    rows
+        One a checkpoint, in the order of their paths.
+    skipped
+        One for each other file, and for each folder that is not entered.
+    reused
+        How many rows are taken from result files of an earlier run.
+    summary
+        The file that holds counts and rows.
+    """
+
+    counts: Mapping[str, int]
+    rows: tuple[ManyRow, ...]
+    skipped: tuple[Skipped, ...]
+    reused: int
+    summary: Path
+
+
+def row_of(document: Mapping[str, Any], result: str) -> ManyRow:
+    """Return the row of a result file's content."""
+    if document["status"] == SCANNED:
+        verdict = document["verdict"]
+        return ManyRow(
+            document["file"], result, verdict, document["suspected_label"], document["p_value"], None
+        )
+    return ManyRow(document["file"], result, None, None, None, Failure(**document["error"]))
+
+
+def count_outcomes(rows: tuple[ManyRow, ...]) -> dict[str, int]:
+    """Return how many rows there are of each outcome, zeros included."""
+    counted = Counter(row.verdict or FAILED for row in rows)
+    return {outcome: counted[outcome] for outcome in OUTCOMES}
+
+
+def summary_document(
+    rows: tuple[ManyRow, ...], skipped: tuple[Skipped, ...], job: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of ``summary.json``: counts, the job, one entry a model, and one for what is not."""
+    return {
+        "counts": count_outcomes(rows),
+        "job": dict(job),
+        "models": [asdict(row) for row in rows],
+        "skipped": [asdict(other) for other in skipped],
+    }

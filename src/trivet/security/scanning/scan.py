@@ -1,0 +1,323 @@
+"""Is this network backdoored: contract, margins, a sequential comparison of labels, a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trivet.datasets.images import ImageSet
+from trivet.errors import DataError, UsageError
+from trivet.result import Table
+from trivet.security.checkpoint import Checkpoint
+from trivet.security.contract import InputContract, check_contract, chosen_contract, is_near_chance
+from trivet.security.evaluation import attack_success_rate, predict
+from trivet.security.frozen import freeze
+from trivet.security.networks import Scorer
+from trivet.security.notebook import scan_html
+from trivet.security.results import ContractCheck
+from trivet.security.scanning.refine import Refined, RefinementSettings, refine_triggers
+from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
+from trivet.security.scanning.sequential import LIMITS, WEAK_BELOW, Comparison, Progress, judge_scan
+from trivet.security.trigger import Trigger
+
+__all__ = ["Scan", "scan", "scan_document", "strip_of"]
+
+MIN_CLASSES: Final = 3
+CONTRACT_IMAGES: Final = 500
+#: Held-out images that the triggers are tried on: of a named label, and of all labels together.
+GATE_IMAGES: Final = 1_000
+ALL_GATE_IMAGES: Final = 5_000
+MIN_GATE_IMAGES: Final = 50
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scan(Table, of="result"):
+    """A result, and what it takes to go on: to repair, to draw, to look closer.
+
+    Attributes
+    ----------
+    result
+        Plain values.
+    contract
+        What the network was fed with.
+    masks, patterns
+        Shape (classes, 1, h, w) and (classes, channels, h, w): each label's trigger as it was when
+        the label was last worked on; refined for the labels that a verdict could name.
+    working, held_out
+        The two halves of the images: triggers come from the first, rates from the second.
+    """
+
+    result: ScanResult
+    contract: InputContract
+    masks: NDArray[np.float32]
+    patterns: NDArray[np.float32]
+    working: ImageSet
+    held_out: ImageSet
+
+    def trigger(self, label: int) -> Trigger:
+        """Return the trigger of a label."""
+        return Trigger(self.masks[label], self.patterns[label])
+
+    def _repr_html_(self) -> str:
+        return scan_html(self)
+
+
+def scan(
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    *,
+    declared: InputContract | None = None,
+    seed: int = 0,
+    progress: Progress = lambda _step, _share: None,
+) -> Scan:
+    """Scan one network for a backdoor.
+
+    Parameters
+    ----------
+    checkpoint
+        The network.
+    images
+        Clean images with true classes, of the kind that the network was made for; a few hundred are
+        enough, 1,000 to 10,000 are better.
+    declared
+        The input contract; None tries the usual ones and takes the best.
+    seed
+        Draws the halves, the batches and the starting images. The same seed gives the same result,
+        bit for bit, on one machine with the same number of threads.
+    progress
+        Called with a step's name and its finished share, 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        If `checkpoint` or `images` is something else.
+    DataError
+        If there are fewer than three classes, or if no usual contract brings the network above
+        guessing.
+    CheckpointError
+        If the network fails.
+    """
+    _check_kinds(checkpoint, images)
+    classes = images.classes
+    if classes < MIN_CLASSES:
+        raise DataError(
+            f"a scan compares labels with each other and needs at least {MIN_CLASSES} classes; "
+            f"{images.name} has {classes}. Networks with two classes cannot be scanned."
+        )
+    network = freeze(checkpoint.model)
+    progress("input contract", 0.0)
+    working, held_out = images.split(0.5, seed=seed)
+    probe = held_out.take(np.arange(min(CONTRACT_IMAGES, len(held_out))))
+    check = check_contract(network, probe, declared)
+    if is_near_chance(check, classes, len(probe)):
+        raise DataError(
+            f"under none of the usual input contracts is {checkpoint.info.name} much better than guessing "
+            f"on {images.name} (best: {check.best.clean_accuracy:.1%} under {check.best.name}). Give images "
+            "of the kind that it was made for, with its class numbers, or declare its preprocessing with "
+            "--contract."
+        )
+    contract = chosen_contract(check, declared)
+    search = Comparison(contract.bind(network), working, seed=seed, progress=progress)
+    search.run()
+    return _conclude(
+        search, checkpoint, images, check, contract, working, held_out, seed=seed, progress=progress
+    )
+
+
+def _check_kinds(checkpoint: object, images: object) -> None:
+    """Raise what a caller without a type checker needs to read."""
+    if not isinstance(checkpoint, Checkpoint):
+        raise UsageError(
+            f"the network to scan is a {type(checkpoint).__name__}; expected a Checkpoint, as "
+            "load_checkpoint returns it."
+        )
+    if not isinstance(images, ImageSet):
+        raise UsageError(
+            f"the images to scan with are a {type(images).__name__}; expected an ImageSet, as "
+            "trivet.datasets.load_images returns it."
+        )
+
+
+def _conclude(
+    found: Comparison,
+    checkpoint: Checkpoint,
+    images: ImageSet,
+    check: ContractCheck,
+    contract: InputContract,
+    working: ImageSet,
+    held_out: ImageSet,
+    *,
+    seed: int,
+    progress: Progress,
+) -> Scan:
+    """Refine the triggers of the named labels, try all triggers on held-out images, and judge."""
+    named = _named(found.opinions)
+    progress("refinement", 0.0)
+    suspects = named if found.p_value is not None and found.p_value < WEAK_BELOW else []
+    starts = [found.search.stack(label) for label in suspects if found.stands_alone(label)]
+    refined = refine_triggers(found.score, working, starts, RefinementSettings(), seed=seed)
+    masks, patterns = (part.copy() for part in found.search.triggers())
+    for label, trigger in refined.triggers.items():
+        masks[label], patterns[label] = trigger.mask, trigger.pattern
+    progress("success on held-out images", 0.0)
+    success = _success(found.score, held_out, masks, patterns, named)
+    evidence = {label: found.evidence(label, asr=success[label]) for label in named}
+    judgement = judge_scan(found.opinions, evidence, found.p_value)
+    result = ScanResult(
+        checkpoint=checkpoint.info,
+        images=ImagesInfo(images.name, len(images), images.classes, _shape(images)),
+        contract=check,
+        verdict=judgement.verdict,
+        suspected_label=judgement.label,
+        p_value=found.p_value,
+        reason=judgement.reason,
+        limits=LIMITS,
+        opinions=found.opinions,
+        labels=_labels(found, refined, success, images),
+        looks=found.looks,
+        seeds=found.seeds,
+        image_steps=found.image_steps + found.search.image_steps + refined.image_steps,
+        seed=seed,
+        threads=torch.get_num_threads(),
+    )
+    return Scan(result, contract, masks, patterns, working, held_out)
+
+
+def _named(opinions: tuple[Opinion, Opinion]) -> list[int]:
+    return sorted({opinion.label for opinion in opinions if opinion.label is not None})
+
+
+def _shape(images: ImageSet) -> tuple[int, int, int]:
+    return images.pixels.shape[1], images.pixels.shape[2], images.pixels.shape[3]
+
+
+def _success(
+    score: Scorer,
+    held_out: ImageSet,
+    masks: NDArray[np.float32],
+    patterns: NDArray[np.float32],
+    named: Sequence[int],
+) -> list[float]:
+    """Return the success rate of each label's trigger, on more images for the named ones."""
+    share = max(MIN_GATE_IMAGES, min(GATE_IMAGES // 2, ALL_GATE_IMAGES // len(masks)))
+    rates: list[float] = []
+    for label, (mask, pattern) in enumerate(zip(masks, patterns, strict=True)):
+        others = np.flatnonzero(held_out.labels != label)[: GATE_IMAGES if label in named else share]
+        rates.append(attack_success_rate(score, held_out.take(others), Trigger(mask, pattern), label))
+    return rates
+
+
+def _labels(
+    found: Comparison, refined: Refined, success: Sequence[float], images: ImageSet
+) -> tuple[LabelScan, ...]:
+    names = images.class_names or tuple(map(str, range(images.classes)))
+    return tuple(
+        LabelScan(
+            label=label,
+            name=names[label],
+            l1=float(found.norms[label]),
+            log_score=found.log_scores[label],
+            asr=success[label],
+            margin=float(found.margins[label]),
+            margin_score=None if found.margin_scores is None else float(found.margin_scores[label]),
+            refined_l1=refined.triggers[label].l1 if label in refined.triggers else None,
+            steps=int(found.search.steps[label]) + refined.steps.get(label, 0),
+        )
+        for label in range(images.classes)
+    )
+
+
+SCHEMA_VERSION = 1
+
+
+def scan_document(result: ScanResult) -> dict[str, Any]:
+    """Return a result as a dictionary of plain values.
+
+    What users look for first comes first; `contract` holds the name of the contract that was used
+    and the accuracies under all that were tried. No times: those are the caller's.
+    """
+    plain = asdict(result)
+    checked = plain.pop("contract")
+    used = checked["best"]
+    first = ("verdict", "suspected_label", "p_value", "reason", "limits")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **{key: plain.pop(key) for key in first},
+        "contract": {**used, "declared": checked["declared"]["name"], **_check(checked)},
+        **plain,
+    }
+
+
+def _check(checked: dict[str, Any]) -> dict[str, Any]:
+    return {key: checked[key] for key in ("loss", "tolerance", "mismatch", "finding", "candidates")}
+
+
+#: Images of a strip.
+STRIP_IMAGES: Final = 8
+
+
+def strip_of(
+    scan: Scan, score: Scorer, *, repaired: Scorer | None = None, count: int = STRIP_IMAGES, seed: int = 0
+) -> tuple[Strip, NDArray[np.float32]] | None:
+    """Stamp some held-out images with the suspected label's trigger and classify them.
+
+    Neither the search for the trigger nor a repair has seen these images.
+
+    Parameters
+    ----------
+    scan
+        Whose trigger and images to use.
+    score
+        The scanned network under the contract that the scan used: ``scan.contract.bind(model)``.
+    repaired
+        The repaired network in the same way.
+    count, seed
+        As for `varied_rows`.
+
+    Returns
+    -------
+    tuple of Strip and ndarray, or None
+        The predictions, and the images without the trigger, shape (n, channels, height, width), float32
+        in [0, 1]. None where no label is suspected.
+    """
+    target = scan.result.suspected_label
+    if target is None:
+        return None
+    rows = varied_rows(scan.held_out.labels, target, count=count, seed=seed)
+    images, trigger = scan.held_out.take(rows), scan.trigger(target)
+    clean_before, stamped_before = _said(score, images, trigger)
+    clean_after, stamped_after = (None, None) if repaired is None else _said(repaired, images, trigger)
+    strip = Strip(
+        target=target,
+        labels=tuple(map(int, images.labels)),
+        clean_before=clean_before,
+        stamped_before=stamped_before,
+        clean_after=clean_after,
+        stamped_after=stamped_after,
+        images=len(images),
+        sent_before=stamped_before.count(target),
+        sent_after=None if stamped_after is None else stamped_after.count(target),
+    )
+    return strip, images.pixels
+
+
+def varied_rows(
+    labels: NDArray[np.int64], target: int, *, count: int = STRIP_IMAGES, seed: int
+) -> NDArray[np.int64]:
+    """Draw rows of images from as many classes as there are, and never from the target."""
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(labels != target))
+    turn = np.empty(len(drawn), dtype=np.int64)  # how many of its class were drawn before
+    for label in np.unique(labels[drawn]):
+        own = labels[drawn] == label
+        turn[own] = np.arange(own.sum())
+    chosen = drawn[np.argsort(turn, kind="stable")[:count]]
+    return chosen[np.argsort(labels[chosen], kind="stable")]
+
+
+def _said(score: Scorer, images: ImageSet, trigger: Trigger) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the predicted classes without and with the trigger."""
+    clean, stamped = predict(score, images), predict(score, images, trigger)
+    return tuple(map(int, clean)), tuple(map(int, stamped))
