@@ -9,10 +9,9 @@ import numpy as np
 
 from trivet.record import STRIP_PIXELS
 from trivet.report.figures.scan import Scanned
-from trivet.security.calls import SecurityAudit
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
-from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
+from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, SecurityAudit, Strip
 
 SUSPECT = 4
 HOSTILE_NAMES = (

@@ -11,7 +11,7 @@ from trivet.audited import complaint_about, verdicts_of
 from trivet.comparison import compare_audits
 from trivet.findings import findings_of
 from trivet.policy import judge, parse_requirements
-from trivet.privacy.accountants import budget_verdict
+from trivet.privacy.planning.results import budget_verdict
 from trivet.record import as_json
 from trivet.report.card import model_card
 from trivet.report.verdicts import verdicts

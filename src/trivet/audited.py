@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
-from trivet.privacy.accountants import OVER_BUDGET, WITHIN_BUDGET
 from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
+from trivet.privacy.planning.results import OVER_BUDGET, WITHIN_BUDGET
 from trivet.security.scanning.results import VERDICTS
 from trivet.wording import one_line, quoted
 

@@ -26,7 +26,7 @@ from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.result import Result
-from trivet.security.calls import SecurityAudit
+from trivet.security.scanning.results import SecurityAudit
 from trivet.study.privacy import PublishedPrivacy
 from trivet.wording import one_line, reason
 from trivet.work.bounded import read_bounded

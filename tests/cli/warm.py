@@ -15,8 +15,8 @@ from pathlib import Path
 
 #: What commands import when they are called.
 LOADED = (
-    *(f"trivet.cli.{name}" for name in ("run", "scan", "repair", "zoo", "fairness", "gate", "compare")),
-    *(f"trivet.cli.{name}" for name in ("card", "view", "report", "init", "schema", "privacy")),
+    *(f"trivet.cli.{name}" for name in ("run", "scan", "repair", "zoo", "fairness", "compare", "small")),
+    "trivet.cli.privacy",
     *("trivet.report", "trivet.security", "trivet.fairness", "trivet.privacy"),
     *("torch", "pandas", "scipy.stats", "sklearn.linear_model", "matplotlib.figure", "duckdb", "rich.table"),
 )

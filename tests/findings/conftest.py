@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from example_scan import example_repair, example_scan
-from trivet.security.calls import SecurityAudit
+from trivet.security.scanning.results import SecurityAudit
 
 REPORT_TESTS = str(Path(__file__).parent.parent / "report")
 if REPORT_TESTS not in sys.path:

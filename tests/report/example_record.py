@@ -31,7 +31,6 @@ from trivet.fairness.results import (
 )
 from trivet.fairness.settings import FairnessSettings
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord
-from trivet.security.calls import SecurityAudit
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,
@@ -40,6 +39,7 @@ from trivet.security.results import (
     PublishedSecurity,
     PublishedSettings,
 )
+from trivet.security.scanning.results import SecurityAudit
 
 TARGET = 4
 NORMS = (135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0)

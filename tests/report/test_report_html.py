@@ -7,12 +7,14 @@ import re
 from importlib.resources import files
 
 import pytest
+from example_record import example_record
 from page_elements import Page
 from page_findings import FINDINGS, ShownExample
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
 from trivet.places import find
+from trivet.report.figures import available
 from trivet.report.text.document import make_document
 from trivet.report.verdicts import Verdict, verdicts
 from trivet.report.write.html import html_page, inline_svg
@@ -120,7 +122,7 @@ def test_a_finding_is_what_a_page_shows():
 
 
 def test_each_leg_has_its_verdict(study_page):
-    for word in ("backdoored", "within budget", "disparate"):
+    for word in ("backdoored, label 4", "within budget", "disparate"):
         assert f'<strong class="word">{word}</strong>' in study_page
 
 
@@ -148,7 +150,7 @@ def test_hostile_text_is_text(sample_figures):
 def test_every_figure_is_drawn_inline(study_page, study_document):
     figures = [target for target in study_document.targets.values() if target.kind == "figure"]
     drawings = [attributes for tag, attributes in Page(study_page).elements if tag == "svg"]
-    assert len(drawings) == len(figures) == 14
+    assert len(drawings) == len(figures) == len(available(example_record()))
     assert all(attributes["aria-label"] and attributes["role"] == "img" for attributes in drawings)
 
 

@@ -4,6 +4,7 @@ import csv
 import shutil
 
 import pytest
+from example_record import example_record
 from page_findings import FINDINGS
 from page_rules import broken_rules
 from pypdf import PdfReader
@@ -12,10 +13,13 @@ from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.places import find
+from trivet.report.figures import available
 from trivet.report.pages import write_comparison_page, write_fairness_page, write_mechanism_page, write_scan
 from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 
+#: Figures of the page.
+DRAWN = len(available(example_record()))
 OVERFLOWING = """elements => elements
     .filter(each => each.checkVisibility() && !each.closest('.scroll, .drawing, math'))
     .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
@@ -78,7 +82,7 @@ def opened(browser):
 def test_the_page_is_legible(opened, address, width, scheme):
     page = opened(address, width=width, color_scheme=scheme, reduced_motion="reduce")
     drawings = page.eval_on_selector_all("figure svg", SIZES)
-    assert len(drawings) == 14
+    assert len(drawings) == DRAWN
     assert all(wide > 250 and high > 60 for wide, high in drawings)
     equations = page.eval_on_selector_all(".equation math", SIZES)
     assert len(equations) == 25
@@ -237,13 +241,13 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_contents_to_a_figure(o
     link.click()
     dialog.get_by_role("button", name="Close").click()
     assert dialog.is_hidden()
-    assert page.locator("figure svg").count() == 14
+    assert page.locator("figure svg").count() == DRAWN
 
 
 def test_the_data_of_a_figure_are_saved_as_the_record_has_them(opened, address, study_record):
     page = opened(address)
     links = page.locator("figure a[download]")
-    assert links.count() == 14
+    assert links.count() == DRAWN
     with page.expect_download() as download:
         links.nth(1).click()
     assert download.value.suggested_filename.endswith(".csv")

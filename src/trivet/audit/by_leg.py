@@ -19,10 +19,9 @@ from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.record import STRIP_PIXELS, PrivacyLeg, read_fairness_audits, read_privacy_audits
-from trivet.security.calls import SecurityAudit
 from trivet.security.results import PublishedSecurity
 from trivet.security.scan_settings import ScanSettings
-from trivet.security.scanning.results import ScanResult
+from trivet.security.scanning.results import ScanResult, SecurityAudit
 from trivet.security.settings import SecuritySettings
 from trivet.study.privacy import publish_privacy, study_plan
 from trivet.work.own_code import OWN_CODE

@@ -14,9 +14,9 @@ from trivet.findings.rules import REQUIREMENT, rule_about
 from trivet.places import find
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
-from trivet.privacy.accountants import WITHIN_BUDGET
 from trivet.privacy.mechanism.results import CONSISTENT
 from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
+from trivet.privacy.planning.results import WITHIN_BUDGET
 from trivet.security.repairs.results import RepairBounds
 from trivet.security.scanning.results import VERDICTS
 from trivet.wording import one_line, quoted

@@ -11,7 +11,7 @@ A theorem that cannot be evaluated for so many answers, or so different ones, ra
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import cast
 
 import numpy as np
 from dp_accounting import LaplaceDpEvent, get_epsilon_gaussian
@@ -25,15 +25,12 @@ from trivet.errors import UsageError
 from trivet.privacy.adjacency import OutOfReachError
 
 __all__ = [
-    "OVER_BUDGET",
     "ROUNDING",
-    "WITHIN_BUDGET",
     "Counts",
     "Scales",
     "advanced",
     "answer_groups",
     "basic",
-    "budget_verdict",
     "gaussian",
     "loss_distribution",
     "losses",
@@ -427,12 +424,3 @@ def _root(spend: Callable[[float], float], *, epsilon: float, start: float) -> f
         while excess(low) <= 0:
             low, high = low - _LOG_STEP, low
     return math.exp(cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE)))
-
-
-WITHIN_BUDGET: Final = "within budget"
-OVER_BUDGET: Final = "over budget"
-
-
-def budget_verdict(spent: float, allowed: float) -> str:
-    """Say whether what is spent is at most what is allowed, both an epsilon."""
-    return WITHIN_BUDGET if spent <= allowed else OVER_BUDGET

@@ -40,9 +40,8 @@ from trivet.report.text.document import make_document, read_templates
 from trivet.report.verdicts import Verdict
 from trivet.report.write.html import html_page
 from trivet.report.write.opening import ShownFinding
-from trivet.security.calls import SecurityAudit
 from trivet.security.repairs.results import RepairResult
-from trivet.security.scanning.results import ScanResult
+from trivet.security.scanning.results import ScanResult, SecurityAudit
 from trivet.wording import one_line
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_text
 

@@ -1,4 +1,3 @@
-from .calls import SecurityAudit as SecurityAudit
 from .calls import repair as repair
 from .calls import scan as scan
 from .checkpoint import DEMO_TARGET as DEMO_TARGET
@@ -49,6 +48,7 @@ from .scanning.results import ManyResult as ManyResult
 from .scanning.results import ManyRow as ManyRow
 from .scanning.results import Opinion as Opinion
 from .scanning.results import ScanResult as ScanResult
+from .scanning.results import SecurityAudit as SecurityAudit
 from .scanning.scan import Scan as Scan
 from .scanning.scan import scan_document as scan_document
 from .scanning.scan import strip_of as strip_of

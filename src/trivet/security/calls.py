@@ -1,9 +1,9 @@
 """The calls of the security leg: a scan and a repair, of files or of what was loaded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,14 +25,12 @@ from trivet.security.checkpoint import (
 from trivet.security.contract import InputContract, chosen_contract, parse_contract
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
-from trivet.security.repairs.results import RepairResult
-from trivet.security.results import PublishedSecurity
 from trivet.security.scan_settings import ScanSettings
-from trivet.security.scanning.results import ScanResult, Strip
+from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
 
-__all__ = ["SecurityAudit", "load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
+__all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
 
 
 def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
@@ -263,27 +261,3 @@ def _images(images: Any, architecture: str | None, *, limit: int | None, seed: i
     if labels.min() < 0 or not (pixels.min() >= 0 and pixels.max() <= 1):
         raise UsageError("labels count from 0, and pixels lie in [0, 1].")
     return ImageSet("arrays", pixels, labels, int(labels.max()) + 1)
-
-
-@dataclass(frozen=True)
-class SecurityAudit:
-    """An audit's security leg.
-
-    Attributes
-    ----------
-    scan
-        The verdict on the network; None in a record that has no network.
-    strip
-        A few stamped images; None where no label is suspected.
-    repair
-        What was tried to remove the backdoor; None where no repair was requested, or nothing was suspected.
-    published
-        The same network by the published procedure; None without the built-in study.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    scan: ScanResult | None = None
-    strip: Strip | None = None
-    repair: RepairResult | None = None
-    published: PublishedSecurity | None = None

@@ -10,7 +10,6 @@ from typing import Annotated, Final
 from annotated_types import Ge, Gt, Interval, Lt
 
 from trivet.privacy import laplace
-from trivet.privacy.accountants import budget_verdict
 from trivet.privacy.adjacency import (
     Adjacency,
     Guarantee,
@@ -19,7 +18,7 @@ from trivet.privacy.adjacency import (
     group_privacy,
     histogram_sensitivity,
 )
-from trivet.privacy.planning.results import Plan, PlannedRow
+from trivet.privacy.planning.results import Plan, PlannedRow, budget_verdict
 from trivet.privacy.planning.settings import (
     LARGEST,
     LARGEST_EPSILON,

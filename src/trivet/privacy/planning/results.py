@@ -1,10 +1,13 @@
 """Results of a plan: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from trivet.result import Table
 
 __all__ = [
+    "OVER_BUDGET",
+    "WITHIN_BUDGET",
     "AskedQuery",
     "CompositionCurve",
     "DeltaCurve",
@@ -17,7 +20,16 @@ __all__ = [
     "QueryNoise",
     "Spending",
     "SpentRow",
+    "budget_verdict",
 ]
+
+WITHIN_BUDGET: Final = "within budget"
+OVER_BUDGET: Final = "over budget"
+
+
+def budget_verdict(spent: float, allowed: float) -> str:
+    """Say whether what is spent is at most what is allowed, both an epsilon."""
+    return WITHIN_BUDGET if spent <= allowed else OVER_BUDGET
 
 
 @dataclass(frozen=True)

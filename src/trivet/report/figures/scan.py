@@ -39,8 +39,7 @@ from trivet.report.figures.style import (
     viewable,
     written_name,
 )
-from trivet.security.calls import SecurityAudit
-from trivet.security.scanning.results import LabelScan, ScanResult, Strip
+from trivet.security.scanning.results import LabelScan, ScanResult, SecurityAudit, Strip
 
 __all__ = [
     "MANY_LABELS",

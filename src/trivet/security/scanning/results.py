@@ -1,13 +1,14 @@
-"""Results of a scan of a checkpoint: frozen values only, readable without any heavy import."""
+"""Results of a scan and of an audit of a checkpoint: frozen values, readable without any heavy import."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from trivet.result import Table
-from trivet.security.results import CheckpointInfo, ContractCheck
+from trivet.security.repairs.results import RepairResult
+from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecurity
 
 __all__ = [
     "Failure",
@@ -17,6 +18,7 @@ __all__ = [
     "ManyRow",
     "Opinion",
     "ScanResult",
+    "SecurityAudit",
     "Skipped",
     "Strip",
     "row_of",
@@ -288,3 +290,27 @@ def summary_document(
         "models": [asdict(row) for row in rows],
         "skipped": [asdict(other) for other in skipped],
     }
+
+
+@dataclass(frozen=True)
+class SecurityAudit:
+    """An audit's security leg.
+
+    Attributes
+    ----------
+    scan
+        The verdict on the network; None in a record that has no network.
+    strip
+        A few stamped images; None where no label is suspected.
+    repair
+        What was tried to remove the backdoor; None where no repair was requested, or nothing was suspected.
+    published
+        The same network by the published procedure; None without the built-in study.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    scan: ScanResult | None = None
+    strip: Strip | None = None
+    repair: RepairResult | None = None
+    published: PublishedSecurity | None = None
