@@ -1,5 +1,6 @@
 """Validation of columns of labels, predictions, groups and scores."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from trivet.errors import DataError
 __all__ = [
     "PRIVILEGED",
     "PROTECTED",
+    "Group",
     "binary_column",
     "require_same_length",
     "require_same_order",
     "require_two_groups",
     "score_column",
 ]
+
+#: A value of the sensitive feature, or one of each where there are several.
+Group = Hashable
 
 #: Code of each group in a sensitive column, and its place in tables of counts and of rates.
 PROTECTED, PRIVILEGED = 0, 1

@@ -19,13 +19,12 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import require_same_order
+from trivet.fairness.columns import Group, require_same_order
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.wording import one_line
 
 __all__ = [
     "FitError",
-    "Group",
     "GroupScorer",
     "MitigatedClassifier",
     "SensitiveFeatures",
@@ -40,8 +39,6 @@ __all__ = [
     "weight_parameter",
 ]
 
-#: A value of the sensitive feature, or one of each where there are several.
-Group = Hashable
 #: Shape (rows,) or (rows, columns): array, list, Series or frame, or a mapping of names to columns.
 SensitiveFeatures = Any
 

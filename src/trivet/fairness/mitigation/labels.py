@@ -12,6 +12,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import (
     PRIVILEGED,
     PROTECTED,
+    Group,
     binary_column,
     require_same_length,
     require_two_groups,
@@ -20,7 +21,6 @@ from trivet.fairness.columns import (
 from trivet.fairness.counting.counts import most_favoured
 from trivet.fairness.mitigation.classifier import (
     FitError,
-    Group,
     MitigatedClassifier,
     SensitiveFeatures,
     TrainingRows,

@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
-from trivet.fairness.mitigation.classifier import Group
+from trivet.fairness.columns import Group
 from trivet.wording import one_line
 
 __all__ = ["MITIGATIONS", "changed_labels", "drawn_classifiers", "proxies", "thresholds", "weights"]
@@ -111,7 +111,7 @@ class Mitigation:
 
 
 def _massaging(estimator: Any, /, *, privileged: Group | None, **_others: Any) -> Any:
-    return _of("massaged:Massaging")(estimator, privileged=privileged)
+    return _of("labels:Massaging")(estimator, privileged=privileged)
 
 
 def _reweighing(estimator: Any, /, **_others: Any) -> Any:
@@ -133,13 +133,13 @@ def _exponentiated_gradient(estimator: Any, /, *, random_state: int, **_others: 
 def _group_thresholds(
     estimator: Any, /, *, privileged: Group | None, random_state: int, **_others: Any
 ) -> Any:
-    return _of("thresholds_classifier:GroupThresholds")(
+    return _of("thresholds.classifier:GroupThresholds")(
         estimator, constraint="ratio", privileged=privileged, random_state=random_state
     )
 
 
 def _equalized_odds(estimator: Any, /, *, privileged: Group | None, random_state: int, **_others: Any) -> Any:
-    return _of("thresholds_classifier:GroupThresholds")(
+    return _of("thresholds.classifier:GroupThresholds")(
         estimator, constraint="equalized_odds", privileged=privileged, random_state=random_state
     )
 

@@ -15,11 +15,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import PRIVILEGED, PROTECTED, require_same_order
+from trivet.fairness.columns import PRIVILEGED, PROTECTED, Group, require_same_order
 from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.mitigation.classifier import (
     FitError,
-    Group,
     MitigatedClassifier,
     SensitiveFeatures,
     TrainingRows,
