@@ -181,7 +181,7 @@ def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
 
 def test_the_table_of_labels_begins_with_the_suspect_and_has_them_all(pages):
     rows = rows_of(pages["hundred"], "tbl:scan-labels")
-    assert rows[0][0] == f"▸ {SUSPECT}, suspected"
+    assert rows[0][0] == f"{SUSPECT}, suspected"
     assert len(rows) == 100
     label = example_scan(classes=100).result.labels[SUSPECT]
     assert rows[0][1:3] == [f"{label.l1:.1f}", f"{label.refined_l1:.1f}"]

@@ -176,7 +176,6 @@ _TEX = {
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
     "\N{GREEK SMALL LETTER EPSILON}": r"\ensuremath{\epsilon}",
     "\N{GREEK SMALL LETTER DELTA}": r"\ensuremath{\delta}",
-    "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}": r"\ensuremath{\blacktriangleright}",
     "\N{LESS-THAN OR EQUAL TO}": r"\ensuremath{\leq}",
     "\N{GREATER-THAN OR EQUAL TO}": r"\ensuremath{\geq}",
 }
