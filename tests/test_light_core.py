@@ -24,7 +24,7 @@ sys.meta_path.insert(0, NoTorch())
 NETWORKS = {
     "trivet.cli.scan",
     "trivet.effects.unlearning",
-    "trivet.privacy.membership.recipe",
+    "trivet.privacy.membership.torch_classifier",
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, ttest_rel
 
-from trivet.effects.unlearning import auroc_change, auroc_influence, change_over_samples, mean_auroc
+from trivet.effects.mitigations import auroc_change, auroc_influence, change_over_samples, mean_auroc
 from trivet.errors import DataError
 from trivet.privacy.membership.rates import auroc, delong_variance
 

@@ -16,12 +16,12 @@ from trivet.effects.mitigations import (
     SelfGrouped,
     Trained,
     attack_scores,
+    auroc_influence,
     divided_rows,
     halves_of,
     mitigation_changes,
     train_pairs,
 )
-from trivet.effects.unlearning import auroc_influence
 from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
 
 

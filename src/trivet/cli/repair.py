@@ -19,7 +19,6 @@ from trivet.cli.terminal import (
     set_threads,
 )
 from trivet.errors import UsageError
-from trivet.security.checkpoint import load_subject
 
 if TYPE_CHECKING:
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
@@ -74,6 +73,7 @@ def repair(
     """
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
     from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
+    from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
     set_threads(threads)

@@ -1,19 +1,21 @@
 """Effect of fairness mitigations on membership inference, by group."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata, t
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.effects.results import Change, Intervention, Measurement
-from trivet.effects.unlearning import change_over_samples, mean_auroc
+from trivet.effects.results import Change, Intervention, Measurement, unmeasured
+from trivet.errors import DataError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging
@@ -22,6 +24,7 @@ from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 from trivet.fairness.study.adult import PROTECTED_GROUP, SENSITIVE_COLUMN, Sample
 from trivet.privacy.membership.attacks import rmia_scores
+from trivet.privacy.membership.rates import auroc
 from trivet.privacy.membership.recipe import recipe_of, train
 from trivet.privacy.membership.shadows import model_seed, shadow_halves, signals_of
 
@@ -32,8 +35,12 @@ __all__ = [
     "SelfGrouped",
     "Trained",
     "attack_scores",
+    "auroc_change",
+    "auroc_influence",
+    "change_over_samples",
     "divided_rows",
     "halves_of",
+    "mean_auroc",
     "mitigation_changes",
     "train_pairs",
 ]
@@ -276,3 +283,95 @@ def _exposed(sample: Sample, *, pairs: int, seed: int) -> dict[tuple[str, str], 
 def _is_fixed(remedy: str, *, decisions: bool) -> bool:
     """Tell whether a mitigation cannot change what is attacked."""
     return remedy == GROUP_THRESHOLDS and not decisions
+
+
+FEWEST_SAMPLES = 3
+
+
+def auroc_influence(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the AUROC of scores, and what each row adds to its error.
+
+    The mean of the products of two scores' influences, divided by the number of rows, is near the
+    covariance of their AUROCs that DeLong, DeLong and Clarke-Pearson 1988 give for the same rows.
+    """
+    members, others = scores[inside], scores[~inside]
+    p, q = len(members), len(others)
+    if not p or not q:
+        raise DataError("an AUROC compares members with others, and there are none of one kind.")
+    both = rankdata(np.concatenate([members, others]))
+    beaten = (both[:p] - rankdata(members)) / q
+    beating = 1 - (both[p:] - rankdata(others)) / p
+    value = float(beaten.mean())
+    influence = np.empty(p + q)
+    influence[inside] = (beaten - value) * (p + q) / p
+    influence[~inside] = (beating - value) * (p + q) / q
+    return value, influence
+
+
+def auroc_change(
+    before: NDArray[np.float64], after: NDArray[np.float64], inside: NDArray[np.bool_], *, level: float
+) -> Change:
+    """Return the change of an AUROC when the same rows are scored anew.
+
+    The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988 for two correlated AUROCs. Where
+    one of them is 0 or 1 its variance is 0, which so many rows do not prove: there the intervals of the two
+    are joined as those of independent figures (Zou and Donner 2008).
+    """
+    first, one = auroc_influence(before, inside)
+    second, other = auroc_influence(after, inside)
+    if np.array_equal(rankdata(before), rankdata(after)):
+        return Change(first, second, 0.0, 0.0, 0.0)
+    difference = other - one
+    variance = sum(
+        float(np.var(difference[side], ddof=1)) * int(side.sum()) / len(side) ** 2
+        for side in (inside, ~inside)
+        if side.sum() > 1
+    )
+    change = second - first
+    if {first, second} & {0.0, 1.0} or variance == 0:
+        return _joined(before, after, inside, level)
+    reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance)
+    return _cut(first, second, change, reach)
+
+
+def mean_auroc(
+    scores: NDArray[np.float64], inside: NDArray[np.bool_], rows: NDArray[np.bool_] | None = None
+) -> float:
+    """Return the mean AUROC of the attacks on several models."""
+    chosen = np.ones(scores.shape[1], dtype=np.bool_) if rows is None else rows
+    areas = [
+        auroc_influence(said[chosen], half[chosen])[0] for said, half in zip(scores, inside, strict=True)
+    ]
+    return float(np.mean(areas))
+
+
+def change_over_samples(before: Sequence[float], after: Sequence[float], *, level: float) -> Change:
+    """Return the mean change of a figure that was measured without and with a remedy on several samples.
+
+    The interval is Student's for paired figures. The samples share no row, so it counts all chance: which
+    rows were drawn, which of them train a model, and how the training goes.
+    """
+    differences = np.subtract(after, before)
+    samples = len(differences)
+    if samples < FEWEST_SAMPLES:
+        raise DataError(f"expected {FEWEST_SAMPLES} samples or more, found {samples}.")
+    reach = float(t.ppf((1 + level) / 2, samples - 1) * np.std(differences, ddof=1) / math.sqrt(samples))
+    return _cut(float(np.mean(before)), float(np.mean(after)), float(np.mean(differences)), reach)
+
+
+def _joined(
+    before: NDArray[np.float64], after: NDArray[np.float64], inside: NDArray[np.bool_], level: float
+) -> Change:
+    one, other = (auroc(scores[inside], scores[~inside], level=level) for scores in (before, after))
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return unmeasured(one.reason or other.reason or "the AUROC has no interval")
+    change = other.value - one.value
+    down = math.hypot(other.value - other.low, one.high - one.value)
+    up = math.hypot(other.high - other.value, one.value - one.low)
+    return Change(one.value, other.value, change, max(change - down, -1.0), min(change + up, 1.0))
+
+
+def _cut(first: float, second: float, change: float, reach: float) -> Change:
+    return Change(first, second, change, max(change - reach, -1.0), min(change + reach, 1.0))

@@ -10,8 +10,8 @@ from .mechanism.audit import audit_answers as audit_answers
 from .mechanism.audit import audit_mechanism as audit_mechanism
 from .mechanism.results import MechanismAudit as MechanismAudit
 from .membership.audit import audit_model as audit_model
-from .membership.recipe import TorchClassifier as TorchClassifier
 from .membership.results import MembershipAudit as MembershipAudit
+from .membership.torch_classifier import TorchClassifier as TorchClassifier
 from .planning.plan import plan as plan
 from .planning.plan import plan_queries as plan_queries
 from .planning.plan import spending_of as spending_of

@@ -441,7 +441,7 @@ class Relabelled:
         """Wrap a model whose classes are among `classes`; a trained network has a logit for each of them."""
         try:
             if is_network(model):
-                from trivet.privacy.membership.recipe import trained_network  # noqa: PLC0415 - PyTorch
+                from trivet.privacy.membership.torch_classifier import trained_network  # noqa: PLC0415 - PyTorch
 
                 return cls(trained_network(model, classes), np.arange(len(classes)))
             known = np.asarray(model.classes_)

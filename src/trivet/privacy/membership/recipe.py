@@ -4,7 +4,6 @@ The attacks compare the audited model with others that were trained in the same 
 what can be trained, not weights.
 """
 
-import copy
 import hashlib
 import inspect
 import pickle
@@ -13,19 +12,17 @@ import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
-from torch import nn
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.wording import one_line, quoted, told
@@ -33,13 +30,11 @@ from trivet.work.own_code import load_callable
 
 __all__ = [
     "Recipe",
-    "TorchClassifier",
     "class_probabilities",
     "is_network",
     "kind",
     "recipe_of",
     "train",
-    "trained_network",
 ]
 
 
@@ -56,7 +51,7 @@ def is_factory(made: Any) -> bool:
 
 def is_torch_classifier(built: Any) -> bool:
     """Return whether it is trivet's adapter around a network, without importing PyTorch."""
-    adapter = sys.modules.get("trivet.privacy.membership.recipe")
+    adapter = sys.modules.get("trivet.privacy.membership.torch_classifier")
     return adapter is not None and isinstance(built, adapter.TorchClassifier)
 
 
@@ -250,6 +245,8 @@ def _factory(name: str) -> Callable[[], Any]:
 def _classifier(made: Any) -> Any:
     """Return an unfitted scikit-learn classifier, or say why there is none."""
     if is_network(made) or is_factory(made):
+        from trivet.privacy.membership.torch_classifier import TorchClassifier  # noqa: PLC0415 - PyTorch
+
         return TorchClassifier(made)
     if not all(callable(getattr(made, name, None)) for name in ("fit", "get_params")):
         raise UsageError(
@@ -271,132 +268,3 @@ def _is_seed(name: str) -> bool:
 
 def _flat(features: NDArray[np.generic]) -> NDArray[np.generic]:
     return features.reshape(len(features), -1)
-
-
-#: Rows that are scored at a time.
-SCORED_ROWS = 4096
-
-
-class TorchClassifier(ClassifierMixin, BaseEstimator):
-    """Trains a network by Adam on the cross-entropy, and gives its class probabilities.
-
-    Weights, order of the rows and dropout follow from `random_state`; the global generators of
-    PyTorch and NumPy stay as they are.
-
-    Parameters
-    ----------
-    module
-        A network from shape (batch, *row) to logits of shape (batch, classes); or a function that
-        makes one. Each training starts from new weights: the function is called again, and of a
-        network a copy's layers are reset by their ``reset_parameters``.
-    epochs
-        Passes over the rows.
-    batch_size
-        Rows in a step of the optimiser.
-    learning_rate
-        Of Adam.
-    random_state
-        Seed, in [0, 2^32).
-    """
-
-    def __init__(
-        self,
-        module: nn.Module | Callable[[], nn.Module],
-        *,
-        epochs: int = 20,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        random_state: int = 0,
-    ) -> None:
-        self.module = module
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.random_state = random_state
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train on rows `X`, shape (rows, *row), and classes `y`, shape (rows,).
-
-        Raises
-        ------
-        DataError
-            If the network has no output for each class.
-        """
-        self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
-        rows = torch.from_numpy(np.array(X, dtype=np.float32))
-        labels = torch.from_numpy(places.astype(np.int64))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            self.network_ = _fresh(self.module)
-            self.network_.train()
-            optimiser = torch.optim.Adam(self.network_.parameters(), lr=self.learning_rate)
-            for _ in range(self.epochs):
-                for batch in torch.randperm(len(rows)).split(self.batch_size):
-                    optimiser.zero_grad()
-                    logits = self.network_(rows[batch])
-                    self._require_logits(logits, len(batch))
-                    nn.functional.cross_entropy(logits, labels[batch]).backward()
-                    optimiser.step()
-        self.network_.eval()
-        return self
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return class probabilities, shape (rows, classes), for the classes in `classes_`."""
-        rows = torch.from_numpy(np.array(X, dtype=np.float32))
-        with torch.inference_mode():
-            parts = [self.network_(part) for part in rows.split(SCORED_ROWS)]
-            for said, part in zip(parts, rows.split(SCORED_ROWS), strict=True):
-                self._require_logits(said, len(part))
-            logits = torch.cat(parts)
-            # Outputs beyond the classes that were seen stand for classes without a row.
-            shares = torch.softmax(logits[:, : len(self.classes_)].double(), dim=1)
-        return shares.numpy()
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def _require_logits(self, logits: Any, rows: int) -> None:
-        classes = len(self.classes_)
-        fits = isinstance(logits, torch.Tensor) and logits.ndim == 2 and len(logits) == rows  # noqa: PLR2004
-        if not fits or logits.shape[1] < classes:
-            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise DataError(
-                f"the network should return logits of shape ({rows}, {classes}) for {rows} rows and "
-                f"{classes} classes, found {found}."
-            )
-
-
-def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
-    """Return a trained network as a fitted classifier of `classes`, one logit each, on rows as they stand.
-
-    It is a copy in single precision on the CPU, set to evaluation; the network itself stays as it is.
-    """
-    fitted = _Trained(module)
-    fitted.classes_ = classes
-    fitted.network_ = copy.deepcopy(module).cpu().float().eval()
-    return fitted
-
-
-class _Trained(TorchClassifier):
-    """A network that was trained elsewhere, which has a logit for each class and no other."""
-
-    def _require_logits(self, logits: Any, rows: int) -> None:
-        super()._require_logits(logits, rows)
-        if logits.shape[1] != len(self.classes_):
-            raise DataError(
-                f"the target has {logits.shape[1]} logits a row, and the data {len(self.classes_)} classes; "
-                "expected one logit for each class of the labels, in their order."
-            )
-
-
-def _fresh(module: nn.Module | Callable[[], nn.Module]) -> nn.Module:
-    """Return a network with new weights from PyTorch's generator."""
-    if not isinstance(module, nn.Module):
-        return module()
-    copied = copy.deepcopy(module)
-    for layer in copied.modules():
-        reset = getattr(layer, "reset_parameters", None)
-        if callable(reset):
-            reset()
-    return copied
