@@ -24,7 +24,7 @@ test: $(READY) ## run the tests (under six minutes on two cores)
 test-isa: $(READY) ## run what depends on the processor with older instructions, and the published study
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 \
 		$(BIN)/pytest --numprocesses auto --dist loadfile -m "published or not slow" \
-		tests/reproduction tests/security
+		-k "not many and not cluster and not hostile" tests/reproduction tests/security
 
 test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
 	$(BIN)/python tools/test_extras.py
