@@ -18,7 +18,7 @@ help: ## list the targets
 demo: $(READY) ## run the built-in study and write its report
 	$(BIN)/trivet run --out $(OUT)
 
-test: $(READY) ## run the tests (under six minutes on two cores)
+test: $(READY) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-isa: $(READY) ## run what depends on the processor with older instructions, and the published study

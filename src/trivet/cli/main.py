@@ -160,7 +160,8 @@ def _complain(error: TrivetError, tokens: Sequence[str]) -> int:
 
 def _ended_by(error: BaseException, tokens: Sequence[str], code: int) -> int:
     """Return the exit code for what no command expected: 3, or `code` where standard output has no reader."""
-    if isinstance(error, BrokenPipeError) and _reader_left():
+    by_rich = isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    if by_rich or (isinstance(error, BrokenPipeError) and _reader_left()):
         _drop_output()
         return code
     try:
