@@ -15,12 +15,17 @@ from matplotlib.image import imread
 
 from example_scan import example_scan
 from trivet.errors import ReportError, UsageError
-from trivet.report.figures import FIGURES, FORMATS, alt_texts, available, save_figures, scan
-from trivet.report.figures import study_fairness as fairness
-from trivet.report.figures import study_fairness as tradeoff
-from trivet.report.figures import study_privacy as privacy
-from trivet.report.figures import study_security as detection
-from trivet.report.figures import study_security as triggers
+from trivet.report.figures import (
+    FIGURES,
+    FORMATS,
+    alt_texts,
+    available,
+    save_figures,
+    scan,
+    study_fairness,
+    study_privacy,
+    study_security,
+)
 from trivet.report.figures.labels import spread
 from trivet.report.figures.style import COLUMN_WIDTH, PAGE_WIDTH
 
@@ -208,14 +213,14 @@ def lines_of(axes):
 
 def test_the_scale_profile_shows_the_record_s_norms_on_a_log_axis():
     study = example_record().security.published
-    (axes,) = detection.scale_profile(study).axes
+    (axes,) = study_security.scale_profile(study).axes
     assert [y for x, ys in lines_of(axes) for y in ys if len(x) == 1][:10] == list(study.norms)
     assert axes.get_yscale() == "log"
     assert any("expected, detected" in text.get_text() for text in axes.texts)
 
 
 def test_expected_and_detected_labels_are_marked_apart_where_they_differ():
-    (axes,) = detection.scale_profile(disagreeing_record().security.published).axes
+    (axes,) = study_security.scale_profile(disagreeing_record().security.published).axes
     words = [text.get_text() for text in axes.texts]
     assert any(text.startswith("expected\n") for text in words)
     assert any(text.startswith("detected\n") for text in words)
@@ -223,7 +228,7 @@ def test_expected_and_detected_labels_are_marked_apart_where_they_differ():
 
 def test_the_tail_curves_are_the_record_s():
     study = example_record().privacy.published
-    (axes,) = privacy.tail_curves(study).axes
+    (axes,) = study_privacy.tail_curves(study).axes
     shown = [tuple(y) for x, y in lines_of(axes) if len(x) == len(study.tail_curves.thresholds)]
     curves = study.tail_curves
     assert shown == [curves.base, curves.planned, curves.sequential, curves.unbounded]
@@ -231,7 +236,7 @@ def test_the_tail_curves_are_the_record_s():
 
 def test_the_comparison_draws_the_intervals_and_the_four_fifths_band():
     study = example_record().fairness
-    impact = fairness.comparison(study).axes[1]
+    impact = study_fairness.comparison(study).axes[1]
     drawn = lines_of(impact)
     for place, model in enumerate(
         (study.published.baseline, study.published.promotion_demotion, study.published.no_gender)
@@ -243,7 +248,7 @@ def test_the_comparison_draws_the_intervals_and_the_four_fifths_band():
 
 def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_one():
     study = example_record().fairness
-    (axes,) = tradeoff.tradeoff(study).axes
+    (axes,) = study_fairness.tradeoff(study).axes
     model = study.published.group_thresholds
     low, high = model.disparate_impact_interval.low, model.disparate_impact_interval.high
     assert low < 1 < high
@@ -252,7 +257,7 @@ def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_on
 
 def test_the_reconstructed_trigger_is_stamped_on_mid_grey():
     arrays = example_triggers()
-    figure = triggers.reconstructed(example_record().security.published, arrays)
+    figure = study_security.reconstructed(example_record().security.published, arrays)
     mask, pattern = (arrays[f"published.{part}"][TARGET, 0] for part in ("mask", "pattern"))
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), mask)
     np.testing.assert_allclose(
@@ -263,7 +268,7 @@ def test_the_reconstructed_trigger_is_stamped_on_mid_grey():
 def test_a_colour_trigger_is_shown_in_colour():
     arrays = dict(example_triggers())
     arrays["published.pattern"] = np.repeat(arrays["published.pattern"], 3, axis=1)
-    figure = triggers.reconstructed(example_record().security.published, arrays)
+    figure = study_security.reconstructed(example_record().security.published, arrays)
     assert figure.axes[1].images[0].get_array().shape == (28, 28, 3)
 
 

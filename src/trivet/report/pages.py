@@ -18,12 +18,7 @@ from trivet.privacy.membership.results import NO_EVIDENCE, SLIGHT, MembershipAud
 from trivet.privacy.planning.results import Plan
 from trivet.record import Triggers
 from trivet.report.facts import page_facts, scan_facts
-from trivet.report.figures import groups as calibration
-from trivet.report.figures import groups as group_impact
-from trivet.report.figures import groups as outcome_rates
-from trivet.report.figures import mitigations
-from trivet.report.figures import mitigations as mitigated_models
-from trivet.report.figures import parts as disparity_parts
+from trivet.report.figures import groups, mitigations, parts
 from trivet.report.figures.compared import alt_differences, draw_differences, has_differences
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
 from trivet.report.figures.membership import (
@@ -250,7 +245,7 @@ def write_comparison_page(comparison: FairnessComparison, folder: str | Path) ->
             mitigations.draw_frontier(comparison), mitigations.alt_frontier(comparison)
         )
         pictures["fairness_mitigation_models"] = Picture(
-            mitigated_models.draw_models(comparison), mitigated_models.alt_models(comparison)
+            mitigations.draw_models(comparison), mitigations.alt_models(comparison)
         )
     return _write_fairness(
         Path(folder),
@@ -263,25 +258,21 @@ def write_comparison_page(comparison: FairnessComparison, folder: str | Path) ->
 
 def _audit_pictures(audit: FairnessAudit) -> dict[str, Picture]:
     pictures = {
-        "fairness_audit_rates": Picture(
-            outcome_rates.draw_outcome_rates(audit), outcome_rates.alt_outcome_rates(audit)
-        )
+        "fairness_audit_rates": Picture(groups.draw_outcome_rates(audit), groups.alt_outcome_rates(audit))
     }
-    if group_impact.has_impact(audit):
-        pictures["fairness_audit_impact"] = Picture(
-            group_impact.draw_impact(audit), group_impact.alt_impact(audit)
-        )
-    if disparity_parts.has_parts_by_class(audit):
+    if groups.has_impact(audit):
+        pictures["fairness_audit_impact"] = Picture(groups.draw_impact(audit), groups.alt_impact(audit))
+    if parts.has_parts_by_class(audit):
         pictures["fairness_audit_classes"] = Picture(
-            disparity_parts.draw_parts_by_class(audit), disparity_parts.alt_parts_by_class(audit)
+            parts.draw_parts_by_class(audit), parts.alt_parts_by_class(audit)
         )
-    if disparity_parts.has_parts_by_feature(audit):
+    if parts.has_parts_by_feature(audit):
         pictures["fairness_audit_features"] = Picture(
-            disparity_parts.draw_parts_by_feature(audit), disparity_parts.alt_parts_by_feature(audit)
+            parts.draw_parts_by_feature(audit), parts.alt_parts_by_feature(audit)
         )
-    if calibration.has_calibration(audit):
+    if groups.has_calibration(audit):
         pictures["fairness_audit_calibration"] = Picture(
-            calibration.draw_calibration(audit), calibration.alt_calibration(audit)
+            groups.draw_calibration(audit), groups.alt_calibration(audit)
         )
     return pictures
 

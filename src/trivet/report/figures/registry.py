@@ -17,18 +17,19 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from trivet.record import AuditRecord, Triggers
-from trivet.report.figures import effects, mechanisms, membership, mitigations, plans, scan
-from trivet.report.figures import groups as calibration
-from trivet.report.figures import groups as group_impact
-from trivet.report.figures import groups as outcome_rates
-from trivet.report.figures import mitigations as mitigated_models
-from trivet.report.figures import parts as disparity_parts
-from trivet.report.figures import study_fairness as fairness
-from trivet.report.figures import study_fairness as tradeoff
-from trivet.report.figures import study_privacy as privacy
-from trivet.report.figures import study_security as detection
-from trivet.report.figures import study_security as repair
-from trivet.report.figures import study_security as triggers
+from trivet.report.figures import (
+    effects,
+    groups,
+    mechanisms,
+    membership,
+    mitigations,
+    parts,
+    plans,
+    scan,
+    study_fairness,
+    study_privacy,
+    study_security,
+)
 from trivet.report.figures.style import styled
 from trivet.work.result_files import make_folder, write_text, write_whole
 
@@ -163,62 +164,67 @@ FIGURES: Final = (
     FigureRow(
         "trigger_reconstructed",
         "security",
-        of_published(triggers.reconstructed),
-        of_published(triggers.alt_reconstructed),
+        of_published(study_security.reconstructed),
+        of_published(study_security.alt_reconstructed),
         needs_triggers=True,
     ),
     FigureRow(
         "trigger_all_labels_grid",
         "security",
-        of_published(triggers.all_labels_grid),
-        of_published(triggers.alt_all_labels_grid),
+        of_published(study_security.all_labels_grid),
+        of_published(study_security.alt_all_labels_grid),
         wide=True,
         needs_triggers=True,
     ),
     FigureRow(
         "security_scale_profile",
         "security",
-        of_published(detection.scale_profile),
-        of_published(detection.alt_scale_profile),
+        of_published(study_security.scale_profile),
+        of_published(study_security.alt_scale_profile),
     ),
     FigureRow(
         "security_before_after",
         "security",
-        of_published(repair.before_after),
-        of_published(repair.alt_before_after),
+        of_published(study_security.before_after),
+        of_published(study_security.alt_before_after),
     ),
     FigureRow(
         "security_confusion_before_after",
         "security",
-        of_published(repair.confusion_before_after),
-        of_published(repair.alt_confusion_before_after),
+        of_published(study_security.confusion_before_after),
+        of_published(study_security.alt_confusion_before_after),
         wide=True,
     ),
     FigureRow(
         "security_unlearning_sweep",
         "security",
-        of_published(repair.unlearning_sweep),
-        of_published(repair.alt_unlearning_sweep),
+        of_published(study_security.unlearning_sweep),
+        of_published(study_security.alt_unlearning_sweep),
     ),
     FigureRow(
-        "privacy_scenarios", "privacy", of_published(privacy.scenarios), of_published(privacy.alt_scenarios)
+        "privacy_scenarios",
+        "privacy",
+        of_published(study_privacy.scenarios),
+        of_published(study_privacy.alt_scenarios),
     ),
     FigureRow(
         "privacy_tail_curves",
         "privacy",
-        of_published(privacy.tail_curves),
-        of_published(privacy.alt_tail_curves),
+        of_published(study_privacy.tail_curves),
+        of_published(study_privacy.alt_tail_curves),
     ),
     FigureRow(
         "privacy_epsilon_sweep",
         "privacy",
-        of_published(privacy.epsilon_sweep),
-        of_published(privacy.alt_epsilon_sweep),
+        of_published(study_privacy.epsilon_sweep),
+        of_published(study_privacy.alt_epsilon_sweep),
     ),
-    FigureRow("fairness_comparison", "fairness", fairness.comparison, fairness.alt_comparison, wide=True),
-    FigureRow("fairness_group_rates", "fairness", fairness.group_rates, fairness.alt_group_rates),
-    FigureRow("fairness_tradeoff", "fairness", tradeoff.tradeoff, tradeoff.alt_tradeoff),
-    FigureRow("fairness_swapk_sweep", "fairness", tradeoff.swapk_sweep, tradeoff.alt_swapk_sweep),
+    FigureRow(
+        "fairness_comparison", "fairness", study_fairness.comparison, study_fairness.alt_comparison, wide=True
+    ),
+    FigureRow("fairness_group_rates", "fairness", study_fairness.group_rates, study_fairness.alt_group_rates),
+    FigureRow("fairness_tradeoff", "fairness", study_fairness.tradeoff, study_fairness.alt_tradeoff),
+    FigureRow("fairness_swapk_sweep", "fairness", study_fairness.swapk_sweep, study_fairness.alt_swapk_sweep),
     *SCAN_FIGURES,
     FigureRow(
         "privacy_plan_noise",
@@ -258,37 +264,37 @@ FIGURES: Final = (
     FigureRow(
         "fairness_audit_impact",
         "fairness",
-        lambda study: group_impact.draw_impact(study.audit),
-        lambda study: group_impact.alt_impact(study.audit),
-        present=lambda study: study.audit is not None and group_impact.has_impact(study.audit),
+        lambda study: groups.draw_impact(study.audit),
+        lambda study: groups.alt_impact(study.audit),
+        present=lambda study: study.audit is not None and groups.has_impact(study.audit),
     ),
     FigureRow(
         "fairness_audit_rates",
         "fairness",
-        lambda study: outcome_rates.draw_outcome_rates(study.audit),
-        lambda study: outcome_rates.alt_outcome_rates(study.audit),
+        lambda study: groups.draw_outcome_rates(study.audit),
+        lambda study: groups.alt_outcome_rates(study.audit),
         present=lambda study: study.audit is not None,
     ),
     FigureRow(
         "fairness_audit_classes",
         "fairness",
-        lambda study: disparity_parts.draw_parts_by_class(study.audit),
-        lambda study: disparity_parts.alt_parts_by_class(study.audit),
-        present=lambda study: study.audit is not None and disparity_parts.has_parts_by_class(study.audit),
+        lambda study: parts.draw_parts_by_class(study.audit),
+        lambda study: parts.alt_parts_by_class(study.audit),
+        present=lambda study: study.audit is not None and parts.has_parts_by_class(study.audit),
     ),
     FigureRow(
         "fairness_audit_features",
         "fairness",
-        lambda study: disparity_parts.draw_parts_by_feature(study.audit),
-        lambda study: disparity_parts.alt_parts_by_feature(study.audit),
-        present=lambda study: study.audit is not None and disparity_parts.has_parts_by_feature(study.audit),
+        lambda study: parts.draw_parts_by_feature(study.audit),
+        lambda study: parts.alt_parts_by_feature(study.audit),
+        present=lambda study: study.audit is not None and parts.has_parts_by_feature(study.audit),
     ),
     FigureRow(
         "fairness_audit_calibration",
         "fairness",
-        lambda study: calibration.draw_calibration(study.audit),
-        lambda study: calibration.alt_calibration(study.audit),
-        present=lambda study: study.audit is not None and calibration.has_calibration(study.audit),
+        lambda study: groups.draw_calibration(study.audit),
+        lambda study: groups.alt_calibration(study.audit),
+        present=lambda study: study.audit is not None and groups.has_calibration(study.audit),
     ),
     FigureRow(
         "fairness_mitigation_frontier",
@@ -300,8 +306,8 @@ FIGURES: Final = (
     FigureRow(
         "fairness_mitigation_models",
         "fairness",
-        lambda study: mitigated_models.draw_models(study.comparison),
-        lambda study: mitigated_models.alt_models(study.comparison),
+        lambda study: mitigations.draw_models(study.comparison),
+        lambda study: mitigations.alt_models(study.comparison),
         present=lambda study: study.comparison is not None and mitigations.has_models(study.comparison),
     ),
     FigureRow(
