@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch
 from trivet import security
 from trivet.errors import UsageError
 from trivet.security import Recipe
+from trivet.security.recipe import ArchitectureName, AttackName
 from trivet.security.zoo import FAMILIES
 
 SMALL = {"images": 3_000}
@@ -47,9 +49,19 @@ def test_every_family_has_images_that_its_architecture_takes(architecture):
     assert model.eval()(torch.from_numpy(images.pixels[:2])).shape == (2, model.classes)
 
 
+def test_a_recipe_names_what_the_tables_have():
+    assert set(get_args(ArchitectureName)) == set(FAMILIES)
+    assert set(get_args(AttackName)) == {*security.ATTACKS, "none"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"architecture": "vgg"}, "mnist-cnn"), ({"attack": "badnets"}, "give a target with badnets")],
+    [
+        ({"architecture": "vgg"}, "architecture is 'vgg'; expected one of: mnist-cnn"),
+        ({"fraction": 1.5}, "fraction is 1.5; expected 0 to 1"),
+        ({"images": 0}, "images is 0; expected 1 or more"),
+        ({"attack": "badnets"}, "give target with badnets"),
+    ],
 )
 def test_a_recipe_that_cannot_be(arguments, words):
     with pytest.raises(UsageError, match=words):

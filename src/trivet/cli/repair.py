@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, RandomSeed, Threads, command
 from trivet.cli.outputs import SCAN_FILES, WEIGHTS, prepare_folder
 from trivet.cli.terminal import (
     keep_freed_memory,
@@ -19,29 +19,26 @@ from trivet.cli.terminal import (
     set_threads,
 )
 from trivet.errors import UsageError
+from trivet.security.scan_settings import MethodName, ScanOptions
 
 if TYPE_CHECKING:
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
 
 __all__ = ["repair"]
 
-MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
 
-
+@command
 def repair(
     weights: Path,
     /,
     *,
-    arch: str | None = None,
-    images: str | None = None,
-    contract: str = "auto",
+    options: ScanOptions,
     method: MethodName = "auto",
     out: Path = Path("trivet-repair"),
     true_trigger: str | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    threads: int | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    seed: RandomSeed = 0,
+    threads: Threads = None,
+    json: Json = False,
 ) -> int:
     """Remove a backdoor: exit code 0 if it is gone or none was found, 1 if it is not.
 
@@ -49,12 +46,6 @@ def repair(
     ----------
     weights
         The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2.
-    arch
-        What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
-    images
-        Clean images with true classes; half of them work, the other half judge.
-    contract
-        What the network expects of pixels in [0, 1]: auto, a name, mean/std, or a file.
     method
         How; auto tries all from cheap to costly and keeps what loses least accuracy.
     out
@@ -62,17 +53,10 @@ def repair(
     true_trigger
         The attacker's trigger where it is known, a square: ROW,COLUMN,SIZE or ROW,COLUMN,SIZE,VALUE,
         zero-based, the value in [0, 1]. Only the table looks at it.
-    limit
-        Use at most that many images.
-    seed
-        Seed of everything random.
-    threads
-        Threads of the work, one a core by default; the result is the same bits for the same number.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
     from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
+    from trivet.security.calls import repair_suspect  # noqa: PLC0415 - as above
     from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
@@ -81,7 +65,7 @@ def repair(
     started = perf_counter()
     with report_progress() as progress:
         progress("repair", "loading", None)
-        subject = load_subject(weights, arch, images, contract, limit=limit, seed=seed)
+        subject = load_subject(weights, options, seed=seed)
         known = None if true_trigger is None else _square(true_trigger, subject.checkpoint.model.input_shape)
         found = security.scan(
             subject.checkpoint,
@@ -90,28 +74,15 @@ def repair(
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
-        label = found.result.suspected_label
-        if label is None:
+        if found.result.suspected_label is None:
             files = write_scan_files(found, subject.checkpoint, out)
             return _nothing_to_do(found, files, json=json)
-        done = security.repair_network(
-            subject.checkpoint.model,
-            found.contract,
-            found.working,
-            found.held_out,
-            trigger=found.trigger(label),
-            target=label,
-            method=method,
-            rescan=lambda model: (
-                security.scan(
-                    security.Checkpoint(model, subject.checkpoint.info),
-                    subject.images,
-                    contract=found.contract,
-                    seed=seed,
-                ).result
-            ),
-            true_trigger=known,
+        done = repair_suspect(
+            subject,
+            found,
+            method,
             seed=seed,
+            true_trigger=known,
             progress=lambda step, share: progress("repair", step, share),
         )
         progress("repair", "pictures and page", None)

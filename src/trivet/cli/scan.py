@@ -5,13 +5,13 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import safetensors.numpy
-from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, Out, RandomSeed, Threads, command
 from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder, save_weights
 from trivet.cli.terminal import (
     ICONS,
@@ -37,6 +37,8 @@ from trivet.security import (
     strip_of,
 )
 from trivet.security.checkpoint import images_for, load_subject
+from trivet.security.scan_settings import ScanOptions
+from trivet.settings import Count
 from trivet.work.result_files import write_result, write_whole
 
 __all__ = ["scan", "write_repair_files", "write_scan_files"]
@@ -48,21 +50,19 @@ if TYPE_CHECKING:
 SHOWN_LABELS = 12
 
 
+@command
 def scan(
     weights: Path | None = None,
     /,
     *,
-    arch: str | None = None,
-    images: str | None = None,
-    contract: str = "auto",
-    out: Path | None = None,
+    options: ScanOptions,
+    out: Out = None,
     many: Path | None = None,
     dask: str | None = None,
-    workers: int | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    threads: int | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    workers: Count | None = None,
+    seed: RandomSeed = 0,
+    threads: Threads = None,
+    json: Json = False,
 ) -> int:
     """Scan a checkpoint for a backdoor: exit code 0 for no evidence, 1 otherwise, 3 if it cannot.
 
@@ -70,74 +70,20 @@ def scan(
     ----------
     weights
         The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2.
-    arch
-        What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
-    images
-        Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
-        an .npz or an IDX file.
-    contract
-        What the network expects of pixels in [0, 1]: auto, a name such as "(x-0.5)/0.5", mean/std,
-        or a JSON or TOML file.
-    out
-        Folder for the result, the page and the pictures.
     many
         Scan every checkpoint in this folder instead.
     dask
         With --many: address of a Dask scheduler, such as tcp://host:8786.
     workers
         With --many: local processes, one a core by default.
-    limit
-        Use at most that many images.
-    seed
-        Seed of everything random.
-    threads
-        Threads of the scan, one a core by default; the result is the same bits for the same number.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     if (weights is None) == (many is None):
         raise UsageError("give one checkpoint, or a folder of them with --many FOLDER.")
     if many is not None:
-        return scan_folder(
-            many,
-            arch=arch,
-            images=images,
-            contract=contract,
-            out=out,
-            dask=dask,
-            workers=workers,
-            limit=limit,
-            seed=seed,
-            json=json,
-        )
+        return scan_folder(many, options, out=out, dask=dask, workers=workers, seed=seed, json=json)
     if dask is not None or workers is not None:
         raise UsageError("--dask and --workers spread many checkpoints; they go with --many FOLDER.")
     assert weights is not None
-    return _scan_one(
-        weights,
-        arch=arch,
-        images=images,
-        contract=contract,
-        out=out,
-        limit=limit,
-        seed=seed,
-        threads=threads,
-        json=json,
-    )
-
-
-def _scan_one(
-    weights: Path,
-    *,
-    arch: str | None,
-    images: str | None,
-    contract: str,
-    out: Path | None,
-    limit: int | None,
-    seed: int,
-    threads: int | None,
-    json: bool,
-) -> int:
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
 
     if out is not None:
@@ -146,7 +92,7 @@ def _scan_one(
     keep_freed_memory()
     with report_progress() as progress:
         progress("scan", "loading", None)
-        subject = load_subject(weights, arch, images, contract, limit=limit, seed=seed)
+        subject = load_subject(weights, options, seed=seed)
         started = perf_counter()
         found = security.scan(
             subject.checkpoint,
@@ -220,14 +166,11 @@ SHOWN_SKIPPED = 20
 
 def scan_folder(
     folder: Path,
+    options: ScanOptions,
     *,
-    arch: str | None,
-    images: str | None,
-    contract: str,
     out: Path | None,
     dask: str | None,
     workers: int | None,
-    limit: int | None,
     seed: int,
     json: bool,
 ) -> int:
@@ -242,11 +185,11 @@ def scan_folder(
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
 
     job = security.ScanJob(
-        architecture=arch,
-        images=images_for(arch, images),
-        declared=security.parse_contract(contract),
+        architecture=options.arch,
+        images=images_for(options.arch, options.images),
+        declared=security.parse_contract(options.contract),
         seed=seed,
-        limit=limit,
+        limit=options.limit,
     )
     place = DEFAULT_OUT if out is None else out
     prepare_folder(place, SUMMARY)

@@ -14,7 +14,6 @@ from rich.segment import Segment
 
 from trivet.audit import Progress
 from trivet.audited import ORDERS
-from trivet.errors import UsageError
 from trivet.wording import escapes, inert, json_text, one_line
 
 __all__ = [
@@ -189,17 +188,9 @@ def keep_freed_memory() -> bool:
 
 
 def set_threads(threads: int | None) -> None:
-    """Set the number of threads; None leaves one a core.
-
-    Raises
-    ------
-    UsageError
-        If it is not positive.
-    """
+    """Set the number of threads; None leaves one a core."""
     if threads is None:
         return
-    if threads < 1:
-        raise UsageError(f"--threads is {threads}; expected 1 or more.")
     import torch  # noqa: PLC0415 - heavy
 
     torch.set_num_threads(threads)

@@ -31,6 +31,7 @@ from .networks import build_architecture as build_architecture
 from .published import publish_security as publish_security
 from .reading.archive import index_from_student_id as index_from_student_id
 from .reading.archive import read_checkpoint as read_checkpoint
+from .recipe import Recipe as Recipe
 from .repairs import Repair as Repair
 from .repairs import RepairAttempt as RepairAttempt
 from .repairs import RepairBounds as RepairBounds
@@ -67,7 +68,6 @@ from .settings import SecuritySettings as SecuritySettings
 from .trigger import Trigger as Trigger
 from .trigger import apply_trigger as apply_trigger
 from .zoo import ATTACKS as ATTACKS
-from .zoo import Recipe as Recipe
 from .zoo import Specimen as Specimen
 from .zoo import TrainingSettings as TrainingSettings
 from .zoo import make_attack as make_attack

@@ -25,10 +25,11 @@ from trivet.security.checkpoint import (
 from trivet.security.contract import InputContract, chosen_contract, parse_contract
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
-from trivet.security.scan_settings import ScanSettings
+from trivet.security.scan_settings import ScanOptions, ScanSettings
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
+from trivet.security.trigger import Trigger
 
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
 
@@ -42,14 +43,7 @@ def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
         _check_shape(checkpoint, images)
         subject = Subject(checkpoint, images, parse_contract(settings.contract))
     else:
-        subject = load_subject(
-            settings.checkpoint,
-            settings.arch,
-            settings.images,
-            settings.contract,
-            limit=settings.limit,
-            seed=seed,
-        )
+        subject = load_subject(settings.checkpoint, settings, seed=seed)
     if settings.class_names is None:
         return subject
     if len(settings.class_names) != subject.images.classes:
@@ -75,9 +69,12 @@ def repair_suspect(
     method: str | Sequence[str],
     *,
     seed: int,
+    true_trigger: Trigger | None = None,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> Repair:
     """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`."""
+    if subject.checkpoint.info.source == "embedded":
+        true_trigger = DEMO_TRIGGER
     label = found.result.suspected_label
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")
@@ -95,7 +92,7 @@ def repair_suspect(
         target=label,
         method=method,
         rescan=rescan,
-        true_trigger=DEMO_TRIGGER if subject.checkpoint.info.source == "embedded" else None,
+        true_trigger=true_trigger,
         seed=seed,
         progress=progress,
     )
@@ -225,7 +222,8 @@ def _subject(
     declared = parse_contract(contract) if isinstance(contract, str) else contract
     if isinstance(checkpoint, str | Path) and (images is None or isinstance(images, str | Path)):
         source = None if images is None else str(images)
-        loaded = load_subject(Path(checkpoint), arch, source, "auto", limit=limit, seed=seed)
+        options = ScanOptions(arch=arch, images=source, limit=limit)
+        loaded = load_subject(Path(checkpoint), options, seed=seed)
         return Subject(loaded.checkpoint, loaded.images, declared)
     known = checkpoint.info.architecture if isinstance(checkpoint, Checkpoint) else arch
     clean = _images(images, known, limit=limit, seed=seed)

@@ -19,6 +19,7 @@ from trivet.security.reading.archive import LIMITS, ask_for_member
 from trivet.security.reading.onnx import Program, read_onnx
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
+from trivet.security.scan_settings import ScanOptions
 from trivet.security.trigger import Trigger
 from trivet.wording import one_line, reason
 from trivet.work.confined import Confined
@@ -104,31 +105,23 @@ def missing_architecture(name: str) -> str:
     )
 
 
-def load_subject(
-    weights: Path,
-    architecture: str | None,
-    images: str | None,
-    contract: str,
-    *,
-    limit: int | None,
-    seed: int,
-) -> Subject:
+def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
     """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
-    if architecture is None and weights.suffix.lower() not in SELF_CONTAINED:
-        also = "" if images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"
+    if options.arch is None and weights.suffix.lower() not in SELF_CONTAINED:
+        also = "" if options.images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"
         raise UsageError(missing_architecture(one_line(weights.name, limit=LONGEST_FILE_NAME)) + also)
-    source = images_for(architecture, images)
+    source = images_for(options.arch, options.images)
     with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded
         from trivet.datasets.source import load_images  # noqa: PLC0415
         from trivet.security.contract import parse_contract  # noqa: PLC0415
 
-        declared = parse_contract(contract)
-        clean = load_images(source, limit=limit, seed=seed)
+        declared = parse_contract(options.contract)
+        clean = load_images(source, limit=options.limit, seed=seed)
         shape = clean.pixels.shape
         checkpoint = load_checkpoint(
             weights,
-            architecture=architecture,
+            architecture=options.arch,
             input_shape=(shape[1], shape[2], shape[3]),
             classes=clean.classes,
             reader=reader,

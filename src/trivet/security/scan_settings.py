@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from annotated_types import Ge, MinLen
+from annotated_types import MinLen
 
-__all__ = ["DEMO", "MethodName", "ScanSettings"]
+from trivet.settings import Count, Settings
+
+__all__ = ["DEMO", "MethodName", "ScanOptions", "ScanSettings"]
 
 MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
 
@@ -15,35 +17,46 @@ DEMO: Final = "demo"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanSettings:
-    """``[security.scan]``: what ``trivet scan`` and ``trivet repair`` take on the command line.
+class ScanOptions(Settings):
+    """Options of ``trivet scan`` and ``trivet repair``, beside the checkpoint.
+
+    Attributes
+    ----------
+    arch
+        What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
+    images
+        Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
+        an .npz or an IDX file. A repair works on half of them, and the other half judges it.
+    contract
+        What the network expects of pixels in [0, 1]: auto, a name such as "(x-0.5)/0.5", mean/std,
+        or a .json or .toml file.
+    limit
+        Use at most that many images.
+    """
+
+    arch: str | None = None
+    images: str | None = None
+    contract: str = "auto"
+    limit: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanSettings(ScanOptions):
+    """``[security.scan]``: the user's network, to be scanned and repaired.
 
     Attributes
     ----------
     checkpoint
         A .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2; ``demo`` is the
         embedded network.
-    arch
-        What weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
-    images
-        Clean images with true classes: an embedded set's name, a folder with a subfolder a class, an
-        .npz or an IDX file.
     class_names
         Names of the classes by their number, where the images have none of their own.
-    contract
-        What the network expects of pixels in [0, 1]: auto, a name, mean/std, or a .json or .toml file.
-    limit
-        Images at most.
     repair
         How a suspected backdoor is removed; None leaves the network as it is.
     """
 
     checkpoint: Path
-    arch: str | None = None
-    images: str | None = None
     class_names: Annotated[tuple[str, ...], MinLen(1)] | None = None
-    contract: str = "auto"
-    limit: Annotated[int, Ge(1)] | None = None
     repair: MethodName | None = None
 
     @property

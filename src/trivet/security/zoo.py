@@ -18,13 +18,13 @@ from trivet.errors import UsageError
 from trivet.security.contract import InputContract, contract_named
 from trivet.security.evaluation import clean_accuracy, predict
 from trivet.security.networks import Classifier, build_architecture
+from trivet.security.recipe import Recipe
 from trivet.security.trigger import Trigger
 from trivet.work.result_files import make_folder, write_text, write_whole
 
 __all__ = [
     "ATTACKS",
     "FAMILIES",
-    "Recipe",
     "Specimen",
     "TrainingSettings",
     "make_attack",
@@ -296,44 +296,6 @@ FAMILIES: Final[dict[str, Family]] = {
 }
 #: What a success rate is measured on, at most.
 EVALUATION_IMAGES: Final = 2_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Recipe of a specimen; the same recipe gives the same weights on the same machine.
-
-    Attributes
-    ----------
-    architecture
-        A name in `FAMILIES`.
-    attack
-        A kind in `trivet.security.ATTACKS`, or ``none``.
-    target
-        The attacker's label; None with ``none``.
-    seed
-        Draws the trigger, the poisoned images, initial weights and the order.
-    fraction
-        Share of the training images that are poisoned.
-    images
-        How many images to train on; None means all.
-    contract
-        What the network is trained to expect: a name in `trivet.security.CANDIDATES`.
-    """
-
-    architecture: str = "mnist-cnn"
-    attack: str = "none"
-    target: int | None = None
-    seed: int = 0
-    fraction: float = 0.1
-    images: int | None = 40_000
-    contract: str = "(x-0.5)/0.5"
-
-    def __post_init__(self) -> None:
-        if self.architecture not in FAMILIES:
-            known = ", ".join(FAMILIES)
-            raise UsageError(f"the zoo has no architecture {self.architecture!r}; expected one of: {known}")
-        if self.attack != "none" and self.target is None:
-            raise UsageError(f"an attack needs the label that it aims at; give a target with {self.attack}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,126 @@
+"""Options of commands, made from settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import pytest
+from annotated_types import Ge
+from cyclopts import App
+
+from trivet.cli.main import app as trivet
+from trivet.cli.options import RandomSeed, Workers, command
+from trivet.errors import UsageError
+from trivet.settings import SettingError, Settings, Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shop(Settings):
+    """A shop.
+
+    Attributes
+    ----------
+    city
+        Where it is.
+    goods
+        What it has.
+    """
+
+    city: str
+    goods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bakery(Shop):
+    """A bakery.
+
+    Attributes
+    ----------
+    oven_heat
+        How hot.
+    share
+        Of the bread.
+    """
+
+    oven_heat: Annotated[int, Ge(1)] | None = field(default=None, metadata={"option": "heat"})
+    share: Share = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.goods and self.oven_heat is None:
+            raise SettingError("{goods} needs {oven_heat}; found {found}.", found="{none}")
+
+
+made: list[Any] = []
+app = App(result_action="return_value")
+
+
+@app.command
+@command
+def bake(*, shop: Bakery, workers: Workers = None, seed: RandomSeed = 0) -> int:
+    """Bake."""
+    made.append((shop, workers, seed))
+    return 0
+
+
+@app.command
+@command
+def change(*, given: Annotated[Mapping[str, Any], Bakery]) -> int:
+    """Change what is typed, and nothing else."""
+    made.append(given)
+    return 0
+
+
+def call(*tokens):
+    app(tokens, exit_on_error=False, print_error=False)
+    return made.pop()
+
+
+def test_a_command_takes_the_fields_of_its_settings_as_options():
+    typed = ("--city", "Ulm", "--heat", "200", "--goods", "bread, rolls", "--seed", "3")
+    expected = Bakery(city="Ulm", oven_heat=200, goods=("bread", "rolls"))
+    assert call("bake", *typed) == (expected, None, 3)
+    assert call("bake", "--city", "Ulm") == (Bakery(city="Ulm"), None, 0)
+    assert call("change", "--city", "Ulm", "--heat", "200") == {"city": "Ulm", "oven_heat": 200}
+    assert call("change", "--city", "Ulm") == {"city": "Ulm"}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (("--heat", "0"), "--heat is 0; expected 1 or more."),
+        (("--share", "1"), "--share is 1.0; expected above 0 and below 1."),
+        (("--share", "nan"), "--share is nan; expected above 0 and below 1."),
+        (("--seed", "-1"), "--seed is -1; expected 0 to 4294967295."),
+        (("--workers", "0"), "--workers is 0; expected 1 or more."),
+        (("--goods", "bread"), "--goods needs --heat; found {none}."),
+    ],
+)
+def test_what_is_refused_is_named_as_it_is_typed(tokens, message):
+    with pytest.raises(UsageError) as refused:
+        call("bake", "--city", "Ulm", *tokens)
+    assert str(refused.value) == message
+
+
+def test_settings_in_python_are_named_as_their_fields():
+    with pytest.raises(SettingError, match=r"^oven_heat is 0; expected 1 or more\.$"):
+        Bakery(city="Ulm", oven_heat=0)
+    with pytest.raises(ValueError, match=r"^goods needs oven_heat; found {none}\.$"):
+        Bakery(city="Ulm", goods=("bread",))
+    with pytest.raises(UsageError, match=r"^share is 2; expected above 0 and below 1\.$"):
+        Bakery.require(share=2)
+
+
+def every_command(group):
+    commands = [group[name] for name in group if not name.startswith("-")]
+    return [leaf for each in commands for leaf in ([each] if each.default_command else every_command(each))]
+
+
+def test_every_option_of_every_command_has_words():
+    options = [
+        (command.name[0], each.name, each.parameter.help)
+        for command in every_command(trivet)
+        for each in command.assemble_argument_collection(parse_docstring=True)
+    ]
+    assert len({command for command, _, _ in options}) == 17
+    assert [(command, name) for command, name, words in options if not words] == []
