@@ -12,8 +12,9 @@ import time
 from fairlearn.metrics import MetricFrame, selection_rate
 
 from trivet.datasets import load_adult
-from trivet.fairness import binary_counts, bootstrap_interval, disparate_impact
-from trivet.fairness.study.adult import adult_sample
+from trivet.datasets.adult import adult_sample
+from trivet.fairness import binary_counts, disparate_impact
+from trivet.fairness.intervals.bootstrap import bootstrap_bounds
 
 ROUNDS = 5
 ROWS = 16_281
@@ -29,7 +30,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         start = time.perf_counter()
         counts = binary_counts(incomes, incomes, groups)
-        found = bootstrap_interval(counts, disparate_impact, replicates=REPLICATES)
+        found = bootstrap_bounds(counts, disparate_impact, replicates=REPLICATES)
         counting.append((time.perf_counter() - start) / REPLICATES)
         start = time.perf_counter()
         frame = MetricFrame(

@@ -3,8 +3,7 @@
 from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
-from trivet.fairness.own_results import OwnFairness
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, PrivacyLeg
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg, PrivacyLeg
 
 
 def own_record(security=None, privacy=None, fairness=None):
@@ -17,4 +16,4 @@ def whole_own_record():
     privacy = PrivacyLeg(
         example_plan(), (example_mechanism(), example_mechanism(violates=True)), example_membership()
     )
-    return own_record(security, privacy, OwnFairness(example_audit(), example_comparison())), triggers
+    return own_record(security, privacy, FairnessLeg(example_audit(), example_comparison())), triggers

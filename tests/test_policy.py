@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from example_fairness import example_audit
 from example_privacy import example_mechanism, example_membership, studied_privacy
 from trivet.errors import UsageError
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
 from trivet.policy.places import candidate_words, values_at
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
@@ -105,7 +104,7 @@ def test_of_several_measurements_the_one_nearest_to_a_breach_is_shown(sign, foun
         ("privacy.published.correction.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("privacy.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("fairness.groups.1.rate >= 0", "no rows"),
-        ("fairness.verdict == 'in band'", "no fairness.audit and no fairness.comparison.baseline and no"),
+        ("fairness.verdict == 'in band'", "no fairness.audit and no fairness.comparison.baseline"),
     ],
 )
 def test_what_was_not_measured_cannot_hold_and_says_why(text, why):
@@ -195,16 +194,6 @@ def test_each_group_has_to_meet_it_and_none_is_compared_with_itself(own):
     assert low.found == min(each["low"] for each in compared)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [(0.1, 0.7, DISPARATE), (0.7, 0.9, "unsettled"), (0.8, 1.25, IN_BAND), (1.3, 1.5, DISPARATE)],
-)
-def test_the_studys_own_verdict_follows_the_interval(low, high, word):
-    baseline = {"disparate_impact_interval": {"low": low, "high": high}}
-    record = {"fairness": {"settings": {"four_fifths": 0.8}, "published": {"baseline": baseline}}}
-    assert one(f"fairness.verdict == '{word}'", record).met
-
-
 def test_a_word_that_the_record_never_says_there_is_refused_after_the_run(own):
     with pytest.raises(UsageError, match="is one of 'no evidence', 'slight', 'exposed', never 'violates'"):
         one("privacy.verdict != 'violates'", own)
@@ -281,7 +270,7 @@ def test_every_short_name_is_a_measurement_that_a_record_can_have(name):
 def test_every_meaning_of_a_short_name_is_a_place_of_the_record(candidate):
     assert values_at(candidate.anchor)
     (value, *_) = values_at(candidate.place)
-    assert candidate.derive or not isinstance(value, list)
+    assert not isinstance(value, list)
 
 
 def test_nothing_is_executed():

@@ -1,7 +1,6 @@
 """Subject of a record: the network, the parts of each leg, and every verdict.
 
-A leg is the built-in study, the audit of the user's system, or both. Code that reads a record as plain
-JSON values uses these functions, which know both shapes.
+Code that reads a record as plain JSON values uses these functions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,10 +21,10 @@ __all__ = [
     "Network",
     "chosen_attempt",
     "complaint_about",
+    "demonstrates",
     "has_study",
     "network_of",
     "parts_of",
-    "study_fairness_verdict",
     "verdict_tone",
     "verdicts_of",
 ]
@@ -43,6 +42,8 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "fairness": (IN_BAND, UNSETTLED, DISPARATE),
     "budget": (WITHIN_BUDGET, OVER_BUDGET),
 }
+#: Mitigations that stand beside the published models.
+_CORRECTING: Final = frozenset({"baseline", "massaging", "group-thresholds"})
 #: Keys of a leg.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("published", "scan", "repair"),
@@ -81,6 +82,12 @@ def has_study(record: Record, leg: str | None = None) -> bool:
     )
 
 
+def demonstrates(fairness: Record) -> bool:
+    """Return True if what is audited is the built-in study's own model, which is nobody's system."""
+    audit, comparison = fairness["audit"], fairness["comparison"]
+    return fairness["published"] is not None and (audit is None or audit == comparison["baseline"])
+
+
 def network_of(record: Record) -> Network | None:
     """Return the network that a record is about; None where there is none."""
     security = record["security"]
@@ -99,22 +106,6 @@ def parts_of(record: Record) -> tuple[str, ...]:
         content = record[leg] or {}
         found += [f"{leg}.{name}" for name in names if content.get(name)]
     return tuple(found)
-
-
-def study_fairness_verdict(record: Record) -> str:
-    """Judge the baseline of the built-in study by the rule for the user's predictions.
-
-    By the interval of its disparate impact and the band that the configuration sets: ``disparate`` where it
-    lies on one side of the band, ``in band`` where it lies inside, else ``unsettled``.
-    """
-    from trivet.fairness.auditing.groups import judged  # noqa: PLC0415 - SciPy is heavy
-    from trivet.fairness.intervals.results import Bounds  # noqa: PLC0415 - as above
-
-    fairness = record["fairness"]
-    baseline = fairness["published"]["baseline"]
-    interval = baseline["disparate_impact_interval"] or dict.fromkeys(("low", "high"))
-    bounds = Bounds(baseline.get("disparate_impact"), interval["low"], interval["high"], 0.95, "")
-    return judged(bounds, four_fifths=fairness["settings"]["four_fifths"])
 
 
 def complaint_about(record: Record) -> str | None:
@@ -141,7 +132,7 @@ def verdict_tone(word: str) -> str:
 
 
 def verdicts_of(record: Record) -> tuple[JudgedPart, ...]:
-    """Return every verdict of a record, leg by leg, that of the study first."""
+    """Return every verdict of a record, leg by leg."""
     return tuple(part for leg, judge in _JUDGES.items() if record[leg] is not None for part in judge(record))
 
 
@@ -179,9 +170,6 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
 def _fairness(record: Record) -> Iterator[JudgedPart]:
     fairness = record["fairness"]
     audit, comparison = fairness["audit"], fairness["comparison"]
-    if has_study(record, "fairness"):
-        word = study_fairness_verdict(record)
-        yield JudgedPart("fairness", "study", "", word, verdict_tone(word), "fairness.published.baseline")
     if audit is not None and (comparison is None or audit != comparison["baseline"]):
         word, name = audit["verdict"], audit["prediction"]
         yield JudgedPart("fairness", "audit", name, word, verdict_tone(word), "fairness.audit")
@@ -218,8 +206,11 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
 
 
 def _fairness_complaints(fairness: Record) -> Iterator[str]:
-    if "corrected" in fairness:
-        yield from _study_complaints(fairness)
+    if fairness["published"] is not None:
+        compared = fairness["comparison"]["models"] if fairness["comparison"] is not None else []
+        names = {model["name"] for model in compared if not model["failed"]}
+        for name in sorted(_CORRECTING - names):
+            yield f"fairness.published has no fairness.comparison with {name} beside it"
     audits = {"fairness.audit": fairness["audit"]}
     if (comparison := fairness["comparison"]) is not None:
         audits["fairness.comparison.baseline"] = comparison["baseline"]
@@ -243,18 +234,6 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
         for which, group in enumerate(attribute["groups"]):
             if group["verdict"] != REFERENCE:
                 yield from _of_words("fairness", group, f"{here}.groups.{which}")
-
-
-def _study_complaints(fairness: Record) -> Iterator[str]:
-    models = [
-        f"{half}.{name}"
-        for half in ("published", "corrected")
-        for name, each in fairness[half].items()
-        if isinstance(each, Mapping) and "disparate_impact" in each
-    ]
-    for which in ("four_fifths", "four_fifths_interval"):
-        for name in fairness["corrected"][which]:
-            yield from _one_of(name, models, f"fairness.corrected.{which}")
 
 
 def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:

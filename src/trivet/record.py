@@ -20,13 +20,12 @@ from trivet.audited import complaint_about
 from trivet.effects.results import EffectMatrix
 from trivet.errors import DataError, RecordError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
-from trivet.fairness.own_results import OwnFairness
-from trivet.fairness.results import FairnessStudy
 from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
 from trivet.result import Result
 from trivet.security.scanning.results import SecurityAudit
+from trivet.study.fairness_results import PublishedFairness
 from trivet.study.privacy import PublishedPrivacy
 from trivet.wording import one_line, reason
 from trivet.work.bounded import read_bounded
@@ -106,19 +105,39 @@ class PrivacyLeg:
     published: PublishedPrivacy | None = None
 
 
+@dataclass(frozen=True)
+class FairnessLeg:
+    """Fairness of an audit.
+
+    Attributes
+    ----------
+    audit
+        Of the predictions; where there are none and mitigations are compared, of the model without any.
+    comparison
+        Of mitigations; None where there is none.
+    published
+        The published models of the built-in study; None without it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    audit: FairnessAudit | None = None
+    comparison: FairnessComparison | None = None
+    published: PublishedFairness | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     """Everything that an audit measured; a leg that was not audited is None.
 
-    A leg is its study, or the audit of the user's system without the study. `effects` is what
-    remedies of one leg do to the others, where that was measured.
+    `effects` is what remedies of one leg do to the others, where that was measured.
     """
 
     schema_version: int
     audit: AuditInfo
     security: SecurityAudit | None
     privacy: PrivacyLeg | None
-    fairness: FairnessStudy | OwnFairness | None
+    fairness: FairnessLeg | None
     effects: EffectMatrix | None = None
 
 

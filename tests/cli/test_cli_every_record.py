@@ -21,8 +21,7 @@ from trivet.cli.run import gate
 from trivet.cli.small import card, report, view
 from trivet.comparison import compare_audits, read_audit
 from trivet.errors import RecordError
-from trivet.fairness.own_results import OwnFairness
-from trivet.record import PrivacyLeg, as_json, load_record
+from trivet.record import FairnessLeg, PrivacyLeg, as_json, load_record
 from trivet.report.index import find_audits
 
 STUDY_WORDS = ("the study", "the published plan", "dult,")
@@ -48,12 +47,12 @@ def kinds():
         "own plan": own_record(privacy=PrivacyLeg(plan)),
         "own mechanisms": own_record(privacy=PrivacyLeg(None, (example_mechanism(violates=True),))),
         "own membership": own_record(privacy=PrivacyLeg(None, (), example_membership())),
-        "own predictions": own_record(fairness=OwnFairness(example_audit())),
-        "own mitigations": own_record(fairness=OwnFairness(example_audit(), example_comparison())),
-        "own finished comparison": own_record(fairness=OwnFairness(None, example_comparison())),
-        "own predictions that select nobody": own_record(fairness=OwnFairness(undefined_audit())),
-        "own mitigations that failed": own_record(fairness=OwnFairness(None, lonely_comparison())),
-        "own scan and predictions": own_record(scanned, fairness=OwnFairness(example_audit())),
+        "own predictions": own_record(fairness=FairnessLeg(example_audit())),
+        "own mitigations": own_record(fairness=FairnessLeg(example_audit(), example_comparison())),
+        "own finished comparison": own_record(fairness=FairnessLeg(None, example_comparison())),
+        "own predictions that select nobody": own_record(fairness=FairnessLeg(undefined_audit())),
+        "own mitigations that failed": own_record(fairness=FairnessLeg(None, lonely_comparison())),
+        "own scan and predictions": own_record(scanned, fairness=FairnessLeg(example_audit())),
     }
 
 

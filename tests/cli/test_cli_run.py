@@ -15,8 +15,6 @@ from trivet.report.figures import FIGURES
 OWN_FIGURES = (
     "privacy_mech",
     "privacy_memb",
-    "fairness_audit",
-    "fairness_mitigation",
     "effects",
 )
 STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]
@@ -84,7 +82,7 @@ def test_the_places_that_other_tools_read(smoke):
         "fairness.published.swap_sweep.accuracy",
         "fairness.published.swap_sweep.gap",
         "fairness.published.swap_sweep.best_k",
-        "fairness.corrected",
+        "fairness.comparison",
     ):
         assert find(metrics, path) is not None, path
     assert {"l1", "log_score", "asr"} <= metrics["security"]["scan"]["labels"][0].keys()

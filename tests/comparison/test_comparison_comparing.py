@@ -100,13 +100,13 @@ def test_verdicts_have_an_order(path, before, after, judged):
     assert len(found.regressions) == (judged == "worse")
 
 
-def test_verdicts_that_follow_from_numbers_are_judged_too():
+def test_verdicts_of_the_study_are_judged_too():
     over = changed(example_record(), "privacy.published.correction.verdict", "over budget")
-    outside = changed(over, "fairness.settings.four_fifths", 0.01)
-    found = compare(outside, example_record())
+    inside = changed(over, "fairness.comparison.baseline.verdict", "in band")
+    found = compare(inside, example_record())
     told = {change.title: (change.before, change.after, change.judged) for change in found.verdicts}
     assert told["privacy, published plan"] == ("over budget", "within budget", "better")
-    assert told["fairness"] == ("in band", "disparate", "worse")
+    assert told["own model without mitigation"] == ("in band", "disparate", "worse")
 
 
 def test_what_is_computed_without_error_is_an_exact_change():
@@ -165,7 +165,7 @@ def test_a_difference_of_rates_is_better_nearer_to_zero():
 
 
 def test_data_settings_checkpoint_and_versions_come_first():
-    after = changed(example_record(), "fairness.settings.seed", 5)
+    after = changed(example_record(), "fairness.published.settings.seed", 5)
     after = changed(after, "security.scan.checkpoint.sha256", "ab" * 32)
     manifest = {
         **MANIFEST,
@@ -177,7 +177,7 @@ def test_data_settings_checkpoint_and_versions_come_first():
     told = {change.place: (change.before, change.after) for change in found.asked}
     assert told == {
         "security.scan.checkpoint.sha256": ("5d" * 32, "ab" * 32),
-        "fairness.settings.seed": (0, 5),
+        "fairness.published.settings.seed": (0, 5),
         "manifest.trivet": ("0.1.0", "0.2.0"),
         "manifest.libraries.numpy": ("2.4.6", "2.5.0"),
         "manifest.libraries.torch": ("2.13.0", None),
@@ -226,9 +226,9 @@ def test_lists_are_one_row_with_what_differs_in_them():
     after = changed(example_record(), "security.published.norms.4", 12.8)
     norms = find(compare(example_record(), after), "security.published.norms")
     assert (norms.outcome, norms.detail) == ("differs", "1 of 10 differ, by at most 3")
-    fewer = changed(example_record(), "fairness.corrected.four_fifths", ("corrected.massaging", "new"))
-    names = find(compare(example_record(), fewer), "fairness.corrected.four_fifths")
-    assert names.detail == ("added: new; removed: published.group_thresholds, corrected.group_thresholds")
+    fewer = changed(example_record(), "fairness.comparison.features", ("age", "new"))
+    names = find(compare(example_record(), fewer), "fairness.comparison.features")
+    assert names.detail.startswith("added: new; removed: fnlwgt, ")
 
 
 @pytest.mark.parametrize(

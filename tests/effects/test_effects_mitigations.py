@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import SENSITIVE_COLUMN, adult_sample
 from trivet.effects.mitigations import (
     EXPOSURES,
     MITIGATED,
@@ -22,7 +23,6 @@ from trivet.effects.mitigations import (
     mitigation_changes,
     train_pairs,
 )
-from trivet.fairness.study.adult import SENSITIVE_COLUMN, adult_sample
 
 
 @pytest.fixture(scope="module")

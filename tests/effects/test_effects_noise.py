@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import adult_sample
 from trivet.effects.noise import IMPACTS, baseline_counts, impact_of, noise_changes, noise_interventions
-from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import adult_sample, split_sample
+from trivet.study.fairness import split_sample
+from trivet.study.fairness_results import FairnessSettings
 
 
 @pytest.fixture(scope="module")

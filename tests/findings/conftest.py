@@ -43,5 +43,5 @@ def alone(own):
         **own,
         "security": json.loads(json.dumps(dataclasses.asdict(security))),
         "privacy": {**own["privacy"], "published": None},
-        "fairness": {name: own["fairness"][name] for name in ("audit", "comparison")},
+        "fairness": {**own["fairness"], "published": None},
     }

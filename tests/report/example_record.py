@@ -5,32 +5,28 @@ from other values (scores, rates, intervals) is computed, so that the parts agre
 """
 
 import dataclasses
-import math
 from functools import cache
 from statistics import median
 
 import numpy as np
 from example_effects import example_effects
 
-from example_fairness import example_audit, example_comparison
+from example_fairness import example_audit
 from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
 from example_scan import attempt, example_scan
-from trivet.fairness.results import (
-    ConfusionCounts,
-    CorrectedFairness,
-    FairnessStudy,
-    GroupConfusion,
-    GroupRates,
-    Interval,
-    ModelChange,
-    ModelFairness,
-    PublishedFairness,
-    SwapSweep,
-    ThresholdFit,
-    Thresholds,
+from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.mitigations import comparison_statement, model_outcome
+from trivet.fairness.auditing.predictions import audit_counts
+from trivet.fairness.auditing.results import (
+    FairnessComparison,
+    FittedThresholds,
+    GroupThreshold,
+    ModelOutcome,
 )
-from trivet.fairness.settings import FairnessSettings
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
+from trivet.fairness.intervals.results import Bounds
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,
@@ -40,6 +36,18 @@ from trivet.security.results import (
     PublishedSettings,
 )
 from trivet.security.scanning.results import SecurityAudit
+from trivet.study.fairness_results import (
+    ConfusionCounts,
+    FairnessCorrection,
+    FairnessSettings,
+    GroupConfusion,
+    GroupRates,
+    ModelChange,
+    PublishedFairness,
+    PublishedModel,
+    SwapSweep,
+    ThresholdFit,
+)
 
 TARGET = 4
 NORMS = (135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0)
@@ -67,7 +75,8 @@ def example_own_record() -> AuditRecord:
         mechanisms=(example_mechanism(), example_mechanism(violates=True)),
         membership=example_membership(),
     )
-    fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=example_comparison())
+    comparison = dataclasses.replace(record.fairness.comparison, repeats=8)
+    fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=comparison)
     return dataclasses.replace(record, privacy=privacy, fairness=fairness, effects=example_effects())
 
 
@@ -168,10 +177,14 @@ def example_security() -> SecurityAudit:
     )
 
 
-def example_fairness() -> FairnessStudy:
-    """Table I, with the corrections beside it."""
-    baseline = _model(0.82106, 0.036404, 0.203985, zemel=0.0407)
-    return FairnessStudy(
+def example_fairness() -> FairnessLeg:
+    """Table I, with the sound comparison beside it."""
+    comparison = studied_comparison()
+    return FairnessLeg(comparison.baseline, comparison, published_fairness())
+
+
+def published_fairness() -> PublishedFairness:
+    return PublishedFairness(
         dataset="Adult",
         rows=48_842,
         train_rows=34_189,
@@ -184,35 +197,32 @@ def example_fairness() -> FairnessStudy:
         privileged_group="Male",
         positive_class=">50K",
         settings=FairnessSettings(),
-        published=PublishedFairness(
-            baseline=baseline,
-            promotion_demotion=_model(0.81983, 0.032337, 0.207988, zemel=0.0438),
-            no_gender=_model(0.81451, 0.084401, 0.165160, zemel=0.0197),
-            reweighed=_model(0.81403, 0.093756, 0.157310, zemel=0.1102),
-            group_thresholds=_model(0.79949, 0.164328, 0.159670, zemel=0.1133),
-            swaps=10,
-            thresholds=Thresholds(protected=0.175, privileged=0.575),
-            thresholds_fit=ThresholdFit(rows=34_189, accuracy=0.8003, disparate_impact=0.9992),
-            swap_sweep=SwapSweep(
-                k=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
-                promoted=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
-                demoted=(0, 5, 10, 20, 50, 100, 200, 430, 430),
-                accuracy=(0.8211, 0.8206, 0.8198, 0.8189, 0.8171, 0.8146, 0.8098, 0.7993, 0.7902),
-                disparate_impact=(0.1785, 0.1681, 0.1555, 0.1402, 0.1018, 0.0702, 0.0421, 0.0108, 0.0081),
-                gap=(0.8215, 0.8319, 0.8445, 0.8598, 0.8982, 0.9298, 0.9579, 0.9892, 0.9919),
-                tolerance=0.03,
-                best_k=0,
-                best_accuracy=0.8211,
-                best_gap=0.8215,
-            ),
-            promotion_widens_gap=True,
-            best_by_gap="the model with group thresholds",
-            best_by_proxy="the model without the sensitive feature",
-            worst_by_proxy="the model with group thresholds",
-            proxy_ranks_alike=False,
+        baseline=_model(0.82106, 0.036404, 0.203985, zemel=0.0407),
+        promotion_demotion=_model(0.81983, 0.032337, 0.207988, zemel=0.0438),
+        no_gender=_model(0.81451, 0.084401, 0.165160, zemel=0.0197),
+        reweighed=_model(0.81403, 0.093756, 0.157310, zemel=0.1102),
+        group_thresholds=_model(0.79949, 0.164328, 0.159670, zemel=0.1133),
+        swaps=10,
+        thresholds=GroupRates(protected=0.175, privileged=0.575),
+        thresholds_fit=ThresholdFit(rows=34_189, accuracy=0.8003, disparate_impact=0.9992),
+        swap_sweep=SwapSweep(
+            k=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
+            promoted=(0, 5, 10, 20, 50, 100, 200, 500, 1000),
+            demoted=(0, 5, 10, 20, 50, 100, 200, 430, 430),
+            accuracy=(0.8211, 0.8206, 0.8198, 0.8189, 0.8171, 0.8146, 0.8098, 0.7993, 0.7902),
+            disparate_impact=(0.1785, 0.1681, 0.1555, 0.1402, 0.1018, 0.0702, 0.0421, 0.0108, 0.0081),
+            gap=(0.8215, 0.8319, 0.8445, 0.8598, 0.8982, 0.9298, 0.9579, 0.9892, 0.9919),
+            tolerance=0.03,
+            best_k=0,
+            best_accuracy=0.8211,
+            best_gap=0.8215,
         ),
-        corrected=CorrectedFairness(
-            massaging=_model(0.7960, 0.159446, 0.168905, zemel=0.1104),
+        promotion_widens_gap=True,
+        best_by_gap="the model with group thresholds",
+        best_by_proxy="the model without the sensitive feature",
+        worst_by_proxy="the model with group thresholds",
+        proxy_ranks_alike=False,
+        correction=FairnessCorrection(
             massaging_swaps=1485,
             massaging_narrows_gap=True,
             massaging_sweep=SwapSweep(
@@ -227,18 +237,72 @@ def example_fairness() -> FairnessStudy:
                 best_accuracy=0.7956,
                 best_gap=0.047,
             ),
-            group_thresholds=_model(0.8092, 0.136871, 0.166443, zemel=0.1021),
-            thresholds=Thresholds(protected=0.2131, privileged=0.5637),
-            thresholds_fit=ThresholdFit(rows=8_548, accuracy=0.8102, disparate_impact=0.8003),
-            fit_rows=25_641,
-            validation_rows=8_548,
             base_rates=GroupRates(protected=0.1092, privileged=0.3038),
-            base_rate_difference=0.1946,
+            fit_rows=25_641,
             proxy_auc=0.7312,
-            four_fifths=("published.group_thresholds", "corrected.massaging", "corrected.group_thresholds"),
-            four_fifths_interval=("published.group_thresholds", "corrected.massaging"),
         ),
     )
+
+
+@cache
+def studied_comparison() -> FairnessComparison:
+    """The sound comparison on the study's test rows, measured on counts that are made up."""
+    baseline = _group_counts(0.82106, 0.036404, 0.203985)
+    thresholds = FittedThresholds(
+        8_548,
+        0.8102,
+        0.8003,
+        (GroupThreshold("Female", (0.2131,)), GroupThreshold("Male", (0.5637,))),
+    )
+    models = (
+        _outcome("baseline", "without mitigation", baseline, None),
+        _outcome("massaging", "massaging", _group_counts(0.7960, 0.159446, 0.168905), -0.0251),
+        dataclasses.replace(
+            _outcome(
+                "group-thresholds", "group thresholds", _group_counts(0.8092, 0.136871, 0.166443), -0.0119
+            ),
+            thresholds=thresholds,
+            needs_group=True,
+        ),
+    )
+    return FairnessComparison(
+        baseline=audit_counts(baseline, data="Adult, test rows", label="income", privileged="Male"),
+        estimator="logistic",
+        features=("age", "fnlwgt", "educational-num", "race", "gender", "hours-per-week"),
+        columns=("gender",),
+        reference="Male",
+        train_rows=34_189,
+        test_rows=14_653,
+        validation=0.25,
+        repeats=0,
+        kept=0.8,
+        seed=0,
+        models=models,
+        statement=comparison_statement(models, four_fifths=0.8),
+    )
+
+
+def _outcome(name: str, title: str, counts: GroupCounts, change: float | None) -> ModelOutcome:
+    return model_outcome(
+        ModelOutcome(name, title, "before", "", needs_group=False, note="As it was fitted.", failed=False),
+        counts,
+        [],
+        1,
+        change=None
+        if change is None
+        else Bounds(change, change - 0.004, change + 0.004, 0.95, "Newcombe paired hybrid score"),
+        four_fifths=0.8,
+        level=0.95,
+    )
+
+
+def _group_counts(accuracy: float, protected: float, privileged: float) -> GroupCounts:
+    confusion = _group_confusion(accuracy, protected, privileged)
+    table = [
+        [[each.true_negative, each.false_positive], [each.false_negative, each.true_positive]]
+        for each in (confusion.protected, confusion.privileged)
+    ]
+    return GroupCounts(("gender",), (("Female",), ("Male",)), ("<=50K", ">50K"), np.array(table))
 
 
 def _confusion(accuracy: float, towards: int | None = None) -> tuple[tuple[float, ...], ...]:
@@ -254,40 +318,38 @@ def _confusion(accuracy: float, towards: int | None = None) -> tuple[tuple[float
     return tuple(rows)
 
 
-def _model(accuracy: float, protected: float, privileged: float, *, zemel: float) -> ModelFairness:
-    """A model of given accuracy and selection rates on 4,917 women and 9,736 men."""
-    counts = GroupConfusion(
+def _group_confusion(accuracy: float, protected: float, privileged: float) -> GroupConfusion:
+    """Counts of given accuracy and selection rates on 4,917 women and 9,736 men."""
+    return GroupConfusion(
         protected=_counts(4_917, positives=537, selected=round(protected * 4_917), accuracy=accuracy + 0.08),
         privileged=_counts(
             9_736, positives=2_960, selected=round(privileged * 9_736), accuracy=accuracy - 0.04
         ),
     )
-    x0, x1 = (_selected(group) for group in (counts.protected, counts.privileged))
-    r0, r1 = x0 / 4_917, x1 / 9_736
-    impact = r0 / r1
-    log_error = 1.96 * math.sqrt(1 / x0 - 1 / 4_917 + 1 / x1 - 1 / 9_736)
-    difference_error = 1.96 * math.sqrt(r0 * (1 - r0) / 4_917 + r1 * (1 - r1) / 9_736)
-    low, high = impact * math.exp(-log_error), impact * math.exp(log_error)
-    return ModelFairness(
+
+
+def _model(accuracy: float, protected: float, privileged: float, *, zemel: float) -> PublishedModel:
+    counts = _group_confusion(accuracy, protected, privileged)
+    shares = _selected(counts.protected), 4_917, _selected(counts.privileged), 9_736
+    impact, difference = ratio_interval(*shares), difference_interval(*shares)
+    r0, r1 = shares[0] / 4_917, shares[2] / 9_736
+    return PublishedModel(
         accuracy=accuracy,
-        disparate_impact=impact,
-        gap=abs(1 - impact),
-        in_band=0.8 <= impact <= 1.25,
+        disparate_impact=r0 / r1,
+        gap=abs(1 - r0 / r1),
         demographic_parity_difference=r1 - r0,
         zemel_proxy=zemel,
         counts=counts,
         rates=GroupRates(protected=r0, privileged=r1),
         true_positive_rates=_rates(counts, "true_positive", "false_negative"),
         false_positive_rates=_rates(counts, "false_positive", "true_negative"),
-        disparate_impact_interval=Interval(impact, low, high, 0.95, "Katz"),
-        disparate_impact_bootstrap=Interval(impact, low * 0.999, high * 1.001, 0.95, "multinomial bootstrap"),
-        demographic_parity_interval=Interval(
-            r1 - r0, r1 - r0 - difference_error, r1 - r0 + difference_error, 0.95, "Newcombe"
-        ),
+        disparate_impact_interval=impact,
+        demographic_parity_interval=difference,
+        verdict=judged(impact, four_fifths=0.8),
         change=ModelChange(
             accuracy=accuracy - 0.82106,
-            disparate_impact=impact - 0.1785,
-            gap=abs(1 - impact) - 0.8215,
+            disparate_impact=r0 / r1 - 0.1785,
+            gap=abs(1 - r0 / r1) - 0.8215,
             protected=r0 - 0.036404,
             privileged=r1 - 0.203985,
         ),

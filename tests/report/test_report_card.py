@@ -101,7 +101,7 @@ def test_every_verdict_is_told_and_what_it_does_not_show():
         "| privacy, the published plan | ✓ within budget |",
         "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
         "| privacy, membership in `tree` | ! exposed |",
-        "| fairness, mitigations on `adult.csv` | ! disparate |",
+        "| fairness, mitigations on `Adult, test rows` | ! disparate |",
     ):
         assert line in body
     for text in ("certify a network", "prove privacy", "not equal treatment"):

@@ -19,7 +19,7 @@ from trivet.report.text.values import code_span, markdown_row, markdown_text
 
 def worse_record():
     record = changed(example_own_record(), "security.repair.attempts.0.asr.after", 0.25)
-    record = changed(record, "fairness.settings.seed", 3)
+    record = changed(record, "fairness.published.settings.seed", 3)
     return changed(record, "privacy.membership.verdict", "exposed")
 
 

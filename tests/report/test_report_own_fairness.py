@@ -23,7 +23,7 @@ from example_fairness import (
     undefined_audit,
 )
 from trivet.errors import UsageError
-from trivet.record import as_json
+from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
 from trivet.report.figures import alt_texts, save_figures
 from trivet.report.figures.groups import (
@@ -329,8 +329,7 @@ def test_an_interval_around_parity_reaches_it_whichever_way_round():
 
 def fairness_record(audit, comparison):
     record = example_record()
-    fairness = dataclasses.replace(record.fairness, audit=audit, comparison=comparison)
-    return dataclasses.replace(record, security=None, privacy=None, fairness=fairness)
+    return dataclasses.replace(record, security=None, privacy=None, fairness=FairnessLeg(audit, comparison))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from example_fairness import example_audit, hostile_audit
 from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
-from trivet.fairness.own_results import OwnFairness
-from trivet.record import PrivacyLeg, as_json
+from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import verdicts, write_report
 from trivet.report.figures import alt_texts, available, save_figures
 
@@ -29,8 +28,8 @@ CASES = {
     "plan": lambda: (own_record(privacy=PrivacyLeg(plan=example_plan(pure=True))), {}),
     "mechanism": lambda: (own_record(privacy=PrivacyLeg(mechanisms=(example_mechanism(),))), {}),
     "model": lambda: (own_record(privacy=PrivacyLeg(membership=example_membership())), {}),
-    "predictions": lambda: (own_record(fairness=OwnFairness(example_audit())), {}),
-    "hostile": lambda: (own_record(fairness=OwnFairness(hostile_audit())), {}),
+    "predictions": lambda: (own_record(fairness=FairnessLeg(example_audit())), {}),
+    "hostile": lambda: (own_record(fairness=FairnessLeg(hostile_audit())), {}),
 }
 
 

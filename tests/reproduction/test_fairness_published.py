@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trivet.fairness import FairnessSettings, run
+from trivet.study.fairness import compare_studied, publish_fairness
+from trivet.study.fairness_results import FairnessSettings
 
 REFERENCE = os.environ.get("TRIVET_REFERENCE")
 pytestmark = pytest.mark.skipif(
@@ -20,7 +21,7 @@ def expected():
 
 @pytest.fixture(scope="module")
 def published():
-    return run(FairnessSettings()).published
+    return publish_fairness(FairnessSettings(), compare_studied(FairnessSettings()))
 
 
 @pytest.mark.parametrize("name", MODELS)

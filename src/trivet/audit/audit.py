@@ -10,11 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from trivet.audit.by_leg import (
-    audit_own_fairness,
+    audit_fairness,
     audit_privacy,
     audit_security,
     study_effects,
-    study_fairness,
 )
 from trivet.audit.parts import LegDone, Parts, Progress
 from trivet.config import AuditConfig
@@ -93,12 +92,11 @@ def run_audit(
 def _legs(config: AuditConfig, parts: Parts, progress: Progress) -> dict[str, Any]:
     """Name what runs each leg, in the order in which they run."""
     study = config.audit.study
-    fairness = study_fairness if study else audit_own_fairness
     kept = {"parts": parts, "progress": progress}
     return {
         "security": partial(audit_security, config.security, study=study, seed=config.audit.seed, **kept),
         "privacy": partial(audit_privacy, config.privacy, study=study, **kept),
-        "fairness": partial(fairness, config.fairness, **kept),
+        "fairness": partial(audit_fairness, config.fairness, study=study, **kept),
     }
 
 

@@ -1,4 +1,4 @@
-"""Audit of the user's system, leg by leg, without the built-in study."""
+"""Audit of a system leg by leg: the user's, or that of the built-in study with the published recipes."""
 
 import hashlib
 import importlib.util
@@ -13,27 +13,24 @@ from trivet.effects.results import EffectMatrix
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
-from trivet.fairness.own_results import OwnFairness
-from trivet.fairness.results import FairnessStudy
-from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
-from trivet.record import STRIP_PIXELS, PrivacyLeg, read_fairness_audits, read_privacy_audits
+from trivet.record import STRIP_PIXELS, FairnessLeg, PrivacyLeg, read_fairness_audits, read_privacy_audits
 from trivet.security.results import PublishedSecurity
 from trivet.security.scan_settings import ScanSettings
 from trivet.security.scanning.results import ScanResult, SecurityAudit
 from trivet.security.settings import SecuritySettings
+from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
 from trivet.work.own_code import OWN_CODE
 
 __all__ = [
-    "audit_own_fairness",
+    "audit_fairness",
     "audit_privacy",
     "audit_security",
     "code_digest",
     "path_digest",
     "study_effects",
-    "study_fairness",
 ]
 
 #: Separates the file of a database from the name of a table in it.
@@ -92,65 +89,72 @@ def plain_settings(kind: type[Any], settings: Any) -> dict[str, Any]:
     }
 
 
-def audit_own_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[OwnFairness]:
-    """Audit the table of ``[fairness.table]``, or compare mitigations on it, and take in finished audits."""
+def audit_fairness(
+    section: FairnessSection, *, study: bool, parts: Parts, progress: Progress
+) -> LegDone[FairnessLeg]:
+    """Audit a table, or compare mitigations on it or on the study's, and take in finished audits."""
     finished = read_fairness_audits(section.audits)  # first: it may be refused
-    audit, comparison, inputs = finished.audit, finished.comparison, dict(finished.inputs)
-    settings = section.table
-    if settings is not None:
-        fits = settings.estimator is not None
-        if (comparison if fits else audit) is not None:
-            raise UsageError(
-                "[fairness] audits has what [fairness.table] asks for, and there is room for one of each; "
-                "leave one of them out."
-            )
-        digest = None if settings.table == ADULT else path_digest(settings.table)
-        decides = {
-            "settings": plain_settings(TableSettings, settings),
-            "table": digest,
-            "seed": section.seed,
-        }
+    audit, comparison, published = finished.audit, finished.comparison, None
+    inputs = dict(finished.inputs)
+    table = section.table
+    if (comparison is not None and (study or (table and table.estimator))) or (
+        audit is not None and table and not table.estimator
+    ):
+        own = "the built-in study makes, unless study = false" if study else "[fairness.table] asks for"
+        raise UsageError(
+            f"[fairness] audits has what {own}, and there is room for one of each; leave one of them out."
+        )
+
+    def tell(step: str, share: float | None = None) -> None:
+        progress("fairness", step, share)
+
+    if study:
+        comparison, published = _study_fairness(section, parts=parts, tell=tell)
+    elif table is not None:
+        digest = None if table.table == ADULT else path_digest(table.table)
+        decides = {"settings": plain_settings(TableSettings, table), "table": digest, "seed": section.seed}
 
         def ask() -> Made[Any]:
             from trivet.fairness.auditing.table import ask_table  # noqa: PLC0415 - as above
 
-            return Made(
-                ask_table(
-                    settings,
-                    seed=section.seed,
-                    progress=lambda step, share: progress("fairness", step, share),
-                )
-            )
+            return Made(ask_table(table, seed=section.seed, progress=tell))
 
-        kind = FairnessComparison if fits else FairnessAudit
+        kind = FairnessComparison if table.estimator else FairnessAudit
         found = parts.take_or_make("fairness-table", kind, decides, ask).value
         if isinstance(found, FairnessComparison):
             comparison = found
         else:
             audit = found
         if digest is not None:
-            inputs[Path(settings.table).name] = digest
+            inputs[Path(table.table).name] = digest
     if audit is None and comparison is not None:
         audit = comparison.baseline
-    return LegDone(OwnFairness(audit, comparison), inputs)
+    return LegDone(FairnessLeg(audit, comparison, published), inputs)
 
 
-def study_fairness(section: FairnessSection, *, parts: Parts, progress: Progress) -> LegDone[FairnessStudy]:
-    """Make the fairness study, and take in finished audits."""
-    from trivet import fairness  # noqa: PLC0415 - as above
+def _study_fairness(
+    section: FairnessSection, *, parts: Parts, tell: Callable[[str], None]
+) -> tuple[FairnessComparison, PublishedFairness]:
+    settings = _fairness_settings(section)
+    decides = {"settings": plain_settings(FairnessSettings, settings)}
 
-    finished = read_fairness_audits(section.audits)  # first: it may be refused
-    settings = FairnessSettings(
-        **{each.name: getattr(section, each.name) for each in fields(FairnessSettings)}
-    )
-    made = parts.take_or_make(
-        "fairness",
-        FairnessStudy,
-        {"settings": plain_settings(FairnessSettings, settings)},
-        lambda: Made(fairness.run(settings, progress=lambda step: progress("fairness", step, None))),
-    )
-    study = replace(made.value, audit=finished.audit, comparison=finished.comparison)
-    return LegDone(study, finished.inputs)
+    def compare() -> Made[FairnessComparison]:
+        from trivet.study.fairness import compare_studied  # noqa: PLC0415 - as above
+
+        return Made(compare_studied(settings, progress=tell))
+
+    comparison = parts.take_or_make("fairness-comparison", FairnessComparison, decides, compare).value
+
+    def publish() -> Made[PublishedFairness]:
+        from trivet.study.fairness import publish_fairness  # noqa: PLC0415 - as above
+
+        return Made(publish_fairness(settings, comparison, progress=tell))
+
+    return comparison, parts.take_or_make("fairness-published", PublishedFairness, decides, publish).value
+
+
+def _fairness_settings(section: FairnessSection) -> FairnessSettings:
+    return FairnessSettings(**{each.name: getattr(section, each.name) for each in fields(FairnessSettings)})
 
 
 if TYPE_CHECKING:
@@ -304,12 +308,7 @@ def study_effects(
     """Measure the matrix of effects on what the study found; it is one part."""
     from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
 
-    settings, fairness = (
-        EffectSettings(),
-        FairnessSettings(
-            **{each.name: getattr(config.fairness, each.name) for each in fields(FairnessSettings)}
-        ),
-    )
+    settings, fairness = EffectSettings(), _fairness_settings(config.fairness)
 
     def make() -> Made[EffectMatrix]:
         suspect = None

@@ -14,7 +14,6 @@ from trivet.comparison.judge import (
     is_verdict,
     judge_pair,
     manifest_changes,
-    study_verdicts,
 )
 from trivet.comparison.pairs import ABSENT, Pair, pairs
 from trivet.comparison.results import (
@@ -38,8 +37,6 @@ from trivet.wording import one_line
 
 __all__ = ["change_text", "compare_audits", "difference_text", "outcome_text", "sides_text", "value_text"]
 
-_BASELINE: Final = ("fairness", "published", "baseline")
-_THRESHOLDS: Final = ("fairness", "corrected", "group_thresholds")
 #: Places without items of lists, and what stands there; {} is the item.
 _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "scan", "contract", "best", "clean_accuracy"): "clean accuracy as received",
@@ -55,16 +52,11 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
     ("fairness", "comparison", "models", "accuracy", "estimate"): "accuracy: {}",
     ("fairness", "comparison", "models", "disparate_impact", "estimate"): "disparate impact: {}",
-    (*_BASELINE, "accuracy"): "accuracy, baseline",
-    (*_BASELINE, "disparate_impact"): "disparate impact, baseline",
-    (*_THRESHOLDS, "accuracy"): "accuracy, group thresholds",
-    (*_THRESHOLDS, "disparate_impact"): "disparate impact, group thresholds",
 }
 _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "published", "correction", "verdict"): "privacy, published plan",
     ("privacy", "mechanisms", "verdict"): "mechanism {}",
     ("privacy", "membership", "verdict"): "membership",
-    ("fairness", "study", "verdict"): "fairness",
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
@@ -319,7 +311,6 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
 
 def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
     """Yield every value once; an interval is a part of its estimate."""
-    yield from study_verdicts(before.record, after.record)
     for pair in pairs(before.record, after.record):
         around = pair.before_in[-1]
         repeats = any(name.endswith(INTERVAL) for name in pair.names)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from trivet.audited import ORDERS, has_study, network_of, study_fairness_verdict, verdict_tone
+from trivet.audited import ORDERS, network_of, verdict_tone
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.pairs import ABSENT, Pair, Parts, Step
 from trivet.comparison.results import (
@@ -45,7 +45,6 @@ __all__ = [
     "manifest_changes",
     "measured",
     "share_of",
-    "study_verdicts",
     "verdict_tone",
 ]
 
@@ -313,7 +312,6 @@ _ANYWHERE: Final[Mapping[str, Direction]] = {
     "true_trigger_asr": DOWN,
     "best_asr": DOWN,
     "disparate_impact": TOWARDS_ONE,
-    "disparate_impact_bootstrap": TOWARDS_ONE,
     "gap": DOWN,
     "best_gap": DOWN,
     "demographic_parity_difference": TOWARDS_ZERO,
@@ -425,20 +423,6 @@ def verdict_rank(before: Any, after: Any) -> int:
     return 0
 
 
-def study_verdicts(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:
-    """Yield the verdicts that are drawn from numbers of the study, where either record has it."""
-    leg = "fairness"
-    old, new = (_fairness(each[leg]) if has_study(each, leg) else ABSENT for each in (before, after))
-    if old is not ABSENT or new is not ABSENT:
-        steps = (Step(leg), Step("study"), Step(VERDICT))
-        parts: tuple[Parts, Parts] = (before, before[leg] or {}), (after, after[leg] or {})
-        yield Pair(steps, old, new, *parts)
-
-
-def _fairness(study: Mapping[str, Any]) -> str:
-    return study_fairness_verdict({"fairness": study})
-
-
 _AUDIT: Final = "data rows label positive negative prediction cut four_fifths level"
 _COMPARISON: Final = "estimator features columns reference train_rows test_rows validation repeats kept seed"
 _STUDY: Final = (
@@ -460,7 +444,7 @@ _ASKED: Final = {
     ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
     ("privacy", "mechanisms"): _MECHANISM,
     ("privacy", "membership"): _MEMBERSHIP,
-    ("fairness",): _STUDY,
+    ("fairness", "published"): _STUDY,
     ("fairness", "audit"): _AUDIT,
     ("fairness", "audit", "attributes"): "reference",
     ("fairness", "comparison"): _COMPARISON,

@@ -47,8 +47,7 @@ class Change:
     Attributes
     ----------
     place
-        Where it stands: names joined by dots, an item of a list by its identifying fields. The verdict
-        that the report draws from numbers stands nowhere: ``fairness.study.verdict``.
+        Where it stands: names joined by dots, an item of a list by its identifying fields.
     title
         What it is, in words; the place where it has no other name.
     before, after

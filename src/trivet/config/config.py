@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from annotated_types import Ge, Le, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
-from trivet.fairness.settings import FairnessSettings
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.security.scan_settings import DEMO, ScanSettings
 from trivet.security.settings import SecuritySettings
+from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
 
 __all__ = [
@@ -231,7 +231,7 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicySection:
-    """``[policy]``: what must hold, as comparisons like ``"fairness.rows >= 1000"``, and what is waived."""
+    """``[policy]``: what must hold, such as ``"fairness.disparate_impact >= 0.8"``, and what is waived."""
 
     require: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()

@@ -1,4 +1,6 @@
 from .adult import AdultTable as AdultTable
+from .adult import Sample as Sample
+from .adult import adult_sample as adult_sample
 from .adult import load_adult as load_adult
 from .images import ImageSet as ImageSet
 from .images import load_colour_digits as load_colour_digits

@@ -1,8 +1,11 @@
-"""Adult (Census Income), embedded: 48,842 people and whether each earned more than 50,000 dollars."""
+"""Adult (Census Income), embedded: 48,842 people and whether each earned more than 50,000 dollars.
+
+`adult_sample` has nine numeric features of it, income as the label and gender as the group.
+"""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,20 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError
 
-__all__ = ["COLUMNS", "ROWS", "SHA256", "AdultTable", "load_adult"]
+__all__ = [
+    "COLUMNS",
+    "FEATURES",
+    "POSITIVE_CLASS",
+    "PRIVILEGED_GROUP",
+    "PROTECTED_GROUP",
+    "ROWS",
+    "SENSITIVE_COLUMN",
+    "SHA256",
+    "AdultTable",
+    "Sample",
+    "adult_sample",
+    "load_adult",
+]
 
 #: Rows of adult.test and of adult.data.
 ROWS = 16_281 + 32_561
@@ -111,3 +127,65 @@ def _with_none(column: NDArray[Any]) -> NDArray[Any]:
     values = column.data.copy()
     values[np.ma.getmaskarray(column)] = None
     return values
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some rows of a table."""
+
+    features: NDArray[np.float64]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    sensitive: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Sample":
+        """Return the rows with these indices, in this order."""
+        return replace(
+            self, features=self.features[rows], labels=self.labels[rows], sensitive=self.sensitive[rows]
+        )
+
+    def drop(self, name: str) -> "Sample":
+        """Return all rows without one feature."""
+        place = self.names.index(name)
+        return replace(
+            self,
+            features=np.delete(self.features, place, axis=1),
+            names=self.names[:place] + self.names[place + 1 :],
+        )
+
+
+SENSITIVE_COLUMN, PROTECTED_GROUP, PRIVILEGED_GROUP = "gender", "Female", "Male"
+POSITIVE_CLASS = ">50K"
+
+#: Each feature's column, and the value that counts as 1 where the column is not a number.
+_FEATURES = (
+    ("age", None),
+    ("fnlwgt", None),
+    ("educational-num", None),
+    ("race", "White"),
+    (SENSITIVE_COLUMN, PRIVILEGED_GROUP),
+    ("capital-gain", None),
+    ("capital-loss", None),
+    ("hours-per-week", None),
+    ("native-country", "United-States"),
+)
+
+#: Names of the features, in the order of a sample's columns.
+FEATURES = tuple(column for column, _ in _FEATURES)
+
+
+def adult_sample(table: AdultTable) -> Sample:
+    """Return features, labels and groups of all rows of Adult, in their order.
+
+    A missing native country counts as another than the United States, as published.
+    """
+    columns = [table[column] if value is None else (table[column] == value) for column, value in _FEATURES]
+    return Sample(
+        features=np.column_stack([column.astype(np.float64) for column in columns]),
+        names=FEATURES,
+        labels=(table["income"] == POSITIVE_CLASS).astype(np.int64),
+        sensitive=(table[SENSITIVE_COLUMN] == PRIVILEGED_GROUP).astype(np.int64),
+    )

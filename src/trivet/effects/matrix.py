@@ -24,7 +24,7 @@ from trivet.effects.results import (
     Outcome,
     unmeasured,
 )
-from trivet.fairness.settings import FairnessSettings
+from trivet.study.fairness_results import FairnessSettings
 
 __all__ = ["LIMITS", "EffectSettings", "Progress", "effect_of", "measure_effects", "signed", "statement_of"]
 
@@ -301,8 +301,8 @@ def _of_unlearning(
 
 
 def _of_mitigations(settings: EffectSettings, table: "AdultTable", seed: int, progress: Progress) -> _Part:
+    from trivet.datasets import adult_sample  # noqa: PLC0415
     from trivet.effects import mitigations  # noqa: PLC0415 - scikit-learn
-    from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415
 
     divided = mitigations.divided_rows(
         adult_sample(table), rows=settings.rows, samples=settings.samples, seed=seed

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from trivet.datasets.adult import PROTECTED_GROUP, SENSITIVE_COLUMN, Sample
 from trivet.effects.results import Change, Intervention, Measurement, unmeasured
 from trivet.errors import DataError
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
@@ -22,7 +23,6 @@ from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
-from trivet.fairness.study.adult import PROTECTED_GROUP, SENSITIVE_COLUMN, Sample
 from trivet.privacy.membership.attacks import rmia_scores
 from trivet.privacy.membership.rates import auroc
 from trivet.privacy.membership.recipe import recipe_of, train

@@ -8,23 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from trivet.datasets import AdultTable
+from trivet.datasets.adult import (
+    PRIVILEGED_GROUP,
+    PROTECTED_GROUP,
+    SENSITIVE_COLUMN,
+    AdultTable,
+    adult_sample,
+)
 from trivet.effects.results import Change, Intervention, Measurement, unmeasured
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.metrics.comparisons import within_band
-from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import (
-    PRIVILEGED_GROUP,
-    PROTECTED_GROUP,
-    SENSITIVE_COLUMN,
-    adult_sample,
-    logistic_scores,
-    split_sample,
-    standardise,
-)
 from trivet.privacy import laplace
 from trivet.privacy.membership.rates import proportion_interval
+from trivet.study.fairness import logistic_scores, split_sample, standardise
+from trivet.study.fairness_results import FairnessSettings
 
 __all__ = [
     "IMPACTS",

@@ -12,14 +12,10 @@ from .counting.counts import GroupCounts as GroupCounts
 from .counting.files import read_columns as read_columns
 from .counting.group_counts import group_counts as group_counts
 from .explain.proxies import proxy_strength as proxy_strength
-from .intervals.bootstrap import bootstrap_interval as bootstrap_interval
 from .intervals.comparisons import difference_interval as difference_interval
 from .intervals.comparisons import ratio_interval as ratio_interval
 from .intervals.power import smallest_detectable as smallest_detectable
 from .intervals.shares import share_interval as share_interval
-from .metrics.clusters import Clusters as Clusters
-from .metrics.clusters import cluster_disparity as cluster_disparity
-from .metrics.clusters import cluster_rows as cluster_rows
 from .metrics.comparisons import accuracy as accuracy
 from .metrics.comparisons import demographic_parity_difference as demographic_parity_difference
 from .metrics.comparisons import disparate_impact as disparate_impact
@@ -42,10 +38,8 @@ from .mitigation.registry import MITIGATIONS as MITIGATIONS
 from .mitigation.reweighing import Reweighing as Reweighing
 from .mitigation.reweighing import reweighing_weights as reweighing_weights
 from .mitigation.thresholds.classifier import GroupThresholds as GroupThresholds
+from .mitigation.thresholds.scalarised import Thresholds as Thresholds
 from .mitigation.thresholds.scalarised import apply_thresholds as apply_thresholds
 from .mitigation.thresholds.scalarised import exact_thresholds as exact_thresholds
 from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
-from .results import Thresholds as Thresholds
-from .settings import FairnessSettings as FairnessSettings
-from .study.running import run as run

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from trivet.audited import chosen_attempt, has_study, network_of, study_fairness_verdict
+from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
@@ -127,19 +127,20 @@ def _composition(record: Mapping[str, Any], privacy: Mapping[str, Any]) -> Findi
 
 
 def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Finding:
-    published, corrected = fairness["published"], fairness["corrected"]
+    published, models = fairness["published"], fairness["comparison"]["models"]
+    place = next(place for place, model in enumerate(models) if model["name"] == "massaging")
     return make_finding(
         "correction.promotion-demotion",
         level="note",
-        message=f"Swapped labels bring the disparate impact from {_impact(published['baseline'])} to "
-        f"{_impact(published['promotion_demotion'])} as published, and to "
-        f"{_impact(corrected['massaging'])} in the right direction.",
-        measured=measured_at(record, "fairness.corrected.massaging.disparate_impact"),
+        message=f"Swapped labels bring the disparate impact from "
+        f"{_ratio(published['baseline']['disparate_impact'])} to "
+        f"{_ratio(published['promotion_demotion']['disparate_impact'])} as published, and to "
+        f"{_ratio(models[place]['disparate_impact']['estimate'])} in the right direction.",
+        measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
     )
 
 
-def _impact(model: Mapping[str, Any]) -> str:
-    ratio = model["disparate_impact"]
+def _ratio(ratio: float | None) -> str:
     return "an unknown one" if ratio is None else f"{ratio:.4f}"
 
 
@@ -328,7 +329,7 @@ _SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the predi
 def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the fairness leg.
 
-    The built-in study's data are for demonstration, so what is wrong with them is a warning only.
+    The built-in study's data are for demonstration, so that a disparity in them is a warning only.
     """
     fairness = record["fairness"]
     own = None
@@ -337,16 +338,15 @@ def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     elif fairness["comparison"] is not None:
         own = "fairness.comparison.baseline", fairness["comparison"]["baseline"]
     if own is not None:
-        yield from _attributes(record, *own)
+        yield from _attributes(record, *own, demonstration=demonstrates(fairness))
         yield from _cautions(*own)
     if fairness["comparison"] is not None:
         yield _mitigations(record)
-    if has_study(record, "fairness"):
-        yield _study(record)
-        yield _study_mitigations(record)
 
 
-def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
+def _attributes(
+    record: Mapping[str, Any], place: str, audit: Mapping[str, Any], *, demonstration: bool
+) -> Iterator[Finding]:
     for number, attribute in enumerate(audit["attributes"]):
         here = f"{place}.attributes.{number}"
         groups = [group["group"] for group in attribute["groups"]]
@@ -354,9 +354,10 @@ def _attributes(record: Mapping[str, Any], place: str, audit: Mapping[str, Any])
         if attribute["most_disparate"] is not None:
             group = groups.index(attribute["most_disparate"])
             measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
+        level = _VERDICT_LEVELS.get(attribute["verdict"], "warning")
         yield make_finding(
             "fairness.disparate-impact",
-            level=_VERDICT_LEVELS.get(attribute["verdict"], "warning"),
+            level="warning" if demonstration and level == "breach" else level,
             title=f"{one_line(attribute['name'])}: {attribute['verdict']}",
             message=attribute["reason"],
             measured=measured,
@@ -393,47 +394,6 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
         measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
         required=_band(comparison["baseline"]["four_fifths"]),
     )
-
-
-def _study(record: Mapping[str, Any]) -> Finding:
-    fairness = record["fairness"]
-    measured = measured_at(record, "fairness.published.baseline.disparate_impact")
-    verdict = study_fairness_verdict(record)
-    return make_finding(
-        "fairness.study",
-        level="pass" if verdict == IN_BAND else "warning",
-        title=f"{fairness['sensitive_feature']} in the built-in study: {verdict}",
-        message=f"Before any mitigation {fairness['protected_group']} is selected at "
-        f"{_times(measured)} the rate of {fairness['privileged_group']}.",
-        measured=measured,
-        required=_band(fairness["settings"]["four_fifths"]),
-    )
-
-
-def _study_mitigations(record: Mapping[str, Any]) -> Finding:
-    """Tell of the most accurate model in the band; of the baseline where none is in it."""
-    fairness = record["fairness"]
-    inside, surely = fairness["corrected"]["four_fifths"], fairness["corrected"]["four_fifths_interval"]
-    best = max(
-        surely or inside,
-        key=lambda name: find(fairness, f"{name}.accuracy"),
-        default="published.baseline",
-    )
-    names = ", ".join(name.replace(".", " ").replace("_", " ") for name in inside) or "none"
-    return make_finding(
-        "fairness.study-mitigation",
-        level="pass" if surely else "note",
-        message=f"In the four-fifths band: {names}. With their whole interval: {len(surely)}.",
-        measured=measured_at(record, f"fairness.{best}.disparate_impact"),
-        required=_band(fairness["settings"]["four_fifths"]),
-    )
-
-
-def _times(measured: Measured) -> str:
-    if measured.value is None:
-        return f"an unknown multiple ({measured.reason}) of"
-    low, high = ("…" if end is None else f"{end:.2f}" for end in (measured.low, measured.high))
-    return f"{measured.value:.2f} times ({low} to {high})"
 
 
 def _band(low: float) -> str:

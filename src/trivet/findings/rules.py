@@ -174,16 +174,6 @@ _RULES: Final = (
         places=("fairness.audit", "fairness.comparison"),
     ),
     Rule(
-        id="fairness.study",
-        title="Are the groups of the built-in study selected alike?",
-        why="Selection at less than four fifths of the rate of another group is taken as a sign of adverse "
-        "impact; the built-in study shows it on public data.",
-        action="Audit predictions of your own with `trivet fairness`.",
-        source="Feldman et al., KDD 2015; EEOC, 29 C.F.R. 1607.4(D)",
-        heading="Audit predictions",
-        places=("fairness.published",),
-    ),
-    Rule(
         id="fairness.caution",
         title="What has to be known before the numbers?",
         why="A column that tells the label, a group of a few rows or a proxy of the group can make every "
@@ -203,16 +193,6 @@ _RULES: Final = (
         source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
         heading="Fit, mitigate, compare",
         places=("fairness.comparison.models",),
-    ),
-    Rule(
-        id="fairness.study-mitigation",
-        title="Does a mitigation of the built-in study reach the band?",
-        why="A mitigation is worth its accuracy only where it brings the disparate impact into the "
-        "four-fifths band on rows that it was not fitted on.",
-        action="Compare mitigations on data of your own with `trivet fairness`.",
-        source="Kamiran and Calders, 2012; Hardt et al., NeurIPS 2016",
-        heading="3. Promotion and demotion",
-        places=("fairness.corrected",),
     ),
     Rule(
         id="effects.worse",

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from trivet.audited import ORDERS, study_fairness_verdict
+from trivet.audited import ORDERS
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.places import find, is_index
 from trivet.record import json_schema
@@ -33,7 +33,6 @@ class Candidate:
 
     anchor: str
     below: str
-    derive: Callable[[Mapping[str, Any]], str] | None = None
     choose: Callable[[Mapping[str, Any]], int | None] | None = None
 
     @property
@@ -56,12 +55,8 @@ def _repair(below: str) -> tuple[Candidate, ...]:
     return (Candidate("security.repair", f"attempts.*.{below}", choose=_chosen),)
 
 
-def _fairness(below: str, study: str, *, derive: Callable[..., str] | None = None) -> tuple[Candidate, ...]:
-    return (
-        Candidate("fairness.audit", below),
-        Candidate("fairness.comparison.baseline", below),
-        Candidate("fairness.published.baseline", study, derive),
-    )
+def _fairness(below: str) -> tuple[Candidate, ...]:
+    return Candidate("fairness.audit", below), Candidate("fairness.comparison.baseline", below)
 
 
 _GROUPS = "attributes.*.groups.*"
@@ -92,12 +87,10 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
         "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
         "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
-        "fairness.verdict": _fairness("verdict", "disparate_impact_interval", derive=study_fairness_verdict),
-        "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact", "disparate_impact"),
-        "fairness.demographic_parity_difference": _fairness(
-            f"{_GROUPS}.difference", "demographic_parity_difference"
-        ),
-        "fairness.accuracy": _fairness(f"{_GROUPS}.accuracy", "accuracy"),
+        "fairness.verdict": _fairness("verdict"),
+        "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact"),
+        "fairness.demographic_parity_difference": _fairness(f"{_GROUPS}.difference"),
+        "fairness.accuracy": _fairness(f"{_GROUPS}.accuracy"),
     }
 )
 
@@ -129,8 +122,6 @@ def place_words(place: str) -> tuple[str, ...]:
 
 def candidate_words(candidate: Candidate) -> tuple[str, ...]:
     """Return the words that one meaning of a short name can have, best first."""
-    if candidate.derive is not None:
-        return _FAIRNESS
     return place_words(candidate.place)
 
 
@@ -217,12 +208,7 @@ def _measure_candidate(
         if item is None:
             return (Measured(place, None, reason=f"{candidate.anchor} chose none"),)
         place = place.replace("*", str(item))
-    if candidate.derive is None:
-        return _measure_place(record, place if bound is None else f"{place}.{bound}")
-    if bound is not None:
-        raise LookupError(f"a verdict has no interval, so no .{bound}.")
-    words = candidate_words(candidate)
-    return (Measured(place, candidate.derive(record), words=words),)
+    return _measure_place(record, place if bound is None else f"{place}.{bound}")
 
 
 def _measure_place(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:

@@ -290,17 +290,13 @@ def refuse_impossible(requirements: Sequence[Requirement]) -> None:
 def _why_impossible(requirement: Requirement) -> str | None:
     name, bound = split_bound(requirement.path)
     if name in SHORT_NAMES:
-        meanings = [
-            ("" if each.derive else each.place, candidate_words(each))
-            for each in SHORT_NAMES[name]
-            if each.derive is None or bound is None
-        ]
+        meanings = [(each.place, candidate_words(each)) for each in SHORT_NAMES[name]]
     else:
         meanings = [(name, place_words(name))]
     values = [
         (value, words)
         for place, words in meanings
-        for value in (values_at(f"{place}.{bound}" if bound else place) if place else ("",))
+        for value in values_at(f"{place}.{bound}" if bound else place)
     ]
     if not values:
         return _nothing_there(name, bound)

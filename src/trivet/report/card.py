@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trivet.audited import chosen_attempt, has_study, network_of
+from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
 from trivet.places import find
 from trivet.report.text.values import code_span, markdown_row, markdown_text
@@ -51,10 +51,11 @@ _STUDY: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     "fairness": (
         ("Accuracy of the study's baseline", "fairness.published.baseline.accuracy"),
         ("Disparate impact of the baseline", "fairness.published.baseline.disparate_impact"),
-        ("Disparate impact after massaging", "fairness.corrected.massaging.disparate_impact"),
-        ("Accuracy after massaging", "fairness.corrected.massaging.accuracy"),
-        ("Disparate impact with group thresholds", "fairness.corrected.group_thresholds.disparate_impact"),
-        ("Accuracy with group thresholds", "fairness.corrected.group_thresholds.accuracy"),
+        (
+            "Disparate impact after promotion and demotion",
+            "fairness.published.promotion_demotion.disparate_impact",
+        ),
+        ("Accuracy after promotion and demotion", "fairness.published.promotion_demotion.accuracy"),
     ),
 }
 
@@ -139,13 +140,11 @@ def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines about the study's classifiers, and about the user's own predictions and mitigations."""
     fairness = record["fairness"]
     if has_study(record, "fairness"):
-        groups = (
-            f"{markdown_text(fairness['protected_group'])} against "
-            f"{markdown_text(fairness['privileged_group'])}"
-        )
+        study = fairness["published"]
+        groups = [markdown_text(study[group]) for group in ("protected_group", "privileged_group")]
         yield (
-            f"The study's classifiers on {markdown_text(fairness['dataset'])}, {fairness['test_rows']:,} "
-            f"test rows, {groups}; a disparate impact of one is parity:"
+            f"The published classifiers on {markdown_text(study['dataset'])}, {study['test_rows']:,} test "
+            f"rows, {groups[0]} against {groups[1]}; a disparate impact of one is parity:"
         )
         yield ""
         yield from _table(record, _STUDY["fairness"])
@@ -299,7 +298,8 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
             ),
         )
         models.append(_model(membership["model"], TABLES, membership["data"], _metrics(record, places)))
-    if (fairness := record["fairness"]) is not None and (audit := fairness["audit"]) is not None:
+    fairness = record["fairness"]
+    if fairness is not None and not demonstrates(fairness) and (audit := fairness["audit"]) is not None:
         models.append(_model(audit["prediction"], TABLES, audit["data"], _impacts(record, audit)))
     return [model for model in models if model["results"][0]["metrics"]]
 

@@ -199,9 +199,9 @@ FAIRNESS_PICTURES: Final = (
 #: The prose that a page shares with the report of `trivet run`, and what only a page has.
 FAIRNESS_SHARED: Final = STUDY.parent / "fairness"
 FAIRNESS_PAGES: Final = STUDY.parent / "fairness_pages"
-AUDIT: Final = "58-own-fairness.md"
+AUDIT: Final = "66-own-fairness.md"
 #: Where that stands on the page of a comparison: behind the mitigations.
-BEHIND: Final = "65-own-fairness.md"
+BEHIND: Final = "68-own-fairness.md"
 
 
 def write_fairness_page(audit: FairnessAudit, folder: str | Path) -> tuple[Path, ...]:

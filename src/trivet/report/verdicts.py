@@ -72,19 +72,6 @@ def _privacy(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
     )
 
 
-def _fairness(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
-    place = "fairness.published.baseline.disparate_impact"
-    return (
-        "before any mitigation the protected group is selected at ",
-        make_value(record, place, ".2f"),
-        " times the rate of the privileged one (",
-        make_value(record, f"{place}_interval.low", ".2f"),
-        " to ",
-        make_value(record, f"{place}_interval.high", ".2f"),
-        ")",
-    )
-
-
 def _mechanism(record: Mapping[str, Any], part: JudgedPart) -> _Reason:
     return make_value(record, f"{part.place}.name"), ": ", make_value(record, f"{part.place}.reason")
 
@@ -101,7 +88,6 @@ _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart
     ("privacy", "plan"): _told("why"),
     ("privacy", "mechanisms"): _mechanism,
     ("privacy", "membership"): _told("reason"),
-    ("fairness", "study"): _fairness,
     ("fairness", "audit"): _told("reason"),
     ("fairness", "comparison"): _told("statement"),
 }

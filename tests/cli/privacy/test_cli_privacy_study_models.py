@@ -7,6 +7,7 @@ from sklearn.base import clone
 from trivet.cli.privacy import study_models
 from trivet.cli.privacy.audits import STUDY_MODELS
 from trivet.datasets import load_adult
+from trivet.datasets.adult import SENSITIVE_COLUMN, adult_sample
 from trivet.fairness.mitigation.labels import (
     massaging_cohorts,
     massaging_size,
@@ -14,15 +15,7 @@ from trivet.fairness.mitigation.labels import (
     swap_labels,
 )
 from trivet.fairness.mitigation.reweighing import reweighing_weights
-from trivet.fairness.study.adult import (
-    SENSITIVE_COLUMN,
-    adult_sample,
-    logistic,
-    logistic_scores,
-    scores_of,
-    split_sample,
-    standardise,
-)
+from trivet.study.fairness import logistic, logistic_scores, scores_of, split_sample, standardise
 from trivet.work.own_code import load_callable
 
 

@@ -3,9 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from trivet.datasets import load_adult
-from trivet.fairness import FairnessSettings
-from trivet.fairness.study.adult import Sample, adult_sample, logistic_scores, split_sample, standardise
+from trivet.datasets.adult import Sample, adult_sample, load_adult
+from trivet.study.fairness import logistic_scores, split_sample, standardise
+from trivet.study.fairness_results import FairnessSettings
 
 
 @dataclass(frozen=True)

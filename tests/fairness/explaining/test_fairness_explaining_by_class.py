@@ -5,11 +5,11 @@ from pydantic import TypeAdapter
 from trivet.errors import DataError, UsageError
 from trivet.fairness import (
     binary_counts,
-    bootstrap_interval,
     demographic_parity_difference,
 )
 from trivet.fairness.explain.classes import decompose_counts, kitagawa
 from trivet.fairness.explain.results import Decomposition
+from trivet.fairness.intervals.bootstrap import bootstrap_bounds
 from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.metrics.comparisons import group_sizes, selected
 
@@ -48,7 +48,7 @@ def test_intervals_are_those_of_the_audit(on_the_study):
     whole = difference_interval(x0, n0, x1, n1)
     assert (found.whole.low, found.whole.high) == (whole.low, whole.high)
     for part, place in zip(found.parts, (0, 2, 1), strict=True):
-        expected = bootstrap_interval(counts, lambda drawn, place=place: kitagawa(drawn)[..., place])
+        expected = bootstrap_bounds(counts, lambda drawn, place=place: kitagawa(drawn)[..., place])
         assert (part.low, part.high) == (expected.low, expected.high)
 
 

@@ -7,8 +7,8 @@ from selection_tables import BASELINE, selection_table
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals import bootstrap as module
-from trivet.fairness.intervals.bootstrap import bootstrap_bounds, bootstrap_interval
-from trivet.fairness.intervals.comparisons import katz_interval
+from trivet.fairness.intervals.bootstrap import bootstrap_bounds
+from trivet.fairness.intervals.comparisons import ratio_interval
 from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 
 
@@ -18,14 +18,14 @@ def first_share(counts):
 
 
 def test_katz_agrees_with_the_bootstrap_on_adult():
-    katz, found = katz_interval(BASELINE), bootstrap_interval(BASELINE, disparate_impact)
+    katz, found = ratio_interval(179, 4917, 1986, 9736), bootstrap_bounds(BASELINE, disparate_impact)
     assert found.estimate == katz.estimate
     assert (found.low, found.high) == pytest.approx((katz.low, katz.high), abs=0.003)
 
 
 def test_the_bootstrap_is_the_same_for_the_same_seed():
-    one, again = (bootstrap_interval(BASELINE, disparate_impact, seed=3) for _ in range(2))
-    other = bootstrap_interval(BASELINE, disparate_impact, seed=4)
+    one, again = (bootstrap_bounds(BASELINE, disparate_impact, seed=3) for _ in range(2))
+    other = bootstrap_bounds(BASELINE, disparate_impact, seed=4)
     assert one == again
     assert one != other
 
@@ -128,11 +128,6 @@ def test_bca_says_where_one_row_decides_whether_there_is_a_figure():
     found = bootstrap_bounds(selection_table((5, 10), (1, 10)), disparate_impact, kind="bca")
     assert (found.low, found.high) == (None, None)
     assert found.reason == "leaving one row out leaves the figure undefined"
-
-
-def test_the_interval_says_when_it_has_no_bounds():
-    with pytest.raises(DataError, match=r"no finite bounds on 20 rows: .* no finite figure\. Use more rows"):
-        bootstrap_interval(selection_table((5, 10), (1, 10)), disparate_impact)
 
 
 def test_there_is_something_to_draw():

@@ -13,16 +13,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import SENSITIVE_COLUMN, adult_sample
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive, proxy_auc
 from trivet.fairness.mitigation.reweighing import Reweighing
-from trivet.fairness.study.adult import (
-    SENSITIVE_COLUMN,
-    adult_sample,
-    logistic_scores,
-    split_sample,
-    standardise,
-)
+from trivet.study.fairness import logistic_scores, split_sample, standardise
 
 NAMES = ["gender", "merit", "proxy"]
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import adult_sample
 from trivet.errors import DataError, UsageError
 from trivet.fairness import (
     accuracy,
@@ -24,7 +25,7 @@ from trivet.fairness import (
 from trivet.fairness.auditing.groups import find_reference
 from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
-from trivet.fairness.study.adult import adult_sample, split_sample, standardise
+from trivet.study.fairness import split_sample, standardise
 
 
 class Memory(ClassifierMixin, BaseEstimator):

@@ -10,8 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import adult_sample
 from trivet.fairness import (
-    FairnessSettings,
     accuracy,
     binary_counts,
     demographic_parity_difference,
@@ -21,7 +21,8 @@ from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds, Th
 from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds, ratio_thresholds
 from trivet.fairness.mitigation.thresholds.odds import equalized_odds_thresholds
 from trivet.fairness.mitigation.thresholds.randomised import apply_group_thresholds, selection_probability
-from trivet.fairness.study.adult import adult_sample, logistic_scores, split_sample, standardise
+from trivet.study.fairness import logistic_scores, split_sample, standardise
+from trivet.study.fairness_results import FairnessSettings
 
 SETTINGS = FairnessSettings()
 

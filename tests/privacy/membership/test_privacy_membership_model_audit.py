@@ -15,8 +15,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.datasets import load_adult
+from trivet.datasets.adult import adult_sample
 from trivet.errors import DataError, UsageError
-from trivet.fairness.study.adult import adult_sample
 from trivet.privacy.membership.attacks import lira_scores
 from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train

@@ -76,8 +76,7 @@ def load_subject(
 
 def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     """Adult with the study's nine features and its label."""
-    from trivet.datasets import load_adult  # noqa: PLC0415 - loads DuckDB
-    from trivet.fairness.study.adult import adult_sample  # noqa: PLC0415 - loads scikit-learn
+    from trivet.datasets import adult_sample, load_adult  # noqa: PLC0415 - loads DuckDB
     from trivet.tables.features import choose_rows  # noqa: PLC0415 - loads DuckDB
 
     table = load_adult()

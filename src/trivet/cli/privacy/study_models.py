@@ -8,13 +8,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from trivet.datasets.adult import FEATURES, SENSITIVE_COLUMN
 from trivet.fairness.columns import PRIVILEGED
 from trivet.fairness.mitigation.classifier import unfitted
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
-from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import FEATURES, SENSITIVE_COLUMN, logistic
+from trivet.study.fairness import logistic
+from trivet.study.fairness_results import FairnessSettings
 
 __all__ = ["StudyModel", "massaging", "no_gender", "promotion_demotion", "reweighed"]
 

@@ -18,9 +18,12 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from trivet.errors import TrivetError
-from trivet.fairness.auditing.results import TrainingSpread
+from trivet.fairness.auditing.results import FittedThresholds, GroupThreshold, TrainingSpread
 from trivet.fairness.auditing.rows import AuditRows
+from trivet.fairness.metrics.comparisons import accuracy
+from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation.thresholds.classifier import farthest_ratio
 from trivet.tables.features import Features, column_encoder
 from trivet.wording import reason
 from trivet.work.worker_pool import WorkerPool
@@ -107,6 +110,7 @@ class Fitted:
     predictions: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     note: str
+    thresholds: FittedThresholds | None = None
 
 
 def fit_and_predict(plan: Plan, mitigation: str, repeat: int) -> Fitted:
@@ -126,7 +130,7 @@ def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray
         model: Any = make_estimator(plan.estimator, rows.features, seed=seed)
         model.fit(values[train], rows.labels[train])
         predictions = model.predict(values[plan.test])
-        note = ""
+        note, thresholds = "", None
     else:
         mitigation = MITIGATIONS[name]
         sensitive = [place for place, column in enumerate(rows.features.names) if column in rows.columns]
@@ -149,6 +153,7 @@ def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray
         if getattr(model, "constraint", None) == "ratio":
             model.set_params(bound=plan.four_fifths)
         model.fit(values[train], rows.labels[train], sensitive_features=_sensitive(rows, train))
+        thresholds = _thresholds(plan, model, train) if after else None
         asked = (
             {"sensitive_features": _sensitive(rows, plan.test)}
             if mitigation.needs_group_at_prediction
@@ -157,7 +162,30 @@ def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray
         predictions = model.predict(values[plan.test], **asked)
         note = mitigation.describe(model)
     scores = model.predict_proba(values[plan.test])[:, 1] if hasattr(model, "predict_proba") else None
-    return Fitted(np.asarray(predictions, dtype=np.int64), scores, note)
+    return Fitted(np.asarray(predictions, dtype=np.int64), scores, note, thresholds)
+
+
+def _thresholds(plan: Plan, model: Any, places: NDArray[np.int64]) -> FittedThresholds:
+    """Return the thresholds of a model, and what they achieve on the rows that they were fitted on."""
+    rows = plan.rows
+    predictions = model.predict(rows.features.values[places], sensitive_features=_sensitive(rows, places))
+    counts = rows.count(np.asarray(predictions, dtype=np.int64), places)
+    impact = farthest_ratio(selection_rates(counts.table), plan.reference)
+    return FittedThresholds(
+        rows=len(places),
+        accuracy=float(accuracy(counts.table)),
+        disparate_impact=impact if math.isfinite(impact) else None,
+        groups=tuple(
+            GroupThreshold(name, _cuts(model.thresholds_[_group(values)]))
+            for name, values in zip(counts.names, rows.values, strict=True)
+        ),
+    )
+
+
+def _cuts(threshold: Any) -> tuple[float | None, ...]:
+    """Return the scores of a threshold: None beyond every score, and 0 below every one."""
+    cuts = (threshold,) if isinstance(threshold, float) else threshold.thresholds
+    return tuple(None if cut == math.inf else max(0.0, float(cut)) for cut in cuts)
 
 
 def _sensitive(rows: AuditRows, places: NDArray[np.int64]) -> NDArray[Any]:

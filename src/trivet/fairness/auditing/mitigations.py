@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -48,7 +48,7 @@ from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.wording import one_line, quoted
 
-__all__ = ["chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
+__all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
 
 #: A ratio of rates has no largest value.
 _UNBOUNDED: Final = float("inf")
@@ -109,6 +109,7 @@ def model_outcome(
                 simultaneous_high=group.simultaneous_high,
                 verdict=group.verdict,
                 counts=group in counted,
+                difference=group.difference,
             )
             for group, spread in zip(audited, spreads, strict=True)
         ),
@@ -277,6 +278,15 @@ def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked))
 
 
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Indices of the training and of the test rows, and which of the training rows set thresholds."""
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+    validation: NDArray[np.bool_]
+
+
 def compare_mitigations(
     rows: AuditRows,
     *,
@@ -288,6 +298,7 @@ def compare_mitigations(
     level: float = 0.95,
     seed: int = 0,
     workers: int = 1,
+    split: Split | None = None,
     progress: Callable[[str, float | None], object] = lambda _step, _share: None,
 ) -> FairnessComparison:
     """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
@@ -319,6 +330,8 @@ def compare_mitigations(
         Of everything random.
     workers
         Processes.
+    split
+        The rows' parts; by default they are drawn by `seed`.
     progress
         Called with what is done, and the share of it that is.
 
@@ -339,12 +352,9 @@ def compare_mitigations(
     _require_labels(rows)
     whole = rows.count(rows.labels, np.arange(len(rows)))
     reference, _ = find_reference(whole, privileged or {})
-    cells = 2 * rows.groups + rows.labels
-    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
-    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
-    plan = Plan(
-        rows, train, test, np.isin(train, kept), estimator, reference, four_fifths=four_fifths, seed=seed
-    )
+    parts = split or _split(rows, seed=seed)
+    train, test = parts.train, parts.test
+    plan = Plan(rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed)
     tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
     step = f"{len(tasks)} models"
     progress(step, 0.0)
@@ -393,7 +403,7 @@ def compare_mitigations(
         reference=whole.names[reference],
         train_rows=len(train),
         test_rows=len(test),
-        validation=VALIDATION_SHARE,
+        validation=VALIDATION_SHARE if split is None else float(parts.validation.mean()),
         repeats=repeats,
         kept=KEPT,
         seed=seed,
@@ -429,6 +439,13 @@ def _require_labels(rows: AuditRows) -> None:
             f"{fewest} of {len(rows)} rows have the rarer label; a comparison needs {FEWEST_OF_A_LABEL} or "
             "more of each. Give more rows, or audit predictions instead."
         )
+
+
+def _split(rows: AuditRows, *, seed: int) -> Split:
+    cells = 2 * rows.groups + rows.labels
+    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
+    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
+    return Split(train, test, np.isin(train, kept))
 
 
 def _parts(
@@ -493,6 +510,7 @@ def _described(name: str, own: Fitted) -> ModelOutcome:
         needs_group=entry.needs_group_at_prediction,
         note=own.note,
         failed=own.predictions is None,
+        thresholds=own.thresholds,
     )
 
 

@@ -17,8 +17,10 @@ __all__ = [
     "Caution",
     "FairnessAudit",
     "FairnessComparison",
+    "FittedThresholds",
     "GroupAudit",
     "GroupOutcome",
+    "GroupThreshold",
     "ModelOutcome",
     "OverallRates",
     "ScoreAudit",
@@ -282,6 +284,8 @@ class GroupOutcome:
         The group, and its test rows.
     selection_rate, disparate_impact
         As in an audit; the latter is None for the reference group.
+    difference
+        As in an audit; None for the reference group.
     training
         How far `disparate_impact` moves with other training rows; None for the reference group.
     simultaneous_low, simultaneous_high
@@ -301,6 +305,40 @@ class GroupOutcome:
     simultaneous_high: float | None = None
     verdict: str | None = None
     counts: bool = True
+    difference: Bounds | None = None
+
+
+@dataclass(frozen=True)
+class GroupThreshold:
+    """Scores from which the rows of a group are predicted positive.
+
+    Attributes
+    ----------
+    cuts
+        One score in [0, 1], or several that each row draws one of; None where nobody is selected, 0 where
+        everybody is.
+    """
+
+    group: str
+    cuts: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class FittedThresholds:
+    """Thresholds of the groups, and what they achieve on the `rows` validation rows they were fitted on.
+
+    Attributes
+    ----------
+    accuracy
+        Share of those rows that are predicted right.
+    disparate_impact
+        The ratio to the reference group's selection rate that is farthest from 1; None where it is unknown.
+    """
+
+    rows: int
+    accuracy: float
+    disparate_impact: float | None
+    groups: tuple[GroupThreshold, ...]
 
 
 @dataclass(frozen=True)
@@ -344,6 +382,8 @@ class ModelOutcome:
         ``disparate``, ``unsettled`` or ``in band``: the worst of the groups that count.
     selection_rate
         Share of all test rows that are selected.
+    thresholds
+        Of a mitigation that sets them; None without.
     """
 
     name: str
@@ -366,6 +406,7 @@ class ModelOutcome:
     on_frontier: bool = False
     verdict: str | None = None
     selection_rate: Bounds | None = None
+    thresholds: FittedThresholds | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,14 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.datasets import load_adult
+from trivet.datasets.adult import POSITIVE_CLASS, adult_sample, load_adult
 from trivet.errors import UsageError
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.files import CodedColumns, read_columns
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
-from trivet.fairness.study.adult import POSITIVE_CLASS, adult_sample
 from trivet.tables.features import Features, choose_rows, read_features
 from trivet.tables.opening import Table, find_column, open_table
 from trivet.wording import quoted

@@ -11,9 +11,8 @@ from scipy.special import ndtr, ndtri
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import checked_level
-from trivet.fairness.results import Interval
 
-__all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds", "bootstrap_interval"]
+__all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds"]
 
 #: A function of counts of shape (..., *table) that gives one figure a table, shape (...).
 Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -23,45 +22,6 @@ BootstrapKind = Literal["percentile", "bca"]
 CHUNK = 4_000_000
 #: Bounds that meet say nothing of the error, unless the figure can be no other.
 NO_DRAW_DIFFERS = "no draw has another figure, so that these rows say nothing of its error"
-
-
-def bootstrap_interval(
-    counts: NDArray[np.int64],
-    statistic: Statistic,
-    *,
-    replicates: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Return the percentile interval of any function of counts.
-
-    Drawing rows again with replacement is a multinomial draw of the counts, so that no row is touched.
-
-    Parameters
-    ----------
-    counts
-        Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
-    statistic
-        A function of counts that works on a leading axis, as those of `trivet.fairness.metrics.comparisons`.
-    replicates
-        Number of draws.
-    level
-        Confidence level, in (0, 1).
-    seed
-        Of the draws.
-
-    Raises
-    ------
-    DataError
-        If a bound is not finite, or the statistic is undefined in a draw.
-    """
-    found = bootstrap_bounds(counts, statistic, replicates=replicates, level=level, seed=seed)
-    unsaid = found.reason in (None, NO_DRAW_DIFFERS)
-    if found.estimate is None or found.low is None or found.high is None or not unsaid:
-        raise DataError(
-            f"the bootstrap has no finite bounds on {counts.sum()} rows: {found.reason}. Use more rows."
-        )
-    return Interval(found.estimate, found.low, found.high, found.level, found.method)
 
 
 def bootstrap_bounds(

@@ -27,17 +27,13 @@ from trivet.fairness.intervals.shares import (
     share_of,
     wilson_limits,
 )
-from trivet.fairness.metrics.comparisons import group_sizes, selected
-from trivet.fairness.results import Interval
 
 __all__ = [
     "difference_interval",
     "difference_intervals",
     "difference_limits",
     "equality_test",
-    "katz_interval",
     "mcnemar_test",
-    "newcombe_interval",
     "p_values",
     "paired_bootstrap",
     "paired_counts",
@@ -112,35 +108,6 @@ def ratio_limits(
     few = ~large
     low[few], high[few] = _hybrid_limits(x0[few], n0[few], x1[few], n1[few], level)
     return Limits(low, high, large)
-
-
-def katz_interval(counts: NDArray[np.int64], *, level: float = 0.95) -> Interval:
-    """Return Katz's log interval of disparate impact, however few rows there are.
-
-    The logarithm of a ratio of two independent shares x0/n0 and x1/n1 is near normal with variance
-    (1/x0 - 1/n0) + (1/x1 - 1/n1) (D. Katz, J. Baptista, S. P. Azen, M. C. Pike, Biometrics 34, 1978).
-
-    Parameters
-    ----------
-    counts
-        Shape (2, 2, 2), indexed [group, label, prediction].
-    level
-        Confidence level, in (0, 1).
-
-    Raises
-    ------
-    DataError
-        If a group has no selected row, where the logarithm is undefined.
-    """
-    (x0, x1), (n0, n1) = selected(counts), group_sizes(counts)
-    if x0 == 0 or x1 == 0:
-        raise DataError(
-            f"the log interval of disparate impact needs a selected row in each group, found {x0} protected "
-            f"and {x1} privileged ones. Use more rows, or a lower cut."
-        )
-    low, high = _katz_limits(x0, n0, x1, n1, level)
-    estimate = float(share_of(x0, n0) / share_of(x1, n1))
-    return Interval(estimate=estimate, low=float(low), high=float(high), level=level, method="Katz log")
 
 
 def _katz_limits(
@@ -258,28 +225,6 @@ def difference_limits(
     limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
     low, high = _hybrid(share_of(x, n), limits.low, limits.high)
     return Limits(low, high, large)
-
-
-def newcombe_interval(counts: NDArray[np.int64], *, level: float = 0.95) -> Interval:
-    """Return Newcombe's interval of the demographic parity difference, however few rows there are.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, 2, 2), indexed [group, label, prediction].
-    level
-        Confidence level, in (0, 1).
-    """
-    x, n = selected(counts), group_sizes(counts)
-    shares = share_of(x, n)
-    low, high = _hybrid(shares, *wilson_limits(x, n, level=level))
-    return Interval(
-        estimate=float(shares[PRIVILEGED] - shares[PROTECTED]),
-        low=float(low),
-        high=float(high),
-        level=level,
-        method="Newcombe hybrid score",
-    )
 
 
 def _hybrid(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -15,7 +15,6 @@ from scipy.special import betaincinv, expit, logit, ndtri
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.results import Interval
 
 __all__ = [
     "LARGE",
@@ -32,7 +31,6 @@ __all__ = [
     "share_limits",
     "share_of",
     "simultaneous_level",
-    "wilson_interval",
     "wilson_limits",
 ]
 
@@ -112,30 +110,6 @@ def wilson_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -
         low = np.where(x == 0, 0.0, np.maximum(0.0, (centre - spread) / shrink))
         high = np.where(x == n, 1.0, np.minimum(1.0, (centre + spread) / shrink))
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
-
-
-def wilson_interval(successes: int, trials: int, *, level: float = 0.95) -> Interval:
-    """Return the score interval of one share, however few rows there are (E. B. Wilson, JASA 22, 1927).
-
-    Parameters
-    ----------
-    successes, trials
-        0 <= successes <= trials, with at least one trial.
-    level
-        Confidence level, in (0, 1).
-
-    Raises
-    ------
-    DataError
-        If there is no trial, or the successes are not among them.
-    """
-    if trials == 0:
-        raise DataError(f"a share needs 0 to n successes in n > 0 trials, found {successes} in {trials}.")
-    x, n = checked_shares(successes, trials)
-    low, high = wilson_limits(x, n, level=level)
-    return Interval(
-        estimate=successes / trials, low=float(low), high=float(high), level=level, method="Wilson score"
-    )
 
 
 def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95) -> NDArray[np.bool_]:

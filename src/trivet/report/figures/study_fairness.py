@@ -7,7 +7,9 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trivet.fairness.results import FairnessStudy, Interval, ModelFairness, SwapSweep
+from trivet.fairness.auditing.results import ModelOutcome
+from trivet.fairness.intervals.results import Bounds
+from trivet.record import FairnessLeg
 from trivet.report.figures.labels import place_near
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -24,6 +26,7 @@ from trivet.report.figures.style import (
     signed,
     styled,
 )
+from trivet.study.fairness_results import PublishedFairness, PublishedModel, SwapSweep
 
 __all__ = [
     "alt_comparison",
@@ -39,11 +42,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model of the comparison, published or corrected."""
+    """One model, published or of the sound comparison; `rates` of the protected group, then the other."""
 
     name: str
-    model: ModelFairness
     corrected: bool
+    accuracy: float
+    impact: Bounds
+    difference: Bounds
+    proxy: float | None
+    rates: tuple[float, float]
 
     @property
     def color(self) -> str:
@@ -55,18 +62,63 @@ class ModelRow:
         """Of its name."""
         return CORRECTED if self.corrected else PUBLISHED_TEXT
 
+    @property
+    def ratio(self) -> float:
+        """Disparate impact."""
+        return self.impact.estimate or 0.0
 
-def rows_of(study: FairnessStudy) -> tuple[ModelRow, ...]:
-    """List the published models in the order of Table I, then the corrected ones."""
-    published, corrected = study.published, study.corrected
+    @property
+    def gap(self) -> float:
+        """|1 - disparate impact|."""
+        return abs(1 - self.ratio)
+
+
+def rows_of(leg: FairnessLeg) -> tuple[ModelRow, ...]:
+    """List the published models in the order of Table I, then those of the sound comparison."""
+    study, comparison = leg.published, leg.comparison
+    assert study is not None
+    assert comparison is not None
+    names = {
+        "baseline": study.baseline,
+        "promotion/demotion": study.promotion_demotion,
+        f"no {study.sensitive_feature}": study.no_gender,
+        "reweighed": study.reweighed,
+        "group thresholds": study.group_thresholds,
+    }
+    models = {model.name: model for model in comparison.models}
     return (
-        ModelRow("baseline", published.baseline, corrected=False),
-        ModelRow("promotion/demotion", published.promotion_demotion, corrected=False),
-        ModelRow(f"no {study.sensitive_feature}", published.no_gender, corrected=False),
-        ModelRow("reweighed", published.reweighed, corrected=False),
-        ModelRow("group thresholds", published.group_thresholds, corrected=False),
-        ModelRow("massaging", corrected.massaging, corrected=True),
-        ModelRow("thresholds, validated", corrected.group_thresholds, corrected=True),
+        *(_published(name, model) for name, model in names.items()),
+        _sound("massaging", models["massaging"], study),
+        _sound("thresholds, validated", models["group-thresholds"], study),
+    )
+
+
+def _published(name: str, model: PublishedModel) -> ModelRow:
+    return ModelRow(
+        name,
+        corrected=False,
+        accuracy=model.accuracy,
+        impact=model.disparate_impact_interval,
+        difference=model.demographic_parity_interval,
+        proxy=model.zemel_proxy,
+        rates=(model.rates.protected, model.rates.privileged),
+    )
+
+
+def _sound(name: str, model: ModelOutcome, study: PublishedFairness) -> ModelRow:
+    groups = {group.group: group for group in model.groups}
+    protected, privileged = groups[study.protected_group], groups[study.privileged_group]
+    assert protected.disparate_impact is not None
+    assert protected.difference is not None
+    assert model.accuracy is not None
+    return ModelRow(
+        name,
+        corrected=True,
+        accuracy=model.accuracy.estimate or 0.0,
+        impact=protected.disparate_impact,
+        difference=protected.difference,
+        proxy=None,
+        rates=(protected.selection_rate.estimate or 0.0, privileged.selection_rate.estimate or 0.0),
     )
 
 
@@ -74,69 +126,64 @@ _ROW_HEIGHT: Final = 0.24
 
 
 @styled
-def comparison(study: FairnessStudy) -> Figure:
+def comparison(leg: FairnessLeg) -> Figure:
     """Show every model's accuracy, disparate impact, parity difference and proxy (figure 10)."""
-    rows = rows_of(study)
+    rows = rows_of(leg)
     figure = new_figure(width=PAGE_WIDTH, height=0.7 + _ROW_HEIGHT * len(rows))
     panels = figure.subplots(1, 4, sharey=True)
     _name_rows(panels[0], [(row.name, row.text_color) for row in rows])
-    models = [row.model for row in rows]
     measures = (
-        ("accuracy", [(model.accuracy, None) for model in models]),
-        ("disparate impact", [(model.disparate_impact, model.disparate_impact_interval) for model in models]),
-        (
-            "parity difference",
-            [(model.demographic_parity_difference, model.demographic_parity_interval) for model in models],
-        ),
-        ("cluster proxy", [(model.zemel_proxy, None) for model in models]),
+        ("accuracy", [(row.accuracy, None) for row in rows]),
+        ("disparate impact", [(row.ratio, row.impact) for row in rows]),
+        ("parity difference", [(row.difference.estimate, row.difference) for row in rows]),
+        ("cluster proxy", [(row.proxy, None) for row in rows]),
     )
     for axes, (name, values) in zip(panels, measures, strict=True):
         _measure(axes, values, [row.color for row in rows])
         axes.set_xlabel(name)
-    low = study.settings.four_fifths
+    low = _band(leg)
     for edge in (low, 1 / low):
         guide(panels[1], edge, f"{edge:g}", vertical=True, side="end")
     guide(panels[2], 0.0, "parity", vertical=True, side="end")
     return figure
 
 
-def alt_comparison(study: FairnessStudy) -> str:
+def alt_comparison(leg: FairnessLeg) -> str:
     """Describe `comparison` in words."""
-    rows = rows_of(study)
-    told = "; ".join(
-        f"{row.name}: {row.model.accuracy:.4f} and {row.model.disparate_impact:.4f}" for row in rows
-    )
+    rows = rows_of(leg)
+    told = "; ".join(f"{row.name}: {row.accuracy:.4f} and {row.ratio:.4f}" for row in rows)
     return f"{len(rows)} models compared. Accuracy and disparate impact are, for {told}."
 
 
 @styled
-def group_rates(study: FairnessStudy) -> Figure:
+def group_rates(leg: FairnessLeg) -> Figure:
     """Show how often each model is positive in each group (figure 11)."""
-    rows = [(row.name, row.model.rates, row.color, row.text_color) for row in rows_of(study)]
-    rows.append(("training labels", study.corrected.base_rates, INK, INK))
+    study = leg.published
+    assert study is not None
+    labels = study.correction.base_rates
+    rows = [(row.name, row.rates, row.color, row.text_color) for row in rows_of(leg)]
+    rows.append(("training labels", (labels.protected, labels.privileged), INK, INK))
     figure = new_figure(width=COLUMN_WIDTH, height=0.75 + _ROW_HEIGHT * len(rows))
     axes = figure.subplots()
     _name_rows(axes, [(name, color) for name, _, _, color in rows])
     for place, (_, rates, color, _) in enumerate(rows):
-        axes.plot([rates.protected, rates.privileged], [place, place], color=color, linewidth=1.0, zorder=1)
-        axes.plot(rates.protected, place, "o", color=PROTECTED, markersize=5.5)
-        axes.plot(rates.privileged, place, "s", color=PRIVILEGED, markersize=5.0)
+        axes.plot(rates, [place, place], color=color, linewidth=1.0, zorder=1)
+        axes.plot(rates[0], place, "o", color=PROTECTED, markersize=5.5)
+        axes.plot(rates[1], place, "s", color=PRIVILEGED, markersize=5.0)
     axes.set(xlim=(0, None), xlabel="share positive")
     first = rows[0][1]
-    groups = ((study.protected_group, first.protected), (study.privileged_group, first.privileged))
-    for group, rate in groups:
+    for group, rate in zip((study.protected_group, study.privileged_group), first, strict=True):
         axes.annotate(
             group, (rate, 0), xytext=(0, 5.5), textcoords="offset points", ha="center", fontsize=SMALL
         )
     return figure
 
 
-def alt_group_rates(study: FairnessStudy) -> str:
+def alt_group_rates(leg: FairnessLeg) -> str:
     """Describe `group_rates` in words."""
-    told = "; ".join(
-        f"{row.name}: {row.model.rates.protected:.4f} and {row.model.rates.privileged:.4f}"
-        for row in rows_of(study)
-    )
+    told = "; ".join(f"{row.name}: {row.rates[0]:.4f} and {row.rates[1]:.4f}" for row in rows_of(leg))
+    study = leg.published
+    assert study is not None
     return f"Share predicted positive among {study.protected_group} and {study.privileged_group}, for {told}."
 
 
@@ -149,9 +196,16 @@ def _name_rows(axes: Axes, names: Sequence[tuple[str, str]]) -> None:
         text.set_color(color)
 
 
-def _measure(axes: Axes, values: Sequence[tuple[float, Interval | None]], colors: Sequence[str]) -> None:
+def _band(leg: FairnessLeg) -> float:
+    assert leg.published is not None
+    return leg.published.settings.four_fifths
+
+
+def _measure(axes: Axes, values: Sequence[tuple[float | None, Bounds | None]], colors: Sequence[str]) -> None:
     """Draw one dot a row, its interval where there is one, and its number in a column on the right."""
     for place, ((value, interval), color) in enumerate(zip(values, colors, strict=True)):
+        if value is None:
+            continue
         axes.plot(_ends(value, interval), [place, place], color=color, linewidth=1.0)
         axes.plot(value, place, "o", color=color)
         axes.annotate(
@@ -170,50 +224,52 @@ def _measure(axes: Axes, values: Sequence[tuple[float, Interval | None]], colors
     axes.spines["left"].set_visible(False)
 
 
-def _ends(value: float, interval: Interval | None) -> tuple[float, float]:
-    return (value, value) if interval is None else (interval.low, interval.high)
+def _ends(value: float, interval: Bounds | None) -> tuple[float, float]:
+    if interval is None or interval.low is None or interval.high is None:
+        return value, value
+    return interval.low, interval.high
 
 
 _GAP: Final = "gap |1 \N{MINUS SIGN} DI|"
 
 
 @styled
-def tradeoff(study: FairnessStudy) -> Figure:
+def tradeoff(leg: FairnessLeg) -> Figure:
     """Show accuracy against the gap |1 - DI|, with the interval of the gap (figure 12)."""
-    rows = rows_of(study)
+    rows = rows_of(leg)
     figure = new_figure(width=COLUMN_WIDTH, height=2.7)
     axes = figure.subplots()
     for row in rows:
-        axes.plot(_gap_bounds(row.model), [row.model.accuracy] * 2, color=row.color, linewidth=1.0)
-        axes.plot(row.model.gap, row.model.accuracy, "D" if row.corrected else "o", color=row.color)
-    guide(axes, 1 - study.settings.four_fifths, "four-fifths", vertical=True, side="end")
+        axes.plot(_gap_bounds(row.impact), [row.accuracy] * 2, color=row.color, linewidth=1.0)
+        axes.plot(row.gap, row.accuracy, "D" if row.corrected else "o", color=row.color)
+    guide(axes, 1 - _band(leg), "four-fifths", vertical=True, side="end")
     axes.set(xlim=(-0.05, 1.02), xlabel=f"{_GAP} (0 is parity)", ylabel="accuracy")
     axes.margins(y=0.12)
     place_near(
         axes,
-        [(row.model.gap, row.model.accuracy) for row in rows],
+        [(row.gap, row.accuracy) for row in rows],
         [row.name for row in rows],
         colors=[row.text_color for row in rows],
     )
     return figure
 
 
-def alt_tradeoff(study: FairnessStudy) -> str:
+def alt_tradeoff(leg: FairnessLeg) -> str:
     """Describe `tradeoff` in words."""
-    rows = rows_of(study)
-    fairest = min(rows, key=lambda row: row.model.gap)
-    best = max(rows, key=lambda row: row.model.accuracy)
+    rows = rows_of(leg)
+    fairest = min(rows, key=lambda row: row.gap)
+    best = max(rows, key=lambda row: row.accuracy)
     return (
         f"Accuracy against the gap of {len(rows)} models. The smallest gap is that of {fairest.name}: "
-        f"{fairest.model.gap:.4f} at accuracy {fairest.model.accuracy:.4f}; the highest accuracy that of "
-        f"{best.name}: {best.model.accuracy:.4f} at gap {best.model.gap:.4f}."
+        f"{fairest.gap:.4f} at accuracy {fairest.accuracy:.4f}; the highest accuracy that of "
+        f"{best.name}: {best.accuracy:.4f} at gap {best.gap:.4f}."
     )
 
 
 @styled
-def swapk_sweep(study: FairnessStudy) -> Figure:
+def swapk_sweep(leg: FairnessLeg) -> Figure:
     """Show accuracy and gap as more labels are swapped, in both directions (figure 13)."""
-    published, corrected = study.published.swap_sweep, study.corrected.massaging_sweep
+    published, corrected, swaps = _sweeps(leg)
     figure = new_figure(width=COLUMN_WIDTH, height=3.3)
     top, bottom = figure.subplots(2, 1, sharex=True)
     sweeps = ((published, PUBLISHED, PUBLISHED_TEXT, "o-"), (corrected, CORRECTED, CORRECTED, "D-"))
@@ -228,12 +284,12 @@ def swapk_sweep(study: FairnessStudy) -> Figure:
     guide(top, floor, f"baseline \N{MINUS SIGN} {published.tolerance:g}", side="below")
     guide(
         top,
-        study.corrected.massaging_swaps,
-        f"$M$ = {study.corrected.massaging_swaps}",
+        swaps,
+        f"$M$ = {swaps}",
         vertical=True,
         side="end",
     )
-    guide(bottom, study.corrected.massaging_swaps, "", vertical=True)
+    guide(bottom, swaps, "", vertical=True)
     top.set_ylabel("accuracy")
     top.margins(y=0.12)
     bottom.set(ylabel=_GAP, xlabel="labels swapped in each cohort, $k$", ylim=(0, None))
@@ -253,8 +309,9 @@ def swapk_sweep(study: FairnessStudy) -> Figure:
     return figure
 
 
-def alt_swapk_sweep(study: FairnessStudy) -> str:
+def alt_swapk_sweep(leg: FairnessLeg) -> str:
     """Describe `swapk_sweep` in words."""
+    published, corrected, _ = _sweeps(leg)
 
     def told(sweep: SwapSweep) -> str:
         best = f"accuracy {sweep.best_accuracy:.4f} and gap {sweep.best_gap:.4f}"
@@ -262,12 +319,19 @@ def alt_swapk_sweep(study: FairnessStudy) -> str:
 
     return (
         "Accuracy and gap as more labels are swapped. In the published direction "
-        f"{told(study.published.swap_sweep)}; with massaging {told(study.corrected.massaging_sweep)}."
+        f"{told(published)}; with massaging {told(corrected)}."
     )
 
 
-def _gap_bounds(model: ModelFairness) -> tuple[float, float]:
+def _sweeps(leg: FairnessLeg) -> tuple[SwapSweep, SwapSweep, int]:
+    """Return the sweeps in both directions, and the size that parity of the labels needs."""
+    assert leg.published is not None
+    correction = leg.published.correction
+    return leg.published.swap_sweep, correction.massaging_sweep, correction.massaging_swaps
+
+
+def _gap_bounds(impact: Bounds) -> tuple[float, float]:
     """Turn the interval of disparate impact into one of |1 - DI|."""
-    interval = model.disparate_impact_interval
-    distances = sorted((abs(1 - interval.low), abs(1 - interval.high)))
-    return (0.0 if interval.low <= 1 <= interval.high else distances[0], distances[1])
+    low, high = _ends(impact.estimate or 0.0, impact)
+    distances = sorted((abs(1 - low), abs(1 - high)))
+    return (0.0 if low <= 1 <= high else distances[0], distances[1])

@@ -172,16 +172,11 @@ _SCALES: Final = tuple(
     f"privacy.published.counting.{case}.scale" for case in ("base", "sequential", "unbounded")
 )
 _MODELS: Final = tuple(
-    f"fairness.{model}"
-    for model in (
-        "published.baseline",
-        "published.promotion_demotion",
-        "published.no_gender",
-        "published.reweighed",
-        "published.group_thresholds",
-        "corrected.massaging",
-        "corrected.group_thresholds",
-    )
+    f"fairness.published.{model}"
+    for model in ("baseline", "promotion_demotion", "no_gender", "reweighed", "group_thresholds")
+)
+_SOUND_MODELS: Final = tuple(
+    f"fairness.comparison.models[name={model}]" for model in ("massaging", "group-thresholds")
 )
 _GROUPS: Final = "fairness.audit.attributes.*.groups.*"
 _ATTRIBUTE: Final = ("fairness.audit.attributes.*.name", "fairness.audit.attributes.*.reference")
@@ -251,21 +246,31 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
                 "zemel_proxy",
             )
         ),
-        "fairness.settings.four_fifths",
+        *(
+            f"{model}.{measure}"
+            for model in _SOUND_MODELS
+            for measure in ("accuracy", "disparate_impact", "groups.*.difference")
+        ),
+        "fairness.published.settings.four_fifths",
     ),
-    "fairness_group_rates": (*(f"{model}.rates" for model in _MODELS), "fairness.corrected.base_rates"),
+    "fairness_group_rates": (
+        *(f"{model}.rates" for model in _MODELS),
+        *(f"{model}.groups.*.selection_rate" for model in _SOUND_MODELS),
+        "fairness.published.correction.base_rates",
+    ),
     "fairness_tradeoff": (
         *(
             f"{model}.{measure}"
             for model in _MODELS
             for measure in ("accuracy", "gap", "disparate_impact_interval")
         ),
-        "fairness.settings.four_fifths",
+        *(f"{model}.{measure}" for model in _SOUND_MODELS for measure in ("accuracy", "disparate_impact")),
+        "fairness.published.settings.four_fifths",
     ),
     "fairness_swapk_sweep": (
         "fairness.published.swap_sweep",
-        "fairness.corrected.massaging_sweep",
-        "fairness.corrected.massaging_swaps",
+        "fairness.published.correction.massaging_sweep",
+        "fairness.published.correction.massaging_swaps",
     ),
     "privacy_plan_noise": (
         "privacy.plan.best",
@@ -392,6 +397,8 @@ def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
 def leaves(record: Any, pattern: str, place: str = "") -> Iterator[tuple[str, Any]]:
     """Give place and value of everything at or below a pattern; what is not there is passed over."""
     step, _, rest = pattern.partition(".")
+    step, _, chosen = step.partition("[")
+    field, _, wanted = chosen.rstrip("]").partition("=")
     if isinstance(record, Mapping):
         entries = [(str(key), value) for key, value in record.items()]
     elif isinstance(record, list | tuple):
@@ -401,8 +408,15 @@ def leaves(record: Any, pattern: str, place: str = "") -> Iterator[tuple[str, An
             yield place, record
         return
     for key, value in entries:
-        if step in {"", "*", key}:
-            yield from leaves(value, rest, f"{place}.{key}" if place else key)
+        if step not in {"", "*", key}:
+            continue
+        here = f"{place}.{key}" if place else key
+        if not field:
+            yield from leaves(value, rest, here)
+            continue
+        for index, item in enumerate(value):
+            if item[field] == wanted:
+                yield from leaves(item, rest, f"{here}.{index}")
 
 
 def _cell(value: Any) -> str:

@@ -66,26 +66,23 @@ ORIGINS: Final = (
     Origin("privacy.membership.canaries.*", (), ("steinke2023",)),
     Origin("privacy.membership.*tpr*", (), ("carlini2022", "clopper1934")),
     Origin("fairness.published.*accuracy*", ("accuracy",)),
-    Origin("fairness.corrected.*accuracy*", ("accuracy",)),
     Origin("fairness.*disparate_impact_interval.*", ("di", "risk"), ("katz1978",)),
     Origin("fairness.*demographic_parity_interval.*", (), ("newcombe1998",)),
     Origin("fairness.published.*disparate_impact*", ("di",), ("feldman2015",)),
-    Origin("fairness.corrected.*disparate_impact*", ("di",), ("feldman2015",)),
     Origin("fairness.published.*gap*", ("di",)),
-    Origin("fairness.corrected.*gap*", ("di",)),
     Origin("fairness.*zemel_proxy", (), ("zemel2013",)),
     Origin("fairness.published.swap*", ("cohorts",), ("kamiran2012",)),
-    Origin("fairness.corrected.massaging_s*", (), ("kamiran2012",)),
+    Origin("fairness.published.correction.massaging_s*", (), ("kamiran2012",)),
     Origin("fairness.*.thresholds.*", ("di-thresholds", "scalarised"), ("hardt2016",)),
-    Origin("fairness.audit.*.disparate_impact.estimate", ("own-impact",), ("feldman2015",)),
-    Origin("fairness.audit.*.disparate_impact.*", ("own-impact", "own-katz"), ("katz1978",)),
+    Origin("fairness.audit.*.disparate_impact.estimate", (), ("feldman2015",)),
+    Origin("fairness.audit.*.disparate_impact.*", (), ("katz1978",)),
     Origin("fairness.audit.*.difference.*", (), ("newcombe1998",)),
-    Origin("fairness.audit.*.simultaneous_*", ("own-katz",)),
+    Origin("fairness.audit.*.simultaneous_*", (), ("katz1978",)),
     Origin("fairness.audit.*.p_adjusted", (), ("holm1979",)),
-    Origin("fairness.audit.*.by_class.*", ("own-kitagawa",), ("kitagawa1955",)),
+    Origin("fairness.audit.*.by_class.*", (), ("kitagawa1955",)),
     Origin("fairness.audit.*.by_feature.*", (), ("oaxaca1973", "blinder1973", "jann2008")),
     Origin("fairness.audit.*auc*", (), ("delong1988",)),
-    Origin("fairness.comparison.*.disparate_impact*", ("own-impact",), ("feldman2015",)),
+    Origin("fairness.comparison.*.disparate_impact*", (), ("feldman2015",)),
 )
 
 #: Inputs, counts and declared values, which do not depend on a seed.
@@ -122,8 +119,7 @@ NOT_RANDOM: Final = (
 SEEDS: Final = (
     ("security.published.*", "audit.seed"),
     ("security.strip.*", "audit.seed"),
-    ("fairness.published.*", "fairness.settings.seed"),
-    ("fairness.corrected.*", "fairness.settings.seed"),
+    ("fairness.published.*", "fairness.published.settings.seed"),
 )
 
 

@@ -50,6 +50,7 @@ __all__ = [
     "Scored",
     "Search",
     "ThresholdsOnTrainingRows",
+    "farthest_ratio",
     "validation_rows",
 ]
 
@@ -95,17 +96,20 @@ def _rates(groups: NDArray[np.int64], selection: Selection) -> NDArray[np.float6
     return np.bincount(groups, weights=selection) / np.bincount(groups)
 
 
-def _farthest_ratio(rows: Scored, selection: Selection, search: Search) -> float:
+def farthest_ratio(rates: NDArray[np.float64], reference: int) -> float:
     """Return the ratio to the reference's selection rate that is farthest from 1, of all groups.
 
     NaN where the reference selects nobody: then no group that holds to a ratio does, and 0/0 is unknown.
     """
-    rates = _rates(rows.groups, selection)
-    if rates[search.reference] == 0:
+    if rates[reference] == 0:
         return math.nan
-    ratios = rates / rates[search.reference]
+    ratios = rates / rates[reference]
     nearness = np.minimum(ratios, np.divide(1, ratios, out=np.zeros_like(ratios), where=ratios > 0))
     return float(ratios[np.argmin(nearness)])
+
+
+def _farthest_ratio(rows: Scored, selection: Selection, search: Search) -> float:
+    return farthest_ratio(_rates(rows.groups, selection), search.reference)
 
 
 def _rate_difference(rows: Scored, selection: Selection, _search: Search) -> float:

@@ -1,6 +1,7 @@
 """Pair of group thresholds with the smallest disparity plus error (equation 25), over all pairs."""
 
 from bisect import bisect_right
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,15 +17,23 @@ from trivet.fairness.columns import (
 )
 from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
 from trivet.fairness.mitigation.thresholds.cuts import CutPlace, cuts_by_group, ratio_thresholds
-from trivet.fairness.results import Thresholds
 
 __all__ = [
+    "Thresholds",
     "apply_thresholds",
     "exact_thresholds",
     "grid_thresholds",
     "scalarised_objective",
     "scalarised_thresholds",
 ]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The score a member of each group must reach to be predicted positive."""
+
+    protected: float
+    privileged: float
 
 
 def scalarised_thresholds(

@@ -1,16 +1,8 @@
 import numpy as np
 import pytest
 
-from trivet.datasets import load_adult
-from trivet.fairness.study.adult import (
-    Sample,
-    adult_sample,
-    logistic,
-    logistic_scores,
-    scores_of,
-    split_sample,
-    standardise,
-)
+from trivet.datasets import Sample, adult_sample, load_adult
+from trivet.study.fairness import logistic, logistic_scores, scores_of, split_sample, standardise
 
 
 @pytest.fixture

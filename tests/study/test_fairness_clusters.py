@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from trivet.errors import DataError
-from trivet.fairness import Clusters, cluster_disparity, cluster_rows
+from trivet.study.fairness import Clusters, cluster_disparity, cluster_rows
 
 
 def clusters_of(labels):

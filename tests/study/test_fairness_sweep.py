@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from trivet.datasets import Sample
 from trivet.fairness.mitigation.labels import Massaging
-from trivet.fairness.study.adult import Sample, logistic, standardise
-from trivet.fairness.study.running import SwappedModel, fit_swapped, sweep_of
+from trivet.study.fairness import SwappedModel, fit_swapped, logistic, standardise, sweep_of
 
 ROWS = 40
 

@@ -1,28 +1,45 @@
-"""The fairness study on Adult: five models as published, and the same questions answered soundly."""
+"""The published fairness study on Adult: its five models to the digit, and where they are corrected.
+
+The sound answer is `compare_mitigations` on the published split, as on any table.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from trivet.datasets import load_adult
+from trivet.datasets.adult import (
+    POSITIVE_CLASS,
+    PRIVILEGED_GROUP,
+    PROTECTED_GROUP,
+    SENSITIVE_COLUMN,
+    Sample,
+    adult_sample,
+    load_adult,
+)
 from trivet.errors import DataError
-from trivet.fairness.columns import PRIVILEGED, PROTECTED
+from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.mitigations import Split, compare_mitigations
+from trivet.fairness.auditing.results import FairnessComparison
+from trivet.fairness.auditing.rows import adult_rows
+from trivet.fairness.columns import PRIVILEGED, PROTECTED, binary_column
 from trivet.fairness.counting.arrays import binary_counts
-from trivet.fairness.intervals.bootstrap import bootstrap_interval
-from trivet.fairness.intervals.comparisons import katz_interval, newcombe_interval
-from trivet.fairness.metrics.clusters import Clusters, cluster_disparity, cluster_rows
+from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
     demographic_parity_difference,
     disparate_impact,
-    within_band,
+    group_sizes,
+    selected,
 )
 from trivet.fairness.metrics.group_rates import (
     base_rates,
@@ -35,36 +52,171 @@ from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging, massaging_size
 from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
-from trivet.fairness.mitigation.thresholds.scalarised import apply_thresholds, exact_thresholds
-from trivet.fairness.results import (
+from trivet.fairness.mitigation.thresholds.scalarised import Thresholds, apply_thresholds
+from trivet.study.fairness_results import (
     ConfusionCounts,
-    CorrectedFairness,
-    FairnessStudy,
+    FairnessCorrection,
+    FairnessSettings,
     GroupConfusion,
     GroupRates,
     ModelChange,
-    ModelFairness,
     PublishedFairness,
+    PublishedModel,
     SwapSweep,
     ThresholdFit,
-    Thresholds,
-)
-from trivet.fairness.settings import FairnessSettings
-from trivet.fairness.study.adult import (
-    POSITIVE_CLASS,
-    PRIVILEGED_GROUP,
-    PROTECTED_GROUP,
-    SENSITIVE_COLUMN,
-    Sample,
-    adult_sample,
-    logistic,
-    logistic_scores,
-    scores_of,
-    split_sample,
-    standardise,
 )
 
-__all__ = ["SwappedModel", "fit_swapped", "measure", "run", "sweep_of"]
+__all__ = [
+    "Clusters",
+    "SwappedModel",
+    "cluster_disparity",
+    "cluster_rows",
+    "compare_studied",
+    "fit_swapped",
+    "logistic",
+    "logistic_scores",
+    "measure",
+    "publish_fairness",
+    "scores_of",
+    "split_sample",
+    "standardise",
+    "sweep_of",
+]
+
+
+def split_sample(sample: Sample, *, size: float, seed: int) -> tuple[Sample, Sample]:
+    """Divide rows at random in two parts, the second with a share `size` of them."""
+    first, second = _divided(len(sample), size=size, seed=seed)
+    return sample.take(first), sample.take(second)
+
+
+def _divided(rows: int, *, size: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of two random parts, the second with a share `size` of them."""
+    first, second = train_test_split(np.arange(rows), test_size=size, random_state=seed)
+    return np.asarray(first), np.asarray(second)
+
+
+def _split(settings: FairnessSettings, rows: int) -> Split:
+    """Return the published training and test rows, and the training rows that set sound thresholds."""
+    train, test = _divided(rows, size=settings.test_size, seed=settings.seed)
+    _, kept = _divided(len(train), size=settings.validation_size, seed=settings.seed)
+    return Split(train, test, np.isin(np.arange(len(train)), kept))
+
+
+def standardise(fit: Sample, *others: Sample) -> tuple[Sample, ...]:
+    """Scale every feature to mean 0 and variance 1 on `fit`, and the others in the same way."""
+    scaler = StandardScaler().fit(fit.features)
+    return tuple(replace(part, features=scaler.transform(part.features)) for part in (fit, *others))
+
+
+def logistic(max_iter: int = 1000) -> LogisticRegression:
+    """Return the study's classifier, not fitted."""
+    return LogisticRegression(max_iter=max_iter)
+
+
+def scores_of(model: Any, *parts: Sample) -> tuple[NDArray[np.float64], ...]:
+    """Return the probability of the positive class that a fitted model gives the rows of each part."""
+    return tuple(model.predict_proba(part.features)[:, 1] for part in parts)
+
+
+def logistic_scores(
+    train: Sample, *others: Sample, labels: NDArray[np.int64] | None = None, max_iter: int = 1000
+) -> tuple[NDArray[np.float64], ...]:
+    """Fit a logistic regression and return the probability of the positive class."""
+    target = train.labels if labels is None else labels
+    return scores_of(logistic(max_iter).fit(train.features, target), train, *others)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """A sample of rows and the cluster of each.
+
+    Attributes
+    ----------
+    rows
+        Indices of the sampled rows, shape (sample,).
+    labels
+        Cluster of each, shape (sample,).
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def cluster_rows(
+    features: NDArray[np.float64], *, clusters: int = 5, limit: int = 4000, starts: int = 5, seed: int = 0
+) -> Clusters:
+    """Group a sample of rows by k-means.
+
+    Parameters
+    ----------
+    features
+        Shape (rows, features), standardised.
+    clusters
+        Number of clusters.
+    limit
+        Rows sampled at most, without replacement.
+    starts
+        Initialisations of k-means, of which the best is kept.
+    seed
+        Of the sample and of k-means.
+
+    Raises
+    ------
+    DataError
+        If there are fewer rows than clusters.
+    """
+    size = min(limit, len(features))
+    if size < clusters:
+        raise DataError(f"{clusters} clusters need as many rows, found {size}. Ask for fewer clusters.")
+    # The published sample comes from NumPy's legacy generator; a Generator would draw other rows.
+    sample = np.random.RandomState(seed).choice(len(features), size=size, replace=False)
+    # More threads sum in another order, and labels would vary from machine to machine.
+    with threadpool_limits(1):
+        model = KMeans(
+            n_clusters=clusters,
+            random_state=seed,
+            n_init=starts,  # pyright: ignore[reportArgumentType] -- typed as its default "auto" alone
+        )
+        labels = model.fit_predict(features[sample])
+    return Clusters(sample, labels.astype(np.int64))
+
+
+def cluster_disparity(clusters: Clusters, y_pred: ArrayLike, sensitive: ArrayLike) -> float:
+    """Mean over clusters of the mean difference of selection rates over pairs of groups.
+
+    Pairs are ordered and equal pairs count, so that for two groups a cluster contributes half of the
+    absolute difference; a cluster with rows of one group only is left out.
+
+    Parameters
+    ----------
+    clusters
+        From `cluster_rows` on the features that the model sees.
+    y_pred, sensitive
+        Prediction and group of every row (not of the sample alone), 0 or 1.
+
+    Returns
+    -------
+    float
+        In [0, 0.5]; 0 where the groups are selected alike in every cluster.
+
+    Raises
+    ------
+    DataError
+        If no cluster holds both groups.
+    """
+    predictions = binary_column(y_pred, "y_pred")[clusters.rows]
+    groups = binary_column(sensitive, "sensitive")[clusters.rows]
+    disparities: list[float] = []
+    for label in np.unique(clusters.labels):
+        members = clusters.labels == label
+        present = np.unique(groups[members])
+        if len(present) > 1:
+            rates = np.array([predictions[members & (groups == group)].mean() for group in present])
+            disparities.append(float(np.abs(rates[:, np.newaxis] - rates).mean()))
+    if not disparities:
+        raise DataError("no cluster holds rows of both groups, so there is nothing to compare.")
+    return float(np.mean(disparities))
 
 
 def measure(
@@ -74,26 +226,25 @@ def measure(
     *,
     baseline: NDArray[np.int64],
     settings: FairnessSettings,
-) -> ModelFairness:
+) -> PublishedModel:
     """Measure a model's accuracy and disparities on the test rows."""
     counts = binary_counts(test.labels, predictions, test.sensitive)
     impact = measured_impact(counts)
-    return ModelFairness(
+    shares = [int(each) for pair in zip(selected(counts), group_sizes(counts), strict=True) for each in pair]
+    interval = ratio_interval(*shares, level=settings.level)
+    return PublishedModel(
         accuracy=float(accuracy(counts)),
         disparate_impact=impact,
         gap=abs(1 - impact),
-        in_band=bool(within_band(impact, four_fifths=settings.four_fifths)),
         demographic_parity_difference=float(demographic_parity_difference(counts)),
         zemel_proxy=cluster_disparity(clusters, predictions, test.sensitive),
         counts=GroupConfusion(_confusion(counts[PROTECTED]), _confusion(counts[PRIVILEGED])),
         rates=group_rates(selection_rates(counts)),
         true_positive_rates=group_rates(true_positive_rates(counts)),
         false_positive_rates=group_rates(false_positive_rates(counts)),
-        disparate_impact_interval=katz_interval(counts, level=settings.level),
-        disparate_impact_bootstrap=bootstrap_interval(
-            counts, disparate_impact, replicates=settings.replicates, level=settings.level, seed=settings.seed
-        ),
-        demographic_parity_interval=newcombe_interval(counts, level=settings.level),
+        disparate_impact_interval=interval,
+        demographic_parity_interval=difference_interval(*shares, level=settings.level),
+        verdict=judged(interval, four_fifths=settings.four_fifths),
         change=_change(counts, binary_counts(test.labels, baseline, test.sensitive)),
     )
 
@@ -205,7 +356,7 @@ class Workbench:
     test_scores: NDArray[np.float64]
     clusters: Clusters
 
-    def measure(self, predictions: NDArray[np.int64], clusters: Clusters | None = None) -> ModelFairness:
+    def measure(self, predictions: NDArray[np.int64], clusters: Clusters | None = None) -> PublishedModel:
         """Measure predictions for the test rows, by default on the clusters by all features."""
         return measure(
             self.test,
@@ -257,13 +408,13 @@ def clusters_of(test: Sample, settings: FairnessSettings) -> Clusters:
     )
 
 
-def fitted_thresholds(model: GroupThresholds) -> Thresholds:
+def _published_thresholds(model: GroupThresholds) -> Thresholds:
     """Return the thresholds of a fitted classifier for the study's two groups."""
-    found: Any = model.thresholds_  # floats: no constraint of the study is randomised
+    found: Any = model.thresholds_  # floats: the published constraint is not randomised
     return Thresholds(protected=found[PROTECTED], privileged=found[PRIVILEGED])
 
 
-def fit_of_thresholds(sample: Sample, scores: NDArray[np.float64], thresholds: Thresholds) -> ThresholdFit:
+def _fit_of(sample: Sample, scores: NDArray[np.float64], thresholds: Thresholds) -> ThresholdFit:
     """Measure thresholds on the rows that they were fitted on."""
     predictions = apply_thresholds(scores, sample.sensitive, thresholds)
     counts = binary_counts(sample.labels, predictions, sample.sensitive)
@@ -282,14 +433,15 @@ IN_WORDS = {
 }
 
 
-def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> PublishedFairness:
-    """Fit and measure the published models.
+def _published_models(
+    bench: Workbench, announce: Callable[[str], None]
+) -> tuple[dict[str, PublishedModel], Thresholds, SwapSweep]:
+    """Fit and measure the published models; return them with their thresholds and the sweep of swaps.
 
     What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds
     are fitted on the rows that the model was trained on.
     """
     settings, train, test = bench.settings, bench.train, bench.test
-
     classifier = logistic(settings.max_iter)
 
     announce("promotion and demotion as published, and its sweep")
@@ -321,7 +473,6 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
         prefit=True,
         privileged=PRIVILEGED,
     ).fit(train.features, train.labels, sensitive_features=train.sensitive)
-    thresholds = fitted_thresholds(group_thresholds)
     models = {
         "baseline": bench.measure(baseline),
         "promotion_demotion": bench.measure(swapped[settings.swaps].predictions),
@@ -331,113 +482,107 @@ def published_fairness(bench: Workbench, announce: Callable[[str], None]) -> Pub
             group_thresholds.predict(test.features, sensitive_features=test.sensitive)
         ),
     }
-    by_proxy = sorted(models, key=lambda name: models[name].zemel_proxy)
-    by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference))
-    return PublishedFairness(
-        **models,
-        swaps=settings.swaps,
-        thresholds=thresholds,
-        thresholds_fit=fit_of_thresholds(train, bench.train_scores, thresholds),
-        swap_sweep=sweep_of(swept, test, tolerance=settings.tolerance),
-        promotion_widens_gap=models["promotion_demotion"].gap > models["baseline"].gap,
-        best_by_gap=IN_WORDS[min(models, key=lambda name: models[name].gap)],
-        best_by_proxy=IN_WORDS[by_proxy[0]],
-        worst_by_proxy=IN_WORDS[by_proxy[-1]],
-        proxy_ranks_alike=by_proxy == by_difference,
+    return (
+        models,
+        _published_thresholds(group_thresholds),
+        sweep_of(swept, test, tolerance=settings.tolerance),
     )
 
 
-def corrected_fairness(
-    bench: Workbench, published: PublishedFairness, announce: Callable[[str], None]
-) -> CorrectedFairness:
-    """Fit and measure the corrected models, and say which of all models reach parity."""
+def _corrected(
+    bench: Workbench, comparison: FairnessComparison, announce: Callable[[str], None]
+) -> FairnessCorrection:
+    """Answer soundly what the comparison of mitigations does not."""
     settings, train, test = bench.settings, bench.train, bench.test
 
     announce("massaging in the right direction, and its sweep")
-    ranker = FrozenEstimator(bench.baseline)
-    massaged = Massaging(logistic(settings.max_iter), ranker=ranker, privileged=PRIVILEGED)
+    massaging = Massaging(
+        logistic(settings.max_iter), ranker=FrozenEstimator(bench.baseline), privileged=PRIVILEGED
+    )
     swaps = massaging_size(train.labels, train.sensitive)
-    sizes = (swaps, *settings.massaging_sweep)
-    baseline = bench.predict(bench.test_scores)
-    swept = fit_swapped(massaged, train, test, sizes, baseline=baseline, cut=settings.cut)
-    massaging = bench.measure(swept[swaps].predictions)
-
-    announce("exact group thresholds on a validation split")
-    group_thresholds, thresholds, thresholds_fit, fit_rows = _validated_thresholds(bench)
-
-    def whole_in_band(model: ModelFairness) -> bool:
-        interval = model.disparate_impact_interval
-        return bool(within_band((interval.low, interval.high), four_fifths=settings.four_fifths).all())
+    swept = fit_swapped(
+        massaging,
+        train,
+        test,
+        (swaps, *settings.massaging_sweep),
+        baseline=bench.predict(bench.test_scores),
+        cut=settings.cut,
+    )
+    labels = binary_counts(train.labels, train.labels, train.sensitive)
+    parity = {model.name: model.parity or 0.0 for model in comparison.models}
+    validation = _split(bench.settings, len(train) + len(test)).validation
+    assert validation is not None
 
     announce("how well the other features tell the group")
-    labels = binary_counts(train.labels, train.labels, train.sensitive)
-    models = {
-        "published.baseline": published.baseline,
-        "published.promotion_demotion": published.promotion_demotion,
-        "published.no_gender": published.no_gender,
-        "published.reweighed": published.reweighed,
-        "published.group_thresholds": published.group_thresholds,
-        "corrected.massaging": massaging,
-        "corrected.group_thresholds": group_thresholds,
-    }
-    return CorrectedFairness(
-        massaging=massaging,
+    return FairnessCorrection(
         massaging_swaps=swaps,
-        massaging_narrows_gap=massaging.gap < published.baseline.gap,
+        massaging_narrows_gap=parity["massaging"] > parity["baseline"],
         massaging_sweep=sweep_of(swept, test, tolerance=settings.tolerance),
-        group_thresholds=group_thresholds,
-        thresholds=thresholds,
-        thresholds_fit=thresholds_fit,
-        fit_rows=fit_rows,
-        validation_rows=thresholds_fit.rows,
         base_rates=group_rates(base_rates(labels)),
-        base_rate_difference=float(demographic_parity_difference(labels)),
-        proxy_auc=proxy_auc(bench),
-        four_fifths=tuple(name for name, model in models.items() if model.in_band),
-        four_fifths_interval=tuple(name for name, model in models.items() if whole_in_band(model)),
+        fit_rows=int((~validation).sum()),
+        proxy_auc=_proxy_auc(bench),
     )
 
 
-def proxy_auc(bench: Workbench) -> float:
+def _proxy_auc(bench: Workbench) -> float:
     """Return how well a logistic regression on the other features tells the group of a test row."""
     train, test = bench.train.drop(SENSITIVE_COLUMN), bench.test.drop(SENSITIVE_COLUMN)
     _, scores = logistic_scores(train, test, labels=train.sensitive, max_iter=bench.settings.max_iter)
     return float(roc_auc_score(test.sensitive, scores))
 
 
-def _validated_thresholds(bench: Workbench) -> tuple[ModelFairness, Thresholds, ThresholdFit, int]:
-    """Fit a model on one part of the training rows and its thresholds on the other."""
-    settings = bench.settings
-    parts = split_sample(bench.raw_train, size=settings.validation_size, seed=settings.seed)
-    fit, validation, test = standardise(*parts, bench.raw_test)
-    classifier = logistic(settings.max_iter).fit(fit.features, fit.labels)
-    scores, test_scores = scores_of(classifier, validation, test)
-    # On scores, as they are printed; half way between them they would be as good.
-    thresholds = exact_thresholds(
-        validation.labels,
-        scores,
-        validation.sensitive,
+#: Mitigations that answer what the published models were for.
+MITIGATIONS: Final = ("drop-sensitive", "reweighing", "massaging", "group-thresholds")
+
+
+def compare_studied(
+    settings: FairnessSettings, *, progress: Callable[[str], None] = lambda _step: None
+) -> FairnessComparison:
+    """Compare mitigations on Adult as on any table, on the rows that the published models were tested on.
+
+    Raises
+    ------
+    DataError
+        If the embedded table is damaged, or a model cannot be fitted with these settings.
+    """
+    rows = adult_rows()
+    found = compare_mitigations(
+        rows,
+        mitigations=MITIGATIONS,
+        privileged={SENSITIVE_COLUMN: PRIVILEGED_GROUP},
+        repeats=0,
         four_fifths=settings.four_fifths,
-        cut_at="scores",
+        level=settings.level,
+        seed=settings.seed,
+        split=_split(settings, len(rows)),
+        progress=lambda step, _share: progress(step),
     )
-    predictions = apply_thresholds(test_scores, test.sensitive, thresholds)
-    model = bench.measure(predictions, clusters_of(test, settings))
-    return model, thresholds, fit_of_thresholds(validation, scores, thresholds), len(fit)
+    for model in found.models:
+        if model.failed:
+            raise DataError(f"{model.title} gives no model on Adult: {model.note} Change [fairness].")
+    return found
 
 
-def run(settings: FairnessSettings, *, progress: Callable[[str], None] | None = None) -> FairnessStudy:
-    """Fit and measure every model of the study.
+def publish_fairness(
+    settings: FairnessSettings,
+    comparison: FairnessComparison,
+    *,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> PublishedFairness:
+    """Fit and measure the published models, and say where they are corrected.
 
     Parameters
     ----------
     settings
-        Its constants; ``FairnessSettings()`` holds the published ones.
+        The constants; ``FairnessSettings()`` holds the published ones.
+    comparison
+        Of `compare_studied` with the same settings.
     progress
         Called with a few words before each step.
 
     Returns
     -------
-    FairnessStudy
+    PublishedFairness
         The same for the same settings, on one thread whatever the machine offers.
 
     Raises
@@ -445,15 +590,16 @@ def run(settings: FairnessSettings, *, progress: Callable[[str], None] | None = 
     DataError
         If the embedded table is damaged, or the settings leave a disparity undefined.
     """
-    announce = progress or (lambda _step: None)
     with threadpool_limits(1):
-        announce("load Adult and fit the baseline")
+        progress("load Adult and fit the baseline")
         bench = set_up(adult_sample(load_adult()), settings)
-        published = published_fairness(bench, announce)
-        corrected = corrected_fairness(bench, published, announce)
+        models, thresholds, sweep = _published_models(bench, progress)
+        correction = _corrected(bench, comparison, progress)
+    by_proxy = sorted(models, key=lambda name: models[name].zemel_proxy)
+    by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference))
     train, test = bench.train, bench.test
     groups = np.bincount(test.sensitive, minlength=2).tolist()
-    return FairnessStudy(
+    return PublishedFairness(
         dataset="Adult",
         rows=len(train) + len(test),
         train_rows=len(train),
@@ -466,6 +612,15 @@ def run(settings: FairnessSettings, *, progress: Callable[[str], None] | None = 
         privileged_group=PRIVILEGED_GROUP,
         positive_class=POSITIVE_CLASS,
         settings=settings,
-        published=published,
-        corrected=corrected,
+        **models,
+        swaps=settings.swaps,
+        thresholds=GroupRates(protected=thresholds.protected, privileged=thresholds.privileged),
+        thresholds_fit=_fit_of(train, bench.train_scores, thresholds),
+        swap_sweep=sweep,
+        promotion_widens_gap=models["promotion_demotion"].gap > models["baseline"].gap,
+        best_by_gap=IN_WORDS[min(models, key=lambda name: models[name].gap)],
+        best_by_proxy=IN_WORDS[by_proxy[0]],
+        worst_by_proxy=IN_WORDS[by_proxy[-1]],
+        proxy_ranks_alike=by_proxy == by_difference,
+        correction=correction,
     )
