@@ -1,6 +1,7 @@
 """What tests of every leg share: the reference folder and MNIST."""
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,27 @@ from trivet.datasets import load_mnist
 # A deadline tests the machine, and a failure must come back when the test runs again.
 settings.register_profile("trivet", database=None, deadline=None, derandomize=True)
 settings.load_profile("trivet")
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory, request):
+    """Return what makes a folder by a function of it once for all workers, and unpickles what it returned."""
+    root = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        root = root.parent
+
+    def once(name, make):
+        import fcntl  # noqa: PLC0415 - not on every system
+
+        folder, result = root / name, root / f"{name}.pickle"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not result.exists():
+                folder.mkdir(exist_ok=True)
+                result.write_bytes(pickle.dumps(make(folder)))
+        return pickle.loads(result.read_bytes())
+
+    return once
 
 
 @pytest.fixture(scope="session")

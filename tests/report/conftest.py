@@ -53,8 +53,12 @@ def own_document(own_record, study_prose):
 
 
 @pytest.fixture(scope="session")
-def study_report(study_record, tmp_path_factory):
+def study_report(study_record, made_once):
     """The whole report of the example record, its PDF by Typst."""
-    out = tmp_path_factory.mktemp("study")
-    save_figures(example_record(), example_triggers(), out / "figures")
-    return write_report(study_record, out / "figures", out, engine="typst", alt=alt_texts(example_record()))
+
+    def make(out):
+        save_figures(example_record(), example_triggers(), out / "figures")
+        alt = alt_texts(example_record())
+        return write_report(study_record, out / "figures", out, engine="typst", alt=alt)
+
+    return made_once("study", make)
