@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.security.scan_settings import DEMO, ScanSettings
 from trivet.security.settings import SecuritySettings
+from trivet.settings import Seed
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
 
@@ -30,9 +31,6 @@ __all__ = [
     "describes",
     "own_paths",
 ]
-
-if TYPE_CHECKING:
-    pass
 
 Leg = Literal["security", "privacy", "fairness"]
 LEGS: Final[tuple[Leg, ...]] = ("security", "privacy", "fairness")
@@ -141,7 +139,7 @@ class AuditSection:
 
     study: bool = True
     title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
-    seed: Annotated[int, Ge(0), Le(2**32 - 1)] = 0
+    seed: Seed = 0
     legs: Annotated[tuple[Leg, ...], MinLen(1)] = LEGS
     effects: bool = False
     out: Path = Path("trivet-out")

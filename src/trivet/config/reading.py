@@ -160,7 +160,7 @@ def _explain(item: Mapping[str, Any]) -> str:
     if item["type"] == "missing":
         return f"{shown} is missing"
     if item["type"] == "value_error":
-        return f"{shown}: {message}"
+        return f"{shown}: {message.removesuffix('.')}"
     return f"{shown} should be {message[0].lower()}{message[1:]} (found {quoted(item['input'])})"
 
 

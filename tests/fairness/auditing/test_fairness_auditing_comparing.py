@@ -118,10 +118,10 @@ def test_adult_has_the_features_of_the_study():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"estimator": "forest"}, "there is no estimator 'forest'; there are logistic, boosting"),
+        ({"estimator": "forest"}, "estimator is 'forest'; expected one of: logistic, boosting"),
         ({"mitigations": "reweighing,wishing"}, "there is no mitigation 'wishing'; there are all, drop-sens"),
-        ({"repeats": -1}, "the repeats should be 0 or more, found -1"),
-        ({"four_fifths": 0}, "the band begins in"),
+        ({"repeats": -1}, "repeats is -1; expected 0 or more"),
+        ({"four_fifths": 0}, "four_fifths is 0; expected 0.01 to 1"),
         ({"privileged": {"sex": "x"}}, "no row has the privileged value 'x'"),
     ],
 )

@@ -12,7 +12,6 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.band import frontier, parity_of, that_count, verdict_on, worst_of
 from trivet.fairness.auditing.fitting import (
     BASELINE,
-    ESTIMATORS,
     KEPT,
     Fitted,
     Plan,
@@ -21,7 +20,7 @@ from trivet.fairness.auditing.fitting import (
     training_spread,
 )
 from trivet.fairness.auditing.groups import audit_groups, find_reference
-from trivet.fairness.auditing.predictions import LOWEST_BAND, audit_counts, family_size, parts_of
+from trivet.fairness.auditing.predictions import audit_counts, family_size, parts_of
 from trivet.fairness.auditing.results import (
     IN_BAND,
     REFERENCE,
@@ -32,6 +31,7 @@ from trivet.fairness.auditing.results import (
     TrainingSpread,
 )
 from trivet.fairness.auditing.rows import AuditRows, Predicted
+from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import paired_difference_interval
 from trivet.fairness.intervals.results import Bounds
@@ -46,6 +46,7 @@ from trivet.fairness.metrics.comparisons import (
 )
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.settings import Seed, require
 from trivet.wording import one_line, quoted
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
@@ -291,11 +292,11 @@ def compare_mitigations(
     rows: AuditRows,
     *,
     estimator: str = "logistic",
-    mitigations: str | Sequence[str] = "all",
+    mitigations: str | Sequence[str] = TableOptions.mitigate,
     privileged: Mapping[str, str] | None = None,
-    repeats: int = 10,
-    four_fifths: float = 0.8,
-    level: float = 0.95,
+    repeats: int = TableOptions.repeats,
+    four_fifths: float = TableOptions.four_fifths,
+    level: float = TableOptions.level,
     seed: int = 0,
     workers: int = 1,
     split: Split | None = None,
@@ -348,7 +349,8 @@ def compare_mitigations(
         If there are too few rows of a label, or the classifier without mitigation cannot be fitted.
     """
     names = chosen_mitigations(mitigations)
-    _require(estimator, repeats, four_fifths, level, seed)
+    TableOptions.require(estimator=estimator, repeats=repeats, four_fifths=four_fifths, level=level)
+    require(Seed, seed=seed)
     _require_labels(rows)
     whole = rows.count(rows.labels, np.arange(len(rows)))
     reference, _ = find_reference(whole, privileged or {})
@@ -410,20 +412,6 @@ def compare_mitigations(
         models=models,
         statement=comparison_statement(models, four_fifths=four_fifths),
     )
-
-
-def _require(estimator: str, repeats: int, four_fifths: float, level: float, seed: int) -> None:
-    if estimator not in ESTIMATORS:
-        raise UsageError(f"there is no estimator {quoted(estimator)}; there are {', '.join(ESTIMATORS)}.")
-    if repeats < 0:
-        raise UsageError(f"the repeats should be 0 or more, found {repeats}.")
-    if not LOWEST_BAND <= four_fifths <= 1 or not 0 < level < 1:
-        raise UsageError(
-            f"the band begins in [{LOWEST_BAND}, 1] and the level lies in (0, 1), found {four_fifths:g} and "
-            f"{level:g}."
-        )
-    if not 0 <= seed < 2**32:
-        raise UsageError(f"the seed is {seed}; expected 0 to {2**32 - 1}.")
 
 
 def _sampled(rows: AuditRows) -> tuple[Caution, ...]:

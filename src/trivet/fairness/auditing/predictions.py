@@ -27,11 +27,13 @@ from trivet.fairness.auditing.groups import (
 )
 from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit, OverallRates
 from trivet.fairness.auditing.rows import Predicted
+from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.metrics.scores import group_aucs
+from trivet.settings import Seed, require
 from trivet.wording import one_line, quoted
 
 __all__ = ["LAW", "audit_counts", "audit_predictions", "caution_counts", "family_size", "parts_of"]
@@ -373,8 +375,6 @@ def _part(
     return Part(counts, reference, why, compared)
 
 
-#: A band that begins lower holds everything.
-LOWEST_BAND: Final = 0.01
 LIMITS: Final = (
     "The figures are of the rows audited: who is missing from them, whether the labels are themselves fair, "
     "and what a decision does to people are not in a table. Intervals are of sampling. Metrics of groups can "
@@ -391,8 +391,8 @@ def audit_predictions(
     positive: object = None,
     cut: float | None = None,
     privileged: str | Mapping[str, str] | None = None,
-    four_fifths: float = 0.8,
-    level: float = 0.95,
+    four_fifths: float = TableOptions.four_fifths,
+    level: float = TableOptions.level,
     seed: int = 0,
     data: str = "the table",
 ) -> FairnessAudit:
@@ -449,8 +449,8 @@ def audit_counts(
     label: str = "the label",
     prediction: str = "the prediction",
     cut: float | None = None,
-    four_fifths: float = 0.8,
-    level: float = 0.95,
+    four_fifths: float = TableOptions.four_fifths,
+    level: float = TableOptions.level,
     seed: int = 0,
     predicted: Predicted | None = None,
     cautions: tuple[Caution, ...] = (),
@@ -473,13 +473,8 @@ def audit_counts(
     references
         Counts of the same groups by which the reference groups are found; by default `counts`.
     """
-    if not LOWEST_BAND <= four_fifths <= 1 or not 0 < level < 1:
-        raise UsageError(
-            f"the band begins in [{LOWEST_BAND}, 1] and the level lies in (0, 1), found {four_fifths:g} and "
-            f"{level:g}."
-        )
-    if not 0 <= seed < 2**32:
-        raise UsageError(f"the seed is {seed}; expected 0 to {2**32 - 1}.")
+    TableOptions.require(four_fifths=four_fifths, level=level)
+    require(Seed, seed=seed)
     if len(counts.classes) != 2:  # noqa: PLR2004 - positive and negative
         raise UsageError(
             f"an audit needs a positive and a negative class, found {len(counts.classes)}. Take one against "

@@ -11,7 +11,7 @@ from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mit
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
-from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableSettings
+from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.tables.opening import open_table
 
@@ -118,11 +118,11 @@ def audit(
     sensitive: Any,
     prediction: Any = None,
     score: Any = None,
-    cut: float = 0.5,
+    cut: float = TableOptions.cut,
     positive: str | None = None,
     privileged: str | None = None,
-    four_fifths: float = 0.8,
-    level: float = 0.95,
+    four_fifths: float = TableOptions.four_fifths,
+    level: float = TableOptions.level,
     ignore: Sequence[str] = (),
     rows: int | None = None,
     counts_only: bool = False,
@@ -171,7 +171,7 @@ def audit(
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     if isinstance(table, str | Path):
         found = ask_table(
-            _settings(
+            TableSettings(
                 table=str(table),
                 label=label,
                 sensitive=tuple(columns),
@@ -215,12 +215,12 @@ def compare(
     label: str | None = None,
     sensitive: str | Sequence[str] = (),
     estimator: EstimatorName = "logistic",
-    mitigate: str | Sequence[str] = "all",
-    repeats: int = 10,
+    mitigate: str | Sequence[str] = TableOptions.mitigate,
+    repeats: int = TableOptions.repeats,
     positive: str | None = None,
     privileged: str | None = None,
-    four_fifths: float = 0.8,
-    level: float = 0.95,
+    four_fifths: float = TableOptions.four_fifths,
+    level: float = TableOptions.level,
     ignore: Sequence[str] = (),
     rows: int | None = None,
     seed: int = 0,
@@ -268,7 +268,7 @@ def compare(
             workers=workers or os.cpu_count() or 1,
             progress=progress,
         )
-    settings = _settings(
+    settings = TableSettings(
         table=str(table),
         label=label,
         sensitive=(sensitive,) if isinstance(sensitive, str) else tuple(sensitive),
@@ -285,10 +285,3 @@ def compare(
     found = ask_table(settings, seed=seed, workers=workers, progress=progress)
     assert isinstance(found, FairnessComparison)
     return found
-
-
-def _settings(**chosen: Any) -> TableSettings:
-    try:
-        return TableSettings(**chosen)
-    except ValueError as error:
-        raise UsageError(f"{error}.") from error
