@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from numbers import Real
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
@@ -31,7 +32,7 @@ class SettingError(UsageError, ValueError):
     ``{name}`` in the text is one of `values`, or else a setting, which each edge writes in its own way.
     """
 
-    def __init__(self, text: str, **values: object) -> None:
+    def __init__(self, text: str, /, **values: object) -> None:
         self.text, self.values = text, values
         super().__init__(self.spelled(str))
 
@@ -56,13 +57,13 @@ class Settings:
         self.require(**{name: getattr(self, name) for name in _hints(type(self))})
 
     @classmethod
-    def require(cls, **values: Any) -> None:
+    def require(cls, /, **values: Any) -> None:
         """Raise SettingError unless these values are in the bounds of the fields of their names."""
         for name, value in values.items():
             require(_hints(cls)[name], **{name: value})
 
 
-def require(kind: Any, **values: Any) -> None:
+def require(kind: Any, /, **values: Any) -> None:
     """Raise SettingError for a number out of the bounds of a type, or a text that is none of its names."""
     names = [
         each for hint in (kind, *get_args(kind)) if get_origin(hint) is Literal for each in get_args(hint)
@@ -73,14 +74,18 @@ def require(kind: Any, **values: Any) -> None:
             raise SettingError(text, found=quoted(value), expected=", ".join(names))
     limits = [(name, getattr(bound, name), holds, word) for bound, (name, holds, word) in _bounds(kind)]
     for setting, value in values.items():
-        if not isinstance(value, int | float) or all(holds(value, limit) for _, limit, holds, _ in limits):
+        if not isinstance(value, Real) or all(holds(value, limit) for _, limit, holds, _ in limits):
             continue
-        words = [word.format(limit) for _, limit, _, word in limits if math.isfinite(limit)]
+        words = [word.format(_said(limit)) for _, limit, _, word in limits if math.isfinite(limit)]
         expected = " and ".join(words) or "a finite number"
         if [name for name, *_ in limits] == ["ge", "le"]:
-            expected = f"{limits[0][1]} to {limits[1][1]}"
+            expected = f"{_said(limits[0][1])} to {_said(limits[1][1])}"
         text = f"{{{setting}}} is {{found!r}}; expected {{expected}}."
         raise SettingError(text, found=value, expected=expected)
+
+
+def _said(limit: float) -> str:
+    return f"{limit:g}" if isinstance(limit, float) else f"{limit}"
 
 
 @cache

@@ -21,8 +21,6 @@ __all__ = [
     "group_privacy",
     "histogram_sensitivity",
     "require_at_least_one",
-    "require_below_one",
-    "require_finite",
     "require_open_unit",
     "require_positive",
     "sum_sensitivity",
@@ -45,20 +43,6 @@ def require_open_unit(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < 1:
             raise UsageError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
-
-
-def require_below_one(**values: float) -> None:
-    """Raise UsageError unless every value is 0 or more, and below 1."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise UsageError(f"{name} must be 0 or more, and below 1, not {value!r}.")
-
-
-def require_finite(**values: float) -> None:
-    """Raise UsageError unless every value is a finite number."""
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise UsageError(f"{name} must be a finite number, not {value!r}.")
 
 
 def require_at_least_one(**values: int) -> None:

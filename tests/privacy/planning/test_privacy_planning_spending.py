@@ -54,10 +54,10 @@ def test_pure_privacy_spends_no_delta():
     [
         (lambda: spend(920.0, mechanism="all"), "depends on the mechanism; name it"),
         (lambda: spend(None), "query 1 has none"),
-        (lambda: spend(0.0), "scale must be a positive finite number"),
+        (lambda: spend(0.0), "scale is 0.0; expected above 0"),
         (lambda: spend(9.0, sensitivity=0.5, mechanism="discrete-laplace"), "integer sensitivity, not 0.5"),
         (lambda: spend(9.0, mechanism="gaussian", delta=0.0), "needs delta > 0"),
-        (lambda: spend(9.0, epsilon=-1.0), "epsilon must be a positive finite number"),
+        (lambda: spend(9.0, epsilon=-1.0), "epsilon is -1.0; expected above 0"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(call, message):

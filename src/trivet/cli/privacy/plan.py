@@ -1,50 +1,41 @@
 """``trivet privacy plan``: noise for a set of queries, and the privacy loss of a given noise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
-from trivet.privacy.adjacency import require_at_least_one
-from trivet.privacy.planning.settings import AdjacencyName, MechanismName
+from trivet.privacy.planning.settings import Answers, PlanOptions, PlanSettings, QuerySettings
+from trivet.settings import require
 from trivet.wording import one_line, quoted
 
 __all__ = ["plan"]
 
-if TYPE_CHECKING:
-    from trivet.privacy.planning import PlanSettings, QuerySettings
-
 Number = TypeVar("Number", int, float)
 Value = TypeVar("Value")
-Switch = Annotated[bool, Parameter(negative="")]
 
 
+@command
 def plan(
     config: Path | None = None,
     /,
     *,
-    epsilon: float | None = None,
-    delta: float | None = None,
+    options: Annotated[Mapping[str, Any], PlanOptions],
     queries: str | None = None,
     sensitivity: str | None = None,
-    adjacency: AdjacencyName | None = None,
-    group: int | None = None,
-    mechanism: MechanismName | None = None,
-    value: float | None = None,
-    threshold: float | None = None,
-    inverse: Switch = False,
+    inverse: bool = False,
     scale: str | None = None,
     out: Path | None = None,
-    curves: Switch = False,
-    json: Switch = False,
+    curves: bool = False,
+    json: Json = False,
 ) -> int:
     """Say how much noise a set of queries needs, by every composition theorem, and which is best.
 
@@ -52,24 +43,10 @@ def plan(
     ----------
     config
         An audit.toml with a [privacy.plan] table, for queries that differ; the options below override it.
-    epsilon
-        Total epsilon that may be spent; with --inverse, the epsilon at which delta is computed.
-    delta
-        Total delta. Without it only pure methods apply.
     queries
         Number of queries: K, or K,K,... for several kinds.
     sensitivity
         How far one record moves an answer under the adjacency that is named: S, or S,S,...
-    adjacency
-        What neighbouring datasets are: add-remove (the default) or replace-one.
-    group
-        Protect that many records together.
-    mechanism
-        laplace, discrete-laplace (for integers), gaussian, or all.
-    value
-        A true answer, for the chance that its noisy one exceeds --threshold.
-    threshold
-        What the noisy answer is compared with.
     inverse
         Say instead what noise of --scale spends; name its --mechanism.
     scale
@@ -78,32 +55,14 @@ def plan(
         Folder for the result with its curves, a page and pictures; with --inverse for the result alone.
     curves
         With --json: also how the spending grows with the queries, and how delta falls with epsilon.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     if scale is not None and not inverse:
         raise UsageError("--scale gives the noise for --inverse, and needs that option.")
-    if inverse and (value is not None or threshold is not None or curves):
+    if inverse and ("value" in options or "threshold" in options or curves):
         raise UsageError("--value, --threshold and --curves are about a plan; leave them out with --inverse.")
     if curves and not json and out is None:
         raise UsageError("--curves are numbers; print them with --json, or give --out.")
-    chosen: dict[str, Any] = {
-        "epsilon": epsilon,
-        "delta": delta,
-        "adjacency": adjacency,
-        "group": group,
-        "mechanism": mechanism,
-        "value": value,
-        "threshold": threshold,
-    }
-    settings = _settings(
-        config,
-        {name: given for name, given in chosen.items() if given is not None},
-        queries=queries,
-        sensitivity=sensitivity,
-        scale=scale,
-        inverse=inverse,
-    )
+    settings = _laid_over(config, options, queries, sensitivity, scale, inverse=inverse)
     if out is not None:
         prepare_folder(out, *(("spending.json",) if inverse else ("plan.json", "plan.html")))
     from trivet.privacy import planning  # noqa: PLC0415 - loads SciPy
@@ -141,51 +100,47 @@ def plan(
     return 0
 
 
-def _settings(
+def _laid_over(
     config: Path | None,
-    chosen: dict[str, Any],
-    *,
+    options: Mapping[str, Any],
     queries: str | None,
     sensitivity: str | None,
     scale: str | None,
+    *,
     inverse: bool,
-) -> "PlanSettings":
+) -> PlanSettings:
     """Lay what the command line chose over the file's table, or over nothing."""
-    from trivet.privacy.planning import PlanSettings  # noqa: PLC0415 - as above
-
     if config is not None:
         if queries is not None or sensitivity is not None or scale is not None:
             raise UsageError(
                 "the queries are those of the file; leave out --queries, --sensitivity and --scale."
             )
-        from trivet.config import load_config  # noqa: PLC0415 - only a file needs it
-
-        found = load_config(config).privacy.plan
-        if found is None:
-            raise UsageError(
-                f"{one_line(config.name)} has no [privacy.plan] table; "
-                "add one with epsilon, delta and [[privacy.plan.queries]]."
-            )
+        settings = replace(_table_of(config), **options)
     elif queries is None or sensitivity is None:
         raise UsageError("give --queries and --sensitivity, or an audit.toml with a [privacy.plan] table.")
+    elif inverse and scale is None:
+        raise UsageError("--inverse asks what noise spends; give it with --scale.")
     else:
-        if inverse and scale is None:
-            raise UsageError("--inverse asks what noise spends; give it with --scale.")
-        found = None
-        chosen["queries"] = _queries(queries, sensitivity, scale)
-    try:
-        settings = PlanSettings(**chosen) if found is None else replace(found, **chosen)
-    except ValueError as error:
-        raise UsageError(f"{error}.") from error
+        settings = PlanSettings(**options, queries=_queries(queries, sensitivity, scale))
     if settings.epsilon is None and not inverse:
         raise UsageError("a plan needs a budget; give --epsilon, the total that may be spent.")
     return settings
 
 
-def _queries(queries: str, sensitivity: str, scale: str | None) -> "tuple[QuerySettings, ...]":
-    """One line a kind of query."""
-    from trivet.privacy.planning import QuerySettings  # noqa: PLC0415 - as above
+def _table_of(config: Path) -> PlanSettings:
+    from trivet.config import load_config  # noqa: PLC0415 - only a file needs it
 
+    found = load_config(config).privacy.plan
+    if found is None:
+        raise UsageError(
+            f"{one_line(config.name)} has no [privacy.plan] table; "
+            "add one with epsilon, delta and [[privacy.plan.queries]]."
+        )
+    return found
+
+
+def _queries(queries: str, sensitivity: str, scale: str | None) -> tuple[QuerySettings, ...]:
+    """One line a kind of query."""
     counts = _numbers("queries", queries, int)
     moves = _numbers("sensitivity", sensitivity, float)
     scales: list[float | None] = [None] if scale is None else [*_numbers("scale", scale, float)]
@@ -200,7 +155,7 @@ def _queries(queries: str, sensitivity: str, scale: str | None) -> "tuple[QueryS
             )
         counts = [1] * length
     for count in counts:
-        require_at_least_one(queries=count)
+        require(Answers, queries=count)
     moves = _one_a_kind("sensitivity", moves, len(counts))
     scales = _one_a_kind("scale", scales, len(counts))
     return tuple(

@@ -31,23 +31,20 @@ from trivet.privacy.adjacency import (
     OutOfReachError,
     count_sensitivity,
     histogram_sensitivity,
-    require_at_least_one,
-    require_below_one,
-    require_finite,
     require_positive,
     sum_sensitivity,
 )
 from trivet.privacy.planning.results import AskedQuery
 from trivet.privacy.planning.settings import (
-    LARGEST,
-    LARGEST_EPSILON,
     MECHANISMS,
     MOST_ANSWERS,
     MechanismName,
     PlanSettings,
+    Positive,
     QuerySettings,
 )
 from trivet.privacy.planning.theorems import THEOREMS, Theorem
+from trivet.settings import require
 
 __all__ = [
     "DELTAS",
@@ -59,7 +56,6 @@ __all__ = [
     "deltas_at",
     "lines_of",
     "methods_for",
-    "require_budget",
     "spread",
     "wanted_mechanisms",
 ]
@@ -88,25 +84,13 @@ class Line:
 
 def lines_of(settings: PlanSettings) -> tuple[Line, ...]:
     """Reduce every query of a plan."""
-    require_at_least_one(group=settings.group)
     lines = tuple(
         _line(query, settings, number=number) for number, query in enumerate(settings.queries, start=1)
     )
     total = sum(line.asked.count * line.touched for line in lines)
-    if total > MOST_ANSWERS or settings.group > MOST_ANSWERS:
+    if total > MOST_ANSWERS:
         raise UsageError(f"a plan is made for at most {MOST_ANSWERS:,} answers, found {total:,}.")
     return lines
-
-
-def require_budget(settings: PlanSettings) -> None:
-    """Raise UsageError unless budget, value and threshold are in their ranges, where they are given."""
-    if settings.epsilon is not None:
-        require_positive(epsilon=settings.epsilon)
-        if settings.epsilon > LARGEST_EPSILON:
-            raise UsageError(f"epsilon must be at most {LARGEST_EPSILON:g}, not {settings.epsilon!r}.")
-    require_below_one(delta=settings.delta)
-    if settings.value is not None and settings.threshold is not None:
-        require_finite(value=settings.value, threshold=settings.threshold)
 
 
 def answers_of(
@@ -126,13 +110,9 @@ def answers_of(
 
 
 def _line(query: QuerySettings, settings: PlanSettings, *, number: int) -> Line:
-    require_at_least_one(count=query.count)
-    _require_ordinary(share=query.share)
-    if query.scale is not None:
-        _require_ordinary(scale=query.scale)
     unit, touched = _moves(query, Adjacency(settings.adjacency))
     unit *= settings.group
-    _require_ordinary(sensitivity=unit)
+    require(Positive, sensitivity=unit)
     note = ""
     if query.cells is not None:
         price = "1 single query" if touched == 1 else f"{touched:,} single queries"
@@ -162,13 +142,6 @@ def _moves(query: QuerySettings, adjacency: Adjacency) -> tuple[float, int]:
         least, greatest = query.bounds
         return sum_sensitivity(least, greatest, adjacency, leaves=query.selects), 1
     return count_sensitivity(adjacency), 1
-
-
-def _require_ordinary(**values: float) -> None:
-    require_positive(**values)
-    for name, value in values.items():
-        if value >= LARGEST:
-            raise UsageError(f"{name} must be below {LARGEST:g}, not {value!r}.")
 
 
 #: Why a theorem that is not about pure privacy has no epsilon at a delta of 0.

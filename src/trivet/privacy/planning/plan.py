@@ -19,7 +19,6 @@ from trivet.privacy.planning.deltas import (
     deltas_at,
     lines_of,
     methods_for,
-    require_budget,
     spread,
     wanted_mechanisms,
 )
@@ -36,7 +35,13 @@ from trivet.privacy.planning.results import (
     Spending,
     SpentRow,
 )
-from trivet.privacy.planning.settings import AdjacencyName, MechanismName, PlanSettings, QuerySettings
+from trivet.privacy.planning.settings import (
+    AdjacencyName,
+    MechanismName,
+    PlanOptions,
+    PlanSettings,
+    QuerySettings,
+)
 from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor
 from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld
 
@@ -309,7 +314,6 @@ def plan_queries(
     """
     if settings.epsilon is None:
         raise UsageError("a plan needs a budget; give epsilon, the total that may be spent.")
-    require_budget(settings)
     lines = lines_of(settings)
     rows: list[PlannedRow] = []
     for mechanism in wanted_mechanisms(settings.mechanism):
@@ -518,11 +522,11 @@ def plan(
     queries: int | Sequence[QuerySettings],
     *,
     epsilon: float,
-    delta: float = 0.0,
+    delta: float = PlanOptions.delta,
     sensitivity: float = 1.0,
-    adjacency: AdjacencyName = "add-remove",
-    group: int = 1,
-    mechanism: MechanismName = "all",
+    adjacency: AdjacencyName = PlanOptions.adjacency,
+    group: int = PlanOptions.group,
+    mechanism: MechanismName = PlanOptions.mechanism,
     value: float | None = None,
     threshold: float | None = None,
     curves: bool = False,
@@ -563,19 +567,16 @@ def plan(
         if isinstance(queries, int)
         else tuple(queries)
     )
-    try:
-        settings = PlanSettings(
-            epsilon=epsilon,
-            delta=delta,
-            adjacency=adjacency,
-            group=group,
-            mechanism=mechanism,
-            value=value,
-            threshold=threshold,
-            queries=kinds,
-        )
-    except ValueError as error:
-        raise UsageError(f"{error}.") from error
+    settings = PlanSettings(
+        epsilon=epsilon,
+        delta=delta,
+        adjacency=adjacency,
+        group=group,
+        mechanism=mechanism,
+        value=value,
+        threshold=threshold,
+        queries=kinds,
+    )
     return plan_queries(settings, curves=curves)
 
 
@@ -604,7 +605,6 @@ def spending_of(settings: PlanSettings) -> Spending:
             "what scales spend depends on the mechanism; "
             "name it: laplace, discrete-laplace or gaussian (--mechanism)."
         )
-    require_budget(settings)
     lines = lines_of(settings)
     missing = next((line.asked.name for line in lines if line.asked.scale is None), None)
     if missing is not None:

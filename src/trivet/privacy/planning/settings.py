@@ -6,14 +6,17 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Interval, Lt
 
+from trivet.settings import SettingError, Settings
+
 __all__ = [
-    "LARGEST",
-    "LARGEST_EPSILON",
     "MECHANISMS",
     "MOST_ANSWERS",
     "AdjacencyName",
+    "Answers",
     "MechanismName",
+    "PlanOptions",
     "PlanSettings",
+    "Positive",
     "QuerySettings",
 ]
 
@@ -30,11 +33,14 @@ LARGEST = 1e100
 #: No epsilon above it promises anything.
 LARGEST_EPSILON = 1e3
 
+Answers = Annotated[int, Interval(ge=1, le=MOST_ANSWERS)]
 Bound = Annotated[float, Gt(-LARGEST), Lt(LARGEST)]
+Positive = Annotated[float, Gt(0), Lt(LARGEST)]
+Finite = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuerySettings:
+class QuerySettings(Settings):
     """One line of a plan: a number, a sum or a vector of counts, answered `count` times.
 
     Exactly one of three says how far one record moves it: `sensitivity`, under the plan's adjacency;
@@ -66,17 +72,18 @@ class QuerySettings:
     """
 
     name: str = ""
-    count: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1
-    sensitivity: Annotated[float, Gt(0), Lt(LARGEST)] | None = None
-    share: Annotated[float, Gt(0), Lt(LARGEST)] = 1.0
+    count: Answers = 1
+    sensitivity: Positive | None = None
+    share: Positive = 1.0
     kind: QueryKind | None = None
-    cells: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
-    touches: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] | None = None
+    cells: Answers | None = None
+    touches: Answers | None = None
     bounds: tuple[Bound, Bound] | None = None
     selects: bool = True
-    scale: Annotated[float, Gt(0), Lt(LARGEST)] | None = None
+    scale: Positive | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         said = {
             "sensitivity": self.sensitivity is not None,
             "cells": self.cells is not None or self.kind == "vector",
@@ -86,64 +93,77 @@ class QuerySettings:
         given = [key for key, is_given in said.items() if is_given]
         if len(given) != 1:
             found = "none of them" if not given else " and ".join(given)
-            raise ValueError(
+            raise SettingError(
                 "a query needs exactly one of sensitivity, cells (of a vector), bounds (of a sum) "
-                f'and kind = "count"; it has {found}'
+                f'and kind = "count"; it has {found}.'
             )
         if self.kind == "vector" and self.cells is None:
-            raise ValueError("a vector needs cells, the number of its counts")
+            raise SettingError("a vector needs cells, the number of its counts.")
         if self.touches is not None and self.cells is None:
-            raise ValueError("touches belongs to a vector; give cells as well")
+            raise SettingError("touches belongs to a vector; give cells as well.")
         if self.touches is not None and self.cells is not None and self.touches > self.cells:
-            raise ValueError(f"touches is {self.touches}, more than the {self.cells} cells")
+            raise SettingError(f"touches is {self.touches}, more than the {self.cells} cells.")
         if self.kind == "sum" and self.bounds is None:
-            raise ValueError("a sum needs bounds = [least, greatest] of one record's value")
+            raise SettingError("a sum needs bounds = [least, greatest] of one record's value.")
         if not self.selects and self.bounds is None:
-            raise ValueError("selects = false is about a sum: every record is in it; give bounds as well")
+            raise SettingError("selects = false is about a sum: every record is in it; give bounds as well.")
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            raise ValueError(
-                f"bounds are [least, greatest]; {self.bounds[0]!r} is not below {self.bounds[1]!r}"
+            raise SettingError(
+                f"bounds are [least, greatest]; {self.bounds[0]!r} is not below {self.bounds[1]!r}."
             )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanSettings:
-    """``[privacy.plan]``: a budget, and the queries that share it.
+class PlanOptions(Settings):
+    """Options of ``trivet privacy plan``: a budget, and what is promised with it.
 
     Attributes
     ----------
     epsilon
-        Total that may be spent, above 0; left out where only the spending is computed.
+        Total epsilon that may be spent; with --inverse, the epsilon at which delta is computed.
     delta
-        Total delta, in [0, 1); 0 asks for pure differential privacy.
+        Total delta, in [0, 1); with 0 only pure methods apply.
     adjacency
-        ``add-remove`` or ``replace-one``: what a neighbouring dataset is.
+        What neighbouring datasets are: add-remove or replace-one.
     group
-        Records that are protected together, at least 1.
+        Protect that many records together.
     mechanism
-        ``laplace``, ``discrete-laplace``, ``gaussian`` or ``all``.
-    value, threshold
-        A true answer, and what the noisy one is compared with, in units of the answer.
-    queries
-        At least one.
+        laplace, discrete-laplace (for integers), gaussian, or all.
+    value
+        A true answer, for the chance that its noisy one exceeds the threshold.
+    threshold
+        What the noisy answer is compared with.
     """
 
     epsilon: Annotated[float, Interval(gt=0, le=LARGEST_EPSILON)] | None = None
     delta: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     adjacency: AdjacencyName = "add-remove"
-    group: Annotated[int, Interval(ge=1, le=MOST_ANSWERS)] = 1
+    group: Answers = 1
     mechanism: MechanismName = "all"
-    value: Annotated[float, Gt(-math.inf), Lt(math.inf)] | None = None
-    threshold: Annotated[float, Gt(-math.inf), Lt(math.inf)] | None = None
+    value: Finite | None = None
+    threshold: Finite | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanSettings(PlanOptions):
+    """``[privacy.plan]``: a budget, and the queries that share it.
+
+    Attributes
+    ----------
+    queries
+        At least one.
+    """
+
     queries: tuple[QuerySettings, ...] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.queries:
-            raise ValueError("a plan needs at least one query; add a [[privacy.plan.queries]] table")
+            raise SettingError("a plan needs at least one query; add a [[privacy.plan.queries]] table.")
         if (self.value is None) != (self.threshold is None):
             missing, there = ("value", "threshold") if self.value is None else ("threshold", "value")
-            raise ValueError(f"{there} is compared with {missing}; give both, or neither")
+            raise SettingError(f"{{{there}}} is compared with {{{missing}}}; give both, or neither.")
         names = [query.name for query in self.queries if query.name]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
-            raise ValueError(f"two queries are called {twice!r}; each needs a name of its own")
+            raise SettingError("two queries are called {name!r}; each needs a name of its own.", name=twice)
