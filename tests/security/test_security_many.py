@@ -350,7 +350,7 @@ def test_images_that_cannot_be_loaded_end_the_run_before_it_begins(
 
 
 def test_no_worker_is_no_way_to_scan(folder, tmp_path, job):
-    with pytest.raises(UsageError, match="0 workers cannot scan"):
+    with pytest.raises(UsageError, match="workers is 0; expected 1 or more"):
         run(folder, tmp_path / "out", job, workers=0)
 
 

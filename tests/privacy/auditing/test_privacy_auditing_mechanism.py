@@ -306,16 +306,16 @@ def test_a_mechanism_that_cannot_be_audited(mechanism, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epsilon": 0.0}, "epsilon must be a positive finite number, not 0.0"),
-        ({"epsilon": math.nan}, "epsilon must be a positive finite number, not nan"),
-        ({"delta": 1.0}, "delta must be 0 or lie between 0 and 1, not 1.0"),
-        ({"delta": -0.1}, "delta must be 0 or lie between 0 and 1, not -0.1"),
-        ({"error_rate": 0.0}, "error_rate must lie strictly between 0 and 1"),
-        ({"seed": -1}, "seed must be 0 or more, not -1"),
+        ({"epsilon": 0.0}, "epsilon is 0.0; expected above 0"),
+        ({"epsilon": math.nan}, "epsilon is nan; expected above 0"),
+        ({"delta": 1.0}, "delta is 1.0; expected 0 or more and below 1"),
+        ({"delta": -0.1}, "delta is -0.1; expected 0 or more and below 1"),
+        ({"error_rate": 0.0}, "error_rate is 0.0; expected above 0 and below 1"),
+        ({"seed": -1}, "seed is -1; expected 0 to 4294967295"),
         ({"trials": 399}, "399 trials are too few: .* no fewer than 400 can show a violation"),
         ({"epsilon": 8.0, "trials": 10_000}, "10000 trials are too few: at epsilon 8.0"),
         ({"epsilon": 20.0}, "a violation of epsilon 20.0 does not show in 5000000 trials"),
-        ({"trials": 5_000_001}, "5000001 trials are too many"),
+        ({"trials": 5_000_001}, "trials is 5000001; expected at most 5000000"),
     ],
 )
 def test_numbers_out_of_range_are_refused_before_the_first_call(change, message):

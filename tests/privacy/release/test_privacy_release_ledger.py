@@ -122,8 +122,8 @@ def test_accounting_by_loss_distribution_lets_more_through(tmp_path):
     [
         ({"epsilon": "0"}, "epsilon must be a positive decimal"),
         ({"epsilon": "1", "delta": "1"}, "delta must be a decimal"),
-        ({"epsilon": "1", "adjacency": "nearby"}, "expected add-remove or replace-one"),
-        ({"epsilon": "1", "accounting": "rdp"}, "expected basic or pld"),
+        ({"epsilon": "1", "adjacency": "nearby"}, "expected one of: add-remove, replace-one"),
+        ({"epsilon": "1", "accounting": "rdp"}, "expected one of: basic, pld"),
         ({"epsilon": "1", "accounting": "pld"}, "needs a delta"),
     ],
 )

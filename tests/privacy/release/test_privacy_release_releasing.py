@@ -179,7 +179,7 @@ def test_a_mean_stays_within_its_bounds(people, ledger):
             "takes no --bounds",
         ),
         ({"query": "count", "column": "age"}, "takes no --column"),
-        ({"query": "median", "column": "age"}, "'median' is unknown; expected count, sum, mean, histogram"),
+        ({"query": "median", "column": "age"}, "query is 'median'; expected one of: count, sum, mean, hist"),
         ({"query": "count", "where": "born = 1"}, "type DATE cannot be compared"),
         ({"query": "count", "epsilon": "0"}, "positive decimal"),
         ({"query": "count", "epsilon": "1e-25"}, "too small"),

@@ -11,9 +11,12 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
+from trivet.cli.privacy.membership_data import ModelRows, load_subject
 from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
+from trivet.privacy.mechanism.settings import MechanismSettings
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
@@ -26,18 +29,15 @@ if TYPE_CHECKING:
 RESULT = "mechanism.json"
 
 
+@command
 def audit_mechanism(
     mechanism: str,
     /,
     *,
-    epsilon: float,
-    delta: float = 0.0,
+    settings: MechanismSettings,
     inputs: Annotated[tuple[str, str], Parameter(negative="")] = ("0", "1"),
-    trials: int = 100_000,
-    error_rate: float = 0.05,
-    seed: int = 0,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
     """Test whether a mechanism keeps its claim: exit code 0 if nothing speaks against it, 1 if it violates.
 
@@ -49,22 +49,10 @@ def audit_mechanism(
         package.module:function of your own, which takes one input and returns one answer, each call on
         its own; try
         trivet.privacy.mechanism.audit:numpy_laplace.
-    epsilon
-        The epsilon that it claims.
-    delta
-        The delta that it claims.
     inputs
         Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'.
-    trials
-        Calls on each input.
-    error_rate
-        How often a mechanism that keeps its claim may be said to violate it, at most.
-    seed
-        Seed of the order of the calls.
     out
         Folder for the result, mechanism.json, its page and its picture.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet.privacy.mechanism.audit import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
 
@@ -80,14 +68,10 @@ def audit_mechanism(
     with report_progress() as progress:
         found = audit(
             function,
-            epsilon=epsilon,
-            delta=delta,
             inputs=(first, second),
-            trials=trials,
-            error_rate=error_rate,
-            seed=seed,
             name=mechanism,
             progress=lambda step, share: progress("audit", step, share),
+            **vars(settings),
         )
     seconds = perf_counter() - started
     files = () if out is None else _write(found, out)
@@ -173,25 +157,20 @@ STUDY_MODELS = {
 }
 
 
+@command
 def audit_model(
     table: Path | None = None,
     /,
     *,
-    label: str | None = None,
-    positive: str | None = None,
-    group: str | None = None,
-    unit: str | None = None,
-    ignore: str | None = None,
-    images: str | None = None,
+    rows: ModelRows,
     model: str = "logistic",
     attack: AttackName = "all",
     shadows: int = 64,
     canaries: int = 0,
-    rows: int | None = None,
-    workers: int | None = None,
-    seed: int = 0,
+    workers: Workers = None,
+    seed: RandomSeed = 0,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
     """Measure membership inference: exit code 0 if nothing or little is betrayed, 1 if members are exposed.
 
@@ -202,19 +181,6 @@ def audit_model(
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE; without it and without --images, Adult with the
         features of the study.
-    label
-        Of a table: the column that the model predicts.
-    positive
-        Of a table: predict this value of the label against all others.
-    group
-        Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
-    unit
-        Of a table: the column that says whose row it is. All rows of a person are then inside or outside
-        together, and the person is what is attacked; without it each row counts as a person.
-    ignore
-        Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and dates.
-    images
-        Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
     model
         logistic, boosting, tree, or package.module:factory of your own, which returns a scikit-learn
         classifier or a torch.nn.Module; for Adult also no-gender, reweighed, promotion-demotion and
@@ -225,21 +191,12 @@ def audit_model(
         Models that are trained to compare with.
     canaries
         Rows to plant in one more training, for a lower bound on epsilon.
-    rows
-        Use at most that many rows, drawn at random.
-    workers
-        Processes, one a core by default.
-    seed
-        Seed of everything random.
     out
         Folder for the result, the scores, the page and the pictures; a killed run goes on there.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
-    from trivet.cli.privacy.membership_data import load_subject  # noqa: PLC0415 - loads the data's libraries
     from trivet.privacy.membership.audit import ATTACKS, attack_model  # noqa: PLC0415 - scikit-learn
 
-    if model in STUDY_MODELS and (table is not None or images is not None):
+    if model in STUDY_MODELS and (table is not None or rows.images is not None):
         raise UsageError(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
@@ -248,17 +205,7 @@ def audit_model(
     started = perf_counter()
     with report_progress() as progress:
         progress("audit", "loading", None)
-        subject = load_subject(
-            table,
-            images,
-            label=label,
-            positive=positive,
-            groups=() if group is None else tuple(group.split(",")),
-            unit=unit,
-            ignored=() if ignore is None else tuple(name.strip() for name in ignore.split(",")),
-            limit=rows,
-            seed=seed,
-        )
+        subject = load_subject(table, rows, seed=seed)
         found = attack_model(
             STUDY_MODELS.get(model, model),
             subject.features,
@@ -273,7 +220,7 @@ def audit_model(
             seed=seed,
             data=one_line(subject.name),
             model=model,
-            unit_name=unit or "a unit",
+            unit_name=rows.unit or "a unit",
             own_process=":" in model,  # the user's code may exit
             progress=lambda step, share: progress("audit", step, share),
         )

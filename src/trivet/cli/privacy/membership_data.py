@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.settings import Count, Settings
 from trivet.wording import one_line, quoted
 
-__all__ = ["Subject", "load_subject"]
+__all__ = ["ModelRows", "Subject", "load_subject"]
 
 if TYPE_CHECKING:
     from trivet.tables.features import Features
@@ -32,18 +33,39 @@ class Subject:
     units: NDArray[Any] | None = None
 
 
-def load_subject(
-    table: Path | None,
-    images: str | None,
-    *,
-    label: str | None,
-    positive: str | None,
-    groups: Sequence[str],
-    unit: str | None = None,
-    ignored: Sequence[str] = (),
-    limit: int | None,
-    seed: int,
-) -> Subject:
+@dataclass(frozen=True, kw_only=True)
+class ModelRows(Settings):
+    """Rows that a model is audited on, beside the table.
+
+    Attributes
+    ----------
+    label
+        Of a table: the column that the model predicts.
+    positive
+        Of a table: predict this value of the label against all others.
+    group
+        Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    unit
+        Of a table: the column that says whose row it is. All rows of a person are then inside or outside
+        together, and the person is what is attacked; without it each row counts as a person.
+    ignore
+        Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and dates.
+    images
+        Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
+    rows
+        Use at most that many rows, drawn at random.
+    """
+
+    label: str | None = None
+    positive: str | None = None
+    group: tuple[str, ...] = ()
+    unit: str | None = None
+    ignore: tuple[str, ...] = ()
+    images: str | None = None
+    rows: Count | None = None
+
+
+def load_subject(table: Path | None, asked: ModelRows, *, seed: int) -> Subject:
     """Load the embedded Adult data, a table, or images.
 
     Raises
@@ -53,25 +75,22 @@ def load_subject(
     DataError
         The data cannot be read, or are too few.
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"--rows is {limit}; expected 1 or more.")
-    if images is not None:
-        if table is not None or label is not None or positive is not None or groups or unit or ignored:
+    of_table = asked.label is not None or asked.positive is not None or asked.unit or asked.ignore
+    if asked.images is not None:
+        if table is not None or of_table or asked.group:
             raise UsageError(
                 "--images have labels of their own; leave out the table, --label, --positive, --group, "
                 "--unit and --ignore."
             )
-        return _images(images, limit=limit, seed=seed)
+        return _images(asked.images, limit=asked.rows, seed=seed)
     if table is not None:
-        if label is None:
-            raise UsageError("a table needs --label, the column that the model predicts.")
-        return _table(table, label, positive, groups, unit, ignored, limit=limit, seed=seed)
-    if label is not None or positive is not None or unit is not None or ignored:
+        return _table(table, asked, seed=seed)
+    if of_table:
         raise UsageError(
             "--label, --positive, --unit and --ignore belong to a table; give one, or leave them out for "
             "Adult."
         )
-    return _adult(groups, limit=limit, seed=seed)
+    return _adult(asked.group, limit=asked.rows, seed=seed)
 
 
 def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
@@ -104,17 +123,7 @@ def _images(source: str, *, limit: int | None, seed: int) -> Subject:
     return Subject(loaded.name, loaded.pixels, loaded.labels, {})
 
 
-def _table(
-    path: Path,
-    label: str,
-    positive: str | None,
-    groups: Sequence[str],
-    unit: str | None,
-    ignored: Sequence[str],
-    *,
-    limit: int | None,
-    seed: int,
-) -> Subject:
+def _table(path: Path, asked: ModelRows, *, seed: int) -> Subject:
     # These load DuckDB.
     from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
     from trivet.tables.opening import (  # noqa: PLC0415
@@ -123,14 +132,17 @@ def _table(
         require_no_swallowed_rows,
     )
 
+    label = asked.label
+    if label is None:
+        raise UsageError("a table needs --label, the column that the model predicts.")
     with open_table(path) as opened:
-        asked = [find_column(opened.columns, name) for name in (label, *groups)]
-        owner = None if unit is None else find_column(opened.columns, unit)
-        if owner is not None and owner.name == asked[0].name:
+        named = [find_column(opened.columns, name) for name in (label, *asked.group)]
+        owner = None if asked.unit is None else find_column(opened.columns, asked.unit)
+        if owner is not None and owner.name == named[0].name:
             raise UsageError(f"--unit and --label are both {quoted(owner.name)}; a unit is whose row it is.")
-        hidden = {asked[0].name, *(find_column(opened.columns, name).name for name in ignored)}
+        hidden = {named[0].name, *(find_column(opened.columns, name).name for name in asked.ignore)}
         hidden |= set() if owner is None else {owner.name}
-        count, most = count_rows(opened), min(limit or MOST_ROWS, MOST_ROWS)
+        count, most = count_rows(opened), min(asked.rows or MOST_ROWS, MOST_ROWS)
         owners = None if owner is None else _known(read_texts(opened, [owner])[0].astype(str), owner.name)
         if count <= most:
             rows = None
@@ -138,16 +150,17 @@ def _table(
             rows = choose_rows(count, most, seed=seed)
         else:
             rows = _rows_of_units(owners, most, seed=seed)
-        texts = read_texts(opened, asked, rows=rows)
+        texts = read_texts(opened, named, rows=rows)
         found = set(texts[0].tolist())
         require_no_swallowed_rows(opened, label, lambda text: text.strip() in found)
         features = read_features(opened, [one for one in opened.columns if one.name not in hidden], rows=rows)
     labels, *values = (column.astype(str) for column in texts)
     protected = {
-        name: np.where(column == "", "missing", column) for name, column in zip(groups, values, strict=True)
+        name: np.where(column == "", "missing", column)
+        for name, column in zip(asked.group, values, strict=True)
     }
     _known(labels, label)
-    if positive is not None:
+    if (positive := asked.positive) is not None:
         if positive not in set(labels.tolist()):
             found = ", ".join(map(quoted, sorted(set(labels.tolist()))[:5]))
             raise DataError(f"no row has the label {quoted(positive)}; there are {found}.")

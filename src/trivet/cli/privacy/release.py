@@ -3,15 +3,18 @@
 import csv
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, command
 from trivet.cli.terminal import print_json, results_console
 from trivet.errors import UsageError
+from trivet.privacy.planning.settings import AdjacencyName
+from trivet.privacy.releases.results import Accounting, Query
 from trivet.wording import one_line
 
 __all__ = ["ledger", "release"]
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 400
 
 
+@command
 def release(
     table: str,
     /,
     *,
-    query: Literal["count", "sum", "mean", "histogram"],
+    query: Query,
     ledger: Path,
     epsilon: str,
     column: str | None = None,
@@ -35,7 +39,7 @@ def release(
     categories: str | None = None,
     missing: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     where: str | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
     """Answer one query with noise, after charging the ledger for it.
 
@@ -63,8 +67,6 @@ def release(
     where
         Rows that count, such as "age >= 40 and not sex in ('x', 'y')". A comparison with a missing
         value is false.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet.privacy.releases.releasing import release as release_query  # noqa: PLC0415 - loads DuckDB and OpenDP
 
@@ -174,16 +176,17 @@ SHOWN_ENTRIES = 20
 LEDGER_CHARACTERS = 160
 
 
+@command
 def ledger(
     file: Path,
     /,
     *,
-    create: Annotated[bool, Parameter(negative="")] = False,
+    create: bool = False,
     epsilon: str | None = None,
     delta: str | None = None,
-    adjacency: Literal["add-remove", "replace-one"] | None = None,
-    accounting: Literal["basic", "pld"] | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    adjacency: AdjacencyName | None = None,
+    accounting: Accounting | None = None,
+    json: Json = False,
 ) -> int:
     """Show what a ledger spent and what is left, or make one with --create.
 
@@ -204,8 +207,6 @@ def ledger(
         With --create: what refuses an answer. basic, the default, adds epsilons up and holds however
         they were chosen. pld proves less spent; it needs a delta, and no epsilon may then be chosen by
         looking at an earlier answer.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet.privacy.releases.ledger import create_ledger, open_ledger  # noqa: PLC0415 - loads SQLite
 

@@ -15,6 +15,7 @@ from trivet.privacy.mechanism.answers import Plain, plain
 from trivet.privacy.mechanism.bounds import require_refutable
 from trivet.privacy.mechanism.refutation import judge_answers
 from trivet.privacy.mechanism.results import MechanismAudit
+from trivet.privacy.mechanism.settings import MechanismSettings
 from trivet.wording import one_line, told
 from trivet.work.own_code import load_callable
 
@@ -88,18 +89,15 @@ def _require_one_input(mechanism: Callable[[Any], object], name: str) -> None:
         ) from error
 
 
-TRIALS: Final = 100_000
-
-
 def audit_mechanism(
     mechanism: str | Callable[[Any], object],
     *,
     epsilon: float,
-    delta: float = 0.0,
+    delta: float = MechanismSettings.delta,
     inputs: tuple[Any, Any] = (0, 1),
-    trials: int = TRIALS,
-    error_rate: float = 0.05,
-    seed: int = 0,
+    trials: int = MechanismSettings.trials,
+    error_rate: float = MechanismSettings.error_rate,
+    seed: int = MechanismSettings.seed,
     name: str | None = None,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> MechanismAudit:
@@ -142,8 +140,7 @@ def audit_mechanism(
     if isinstance(mechanism, str):
         mechanism = load_callable(mechanism, role="mechanism")
     require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
-    if seed < 0:
-        raise UsageError(f"seed must be 0 or more, not {seed}.")
+    MechanismSettings.require(seed=seed)
     report = progress or (lambda _step, _share: None)
     on_a, on_b = collect(
         mechanism,
@@ -164,9 +161,9 @@ def audit_answers(
     on_b: Sequence[object],
     *,
     epsilon: float,
-    delta: float = 0.0,
+    delta: float = MechanismSettings.delta,
     inputs: tuple[Any, Any] = (0, 1),
-    error_rate: float = 0.05,
+    error_rate: float = MechanismSettings.error_rate,
     name: str = "answers",
 ) -> MechanismAudit:
     """Test the claim of a mechanism that has answered already.

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
 from trivet.errors import UsageError
-from trivet.privacy.adjacency import require_open_unit, require_positive
 from trivet.privacy.mechanism.families import FAMILIES
+from trivet.privacy.mechanism.settings import MOST_TRIALS, MechanismSettings
 
 __all__ = [
     "PARTS",
@@ -95,8 +95,6 @@ def _first(holds: Callable[[int], bool], most: int) -> int | None:
 PARTS: Final = 4
 #: With fewer, a quarter proposes next to nothing.
 FEWEST_TRIALS: Final = 400
-#: All answers are kept in memory, some hundred bytes each.
-MOST_TRIALS: Final = 5_000_000
 
 
 def planned_level(error_rate: float) -> float:
@@ -106,12 +104,7 @@ def planned_level(error_rate: float) -> float:
 
 def require_refutable(*, epsilon: float, delta: float, error_rate: float, trials: int) -> None:
     """Raise UsageError for a number out of range, and where so few trials could show no violation."""
-    require_positive(epsilon=epsilon)
-    require_open_unit(error_rate=error_rate)
-    if not 0 <= delta < 1:
-        raise UsageError(f"delta must be 0 or lie between 0 and 1, not {delta!r}.")
-    if trials > MOST_TRIALS:
-        raise UsageError(f"{trials} trials are too many; expected {MOST_TRIALS} or fewer.")
+    MechanismSettings.require(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
     needed = fewest_trials(
         epsilon,
         level=planned_level(error_rate),

@@ -46,6 +46,7 @@ from trivet.privacy.membership.shadows import (
     use_of,
 )
 from trivet.result import Table
+from trivet.settings import Count, Seed, require
 from trivet.wording import quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -268,7 +269,5 @@ def _require_settings(
         raise UsageError(f"no attack is called {found}; there are: {', '.join(ATTACKS)}.")
     if canaries != 0 and canaries < FEWEST_GUESSES:
         raise UsageError(f"{canaries} canaries prove nothing; expected {FEWEST_GUESSES} or more, or 0.")
-    if workers is not None and workers < 1:
-        raise UsageError(f"{workers} workers cannot train; expected 1 or more.")
-    if seed < 0:
-        raise UsageError(f"seed must be 0 or more, not {seed}.")
+    require(Count, workers=workers)
+    require(Seed, seed=seed)

@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Final, Literal, cast, get_args
+from typing import Final, cast, get_args
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
+from trivet.privacy.planning.settings import AdjacencyName
 from trivet.privacy.releases.question import Amount, as_text, exact, require_delta, require_epsilon, written
-from trivet.privacy.releases.results import ANSWERED, CHARGED, LedgerEntry, LedgerState
-from trivet.wording import one_line, quoted, reason
+from trivet.privacy.releases.results import ANSWERED, CHARGED, Accounting, LedgerEntry, LedgerState
+from trivet.settings import require
+from trivet.wording import one_line, reason
 from trivet.work.result_files import DISK_ERRORS
 
 __all__ = [
@@ -408,7 +410,6 @@ def _by_distribution(charges: tuple[Charge, ...], budget: Charge) -> float:
     return found * (1 + _ROUNDING)
 
 
-Accounting = Literal["basic", "pld"]
 #: What a guarantee protects: neighbouring tables differ in one row.
 UNIT: Final = "one row"
 _NO_DELTA: Final = "the budget has no delta"
@@ -563,12 +564,10 @@ def create_ledger(
     UsageError
         If a number is out of range, or the file cannot be made.
     """
-    allowed, known = require_delta(delta), [each.value for each in Adjacency]
+    allowed = require_delta(delta)
     require_epsilon(epsilon)
-    if adjacency not in known:
-        raise UsageError(f"the adjacency {quoted(adjacency)} is unknown; expected {' or '.join(known)}.")
-    if accounting not in get_args(Accounting):
-        raise UsageError(f"the accounting {quoted(accounting)} is unknown; expected basic or pld.")
+    require(AdjacencyName, adjacency=adjacency)
+    require(Accounting, accounting=accounting)
     if accounting == "pld" and not allowed:
         raise UsageError(
             "accounting by the privacy loss distribution needs a delta; give --delta, such as 1e-6."

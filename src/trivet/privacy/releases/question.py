@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import product
-from typing import Final, Literal, get_args
+from typing import Final
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency, histogram_sensitivity, sum_sensitivity
 from trivet.privacy.releases.noise import Measurement, half_width
-from trivet.privacy.releases.results import Cell
+from trivet.privacy.releases.results import Cell, Query
 from trivet.privacy.releases.where import EVERY_ROW, Selection, is_unicode, number_sql, select_rows
+from trivet.settings import require
 from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.wording import one_line, quoted, reason
 
@@ -33,9 +34,6 @@ __all__ = [
     "require_epsilon",
     "written",
 ]
-
-Query = Literal["count", "sum", "mean", "histogram"]
-QUERIES: Final[tuple[str, ...]] = get_args(Query)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,8 +283,7 @@ _TAKES: Final = {
 
 def prepare(question: Question, columns: tuple[Column, ...], *, adjacency: Adjacency) -> Prepared:
     """Check a question against a schema and say how it is answered; no row is looked at."""
-    if question.query not in QUERIES:
-        raise UsageError(f"the query {quoted(question.query)} is unknown; expected {', '.join(QUERIES)}.")
+    require(Query, query=question.query)
     for name in ("column", "bounds", "categories", "missing"):
         if name not in _TAKES[question.query] and getattr(question, name):
             raise UsageError(_meaningless(question.query, name))

@@ -5,20 +5,25 @@ Every epsilon and delta of a budget, a charge or a sum is kept as exact decimal 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trivet.result import Table
 
 __all__ = [
     "ANSWERED",
     "CHARGED",
+    "Accounting",
     "Cell",
     "LedgerEntry",
     "LedgerState",
     "Noise",
+    "Query",
     "Receipt",
     "Release",
 ]
 
+Query = Literal["count", "sum", "mean", "histogram"]
+Accounting = Literal["basic", "pld"]
 #: States of an entry. A charge stays a charge, whether or not an answer came of it.
 CHARGED = "charged"
 ANSWERED = "answered"

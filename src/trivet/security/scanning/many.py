@@ -37,6 +37,7 @@ from trivet.security.scanning.results import (
     summary_document,
 )
 from trivet.security.scanning.scan import scan, scan_document
+from trivet.settings import Count, require
 from trivet.wording import one_line, reason, told
 from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
 from trivet.work.worker_pool import WorkerPool
@@ -295,9 +296,8 @@ def scan_many(
     TrivetError
         If there are no workers to do it, or no longer.
     """
+    require(Count, workers=workers)
     count = (os.cpu_count() or 1) if workers is None else workers
-    if count < 1:
-        raise UsageError(f"{count} workers cannot scan; expected 1 or more.")
     folder, out = Path(folder), Path(out)
     files = find_models(folder, leave_out=out)
     models = files.models
