@@ -103,6 +103,17 @@ def leave():
     sys.exit(0)
 
 
+def leave_at_once():
+    os._exit(0)
+
+
+def leave_in_a_child():
+    child = os.fork()
+    if not child:
+        os._exit(7)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 @pytest.fixture
 def ended(monkeypatch, capfd):
     """Run the command line with a command that calls `body`: the exit code and both streams."""
@@ -129,6 +140,7 @@ def ended(monkeypatch, capfd):
         (ExceptionGroup("several", [OSError(), ValueError()]), "several"),
         (endless, "RecursionError"),
         (leave, "ended the process"),
+        (leave_at_once, "ended the process"),
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
@@ -144,6 +156,11 @@ def test_what_no_command_expects_is_one_line_and_never_a_verdict(ended, error, s
     assert line.startswith("trivet: ")
     assert said in line
     assert "\x1b" not in line
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a forked child")
+def test_a_forked_child_leaves_as_it_likes(ended):
+    assert ended(leave_in_a_child)[0] == 7
 
 
 def test_an_unexpected_error_is_json_for_machines_and_has_its_traceback_on_request(ended, monkeypatch):

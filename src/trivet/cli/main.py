@@ -4,14 +4,14 @@ import os
 import select
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError
 
@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ignore_matplotlibrc()
     code = NO_READER
     try:
-        code = _run(tokens)
+        with _no_silent_end():
+            code = _run(tokens)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("trivet: interrupted", file=sys.stderr)  # noqa: T201 - the command line talks
@@ -129,6 +130,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BaseException as error:  # noqa: BLE001 - whatever it is, it must not pass for a verdict
         code = _ended_by(error, tokens, code)
     sys.exit(code)
+
+
+@contextmanager
+def _no_silent_end() -> Generator[None]:
+    """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``.
+
+    It would end the command without a result, and with the exit code of a verdict.
+    """
+    leave, process = os._exit, os.getpid()
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != process:  # a forked child leaves in this way
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _run(tokens: Sequence[str]) -> int:

@@ -62,13 +62,13 @@ def verdicts(record: Mapping[str, Any]) -> tuple[Verdict, ...]:
 
 def _privacy(record: Mapping[str, Any], _part: JudgedPart) -> _Reason:
     return (
-        "the published plan spends an epsilon of ",
+        "The published plan spends an epsilon of ",
         make_value(record, "privacy.published.correction.spent_epsilon", ".3f"),
         " of ",
         make_value(record, "privacy.plan.epsilon", "g"),
         " and adds ",
         make_value(record, "privacy.published.correction.noise_ratio", ".2f"),
-        " times the noise that the best theorem asks for",
+        " times the noise that the best theorem asks for.",
     )
 
 
