@@ -16,7 +16,8 @@ from trivet.audit import run_audit
 from trivet.cli.main import app
 from trivet.config import AuditConfig, AuditSection, load_config
 from trivet.policy import parse_requirements, refuse_impossible
-from trivet.record import json_schema, save_record
+from trivet.policy.places import nodes_at
+from trivet.record import save_record
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
@@ -135,37 +136,14 @@ def test_a_configuration_is_valid_and_requires_what_is_recorded(block, tmp_path)
 
 @pytest.mark.parametrize("path", inline_code([page for page in PAGES if page.parent == ROOT / "docs"], PLACE))
 def test_a_place_in_the_prose_exists_in_the_record(path):
-    assert is_place(path.partition(" ")[0])
-
-
-def is_place(path):
-    """Whether the schema of the record has a place for `path`."""
-    schema = json_schema()
-
-    def variants(node):
-        """What a node may be, references resolved and null left out."""
-        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-        return [each for option in node["anyOf"] for each in variants(option)] if "anyOf" in node else [node]
-
-    here = [schema]
-    for step in path.split("."):
-        name, _, field = step.partition("[")
-        if name.isdecimal():
-            here = [node["items"] for node in here if "items" in node]
-        else:
-            here = [node["properties"][name] for node in here if name in node.get("properties", {})]
-        here = [each for node in here for each in variants(node)]
-        if field:
-            here = [each for node in here if "items" in node for each in variants(node["items"])]
-            here = [node for node in here if field.partition("=")[0] in node["properties"]]
-    return bool(here)
+    assert nodes_at(path.partition(" ")[0])
 
 
 def test_a_place_that_does_not_exist_is_told_from_one_that_does():
-    assert is_place("security.scan.labels.4.asr")
-    assert is_place("privacy.plan.rows[method=gaussian].scale")
+    assert nodes_at("security.scan.labels.4.asr")
+    assert nodes_at("privacy.plan.rows[method=gaussian].scale")
     for path in ("security.scan.label.4.asr", "privacy.plan.rows[mehtod=gaussian].scale", "privacy.pld"):
-        assert not is_place(path)
+        assert not nodes_at(path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -9,7 +9,7 @@ import pytest
 from example_own import own_record, whole_own_record
 from example_privacy import example_plan
 from trivet.errors import RecordError
-from trivet.places import find
+from trivet.place import find
 from trivet.record import PrivacyLeg, as_json, json_schema, load_record, load_triggers, save_record
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from trivet.cli import main
 from trivet.config import AuditConfig, load_config
-from trivet.places import find
+from trivet.place import find
 
 
 def test_help_lists_the_commands_and_loads_nothing_heavy():
@@ -174,7 +174,7 @@ def test_an_unexpected_error_is_json_for_machines_and_has_its_traceback_on_reque
 
 
 def test_the_place_of_an_unexpected_error_is_named(ended):
-    assert "at trivet/places.py:" in ended(lambda: find({"a": 1}, 7))[2]
+    assert "at trivet/place.py:" in ended(lambda: find({"a": 1}, 7))[2]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trivet.datasets import load_mnist
-from trivet.places import find
+from trivet.place import find
 from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 

@@ -11,7 +11,7 @@ from trivet.errors import UsageError
 from trivet.findings import CATALOGUE, LEVELS, Origin, breached, counts, findings_of, origin_of
 from trivet.findings.formats import line_of
 from trivet.findings.rules import REQUIREMENT, rule_about
-from trivet.places import find
+from trivet.place import find
 from trivet.policy import parse_requirements
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

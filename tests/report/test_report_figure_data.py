@@ -11,12 +11,12 @@ from example_record import example_own_record
 
 from example_fairness import hostile_audit, many_groups_audit
 from example_scan import HOSTILE_NAMES, example_scan
-from trivet.places import find
+from trivet.place import find, leaves
 from trivet.record import as_json
 from trivet.report.figures import FIGURES, SCAN_FIGURES
 from trivet.report.figures.registry import available
 from trivet.report.pages import PICTURE
-from trivet.report.write.html import MOST_VALUES, PLACES, figure_csv, leaves
+from trivet.report.write.html import MOST_VALUES, PLACES, figure_csv
 
 
 def rows(table):

@@ -13,7 +13,7 @@ from page_findings import FINDINGS, ShownExample
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
-from trivet.places import find
+from trivet.place import find
 from trivet.report.figures import available
 from trivet.report.text.document import make_document
 from trivet.report.verdicts import Verdict, verdicts

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
 from example_scan import HOSTILE_NAMES, example_scan
-from trivet.places import find
+from trivet.place import find
 from trivet.report.figures import available
 from trivet.report.pages import write_comparison_page, write_fairness_page, write_mechanism_page, write_scan
 from trivet.report.verdicts import verdicts

@@ -1,11 +1,9 @@
 """Where a number comes from: every equation, paper and pattern named exists, and seeds are the record's."""
 
-from fnmatch import fnmatchcase
-
 import pytest
 
-from trivet.report.write.html import leaves
-from trivet.report.write.origins import NOT_RANDOM, ORIGINS, SEEDS, origin_lines
+from trivet.place import leaves, matches, pattern_of
+from trivet.report.write.origins import INPUTS, NOT_RANDOM, ORIGINS, SEEDS, origin_lines
 
 
 @pytest.fixture(scope="module")
@@ -13,23 +11,24 @@ def places(own_record):
     return [place for place, _ in leaves(own_record, "")]
 
 
-@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: origin.pattern)
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda origin: f"{origin.within} {origin.names}")
 def test_every_origin_is_in_the_report_and_about_something(origin, places, own_document):
-    assert any(fnmatchcase(place, origin.pattern) for place in places)
+    assert any(origin.fits(place) for place in places)
+    assert set(origin.names.split()) <= {name for place in places for name in pattern_of(place)}
     assert {f"eq:{name}" for name in origin.equations} <= own_document.targets.keys()
     assert {*origin.papers} <= {source.key for source in own_document.sources}
 
 
 def test_no_origin_hides_behind_another(places):
     for place, origin in enumerate(ORIGINS):
-        mine = [each for each in places if fnmatchcase(each, origin.pattern)]
+        mine = [each for each in places if origin.fits(each)]
         before = ORIGINS[:place]
-        assert any(not any(fnmatchcase(each, row.pattern) for row in before) for each in mine), origin
+        assert any(not any(row.fits(each) for row in before) for each in mine), origin
 
 
 def test_seeds_are_places_of_the_record(places):
-    for pattern, seed in SEEDS:
-        assert any(fnmatchcase(place, pattern) for place in places)
+    for part, seed in SEEDS:
+        assert any(matches(part, place) for place in places)
         assert seed in places
 
 
@@ -64,7 +63,7 @@ def test_seeds_of_a_scan_stand_at_its_root(own_document):
     assert origin_lines("seeds", own_document, record) == []
 
 
-def test_patterns_of_what_is_not_random_are_used(own_record, places):
-    every = [*places, "images.name", "page.version"]
-    for pattern in NOT_RANDOM:
-        assert any(fnmatchcase(place, pattern) for place in every), pattern
+def test_what_is_not_random_is_in_the_record(places):
+    assert {name for place in places for name in pattern_of(place)} >= NOT_RANDOM
+    for part in INPUTS:
+        assert any(matches(part, place) for place in [*places, "page.version"]), part

@@ -25,7 +25,7 @@ from trivet.cli.terminal import (
 )
 from trivet.config import PolicySection, load_config
 from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
-from trivet.places import find
+from trivet.place import find
 from trivet.policy import parse_requirements, refuse_impossible
 from trivet.record import METRICS, as_json, load_record, make_manifest, save_manifest, save_record
 from trivet.security.settings import ProfileName

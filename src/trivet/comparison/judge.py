@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from trivet.audited import ORDERS, network_of, verdict_tone
 from trivet.comparison.audits import ReadAudit
-from trivet.comparison.pairs import ABSENT, Pair, Parts, Step
+from trivet.comparison.pairs import ABSENT, Pair, Parts
 from trivet.comparison.results import (
     ADDED,
     BETTER,
@@ -24,7 +24,7 @@ from trivet.comparison.results import (
 )
 from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.intervals.shares import normal_quantile, share_interval
-from trivet.places import find, is_index, spelling
+from trivet.place import EVERY, Step, find, join, parse, pattern_of, spelling
 from trivet.wording import one_line
 
 __all__ = [
@@ -400,10 +400,10 @@ def measured(record: Mapping[str, Any], path: str) -> Measured | None:
     value = find(record, path)
     if not is_number(value):
         return None
-    steps = path.split(".")
-    inner = [find(record, ".".join(steps[:count])) for count in range(1, len(steps))]
-    parts = (record, *(part for part in inner if isinstance(part, Mapping)))
-    estimate, _ = how_sure(tuple(step for step in steps if not is_index(step)), value, parts)
+    steps = parse(path)
+    inner = [find(record, join(steps[:count])) for count in range(len(steps))]
+    parts = tuple(part for part in inner if isinstance(part, Mapping))
+    estimate, _ = how_sure(tuple(name for name in pattern_of(path) if name != EVERY), value, parts)
     return Measured(value) if estimate is None else Measured(value, estimate.low, estimate.high)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trivet.places import spelling
+from trivet.place import Step, join, spelling
 from trivet.wording import one_line
 
-__all__ = ["ABSENT", "Pair", "Parts", "Step", "pairs", "spelt"]
+__all__ = ["ABSENT", "Pair", "Parts", "pairs"]
 
 #: Fields that tell the items of a list apart, those that do so best first.
 IDENTIFYING: Final = (
@@ -46,14 +46,6 @@ ABSENT: Final = object()
 Parts = tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One name of a place, and which item of a list is meant, where it is one."""
-
-    name: str
-    item: str | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A value of each audit at one place; `ABSENT` where an audit has no such place.
@@ -75,12 +67,7 @@ class Pair:
     @property
     def place(self) -> str:
         """The place as text."""
-        return spelt(self.steps)
-
-
-def spelt(steps: Sequence[Step]) -> str:
-    """Write a place as text."""
-    return ".".join(step.name if step.item is None else f"{step.name}[{step.item}]" for step in steps)
+        return join(self.steps)
 
 
 def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Pair]:

@@ -11,7 +11,7 @@ from trivet.errors import UsageError
 from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
 from trivet.findings.finding import Finding, Level, make_finding, measured_at
 from trivet.findings.rules import REQUIREMENT, rule_about
-from trivet.places import find
+from trivet.place import find
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
 from trivet.privacy.mechanism.results import CONSISTENT

@@ -1,8 +1,8 @@
 """Value of a record at a place or under a short name, with its interval or the reason for its absence."""
 
 import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trivet.audited import ORDERS
 from trivet.fairness.auditing.results import REFERENCE
-from trivet.places import find, is_index
+from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
 from trivet.wording import quoted
 
@@ -116,8 +116,14 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 def place_words(place: str) -> tuple[str, ...]:
     """Return the words that can stand at a place, best first; none where any text can."""
-    spread = re.sub(r"\[[^\]]*\]", ".*", place)
-    return _WORDS.get(re.sub(r"\.\d+(?=\.|$)", ".*", spread), ())
+    return _WORDS.get(_pattern(place), ())
+
+
+def _pattern(path: str) -> str:
+    """Return a path with ``*`` for each item that it picks; unchanged where it is not a place."""
+    with suppress(LookupError):
+        return ".".join(pattern_of(path))
+    return path
 
 
 def candidate_words(candidate: Candidate) -> tuple[str, ...]:
@@ -125,6 +131,7 @@ def candidate_words(candidate: Candidate) -> tuple[str, ...]:
     return place_words(candidate.place)
 
 
+_Node = Mapping[str, Any]
 #: What may follow a measurement that has an interval.
 BOUNDS = ("low", "high")
 LEGS = ("security", "privacy", "fairness")
@@ -213,27 +220,11 @@ def _measure_candidate(
 
 def _measure_place(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:
     found: list[Measured] = []
-    for place in _spread(record, path):
+    for place in spread(record, path):
         one = _measure_one(record, place)
         if one.value is not None or not _is_reference(record, place):
             found.append(one)
     return tuple(found) or (Measured(path, None, reason="the record has nothing there"),)
-
-
-def _spread(record: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Yield a path once for each item that its first ``*`` stands for, and so on."""
-    head, star, rest = path.partition(".*")
-    if not star or (rest and not rest.startswith(".")):
-        yield path
-        return
-    items = find(record, head)
-    if items is None:
-        yield head
-    elif not isinstance(items, list | tuple):
-        raise LookupError(f"“{head}” is not a list, so it has no “*”.")
-    else:
-        for place in range(len(items)):
-            yield from _spread(record, f"{head}.{place}{rest}")
 
 
 def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
@@ -253,12 +244,12 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
         return Measured(place, limit, reason="nothing bounds it on that side" if limit is None else None)
     if isinstance(value, Mapping) and {"estimate", *BOUNDS} <= value.keys():
         return _of_bounds(f"{place}.estimate", value)
-    parent, name = _parent(record, place)
-    if isinstance(parent, Mapping) and name == "estimate" and {*BOUNDS} <= parent.keys():
-        return _of_bounds(place, parent)
+    group, name = _group(record, place)
+    if name == "estimate" and {*BOUNDS} <= group.keys():
+        return _of_bounds(place, group)
     if value is None:
         return Measured(place, None, reason=_why_nothing(record, place), words=place_words(place))
-    low, high, level = _interval_beside(parent, name)
+    low, high, level = _interval_beside(group, name)
     return Measured(place, value, low, high, level, words=place_words(place))
 
 
@@ -268,15 +259,13 @@ def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
     return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
 
 
-def _interval_beside(parent: Any, name: str) -> tuple[float | None, float | None, float | None]:
+def _interval_beside(group: _Node, name: str) -> tuple[float | None, float | None, float | None]:
     """Find the interval of a number: `<name>_interval`, or `<name>_low` and `<name>_high`."""
-    if not isinstance(parent, Mapping):
-        return None, None, None
-    interval = parent.get(_INTERVALS.get(name, f"{name}_interval"))
+    interval = group.get(_INTERVALS.get(name, f"{name}_interval"))
     if isinstance(interval, Mapping):
         return interval["low"], interval["high"], interval["level"]
-    if f"{name}_low" in parent and "level" in parent:
-        return parent[f"{name}_low"], parent.get(f"{name}_high"), parent["level"]
+    if f"{name}_low" in group and "level" in group:
+        return group[f"{name}_low"], group.get(f"{name}_high"), group["level"]
     return None, None, None
 
 
@@ -285,35 +274,31 @@ def _why_nothing(record: Mapping[str, Any], place: str) -> str:
     first = _first_null(record, place)
     if missing := _no_leg(record, first.partition(".")[0]):
         return missing
-    parent, name = _parent(record, first)
-    if isinstance(parent, Mapping):
-        told = [f"{name}_reason", _REASONS.get(name, ""), *([] if "verdict" in parent else ["reason"])]
-        for key in told:
-            if parent.get(key):
-                return str(parent[key])
-    return f"{first} is null in the record"
+    group, name = _group(record, first)
+    told = [f"{name}_reason", _REASONS.get(name, ""), *([] if "verdict" in group else ["reason"])]
+    return next((str(group[key]) for key in told if group.get(key)), f"{first} is null in the record")
 
 
 def _first_null(record: Mapping[str, Any], place: str) -> str:
     """Return the shortest place on the way to one, at which the record has nothing."""
-    steps = place.split(".")
-    ways = (".".join(steps[: count + 1]) for count in range(len(steps)))
-    return next((way for way in ways if find(record, way) is None), place)
+    around, _ = parent(place)
+    return _first_null(record, around) if around and find(record, around) is None else place
 
 
 def _is_reference(record: Mapping[str, Any], place: str) -> bool:
     """Return True if a place is empty because a group is not compared with itself."""
-    parent, _ = _parent(record, _first_null(record, place))
-    return isinstance(parent, Mapping) and parent.get("verdict") == REFERENCE
+    return _group(record, _first_null(record, place))[0].get("verdict") == REFERENCE
 
 
 def _no_leg(record: Mapping[str, Any], leg: str) -> str | None:
     return f"the {leg} leg was not audited" if leg in LEGS and record.get(leg) is None else None
 
 
-def _parent(record: Mapping[str, Any], place: str) -> tuple[Any, str]:
-    head, _, tail = place.rpartition(".")
-    return (find(record, head) if head else record), tail.partition("[")[0]
+def _group(record: Mapping[str, Any], place: str) -> tuple[_Node, str]:
+    """Return the group of values that a place lies in, empty for a list's items, and the name there."""
+    around, name = parent(place)
+    group = find(record, around)
+    return (group if isinstance(group, Mapping) else {}), name
 
 
 def _is_there(record: Mapping[str, Any], anchor: str) -> bool:
@@ -323,23 +308,22 @@ def _is_there(record: Mapping[str, Any], anchor: str) -> bool:
         return False
 
 
-_STEP = re.compile(r"(?P<name>\w+|\*)(?:\[(?P<field>\w+)=[^\]]*\])?")
 #: A value of each kind that a measurement can be.
 _EXAMPLES: Mapping[str, Any] = {"number": 0.5, "integer": 1, "string": "", "boolean": True}
-_Node = Mapping[str, Any]
 
 
 def nodes_at(path: str) -> tuple[_Node, ...]:
     """Return what the schema says of a place; nothing where no record can have it."""
     here: list[_Node] = [_schema()]
-    for step in path.split("."):
-        match = _STEP.fullmatch(step)
-        if match is None:
-            return ()
-        here = [found for node in here for found in _children(node, match["name"])]
-        if field := match["field"]:
-            items = [found for node in here for found in _children(node, "*")]
-            here = [node for node in items if field in node.get("properties", {})]
+    try:
+        steps = parse(path)
+    except LookupError:
+        return ()
+    for name, item in steps:
+        here = [found for node in here for found in _children(node, name)]
+        if item is not None:
+            items = [found for node in here for found in _children(node, EVERY)]
+            here = [node for node in items if item.partition("=")[0] in node.get("properties", {})]
     return tuple(here)
 
 
@@ -361,19 +345,19 @@ def values_at(path: str) -> tuple[Any, ...]:
 
 def nearest_names(path: str) -> tuple[str, ...]:
     """Return up to three short names and places that are spelt most like a path."""
-    spread = re.sub(r"\.\d+(?=\.|$)", ".*", path)
+    path = _pattern(path)
     known = (*SHORT_NAMES, *_leaves())
-    leg, last = spread.partition(".")[0], spread.rpartition(".")[2]
+    leg, last = path.partition(".")[0], path.rpartition(".")[2]
     alike = [name for name in known if name.partition(".")[0] == leg and last in name.split(".")]
-    begun = [name for name in SHORT_NAMES if name.startswith(spread)]
-    close = difflib.get_close_matches(spread, known, n=3, cutoff=0.6)
+    begun = [name for name in SHORT_NAMES if name.startswith(path)]
+    close = difflib.get_close_matches(path, known, n=3, cutoff=0.6)
     return tuple(dict.fromkeys([*begun, *close, *sorted(alike, key=len)]))[:3]
 
 
 def _has_interval(path: str) -> bool:
     nodes = nodes_at(path)
     head, _, name = path.rpartition(".")
-    beside = [node.get("properties", {}) for node in nodes_at(head)] if head else []
+    beside = [node.get("properties", {}) for node in nodes_at(head)]
     return any(map(_is_bounds, nodes)) or any(
         f"{name}_interval" in names or f"{name}_low" in names for names in beside
     )
@@ -384,7 +368,7 @@ def _is_bounds(node: _Node) -> bool:
 
 
 def _children(node: _Node, name: str) -> list[_Node]:
-    if "items" in node and (name == "*" or is_index(name)):
+    if "items" in node and (name == EVERY or is_index(name)):
         return _variants(node["items"])
     properties = node.get("properties", {})
     return _variants(properties[name]) if name in properties else []
@@ -415,7 +399,7 @@ def _below(node: _Node, path: str) -> Iterator[str]:
         yield path
     if "items" in node:
         for child in _variants(node["items"]):
-            yield from _below(child, f"{path}.*")
+            yield from _below(child, f"{path}.{EVERY}")
     for name, inner in node.get("properties", {}).items():
         for child in _variants(inner):
             yield from _below(child, f"{path}.{name}" if path else name)
@@ -436,7 +420,7 @@ _PARTS: Final[Mapping[str, str]] = {"estimate": "", "low": "lower end of ", "hig
 
 def named_place(record: Mapping[str, Any], place: str) -> str:
     """Return ``disparate impact of group 'Female' of attribute 'sex'``; empty where no item has a name."""
-    steps = place.split(".")
+    steps = [step.name for step in parse(place)]
     here: Any = record
     items: list[str] = []
     measure: list[str] = []

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from trivet.errors import UsageError
-from trivet.places import spelling
+from trivet.place import spelling
 from trivet.policy.places import (
     SHORT_NAMES,
     Measured,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
-from trivet.places import find
+from trivet.place import find
 from trivet.report.text.values import code_span, markdown_row, markdown_text
 from trivet.report.verdicts import ICONS, Verdict, verdicts
 from trivet.wording import one_line

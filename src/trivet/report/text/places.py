@@ -1,17 +1,17 @@
 """Table rows and list items repeated for every item of a list of the record.
 
-Inside ``::: {each="path"}``, which stands for nothing else, a row or list item whose values or
-conditions are ``@`` or begin with ``@.`` is repeated, with the item's place (``path.0``, ``path.1``,
-...) instead of the ``@``. A path may go through lists: ``attributes.*.groups`` repeats for every group
-of every attribute, and ``@^.`` is then the place that the last ``*`` stands for.
+Inside ``::: {each="pattern"}``, which stands for nothing else, a row or list item whose values or
+conditions are ``@`` or begin with ``@.`` is repeated for every item of the lists that the pattern (see
+`trivet.place`) reaches, with the item's place instead of the ``@``. ``attributes.*.groups`` repeats for
+every group of every attribute, and ``@^.`` is then the place that the last ``*`` stands for.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from trivet.errors import ReportError
-from trivet.places import find, spelling
+from trivet.place import EVERY, find, join, parse, spelling, spread
 from trivet.report.text import tree
 
 __all__ = ["MOST_ROWS", "shorten_tables"]
@@ -19,7 +19,6 @@ __all__ = ["MOST_ROWS", "shorten_tables"]
 _WHOLE = "@"
 _ITEM = "@."
 _AROUND = "@^."
-_STAR = ".*"
 _NAMES = ("v", "when", "unless")
 
 
@@ -37,36 +36,20 @@ def repeat_rows(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
         path = dict(tree.attributes(node)).get("each")
         if tree.kind(node) != "Div" or path is None:
             return None
-        places = [
-            _Place(f"{list_path}.{index}", around)
-            for list_path, around in _spelled_out(record, path)
-            for index in range(_count(record, list_path))
-        ]
-        return _repeated(node["c"][1], places)
+        return _repeated(node["c"][1], list(_items(record, path)))
 
     return tree.walk(nodes, repeat)
 
 
-def spell_out(record: Mapping[str, Any], path: str) -> list[str]:
-    """Give a path once for every item that each ``*`` in it stands for."""
-    return [spelled for spelled, _ in _spelled_out(record, path)]
-
-
-def _spelled_out(record: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
-    """Give each path with what its last star stands for, which is empty where there is none."""
-    first, *rest = path.split(_STAR)
-    found = [(first, "")]
-    for more in rest:
-        items = [f"{before}.{index}" for before, _ in found for index in range(_count(record, before))]
-        found = [(f"{item}{more}", item) for item in items]
-    return found
-
-
-def _count(record: Mapping[str, Any], path: str) -> int:
-    items = find(record, path)
-    if not isinstance(items, list | tuple | None):
-        raise ReportError(f"“{path}” cannot be repeated: expected a list there.")
-    return len(items or ())
+def _items(record: Mapping[str, Any], pattern: str) -> Iterator[_Place]:
+    """Yield every item of the lists at a pattern, with what the last ``*`` of the pattern stands for."""
+    inner = max((number for number, step in enumerate(parse(pattern), 1) if step.name == EVERY), default=0)
+    for place in spread(record, pattern):
+        items = find(record, place)
+        if not isinstance(items, list | tuple | None):
+            raise ReportError(f"“{place}” cannot be repeated: expected a list there.")
+        around = join(parse(place)[:inner])
+        yield from (_Place(f"{place}.{index}", around) for index in range(len(items or ())))
 
 
 def _repeated(content: tree.Nodes, places: list[_Place]) -> tree.Nodes:
@@ -146,7 +129,7 @@ def belongs(record: Mapping[str, Any], attributes: list[tuple[str, str]]) -> boo
 def _holds(record: Mapping[str, Any], condition: str) -> bool:
     selection, bracket, tail = condition.rpartition("]")  # a [field=value] has an = of its own
     path, equals, wanted = tail.partition("=")
-    values = [find(record, place) for place in spell_out(record, (selection + bracket + path).strip())]
+    values = [find(record, place) for place in spread(record, (selection + bracket + path).strip())]
     if equals:
         return any(spelling(value) == wanted.strip() for value in values)
     return any(not (value is None or value is False or value in ("", [], ())) for value in values)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.errors import ReportError
-from trivet.places import find
+from trivet.place import find
 from trivet.wording import one_line
 
 __all__ = ["code_span", "markdown_row", "markdown_text"]

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import as_file, files
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from trivet.errors import ReportError
-from trivet.places import spelling
+from trivet.place import leaves, spelling
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.pandoc import write
@@ -25,7 +25,7 @@ from trivet.report.write.opening import ShownFinding, Tell, findings_section, sh
 from trivet.report.write.origins import origin_lines
 from trivet.report.write.writer import Writer, pair_bars
 
-__all__ = ["MOST_VALUES", "PLACES", "figure_csv", "leaves"]
+__all__ = ["MOST_VALUES", "PLACES", "figure_csv"]
 
 _THIN = '<mspace width="0.167em"></mspace>'
 _NAME = r'<mi mathvariant="normal">[^<]*</mi>'
@@ -183,8 +183,7 @@ _ATTRIBUTE: Final = ("fairness.audit.attributes.*.name", "fairness.audit.attribu
 _MITIGATED: Final = "fairness.comparison.models.*"
 _LABELS: Final = "security.scan.labels.*"
 
-#: By figure: the places whose values it shows, ``*`` standing for every entry of a list or group, and each
-#: place for all that is below it.
+#: By figure: the patterns of the places whose values it shows, with all that is below each.
 PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "trigger_reconstructed": ("security.published.detected_label", "security.published.detected_norm"),
     "trigger_all_labels_grid": ("security.published.norms", "security.published.detected_label"),
@@ -333,8 +332,8 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
             f"{_MITIGATED}.{name}"
             for name in ("title", "kind", "on_frontier", "accuracy", "disparate_impact")
         ),
-        f"{_MITIGATED}.accuracy_training.*",
-        f"{_MITIGATED}.disparate_impact_training.*",
+        f"{_MITIGATED}.accuracy_training",
+        f"{_MITIGATED}.disparate_impact_training",
     ),
     "fairness_mitigation_models": (
         "fairness.comparison.baseline.four_fifths",
@@ -342,8 +341,8 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
             f"{_MITIGATED}.{name}"
             for name in ("title", "kind", "failed", "on_frontier", "accuracy", "disparate_impact")
         ),
-        f"{_MITIGATED}.accuracy_training.*",
-        f"{_MITIGATED}.disparate_impact_training.*",
+        f"{_MITIGATED}.accuracy_training",
+        f"{_MITIGATED}.disparate_impact_training",
     ),
     "effects_matrix": tuple(
         f"effects.effects.*.{name}"
@@ -392,31 +391,6 @@ def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
     writer.writerow(("place", "value"))
     writer.writerows((_cell(place), _cell(value)) for place, value in found.items())
     return stream.getvalue()
-
-
-def leaves(record: Any, pattern: str, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Give place and value of everything at or below a pattern; what is not there is passed over."""
-    step, _, rest = pattern.partition(".")
-    step, _, chosen = step.partition("[")
-    field, _, wanted = chosen.rstrip("]").partition("=")
-    if isinstance(record, Mapping):
-        entries = [(str(key), value) for key, value in record.items()]
-    elif isinstance(record, list | tuple):
-        entries = [(str(index), value) for index, value in enumerate(record)]
-    else:
-        if not pattern:
-            yield place, record
-        return
-    for key, value in entries:
-        if step not in {"", "*", key}:
-            continue
-        here = f"{place}.{key}" if place else key
-        if not field:
-            yield from leaves(value, rest, here)
-            continue
-        for index, item in enumerate(value):
-            if item[field] == wanted:
-                yield from leaves(item, rest, f"{here}.{index}")
 
 
 def _cell(value: Any) -> str:

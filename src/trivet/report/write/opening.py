@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
-from trivet.places import spelling
+from trivet.place import spelling
 from trivet.report.text.values import Value, escape_html, format_value
 from trivet.report.verdicts import HEADINGS, ICONS, Verdict
 from trivet.wording import one_line

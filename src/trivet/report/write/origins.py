@@ -1,15 +1,14 @@
 """Origin of a number: equations, papers and seed.
 
-The tables name places by pattern, ``*`` standing for anything. The record adds what it says itself: the
-nearest ``source`` or ``method`` beside a value, and the nearest ``seed``.
+The tables name parts of the record (see `trivet.place`), and names in them. The record adds what it says
+itself: the nearest ``source`` or ``method`` beside a value, and the nearest ``seed``.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from trivet.places import find, spelling
+from trivet.place import find, matches, parent, parse, pattern_of, spelling
 from trivet.report.text.document import Document, words
 from trivet.wording import one_line
 
@@ -21,105 +20,104 @@ ENTRY_CHARACTERS: Final = 160
 
 @dataclass(frozen=True)
 class Origin:
-    """Origin of the values at some places."""
+    """Origin of the values within a part of the record, or of those at and below some names there."""
 
-    pattern: str
+    within: str
+    names: str = ""
     equations: tuple[str, ...] = ()
     papers: tuple[str, ...] = ()
 
+    def fits(self, place: str) -> bool:
+        """Return whether the value at a place is one of these."""
+        if not matches(self.within, place):
+            return False
+        return not self.names or not set(self.names.split()).isdisjoint(
+            pattern_of(place)[len(parse(self.within)) :]
+        )
 
-#: The first row whose pattern fits is the one that counts.
+
+_GROUPS: Final = "fairness.audit.attributes.*.groups.*"
+_COUNTING: Final = "privacy.published.counting"
+_CORRECTION: Final = "privacy.published.correction"
+#: The first row that fits is the one that counts.
 ORIGINS: Final = (
-    Origin("*.settings.*"),
-    Origin("security.published.confusion.*"),
-    Origin("security.published.*asr*", ("asr",), ("wang2019",)),
-    Origin("security.published.*norm*", ("inversion",), ("wang2019",)),
-    Origin("security.published.mask_pixels", ("inversion",), ("wang2019",)),
-    Origin("security.published.*z*", ("zscore",), ("iglewicz1993",)),
-    Origin("security.scan.labels.*.l1", ("inversion",), ("wang2019",)),
-    Origin("security.scan.labels.*.refined_l1", ("inversion",), ("wang2019",)),
-    Origin("security.scan.labels.*.log_score", (), ("iglewicz1993",)),
-    Origin("security.*asr*", (), ("wu2022",)),
-    Origin("security.repair.*.robust_accuracy.*", (), ("wu2022",)),
-    Origin("privacy.published.income.*", ("laplace",), ("dwork2014",)),
-    Origin("privacy.published.counting.unbounded.sensitivity", ("unbounded", "sensitivity")),
-    Origin("privacy.published.counting.unbounded.scale", ("laplace", "scale-unbounded")),
-    Origin("privacy.published.counting.*.scale", ("laplace",), ("dwork2014",)),
-    Origin("privacy.published.counting.*.exceedance", ("tail", "exceedance")),
-    Origin("privacy.published.counting.*.epsilon", ("dp", "sequential"), ("dwork2014",)),
-    Origin("privacy.published.counting.*.delta", ("sequential",), ("dwork2014",)),
-    Origin("privacy.published.tail_curves.*", ("tail", "cdf")),
-    Origin("privacy.published.epsilon_sweep.exceedance.*", ("tail", "exceedance")),
-    Origin("privacy.published.epsilon_sweep.scale.*", ("laplace",)),
-    Origin("privacy.published.correction.group_*", (), ("vadhan2017",)),
-    Origin("privacy.published.correction.discrete_exceedance", (), ("ghosh2012",)),
-    Origin("privacy.published.correction.gaussian_*", (), ("balle2018",)),
-    Origin("privacy.published.correction.laplace.exceedance", ("tail",)),
-    Origin("privacy.published.correction.laplace.*", (), ("koskela2020",)),
-    Origin("privacy.published.correction.spent_epsilon", (), ("koskela2020",)),
-    Origin("privacy.published.correction.noise_ratio", ("laplace",), ("koskela2020",)),
-    Origin("privacy.plan.group_conversion.*", (), ("vadhan2017",)),
-    Origin("privacy.mechanisms.*.epsilon_lower", ("dp",), ("clopper1934", "ding2018")),
-    Origin("privacy.mechanisms.*.p_low", (), ("clopper1934",)),
-    Origin("privacy.mechanisms.*.q_high", (), ("clopper1934",)),
-    Origin("privacy.membership.*auroc*", (), ("delong1988",)),
-    Origin("privacy.membership.canaries.*", (), ("steinke2023",)),
-    Origin("privacy.membership.*tpr*", (), ("carlini2022", "clopper1934")),
-    Origin("fairness.published.*accuracy*", ("accuracy",)),
-    Origin("fairness.*disparate_impact_interval.*", ("di", "risk"), ("katz1978",)),
-    Origin("fairness.*demographic_parity_interval.*", (), ("newcombe1998",)),
-    Origin("fairness.published.*disparate_impact*", ("di",), ("feldman2015",)),
-    Origin("fairness.published.*gap*", ("di",)),
-    Origin("fairness.*zemel_proxy", (), ("zemel2013",)),
-    Origin("fairness.published.swap*", ("cohorts",), ("kamiran2012",)),
-    Origin("fairness.published.correction.massaging_s*", (), ("kamiran2012",)),
-    Origin("fairness.*.thresholds.*", ("di-thresholds", "scalarised"), ("hardt2016",)),
-    Origin("fairness.audit.*.disparate_impact.estimate", (), ("feldman2015",)),
-    Origin("fairness.audit.*.disparate_impact.*", (), ("katz1978",)),
-    Origin("fairness.audit.*.difference.*", (), ("newcombe1998",)),
-    Origin("fairness.audit.*.simultaneous_*", (), ("katz1978",)),
-    Origin("fairness.audit.*.p_adjusted", (), ("holm1979",)),
-    Origin("fairness.audit.*.by_class.*", (), ("kitagawa1955",)),
-    Origin("fairness.audit.*.by_feature.*", (), ("oaxaca1973", "blinder1973", "jann2008")),
-    Origin("fairness.audit.*auc*", (), ("delong1988",)),
-    Origin("fairness.comparison.*.disparate_impact*", (), ("feldman2015",)),
+    Origin("", "settings"),
+    Origin("security.published.confusion"),
+    Origin("security.published", "asr asr_fell best_asr", ("asr",), ("wang2019",)),
+    Origin(
+        "security.published",
+        "norms detected_norm median_norm runner_up_norm norm_ratio mask_pixels",
+        ("inversion",),
+        ("wang2019",),
+    ),
+    Origin(
+        "security.published",
+        "modified_z detected_z z_floor z_floor_above_bound",
+        ("zscore",),
+        ("iglewicz1993",),
+    ),
+    Origin("security.scan.labels", "l1 refined_l1", ("inversion",), ("wang2019",)),
+    Origin("security.scan.labels", "log_score", (), ("iglewicz1993",)),
+    Origin("security", "asr true_trigger_asr", (), ("wu2022",)),
+    Origin("security.repair.attempts", "robust_accuracy", (), ("wu2022",)),
+    Origin("privacy.published.income", "", ("laplace",), ("dwork2014",)),
+    Origin(f"{_COUNTING}.unbounded.sensitivity", "", ("unbounded", "sensitivity")),
+    Origin(f"{_COUNTING}.unbounded.scale", "", ("laplace", "scale-unbounded")),
+    Origin(_COUNTING, "scale", ("laplace",), ("dwork2014",)),
+    Origin(_COUNTING, "exceedance", ("tail", "exceedance")),
+    Origin(_COUNTING, "epsilon", ("dp", "sequential"), ("dwork2014",)),
+    Origin(_COUNTING, "delta", ("sequential",), ("dwork2014",)),
+    Origin("privacy.published.tail_curves", "", ("tail", "cdf")),
+    Origin("privacy.published.epsilon_sweep", "exceedance", ("tail", "exceedance")),
+    Origin("privacy.published.epsilon_sweep", "scale", ("laplace",)),
+    Origin(_CORRECTION, "group_size group_epsilon group_delta", (), ("vadhan2017",)),
+    Origin(_CORRECTION, "discrete_exceedance", (), ("ghosh2012",)),
+    Origin(_CORRECTION, "gaussian_better gaussian_ratio", (), ("balle2018",)),
+    Origin(f"{_CORRECTION}.laplace.exceedance", "", ("tail",)),
+    Origin(_CORRECTION, "laplace spent_epsilon", (), ("koskela2020",)),
+    Origin(_CORRECTION, "noise_ratio", ("laplace",), ("koskela2020",)),
+    Origin("privacy.plan.group_conversion", "", (), ("vadhan2017",)),
+    Origin("privacy.mechanisms", "epsilon_lower", ("dp",), ("clopper1934", "ding2018")),
+    Origin("privacy.mechanisms", "p_low q_high", (), ("clopper1934",)),
+    Origin("privacy.membership", "auroc auroc_low auroc_high auroc_reason", (), ("delong1988",)),
+    Origin("privacy.membership.canaries", "", (), ("steinke2023",)),
+    Origin("privacy.membership", "tpr tpr_low tpr_high", (), ("carlini2022", "clopper1934")),
+    Origin("fairness.published", "accuracy best_accuracy", ("accuracy",)),
+    Origin("fairness", "disparate_impact_interval", ("di", "risk"), ("katz1978",)),
+    Origin("fairness", "demographic_parity_interval", (), ("newcombe1998",)),
+    Origin("fairness.published", "disparate_impact", ("di",), ("feldman2015",)),
+    Origin(
+        "fairness.published", "gap best_gap best_by_gap promotion_widens_gap massaging_narrows_gap", ("di",)
+    ),
+    Origin("fairness", "zemel_proxy", (), ("zemel2013",)),
+    Origin("fairness.published", "swaps swap_sweep", ("cohorts",), ("kamiran2012",)),
+    Origin("fairness.published.correction", "massaging_swaps massaging_sweep", (), ("kamiran2012",)),
+    Origin("fairness.published", "thresholds", ("di-thresholds", "scalarised"), ("hardt2016",)),
+    Origin(f"{_GROUPS}.disparate_impact.estimate", "", (), ("feldman2015",)),
+    Origin("fairness.audit", "disparate_impact simultaneous_low simultaneous_high", (), ("katz1978",)),
+    Origin("fairness.audit", "difference", (), ("newcombe1998",)),
+    Origin("fairness.audit", "p_adjusted", (), ("holm1979",)),
+    Origin("fairness.audit", "by_class", (), ("kitagawa1955",)),
+    Origin("fairness.audit", "by_feature", (), ("oaxaca1973", "blinder1973", "jann2008")),
+    Origin("fairness.audit", "auc bnsp_auc bpsn_auc", (), ("delong1988",)),
+    Origin("fairness.comparison", "disparate_impact disparate_impact_training", (), ("feldman2015",)),
 )
 
-#: Inputs, counts and declared values, which do not depend on a seed.
-NOT_RANDOM: Final = (
-    "*seed*",
-    "*.settings.*",
-    "security.scan.contract.*",
-    "*.trials",
-    "*_trials",
-    "*.error_rate",
-    "*.level",
-    "*.name",
-    "*.data",
-    "*.rows",
-    "*_rows",
-    "*.epsilon",
-    "*.delta",
-    "*.input_?",
-    "*checkpoint.*",
-    "images.*",
-    "*.features*",
-    "*.columns*",
-    "*.repeats",
-    "*.shadows",
-    "*.folds",
-    "*limits",
-    "*.method",
-    "*.source",
-    "audit.*",
-    "page.*",
+#: Parts that hold inputs only, which do not depend on a seed.
+INPUTS: Final = ("audit", "page", "security.scan.contract", "security.scan.images")
+_NAMES: Final = (
+    "checkpoint choosing_trials cluster_rows columns counted_rows data delta epsilon error_rate features "
+    "fit_rows folds input_a input_b level limits method name p_trials proposing_trials q_trials repeats "
+    "rows seed seeds settings shadows source test_rows testing_trials train_rows trials validation_rows"
 )
+#: Names of inputs, counts and declared values.
+NOT_RANDOM: Final = frozenset(_NAMES.split())
 
 #: Which seed the values at some places depend on, where none stands beside them.
 SEEDS: Final = (
-    ("security.published.*", "audit.seed"),
-    ("security.strip.*", "audit.seed"),
-    ("fairness.published.*", "fairness.published.settings.seed"),
+    ("security.published", "audit.seed"),
+    ("security.strip", "audit.seed"),
+    ("fairness.published", "fairness.published.settings.seed"),
 )
 
 
@@ -131,7 +129,7 @@ def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> li
 
 
 def _defined(path: str, document: Document) -> str:
-    origin = next((row for row in ORIGINS if fnmatchcase(path, row.pattern)), None)
+    origin = next((row for row in ORIGINS if row.fits(path)), None)
     if origin is None:
         return ""
     equations = [document.targets.get(f"eq:{name}") for name in origin.equations]
@@ -154,13 +152,13 @@ def _told(above: list[Mapping[str, Any]]) -> str:
 
 
 def _seed(path: str, record: Mapping[str, Any], above: list[Mapping[str, Any]]) -> str:
-    if any(fnmatchcase(path, pattern) for pattern in NOT_RANDOM):
+    if not NOT_RANDOM.isdisjoint(pattern_of(path)) or any(matches(part, path) for part in INPUTS):
         return ""
     for group in above:
         seeds = group.get("seeds", [group["seed"]] if "seed" in group else [])
         if isinstance(seeds, list | tuple) and seeds and all(isinstance(seed, int) for seed in seeds):
             return f"Seed {', '.join(map(spelling, seeds))}"
-    place = next((place for pattern, place in SEEDS if fnmatchcase(path, pattern)), None)
+    place = next((place for part, place in SEEDS if matches(part, path)), None)
     seed = None if place is None else _found(record, place)
     return "" if seed is None else f"Seed {spelling(seed)}"
 
@@ -168,8 +166,8 @@ def _seed(path: str, record: Mapping[str, Any], above: list[Mapping[str, Any]]) 
 def _above(record: Mapping[str, Any], path: str) -> Iterator[Mapping[str, Any]]:
     """Give the groups of values that a place lies in, the nearest first, the record last."""
     while path:
-        path = path.rpartition(".")[0]
-        here = _found(record, path) if path else record
+        path, _ = parent(path)
+        here = _found(record, path)
         if isinstance(here, Mapping):
             yield here
 
