@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
 from trivet.errors import UsageError
@@ -26,18 +26,18 @@ RESULT = "comparison.json"
 SHOWN_CHANGES = 40
 TONES = {"better": "green", "worse": "red"}
 MARKS = {"better": "✓", "worse": "!"}
-Switch = Annotated[bool, Parameter(negative="")]
 
 
+@command
 def compare(
     before: Path,
     after: Path,
     /,
     *,
     out: Path | None = None,
-    markdown: Switch = False,
-    all: Switch = False,  # noqa: A002 - the name of the option
-    json: Switch = False,
+    markdown: bool = False,
+    all: bool = False,  # noqa: A002 - the name of the option
+    json: Json = False,
 ) -> int:
     """Compare two audits: exit code 1 if a verdict or a headline measurement got measurably worse.
 
@@ -53,8 +53,6 @@ def compare(
         Print Markdown, such as for a comment under a change.
     all
         Also list what is the same or noise, and every difference.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet.comparison import compare_audits, read_audit  # noqa: PLC0415 - SciPy is heavy
 

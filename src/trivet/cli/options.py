@@ -45,7 +45,8 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
             spelled |= {each.name: _spelled(_name(each)) for each in _fields(kind)}
         else:
             own = [each for each in getattr(hints[name], "__metadata__", ()) if isinstance(each, Parameter)]
-            parameters.append(parameter.replace(annotation=_annotated(plain[name], *own)))
+            annotation = _annotated(plain[name], parameter.default, *own)
+            parameters.append(parameter.replace(annotation=annotation))
             spelled[name] = _spelled(name)
 
     @wraps(function)
@@ -55,6 +56,7 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
                 types = get_type_hints(kind)
                 typed = [each for each in _fields(kind) if _name(each) in options]
                 given = {each.name: _value(types[each.name], options.pop(_name(each))) for each in typed}
+                kind.require(**given)
                 options[name] = kind(**given) if hints[name] is kind else given
             for name in options.keys() - kinds.keys():
                 require(hints[name], **{name: options[name]})
@@ -93,12 +95,14 @@ def _option(each: Field[Any], hint: Any) -> inspect.Parameter:
         _name(each),
         inspect.Parameter.KEYWORD_ONLY,
         default=None if default == () else default,
-        annotation=_annotated(str | None if _lists(hint) else hint),
+        annotation=_annotated(str | None if _lists(hint) else hint, default),
     )
 
 
-def _annotated(hint: Any, *parameters: Parameter) -> Any:
-    return Annotated[hint, Parameter(negative="" if hint in {bool, bool | None} else None), *parameters]
+def _annotated(hint: Any, default: Any, *parameters: Parameter) -> Any:
+    """Return a type for cyclopts; what is off by default needs no option to switch it off."""
+    off = hint in {bool, bool | None} and default is not True
+    return Annotated[hint, Parameter(negative="" if off else None), *parameters]
 
 
 def _lists(hint: Any) -> bool:

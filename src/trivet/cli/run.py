@@ -14,6 +14,7 @@ from rich.table import Table
 
 from trivet.audit import keep_parts, run_audit
 from trivet.audited import has_study
+from trivet.cli.options import Json, command
 from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
 from trivet.cli.terminal import (
     keep_freed_memory,
@@ -23,7 +24,7 @@ from trivet.cli.terminal import (
     report_progress,
     results_console,
 )
-from trivet.config import PolicySection, load_config
+from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
 from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
 from trivet.place import find
 from trivet.policy import parse_requirements, refuse_impossible
@@ -53,6 +54,7 @@ _ICONS: Final = {"breach": "✗", "warning": "?", "note": "·", "pass": "✓"}
 _TONES: Final = {"breach": "red", "warning": "yellow", "note": "cyan", "pass": "green"}
 
 
+@command
 def gate(
     folder: Path,
     /,
@@ -61,8 +63,8 @@ def gate(
     config: Path | None = None,
     out: Path | None = None,
     format: FormatName | None = None,  # noqa: A002 - the name of the option
-    only_problems: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    only_problems: bool = False,
+    json: bool = False,
 ) -> int:
     """Judge a finished audit again, without running it.
 
@@ -250,19 +252,15 @@ def _show(record: Mapping[str, Any], path: str, form: str) -> str:
     return form.format(value) if "{}" in form else format(value, form)
 
 
+@command
 def run(
     config: Path | None = None,
     /,
     *,
-    out: Path | None = None,
+    audit: Annotated[Mapping[str, Any], AuditOptions],
     profile: ProfileName | None = None,
-    checkpoint: Path | None = None,
-    archive: Path | None = None,
-    student_id: str | None = None,
-    model_index: int | None = None,
-    seed: int | None = None,
-    effects: Annotated[bool | None, Parameter(negative="")] = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    network: Annotated[Mapping[str, Any], NetworkOptions],
+    json: Json = False,
 ) -> int:
     """Run an audit and write its record and report.
 
@@ -273,39 +271,11 @@ def run(
     ----------
     config
         An audit.toml; `trivet init` writes one.
-    out
-        Folder that receives everything.
     profile
         How much the published security procedure spends.
-    checkpoint
-        Weights to study instead of the embedded ones.
-    archive
-        A rar, zip or tar archive of the study's checkpoints.
-    student_id
-        Chooses the archive's model by the last digit.
-    model_index
-        Chooses the archive's model by its number.
-    seed
-        Seed of everything random.
-    effects
-        Measure what the remedies of each leg do to the other legs as well.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    settings = load_config(
-        config,
-        {
-            "audit": {"out": out, "seed": seed, "effects": effects},
-            "security": {
-                "profile": profile,
-                "checkpoint": checkpoint,
-                "archive": archive,
-                "student_id": student_id,
-                "model_index": model_index,
-            },
-        },
-    )
+    settings = load_config(config, {"audit": audit, "security": {"profile": profile, **network}})
     requirements = parse_requirements(settings.policy.require)
     refuse_impossible(requirements)
     refuse_waivers(settings.policy.waivers)
@@ -313,19 +283,19 @@ def run(
     prepare_folder(folder, *RECORD_FILES, *REPORT_FILES)
     keep_freed_memory()
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
-        audit = run_audit(settings, progress=progress, parts=parts)
-        record_files = save_record(audit.record, audit.triggers, folder)
-        weights = save_weights(audit.weights, folder)
-        plain = as_json(audit.record)
+        done = run_audit(settings, progress=progress, parts=parts)
+        record_files = save_record(done.record, done.triggers, folder)
+        weights = save_weights(done.weights, folder)
+        plain = as_json(done.record)
         found = findings_of(plain, requirements, settings.policy.waivers)
         origin = origin_of(folder / METRICS, config, title=settings.audit.title)
         finding_files = write_findings(found, folder, origin=origin)
         progress("report", "figures, PDF and page", None)
         drawing = perf_counter()
-        drawn = draw(audit.record, audit.triggers, folder, findings=found)
-        seconds = {**audit.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
+        drawn = draw(done.record, done.triggers, folder, findings=found)
+        seconds = {**done.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
         manifest = make_manifest(
-            inputs=audit.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
+            inputs=done.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
         )
         files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
         parts.remove()

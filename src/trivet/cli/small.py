@@ -3,11 +3,11 @@
 import webbrowser
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import Parameter
 from rich.markup import escape
 
+from trivet.cli.options import Json, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
 from trivet.errors import DataError, UsageError
@@ -25,15 +25,14 @@ FINDINGS: Final = "findings.json"
 MOST_BYTES: Final = 16 * 2**20
 
 
-def report(out: Path, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> int:
+@command
+def report(out: Path, /, *, json: Json = False) -> int:
     """Draw figures, macros and report again; no model and no data are needed.
 
     Parameters
     ----------
     out
         The folder of an audit, with metrics.json and triggers.safetensors.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     record, triggers = load_record(out), load_triggers(out)
     findings = _findings(out, record)
@@ -56,7 +55,8 @@ def _findings(out: Path, record: AuditRecord) -> tuple[Finding, ...]:
         return findings_of(as_json(record))
 
 
-def schema(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:  # noqa: ARG001 - always JSON
+@command
+def schema(*, json: bool = False) -> int:  # noqa: ARG001 - always JSON
     """Print the JSON Schema of metrics.json.
 
     Parameters
@@ -68,12 +68,13 @@ def schema(*, json: Annotated[bool, Parameter(negative="")] = False) -> int:  # 
     return 0
 
 
+@command
 def init(
     path: Path = Path("audit.toml"),
     /,
     *,
-    own: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    own: bool = False,
+    json: Json = False,
 ) -> int:
     """Write a commented audit.toml that describes the built-in study, or a system of your own.
 
@@ -83,8 +84,6 @@ def init(
         Where to write it; an existing file is left alone.
     own
         Describe a system of your own, audited without the study around it.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     template = "own-audit.toml" if own else "audit.toml"
     write_new(path, (files("trivet.cli") / template).read_bytes())
@@ -95,9 +94,8 @@ def init(
     return 0
 
 
-def card(
-    audit: Path, /, *, out: Path | None = None, json: Annotated[bool, Parameter(negative="")] = False
-) -> int:
+@command
+def card(audit: Path, /, *, out: Path | None = None, json: Json = False) -> int:
     """Write a model card with the audit's numbers, for a README.md on the Hugging Face Hub.
 
     Parameters
@@ -106,8 +104,6 @@ def card(
         Output folder of `trivet run`.
     out
         File to write; without it the card is printed.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     from trivet.comparison import read_audit  # noqa: PLC0415 - SciPy is heavy
     from trivet.report.card import model_card  # noqa: PLC0415 - as above
@@ -140,13 +136,14 @@ PAGES: Final = (
 INDEX: Final = "index.html"
 
 
+@command
 def view(
     place: Path,
     /,
     *,
     browser: bool = True,
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
 ) -> int:
     """Open a report in the browser; of a folder of audits, write an index of all and open that.
 
@@ -158,8 +155,6 @@ def view(
         Whether to open the page; its path is printed either way.
     out
         File or folder for the index, in the place of index.html in the folder.
-    json
-        Print one JSON document to standard output, and nothing else there.
     """
     if not place.is_dir():
         raise DataError(f"there is no folder {place}; name the output folder of a command.")

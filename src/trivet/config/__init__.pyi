@@ -1,8 +1,10 @@
 from .config import DEFAULT_TITLE as DEFAULT_TITLE
 from .config import AuditConfig as AuditConfig
+from .config import AuditOptions as AuditOptions
 from .config import AuditSection as AuditSection
 from .config import FairnessSection as FairnessSection
 from .config import Leg as Leg
+from .config import NetworkOptions as NetworkOptions
 from .config import PolicySection as PolicySection
 from .config import PrivacySection as PrivacySection
 from .config import SecuritySection as SecuritySection

@@ -12,7 +12,7 @@ from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.security.scan_settings import DEMO, ScanSettings
 from trivet.security.settings import SecuritySettings
-from trivet.settings import Seed
+from trivet.settings import Seed, Settings
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
 
@@ -21,9 +21,11 @@ __all__ = [
     "LEGS",
     "OWN_TITLE",
     "AuditConfig",
+    "AuditOptions",
     "AuditSection",
     "FairnessSection",
     "Leg",
+    "NetworkOptions",
     "PolicySection",
     "PrivacySection",
     "SecuritySection",
@@ -129,38 +131,72 @@ DEFAULT_TITLE = "Security, Privacy, and Fairness of a Machine-Learning System"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditSection:
+class AuditOptions(Settings):
+    """Keys of ``[audit]`` that ``trivet run`` takes.
+
+    Attributes
+    ----------
+    out
+        Folder that receives everything.
+    seed
+        Seed of everything random.
+    effects
+        Measure what the remedies of each leg do to the other legs as well.
+    """
+
+    out: Path = Path("trivet-out")
+    seed: Seed = 0
+    effects: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSection(AuditOptions):
     """``[audit]``: title, seed, legs, and the folder that receives everything.
 
     With `study`, the legs are those of the built-in study, published beside corrected, and the audit of the
-    user's system, where one is described, is added to it. Without, only the user's system is audited. With
-    `effects`, the remedies of each leg of the study are measured on the other legs as well.
+    user's system, where one is described, is added to it. Without, only the user's system is audited.
     """
 
     study: bool = True
     title: Annotated[str, MinLen(1)] = DEFAULT_TITLE
-    seed: Seed = 0
     legs: Annotated[tuple[Leg, ...], MinLen(1)] = LEGS
-    effects: bool = False
-    out: Path = Path("trivet-out")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecuritySection(SecuritySettings):
-    """``[security]``: which checkpoint, and the constants of the study.
+class NetworkOptions(Settings):
+    """Keys of ``[security]`` that choose the network of the study.
 
-    With neither `checkpoint` nor `archive` the embedded demonstration network is studied. `scan` is the
-    user's network, for an audit without the study.
+    Attributes
+    ----------
+    checkpoint
+        Weights to study instead of the embedded ones.
+    archive
+        A rar, zip or tar archive of the study's checkpoints.
+    student_id
+        Chooses the archive's model by the last digit.
+    model_index
+        Chooses the archive's model by its number.
     """
 
     checkpoint: Path | None = None
     archive: Path | None = None
     student_id: str | None = None
     model_index: Annotated[int, Ge(0)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuritySection(NetworkOptions, SecuritySettings):
+    """``[security]``: which checkpoint, and the constants of the study.
+
+    With neither `checkpoint` nor `archive` the embedded demonstration network is studied. `scan` is the
+    user's network, for an audit without the study.
+    """
+
     expected_label: Annotated[int, Ge(0)] | None = None
     scan: ScanSettings | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.checkpoint is not None and self.archive is not None:
             raise ValueError("give either checkpoint or archive, not both")
         named = (self.student_id is not None) + (self.model_index is not None)
