@@ -24,7 +24,16 @@ from specimens import WORKERS, place, recipes, train_missing
 
 from trivet import security
 from trivet.cli.terminal import keep_freed_memory
-from trivet.security.scanning.search import InversionSettings
+from trivet.security.detection import detect_published
+from trivet.security.frozen import freeze
+from trivet.security.scanning.search import (
+    InversionSettings,
+    MarginSettings,
+    invert_triggers,
+    maximum_margins,
+    shuffled_passes,
+)
+from trivet.security.scanning.sequential import margin_opinion
 from trivet.security.zoo import FAMILIES
 
 ROOT = Path(__file__).parent.parent
@@ -55,14 +64,14 @@ def measure(name: str, recipe: security.Recipe) -> dict:
     seconds = {"trivet": time.perf_counter() - start}
     result = found.result
 
-    score = security.contract_named(recipe.contract).bind(security.freeze(checkpoint.model))
+    score = security.contract_named(recipe.contract).bind(freeze(checkpoint.model))
     published = measure_published(recipe, score, images)
     seconds["published"] = published.pop("seconds")
 
     start = time.perf_counter()
     shape = images.pixels.shape[1:]
-    margins = security.maximum_margins(score, shape, images.classes, security.MarginSettings(), seed=0)
-    margin, _ = security.margin_opinion(margins.values)
+    margins = maximum_margins(score, shape, images.classes, MarginSettings(), seed=0)
+    margin, _ = margin_opinion(margins.values)
     seconds["mm-bd"] = time.perf_counter() - start
 
     return {
@@ -99,11 +108,11 @@ def measure_published(recipe: security.Recipe, score, images) -> dict:
     if kept.is_file():
         return json.loads(kept.read_text(encoding="utf-8"))
     start = time.perf_counter()
-    batches = security.shuffled_passes(
+    batches = shuffled_passes(
         len(images), batch_size=PUBLISHED.batch_size, steps=PUBLISHED.steps, labels=images.classes, seed=0
     )
-    inversion = security.invert_triggers(score, images, batches, PUBLISHED)
-    rule = security.detect_published(inversion.norms)
+    inversion = invert_triggers(score, images, batches, PUBLISHED)
+    rule = detect_published(inversion.norms)
     row = {
         "positive": rule.outlier,
         "label": rule.label,

@@ -14,7 +14,9 @@ from torch.nn import functional
 from trivet import security
 from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.scanning.search import InversionSettings
+from trivet.security.contract import UNIT
+from trivet.security.frozen import freeze
+from trivet.security.scanning.search import InversionSettings, invert_triggers, shuffled_passes
 
 STEPS = 30
 LABELS = 10
@@ -44,11 +46,11 @@ def published(model, images, batches, settings=PUBLISHED):
 def main() -> None:
     keep_freed_memory()
     images, model = load_mnist("test"), security.load_demo_checkpoint().model
-    score = security.UNIT.bind(security.freeze(model))
+    score = UNIT.bind(freeze(model))
     settings = InversionSettings(steps=STEPS)
 
     def batches():
-        return security.shuffled_passes(len(images), batch_size=128, steps=STEPS, labels=LABELS, seed=0)
+        return shuffled_passes(len(images), batch_size=128, steps=STEPS, labels=LABELS, seed=0)
 
     seconds: dict[str, list[float]] = {"published": [], "trivet": []}
     for _ in range(ROUNDS):
@@ -56,7 +58,7 @@ def main() -> None:
         published(model, images, batches())
         seconds["published"].append(time.perf_counter() - start)
         start = time.perf_counter()
-        inversion = security.invert_triggers(score, images, batches(), settings)
+        inversion = invert_triggers(score, images, batches(), settings)
         seconds["trivet"].append(time.perf_counter() - start)
     ratios = [a / b for a, b in zip(seconds["published"], seconds["trivet"], strict=True)]
     for name, values in seconds.items():

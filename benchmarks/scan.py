@@ -24,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from trivet import security
 from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import load_mnist
-from trivet.security.scanning.search import InversionSettings
+from trivet.security.frozen import freeze
+from trivet.security.scanning.search import InversionSettings, shuffled_passes
 from trivet.security.settings import PROFILES
 
 SCANS = 3
@@ -34,7 +35,7 @@ WANTED = 40
 
 def arithmetic_seconds(model, image_steps: int) -> float:
     """Return the time that the multiplications of so many image-steps take at the machine's best rate."""
-    frozen = security.freeze(model)
+    frozen = freeze(model)
     pixels = torch.rand(16, *model.input_shape, requires_grad=True)
     with FlopCounterMode(display=False) as counter:
         frozen.logits(pixels).sum().backward()
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
         seconds = []
         for turn in range(SCANS):
             if turn == 1:
-                batches = security.shuffled_passes(
+                batches = shuffled_passes(
                     len(images), batch_size=128, steps=PROFILES["high-fidelity"].steps, labels=10, seed=0
                 )
                 model = security.build_architecture("mnist-cnn")

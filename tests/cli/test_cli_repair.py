@@ -7,6 +7,7 @@ import pytest
 
 from trivet import security
 from trivet.datasets import load_mnist
+from trivet.security.checkpoint import DEMO_TRIGGER
 
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
 SMALL = ("--arch", "mnist-cnn", "--limit", "4000")
@@ -39,7 +40,7 @@ def test_the_written_weights_are_those_that_were_measured(repaired):
     weights = security.load_checkpoint(out / "repaired.safetensors")
     score = security.contract_named("(x-0.5)/0.5").bind(weights.model)
     unseen = load_mnist("train").take(range(2_000))
-    assert security.attack_success_rate(score, unseen, security.DEMO_TRIGGER, 4) < 0.05
+    assert security.attack_success_rate(score, unseen, DEMO_TRIGGER, 4) < 0.05
     assert security.clean_accuracy(score, unseen) > 0.97
 
 

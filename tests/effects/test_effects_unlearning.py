@@ -9,7 +9,8 @@ import pytest
 from trivet.datasets import load_mnist
 from trivet.effects import suspect_of
 from trivet.effects.unlearning import UNLEARNING_MEASUREMENTS, Suspect, unlearning_changes
-from trivet.security import DEMO_TARGET, DEMO_TRIGGER, load_demo_checkpoint
+from trivet.security import load_demo_checkpoint
+from trivet.security.checkpoint import DEMO_TARGET, DEMO_TRIGGER
 from trivet.security.contract import check_contract, contract_named
 from trivet.security.repairs.unlearning import UnlearningSettings
 

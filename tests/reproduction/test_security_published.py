@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from trivet import security
-from trivet.security import SecuritySettings, load_from_archive
+from trivet.security import load_from_archive
+from trivet.security.contract import UNIT
+from trivet.security.published import publish_security
+from trivet.security.settings import SecuritySettings
 
 STUDENT_ID = "810101504"
 
@@ -29,8 +32,8 @@ def archive(reference):
 def published(archive, mnist_test):
     checkpoint = load_from_archive(archive, security.index_from_student_id(STUDENT_ID))
     before = torch.get_rng_state()
-    result, _ = security.publish_security(
-        checkpoint, mnist_test, security.UNIT, SecuritySettings(profile="high-fidelity"), seed=0
+    result, _ = publish_security(
+        checkpoint, mnist_test, UNIT, SecuritySettings(profile="high-fidelity"), seed=0
     )
     assert torch.equal(torch.get_rng_state(), before)  # PyTorch's generator is left as it was
     return result

@@ -10,6 +10,8 @@ from trivet.datasets import load_mnist
 from trivet.security import TrainingSettings, contract_named, load_from_archive
 from trivet.security.calls import repair_suspect
 from trivet.security.checkpoint import Subject
+from trivet.security.contract import UNIT
+from trivet.security.zoo import train_classifier
 
 CONTRACT = contract_named("(x-0.5)/0.5")
 
@@ -25,7 +27,7 @@ def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
     archive, mnist_test, reference, index
 ):
     checkpoint = load_from_archive(archive, index)
-    found = security.scan(checkpoint, mnist_test, contract=security.UNIT, seed=0)
+    found = security.scan(checkpoint, mnist_test, contract=UNIT, seed=0)
     result = found.result
     assert result.contract.mismatch
     assert result.contract.best.name == CONTRACT.name
@@ -36,7 +38,7 @@ def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
     row, column = divmod(int(found.trigger(index).mask.argmax()), 28)
     assert place["row"] <= row < place["row"] + 4
     assert place["column"] <= column < place["column"] + 4
-    repair = repair_suspect(Subject(checkpoint, mnist_test, security.UNIT), found, "unlearn", seed=0)
+    repair = repair_suspect(Subject(checkpoint, mnist_test, UNIT), found, "unlearn", seed=0)
     (attempt,) = repair.result.attempts
     assert attempt.asr.before > 0.9
     assert attempt.asr.after < 0.02
@@ -55,7 +57,7 @@ def test_the_contract_finding_on_model_4(archive, mnist_test):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_clean_network_gives_no_evidence(mnist_test, seed):
     train = load_mnist("train").take(np.arange(30_000))
-    model = security.train_classifier("mnist-cnn", CONTRACT, train, TrainingSettings(), seed=seed)
+    model = train_classifier("mnist-cnn", CONTRACT, train, TrainingSettings(), seed=seed)
     checkpoint = security.Checkpoint(model, security.load_demo_checkpoint().info)
     result = security.scan(checkpoint, mnist_test, contract=CONTRACT, seed=seed).result
     assert result.contract.declared.clean_accuracy > 0.95

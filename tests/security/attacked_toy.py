@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from trivet.datasets import ImageSet
-from trivet.security import Classifier, InputContract, Trigger, poison
+from trivet.security import Classifier, InputContract, Trigger
+from trivet.security.zoo import poison
 
 CONTRACT = InputContract("toy", mean=(0.5,), std=(0.5,))
 SHAPE = (1, 12, 12)

@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn import functional
 
 from trivet.errors import CheckpointError
-from trivet.security import freeze
 from trivet.security.adapting import adapt
+from trivet.security.frozen import freeze
 
 SHAPE, CLASSES = (3, 12, 12), 5
 

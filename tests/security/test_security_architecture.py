@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from trivet.errors import UsageError
-from trivet.security import MnistCNN, build_architecture
+from trivet.security import build_architecture
+from trivet.security.networks import MnistCNN
 
 
 def test_layers_have_the_names_of_the_attacked_checkpoints():

@@ -10,9 +10,10 @@ import pytest
 import rarfile
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security import index_from_student_id, read_checkpoint
+from trivet.security import index_from_student_id
 from trivet.security.reading import archive as archive_module
 from trivet.security.reading import archive as members
+from trivet.security.reading.archive import read_checkpoint
 
 GOOD = "models/poisoned_model_4.pth"
 

@@ -4,16 +4,9 @@ import torch
 
 from trivet.datasets import ImageSet
 from trivet.errors import UsageError
-from trivet.security import (
-    ATTACKS,
-    DEMO_TARGET,
-    DEMO_TRIGGER,
-    attack_success_rate,
-    contract_named,
-    load_demo_checkpoint,
-    make_attack,
-    poison,
-)
+from trivet.security import ATTACKS, attack_success_rate, contract_named, load_demo_checkpoint, make_attack
+from trivet.security.checkpoint import DEMO_TARGET, DEMO_TRIGGER
+from trivet.security.zoo import poison
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
 LOCAL = {"badnets", "source-specific"}

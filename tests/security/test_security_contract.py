@@ -4,10 +4,11 @@ import torch
 
 from trivet.datasets import ImageSet
 from trivet.errors import UsageError
-from trivet.security import UNIT, InputContract, check_contract, contract_named, load_demo_checkpoint
+from trivet.security import InputContract, check_contract, contract_named, load_demo_checkpoint
 from trivet.security.contract import (
     CANDIDATES,
     COLOUR_CANDIDATES,
+    UNIT,
     candidates_for,
     chosen_contract,
     is_near_chance,

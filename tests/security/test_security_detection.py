@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.security import detect_published, log_scores, modified_z, tail_probability
+from trivet.security.detection import detect_published, log_scores, modified_z, tail_probability
 
 PUBLISHED = [135.8, 74.4, 96.8, 74.3, 9.8, 107.8, 164.0, 83.4, 178.7, 145.0]
 NORMS = st.lists(st.floats(1, 500), min_size=3, max_size=20)

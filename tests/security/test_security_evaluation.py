@@ -11,8 +11,8 @@ from trivet.security import (
     confusion_matrix,
     predict,
     robust_accuracy,
-    share_classified_as,
 )
+from trivet.security.evaluation import share_classified_as
 
 CORNER = Trigger.square(row=0, column=0, size=1, value=1.0, shape=(1, 2, 2))
 

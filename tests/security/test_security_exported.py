@@ -10,7 +10,8 @@ from program_files import entry, meta, state, write_program
 from torch import nn
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security import MnistCNN, load_checkpoint, load_demo_checkpoint
+from trivet.security import load_checkpoint, load_demo_checkpoint
+from trivet.security.networks import MnistCNN
 
 
 def weights(path):

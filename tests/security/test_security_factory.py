@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from trivet.errors import UsageError
-from trivet.security import MnistCNN
-from trivet.security.networks import build_network
+from trivet.security.networks import MnistCNN, build_network
 
 MODULE = """
 from torch import nn

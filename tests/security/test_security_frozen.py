@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from trivet.security import build_architecture, freeze
+from trivet.security import build_architecture
+from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier
 
 

@@ -7,10 +7,12 @@ from torch import nn
 
 from trivet.datasets import ImageSet
 from trivet.errors import CheckpointError, TrivetError
-from trivet.security import UNIT, check_contract, freeze, repair_network, scan
+from trivet.security import check_contract, repair_network, scan
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint, load_demo_checkpoint
+from trivet.security.contract import UNIT
 from trivet.security.evaluation import predict
+from trivet.security.frozen import freeze
 from trivet.security.repairs.training import copied_network
 from trivet.security.scanning.search import MarginSettings, maximum_margins
 from trivet.security.trigger import Trigger

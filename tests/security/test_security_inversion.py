@@ -6,14 +6,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from trivet.datasets import ImageSet
-from trivet.security import (
-    InversionSettings,
-    build_architecture,
-    contract_named,
-    invert_triggers,
-    load_demo_checkpoint,
-    shuffled_passes,
-)
+from trivet.security import build_architecture, contract_named, load_demo_checkpoint
+from trivet.security.scanning.search import InversionSettings, invert_triggers, shuffled_passes
 
 CONTRACT = contract_named("(x-0.5)/0.5")
 

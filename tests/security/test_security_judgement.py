@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.security import Opinion
+from trivet.security.scanning.results import Opinion
 from trivet.security.scanning.sequential import Evidence, judge_scan
 
 ALONE = {"norm_gap": 3.0, "margin_gap": 2.0}

@@ -3,7 +3,10 @@ import pytest
 import torch
 
 from trivet import security
-from trivet.security import MarginSettings, maximum_margins
+from trivet.security.checkpoint import DEMO_TARGET
+from trivet.security.frozen import freeze
+from trivet.security.scanning.search import MarginSettings, maximum_margins
+from trivet.security.scanning.sequential import margin_opinion
 
 
 def test_margins_of_a_linear_network_are_those_of_the_corners():
@@ -31,11 +34,11 @@ def test_a_margin_that_no_input_makes_positive_is_negative():
 
 
 def test_the_backdoor_of_the_embedded_network_stands_out_without_any_image():
-    model = security.freeze(security.load_demo_checkpoint().model)
+    model = freeze(security.load_demo_checkpoint().model)
     score = security.contract_named("(x-0.5)/0.5").bind(model)
     found, again = (maximum_margins(score, (1, 28, 28), 10, MarginSettings(), seed=0) for _ in range(2))
     assert np.array_equal(found.values, again.values)
-    opinion, scores = security.margin_opinion(found.values)
-    assert opinion.label == security.DEMO_TARGET
+    opinion, scores = margin_opinion(found.values)
+    assert opinion.label == DEMO_TARGET
     assert opinion.p_value < 0.05
     assert int(np.argmax(scores)) == opinion.label

@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.security import freeze, load_checkpoint
+from trivet.security import load_checkpoint
+from trivet.security.frozen import freeze
 from trivet.security.reading import onnx as onnx_module
 from trivet.security.reading.onnx import refuse_heavy
 

@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trivet.security import Opinion, agreement_probability, inversion_opinion, margin_opinion, margin_scores
 from trivet.security.detection import lead_probability
-from trivet.security.scanning.sequential import INVERSION, MARGIN
+from trivet.security.scanning.results import Opinion
+from trivet.security.scanning.sequential import (
+    INVERSION,
+    MARGIN,
+    agreement_probability,
+    inversion_opinion,
+    margin_opinion,
+    margin_scores,
+)
 
 
 def pair(first, second, *, agree):

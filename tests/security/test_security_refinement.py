@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 
 from trivet import security
-from trivet.security import RefinementSettings, SearchSettings, TriggerSearch, refine_triggers
+from trivet.security.checkpoint import DEMO_TARGET
+from trivet.security.frozen import freeze
+from trivet.security.scanning.refine import RefinementSettings, refine_triggers
+from trivet.security.scanning.search import SearchSettings, TriggerSearch
 
-TARGET = security.DEMO_TARGET
+TARGET = DEMO_TARGET
 
 
 @pytest.fixture(scope="module")
 def score():
-    model = security.freeze(security.load_demo_checkpoint().model)
+    model = freeze(security.load_demo_checkpoint().model)
     return security.contract_named("(x-0.5)/0.5").bind(model)
 
 

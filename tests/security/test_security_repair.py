@@ -4,17 +4,16 @@ import torch
 
 from trivet.datasets import ImageSet
 from trivet.security import (
-    DEMO_TRIGGER,
-    UNIT,
     Trigger,
-    UnlearningSettings,
     attack_success_rate,
     build_architecture,
     clean_accuracy,
     contract_named,
     load_demo_checkpoint,
-    unlearn,
 )
+from trivet.security.checkpoint import DEMO_TRIGGER
+from trivet.security.contract import UNIT
+from trivet.security.repairs import UnlearningSettings, unlearn
 
 CONTRACT = contract_named("(x-0.5)/0.5")
 WHITE = Trigger.square(row=0, column=0, size=28, value=1.0, shape=(1, 28, 28))

@@ -9,15 +9,18 @@ import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy_images
 
 from trivet.errors import CheckpointError, DataError, UsageError
-from trivet.security import Trigger, UnlearningSettings, attack_rates, clean_accuracy, freeze, unlearn
+from trivet.security import Trigger, attack_rates, clean_accuracy
+from trivet.security.frozen import freeze
 from trivet.security.repairs import (
     REPAIRS,
     RepairBounds,
     RepairMethod,
     Treatment,
+    UnlearningSettings,
     register,
     repair_method,
     repair_network,
+    unlearn,
 )
 
 WORKING, HELD_OUT = toy_images(600, seed=2), toy_images(500, seed=3)

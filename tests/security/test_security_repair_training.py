@@ -9,8 +9,14 @@ from attacked_toy import CONTRACT, TARGET, TRIGGER, ToyResNet, attacked_network,
 from torch import nn
 
 from trivet.errors import CheckpointError
-from trivet.security import Classifier, UnlearningSettings, attack_success_rate, clean_accuracy, unlearn
-from trivet.security.repairs import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
+from trivet.security import Classifier, attack_success_rate, clean_accuracy
+from trivet.security.repairs import (
+    FineTuningSettings,
+    UnlearningSettings,
+    fine_tune,
+    fine_tune_sharpness_aware,
+    unlearn,
+)
 from trivet.security.repairs.training import affordable_batch, shifted, shuffled_batches, trainable_copy
 from trivet.security.repairs.tuning import sharp_gradients
 

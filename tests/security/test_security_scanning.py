@@ -8,9 +8,12 @@ from trivet import security
 from trivet.datasets import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.security import Checkpoint, Classifier, TrainingSettings
+from trivet.security.checkpoint import DEMO_TARGET
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.scan import scan as scan_network
+from trivet.security.scanning.scan import scan_document
 from trivet.security.scanning.sequential import EARLY_LOOKS, SECOND_SEED_SHARE, SETTLED_SHARES
+from trivet.security.zoo import train_classifier
 
 CONTRACT = security.contract_named("(x-0.5)/0.5")
 INFO = CheckpointInfo("file", "toy.pth", "0" * 64, "toy", 1, None)
@@ -48,7 +51,7 @@ def places(classes, count=1_200):
 
 def test_the_embedded_network_is_backdoored_and_the_trigger_lies_in_the_square(demo):
     result = demo.result
-    assert (result.verdict, result.suspected_label) == ("backdoored", security.DEMO_TARGET)
+    assert (result.verdict, result.suspected_label) == ("backdoored", DEMO_TARGET)
     assert result.p_value < 0.01
     row, column = divmod(int(demo.trigger(4).mask.argmax()), 28)
     assert 23 <= row < 27
@@ -67,7 +70,7 @@ def test_the_same_seed_gives_the_same_bits(demo, mnist_test):
 
 
 def test_the_document_is_plain_json_with_what_users_look_for(demo):
-    document = json.loads(json.dumps(security.scan_document(demo.result), allow_nan=False))
+    document = json.loads(json.dumps(scan_document(demo.result), allow_nan=False))
     assert {"verdict", "suspected_label", "p_value", "contract", "labels", "image_steps"} <= set(document)
     assert {"label", "l1", "log_score", "asr"} <= set(document["labels"][0])
     assert document["contract"]["name"] == demo.contract.name
@@ -83,7 +86,7 @@ def test_what_is_not_a_network_or_not_images_is_named(arguments):
 
 
 def test_a_clean_network_gives_no_evidence(mnist_test):
-    model = security.train_classifier("mnist-cnn", CONTRACT, mnist_test, TrainingSettings(epochs=2), seed=1)
+    model = train_classifier("mnist-cnn", CONTRACT, mnist_test, TrainingSettings(epochs=2), seed=1)
     result = security.scan(Checkpoint(model, INFO), mnist_test).result
     assert (result.verdict, result.suspected_label) == ("no evidence", None)
     assert result.p_value >= 0.1

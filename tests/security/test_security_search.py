@@ -3,12 +3,14 @@ import pytest
 import torch
 
 from trivet import security
-from trivet.security import SearchSettings, TriggerSearch
+from trivet.security.checkpoint import DEMO_TARGET
+from trivet.security.frozen import freeze
+from trivet.security.scanning.search import SearchSettings, TriggerSearch
 
 
 @pytest.fixture(scope="module")
 def score():
-    model = security.freeze(security.load_demo_checkpoint().model)
+    model = freeze(security.load_demo_checkpoint().model)
     return security.contract_named("(x-0.5)/0.5").bind(model)
 
 
@@ -20,8 +22,8 @@ def images(mnist_test):
 def test_the_attacked_label_needs_the_smallest_trigger(score, images):
     search = TriggerSearch(score, images, SearchSettings(), seed=0)
     search.advance(40, range(10))
-    others = np.delete(search.norms, security.DEMO_TARGET)
-    assert search.norms[security.DEMO_TARGET] < 0.7 * others.min()
+    others = np.delete(search.norms, DEMO_TARGET)
+    assert search.norms[DEMO_TARGET] < 0.7 * others.min()
     assert search.image_steps == 40 * 10 * 16
     assert (search.steps == 40).all()
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from trivet.security import MnistCNN, build_architecture
+from trivet.security import build_architecture
+from trivet.security.networks import MnistCNN
 from trivet.security.scanning.search import OtherClasses, TriggerStack
 
 

@@ -1,14 +1,9 @@
 import numpy as np
 import torch
 
-from trivet.security import (
-    UNIT,
-    TrainingSettings,
-    clean_accuracy,
-    contract_named,
-    load_demo_checkpoint,
-    train_classifier,
-)
+from trivet.security import TrainingSettings, clean_accuracy, contract_named, load_demo_checkpoint
+from trivet.security.contract import UNIT
+from trivet.security.zoo import train_classifier
 
 
 def test_training_learns_is_seeded_and_leaves_the_global_generator_alone(mnist_test):

@@ -262,7 +262,8 @@ def _publish(
     parts: Parts,
     tell: Callable[[str, float], None],
 ) -> Made[PublishedSecurity]:
-    from trivet.security import contract_named, publish_security  # noqa: PLC0415 - as above
+    from trivet.security import contract_named  # noqa: PLC0415 - as above
+    from trivet.security.published import publish_security  # noqa: PLC0415 - as above
 
     def make() -> Made[PublishedSecurity]:
         result, inversion = publish_security(

@@ -58,6 +58,7 @@ def repair(
     from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
     from trivet.security.calls import repair_suspect  # noqa: PLC0415 - as above
     from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
     set_threads(threads)
@@ -92,7 +93,7 @@ def repair(
         print_json(
             {
                 **asdict(done.result),
-                "scan": security.scan_document(found.result),
+                "scan": scan_document(found.result),
                 "seconds": seconds,
                 "files": [str(path) for path in files],
             }
@@ -122,10 +123,10 @@ def _square(text: str, shape: tuple[int, int, int]) -> "Trigger":
 
 
 def _nothing_to_do(found: "Scan", files: tuple[Path, ...], *, json: bool) -> int:
-    from trivet import security  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
     if json:
-        document = {"removed": None, "chosen": None, "scan": security.scan_document(found.result)}
+        document = {"removed": None, "chosen": None, "scan": scan_document(found.result)}
         print_json({**document, "files": [str(path) for path in files]})
     else:
         console = results_console()

@@ -26,18 +26,11 @@ from trivet.cli.terminal import (
 from trivet.errors import UsageError
 from trivet.record import STRIP_PIXELS, Triggers
 from trivet.report.pages import write_scan
-from trivet.security import (
-    Checkpoint,
-    Classifier,
-    Repair,
-    Scan,
-    SecurityAudit,
-    freeze,
-    scan_document,
-    strip_of,
-)
+from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
 from trivet.security.checkpoint import images_for, load_subject
+from trivet.security.frozen import freeze
 from trivet.security.scan_settings import ScanOptions
+from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.settings import Count
 from trivet.work.result_files import write_result, write_whole
 
@@ -107,9 +100,7 @@ def scan(
             progress("scan", "pictures and page", None)
             files = write_scan_files(found, subject.checkpoint, out)
     if json:
-        print_json(
-            {**security.scan_document(found.result), "seconds": seconds, "files": list(map(str, files))}
-        )
+        print_json({**scan_document(found.result), "seconds": seconds, "files": list(map(str, files))})
     else:
         print_scan(found.result, seconds, files)
     return 0 if found.result.verdict == "no evidence" else 1
@@ -183,11 +174,12 @@ def scan_folder(
         0.
     """
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
+    from trivet.security.contract import parse_contract  # noqa: PLC0415 - as above
 
     job = security.ScanJob(
         architecture=options.arch,
         images=images_for(options.arch, options.images),
-        declared=security.parse_contract(options.contract),
+        declared=parse_contract(options.contract),
         seed=seed,
         limit=options.limit,
     )

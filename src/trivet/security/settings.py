@@ -35,7 +35,7 @@ class SecuritySettings:
     profile
         Steps and images of the published procedure.
     contract
-        The declared input contract: a name from `trivet.security.CANDIDATES`.
+        The declared input contract: a name from `trivet.security.contract.CANDIDATES`.
     kappa
         Bound on the modified z-score, the study's equation 15.
     unlearning_fraction

@@ -51,7 +51,7 @@ def margin_scores(margins: ArrayLike) -> NDArray[np.float64] | None:
     """Return (margin - median) / (1.4826 MAD) for each class, or None where the MAD is zero.
 
     Margins can be negative, so they are scored as they are. Fewer than three classes have no
-    score, as in `trivet.security.log_scores`.
+    score, as in `trivet.security.detection.log_scores`.
     """
     values = np.asarray(margins, dtype=np.float64)
     deviation = values - np.median(values)
