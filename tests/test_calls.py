@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import trivet
@@ -123,3 +125,38 @@ def test_images_are_a_name_a_set_or_arrays():
             security.scan(checkpoint, wrong)
     with pytest.raises(UsageError):
         security.scan(3, images)
+
+
+@pytest.fixture
+def workers():
+    random = np.random.default_rng(0)
+    age, merit = random.integers(20, 60, 400), random.normal(size=400).round(3)
+    good = (merit + random.normal(size=400) > 0).astype(int)
+    return {"age": age, "sex": random.choice(["f", "m"], 400), "merit": merit, "good": good}
+
+
+@pytest.mark.parametrize(
+    "make", [pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.table], ids=lambda f: f.__module__
+)
+def test_a_frame_is_taken_as_its_file_is(tmp_path, workers, make):
+    pl.DataFrame(workers).write_parquet(tmp_path / "people.parquet")
+    asked = {"label": "good", "sensitive": "sex", "mitigate": "massaging", "repeats": 0, "workers": 1}
+    of_file, of_frame = (
+        fairness.compare(each, **asked) for each in (tmp_path / "people.parquet", make(workers))
+    )
+    assert of_frame.models == of_file.models
+    audited = [
+        privacy.audit_model("logistic", each, label="good", group="sex", shadows=16, workers=1)
+        for each in (tmp_path / "people.parquet", make(workers))
+    ]
+    assert audited[0].attacks == audited[1].attacks
+    assert {each.column for each in audited[1].groups} == {"sex"}
+
+
+def test_what_is_no_table_is_named(workers):
+    with pytest.raises(UsageError, match="path of a file or a data frame; found 'dict'"):
+        fairness.compare(workers, label="good", sensitive="sex")
+    with pytest.raises(
+        UsageError, match="give features X and classes y, or a table and the name of its label"
+    ):
+        privacy.audit_model("logistic", workers["merit"][:, None])

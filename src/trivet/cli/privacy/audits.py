@@ -13,10 +13,10 @@ from rich.table import Table
 
 from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.privacy.membership_data import ModelRows, load_subject
 from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.settings import MechanismSettings
+from trivet.privacy.membership.subject import ModelRows, load_subject
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole

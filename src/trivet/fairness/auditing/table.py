@@ -13,6 +13,7 @@ from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessCom
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
 from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
 from trivet.fairness.counting.group_counts import group_counts
+from trivet.tables.frames import table_file
 from trivet.tables.opening import open_table
 
 __all__ = ["ask_table", "audit", "compare"]
@@ -210,7 +211,7 @@ def audit(
 
 
 def compare(
-    table: str | Path | AuditRows = ADULT,
+    table: Any = ADULT,
     *,
     label: str | None = None,
     sensitive: str | Sequence[str] = (),
@@ -232,8 +233,8 @@ def compare(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, or rows that
-        `trivet.fairness.auditing.rows` read.
+        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, any data frame that
+        narwhals knows, or rows that `trivet.fairness.auditing.rows` read.
     label, sensitive, positive, privileged, four_fifths, level, ignore, rows, seed, progress
         As of `audit`; Adult and rows have a label of their own.
     estimator
@@ -268,20 +269,21 @@ def compare(
             workers=workers or os.cpu_count() or 1,
             progress=progress,
         )
-    settings = TableSettings(
-        table=str(table),
-        label=label,
-        sensitive=(sensitive,) if isinstance(sensitive, str) else tuple(sensitive),
-        estimator=estimator,
-        mitigate=mitigate if isinstance(mitigate, str) else tuple(mitigate),
-        repeats=repeats,
-        positive=positive,
-        privileged=privileged,
-        four_fifths=four_fifths,
-        level=level,
-        ignore=tuple(ignore),
-        rows=rows,
-    )
-    found = ask_table(settings, seed=seed, workers=workers, progress=progress)
+    with table_file(table) as file:
+        settings = TableSettings(
+            table=str(file),
+            label=label,
+            sensitive=(sensitive,) if isinstance(sensitive, str) else tuple(sensitive),
+            estimator=estimator,
+            mitigate=mitigate if isinstance(mitigate, str) else tuple(mitigate),
+            repeats=repeats,
+            positive=positive,
+            privileged=privileged,
+            four_fifths=four_fifths,
+            level=level,
+            ignore=tuple(ignore),
+            rows=rows,
+        )
+        found = ask_table(settings, seed=seed, workers=workers, progress=progress)
     assert isinstance(found, FairnessComparison)
     return found

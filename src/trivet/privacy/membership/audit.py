@@ -47,7 +47,7 @@ from trivet.privacy.membership.shadows import (
 )
 from trivet.result import Table
 from trivet.settings import Count, Seed, require
-from trivet.wording import quoted
+from trivet.wording import one_line, quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
 
@@ -108,20 +108,78 @@ class AuditedModel(Table, of="result"):
     scores: Mapping[str, NDArray[np.float64]]
 
 
-def audit_model(estimator: Any, X: Any, y: ArrayLike, **settings: Any) -> MembershipAudit:
-    """Measure how well membership in a model's training data can be inferred; see `attack_model`.
+def audit_model(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    label: str | None = None,
+    positive: str | None = None,
+    group: str | Sequence[str] = (),
+    unit: Any = None,
+    ignore: Sequence[str] = (),
+    rows: int | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> MembershipAudit:
+    """Measure how well membership in a model's training data can be inferred.
 
     Parameters
     ----------
-    estimator, X, y, **settings
-        As of `attack_model`.
+    estimator
+        An unfitted classifier or network, ``package.module:factory``, or ``logistic``, ``tree`` and the like.
+    X
+        Features, shape (rows, ...); or with `label` a .csv or .parquet file, FILE.duckdb:TABLE, or a data
+        frame.
+    y
+        Classes, shape (rows,), where X are features.
+    label, positive, group, ignore, rows
+        Of a table, as ``trivet privacy audit-model`` has them.
+    unit
+        Whose row each is, shape (rows,), or the name of a table's column: all rows of a unit are inside or
+        outside together.
+    seed
+        Of everything random, from 0 to 2^32 - 1.
+    **settings
+        ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``workers``, ``work``: as
+        of `attack_model`.
 
     Returns
     -------
     MembershipAudit
         What was found, without the scores of single rows.
+
+    Raises
+    ------
+    UsageError, DataError
+        If something named does not exist, the rows cannot be used, or a number is out of range.
     """
-    return attack_model(estimator, X, y, **settings).result
+    if label is None:
+        if y is None or positive or group or ignore or rows is not None:
+            raise UsageError("give features X and classes y, or a table and the name of its label.")
+        return attack_model(estimator, X, y, unit=unit, seed=seed, **settings).result
+    from trivet.privacy.membership.subject import ModelRows, load_subject  # noqa: PLC0415 - it loads DuckDB
+
+    if y is not None:
+        raise UsageError("a table has its label; leave out y.")
+    chosen = ModelRows(
+        label=label,
+        positive=positive,
+        group=(group,) if isinstance(group, str) else tuple(group),
+        unit=unit,
+        ignore=tuple(ignore),
+        rows=rows,
+    )
+    subject = load_subject(X, chosen, seed=seed)
+    given: dict[str, Any] = {
+        "groups": subject.groups,
+        "data": one_line(subject.name),
+        "unit_name": unit or "a unit",
+        **settings,
+    }
+    return attack_model(
+        estimator, subject.features, subject.labels, unit=subject.units, seed=seed, **given
+    ).result
 
 
 def attack_model(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.settings import Count, Settings
+from trivet.tables.frames import table_file
 from trivet.wording import one_line, quoted
 
 __all__ = ["ModelRows", "Subject", "load_subject"]
@@ -65,8 +66,8 @@ class ModelRows(Settings):
     rows: Count | None = None
 
 
-def load_subject(table: Path | None, asked: ModelRows, *, seed: int) -> Subject:
-    """Load the embedded Adult data, a table, or images.
+def load_subject(table: Any, asked: ModelRows, *, seed: int) -> Subject:
+    """Load the embedded Adult data where `table` is None, a file or data frame, or images.
 
     Raises
     ------
@@ -84,7 +85,8 @@ def load_subject(table: Path | None, asked: ModelRows, *, seed: int) -> Subject:
             )
         return _images(asked.images, limit=asked.rows, seed=seed)
     if table is not None:
-        return _table(table, asked, seed=seed)
+        with table_file(table) as file:
+            return _table(Path(file), asked, seed=seed)
     if of_table:
         raise UsageError(
             "--label, --positive, --unit and --ignore belong to a table; give one, or leave them out for "
