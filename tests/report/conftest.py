@@ -2,18 +2,19 @@
 
 import pytest
 from example_record import example_own_record, example_record, example_triggers
-from sample_report import SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
+from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
 from trivet.record import as_json
-from trivet.report import OWN, STUDY, write_report
+from trivet.report import write_report
 from trivet.report.facts import run_page_facts as page_facts
-from trivet.report.figures import alt_texts, save_figures
-from trivet.report.text.document import make_document, read_templates
+from trivet.report.figures import pictures, save_figures
+from trivet.report.report import OWN
+from trivet.report.text.document import make_document, read_prose
 
 
 @pytest.fixture(scope="session")
 def sample_document():
-    return make_document(sample_record(), SAMPLE_PROSE)
+    return make_document(sample_record(), SAMPLE_PROSE, pictures=SAMPLE_PICTURES)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,7 @@ def sample_prose(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def study_prose():
-    return read_templates(STUDY, *OWN)
+    return read_prose("study", *OWN)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def study_record():
 
 @pytest.fixture(scope="session")
 def study_document(study_record, study_prose):
-    return make_document(study_record, study_prose)
+    return make_document(study_record, study_prose, pictures=pictures(example_record()))
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def own_record():
 @pytest.fixture(scope="session")
 def own_document(own_record, study_prose):
     """The study and the user's own plans and audits: everything that a report can have."""
-    return make_document(own_record, study_prose)
+    return make_document(own_record, study_prose, pictures=pictures(example_own_record()))
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def study_report(study_record, made_once):
 
     def make(out):
         save_figures(example_record(), example_triggers(), out / "figures")
-        alt = alt_texts(example_record())
-        return write_report(study_record, out / "figures", out, engine="typst", alt=alt)
+        shown = pictures(example_record())
+        return write_report(study_record, out / "figures", out, engine="typst", pictures=shown)
 
     return made_once("study", make)

@@ -5,6 +5,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from trivet.report.text import tree
+
 #: Text that must stay text in every output.
 HOSTILE = r"""<script>alert("x")</script> & \input{secret} $x$ #let %_^~{} `q` 'é' ŵ 中 <!-- ]] */ """
 
@@ -34,6 +36,7 @@ def sample_record():
     }
 
 
+SAMPLE_PICTURES = {"landscape": tree.Picture("Another, over both columns.", wide=True)}
 SAMPLE_PROSE = {
     "00-front.md": """---
 author: [Somebody, Somebody else]
@@ -66,7 +69,7 @@ where $s$ is []{v="measured.share" f="%"} of []{v="measured.count" f=","}.
 
 ![What to see: []{v="measured.share"} and *more*.](picture){#fig:picture}
 
-![Another, over both columns.](landscape){#fig:landscape .wide}
+![Another, over both columns.](landscape){#fig:landscape}
 
 - [an item that goes]{when="faulty"}
 - an item that stays

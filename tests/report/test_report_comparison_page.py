@@ -13,7 +13,7 @@ from trivet.comparison import compare_audits
 from trivet.errors import UsageError
 from trivet.report.compared import comparison_markdown
 from trivet.report.figures.compared import alt_differences, draw_differences, has_differences
-from trivet.report.pages import write_compared_page
+from trivet.report.pages import COMPARED, write_page
 from trivet.report.text.values import code_span, markdown_row, markdown_text
 
 
@@ -57,7 +57,7 @@ def found():
 @pytest.fixture(scope="module")
 def written(found, tmp_path_factory):
     top = tmp_path_factory.mktemp("compared")
-    return {case: write_compared_page(each, top / case) for case, each in found.items()}
+    return {case: write_page(COMPARED, each, top / case) for case, each in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +89,16 @@ def test_parts_without_content_are_not_there(pages):
 def test_the_picture_is_there_where_a_difference_has_an_interval(found, written):
     names = {case: {path.name for path in files} for case, files in written.items()}
     assert names["worse"] == {"compare.html", "compared_differences.svg", "compared_differences.png"}
-    assert not has_differences(found["legs"])
+    assert not has_differences(found["legs"].headline)
     assert names["legs"] == {"compare.html"}
 
 
 def test_the_picture_draws_every_interval(found):
-    axes = draw_differences(found["worse"]).axes[0]
+    axes = draw_differences(found["worse"].headline).axes[0]
     sure = [change for change in found["worse"].headline if change.difference_low is not None]
     assert len(axes.get_yticklabels()) == len(sure)
     assert all(label.get_text() for label in axes.get_yticklabels())
-    assert all(change.title in alt_differences(found["worse"]) for change in sure)
+    assert all(change.title in alt_differences(found["worse"].headline) for change in sure)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -112,14 +112,14 @@ def test_no_name_becomes_markup(pages, case):
 
 
 def test_the_same_comparison_gives_the_same_bytes(found, written, tmp_path):
-    again = write_compared_page(found["worse"], tmp_path)
+    again = write_page(COMPARED, found["worse"], tmp_path)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written["worse"]]
 
 
 def test_a_folder_that_cannot_be_written_is_named(found, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_compared_page(found["legs"], tmp_path / "file")
+        write_page(COMPARED, found["legs"], tmp_path / "file")
 
 
 def test_long_tables_are_cut_and_say_so(found, tmp_path):
@@ -127,7 +127,7 @@ def test_long_tables_are_cut_and_say_so(found, tmp_path):
     many = dataclasses.replace(
         found["legs"], changed=tuple(dataclasses.replace(row, title=f"row{n}x") for n in range(450))
     )
-    text = text_of(write_compared_page(many, tmp_path)[0].read_text(encoding="utf-8"))
+    text = text_of(write_page(COMPARED, many, tmp_path)[0].read_text(encoding="utf-8"))
     assert "50 more are in comparison.json" in text
     assert ("row399x" in text, "row400x" in text) == (True, False)
     assert "250 more are in the JSON." in comparison_markdown(many)

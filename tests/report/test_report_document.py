@@ -201,15 +201,23 @@ def test_the_alternative_text_is_the_caption_unless_one_is_given():
     prose = "![What to see.](picture){#fig:picture}"
     (figure,) = of_kind(made(prose), tree.Figure)
     assert figure.alt == "What to see."
-    document = make_document(sample_record(), {"body.md": prose}, alt={"picture": "A line."})
+    document = make_document(
+        sample_record(), {"body.md": prose}, pictures={"picture": tree.Picture("A line.")}
+    )
     assert of_kind(document, tree.Figure)[0].alt == "A line."
 
 
-def test_a_condition_in_a_caption_is_about_that_part_and_one_of_the_picture_about_the_figure():
+def test_a_figure_that_the_record_does_not_have_is_left_out_and_a_wide_one_spans_both_columns():
+    prose = {"body.md": "![What to see.](picture){#fig:picture}\n\n![More.](other){#fig:other}"}
+    pictures = {"picture": None, "other": tree.Picture("A line.", wide=True)}
+    (figure,) = of_kind(make_document(sample_record(), prose, pictures=pictures), tree.Figure)
+    assert (figure.name, figure.target.number, figure.wide) == ("other", "1", True)
+
+
+def test_a_condition_in_a_caption_is_about_that_part():
     caption = 'Seen. [Sound.]{when="sound"} [Faulty.]{when="faulty"}'
     (figure,) = of_kind(made(f"![{caption}](picture){{#fig:picture}}"), tree.Figure)
     assert words(figure.caption).split() == ["Seen.", "Sound."]
-    assert of_kind(made(f'![{caption}](picture){{#fig:picture when="faulty"}}'), tree.Figure) == []
 
 
 @pytest.mark.parametrize(

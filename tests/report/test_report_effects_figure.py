@@ -13,10 +13,7 @@ from trivet.record import as_json
 from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
 from trivet.report.figures.registry import save_figure
 from trivet.report.figures.style import ATTACKED, CORRECTED, INK, PAGE_WIDTH, PUBLISHED
-from trivet.report.report import STUDY
-from trivet.report.text.document import make_document, read_templates
-
-REFERENCES = "99-references.md"
+from trivet.report.text.document import make_document, read_prose
 
 
 def of_leg(leg):
@@ -98,9 +95,7 @@ def document(effects):
     record["effects"] = (
         None if effects is None else TypeAdapter(EffectMatrix).dump_python(effects, mode="json")
     )
-    prose = read_templates(STUDY.parent / "effects")
-    prose[REFERENCES] = (STUDY / REFERENCES).read_text(encoding="utf-8")
-    return make_document(record, prose, alt={})
+    return make_document(record, read_prose("effects"))
 
 
 def test_the_section_shows_the_record_and_names_its_sources():

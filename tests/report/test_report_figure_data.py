@@ -13,10 +13,8 @@ from example_fairness import hostile_audit, many_groups_audit
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.place import find, leaves
 from trivet.record import as_json
-from trivet.report.figures import FIGURES, SCAN_FIGURES
-from trivet.report.figures.registry import available
-from trivet.report.pages import PICTURE
-from trivet.report.write.html import MOST_VALUES, PLACES, figure_csv
+from trivet.report.figures import FIGURES
+from trivet.report.figures.registry import MOST_VALUES, available, figure_csv
 
 
 def rows(table):
@@ -37,37 +35,35 @@ def assert_equals(written, value):
         assert written.removeprefix("'") == value
 
 
-def test_every_figure_has_its_places():
-    names = {row.name for row in FIGURES} | {PICTURE}
-    assert names <= PLACES.keys()
+def assert_data_are_the_record_s(record, row):
+    for place, written in rows(figure_csv(record, row.name)).items():
+        assert_equals(written, find(record, place))
+    assert row.places
+    for place in row.places:
+        assert list(leaves(record, f"{row.of}.{place}" if place else row.of)), place
 
 
-@pytest.mark.parametrize("name", [row.name for row in FIGURES])
-def test_the_data_of_a_figure_are_those_of_the_record(own_record, name):
-    assert name in {row.name for row in available(example_own_record())}
-    table = rows(figure_csv(own_record, name))
-    for place, written in table.items():
-        assert_equals(written, find(own_record, place))
-    for pattern in PLACES[name]:
-        assert list(leaves(own_record, pattern)), pattern
+def test_every_figure_but_that_of_a_comparison_is_of_a_record():
+    names = [row.name for row in FIGURES]
+    assert names == [*(row.name for row in available(example_own_record())), "compared_differences"]
+
+
+@pytest.mark.parametrize("row", available(example_own_record()), ids=lambda row: row.name)
+def test_the_data_of_a_figure_are_those_of_the_record(own_record, row):
+    assert_data_are_the_record_s(own_record, row)
 
 
 def test_the_data_of_a_scan_are_those_of_the_record():
     record = {"security": dataclasses.asdict(example_scan(names=HOSTILE_NAMES).audit[0])}
-    for row in SCAN_FIGURES:
-        table = rows(figure_csv(record, row.name))
-        for place, written in table.items():
-            assert_equals(written, find(record, place))
-        for pattern in PLACES[row.name]:
-            assert list(leaves(record, pattern)), pattern
+    for row in FIGURES:
+        if row.of == "security":
+            assert_data_are_the_record_s(record, row)
 
 
 def test_the_effects_are_those_of_the_record():
     record = {"effects": dataclasses.asdict(example_effects())}
-    for place, written in rows(figure_csv(record, "effects_matrix")).items():
-        assert_equals(written, find(record, place))
-    for pattern in PLACES["effects_matrix"]:
-        assert list(leaves(record, pattern)), pattern
+    (row,) = (row for row in FIGURES if row.of == "effects")
+    assert_data_are_the_record_s(record, row)
 
 
 def test_a_figure_without_values_has_no_data(study_record):

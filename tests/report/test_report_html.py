@@ -15,6 +15,7 @@ from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 from trivet.errors import ReportError
 from trivet.place import find
 from trivet.report.figures import available
+from trivet.report.text import tree
 from trivet.report.text.document import make_document
 from trivet.report.verdicts import Verdict, verdicts
 from trivet.report.write.html import html_page, inline_svg
@@ -136,7 +137,7 @@ def test_hostile_text_is_text(sample_figures):
         "body.md": '# Title []{v="hostile"}\n\n[]{v="hostile"} []{.code v="hostile"}\n\n'
         '![A []{v="hostile"}](picture){#fig:a}'
     }
-    document = make_document(record, prose, alt={"picture": HOSTILE})
+    document = make_document(record, prose, pictures={"picture": tree.Picture(HOSTILE)})
     verdict = Verdict("security", "bad", HOSTILE, (HOSTILE,))
     finding = ShownExample(id=HOSTILE, **dict.fromkeys(("title", "message", "why", "action"), HOSTILE))
     source = html_page(document, (verdict,), sample_figures, record=record, findings=(finding,))

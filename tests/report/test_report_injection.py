@@ -8,6 +8,7 @@ import pytest
 from pypdf import PdfReader
 from sample_report import sample_record
 
+from trivet.report.text import tree
 from trivet.report.text.document import make_document
 from trivet.report.text.values import escape_tex
 from trivet.report.write import pdf
@@ -48,7 +49,7 @@ PLACES = 7
 
 def document_of(text):
     record = {**sample_record(), "audit": {"title": text}, "hostile": text}
-    return make_document(record, {"body.md": PROSE}, alt={"picture": text})
+    return make_document(record, {"body.md": PROSE}, pictures={"picture": tree.Picture(text)})
 
 
 def letters(text):

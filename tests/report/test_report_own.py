@@ -21,7 +21,7 @@ from example_privacy import (
 from trivet.errors import UsageError
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
 from trivet.report import write_report
-from trivet.report.figures import alt_texts, save_figures
+from trivet.report.figures import pictures, save_figures
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
 from trivet.report.figures.membership import (
     MOST_GROUPS,
@@ -31,7 +31,7 @@ from trivet.report.figures.membership import (
     draw_membership_roc,
 )
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
-from trivet.report.pages import write_mechanism_page, write_membership_page, write_plan_page
+from trivet.report.pages import MECHANISM, MEMBERSHIP, PLAN, write_page
 from trivet.report.text.document import check_macros
 
 
@@ -41,27 +41,27 @@ def hostile_membership():
 
 
 CASES = {
-    "plan": (write_plan_page, example_plan),
-    "mixed plan": (write_plan_page, lambda: example_plan(mixed=True, group=3, name=HOSTILE)),
-    "pure plan": (write_plan_page, lambda: example_plan(pure=True)),
-    "consistent": (write_mechanism_page, example_mechanism),
+    "plan": (PLAN, example_plan),
+    "mixed plan": (PLAN, lambda: example_plan(mixed=True, group=3, name=HOSTILE)),
+    "pure plan": (PLAN, lambda: example_plan(pure=True)),
+    "consistent": (MECHANISM, example_mechanism),
     "violates": (
-        write_mechanism_page,
+        MECHANISM,
         lambda: example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),
     ),
-    "exposed": (write_membership_page, example_membership),
+    "exposed": (MEMBERSHIP, example_membership),
     "no evidence": (
-        write_membership_page,
+        MEMBERSHIP,
         lambda: without_canaries(example_membership(exposed=False, groups=())),
     ),
-    "hostile": (write_membership_page, hostile_membership),
+    "hostile": (MEMBERSHIP, hostile_membership),
 }
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
-    return {case: write(make(), folder / case) for case, (write, make) in CASES.items()}
+    return {case: write_page(page, make(), folder / case) for case, (page, make) in CASES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +91,17 @@ def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
 
 @pytest.mark.slow
 def test_pictures_of_an_earlier_result_are_removed(tmp_path):
-    write_membership_page(example_membership(), tmp_path)
+    write_page(MEMBERSHIP, example_membership(), tmp_path)
     assert (tmp_path / "figures" / "privacy_membership_groups.png").exists()
-    write_membership_page(example_membership(groups=()), tmp_path)
+    write_page(MEMBERSHIP, example_membership(groups=()), tmp_path)
     assert not (tmp_path / "figures" / "privacy_membership_groups.png").exists()
 
 
 @pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(written, tmp_path):
     for case in ("mixed plan", "violates", "hostile"):
-        write, make = CASES[case]
-        for path, other in zip(write(make(), tmp_path / case), written[case], strict=True):
+        page, make = CASES[case]
+        for path, other in zip(write_page(page, make(), tmp_path / case), written[case], strict=True):
             assert path.read_bytes() == other.read_bytes(), path.name
 
 
@@ -244,7 +244,7 @@ def test_the_report_of_a_run_has_a_section_for_each(tmp_path):
     )
     save_figures(record, {}, tmp_path / "figures")
     plain = as_json(record)
-    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", alt=alt_texts(record))
+    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", pictures=pictures(record))
     page = files.html.read_text(encoding="utf-8")
     for section in ("sec:own-plan", "sec:own-mechanisms", "sec:own-membership"):
         assert f'id="{section}"' in page
@@ -262,4 +262,4 @@ def texts_of(pdf):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_plan_page(dataclasses.replace(example_plan(), curves=None), tmp_path / "file" / "out")
+        write_page(PLAN, dataclasses.replace(example_plan(), curves=None), tmp_path / "file" / "out")

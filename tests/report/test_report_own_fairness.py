@@ -25,16 +25,15 @@ from example_fairness import (
 from trivet.errors import UsageError
 from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
-from trivet.report.figures import alt_texts, save_figures
+from trivet.report.figures import FIGURES as ROWS
+from trivet.report.figures import pictures, save_figures
+from trivet.report.figures.calibration import alt_calibration, draw_calibration, has_calibration
 from trivet.report.figures.groups import (
     MOST_GROUPS,
-    alt_calibration,
     alt_impact,
     alt_outcome_rates,
-    draw_calibration,
     draw_impact,
     draw_outcome_rates,
-    has_calibration,
     has_impact,
 )
 from trivet.report.figures.mitigations import alt_frontier, alt_models, draw_frontier, draw_models, has_models
@@ -47,26 +46,25 @@ from trivet.report.figures.parts import (
     has_parts_by_feature,
 )
 from trivet.report.figures.style import ATTACKED, CORRECTED, PUBLISHED_TEXT
-from trivet.report.pages import FAIRNESS_PICTURES as PICTURES
-from trivet.report.pages import write_comparison_page, write_fairness_page
+from trivet.report.pages import FAIRNESS, MITIGATIONS, write_page
 from trivet.report.text.document import check_macros
 from trivet.report.text.places import MOST_ROWS
 
 CASES = {
-    "audit": (write_fairness_page, example_audit),
-    "hostile": (write_fairness_page, hostile_audit),
-    "undefined": (write_fairness_page, undefined_audit),
-    "many": (write_fairness_page, many_groups_audit),
-    "comparison": (write_comparison_page, example_comparison),
-    "hostile comparison": (write_comparison_page, hostile_comparison),
-    "lonely": (write_comparison_page, lonely_comparison),
+    "audit": (FAIRNESS, example_audit),
+    "hostile": (FAIRNESS, hostile_audit),
+    "undefined": (FAIRNESS, undefined_audit),
+    "many": (FAIRNESS, many_groups_audit),
+    "comparison": (MITIGATIONS, example_comparison),
+    "hostile comparison": (MITIGATIONS, hostile_comparison),
+    "lonely": (MITIGATIONS, lonely_comparison),
 }
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fairness")
-    return {case: write(make(), folder / case) for case, (write, make) in CASES.items()}
+    return {case: write_page(page, make(), folder / case) for case, (page, make) in CASES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -87,24 +85,25 @@ def rows_of(source, identifier):
 def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
     names = {case: {path.stem for path in files if path.suffix == ".png"} for case, files in written.items()}
     assert all(files[0].name == "fairness.html" for files in written.values())
-    assert names["comparison"] == set(PICTURES)
-    assert names["audit"] == {name for name in PICTURES if name.startswith("fairness_audit")}
+    audit = {row.name for row in ROWS if row.of == "fairness.audit"}
+    assert names["audit"] == audit
+    assert names["comparison"] == audit | {row.name for row in ROWS if row.of == "fairness.comparison"}
     assert names["undefined"] == names["lonely"] == {"fairness_audit_rates"}
     assert names["many"] == {"fairness_audit_impact", "fairness_audit_rates", "fairness_audit_calibration"}
 
 
 @pytest.mark.slow
 def test_pictures_of_an_earlier_result_are_removed(tmp_path):
-    write_comparison_page(example_comparison(), tmp_path)
-    write_fairness_page(undefined_audit(), tmp_path)
+    write_page(MITIGATIONS, example_comparison(), tmp_path)
+    write_page(FAIRNESS, undefined_audit(), tmp_path)
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"fairness_audit_rates"}
 
 
 @pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(written, tmp_path):
     for case in ("hostile", "hostile comparison"):
-        write, make = CASES[case]
-        for path, other in zip(write(make(), tmp_path / case), written[case], strict=True):
+        page, make = CASES[case]
+        for path, other in zip(write_page(page, make(), tmp_path / case), written[case], strict=True):
             assert path.read_bytes() == other.read_bytes(), path.name
 
 
@@ -172,7 +171,7 @@ def test_bounds_that_are_open_on_one_side_are_told(tmp_path):
     open_ended = dataclasses.replace(
         audit, attributes=(dataclasses.replace(gender, groups=(*groups, gender.groups[1])),)
     )
-    page, *_ = write_fairness_page(open_ended, tmp_path)
+    page, *_ = write_page(FAIRNESS, open_ended, tmp_path)
     rows = rows_of(page.read_text(encoding="utf-8"), "tbl:own-fairness-impact")
     assert [row[3] for row in rows[:3]] == [told for _, _, told in ends]
     assert rows[0][2] == "0.178 (up to 0.500)"
@@ -345,7 +344,7 @@ def test_the_report_of_a_run_has_a_section_for_each(audit, comparison, tmp_path)
     record = fairness_record(audit(), comparison())
     save_figures(record, {}, tmp_path / "figures")
     plain = as_json(record)
-    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", alt=alt_texts(record))
+    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", pictures=pictures(record))
     page = files.html.read_text(encoding="utf-8")
     assert 'id="sec:own-fairness"' in page
     assert ('id="sec:own-mitigations"' in page) == (record.fairness.comparison is not None)
@@ -369,7 +368,7 @@ def test_a_table_of_the_report_is_no_longer_than_a_printed_page(tmp_path, pages)
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_fairness_page(undefined_audit(), tmp_path / "file" / "out")
+        write_page(FAIRNESS, undefined_audit(), tmp_path / "file" / "out")
 
 
 def test_the_example_is_as_hostile_as_it_says():

@@ -12,7 +12,7 @@ from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import verdicts, write_report
-from trivet.report.figures import alt_texts, available, save_figures
+from trivet.report.figures import available, pictures, save_figures
 
 
 def scanned(**settings):
@@ -42,7 +42,7 @@ def written(request, tmp_path_factory):
     record, triggers = CASES[request.param]()
     out = tmp_path_factory.mktemp("own")
     save_figures(record, triggers, out / "figures")
-    files = write_report(as_json(record), out / "figures", out, engine="typst", alt=alt_texts(record))
+    files = write_report(as_json(record), out / "figures", out, engine="typst", pictures=pictures(record))
     return request.param, record, files
 
 

@@ -14,7 +14,7 @@ from example_privacy import HOSTILE, example_mechanism
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.place import find
 from trivet.report.figures import available
-from trivet.report.pages import write_comparison_page, write_fairness_page, write_mechanism_page, write_scan
+from trivet.report.pages import FAIRNESS, MECHANISM, MITIGATIONS, SCAN, write_page
 from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 
@@ -333,12 +333,15 @@ def test_paper_shows_everything_but_what_only_a_screen_can(
 
 @pytest.mark.slow
 def test_names_of_strangers_stay_names(opened, tmp_path):
+    scan, triggers = example_scan(names=HOSTILE_NAMES).audit
     pages = (
-        write_scan(example_scan(names=HOSTILE_NAMES), tmp_path / "scan"),
-        write_fairness_page(hostile_audit(), tmp_path / "fairness"),
-        write_comparison_page(hostile_comparison(), tmp_path / "comparison"),
-        write_mechanism_page(
-            example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE), tmp_path / "mechanism"
+        write_page(SCAN, scan, tmp_path / "scan", triggers),
+        write_page(FAIRNESS, hostile_audit(), tmp_path / "fairness"),
+        write_page(MITIGATIONS, hostile_comparison(), tmp_path / "comparison"),
+        write_page(
+            MECHANISM,
+            example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),
+            tmp_path / "mechanism",
         ),
     )
     for path, *_ in pages:

@@ -13,7 +13,7 @@ from page_elements import Page
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
 from trivet.errors import UsageError
-from trivet.report.pages import _verdicts, write_scan
+from trivet.report.pages import REPAIR, SCAN, write_page
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -35,6 +35,11 @@ def hostile_scan():
     return dataclasses.replace(scanned, result=hostile)
 
 
+def write_scan(scanned, folder):
+    audit, triggers = scanned.audit
+    return write_page(SCAN if audit.repair is None else REPAIR, audit, folder, triggers)
+
+
 CASES = {
     "hostile": hostile_scan,
     "hundred": lambda: example_scan(classes=100),
@@ -48,7 +53,7 @@ def folders(tmp_path_factory):
     written = {}
     for case, scanned in CASES.items():
         folder = tmp_path_factory.mktemp("scan") / case
-        written[case] = folder, write_scan(*scanned().audit, folder)
+        written[case] = folder, write_scan(scanned(), folder)
     return written
 
 
@@ -96,7 +101,7 @@ def test_pictures_are_not_blank_and_do_not_run_over_their_edges(folders):
 @pytest.mark.slow
 def test_two_runs_write_the_same_bytes_and_old_pictures_go(folders, tmp_path):
     for case in ("hostile", "clean"):
-        files = write_scan(*CASES[case]().audit, tmp_path)
+        files = write_scan(CASES[case](), tmp_path)
         for path, other in zip(files, folders[case][1], strict=True):
             assert path.read_bytes() == other.read_bytes(), path.name
     assert not (tmp_path / "figures" / "security_scan_stamped.png").exists()
@@ -152,15 +157,14 @@ def test_the_verdict_comes_first_as_a_word_with_a_sign(pages):
 
 def test_a_repair_is_told_as_before_repair_and_after():
     scanned = example_scan(repaired=True)
-    told = [
-        (verdict.leg, verdict.tone, verdict.word) for verdict in _verdicts(scanned.result, scanned.repair)
-    ]
+    audit, _ = scanned.audit
+    told = [(verdict.leg, verdict.tone, verdict.word) for verdict in REPAIR.verdicts(audit)]
     assert told == [
         ("before", "bad", "backdoored, label 4"),
         ("repair", "good", "removed by unlearn"),
         ("after", "good", "no evidence"),
     ]
-    failed = _verdicts(scanned.result, example_repair(removed=False))
+    failed = REPAIR.verdicts(dataclasses.replace(audit, repair=example_repair(removed=False)))
     assert [verdict.word for verdict in failed] == ["backdoored, label 4", "not removed"]
 
 
@@ -219,7 +223,7 @@ def test_limits_and_origin_of_the_numbers_are_told(pages):
 def test_without_scores_the_page_says_so(tmp_path):
     audit, triggers = example_scan(suspected=False).audit
     without = dataclasses.replace(audit, scan=dataclasses.replace(audit.scan, p_value=None))
-    page, *_ = write_scan(without, triggers, tmp_path)
+    page, *_ = write_page(SCAN, without, tmp_path, triggers)
     text = " ".join(Page(page.read_text(encoding="utf-8")).text.split())
     assert "labels do not spread enough for a score." in text
 
@@ -227,12 +231,12 @@ def test_without_scores_the_page_says_so(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
-        write_scan(*example_scan(suspected=False).audit, tmp_path / "file")
+        write_scan(example_scan(suspected=False), tmp_path / "file")
 
 
 def test_the_pictures_need_no_window_toolkit_and_no_model():
     code = (
-        "import sys; from trivet.report.pages import write_scan;"
+        "import sys; from trivet.report.pages import write_page;"
         "print([m for m in ('matplotlib.pyplot', 'torch', 'sklearn') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

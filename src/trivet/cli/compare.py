@@ -78,12 +78,12 @@ def _write(found: "Comparison", out: Path) -> tuple[Path, ...]:
     from pydantic import TypeAdapter  # noqa: PLC0415 - heavy, as is what draws
 
     from trivet.comparison import Comparison  # noqa: PLC0415
-    from trivet.report.pages import write_compared_page  # noqa: PLC0415
+    from trivet.report.pages import COMPARED, write_page  # noqa: PLC0415
 
     with report_progress() as progress:
         progress("compare", "page and picture", None)
         result = write_whole(out / RESULT, TypeAdapter(Comparison).dump_json(found, indent=2) + b"\n")
-        return result, *write_compared_page(found, out)
+        return result, *write_page(COMPARED, found, out)
 
 
 def _print(found: "Comparison", *, everything: bool) -> None:

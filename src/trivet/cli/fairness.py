@@ -239,14 +239,11 @@ def _audited(found: FairnessAudit | FairnessComparison) -> FairnessAudit:
 
 
 def _write(found: FairnessAudit | FairnessComparison, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import write_comparison_page, write_fairness_page  # noqa: PLC0415 - draws
+    from trivet.report.pages import FAIRNESS, MITIGATIONS, write_page  # noqa: PLC0415 - draws
     from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
 
     result = out / RESULT
     write_result(result, asdict(found))
-    page, *pictures = (
-        write_fairness_page(found, out)
-        if isinstance(found, FairnessAudit)
-        else write_comparison_page(found, out)
-    )
+    kind = FAIRNESS if isinstance(found, FairnessAudit) else MITIGATIONS
+    page, *pictures = write_page(kind, found, out)
     return page, result, *pictures

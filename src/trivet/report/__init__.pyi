@@ -1,5 +1,3 @@
-from .report import OWN as OWN
-from .report import STUDY as STUDY
 from .report import ReportFiles as ReportFiles
 from .report import write_report as write_report
 from .verdicts import ICONS as ICONS

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -20,11 +18,10 @@ from trivet.comparison import (
 )
 from trivet.report.figures.scan import MANY_LABELS, SHOWN, Scanned
 from trivet.report.figures.style import written_name
-from trivet.report.text.document import read_templates
 from trivet.report.text.places import MOST_ROWS as MOST_PRINTED_ROWS
 from trivet.security.scanning.results import LabelScan, ScanResult
 
-__all__ = ["has_study", "own_prose", "page_facts", "run_page_facts", "scan_facts"]
+__all__ = ["has_study", "page_facts", "run_page_facts", "scan_facts"]
 
 
 def scan_facts(result: ScanResult | None, *, most: int | None = None) -> dict[str, Any]:
@@ -74,18 +71,15 @@ def page_facts(comparison: Comparison) -> dict[str, Any]:
     rows = {name: _rows(getattr(comparison, name)) for name in ("asked", "verdicts", "headline", "changed")}
     left_out = max(len(rows["changed"]) - MOST_ROWS, 0)
     rows["changed"] = rows["changed"][:MOST_ROWS]
-    before, after = _audit(comparison.before), _audit(comparison.after)
     return {
-        "audit": {"title": f"{before['folder']} and {after['folder']}: what changed"},
-        "before": before,
-        "after": after,
+        "before": _audit(comparison.before),
+        "after": _audit(comparison.after),
         **rows,
         "regressions": [{"text": text} for text in comparison.regressions],
         "cautions": [{"text": text} for text in comparison.cautions],
         "statement": comparison.statement,
         "limits": comparison.limits,
         "page": {
-            "version": version("trivet"),
             "left_out": left_out or None,
             "intervals": any(change.level is not None for change in comparison.headline),
             "level": next((c.level for c in comparison.headline if c.level is not None), None),
@@ -121,16 +115,6 @@ def _rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
 def _signed(text: str) -> str:
     """Put a minus sign in the place of the hyphen before a number."""
     return re.sub(r"(?<![\w.])-(?=[\d.])", "\N{MINUS SIGN}", text)
-
-
-FRAME: Final = Path(__file__).parent / "templates" / "own"
-REFERENCES: Final = "99-references.md"
-
-
-def own_prose(study: Path, *own: Path) -> dict[str, str]:
-    """Return the prose of a report without the study, by file name and in order."""
-    references = {REFERENCES: (study / REFERENCES).read_text(encoding="utf-8")}
-    return {**read_templates(FRAME, *own), **references}
 
 
 def run_page_facts(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,23 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trivet.audited import has_study
 from trivet.errors import ReportError
 from trivet.findings import Finding
-from trivet.report.facts import has_study, own_prose
 from trivet.report.facts import run_page_facts as page_facts
 from trivet.report.text import tree
-from trivet.report.text.document import check_figures, check_macros, make_document, read_templates
+from trivet.report.text.document import (
+    Pictures,
+    check_figures,
+    check_macros,
+    make_document,
+    read_prose,
+    read_templates,
+)
 from trivet.report.verdicts import verdicts
 from trivet.report.write.html import html_page
 from trivet.report.write.pdf import Engine, write_pdf
 from trivet.report.write.tex import macros_source, tex_source
 from trivet.work.result_files import make_folder, write_text
 
-_TEMPLATES = Path(__file__).parent / "templates"
-#: The prose of the built-in study.
-STUDY = _TEMPLATES / "study"
-#: What the user's own plans and audits add to it.
-OWN = (_TEMPLATES / "security", _TEMPLATES / "privacy", _TEMPLATES / "fairness", _TEMPLATES / "effects")
+#: Folders of the prose about the user's own plans and audits.
+OWN = ("security", "privacy", "fairness", "effects")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def write_report(
     *,
     engine: Engine | None = None,
     templates: Sequence[str | Path] | None = None,
-    alt: Mapping[str, str] | None = None,
+    pictures: Pictures | None = None,
     findings: Sequence[Finding] = (),
 ) -> ReportFiles:
     """Write ``report.tex``, ``macros.tex``, ``report.pdf`` and ``report.html`` into `out`.
@@ -64,8 +68,9 @@ def write_report(
     templates
         Folders of the prose; their files are taken in the order of their names. None takes those that
         belong to the record: of the built-in study, or of an audit of the user's system without it.
-    alt
-        A text for those who cannot see a figure, by the figure's name; else its caption stands.
+    pictures
+        What `trivet.report.figures.pictures` says of each figure, by its name; without it a figure's caption
+        stands for its description.
     findings
         Of the record; the page opens with them.
 
@@ -77,12 +82,12 @@ def write_report(
         If `out` cannot be written.
     """
     figures, out = Path(figures), Path(out)
-    if templates is None and not has_study(record):
-        prose = own_prose(STUDY, *OWN)
+    if templates is None:
+        prose = read_prose("study" if has_study(record) else "own", *OWN)
     else:
-        prose = read_templates(*(map(Path, templates) if templates else (STUDY, *OWN)))
+        prose = read_templates(*map(Path, templates))
     facts = page_facts(record)
-    document = make_document(facts, prose, alt=alt, whole=False)
+    document = make_document(facts, prose, pictures=pictures, whole=False)
     names = [node.name for node in tree.figures_of(document.blocks)]
     macros = macros_source(document.values)
     tex = tex_source(document, Path(os.path.relpath(figures, out)).as_posix())

@@ -97,12 +97,12 @@ def _no_constant(name: str) -> None:
 
 
 def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import write_mechanism_page  # noqa: PLC0415 - draws, so it is heavy
+    from trivet.report.pages import MECHANISM, write_page  # noqa: PLC0415 - draws, so it is heavy
     from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
 
     path = out / RESULT
     write_result(path, asdict(found))
-    page, *pictures = write_mechanism_page(found, out)
+    page, *pictures = write_page(MECHANISM, found, out)
     return page, path, *pictures
 
 
@@ -242,14 +242,14 @@ def audit_model(
 def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
     import numpy as np  # noqa: PLC0415 - only --out needs it
 
-    from trivet.report.pages import write_membership_page  # noqa: PLC0415 - draws, so it is heavy
+    from trivet.report.pages import MEMBERSHIP, write_page  # noqa: PLC0415 - draws, so it is heavy
 
     result, scores = out / MODEL_RESULT, out / SCORES
     write_result(result, asdict(found.result))
     stream = BytesIO()
     np.savez_compressed(stream, allow_pickle=False, member=found.members, **dict(found.scores))
     write_whole(scores, stream.getbuffer())
-    page, *pictures = write_membership_page(found.result, out)
+    page, *pictures = write_page(MEMBERSHIP, found.result, out)
     return page, result, scores, *pictures
 
 

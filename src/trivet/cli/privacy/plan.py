@@ -85,9 +85,9 @@ def plan(
         files = (out / ("spending.json" if inverse else "plan.json"),)
         write_result(files[0], document)
         if isinstance(result, planning.Plan):
-            from trivet.report.pages import write_plan_page  # noqa: PLC0415 - draws, so it is heavy
+            from trivet.report.pages import PLAN, write_page  # noqa: PLC0415 - draws, so it is heavy
 
-            page, *pictures = write_plan_page(result, out)
+            page, *pictures = write_page(PLAN, result, out)
             files = (page, *files, *pictures)
     if json:
         print_json({**document, "files": [str(path) for path in files]})

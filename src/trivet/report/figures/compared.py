@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trivet.comparison import Change, Comparison, change_text, outcome_text
+from trivet.comparison import Change, change_text, outcome_text
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
@@ -18,7 +19,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = ["alt_differences", "draw_differences", "has_differences"]
+__all__ = ["FIGURES"]
 
 ROW_HEIGHT: Final = 0.21
 NAME_POINTS: Final = 118.0
@@ -37,9 +38,9 @@ class _Scaled(NamedTuple):
 
 
 @styled
-def draw_differences(comparison: Comparison) -> Figure:
+def draw_differences(headline: Sequence[Change]) -> Figure:
     """Show each difference of the headline over the half-width of its interval."""
-    rows = _rows(comparison)
+    rows = _rows(headline)
     figure = new_figure(width=COLUMN_WIDTH, height=0.62 + ROW_HEIGHT * len(rows))
     axes = figure.subplots()
     axes.axvline(0, color=INK, linewidth=0.6, zorder=0.5)
@@ -57,19 +58,19 @@ def draw_differences(comparison: Comparison) -> Figure:
     return figure
 
 
-def alt_differences(comparison: Comparison) -> str:
+def alt_differences(headline: Sequence[Change]) -> str:
     """Describe `draw_differences` in words."""
-    told = "; ".join(f"{change_text(change)}, {outcome_text(change)}" for change, _ in _rows(comparison))
+    told = "; ".join(f"{change_text(change)}, {outcome_text(change)}" for change, _ in _rows(headline))
     return f"Differences of the headline with their intervals; those that hold zero are noise. {told}."
 
 
-def has_differences(comparison: Comparison) -> bool:
+def has_differences(headline: Sequence[Change]) -> bool:
     """Tell whether any difference of the headline has an interval."""
-    return bool(_rows(comparison))
+    return bool(_rows(headline))
 
 
-def _rows(comparison: Comparison) -> Sequence[tuple[Change, _Scaled]]:
-    pairs = ((change, _scaled(change)) for change in comparison.headline)
+def _rows(headline: Sequence[Change]) -> Sequence[tuple[Change, _Scaled]]:
+    pairs = ((change, _scaled(change)) for change in headline)
     return [(change, scaled) for change, scaled in pairs if scaled is not None]
 
 
@@ -89,3 +90,15 @@ def _draw(axes: Axes, change: Change, scaled: _Scaled, place: int) -> None:
     axes.plot([scaled.low, scaled.high], [place, place], color=color, linewidth=1.2)
     fill = color if change.judged else "white"
     axes.plot([scaled.at], [place], marker=shape, color=color, markerfacecolor=fill, linestyle="")
+
+
+FIGURES: Final = (
+    FigureRow(
+        "compared_differences",
+        "headline",
+        draw_differences,
+        alt_differences,
+        ("",),
+        present=has_differences,
+    ),
+)

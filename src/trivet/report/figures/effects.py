@@ -20,6 +20,7 @@ from trivet.effects.results import (
     Intervention,
     Measurement,
 )
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import name_rows
 from trivet.report.figures.style import (
     ATTACKED,
@@ -35,7 +36,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = ["alt_effects", "draw_effects", "has_effects"]
+__all__ = ["FIGURES"]
 
 #: Inches: a row, and what stands above and below the rows of a leg.
 ROW_HEIGHT: Final = 0.2
@@ -171,3 +172,18 @@ def _key(outcome: str) -> Line2D:
         linewidth=1.0,
         label=outcome,
     )
+
+
+_SHOWN: Final = ("row", "column", "before", "after", "change", "low", "high", "outcome")
+
+FIGURES: Final = (
+    FigureRow(
+        "effects_matrix",
+        "effects",
+        draw_effects,
+        alt_effects,
+        tuple(f"effects.*.{name}" for name in _SHOWN),
+        wide=lambda _: True,
+        present=has_effects,
+    ),
+)

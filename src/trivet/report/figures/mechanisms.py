@@ -6,6 +6,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from trivet.privacy.mechanism.results import MechanismAudit
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import write_beside
 from trivet.report.figures.style import (
     ATTACKED,
@@ -19,7 +20,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = ["alt_mechanisms", "draw_mechanisms"]
+__all__ = ["FIGURES"]
 
 ROW_HEIGHT: Final = 0.24
 NAME_POINTS: Final = 96
@@ -71,3 +72,15 @@ def _rows(audits: Sequence[MechanismAudit]) -> list[tuple[str, MechanismAudit, f
         )
         for number, audit in enumerate(audits, start=1)
     ]
+
+
+FIGURES: Final = (
+    FigureRow(
+        "privacy_mechanisms",
+        "privacy.mechanisms",
+        draw_mechanisms,
+        alt_mechanisms,
+        ("*.name", "*.epsilon", "*.epsilon_lower", "*.findings.*.family", "*.findings.*.epsilon_lower"),
+        present=bool,
+    ),
+)

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trivet.privacy.membership.results import AttackResult, GroupExposure, MembershipAudit
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     ATTACKED,
@@ -20,13 +21,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = [
-    "MOST_GROUPS",
-    "alt_exposure",
-    "alt_membership_roc",
-    "draw_exposure",
-    "draw_membership_roc",
-]
+__all__ = ["FIGURES"]
 
 ROW_HEIGHT: Final = 0.24
 #: The axes begin at this share of both kinds of rows.
@@ -141,3 +136,40 @@ def _rates(axes: Axes, audit: MembershipAudit) -> None:
 def _told(attack: AttackResult) -> str:
     rates = [f"{rate.tpr:.4f} at {rate.fpr:g}" for rate in attack.rates if rate.tpr is not None]
     return f"area {attack.auroc:.4f}" + (f", {' and '.join(rates)}" if rates else "")
+
+
+FIGURES: Final = (
+    FigureRow(
+        "privacy_membership_roc",
+        "privacy.membership",
+        draw_membership_roc,
+        alt_membership_roc,
+        (
+            "best_attack",
+            "attacks.*.attack",
+            "attacks.*.auroc",
+            "attacks.*.rates.*.fpr",
+            "attacks.*.rates.*.tpr",
+            "attacks.*.rates.*.tpr_low",
+            "attacks.*.rates.*.tpr_high",
+            "attacks.*.roc",
+        ),
+    ),
+    FigureRow(
+        "privacy_membership_groups",
+        "privacy.membership",
+        draw_exposure,
+        alt_exposure,
+        (
+            "most_exposed_column",
+            "most_exposed_group",
+            "groups.*.column",
+            "groups.*.group",
+            "groups.*.fpr",
+            "groups.*.tpr",
+            "groups.*.tpr_low",
+            "groups.*.tpr_high",
+        ),
+        present=lambda audit: bool(audit.groups),
+    ),
+)

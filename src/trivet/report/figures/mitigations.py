@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
 from trivet.fairness.intervals.results import Bounds
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
 from trivet.report.figures.labels import place_near
 from trivet.report.figures.style import (
@@ -24,7 +25,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = ["alt_frontier", "alt_models", "draw_frontier", "draw_models", "has_models"]
+__all__ = ["FIGURES"]
 
 #: Points of line width: the interval of sampling, and behind it that of training.
 SAMPLING: Final = 0.8
@@ -271,3 +272,42 @@ def _row(
 
 def _told(measured: Bounds | None) -> str:
     return "undefined" if measured is None or measured.estimate is None else f"{measured.estimate:.4f}"
+
+
+_TRAINING: Final = ("models.*.accuracy_training", "models.*.disparate_impact_training")
+
+FIGURES: Final = (
+    FigureRow(
+        "fairness_mitigation_frontier",
+        "fairness.comparison",
+        draw_frontier,
+        alt_frontier,
+        (
+            "baseline.four_fifths",
+            "models.*.title",
+            "models.*.kind",
+            "models.*.on_frontier",
+            "models.*.accuracy",
+            "models.*.disparate_impact",
+            *_TRAINING,
+        ),
+        present=has_models,
+    ),
+    FigureRow(
+        "fairness_mitigation_models",
+        "fairness.comparison",
+        draw_models,
+        alt_models,
+        (
+            "baseline.four_fifths",
+            "models.*.title",
+            "models.*.kind",
+            "models.*.failed",
+            "models.*.on_frontier",
+            "models.*.accuracy",
+            "models.*.disparate_impact",
+            *_TRAINING,
+        ),
+        present=has_models,
+    ),
+)

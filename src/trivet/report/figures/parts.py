@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from trivet.fairness.auditing.results import AttributeAudit, FairnessAudit
 from trivet.fairness.explain.results import BASE_RATES, EXPLAINED, SENSITIVE, WHOLE, Decomposition, Part
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import (
     NAME_POINTS,
     ROW_HEIGHT,
@@ -29,14 +30,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = [
-    "alt_parts_by_class",
-    "alt_parts_by_feature",
-    "draw_parts_by_class",
-    "draw_parts_by_feature",
-    "has_parts_by_class",
-    "has_parts_by_feature",
-]
+__all__ = ["FIGURES"]
 
 #: Features of an attribute drawn by name at most, and the smallest share of the largest part that has a
 #: bar of its own.
@@ -182,3 +176,23 @@ def _told(drawn: Sequence[_Drawn]) -> str:
         )
         told.append(f"{attribute.name}, {found.reference} minus {found.group}: {parts}")
     return "; ".join(told)
+
+
+FIGURES: Final = (
+    FigureRow(
+        "fairness_audit_classes",
+        "fairness.audit",
+        draw_parts_by_class,
+        alt_parts_by_class,
+        ("attributes.*.name", "attributes.*.reference", "attributes.*.by_class"),
+        present=has_parts_by_class,
+    ),
+    FigureRow(
+        "fairness_audit_features",
+        "fairness.audit",
+        draw_parts_by_feature,
+        alt_parts_by_feature,
+        ("attributes.*.name", "attributes.*.reference", "attributes.*.by_feature"),
+        present=has_parts_by_feature,
+    ),
+)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trivet.privacy.planning.results import Plan, PlannedRow
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -18,7 +19,7 @@ from trivet.report.figures.style import (
     styled,
 )
 
-__all__ = ["alt_plan_curves", "alt_plan_noise", "draw_plan_curves", "draw_plan_noise"]
+__all__ = ["FIGURES"]
 
 ROW_HEIGHT: Final = 0.19
 #: The axis over its largest bar: the numbers beside the bars need room.
@@ -177,3 +178,22 @@ def _is_shown(plan: Plan, mechanism: str) -> bool:
 def _name(mechanism: str, method: str) -> str:
     name = _METHODS.get(method, method)
     return name if mechanism == "gaussian" else f"{_MECHANISMS.get(mechanism, mechanism)}, {name}"
+
+
+FIGURES: Final = (
+    FigureRow(
+        "privacy_plan_noise",
+        "privacy.plan",
+        draw_plan_noise,
+        alt_plan_noise,
+        ("best", "rows.*.mechanism", "rows.*.method", "rows.*.typical_deviation"),
+    ),
+    FigureRow(
+        "privacy_plan_curves",
+        "privacy.plan",
+        draw_plan_curves,
+        alt_plan_curves,
+        ("epsilon", "delta", "curves"),
+        present=lambda plan: plan.curves is not None,
+    ),
+)

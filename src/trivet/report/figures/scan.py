@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import ReportError
 from trivet.record import STRIP_PIXELS, Triggers
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import place_near
 from trivet.report.figures.style import (
     ATTACKED,
@@ -41,28 +42,7 @@ from trivet.report.figures.style import (
 )
 from trivet.security.scanning.results import LabelScan, ScanResult, SecurityAudit, Strip
 
-__all__ = [
-    "MANY_LABELS",
-    "SHOWN",
-    "SMALLEST_NORM",
-    "Scanned",
-    "alt_grid",
-    "alt_profile",
-    "alt_scale_profile",
-    "alt_strip",
-    "alt_trigger",
-    "draw_grid",
-    "draw_profile",
-    "draw_scale_profile",
-    "draw_strip",
-    "draw_suspect",
-    "draw_trigger",
-    "draw_trigger_grid",
-    "has_scan",
-    "has_suspect",
-    "margin_scale",
-    "norm_scale",
-]
+__all__ = ["FIGURES", "MANY_LABELS", "SHOWN", "Scanned"]
 
 #: Pixels: an emptier mask is drawn as one of this norm, since a logarithm of zero has no place.
 SMALLEST_NORM: Final = 1e-3
@@ -503,11 +483,6 @@ def _name(names: Sequence[str], label: int) -> str:
     return drawn_name(label, names[label], width=STAMPED_NAME_POINTS)
 
 
-def has_scan(audit: SecurityAudit) -> bool:
-    """Tell whether a network was scanned."""
-    return audit.scan is not None
-
-
 def has_suspect(audit: SecurityAudit) -> bool:
     """Tell whether a label of that network is suspected."""
     return audit.scan is not None and audit.strip is not None
@@ -606,3 +581,64 @@ def _array(triggers: Triggers, name: str) -> NDArray[np.float32]:
     if name not in triggers:
         raise ReportError(f"The triggers have no array {name!r}. Run the audit again.")
     return triggers[name]
+
+
+FIGURES: Final = (
+    FigureRow(
+        "security_scan_trigger",
+        "security",
+        draw_trigger,
+        alt_trigger,
+        (
+            "scan.suspected_label",
+            "scan.labels.*.label",
+            "scan.labels.*.l1",
+            "scan.labels.*.refined_l1",
+        ),
+        needs_triggers=True,
+        present=has_suspect,
+    ),
+    FigureRow(
+        "security_scan_stamped",
+        "security",
+        draw_strip,
+        alt_strip,
+        ("strip",),
+        needs_triggers=True,
+        present=has_suspect,
+    ),
+    FigureRow(
+        "security_scan_profile",
+        "security",
+        draw_profile,
+        alt_profile,
+        (
+            "scan.suspected_label",
+            "scan.checkpoint.expected_label",
+            "scan.labels.*.label",
+            "scan.labels.*.name",
+            "scan.labels.*.l1",
+            "scan.labels.*.log_score",
+            "scan.labels.*.margin",
+            "scan.labels.*.margin_score",
+        ),
+        wide=lambda audit: len(audit.scan.labels) > MANY_LABELS,
+        needs_triggers=True,
+        present=lambda audit: audit.scan is not None,
+    ),
+    FigureRow(
+        "security_scan_triggers",
+        "security",
+        draw_grid,
+        alt_grid,
+        (
+            "scan.suspected_label",
+            "scan.labels.*.label",
+            "scan.labels.*.name",
+            "scan.labels.*.l1",
+            "scan.labels.*.refined_l1",
+        ),
+        needs_triggers=True,
+        present=lambda audit: audit.scan is not None,
+    ),
+)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from trivet.fairness.auditing.results import ModelOutcome
 from trivet.fairness.intervals.results import Bounds
 from trivet.record import FairnessLeg
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import place_near
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -28,16 +29,7 @@ from trivet.report.figures.style import (
 )
 from trivet.study.fairness_results import PublishedFairness, PublishedModel, SwapSweep
 
-__all__ = [
-    "alt_comparison",
-    "alt_group_rates",
-    "alt_swapk_sweep",
-    "alt_tradeoff",
-    "comparison",
-    "group_rates",
-    "swapk_sweep",
-    "tradeoff",
-]
+__all__ = ["FIGURES"]
 
 
 @dataclass(frozen=True)
@@ -335,3 +327,77 @@ def _gap_bounds(impact: Bounds) -> tuple[float, float]:
     low, high = _ends(impact.estimate or 0.0, impact)
     distances = sorted((abs(1 - low), abs(1 - high)))
     return (0.0 if low <= 1 <= high else distances[0], distances[1])
+
+
+def _of_published(*measures: str) -> tuple[str, ...]:
+    models = ("baseline", "promotion_demotion", "no_gender", "reweighed", "group_thresholds")
+    return tuple(f"published.{model}.{measure}" for model in models for measure in measures)
+
+
+def _of_sound(*measures: str) -> tuple[str, ...]:
+    models = ("massaging", "group-thresholds")
+    return tuple(f"comparison.models[name={model}].{measure}" for model in models for measure in measures)
+
+
+def _is_study(leg: FairnessLeg) -> bool:
+    return leg.published is not None
+
+
+FIGURES: Final = (
+    FigureRow(
+        "fairness_comparison",
+        "fairness",
+        comparison,
+        alt_comparison,
+        (
+            *_of_published(
+                "accuracy",
+                "disparate_impact",
+                "disparate_impact_interval",
+                "demographic_parity_difference",
+                "demographic_parity_interval",
+                "zemel_proxy",
+            ),
+            *_of_sound("accuracy", "disparate_impact", "groups.*.difference"),
+            "published.settings.four_fifths",
+        ),
+        wide=lambda _: True,
+        present=_is_study,
+    ),
+    FigureRow(
+        "fairness_group_rates",
+        "fairness",
+        group_rates,
+        alt_group_rates,
+        (
+            *_of_published("rates"),
+            *_of_sound("groups.*.selection_rate"),
+            "published.correction.base_rates",
+        ),
+        present=_is_study,
+    ),
+    FigureRow(
+        "fairness_tradeoff",
+        "fairness",
+        tradeoff,
+        alt_tradeoff,
+        (
+            *_of_published("accuracy", "gap", "disparate_impact_interval"),
+            *_of_sound("accuracy", "disparate_impact"),
+            "published.settings.four_fifths",
+        ),
+        present=_is_study,
+    ),
+    FigureRow(
+        "fairness_swapk_sweep",
+        "fairness",
+        swapk_sweep,
+        alt_swapk_sweep,
+        (
+            "published.swap_sweep",
+            "published.correction.massaging_sweep",
+            "published.correction.massaging_swaps",
+        ),
+        present=_is_study,
+    ),
+)

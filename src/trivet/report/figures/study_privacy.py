@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import name_ends, write_beside
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
@@ -19,14 +20,7 @@ from trivet.report.figures.style import (
 )
 from trivet.study.privacy import PublishedPrivacy
 
-__all__ = [
-    "alt_epsilon_sweep",
-    "alt_scenarios",
-    "alt_tail_curves",
-    "epsilon_sweep",
-    "scenarios",
-    "tail_curves",
-]
+__all__ = ["FIGURES"]
 
 #: Smallest distance between two labels of the tail curves, as a share of the axis.
 _LABEL_GAP: Final = 0.115
@@ -211,3 +205,54 @@ def _sweep_panel(
     axes.annotate(
         text, point, xytext=(6, 3), textcoords="offset points", color=PUBLISHED_TEXT, fontsize=SMALL
     )
+
+
+_SCALES: Final = ("counting.base.scale", "counting.sequential.scale", "counting.unbounded.scale")
+
+FIGURES: Final = (
+    FigureRow(
+        "privacy_scenarios",
+        "privacy.published",
+        scenarios,
+        alt_scenarios,
+        (
+            "counting.queries",
+            "counting.threshold",
+            *_SCALES,
+            "counting.base.exceedance",
+            "counting.sequential.exceedance",
+            "counting.unbounded.exceedance",
+            "correction.group_size",
+            "correction.discrete_exceedance",
+            "correction.laplace.method",
+            "correction.laplace.scale",
+            "correction.laplace.exceedance",
+        ),
+    ),
+    FigureRow(
+        "privacy_tail_curves",
+        "privacy.published",
+        tail_curves,
+        alt_tail_curves,
+        (
+            "tail_curves",
+            "counting.true_value",
+            "counting.threshold",
+            *_SCALES,
+            "correction.laplace.scale",
+        ),
+    ),
+    FigureRow(
+        "privacy_epsilon_sweep",
+        "privacy.published",
+        epsilon_sweep,
+        alt_epsilon_sweep,
+        (
+            "epsilon_sweep",
+            "counting.threshold",
+            "counting.base.epsilon",
+            "counting.base.scale",
+            "counting.base.exceedance",
+        ),
+    ),
+)

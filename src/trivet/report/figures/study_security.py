@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import ReportError
 from trivet.record import Triggers
+from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import name_ends, place_near
 from trivet.report.figures.style import (
     ATTACKED,
@@ -31,20 +32,7 @@ from trivet.report.figures.style import (
 )
 from trivet.security.results import PublishedSecurity
 
-__all__ = [
-    "all_labels_grid",
-    "alt_all_labels_grid",
-    "alt_before_after",
-    "alt_confusion_before_after",
-    "alt_reconstructed",
-    "alt_scale_profile",
-    "alt_unlearning_sweep",
-    "before_after",
-    "confusion_before_after",
-    "reconstructed",
-    "scale_profile",
-    "unlearning_sweep",
-]
+__all__ = ["FIGURES"]
 
 _GRID_COLUMNS: Final = 10
 
@@ -328,3 +316,60 @@ def _number_cells(axes: Axes, matrix: Sequence[Sequence[float]]) -> None:
                     fontsize=SMALL,
                     color="white" if share > _DARK_CELL else INK,
                 )
+
+
+FIGURES: Final = (
+    FigureRow(
+        "trigger_reconstructed",
+        "security.published",
+        reconstructed,
+        alt_reconstructed,
+        ("detected_label", "detected_norm"),
+        needs_triggers=True,
+    ),
+    FigureRow(
+        "trigger_all_labels_grid",
+        "security.published",
+        all_labels_grid,
+        alt_all_labels_grid,
+        ("norms", "detected_label"),
+        wide=lambda _: True,
+        needs_triggers=True,
+    ),
+    FigureRow(
+        "security_scale_profile",
+        "security.published",
+        scale_profile,
+        alt_scale_profile,
+        ("norms", "modified_z", "detected_label", "expected_label"),
+    ),
+    FigureRow(
+        "security_before_after",
+        "security.published",
+        before_after,
+        alt_before_after,
+        ("clean_accuracy", "asr"),
+    ),
+    FigureRow(
+        "security_confusion_before_after",
+        "security.published",
+        confusion_before_after,
+        alt_confusion_before_after,
+        ("confusion.before", "confusion.after", "clean_accuracy"),
+        wide=lambda _: True,
+    ),
+    FigureRow(
+        "security_unlearning_sweep",
+        "security.published",
+        unlearning_sweep,
+        alt_unlearning_sweep,
+        (
+            "fraction_sweep.fraction",
+            "fraction_sweep.clean_accuracy",
+            "fraction_sweep.asr",
+            "fraction_sweep.best_fraction",
+            "fraction_sweep.best_asr",
+            "target_share",
+        ),
+    ),
+)

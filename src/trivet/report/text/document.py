@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from trivet.errors import ReportError
 from trivet.report.text import tree
@@ -145,21 +145,27 @@ def _letter(count: int) -> str:
     return chr(ord("A") + count - 1)
 
 
+#: By name, what stands beside the files of a figure; None for one that this record does not have.
+Pictures: TypeAlias = Mapping[str, tree.Picture | None]
 #: Characters of 8 pt text that fit one column and both, less what stands between table columns.
 _CAPACITY = {False: 62, True: 130}
 _BETWEEN_COLUMNS = 3
 _ALIGN = {"AlignLeft": "left", "AlignDefault": "left", "AlignRight": "right", "AlignCenter": "center"}
 
 
-def make_figure(node: tree.Node, target: tree.Target, alt: Mapping[str, str]) -> tree.Figure:
-    """Read a pandoc figure; `alt` has a text for those who cannot see it, by name."""
-    image = next((inner for inner in tree.nodes_of(node) if tree.kind(inner) == "Image"), None)
-    if image is None:
+def make_figure(node: tree.Node, target: tree.Target, pictures: Pictures) -> tree.Figure:
+    """Read a pandoc figure; without a picture of its name its caption stands for its description."""
+    name = _picture_name(node)
+    if name is None:
         raise ReportError(f"The figure #{target.identifier} of the prose holds no picture.")
-    name = image["c"][2][0]
     caption = _caption(node["c"][1], target)
-    wide = "wide" in tree.classes(image) + tree.classes(node)
-    return tree.Figure(target, name, caption, alt.get(name, words(caption)), wide)
+    picture = pictures.get(name) or tree.Picture(words(caption))
+    return tree.Figure(target, name, caption, picture.alt, picture.wide)
+
+
+def _picture_name(figure: tree.Node) -> str | None:
+    images = (node for node in tree.nodes_of(figure) if tree.kind(node) == "Image")
+    return next((image["c"][2][0] for image in images), None)
 
 
 def make_table(node: tree.Node, target: tree.Target) -> tree.Table:
@@ -334,6 +340,10 @@ class Document:
     values: Mapping[str, Value]
 
 
+TEMPLATES: Final = Path(__file__).parents[1] / "templates"
+REFERENCES: Final = "99-references.md"
+
+
 def read_templates(*folders: Path) -> dict[str, str]:
     """Read the Markdown files of folders, by name and in the order of their names."""
     files: list[Path] = []
@@ -345,24 +355,36 @@ def read_templates(*folders: Path) -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in sorted(files, key=lambda file: file.name)}
 
 
+def read_prose(*folders: str) -> dict[str, str]:
+    """Read folders of the templates, and the references that all have in common."""
+    references = {REFERENCES: (TEMPLATES / "study" / REFERENCES).read_text(encoding="utf-8")}
+    return {**read_templates(*(TEMPLATES / folder for folder in folders)), **references}
+
+
 def make_document(
     record: Mapping[str, Any],
     prose: Mapping[str, str],
     *,
-    alt: Mapping[str, str] | None = None,
+    pictures: Pictures | None = None,
     whole: bool = True,
 ) -> Document:
-    """Fill the prose with the record's values and number it."""
+    """Fill the prose with the record's values and number it; a figure whose picture is None is left out."""
+    pictures = pictures or {}
+    absent = {name for name, picture in pictures.items() if picture is None}
+
+    def drop(node: tree.Node) -> tree.Nodes | None:
+        return [] if tree.kind(node) == "Figure" and _picture_name(node) in absent else None
+
     parsed = read_markdown("\n\n".join(prose.values()))
     if complaints := check_prose(parsed):
         raise ReportError("; ".join(_placed(prose, complaint) for complaint in complaints))
     values: dict[str, Value] = {}
     try:
-        kept = keep_what_belongs(repeat_rows(parsed["blocks"], record), record)
+        kept = keep_what_belongs(repeat_rows(tree.walk(parsed["blocks"], drop), record), record)
         kept, sources = take_sources(kept if whole else shorten_tables(kept))
         targets = number(kept)
         kept = _resolve(kept, record, targets=targets, sources=sources, values=values)
-        blocks = _join_equations(_gather(kept, targets, alt or {}))
+        blocks = _join_equations(_gather(kept, targets, pictures))
     except (LookupError, ReportError) as error:
         raise ReportError(_placed(prose, error.args[0])) from error
     abstract: tree.Nodes = []
@@ -419,7 +441,7 @@ def _target(targets: Mapping[str, tree.Target], name: str) -> tree.Target:
     return targets[name]
 
 
-def _gather(nodes: tree.Nodes, targets: Mapping[str, tree.Target], alt: Mapping[str, str]) -> tree.Nodes:
+def _gather(nodes: tree.Nodes, targets: Mapping[str, tree.Target], pictures: Pictures) -> tree.Nodes:
     """Put this project's nodes in the place of pandoc's headings, figures, tables and equations."""
 
     def gather(node: tree.Node) -> tree.Nodes | None:
@@ -428,7 +450,7 @@ def _gather(nodes: tree.Nodes, targets: Mapping[str, tree.Target], alt: Mapping[
                 level, (name, _, _), title = node["c"]
                 return [tree.Section(name, targets.get(name), level, title, _is_appendix(targets.get(name)))]
             case "Figure":
-                return [make_figure(node, targets[tree.identifier(node)], alt)]
+                return [make_figure(node, targets[tree.identifier(node)], pictures)]
             case "Table":
                 return [make_table(node, targets[tree.identifier(node)])]
             case "Span" if tree.identifier(node).startswith("eq:"):

@@ -98,10 +98,6 @@ def keep_what_belongs(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Node
 
     def decide(node: tree.Node) -> tree.Nodes | None:
         own = tree.attributes(node)
-        if tree.kind(node) == "Figure":
-            # Of the picture alone: a condition inside its caption is about a part of the caption.
-            pictures = [inner for inner in tree.nodes_of(node["c"][2]) if tree.kind(inner) == "Image"]
-            own = [pair for picture in pictures for pair in tree.attributes(picture)]
         if not belongs(record, own):
             return []
         if tree.kind(node) not in {"Span", "Div"} or not any(key in _CONDITIONS for key, _ in own):

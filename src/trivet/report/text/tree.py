@@ -7,7 +7,7 @@ frozen dataclass: it stands in the tree until a writer turns it into pandoc's no
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from trivet.report.text.values import Value
 
@@ -73,6 +73,13 @@ class Section:
             return f"Appendix {self.target.number}" if self.appendix else f"{self.target.number}."
         last = self.target.number.rpartition("-")[2]
         return f"{last}." if self.level == 2 else f"{last.lstrip(ascii_uppercase)})"  # noqa: PLR2004 (a level)
+
+
+class Picture(NamedTuple):
+    """Words for those who cannot see a figure, and whether it spans both columns."""
+
+    alt: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,18 @@
 """HTML writer: one page that opens offline and loads nothing."""
 
 import base64
-import csv
 import hashlib
-import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib.resources import as_file, files
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 from trivet.errors import ReportError
-from trivet.place import leaves, spelling
+from trivet.report.figures.registry import figure_csv
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.pandoc import write
@@ -24,8 +21,6 @@ from trivet.report.verdicts import Verdict
 from trivet.report.write.opening import ShownFinding, Tell, findings_section, shown_value, verdict_list
 from trivet.report.write.origins import origin_lines
 from trivet.report.write.writer import Writer, pair_bars
-
-__all__ = ["MOST_VALUES", "PLACES", "figure_csv"]
 
 _THIN = '<mspace width="0.167em"></mspace>'
 _NAME = r'<mi mathvariant="normal">[^<]*</mi>'
@@ -166,239 +161,6 @@ def _attribute(key: str, value: str, prefix: str, name: str) -> str:
     if key.lower().startswith("on") or _OUTSIDE.search(value):
         raise ReportError(f"The figure {name} has the attribute {key}=“{value}”, which a page must not show.")
     return _REFERENCE.sub(rf"url(#{prefix}\1)", value)
-
-
-_SCALES: Final = tuple(
-    f"privacy.published.counting.{case}.scale" for case in ("base", "sequential", "unbounded")
-)
-_MODELS: Final = tuple(
-    f"fairness.published.{model}"
-    for model in ("baseline", "promotion_demotion", "no_gender", "reweighed", "group_thresholds")
-)
-_SOUND_MODELS: Final = tuple(
-    f"fairness.comparison.models[name={model}]" for model in ("massaging", "group-thresholds")
-)
-_GROUPS: Final = "fairness.audit.attributes.*.groups.*"
-_ATTRIBUTE: Final = ("fairness.audit.attributes.*.name", "fairness.audit.attributes.*.reference")
-_MITIGATED: Final = "fairness.comparison.models.*"
-_LABELS: Final = "security.scan.labels.*"
-
-#: By figure: the patterns of the places whose values it shows, with all that is below each.
-PLACES: Final[Mapping[str, tuple[str, ...]]] = {
-    "trigger_reconstructed": ("security.published.detected_label", "security.published.detected_norm"),
-    "trigger_all_labels_grid": ("security.published.norms", "security.published.detected_label"),
-    "security_scale_profile": (
-        "security.published.norms",
-        "security.published.modified_z",
-        "security.published.detected_label",
-        "security.published.expected_label",
-    ),
-    "security_before_after": ("security.published.clean_accuracy", "security.published.asr"),
-    "security_confusion_before_after": (
-        "security.published.confusion.before",
-        "security.published.confusion.after",
-        "security.published.clean_accuracy",
-    ),
-    "security_unlearning_sweep": (
-        "security.published.fraction_sweep.fraction",
-        "security.published.fraction_sweep.clean_accuracy",
-        "security.published.fraction_sweep.asr",
-        "security.published.fraction_sweep.best_fraction",
-        "security.published.fraction_sweep.best_asr",
-        "security.published.target_share",
-    ),
-    "privacy_scenarios": (
-        "privacy.published.counting.queries",
-        "privacy.published.counting.threshold",
-        *_SCALES,
-        *(place.replace(".scale", ".exceedance") for place in _SCALES),
-        "privacy.published.correction.group_size",
-        "privacy.published.correction.discrete_exceedance",
-        "privacy.published.correction.laplace.method",
-        "privacy.published.correction.laplace.scale",
-        "privacy.published.correction.laplace.exceedance",
-    ),
-    "privacy_tail_curves": (
-        "privacy.published.tail_curves",
-        "privacy.published.counting.true_value",
-        "privacy.published.counting.threshold",
-        *_SCALES,
-        "privacy.published.correction.laplace.scale",
-    ),
-    "privacy_epsilon_sweep": (
-        "privacy.published.epsilon_sweep",
-        "privacy.published.counting.threshold",
-        "privacy.published.counting.base.epsilon",
-        "privacy.published.counting.base.scale",
-        "privacy.published.counting.base.exceedance",
-    ),
-    "fairness_comparison": (
-        *(
-            f"{model}.{measure}"
-            for model in _MODELS
-            for measure in (
-                "accuracy",
-                "disparate_impact",
-                "disparate_impact_interval",
-                "demographic_parity_difference",
-                "demographic_parity_interval",
-                "zemel_proxy",
-            )
-        ),
-        *(
-            f"{model}.{measure}"
-            for model in _SOUND_MODELS
-            for measure in ("accuracy", "disparate_impact", "groups.*.difference")
-        ),
-        "fairness.published.settings.four_fifths",
-    ),
-    "fairness_group_rates": (
-        *(f"{model}.rates" for model in _MODELS),
-        *(f"{model}.groups.*.selection_rate" for model in _SOUND_MODELS),
-        "fairness.published.correction.base_rates",
-    ),
-    "fairness_tradeoff": (
-        *(
-            f"{model}.{measure}"
-            for model in _MODELS
-            for measure in ("accuracy", "gap", "disparate_impact_interval")
-        ),
-        *(f"{model}.{measure}" for model in _SOUND_MODELS for measure in ("accuracy", "disparate_impact")),
-        "fairness.published.settings.four_fifths",
-    ),
-    "fairness_swapk_sweep": (
-        "fairness.published.swap_sweep",
-        "fairness.published.correction.massaging_sweep",
-        "fairness.published.correction.massaging_swaps",
-    ),
-    "privacy_plan_noise": (
-        "privacy.plan.best",
-        "privacy.plan.rows.*.mechanism",
-        "privacy.plan.rows.*.method",
-        "privacy.plan.rows.*.typical_deviation",
-    ),
-    "privacy_plan_curves": ("privacy.plan.epsilon", "privacy.plan.delta", "privacy.plan.curves"),
-    "privacy_mechanisms": (
-        "privacy.mechanisms.*.name",
-        "privacy.mechanisms.*.epsilon",
-        "privacy.mechanisms.*.epsilon_lower",
-        "privacy.mechanisms.*.findings.*.family",
-        "privacy.mechanisms.*.findings.*.epsilon_lower",
-    ),
-    "privacy_membership_roc": (
-        "privacy.membership.best_attack",
-        "privacy.membership.attacks.*.attack",
-        "privacy.membership.attacks.*.auroc",
-        "privacy.membership.attacks.*.rates.*.fpr",
-        "privacy.membership.attacks.*.rates.*.tpr",
-        "privacy.membership.attacks.*.rates.*.tpr_low",
-        "privacy.membership.attacks.*.rates.*.tpr_high",
-        "privacy.membership.attacks.*.roc",
-    ),
-    "privacy_membership_groups": (
-        "privacy.membership.most_exposed_column",
-        "privacy.membership.most_exposed_group",
-        *(
-            f"privacy.membership.groups.*.{name}"
-            for name in ("column", "group", "fpr", "tpr", "tpr_low", "tpr_high")
-        ),
-    ),
-    "fairness_audit_impact": (
-        "fairness.audit.four_fifths",
-        *_ATTRIBUTE,
-        *(
-            f"{_GROUPS}.{name}"
-            for name in ("group", "disparate_impact", "simultaneous_low", "simultaneous_high", "verdict")
-        ),
-    ),
-    "fairness_audit_rates": (
-        *_ATTRIBUTE,
-        *(
-            f"{_GROUPS}.{name}"
-            for name in ("group", "selection_rate", "true_positive_rate", "false_positive_rate")
-        ),
-    ),
-    "fairness_audit_classes": (*_ATTRIBUTE, "fairness.audit.attributes.*.by_class"),
-    "fairness_audit_features": (*_ATTRIBUTE, "fairness.audit.attributes.*.by_feature"),
-    "fairness_audit_calibration": (
-        *_ATTRIBUTE,
-        f"{_GROUPS}.group",
-        f"{_GROUPS}.rows",
-        f"{_GROUPS}.scores.calibration.bins",
-    ),
-    "fairness_mitigation_frontier": (
-        "fairness.comparison.baseline.four_fifths",
-        *(
-            f"{_MITIGATED}.{name}"
-            for name in ("title", "kind", "on_frontier", "accuracy", "disparate_impact")
-        ),
-        f"{_MITIGATED}.accuracy_training",
-        f"{_MITIGATED}.disparate_impact_training",
-    ),
-    "fairness_mitigation_models": (
-        "fairness.comparison.baseline.four_fifths",
-        *(
-            f"{_MITIGATED}.{name}"
-            for name in ("title", "kind", "failed", "on_frontier", "accuracy", "disparate_impact")
-        ),
-        f"{_MITIGATED}.accuracy_training",
-        f"{_MITIGATED}.disparate_impact_training",
-    ),
-    "effects_matrix": tuple(
-        f"effects.effects.*.{name}"
-        for name in ("row", "column", "before", "after", "change", "low", "high", "outcome")
-    ),
-    "security_scan_trigger": (
-        "security.scan.suspected_label",
-        *(f"{_LABELS}.{name}" for name in ("label", "l1", "refined_l1")),
-    ),
-    "security_scan_profile": (
-        "security.scan.suspected_label",
-        "security.scan.checkpoint.expected_label",
-        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "log_score", "margin", "margin_score")),
-    ),
-    "security_scan_triggers": (
-        "security.scan.suspected_label",
-        *(f"{_LABELS}.{name}" for name in ("label", "name", "l1", "refined_l1")),
-    ),
-    "security_scan_stamped": ("security.strip",),
-    "compared_differences": ("headline",),
-}
-
-
-#: A figure of more values than this has no table on the page: it would outgrow what it explains.
-MOST_VALUES: Final = 5_000
-_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-#: A cell that begins so is a formula to a spreadsheet.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
-    """Write the values that a figure draws as CSV, in the columns ``place`` and ``value``.
-
-    Numbers and truth values are spelled as in the record, what was not measured is empty. A text that a
-    spreadsheet would take for a formula begins with an apostrophe. Lines end in CRLF (RFC 4180).
-    """
-    found = dict(
-        islice(
-            (leaf for pattern in PLACES.get(name, ()) for leaf in leaves(record, pattern)), MOST_VALUES + 1
-        )
-    )
-    if not 0 < len(found) <= MOST_VALUES:
-        return None
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(("place", "value"))
-    writer.writerows((_cell(place), _cell(value)) for place, value in found.items())
-    return stream.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return spelling(value)
 
 
 def view_name(node: tree.Figure) -> str:
