@@ -108,7 +108,7 @@ INPUTS: Final = ("audit", "page", "security.scan.contract", "security.scan.image
 _NAMES: Final = (
     "checkpoint choosing_trials cluster_rows columns counted_rows data delta epsilon error_rate features "
     "fit_rows folds input_a input_b level limits method name p_trials proposing_trials q_trials repeats "
-    "rows seed seeds settings shadows source test_rows testing_trials train_rows trials validation_rows"
+    "rows seed seeds settings shadows source test_rows testing_trials train_rows trials"
 )
 #: Names of inputs, counts and declared values.
 NOT_RANDOM: Final = frozenset(_NAMES.split())
