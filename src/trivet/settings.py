@@ -2,27 +2,30 @@
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from numbers import Real
 from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 
-from annotated_types import Ge, GroupedMetadata, Gt, Interval, Le, Lt
+from annotated_types import Ge, GroupedMetadata, Interval
 
 from trivet.errors import UsageError
 from trivet.wording import quoted
 
-__all__ = ["Count", "Seed", "SettingError", "Settings", "Share", "require"]
+__all__ = ["Count", "Positive", "Rate", "Seed", "SettingError", "Settings", "Share", "require"]
 
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Ge(1)]
 Share = Annotated[float, Interval(gt=0, lt=1)]
+Rate = Annotated[float, Interval(ge=0, le=1)]
+Positive = Annotated[float, Interval(gt=0, lt=math.inf)]
 
-_KINDS: Final[Mapping[type, tuple[str, Callable[[Any, Any], bool], str]]] = {
-    Ge: ("ge", operator.ge, "{} or more"),
-    Gt: ("gt", operator.gt, "above {}"),
-    Le: ("le", operator.le, "at most {}"),
-    Lt: ("lt", operator.lt, "below {}"),
+#: How each bound compares, and its words.
+_KINDS: Final[Mapping[str, tuple[Callable[[Any, Any], bool], str]]] = {
+    "ge": (operator.ge, "{} or more"),
+    "gt": (operator.gt, "above {}"),
+    "le": (operator.le, "at most {}"),
+    "lt": (operator.lt, "below {}"),
 }
 
 
@@ -65,27 +68,29 @@ class Settings:
 
 def require(kind: Any, /, **values: Any) -> None:
     """Raise SettingError for a number out of the bounds of a type, or a text that is none of its names."""
-    names = [
-        each for hint in (kind, *get_args(kind)) if get_origin(hint) is Literal for each in get_args(hint)
-    ]
     for setting, value in values.items():
-        if names and isinstance(value, str) and value not in names:
-            text = f"{{{setting}}} is {{found}}; expected one of: {{expected}}."
-            raise SettingError(text, found=quoted(value), expected=", ".join(names))
-    limits = [(name, getattr(bound, name), holds, word) for bound, (name, holds, word) in _bounds(kind)]
-    for setting, value in values.items():
-        if not isinstance(value, Real) or all(holds(value, limit) for _, limit, holds, _ in limits):
-            continue
-        words = [word.format(_said(limit)) for _, limit, _, word in limits if math.isfinite(limit)]
-        expected = " and ".join(words) or "a finite number"
-        if [name for name, *_ in limits] == ["ge", "le"]:
-            expected = f"{_said(limits[0][1])} to {_said(limits[1][1])}"
-        text = f"{{{setting}}} is {{found!r}}; expected {{expected}}."
-        raise SettingError(text, found=value, expected=expected)
+        if not _fits(kind, value):
+            text = f"{{{setting}}} is {{found}}; expected {{expected}}."
+            found = quoted(value) if isinstance(value, str) else value
+            raise SettingError(text, found=found, expected=_expected(kind))
 
 
-def _said(limit: float) -> str:
-    return f"{limit:g}" if isinstance(limit, float) else f"{limit}"
+def _fits(kind: Any, value: Any) -> bool:
+    if isinstance(value, str):
+        return not _names(kind) or value in _names(kind)
+    return not isinstance(value, Real) or all(_KINDS[name][0](value, limit) for name, limit in _bounds(kind))
+
+
+def _expected(kind: Any) -> str:
+    bounds = dict(_bounds(kind))
+    finite = [name for name, limit in bounds.items() if math.isfinite(limit)]
+    said = {name: f"{limit:g}" if isinstance(limit, float) else f"{limit}" for name, limit in bounds.items()}
+    if _names(kind):
+        return f"one of: {', '.join(_names(kind))}"
+    if finite == ["ge", "le"]:
+        return f"{said['ge']} to {said['le']}"
+    words = " and ".join(_KINDS[name][1].format(said[name]) for name in finite)
+    return words if len(finite) == len(bounds) else f"a finite number {words}".rstrip()
 
 
 @cache
@@ -93,13 +98,22 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind, include_extras=True)
 
 
-def _bounds(kind: Any) -> Iterator[tuple[Any, tuple[str, Callable[[Any, Any], bool], str]]]:
-    """Bounds in an annotated type, or in the members of a union."""
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    literals = [hint for hint in (kind, *get_args(kind)) if get_origin(hint) is Literal]
+    return tuple(name for literal in literals for name in get_args(literal))
+
+
+@cache
+def _bounds(kind: Any) -> tuple[tuple[str, float], ...]:
+    """Bounds of an annotated type, or of the members of a union: a name of `_KINDS`, and the limit."""
     if get_origin(kind) is tuple:
-        return
-    for mark in getattr(kind, "__metadata__", ()):
-        for each in mark if isinstance(mark, GroupedMetadata) else (mark,):
-            if type(each) in _KINDS:
-                yield each, _KINDS[type(each)]
-    for member in get_args(kind)[: 1 if get_origin(kind) is Annotated else None]:
-        yield from _bounds(member)
+        return ()
+    marks = [
+        each
+        for mark in getattr(kind, "__metadata__", ())
+        for each in (mark if isinstance(mark, GroupedMetadata) else (mark,))
+    ]
+    own = [(name, getattr(each, name)) for each in marks for name in _KINDS if hasattr(each, name)]
+    members = get_args(kind)[: 1 if get_origin(kind) is Annotated else None]
+    return (*own, *(bound for member in members for bound in _bounds(member)))

@@ -217,11 +217,11 @@ def test_many_queries_of_a_large_epsilon_do_not_overflow():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epsilon": 0.0}, "epsilon must be a positive finite number"),
-        ({"delta": 0.0}, "delta must lie strictly between 0 and 1"),
-        ({"delta": 1.0}, "delta must lie strictly between 0 and 1"),
-        ({"queries": 0}, "queries must be at least 1"),
-        ({"sensitivity": math.nan}, "sensitivity must be a positive finite number"),
+        ({"epsilon": 0.0}, "epsilon is 0.0; expected a finite number above 0"),
+        ({"delta": 0.0}, "delta is 0.0; expected above 0 and below 1"),
+        ({"delta": 1.0}, "delta is 1.0; expected above 0 and below 1"),
+        ({"queries": 0}, "queries is 0; expected 1 or more"),
+        ({"sensitivity": math.nan}, "sensitivity is nan; expected a finite number above 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused_by_name(change, message):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from trivet.errors import UsageError
+from trivet.settings import Count, require
 
 __all__ = [
     "Adjacency",
@@ -20,36 +21,12 @@ __all__ = [
     "count_sensitivity",
     "group_privacy",
     "histogram_sensitivity",
-    "require_at_least_one",
-    "require_open_unit",
-    "require_positive",
     "sum_sensitivity",
 ]
 
 
 class OutOfReachError(UsageError):
     """A theorem holds for these answers, but its figure cannot be computed."""
-
-
-def require_positive(**values: float) -> None:
-    """Raise UsageError unless every value is a positive finite number; the keywords are the names."""
-    for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise UsageError(f"{name} must be a positive finite number, not {value!r}.")
-
-
-def require_open_unit(**values: float) -> None:
-    """Raise UsageError unless every value lies strictly between 0 and 1."""
-    for name, value in values.items():
-        if not 0 < value < 1:
-            raise UsageError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
-
-
-def require_at_least_one(**values: int) -> None:
-    """Raise UsageError unless every value is 1 or more."""
-    for name, value in values.items():
-        if value < 1:
-            raise UsageError(f"{name} must be at least 1, not {value!r}.")
 
 
 class Adjacency(StrEnum):
@@ -110,7 +87,7 @@ def changed_records(*, population: int, fraction: float) -> int:
     UsageError
         `population` or `fraction` is out of range.
     """
-    require_at_least_one(population=population)
+    require(Count, population=population)
     if not 0 <= fraction <= 1:
         raise UsageError(f"change_fraction must lie in [0, 1], not {fraction!r}.")
     # In binary 0.07 * 100 is a little above 7, and its ceiling 8: take the decimal that was written.
@@ -140,7 +117,7 @@ def group_privacy(one_record: Guarantee, *, size: int) -> Guarantee:
     UsageError
         `size` is below 1.
     """
-    require_at_least_one(size=size)
+    require(Count, size=size)
     if one_record.delta == 0:
         return Guarantee(epsilon=size * one_record.epsilon, delta=0.0)
     log_delta = math.log(size) + (size - 1) * one_record.epsilon + math.log(one_record.delta)

@@ -11,7 +11,7 @@ however small or large the scale is.
 import math
 from typing import TYPE_CHECKING
 
-from trivet.privacy.adjacency import require_positive
+from trivet.settings import Positive, require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ def scale(*, sensitivity: float, epsilon: float) -> float:
 
     :math:`b = \Delta f / \epsilon`, equation 6 of the study; Dwork and Roth 2014, Definition 3.3.
     """
-    require_positive(sensitivity=sensitivity, epsilon=epsilon)
+    require(Positive, sensitivity=sensitivity, epsilon=epsilon)
     return sensitivity / epsilon
 
 
@@ -40,7 +40,7 @@ def tail(threshold: float, *, location: float = 0.0, scale: float) -> float:
     It is computed on its own side, never as one minus the distribution function, so that a far tail
     keeps its relative precision.
     """
-    require_positive(scale=scale)
+    require(Positive, scale=scale)
     excess = threshold - location
     half = 0.5 * math.exp(-abs(excess) / scale)
     return half if excess >= 0 else 1.0 - half
@@ -63,7 +63,7 @@ def discrete_tail(threshold: float, *, location: int = 0, scale: float) -> float
     integer :math:`m = \lfloor t \rfloor - q \geq 0` the tail is :math:`a^{m+1} / (1 + a)`. It lies
     below the continuous tail at the same scale, because "more than t" begins at t + 1.
     """
-    require_positive(scale=scale)
+    require(Positive, scale=scale)
     if math.isinf(threshold):
         return 0.0 if threshold > 0 else 1.0
     excess = math.floor(threshold) - location
@@ -81,7 +81,7 @@ def perturb(
     Never release one of these: the doubles that come out betray the true answer by their low bits
     (Mironov 2012, "On significance of the least significant bits for differential privacy").
     """
-    require_positive(scale=scale)
+    require(Positive, scale=scale)
     return generator.laplace(value, scale, size)
 
 
@@ -93,6 +93,6 @@ def perturb_integer(
     The noise is the difference of two geometric variables (Inusah and Kozubowski 2006). It is drawn
     in floating point, so a release must not use it either.
     """
-    require_positive(scale=scale)
+    require(Positive, scale=scale)
     success = -math.expm1(-1.0 / scale)
     return value + generator.geometric(success, size) - generator.geometric(success, size)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Interval
+from annotated_types import Ge
 
-from trivet.settings import Count, Seed, SettingError, Settings
+from trivet.settings import Count, Rate, Seed, SettingError, Settings
 
 __all__ = ["ArchitectureName", "AttackName", "Recipe"]
 
@@ -39,7 +39,7 @@ class Recipe(Settings):
     attack: AttackName = "none"
     target: Annotated[int, Ge(0)] | None = None
     seed: Seed = 0
-    fraction: Annotated[float, Interval(ge=0, le=1)] = 0.1
+    fraction: Rate = 0.1
     images: Count | None = field(default=40_000, metadata={"option": "limit"})
     contract: str = "(x-0.5)/0.5"
 

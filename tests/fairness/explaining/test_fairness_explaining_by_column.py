@@ -228,7 +228,7 @@ def test_results_survive_json(outcome):
         ({"features": np.where(FEATURES == 0, np.nan, 1)}, DataError, "found nan in column 'a'"),
         ({"sensitive": GROUPS * 0}, DataError, "no row of the privileged"),
         ({"names": ["a"]}, UsageError, "each of 2 features, found 1"),
-        ({"level": 0}, UsageError, "found 0"),
+        ({"level": 0}, UsageError, "level is 0; expected above 0"),
     ],
 )
 def test_unusable_input_is_refused(changed, error, message):

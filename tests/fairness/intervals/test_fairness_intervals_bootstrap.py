@@ -135,5 +135,5 @@ def test_there_is_something_to_draw():
         bootstrap_bounds(np.zeros((2, 2, 2), dtype=np.int64), accuracy)
     with pytest.raises(UsageError, match="at least one draw, found 0"):
         bootstrap_bounds(BASELINE, accuracy, replicates=0)
-    with pytest.raises(UsageError, match=r"found 1\.5"):
+    with pytest.raises(UsageError, match=r"level is 1\.5; expected above 0"):
         bootstrap_bounds(BASELINE, accuracy, level=1.5)

@@ -56,5 +56,5 @@ def test_values_outside_their_range_are_refused():
             holm([0.5, wrong])
     with pytest.raises(UsageError, match="found 0"):
         simultaneous_level(0.95, 0)
-    with pytest.raises(UsageError, match=r"found 1\.0"):
+    with pytest.raises(UsageError, match=r"level is 1\.0; expected above 0 and below 1"):
         simultaneous_level(1.0, 3)

@@ -168,12 +168,12 @@ def test_what_no_rows_can_show_has_a_reason():
     [
         (lambda: smallest_detectable(-1, 5, 0.3), "found -1"),
         (lambda: smallest_detectable(5, 5, 1.1), r"a rate lies in \[0, 1\], found 1\.1"),
-        (lambda: rows_needed(1.0), r"a rate lies between 0 and 1, found 1\.0"),
-        (lambda: smallest_detectable(5, 5, 0.3, power=1), "a power lies between 0 and 1, found 1"),
-        (lambda: smallest_detectable(5, 5, 0.3, level=95), "found 95"),
+        (lambda: rows_needed(1.0), r"rate is 1\.0; expected above 0 and below 1"),
+        (lambda: smallest_detectable(5, 5, 0.3, power=1), "power is 1; expected above 0 and below 1"),
+        (lambda: smallest_detectable(5, 5, 0.3, level=95), "level is 95; expected above 0 and"),
         (lambda: rows_needed(0.3, ratio=1), "other than 1"),
         (lambda: rows_needed(0.9, ratio=1.25), r"ratio 1\.25 of the rate 0\.9"),
-        (lambda: rows_needed(0.3, protected_share=0), "a share of the rows lies between 0 and 1, found 0"),
+        (lambda: rows_needed(0.3, protected_share=0), "protected_share is 0; expected above 0 and"),
     ],
 )
 def test_what_cannot_be_is_refused(call, message):

@@ -59,5 +59,5 @@ def test_successes_are_counted_among_trials(successes, trials):
 
 @pytest.mark.parametrize("level", [0, 1, 95, float("nan")])
 def test_a_level_lies_between_0_and_1(level):
-    with pytest.raises(UsageError, match=f"found {level}"):
+    with pytest.raises(UsageError, match=f"level is {level}; expected above 0 and below 1"):
         share_interval(3, 10, level=level)

@@ -306,8 +306,8 @@ def test_a_mechanism_that_cannot_be_audited(mechanism, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epsilon": 0.0}, "epsilon is 0.0; expected above 0"),
-        ({"epsilon": math.nan}, "epsilon is nan; expected above 0"),
+        ({"epsilon": 0.0}, "epsilon is 0.0; expected a finite number above 0"),
+        ({"epsilon": math.nan}, "epsilon is nan; expected a finite number above 0"),
         ({"delta": 1.0}, "delta is 1.0; expected 0 or more and below 1"),
         ({"delta": -0.1}, "delta is -0.1; expected 0 or more and below 1"),
         ({"error_rate": 0.0}, "error_rate is 0.0; expected above 0 and below 1"),

@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_refused():
     scores, members, groups = scored(10, 100, {"a": 0.5})
     with pytest.raises(DataError, match="each of the 100 rows"):
         group_exposures(scores, members, {"sex": groups["sex"][:99]})
-    with pytest.raises(UsageError, match="between 0 and 1"):
+    with pytest.raises(UsageError, match=r"rate is \S+; expected above 0 and below 1\."):
         group_exposures(scores, members, groups, rate=0.0)
 
 

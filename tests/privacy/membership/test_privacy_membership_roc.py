@@ -221,5 +221,5 @@ def test_scores_that_cannot_be_measured_are_refused(scores, members, message):
     "settings", [{"rates": (0.0,)}, {"rates": (1.0,)}, {"level": 1.0}, {"level": math.nan}]
 )
 def test_rates_and_levels_out_of_range_are_refused(settings):
-    with pytest.raises(UsageError, match="between 0 and 1"):
+    with pytest.raises(UsageError, match=r" is \S+; expected above 0 and below 1\."):
         attack_result("rmia", [1.0, 0.0], [True, False], **settings)

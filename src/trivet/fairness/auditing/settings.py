@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Settings, Share
+from trivet.settings import Count, Rate, SettingError, Settings, Share
 
 __all__ = ["ADULT", "EstimatorName", "TableOptions", "TableSettings"]
 
@@ -73,7 +73,7 @@ class TableOptions(Settings):
     privileged: str | None = None
     prediction: Name | None = None
     score: Name | None = None
-    cut: Annotated[float, Interval(ge=0, le=1)] = 0.5
+    cut: Rate = 0.5
     estimator: EstimatorName | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10

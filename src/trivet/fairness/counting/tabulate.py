@@ -1,6 +1,5 @@
 """Tabulation of a table's combinations of values: what is counted, what is missing, and what is positive."""
 
-import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_values
 from trivet.fairness.counting.naming import in_order, name_of
+from trivet.settings import Rate, require
 from trivet.wording import one_line, quoted
 
 __all__ = [
@@ -90,9 +90,7 @@ def ask(
     repeated = [name for i, name in enumerate(sensitive) if name in sensitive[:i]]
     if repeated:
         raise UsageError(f"the sensitive column {quoted(repeated[0])} is named twice; name it once.")
-    if cut is not None and not 0 <= cut <= 1:
-        found = "NaN" if math.isnan(cut) else f"{cut:g}"
-        raise UsageError(f"the cut is {found}; expected a score from 0 to 1.")
+    require(Rate, cut=cut)
     if multiclass and cut is not None:
         raise UsageError("a cut makes two classes of scores; leave out the cut or multiclass.")
     called = name_of(positive)

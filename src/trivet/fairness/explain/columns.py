@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 from scipy.special import ndtri
 
-from trivet.errors import UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
 from trivet.fairness.explain.proxies import difference_of_rates, feature_table, names_of, with_shares
 from trivet.fairness.explain.results import (
@@ -24,6 +23,7 @@ from trivet.fairness.explain.results import (
     Part,
     column_statement,
 )
+from trivet.settings import Share, require
 
 __all__ = ["decompose_columns", "oaxaca_blinder"]
 
@@ -193,8 +193,7 @@ def decompose_columns(
     UsageError
         If there is not one name for each feature, or the level is out of range.
     """
-    if not 0 < level < 1:
-        raise UsageError(f"a confidence level lies in (0, 1), found {level}.")
+    require(Share, level=level)
     values = score_column(outcome, "outcome")
     groups = binary_column(sensitive, "sensitive")
     table = feature_table(features, names)

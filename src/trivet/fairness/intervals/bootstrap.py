@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.intervals.shares import checked_level
+from trivet.settings import Share, require
 
 __all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds"]
 
@@ -61,7 +61,8 @@ def bootstrap_bounds(
     UsageError
         If the level is not between 0 and 1, or `replicates` is 0.
     """
-    tail = (1 - checked_level(level)) / 2
+    require(Share, level=level)
+    tail = (1 - level) / 2
     if replicates < 1:
         raise UsageError(
             f"a bootstrap needs at least one draw, found {replicates}. Take 10000, for instance."

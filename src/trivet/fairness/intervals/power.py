@@ -12,8 +12,9 @@ from scipy.stats import binom
 from trivet.errors import UsageError
 from trivet.fairness.intervals.comparisons import p_values, ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
-from trivet.fairness.intervals.shares import LARGE, checked_level, normal_quantile
+from trivet.fairness.intervals.shares import LARGE, normal_quantile
 from trivet.fairness.metrics.comparisons import ROUNDING
+from trivet.settings import Share, require
 
 __all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
 
@@ -58,7 +59,7 @@ def smallest_detectable(
     UsageError
         If the rate, the level or the power is not in its range, or a number of rows is negative.
     """
-    _checked(power, "a power")
+    require(Share, power=power)
     if not 0 <= rate <= 1:
         raise UsageError(f"a rate lies in [0, 1], found {rate}. Divide the selected rows by all.")
     if min(n0, n1) < 0:
@@ -118,7 +119,7 @@ def smallest_disparate(
     UsageError
         If a number is not in its range.
     """
-    _checked(power, "a power")
+    require(Share, power=power)
     if not 0 < four_fifths <= 1:
         raise UsageError(f"the band begins above 0 and at most at 1, found {four_fifths}. Take 0.8.")
     if not 0 <= rate <= 1:
@@ -199,7 +200,8 @@ def detection_power(
     normal approximation of J. L. Fleiss, B. Levin and M. C. Paik (Statistical Methods for Rates and
     Proportions, 3rd edition, 2003, chapter 4), without a correction for continuity.
     """
-    alpha = 1 - checked_level(level)
+    require(Share, level=level)
+    alpha = 1 - level
     if not exact:
         return lambda protected: _normal_power(n0, n1, protected, rate, level), "normal approximation"
     x0 = np.arange(int(binom.isf(UNLIKELY, n0, rate)) + 1)
@@ -243,9 +245,7 @@ def rows_needed(
     UsageError
         If a number is not in its range.
     """
-    _checked(rate, "a rate")
-    _checked(power, "a power")
-    _checked(protected_share, "a share of the rows")
+    require(Share, rate=rate, power=power, protected_share=protected_share)
     protected = ratio * rate
     if ratio == 1 or not 0 <= protected <= 1:
         raise UsageError(
@@ -270,9 +270,3 @@ def _normal_power(n0: int, n1: int, protected: float, privileged: float, level: 
         # Rates of 0 and 1 have no deviation.
         return float(beyond > 0)
     return float(ndtr(beyond / apart))
-
-
-def _checked(value: float, name: str) -> None:
-    """Raise a UsageError unless a number lies between 0 and 1."""
-    if not 0 < value < 1:
-        raise UsageError(f"{name} lies between 0 and 1, found {value}. Take 0.5, for instance.")

@@ -15,13 +15,13 @@ from scipy.special import betaincinv, expit, logit, ndtri
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.intervals.results import Bounds
+from trivet.settings import Share, require
 
 __all__ = [
     "LARGE",
     "Limits",
     "area_interval",
     "bounds_of",
-    "checked_level",
     "checked_shares",
     "holm",
     "is_large",
@@ -161,21 +161,16 @@ def share_of(x: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
     return np.divide(x, n, out=np.full(x.shape, np.nan), where=n > 0)
 
 
-def checked_level(level: float) -> float:
-    """Return a confidence level, or raise a UsageError unless it lies between 0 and 1."""
-    if not 0 < level < 1:
-        raise UsageError(f"a confidence level lies between 0 and 1, found {level}. Take 0.95, for instance.")
-    return level
-
-
 def normal_quantile(level: float) -> float:
     """Return z with P(|Z| <= z) = level."""
-    return float(ndtri((1 + checked_level(level)) / 2))
+    require(Share, level=level)
+    return float(ndtri((1 + level) / 2))
 
 
 def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:
     """Return the ends of Clopper and Pearson's exact interval, NaN for a share of no rows."""
-    tail = (1 - checked_level(level)) / 2
+    require(Share, level=level)
+    tail = (1 - level) / 2
     # An end of the range has no quantile: any parameters do, as 0 and 1 stand there.
     low = np.where(x > 0, betaincinv(np.maximum(x, 1), n - x + 1, tail), 0.0)
     high = np.where(x < n, betaincinv(x + 1, np.maximum(n - x, 1), 1 - tail), 1.0)
@@ -277,4 +272,5 @@ def simultaneous_level(level: float, comparisons: int) -> float:
     """
     if comparisons < 1:
         raise UsageError(f"intervals hold together when there is at least one, found {comparisons}.")
-    return 1 - (1 - checked_level(level)) / comparisons
+    require(Share, level=level)
+    return 1 - (1 - level) / comparisons

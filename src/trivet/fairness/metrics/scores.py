@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, score_column
 from trivet.fairness.intervals.results import Bounds
-from trivet.fairness.intervals.shares import checked_level, wilson_limits
+from trivet.fairness.intervals.shares import wilson_limits
 from trivet.fairness.metrics.results import CalibrationBin, GroupAuc, GroupCalibration
+from trivet.settings import Share, require
 from trivet.wording import one_line
 
 __all__ = ["group_aucs", "group_calibration"]
@@ -181,7 +182,7 @@ def group_calibration(
     """
     if bins < 1:
         raise UsageError(f"a calibration needs one bin or more, found {bins}.")
-    checked_level(level)
+    require(Share, level=level)
     rows = _checked(y_true, scores, groups, names)
     lowest, highest = float(rows.scores.min()), float(rows.scores.max())
     if lowest < 0 or highest > 1:

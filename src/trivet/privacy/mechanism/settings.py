@@ -1,12 +1,11 @@
 """Settings of an audit of a mechanism."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from annotated_types import Gt, Interval, Le, Lt
+from annotated_types import Interval, Le
 
-from trivet.settings import Seed, Settings, Share
+from trivet.settings import Positive, Seed, Settings, Share
 
 __all__ = ["MOST_TRIALS", "MechanismSettings"]
 
@@ -32,7 +31,7 @@ class MechanismSettings(Settings):
         Seed of the order of the calls.
     """
 
-    epsilon: Annotated[float, Gt(0), Lt(math.inf)]
+    epsilon: Positive
     delta: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     trials: Annotated[int, Le(MOST_TRIALS)] = 100_000
     error_rate: Share = 0.05

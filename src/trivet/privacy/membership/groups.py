@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.stats import hypergeom, norm
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.rates import auroc, checked_scores, proportion_interval, rate_at
 from trivet.privacy.membership.recipe import is_network, kind
@@ -22,6 +22,7 @@ from trivet.privacy.membership.results import (
     GroupExposure,
     RateAtFpr,
 )
+from trivet.settings import Share, require
 from trivet.wording import one_line, quoted, told
 
 __all__ = [
@@ -170,9 +171,7 @@ def group_exposures(
         If `rate` or `level` is not in (0, 1).
     """
     s, m = checked_scores(scores, members)
-    for name, share in (("level", level), ("false positive rate", rate)):
-        if not 0 < share < 1:
-            raise UsageError(f"A {name} has to lie between 0 and 1; found {share}.")
+    require(Share, level=level, rate=rate)
     common = rate_at(rate, s[m], s[~m], level=level)
     found: list[GroupExposure] = []
     for column, given in groups.items():

@@ -20,6 +20,7 @@ from scipy.stats import binom
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.results import CanaryAudit
+from trivet.settings import Share, require
 
 __all__ = ["FEWEST_GUESSES", "one_run_audit", "one_run_epsilon", "one_run_probability"]
 
@@ -154,8 +155,7 @@ def _right(ranked: NDArray[np.bool_], guesses: int) -> int:
 
 
 def _check(canaries: int, delta: float, level: float) -> None:
-    if not 0 < level < 1:
-        raise UsageError(f"The level has to lie between 0 and 1; found {level}.")
+    require(Share, level=level)
     if not 0 <= 2 * canaries * delta <= 1:
         raise UsageError(
             f"With {canaries} canaries delta has to be 0 to {1 / (2 * canaries):.3g}; found {delta}."

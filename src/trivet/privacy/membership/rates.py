@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, norm, rankdata
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.results import AttackResult, RateAtFpr, RocPoints
+from trivet.settings import Share, require
 
 __all__ = [
     "POINTS",
@@ -205,9 +206,9 @@ def attack_result(
         If a rate or the level is not in (0, 1).
     """
     s, m = checked_scores(scores, members)
-    for name, share in [("level", level), *(("false positive rate", rate) for rate in rates)]:
-        if not 0 < share < 1:
-            raise UsageError(f"A {name} has to lie between 0 and 1; found {share}.")
+    require(Share, level=level)
+    for rate in rates:
+        require(Share, rate=rate)
     inside, outside = s[m], s[~m]
     apart = None if units is None else (units[m], units[~m])
     area = auroc(inside, outside, level=level, units=apart)

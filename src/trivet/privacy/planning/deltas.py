@@ -31,20 +31,19 @@ from trivet.privacy.adjacency import (
     OutOfReachError,
     count_sensitivity,
     histogram_sensitivity,
-    require_positive,
     sum_sensitivity,
 )
 from trivet.privacy.planning.results import AskedQuery
 from trivet.privacy.planning.settings import (
     MECHANISMS,
     MOST_ANSWERS,
+    Magnitude,
     MechanismName,
     PlanSettings,
-    Positive,
     QuerySettings,
 )
 from trivet.privacy.planning.theorems import THEOREMS, Theorem
-from trivet.settings import require
+from trivet.settings import Positive, require
 
 __all__ = [
     "DELTAS",
@@ -112,7 +111,7 @@ def answers_of(
 def _line(query: QuerySettings, settings: PlanSettings, *, number: int) -> Line:
     unit, touched = _moves(query, Adjacency(settings.adjacency))
     unit *= settings.group
-    require(Positive, sensitivity=unit)
+    require(Magnitude, sensitivity=unit)
     note = ""
     if query.cells is not None:
         price = "1 single query" if touched == 1 else f"{touched:,} single queries"
@@ -328,7 +327,7 @@ def spread(
     mechanism: str, *, scale: float, value: float | None = None, threshold: float | None = None
 ) -> Spread:
     """Spread of one answer."""
-    require_positive(scale=scale)
+    require(Positive, scale=scale)
     excess = None if value is None or threshold is None else threshold - value
     if mechanism == "laplace":
         tail = None if excess is None else laplace.tail(excess, scale=scale)

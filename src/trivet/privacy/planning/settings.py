@@ -13,10 +13,10 @@ __all__ = [
     "MOST_ANSWERS",
     "AdjacencyName",
     "Answers",
+    "Magnitude",
     "MechanismName",
     "PlanOptions",
     "PlanSettings",
-    "Positive",
     "QuerySettings",
 ]
 
@@ -35,7 +35,7 @@ LARGEST_EPSILON = 1e3
 
 Answers = Annotated[int, Interval(ge=1, le=MOST_ANSWERS)]
 Bound = Annotated[float, Gt(-LARGEST), Lt(LARGEST)]
-Positive = Annotated[float, Gt(0), Lt(LARGEST)]
+Magnitude = Annotated[float, Gt(0), Lt(LARGEST)]
 Finite = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 
 
@@ -73,14 +73,14 @@ class QuerySettings(Settings):
 
     name: str = ""
     count: Answers = 1
-    sensitivity: Positive | None = None
-    share: Positive = 1.0
+    sensitivity: Magnitude | None = None
+    share: Magnitude = 1.0
     kind: QueryKind | None = None
     cells: Answers | None = None
     touches: Answers | None = None
     bounds: tuple[Bound, Bound] | None = None
     selects: bool = True
-    scale: Positive | None = None
+    scale: Magnitude | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -14,10 +14,8 @@ from trivet.privacy import accountants
 from trivet.privacy.accountants import Counts, Scales, smallest_factor
 from trivet.privacy.adjacency import (
     OutOfReachError,
-    require_at_least_one,
-    require_open_unit,
-    require_positive,
 )
+from trivet.settings import Count, Positive, Share, require
 
 __all__ = ["THEOREMS", "Theorem", "advanced_pays_from", "likely_factor", "required_scale", "spent_epsilon"]
 
@@ -146,9 +144,9 @@ def spent_epsilon(method: str, *, scale: float, sensitivity: float, queries: int
         of the theorem's numerical reach.
     """
     theorem = _theorem(method)
-    require_positive(scale=scale, sensitivity=sensitivity)
-    require_at_least_one(queries=queries)
-    require_open_unit(delta=delta)
+    require(Positive, scale=scale, sensitivity=sensitivity)
+    require(Count, queries=queries)
+    require(Share, delta=delta)
     with _named(theorem):
         return theorem.spend(scale / sensitivity, queries, delta)
 
@@ -181,9 +179,9 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
         As in `spent_epsilon`.
     """
     theorem = _theorem(method)
-    require_positive(epsilon=epsilon, sensitivity=sensitivity)
-    require_at_least_one(queries=queries)
-    require_open_unit(delta=delta)
+    require(Positive, epsilon=epsilon, sensitivity=sensitivity)
+    require(Count, queries=queries)
+    require(Share, delta=delta)
     with _named(theorem):
         return sensitivity * smallest_factor(
             lambda scale: theorem.spend(scale, queries, delta),
@@ -225,8 +223,8 @@ def advanced_pays_from(*, epsilon: float, delta: float) -> int:
     UsageError
         A number is out of range.
     """
-    require_positive(epsilon=epsilon)
-    require_open_unit(delta=delta)
+    require(Positive, epsilon=epsilon)
+    require(Share, delta=delta)
 
     def pays(queries: int) -> bool:
         return accountants.advanced(queries / epsilon, queries, delta) < epsilon
