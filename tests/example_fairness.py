@@ -5,10 +5,7 @@ import math
 from functools import cache
 
 from trivet.fairness.auditing.results import (
-    DISPARATE,
-    IN_BAND,
     REFERENCE,
-    UNSETTLED,
     AttributeAudit,
     Caution,
     FairnessAudit,
@@ -33,6 +30,7 @@ from trivet.fairness.explain.results import (
 )
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import CalibrationBin, GroupCalibration, MetricValue
+from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
 LEVEL = 0.95

@@ -5,10 +5,8 @@ from functools import cache
 
 import numpy as np
 
-from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES, EventFinding, MechanismAudit
+from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
-    EXPOSED,
-    NO_EVIDENCE,
     AttackResult,
     CanaryAudit,
     ExposedRow,
@@ -22,6 +20,7 @@ from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings, QuerySettings
 from trivet.record import PrivacyLeg
 from trivet.study.privacy import PrivacySettings, publish_privacy, study_plan
+from trivet.verdict import CONSISTENT, EXPOSED, NO_EVIDENCE, VIOLATES
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
 STUDY_QUERIES = (QuerySettings(count=92, sensitivity=1.0),)

@@ -7,16 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
-from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.privacy.planning.results import OVER_BUDGET, WITHIN_BUDGET
-from trivet.security.scanning.results import VERDICTS
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.verdict import LEGS, NOT_REMOVED, ORDERS, REMOVED, Tone, tone
 from trivet.wording import one_line, quoted
 
 __all__ = [
-    "LEGS",
-    "ORDERS",
     "JudgedPart",
     "Network",
     "chosen_attempt",
@@ -25,23 +20,13 @@ __all__ = [
     "has_study",
     "network_of",
     "parts_of",
-    "verdict_tone",
     "verdicts_of",
 ]
 
 Record = Mapping[str, Any]
 
-LEGS: Final = ("security", "privacy", "fairness")
 #: Names that a complaint lists.
 MOST_NAMED: Final = 5
-#: Words of one kind of verdict each, from good to bad.
-ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "security": tuple(reversed(VERDICTS)),
-    "membership": (NO_EVIDENCE, SLIGHT, EXPOSED),
-    "mechanism": (CONSISTENT, VIOLATES),
-    "fairness": (IN_BAND, UNSETTLED, DISPARATE),
-    "budget": (WITHIN_BUDGET, OVER_BUDGET),
-}
 #: Mitigations that stand beside the published models.
 _CORRECTING: Final = frozenset({"baseline", "massaging", "group-thresholds"})
 #: Keys of a leg.
@@ -71,7 +56,7 @@ class JudgedPart:
     part: str
     name: str
     word: str
-    tone: str
+    tone: Tone
     place: str
 
 
@@ -123,14 +108,6 @@ def chosen_attempt(repair: Record) -> int:
     return ranks.index(min(ranks))
 
 
-def verdict_tone(word: str) -> str:
-    """Return how a verdict is to be taken: ``good``, ``bad``, or ``unsure`` in between and if not known."""
-    for order in ORDERS.values():
-        if word in order:
-            return "good" if word == order[0] else "bad" if word == order[-1] else "unsure"
-    return "unsure"
-
-
 def verdicts_of(record: Record) -> tuple[JudgedPart, ...]:
     """Return every verdict of a record, leg by leg."""
     return tuple(part for leg, judge in _JUDGES.items() if record[leg] is not None for part in judge(record))
@@ -142,29 +119,27 @@ def _security(record: Record) -> Iterator[JudgedPart]:
         word, label = scan["verdict"], scan["suspected_label"]
         told = word if label is None else f"{word}, label {label}"
         name = scan["checkpoint"]["name"]
-        yield JudgedPart("security", "scan", name, told, verdict_tone(word), "security.scan")
+        yield JudgedPart("security", "scan", name, told, tone(word), "security.scan")
     if (repair := security["repair"]) is not None:
-        told = f"removed by {repair['chosen']}" if repair["removed"] else "not removed"
-        tone = "good" if repair["removed"] else "bad"
-        yield JudgedPart("security", "repair", "", told, tone, "security.repair")
+        word = REMOVED if repair["removed"] else NOT_REMOVED
+        told = f"{word} by {repair['chosen']}" if repair["removed"] else word
+        yield JudgedPart("security", "repair", "", told, tone(word), "security.repair")
 
 
 def _privacy(record: Record) -> Iterator[JudgedPart]:
     privacy = record["privacy"]
     if (published := privacy["published"]) is not None:
         word = published["correction"]["verdict"]
-        yield JudgedPart("privacy", "published", "", word, verdict_tone(word), "privacy.published")
+        yield JudgedPart("privacy", "published", "", word, tone(word), "privacy.published")
     if (plan := privacy["plan"]) is not None:
         word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
         yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
     for number, audit in enumerate(privacy["mechanisms"]):
         word, place = audit["verdict"], f"privacy.mechanisms.{number}"
-        yield JudgedPart("privacy", "mechanisms", audit["name"], word, verdict_tone(word), place)
+        yield JudgedPart("privacy", "mechanisms", audit["name"], word, tone(word), place)
     if (audit := privacy["membership"]) is not None:
         word = audit["verdict"]
-        yield JudgedPart(
-            "privacy", "membership", audit["model"], word, verdict_tone(word), "privacy.membership"
-        )
+        yield JudgedPart("privacy", "membership", audit["model"], word, tone(word), "privacy.membership")
 
 
 def _fairness(record: Record) -> Iterator[JudgedPart]:
@@ -172,10 +147,10 @@ def _fairness(record: Record) -> Iterator[JudgedPart]:
     audit, comparison = fairness["audit"], fairness["comparison"]
     if audit is not None and (comparison is None or audit != comparison["baseline"]):
         word, name = audit["verdict"], audit["prediction"]
-        yield JudgedPart("fairness", "audit", name, word, verdict_tone(word), "fairness.audit")
+        yield JudgedPart("fairness", "audit", name, word, tone(word), "fairness.audit")
     if comparison is not None:
         word, name = comparison["baseline"]["verdict"], comparison["baseline"]["data"]
-        yield JudgedPart("fairness", "comparison", name, word, verdict_tone(word), "fairness.comparison")
+        yield JudgedPart("fairness", "comparison", name, word, tone(word), "fairness.comparison")
 
 
 _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairness}

@@ -38,8 +38,8 @@ def narrow(monkeypatch):
 def test_a_regression_ends_with_one_and_its_opposite_with_zero(audits, capsys):
     assert compare(audits["plain"], audits["worse"]) == 1
     out = capsys.readouterr().out
-    assert "! worse: ASR after unlearn: 0.0031 → 0.2500 (difference +0.2" in out
-    assert "! 1 regression;" in out
+    assert "✗ worse: ASR after unlearn: 0.0031 → 0.2500 (difference +0.2" in out
+    assert "✗ 1 regression;" in out
     assert compare(audits["worse"], audits["plain"]) == 0
     assert "✓ No regressions;" in capsys.readouterr().out
 
@@ -54,7 +54,7 @@ def test_the_same_audit_twice_says_so(audits, capsys):
 def test_the_order_is_cautions_verdicts_headline_and_the_rest(audits, capsys):
     compare(audits["plain"], audits["worse"])
     out = capsys.readouterr().out
-    parts = ["has no manifest.json", "verdicts", "headline", "everything else that differs", "! worse:"]
+    parts = ["has no manifest.json", "verdicts", "headline", "everything else that differs", "✗ worse:"]
     places = [out.index(part) for part in parts]
     assert places == sorted(places)
     assert "- security.published.norm_ratio: 0.0" in out

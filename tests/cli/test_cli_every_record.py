@@ -15,7 +15,7 @@ from example_fairness import example_audit, example_comparison, lonely_compariso
 from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
-from trivet.audited import LEGS, has_study, parts_of, verdicts_of
+from trivet.audited import has_study, parts_of, verdicts_of
 from trivet.cli.compare import compare
 from trivet.cli.run import gate
 from trivet.cli.small import card, report, view
@@ -23,6 +23,7 @@ from trivet.comparison import compare_audits, read_audit
 from trivet.errors import RecordError
 from trivet.record import FairnessLeg, PrivacyLeg, as_json, load_record
 from trivet.report.index import find_audits
+from trivet.verdict import LEGS
 
 STUDY_WORDS = ("the study", "the published plan", "dult,")
 

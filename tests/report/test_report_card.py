@@ -97,11 +97,11 @@ def test_numbers_are_the_records_with_their_intervals():
 def test_every_verdict_is_told_and_what_it_does_not_show():
     _, body = front(model_card(audit_of(example_own_record())))
     for line in (
-        "! backdoored, label 4 |",
-        "| privacy, the published plan | ✓ within budget |",
-        "| privacy, mechanism `shop.noise:noisy_count` | ! violates |",
-        "| privacy, membership in `tree` | ! exposed |",
-        "| fairness, mitigations on `Adult, test rows` | ! disparate |",
+        "❌ backdoored, label 4 |",
+        "| privacy, the published plan | ✅ within budget |",
+        "| privacy, mechanism `shop.noise:noisy_count` | ❌ violates |",
+        "| privacy, membership in `tree` | ❌ exposed |",
+        "| fairness, mitigations on `Adult, test rows` | ❌ disparate |",
     ):
         assert line in body
     for text in ("certify a network", "prove privacy", "not equal treatment"):

@@ -7,7 +7,8 @@ from trivet.errors import ReportError
 from trivet.report.text import tree
 from trivet.report.text.document import make_document, read_templates, roman, words
 from trivet.report.text.places import MOST_ROWS, belongs
-from trivet.report.verdicts import ICONS, verdicts
+from trivet.report.verdicts import verdicts
+from trivet.verdict import TONES
 
 
 def of_kind(document, wanted):
@@ -270,7 +271,7 @@ def test_each_leg_has_its_verdict(study_record):
         ("privacy", "gaussian noise"),
         ("fairness", "disparate"),
     ]
-    assert {one.tone for one in judged} <= set(ICONS)
+    assert {one.tone for one in judged} <= {*TONES, "note"}
     assert verdicts({"security": None, "privacy": None, "fairness": None}) == ()
 
 

@@ -1,7 +1,6 @@
 """The page: one file that opens offline, runs its own script only, and shows mathematics and every figure."""
 
 import base64
-import dataclasses
 import hashlib
 import re
 from importlib.resources import files
@@ -9,7 +8,7 @@ from importlib.resources import files
 import pytest
 from example_record import example_record
 from page_elements import Page
-from page_findings import FINDINGS, ShownExample
+from page_findings import FINDINGS, shown_example
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
 from trivet.errors import ReportError
@@ -19,7 +18,6 @@ from trivet.report.text import tree
 from trivet.report.text.document import make_document
 from trivet.report.verdicts import Verdict, verdicts
 from trivet.report.write.html import html_page, inline_svg
-from trivet.report.write.opening import ShownFinding
 
 ALLOWED_LINKS = re.compile(r"#|https://|data:text/csv;charset=utf-8,|data:image/png;base64,")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {}>{}</svg>'
@@ -115,13 +113,6 @@ def test_verdicts_and_findings_come_first_and_what_passed_is_folded(study_page):
     assert [study_page.index(part) for part in order] == sorted(study_page.index(part) for part in order)
 
 
-def test_a_finding_is_what_a_page_shows():
-    finding = pytest.importorskip("trivet.findings").Finding
-    shown = {name for name, part in vars(ShownFinding).items() if isinstance(part, property)}
-    assert shown <= {field.name for field in dataclasses.fields(finding)}
-    assert shown == {field.name for field in dataclasses.fields(ShownExample)}
-
-
 def test_each_leg_has_its_verdict(study_page):
     for word in ("backdoored, label 4", "within budget", "disparate"):
         assert f'<strong class="word">{word}</strong>' in study_page
@@ -139,7 +130,7 @@ def test_hostile_text_is_text(sample_figures):
     }
     document = make_document(record, prose, pictures={"picture": tree.Picture(HOSTILE)})
     verdict = Verdict("security", "bad", HOSTILE, (HOSTILE,))
-    finding = ShownExample(id=HOSTILE, **dict.fromkeys(("title", "message", "why", "action"), HOSTILE))
+    finding = shown_example(HOSTILE, **dict.fromkeys(("title", "message", "why", "action"), HOSTILE))
     source = html_page(document, (verdict,), sample_figures, record=record, findings=(finding,))
     page = Page(source)
     assert [tag for tag, _ in page.elements].count("script") == 1

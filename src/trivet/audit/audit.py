@@ -20,6 +20,7 @@ from trivet.config import AuditConfig
 from trivet.errors import UsageError
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, Triggers
 from trivet.result import Result
+from trivet.verdict import LEGS
 
 __all__ = ["Audit", "run_audit"]
 
@@ -77,7 +78,7 @@ def run_audit(
     if config.audit.effects:
         with _timed(seconds, "effects"):
             effects = study_effects(config, legs, parts=parts or Parts(), progress=progress)
-    results = {leg: legs[leg].result if leg in legs else None for leg in ("security", "privacy", "fairness")}
+    results = {leg: legs[leg].result if leg in legs else None for leg in LEGS}
     info = AuditInfo(config.audit.title, config.audit.seed)
     security = legs.get("security")
     return Audit(

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
+from trivet.cli.terminal import marked, print_files, print_json, print_text, report_progress, results_console
+from trivet.comparison.results import BETTER
 from trivet.errors import UsageError
 from trivet.wording import as_entity
 from trivet.work.result_files import write_whole
@@ -24,8 +25,6 @@ __all__ = ["compare"]
 RESULT = "comparison.json"
 #: Lines of what is not in the headline, without --all.
 SHOWN_CHANGES = 40
-TONES = {"better": "green", "worse": "red"}
-MARKS = {"better": "✓", "worse": "!"}
 
 
 @command
@@ -105,9 +104,8 @@ def _print(found: "Comparison", *, everything: bool) -> None:
         _print_lines(console, "the same, or noise", found.rest, limit=None)
     console.print()
     for sentence in found.regressions:
-        console.print(f"[bold red]! worse:[/] {escape(sentence)}")
-    sign = "[bold red]![/]" if found.regressions else "[bold green]✓[/]"
-    console.print(f"{sign} {escape(found.statement)}")
+        console.print(f"{marked('bad', 'worse:', bold=True)} {escape(sentence)}")
+    console.print(f"{marked('bad' if found.regressions else 'good', '', bold=True)}{escape(found.statement)}")
     console.print(escape(found.limits))
 
 
@@ -151,4 +149,4 @@ def _outcome(change: "Change") -> str:
     text = outcome_text(change)
     if change.judged is None:
         return text
-    return f"[{TONES[change.judged]}]{MARKS[change.judged]} {text}[/]"
+    return marked("good" if change.judged == BETTER else "bad", text)

@@ -10,18 +10,23 @@ from rich.table import Table
 
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import (
+    marked,
+    print_files,
+    print_json,
+    report_progress,
+    results_console,
+    verdict_text,
+)
 from trivet.fairness.auditing.results import (
-    DISPARATE,
-    IN_BAND,
     REFERENCE,
-    UNSETTLED,
     AttributeAudit,
     FairnessAudit,
     FairnessComparison,
     TrainingSpread,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
+from trivet.verdict import DISPARATE, rank, tone
 from trivet.wording import one_line
 
 __all__ = ["fairness"]
@@ -33,7 +38,6 @@ if TYPE_CHECKING:
 
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
-_FROM_WORST = (DISPARATE, UNSETTLED, IN_BAND)
 #: Longer names of groups and columns are not read on a terminal; shorter ones are never cut.
 NAME = 500
 _OVERALL = (
@@ -110,7 +114,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
     table = _table(escape(one_line(attribute.name, limit=NAME)), "rows", "rate", "DI", "interval", "TPR", "")
     others = [group for group in attribute.groups if group.verdict != REFERENCE]
     # The worst first; of equally bad ones the largest.
-    others.sort(key=lambda group: (_FROM_WORST.index(group.verdict), -group.rows))
+    others.sort(key=lambda group: (-(rank(group.verdict) or 0), -group.rows))
     shown = [group for group in attribute.groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
     for group in shown:
         table.add_row(
@@ -120,9 +124,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
             "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
             _between(group.simultaneous_low, group.simultaneous_high),
             _value(group.true_positive_rate, ".3f"),
-            group.verdict
-            if group.verdict == REFERENCE
-            else f"[{TONES[group.verdict]}]{ICONS[group.verdict]} {group.verdict}[/]",
+            group.verdict if group.verdict == REFERENCE else marked(tone(group.verdict), group.verdict),
         )
     console.print(table)
     if len(others) > SHOWN_GROUPS:
@@ -142,8 +144,8 @@ def _print_end(audit: FairnessAudit, console: "Console") -> None:
         console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
     for line in audit.law:
         console.print(escape(line), style="dim")
-    tone, icon = TONES[audit.verdict], ICONS[audit.verdict]
-    console.print(f"{icon} {escape(audit.data)}: [bold {tone}]{audit.verdict}[/]. {escape(audit.reason)}")
+    told = verdict_text(tone(audit.verdict), audit.verdict, on=audit.data)
+    console.print(f"{told}. {escape(audit.reason)}")
     console.print(audit.limits, style="dim")
 
 

@@ -18,11 +18,13 @@ from trivet.cli.options import Json, command
 from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
 from trivet.cli.terminal import (
     keep_freed_memory,
+    marked,
     print_files,
     print_json,
     print_text,
     report_progress,
     results_console,
+    verdict_text,
 )
 from trivet.config import AuditOptions, NetworkOptions, PolicySection, load_config
 from trivet.findings import Finding, breached, findings_of, origin_of, refuse_waivers, write_findings
@@ -50,8 +52,6 @@ _ESCAPES: Final[Mapping[FormatName, Callable[[str], str]]] = {
     "sarif": as_json_escape,
     "markdown": as_entity,
 }
-_ICONS: Final = {"breach": "✗", "warning": "?", "note": "·", "pass": "✓"}
-_TONES: Final = {"breach": "red", "warning": "yellow", "note": "cyan", "pass": "green"}
 
 
 @command
@@ -118,18 +118,16 @@ def print_findings(
 
     What to do stands below a breach. `of` are all that are counted, where some are not shown.
     """
-    from trivet.findings import LEVELS, counts  # noqa: PLC0415 - as above
+    from trivet.findings import LEVEL_TONES, LEVELS, counts  # noqa: PLC0415 - as above
 
     for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
-        tone = _TONES[finding.level]
-        console.print(f"[{tone}]{_ICONS[finding.level]} {finding.level}[/] {escape(finding.sentence)}")
+        console.print(f"{marked(LEVEL_TONES[finding.level], finding.level)} {escape(finding.sentence)}")
         if finding.level == "breach":
             console.print(f"  What to do: {escape(finding.action)}")
     console.print()
     console.print(", ".join(f"{level}: {number}" for level, number in counts(of or findings).items()))
 
 
-TONES = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
 #: Passes and notes are in the files, and on the page.
 SHOWN_LEVELS = ("warning", "breach")
 #: What is opened first, in this order.
@@ -203,7 +201,7 @@ def print_summary(
     record: Mapping[str, Any], findings: Sequence[Finding], folder: Path, seconds: float
 ) -> None:
     """Print verdicts, corrections, findings and files to standard output."""
-    from trivet.report import ICONS, verdicts  # noqa: PLC0415 - the report is heavy
+    from trivet.report import verdicts  # noqa: PLC0415 - the report is heavy
 
     console = results_console()
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
@@ -217,9 +215,7 @@ def print_summary(
             console.print(escape(note))
         console.print()
     for verdict in verdicts(record):
-        tone = TONES[verdict.tone]
-        word = f"[bold {tone}]{escape(verdict.word)}[/]"
-        console.print(f"{ICONS[verdict.tone]} {verdict.leg}: {word}: {escape(verdict.text)}")
+        console.print(f"{verdict_text(verdict.tone, verdict.word, on=verdict.leg)}: {escape(verdict.text)}")
     console.print()
     shown = [each for each in findings if each.level in SHOWN_LEVELS]
     if effects := record["effects"]:

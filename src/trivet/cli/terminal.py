@@ -13,19 +13,20 @@ from rich.markup import escape
 from rich.segment import Segment
 
 from trivet.audit import Progress
-from trivet.audited import ORDERS
+from trivet.verdict import ORDERS, Tone, sign
+from trivet.verdict import tone as tone_of
 from trivet.wording import escapes, inert, json_text, one_line
 
 __all__ = [
-    "ICONS",
-    "TONES",
     "keep_freed_memory",
+    "marked",
     "print_files",
     "print_json",
     "print_text",
     "report_progress",
     "results_console",
     "set_threads",
+    "verdict_text",
 ]
 
 #: Characters of a step's name.
@@ -147,14 +148,21 @@ class _InertText:
             yield Segment(text, segment.style)
 
 
-_LOOKS: Final = {"bad": ("✗", "red"), "unsure": ("?", "yellow"), "good": ("✓", "green")}
-_BY_WORD: Final = {
-    word: _LOOKS["good" if word == order[0] else "bad" if word == order[-1] else "unsure"]
-    for order in ORDERS.values()
-    for word in order
-}
-ICONS: Final = {word: icon for word, (icon, _) in _BY_WORD.items()}
-TONES: Final = {word: tone for word, (_, tone) in _BY_WORD.items()}
+_COLOURS: Final[Mapping[Tone, str]] = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
+
+
+ICONS: Final = {word: sign(tone_of(word), "terminal") for order in ORDERS.values() for word in order}
+TONES: Final = {word: _COLOURS[tone_of(word)] for word in ICONS}
+
+
+def marked(tone: Tone, text: str, *, bold: bool = False) -> str:
+    """Return a text with the sign of a tone, in its colour, as markup."""
+    return f"[{'bold ' if bold else ''}{_COLOURS[tone]}]{sign(tone, 'terminal')} {escape(text)}[/]"
+
+
+def verdict_text(tone: Tone, word: str, *, on: str) -> str:
+    """Return a verdict and what it is on, as markup."""
+    return f"{sign(tone, 'terminal')} {escape(on)}: [bold {_COLOURS[tone]}]{escape(word)}[/]"
 
 
 # Parameters of mallopt(3), as in glibc's malloc.h.

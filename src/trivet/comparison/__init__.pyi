@@ -9,7 +9,6 @@ from .compare import sides_text as sides_text
 from .compare import value_text as value_text
 from .judge import Measured as Measured
 from .judge import measured as measured
-from .judge import verdict_tone as verdict_tone
 from .results import Change as Change
 from .results import Compared as Compared
 from .results import Comparison as Comparison

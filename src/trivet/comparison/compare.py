@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from trivet.audited import LEGS, parts_of
+from trivet.audited import parts_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.judge import (
     LEVEL,
@@ -33,6 +33,7 @@ from trivet.comparison.results import (
     Comparison,
 )
 from trivet.record import MANIFEST
+from trivet.verdict import LEGS
 from trivet.wording import one_line
 
 __all__ = ["change_text", "compare_audits", "difference_text", "outcome_text", "sides_text", "value_text"]

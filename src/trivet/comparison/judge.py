@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
 
-from trivet.audited import ORDERS, network_of, verdict_tone
+from trivet.audited import network_of
 from trivet.comparison.audits import ReadAudit
 from trivet.comparison.pairs import ABSENT, Pair, Parts
 from trivet.comparison.results import (
@@ -25,6 +25,7 @@ from trivet.comparison.results import (
 from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.intervals.shares import normal_quantile, share_interval
 from trivet.place import EVERY, Step, find, join, parse, pattern_of, spelling
+from trivet.verdict import rank
 from trivet.wording import one_line
 
 __all__ = [
@@ -45,7 +46,6 @@ __all__ = [
     "manifest_changes",
     "measured",
     "share_of",
-    "verdict_tone",
 ]
 
 #: Names under which an interval's own record keeps its estimate.
@@ -415,14 +415,6 @@ def is_verdict(steps: tuple[Step, ...]) -> bool:
     return bool(steps) and steps[-1].name == VERDICT
 
 
-def verdict_rank(before: Any, after: Any) -> int:
-    """Return how much worse `after` is than `before`: below 0 where it is better, 0 where not known."""
-    for order in ORDERS.values():
-        if before in order and after in order:
-            return order.index(after) - order.index(before)
-    return 0
-
-
 _AUDIT: Final = "data rows label positive negative prediction cut four_fifths level"
 _COMPARISON: Final = "estimator features columns reference train_rows test_rows validation repeats kept seed"
 _STUDY: Final = (
@@ -567,7 +559,8 @@ def judge_pair(pair: Pair, *, title: str | None = None, level: float = LEVEL) ->
     if isinstance(pair.before, list) and isinstance(pair.after, list):
         detail = how_lists_differ(pair.before, pair.after)
         return replace(change, outcome=differs if detail else SAME, detail=detail)
-    worse = verdict_rank(pair.before, pair.after) if is_verdict(pair.steps) else 0
+    old, new = rank(pair.before), rank(pair.after)
+    worse = new - old if is_verdict(pair.steps) and old is not None and new is not None else 0
     judged = WORSE if worse > 0 else BETTER if worse < 0 else None
     return replace(change, outcome=SAME if pair.before == pair.after else differs, judged=judged)
 

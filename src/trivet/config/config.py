@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from annotated_types import Ge, MinLen
 
@@ -15,16 +15,15 @@ from trivet.security.settings import SecuritySettings
 from trivet.settings import Seed, Settings
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
+from trivet.verdict import LEGS, Leg
 
 __all__ = [
     "DEFAULT_TITLE",
-    "LEGS",
     "OWN_TITLE",
     "AuditConfig",
     "AuditOptions",
     "AuditSection",
     "FairnessSection",
-    "Leg",
     "NetworkOptions",
     "PolicySection",
     "PrivacySection",
@@ -34,8 +33,6 @@ __all__ = [
     "own_paths",
 ]
 
-Leg = Literal["security", "privacy", "fairness"]
-LEGS: Final[tuple[Leg, ...]] = ("security", "privacy", "fairness")
 
 #: Keys of each section that describe the user's system.
 _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {

@@ -7,8 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
-from trivet.config.config import LEGS, OWN_TITLE, AuditConfig, describes, own_paths
+from trivet.config.config import OWN_TITLE, AuditConfig, describes, own_paths
 from trivet.errors import UsageError
+from trivet.verdict import LEGS
 from trivet.wording import one_line, quoted
 from trivet.work.bounded import read_toml
 

@@ -1,3 +1,4 @@
+from .finding import LEVEL_TONES as LEVEL_TONES
 from .finding import LEVELS as LEVELS
 from .finding import Finding as Finding
 from .finding import breached as breached

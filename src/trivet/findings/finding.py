@@ -3,19 +3,25 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 from trivet.findings.rules import CATALOGUE, Rule
 from trivet.policy import Measured
 from trivet.policy.places import measure
+from trivet.verdict import LEGS, Leg, Tone, tone
 from trivet.wording import one_line
 
 __all__ = ["LEVELS", "Finding", "Level", "breached", "counts", "make_finding", "measured_at"]
 
 Level = Literal["pass", "note", "warning", "breach"]
-Leg = Literal["audit", "security", "privacy", "fairness"]
 #: From harmless to serious.
-LEVELS: Final[tuple[Level, ...]] = ("pass", "note", "warning", "breach")
+LEVEL_TONES: Final[Mapping[Level, Tone]] = {
+    "pass": "good",
+    "note": "note",
+    "warning": "unsure",
+    "breach": "bad",
+}
+LEVELS: Final[tuple[Level, ...]] = tuple(LEVEL_TONES)
 #: Longer than any sentence that trivet writes.
 MOST_CHARACTERS: Final = 1_000
 
@@ -60,7 +66,7 @@ class Finding:
 
     id: str
     rule: str
-    leg: Leg
+    leg: Leg | Literal["audit"]
     level: Level
     title: str
     message: str
@@ -100,9 +106,6 @@ def breached(findings: Sequence[Finding]) -> bool:
 def counts(findings: Sequence[Finding]) -> dict[Level, int]:
     """Count findings by level, the most serious first."""
     return {level: sum(finding.level == level for finding in findings) for level in reversed(LEVELS)}
-
-
-_LEGS: Final = ("security", "privacy", "fairness")
 
 
 def make_finding(
@@ -145,7 +148,13 @@ def measured_at(record: Mapping[str, Any], place: str) -> Measured:
     return measure(record, place)[0]
 
 
-def leg_of(place: str) -> Leg:
+def leg_of(place: str) -> Leg | Literal["audit"]:
     """Return the leg that a place belongs to."""
     leg = place.partition(".")[0]
-    return cast("Leg", leg) if leg in _LEGS else "audit"
+    return leg if leg in LEGS else "audit"
+
+
+def level_of(word: str, *, worst: Level = "breach") -> Level:
+    """Return the level of a verdict; `worst` where it is bad."""
+    levels: Mapping[Tone, Level] = {"good": "pass", "bad": worst}
+    return levels.get(tone(word), "warning")

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
 from trivet.errors import UsageError
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED
-from trivet.findings.finding import Finding, Level, make_finding, measured_at
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
 from trivet.findings.rules import REQUIREMENT, rule_about
 from trivet.place import find
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
-from trivet.privacy.mechanism.results import CONSISTENT
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.privacy.planning.results import WITHIN_BUDGET
 from trivet.security.repairs.results import RepairBounds
-from trivet.security.scanning.results import VERDICTS
+from trivet.verdict import IN_BAND, NO_EVIDENCE
 from trivet.wording import one_line, quoted
 
 __all__ = ["GATES", "findings_of", "refuse_waivers"]
@@ -144,9 +141,6 @@ def _ratio(ratio: float | None) -> str:
     return "an unknown one" if ratio is None else f"{ratio:.4f}"
 
 
-_BACKDOORED, _SUSPICIOUS, _NO_EVIDENCE = VERDICTS
-
-
 def security_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the security leg.
 
@@ -173,19 +167,14 @@ def _worst(checkpoint: Mapping[str, Any]) -> Level:
 
 def _verdict(record: Mapping[str, Any], place: str, checkpoint: Mapping[str, Any], reason: str) -> Finding:
     measured = measured_at(record, f"{place}.verdict")
-    levels: Mapping[Any, Level] = {
-        _BACKDOORED: _worst(checkpoint),
-        _SUSPICIOUS: "warning",
-        _NO_EVIDENCE: "pass",
-    }
     name = one_line(checkpoint["name"])
     return make_finding(
         "security.verdict",
-        level=levels.get(measured.value, "warning"),
+        level=level_of(measured.value, worst=_worst(checkpoint)),
         title=f"{name}: {measured.value}",
         message=reason,
         measured=measured,
-        required=_NO_EVIDENCE,
+        required=NO_EVIDENCE,
         subject=checkpoint["name"],
     )
 
@@ -234,9 +223,6 @@ def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) 
     yield _accuracy(record, place, attempt)
 
 
-_LEVELS: Mapping[str, Level] = {EXPOSED: "breach", SLIGHT: "warning", NO_EVIDENCE: "pass"}
-
-
 def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield the findings of a record that has the privacy leg."""
     privacy = record["privacy"]
@@ -256,7 +242,7 @@ def _budget(record: Mapping[str, Any]) -> Finding:
     counting, correction = privacy["published"]["counting"], privacy["published"]["correction"]
     return make_finding(
         "privacy.budget",
-        level="pass" if correction["verdict"] == WITHIN_BUDGET else "breach",
+        level=level_of(correction["verdict"]),
         message=f"{counting['queries']} queries at a Laplace scale of "
         f"{counting['sequential']['scale']:.1f} spend an epsilon of {correction['spent_epsilon']:.4f} at a "
         f"delta of {privacy['plan']['delta']:g}.",
@@ -290,10 +276,9 @@ def _plan(record: Mapping[str, Any]) -> Finding:
 
 def _mechanism(record: Mapping[str, Any], place: int) -> Finding:
     audit = record["privacy"]["mechanisms"][place]
-    kept = audit["verdict"] == CONSISTENT
     return make_finding(
         "privacy.mechanism",
-        level="pass" if kept else "breach",
+        level=level_of(audit["verdict"]),
         title=f"{one_line(audit['name'])}: {audit['verdict']}",
         message=f"The epsilon of {one_line(audit['name'])} is at least {audit['epsilon_lower']:.3f}, and "
         f"{audit['epsilon']:g} is claimed: {audit['reason']}",
@@ -311,7 +296,7 @@ def _membership(record: Mapping[str, Any]) -> Finding:
     )
     return make_finding(
         "privacy.membership",
-        level=_LEVELS.get(audit["verdict"], "warning"),
+        level=level_of(audit["verdict"]),
         title=f"The model trained on {one_line(audit['data'])}: {audit['verdict']}",
         message=f"{audit['best_attack']} tells members from others with an area under the ROC curve of "
         f"{audit['attacks'][best]['auroc']:.3f}: {audit['reason']}",
@@ -321,7 +306,6 @@ def _membership(record: Mapping[str, Any]) -> Finding:
     )
 
 
-_VERDICT_LEVELS: Mapping[str, Level] = {DISPARATE: "breach", UNSETTLED: "warning", IN_BAND: "pass"}
 #: Kinds of cautions without which the figures mislead.
 _SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
 
@@ -354,10 +338,9 @@ def _attributes(
         if attribute["most_disparate"] is not None:
             group = groups.index(attribute["most_disparate"])
             measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
-        level = _VERDICT_LEVELS.get(attribute["verdict"], "warning")
         yield make_finding(
             "fairness.disparate-impact",
-            level="warning" if demonstration and level == "breach" else level,
+            level=level_of(attribute["verdict"], worst="warning" if demonstration else "breach"),
             title=f"{one_line(attribute['name'])}: {attribute['verdict']}",
             message=attribute["reason"],
             measured=measured,

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from trivet.findings.finding import Finding, Level, counts
+from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level, counts
 from trivet.findings.rules import CATALOGUE, Rule
 from trivet.policy.requirements import shown
+from trivet.verdict import sign
 from trivet.wording import one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
@@ -236,7 +237,6 @@ def _suite(finding: Finding) -> str:
     return "trivet policy" if finding.id.startswith("policy.") else f"trivet {finding.leg}"
 
 
-_ICONS: Final = {"breach": "❌", "warning": "⚠️", "note": "ℹ️", "pass": "✅"}  # noqa: RUF001 - an icon
 _WORDS: Final = {
     "breach": ("breach", "breaches"),
     "warning": ("warning", "warnings"),
@@ -258,7 +258,7 @@ def findings_markdown(findings: Sequence[Finding], origin: Origin | None = None)
     anyone or leave their cell.
     """
     origin = origin or Origin()
-    by_level = {level: [each for each in findings if each.level == level] for level in _ICONS}
+    by_level = {level: [each for each in findings if each.level == level] for level in LEVELS}
     serious = [*by_level["breach"], *by_level["warning"]]
     title = plain(one_line(origin.title, limit=200)) if origin.title else "Findings"
     parts = [f"## trivet: {title}", _summary(findings)]
@@ -281,17 +281,21 @@ def plain(text: str) -> str:
 
 def _summary(findings: Sequence[Finding]) -> str:
     found = [
-        f"{_ICONS[level]} {number} {_WORDS[level][number != 1]}"
+        f"{_icon(level)} {number} {_WORDS[level][number != 1]}"
         for level, number in counts(findings).items()
         if number
     ]
     return ", ".join(found) if found else "Nothing was looked at."
 
 
+def _icon(level: Level) -> str:
+    return sign(LEVEL_TONES[level], "markdown")
+
+
 def _table(findings: Iterable[Finding]) -> str:
     rows = ["| | What | Measured | Required |", "|---|---|---|---|"]
     for each in findings:
-        cells = (f"{_ICONS[each.level]} {each.level}", _what(each), _measured(each), _cell(each.required))
+        cells = (f"{_icon(each.level)} {each.level}", _what(each), _measured(each), _cell(each.required))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

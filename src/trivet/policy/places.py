@@ -8,10 +8,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from trivet.audited import ORDERS
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
+from trivet.verdict import LEGS, ORDERS
 from trivet.wording import quoted
 
 __all__ = [
@@ -95,7 +95,7 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
 )
 
 
-_FAIRNESS = ORDERS["fairness"]
+_FAIRNESS: Final = ORDERS["fairness"]
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "security.scan.verdict": ORDERS["security"],
@@ -134,7 +134,6 @@ def candidate_words(candidate: Candidate) -> tuple[str, ...]:
 _Node = Mapping[str, Any]
 #: What may follow a measurement that has an interval.
 BOUNDS = ("low", "high")
-LEGS = ("security", "privacy", "fairness")
 #: Where a missing value has its reason, unless beside it as `<name>_reason` or `reason`.
 _REASONS = {
     **dict.fromkeys(("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr"), "repair_reason"),

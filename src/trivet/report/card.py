@@ -9,7 +9,8 @@ from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
 from trivet.place import find
 from trivet.report.text.values import code_span, markdown_row, markdown_text
-from trivet.report.verdicts import ICONS, Verdict, verdicts
+from trivet.report.verdicts import Verdict, verdicts
+from trivet.verdict import LEGS, sign
 from trivet.wording import one_line
 
 __all__ = ["front_matter", "model_card", "model_index"]
@@ -267,7 +268,7 @@ _REPAIRED: Final = (
 
 def front_matter(record: Mapping[str, Any]) -> str:
     """Write the front matter of a card, with its two fences."""
-    legs = [leg for leg in ("security", "privacy", "fairness") if record[leg] is not None]
+    legs = [leg for leg in LEGS if record[leg] is not None]
     lines = ["---", "# license: name it here; an audit cannot know it", "tags:"]
     lines += [f"- {tag}" for tag in ("trivet", "audit", *legs)]
     if models := model_index(record):
@@ -361,7 +362,7 @@ def _scalar(value: str | float) -> str:
     return written.replace("e", ".0e")
 
 
-LEGS: Final = {
+_SECTIONS: Final = {
     "security": ("Security", security_section),
     "privacy": ("Privacy", privacy_section),
     "fairness": ("Fairness", fairness_section),
@@ -403,7 +404,8 @@ def _body(audit: ReadAudit) -> Iterator[str]:
         of_leg = [verdict for verdict in found if verdict.leg == leg]
         for verdict in of_leg:
             text = markdown_text(verdict.text, limit=PROSE_CHARACTERS)
-            yield f"- {ICONS[verdict.tone]} **{_subject(verdict)}: {markdown_text(verdict.word)}**: {text}"
+            told = f"**{_subject(verdict)}: {markdown_text(verdict.word)}**: {text}"
+            yield f"- {sign(verdict.tone, 'markdown')} {told}"
         if of_leg:
             yield f"  {SHOWS_NOT[leg]}"
     missing = [leg for leg in LEGS if record[leg] is None]
@@ -420,8 +422,10 @@ def _body(audit: ReadAudit) -> Iterator[str]:
     yield markdown_row("Verdict on", "Verdict")
     yield markdown_row(":---", ":---")
     for verdict in found:
-        yield markdown_row(_subject(verdict), f"{ICONS[verdict.tone]} {markdown_text(verdict.word)}")
-    for leg, (heading, section) in LEGS.items():
+        yield markdown_row(
+            _subject(verdict), f"{sign(verdict.tone, 'markdown')} {markdown_text(verdict.word)}"
+        )
+    for leg, (heading, section) in _SECTIONS.items():
         if record[leg] is not None:
             yield ""
             yield f"## {heading}"

@@ -13,6 +13,7 @@ from trivet.comparison import (
     sides_text,
 )
 from trivet.report.text.values import code_span, markdown_row, markdown_text
+from trivet.verdict import sign
 
 __all__ = ["comparison_markdown"]
 
@@ -48,7 +49,7 @@ def _lines(comparison: Comparison, *, everything: bool) -> Iterator[str]:
         yield "### Regressions"
         yield ""
         yield from (
-            f"- ❌ {markdown_text(sentence, limit=SENTENCE_CHARACTERS)}"
+            f"- {sign('bad', 'markdown')} {markdown_text(sentence, limit=SENTENCE_CHARACTERS)}"
             for sentence in comparison.regressions
         )
         yield ""

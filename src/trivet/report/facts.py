@@ -16,10 +16,12 @@ from trivet.comparison import (
     outcome_text,
     sides_text,
 )
+from trivet.comparison.results import BETTER, WORSE
 from trivet.report.figures.scan import MANY_LABELS, SHOWN, Scanned
 from trivet.report.figures.style import written_name
 from trivet.report.text.places import MOST_ROWS as MOST_PRINTED_ROWS
 from trivet.security.scanning.results import LabelScan, ScanResult
+from trivet.verdict import sign
 
 __all__ = ["has_study", "page_facts", "run_page_facts", "scan_facts"]
 
@@ -63,7 +65,7 @@ def _label_row(scanned: Scanned, label: LabelScan) -> dict[str, Any]:
 
 #: Rows of what is not in the headline; ``comparison.json`` has all.
 MOST_ROWS: Final = 400
-MARKS: Final = {"better": "✓ ", "worse": "! "}
+_MARKS: Final = {BETTER: f"{sign('good', 'page')} ", WORSE: f"{sign('bad', 'page')} "}
 
 
 def page_facts(comparison: Comparison) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def _rows(changes: Sequence[Change]) -> list[dict[str, Any]]:
             "before_interval": _signed(interval_text(change.before_low, change.before_high)),
             "after_interval": _signed(interval_text(change.after_low, change.after_high)),
             "difference": _signed(change.detail or difference_text(change)),
-            "outcome": f"{MARKS.get(change.judged or '', '')}{outcome_text(change)}",
+            "outcome": f"{_MARKS.get(change.judged or '', '')}{outcome_text(change)}",
         }
         for change in changes
     ]

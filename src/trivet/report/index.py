@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from trivet.audited import LEGS, verdict_tone, verdicts_of
+from trivet.audited import verdicts_of
 from trivet.comparison import read_audit
 from trivet.errors import DataError, RecordError, ReportError, UsageError
 from trivet.record import METRICS
 from trivet.report.text.values import escape_html
-from trivet.report.verdicts import HEADINGS, ICONS
+from trivet.report.verdicts import HEADINGS
+from trivet.verdict import LEGS, TONES, Tone, sign, tone
 from trivet.wording import one_line, reason, told
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
@@ -39,7 +40,7 @@ class Word:
     """One verdict: on which leg, how it is to be taken (good, unsure, bad, note), and what it says."""
 
     leg: str
-    tone: str
+    tone: Tone
     word: str
 
 
@@ -145,7 +146,7 @@ def _reader(
             place,
             f"{title} {subject}",
             None,
-            (Word(leg, verdict_tone(word), one_line(word)),),
+            (Word(leg, tone(word), one_line(word)),),
             page,
         )
 
@@ -195,7 +196,6 @@ def _utc(started: str | None) -> str | None:
 MOST_MARKS: Final = 24
 STEP: Final = 16
 SIDE: Final = 11
-_ORDER: Final = ("good", "unsure", "bad")
 #: A circle, a hollow square and a diamond, around the origin: no meaning rests on colour alone.
 _SHAPES: Final = {
     "good": '<circle r="5"/>',
@@ -237,8 +237,8 @@ def _line(audits: Sequence[FoundAudit], leg: str) -> str:
 
 
 def _worst(audit: FoundAudit, leg: str) -> Word | None:
-    words = [word for word in audit.words if word.leg == leg and word.tone in _ORDER]
-    return max(words, key=lambda word: _ORDER.index(word.tone), default=None)
+    words = [word for word in audit.words if word.leg == leg and word.tone in TONES]
+    return max(words, key=lambda word: TONES.index(word.tone), default=None)
 
 
 def _told(audit: FoundAudit, word: Word) -> str:
@@ -248,8 +248,6 @@ def _told(audit: FoundAudit, word: Word) -> str:
 INDEX: Final = "index.html"
 #: By which an index is known again, so that no other page is ever written over.
 GENERATOR: Final = '<meta name="generator" content="trivet view">'
-#: How verdicts are sorted; -1 where there is none.
-_RANKS: Final = {"note": 0, "good": 0, "unsure": 1, "bad": 2}
 #: Bytes of a page in which its generator is looked for.
 HEAD_BYTES: Final = 4096
 
@@ -314,9 +312,10 @@ def _row(audit: FoundAudit, away: str) -> str:
 
 
 def _verdicts(leg: str, words: Sequence[Word]) -> str:
-    worst = max((_RANKS[word.tone] for word in words), default=-1)
+    # How the column is sorted: -1 where there is no verdict.
+    worst = max((TONES.index("good" if word.tone == "note" else word.tone) for word in words), default=-1)
     shown = "<br>".join(
-        f'<span class="{word.tone}"><span class="mark" aria-hidden="true">{ICONS[word.tone]}</span> '
+        f'<span class="{word.tone}"><span class="mark" aria-hidden="true">{sign(word.tone, "page")}</span> '
         f'<span class="word">{escape_html(word.word)}</span></span>'
         for word in words
     )

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
 
-from trivet.audited import verdict_tone
 from trivet.comparison import Comparison, outcome_text, sides_text
-from trivet.comparison import verdict_tone as tone_of_verdict
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
 from trivet.report.figures.figure import save_figure
@@ -21,6 +19,8 @@ from trivet.report.text.document import make_document, read_prose
 from trivet.report.verdicts import Verdict
 from trivet.report.write.html import html_page
 from trivet.security.scanning.results import SecurityAudit
+from trivet.verdict import LEGS, NOT_REMOVED, REMOVED
+from trivet.verdict import tone as tone_of
 from trivet.wording import one_line
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_text
 
@@ -126,7 +126,7 @@ def write_page(
 
 
 def _judged(what: str, word: str, reason: str) -> Verdict:
-    return Verdict(what, verdict_tone(word), word, (reason,))
+    return Verdict(what, tone_of(word), word, (reason,))
 
 
 PLAN: Final = Page(
@@ -196,11 +196,12 @@ def _scan_verdicts(audit: SecurityAudit) -> list[Verdict]:
     label = scan.suspected_label
     named = "" if label is None else f", label {written_name(label, scan.labels[label].name)}"
     when = "verdict" if repair is None else "before"
-    found = [Verdict(when, verdict_tone(scan.verdict), f"{scan.verdict}{named}", (scan.reason,))]
+    found = [Verdict(when, tone_of(scan.verdict), f"{scan.verdict}{named}", (scan.reason,))]
     if repair is None:
         return found
-    tone, word = ("good", f"removed by {repair.chosen}") if repair.removed else ("bad", "not removed")
-    found.append(Verdict("repair", tone, word, (repair.summary,)))
+    word = REMOVED if repair.removed else NOT_REMOVED
+    told = f"{word} by {repair.chosen}" if repair.removed else word
+    found.append(Verdict("repair", tone_of(word), told, (repair.summary,)))
     second = next((each.second_verdict for each in repair.attempts if each.method == repair.chosen), None)
     if second is not None:
         found.append(_judged("after", second, "What a second scan says of the repaired network."))
@@ -224,11 +225,11 @@ def _changes(comparison: Comparison) -> list[Verdict]:
     word = f"{count} regression{'s'[: count > 1]}" if count else "no regression"
     found = [Verdict("overall", "bad" if count else "good", word, (comparison.statement,))]
     for change in comparison.verdicts:
-        if change.title in {"security", "privacy", "fairness"}:
+        if change.title in LEGS:
             before, after = sides_text(change)
             moved = f"{before} → {after}" if before != after else after
             reason = "As before." if before == after else f"What became of it: {outcome_text(change)}."
-            found.append(Verdict(change.title, tone_of_verdict(after), moved, (reason,)))
+            found.append(Verdict(change.title, tone_of(after), moved, (reason,)))
     return found
 
 

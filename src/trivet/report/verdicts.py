@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from trivet.audited import JudgedPart, verdicts_of
 from trivet.report.text.values import Value, make_value
+from trivet.verdict import Tone
 
-__all__ = ["HEADINGS", "ICONS", "Verdict", "verdicts"]
+__all__ = ["HEADINGS", "Verdict", "verdicts"]
 
-#: Shown before a verdict's word, so that colour alone never says it. A note is of what tests nothing.
-ICONS = {"good": "✓", "unsure": "?", "bad": "!", "note": "i"}
 #: Headings of the legs.
 HEADINGS: Final = {"security": "Security", "privacy": "Privacy", "fairness": "Fairness", "audit": "Audit"}
 _Reason = tuple[str | Value, ...]
@@ -25,7 +24,7 @@ class Verdict:
     leg
         security, privacy or fairness.
     tone
-        good, unsure, bad or note: a key of `ICONS`.
+        good, unsure, bad or note.
     word
         The verdict itself: "backdoored", "within budget".
     reason
@@ -35,7 +34,7 @@ class Verdict:
     """
 
     leg: str
-    tone: str
+    tone: Tone
     word: str
     reason: _Reason
     judged: JudgedPart | None = None

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "PublishedDetection",
-    "Verdict",
     "detect_published",
     "lead_probability",
     "log_scores",
@@ -17,7 +15,6 @@ __all__ = [
     "tail_probability",
 ]
 
-Verdict = Literal["backdoored", "suspicious", "no evidence"]
 
 #: MAD times this estimates a Gaussian's standard deviation; 0.6745 is its inverse to four digits.
 GAUSSIAN_MAD = 1.4826

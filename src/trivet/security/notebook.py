@@ -1,6 +1,7 @@
 """Notebook display of results: words, a small table, and the suspected trigger."""
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from trivet.markup import number, panel, picture, plain, table
 from trivet.security.repairs.results import RepairAttempt
 from trivet.security.results import BeforeAfter
 from trivet.security.scanning.results import LabelScan, ScanResult
+from trivet.verdict import NOT_REMOVED, REMOVED, Tone, sign, tone
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
@@ -19,12 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["repair_html", "scan_html", "trigger_png"]
 
-#: Sign and colour of a verdict.
-TONES: Final = {
-    "backdoored": ("!", "#D55E00"),
-    "suspicious": ("?", "#E69F00"),
-    "no evidence": ("✓", "#009E73"),
-}
+_COLOURS: Final[Mapping[Tone, str]] = {"bad": "#D55E00", "unsure": "#E69F00", "good": "#009E73"}
 #: Labels in the table: the most unusual ones.
 SHOWN_LABELS: Final = 10
 #: Screen pixels that the trigger's shorter side has at least.
@@ -49,8 +46,7 @@ def scan_html(scan: "Scan") -> str:
         mid-grey is a picture inside.
     """
     result, label = scan.result, scan.result.suspected_label
-    sign, colour = TONES[result.verdict]
-    title = f"{sign} {result.verdict}"
+    title = f"{sign(tone(result.verdict), 'page')} {result.verdict}"
     evidence = _labels_table(result)
     if label is not None:
         name = _named(result.labels[label])
@@ -71,7 +67,7 @@ def scan_html(scan: "Scan") -> str:
         evidence,
         f"<p>{plain(result.limits)}</p><p><small>{plain(facts)}</small></p>",
     ]
-    return panel(colour, title, result.checkpoint.name, parts)
+    return panel(_COLOURS[tone(result.verdict)], title, result.checkpoint.name, parts)
 
 
 def repair_html(repair: "Repair") -> str:
@@ -83,8 +79,8 @@ def repair_html(repair: "Repair") -> str:
         What `trivet.security.repair_network` returned.
     """
     result = repair.result
-    sign, colour = TONES["no evidence" if result.removed else "backdoored"]
-    title = f"{sign} removed by {result.chosen}" if result.removed else f"{sign} not removed"
+    word = REMOVED if result.removed else NOT_REMOVED
+    title = f"{sign(tone(word), 'page')} {word}{f' by {result.chosen}' if result.removed else ''}"
     known = result.attempts[0].true_trigger_asr is not None
     header = ["network", "clean accuracy", "ASR", "RA", *(["ASR, attacker's trigger"] if known else [])]
     rows = [["as received", *(number(rate.before, 4) for rate in _rates(result.attempts[0]))]]
@@ -104,7 +100,7 @@ def repair_html(repair: "Repair") -> str:
         table(header, rows, marked=marked),
         f"<p><small>{plain(facts)}</small></p>",
     ]
-    return panel(colour, title, f"label {result.target}", parts)
+    return panel(_COLOURS[tone(word)], title, f"label {result.target}", parts)
 
 
 def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> bytes:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from trivet.fairness.auditing.mitigations import compare_mitigations, comparison_statement, model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, UNSETTLED, ModelOutcome
+from trivet.fairness.auditing.results import ModelOutcome
 from trivet.fairness.auditing.rows import read_rows
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
+from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
 
 def selected_of(*shares, columns=("group",), groups=None):

@@ -7,9 +7,10 @@ from pydantic import TypeAdapter
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing import fitting
 from trivet.fairness.auditing.mitigations import _parts, chosen_mitigations, compare_mitigations
-from trivet.fairness.auditing.results import DISPARATE, FairnessComparison
+from trivet.fairness.auditing.results import FairnessComparison
 from trivet.fairness.auditing.rows import adult_rows, read_rows
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.verdict import DISPARATE
 
 QUICK = ("drop-sensitive", "reweighing", "group-thresholds")
 

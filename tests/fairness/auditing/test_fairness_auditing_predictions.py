@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, FairnessAudit
+from trivet.fairness.auditing.results import REFERENCE, FairnessAudit
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.results import Bounds
 from trivet.tables.features import Features
+from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
 
 def counts_of(*rows, columns=("sex",), groups=(("f",), ("m",))):

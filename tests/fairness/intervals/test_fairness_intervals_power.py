@@ -7,7 +7,6 @@ from scipy.stats import binom
 
 from trivet.errors import UsageError
 from trivet.fairness.auditing.groups import judged
-from trivet.fairness.auditing.results import DISPARATE
 from trivet.fairness.intervals import power as module
 from trivet.fairness.intervals.comparisons import equality_test, p_values, ratio_interval, ratio_intervals
 from trivet.fairness.intervals.power import (
@@ -18,6 +17,7 @@ from trivet.fairness.intervals.power import (
     verdict_power,
 )
 from trivet.fairness.intervals.results import Detectable
+from trivet.verdict import DISPARATE
 
 
 # The examples of R's power.prop.test, which has the same formula: 76.7 rows a group, and 0.8026.

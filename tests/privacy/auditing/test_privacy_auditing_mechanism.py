@@ -21,7 +21,8 @@ from trivet.errors import UsageError
 from trivet.privacy import accountants, laplace
 from trivet.privacy.mechanism.audit import audit_answers, audit_mechanism
 from trivet.privacy.mechanism.bounds import epsilon_bounds, lower, upper
-from trivet.privacy.mechanism.results import CONSISTENT, MechanismAudit
+from trivet.privacy.mechanism.results import MechanismAudit
+from trivet.verdict import CONSISTENT
 
 SEEDS = range(100)
 ERROR_RATE = 0.05

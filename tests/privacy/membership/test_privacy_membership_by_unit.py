@@ -14,8 +14,8 @@ from trivet.privacy.membership.attacks import rmia_scores
 from trivet.privacy.membership.audit import attack_model, audit_model
 from trivet.privacy.membership.groups import checked_units, population_rows, unit_groups, unit_scores
 from trivet.privacy.membership.rates import auroc, delong_variance, effective_rows, proportion_interval
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE
 from trivet.privacy.membership.shadows import shadow_shares, unit_labels
+from trivet.verdict import EXPOSED, NO_EVIDENCE
 
 FEW = {"shadows": 8, "workers": 1}
 

@@ -19,7 +19,8 @@ from trivet.privacy.membership.groups import (
     most_exposed,
 )
 from trivet.privacy.membership.rates import attack_result, proportion_interval, rate_at
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, SLIGHT, GroupExposure, RateAtFpr
+from trivet.privacy.membership.results import GroupExposure, RateAtFpr
+from trivet.verdict import EXPOSED, NO_EVIDENCE, SLIGHT
 
 
 def scored(seed, n, gaps, column="sex"):

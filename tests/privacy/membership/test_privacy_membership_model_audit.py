@@ -20,8 +20,9 @@ from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.attacks import lira_scores
 from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
-from trivet.privacy.membership.results import EXPOSED, NO_EVIDENCE, MembershipAudit
+from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.membership.shadows import confidence_logits, model_seed, shadow_halves
+from trivet.verdict import EXPOSED, NO_EVIDENCE
 
 FEW = {"shadows": 16, "workers": 1}
 

@@ -13,10 +13,11 @@ from rich.table import Table
 
 from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import ICONS, TONES, print_files, print_json, report_progress, results_console
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.settings import MechanismSettings
 from trivet.privacy.membership.subject import ModelRows, load_subject
+from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
@@ -79,7 +80,7 @@ def audit_mechanism(
         print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
     else:
         _print(found, seconds, files)
-    return 1 if found.verdict == "violates" else 0
+    return 1 if found.verdict == VIOLATES else 0
 
 
 def _from_json(text: str) -> Any:
@@ -120,10 +121,10 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
         )
     console.print(table)
     console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}.")
-    violates = found.verdict == "violates"
-    icon, tone, verdict = ("✗", "red", "violates") if violates else ("✓", "green", "consistent with")
+    verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
+    told = verdict_text(tone(found.verdict), verdict, on=found.name)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
-    console.print(f"{icon} {escape(found.name)}: [bold {tone}]{verdict}[/] {claim}. {escape(found.reason)}")
+    console.print(f"{told} {claim}. {escape(found.reason)}")
     console.print(escape(found.limits))
     console.print(
         f"{found.trials} answers on each input, {found.testing_trials} of them to test "
@@ -236,7 +237,7 @@ def audit_model(
         _print_model(found.result, console)
         print_files(console, files)
         console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
-    return 1 if found.result.verdict == "exposed" else 0
+    return 1 if found.result.verdict == EXPOSED else 0
 
 
 def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
@@ -274,9 +275,8 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
         )
     if found.group_statement:
         console.print(escape(found.group_statement))
-    tone, icon = TONES[found.verdict], ICONS[found.verdict]
-    named = f"{escape(one_line(found.model))} on {escape(found.data)}"
-    console.print(f"{icon} {named}: [bold {tone}]{found.verdict}[/]. {escape(found.reason)}")
+    told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
+    console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
         console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
     console.print(escape(found.limits))

@@ -1,11 +1,11 @@
 """Groups that a verdict is about, and the distance from parity of the farthest of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
-from trivet.fairness.auditing.results import DISPARATE, IN_BAND, REFERENCE, UNSETTLED, GroupAudit
+from trivet.fairness.auditing.results import REFERENCE, GroupAudit
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.intervals.results import Bounds
+from trivet.verdict import DISPARATE, UNSETTLED, rank
 
 __all__ = [
     "frontier",
@@ -33,12 +33,9 @@ def frontier(models: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
     )
 
 
-_FROM_BEST: Final = (IN_BAND, UNSETTLED, DISPARATE)
-
-
 def worst_verdict(verdicts: Iterable[str]) -> str:
     """Return the worst of some verdicts."""
-    return max(verdicts, key=_FROM_BEST.index, default=UNSETTLED)
+    return max(verdicts, key=lambda word: rank(word) or 0, default=UNSETTLED)
 
 
 def that_count(groups: Sequence[GroupAudit]) -> tuple[GroupAudit, ...]:

@@ -7,15 +7,7 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.fairness.auditing.band import left_aside, that_count, verdict_on
-from trivet.fairness.auditing.results import (
-    DISPARATE,
-    IN_BAND,
-    REFERENCE,
-    UNSETTLED,
-    AttributeAudit,
-    GroupAudit,
-    ScoreAudit,
-)
+from trivet.fairness.auditing.results import REFERENCE, AttributeAudit, GroupAudit, ScoreAudit
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.counting.counts import SMALLEST_SHARE, GroupCounts, most_favoured
 from trivet.fairness.counting.naming import name_of
@@ -37,6 +29,7 @@ from trivet.fairness.metrics.group_rates import (
 from trivet.fairness.metrics.measure import measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
+from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 from trivet.wording import one_line, quoted
 
 __all__ = [

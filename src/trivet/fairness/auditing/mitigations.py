@@ -22,7 +22,6 @@ from trivet.fairness.auditing.fitting import (
 from trivet.fairness.auditing.groups import audit_groups, find_reference
 from trivet.fairness.auditing.predictions import audit_counts, family_size, parts_of
 from trivet.fairness.auditing.results import (
-    IN_BAND,
     REFERENCE,
     Caution,
     FairnessComparison,
@@ -47,6 +46,7 @@ from trivet.fairness.metrics.comparisons import (
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.settings import Seed, require
+from trivet.verdict import IN_BAND
 from trivet.wording import one_line, quoted
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]

@@ -9,10 +9,7 @@ from trivet.fairness.metrics.results import GroupCalibration, MetricValue
 from trivet.result import Table
 
 __all__ = [
-    "DISPARATE",
-    "IN_BAND",
     "REFERENCE",
-    "UNSETTLED",
     "AttributeAudit",
     "Caution",
     "FairnessAudit",
@@ -27,9 +24,6 @@ __all__ = [
     "TrainingSpread",
 ]
 
-DISPARATE = "disparate"
-UNSETTLED = "unsettled"
-IN_BAND = "in band"
 REFERENCE = "reference"
 
 

@@ -28,7 +28,8 @@ from trivet.privacy.mechanism.bounds import (
     visible_count,
 )
 from trivet.privacy.mechanism.families import FAMILIES
-from trivet.privacy.mechanism.results import CONSISTENT, VIOLATES, EventFinding, MechanismAudit
+from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
+from trivet.verdict import CONSISTENT, VIOLATES
 from trivet.wording import one_line
 
 __all__ = ["judge_answers", "limits", "reason", "share"]

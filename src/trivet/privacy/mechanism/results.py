@@ -4,10 +4,7 @@ from dataclasses import dataclass
 
 from trivet.result import Table
 
-__all__ = ["CONSISTENT", "VIOLATES", "EventFinding", "MechanismAudit"]
-
-VIOLATES = "violates"
-CONSISTENT = "consistent"
+__all__ = ["EventFinding", "MechanismAudit"]
 
 
 @dataclass(frozen=True)

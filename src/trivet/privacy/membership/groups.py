@@ -14,15 +14,9 @@ from trivet.errors import DataError
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.rates import auroc, checked_scores, proportion_interval, rate_at
 from trivet.privacy.membership.recipe import is_network, kind
-from trivet.privacy.membership.results import (
-    EXPOSED,
-    NO_EVIDENCE,
-    SLIGHT,
-    AttackResult,
-    GroupExposure,
-    RateAtFpr,
-)
+from trivet.privacy.membership.results import AttackResult, GroupExposure, RateAtFpr
 from trivet.settings import Share, require
+from trivet.verdict import EXPOSED, NO_EVIDENCE, SLIGHT
 from trivet.wording import one_line, quoted, told
 
 __all__ = [

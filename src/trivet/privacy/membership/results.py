@@ -6,9 +6,6 @@ from trivet.result import Table
 
 __all__ = [
     "A_ROW",
-    "EXPOSED",
-    "NO_EVIDENCE",
-    "SLIGHT",
     "AttackResult",
     "CanaryAudit",
     "ExposedRow",
@@ -18,9 +15,6 @@ __all__ = [
     "RocPoints",
 ]
 
-EXPOSED = "exposed"
-SLIGHT = "slight"
-NO_EVIDENCE = "no evidence"
 
 #: The unit of an audit that names none.
 A_ROW = "a row"

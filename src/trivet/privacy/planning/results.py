@@ -1,13 +1,11 @@
 """Results of a plan: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from trivet.result import Table
+from trivet.verdict import OVER_BUDGET, WITHIN_BUDGET
 
 __all__ = [
-    "OVER_BUDGET",
-    "WITHIN_BUDGET",
     "AskedQuery",
     "CompositionCurve",
     "DeltaCurve",
@@ -22,9 +20,6 @@ __all__ = [
     "SpentRow",
     "budget_verdict",
 ]
-
-WITHIN_BUDGET: Final = "within budget"
-OVER_BUDGET: Final = "over budget"
 
 
 def budget_verdict(spent: float, allowed: float) -> str:

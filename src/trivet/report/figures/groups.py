@@ -9,14 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from trivet.fairness.auditing.results import (
-    DISPARATE,
-    IN_BAND,
-    UNSETTLED,
-    AttributeAudit,
-    FairnessAudit,
-    GroupAudit,
-)
+from trivet.fairness.auditing.results import AttributeAudit, FairnessAudit, GroupAudit
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.style import (
     ATTACKED,
@@ -32,6 +25,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
+from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
 
 __all__ = [
     "FIGURES",
@@ -53,7 +47,6 @@ NAME_POINTS: Final = 84
 COLUMN_POINTS: Final = 30
 #: More groups than this are in the tables only; the most disparate ones are drawn.
 MOST_GROUPS: Final = 24
-_VERDICTS: Final = (IN_BAND, UNSETTLED, DISPARATE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,8 @@ def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]
 def disparity(group: GroupAudit) -> tuple[int, float]:
     """Rank a group: by what is settled of it, then by how far its disparate impact is from 1, as |ln DI|."""
     impact = None if group.disparate_impact is None else group.disparate_impact.estimate
-    settled = _VERDICTS.index(group.verdict) if group.verdict in _VERDICTS else -1
+    place = rank(group.verdict)
+    settled = -1 if place is None else place
     if impact is None:
         return settled, -1.0
     return settled, abs(math.log(impact)) if impact > 0 else math.inf

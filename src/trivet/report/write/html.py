@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import quote
 
 from trivet.errors import ReportError
+from trivet.findings.finding import Finding
 from trivet.report.figures.registry import figure_csv
 from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.text.pandoc import write
 from trivet.report.text.values import escape_html
 from trivet.report.verdicts import Verdict
-from trivet.report.write.opening import ShownFinding, Tell, findings_section, shown_value, verdict_list
+from trivet.report.write.opening import Tell, findings_section, shown_value, verdict_list
 from trivet.report.write.origins import origin_lines
 from trivet.report.write.writer import Writer, pair_bars
 
@@ -196,7 +197,7 @@ def html_page(
     figures: Path,
     *,
     record: Mapping[str, Any] | None = None,
-    findings: Sequence[ShownFinding] = (),
+    findings: Sequence[Finding] = (),
 ) -> str:
     """Write the page: verdicts, findings, abstract, contents, then the evidence."""
     facts = record or {}

@@ -1,15 +1,17 @@
 """Opening of a page: the verdict of each leg, then the findings by severity."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
+from trivet.findings.finding import LEVEL_TONES, LEVELS, Finding, Level
 from trivet.place import spelling
 from trivet.report.text.values import Value, escape_html, format_value
-from trivet.report.verdicts import HEADINGS, ICONS, Verdict
+from trivet.report.verdicts import HEADINGS, Verdict
+from trivet.verdict import Tone, sign
 from trivet.wording import one_line
 
-__all__ = ["ShownFinding", "Tell", "findings_section", "shown_value", "verdict_list"]
+__all__ = ["Tell", "findings_section", "shown_value", "verdict_list"]
 
 #: Says where the value at a place comes from.
 Tell = Callable[[str], list[str]]
@@ -36,91 +38,12 @@ def _exact(value: Value) -> list[str]:
     return [] if exact == value.text else [f"= {one_line(exact, limit=EXACT_CHARACTERS)}"]
 
 
-class ShownFinding(Protocol):
-    """Finding as a page shows it; `trivet.findings.Finding` is one."""
-
-    @property
-    def id(self) -> str:
-        """Its name among the findings."""
-        ...
-
-    @property
-    def leg(self) -> str:
-        """Whose it is: security, privacy, fairness or audit."""
-        ...
-
-    @property
-    def level(self) -> str:
-        """Severity: breach, warning, note or pass."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """A few words."""
-        ...
-
-    @property
-    def message(self) -> str:
-        """One sentence with the numbers."""
-        ...
-
-    @property
-    def place(self) -> str:
-        """Place of the measurement in the record."""
-        ...
-
-    @property
-    def value(self) -> float | str | bool | None:
-        """The measurement; None where it could not be made."""
-        ...
-
-    @property
-    def low(self) -> float | None:
-        """Lower end of its interval."""
-        ...
-
-    @property
-    def high(self) -> float | None:
-        """Upper end of its interval."""
-        ...
-
-    @property
-    def interval_level(self) -> float | None:
-        """Level of the interval."""
-        ...
-
-    @property
-    def required(self) -> str:
-        """Requirement that it was compared with; empty for a note."""
-        ...
-
-    @property
-    def why(self) -> str:
-        """Reason why it matters."""
-        ...
-
-    @property
-    def action(self) -> str:
-        """Recommended action."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Reference with the explanation."""
-        ...
-
-    @property
-    def waiver(self) -> str:
-        """Until when and why a breach does not count; empty without a waiver."""
-        ...
-
-
-#: Tone and words of each level, the most serious first; the last is folded away.
-_LEVELS: Final = {
-    "breach": ("bad", "Breach", ("breach", "breaches")),
-    "warning": ("unsure", "Warning", ("warning", "warnings")),
-    "note": ("note", "Note", ("note", "notes")),
-    "pass": ("good", "Pass", ("check passed", "checks passed")),
+#: Words of each level, the most serious first; the last is folded away.
+_LEVELS: Final[Mapping[Level, tuple[str, tuple[str, str]]]] = {
+    "breach": ("Breach", ("breach", "breaches")),
+    "warning": ("Warning", ("warning", "warnings")),
+    "note": ("Note", ("note", "notes")),
+    "pass": ("Pass", ("check passed", "checks passed")),
 }
 
 
@@ -129,11 +52,13 @@ def verdict_list(verdicts: Sequence[Verdict], tell: Tell) -> str:
     return "\n".join(_verdict(verdict, tell) for verdict in verdicts)
 
 
-def findings_section(findings: Sequence[ShownFinding], tell: Tell) -> str:
+def findings_section(findings: Sequence[Finding], tell: Tell) -> str:
     """Write the findings, those that passed folded away; nothing where there is none."""
     if not findings:
         return ""
-    by_level = {level: [each for each in findings if each.level == level] for level in _LEVELS}
+    by_level: dict[Level, list[Finding]] = {
+        level: [each for each in findings if each.level == level] for level in reversed(LEVELS)
+    }
     counted = ", ".join(_count(level, len(found)) for level, found in by_level.items() if found)
     open_ones = [each for level, found in by_level.items() if level != "pass" for each in found]
     parts = [
@@ -157,18 +82,18 @@ def _verdict(verdict: Verdict, tell: Tell) -> str:
     return f'<li class="{verdict.tone}">{_icon(verdict.tone)}{leg} {word} {why}</li>'
 
 
-def _count(level: str, count: int) -> str:
-    one, several = _LEVELS[level][2]
+def _count(level: Level, count: int) -> str:
+    one, several = _LEVELS[level][1]
     return f"{count} {one if count == 1 else several}"
 
 
-def _list(findings: Iterable[ShownFinding], tell: Tell) -> str:
+def _list(findings: Iterable[Finding], tell: Tell) -> str:
     items = "\n".join(_finding(finding, tell) for finding in findings)
     return f"<ul>\n{items}\n</ul>" if items else ""
 
 
-def _finding(finding: ShownFinding, tell: Tell) -> str:
-    tone, word, _ = _LEVELS[finding.level]
+def _finding(finding: Finding, tell: Tell) -> str:
+    tone, word = LEVEL_TONES[finding.level], _LEVELS[finding.level][0]
     identifier = re.sub(r"[^\w.:-]", "-", finding.id)
     heading = (
         f'<h3>{_icon(tone)}<span class="word">{word}</span> '
@@ -195,7 +120,7 @@ def _prose(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape_html(text))
 
 
-def _measured(finding: ShownFinding, tell: Tell) -> str:
+def _measured(finding: Finding, tell: Tell) -> str:
     value = Value(finding.place, None, finding.value, format_value(finding.value), macro="")
     shown = shown_value(value, tell)
     ends = [format_value(end) for end in (finding.low, finding.high) if end is not None]
@@ -206,5 +131,5 @@ def _measured(finding: ShownFinding, tell: Tell) -> str:
     return f"{shown} ({escape_html(words + level)})"
 
 
-def _icon(tone: str) -> str:
-    return f'<span class="icon" aria-hidden="true">{ICONS[tone]}</span>'
+def _icon(tone: Tone) -> str:
+    return f'<span class="icon" aria-hidden="true">{sign(tone, "page")}</span>'

@@ -92,7 +92,7 @@ ORIGINS: Final = (
     Origin("fairness", "zemel_proxy", (), ("zemel2013",)),
     Origin("fairness.published", "swaps swap_sweep", ("cohorts",), ("kamiran2012",)),
     Origin("fairness.published.correction", "massaging_swaps massaging_sweep", (), ("kamiran2012",)),
-    Origin("fairness.published", "thresholds", ("di-thresholds", "scalarised"), ("hardt2016",)),
+    Origin("fairness", "thresholds", ("di-thresholds", "scalarised"), ("hardt2016",)),
     Origin(f"{_GROUPS}.disparate_impact.estimate", "", (), ("feldman2015",)),
     Origin("fairness.audit", "disparate_impact simultaneous_low simultaneous_high", (), ("katz1978",)),
     Origin("fairness.audit", "difference", (), ("newcombe1998",)),

@@ -23,6 +23,7 @@ from trivet.security.repairs.tuning import FineTuningSettings, fine_tune, fine_t
 from trivet.security.repairs.unlearning import SEARCH, SEARCH_STEPS, UnlearningSettings, unlearn_in_rounds
 from trivet.security.results import BeforeAfter
 from trivet.security.trigger import Trigger
+from trivet.verdict import NO_EVIDENCE
 
 __all__ = [
     "FINE_TUNING",
@@ -40,8 +41,6 @@ __all__ = [
     "repair_network",
     "unlearning",
 ]
-
-NO_EVIDENCE: Final = "no evidence"
 
 
 class Scanned(Protocol):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 from trivet.result import Table
 from trivet.security.repairs.results import RepairResult
 from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecurity
+from trivet.verdict import ORDERS
 
 __all__ = [
     "Failure",
@@ -184,7 +185,7 @@ class Strip:
 
 SCANNED: Final = "scanned"
 FAILED: Final = "failed"
-VERDICTS: Final = ("backdoored", "suspicious", "no evidence")
+VERDICTS: Final = tuple(reversed(ORDERS["security"]))
 #: What a row is counted as, in this order.
 OUTCOMES: Final = (*VERDICTS, FAILED)
 

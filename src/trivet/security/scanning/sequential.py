@@ -13,7 +13,6 @@ from trivet.datasets.images import ImageSet
 from trivet.security.detection import (
     BACKDOORED_BELOW,
     GAUSSIAN_MAD,
-    Verdict,
     lead_probability,
     log_scores,
     tail_probability,
@@ -21,6 +20,7 @@ from trivet.security.detection import (
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import Opinion
 from trivet.security.scanning.search import MarginSettings, SearchSettings, TriggerSearch, maximum_margins
+from trivet.verdict import ScanVerdict
 
 __all__ = [
     "EARLY_LOOKS",
@@ -212,7 +212,7 @@ class Evidence:
 class Judgement:
     """A verdict, the label that it names, and why."""
 
-    verdict: Verdict
+    verdict: ScanVerdict
     label: int | None
     reason: str
 
@@ -268,7 +268,7 @@ def judge_scan(
         f"Both methods name label {suspect.label} (p {_chance(p_value)}); its trigger sends "
         f"{suspect.asr:.1%} of held-out images of other classes there."
     )
-    verdict: Verdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
+    verdict: ScanVerdict = "backdoored" if p_value < BACKDOORED_BELOW else "suspicious"
     return Judgement(verdict, suspect.label, text)
 
 
