@@ -16,7 +16,7 @@ from trivet.fairness.intervals.comparisons import difference_intervals, equality
 from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import area_interval, holm, share_intervals, simultaneous_level
-from trivet.fairness.metrics.comparisons import ROUNDING, group_sizes, selected
+from trivet.fairness.metrics.comparisons import band_ends, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
     GroupRate,
     accuracies,
@@ -115,7 +115,7 @@ def judged(impact: Bounds, *, four_fifths: float) -> str:
     ``disparate`` where the whole interval lies on one side of the band [t, 1/t], ``in band`` where it lies
     inside, ``unsettled`` where it does neither or there is none.
     """
-    low, high = four_fifths * (1 - ROUNDING), (1 + ROUNDING) / four_fifths
+    low, high = band_ends(four_fifths)
     if impact.estimate is None and impact.low is None:
         return UNSETTLED
     if (impact.high is not None and impact.high < low) or (impact.low is not None and impact.low > high):

@@ -36,8 +36,8 @@ from trivet.fairness.intervals.comparisons import paired_difference_interval
 from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_interval
 from trivet.fairness.metrics.comparisons import (
-    ROUNDING,
     accuracy,
+    band_ends,
     demographic_parity_spread,
     equalized_odds_spread,
     ratio_of_rates,
@@ -200,7 +200,7 @@ def _reached(
 
 
 def _estimates_inside(model: ModelOutcome, four_fifths: float) -> bool:
-    return model.parity is not None and model.parity >= four_fifths * (1 - ROUNDING)
+    return model.parity is not None and model.parity >= band_ends(four_fifths)[0]
 
 
 def _selects_nobody(model: ModelOutcome) -> bool:

@@ -13,7 +13,7 @@ from trivet.errors import UsageError
 from trivet.fairness.intervals.comparisons import p_values, ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
 from trivet.fairness.intervals.shares import LARGE, normal_quantile
-from trivet.fairness.metrics.comparisons import ROUNDING
+from trivet.fairness.metrics.comparisons import band_ends
 from trivet.settings import Share, require
 
 __all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
@@ -185,7 +185,7 @@ def _last_disparate(
     below, above = np.full(len(x1), low - 1), np.full(len(x1), high + 1)
     while (above - below > 1).any():
         middle = np.clip((below + above) // 2, low, high)
-        shown = ratio_limits(middle, n0, x1, n1, level=level).high < four_fifths * (1 - ROUNDING)
+        shown = ratio_limits(middle, n0, x1, n1, level=level).high < band_ends(four_fifths)[0]
         open_ = above - below > 1
         below, above = np.where(open_ & shown, middle, below), np.where(open_ & ~shown, middle, above)
     return below

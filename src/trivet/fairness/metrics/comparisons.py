@@ -464,5 +464,10 @@ def within_band(ratio: ArrayLike, *, four_fifths: float = 0.8) -> NDArray[np.boo
     numpy.ndarray
         Of the shape of `ratio`.
     """
-    values = np.asarray(ratio)
-    return (values >= four_fifths * (1 - ROUNDING)) & (values <= (1 + ROUNDING) / four_fifths)
+    values, (low, high) = np.asarray(ratio), band_ends(four_fifths)
+    return (values >= low) & (values <= high)
+
+
+def band_ends(four_fifths: float) -> tuple[float, float]:
+    """Return the ends of the four-fifths band, with the slack `ROUNDING`."""
+    return four_fifths * (1 - ROUNDING), (1 + ROUNDING) / four_fifths
