@@ -186,10 +186,10 @@ def test_a_network_is_audited_like_any_other():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"shadows": 3}, UsageError, "3 shadow models; expected 4 to 1024"),
+        ({"shadows": 3}, UsageError, "shadows is 3; expected 4 to 1024"),
         ({"attacks": ("lira",)}, UsageError, "no attack is called 'lira'; there are: lira-online"),
         ({"attacks": ()}, UsageError, "no attack is called none"),
-        ({"canaries": 5}, UsageError, "5 canaries prove nothing; expected 10 or more"),
+        ({"canaries": 5}, UsageError, "canaries is 5; expected 10 or more"),
         ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
         ({"workers": 0}, UsageError, "workers is 0; expected 1 or more"),
         ({"seed": -1}, UsageError, "seed is -1; expected 0 to"),

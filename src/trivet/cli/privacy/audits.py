@@ -16,6 +16,7 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.settings import MechanismSettings
+from trivet.privacy.membership.results import Shadows
 from trivet.privacy.membership.subject import ModelRows, load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
@@ -166,7 +167,7 @@ def audit_model(
     rows: ModelRows,
     model: str = "logistic",
     attack: AttackName = "all",
-    shadows: int = 64,
+    shadows: Shadows = 64,
     canaries: int = 0,
     workers: Workers = None,
     seed: RandomSeed = 0,

@@ -1,6 +1,9 @@
 """Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Interval
 
 from trivet.result import Table
 
@@ -13,11 +16,14 @@ __all__ = [
     "MembershipAudit",
     "RateAtFpr",
     "RocPoints",
+    "Shadows",
 ]
 
 
 #: The unit of an audit that names none.
 A_ROW = "a row"
+#: Models to compare with: every row needs some on either side.
+Shadows = Annotated[int, Interval(ge=4, le=1024)]
 
 
 @dataclass(frozen=True)
