@@ -52,15 +52,16 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
     @wraps(function)
     def called(*values: Any, **options: Any) -> int:
         try:
+            made: dict[str, Any] = {}
             for name, kind in kinds.items():
                 types = get_type_hints(kind)
                 typed = [each for each in _fields(kind) if _name(each) in options]
                 given = {each.name: _value(types[each.name], options.pop(_name(each))) for each in typed}
                 kind.require(**given)
-                options[name] = kind(**given) if hints[name] is kind else given
-            for name in options.keys() - kinds.keys():
-                require(hints[name], **{name: options[name]})
-            return function(*values, **options)
+                made[name] = kind(**given) if hints[name] is kind else given
+            for name, value in options.items():
+                require(hints[name], **{name: value})
+            return function(*values, **made, **options)
         except SettingError as error:
             raise UsageError(error.spelled(lambda name: spelled.get(name, name))) from error
 
