@@ -169,7 +169,6 @@ CASES = [
     Case("a part that is a link", with_part(symlink(), "../../secret"), "is a link or a special file"),
     Case("a part that comes twice", doubled, "holds 'a/data.pkl' twice"),
     Case("a part that is locked", rezipped(locked), "is encrypted"),
-    Case("parts that are code", with_part("a/constants.pkl", b"x"), "is a TorchScript program"),
     Case("the other order of bytes", with_part("a/byteorder", b"big", of="byteorder"), "big-endian"),
     Case(
         "a program without weights",

@@ -128,6 +128,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     if len(by_norm) > SHOWN_LABELS:
         console.print(f"{len(by_norm) - SHOWN_LABELS} more labels with larger norms")
     console.print()
+    for note in result.checkpoint.loading:
+        console.print(f"weights: {escape(note)}")
     best = result.contract.best
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:
@@ -179,6 +181,7 @@ def scan_folder(
     job = security.ScanJob(
         architecture=options.arch,
         images=images_for(options.arch, options.images),
+        state_key=options.state_key,
         declared=parse_contract(options.contract),
         seed=seed,
         limit=options.limit,

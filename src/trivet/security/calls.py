@@ -117,6 +117,7 @@ def scan(
     images: Images = None,
     *,
     arch: str | None = None,
+    state_key: str | None = None,
     contract: str | InputContract | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -134,6 +135,8 @@ def scan(
         set of trivet's own architectures.
     arch
         What weights in a file belong to: mnist-cnn, package.module:factory, or timm:NAME.
+    state_key
+        Where they stand in a file that holds several networks.
     contract
         What the network expects of pixels; None or ``auto`` tries the usual ones.
     limit
@@ -157,7 +160,7 @@ def scan(
     CheckpointError
         If the file is missing, unsafe or of another shape, or the network fails.
     """
-    subject = _subject(checkpoint, images, arch, contract, limit=limit, seed=seed)
+    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, seed=seed)
     return scan_network(
         subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
     )
@@ -170,6 +173,7 @@ def repair(
     method: str = "auto",
     found: Scan | None = None,
     arch: str | None = None,
+    state_key: str | None = None,
     contract: str | InputContract | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -179,7 +183,7 @@ def repair(
 
     Parameters
     ----------
-    checkpoint, images, arch, contract, limit, seed, progress
+    checkpoint, images, arch, state_key, contract, limit, seed, progress
         As of `scan`.
     method
         A repair's name, or ``auto``: from cheap to costly, the one that loses least accuracy.
@@ -196,7 +200,7 @@ def repair(
     TrivetError
         As `scan`, or if the scan suspects no label.
     """
-    subject = _subject(checkpoint, images, arch, contract, limit=limit, seed=seed)
+    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, seed=seed)
     if found is None:
         found = scan_network(
             subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
@@ -208,6 +212,7 @@ def _subject(
     checkpoint: Any,
     images: Any,
     arch: str | None,
+    state_key: str | None,
     contract: str | InputContract | None,
     *,
     limit: int | None,
@@ -222,7 +227,7 @@ def _subject(
     declared = parse_contract(contract) if isinstance(contract, str) else contract
     if isinstance(checkpoint, str | Path) and (images is None or isinstance(images, str | Path)):
         source = None if images is None else str(images)
-        options = ScanOptions(arch=arch, images=source, limit=limit)
+        options = ScanOptions(arch=arch, state_key=state_key, images=source, limit=limit)
         loaded = load_subject(Path(checkpoint), options, seed=seed)
         return Subject(loaded.checkpoint, loaded.images, declared)
     known = checkpoint.info.architecture if isinstance(checkpoint, Checkpoint) else arch
@@ -235,6 +240,7 @@ def _subject(
         architecture=arch,
         input_shape=(channels, height, width),
         classes=clean.classes,
+        state_key=state_key,
     )
     return Subject(weights, clean, declared)
 

@@ -124,6 +124,7 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
             architecture=options.arch,
             input_shape=(shape[1], shape[2], shape[3]),
             classes=clean.classes,
+            state_key=options.state_key,
             reader=reader,
         )
         return Subject(checkpoint, clean, declared)
@@ -180,6 +181,7 @@ def load_checkpoint(
     expected_label: int | None = None,
     input_shape: Shape | None = None,
     classes: int | None = None,
+    state_key: str | None = None,
     reader: Confined | None = None,
 ) -> Checkpoint:
     """Load a network, strictly, with nothing of the file executed.
@@ -187,8 +189,8 @@ def load_checkpoint(
     Parameters
     ----------
     path
-        Weights: a state dict (``.pth``, ``.pt``: weights only, also under a key such as
-        ``state_dict``), ``.safetensors``, or an exported program (``.pt2``), whose graph is not read.
+        Weights: what ``torch.save`` wrote (a state dict, or anything that holds one or a pickled module),
+        ``.safetensors``, a TorchScript or an exported program (``.pt2``), whose code is not read.
         Or weights with their network: ``.onnx``, with the extra ``onnx``. It is read in a process of
         its own, with limits of memory and time.
     architecture
@@ -199,6 +201,8 @@ def load_checkpoint(
     input_shape, classes
         (channels, height, width) of the images at hand and the number of their classes. Networks
         that are not trivet's own are tried on such images; all are held to them.
+    state_key
+        Where the weights stand in the file, with dots between several keys; None takes those that fit.
     reader
         A child process to read the file in; None starts one.
 
@@ -223,6 +227,7 @@ def load_checkpoint(
             expected_label=expected_label,
             input_shape=input_shape,
             classes=classes,
+            state_key=state_key,
         )
 
 
@@ -261,6 +266,7 @@ def _load(
     expected_label: int | None,
     input_shape: Shape | None = None,
     classes: int | None = None,
+    state_key: str | None = None,
 ) -> Checkpoint:
     suffix = Path(name).suffix.lower()
     kind = ONNX_KIND if suffix == ONNX else architecture
@@ -271,17 +277,23 @@ def _load(
     if kind is None:
         raise UsageError(missing_architecture(name))
     if suffix == ONNX:
-        model = _adapted(read_onnx(child, path, name), name, input_shape, classes)
+        model, loading = _adapted(read_onnx(child, path, name), name, input_shape, classes), ()
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
-        _fill(network, child, path, name, kind)
+        loading = _fill(network, child, path, name, kind, state_key)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
-    return _checkpoint(model, path, name, source, kind, expected_label)
+    return _checkpoint(model, path, name, source, kind, expected_label, loading)
 
 
 def _checkpoint(
-    model: Classifier, path: Path, name: str, source: str, kind: str, expected_label: int | None
+    model: Classifier,
+    path: Path,
+    name: str,
+    source: str,
+    kind: str,
+    expected_label: int | None,
+    loading: tuple[str, ...] = (),
 ) -> Checkpoint:
     model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     with path.open("rb") as stream:
@@ -293,20 +305,24 @@ def _checkpoint(
         architecture=kind,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         expected_label=expected_label,
+        loading=loading,
     )
     return Checkpoint(model, info)
 
 
-def _fill(network: nn.Module, child: Confined, path: Path, name: str, architecture: str) -> None:
-    """Fill a network with the weights that the child finds in a file, strictly."""
+def _fill(
+    network: nn.Module, child: Confined, path: Path, name: str, architecture: str, key: str | None = None
+) -> tuple[str, ...]:
+    """Fill a network with the weights that the child finds in a file, strictly; return what that took."""
     own: dict[str, Tensor] = network.state_dict()
     request: dict[str, Any] = {
         "path": str(path.absolute()),
         "name": name,
         "architecture": architecture,
+        "key": key,
         "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
     }
-    numbers = child.ask(
+    found = child.ask(
         f"{READERS}:extract",
         request,
         name=name,
@@ -315,9 +331,10 @@ def _fill(network: nn.Module, child: Confined, path: Path, name: str, architectu
     )
     extracted = safetensors.torch.load_file(child.file(EXTRACTED))
     keys = list(own)
-    loaded = {keys[number]: extracted[str(number)].to(own[keys[number]].dtype) for number in numbers}
+    loaded = {keys[number]: extracted[str(number)].to(own[keys[number]].dtype) for number in found["numbers"]}
     refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
     network.load_state_dict(own | loaded, strict=True)
+    return tuple(found["notes"])
 
 
 def _seen_as_classifier(

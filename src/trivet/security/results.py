@@ -13,14 +13,25 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """Network of the study."""
+    """Network of an audit.
 
-    source: str  # embedded, file or archive
-    name: str  # file name only, never a path
+    Attributes
+    ----------
+    source
+        ``embedded``, ``file`` or ``archive``.
+    name
+        Of the file, without its folder.
+    loading
+        What was done for the weights to fit the architecture, a sentence each; empty where nothing was.
+    """
+
+    source: str
+    name: str
     sha256: str
     architecture: str
     parameters: int
     expected_label: int | None
+    loading: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

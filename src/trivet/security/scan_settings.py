@@ -24,6 +24,9 @@ class ScanOptions(Settings):
     ----------
     arch
         What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
+    state_key
+        Where the weights stand in the file, KEY or KEY.KEY, such as state_dict_ema: for files that hold
+        several networks that fit.
     images
         Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
         an .npz or an IDX file. A repair works on half of them, and the other half judges it.
@@ -35,6 +38,7 @@ class ScanOptions(Settings):
     """
 
     arch: str | None = None
+    state_key: str | None = None
     images: str | None = None
     contract: str = "auto"
     limit: Count | None = None

@@ -10,7 +10,7 @@ import pickle
 import pickletools
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
@@ -22,6 +22,7 @@ __all__ = [
     "FLOATING",
     "MAX_PICKLE_BYTES",
     "Claim",
+    "Opaque",
     "Pickle",
     "Storage",
     "counts",
@@ -126,13 +127,44 @@ STORAGES: Final[dict[str, str]] = {
     "torch.ByteStorage": "U8",
     "torch.BoolStorage": "BOOL",
 }
-DTYPES: Final = (
-    *("torch.float32", "torch.float64", "torch.float16", "torch.bfloat16", "torch.bool"),
-    *("torch.int64", "torch.int32", "torch.int16", "torch.int8", "torch.uint8"),
-)
+#: Storages whose numbers have a type only together with a tensor's.
+UNTYPED: Final = "torch.storage.UntypedStorage"
+TORCH_DTYPES: Final[dict[str, str]] = {
+    "torch.float32": "F32",
+    "torch.float64": "F64",
+    "torch.float16": "F16",
+    "torch.bfloat16": "BF16",
+    "torch.int64": "I64",
+    "torch.int32": "I32",
+    "torch.int16": "I16",
+    "torch.int8": "I8",
+    "torch.uint8": "U8",
+    "torch.bool": "BOOL",
+}
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> Claim:
+@dataclass(eq=False)
+class Opaque:
+    """Stand-in for an object that weights do not need: nothing of it is made, and nothing called.
+
+    Attributes
+    ----------
+    name
+        Path of its class, or of what would have made it.
+    state
+        What would have become its attributes; a module's parameters are among them.
+    items
+        What it would have held by name.
+    """
+
+    name: str
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict[Any, Any])
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> Claim | Opaque:
+    if type(storage) is Opaque:  # of numbers that no weights are saved as
+        return storage
     if type(storage) is not Storage:
         raise ValueError("what should be a tensor is none")
     sizes, steps, (start,) = counts(shape), counts(stride), counts([offset])
@@ -141,16 +173,20 @@ def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any)
     return Claim(sizes, storage.dtype, storage, steps, start)
 
 
-def _parameter(tensor: Any, *_gradient: Any) -> Claim:
-    if type(tensor) is not Claim:
+def _typed_tensor(
+    storage: Any, offset: Any, shape: Any, stride: Any, _gradient: Any, _hooks: Any, dtype: Any, *_more: Any
+) -> Claim | Opaque:
+    kind = TORCH_DTYPES.get(dtype.name) if type(dtype) is _Global else None
+    if kind is None or type(storage) is not Storage:
+        return Opaque("torch._utils._rebuild_tensor_v3")
+    typed = replace(storage, dtype=kind, elements=storage.elements // BYTES[kind])
+    return _tensor(typed, offset, shape, stride)
+
+
+def _parameter(tensor: Any, *_gradient: Any) -> Claim | Opaque:
+    if type(tensor) is not Claim and type(tensor) is not Opaque:
         raise ValueError("what should be a parameter is none")
     return tensor
-
-
-def _ordered(*items: Any) -> dict[Any, Any]:
-    if items:
-        raise ValueError("a dictionary is made as a copy")
-    return {}
 
 
 def _itself(value: Any, *_index: Any) -> Any:
@@ -159,15 +195,45 @@ def _itself(value: Any, *_index: Any) -> Any:
 
 #: What is called, and what stands in for it: nothing that copies, so that memory stays bounded.
 CALLS: Final[dict[str, Callable[..., Any]]] = {
+    "torch._utils._rebuild_tensor": _tensor,  # until PyTorch 0.3
     "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v3": _typed_tensor,
     "torch._utils._rebuild_parameter": _parameter,
-    "collections.OrderedDict": _ordered,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch.Size": _itself,
     "torch.device": _itself,
     "_codecs.encode": _itself,
 }
-#: What is named and not called.
-NAMES: Final[frozenset[str]] = frozenset({*STORAGES, *DTYPES})
+#: Made as a dictionary of their own; of Python 2 with their items in a list.
+DICTIONARIES: Final = frozenset({"collections.OrderedDict", "builtins.dict", "__builtin__.dict"})
+SETS: Final = frozenset({"builtins.set", "__builtin__.set"})
+#: What no checkpoint has a use for: a file that names one of these does harm where it is unpickled.
+HARMFUL_MODULES: Final = frozenset(
+    {"os", "posix", "nt", "sys", "subprocess", "commands", "pty", "shutil", "ctypes", "cffi", "signal"}
+    | {"socket", "ssl", "http", "urllib", "urllib2", "httplib", "ftplib", "smtplib", "requests", "webbrowser"}
+    | {"runpy", "importlib", "imp", "pkgutil", "code", "codeop", "inspect", "gc", "operator", "_operator"}
+    | {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "pdb", "bdb"}
+    | {"multiprocessing", "threading", "_thread", "thread", "asyncio", "atexit", "timeit", "trace"}
+    | {"pip", "setuptools", "distutils", "site"}
+)
+HARMFUL: Final = (
+    *("torch.load", "torch.serialization.load", "torch.hub.", "torch.jit.load", "torch.utils.cpp_extension."),
+    *("torch.storage._load_from_bytes", "torch.fx.", "numpy.load", "numpy.f2py.", "numpy.testing."),
+    *("io.open", "_io.open", "io.FileIO", "_io.FileIO", "types.CodeType", "types.FunctionType"),
+)
+#: Of Python's own names those that hold plain values.
+PLAIN_BUILTINS: Final = frozenset(
+    {"set", "frozenset", "list", "dict", "tuple", "int", "long", "float", "complex", "bool", "str", "unicode"}
+    | {"bytes", "object", "slice", "range", "xrange"}
+)
+
+
+def is_harmful(path: str) -> bool:
+    """Return True if a pickle that names this could run code where it is unpickled."""
+    module, _, name = path.partition(".")
+    if module in {"builtins", "__builtin__"}:
+        return name not in PLAIN_BUILTINS
+    return module in HARMFUL_MODULES or path.startswith(HARMFUL)
 
 
 #: A network of a thousand layers, with its optimiser, needs a quarter of either.
@@ -225,7 +291,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # one stack for each open mark
         self.memo: dict[int, Any] = {}
-        self.followed = 0
+        self.followed = self.copied = 0
 
     def follow(self, instruction: str, argument: Any) -> None:
         self.followed += 1
@@ -279,26 +345,67 @@ class _Machine:
         del self.stack[-count:]
         self.stack.append(items)
 
+    def list_since_mark(self, _argument: Any) -> None:
+        items = self.close_mark()
+        self.stack.append(items)
+
+    def dictionary_since_mark(self, _argument: Any) -> None:
+        items = self.close_mark()
+        self.stack.append({})
+        self.update(items)
+
+    def set_since_mark(self, _argument: Any) -> None:
+        self.close_mark()
+        self.stack.append(Opaque("builtins.frozenset"))
+
+    def drop_since_mark(self, _argument: Any) -> None:
+        self.close_mark()
+
+    def double(self, _argument: Any) -> None:
+        self.stack.append(self.stack[-1])
+
     def extend(self, items: list[Any]) -> None:
-        if type(self.stack[-1]) is not list:
+        target = self.stack[-1]
+        if type(target) is list:
+            target.extend(items)
+        elif type(target) is Opaque:
+            target.items.update((item, None) for item in items if type(item) is str)
+        else:
             raise self.refusal("appends to something other than a list")
-        self.stack[-1].extend(items)
 
     def update(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        if type(target) is not dict:
+        held = target.items if type(target) is Opaque else target
+        if type(held) is not dict:
             raise self.refusal("sets items of something other than a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) not in PLAIN_KEYS:
-                raise self.refusal(f"uses a {type(key).__name__} as a dictionary's key")
-            if type(key) is int and abs(key) >= MAX_INTEGER_KEY:
-                raise self.refusal("uses a number of more than 64 bits as a dictionary's key")
-            target[key] = value
+            # No weights are kept by other keys, whose hash could take any time.
+            if type(key) in PLAIN_KEYS and not (type(key) is int and abs(key) >= MAX_INTEGER_KEY):
+                held[key] = value
 
     def name(self, path: str) -> None:
-        if path not in CALLS and path not in NAMES:
+        if is_harmful(path):
             raise self.refusal(f"asks for {quoted(path)}, where only weights are expected,")
         self.stack.append(_Global(path))
+
+    def object_of(self, parts: int) -> None:
+        """Make the stand-in for an instance, of its class and `parts` arguments on the stack."""
+        made = self.stack[-1 - parts]
+        if type(made) not in {_Global, Opaque}:
+            raise self.refusal("makes an object of what is not a class")
+        del self.stack[-1 - parts :]
+        self.stack.append(self.made(made.name))
+
+    def object_since_mark(self, _argument: Any) -> None:
+        items = self.close_mark()
+        if not items or type(items[0]) is not _Global:
+            raise self.refusal("makes an object of what is not a class")
+        self.stack.append(self.made(items[0].name))
+
+    def instance(self, pair: str) -> None:
+        self.close_mark()
+        self.name(".".join(pair.split(" ", 1)))
+        self.stack.append(self.made(self.stack.pop().name))
 
     def name_from_stack(self, _argument: Any) -> None:
         attribute, module = self.stack.pop(), self.stack.pop()
@@ -308,27 +415,54 @@ class _Machine:
 
     def call(self, _argument: Any) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
-        if type(function) is not _Global or function.name not in CALLS or type(arguments) is not tuple:
-            raise self.refusal("calls what makes no tensor")
+        if type(function) not in {_Global, Opaque} or type(arguments) is not tuple:
+            raise self.refusal("calls what has no name")
         if len(arguments) > MAX_PARTS:
-            raise self.refusal(f"calls {function.name} with {len(arguments)} arguments")
-        self.stack.append(CALLS[function.name](*arguments))
+            raise self.refusal(f"calls {quoted(function.name)} with {len(arguments)} arguments")
+        stand_in = CALLS.get(function.name) if type(function) is _Global else None
+        self.stack.append(self.made(function.name, *arguments) if stand_in is None else stand_in(*arguments))
+
+    def made(self, name: str, *arguments: Any) -> Any:
+        """Return the stand-in for an object of some class; of a dictionary's, a dictionary."""
+        if name not in DICTIONARIES | SETS:
+            return Opaque(name)
+        if not arguments:
+            return Opaque(name) if name in SETS else {}
+        items = arguments[0]
+        if type(items) is not list:
+            raise ValueError("a dictionary is made as a copy")
+        self.copied += len(items)
+        if self.copied > MAX_INSTRUCTIONS:
+            raise self.refusal("copies dictionaries again and again")
+        if name in SETS:
+            return Opaque(name, items={item: None for item in items if type(item) is str})
+        pairs = [item for item in items if type(item) in {list, tuple} and len(item) == 2]  # noqa: PLR2004
+        return {key: value for key, value in pairs if type(key) is str}
 
     def set_state(self, _argument: Any) -> None:
-        self.stack.pop()  # the versions of the layers
-        if type(self.stack[-1]) is not dict:
-            raise self.refusal("sets the state of something other than a dictionary")
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if type(target) is Opaque:
+            target.state = state
+        elif type(target) not in {dict, Claim}:  # the versions of the layers, and a parameter's attributes
+            raise self.refusal("sets the state of something other than an object")
 
     def point(self, _argument: Any) -> None:
         pointer = self.stack.pop()
+        if type(pointer) is tuple and 1 < len(pointer) <= MAX_PARTS and pointer[0] == "module":
+            self.stack.append(pointer[1])  # a class, with its source, which nothing looks at
+            return
         if type(pointer) is not tuple or len(pointer) > MAX_PARTS or pointer[:1] != ("storage",):
             raise self.refusal("points to something other than a storage of weights")
         kind, key, _device, elements, *view = pointer[1:]
-        dtype = STORAGES.get(kind.name) if type(kind) is _Global else None
-        if dtype is None or type(key) is not str or type(elements) is not int or elements < 0:
+        if type(kind) is not _Global or type(key) is not str or type(elements) is not int or elements < 0:
             raise self.refusal("points to a storage of an unknown kind")
         if any(part is not None for part in view):
             raise self.refusal("points to a part of a storage")
+        dtype = "U8" if kind.name == UNTYPED else STORAGES.get(kind.name)
+        if dtype is None:
+            self.stack.append(Opaque(kind.name))
+            return
         storage = Storage(key, dtype, elements, self.file, self.numbers)
         if self.storages.setdefault(key, storage) != storage:
             raise self.refusal("describes one storage in two ways")
@@ -337,8 +471,9 @@ class _Machine:
 
 #: Instructions that put their argument on the stack, those that put a new value there, and the rest.
 _LITERALS = frozenset(
-    {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
-    | {"BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
+    {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "INT", "LONG", "FLOAT"}
+    | {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+    | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 )
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
@@ -347,6 +482,7 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_TUPLE": tuple,
     "EMPTY_LIST": list,
     "EMPTY_DICT": dict,
+    "EMPTY_SET": lambda: Opaque("builtins.set"),
 }
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "PROTO": lambda _machine, _version: None,
@@ -354,6 +490,10 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "STOP": lambda _machine, _nothing: None,
     "MARK": _Machine.open_mark,
     "POP": _Machine.pop,
+    "POP_MARK": _Machine.drop_since_mark,
+    "DUP": _Machine.double,
+    "PUT": _Machine.remember,
+    "GET": _Machine.recall,
     "BINPUT": _Machine.remember,
     "LONG_BINPUT": _Machine.remember,
     "MEMOIZE": _Machine.remember,
@@ -363,6 +503,14 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
+    "LIST": _Machine.list_since_mark,
+    "DICT": _Machine.dictionary_since_mark,
+    "ADDITEMS": lambda machine, _: machine.extend(machine.close_mark()),
+    "FROZENSET": _Machine.set_since_mark,
+    "NEWOBJ": lambda machine, _: machine.object_of(1),
+    "NEWOBJ_EX": lambda machine, _: machine.object_of(2),
+    "OBJ": _Machine.object_since_mark,
+    "INST": _Machine.instance,
     "APPEND": lambda machine, _: machine.extend([machine.stack.pop()]),
     "APPENDS": lambda machine, _: machine.extend(machine.close_mark()),
     "SETITEM": lambda machine, _: machine.update([machine.stack.pop(-2), machine.stack.pop()]),
@@ -385,11 +533,6 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
 
     The archive has to stay open as long as claims are loaded.
     """
-    if "constants.pkl" in archive.sizes:
-        raise CheckpointError(
-            f"{name} is a TorchScript program, which carries code. If you trust it, load it with "
-            "torch.jit.load where it was made and save its state_dict() with torch.save."
-        )
     if "data.pkl" not in archive.sizes:
         raise CheckpointError(
             f"{name} cannot be read as a PyTorch checkpoint: it is a zip of something else. Expected a state "
@@ -433,7 +576,8 @@ def read_legacy(stream: IO[bytes], name: str) -> Any:
                 "saved with torch.save, or a .safetensors file."
             )
     _, protocol, machine, content, keys = pickles
-    if protocol.value != PROTOCOL or machine.value.get("little_endian") is not True:
+    written = machine.value if type(machine.value) is dict else {}
+    if protocol.value != PROTOCOL or written.get("little_endian") is not True:
         raise CheckpointError(f"{name} was saved by another PyTorch or machine; save it again on this one.")
     if type(keys.value) is not list or set(map(type, keys.value)) - {str}:
         raise CheckpointError(f"{name} is damaged: the list of its storages is none.")

@@ -7,10 +7,11 @@ for tensors that do not lie in a row.
 import io
 import json
 import math
+import re
 import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,6 +21,7 @@ from trivet.security.reading.torchfile import (
     BYTES,
     FLOATING,
     Claim,
+    Opaque,
     Storage,
     counts,
     read_legacy,
@@ -29,34 +31,28 @@ from trivet.security.reading.torchfile import (
 from trivet.security.reading.zipped import open_zip
 from trivet.wording import one_line, quoted, reason
 
-__all__ = ["EXTRACTED", "Layer", "extract", "find_state", "match", "open_weights", "refuse_broken"]
+__all__ = ["EXTRACTED", "Layer", "Match", "extract", "find_states", "match", "open_weights", "refuse_broken"]
 
-#: Under which names training scripts keep the state dict beside epochs and optimisers.
-STATE_KEYS = ("state_dict", "model_state_dict", "model", "net")
-#: What DataParallel and torch.compile put before the name of every layer.
-WRAPPERS = ("module.", "_orig_mod.")
-#: Batch normalisation's counter: absent before PyTorch 0.4.1, and without effect in evaluation.
-COUNTER = "num_batches_tracked"
+#: Batch normalisation's counter: absent before PyTorch 0.4.1, averaged to a fraction by some, and without
+#: effect in evaluation.
+COUNTER: Final = "num_batches_tracked"
+#: Beside the layers, by profilers and by averaged copies.
+BESIDE: Final = ("total_ops", "total_params", "n_averaged", COUNTER)
+#: Losses that are modules, saved with the network by those that train it.
+LOSSES: Final = ("criterion", "loss", "loss_fn", "loss_func", "metric", "metrics")
+#: Put into names by torch.compile and DataParallel, wherever they wrap.
+WRAPPER: Final = re.compile(r"(?<![^.])(?:_orig_mod|module)\.")
+#: Begins the names of TorchScript's classes.
+SCRIPTED: Final = "__torch__."
+#: How deep, and over how many things, a state dict is looked for.
+DEEPEST: Final = 6
+MOST_PLACES: Final = 20_000
+#: Places and prefixes that a message names, or that are tried.
+SHOWN_PROBLEMS: Final = 4
+MOST_PREFIXES: Final = 64
 
-SHOWN_PROBLEMS = 4
-
-
-def find_state(content: Any, name: str) -> dict[str, Claim]:
-    """Return the state dict in `content`: itself, or what it keeps under one of `STATE_KEYS`."""
-    if _is_state(content):
-        return content
-    held = [key for key in STATE_KEYS if isinstance(content, Mapping) and _is_state(content.get(key))]
-    if len(held) > 1:
-        raise CheckpointError(
-            f"{name} holds state dicts under {' and '.join(map(repr, held))}; save the one that you mean."
-        )
-    if not held:
-        raise CheckpointError(
-            f"{name} holds a {type(content).__name__} that is not a state dict; expected names of layers "
-            "with their tensors, as torch.save(model.state_dict(), ...) writes, or such a dict under one of "
-            f"{', '.join(map(repr, STATE_KEYS))}."
-        )
-    return content[held[0]]
+#: By a layer's name: its tensor, or what stands in its place.
+State = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,27 +64,155 @@ class Layer:
     dtype: str
 
 
-def match(
-    layers: Sequence[Layer], state: Mapping[str, Claim], name: str, architecture: str
-) -> dict[int, Claim]:
-    """Return the claim for each layer, by the layer's number, strictly.
+@dataclass(frozen=True)
+class Match:
+    """Tensors of a file for a network's layers.
+
+    Attributes
+    ----------
+    claims
+        By a layer's number.
+    notes
+        What was done to make them fit, a sentence each.
+    """
+
+    claims: dict[int, Claim]
+    notes: tuple[str, ...]
+
+
+class _Script(dict[str, Any]):
+    """Tensors of a TorchScript, whose buffers may be such that no state dict has them."""
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A state dict with other names: how it falls short of the layers, and what is left out."""
+
+    state: State
+    problems: list[str]
+    notes: list[str]
+
+
+def find_states(content: Any, name: str, key: str | None = None) -> dict[str, State]:
+    """Return the state dicts in `content` by their places: dictionaries with tensors, and pickled modules."""
+    if key is not None:
+        content = _at(content, key, name)
+    found = dict(_states(content))
+    if not found:
+        kind = content.name if isinstance(content, Opaque) else type(content).__name__
+        raise CheckpointError(
+            f"{name} holds a {one_line(kind)} that is not a state dict; expected names of layers with their "
+            "tensors, as torch.save(model.state_dict(), ...) writes, or such a dict, or a module, inside."
+        )
+    return found
+
+
+def _states(content: Any) -> Iterator[tuple[str, State]]:
+    waiting, seen = [("", content, 0)], {id(content)}
+    for place, value, depth in waiting:  # which grows meanwhile
+        if isinstance(value, Opaque) and isinstance(value.state, Mapping) and not value.items:
+            if state := dict(_of_module(value)):
+                yield place, _Script(state) if value.name.startswith(SCRIPTED) else state
+                continue
+            inside: Any = value.state
+        else:
+            inside = value.items if isinstance(value, Opaque) else value
+        if isinstance(inside, list):
+            inside = dict(enumerate(inside))
+        if not isinstance(inside, Mapping):
+            continue
+        named = {key: each for key, each in inside.items() if type(key) is str}
+        if any(type(each) is Claim for each in named.values()):
+            yield place, named
+        for key, each in inside.items():
+            nested = isinstance(each, Mapping | list | Opaque)
+            if nested and depth < DEEPEST and id(each) not in seen and len(waiting) < MOST_PLACES:
+                seen.add(id(each))
+                waiting.append((f"{place}.{key}" if place else str(key), each, depth + 1))
+
+
+def _of_module(module: Opaque) -> Iterator[tuple[str, Claim]]:
+    """Yield the tensors of a pickled module by their names in its state dict."""
+    waiting = [("", module)]
+    for prefix, each in waiting:  # which grows meanwhile
+        for key, value in _attributes(each):
+            if type(value) is Claim:
+                yield f"{prefix}{key}", value
+            elif isinstance(value, Opaque) and len(waiting) < MOST_PLACES:
+                waiting.append((f"{prefix}{key}.", value))
+
+
+def _attributes(module: Opaque) -> Iterator[tuple[str, Any]]:
+    """Yield what a module registers; of a TorchScript's, which has no lists of its own, all attributes."""
+    held = module.state
+    if not isinstance(held, Mapping):
+        return
+    registered = {part: held.get(part) for part in ("_parameters", "_buffers", "_modules")}
+    if not any(isinstance(each, Mapping) for each in registered.values()):
+        yield from ((key, each) for key, each in held.items() if type(key) is str)
+        return
+    passing = held.get("_non_persistent_buffers_set")
+    left_out = passing.items if isinstance(passing, Opaque) else {}
+    for part, entries in registered.items():
+        for key, each in entries.items() if isinstance(entries, Mapping) else ():
+            if type(key) is str and not (part == "_buffers" and key in left_out):
+                yield key, each
+
+
+def _at(content: Any, key: str, name: str) -> Any:
+    """Return what stands under a key, or under several with dots between."""
+    here = content
+    for step in key.split("."):
+        held = (here.items or here.state) if isinstance(here, Opaque) else here
+        if not isinstance(held, Mapping) or step not in held:
+            known = (
+                ", ".join(quoted(each) for each in list(held)[:8])
+                if isinstance(held, Mapping)
+                else "no names"
+            )
+            raise CheckpointError(f"{name} has no {quoted(key)}; there is {known or 'nothing'}.")
+        here = held[step]
+    return here
+
+
+def match(layers: Sequence[Layer], states: Mapping[str, State], name: str, architecture: str) -> Match:
+    """Return the claim for each layer, by the layer's number, out of the state dict that fits.
 
     Names, shapes and types are compared before a tensor is read. Floating-point weights may be of
     any precision; counts and masks have to be of the layer's own type.
     """
-    state = _without_wrappers(state, [layer.key for layer in layers])
-    problems = list(_problems(state, layers))
+    fits = {place: _fitted(state, layers) for place, state in states.items()}
+    whole = [place for place, fit in fits.items() if not fit.problems]
+    if len({_identity(fits[place].state) for place in whole}) > 1:
+        shown = " and ".join(quoted(place or "the top") for place in whole[:SHOWN_PROBLEMS])
+        raise CheckpointError(
+            f"{name} holds weights that fit under {shown}; name the ones that you mean with --state-key."
+        )
+    best = whole[0] if whole else min(fits, key=lambda place: len(fits[place].problems))
+    problems, state = fits[best].problems, fits[best].state
     if problems:
         shown = "; ".join(problems[:SHOWN_PROBLEMS])
         more = f"; and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
         raise CheckpointError(
             f"{name} does not fit the architecture {one_line(architecture)}: {shown}{more}."
         )
+    claims = {
+        number: state[layer.key]
+        for number, layer in enumerate(layers)
+        if layer.key in state and not (layer.key.endswith(COUNTER) and _other(state[layer.key], layer))
+    }
     refuse_broken(
-        [layer.key for layer in layers if layer.key in state and not _is_of_type(state[layer.key], layer)],
-        name,
+        [layers[number].key for number, claim in claims.items() if _other(claim, layers[number])], name
     )
-    return {number: state[layer.key] for number, layer in enumerate(layers) if layer.key in state}
+    under = [f"The weights are those under {quoted(best)}."] if best else []
+    return Match(claims, (*under, *fits[best].notes))
+
+
+def _identity(state: State) -> frozenset[tuple[str, str, int]]:
+    """Return which numbers of a file each layer has."""
+    return frozenset(
+        (key, each.storage.key, each.offset) for key, each in state.items() if type(each) is Claim
+    )
 
 
 def refuse_broken(keys: Sequence[str], name: str) -> None:
@@ -101,27 +225,62 @@ def refuse_broken(keys: Sequence[str], name: str) -> None:
         )
 
 
-def _is_state(content: Any) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and len(content) > 0
-        and all(type(key) is str and type(value) is Claim for key, value in content.items())
-    )
+def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
+    """Return a state dict under the names that fit the layers best: as they are, or without a prefix."""
+    expected = [layer.key for layer in layers]
+    loose = isinstance(state, _Script)
+    best = _named(state, layers, "", "", loose=loose)
+    if best.problems:
+        unwrapped = {WRAPPER.sub("", key): each for key, each in state.items()}
+        for names in (state, unwrapped) if unwrapped.keys() != state.keys() else (state,):
+            for taken, put in _prefixes(names, expected):
+                fit = _named(names, layers, taken, put, loose=loose)
+                if len(fit.problems) < len(best.problems) and not (put and fit.problems):
+                    wrapped = (
+                        ["What wrappers put into the names was taken off."] if names is unwrapped else []
+                    )
+                    best = _Fit(fit.state, fit.problems, wrapped + fit.notes)
+    return best
 
 
-def _without_wrappers(state: Mapping[str, Claim], expected: Sequence[str]) -> Mapping[str, Claim]:
-    while True:
-        for wrapper in WRAPPERS:
-            if all(key.startswith(wrapper) for key in state) and not all(
-                key.startswith(wrapper) for key in expected
-            ):
-                state = {key.removeprefix(wrapper): claim for key, claim in state.items()}
-                break
-        else:
-            return state
+def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what may have to be taken off the names, or put before them, for the first layer to fit."""
+    first = next((key for key in expected if not key.endswith(COUNTER)), "")
+    taken = [(key.removesuffix(first), "") for key in state if key.endswith(f".{first}") or key == first]
+    put = [("", first.removesuffix(key)) for key in state if first.endswith(f".{key}")]
+    return list(dict.fromkeys((*taken, *put)))[:MOST_PREFIXES]
 
 
-def _problems(state: Mapping[str, Claim], layers: Sequence[Layer]) -> Iterator[str]:
+def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose: bool) -> _Fit:
+    """Return a state dict with a prefix taken off or put before, and what is wrong with it then."""
+    renamed = {put + key.removeprefix(taken): each for key, each in state.items() if key.startswith(taken)}
+    expected = {layer.key for layer in layers}
+    beside = [
+        key
+        for key, each in renamed.items()
+        if key not in expected
+        and (
+            loose
+            or type(each) is not Claim
+            or key.rpartition(".")[2] in BESIDE
+            or key.removeprefix(put).partition(".")[0] in LOSSES
+        )
+    ]
+    outside = [key for key, each in state.items() if not key.startswith(taken) and type(each) is Claim]
+    kept = {key: each for key, each in renamed.items() if key not in beside}
+    notes: list[str] = []
+    if taken or put:
+        done = f"{quoted(taken)} was taken off" if taken else f"{quoted(put)} was put before"
+        notes.append(f"{done} the names of the layers.")
+    left = [*outside, *(key for key in beside if type(renamed[key]) is Claim and not key.endswith(COUNTER))]
+    if left:
+        shown = ", ".join(quoted(key) for key in left[:SHOWN_PROBLEMS])
+        more = "…" if len(left) > SHOWN_PROBLEMS else ""
+        notes.append(f"{len(left)} tensors that are no layers were left out: {shown}{more}.")
+    return _Fit(kept, list(_problems(kept, layers)), notes)
+
+
+def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:
     expected = {layer.key for layer in layers}
     for layer in layers:
         if layer.key not in state and not layer.key.endswith(COUNTER):
@@ -130,13 +289,23 @@ def _problems(state: Mapping[str, Claim], layers: Sequence[Layer]) -> Iterator[s
         if key not in expected:
             yield f"{quoted(key)} is not a layer of it"
     for layer in layers:
-        if layer.key in state and state[layer.key].shape != layer.shape:
-            found = one_line(state[layer.key].shape)
-            yield f"{one_line(layer.key)} has shape {found} instead of {layer.shape}"
+        claim = state.get(layer.key)
+        if claim is None or layer.key.endswith(COUNTER):
+            continue
+        if type(claim) is not Claim:
+            kind = claim.name if isinstance(claim, Opaque) else type(claim).__name__
+            yield f"{one_line(layer.key)} is a {one_line(kind)} and not a plain tensor"
+        elif claim.shape != layer.shape:
+            yield f"{one_line(layer.key)} has shape {one_line(claim.shape)} instead of {layer.shape}"
+        elif claim.dtype is None:
+            yield f"{one_line(layer.key)} is saved as a type that is not read; save it as float32"
 
 
-def _is_of_type(claim: Claim, layer: Layer) -> bool:
-    return claim.dtype in FLOATING if layer.dtype in FLOATING else claim.dtype == layer.dtype
+def _other(claim: Any, layer: Layer) -> bool:
+    """Return True if a tensor is not of a layer's kind of numbers, or of another shape."""
+    if type(claim) is not Claim or claim.shape != layer.shape:
+        return True
+    return claim.dtype not in FLOATING if layer.dtype in FLOATING else claim.dtype != layer.dtype
 
 
 EXTRACTED: Final = "weights.safetensors"
@@ -148,19 +317,22 @@ SLACK_BYTES: Final = 16 * 2**20
 #: The header of a safetensors file is parsed whole; ten thousand layers need a quarter of this.
 MAX_HEADER_BYTES: Final = 4 * 2**20
 ZIP: Final = b"PK"
+#: Ends the name of an index of several files.
+INDEX: Final = ".safetensors.index.json"
 HEADER_LENGTH: Final = struct.Struct("<Q")
 METADATA: Final = "__metadata__"
 
 
-def extract(request: dict[str, Any], folder: Path) -> list[int]:
+def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Write the layers of a network into `EXTRACTED`, named by their numbers."""
     name = request["name"]
     layers = [Layer(key, tuple(shape), dtype) for key, shape, dtype in request["layers"]]
     needed = sum(math.prod(layer.shape) * BYTES.get(layer.dtype, 8) for layer in layers)
     with open_weights(Path(request["path"]), name, needed=needed) as held:
-        claims = match(layers, find_state(held, name), name, request["architecture"])
-        _write(claims, folder / EXTRACTED)
-    return list(claims)
+        states = find_states(held, name, request.get("key"))
+        found = match(layers, states, name, request["architecture"])
+        _write(found.claims, folder / EXTRACTED)
+    return {"numbers": list(found.claims), "notes": list(found.notes)}
 
 
 @contextmanager
@@ -176,6 +348,10 @@ def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
                 "dict."
             )
 
+    if name.lower().endswith(INDEX):
+        with ExitStack() as closing:
+            yield _read_parts(path, name, closing, refuse_oversize)
+        return
     with path.open("rb") as stream, ExitStack() as closing:
         refuse_oversize(stream.seek(0, io.SEEK_END))
         stream.seek(0)
@@ -191,6 +367,40 @@ def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
         else:
             stream.seek(0)
             yield read_legacy(stream, name)
+
+
+def _read_parts(
+    path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None]
+) -> dict[str, Claim]:
+    """Read the headers of the safetensors files that an index names, which lie beside it."""
+    try:
+        with path.open("rb") as stream:
+            index = json.loads(stream.read(MAX_HEADER_BYTES))
+        parts = sorted(set(map(str, index["weight_map"].values())))
+    except Exception as error:  # an untrusted index can be wrong anywhere
+        raise CheckpointError(
+            f"{name} is not the index of a safetensors file in parts ({reason(error)}); expected the names "
+            "of its parts under weight_map."
+        ) from error
+    size, claims = 0, {}
+    for part in parts:
+        file = path.with_name(part) if part not in {"", ".", ".."} and Path(part).name == part else None
+        if file is None or file.is_symlink():
+            raise CheckpointError(
+                f"{name} was refused: it names a part outside of its folder, {quoted(part)}."
+            )
+        if not file.is_file():
+            raise CheckpointError(f"{name} lacks its part {quoted(part)}; it has to lie beside it.")
+        size += file.stat().st_size
+        refuse_oversize(size)
+        read = _read_safetensors(closing.enter_context(file.open("rb")), part)
+        claims |= {key: _within(claim, part) for key, claim in read.items()}
+    return claims
+
+
+def _within(claim: Claim, part: str) -> Claim:
+    """Return a claim whose storage is told apart from those of other parts."""
+    return replace(claim, storage=replace(claim.storage, key=f"{part}/{claim.storage.key}"))
 
 
 def _read_safetensors(stream: IO[bytes], name: str) -> dict[str, Claim]:

@@ -66,6 +66,7 @@ class ScanJob:
 
     architecture: str | None
     images: str
+    state_key: str | None = None
     declared: InputContract | None = None
     seed: int = 0
     limit: int | None = None
@@ -107,6 +108,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     identity = {
         "trivet": version("trivet"),
         "architecture": job.architecture,
+        "state_key": job.state_key,
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
@@ -127,6 +129,7 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         architecture=job.architecture,
         input_shape=(shape[1], shape[2], shape[3]),
         classes=images.classes,
+        state_key=job.state_key,
     )
     return scan_document(scan(checkpoint, images, declared=job.declared, seed=job.seed).result)
 
