@@ -4,6 +4,7 @@ import dataclasses
 import math
 from functools import cache
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
     REFERENCE,
     AttributeAudit,
@@ -28,7 +29,6 @@ from trivet.fairness.explain.results import (
     Part,
     ProxyStrength,
 )
-from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import CalibrationBin, GroupCalibration, MetricValue
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
@@ -40,26 +40,26 @@ NO_POSITIVES = "no row of the group has a positive label"
 VERDICTS = (IN_BAND, UNSETTLED, DISPARATE)
 
 
-def share(count, rows, *, reason=NO_POSITIVES) -> Bounds:
+def share(count, rows, *, reason=NO_POSITIVES) -> Estimate:
     """A share with Wilson's interval, undefined where there are no rows."""
     if not rows:
-        return Bounds(None, None, None, LEVEL, "Wilson", reason)
+        return Estimate(None, None, None, LEVEL, "Wilson", reason)
     rate = count / rows
     centre = (rate + Z**2 / (2 * rows)) / (1 + Z**2 / rows)
     reach = Z * math.sqrt(rate * (1 - rate) / rows + Z**2 / (4 * rows**2)) / (1 + Z**2 / rows)
-    return Bounds(rate, max(centre - reach, 0.0), min(centre + reach, 1.0), LEVEL, "Wilson")
+    return Estimate(rate, max(centre - reach, 0.0), min(centre + reach, 1.0), LEVEL, "Wilson")
 
 
-def ratio(one, other, *, z=Z) -> Bounds:
+def ratio(one, other, *, z=Z) -> Estimate:
     """Katz's interval of the ratio of two selection rates, each (selected, rows)."""
     (x0, n0), (x1, n1) = one, other
     if not x1:
-        return Bounds(None, None, None, LEVEL, "Katz", NOTHING_SELECTED)
+        return Estimate(None, None, None, LEVEL, "Katz", NOTHING_SELECTED)
     value = (x0 / n0) / (x1 / n1)
     if not x0:
-        return Bounds(0.0, 0.0, 3.0 / n0 / (x1 / n1), LEVEL, "Katz")
+        return Estimate(0.0, 0.0, 3.0 / n0 / (x1 / n1), LEVEL, "Katz")
     error = z * math.sqrt(1 / x0 - 1 / n0 + 1 / x1 - 1 / n1)
-    return Bounds(value, value * math.exp(-error), value * math.exp(error), LEVEL, "Katz")
+    return Estimate(value, value * math.exp(-error), value * math.exp(error), LEVEL, "Katz")
 
 
 def scores(name, rows, base_rate, *, tilt=0.0) -> ScoreAudit:
@@ -72,7 +72,7 @@ def scores(name, rows, base_rate, *, tilt=0.0) -> ScoreAudit:
             bins.append(CalibrationBin(middle - 0.1, middle + 0.1, rows // 5, positives, middle, observed))
     calibration = GroupCalibration(name, rows, tuple(bins), 0.021 + abs(tilt), -0.01, None)
     within, negatives, positives = (
-        Bounds(area, area - 0.02, area + 0.02, LEVEL, "DeLong") for area in (0.84, 0.88, 0.79)
+        Estimate(area, area - 0.02, area + 0.02, LEVEL, "DeLong") for area in (0.84, 0.88, 0.79)
     )
     return ScoreAudit(within, negatives, positives, calibration)
 
@@ -85,12 +85,12 @@ def group(name, rows, selected, positives, reference, *, hits=None, scored=True)
     verdict, difference = REFERENCE, None
     if reference is not None:
         verdict = UNSETTLED
-        if impact.estimate is not None and (impact.high < 0.8 or impact.low > 1.25):
+        if impact.value is not None and (impact.high < 0.8 or impact.low > 1.25):
             verdict = DISPARATE
-        elif impact.estimate is not None and impact.low >= 0.8 and impact.high <= 1.25:
+        elif impact.value is not None and impact.low >= 0.8 and impact.high <= 1.25:
             verdict = IN_BAND
         gap = reference[0] / reference[1] - selected / rows
-        difference = Bounds(gap, gap - 0.01, gap + 0.01, LEVEL, "Newcombe")
+        difference = Estimate(gap, gap - 0.01, gap + 0.01, LEVEL, "Newcombe")
     return GroupAudit(
         group=name,
         rows=rows,
@@ -182,8 +182,8 @@ def proxies() -> ProxyStrength:
 
 
 def attribute(columns, groups, against, *, name=None, by_classes=None, by_features=None, proxy=None):
-    found = [each for each in groups if each.disparate_impact and each.disparate_impact.estimate is not None]
-    most = max(found, key=lambda each: abs(math.log(each.disparate_impact.estimate or 1e-9)), default=None)
+    found = [each for each in groups if each.disparate_impact and each.disparate_impact.value is not None]
+    most = max(found, key=lambda each: abs(math.log(each.disparate_impact.value or 1e-9)), default=None)
     undefined = most is None
     return AttributeAudit(
         columns=columns,
@@ -330,9 +330,9 @@ def model(name, accuracy, impact, **other) -> ModelOutcome:
     """A model of the comparison; an impact of None is undefined."""
     title = other.pop("title", name.replace("-", " "))
     measured = (
-        Bounds(None, None, None, LEVEL, "Katz", NOTHING_SELECTED)
+        Estimate(None, None, None, LEVEL, "Katz", NOTHING_SELECTED)
         if impact is None
-        else Bounds(impact, impact * 0.9, impact / 0.9, LEVEL, "Katz")
+        else Estimate(impact, impact * 0.9, impact / 0.9, LEVEL, "Katz")
     )
     spread = None if impact is None else spread_of(impact, 0.06 * impact)
     accuracy_spread = spread_of(accuracy, 0.003)
@@ -345,9 +345,9 @@ def model(name, accuracy, impact, **other) -> ModelOutcome:
             "needs_group": False,
             "note": f"{title} did what it does.",
             "failed": False,
-            "accuracy": Bounds(accuracy, accuracy - 0.006, accuracy + 0.006, LEVEL, "Wilson"),
+            "accuracy": Estimate(accuracy, accuracy - 0.006, accuracy + 0.006, LEVEL, "Wilson"),
             "accuracy_training": accuracy_spread,
-            "accuracy_change": Bounds(accuracy - 0.853, accuracy - 0.856, accuracy - 0.85, LEVEL, "paired"),
+            "accuracy_change": Estimate(accuracy - 0.853, accuracy - 0.856, accuracy - 0.85, LEVEL, "paired"),
             "group": None if impact is None else "Female",
             "disparate_impact": measured,
             "disparate_impact_training": spread,

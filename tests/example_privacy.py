@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 
+from trivet.estimate import Estimate
 from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
     AttackResult,
@@ -99,6 +100,11 @@ def example_mechanism(*, violates=False, name="shop.noise:noisy_count", text="1.
     )
 
 
+def share(value, reason=None) -> Estimate:
+    ends = (None, None) if value is None else (0.9 * value, 1.1 * value)
+    return Estimate(value, *ends, 0.95, "Clopper-Pearson", reason)
+
+
 def rate(fpr, tpr) -> RateAtFpr:
     return RateAtFpr(
         fpr=fpr,
@@ -106,12 +112,8 @@ def rate(fpr, tpr) -> RateAtFpr:
         true_positives=int(tpr * 24_000),
         false_positives=int(fpr * 24_000),
         threshold=1.2,
-        tpr=tpr,
-        tpr_low=0.9 * tpr,
-        tpr_high=1.1 * tpr,
-        realised_fpr=fpr,
-        realised_fpr_low=0.9 * fpr,
-        realised_fpr_high=1.1 * fpr,
+        tpr=share(tpr),
+        realised_fpr=share(fpr),
     )
 
 
@@ -124,52 +126,32 @@ def attack(name, strength) -> AttackResult:
         attack=name,
         members=24_421,
         non_members=24_421,
-        auroc=auroc,
-        auroc_low=auroc - 0.005,
-        auroc_high=auroc + 0.005,
+        auroc=Estimate(auroc, auroc - 0.005, auroc + 0.005, 0.95, "DeLong"),
         rates=(rate(0.001, 0.001 ** (1 / strength)), rate(0.01, 0.01 ** (1 / strength))),
         balanced_accuracy=0.5 + 0.1 * (strength - 1),
         advantage=0.2 * (strength - 1),
         roc=RocPoints(tuple(fpr.tolist()), tuple(tpr.tolist())),
-        level=0.95,
     )
 
 
 def group(name, tpr, *, column="gender") -> GroupExposure:
-    nothing = dict.fromkeys(
-        (
-            *("auroc", "auroc_low", "auroc_high", "tpr", "tpr_low", "tpr_high"),
-            *("true_positives", "false_positives"),
-            *("realised_fpr", "realised_fpr_low", "realised_fpr_high"),
-        )
-    )
     if tpr is None:
-        reason = "only 3 non-members"
-        own = RateAtFpr(fpr=0.01, allowed=0, reason=reason)
-        return GroupExposure(
-            column, name, 4, 3, fpr=0.01, threshold=1.2, own=own, level=0.95, reason=reason, **nothing
-        )
-    measured = rate(0.01, tpr)
+        missing = share(None, "only 3 non-members")
+        own = RateAtFpr(0.01, 0, None, None, None, missing, missing)
+        return GroupExposure(column, name, 4, 3, missing, 0.01, 1.2, missing, None, None, missing, own)
     return GroupExposure(
         column=column,
         group=name,
         members=8_000,
         non_members=8_100,
-        auroc=0.6,
-        auroc_low=0.58,
-        auroc_high=0.62,
+        auroc=Estimate(0.6, 0.58, 0.62, 0.95, "DeLong"),
         fpr=0.01,
         threshold=1.2,
-        tpr=tpr,
-        tpr_low=measured.tpr_low,
-        tpr_high=measured.tpr_high,
+        tpr=share(tpr),
         true_positives=80,
         false_positives=81,
-        realised_fpr=0.01,
-        realised_fpr_low=0.008,
-        realised_fpr_high=0.012,
-        own=measured,
-        level=0.95,
+        realised_fpr=share(0.01),
+        own=rate(0.01, tpr),
     )
 
 

@@ -15,8 +15,6 @@ from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
 RECORD = {
     "security": {
         "word": "no evidence",
-        "asr": None,
-        "asr_reason": "nothing was suspected",
         "clean": True,
         "rows": [{"method": "pld", "scale": 292.9}, {"method": "basic", "scale": 920.0}],
     },
@@ -24,8 +22,8 @@ RECORD = {
         "impact": 0.78,
         "impact_interval": {"low": 0.7, "high": 0.86, "level": 0.95},
         "groups": [
-            {"rate": {"estimate": 0.5, "low": 0.4, "high": 0.6, "level": 0.9, "reason": None}},
-            {"rate": {"estimate": None, "low": None, "high": 0.3, "level": 0.9, "reason": "no rows"}},
+            {"rate": {"value": 0.5, "low": 0.4, "high": 0.6, "level": 0.9, "reason": None}},
+            {"rate": {"value": None, "low": None, "high": 0.3, "level": 0.9, "reason": "no rows"}},
         ],
     },
     "privacy": None,
@@ -59,7 +57,7 @@ def own():
         ("fairness.impact.low >= 0.7", True),
         ("fairness.impact.high >= 0.87", False),
         ("fairness.groups.0.rate >= 0.45", True),
-        ("fairness.groups.0.rate.estimate.high <= 0.6", True),
+        ("fairness.groups.0.rate.value.high <= 0.6", True),
         ("security.word == 'no evidence'", True),
         ('security.word != "backdoored"', True),
         ("security.clean == true", True),
@@ -100,7 +98,6 @@ def test_of_several_measurements_the_one_nearest_to_a_breach_is_shown(sign, foun
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("security.asr <= 0.1", "nothing was suspected"),
         ("privacy.published.correction.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("privacy.spent_epsilon <= 0.1", "the privacy leg was not audited"),
         ("fairness.groups.1.rate >= 0", "no rows"),
@@ -173,7 +170,7 @@ def test_requirements_that_name_no_measurement(text, message):
 
 
 def test_a_short_name_means_the_users_own_audit_first(own):
-    assert one("privacy.membership_auroc <= 0.7", own).place == "privacy.membership.attacks.0.auroc"
+    assert one("privacy.membership_auroc <= 0.7", own).place == "privacy.membership.attacks.0.auroc.value"
     assert one("privacy.verdict == 'exposed'", own).place == "privacy.membership.verdict"
     assert one("fairness.verdict == 'disparate'", own).place == "fairness.audit.verdict"
     without = {**own, "privacy": {**own["privacy"], "membership": None}}
@@ -187,8 +184,8 @@ def test_each_group_has_to_meet_it_and_none_is_compared_with_itself(own):
     groups = [group for attribute in own["fairness"]["audit"]["attributes"] for group in attribute["groups"]]
     compared = [group["disparate_impact"] for group in groups if group["verdict"] != "reference"]
     assert outcome.measured == len(compared)
-    assert outcome.breaching == sum(each["estimate"] < 0.8 for each in compared)
-    assert outcome.found == min(each["estimate"] for each in compared)
+    assert outcome.breaching == sum(each["value"] < 0.8 for each in compared)
+    assert outcome.found == min(each["value"] for each in compared)
     low = one("fairness.disparate_impact.low >= 0", own)
     assert (low.measured, low.met) == (len(compared), True)
     assert low.found == min(each["low"] for each in compared)

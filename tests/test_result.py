@@ -2,27 +2,25 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pytest
 
 from example_fairness import example_audit
 from trivet.errors import UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessAudit
 from trivet.result import Result, Table
 
 
-@dataclass(frozen=True)
-class Share:
-    estimate: float | None
-    low: float | None
-    high: float | None
+def share(value, low=None):
+    return Estimate(value, low, None, 0.95, "exact")
 
 
 @dataclass(frozen=True)
 class Row:
     name: str
-    share: Share
+    share: Estimate
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ FOUND = Found(
     "fine\n::error::",
     None,
     (
-        Part("a", (Row("one", Share(0.5, 0.25, None)), Row("<b>$x$</b>", Share(None, None, None)))),
-        Part("b", tuple(Row(f"row {number}", Share(1.0, None, None)) for number in range(20))),
+        Part("a", (Row("one", share(0.5, 0.25)), Row("<b>$x$</b>", share(None)))),
+        Part("b", tuple(Row(f"row {number}", share(1.0)) for number in range(20))),
     ),
 )
 
@@ -75,7 +73,11 @@ def test_html_holds_no_markup_of_the_values():
 def test_a_dictionary_and_a_frame_hold_every_value():
     assert FOUND.to_dict()["parts"][0]["rows"][0]["share"]["low"] == 0.25
     frame = FOUND.to_frame()
-    assert list(frame.columns) == ["parts.name", "name", "share.estimate", "share.low", "share.high"]
+    assert list(frame.columns) == [
+        "parts.name",
+        "name",
+        *(f"share.{field.name}" for field in fields(Estimate)),
+    ]
     assert len(frame) == 22
 
 

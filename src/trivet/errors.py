@@ -4,7 +4,6 @@
 
     TrivetError           exit 3: the audit could not be done
     ├── UsageError        exit 2: the command line or audit.toml asks for what cannot be
-    │   └── SettingError  a setting is out of its bounds, or does not go with another (`trivet.settings`)
     ├── CheckpointError   exit 3: a checkpoint or archive is missing, unsafe or of another shape
     ├── DataError         exit 3: a dataset or table is missing or not what it should be
     ├── RecordError       exit 3: a record cannot be read, or holds what JSON cannot

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any, ClassVar, Final
 
 from trivet.errors import import_extra
+from trivet.estimate import Estimate
 from trivet.markup import panel, plain, table
 from trivet.wording import one_line
 
@@ -153,8 +154,8 @@ def _text(value: object, most: int) -> str:
         value = ", ".join(f"{name} {_text(each, most)}" for name, each in value.items())
     elif isinstance(value, tuple):
         value = ", ".join(_text(each, most) for each in value)
-    elif is_dataclass(value) and hasattr(value, "estimate"):
-        bounds = [_text(getattr(value, name, None), most) for name in ("estimate", "low", "high")]
+    elif isinstance(value, Estimate):
+        bounds = [_text(each, most) for each in (value.value, value.low, value.high)]
         value = bounds[0] if bounds[1:] == ["-", "-"] else "{} ({} to {})".format(*bounds)
     elif is_dataclass(value) and hasattr(value, "before"):
         value = " to ".join(_text(getattr(value, name, None), most) for name in ("before", "after"))

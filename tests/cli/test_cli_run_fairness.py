@@ -21,8 +21,8 @@ audits = ["done/comparison.json", "done/audit.json"]
 [policy]
 require = [
   "fairness.comparison.baseline.verdict == 'in band'",
-  "fairness.audit.attributes[name=gender].groups[group=Female].disparate_impact.estimate < 0.8",
-  "fairness.comparison.models[name=learned].accuracy.estimate >= 0.8",
+  "fairness.audit.attributes[name=gender].groups[group=Female].disparate_impact.value < 0.8",
+  "fairness.comparison.models[name=learned].accuracy.value >= 0.8",
 ]
 """
 

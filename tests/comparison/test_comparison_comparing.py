@@ -127,7 +127,7 @@ def test_what_has_an_unknown_error_differs_and_is_no_regression():
 def impact(estimate, low, high):
     record = changed(example_record(), f"{BASELINE}.disparate_impact", estimate)
     interval = dataclasses.replace(
-        record.fairness.published.baseline.disparate_impact_interval, estimate=estimate, low=low, high=high
+        record.fairness.published.baseline.disparate_impact_interval, value=estimate, low=low, high=high
     )
     return changed(record, f"{BASELINE}.disparate_impact_interval", interval)
 
@@ -152,7 +152,7 @@ def test_a_difference_of_rates_is_better_nearer_to_zero():
         record = changed(example_record(), f"{BASELINE}.demographic_parity_difference", estimate)
         interval = dataclasses.replace(
             record.fairness.published.baseline.demographic_parity_interval,
-            estimate=estimate,
+            value=estimate,
             low=estimate - 0.01,
             high=estimate + 0.01,
         )

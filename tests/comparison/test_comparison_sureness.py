@@ -10,22 +10,15 @@ from trivet.record import as_json
 
 
 def test_bounds_beside_an_estimate():
-    around = {"estimate": 0.4, "low": 0.3, "high": None, "level": 0.9, "method": "x"}
-    found = estimate_of("estimate", around)
+    around = {"value": 0.4, "low": 0.3, "high": None, "level": 0.9, "method": "x"}
+    found = estimate_of("value", around)
     assert (found.value, found.low, found.high, found.level) == (0.4, 0.3, None, 0.9)
     assert all(belongs_to_an_estimate(name, around) for name in ("low", "high", "level", "method"))
-    assert not belongs_to_an_estimate("estimate", around)
-
-
-def test_bounds_in_fields_of_their_own():
-    around = {"auroc": 0.6, "auroc_low": 0.55, "auroc_high": 0.65}
-    assert (estimate_of("auroc", around).low, estimate_of("auroc", around).high) == (0.55, 0.65)
-    assert belongs_to_an_estimate("auroc_low", around)
-    assert not belongs_to_an_estimate("auroc", around)
+    assert not belongs_to_an_estimate("value", around)
 
 
 def test_an_interval_in_a_part_of_its_own():
-    interval = {"estimate": 0.2, "low": 0.1, "high": 0.3, "level": 0.95, "method": "Newcombe"}
+    interval = {"value": 0.2, "low": 0.1, "high": 0.3, "level": 0.95, "method": "Newcombe"}
     around = {"demographic_parity_difference": 0.2, "demographic_parity_interval": interval, "other": 0.2}
     assert estimate_of("demographic_parity_difference", around).high == 0.3
     assert estimate_of("other", around) is None
@@ -38,7 +31,7 @@ def test_an_interval_in_a_part_of_its_own():
         {"value": 1.0, "low": None, "high": None},
         {"value": None, "low": 0.0, "high": 1.0},
         {"value": True, "low": 0.0, "high": 1.0},
-        {"value": 1.0, "value_interval": {"estimate": 2.0, "low": 0.0, "high": 3.0}},
+        {"value": 1.0, "value_interval": {"value": 2.0, "low": 0.0, "high": 3.0}},
     ],
 )
 def test_without_bounds_of_its_own_there_is_no_interval(around):
@@ -85,9 +78,9 @@ def test_metrics_and_events_are_shares_of_their_counts():
 
 def test_a_path_leads_to_its_number_and_interval():
     record = as_json(example_own_record())
-    found = measured(record, "fairness.audit.attributes.0.groups.0.disparate_impact.estimate")
+    found = measured(record, "fairness.audit.attributes.0.groups.0.disparate_impact.value")
     bounds = record["fairness"]["audit"]["attributes"][0]["groups"][0]["disparate_impact"]
-    assert (found.value, found.low, found.high) == (bounds["estimate"], bounds["low"], bounds["high"])
+    assert (found.value, found.low, found.high) == (bounds["value"], bounds["low"], bounds["high"])
     plain = measured(record, "privacy.published.correction.spent_epsilon")
     assert (plain.low, plain.high) == (None, None)
     assert measured(record, "security.scan.verdict") is None

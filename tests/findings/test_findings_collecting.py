@@ -142,8 +142,8 @@ def test_a_finding_has_the_value_of_its_place_with_its_interval(own):
         assert find(own, finding.place) == finding.value or finding.place in derived, finding.id
         assert (finding.low is None) == (finding.interval_level is None)
     impact = by_id(findings_of(own))["fairness.disparate-impact.1"]
-    bounds = find(own, impact.place.removesuffix(".estimate"))
-    assert (impact.value, impact.low, impact.high) == (bounds["estimate"], bounds["low"], bounds["high"])
+    bounds = find(own, impact.place.removesuffix(".value"))
+    assert (impact.value, impact.low, impact.high) == (bounds["value"], bounds["low"], bounds["high"])
 
 
 def test_every_number_of_a_message_comes_from_the_record(own):
@@ -190,7 +190,7 @@ def test_no_model_in_the_band_leaves_the_baseline(own):
     for place in range(len(own["fairness"]["comparison"]["models"])):
         record = changed(record, f"fairness.comparison.models.{place}.verdict", "disparate")
     found = by_id(findings_of(record))["fairness.mitigation"]
-    assert (found.level, found.place) == ("note", "fairness.comparison.models.0.disparate_impact.estimate")
+    assert (found.level, found.place) == ("note", "fairness.comparison.models.0.disparate_impact.value")
 
 
 def test_requirements_come_first_and_are_breaches_of_their_own(own):

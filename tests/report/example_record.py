@@ -14,6 +14,7 @@ from example_effects import example_effects
 from example_fairness import example_audit
 from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
 from example_scan import attempt, example_scan
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.mitigations import comparison_statement, model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
@@ -25,7 +26,6 @@ from trivet.fairness.auditing.results import (
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
-from trivet.fairness.intervals.results import Bounds
 from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg
 from trivet.security.results import (
     BeforeAfter,
@@ -290,7 +290,7 @@ def _outcome(name: str, title: str, counts: GroupCounts, change: float | None) -
         1,
         change=None
         if change is None
-        else Bounds(change, change - 0.004, change + 0.004, 0.95, "Newcombe paired hybrid score"),
+        else Estimate(change, change - 0.004, change + 0.004, 0.95, "Newcombe paired hybrid score"),
         four_fifths=0.8,
         level=0.95,
     )

@@ -90,7 +90,7 @@ def test_numbers_are_the_records_with_their_intervals():
     assert row in body
     assert "| ASR after the repair | 0.0031 | 0.0017 to 0.0052 |" in body
     attack = record.privacy.membership.attacks[0]
-    shown = f"{attack.auroc:.4f} | {attack.auroc_low:.4f} to {attack.auroc_high:.4f}"
+    shown = f"{attack.auroc.value:.4f} | {attack.auroc.low:.4f} to {attack.auroc.high:.4f}"
     assert f"| AUROC of {attack.attack} | {shown} |" in body
 
 

@@ -162,7 +162,7 @@ def test_the_attacks_and_the_groups_are_told(pages):
     audit = example_membership()
     attacks = rows_of(pages["exposed"], "tbl:own-attacks")
     assert [row[:2] for row in attacks] == [
-        [attack.attack, f"{attack.auroc:.4f}"] for attack in audit.attacks
+        [attack.attack, f"{attack.auroc.value:.4f}"] for attack in audit.attacks
     ]
     groups = rows_of(pages["exposed"], "tbl:own-groups")
     assert [row[1] for row in groups] == ["Female", "Male", "other"]

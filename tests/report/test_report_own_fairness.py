@@ -145,7 +145,7 @@ def test_each_group_is_told_with_its_intervals(pages):
     assert [row[-1] for row in shown] == [group.verdict for _, group in groups]
     female = groups[0][1]
     impact = female.disparate_impact
-    assert shown[0][2] == f"{impact.estimate:.3f} ({impact.low:.3f} to {impact.high:.3f})"
+    assert shown[0][2] == f"{impact.value:.3f} ({impact.low:.3f} to {impact.high:.3f})"
     assert shown[0][3] == f"{female.simultaneous_low:.3f} to {female.simultaneous_high:.3f}"
     assert shown[1][2:-1] == [""] * 5
     eskimo = rows_of(pages["audit"], "tbl:own-fairness-rates")[3]

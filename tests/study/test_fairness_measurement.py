@@ -39,7 +39,7 @@ def test_intervals_have_the_level_asked_for(rows):
     found = measure(*rows, baseline=rows[1], settings=FairnessSettings(level=0.8))
     intervals = found.disparate_impact_interval, found.demographic_parity_interval
     assert {interval.level for interval in intervals} == {0.8}
-    assert all(interval.low < interval.estimate < interval.high for interval in intervals)
+    assert all(interval.low < interval.value < interval.high for interval in intervals)
 
 
 def test_a_model_that_selects_no_privileged_row_is_refused(rows):

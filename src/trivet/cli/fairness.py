@@ -34,7 +34,7 @@ __all__ = ["fairness"]
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trivet.fairness.intervals.results import Bounds
+    from trivet.estimate import Estimate
 
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
@@ -102,9 +102,9 @@ def _print_overall(audit: FairnessAudit, console: "Console") -> None:
     if audit.overall is None:
         return
     told = [
-        f"{name} {bounds.estimate:.3f} ({_interval(bounds)})"
+        f"{name} {bounds.value:.3f} ({_interval(bounds)})"
         for field, name in _OVERALL
-        if (bounds := getattr(audit.overall, field)).estimate is not None
+        if (bounds := getattr(audit.overall, field)).value is not None
     ]
     console.print(f"{audit.rows:,} rows: {', '.join(told)}.")
     console.print()
@@ -158,11 +158,11 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _value(bounds: "Bounds | None", spec: str) -> str:
-    return "none" if bounds is None or bounds.estimate is None else format(bounds.estimate, spec)
+def _value(bounds: "Estimate | None", spec: str) -> str:
+    return "none" if bounds is None or bounds.value is None else format(bounds.value, spec)
 
 
-def _interval(ends: "Bounds | TrainingSpread | None") -> str:
+def _interval(ends: "Estimate | TrainingSpread | None") -> str:
     if ends is None or ends.low is None:
         return ""
     return _between(ends.low, ends.high)
@@ -174,7 +174,7 @@ def _between(low: float | None, high: float | None) -> str:
     return f"{low:.3f}-{high:.3f}" if high is not None else f"{low:.3f} or more"
 
 
-def _reach(ends: "Bounds | TrainingSpread | None") -> str:
+def _reach(ends: "Estimate | TrainingSpread | None") -> str:
     if ends is None or ends.low is None or ends.high is None:
         return ""
     return f"{(ends.high - ends.low) / 2:.3f}"

@@ -7,7 +7,6 @@ from .compare import interval_text as interval_text
 from .compare import outcome_text as outcome_text
 from .compare import sides_text as sides_text
 from .compare import value_text as value_text
-from .judge import Measured as Measured
 from .judge import measured as measured
 from .results import Change as Change
 from .results import Compared as Compared

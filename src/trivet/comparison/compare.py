@@ -49,10 +49,10 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "published", "correction", "spent_epsilon"): "epsilon of the published plan",
     ("privacy", "plan", "recommended", "typical_deviation"): "noise of the plan",
     ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
-    ("privacy", "membership", "attacks", "auroc"): "membership AUROC: {}",
+    ("privacy", "membership", "attacks", "auroc", "value"): "membership AUROC: {}",
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
-    ("fairness", "comparison", "models", "accuracy", "estimate"): "accuracy: {}",
-    ("fairness", "comparison", "models", "disparate_impact", "estimate"): "disparate impact: {}",
+    ("fairness", "comparison", "models", "accuracy", "value"): "accuracy: {}",
+    ("fairness", "comparison", "models", "disparate_impact", "value"): "disparate impact: {}",
 }
 _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "published", "correction", "verdict"): "privacy, published plan",
@@ -67,7 +67,7 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "repair", "attempts", "second_verdict"): "second scan after {}",
 }
 #: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
-_OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "estimate")
+_OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "value")
 _GROUP_TITLE: Final = "disparate impact: {}"
 
 
@@ -243,8 +243,8 @@ def statement(
 INTERVAL: Final = "_interval"
 #: Texts that follow from other values of the record.
 _TEXTS: Final = (
-    "reason limits statement why finding note message law remarks group_statement repair_reason score_reason "
-    "auroc_reason rate_reason reference_why title method description test"
+    "reason limits statement why finding note message law remarks group_statement "
+    "reference_why title method description test"
 )
 WORDING: Final = frozenset(_TEXTS.split())
 #: Verdicts no deeper than this are named also where they are the same.

@@ -1,6 +1,7 @@
 """Judgement of one value between two audits: changed, within noise or equal; better or worse."""
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -22,6 +23,7 @@ from trivet.comparison.results import (
     Change,
     Plain,
 )
+from trivet.estimate import Estimate
 from trivet.fairness.intervals.comparisons import difference_interval
 from trivet.fairness.intervals.shares import normal_quantile, share_interval
 from trivet.place import EVERY, Step, find, join, parse, pattern_of, spelling
@@ -30,9 +32,6 @@ from trivet.wording import one_line
 
 __all__ = [
     "LEVEL",
-    "Difference",
-    "Estimate",
-    "Measured",
     "Share",
     "belongs_to_an_estimate",
     "difference_of_estimates",
@@ -40,6 +39,7 @@ __all__ = [
     "estimate_of",
     "has_interval",
     "is_asked",
+    "is_noise",
     "is_same",
     "is_verdict",
     "judge_pair",
@@ -48,22 +48,12 @@ __all__ = [
     "share_of",
 ]
 
-#: Names under which an interval's own record keeps its estimate.
-ESTIMATES: Final = ("estimate", "value")
+#: Name of the figure in an `Estimate`.
+VALUE: Final = "value"
 INTERVAL: Final = "_interval"
 USUAL_LEVEL: Final = 0.95
 #: Nobody asks for an interval that is as often wrong as right.
 LOWEST_LEVEL: Final = 0.5
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with the bounds of its interval; None where nothing bounds it on that side."""
-
-    value: float
-    low: float | None
-    high: float | None
-    level: float
 
 
 def estimate_of(name: str, around: Mapping[str, Any]) -> Estimate | None:
@@ -71,26 +61,18 @@ def estimate_of(name: str, around: Mapping[str, Any]) -> Estimate | None:
     value = around.get(name)
     if not is_number(value):
         return None
-    assert isinstance(value, int | float)
-    if name in ESTIMATES and _has(around, "low", "high"):
-        return _estimate(value, around, "low", "high")
-    if _has(around, f"{name}_low", f"{name}_high"):
-        return _estimate(value, around, f"{name}_low", f"{name}_high")
+    if name == VALUE:
+        return _estimate(around)
     for other, bounds in around.items():
         stem = other.removesuffix(INTERVAL)
         if stem != other and (name == stem or name.startswith(f"{stem}_")) and isinstance(bounds, Mapping):
-            found = _estimate(value, bounds, "low", "high") if _has(bounds, "low", "high") else None
-            if found is not None and bounds.get("estimate") == value:
-                return found
+            return _estimate(bounds) if bounds.get(VALUE) == value else None
     return None
 
 
 def belongs_to_an_estimate(name: str, around: Mapping[str, Any]) -> bool:
-    """Tell whether `name` only says how sure another number of `around` is."""
-    if name in {"low", "high", "level", "method"}:
-        return any(is_number(around.get(estimate)) for estimate in ESTIMATES) and _has(around, "low", "high")
-    stem = name.removesuffix("_low").removesuffix("_high")
-    return stem != name and is_number(around.get(stem))
+    """Tell whether `name` only says how sure the value of `around` is."""
+    return name in {"low", "high", "level", "method"} and _estimate(around) is not None
 
 
 def is_number(value: object) -> bool:
@@ -98,18 +80,15 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _has(around: Mapping[str, Any], *names: str) -> bool:
-    """Tell whether bounds stand there and at least one is known."""
-    return all(
-        name in around and (around[name] is None or is_number(around[name])) for name in names
-    ) and any(around[name] is not None for name in names)
-
-
-def _estimate(value: float, bounds: Mapping[str, Any], low: str, high: str) -> Estimate:
-    level = bounds.get("level")
+def _estimate(part: Mapping[str, Any]) -> Estimate | None:
+    """Return a part of a record as an estimate; None where it has no bound."""
+    value, low, high, level = (part.get(name) for name in (VALUE, "low", "high", "level"))
+    known = [bound for bound in (low, high) if bound is not None]
+    if not is_number(value) or not known or not all(map(is_number, known)):
+        return None
     if not isinstance(level, float) or not LOWEST_LEVEL <= level < 1:
         level = USUAL_LEVEL
-    return Estimate(value, bounds[low], bounds[high], level)
+    return Estimate(value, low, high, level, part.get("method", ""))
 
 
 _Record = Mapping[str, Any]
@@ -139,7 +118,7 @@ def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
     around, last = parts[-1], names[-1]
     if names[0] == "security":
         return _of_images(names, parts[0]["security"], around)
-    if last == "value" and is_number(around.get("numerator")) and around.get("denominator"):
+    if last == VALUE and is_number(around.get("numerator")) and around.get("denominator"):
         return _share(around["numerator"], around["denominator"])
     if last in {"p_frequency", "q_frequency"}:
         return _share(around[f"{last[0]}_count"], around[f"{last[0]}_trials"])
@@ -203,34 +182,23 @@ ROUNDING: Final = 1e-6
 NOTHING: Final = 1e-8
 
 
-@dataclass(frozen=True)
-class Difference:
-    """After minus before; an end is None where nothing bounds it on that side."""
-
-    estimate: float
-    low: float | None
-    high: float | None
-    level: float
-
-    @property
-    def is_noise(self) -> bool:
-        """True if the interval contains 0."""
-        return (self.low is None or self.low <= 0) and (self.high is None or self.high >= 0)
+def is_noise(difference: Estimate) -> bool:
+    """Return True if the interval of a difference contains 0."""
+    low, high = difference.low, difference.high
+    return (low is None or low <= 0) and (high is None or high >= 0)
 
 
-def difference_of_shares(before: Share, after: Share, *, level: float) -> Difference | None:
+def difference_of_shares(before: Share, after: Share, *, level: float) -> Estimate | None:
     """Return the difference of two independent shares with Newcombe's interval, exact where few succeed.
 
     See `trivet.fairness.intervals.comparisons.difference_interval`.
     """
     if not before.trials or not after.trials:
         return None
-    bounds = difference_interval(before.successes, before.trials, after.successes, after.trials, level=level)
-    assert bounds.estimate is not None
-    return Difference(bounds.estimate, bounds.low, bounds.high, level)
+    return difference_interval(before.successes, before.trials, after.successes, after.trials, level=level)
 
 
-def difference_of_estimates(before: Estimate, after: Estimate, *, level: float) -> Difference:
+def difference_of_estimates(before: Estimate, after: Estimate, *, level: float) -> Estimate:
     """Return the difference of two independent estimates, from their intervals alone.
 
     Each end of the difference takes the distances of the two estimates to the bounds that lead there,
@@ -240,10 +208,9 @@ def difference_of_estimates(before: Estimate, after: Estimate, *, level: float) 
     """
     low = _together(_reach(after, "low", level), _reach(before, "high", level))
     high = _together(_reach(after, "high", level), _reach(before, "low", level))
-    found = after.value - before.value
-    return Difference(
-        found, None if low is None else found - low, None if high is None else found + high, level
-    )
+    found = after.number - before.number
+    ends = None if low is None else found - low, None if high is None else found + high
+    return Estimate(found, *ends, level, "Zou and Donner")
 
 
 def is_same(before: float, after: float) -> bool:
@@ -256,7 +223,7 @@ def _reach(estimate: Estimate, side: str, level: float) -> float | None:
     if bound is None:
         return None
     stretch = normal_quantile(level) / normal_quantile(estimate.level)
-    return abs(estimate.value - bound) * stretch
+    return abs(estimate.number - bound) * stretch
 
 
 def _together(first: float | None, second: float | None) -> float | None:
@@ -273,22 +240,18 @@ class Direction:
     mirrored: Callable[[Estimate], Estimate] | None = None
 
 
+def _mirrored(estimate: Estimate, turned: Callable[[float], float | None]) -> Estimate:
+    """Return an estimate under a function that falls, so that its ends change places."""
+    low, high = (None if end is None else turned(end) for end in (estimate.high, estimate.low))
+    return replace(estimate, value=turned(estimate.number), low=low, high=high)
+
+
 def _inverse(estimate: Estimate) -> Estimate:
-    return Estimate(
-        1 / estimate.value,
-        1 / estimate.high if estimate.high else None,
-        1 / estimate.low if estimate.low else None,
-        estimate.level,
-    )
+    return _mirrored(estimate, lambda value: 1 / value if value else None)
 
 
 def _negative(estimate: Estimate) -> Estimate:
-    return Estimate(
-        -estimate.value,
-        None if estimate.high is None else -estimate.high,
-        None if estimate.low is None else -estimate.low,
-        estimate.level,
-    )
+    return _mirrored(estimate, operator.neg)
 
 
 UP: Final = Direction("up", lambda value: -value)
@@ -340,13 +303,13 @@ _IN_LEG: Final[Mapping[str, Mapping[str, Direction]]] = {
 #: Parts whose values have no better of their own: changes against a baseline, and what was tried out.
 _NEUTRAL: Final = frozenset({"change", "labels", "declared", "candidates"})
 #: Names below which the name of the measurement is the one above.
-_INNER: Final = ("estimate", "before", "after")
+_INNER: Final = (VALUE, "before", "after")
 
 
 def direction_of(steps: tuple[Step, ...], metric: str | None = None) -> Direction | None:
     """Return which way the measurement at a place is better; None where that is not known."""
     names = [step.name for step in steps]
-    if metric is not None and names[-1:] == ["value"]:
+    if metric is not None and names[-1:] == [VALUE]:
         return _of_metric(metric)
     while names and names[-1] in _INNER:
         names.pop()
@@ -368,15 +331,6 @@ LEVEL: Final = 0.95
 Sure = tuple[Estimate | None, Share | None]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A number of a record, with the ends of its interval of sampling; None where it has none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
 def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     """Return the interval of a number, and its counts where it is a share of them."""
     if not is_number(value):
@@ -384,12 +338,11 @@ def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     share = share_of(names, parts)
     estimate = estimate_of(names[-1], parts[-1])
     if estimate is None and share is not None and share.trials:
-        bounds = share_interval(share.successes, share.trials, level=LEVEL)
-        estimate = Estimate(value, bounds.low, bounds.high, LEVEL)
+        estimate = replace(share_interval(share.successes, share.trials, level=LEVEL), value=value)
     return estimate, share
 
 
-def measured(record: Mapping[str, Any], path: str) -> Measured | None:
+def measured(record: Mapping[str, Any], path: str) -> Estimate | None:
     """Return the number at a path, items of lists by their index; None where there is none.
 
     Raises
@@ -404,7 +357,7 @@ def measured(record: Mapping[str, Any], path: str) -> Measured | None:
     inner = [find(record, join(steps[:count])) for count in range(len(steps))]
     parts = tuple(part for part in inner if isinstance(part, Mapping))
     estimate, _ = how_sure(tuple(name for name in pattern_of(path) if name != EVERY), value, parts)
-    return Measured(value) if estimate is None else Measured(value, estimate.low, estimate.high)
+    return estimate or Estimate(value, None, None, LEVEL, "")
 
 
 VERDICT: Final = "verdict"
@@ -578,7 +531,7 @@ def _judge_numbers(change: Change, pair: Pair, before: Sure, after: Sure, *, lev
     if difference is None:
         outcome = EXACT if is_exact(pair.names) else DIFFERS
     else:
-        outcome = NOISE if difference.is_noise else CHANGE
+        outcome = NOISE if is_noise(difference) else CHANGE
     if outcome == NOISE:
         return replace(change, outcome=outcome)
     direction = direction_of(pair.steps, pair.after_in[-1].get("metric"))
@@ -595,13 +548,13 @@ def _judged(
         if before is None or after is None or direction.mirrored is None:
             return None
         first, second = (before, after) if old < new else (after, before)
-        if difference_of_estimates(first, direction.mirrored(second), level=level).is_noise:
+        if is_noise(difference_of_estimates(first, direction.mirrored(second), level=level)):
             return None
     worse = direction.badness(new) - direction.badness(old)
     return WORSE if worse > 0 else BETTER if worse < 0 else None
 
 
-def _difference(before: Sure, after: Sure, level: float) -> Difference | None:
+def _difference(before: Sure, after: Sure, level: float) -> Estimate | None:
     if before[1] is not None and after[1] is not None:
         return difference_of_shares(before[1], after[1], level=level)
     if before[0] is not None and after[0] is not None:

@@ -367,10 +367,11 @@ def _joined(
     one, other = (auroc(scores[inside], scores[~inside], level=level) for scores in (before, after))
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return unmeasured(one.reason or other.reason or "the AUROC has no interval")
-    change = other.value - one.value
-    down = math.hypot(other.value - other.low, one.high - one.value)
-    up = math.hypot(other.high - other.value, one.value - one.low)
-    return Change(one.value, other.value, change, max(change - down, -1.0), min(change + up, 1.0))
+    first, second = one.number, other.number
+    change = second - first
+    down = math.hypot(second - other.low, one.high - first)
+    up = math.hypot(other.high - second, first - one.low)
+    return Change(first, second, change, max(change - down, -1.0), min(change + up, 1.0))
 
 
 def _cut(first: float, second: float, change: float, reach: float) -> Change:

@@ -132,7 +132,7 @@ def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Findin
         message=f"Swapped labels bring the disparate impact from "
         f"{_ratio(published['baseline']['disparate_impact'])} to "
         f"{_ratio(published['promotion_demotion']['disparate_impact'])} as published, and to "
-        f"{_ratio(models[place]['disparate_impact']['estimate'])} in the right direction.",
+        f"{_ratio(models[place]['disparate_impact']['value'])} in the right direction.",
         measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
     )
 
@@ -299,7 +299,7 @@ def _membership(record: Mapping[str, Any]) -> Finding:
         level=level_of(audit["verdict"]),
         title=f"The model trained on {one_line(audit['data'])}: {audit['verdict']}",
         message=f"{audit['best_attack']} tells members from others with an area under the ROC curve of "
-        f"{audit['attacks'][best]['auroc']:.3f}: {audit['reason']}",
+        f"{audit['attacks'][best]['auroc']['value']:.3f}: {audit['reason']}",
         measured=measured_at(record, f"privacy.membership.attacks.{best}.auroc"),
         required=NO_EVIDENCE,
         subject=audit["model"],
@@ -367,7 +367,7 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
     comparison = record["fairness"]["comparison"]
     models = [(place, model) for place, model in enumerate(comparison["models"]) if not model["failed"]]
     inside = [(place, model) for place, model in models if model["verdict"] == IN_BAND]
-    place, best = max(inside, key=lambda found: found[1]["accuracy"]["estimate"] or 0.0, default=models[0])
+    place, best = max(inside, key=lambda found: found[1]["accuracy"]["value"] or 0.0, default=models[0])
     return make_finding(
         "fairness.mitigation",
         level="pass" if inside else "note",

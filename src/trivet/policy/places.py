@@ -134,12 +134,6 @@ def candidate_words(candidate: Candidate) -> tuple[str, ...]:
 _Node = Mapping[str, Any]
 #: What may follow a measurement that has an interval.
 BOUNDS = ("low", "high")
-#: Where a missing value has its reason, unless beside it as `<name>_reason` or `reason`.
-_REASONS = {
-    **dict.fromkeys(("asr", "clean_accuracy", "robust_accuracy", "true_trigger_asr"), "repair_reason"),
-    **dict.fromkeys(("p_value", "log_score"), "score_reason"),
-    **dict.fromkeys(("tpr", "tpr_low", "tpr_high", "realised_fpr"), "rate_reason"),
-}
 #: Where an interval stands, unless beside its number as `<name>_interval`.
 _INTERVALS = {"demographic_parity_difference": "demographic_parity_interval"}
 
@@ -241,10 +235,10 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
             raise LookupError(f"“{head}” has no interval in the record, so no .{tail}.") from None
         limit = whole.low if tail == "low" else whole.high
         return Measured(place, limit, reason="nothing bounds it on that side" if limit is None else None)
-    if isinstance(value, Mapping) and {"estimate", *BOUNDS} <= value.keys():
-        return _of_bounds(f"{place}.estimate", value)
+    if isinstance(value, Mapping) and {"value", *BOUNDS} <= value.keys():
+        return _of_bounds(f"{place}.value", value)
     group, name = _group(record, place)
-    if name == "estimate" and {*BOUNDS} <= group.keys():
+    if name == "value" and {*BOUNDS} <= group.keys():
         return _of_bounds(place, group)
     if value is None:
         return Measured(place, None, reason=_why_nothing(record, place), words=place_words(place))
@@ -253,18 +247,16 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
 
 
 def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
-    value = bounds["estimate"]
+    value = bounds["value"]
     reason = None if value is not None else bounds.get("reason") or "it is undefined"
     return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
 
 
 def _interval_beside(group: _Node, name: str) -> tuple[float | None, float | None, float | None]:
-    """Find the interval of a number: `<name>_interval`, or `<name>_low` and `<name>_high`."""
+    """Find the interval of a number: `<name>_interval`."""
     interval = group.get(_INTERVALS.get(name, f"{name}_interval"))
     if isinstance(interval, Mapping):
         return interval["low"], interval["high"], interval["level"]
-    if f"{name}_low" in group and "level" in group:
-        return group[f"{name}_low"], group.get(f"{name}_high"), group["level"]
     return None, None, None
 
 
@@ -273,9 +265,9 @@ def _why_nothing(record: Mapping[str, Any], place: str) -> str:
     first = _first_null(record, place)
     if missing := _no_leg(record, first.partition(".")[0]):
         return missing
-    group, name = _group(record, first)
-    told = [f"{name}_reason", _REASONS.get(name, ""), *([] if "verdict" in group else ["reason"])]
-    return next((str(group[key]) for key in told if group.get(key)), f"{first} is null in the record")
+    group, _ = _group(record, first)
+    reason = None if "verdict" in group else group.get("reason")
+    return str(reason or f"{first} is null in the record")
 
 
 def _first_null(record: Mapping[str, Any], place: str) -> str:
@@ -357,13 +349,11 @@ def _has_interval(path: str) -> bool:
     nodes = nodes_at(path)
     head, _, name = path.rpartition(".")
     beside = [node.get("properties", {}) for node in nodes_at(head)]
-    return any(map(_is_bounds, nodes)) or any(
-        f"{name}_interval" in names or f"{name}_low" in names for names in beside
-    )
+    return any(map(_is_bounds, nodes)) or any(f"{name}_interval" in names for names in beside)
 
 
 def _is_bounds(node: _Node) -> bool:
-    return {"estimate", *BOUNDS} <= node.get("properties", {}).keys()
+    return {"value", *BOUNDS} <= node.get("properties", {}).keys()
 
 
 def _children(node: _Node, name: str) -> list[_Node]:
@@ -414,7 +404,7 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
     "attempts": ("repair", "method"),
 }
 #: Names that say how sure a measure is, or which part of its interval is meant.
-_PARTS: Final[Mapping[str, str]] = {"estimate": "", "low": "lower end of ", "high": "upper end of "}
+_PARTS: Final[Mapping[str, str]] = {"value": "", "low": "lower end of ", "high": "upper end of "}
 
 
 def named_place(record: Mapping[str, Any], place: str) -> str:

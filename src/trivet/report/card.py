@@ -180,8 +180,8 @@ def _models(record: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterato
             continue
         yield markdown_row(
             markdown_text(model["title"]),
-            _number(record, f"{place}.accuracy.estimate"),
-            _number(record, f"{place}.disparate_impact.estimate"),
+            _number(record, f"{place}.accuracy.value"),
+            _number(record, f"{place}.disparate_impact.value"),
             markdown_text(model["verdict"]),
         )
 
@@ -191,10 +191,10 @@ def _attack_rows(membership: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Accuracy on members", f"{place}.train_accuracy"
     yield "Accuracy on others", f"{place}.test_accuracy"
     for number, attack in enumerate(membership["attacks"]):
-        yield f"AUROC of {attack['attack']}", f"{place}.attacks.{number}.auroc"
+        yield f"AUROC of {attack['attack']}", f"{place}.attacks.{number}.auroc.value"
         for which, rate in enumerate(attack["rates"]):
             name = f"Members that {attack['attack']} finds at a false positive rate of {rate['fpr']:g}"
-            yield name, f"{place}.attacks.{number}.rates.{which}.tpr"
+            yield name, f"{place}.attacks.{number}.rates.{which}.tpr.value"
     if membership["canaries"] is not None:
         yield "Epsilon that the canaries show, at least", f"{place}.canaries.epsilon_lower"
 
@@ -219,8 +219,8 @@ def _groups(record: Mapping[str, Any], attribute: Mapping[str, Any], place: str)
         yield markdown_row(
             code_span(group["group"]),
             f"{group['rows']:,}",
-            _number(record, f"{place}.{number}.selection_rate.estimate"),
-            _number(record, f"{place}.{number}.disparate_impact.estimate"),
+            _number(record, f"{place}.{number}.selection_rate.value"),
+            _number(record, f"{place}.{number}.disparate_impact.value"),
             markdown_text(group["verdict"]),
         )
     if len(numbered) > MOST_GROUPS:
@@ -233,7 +233,7 @@ def _nearness(group: Mapping[str, Any]) -> float:
     impact = group["disparate_impact"]
     if impact is None:
         return 2.0
-    ratio = impact["estimate"]
+    ratio = impact["value"]
     return 0.0 if not ratio else min(ratio, 1 / ratio)
 
 
@@ -294,7 +294,11 @@ def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
         places = (
             ("accuracy", "accuracy on rows outside the training data", "privacy.membership.test_accuracy"),
             *(
-                ("roc_auc", f"AUROC of the membership attack {attack['attack']}", f"{_ATTACKS}.{place}.auroc")
+                (
+                    "roc_auc",
+                    f"AUROC of the membership attack {attack['attack']}",
+                    f"{_ATTACKS}.{place}.auroc.value",
+                )
                 for place, attack in enumerate(membership["attacks"])
             ),
         )
@@ -317,7 +321,7 @@ def _impacts(record: Mapping[str, Any], audit: Mapping[str, Any]) -> list[dict[s
         for row, group in enumerate(attribute["groups"]):
             if group["group"] == attribute["most_disparate"] and group["disparate_impact"] is not None:
                 name = f"disparate impact of {attribute['name']} {group['group']}"
-                place = f"fairness.audit.attributes.{number}.groups.{row}.disparate_impact.estimate"
+                place = f"fairness.audit.attributes.{number}.groups.{row}.disparate_impact.value"
                 places.append(("disparate_impact", name, place))
     return _metrics(record, places)
 

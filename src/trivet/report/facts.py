@@ -1,4 +1,4 @@
-"""Names for the prose beside the record: the labels of a scan by evidence, and the rows of a comparison."""
+"""Names for the prose about a scan beside the record: labels by evidence, and the suspect."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from trivet.audited import has_study
 from trivet.comparison import (
     Change,
     Compared,
@@ -22,7 +23,7 @@ from trivet.report.text.places import MOST_ROWS as MOST_PRINTED_ROWS
 from trivet.security.scanning.results import LabelScan, ScanResult
 from trivet.verdict import sign
 
-__all__ = ["page_facts", "run_page_facts", "scan_facts"]
+__all__ = ["has_study", "page_facts", "run_page_facts", "scan_facts"]
 
 
 def scan_facts(result: ScanResult | None, *, most: int | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
@@ -113,7 +113,7 @@ def write_page(
             files += save_figure(drawn, figures / row.name, formats=FORMATS)
     facts = {
         "audit": {"title": page.title(result)},
-        **TypeAdapter(dict[str, Any]).dump_python(legs, mode="json"),
+        **to_jsonable_python(legs),
         **page.facts(result),
     }
     made = {"version": version("trivet"), "data": path.with_suffix(".json").name}

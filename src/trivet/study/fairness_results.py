@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval, MinLen
 
-from trivet.fairness.intervals.results import Bounds
+from trivet.estimate import Estimate
 
 __all__ = [
     "ConfusionCounts",
@@ -167,8 +167,8 @@ class PublishedModel:
     rates: GroupRates
     true_positive_rates: GroupRates
     false_positive_rates: GroupRates
-    disparate_impact_interval: Bounds
-    demographic_parity_interval: Bounds
+    disparate_impact_interval: Estimate
+    demographic_parity_interval: Estimate
     verdict: str
     change: ModelChange
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.mitigations import compare_mitigations, comparison_statement, model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import ModelOutcome
 from trivet.fairness.auditing.rows import read_rows
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.results import Bounds
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
 
@@ -32,8 +32,8 @@ def model(name, counts, *, reference=-1):
 
 
 def numbers_of_ratios(value, path=""):
-    """Every (place, Bounds) of a disparate impact in a result."""
-    if isinstance(value, Bounds):
+    """Every (place, Estimate) of a disparate impact in a result."""
+    if isinstance(value, Estimate):
         if path.endswith("disparate_impact"):
             yield path, value
     elif is_dataclass(value):
@@ -57,7 +57,7 @@ def test_no_ratio_over_zero_is_a_number_anywhere(tables, data):
     over = next(group for group in attribute.groups if group.group == attribute.reference)
     for group in attribute.groups:
         if group.disparate_impact is not None and over.selected == 0:
-            assert group.disparate_impact.estimate is None
+            assert group.disparate_impact.value is None
             assert group.disparate_impact.reason
             assert group.simultaneous_high is None
             assert group.verdict != IN_BAND
@@ -71,7 +71,7 @@ def test_no_ratio_over_zero_is_a_number_anywhere(tables, data):
     if over.selected == 0:
         assert outcome.parity in (None, 0.0)
         assert outcome.verdict != IN_BAND
-        assert all(bounds.estimate is None for _, bounds in numbers_of_ratios(outcome))
+        assert all(bounds.value is None for _, bounds in numbers_of_ratios(outcome))
 
 
 def test_a_model_that_selects_nobody_is_said_to():
@@ -83,7 +83,7 @@ def test_a_model_that_selects_nobody_is_said_to():
     assert caution.message.startswith(
         "No score reaches the cut of 0.5, while 0 of 500 rows (0.0%) have a positive label."
     )
-    assert audit.overall.selection_rate.estimate == 0
+    assert audit.overall.selection_rate.value == 0
     everybody = audit_counts(selected_of((300, 300), (200, 200)))
     assert [each.kind for each in everybody.cautions] == ["everybody selected"]
 
@@ -100,7 +100,7 @@ def rare(tmp_path_factory):
 def test_where_every_model_selects_nobody_none_is_fair_and_none_on_the_frontier(rare):
     found = compare_mitigations(rare, mitigations=("drop-sensitive", "reweighing"), repeats=0)
     for each in found.models:
-        assert each.selection_rate.estimate == 0
+        assert each.selection_rate.value == 0
         assert (each.parity, each.on_frontier, each.verdict) == (None, False, UNSETTLED)
     assert "nobody is selected" in found.statement
     assert "1.000 times" not in found.statement
@@ -192,11 +192,11 @@ def test_the_figures_of_all_rows_stand_in_the_result():
     audit = audit_counts(GroupCounts(("sex",), (("f",), ("m",)), ("0", "1"), table))
     overall = audit.overall
     assert (overall.rows, overall.positives, overall.selected) == (250, 130, 145)
-    assert overall.accuracy.estimate == 185 / 250
-    assert overall.base_rate.estimate == 130 / 250
-    assert overall.selection_rate.estimate == 145 / 250
-    assert overall.true_positive_rate.estimate == 105 / 130
-    assert overall.false_positive_rate.estimate == 40 / 120
+    assert overall.accuracy.value == 185 / 250
+    assert overall.base_rate.value == 130 / 250
+    assert overall.selection_rate.value == 145 / 250
+    assert overall.true_positive_rate.value == 105 / 130
+    assert overall.false_positive_rate.value == 40 / 120
     for each in fields(overall)[3:]:
         bounds = getattr(overall, each.name)
-        assert bounds.low < bounds.estimate < bounds.high
+        assert bounds.low < bounds.value < bounds.high

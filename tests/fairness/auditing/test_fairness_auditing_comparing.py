@@ -61,15 +61,15 @@ def test_what_is_compared_is_measured_on_the_same_rows(compared):
     audited = compared.baseline.attributes[0].groups[0]
     assert audited.disparate_impact == baseline.disparate_impact
     change = thresholds.accuracy_change
-    assert change.estimate == pytest.approx(thresholds.accuracy.estimate - baseline.accuracy.estimate)
-    assert change.low < change.estimate < change.high
+    assert change.value == pytest.approx(thresholds.accuracy.value - baseline.accuracy.value)
+    assert change.low < change.value < change.high
 
 
 def test_training_is_repeated_and_told_apart_from_sampling(compared):
     for model in compared.models:
         assert len(model.accuracy_training.values) == 3
         assert len(set(model.accuracy_training.values)) > 1
-        assert model.accuracy_training.low <= model.accuracy.estimate <= model.accuracy_training.high
+        assert model.accuracy_training.low <= model.accuracy.value <= model.accuracy_training.high
         assert len(model.groups) == 2
         assert [each.training is None for each in model.groups] == [False, True]
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import REFERENCE, FairnessAudit
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.results import Bounds
 from trivet.tables.features import Features
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
@@ -32,15 +32,15 @@ def test_a_known_table_is_measured_and_judged():
     audit = audit_counts(counts_of((700, 100, 100, 100), (300, 200, 100, 400)))
     women, men = group(audit, "f"), group(audit, "m")
     assert (women.rows, women.positives, women.selected) == (1000, 200, 200)
-    assert women.selection_rate.estimate == 0.2
-    assert women.true_positive_rate.estimate == 0.5
-    assert women.false_positive_rate.estimate == 0.125
-    assert women.positive_predictive_value.estimate == 0.5
-    assert women.accuracy.estimate == 0.8
-    assert women.disparate_impact.estimate == pytest.approx(0.2 / 0.6, abs=1e-15)
+    assert women.selection_rate.value == 0.2
+    assert women.true_positive_rate.value == 0.5
+    assert women.false_positive_rate.value == 0.125
+    assert women.positive_predictive_value.value == 0.5
+    assert women.accuracy.value == 0.8
+    assert women.disparate_impact.value == pytest.approx(0.2 / 0.6, abs=1e-15)
     spread = 1.959963984540054 * math.sqrt(1 / 200 - 1 / 1000 + 1 / 600 - 1 / 1000)
     assert women.disparate_impact.low == pytest.approx(math.exp(math.log(1 / 3) - spread), rel=1e-12)
-    assert women.difference.estimate == pytest.approx(0.4)
+    assert women.difference.value == pytest.approx(0.4)
     assert (women.simultaneous_low, women.simultaneous_high) == (
         women.disparate_impact.low,
         women.disparate_impact.high,
@@ -126,7 +126,7 @@ def test_nobody_selected_is_no_parity():
     audit = audit_counts(counts_of((10, 0, 5, 0), (10, 0, 6, 0)))
     assert audit.verdict == UNSETTLED
     women = group(audit, "f")
-    assert women.positive_predictive_value.estimate is None
+    assert women.positive_predictive_value.value is None
     assert women.positive_predictive_value.reason == "no row of f is predicted positive"
     assert women.smallest_detectable is None
     assert women.simultaneous_high is None
@@ -159,14 +159,14 @@ def test_bounds_out_of_range_are_refused(wrong):
     ],
 )
 def test_verdicts_at_the_ends_of_the_band(low, high, verdict):
-    assert judged(Bounds(1.0, low, high, 0.95, "known"), four_fifths=0.8) == verdict
+    assert judged(Estimate(1.0, low, high, 0.95, "known"), four_fifths=0.8) == verdict
 
 
 def test_the_farthest_is_what_the_rows_show_not_what_a_handful_suggests():
     groups = (("crowd",), ("few",), ("many",))
     counts = counts_of((900, 60, 20, 20), (9, 0, 1, 0), (700, 100, 100, 100), groups=groups)
     audit = audit_counts(counts, privileged="many").attributes[0]
-    assert group_named(audit, "few").disparate_impact.estimate == 0
+    assert group_named(audit, "few").disparate_impact.value == 0
     assert audit.most_disparate == "crowd"
 
 
@@ -244,7 +244,7 @@ def test_scores_are_measured_within_groups():
     audit = audit_of(rows)
     for place, each in enumerate(audit.attributes[0].groups):
         own = rows.rows.groups == place
-        assert each.scores.auc.estimate == 1.0
+        assert each.scores.auc.value == 1.0
         assert each.scores.calibration.rows == own.sum()
     assert all(each.scores is None for each in audit_of(predicted(scores=False)).attributes[0].groups)
 

@@ -19,7 +19,7 @@ def first_share(counts):
 
 def test_katz_agrees_with_the_bootstrap_on_adult():
     katz, found = ratio_interval(179, 4917, 1986, 9736), bootstrap_bounds(BASELINE, disparate_impact)
-    assert found.estimate == katz.estimate
+    assert found.value == katz.value
     assert (found.low, found.high) == pytest.approx((katz.low, katz.high), abs=0.003)
 
 
@@ -53,7 +53,7 @@ def test_any_number_of_groups_and_classes_can_be_drawn():
     collapsed = np.array([np.trace(counts, axis1=1, axis2=2).sum(), 0])
     collapsed[1] = counts.sum() - collapsed[0]
     share = bootstrap_bounds(collapsed, first_share)
-    assert found.estimate == share.estimate
+    assert found.value == share.value
     assert (found.low, found.high) == pytest.approx((share.low, share.high), abs=0.005)
 
 
@@ -94,7 +94,7 @@ def test_a_figure_that_no_draw_moves_has_itself_for_bounds_and_a_reason():
     counts = selection_table((30, 30), (40, 40))
     for kind in ("percentile", "bca"):
         found = bootstrap_bounds(counts, disparate_impact, kind=kind)
-        assert (found.low, found.estimate, found.high) == (1, 1, 1)
+        assert (found.low, found.value, found.high) == (1, 1, 1)
         # Here it could: it is only these rows of which all are selected.
         assert found.reason == "no draw has another figure, so that these rows say nothing of its error"
 
@@ -120,7 +120,7 @@ def test_undefined_draws_count_against_both_ends_and_are_stated():
 
 def test_a_figure_that_is_undefined_has_no_bounds():
     found = bootstrap_bounds(selection_table((5, 10), (0, 10)), disparate_impact)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "the figure of the counts themselves is not a finite number"
 
 

@@ -40,7 +40,7 @@ def of_table(table, **settings):
 @given(any_tables)
 def test_a_difference_has_an_interval_for_every_table(table):
     one, other = of_table(table), of_table(table[::-1])
-    assert -1 - 1e-12 <= one.low <= one.estimate <= one.high <= 1 + 1e-12
+    assert -1 - 1e-12 <= one.low <= one.value <= one.high <= 1 + 1e-12
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
@@ -70,7 +70,7 @@ def test_each_end_joins_the_intervals_of_the_two_shares(protected, privileged, l
     p0, p1 = protected[0] / protected[1], privileged[0] / privileged[1]
     down = math.hypot(p1 - ends1.low, ends0.high - p0)
     up = math.hypot(ends1.high - p1, p0 - ends0.low)
-    assert found.estimate == p1 - p0
+    assert found.value == p1 - p0
     assert (found.low, found.high) == pytest.approx((p1 - p0 - down, p1 - p0 + up), abs=1e-12)
     assert found.method == ("Newcombe hybrid score" if large else "hybrid exact (Clopper-Pearson)")
 
@@ -78,7 +78,7 @@ def test_each_end_joins_the_intervals_of_the_two_shares(protected, privileged, l
 @pytest.mark.parametrize("rows", [(0, 0, 5, 10), (5, 10, 0, 0)])
 def test_a_group_without_rows_has_no_difference(rows):
     found = difference_interval(*rows)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "a group has no row to take a share of"
 
 

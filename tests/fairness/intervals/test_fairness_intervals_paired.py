@@ -29,7 +29,7 @@ def test_a_paired_difference_turns_over_with_the_models(table):
     both, first, second, neither = table
     one = paired_difference_interval(both, first, second, neither)
     other = paired_difference_interval(both, second, first, neither)
-    assert -1 - 1e-12 <= one.low <= one.estimate <= one.high <= 1 + 1e-12
+    assert -1 - 1e-12 <= one.low <= one.value <= one.high <= 1 + 1e-12
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
@@ -51,14 +51,14 @@ def test_a_paired_difference_is_covered(shares):
 def test_large_tables_do_not_overflow():
     table = np.array([140_000, 50_000, 3_000, 220_000]) * 1000
     found = paired_difference_interval(*table)
-    assert found.estimate == pytest.approx(47_000 / 413_000)
+    assert found.value == pytest.approx(47_000 / 413_000)
     assert found == paired_difference_interval(*table.tolist())
     assert found.high - found.low < 1e-4
 
 
 def test_no_rows_have_no_difference():
     found = paired_difference_interval(0, 0, 0, 0)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "there is no row to take a share of"
 
 
@@ -79,7 +79,7 @@ def test_a_model_does_not_differ_from_itself():
     labels, first, groups = np.random.default_rng(2).integers(0, 2, (3, 200))
     joint = paired_counts(labels, first, first, groups)
     found = paired_bootstrap(joint, disparate_impact)
-    assert (found.low, found.estimate, found.high) == (0, 0, 0)
+    assert (found.low, found.value, found.high) == (0, 0, 0)
 
 
 def test_pairing_narrows_the_difference_of_models_that_agree():
@@ -90,7 +90,7 @@ def test_pairing_narrows_the_difference_of_models_that_agree():
     joint = paired_counts(labels, first, second, groups)
     paired = paired_bootstrap(joint, accuracy)
     alone = [bootstrap_bounds(joint.sum(axis=axis), accuracy, seed=axis + 2) for axis in (-1, -2)]
-    assert paired.estimate == pytest.approx(alone[0].estimate - alone[1].estimate)
+    assert paired.value == pytest.approx(alone[0].value - alone[1].value)
     widths = [bounds.high - bounds.low for bounds in alone]
     assert paired.high - paired.low < 0.5 * np.hypot(*widths)
     table = joint.sum(axis=0)

@@ -28,7 +28,7 @@ def test_a_ratio_has_the_interval_of_a_relative_risk_where_all_cells_are_large(t
 @given(tables)
 def test_it_contains_its_estimate_and_turns_over_with_the_groups(table):
     one, other = of_table(table), of_table(table[::-1])
-    assert one.low <= one.estimate <= one.high
+    assert one.low <= one.value <= one.high
     assert (one.low, one.high) == pytest.approx((1 / other.high, 1 / other.low))
 
 
@@ -70,9 +70,9 @@ def test_ends_of_small_counts_solve_the_equation_of_their_source(protected, priv
 def test_a_ratio_lies_between_its_bounds_and_turns_over_with_the_groups(protected, privileged, level):
     one = ratio_interval(*protected, *privileged, level=level)
     other = ratio_interval(*privileged, *protected, level=level)
-    if one.estimate is not None:
-        assert one.low <= one.estimate * (1 + 1e-12)
-        assert one.high is None or one.estimate <= one.high * (1 + 1e-12)
+    if one.value is not None:
+        assert one.low <= one.value * (1 + 1e-12)
+        assert one.high is None or one.value <= one.high * (1 + 1e-12)
     assert (one.high is None) == (not other.low)
     if one.high is not None:
         assert one.high == pytest.approx(1 / other.low)
@@ -80,21 +80,21 @@ def test_a_ratio_lies_between_its_bounds_and_turns_over_with_the_groups(protecte
 
 def test_a_ratio_to_nobody_has_no_upper_bound():
     found = ratio_interval(3, 10, 0, 10)
-    assert (found.estimate, found.high) == (None, None)
+    assert (found.value, found.high) == (None, None)
     assert found.low > 0
     assert found.reason == "the privileged group's share is 0: the ratio has no upper bound"
 
 
 def test_a_ratio_of_nobody_to_nobody_is_unknown():
     found = ratio_interval(0, 10, 0, 10)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "both shares are 0, and 0/0 is unknown"
 
 
 @pytest.mark.parametrize("rows", [(0, 0, 5, 10), (5, 10, 0, 0), (0, 0, 0, 0)])
 def test_a_group_without_rows_has_no_ratio(rows):
     found = ratio_interval(*rows)
-    assert (found.estimate, found.low, found.high) == (None, None, None)
+    assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "a group has no row to take a share of"
 
 

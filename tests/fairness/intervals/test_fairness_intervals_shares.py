@@ -7,7 +7,7 @@ from scipy.stats import binom, binomtest
 from selection_tables import levels, shares
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.intervals.results import Bounds
+from trivet.estimate import Estimate
 from trivet.fairness.intervals.shares import share_interval, share_intervals, share_limits
 
 
@@ -19,7 +19,7 @@ def test_a_share_has_the_exact_interval_where_few_succeed_or_fail_and_else_the_s
     found = share_interval(successes, trials, level=level)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert found.method == ("Wilson score" if large else "Clopper-Pearson exact")
-    assert (found.estimate, found.level, found.reason) == (successes / trials, level, None)
+    assert (found.value, found.level, found.reason) == (successes / trials, level, None)
 
 
 # At 61 rows and fewer no share has more than 30 successes and more than 30 failures.
@@ -34,7 +34,7 @@ def test_a_share_is_covered_as_often_as_the_level_says(trials, least):
 
 
 def test_a_share_of_nothing_has_no_bounds():
-    assert share_interval(0, 0) == Bounds(
+    assert share_interval(0, 0) == Estimate(
         None, None, None, 0.95, "Clopper-Pearson exact", "there is no row to take a share of"
     )
 
@@ -46,7 +46,7 @@ def test_many_shares_at_once_are_the_same_as_one_by_one(pairs):
 
 
 def test_bounds_survive_json():
-    adapter = TypeAdapter(Bounds)
+    adapter = TypeAdapter(Estimate)
     for bounds in (share_interval(3, 10), share_interval(0, 0)):
         assert adapter.validate_json(adapter.dump_json(bounds)) == bounds
 

@@ -146,7 +146,7 @@ def test_bins_are_those_of_the_definition(seed, bins):
             assert (part.rows, part.positives) == (inside.sum(), labels[inside].sum())
             assert part.mean_score == pytest.approx(scores[inside].mean())
             wilson = binomtest(part.positives, part.rows).proportion_ci(0.95, method="wilson")
-            bounds = part.observed.low, part.observed.estimate, part.observed.high
+            bounds = part.observed.low, part.observed.value, part.observed.high
             assert bounds == pytest.approx((wilson.low, labels[inside].mean(), wilson.high), abs=1e-12)
             error += inside.sum() * abs(labels[inside].mean() - scores[inside].mean())
         assert found.expected_error == pytest.approx(error / own.sum(), abs=1e-12)
@@ -159,7 +159,7 @@ def test_the_curve_is_that_of_scikit_learn():
     labels = (rng.random(5000) < scores**2).astype(int)
     (found,) = group_calibration(labels, scores, np.zeros(5000, dtype=int), names=["all"])
     observed, predicted = calibration_curve(labels, scores, n_bins=10)
-    assert [part.observed.estimate for part in found.bins] == pytest.approx(observed.tolist())
+    assert [part.observed.value for part in found.bins] == pytest.approx(observed.tolist())
     assert [part.mean_score for part in found.bins] == pytest.approx(predicted.tolist())
 
 

@@ -34,9 +34,9 @@ def test_twins_on_the_other_side_hide_a_row_and_whole_people_do_not():
     by_row = audit_model("tree", X, y, **FEW)
     by_person = attack_model("tree", X, y, unit=person, unit_name="person", **FEW)
     found = by_person.result
-    assert max(attack.auroc for attack in by_row.attacks) < 0.7
-    assert min(attack.auroc for attack in found.attacks) > 0.85
-    assert min(attack.auroc for attack in found.row_attacks) > 0.85
+    assert max(attack.auroc.value for attack in by_row.attacks) < 0.7
+    assert min(attack.auroc.value for attack in found.attacks) > 0.85
+    assert min(attack.auroc.value for attack in found.row_attacks) > 0.85
     assert (by_row.unit, by_row.row_attacks) == ("a row", ())
     assert found.unit == "person"
     assert found.verdict == EXPOSED
@@ -47,7 +47,7 @@ def test_twins_on_the_other_side_hide_a_row_and_whole_people_do_not():
     means = [by_person.scores["rmia"][person == number].mean() for number in range(300)]
     inside = [by_person.members[person == number][0] for number in range(300)]
     rmia = next(attack for attack in found.attacks if attack.attack == "rmia")
-    assert rmia.auroc == pytest.approx(roc_auc_score(inside, means))
+    assert rmia.auroc.value == pytest.approx(roc_auc_score(inside, means))
     surest = found.exposed_rows[0]
     assert by_person.members[surest.row]
     assert surest.row == np.flatnonzero(person == person[surest.row])[0]
@@ -81,7 +81,7 @@ def intervals_that_miss_the_half(seed):
     true = audit_model("tree", X, y, unit=person, target=target, members=inside[person], **FEW)
     assert true.verdict == EXPOSED
     attacks = (*audit.attacks, *audit.row_attacks)
-    return sum(not attack.auroc_low < 0.5 < attack.auroc_high for attack in attacks)
+    return sum(not attack.auroc.low < 0.5 < attack.auroc.high for attack in attacks)
 
 
 @given(
@@ -239,6 +239,6 @@ def test_digits_with_four_rows_a_person():
     forest = RandomForestClassifier(n_estimators=30)
     apart = audit_model(forest, rows, np.tile(y, 4), **asked)
     together = audit_model(forest, rows, np.tile(y, 4), unit=person, **asked)
-    assert max(attack.auroc for attack in apart.attacks) < 0.8
-    assert max(attack.auroc for attack in together.row_attacks) > 0.96
-    assert max(attack.auroc for attack in together.attacks) > 0.96
+    assert max(attack.auroc.value for attack in apart.attacks) < 0.8
+    assert max(attack.auroc.value for attack in together.row_attacks) > 0.96
+    assert max(attack.auroc.value for attack in together.attacks) > 0.96

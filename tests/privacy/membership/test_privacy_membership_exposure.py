@@ -1,6 +1,6 @@
 """Which group is named and what is called exposed: planted differences, none, and how often chance errs."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +19,7 @@ from trivet.privacy.membership.groups import (
     most_exposed,
 )
 from trivet.privacy.membership.rates import attack_result, proportion_interval, rate_at
-from trivet.privacy.membership.results import GroupExposure, RateAtFpr
+from trivet.privacy.membership.results import GroupExposure
 from trivet.verdict import EXPOSED, NO_EVIDENCE, SLIGHT
 
 
@@ -41,18 +41,17 @@ def test_each_group_has_the_figures_of_its_own_rows():
         rows = groups["sex"] == g.group
         inside, outside = scores[rows & members], scores[rows & ~members]
         assert (g.members, g.non_members) == (len(inside), len(outside))
-        assert g.auroc == pytest.approx(roc_auc_score(members[rows], scores[rows]))
-        assert g.auroc_low < g.auroc < g.auroc_high
+        assert g.auroc.value == pytest.approx(roc_auc_score(members[rows], scores[rows]))
+        assert g.auroc.low < g.auroc.value < g.auroc.high
         assert g.threshold == common
-        assert g.tpr == (inside > common).mean()
-        assert g.realised_fpr == (outside > common).mean()
-        assert (g.tpr_low, g.tpr_high) == proportion_interval((inside > common).sum(), len(inside), level=0.9)
+        assert g.tpr.value == (inside > common).mean()
+        assert g.realised_fpr.value == (outside > common).mean()
+        assert (g.tpr.low, g.tpr.high) == proportion_interval((inside > common).sum(), len(inside), level=0.9)
         accused = proportion_interval((outside > common).sum(), len(outside), level=0.9)
-        assert (g.realised_fpr_low, g.realised_fpr_high) == accused
+        assert (g.realised_fpr.low, g.realised_fpr.high) == accused
         assert g.own == rate_at(0.01, inside, outside, level=0.9)
         assert g.own.threshold != common
-        assert g.reason is None
-        assert g.rate_reason is None
+        assert g.auroc.reason is g.tpr.reason is None
     assert sum(g.false_positives for g in found) == int(0.01 * (~members).sum())
 
 
@@ -63,9 +62,9 @@ def test_a_planted_group_is_named_with_its_figures():
     named, sentence = most_exposed(found)
     assert named == ("race", "c")
     exposure = next(g for g in found if g.group == "c")
-    assert f"{exposure.auroc:.3f}" in sentence
+    assert f"{exposure.auroc.value:.3f}" in sentence
     others = [g for g in found if g.group in {"a", "b"}]
-    rest = np.average([g.auroc for g in others], weights=[g.members for g in others])
+    rest = np.average([g.auroc.value for g in others], weights=[g.members for g in others])
     assert f"against {rest:.3f}" in sentence
 
 
@@ -102,28 +101,28 @@ def test_tiny_groups_have_no_figures_but_a_reason():
     groups["sex"][np.flatnonzero(~members)[:40]] = "t"
     small = group_exposures(scores, members, groups)[-1]
     assert (small.group, small.members, small.non_members) == ("t", 29, 40)
-    figures = {f.name for f in fields(GroupExposure)} & {f.name for f in fields(RateAtFpr)}
-    assert {getattr(small, name) for name in figures - {"fpr", "threshold", "reason"}} == {None}
-    assert small.auroc is small.own.tpr is None
-    assert small.reason == small.rate_reason == small.own.reason
-    assert small.reason.startswith("29 members and 40 non-members are too few")
+    assert small.true_positives is small.false_positives is None
+    missing = (small.auroc, small.tpr, small.realised_fpr, small.own.tpr, small.own.realised_fpr)
+    assert {(each.value, each.low, each.high) for each in missing} == {(None, None, None)}
+    (reason,) = {each.reason for each in missing}
+    assert reason.startswith("29 members and 40 non-members are too few")
 
 
 def test_a_group_without_any_non_member_has_a_reason():
     scores, members, groups = scored(5, 500, {"a": 0.5})
     groups["sex"][np.flatnonzero(members)[:100]] = "b"
     only = group_exposures(scores, members, groups)[-1]
-    assert (only.group, only.non_members, only.auroc) == ("b", 0, None)
-    assert "0 non-members" in only.reason
+    assert (only.group, only.non_members, only.auroc.value) == ("b", 0, None)
+    assert "0 non-members" in only.auroc.reason
 
 
 def test_too_few_rows_for_the_rate_leave_the_area():
     scores, members, groups = scored(6, 150, {"a": 0.5})
     (only,) = group_exposures(scores, members, groups)
-    assert only.auroc is not None
-    assert only.tpr is only.threshold is None
-    assert "too few for a false positive rate of 0.01" in only.rate_reason
-    assert only.reason is None
+    assert only.auroc.value is not None
+    assert only.tpr.value is only.threshold is None
+    assert "too few for a false positive rate of 0.01" in only.tpr.reason
+    assert only.auroc.reason is None
 
 
 def test_groups_that_cannot_be_compared_are_said_so():
@@ -166,13 +165,13 @@ def test_an_attack_that_works_exposes_the_model():
     results = attacks(0, 2000, 0.5)
     verdict, reason = judge(results)
     assert verdict == EXPOSED
-    best = max(results, key=lambda result: result.auroc)
+    best = max(results, key=lambda result: result.auroc.value)
     # Three areas and two rates each, but one in a thousand needs 1,000 non-members.
-    tests = 3 + sum(rate.tpr is not None for result in results for rate in result.rates)
-    error = (best.auroc - best.auroc_low) / norm.ppf(0.975)
-    bound = best.auroc - norm.isf(0.05 / tests) * error
+    tests = 3 + sum(rate.tpr.value is not None for result in results for rate in result.rates)
+    error = (best.auroc.value - best.auroc.low) / norm.ppf(0.975)
+    bound = best.auroc.value - norm.isf(0.05 / tests) * error
     assert reason.startswith(f"{best.attack} tells members")
-    assert f"AUROC {best.auroc:.3f}, at least {bound:.3f} " in reason
+    assert f"AUROC {best.auroc.value:.3f}, at least {bound:.3f} " in reason
 
 
 def test_chance_exposes_a_model_at_most_as_often_as_the_level_says():
@@ -183,7 +182,7 @@ def test_chance_exposes_a_model_at_most_as_often_as_the_level_says():
     results = attacks(0, 600, 0.0)
     verdict, reason = judge(results)
     assert verdict == NO_EVIDENCE
-    assert f"{max(result.auroc for result in results):.3f}" in reason
+    assert f"{max(result.auroc.value for result in results):.3f}" in reason
 
 
 def test_a_few_members_far_above_the_others_are_an_exposure():
@@ -192,7 +191,7 @@ def test_a_few_members_far_above_the_others_are_an_exposure():
     scores = rng.normal(size=4000)
     scores[:60] += 20
     result = attack_result("rmia", scores, members)
-    assert result.auroc_low < 0.5
+    assert result.auroc.low < 0.5
     verdict, reason = judge((result,))
     assert verdict == EXPOSED
     assert reason.startswith("rmia finds ")
@@ -202,7 +201,7 @@ def test_an_attack_that_barely_works_on_many_rows_is_slight():
     results = attacks(2, 60_000, 0.05)
     verdict, reason = judge(results)
     assert verdict == SLIGHT
-    assert 0.5 < max(result.auroc_low for result in results) < LARGE_AREA
+    assert 0.5 < max(result.auroc.low for result in results) < LARGE_AREA
     assert "where guessing gives 0.5" in reason
 
 

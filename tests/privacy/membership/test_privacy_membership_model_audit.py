@@ -54,11 +54,11 @@ def test_a_model_that_learns_by_heart_is_found_out_and_the_study_s_is_not(audits
     assert overfitted.verdict == EXPOSED
     assert overfitted.train_accuracy > 0.99
     assert overfitted.test_accuracy < 0.83
-    assert rate(overfitted).tpr >= 5 * rate(regular).tpr
-    assert rate(regular).tpr_low < 0.01 < rate(regular).tpr_high
-    assert rate(overfitted, 0.001).tpr_low > 0.01
+    assert rate(overfitted).tpr.value >= 5 * rate(regular).tpr.value
+    assert rate(regular).tpr.low < 0.01 < rate(regular).tpr.high
+    assert rate(overfitted, 0.001).tpr.low > 0.01
     best = next(each for each in regular.attacks if each.attack == regular.best_attack)
-    assert best.auroc_low < 0.5 < best.auroc_high
+    assert best.auroc.low < 0.5 < best.auroc.high
 
 
 @pytest.mark.slow
@@ -66,7 +66,7 @@ def test_the_more_exposed_group_is_named(audits):
     audit = audits["tree"]
     assert (audit.most_exposed_column, audit.most_exposed_group) == ("gender", "Male")
     by_group = {row.group: row for row in audit.groups}
-    assert by_group["Male"].auroc_low > by_group["Female"].auroc_high
+    assert by_group["Male"].auroc.low > by_group["Female"].auroc.high
     assert audits["logistic"].most_exposed_group is None
     assert sum(row.members for row in audit.groups) == audit.members == 24_421
 
@@ -80,7 +80,7 @@ def test_shuffled_membership_shows_nothing(seed):
     target = DecisionTreeClassifier(random_state=0).fit(X[inside], y[inside])
     shuffled = audit_model("tree", X, y, target=target, members=generator.permutation(inside), **FEW)
     for attack in shuffled.attacks:
-        assert attack.auroc_low < 0.5 < attack.auroc_high
+        assert attack.auroc.low < 0.5 < attack.auroc.high
     assert shuffled.verdict == NO_EVIDENCE
     true = audit_model("tree", X, y, target=target, members=inside, **FEW)
     assert true.verdict == EXPOSED
@@ -186,10 +186,10 @@ def test_a_network_is_audited_like_any_other():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"shadows": 3}, UsageError, "shadows is 3; expected 4 to 1024"),
+        ({"shadows": 3}, UsageError, "3 shadow models; expected 4 to 1024"),
         ({"attacks": ("lira",)}, UsageError, "no attack is called 'lira'; there are: lira-online"),
         ({"attacks": ()}, UsageError, "no attack is called none"),
-        ({"canaries": 5}, UsageError, "canaries is 5; expected 10 or more"),
+        ({"canaries": 5}, UsageError, "5 canaries prove nothing; expected 10 or more"),
         ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
         ({"workers": 0}, UsageError, "workers is 0; expected 1 or more"),
         ({"seed": -1}, UsageError, "seed is -1; expected 0 to"),

@@ -48,7 +48,7 @@ def test_the_area_is_that_of_scikit_learn_and_of_the_curve(members, non_members)
     scores = np.array(members + non_members)
     labels = np.arange(len(scores)) < len(members)
     result = attack_result("rmia", scores, labels)
-    assert result.auroc == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert result.auroc.value == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     # So few scores keep the highest point of each rate, so that steps to the right lie on or above.
     steps = dict(zip(result.roc.fpr, result.roc.tpr, strict=True))
     for threshold in scores:
@@ -64,7 +64,7 @@ def test_rates_are_the_best_of_all_thresholds_that_keep_the_false_positive_rate(
     rate = rate_at(fpr, np.array(members), np.array(non_members))
     p, q = len(members), len(non_members)
     if fpr * q < 1 - 1e-9:
-        assert rate.tpr is None
+        assert rate.tpr.value is None
         return
     kept = [
         sum(x > t for x in members)
@@ -73,26 +73,26 @@ def test_rates_are_the_best_of_all_thresholds_that_keep_the_false_positive_rate(
     ]
     # A threshold between two scores of members may lie lower than a non-member's score: never better.
     assert rate.true_positives == max(kept)
-    assert rate.tpr == rate.true_positives / p
+    assert rate.tpr.value == rate.true_positives / p
     assert rate.false_positives <= fpr * q + 1e-9
-    assert rate.realised_fpr == rate.false_positives / q
+    assert rate.realised_fpr.value == rate.false_positives / q
 
 
 def test_ties_are_never_accused():
     rate = rate_at(0.1, np.ones(50), np.ones(50))
     assert (rate.allowed, rate.true_positives, rate.false_positives) == (5, 0, 0)
-    assert attack_result("rmia", np.ones(100), np.arange(100) < 50).auroc == 0.5
+    assert attack_result("rmia", np.ones(100), np.arange(100) < 50).auroc.value == 0.5
 
 
 @pytest.mark.parametrize(("non_members", "there"), [(999, False), (1000, True)])
 def test_a_tenth_of_a_percent_needs_a_thousand_non_members(non_members, there):
     scores = np.arange(50 + non_members, dtype=float)
     small, large = attack_result("rmia", scores, scores < 50).rates
-    assert (small.tpr is not None) is there
-    assert (small.reason is None) is there
-    assert large.tpr is not None
+    assert (small.tpr.value is not None) is there
+    assert (small.tpr.reason is None) is there
+    assert large.tpr.value is not None
     if not there:
-        assert small.reason == (
+        assert small.tpr.reason == (
             "999 non-members are too few for a false positive rate of 0.001: 1000 are needed"
         )
 
@@ -107,9 +107,9 @@ def test_the_interval_of_a_proportion_is_scipys(count, trials, level):
 def test_the_intervals_of_a_rate_are_those_of_its_counts():
     rng = np.random.default_rng(0)
     rate = rate_at(0.05, rng.normal(1, 1, 300), rng.normal(size=200), level=0.9)
-    assert (rate.tpr_low, rate.tpr_high) == proportion_interval(rate.true_positives, 300, level=0.9)
+    assert (rate.tpr.low, rate.tpr.high) == proportion_interval(rate.true_positives, 300, level=0.9)
     realised = proportion_interval(rate.false_positives, 200, level=0.9)
-    assert (rate.realised_fpr_low, rate.realised_fpr_high) == realised
+    assert (rate.realised_fpr.low, rate.realised_fpr.high) == realised
     assert rate.false_positives == 10
 
 
@@ -118,14 +118,14 @@ def test_an_attack_on_two_gaussians_has_their_curve():
     rng = np.random.default_rng(1)
     labels = np.arange(2 * n) < n
     result = attack_result("lira-online", rng.normal(size=2 * n) + gap * labels, labels)
-    assert result.auroc_low < norm.cdf(gap / math.sqrt(2)) < result.auroc_high
+    assert result.auroc.low < norm.cdf(gap / math.sqrt(2)) < result.auroc.high
     # Five standard errors of the TPR, and of the threshold times the slope of the curve there.
     for rate in result.rates:
         cut = norm.isf(rate.fpr)
         tpr = norm.sf(cut - gap)
         slope = norm.pdf(cut - gap) / norm.pdf(cut)
         error = math.sqrt((tpr * (1 - tpr) + slope**2 * rate.fpr * (1 - rate.fpr)) / n)
-        assert rate.tpr == pytest.approx(tpr, abs=5 * error)
+        assert rate.tpr.value == pytest.approx(tpr, abs=5 * error)
     # The best threshold lies in the middle; the maximum over thresholds is a little above.
     best = 2 * norm.cdf(gap / 2) - 1
     assert result.advantage == pytest.approx(best, abs=0.015)
@@ -173,8 +173,8 @@ def test_no_area_varies_more_than_the_share_in_as_many_pairs_as_the_smaller_side
 def test_an_area_without_variance_has_no_interval_but_a_reason(members, non_members, reason):
     scores = np.array(members + non_members)
     result = attack_result("rmia", scores, np.arange(len(scores)) < len(members))
-    assert result.auroc_low is result.auroc_high is None
-    assert reason in result.auroc_reason
+    assert result.auroc.low is result.auroc.high is None
+    assert reason in result.auroc.reason
 
 
 def test_the_curve_is_thinned_to_points_of_the_real_one():

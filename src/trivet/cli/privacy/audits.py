@@ -16,7 +16,6 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.settings import MechanismSettings
-from trivet.privacy.membership.results import Shadows
 from trivet.privacy.membership.subject import ModelRows, load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
@@ -142,6 +141,7 @@ def _by_input(finding: "EventFinding") -> tuple[float, float]:
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from trivet.estimate import Estimate
     from trivet.privacy.membership.audit import AuditedModel
     from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
@@ -167,7 +167,7 @@ def audit_model(
     rows: ModelRows,
     model: str = "logistic",
     attack: AttackName = "all",
-    shadows: Shadows = 64,
+    shadows: int = 64,
     canaries: int = 0,
     workers: Workers = None,
     seed: RandomSeed = 0,
@@ -289,7 +289,7 @@ def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit"
         mark = "▸ " if each.attack == found.best_attack else "  "
         table.add_row(
             mark + each.attack,
-            _interval(each.auroc, each.auroc_low, each.auroc_high, ".3f"),
+            _interval(each.auroc, ".3f"),
             *map(_rate, each.rates),
         )
     console.print(table)
@@ -298,14 +298,16 @@ def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit"
 def _print_groups(found: "MembershipAudit", console: "Console") -> None:
     first = found.groups[0]
     table = _table(f"group, by {found.best_attack}", "members", "AUROC", f"TPR at {first.fpr:.1%} FPR of all")
-    ranked = sorted(found.groups, key=lambda row: -1.0 if row.auroc is None else row.auroc, reverse=True)
+    ranked = sorted(
+        found.groups, key=lambda row: -1.0 if row.auroc.value is None else row.auroc.value, reverse=True
+    )
     for row in ranked[:SHOWN_GROUPS]:
         chosen = (row.column, row.group) == (found.most_exposed_column, found.most_exposed_group)
         table.add_row(
             escape(("▸ " if chosen else "  ") + one_line(f"{row.column}: {row.group}", limit=32)),
             str(row.members),
-            _interval(row.auroc, row.auroc_low, row.auroc_high, ".3f"),
-            _interval(row.tpr, row.tpr_low, row.tpr_high, ".2%"),
+            _interval(row.auroc, ".3f"),
+            _interval(row.tpr, ".2%"),
         )
     console.print(table)
     if len(ranked) > SHOWN_GROUPS:
@@ -322,12 +324,13 @@ def _table(first: str, *others: str) -> Table:
 
 def _rate(rate: "RateAtFpr") -> str:
     # Two of them stand beside an area in 80 columns.
-    spec = ".2%" if rate.tpr_high is not None and rate.tpr_high < WIDE else ".1%"
-    return _interval(rate.tpr, rate.tpr_low, rate.tpr_high, spec)
+    return _interval(rate.tpr, ".2%" if rate.tpr.high is not None and rate.tpr.high < WIDE else ".1%")
 
 
-def _interval(value: float | None, low: float | None, high: float | None, spec: str) -> str:
-    if value is None:
+def _interval(found: "Estimate", spec: str) -> str:
+    if found.value is None:
         return "too few rows"
-    shown = format(value, spec)
-    return shown if low is None or high is None else f"{shown} ({low:{spec}}-{high:{spec}})"
+    shown = format(found.value, spec)
+    if found.low is None or found.high is None:
+        return shown
+    return f"{shown} ({found.low:{spec}}-{found.high:{spec}})"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import REFERENCE, GroupAudit
 from trivet.fairness.counting.counts import SMALLEST_SHARE
-from trivet.fairness.intervals.results import Bounds
 from trivet.verdict import DISPARATE, UNSETTLED, rank
 
 __all__ = [
@@ -68,12 +68,12 @@ def verdict_on(groups: Sequence[GroupAudit]) -> str:
     return worst_verdict(group.verdict for group in that_count(groups))
 
 
-def parity_of(impact: Bounds | None) -> float | None:
+def parity_of(impact: Estimate | None) -> float | None:
     """Return the smaller of a ratio of rates and its inverse, in [0, 1]; None where the ratio is unknown."""
-    if impact is None or (impact.estimate is None and impact.low is None):
+    if impact is None or (impact.value is None and impact.low is None):
         return None
     # A rate over 0 is beyond every bound.
-    return parity(impact.estimate or 0.0)
+    return parity(impact.value or 0.0)
 
 
 def worst_of(groups: Sequence[GroupAudit]) -> GroupAudit | None:

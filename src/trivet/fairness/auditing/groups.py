@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from trivet.errors import UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import left_aside, that_count, verdict_on
 from trivet.fairness.auditing.results import REFERENCE, AttributeAudit, GroupAudit, ScoreAudit
 from trivet.fairness.auditing.rows import Predicted
@@ -14,7 +15,6 @@ from trivet.fairness.counting.naming import name_of
 from trivet.fairness.explain.classes import decompose_counts
 from trivet.fairness.intervals.comparisons import difference_intervals, equality_test, ratio_intervals
 from trivet.fairness.intervals.power import smallest_disparate
-from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import area_interval, holm, share_intervals, simultaneous_level
 from trivet.fairness.metrics.comparisons import band_ends, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
@@ -109,14 +109,14 @@ def audit_groups(
     )
 
 
-def judged(impact: Bounds, *, four_fifths: float) -> str:
+def judged(impact: Estimate, *, four_fifths: float) -> str:
     """Return the verdict on a disparate impact with its interval.
 
     ``disparate`` where the whole interval lies on one side of the band [t, 1/t], ``in band`` where it lies
     inside, ``unsettled`` where it does neither or there is none.
     """
     low, high = band_ends(four_fifths)
-    if impact.estimate is None and impact.low is None:
+    if impact.value is None and impact.low is None:
         return UNSETTLED
     if (impact.high is not None and impact.high < low) or (impact.low is not None and impact.low > high):
         return DISPARATE
@@ -125,12 +125,12 @@ def judged(impact: Bounds, *, four_fifths: float) -> str:
     return UNSETTLED
 
 
-def _bounded(rate: GroupRate, counts: GroupCounts, *, level: float) -> tuple[Bounds, ...]:
+def _bounded(rate: GroupRate, counts: GroupCounts, *, level: float) -> tuple[Estimate, ...]:
     """Return one share of each group with its interval, or why there is none."""
     bounds, names = share_intervals(*rate.fractions(counts.table), level=level), counts.names
     return tuple(
         each
-        if each.estimate is not None
+        if each.value is not None
         else replace(each, reason=rate.reason(counts.table, place, names) or each.reason)
         for place, each in enumerate(bounds)
     )
@@ -202,10 +202,10 @@ def audit_scores(predicted: Predicted, counts: GroupCounts, *, level: float) -> 
     return tuple(ScoreAudit(*each) for each in zip(*areas, calibrations, strict=True))
 
 
-def area_bounds(area: GroupAuc, level: float) -> Bounds:
+def area_bounds(area: GroupAuc, level: float) -> Estimate:
     """Return an area with its interval, or why there is none."""
     if area.value is None:
-        return Bounds(None, None, None, level, "none", area.reason)
+        return Estimate(None, None, None, level, "none", area.reason)
     return area_interval(area.value, area.positives, area.negatives, area.standard_error, level=level)
 
 
@@ -272,15 +272,15 @@ def farthest(groups: Sequence[GroupAudit]) -> int | None:
         place: (
             _shown_distance(group.disparate_impact),
             group.rows >= SMALLEST_SHARE * total,
-            _distance(group.disparate_impact.estimate),
+            _distance(group.disparate_impact.value),
         )
         for place, group in enumerate(groups)
-        if group.disparate_impact is not None and group.disparate_impact.estimate is not None
+        if group.disparate_impact is not None and group.disparate_impact.value is not None
     }
     return max(ranked, key=ranked.__getitem__, default=None)
 
 
-def _shown_distance(impact: Bounds) -> float:
+def _shown_distance(impact: Estimate) -> float:
     """Return how far from 1 a ratio is at least, as a logarithm; 0 where its interval holds 1."""
     if impact.high is not None and impact.high < 1:
         return _distance(impact.high)
@@ -300,7 +300,7 @@ def _reason(
     concerned = [group for group in compared if group.verdict == verdict]
     shown = concerned[farthest(concerned) or 0]
     impact, name, other = shown.disparate_impact, one_line(shown.group), one_line(reference)
-    if impact is None or shown.rows == 0 or (impact.estimate is None and shown.simultaneous_low is None):
+    if impact is None or shown.rows == 0 or (impact.value is None and shown.simultaneous_low is None):
         if not any(group.selected for group in groups):
             return "Nobody is selected, so that no ratio of selection rates is known."
         why = "there is no row of it" if shown.rows == 0 else (impact.reason if impact else None)
@@ -314,7 +314,7 @@ def _reason(
         UNSETTLED: f"which reaches across an end of {band}, so these rows do not settle it",
         IN_BAND: f"which lies within {band}" + (", as all others that count do" if len(compared) > 1 else ""),
     }[verdict]
-    times = "more often than" if impact.estimate is None else f"{impact.estimate:.3f} times as often as"
+    times = "more often than" if impact.value is None else f"{impact.value:.3f} times as often as"
     return f"{name} is selected {times} {other} ({held}), {conclusion}.{_of_small(aside)}"
 
 

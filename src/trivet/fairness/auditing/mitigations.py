@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import frontier, parity_of, that_count, verdict_on, worst_of
 from trivet.fairness.auditing.fitting import (
     BASELINE,
@@ -33,7 +34,6 @@ from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import paired_difference_interval
-from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import share_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
@@ -61,7 +61,7 @@ def model_outcome(
     repeats: Sequence[GroupCounts],
     reference: int,
     *,
-    change: Bounds | None,
+    change: Estimate | None,
     four_fifths: float,
     level: float,
     comparisons: int | None = None,
@@ -77,7 +77,7 @@ def model_outcome(
     spreads = [
         None
         if group.disparate_impact is None
-        else _spread(group.disparate_impact.estimate, [values[i] for values in impacts], level=level)
+        else _spread(group.disparate_impact.value, [values[i] for values in impacts], level=level)
         for i, group in enumerate(audited)
     ]
     own_accuracy = share_interval(correct, counts.rows, level=level)
@@ -86,7 +86,7 @@ def model_outcome(
         failed=False,
         accuracy=own_accuracy,
         accuracy_training=training_spread(
-            own_accuracy.estimate,
+            own_accuracy.value,
             [float(accuracy(each.table)) for each in repeats],
             level=level,
             lowest=0.0,
@@ -204,7 +204,7 @@ def _estimates_inside(model: ModelOutcome, four_fifths: float) -> bool:
 
 
 def _selects_nobody(model: ModelOutcome) -> bool:
-    return model.selection_rate is not None and model.selection_rate.estimate == 0
+    return model.selection_rate is not None and model.selection_rate.value == 0
 
 
 def _of_baseline(model: ModelOutcome) -> str:
@@ -213,12 +213,12 @@ def _of_baseline(model: ModelOutcome) -> str:
             f"Without mitigation nobody is selected, at an accuracy of {_estimate(model):.3f}, so that "
             "selection rates cannot be compared."
         )
-    if model.group is None or model.disparate_impact is None or model.disparate_impact.estimate is None:
+    if model.group is None or model.disparate_impact is None or model.disparate_impact.value is None:
         return "Without mitigation the selection rates cannot be compared."
     farthest = ", the group farthest from parity," if _many(model) else ""
     return (
         f"Without mitigation {one_line(model.group)}{farthest} is selected "
-        f"{model.disparate_impact.estimate:.3f} times as often as the reference group, at an accuracy of "
+        f"{model.disparate_impact.value:.3f} times as often as the reference group, at an accuracy of "
         f"{_estimate(model):.3f}."
     )
 
@@ -238,14 +238,14 @@ def _of_small(aside: Sequence[GroupOutcome]) -> str:
 def _cost(model: ModelOutcome) -> str:
     """Say how the accuracy changed, and whether the test rows show it."""
     change = model.accuracy_change
-    if change is None or change.estimate is None or change.low is None or change.high is None:
+    if change is None or change.value is None or change.low is None or change.high is None:
         return ""
-    told = f": it changes accuracy by {change.estimate:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
+    told = f": it changes accuracy by {change.value:+.3f} ({change.low:+.3f} to {change.high:+.3f})"
     return told + (", which may be none" if change.low <= 0 <= change.high else "")
 
 
 def _estimate(model: ModelOutcome) -> float:
-    return model.accuracy.estimate or 0.0 if model.accuracy is not None else 0.0
+    return model.accuracy.value or 0.0 if model.accuracy is not None else 0.0
 
 
 def _capital(title: str) -> str:
@@ -502,7 +502,7 @@ def _described(name: str, own: Fitted) -> ModelOutcome:
     )
 
 
-def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Bounds:
+def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Estimate:
     """Return the accuracy of a model minus that of the baseline, on the same rows."""
     labels = plan.rows.labels[plan.test]
     right, right_before = own.predictions == labels, baseline.predictions == labels
@@ -513,11 +513,9 @@ def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Bound
 def _with_frontier(outcomes: Sequence[ModelOutcome]) -> tuple[ModelOutcome, ...]:
     """Mark the models that no other betters in both accuracy and parity."""
     placed = {
-        outcome.name: (outcome.accuracy.estimate, outcome.parity)
+        outcome.name: (outcome.accuracy.value, outcome.parity)
         for outcome in outcomes
-        if outcome.accuracy is not None
-        and outcome.accuracy.estimate is not None
-        and outcome.parity is not None
+        if outcome.accuracy is not None and outcome.accuracy.value is not None and outcome.parity is not None
     }
     best = frontier(placed)
     return tuple(replace(outcome, on_frontier=outcome.name in best) for outcome in outcomes)

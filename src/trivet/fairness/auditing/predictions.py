@@ -127,8 +127,8 @@ def _reversed_predictions(counts: GroupCounts) -> Iterator[Caution]:
         return
     yield Caution(
         "reversed",
-        f"The predictions run the other way: {found.estimate:.3f} of the rows with a positive label are "
-        f"selected, and {false.estimate:.3f} of those with a negative one. Check which value is positive.",
+        f"The predictions run the other way: {found.value:.3f} of the rows with a positive label are "
+        f"selected, and {false.value:.3f} of those with a negative one. Check which value is positive.",
     )
 
 
@@ -232,7 +232,7 @@ def _reversed_scores(predicted: Predicted, *, level: float) -> Iterator[Caution]
         ]
         if below:
             told = ", ".join(
-                f"{one_line(name)} {bounds.estimate:.3f} ({bounds.low:.3f} to {bounds.high:.3f})"
+                f"{one_line(name)} {bounds.value:.3f} ({bounds.low:.3f} to {bounds.high:.3f})"
                 for name, bounds in below[:SHOWN]
             )
             more = f" and {len(below) - SHOWN} more" if len(below) > SHOWN else ""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
-from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
 from trivet.result import Table
 
@@ -43,9 +43,9 @@ class ScoreAudit:
         How far the scores are from the shares of positives that they stand for.
     """
 
-    auc: Bounds
-    bpsn_auc: Bounds
-    bnsp_auc: Bounds
+    auc: Estimate
+    bpsn_auc: Estimate
+    bnsp_auc: Estimate
     calibration: GroupCalibration
 
 
@@ -86,16 +86,16 @@ class GroupAudit:
     rows: int
     positives: int
     selected: int
-    selection_rate: Bounds
-    base_rate: Bounds
-    true_positive_rate: Bounds
-    false_positive_rate: Bounds
-    positive_predictive_value: Bounds
-    accuracy: Bounds
-    disparate_impact: Bounds | None
+    selection_rate: Estimate
+    base_rate: Estimate
+    true_positive_rate: Estimate
+    false_positive_rate: Estimate
+    positive_predictive_value: Estimate
+    accuracy: Estimate
+    disparate_impact: Estimate | None
     simultaneous_low: float | None
     simultaneous_high: float | None
-    difference: Bounds | None
+    difference: Estimate | None
     p_value: float | None
     p_adjusted: float | None
     test: str | None
@@ -182,11 +182,11 @@ class OverallRates:
     rows: int
     positives: int
     selected: int
-    accuracy: Bounds
-    base_rate: Bounds
-    selection_rate: Bounds
-    true_positive_rate: Bounds
-    false_positive_rate: Bounds
+    accuracy: Estimate
+    base_rate: Estimate
+    selection_rate: Estimate
+    true_positive_rate: Estimate
+    false_positive_rate: Estimate
 
 
 @dataclass(frozen=True, repr=False)
@@ -292,14 +292,14 @@ class GroupOutcome:
 
     group: str
     rows: int
-    selection_rate: Bounds
-    disparate_impact: Bounds | None
+    selection_rate: Estimate
+    disparate_impact: Estimate | None
     training: TrainingSpread | None
     simultaneous_low: float | None = None
     simultaneous_high: float | None = None
     verdict: str | None = None
     counts: bool = True
-    difference: Bounds | None = None
+    difference: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -387,11 +387,11 @@ class ModelOutcome:
     needs_group: bool
     note: str
     failed: bool
-    accuracy: Bounds | None = None
+    accuracy: Estimate | None = None
     accuracy_training: TrainingSpread | None = None
-    accuracy_change: Bounds | None = None
+    accuracy_change: Estimate | None = None
     group: str | None = None
-    disparate_impact: Bounds | None = None
+    disparate_impact: Estimate | None = None
     disparate_impact_training: TrainingSpread | None = None
     parity: float | None = None
     difference: float | None = None
@@ -399,7 +399,7 @@ class ModelOutcome:
     groups: tuple[GroupOutcome, ...] = ()
     on_frontier: bool = False
     verdict: str | None = None
-    selection_rate: Bounds | None = None
+    selection_rate: Estimate | None = None
     thresholds: FittedThresholds | None = None
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.explain.proxies import difference_of_rates, with_shares
 from trivet.fairness.explain.results import (
@@ -16,7 +17,6 @@ from trivet.fairness.explain.results import (
     class_statement,
 )
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds
-from trivet.fairness.intervals.results import Bounds
 from trivet.wording import one_line
 
 __all__ = ["decompose_counts", "kitagawa"]
@@ -194,9 +194,9 @@ def _missing_class(table: NDArray[np.int64], labels: tuple[str, ...], groups: tu
     return " and ".join(lacking) + ", so a selection rate is unknown"
 
 
-def _part(name: str, kind: str, bounds: Bounds, unknown: str, *, enough: bool) -> Part:
+def _part(name: str, kind: str, bounds: Estimate, unknown: str, *, enough: bool) -> Part:
     """Return one part with its interval, without its share."""
-    if bounds.estimate is None:
+    if bounds.value is None:
         return Part(name, kind, (), None, None, None, bounds.level, None, f"{unknown}.")
     reason = None
     if not enough:
@@ -206,5 +206,5 @@ def _part(name: str, kind: str, bounds: Bounds, unknown: str, *, enough: bool) -
     elif bounds.low == bounds.high:
         reason = "no interval: in these rows all or none are selected, so that no draw differs."
     if reason is not None:
-        return Part(name, kind, (), bounds.estimate, None, None, bounds.level, None, reason)
-    return Part(name, kind, (), bounds.estimate, bounds.low, bounds.high, bounds.level, None)
+        return Part(name, kind, (), bounds.value, None, None, bounds.level, None, reason)
+    return Part(name, kind, (), bounds.value, bounds.low, bounds.high, bounds.level, None)

@@ -191,7 +191,7 @@ def difference_of_rates(
             return Part(WHOLE, WHOLE, (), None, None, None, level, None, f"{group} has no row.")
     (x0, x1), (n0, n1) = selected.tolist(), rows.tolist()
     found = difference_interval(x0, n0, x1, n1, level=level)
-    return Part(WHOLE, WHOLE, (), found.estimate, found.low, found.high, level, None)
+    return Part(WHOLE, WHOLE, (), found.value, found.low, found.high, level, None)
 
 
 def with_shares(whole: Part, parts: Sequence[Part]) -> tuple[Part, tuple[Part, ...]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.intervals.results import Bounds
+from trivet.estimate import Estimate
 from trivet.settings import Share, require
 
 __all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds"]
@@ -20,7 +20,7 @@ BootstrapKind = Literal["percentile", "bca"]
 
 #: Counts drawn at once: memory stays at some tens of megabytes for thousands of groups.
 CHUNK = 4_000_000
-#: Bounds that meet say nothing of the error, unless the figure can be no other.
+#: Estimate that meet say nothing of the error, unless the figure can be no other.
 NO_DRAW_DIFFERS = "no draw has another figure, so that these rows say nothing of its error"
 
 
@@ -32,7 +32,7 @@ def bootstrap_bounds(
     level: float = 0.95,
     seed: int = 0,
     kind: BootstrapKind = "percentile",
-) -> Bounds:
+) -> Estimate:
     """Return a bootstrap interval of any function of counts, or why it has none.
 
     Infinite draws count at their end of the order. Undefined (NaN) ones count against both ends, and
@@ -73,7 +73,7 @@ def bootstrap_bounds(
     method = "multinomial bootstrap" if kind == "percentile" else "multinomial bootstrap, BCa"
     if not math.isfinite(estimate):
         reason = "the figure of the counts themselves is not a finite number"
-        return Bounds(None, None, None, level, method, reason)
+        return Estimate(None, None, None, level, method, reason)
     values = _draw(counts, statistic, replicates, seed)
     ends = tail, (1 + level) / 2
     if kind == "bca":
@@ -81,7 +81,7 @@ def bootstrap_bounds(
     undefined = np.isnan(values)
     low = _quantile(np.where(undefined, -np.inf, values), ends[0])
     high = _quantile(np.where(undefined, np.inf, values), ends[1])
-    return Bounds(estimate, low, high, level, method, _reason(values, ends, None in {low, high}))
+    return Estimate(estimate, low, high, level, method, _reason(values, ends, None in {low, high}))
 
 
 def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed: int) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr, gammaln, ndtr
 
 from trivet.errors import DataError
+from trivet.estimate import Estimate
 from trivet.fairness.columns import (
     PRIVILEGED,
     PROTECTED,
@@ -15,7 +16,7 @@ from trivet.fairness.columns import (
     require_two_groups,
 )
 from trivet.fairness.intervals.bootstrap import BootstrapKind, Statistic, bootstrap_bounds
-from trivet.fairness.intervals.results import Bounds, TestResult
+from trivet.fairness.intervals.results import TestResult
 from trivet.fairness.intervals.shares import (
     Floats,
     Limits,
@@ -47,7 +48,7 @@ __all__ = [
 _exp = np.frompyfunc(math.exp, 1, 1)
 
 
-def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Bounds:
+def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Estimate:
     """Return an interval of the protected group's share over the privileged group's, (x0/n0) / (x1/n1).
 
     Where more than 30 succeed and more than 30 fail in each group this is the log interval of D. Katz,
@@ -66,7 +67,7 @@ def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -
 
     Returns
     -------
-    Bounds
+    Estimate
         Without an estimate and an upper bound where nobody in the privileged group succeeds; without any
         figure where nobody in either group does, for 0/0 is unknown, or where a group has no trial.
 
@@ -82,7 +83,7 @@ def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -
 
 def ratio_intervals(
     x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
-) -> tuple[Bounds, ...]:
+) -> tuple[Estimate, ...]:
     """Return what `ratio_interval` does for many pairs of groups at once, of shape (pairs,)."""
     (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
     x0, n0, x1, n1 = np.broadcast_arrays(x0, n0, x1, n1)
@@ -168,7 +169,7 @@ def _reason(x0: int, n0: int, x1: int, n1: int) -> str | None:
 _hypot = np.frompyfunc(math.hypot, 2, 1)
 
 
-def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Bounds:
+def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Estimate:
     """Return an interval of the privileged group's share minus the protected group's, x1/n1 - x0/n0.
 
     Each end takes the bounds of the two shares that lead away from the estimate. Where more than 30
@@ -188,7 +189,7 @@ def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.
 
     Returns
     -------
-    Bounds
+    Estimate
         Within [-1, 1]; without an estimate and bounds where a group has no trial.
 
     Raises
@@ -203,7 +204,7 @@ def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.
 
 def difference_intervals(
     x0: ArrayLike, n0: ArrayLike, x1: ArrayLike, n1: ArrayLike, *, level: float = 0.95
-) -> tuple[Bounds, ...]:
+) -> tuple[Estimate, ...]:
     """Return what `difference_interval` does for many pairs of groups at once, of shape (pairs,)."""
     (x0, n0), (x1, n1) = checked_shares(x0, n0), checked_shares(x1, n1)
     reasons = [
@@ -355,7 +356,7 @@ def paired_bootstrap(
     level: float = 0.95,
     seed: int = 0,
     kind: BootstrapKind = "percentile",
-) -> Bounds:
+) -> Estimate:
     """Return an interval of a figure of the first model minus that of the second, on the same rows.
 
     Parameters
@@ -380,7 +381,7 @@ def paired_bootstrap(
 
 def paired_difference_interval(
     both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
-) -> Bounds:
+) -> Estimate:
     """Return an interval of the first model's share minus the second's, on the same rows.
 
     R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10: Wilson's bounds of
@@ -395,7 +396,7 @@ def paired_difference_interval(
 
     Returns
     -------
-    Bounds
+    Estimate
         Within [-1, 1]; without an estimate and bounds where there is no row.
 
     Raises
@@ -411,13 +412,13 @@ def paired_difference_interval(
     x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
     (low1, low2), (high1, high2) = (ends.tolist() for ends in wilson_limits(x, n, level=level))
     if rows == 0:
-        return Bounds(None, None, None, level, name, "there is no row to take a share of")
+        return Estimate(None, None, None, level, name, "there is no row to take a share of")
     share1, share2 = share_of(x, n).tolist()
     phi = _correlation(both, only_first, only_second, neither)
     estimate = (only_first - only_second) / rows
     down = _joined(share1 - low1, high2 - share2, phi)
     up = _joined(high1 - share1, share2 - low2, phi)
-    return Bounds(estimate, estimate - down, estimate + up, level, name)
+    return Estimate(estimate, estimate - down, estimate + up, level, name)
 
 
 def mcnemar_test(only_first: int, only_second: int) -> TestResult:

@@ -1,34 +1,8 @@
-"""Bounds of an estimate from a sample, or the reason for their absence."""
+"""Results of a test, and what a sample could have shown."""
 
 from dataclasses import dataclass
 
-__all__ = ["Bounds", "Detectable", "RowsNeeded", "TestResult"]
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """An estimate with its confidence bounds, each of which may be missing.
-
-    Attributes
-    ----------
-    estimate
-        The figure of the sample; None where it is undefined or not finite.
-    low, high
-        The bounds; None where nothing bounds the figure on that side.
-    level
-        Confidence level, in (0, 1).
-    method
-        How the bounds were made.
-    reason
-        Why something is missing, or what the bounds leave out; None where there is nothing to say.
-    """
-
-    estimate: float | None
-    low: float | None
-    high: float | None
-    level: float
-    method: str
-    reason: str | None = None
+__all__ = ["Detectable", "RowsNeeded", "TestResult"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scipy.optimize import root_scalar
 from scipy.special import betaincinv, expit, logit, ndtri
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.intervals.results import Bounds
+from trivet.estimate import Estimate
 from trivet.settings import Share, require
 
 __all__ = [
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
     large: NDArray[np.bool_]
 
 
-def share_interval(x: int, n: int, *, level: float = 0.95) -> Bounds:
+def share_interval(x: int, n: int, *, level: float = 0.95) -> Estimate:
     """Return an interval of one share, `x` successes in `n` trials.
 
     Where more than 30 succeed and more than 30 fail this is the score interval (E. B. Wilson, JASA 22,
@@ -65,7 +65,7 @@ def share_interval(x: int, n: int, *, level: float = 0.95) -> Bounds:
 
     Returns
     -------
-    Bounds
+    Estimate
         Without an estimate and bounds where there is no trial.
 
     Raises
@@ -78,7 +78,7 @@ def share_interval(x: int, n: int, *, level: float = 0.95) -> Bounds:
     return share_intervals([x], [n], level=level)[0]
 
 
-def share_intervals(x: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Bounds, ...]:
+def share_intervals(x: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> tuple[Estimate, ...]:
     """Return what `share_interval` does for many shares at once, of shape (shares,)."""
     x, n = checked_shares(x, n)
     limits = share_limits(x, n, level=level)
@@ -128,12 +128,12 @@ def bounds_of(
     level: float,
     names: tuple[str, str],
     reasons: list[str | None],
-) -> tuple[Bounds, ...]:
+) -> tuple[Estimate, ...]:
     """Put arrays into values; `names` are of the method of large counts and that of small ones."""
     columns = (np.ravel(values).tolist() for values in (estimates, *limits))
     return tuple(
-        Bounds(
-            estimate=_finite(estimate),
+        Estimate(
+            value=_finite(estimate),
             low=_finite(low),
             high=_finite(high),
             level=level,
@@ -189,7 +189,7 @@ TINY = 1e-9
 
 def area_interval(
     area: float, positives: int, negatives: int, standard_error: float | None, *, level: float = 0.95
-) -> Bounds:
+) -> Estimate:
     """Return an interval of an area under the ROC curve.
 
     With more than 100 rows of each label it is normal on the scale of logits, with DeLong's standard error.
@@ -201,7 +201,7 @@ def area_interval(
     if standard_error and min(positives, negatives) > MANY and 0 < area < 1:
         reach = z * standard_error / (area * (1 - area))
         low, high = expit(logit(area) - reach), expit(logit(area) + reach)
-        return Bounds(area, float(low), float(high), level, "DeLong, logit")
+        return Estimate(area, float(low), float(high), level, "DeLong, logit")
 
     def beyond(bound: float) -> float:
         return abs(bound - area) - z * math.sqrt(_variance(bound, positives, negatives))
@@ -209,7 +209,7 @@ def area_interval(
     # At 0 and 1 the variance is 0, which makes each of them an end of itself.
     low = 0.0 if area == 0 else float(root_scalar(beyond, bracket=(0.0, min(area, 1 - TINY))).root)
     high = 1.0 if area == 1 else float(root_scalar(beyond, bracket=(max(area, TINY), 1.0)).root)
-    return Bounds(area, low, high, level, "Newcombe, Hanley-McNeil")
+    return Estimate(area, low, high, level, "Newcombe, Hanley-McNeil")
 
 
 def _variance(area: float, positives: int, negatives: int) -> float:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trivet.fairness.intervals.results import Bounds
+from trivet.estimate import Estimate
 
 __all__ = ["CalibrationBin", "GroupAuc", "GroupCalibration", "MetricValue"]
 
@@ -89,7 +89,7 @@ class CalibrationBin:
     rows: int
     positives: int
     mean_score: float
-    observed: Bounds
+    observed: Estimate
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.columns import binary_column, require_same_length, score_column
-from trivet.fairness.intervals.results import Bounds
 from trivet.fairness.intervals.shares import wilson_limits
 from trivet.fairness.metrics.results import CalibrationBin, GroupAuc, GroupCalibration
 from trivet.settings import Share, require
@@ -228,8 +228,8 @@ def _of_group(
                 rows=int(counted[i]),
                 positives=int(positives[i]),
                 mean_score=float(sums[i] / counted[i]),
-                observed=Bounds(
-                    estimate=float(positives[i] / counted[i]),
+                observed=Estimate(
+                    value=float(positives[i] / counted[i]),
                     low=float(low[i]),
                     high=float(high[i]),
                     level=level,

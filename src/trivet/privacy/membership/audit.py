@@ -30,7 +30,7 @@ from trivet.privacy.membership.groups import (
 from trivet.privacy.membership.one_run import FEWEST_GUESSES, one_run_audit
 from trivet.privacy.membership.rates import attack_result
 from trivet.privacy.membership.recipe import kind, recipe_of
-from trivet.privacy.membership.results import A_ROW, CanaryAudit, ExposedRow, MembershipAudit, Shadows
+from trivet.privacy.membership.results import A_ROW, CanaryAudit, ExposedRow, MembershipAudit
 from trivet.privacy.membership.shadows import (
     CLIP,
     POPULATION,
@@ -46,7 +46,7 @@ from trivet.privacy.membership.shadows import (
     use_of,
 )
 from trivet.result import Table
-from trivet.settings import Count, Seed, SettingError, require
+from trivet.settings import Count, Seed, require
 from trivet.wording import one_line, quoted
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -54,6 +54,8 @@ __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
 #: Called with a step and the share of it that is done, in [0, 1]; None where that is unknown.
 Progress = Callable[[str, float | None], object]
 
+FEWEST_SHADOWS: Final = 4
+MOST_SHADOWS: Final = 1024
 #: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
 #: the others could be in the population, that alone would tell them apart where scores tie.
 LARGEST_POPULATION: Final = 50_000
@@ -265,7 +267,7 @@ def attack_model(
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     together = {attack: unit_scores(found, units) for attack, found in scores.items()}
     results = tuple(attack_result(attack, together[attack], inside) for attack in attacks)
-    best = max(results, key=lambda each: each.auroc)
+    best = max(results, key=lambda each: each.auroc.number)
     exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)
@@ -314,12 +316,16 @@ def _canary_audit(signals: Signals, design: Design, seed: int) -> CanaryAudit | 
 def _require_settings(
     shadows: int, attacks: Sequence[str], canaries: int, workers: int | None, seed: int
 ) -> None:
-    require(Shadows, shadows=shadows)
+    if not FEWEST_SHADOWS <= shadows <= MOST_SHADOWS:
+        raise UsageError(
+            f"{shadows} shadow models; expected {FEWEST_SHADOWS} to {MOST_SHADOWS}, since every row needs "
+            "models on either side."
+        )
     unknown = [attack for attack in attacks if attack not in ATTACKS]
     if unknown or not attacks:
         found = quoted(unknown[0]) if unknown else "none"
         raise UsageError(f"no attack is called {found}; there are: {', '.join(ATTACKS)}.")
     if canaries != 0 and canaries < FEWEST_GUESSES:
-        raise SettingError(f"{{canaries}} is {canaries}; expected {FEWEST_GUESSES} or more, or 0.")
+        raise UsageError(f"{canaries} canaries prove nothing; expected {FEWEST_GUESSES} or more, or 0.")
     require(Count, workers=workers)
     require(Seed, seed=seed)

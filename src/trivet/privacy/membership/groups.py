@@ -11,8 +11,17 @@ from scipy import sparse
 from scipy.stats import hypergeom, norm
 
 from trivet.errors import DataError
+from trivet.estimate import Estimate
 from trivet.privacy.mechanism.bounds import lower, upper
-from trivet.privacy.membership.rates import auroc, checked_scores, proportion_interval, rate_at
+from trivet.privacy.membership.rates import (
+    DELONG,
+    allowed_accusations,
+    auroc,
+    checked_scores,
+    proportion,
+    rate_at,
+    without_rate,
+)
 from trivet.privacy.membership.recipe import is_network, kind
 from trivet.privacy.membership.results import AttackResult, GroupExposure, RateAtFpr
 from trivet.settings import Share, require
@@ -55,17 +64,17 @@ def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple
     hold at most k non-members with a hypergeometric probability. `error_rate` is divided among all
     tests (Bonferroni), so a model that leaks nothing is called either with at most that probability.
     """
-    tests = len(attacks) + sum(rate.tpr is not None for attack in attacks for rate in attack.rates)
+    tests = len(attacks) + sum(rate.tpr.value is not None for attack in attacks for rate in attack.rates)
     each = error_rate / tests
-    ranked = sorted(attacks, key=lambda attack: -attack.auroc)
+    ranked = sorted(attacks, key=lambda attack: -attack.auroc.number)
     for verdict, area, ratio in ((EXPOSED, LARGE_AREA, LARGE_RATIO), (SLIGHT, GUESSING, 1.0)):
         reason = next(_evidence(ranked, each, area=area, ratio=ratio), None)
         if reason is not None:
             return verdict, reason
     best = ranked[0]
     reason = (
-        f"No attack beats guessing measurably: the best, {best.attack}, has an AUROC of {best.auroc:.3f} "
-        f"on {best.members} members and {best.non_members} others."
+        f"No attack beats guessing measurably: the best, {best.attack}, has an AUROC of "
+        f"{best.auroc.number:.3f} on {best.members} members and {best.non_members} others."
     )
     return NO_EVIDENCE, reason
 
@@ -78,7 +87,7 @@ def _evidence(
         bound = _area_bound(attack, error_rate)
         if bound is not None and bound > area:
             yield (
-                f"{attack.attack} tells members from non-members: AUROC {attack.auroc:.3f}, at least "
+                f"{attack.attack} tells members from non-members: AUROC {attack.auroc.number:.3f}, at least "
                 f"{bound:.3f} with every test corrected for, where guessing gives {GUESSING:g}."
             )
     for attack in attacks:
@@ -88,8 +97,8 @@ def _evidence(
             )
             if shown:
                 yield (
-                    f"{attack.attack} finds {rate.tpr:.2%} of the members while it accuses "
-                    f"{rate.realised_fpr:.2%} of the others, more than chance allows."
+                    f"{attack.attack} finds {rate.tpr.number:.2%} of the members while it accuses "
+                    f"{rate.realised_fpr.number:.2%} of the others, more than chance allows."
                 )
 
 
@@ -103,11 +112,11 @@ def _ratio(rate: RateAtFpr, attack: AttackResult, error_rate: float) -> float:
 
 def area_and_error(measured: GroupExposure | AttackResult) -> tuple[float, float] | None:
     """Return the AUROC and its standard error, read back from the interval; None where it has none."""
-    area, low, high = measured.auroc, measured.auroc_low, measured.auroc_high
+    area, low, high = measured.auroc.value, measured.auroc.low, measured.auroc.high
     if area is None or low is None or high is None:
         return None
     # An end may be cut at 0 or 1; the other one is not then.
-    return area, max(area - low, high - area) / float(norm.ppf((1 + measured.level) / 2))
+    return area, max(area - low, high - area) / float(norm.ppf((1 + measured.auroc.level) / 2))
 
 
 def chance(rate: RateAtFpr, attack: AttackResult) -> float:
@@ -217,10 +226,10 @@ def most_exposed(
     if not passed:
         columns = " and ".join(dict.fromkeys(one_line(g.column) for _, g, _ in tests))
         return None, f"No measurable difference between the groups of {columns}."
-    named, rest = max(passed, key=lambda pair: pair[0].auroc or 0.0)
+    named, rest = max(passed, key=lambda pair: pair[0].auroc.value or 0.0)
     sentence = (
         f"Members with {one_line(named.column)} {quoted(named.group)} are exposed most: "
-        f"AUROC {named.auroc:.3f} [{named.auroc_low:.3f}, {named.auroc_high:.3f}] "
+        f"AUROC {named.auroc.value:.3f} [{named.auroc.low:.3f}, {named.auroc.high:.3f}] "
         f"against {rest:.3f} for the rest."
     )
     return (named.column, named.group), sentence
@@ -235,56 +244,40 @@ def _exposure(
     level: float,
 ) -> GroupExposure:
     p, q = len(inside), len(outside)
-    empty = RateAtFpr(common.fpr, 0, reason=f"the group has {p} members and {q} non-members")
-    exposure = GroupExposure(
+    few = (
+        f"{p} members and {q} non-members are too few for figures of the group: "
+        f"{FEWEST_ROWS} of each are needed"
+        if min(p, q) < FEWEST_ROWS
+        else None
+    )
+    threshold = common.threshold
+    own = None if few else rate_at(common.fpr, inside, outside, level=level)
+    measured = None if few or threshold is None else _above(inside, outside, threshold, level=level)
+    missing = replace(common.tpr, value=None, low=None, high=None, reason=few or common.tpr.reason)
+    found, accused, tpr, realised = measured or (None, None, missing, missing)
+    return GroupExposure(
         column=column,
         group=group,
         members=p,
         non_members=q,
-        auroc=None,
-        auroc_low=None,
-        auroc_high=None,
+        auroc=replace(missing, method=DELONG) if few else auroc(inside, outside, level=level),
         fpr=common.fpr,
-        threshold=common.threshold,
-        tpr=None,
-        tpr_low=None,
-        tpr_high=None,
-        true_positives=None,
-        false_positives=None,
-        realised_fpr=None,
-        realised_fpr_low=None,
-        realised_fpr_high=None,
-        own=rate_at(common.fpr, inside, outside, level=level) if p and q else empty,
-        level=level,
-        rate_reason=common.reason,
-    )
-    if min(p, q) < FEWEST_ROWS:
-        reason = (
-            f"{p} members and {q} non-members are too few for figures of the group: "
-            f"{FEWEST_ROWS} of each are needed"
-        )
-        own = RateAtFpr(common.fpr, exposure.own.allowed, reason=reason)
-        return replace(exposure, own=own, reason=reason, rate_reason=reason)
-    area = auroc(inside, outside, level=level)
-    exposure = replace(
-        exposure, auroc=area.value, auroc_low=area.low, auroc_high=area.high, reason=area.reason
-    )
-    if common.threshold is None:
-        return exposure
-    found, accused = int((inside > common.threshold).sum()), int((outside > common.threshold).sum())
-    tpr_low, tpr_high = proportion_interval(found, p, level=level)
-    realised_low, realised_high = proportion_interval(accused, q, level=level)
-    return replace(
-        exposure,
-        tpr=found / p,
-        tpr_low=tpr_low,
-        tpr_high=tpr_high,
+        threshold=threshold,
+        tpr=tpr,
         true_positives=found,
         false_positives=accused,
-        realised_fpr=accused / q,
-        realised_fpr_low=realised_low,
-        realised_fpr_high=realised_high,
+        realised_fpr=realised,
+        own=own or without_rate(common.fpr, allowed_accusations(common.fpr, q), few or "", level=level),
     )
+
+
+def _above(
+    inside: NDArray[np.float64], outside: NDArray[np.float64], threshold: float, *, level: float
+) -> tuple[int, int, Estimate, Estimate]:
+    """Return how many members and others lie above a threshold, and which shares these are."""
+    found, accused = int((inside > threshold).sum()), int((outside > threshold).sum())
+    shares = (proportion(found, len(inside), level=level), proportion(accused, len(outside), level=level))
+    return found, accused, *shares
 
 
 def _against_rest(group: GroupExposure, groups: Sequence[GroupExposure]) -> tuple[float, float] | None:

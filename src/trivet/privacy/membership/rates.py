@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, norm, rankdata
 
 from trivet.errors import DataError
+from trivet.estimate import Estimate
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.results import AttackResult, RateAtFpr, RocPoints
 from trivet.settings import Share, require
@@ -20,9 +20,27 @@ __all__ = [
     "checked_scores",
     "delong_variance",
     "effective_rows",
+    "proportion",
     "proportion_interval",
     "rate_at",
+    "without_rate",
 ]
+
+
+EXACT = "Clopper-Pearson"
+DELONG = "DeLong"
+
+
+def proportion(count: int, trials: int, *, level: float, units: NDArray[np.int64] | None = None) -> Estimate:
+    """Return a proportion with the interval of Clopper and Pearson, of rows in units by `effective_rows`."""
+    low, high = proportion_interval(count, trials, level=level, effective=effective_rows(units))
+    return Estimate(count / trials, low, high, level, EXACT)
+
+
+def without_rate(fpr: float, allowed: int, reason: str, *, level: float) -> RateAtFpr:
+    """Return what stands for a rate that cannot be measured."""
+    missing = Estimate(None, None, None, level, EXACT, reason)
+    return RateAtFpr(fpr, allowed, None, None, None, missing, missing)
 
 
 def proportion_interval(
@@ -74,35 +92,19 @@ def rate_at(
     if allowed == 0:
         needed = math.ceil(1 / fpr - 1e-9)
         reason = f"{q} non-members are too few for a false positive rate of {fpr:.4g}: {needed} are needed"
-        return RateAtFpr(fpr, allowed, reason=reason)
+        return without_rate(fpr, allowed, reason, level=level)
     threshold = float(np.partition(non_members, q - allowed - 1)[q - allowed - 1])
     found, accused = int((members > threshold).sum()), int((non_members > threshold).sum())
-    worth_p, worth_q = (None, None) if units is None else map(effective_rows, units)
-    tpr_low, tpr_high = proportion_interval(found, p, level=level, effective=worth_p)
-    realised_low, realised_high = proportion_interval(accused, q, level=level, effective=worth_q)
+    ours, theirs = units or (None, None)
     return RateAtFpr(
         fpr=fpr,
         allowed=allowed,
         true_positives=found,
         false_positives=accused,
         threshold=threshold,
-        tpr=found / p,
-        tpr_low=tpr_low,
-        tpr_high=tpr_high,
-        realised_fpr=accused / q,
-        realised_fpr_low=realised_low,
-        realised_fpr_high=realised_high,
+        tpr=proportion(found, p, level=level, units=ours),
+        realised_fpr=proportion(accused, q, level=level, units=theirs),
     )
-
-
-@dataclass(frozen=True)
-class Area:
-    """An AUROC, in [0, 1], and its interval; None with a reason where it has none."""
-
-    value: float
-    low: float | None
-    high: float | None
-    reason: str | None = None
 
 
 def auroc(
@@ -111,7 +113,7 @@ def auroc(
     *,
     level: float = 0.95,
     units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
-) -> Area:
+) -> Estimate:
     """Return the probability that a member outscores a non-member, ties counted half, with an interval.
 
     The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988, cut to [0, 1]. Their
@@ -123,14 +125,16 @@ def auroc(
     value, variance = delong_variance(members, non_members, units=units)
     fewest = min(map(len, (members, non_members) if units is None else map(np.unique, units)))
     if fewest < 2:  # noqa: PLR2004 - one row has no variance
-        return Area(value, None, None, f"one {'row' if units is None else 'unit'} on a side has no variance")
+        reason = f"one {'row' if units is None else 'unit'} on a side has no variance"
+        return Estimate(value, None, None, level, DELONG, reason)
     if value in {0.0, 1.0}:
         tail, right = (1 - level) / 2, fewest if value else 0
-        return Area(value, float(lower(right, fewest, tail)), float(upper(right, fewest, tail)))
+        low, high = float(lower(right, fewest, tail)), float(upper(right, fewest, tail))
+        return Estimate(value, low, high, level, EXACT)
     if variance == 0:
-        return Area(value, None, None, "all scores are equal")
+        return Estimate(value, None, None, level, DELONG, "all scores are equal")
     reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance)
-    return Area(value, max(value - reach, 0.0), min(value + reach, 1.0))
+    return Estimate(value, max(value - reach, 0.0), min(value + reach, 1.0), level, DELONG)
 
 
 def delong_variance(
@@ -211,22 +215,17 @@ def attack_result(
         require(Share, rate=rate)
     inside, outside = s[m], s[~m]
     apart = None if units is None else (units[m], units[~m])
-    area = auroc(inside, outside, level=level, units=apart)
     fpr, tpr = curve(inside, outside)
     advantage = float((tpr - fpr).max())
     return AttackResult(
         attack=attack,
         members=len(inside),
         non_members=len(outside),
-        auroc=area.value,
-        auroc_low=area.low,
-        auroc_high=area.high,
+        auroc=auroc(inside, outside, level=level, units=apart),
         rates=tuple(rate_at(rate, inside, outside, level=level, units=apart) for rate in rates),
         balanced_accuracy=(1 + advantage) / 2,
         advantage=advantage,
         roc=_thinned(fpr, tpr, len(outside)),
-        level=level,
-        auroc_reason=area.reason,
     )
 
 

@@ -1,10 +1,8 @@
 """Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from annotated_types import Interval
-
+from trivet.estimate import Estimate
 from trivet.result import Table
 
 __all__ = [
@@ -16,14 +14,11 @@ __all__ = [
     "MembershipAudit",
     "RateAtFpr",
     "RocPoints",
-    "Shadows",
 ]
 
 
 #: The unit of an audit that names none.
 A_ROW = "a row"
-#: Models to compare with: every row needs some on either side.
-Shadows = Annotated[int, Interval(ge=4, le=1024)]
 
 
 @dataclass(frozen=True)
@@ -37,35 +32,24 @@ class RateAtFpr:
     allowed
         Non-members that may be accused: ``floor(fpr * non_members)``.
     true_positives, false_positives
-        Members found and non-members accused, those with a score above the threshold; None where
-        there is a `reason`.
+        Members found and non-members accused, those with a score above the threshold; None without a rate.
     threshold
         Score above which a row is called a member. It is the largest score of a non-member that must
-        not be accused, so that ties are never accused; None where there is a `reason`.
+        not be accused, so that ties are never accused; None without a rate.
     tpr
-        Members found over members, in [0, 1]; None where there is a `reason`.
-    tpr_low, tpr_high
-        Clopper-Pearson interval of `tpr` at the level of the attack, for the threshold as it stands.
+        Members found over members, in [0, 1], with the Clopper-Pearson interval for the threshold as it
+        stands; without a value there is no rate, for its `reason`.
     realised_fpr
-        Non-members accused over non-members, in [0, `fpr`]; None where there is a `reason`.
-    realised_fpr_low, realised_fpr_high
-        Clopper-Pearson interval of `realised_fpr`.
-    reason
-        Why there is no rate, in one sentence; None where there is one.
+        Non-members accused over non-members, in [0, `fpr`], likewise.
     """
 
     fpr: float
     allowed: int
-    true_positives: int | None = None
-    false_positives: int | None = None
-    threshold: float | None = None
-    tpr: float | None = None
-    tpr_low: float | None = None
-    tpr_high: float | None = None
-    realised_fpr: float | None = None
-    realised_fpr_low: float | None = None
-    realised_fpr_high: float | None = None
-    reason: str | None = None
+    true_positives: int | None
+    false_positives: int | None
+    threshold: float | None
+    tpr: Estimate
+    realised_fpr: Estimate
 
 
 @dataclass(frozen=True)
@@ -94,10 +78,8 @@ class AttackResult:
     members, non_members
         Rows attacked of either kind, or units where they are what is attacked, each at least 1.
     auroc
-        Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half.
-    auroc_low, auroc_high
-        DeLong interval of `auroc`, in [0, 1]; the interval of `trivet.privacy.membership.rates.auroc`
-        where no pair is in the wrong order; None where there is an `auroc_reason`.
+        Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half. The interval is that of
+        `trivet.privacy.membership.rates.auroc`.
     rates
         TPR at each requested false positive rate, in that order.
     balanced_accuracy
@@ -107,24 +89,16 @@ class AttackResult:
         ``2 balanced_accuracy - 1``: TPR less FPR at the best threshold, in [0, 1].
     roc
         The curve.
-    level
-        Level of every interval, in (0, 1).
-    auroc_reason
-        Why `auroc` has no interval; None where it has one.
     """
 
     attack: str
     members: int
     non_members: int
-    auroc: float
-    auroc_low: float | None
-    auroc_high: float | None
+    auroc: Estimate
     rates: tuple[RateAtFpr, ...]
     balanced_accuracy: float
     advantage: float
     roc: RocPoints
-    level: float
-    auroc_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,49 +111,34 @@ class GroupExposure:
         The attribute and its value, ``sex`` and ``Female``.
     members, non_members
         Rows of the group of either kind.
-    auroc, auroc_low, auroc_high
-        AUROC within the group with its DeLong interval, in [0, 1].
+    auroc
+        AUROC within the group, in [0, 1].
     fpr
         The requested false positive rate, in (0, 1).
     threshold
         The common threshold, taken from the non-members of all groups.
-    tpr, tpr_low, tpr_high
+    tpr
         Members of the group above the common threshold, with the Clopper-Pearson interval, in [0, 1].
     true_positives, false_positives
         Members and non-members of the group above the common threshold.
-    realised_fpr, realised_fpr_low, realised_fpr_high
-        Non-members of the group above the common threshold, with the interval, in [0, 1].
+    realised_fpr
+        Non-members of the group above the common threshold, likewise.
     own
         The rate at a threshold taken from the group's own non-members.
-    level
-        Level of every interval, in (0, 1).
-    reason
-        Why the AUROC is None; None where it is there.
-    rate_reason
-        Why the rates at the common threshold are None; None where they are there.
     """
 
     column: str
     group: str
     members: int
     non_members: int
-    auroc: float | None
-    auroc_low: float | None
-    auroc_high: float | None
+    auroc: Estimate
     fpr: float
     threshold: float | None
-    tpr: float | None
-    tpr_low: float | None
-    tpr_high: float | None
+    tpr: Estimate
     true_positives: int | None
     false_positives: int | None
-    realised_fpr: float | None
-    realised_fpr_low: float | None
-    realised_fpr_high: float | None
+    realised_fpr: Estimate
     own: RateAtFpr
-    level: float
-    reason: str | None = None
-    rate_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -245,7 +204,7 @@ class MembershipAudit(
     Table,
     head=("verdict", "reason"),
     rows="attacks",
-    columns=("attack", "auroc", "auroc_low", "auroc_high", "advantage"),
+    columns=("attack", "auroc", "advantage"),
 ):
     """Membership-inference audit of a model.
 

@@ -102,9 +102,7 @@ def _bins(group: GroupAudit) -> tuple[CalibrationBin, ...]:
 def _points(group: GroupAudit) -> list[tuple[float, float]]:
     """Mean score and share of positive labels, by bin."""
     return [
-        (each.mean_score, each.observed.estimate)
-        for each in _bins(group)
-        if each.observed.estimate is not None
+        (each.mean_score, each.observed.value) for each in _bins(group) if each.observed.value is not None
     ]
 
 

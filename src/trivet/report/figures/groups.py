@@ -78,7 +78,7 @@ def group_rows(audit: FairnessAudit, *, reference: bool) -> tuple[GroupRow, ...]
 
 def disparity(group: GroupAudit) -> tuple[int, float]:
     """Rank a group: by what is settled of it, then by how far its disparate impact is from 1, as |ln DI|."""
-    impact = None if group.disparate_impact is None else group.disparate_impact.estimate
+    impact = None if group.disparate_impact is None else group.disparate_impact.value
     place = rank(group.verdict)
     settled = -1 if place is None else place
     if impact is None:
@@ -205,11 +205,11 @@ def alt_impact(audit: FairnessAudit) -> str:
         if row.group is None or impact is None:
             continue
         name = f"{row.attribute.name} {row.group.group}"
-        if impact.estimate is None:
+        if impact.value is None:
             told.append(f"{name}: undefined")
         else:
             told.append(
-                f"{name}: {impact.estimate:.4f} ({_bounds(impact.low, impact.high)}), {row.group.verdict}"
+                f"{name}: {impact.value:.4f} ({_bounds(impact.low, impact.high)}), {row.group.verdict}"
             )
     return (
         "Disparate impact of each group against its reference group, with its interval, on a logarithmic "
@@ -220,7 +220,7 @@ def alt_impact(audit: FairnessAudit) -> str:
 def has_impact(audit: FairnessAudit) -> bool:
     """Tell whether any group has a disparate impact."""
     return any(
-        group.disparate_impact is not None and group.disparate_impact.estimate is not None
+        group.disparate_impact is not None and group.disparate_impact.value is not None
         for attribute in audit.attributes
         for group in attribute.groups
     )
@@ -263,7 +263,7 @@ def mark_band(axes: Axes, four_fifths: float) -> None:
 
 def _draw_group(axes: Axes, group: GroupAudit, place: int, low: float, high: float) -> None:
     impact = group.disparate_impact
-    if impact is None or impact.estimate is None:
+    if impact is None or impact.value is None:
         write_at_edge(axes, "undefined", place, right=True, color=PUBLISHED_TEXT)
         return
     shape, color, filled = _MARKS.get(group.verdict, _MARKS[UNSETTLED])
@@ -275,18 +275,18 @@ def _draw_group(axes: Axes, group: GroupAudit, place: int, low: float, high: flo
             continue
         left, right = (limit if end is None else end for end, limit in zip(ends, (low, high), strict=True))
         axes.plot([max(left, low), min(right, high)], [place, place], color=color, linewidth=width)
-    drawn = min(max(impact.estimate, low), high)
+    drawn = min(max(impact.value, low), high)
     axes.plot(
         drawn,
         place,
-        shape if drawn == impact.estimate else "<" if drawn == low else ">",
+        shape if drawn == impact.value else "<" if drawn == low else ">",
         color=color,
         markerfacecolor=color if filled else "white",
         clip_on=False,
     )
     write_at_edge(
         axes,
-        f"{impact.estimate:.2f}" if impact.estimate >= SMALL_RATIO else f"{impact.estimate:.2g}",
+        f"{impact.value:.2f}" if impact.value >= SMALL_RATIO else f"{impact.value:.2g}",
         place,
         right=True,
         color=color,
@@ -297,7 +297,7 @@ def _ends(group: GroupAudit | None) -> list[float]:
     if group is None or group.disparate_impact is None:
         return []
     impact = group.disparate_impact
-    return [end for end in (impact.low, impact.estimate, impact.high) if end is not None]
+    return [end for end in (impact.low, impact.value, impact.high) if end is not None]
 
 
 def _bounds(low: float | None, high: float | None) -> str:
@@ -326,7 +326,7 @@ def draw_outcome_rates(audit: FairnessAudit) -> Figure:
             if row.group is None:
                 continue
             rate = getattr(row.group, field)
-            if rate.estimate is None:
+            if rate.value is None:
                 write_at_edge(axes, "undefined", place, right=False, color=PUBLISHED_TEXT)
                 continue
             reference = row.group.group == row.attribute.reference
@@ -334,8 +334,8 @@ def draw_outcome_rates(audit: FairnessAudit) -> Figure:
             if rate.low is not None and rate.high is not None:
                 axes.plot([rate.low, rate.high], [place, place], color=color, linewidth=1.2)
                 reach = max(reach, rate.high)
-            axes.plot(rate.estimate, place, shape, color=color, clip_on=False)
-            reach = max(reach, rate.estimate)
+            axes.plot(rate.value, place, shape, color=color, clip_on=False)
+            reach = max(reach, rate.value)
         axes.set(xlim=(0, 1.05 * reach if reach else 1.0), xlabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -354,7 +354,7 @@ def alt_outcome_rates(audit: FairnessAudit) -> str:
     told: list[str] = []
     for row in group_rows(audit, reference=True):
         if row.group is not None:
-            rates = [getattr(row.group, field).estimate for field, _ in _RATES]
+            rates = [getattr(row.group, field).value for field, _ in _RATES]
             shown = ", ".join("undefined" if rate is None else f"{rate:.4f}" for rate in rates)
             told.append(f"{row.attribute.name} {row.group.group}: {shown}")
     return (

@@ -56,7 +56,9 @@ def draw_membership_roc(audit: MembershipAudit) -> Figure:
             drawstyle="steps-post",  # nothing between two points can be had by the attacker
             zorder=3 if best else 2,
         )
-        ends.append((1.0, 1.0, f"{attack.attack}, {attack.auroc:.3f}", CORRECTED if best else PUBLISHED_TEXT))
+        ends.append(
+            (1.0, 1.0, f"{attack.attack}, {attack.auroc.number:.3f}", CORRECTED if best else PUBLISHED_TEXT)
+        )
     name_ends(axes, ends, gap=GAP)
     _rates(axes, audit)
     return figure
@@ -81,12 +83,12 @@ def draw_exposure(audit: MembershipAudit) -> Figure:
     for place, row in enumerate(rows):
         chosen = (row.column, row.group) == (audit.most_exposed_column, audit.most_exposed_group)
         color = ATTACKED if chosen else CORRECTED
-        if row.tpr is None or row.tpr_low is None or row.tpr_high is None:
+        if row.tpr.value is None or row.tpr.low is None or row.tpr.high is None:
             end, text, color = 0.0, "too few rows", PUBLISHED_TEXT
         else:
-            axes.plot([row.tpr_low, row.tpr_high], [place, place], color=color, linewidth=1.0)
-            axes.plot(row.tpr, place, "D" if chosen else "o", color=color)
-            end, text = row.tpr_high, f"{row.tpr:.2%}"
+            axes.plot([row.tpr.low, row.tpr.high], [place, place], color=color, linewidth=1.0)
+            axes.plot(row.tpr.value, place, "D" if chosen else "o", color=color)
+            end, text = row.tpr.high, f"{row.tpr.value:.2%}"
         write_beside(axes, text, (end, place), gap=4, color=color, over=True)
         highest = max(highest, end)
     guide(axes, rows[0].fpr, f"guessing {rows[0].fpr:g}", vertical=True, side="end")
@@ -105,18 +107,18 @@ def draw_exposure(audit: MembershipAudit) -> Figure:
 def alt_exposure(audit: MembershipAudit) -> str:
     """Describe `draw_exposure` in words."""
     told = "; ".join(
-        f"{row.column} {row.group}: {row.tpr:.4f} ({row.tpr_low:.4f} to {row.tpr_high:.4f})"
+        f"{row.column} {row.group}: {row.tpr.value:.4f} ({row.tpr.low:.4f} to {row.tpr.high:.4f})"
         for row in _shown(audit)
-        if row.tpr is not None
+        if row.tpr.value is not None
     )
     return f"Share of members found in each group at the common threshold, with its interval. {told}."
 
 
 def _shown(audit: MembershipAudit) -> list[GroupExposure]:
     """Order the groups as they are drawn: the most exposed first, the unmeasured last."""
-    return sorted(audit.groups, key=lambda row: -1.0 if row.tpr is None else row.tpr, reverse=True)[
-        :MOST_GROUPS
-    ]
+    return sorted(
+        audit.groups, key=lambda row: -1.0 if row.tpr.value is None else row.tpr.value, reverse=True
+    )[:MOST_GROUPS]
 
 
 def _group_name(number: int, row: GroupExposure) -> str:
@@ -127,15 +129,15 @@ def _rates(axes: Axes, audit: MembershipAudit) -> None:
     """Mark the rates that the tables give, of the best attack."""
     best = next(attack for attack in audit.attacks if attack.attack == audit.best_attack)
     for rate in best.rates:
-        if rate.tpr is None or rate.tpr_low is None or rate.tpr_high is None or rate.tpr_low <= 0:
+        if rate.tpr.value is None or rate.tpr.low is None or rate.tpr.high is None or rate.tpr.low <= 0:
             continue
-        axes.plot([rate.fpr] * 2, [rate.tpr_low, rate.tpr_high], color=CORRECTED, linewidth=1.0, zorder=4)
-        axes.plot(rate.fpr, rate.tpr, "o", color=CORRECTED, zorder=4)
+        axes.plot([rate.fpr] * 2, [rate.tpr.low, rate.tpr.high], color=CORRECTED, linewidth=1.0, zorder=4)
+        axes.plot(rate.fpr, rate.tpr.value, "o", color=CORRECTED, zorder=4)
 
 
 def _told(attack: AttackResult) -> str:
-    rates = [f"{rate.tpr:.4f} at {rate.fpr:g}" for rate in attack.rates if rate.tpr is not None]
-    return f"area {attack.auroc:.4f}" + (f", {' and '.join(rates)}" if rates else "")
+    rates = [f"{rate.tpr.value:.4f} at {rate.fpr:g}" for rate in attack.rates if rate.tpr.value is not None]
+    return f"area {attack.auroc.number:.4f}" + (f", {' and '.join(rates)}" if rates else "")
 
 
 FIGURES: Final = (
@@ -150,8 +152,6 @@ FIGURES: Final = (
             "attacks.*.auroc",
             "attacks.*.rates.*.fpr",
             "attacks.*.rates.*.tpr",
-            "attacks.*.rates.*.tpr_low",
-            "attacks.*.rates.*.tpr_high",
             "attacks.*.roc",
         ),
     ),
@@ -167,8 +167,6 @@ FIGURES: Final = (
             "groups.*.group",
             "groups.*.fpr",
             "groups.*.tpr",
-            "groups.*.tpr_low",
-            "groups.*.tpr_high",
         ),
         present=lambda audit: bool(audit.groups),
     ),

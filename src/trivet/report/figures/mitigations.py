@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
-from trivet.fairness.intervals.results import Bounds
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
 from trivet.report.figures.labels import place_near
@@ -33,7 +33,7 @@ TRAINING: Final = 3.2
 Span = tuple[float, float]
 
 
-def interval_of(measured: Bounds | None) -> Span | None:
+def interval_of(measured: Estimate | None) -> Span | None:
     """Give the interval of sampling, if both its ends are known."""
     if measured is None or measured.low is None or measured.high is None:
         return None
@@ -99,7 +99,7 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
             if span is not None:
                 xs, ys = (span, (y, y)) if horizontal else ((x, x), span)
                 axes.plot(xs, ys, color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
-        above = model.disparate_impact is not None and (model.disparate_impact.estimate or 0) > 1
+        above = model.disparate_impact is not None and (model.disparate_impact.value or 0) > 1
         axes.plot(
             x, y, model_shape(model), color=color, markerfacecolor="white" if above else color, zorder=3
         )
@@ -149,8 +149,8 @@ def _drawn(comparison: FairnessComparison) -> list[_Drawn]:
     """List the models with parity and accuracy, each with its number, parity and accuracy."""
     drawn: list[_Drawn] = []
     for number, model in enumerate(comparison.models, start=1):
-        impact = None if model.disparate_impact is None else model.disparate_impact.estimate
-        accuracy = None if model.accuracy is None else model.accuracy.estimate
+        impact = None if model.disparate_impact is None else model.disparate_impact.value
+        accuracy = None if model.accuracy is None else model.accuracy.value
         if impact is not None and accuracy is not None:
             drawn.append((model, number, min(impact, 1 / impact) if impact > 0 else 0.0, accuracy))
     return drawn
@@ -204,8 +204,8 @@ def draw_models(comparison: FairnessComparison) -> Figure:
     left.xaxis.set_major_locator(MaxNLocator(3))
     left.set_xlim(widened(accuracies or [0.0, 1.0], by=0.08))
     baseline = comparison.models[0].accuracy
-    if baseline is not None and baseline.estimate is not None:
-        left.axvline(baseline.estimate, color=PUBLISHED, linewidth=0.6, zorder=0.5)
+    if baseline is not None and baseline.value is not None:
+        left.axvline(baseline.value, color=PUBLISHED, linewidth=0.6, zorder=0.5)
     ratio_axis(right, impacts)
     mark_band(right, comparison.baseline.four_fifths)
     name_rows(left, [model_name(model, number) for model, number in rows], [False] * len(rows))
@@ -240,13 +240,13 @@ def alt_models(comparison: FairnessComparison) -> str:
 def _row(
     axes: Axes,
     place: int,
-    measured: Bounds | None,
+    measured: Estimate | None,
     training: TrainingSpread | None,
     color: str,
     shape: str,
 ) -> list[float]:
     """Draw one figure of one model; give what has to be seen of it."""
-    if measured is None or measured.estimate is None:
+    if measured is None or measured.value is None:
         axes.annotate(
             "undefined",
             (0.5, place),
@@ -257,7 +257,7 @@ def _row(
             color=PUBLISHED_TEXT,
         )
         return []
-    seen = [measured.estimate]
+    seen = [measured.value]
     if training is not None:
         axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
         seen += training.values
@@ -266,12 +266,12 @@ def _row(
         if ends is not None:
             axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
     seen += interval_of(measured) or ()
-    axes.plot(measured.estimate, place, shape, color=color, zorder=3)
+    axes.plot(measured.value, place, shape, color=color, zorder=3)
     return seen
 
 
-def _told(measured: Bounds | None) -> str:
-    return "undefined" if measured is None or measured.estimate is None else f"{measured.estimate:.4f}"
+def _told(measured: Estimate | None) -> str:
+    return "undefined" if measured is None or measured.value is None else f"{measured.value:.4f}"
 
 
 _TRAINING: Final = ("models.*.accuracy_training", "models.*.disparate_impact_training")

@@ -7,8 +7,8 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import ModelOutcome
-from trivet.fairness.intervals.results import Bounds
 from trivet.record import FairnessLeg
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import place_near
@@ -39,8 +39,8 @@ class ModelRow:
     name: str
     corrected: bool
     accuracy: float
-    impact: Bounds
-    difference: Bounds
+    impact: Estimate
+    difference: Estimate
     proxy: float | None
     rates: tuple[float, float]
 
@@ -57,7 +57,7 @@ class ModelRow:
     @property
     def ratio(self) -> float:
         """Disparate impact."""
-        return self.impact.estimate or 0.0
+        return self.impact.value or 0.0
 
     @property
     def gap(self) -> float:
@@ -106,11 +106,11 @@ def _sound(name: str, model: ModelOutcome, study: PublishedFairness) -> ModelRow
     return ModelRow(
         name,
         corrected=True,
-        accuracy=model.accuracy.estimate or 0.0,
+        accuracy=model.accuracy.value or 0.0,
         impact=protected.disparate_impact,
         difference=protected.difference,
         proxy=None,
-        rates=(protected.selection_rate.estimate or 0.0, privileged.selection_rate.estimate or 0.0),
+        rates=(protected.selection_rate.value or 0.0, privileged.selection_rate.value or 0.0),
     )
 
 
@@ -127,7 +127,7 @@ def comparison(leg: FairnessLeg) -> Figure:
     measures = (
         ("accuracy", [(row.accuracy, None) for row in rows]),
         ("disparate impact", [(row.ratio, row.impact) for row in rows]),
-        ("parity difference", [(row.difference.estimate, row.difference) for row in rows]),
+        ("parity difference", [(row.difference.value, row.difference) for row in rows]),
         ("cluster proxy", [(row.proxy, None) for row in rows]),
     )
     for axes, (name, values) in zip(panels, measures, strict=True):
@@ -193,7 +193,9 @@ def _band(leg: FairnessLeg) -> float:
     return leg.published.settings.four_fifths
 
 
-def _measure(axes: Axes, values: Sequence[tuple[float | None, Bounds | None]], colors: Sequence[str]) -> None:
+def _measure(
+    axes: Axes, values: Sequence[tuple[float | None, Estimate | None]], colors: Sequence[str]
+) -> None:
     """Draw one dot a row, its interval where there is one, and its number in a column on the right."""
     for place, ((value, interval), color) in enumerate(zip(values, colors, strict=True)):
         if value is None:
@@ -216,7 +218,7 @@ def _measure(axes: Axes, values: Sequence[tuple[float | None, Bounds | None]], c
     axes.spines["left"].set_visible(False)
 
 
-def _ends(value: float, interval: Bounds | None) -> tuple[float, float]:
+def _ends(value: float, interval: Estimate | None) -> tuple[float, float]:
     if interval is None or interval.low is None or interval.high is None:
         return value, value
     return interval.low, interval.high
@@ -322,9 +324,9 @@ def _sweeps(leg: FairnessLeg) -> tuple[SwapSweep, SwapSweep, int]:
     return leg.published.swap_sweep, correction.massaging_sweep, correction.massaging_swaps
 
 
-def _gap_bounds(impact: Bounds) -> tuple[float, float]:
+def _gap_bounds(impact: Estimate) -> tuple[float, float]:
     """Turn the interval of disparate impact into one of |1 - DI|."""
-    low, high = _ends(impact.estimate or 0.0, impact)
+    low, high = _ends(impact.value or 0.0, impact)
     distances = sorted((abs(1 - low), abs(1 - high)))
     return (0.0 if low <= 1 <= high else distances[0], distances[1])
 
