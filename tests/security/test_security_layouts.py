@@ -200,7 +200,7 @@ def test_what_was_done_to_read_a_file_stands_in_the_record(tmp_path):
     assert assert_read(tmp_path / "a.pth") == (
         "The weights are those under 'best'.",
         "'model.' was taken off the names of the layers.",
-        "1 tensors that are no layers were left out: 'head.weight'.",
+        "1 tensors beside the layers were left out: 'head.weight'.",
     )
 
 

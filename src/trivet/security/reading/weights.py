@@ -276,7 +276,7 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
     if left:
         shown = ", ".join(quoted(key) for key in left[:SHOWN_PROBLEMS])
         more = "…" if len(left) > SHOWN_PROBLEMS else ""
-        notes.append(f"{len(left)} tensors that are no layers were left out: {shown}{more}.")
+        notes.append(f"{len(left)} tensors beside the layers were left out: {shown}{more}.")
     return _Fit(kept, list(_problems(kept, layers)), notes)
 
 
@@ -399,7 +399,7 @@ def _read_parts(
 
 
 def _within(claim: Claim, part: str) -> Claim:
-    """Return a claim whose storage is told apart from those of other parts."""
+    """Return a claim whose storage is kept apart from those of other parts."""
     return replace(claim, storage=replace(claim.storage, key=f"{part}/{claim.storage.key}"))
 
 
