@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from trivet.errors import UsageError
-from trivet.settings import Count, require
+from trivet.settings import Count, Rate, require
 
 __all__ = [
     "Adjacency",
@@ -88,8 +88,7 @@ def changed_records(*, population: int, fraction: float) -> int:
         `population` or `fraction` is out of range.
     """
     require(Count, population=population)
-    if not 0 <= fraction <= 1:
-        raise UsageError(f"change_fraction must lie in [0, 1], not {fraction!r}.")
+    require(Rate, change_fraction=fraction)
     # In binary 0.07 * 100 is a little above 7, and its ceiling 8: take the decimal that was written.
     return max(1, math.ceil(Fraction(str(fraction)) * population))
 

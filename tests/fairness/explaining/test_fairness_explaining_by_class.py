@@ -151,7 +151,7 @@ def test_results_survive_json(counts):
         (COUNTS * 0, {}, DataError, "and 0 rows"),
         (COUNTS, {"classes": ("a",)}, UsageError, "each of the 2 labels, found 1 names"),
         (COUNTS, {"level": 1.0}, UsageError, "level"),
-        (COUNTS, {"replicates": 0}, UsageError, "at least one draw"),
+        (COUNTS, {"replicates": 0}, UsageError, "replicates is 0; expected 1 or more"),
     ],
 )
 def test_unusable_input_is_refused(counts, settings, error, message):

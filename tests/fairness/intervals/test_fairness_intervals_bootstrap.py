@@ -133,7 +133,7 @@ def test_bca_says_where_one_row_decides_whether_there_is_a_figure():
 def test_there_is_something_to_draw():
     with pytest.raises(DataError, match="draws from rows, found none"):
         bootstrap_bounds(np.zeros((2, 2, 2), dtype=np.int64), accuracy)
-    with pytest.raises(UsageError, match="at least one draw, found 0"):
+    with pytest.raises(UsageError, match="replicates is 0; expected 1 or more"):
         bootstrap_bounds(BASELINE, accuracy, replicates=0)
     with pytest.raises(UsageError, match=r"level is 1\.5; expected above 0"):
         bootstrap_bounds(BASELINE, accuracy, level=1.5)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from selection_tables import BASELINE, any_tables, levels, shares, tables
+from selection_tables import BASELINE, any_tables, few, levels, shares, tables
 
 from trivet.fairness.intervals import comparisons as module
 from trivet.fairness.intervals.comparisons import difference_interval, difference_intervals
@@ -62,7 +62,7 @@ def test_adult_has_newcombes_interval():
 @given(shares, shares, levels)
 def test_each_end_joins_the_intervals_of_the_two_shares(protected, privileged, level):
     found = difference_interval(*protected, *privileged, level=level)
-    large = min(min(x, n - x) for x, n in (protected, privileged)) > 30
+    large = min(min(x, n - x) for x, n in (protected, privileged)) > few(level)
     method = "wilson" if large else "exact"
     ends0, ends1 = (
         binomtest(*share).proportion_ci(level, method=method) for share in (protected, privileged)

@@ -54,7 +54,7 @@ def test_values_outside_their_range_are_refused():
     for wrong in (-0.1, 1.1, float("nan")):
         with pytest.raises(DataError, match=f"found {wrong}"):
             holm([0.5, wrong])
-    with pytest.raises(UsageError, match="found 0"):
+    with pytest.raises(UsageError, match="comparisons is 0; expected 1 or more"):
         simultaneous_level(0.95, 0)
     with pytest.raises(UsageError, match=r"level is 1\.0; expected above 0 and below 1"):
         simultaneous_level(1.0, 3)

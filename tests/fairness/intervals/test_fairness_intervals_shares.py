@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy.stats import binom, binomtest
-from selection_tables import levels, shares
+from selection_tables import few, levels, shares
 
 from trivet.errors import DataError, UsageError
 from trivet.estimate import Estimate
@@ -14,7 +14,7 @@ from trivet.fairness.intervals.shares import share_interval, share_intervals, sh
 @given(shares, levels)
 def test_a_share_has_the_exact_interval_where_few_succeed_or_fail_and_else_the_score_interval(share, level):
     successes, trials = share
-    large = min(successes, trials - successes) > 30
+    large = min(successes, trials - successes) > few(level)
     expected = binomtest(successes, trials).proportion_ci(level, method="wilson" if large else "exact")
     found = share_interval(successes, trials, level=level)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)

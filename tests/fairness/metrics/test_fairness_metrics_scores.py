@@ -195,7 +195,7 @@ def test_results_survive_json():
     [
         ([0.1, 1.5], {}, DataError, "probabilities from 0 to 1, found 0.1 to 1.5"),
         ([-2.0, 0.5], {}, DataError, "found -2.0 to 0.5"),
-        ([0.1, 0.5], {"bins": 0}, UsageError, "one bin or more, found 0"),
+        ([0.1, 0.5], {"bins": 0}, UsageError, "bins is 0; expected 1 or more"),
         ([0.1, 0.5], {"level": 1.0}, UsageError, "level"),
     ],
 )

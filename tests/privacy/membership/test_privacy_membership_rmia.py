@@ -88,7 +88,7 @@ def test_settings_and_values_out_of_range_are_refused():
         with pytest.raises(UsageError, match="gamma"):
             rmia_scores(target, shadows, inside, [0, 1], gamma=gamma)
     for a in (-0.1, 1.1, float("nan")):
-        with pytest.raises(UsageError, match="offline a"):
+        with pytest.raises(UsageError, match=r"offline_a is .*; expected 0 to 1"):
             rmia_scores(target, shadows, inside, [0, 1], offline_a=a)
     with pytest.raises(DataError, match="not logits"):
         rmia_scores(target + 1, shadows, inside, [0, 1])

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.settings import Share, require
+from trivet.settings import Count, Share, require
 
 __all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds"]
 
@@ -63,10 +63,7 @@ def bootstrap_bounds(
     """
     require(Share, level=level)
     tail = (1 - level) / 2
-    if replicates < 1:
-        raise UsageError(
-            f"a bootstrap needs at least one draw, found {replicates}. Take 10000, for instance."
-        )
+    require(Count, replicates=replicates)
     if counts.sum() == 0:
         raise DataError("a bootstrap draws from rows, found none. Check which rows are counted.")
     estimate = float(statistic(counts))

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 from scipy.optimize import root_scalar
 from scipy.special import ndtr, ndtri
@@ -14,7 +16,7 @@ from trivet.fairness.intervals.comparisons import p_values, ratio_limits
 from trivet.fairness.intervals.results import Detectable, RowsNeeded
 from trivet.fairness.intervals.shares import LARGE, normal_quantile
 from trivet.fairness.metrics.comparisons import band_ends
-from trivet.settings import Share, require
+from trivet.settings import Rate, Share, require
 
 __all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
 
@@ -60,8 +62,7 @@ def smallest_detectable(
         If the rate, the level or the power is not in its range, or a number of rows is negative.
     """
     require(Share, power=power)
-    if not 0 <= rate <= 1:
-        raise UsageError(f"a rate lies in [0, 1], found {rate}. Divide the selected rows by all.")
+    require(Rate, rate=rate)
     if min(n0, n1) < 0:
         raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
     if min(n0, n1) == 0:
@@ -120,10 +121,8 @@ def smallest_disparate(
         If a number is not in its range.
     """
     require(Share, power=power)
-    if not 0 < four_fifths <= 1:
-        raise UsageError(f"the band begins above 0 and at most at 1, found {four_fifths}. Take 0.8.")
-    if not 0 <= rate <= 1:
-        raise UsageError(f"a rate lies in [0, 1], found {rate}. Divide the selected rows by all.")
+    require(Annotated[float, Interval(gt=0, le=1)], four_fifths=four_fifths)
+    require(Rate, rate=rate)
     if min(n0, n1) < 0:
         raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
     if min(n0, n1) == 0:

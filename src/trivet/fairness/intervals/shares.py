@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root_scalar
 from scipy.special import betaincinv, expit, logit, ndtri
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.settings import Share, require
+from trivet.settings import Count, Share, require
 
 __all__ = [
     "LARGE",
@@ -270,7 +270,6 @@ def simultaneous_level(level: float, comparisons: int) -> float:
     UsageError
         If the level is not between 0 and 1, or there is no comparison.
     """
-    if comparisons < 1:
-        raise UsageError(f"intervals hold together when there is at least one, found {comparisons}.")
+    require(Count, comparisons=comparisons)
     require(Share, level=level)
     return 1 - (1 - level) / comparisons

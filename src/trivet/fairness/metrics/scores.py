@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.estimate import Estimate
 from trivet.fairness.columns import binary_column, require_same_length, score_column
 from trivet.fairness.intervals.shares import wilson_limits
 from trivet.fairness.metrics.results import CalibrationBin, GroupAuc, GroupCalibration
-from trivet.settings import Share, require
+from trivet.settings import Count, Share, require
 from trivet.wording import one_line
 
 __all__ = ["group_aucs", "group_calibration"]
@@ -180,8 +180,7 @@ def group_calibration(
     intervals. Calibration-in-the-large: D. R. Cox, Biometrika 45, 1958; E. W. Steyerberg, Clinical
     Prediction Models, 2009.
     """
-    if bins < 1:
-        raise UsageError(f"a calibration needs one bin or more, found {bins}.")
+    require(Count, bins=bins)
     require(Share, level=level)
     rows = _checked(y_true, scores, groups, names)
     lowest, highest = float(rows.scores.min()), float(rows.scores.max())

@@ -22,6 +22,7 @@ from scipy.stats import t as student
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.shadows import ShadowValues, resolution, side_means
+from trivet.settings import Rate, require
 
 __all__ = ["lira_scores", "rmia_scores"]
 
@@ -233,8 +234,7 @@ def rmia_scores(
     """
     if not 1 <= gamma < np.inf:
         raise UsageError(f"RMIA's gamma has to be a number from 1 on; found {gamma}.")
-    if not 0 <= offline_a <= 1:
-        raise UsageError(f"RMIA's offline a has to lie in [0, 1]; found {offline_a}.")
+    require(Rate, offline_a=offline_a)
     values = ShadowValues.checked(target, shadows, inside)
     for probabilities in (values.target, values.shadows):
         if probabilities.size and not (probabilities.min() >= 0 and probabilities.max() <= 1):
