@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from trivet.datasets import ImageSet
+from trivet.datasets.classes import class_numbers
 from trivet.errors import UsageError
 from trivet.security import InputContract, check_contract, contract_named, load_demo_checkpoint
 from trivet.security.contract import (
@@ -11,7 +14,9 @@ from trivet.security.contract import (
     UNIT,
     candidates_for,
     chosen_contract,
+    in_fitting_order,
     is_near_chance,
+    numbered_by,
 )
 from trivet.security.networks import Classifier
 from trivet.security.results import ContractCandidate, ContractCheck
@@ -188,3 +193,33 @@ def test_names_are_unique_and_say_bgr():
 )
 def test_near_chance(classes, images, accuracy, near):
     assert is_near_chance(measured(0.0, accuracy, 1 / classes), classes, images) is near
+
+
+def test_classes_are_numbered_as_text_where_only_that_fits_the_network():
+    names = tuple(map(str, range(12)))
+    labels = np.arange(240) % 12
+    pixels = np.zeros((240, 1, 1, 12), np.float32)
+    pixels[np.arange(240), 0, 0, labels] = 1
+    images = ImageSet("digits", pixels, labels, 12, names)
+    as_text = torch.tensor(class_numbers(names, "text"))
+
+    class Shifted(Classifier):
+        input_shape, classes = (1, 1, 12), 12
+
+        def __init__(self, places):
+            super().__init__()
+            self.places = places
+
+        def logits(self, inputs):
+            scores = torch.zeros(len(inputs), 12)
+            scores[:, self.places] = inputs.flatten(1)
+            return scores
+
+    fitting = in_fitting_order(Shifted(as_text), images, None)
+    assert fitting.name == "digits (classes in the order of their names as text)"
+    assert [fitting.class_names[label] for label in fitting.labels] == [names[label] for label in labels]
+    assert in_fitting_order(Shifted(torch.arange(12)), images, None) is images
+    assert in_fitting_order(Shifted(torch.arange(11, -1, -1)), images, None) is images  # neither fits
+    assert numbered_by(images, "text").labels.tolist() == fitting.labels.tolist()
+    with pytest.raises(UsageError, match="no names of classes"):
+        numbered_by(replace(images, class_names=None), "text")

@@ -182,6 +182,7 @@ def scan_folder(
         architecture=options.arch,
         images=images_for(options.arch, options.images),
         state_key=options.state_key,
+        class_order=options.class_order,
         declared=parse_contract(options.contract),
         seed=seed,
         limit=options.limit,

@@ -1,13 +1,16 @@
 """Checks for enough images of each class, and a balanced selection among them."""
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
+from trivet.wording import quoted, reason
 
-__all__ = ["MAX_CLASSES", "choose_rows", "in_class_order", "printable"]
+__all__ = ["MAX_CLASSES", "choose_rows", "class_numbers", "in_class_order", "printable"]
 
 #: Twice as many as any data set in use has; a larger label is a mistake or an attack on memory.
 MAX_CLASSES = 2**16
@@ -89,3 +92,52 @@ def in_class_order(names: Iterable[str]) -> list[str]:
     if all(name.isascii() and name.isdecimal() for name in listed):
         return sorted(listed, key=int)
     return listed
+
+
+#: A file of class numbers takes a few bytes a class.
+MAX_ORDER_BYTES = 16 * 2**20
+
+
+def class_numbers(names: Sequence[str], order: str) -> tuple[int, ...]:
+    """Return the number that each class has in an order.
+
+    Parameters
+    ----------
+    names
+        Of the classes as they are numbered now.
+    order
+        ``text`` (by their letters, as torchvision's ImageFolder, timm and Keras number folders), ``number``
+        (decimal names by value, as they are read), or a .json file with the number of each name, such as
+        ImageFolder's ``class_to_idx``.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, or does not give every class a number of its own.
+    """
+    if order == "number":
+        return tuple(range(len(names)))
+    if order == "text":
+        places = {name: place for place, name in enumerate(sorted(names))}
+        return tuple(places[name] for name in names)
+    try:
+        with Path(order).open("rb") as stream:
+            given = json.loads(stream.read(MAX_ORDER_BYTES))
+        found = {printable(str(name)): number for name, number in given.items()}
+    except Exception as error:  # a file of any content
+        raise UsageError(
+            f"the order of classes {quoted(order)} cannot be read ({reason(error)}); expected text, number, "
+            "or a .json file with the number of each class by its name."
+        ) from error
+    numbers: list[int] = []
+    for name in names:
+        number = found.get(name)
+        if type(number) is not int or not 0 <= number < MAX_CLASSES:
+            raise UsageError(
+                f"{quoted(order)} has no number for the class {quoted(name)}; give each one from 0 to "
+                f"{MAX_CLASSES - 1}."
+            )
+        numbers.append(number)
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"{quoted(order)} gives two classes one number; give each its own.")
+    return tuple(numbers)

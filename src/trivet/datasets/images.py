@@ -1,6 +1,7 @@
 """Labelled images, the currency of the security leg."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from typing import Final, Literal, Self
@@ -44,6 +45,22 @@ class ImageSet:
         """Return the images at `rows`, an array of positions or a boolean mask, in that order."""
         index = np.asarray(rows)
         return replace(self, pixels=self.pixels[index], labels=self.labels[index])
+
+    def numbered(self, numbers: Sequence[int], how: str) -> Self:
+        """Return the same images with other numbers for their classes, and with `how` beside their name."""
+        if list(numbers) == list(range(self.classes)):
+            return self
+        classes = max(numbers) + 1
+        names = list(map(str, range(classes)))
+        for place, number in enumerate(numbers):
+            names[number] = str(place) if self.class_names is None else self.class_names[place]
+        return replace(
+            self,
+            name=f"{self.name} ({how})",
+            labels=np.asarray(numbers, dtype=np.int64)[self.labels],
+            classes=classes,
+            class_names=tuple(names),
+        )
 
     def split(self, fraction: float, *, seed: int) -> tuple[Self, Self]:
         """Return two disjoint parts of a seeded shuffle, the first with `fraction` of the images."""

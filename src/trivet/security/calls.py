@@ -22,7 +22,7 @@ from trivet.security.checkpoint import (
     load_demo_checkpoint,
     load_subject,
 )
-from trivet.security.contract import InputContract, chosen_contract, parse_contract
+from trivet.security.contract import InputContract, chosen_contract, in_fitting_order, parse_contract
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.scan_settings import ScanOptions, ScanSettings
@@ -233,6 +233,8 @@ def _subject(
     known = checkpoint.info.architecture if isinstance(checkpoint, Checkpoint) else arch
     clean = _images(images, known, limit=limit, seed=seed)
     if isinstance(checkpoint, Checkpoint):
+        if isinstance(images, str | Path):
+            clean = in_fitting_order(checkpoint.model, clean, declared)
         return Subject(checkpoint, clean, declared)
     _, channels, height, width = clean.pixels.shape
     weights = load_checkpoint(

@@ -114,10 +114,10 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
     source = images_for(options.arch, options.images)
     with Confined(ready=READERS) as reader:  # it starts while PyTorch is loaded
         from trivet.datasets.source import load_images  # noqa: PLC0415
-        from trivet.security.contract import parse_contract  # noqa: PLC0415
+        from trivet.security.contract import AS_READ, in_fitting_order, numbered_by, parse_contract  # noqa: PLC0415
 
         declared = parse_contract(options.contract)
-        clean = load_images(source, limit=options.limit, seed=seed)
+        clean = numbered_by(load_images(source, limit=options.limit, seed=seed), options.class_order)
         shape = clean.pixels.shape
         checkpoint = load_checkpoint(
             weights,
@@ -127,6 +127,8 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
             state_key=options.state_key,
             reader=reader,
         )
+        if options.class_order == AS_READ:
+            clean = in_fitting_order(checkpoint.model, clean, declared)
         return Subject(checkpoint, clean, declared)
 
 

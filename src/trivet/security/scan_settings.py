@@ -30,6 +30,9 @@ class ScanOptions(Settings):
     images
         Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
         an .npz or an IDX file. A repair works on half of them, and the other half judges it.
+    class_order
+        Numbers of the classes of a folder: auto (by value, or as text where only that fits the network),
+        number, text, or a .json file with the number of each name (class_to_idx).
     contract
         What the network expects of pixels in [0, 1]: auto, a name such as "(x-0.5)/0.5", mean/std,
         or a .json or .toml file.
@@ -40,6 +43,7 @@ class ScanOptions(Settings):
     arch: str | None = None
     state_key: str | None = None
     images: str | None = None
+    class_order: str = "auto"
     contract: str = "auto"
     limit: Count | None = None
 

@@ -23,7 +23,7 @@ from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
 from trivet.security.checkpoint import load_checkpoint
-from trivet.security.contract import InputContract
+from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by
 from trivet.security.scanning.files import ModelFile, find_models
 from trivet.security.scanning.results import (
     FAILED,
@@ -67,6 +67,7 @@ class ScanJob:
     architecture: str | None
     images: str
     state_key: str | None = None
+    class_order: str = "auto"
     declared: InputContract | None = None
     seed: int = 0
     limit: int | None = None
@@ -74,7 +75,7 @@ class ScanJob:
 
 def run_job(job: ScanJob, path: Path) -> Document:
     """Scan one checkpoint with one thread; whatever is wrong with the file becomes a result."""
-    images = _load_images(job.images, job.limit, job.seed)
+    images = _kept_images(job)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     sha256 = None
@@ -109,6 +110,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "trivet": version("trivet"),
         "architecture": job.architecture,
         "state_key": job.state_key,
+        "class_order": job.class_order,
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
@@ -117,9 +119,11 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **identity}
 
 
-_load_images = lru_cache(maxsize=1)(
-    lambda source, limit, seed: load_images(source, limit=limit, seed=seed)  # keyword-only there
-)
+def _images_of(job: ScanJob) -> ImageSet:
+    return numbered_by(load_images(job.images, limit=job.limit, seed=job.seed), job.class_order)
+
+
+_kept_images = lru_cache(maxsize=1)(_images_of)
 
 
 def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
@@ -131,6 +135,8 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         classes=images.classes,
         state_key=job.state_key,
     )
+    if job.class_order == AS_READ:
+        images = in_fitting_order(checkpoint.model, images, job.declared)
     return scan_document(scan(checkpoint, images, declared=job.declared, seed=job.seed).result)
 
 
@@ -306,7 +312,9 @@ def scan_many(
     models = files.models
     if job.images not in EMBEDDED:
         job = replace(job, images=os.path.abspath(job.images))  # noqa: PTH100 - links keep their names
-    identity = job_identity(job, load_images(job.images, limit=job.limit, seed=job.seed))
+    if job.class_order.endswith(".json"):
+        job = replace(job, class_order=os.path.abspath(job.class_order))  # noqa: PTH100 - as above
+    identity = job_identity(job, _images_of(job))
     with hold_results(out):
         remove_result(out / SUMMARY)  # that of an earlier run is true no more
         run = _Run(out, identity["digest"], len(models), on_result)
