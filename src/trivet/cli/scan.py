@@ -14,14 +14,14 @@ from rich.table import Table
 from trivet.cli.options import Json, Out, RandomSeed, Threads, command
 from trivet.cli.outputs import SCAN_FILES, SUMMARY, prepare_folder, save_weights
 from trivet.cli.terminal import (
-    ICONS,
-    TONES,
     keep_freed_memory,
+    marked,
     print_files,
     print_json,
     report_progress,
     results_console,
     set_threads,
+    verdict_text,
 )
 from trivet.errors import UsageError
 from trivet.record import STRIP_PIXELS, Triggers
@@ -32,6 +32,7 @@ from trivet.security.frozen import freeze
 from trivet.security.scan_settings import ScanOptions
 from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.settings import Count
+from trivet.verdict import NO_EVIDENCE, tone
 from trivet.work.result_files import write_result, write_whole
 
 __all__ = ["scan", "write_repair_files", "write_scan_files"]
@@ -103,7 +104,7 @@ def scan(
         print_json({**scan_document(found.result), "seconds": seconds, "files": list(map(str, files))})
     else:
         print_scan(found.result, seconds, files)
-    return 0 if found.result.verdict == "no evidence" else 1
+    return 0 if found.result.verdict == NO_EVIDENCE else 1
 
 
 def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) -> None:
@@ -134,12 +135,9 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:
         console.print(f"! {escape(result.contract.finding)}")
-    tone = TONES[result.verdict]
     named = "" if result.suspected_label is None else f", label {result.suspected_label}"
-    word = f"[bold {tone}]{escape(result.verdict)}{named}[/]"
-    console.print(
-        f"{ICONS[result.verdict]} {escape(result.checkpoint.name)}: {word}. {escape(result.reason)}"
-    )
+    told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
+    console.print(f"{told}. {escape(result.reason)}")
     console.print(escape(result.limits))
     print_files(console, files)
     console.print(f"{result.image_steps} image-steps in {seconds:.1f} s, without start-up and loading.")
@@ -216,7 +214,7 @@ def scan_folder(
         )
     else:
         _print_rows(result)
-    if any(row.verdict not in {None, "no evidence"} for row in result.rows):
+    if any(row.verdict not in {None, NO_EVIDENCE} for row in result.rows):
         return 1
     return 3 if any(row.failure is not None for row in result.rows) else 0
 
@@ -231,7 +229,7 @@ def _print_rows(result: "ManyResult") -> None:
             table.add_row(escape(row.file), f"- {escape(row.failure.message)}", "", "")
             continue
         verdict = row.verdict or ""
-        word = f"[{TONES[verdict]}]{ICONS[verdict]} {escape(verdict)}[/]"
+        word = marked(tone(verdict), verdict)
         label = "" if row.suspected_label is None else str(row.suspected_label)
         table.add_row(escape(row.file), word, label, "-" if row.p_value is None else f"{row.p_value:.2g}")
     console.print(table)

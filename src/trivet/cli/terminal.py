@@ -13,8 +13,7 @@ from rich.markup import escape
 from rich.segment import Segment
 
 from trivet.audit import Progress
-from trivet.verdict import ORDERS, Tone, sign
-from trivet.verdict import tone as tone_of
+from trivet.verdict import Tone, sign
 from trivet.wording import escapes, inert, json_text, one_line
 
 __all__ = [
@@ -149,10 +148,6 @@ class _InertText:
 
 
 _COLOURS: Final[Mapping[Tone, str]] = {"good": "green", "unsure": "yellow", "bad": "red", "note": "cyan"}
-
-
-ICONS: Final = {word: sign(tone_of(word), "terminal") for order in ORDERS.values() for word in order}
-TONES: Final = {word: _COLOURS[tone_of(word)] for word in ICONS}
 
 
 def marked(tone: Tone, text: str, *, bold: bool = False) -> str:

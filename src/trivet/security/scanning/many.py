@@ -28,7 +28,6 @@ from trivet.security.scanning.files import ModelFile, find_models
 from trivet.security.scanning.results import (
     FAILED,
     SCANNED,
-    VERDICTS,
     Failure,
     ManyResult,
     ManyRow,
@@ -38,6 +37,7 @@ from trivet.security.scanning.results import (
 )
 from trivet.security.scanning.scan import scan, scan_document
 from trivet.settings import Count, require
+from trivet.verdict import ORDERS
 from trivet.wording import one_line, reason, told
 from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
 from trivet.work.worker_pool import WorkerPool
@@ -368,7 +368,7 @@ class _Run:
             ):
                 return None
             row = row_of(document, name)
-            final = row.verdict in VERDICTS if row.failure is None else row.failure.kind in FINAL
+            final = row.verdict in ORDERS["security"] if row.failure is None else row.failure.kind in FINAL
             return row if final and document["sha256"] == file_sha256(model.path) else None
         except (OSError, KeyError, TypeError):
             return None

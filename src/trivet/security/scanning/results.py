@@ -185,9 +185,8 @@ class Strip:
 
 SCANNED: Final = "scanned"
 FAILED: Final = "failed"
-VERDICTS: Final = tuple(reversed(ORDERS["security"]))
 #: What a row is counted as, in this order.
-OUTCOMES: Final = (*VERDICTS, FAILED)
+OUTCOMES: Final = (*reversed(ORDERS["security"]), FAILED)
 
 
 @dataclass(frozen=True)
