@@ -25,6 +25,8 @@ class Extra:
 
     tests: tuple[str, ...]
     extras: tuple[str, ...] = ()
+    #: Distributions that only the tests need.
+    beside: tuple[str, ...] = ()
     #: Distributions whose pinned versions give way to what the extras ask for.
     unpinned: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -40,7 +42,8 @@ ENVIRONMENTS = {
     # torch and torchvision fit each other release by release: the resolver chooses a pair.
     "networks": Extra(
         tests=("tests/security/test_security_onnx.py", "tests/security/test_security_factory.py"),
-        extras=("onnx", "timm"),
+        extras=("onnx", "timm", "torchvision", "transformers"),
+        beside=("onnxscript",),
         unpinned=("torch", "triton", "nvidia-", "cuda-"),
     ),
     "latex": Extra(
@@ -104,7 +107,9 @@ def _environment(name: str, extra: Extra) -> str:
     kept.write_text("".join(f"{pin}\n" for pin in pins if not pin.startswith(extra.unpinned)), "utf-8")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     wanted = f".[{','.join((*extra.extras, 'dev'))}]"
-    subprocess.run([*pip, "--constraint", str(kept), "--editable", wanted], cwd=ROOT, check=True)
+    subprocess.run(
+        [*pip, "--constraint", str(kept), "--editable", wanted, *extra.beside], cwd=ROOT, check=True
+    )
     ready.touch()
     return python
 

@@ -33,6 +33,8 @@ EXTRAS: Final = {
     "onnx": "onnx",
     "onnx2torch": "onnx",
     "timm": "timm",
+    "torchvision": "torchvision",
+    "transformers": "transformers",
     "pandas": "pandas",
     "torch": "security",
 }

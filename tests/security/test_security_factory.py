@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from trivet.errors import UsageError
+from trivet.security import load_checkpoint
 from trivet.security.networks import MnistCNN, build_network
 
 MODULE = """
@@ -110,3 +111,33 @@ def test_timm_builds_to_measure():
     for name in ("nothing", "hf-hub:a/b", "local-dir:/tmp", "../x"):
         with pytest.raises(UsageError, match="timm has no network called"):
             build_network(f"timm:{name}")
+
+
+def test_torchvision_builds_for_the_classes():
+    pytest.importorskip("torchvision", reason="the extra torchvision is not installed")
+    network = build_network("torchvision:resnet18", classes=7)
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    with pytest.raises(UsageError, match="torchvision has no classifier called 'nothing'"):
+        build_network("torchvision:nothing")
+
+
+def test_a_folder_of_save_pretrained_is_read_by_its_own_files(tmp_path):
+    library = pytest.importorskip("transformers", reason="the extra transformers is not installed")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = library.ViTConfig(image_size=8, patch_size=4, num_channels=1, num_labels=5, **sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = library.ViTForImageClassification(config).eval()
+    network.save_pretrained(tmp_path)
+    images = torch.rand(3, 1, 8, 8)
+    asked = {"input_shape": (1, 8, 8), "classes": 5}
+    file = tmp_path / "model.safetensors"
+    loaded = load_checkpoint(file, architecture=f"hf:{tmp_path}", **asked)
+    torch.testing.assert_close(loaded.model.logits(images), network(images).logits, rtol=1e-4, atol=1e-4)
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(UsageError, match="does not lie in"):
+        load_checkpoint(file, architecture=f"hf:{other}", **asked)
+    file.rename(other / "model.safetensors")
+    with pytest.raises(UsageError, match=r"has no config\.json"):
+        load_checkpoint(other / "model.safetensors", architecture=f"hf:{other}", **asked)

@@ -140,8 +140,8 @@ def two_inputs(proto, onnx):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (external_weight, "points to weights in another file"),
-        (external_attribute, "points to weights in another file"),
+        (external_weight, "points to weights outside of its folder, '/etc/passwd'"),
+        (external_attribute, "a constant in it points to another file"),
         (expanded, "more than 1.6 GiB of memory"),
         (enormous, "cannot be read as an ONNX network"),
         (branched, "holds a graph within its graph"),
@@ -186,3 +186,80 @@ def test_what_surrounds_the_weights_is_bounded(monkeypatch):
     ):
         with pytest.raises(CheckpointError, match=r"a\.onnx"):
             refuse_heavy(heavy, "a.onnx")
+
+
+class Pooled(torch.nn.Module):
+    """What exporters write with operators of version 18 and later: a mean over pixels, dropout, a Gelu."""
+
+    def __init__(self, arrange=None):
+        super().__init__()
+        self.arrange = arrange
+        self.convolution = torch.nn.Conv2d(1, 64, 3)
+        self.dense = torch.nn.Linear(64, 10)
+
+    def forward(self, images):
+        images = images if self.arrange is None else self.arrange(images)
+        features = functional.gelu(self.convolution(images))
+        return self.dense(functional.dropout(features.mean((2, 3)), training=self.training))
+
+
+def seeded(*arguments):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Pooled(*arguments).eval()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_the_exporter_writes_by_default_is_read_with_its_weights_beside_it(onnx, tmp_path):
+    pytest.importorskip("onnxscript", reason="PyTorch's exporter needs it")
+    network = seeded()
+    torch.onnx.export(network, (torch.zeros(1, *SHAPE),), tmp_path / "a.onnx", verbose=False)
+    images = torch.rand(3, *SHAPE)
+    loaded = load_checkpoint(tmp_path / "a.onnx", architecture=None, input_shape=SHAPE, classes=10)
+    torch.testing.assert_close(loaded.model.logits(images), network(images), rtol=1e-4, atol=1e-4)
+    data = tmp_path / "a.onnx.data"
+    if data.exists() and data.stat().st_size:
+        data.unlink()
+        with pytest.raises(CheckpointError, match=r"keeps its weights in 'a\.onnx\.data'"):
+            load_checkpoint(tmp_path / "a.onnx", architecture=None, input_shape=SHAPE, classes=10)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("inward", "outward"),
+    [
+        (lambda images: images.permute(0, 2, 3, 1), lambda images: images.permute(0, 3, 1, 2)),
+        (lambda images: images[:, 0], lambda images: images.unsqueeze(1)),
+        (lambda images: images.flatten(1), lambda images: images.reshape(-1, *SHAPE)),
+    ],
+    ids=["channels last", "no channels", "all in a row"],
+)
+def test_images_are_arranged_as_the_network_takes_them(onnx, tmp_path, inward, outward):
+    network, images = seeded(outward), torch.rand(3, *SHAPE)
+    settings = {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}
+    torch.onnx.export(network, (inward(images)[:1],), tmp_path / "a.onnx", **settings)
+    loaded = load_checkpoint(tmp_path / "a.onnx", architecture=None, input_shape=SHAPE, classes=10)
+    torch.testing.assert_close(loaded.model.logits(images), network(inward(images)), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_beside_the_network_are_read_from_its_own_folder_alone(onnx, tmp_path):
+    proto = model(onnx)
+    tensor = proto.graph.initializer[0]
+    numbers = bytes(tensor.raw_data)
+    (tmp_path / "weights.bin").write_bytes(b"four" + numbers)
+    external(tensor, onnx)
+    del tensor.external_data[:]
+    for key, value in (("location", "weights.bin"), ("offset", "4"), ("length", str(len(numbers)))):
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
+    images = torch.rand(2, *SHAPE)
+    torch.testing.assert_close(
+        load(tmp_path / "a.onnx", proto).model.logits(images), logits(images), rtol=1e-4, atol=1e-4
+    )
+    (tmp_path / "weights.bin").write_bytes(numbers)
+    with pytest.raises(CheckpointError, match="ends before its weights do"):
+        load(tmp_path / "a.onnx", proto)
+    (tmp_path / "weights.bin").rename(tmp_path / "moved.bin")
+    (tmp_path / "weights.bin").symlink_to(tmp_path / "moved.bin")
+    with pytest.raises(CheckpointError, match="there is no such file beside it"):
+        load(tmp_path / "a.onnx", proto)

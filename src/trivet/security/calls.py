@@ -134,7 +134,8 @@ def scan(
         (pixels, labels), of shape (n, channels, height, width) in [0, 1] and (n,). None takes the embedded
         set of trivet's own architectures.
     arch
-        What weights in a file belong to: mnist-cnn, package.module:factory, or timm:NAME.
+        What weights in a file belong to: mnist-cnn, package.module:factory, timm:NAME, torchvision:NAME, or
+        hf:FOLDER.
     state_key
         Where they stand in a file that holds several networks.
     contract

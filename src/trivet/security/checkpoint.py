@@ -14,14 +14,20 @@ from torch import Tensor, nn
 
 from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security.adapting import adapt
-from trivet.security.networks import Classifier, build_architecture, build_network
+from trivet.security.networks import (
+    FOLDER,
+    Classifier,
+    build_architecture,
+    build_network,
+    load_from_folder,
+)
 from trivet.security.reading.archive import LIMITS, ask_for_member
-from trivet.security.reading.onnx import Program, read_onnx
+from trivet.security.reading.onnx import Program, arranged, read_onnx
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
 from trivet.security.scan_settings import ScanOptions
 from trivet.security.trigger import Trigger
-from trivet.wording import one_line, reason
+from trivet.wording import one_line, quoted, reason
 from trivet.work.confined import Confined
 
 __all__ = [
@@ -73,7 +79,7 @@ def images_for(architecture: str | None, images: str | None) -> str:
     if architecture is not None and ":" not in architecture:
         raise UsageError(
             f"no architecture is called {architecture!r}; expected one of {', '.join(DEFAULT_IMAGES)}, or "
-            "package.module:factory, or timm:NAME."
+            "package.module:factory, timm:NAME, torchvision:NAME, or hf:FOLDER."
         )
     raise UsageError(MISSING_IMAGES)
 
@@ -101,7 +107,7 @@ def missing_architecture(name: str) -> str:
         )
     return (
         f"which network do the weights in {name} belong to? Give --arch (arch in audit.toml): mnist-cnn, "
-        "package.module:factory, or timm:NAME."
+        "package.module:factory, timm:NAME, torchvision:NAME, or hf:FOLDER."
     )
 
 
@@ -197,7 +203,8 @@ def load_checkpoint(
         its own, with limits of memory and time.
     architecture
         Which network weights belong to: a name in `trivet.security.ARCHITECTURES`,
-        ``package.module:factory`` or ``timm:NAME``. A file that holds its network has no use of it.
+        ``package.module:factory``, ``timm:NAME``, ``torchvision:NAME``, or ``hf:FOLDER`` for a file in a
+        folder that ``save_pretrained`` wrote. A file that holds its network has no use of it.
     expected_label
         The attacker's target label where it is known, for comparison only.
     input_shape, classes
@@ -280,6 +287,16 @@ def _load(
         raise UsageError(missing_architecture(name))
     if suffix == ONNX:
         model, loading = _adapted(read_onnx(child, path, name), name, input_shape, classes), ()
+    elif kind.startswith(FOLDER):
+        folder = kind.removeprefix(FOLDER)
+        if path.resolve().parent != Path(folder).resolve():
+            raise UsageError(
+                f"{name} does not lie in {quoted(folder)}, which holds its network; name the file in it."
+            )
+        network, loading = load_from_folder(folder), ()
+        broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
+        refuse_broken(broken, name)
+        model = _seen_as_classifier(network, name, kind, input_shape, classes)
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
         loading = _fill(network, child, path, name, kind, state_key)
@@ -353,16 +370,16 @@ def _seen_as_classifier(
 
 
 def _adapted(program: Program, name: str, input_shape: Shape | None, classes: int | None) -> Classifier:
-    batch, *declared = program.sizes
     if input_shape is None:
-        if None in declared:
+        if None in program.sizes or len(program.sizes) != 3:  # noqa: PLR2004 - channels, height, width
             raise UsageError(f"{name} takes images of more than one shape; give some, as --images does.")
-        input_shape = cast("Shape", tuple(declared))
-    if any(size not in {None, given} for size, given in zip(declared, input_shape, strict=True)):
-        wanted = ", ".join("any" if size is None else str(size) for size in declared)
+        input_shape = cast("Shape", program.sizes)
+    network = arranged(program, input_shape)
+    if network is None:
+        wanted = ", ".join("any" if size is None else str(size) for size in program.sizes)
         raise DataError(_other_images(name, f"({wanted})", input_shape))
     return adapt(
-        program.network, input_shape=input_shape, classes=classes, name=name, bounded=True, batch=batch
+        network, input_shape=input_shape, classes=classes, name=name, bounded=True, batch=program.batch
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -12,7 +13,16 @@ from trivet.errors import UsageError, import_extra
 from trivet.wording import one_line, quoted, told
 from trivet.work.own_code import OWN_CODE, load_callable
 
-__all__ = ["ARCHITECTURES", "Classifier", "MnistCNN", "Scorer", "build_architecture", "build_network"]
+__all__ = [
+    "ARCHITECTURES",
+    "FOLDER",
+    "Classifier",
+    "MnistCNN",
+    "Scorer",
+    "build_architecture",
+    "build_network",
+    "load_from_folder",
+]
 
 #: From pixels in [0, 1], shape (n, channels, height, width), to finite logits, shape (n, classes).
 Scorer = Callable[[Tensor], Tensor]
@@ -140,6 +150,9 @@ def build_architecture(name: str, *, seed: int = 0) -> Classifier:
 
 
 TIMM = "timm:"
+TORCHVISION = "torchvision:"
+#: Before a folder of Hugging Face's: config.json, and weights as safetensors.
+FOLDER = "hf:"
 #: No scheme, no path: such names would make timm download.
 TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 
@@ -159,13 +172,13 @@ def build_network(
     ----------
     architecture
         A name in `ARCHITECTURES`; ``package.module:factory``, a callable of user code that
-        takes no argument and returns a module, looked for in the current directory too; or
-        ``timm:NAME``.
+        takes no argument and returns a module, looked for in the current directory too;
+        ``timm:NAME``; or ``torchvision:NAME``.
     seed
         For the initial weights.
     input_shape, classes
-        (channels, height, width) of the images at hand and the number of their classes. timm builds
-        its networks to measure; the others are what they are.
+        (channels, height, width) of the images at hand and the number of their classes. timm and
+        torchvision build their networks to measure; the others are what they are.
 
     Raises
     ------
@@ -178,12 +191,14 @@ def build_network(
             return ARCHITECTURES[architecture]()
         if architecture.startswith(TIMM):
             return _build_timm(architecture.removeprefix(TIMM), input_shape, classes)
+        if architecture.startswith(TORCHVISION):
+            return _build_torchvision(architecture.removeprefix(TORCHVISION), classes)
         if OWN_CODE.fullmatch(architecture):
             return _build_own(architecture, seed)
     known = ", ".join(sorted(ARCHITECTURES))
     raise UsageError(
         f"no architecture is called {quoted(architecture)}; expected one of: {known}; or "
-        "package.module:factory from your own code, or timm:NAME."
+        "package.module:factory from your own code, timm:NAME, torchvision:NAME, or hf:FOLDER."
     )
 
 
@@ -226,3 +241,38 @@ def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: in
         return library.create_model(name, pretrained=False, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(f"timm cannot build {name} for these images: {told(error)}.") from error
+
+
+def _build_torchvision(name: str, classes: int | None) -> nn.Module:
+    models = import_extra("torchvision.models", f"the architecture torchvision:{one_line(name)}")
+    if name not in models.list_models(module=models):
+        raise UsageError(
+            f"torchvision has no classifier called {quoted(name)}; torchvision.models.list_models() names "
+            "those that it has."
+        )
+    # Of those with auxiliary outputs the weights are usually saved with them.
+    settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
+    settings |= {"aux_logits": True, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
+    try:
+        return models.get_model(name, weights=None, weights_backbone=None, **settings)
+    except TypeError:
+        return models.get_model(name, weights=None, **settings)
+    except Exception as error:  # the library's own complaints are of many kinds
+        raise UsageError(f"torchvision cannot build {name} for these images: {told(error)}.") from error
+
+
+def load_from_folder(folder: str) -> nn.Module:
+    """Return the image classifier that ``save_pretrained`` wrote into a folder, from its own files alone.
+
+    No code of the folder runs, nothing is downloaded, and weights are read from safetensors only.
+    """
+    library = import_extra("transformers", f"the architecture {FOLDER}{one_line(folder)}")
+    if not Path(folder, "config.json").is_file():
+        raise UsageError(
+            f"{quoted(folder)} has no config.json; expected a folder that save_pretrained wrote."
+        )
+    local = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        return library.AutoModelForImageClassification.from_pretrained(folder, use_safetensors=True, **local)
+    except Exception as error:  # the library's own complaints are of many kinds
+        raise UsageError(f"transformers cannot load {quoted(folder)}: {told(error)}.") from error

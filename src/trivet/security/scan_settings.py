@@ -23,7 +23,8 @@ class ScanOptions(Settings):
     Attributes
     ----------
     arch
-        What the weights belong to: mnist-cnn, package.module:factory, or timm:NAME.
+        What the weights belong to: mnist-cnn, package.module:factory, timm:NAME, torchvision:NAME, or
+        hf:FOLDER.
     state_key
         Where the weights stand in the file, KEY or KEY.KEY, such as state_dict_ema: for files that hold
         several networks that fit.

@@ -6,8 +6,10 @@ of `trivet.work.confined`; the conversion sees only what the child has written.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +17,7 @@ from trivet.errors import CheckpointError, import_extra
 from trivet.wording import quoted, reason
 from trivet.work.confined import Confined
 
-__all__ = ["Program", "Sizes", "fields", "prepare", "read_onnx", "refuse_heavy"]
+__all__ = ["Program", "Sizes", "arranged", "fields", "prepare", "read_onnx", "refuse_heavy"]
 
 #: Wire types of https://protobuf.dev/programming-guides/encoding/: a variable-length integer, eight
 #: bytes, a length with as many bytes behind it, four bytes.
@@ -58,16 +60,64 @@ if TYPE_CHECKING:
     from torch import nn
 
 PREPARED: Final = "network.onnx"
-#: Of (n, channels, height, width), None for one that may vary.
-Sizes = tuple[int | None, int | None, int | None, int | None]
+#: Of a batch of images, axis by axis, None for one that may vary.
+Sizes = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A network that came with its graph: it takes images of `sizes`, as it was written down."""
+    """A network that came with its graph.
+
+    Attributes
+    ----------
+    network
+        As it was written down.
+    batch
+        Images that it takes at a time; None for any number.
+    sizes
+        What an image has along each axis, None for a size that may vary: (channels, height, width), or in
+        another order, or fewer axes; see `arranged`.
+    """
 
     network: "nn.Module"
-    sizes: Sizes
+    batch: int | None
+    sizes: tuple[int | None, ...]
+
+
+Shape = tuple[int, int, int]
+
+
+def arranged(program: Program, shape: Shape) -> "nn.Module | None":
+    """Return the network as one that takes images of a shape (channels, height, width).
+
+    None where no arrangement of the pixels fits: as they are, with the channels last, without the one
+    channel, or all in a row.
+    """
+    from torch import nn  # noqa: PLC0415 - the child process has no use of it
+
+    class Arranged(nn.Module):
+        """A network behind an arrangement of the pixels."""
+
+        def __init__(self, arrange: Callable[[Any], Any]) -> None:
+            super().__init__()
+            self.network, self.arrange = program.network, arrange
+
+        def forward(self, images: Any) -> Any:
+            return self.network(self.arrange(images))
+
+    channels, height, width = shape
+    ways: tuple[tuple[tuple[int, ...], Callable[[Any], Any]], ...] = (
+        (shape, lambda images: images),
+        ((height, width, channels), lambda images: images.permute(0, 2, 3, 1)),
+        *((((height, width), lambda images: images[:, 0]),) if channels == 1 else ()),
+        ((channels * height * width,), lambda images: images.flatten(1)),
+    )
+    for way, arrange in ways:
+        if len(way) == len(program.sizes) and all(
+            size in {None, given} for size, given in zip(program.sizes, way, strict=True)
+        ):
+            return program.network if way == shape else Arranged(arrange)
+    return None
 
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
@@ -88,16 +138,18 @@ def read_onnx(child: Confined, path: Path, name: str) -> Program:
     """Read an ONNX file."""
     onnx, onnx2torch = import_extra("onnx", name), import_extra("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
-    n, channels, height, width = child.ask(
+    batch, *sizes = child.ask(
         "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError
     )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network = onnx2torch.convert(onnx.load_model(child.file(PREPARED))).float()
+            model = onnx.load_model(child.file(PREPARED))
+            _add_converters(onnx, model)
+            network = onnx2torch.convert(model).float()
     except Exception as error:  # onnx and onnx2torch complain in many ways
         raise _unreadable(name, error) from error
-    return Program(network, (n, channels, height, width))
+    return Program(network, batch, tuple(sizes))
 
 
 def prepare(request: dict[str, Any], folder: Path) -> Sizes:
@@ -116,8 +168,11 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         model = onnx.load_model_from_string(content)
         del content
         _refuse_unsafe(model, name)
+        _take_in(model, path, name, room=MAX_BYTES - size)
+        _drop_training(model.graph)
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
+        _written_older(onnx, model)
         (folder / PREPARED).write_bytes(model.SerializeToString())
     except (CheckpointError, MemoryError):
         raise
@@ -162,11 +217,177 @@ def _refuse_unsafe(model: Any, name: str) -> None:
             )
         if any(attribute.HasField("g") or len(attribute.graphs) > 0 for attribute in node.attribute):
             raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
-    if any(tensor.data_location == EXTERNAL or len(tensor.external_data) > 0 for tensor in _tensors(graph)):
-        raise CheckpointError(
-            f"{name} was refused: it points to weights in another file. Save it with all weights inside: "
-            "onnx.save(onnx.load(path), path, save_as_external_data=False)."
-        )
+    inside = (tensor for tensor in _tensors(graph) if not _is_weight(tensor, graph))
+    if any(tensor.data_location == EXTERNAL or len(tensor.external_data) > 0 for tensor in inside):
+        raise CheckpointError(f"{name} was refused: a constant in it points to another file.")
+
+
+def _is_weight(tensor: Any, graph: Any) -> bool:
+    return any(tensor is weight for weight in graph.initializer)
+
+
+def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
+    """Read the weights that lie in files beside the network's, as exporters write them.
+
+    Only a plain file of the same folder is opened, and no link followed.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.data_location != EXTERNAL and not len(tensor.external_data):
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        place = entries.get("location", "")
+        if Path(place).name != place or place in {"", ".", ".."}:
+            raise CheckpointError(
+                f"{name} was refused: it points to weights outside of its folder, {quoted(place)}."
+            )
+        file = path.with_name(place)
+        if file.is_symlink() or not file.is_file():
+            raise CheckpointError(
+                f"{name} keeps its weights in {quoted(place)}, and there is no such file beside it; put it "
+                "there."
+            )
+        offset = int(entries.get("offset", 0))
+        length = int(entries.get("length", file.stat().st_size - offset))
+        room -= length
+        if offset < 0 or length < 0 or room < 0:
+            raise CheckpointError(
+                f"{name} was refused: its weights take more than {MAX_BYTES / 2**20:.0f} MiB, or lie where "
+                "no file has anything."
+            )
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            content = stream.read(length)
+        if len(content) != length:
+            raise CheckpointError(f"{name} is damaged: {quoted(place)} ends before its weights do.")
+        tensor.ClearField("external_data")
+        tensor.data_location = 0
+        tensor.raw_data = content
+
+
+def _drop_training(graph: Any) -> None:
+    """Take out what a network has for its training: dropout, and the inputs that switch it."""
+    replaced: dict[str, str] = {}
+    kept: list[Any] = []
+    for node in graph.node:
+        node.input[:] = [replaced.get(name, name) for name in node.input]
+        if node.op_type == "Dropout" and len(node.output) == 1:
+            replaced[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    if not replaced or any(value.name in replaced for value in graph.output):
+        return
+    copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del graph.node[:]
+    graph.node.extend(copies)
+    used = {name for node in graph.node for name in node.input}
+    left = [type(value).FromString(value.SerializeToString()) for value in graph.input if value.name in used]
+    del graph.input[:]
+    graph.input.extend(left)
+
+
+#: Reductions, whose axes became an input with version 18.
+REDUCTIONS: Final = frozenset(
+    f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
+)
+#: Operators of which the versions after 13 take more types of numbers, and what else some of these added.
+WIDENED: Final[dict[str, str | None]] = {
+    **dict.fromkeys(("Identity", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Size", "Constant", "Cast")),
+    **dict.fromkeys(("ConstantOfShape", "MaxPool", "GlobalAveragePool", "GlobalMaxPool", "Conv", "Relu")),
+    **dict.fromkeys(("LeakyRelu", "Sigmoid", "Tanh", "HardSwish", "HardSigmoid", "Equal", "Where", "Pow")),
+    **dict.fromkeys(
+        ("Add", "Sub", "Mul", "Div", "Sqrt", "MatMul", "Gemm", "Concat", "Softmax", "Elu", "Split")
+    ),
+    "Reshape": "allowzero",
+    "AveragePool": "dilations",
+}
+#: The oldest version that the widened ones go back to.
+UNIFIED: Final = 13
+
+
+def _written_older(onnx: Any, model: Any) -> None:
+    """Write operators as versions before 18 had them, where constants show that they say the same.
+
+    Axes of a reduction become an attribute, a Reshape that names no 0 needs no word on it, and a Gelu is
+    what it is made of.
+    """
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    written: list[Any] = []
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            held[node.output[0]] = node.attribute[0].t
+        given = onnx.numpy_helper.to_array(held[node.input[1]]) if _second_is(node, held) else None
+        if node.op_type in REDUCTIONS:
+            if given is not None:
+                node.input[:] = node.input[:1]
+                node.attribute.append(
+                    onnx.helper.make_attribute("axes", [int(axis) for axis in given.ravel()])
+                )
+            _without(node, "noop_with_empty_axes")
+        elif node.op_type == "Split":
+            _without(node, "num_outputs")  # as many as it has; equal ones, or it does not run
+        elif node.op_type == "Reshape" and given is not None and (given != 0).all():
+            _without(node, "allowzero")
+        written += _gelu(onnx, model, node) if node.op_type == "Gelu" else [node]
+    if len(written) > len(model.graph.node):
+        copies = [type(node).FromString(node.SerializeToString()) for node in written]
+        del model.graph.node[:]
+        model.graph.node.extend(copies)
+
+
+def _second_is(node: Any, held: dict[str, Any]) -> bool:
+    return len(node.input) > 1 and node.input[1] in held
+
+
+def _without(node: Any, name: str) -> None:
+    for attribute in [each for each in node.attribute if each.name == name]:
+        node.attribute.remove(attribute)
+
+
+def _gelu(onnx: Any, model: Any, node: Any) -> list[Any]:
+    """Return x Phi(x) in operators of version 13 (D. Hendrycks, K. Gimpel, 2016); as it is with a tanh."""
+    if any(each.name == "approximate" and each.s not in {b"", b"none"} for each in node.attribute):
+        return [node]
+    x, y = node.input[0], node.output[0]
+    parts = {name: f"{node.name}_{name}" for name in ("root", "one", "half", "scaled", "erf", "sum", "share")}
+    numbers = {"root": 2**0.5, "one": 1.0, "half": 0.5}
+    for name, number in numbers.items():
+        model.graph.initializer.append(onnx.helper.make_tensor(parts[name], 1, [], [number]))
+    make = onnx.helper.make_node
+    made = (
+        ("Div", [x, parts["root"]], parts["scaled"]),
+        ("Erf", [parts["scaled"]], parts["erf"]),
+        ("Add", [parts["erf"], parts["one"]], parts["sum"]),
+        ("Mul", [parts["sum"], parts["half"]], parts["share"]),
+        ("Mul", [x, parts["share"]], y),
+    )
+    return [
+        make(operator, inputs, [output], name=f"{node.name}_{step}")
+        for step, (operator, inputs, output) in enumerate(made)
+    ]
+
+
+def _add_converters(onnx: Any, model: Any) -> None:
+    """Let onnx2torch convert later versions of operators that differ from an earlier one in nothing here."""
+    registry = import_module("onnx2torch.node_converters.registry")
+    opset = next((each.version for each in model.opset_import if each.domain in DOMAINS), 1)
+    for node in model.graph.node:
+        added = WIDENED.get(node.op_type)
+        known = node.op_type in REDUCTIONS or node.op_type in WIDENED
+        if not known or any(each.name == added and _is_set(each) for each in node.attribute):
+            continue
+        since = onnx.defs.get_schema(node.op_type, opset).since_version
+        oldest = 1 if node.op_type in REDUCTIONS else UNIFIED
+        for version in range(since, oldest - 1, -1):
+            with suppress(NotImplementedError):
+                converter = registry.get_converter(node.op_type, version)
+                if version != since:
+                    registry.add_converter(node.op_type, since)(converter)
+                break
+
+
+def _is_set(attribute: Any) -> bool:
+    """Return True if an attribute says something else than its default: a number but 0, or numbers but 1."""
+    return bool(attribute.i) or any(number != 1 for number in attribute.ints)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
@@ -215,10 +436,9 @@ def _sizes(graph: Any, name: str) -> Sizes:
     if len(inputs) != 1:
         raise CheckpointError(f"{name} takes {len(inputs)} inputs; expected one, the images.")
     sizes = [dim.dim_value or None for dim in inputs[0].type.tensor_type.shape.dim]
-    if len(sizes) != AXES:
+    if not 2 <= len(sizes) <= AXES:  # noqa: PLR2004 - images all in a row
         raise CheckpointError(
             f"{name} takes inputs of {len(sizes)} axes; expected images of shape (n, channels, height, "
-            "width)."
+            "width), or with fewer axes."
         )
-    n, channels, height, width = sizes
-    return n, channels, height, width
+    return tuple(sizes)
