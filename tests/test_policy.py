@@ -19,8 +19,7 @@ RECORD = {
         "rows": [{"method": "pld", "scale": 292.9}, {"method": "basic", "scale": 920.0}],
     },
     "fairness": {
-        "impact": 0.78,
-        "impact_interval": {"low": 0.7, "high": 0.86, "level": 0.95},
+        "impact": {"value": 0.78, "low": 0.7, "high": 0.86, "level": 0.95, "reason": None},
         "groups": [
             {"rate": {"value": 0.5, "low": 0.4, "high": 0.6, "level": 0.9, "reason": None}},
             {"rate": {"value": None, "low": None, "high": 0.3, "level": 0.9, "reason": "no rows"}},
@@ -78,7 +77,10 @@ def test_comparisons(text, met):
 
 def test_the_line_shows_what_was_found():
     shown = one("fairness.impact >= 0.8").text
-    assert shown == "breached: fairness.impact >= 0.8 (found 0.78, 95% interval 0.7 to 0.86)"
+    assert (
+        shown
+        == "breached: fairness.impact >= 0.8 (found 0.78, 95% interval 0.7 to 0.86, at fairness.impact.value)"
+    )
     assert one("security.rows.0.scale < 293").text.endswith("(found 292.9)")
     assert one("security.clean == true").text.endswith("(found true)")
 

@@ -74,7 +74,7 @@ def test_the_places_that_other_tools_read(smoke):
         "privacy.published.counting.unbounded.scale",
         "privacy.published.income",
         "fairness.published.baseline.accuracy",
-        "fairness.published.promotion_demotion.disparate_impact",
+        "fairness.published.promotion_demotion.disparate_impact.value",
         "fairness.published.no_gender.zemel_proxy",
         "fairness.published.reweighed.accuracy",
         "fairness.published.group_thresholds.accuracy",

@@ -125,11 +125,11 @@ def test_what_has_an_unknown_error_differs_and_is_no_regression():
 
 
 def impact(estimate, low, high):
-    record = changed(example_record(), f"{BASELINE}.disparate_impact", estimate)
+    record = example_record()
     interval = dataclasses.replace(
-        record.fairness.published.baseline.disparate_impact_interval, value=estimate, low=low, high=high
+        record.fairness.published.baseline.disparate_impact, value=estimate, low=low, high=high
     )
-    return changed(record, f"{BASELINE}.disparate_impact_interval", interval)
+    return changed(record, f"{BASELINE}.disparate_impact", interval)
 
 
 @pytest.mark.parametrize(
@@ -143,22 +143,22 @@ def impact(estimate, low, high):
     ],
 )
 def test_disparate_impact_is_better_nearer_to_one_from_either_side(before, after, judged):
-    found = find(compare(impact(*before), impact(*after)), f"{BASELINE}.disparate_impact")
+    found = find(compare(impact(*before), impact(*after)), f"{BASELINE}.disparate_impact.value")
     assert (found.outcome, found.judged) == ("change", judged)
 
 
 def test_a_difference_of_rates_is_better_nearer_to_zero():
     def gap(estimate):
-        record = changed(example_record(), f"{BASELINE}.demographic_parity_difference", estimate)
+        record = example_record()
         interval = dataclasses.replace(
-            record.fairness.published.baseline.demographic_parity_interval,
+            record.fairness.published.baseline.demographic_parity_difference,
             value=estimate,
             low=estimate - 0.01,
             high=estimate + 0.01,
         )
-        return changed(record, f"{BASELINE}.demographic_parity_interval", interval)
+        return changed(record, f"{BASELINE}.demographic_parity_difference", interval)
 
-    place = f"{BASELINE}.demographic_parity_difference"
+    place = f"{BASELINE}.demographic_parity_difference.value"
     assert find(compare(gap(-0.2), gap(-0.1)), place).judged == "better"
     assert find(compare(gap(0.1), gap(-0.3)), place).judged == "worse"
     assert find(compare(gap(0.1), gap(-0.1)), place).judged is None

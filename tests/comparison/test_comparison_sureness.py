@@ -4,24 +4,17 @@ import pytest
 
 from example_audits import changed, example_own_record, example_record
 from trivet.comparison import measured
-from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_of, share_of
+from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_in, share_of
 from trivet.fairness import share_interval
 from trivet.record import as_json
 
 
 def test_bounds_beside_an_estimate():
     around = {"value": 0.4, "low": 0.3, "high": None, "level": 0.9, "method": "x"}
-    found = estimate_of("value", around)
+    found = estimate_in(around)
     assert (found.value, found.low, found.high, found.level) == (0.4, 0.3, None, 0.9)
     assert all(belongs_to_an_estimate(name, around) for name in ("low", "high", "level", "method"))
     assert not belongs_to_an_estimate("value", around)
-
-
-def test_an_interval_in_a_part_of_its_own():
-    interval = {"value": 0.2, "low": 0.1, "high": 0.3, "level": 0.95, "method": "Newcombe"}
-    around = {"demographic_parity_difference": 0.2, "demographic_parity_interval": interval, "other": 0.2}
-    assert estimate_of("demographic_parity_difference", around).high == 0.3
-    assert estimate_of("other", around) is None
 
 
 @pytest.mark.parametrize(
@@ -31,11 +24,10 @@ def test_an_interval_in_a_part_of_its_own():
         {"value": 1.0, "low": None, "high": None},
         {"value": None, "low": 0.0, "high": 1.0},
         {"value": True, "low": 0.0, "high": 1.0},
-        {"value": 1.0, "value_interval": {"value": 2.0, "low": 0.0, "high": 3.0}},
     ],
 )
 def test_without_bounds_of_its_own_there_is_no_interval(around):
-    assert estimate_of("value", around) is None
+    assert estimate_in(around) is None
 
 
 @pytest.mark.parametrize(

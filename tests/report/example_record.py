@@ -335,16 +335,14 @@ def _model(accuracy: float, protected: float, privileged: float, *, zemel: float
     r0, r1 = shares[0] / 4_917, shares[2] / 9_736
     return PublishedModel(
         accuracy=accuracy,
-        disparate_impact=r0 / r1,
+        disparate_impact=impact,
         gap=abs(1 - r0 / r1),
-        demographic_parity_difference=r1 - r0,
+        demographic_parity_difference=difference,
         zemel_proxy=zemel,
         counts=counts,
         rates=GroupRates(protected=r0, privileged=r1),
         true_positive_rates=_rates(counts, "true_positive", "false_negative"),
         false_positive_rates=_rates(counts, "false_positive", "true_negative"),
-        disparate_impact_interval=impact,
-        demographic_parity_interval=difference,
         verdict=judged(impact, four_fifths=0.8),
         change=ModelChange(
             accuracy=accuracy - 0.82106,

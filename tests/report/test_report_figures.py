@@ -245,7 +245,7 @@ def test_the_comparison_draws_the_intervals_and_the_four_fifths_band():
     for place, model in enumerate(
         (study.published.baseline, study.published.promotion_demotion, study.published.no_gender)
     ):
-        interval = model.disparate_impact_interval
+        interval = model.disparate_impact
         assert ([interval.low, interval.high], [place, place]) in drawn
     assert [[edge, edge] for edge in (0.8, 1.25)] == [x for x, y in drawn if y == [0, 1]]
 
@@ -254,7 +254,7 @@ def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_on
     study = example_record().fairness
     (axes,) = study_fairness.tradeoff(study).axes
     model = study.published.group_thresholds
-    low, high = model.disparate_impact_interval.low, model.disparate_impact_interval.high
+    low, high = model.disparate_impact.low, model.disparate_impact.high
     assert low < 1 < high
     assert ([0.0, max(1 - low, high - 1)], [model.accuracy] * 2) in lines_of(axes)
 

@@ -35,7 +35,7 @@ def test_seeds_are_places_of_the_record(places):
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
-        ("fairness.published.baseline.disparate_impact_interval.low", ["Katz", "Katz log", "Seed 0"]),
+        ("fairness.published.baseline.disparate_impact.low", ["Katz", "Katz log", "Seed 0"]),
         ("privacy.plan.rows[method=gaussian].scale", ["Source: Balle"]),
         ("privacy.mechanisms.0.best.epsilon_lower", ["Equation (5)", "Seed 0"]),
         ("privacy.mechanisms.0.epsilon", []),

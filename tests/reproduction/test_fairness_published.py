@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from trivet.estimate import Estimate
 from trivet.study.fairness import compare_studied, publish_fairness
 from trivet.study.fairness_results import FairnessSettings
 
@@ -28,6 +29,7 @@ def published():
 @pytest.mark.parametrize("figure", ["accuracy", "disparate_impact", "zemel_proxy"])
 def test_table_one(published, expected, name, figure):
     found = getattr(getattr(published, name), figure)
+    found = found.value if isinstance(found, Estimate) else found
     assert found == pytest.approx(expected[name][figure], abs=1e-9)
 
 

@@ -26,9 +26,9 @@ def test_every_figure_follows_from_the_counts(rows):
         true_positive=6, false_positive=2, true_negative=2, false_negative=0
     )
     assert found.accuracy == pytest.approx(16 / 20)
-    assert found.disparate_impact == pytest.approx(0.5)
+    assert found.disparate_impact.value == pytest.approx(0.5)
     assert found.gap == pytest.approx(0.5)
-    assert found.demographic_parity_difference == pytest.approx(0.4)
+    assert found.demographic_parity_difference.value == pytest.approx(0.4)
     assert found.zemel_proxy == pytest.approx(0.2)
     assert (found.rates.protected, found.rates.privileged) == (0.4, 0.8)
     assert (found.true_positive_rates.protected, found.true_positive_rates.privileged) == (0.75, 1)
@@ -37,7 +37,7 @@ def test_every_figure_follows_from_the_counts(rows):
 
 def test_intervals_have_the_level_asked_for(rows):
     found = measure(*rows, baseline=rows[1], settings=FairnessSettings(level=0.8))
-    intervals = found.disparate_impact_interval, found.demographic_parity_interval
+    intervals = found.disparate_impact, found.demographic_parity_difference
     assert {interval.level for interval in intervals} == {0.8}
     assert all(interval.low < interval.value < interval.high for interval in intervals)
 

@@ -175,7 +175,7 @@ _QUESTIONS = (
     ),
     (
         "disparate impact, labels swapped",
-        ("fairness.published.promotion_demotion.disparate_impact", ".4f"),
+        ("fairness.published.promotion_demotion.disparate_impact.value", ".4f"),
         ("fairness.comparison.models[name=massaging].disparate_impact.value", ".4f"),
         "the protected group is promoted",
     ),

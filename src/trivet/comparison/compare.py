@@ -240,7 +240,6 @@ def statement(
     return f"{'; '.join(parts)}."
 
 
-INTERVAL: Final = "_interval"
 #: Texts that follow from other values of the record.
 _TEXTS: Final = (
     "reason limits statement why finding note message law remarks group_statement "
@@ -314,8 +313,7 @@ def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
     """Yield every value once; an interval is a part of its estimate."""
     for pair in pairs(before.record, after.record):
         around = pair.before_in[-1]
-        repeats = any(name.endswith(INTERVAL) for name in pair.names)
-        if not repeats and not belongs_to_an_estimate(pair.names[-1], around):
+        if not belongs_to_an_estimate(pair.names[-1], around):
             yield pair
 
 

@@ -36,7 +36,7 @@ __all__ = [
     "belongs_to_an_estimate",
     "difference_of_estimates",
     "difference_of_shares",
-    "estimate_of",
+    "estimate_in",
     "has_interval",
     "is_asked",
     "is_noise",
@@ -50,29 +50,14 @@ __all__ = [
 
 #: Name of the figure in an `Estimate`.
 VALUE: Final = "value"
-INTERVAL: Final = "_interval"
 USUAL_LEVEL: Final = 0.95
 #: Nobody asks for an interval that is as often wrong as right.
 LOWEST_LEVEL: Final = 0.5
 
 
-def estimate_of(name: str, around: Mapping[str, Any]) -> Estimate | None:
-    """Return the number called `name` in `around` with its interval; None where it has none."""
-    value = around.get(name)
-    if not is_number(value):
-        return None
-    if name == VALUE:
-        return _estimate(around)
-    for other, bounds in around.items():
-        stem = other.removesuffix(INTERVAL)
-        if stem != other and (name == stem or name.startswith(f"{stem}_")) and isinstance(bounds, Mapping):
-            return _estimate(bounds) if bounds.get(VALUE) == value else None
-    return None
-
-
 def belongs_to_an_estimate(name: str, around: Mapping[str, Any]) -> bool:
     """Tell whether `name` only says how sure the value of `around` is."""
-    return name in {"low", "high", "level", "method"} and _estimate(around) is not None
+    return name in {"low", "high", "level", "method"} and estimate_in(around) is not None
 
 
 def is_number(value: object) -> bool:
@@ -80,7 +65,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _estimate(part: Mapping[str, Any]) -> Estimate | None:
+def estimate_in(part: Mapping[str, Any]) -> Estimate | None:
     """Return a part of a record as an estimate; None where it has no bound."""
     value, low, high, level = (part.get(name) for name in (VALUE, "low", "high", "level"))
     known = [bound for bound in (low, high) if bound is not None]
@@ -336,7 +321,7 @@ def how_sure(names: tuple[str, ...], value: Any, parts: Parts) -> Sure:
     if not is_number(value):
         return None, None
     share = share_of(names, parts)
-    estimate = estimate_of(names[-1], parts[-1])
+    estimate = estimate_in(parts[-1]) if names[-1] == VALUE else None
     if estimate is None and share is not None and share.trials:
         estimate = replace(share_interval(share.successes, share.trials, level=LEVEL), value=value)
     return estimate, share

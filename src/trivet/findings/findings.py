@@ -130,8 +130,8 @@ def _direction(record: Mapping[str, Any], fairness: Mapping[str, Any]) -> Findin
         "correction.promotion-demotion",
         level="note",
         message=f"Swapped labels bring the disparate impact from "
-        f"{_ratio(published['baseline']['disparate_impact'])} to "
-        f"{_ratio(published['promotion_demotion']['disparate_impact'])} as published, and to "
+        f"{_ratio(published['baseline']['disparate_impact']['value'])} to "
+        f"{_ratio(published['promotion_demotion']['disparate_impact']['value'])} as published, and to "
         f"{_ratio(models[place]['disparate_impact']['value'])} in the right direction.",
         measured=measured_at(record, f"fairness.comparison.models.{place}.disparate_impact"),
     )

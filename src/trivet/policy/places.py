@@ -134,8 +134,6 @@ def candidate_words(candidate: Candidate) -> tuple[str, ...]:
 _Node = Mapping[str, Any]
 #: What may follow a measurement that has an interval.
 BOUNDS = ("low", "high")
-#: Where an interval stands, unless beside its number as `<name>_interval`.
-_INTERVALS = {"demographic_parity_difference": "demographic_parity_interval"}
 
 
 @dataclass(frozen=True)
@@ -242,22 +240,13 @@ def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
         return _of_bounds(place, group)
     if value is None:
         return Measured(place, None, reason=_why_nothing(record, place), words=place_words(place))
-    low, high, level = _interval_beside(group, name)
-    return Measured(place, value, low, high, level, words=place_words(place))
+    return Measured(place, value, words=place_words(place))
 
 
 def _of_bounds(place: str, bounds: Mapping[str, Any]) -> Measured:
     value = bounds["value"]
     reason = None if value is not None else bounds.get("reason") or "it is undefined"
     return Measured(place, value, bounds["low"], bounds["high"], bounds.get("level"), reason)
-
-
-def _interval_beside(group: _Node, name: str) -> tuple[float | None, float | None, float | None]:
-    """Find the interval of a number: `<name>_interval`."""
-    interval = group.get(_INTERVALS.get(name, f"{name}_interval"))
-    if isinstance(interval, Mapping):
-        return interval["low"], interval["high"], interval["level"]
-    return None, None, None
 
 
 def _why_nothing(record: Mapping[str, Any], place: str) -> str:
@@ -326,7 +315,7 @@ def values_at(path: str) -> tuple[Any, ...]:
     nodes = nodes_at(path)
     head, _, tail = path.rpartition(".")
     if not nodes and tail in BOUNDS:
-        return (0.5,) if _has_interval(head) else ()
+        return (0.5,) if any(map(_is_bounds, nodes_at(head))) else ()
     return tuple(
         0.5 if _is_bounds(node) else _EXAMPLES.get(node.get("type", ""), [])
         for node in nodes
@@ -343,13 +332,6 @@ def nearest_names(path: str) -> tuple[str, ...]:
     begun = [name for name in SHORT_NAMES if name.startswith(path)]
     close = difflib.get_close_matches(path, known, n=3, cutoff=0.6)
     return tuple(dict.fromkeys([*begun, *close, *sorted(alike, key=len)]))[:3]
-
-
-def _has_interval(path: str) -> bool:
-    nodes = nodes_at(path)
-    head, _, name = path.rpartition(".")
-    beside = [node.get("properties", {}) for node in nodes_at(head)]
-    return any(map(_is_bounds, nodes)) or any(f"{name}_interval" in names for names in beside)
 
 
 def _is_bounds(node: _Node) -> bool:

@@ -51,10 +51,10 @@ _STUDY: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
     ),
     "fairness": (
         ("Accuracy of the study's baseline", "fairness.published.baseline.accuracy"),
-        ("Disparate impact of the baseline", "fairness.published.baseline.disparate_impact"),
+        ("Disparate impact of the baseline", "fairness.published.baseline.disparate_impact.value"),
         (
             "Disparate impact after promotion and demotion",
-            "fairness.published.promotion_demotion.disparate_impact",
+            "fairness.published.promotion_demotion.disparate_impact.value",
         ),
         ("Accuracy after promotion and demotion", "fairness.published.promotion_demotion.accuracy"),
     ),

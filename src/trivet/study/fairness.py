@@ -36,7 +36,6 @@ from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
-    demographic_parity_difference,
     disparate_impact,
     group_sizes,
     selected,
@@ -234,16 +233,14 @@ def measure(
     interval = ratio_interval(*shares, level=settings.level)
     return PublishedModel(
         accuracy=float(accuracy(counts)),
-        disparate_impact=impact,
+        disparate_impact=interval,
         gap=abs(1 - impact),
-        demographic_parity_difference=float(demographic_parity_difference(counts)),
+        demographic_parity_difference=difference_interval(*shares, level=settings.level),
         zemel_proxy=cluster_disparity(clusters, predictions, test.sensitive),
         counts=GroupConfusion(_confusion(counts[PROTECTED]), _confusion(counts[PRIVILEGED])),
         rates=group_rates(selection_rates(counts)),
         true_positive_rates=group_rates(true_positive_rates(counts)),
         false_positive_rates=group_rates(false_positive_rates(counts)),
-        disparate_impact_interval=interval,
-        demographic_parity_interval=difference_interval(*shares, level=settings.level),
         verdict=judged(interval, four_fifths=settings.four_fifths),
         change=_change(counts, binary_counts(test.labels, baseline, test.sensitive)),
     )
@@ -596,7 +593,7 @@ def publish_fairness(
         models, thresholds, sweep = _published_models(bench, progress)
         correction = _corrected(bench, comparison, progress)
     by_proxy = sorted(models, key=lambda name: models[name].zemel_proxy)
-    by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference))
+    by_difference = sorted(models, key=lambda name: abs(models[name].demographic_parity_difference.number))
     train, test = bench.train, bench.test
     groups = np.bincount(test.sensitive, minlength=2).tolist()
     return PublishedFairness(

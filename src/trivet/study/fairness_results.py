@@ -150,8 +150,6 @@ class PublishedModel:
         Selection rates.
     true_positive_rates, false_positive_rates
         Selection rates among the rows whose label is positive, and negative.
-    disparate_impact_interval, demographic_parity_interval
-        As in every audit.
     verdict
         On the interval of the disparate impact and the four-fifths band, as in every audit.
     change
@@ -159,16 +157,14 @@ class PublishedModel:
     """
 
     accuracy: float
-    disparate_impact: float
+    disparate_impact: Estimate
     gap: float
-    demographic_parity_difference: float
+    demographic_parity_difference: Estimate
     zemel_proxy: float
     counts: GroupConfusion
     rates: GroupRates
     true_positive_rates: GroupRates
     false_positive_rates: GroupRates
-    disparate_impact_interval: Estimate
-    demographic_parity_interval: Estimate
     verdict: str
     change: ModelChange
 

@@ -90,8 +90,8 @@ def _published(name: str, model: PublishedModel) -> ModelRow:
         name,
         corrected=False,
         accuracy=model.accuracy,
-        impact=model.disparate_impact_interval,
-        difference=model.demographic_parity_interval,
+        impact=model.disparate_impact,
+        difference=model.demographic_parity_difference,
         proxy=model.zemel_proxy,
         rates=(model.rates.protected, model.rates.privileged),
     )
@@ -355,9 +355,7 @@ FIGURES: Final = (
             *_of_published(
                 "accuracy",
                 "disparate_impact",
-                "disparate_impact_interval",
                 "demographic_parity_difference",
-                "demographic_parity_interval",
                 "zemel_proxy",
             ),
             *_of_sound("accuracy", "disparate_impact", "groups.*.difference"),
@@ -384,7 +382,7 @@ FIGURES: Final = (
         tradeoff,
         alt_tradeoff,
         (
-            *_of_published("accuracy", "gap", "disparate_impact_interval"),
+            *_of_published("accuracy", "gap", "disparate_impact"),
             *_of_sound("accuracy", "disparate_impact"),
             "published.settings.four_fifths",
         ),

@@ -83,9 +83,8 @@ ORIGINS: Final = (
     Origin("privacy.membership.canaries", "", (), ("steinke2023",)),
     Origin("privacy.membership", "tpr", (), ("carlini2022", "clopper1934")),
     Origin("fairness.published", "accuracy best_accuracy", ("accuracy",)),
-    Origin("fairness", "disparate_impact_interval", ("di", "risk"), ("katz1978",)),
-    Origin("fairness", "demographic_parity_interval", (), ("newcombe1998",)),
-    Origin("fairness.published", "disparate_impact", ("di",), ("feldman2015",)),
+    Origin("fairness.published", "disparate_impact", ("di", "risk"), ("feldman2015", "katz1978")),
+    Origin("fairness.published", "demographic_parity_difference", (), ("newcombe1998",)),
     Origin(
         "fairness.published", "gap best_gap best_by_gap promotion_widens_gap massaging_narrows_gap", ("di",)
     ),
