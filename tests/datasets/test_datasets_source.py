@@ -91,9 +91,9 @@ def test_pictures_that_a_limit_leaves_out_are_not_opened(tmp_path, monkeypatch):
     root = picture_folder(tmp_path, each=300)
     opened = []
 
-    def read(path, name, like=None):
+    def read(path, name, *more, **named):
         opened.append(name)
-        return read_picture(path, name, like)
+        return read_picture(path, name, *more, **named)
 
     monkeypatch.setattr("trivet.datasets.pictures.read_picture", read)
     assert len(read_images(root, limit=8)) == 8

@@ -181,6 +181,7 @@ def scan_folder(
         images=images_for(options.arch, options.images),
         state_key=options.state_key,
         class_order=options.class_order,
+        fit=options.fit(),
         declared=parse_contract(options.contract),
         seed=seed,
         limit=options.limit,

@@ -15,6 +15,7 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from trivet.datasets.arrays import refuse_too_large
 from trivet.datasets.classes import MAX_CLASSES, choose_rows, in_class_order, printable
+from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError
 
@@ -66,17 +67,23 @@ def picture_size(path: Path, name: str) -> Size:
         return picture.size
 
 
-def read_picture(path: Path, name: str, like: tuple[str, Size] | None = None) -> NDArray[np.float32]:
-    """Decode the first frame of a picture."""
+def read_picture(
+    path: Path, name: str, like: tuple[str, Size] | None = None, fit: Fit = AS_THEY_ARE
+) -> NDArray[np.float32]:
+    """Decode the first frame of a picture, and fit it."""
     with _explained(name), _open(path, name) as picture:
-        if like is not None and sorted(picture.size) != sorted(like[1]):
+        if like is not None and not fit.scales and sorted(picture.size) != sorted(like[1]):
             raise DataError(_other_size(name, picture.size, *like))
         refuse_large_tiles(picture, name)
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
-        if like is not None and picture.size != like[1]:
+        if like is not None and not fit.scales and picture.size != like[1]:
             raise DataError(_other_size(name, picture.size, *like))
-        return _pixels(picture, name)
+        found = fit.apply(_pixels(picture, name), name)
+        size = found.shape[2], found.shape[1]
+        if like is not None and size != like[1]:
+            raise DataError(_other_size(name, size, *like))
+        return found
 
 
 def _open(path: Path, name: str) -> Image.Image:
@@ -140,7 +147,8 @@ def _unit(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _other_size(name: str, size: Size, first: str, expected: Size) -> str:
     return (
         f"all pictures must have one size, but {first!r} has {expected[0]}x{expected[1]} pixels and {name!r} "
-        f"has {size[0]}x{size[1]}. Scale or cut them to one size first."
+        f"has {size[0]}x{size[1]}. Give --resize 32x32, or --resize 256 and --crop 224, as the network's "
+        "own loader does."
     )
 
 
@@ -153,7 +161,7 @@ class _Contents:
     folders: int
 
 
-def read_folder(folder: Path, *, limit: int | None, seed: int) -> ImageSet:
+def read_folder(folder: Path, *, limit: int | None, seed: int, fit: Fit = AS_THEY_ARE) -> ImageSet:
     """Read every picture that lies in a subfolder; the subfolder is its class.
 
     Classes are numbered from 0 in the order of their folders' names: by value where all names are
@@ -173,7 +181,7 @@ def read_folder(folder: Path, *, limit: int | None, seed: int) -> ImageSet:
         labels, limit=limit, seed=seed, source=root.name, class_names=classes, may_be_absent=False
     )
     files = [f"{classes[label]}/{name}" for label, contents in enumerate(held) for name in contents.names]
-    pixels = _read_all(root, [files[row] for row in rows])
+    pixels = _read_all(root, [files[row] for row in rows], fit)
     return ImageSet(
         printable(root.name), pixels, labels[rows], len(classes), tuple(printable(name) for name in classes)
     )
@@ -231,15 +239,15 @@ def _refuse_empty(name: str, held: list[_Contents]) -> None:
     )
 
 
-def _read_all(root: Path, files: list[str]) -> NDArray[np.float32]:
+def _read_all(root: Path, files: list[str], fit: Fit) -> NDArray[np.float32]:
     """Decode the pictures, one after the other, into one array."""
     width, height = picture_size(root / files[0], files[0])
-    refuse_too_large(len(files), 1, height, width, source=root.name)
-    first = read_picture(root / files[0], files[0])
+    refuse_too_large(1 if fit.scales else len(files), 1, height, width, source=root.name)
+    first = read_picture(root / files[0], files[0], fit=fit)
     like = files[0], (first.shape[2], first.shape[1])
     pixels = _room(len(files), first, root.name)
     for row, name in enumerate(files):
-        picture = read_picture(root / name, name, like) if row else first
+        picture = read_picture(root / name, name, like, fit) if row else first
         if len(picture) > pixels.shape[1]:
             grey, pixels = pixels, _room(len(files), picture, root.name)
             pixels[:row] = grey[:row]

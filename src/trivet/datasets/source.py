@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from trivet.datasets.arrays import find_idx_pair, is_idx_name, read_idx, read_npz
+from trivet.datasets.arrays import find_idx_pair, is_idx_name, read_idx, read_npz, refuse_too_large
 from trivet.datasets.classes import choose_rows, printable
+from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
 from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
@@ -36,7 +38,9 @@ EMBEDDED: dict[str, Callable[[], ImageSet]] = {
 }
 
 
-def load_images(source: str | os.PathLike[str], *, limit: int | None = None, seed: int = 0) -> ImageSet:
+def load_images(
+    source: str | os.PathLike[str], *, limit: int | None = None, seed: int = 0, fit: Fit = AS_THEY_ARE
+) -> ImageSet:
     """Load labelled images, grey or colour, of one size, of at least two classes.
 
     Nothing in the files is executed, no link is followed out of a folder, and all pixels together
@@ -54,6 +58,8 @@ def load_images(source: str | os.PathLike[str], *, limit: int | None = None, see
         takes all.
     seed
         Seed of that choice. Images stay in the order of the source.
+    fit
+        What is done to each image: scaled, cut, made a colour image.
 
     Returns
     -------
@@ -73,11 +79,11 @@ def load_images(source: str | os.PathLike[str], *, limit: int | None = None, see
     """
     if isinstance(source, str) and source in EMBEDDED:
         images = EMBEDDED[source]()
-        if limit is None or limit >= len(images):
-            return images
-        return images.take(choose_rows(images.labels, limit=limit, seed=seed, source=images.name))
+        if limit is not None and limit < len(images):
+            images = images.take(choose_rows(images.labels, limit=limit, seed=seed, source=images.name))
+        return _coloured(_fitted(images, fit), fit)
     path = Path(source)
-    request = {"path": str(path), "limit": limit, "seed": seed}
+    request = {"path": str(path), "limit": limit, "seed": seed, "resize": fit.resize, "crop": fit.crop}
     with Confined(Limits(memory_mib=MEMORY_MIB)) as child:
         told: dict[str, Any] = child.ask(
             "trivet.datasets.source:read", request, name=repr(printable(path.name)), seconds=_seconds(path)
@@ -86,12 +92,30 @@ def load_images(source: str | os.PathLike[str], *, limit: int | None = None, see
         pixels = np.fromfile(child.file(PIXELS), np.float32).reshape(shape)
         labels = np.fromfile(child.file(LABELS), np.int64).reshape(shape[:1])
     names = told["class_names"]
-    return ImageSet(told["name"], pixels, labels, told["classes"], None if names is None else tuple(names))
+    found = ImageSet(told["name"], pixels, labels, told["classes"], None if names is None else tuple(names))
+    return _coloured(found, fit)
+
+
+def _coloured(images: ImageSet, fit: Fit) -> ImageSet:
+    count, channels, height, width = images.pixels.shape
+    if not fit.rgb or channels != 1:
+        return images
+    refuse_too_large(count, 3, height, width, source=images.name)
+    return replace(images, pixels=np.repeat(images.pixels, 3, axis=1))
+
+
+def _fitted(images: ImageSet, fit: Fit) -> ImageSet:
+    if not fit.scales:
+        return images
+    first = fit.apply(images.pixels[0], images.name)
+    refuse_too_large(len(images), *first.shape, source=images.name)
+    return replace(images, pixels=np.stack([fit.apply(image, images.name) for image in images.pixels]))
 
 
 def read(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Read images, write their pixels and labels as plain arrays into `folder`, and describe them."""
-    images = read_images(Path(request["path"]), limit=request["limit"], seed=request["seed"])
+    fit = Fit(request.get("resize"), request.get("crop"))
+    images = read_images(Path(request["path"]), limit=request["limit"], seed=request["seed"], fit=fit)
     images.pixels.tofile(folder / PIXELS)
     images.labels.tofile(folder / LABELS)
     return {
@@ -102,10 +126,12 @@ def read(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def read_images(path: Path, *, limit: int | None = None, seed: int = 0) -> ImageSet:
+def read_images(path: Path, *, limit: int | None = None, seed: int = 0, fit: Fit = AS_THEY_ARE) -> ImageSet:
     """Read images in this process; `load_images` does it in the child process."""
     read_from, place = _reader(path)
-    return read_from(place, limit=limit, seed=seed)
+    if read_from is read_folder:
+        return read_folder(place, limit=limit, seed=seed, fit=fit)
+    return _fitted(read_from(place, limit=limit, seed=seed), fit)
 
 
 def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:

@@ -39,7 +39,7 @@ def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
     if settings.is_demo:
         checkpoint = load_demo_checkpoint()
         source = settings.images or DEFAULT_IMAGES[checkpoint.info.architecture]
-        images = load_images(source, limit=settings.limit, seed=seed)
+        images = load_images(source, limit=settings.limit, seed=seed, fit=settings.fit())
         _check_shape(checkpoint, images)
         subject = Subject(checkpoint, images, parse_contract(settings.contract))
     else:

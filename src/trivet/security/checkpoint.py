@@ -123,7 +123,8 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
         from trivet.security.contract import AS_READ, in_fitting_order, numbered_by, parse_contract  # noqa: PLC0415
 
         declared = parse_contract(options.contract)
-        clean = numbered_by(load_images(source, limit=options.limit, seed=seed), options.class_order)
+        read = load_images(source, limit=options.limit, seed=seed, fit=options.fit())
+        clean = numbered_by(read, options.class_order)
         shape = clean.pixels.shape
         checkpoint = load_checkpoint(
             weights,

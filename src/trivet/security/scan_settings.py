@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from annotated_types import MinLen
 
 from trivet.settings import Count, Settings
+
+if TYPE_CHECKING:
+    from trivet.datasets.fitting import Fit
 
 __all__ = ["DEMO", "MethodName", "ScanOptions", "ScanSettings"]
 
@@ -31,6 +34,12 @@ class ScanOptions(Settings):
     images
         Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
         an .npz or an IDX file. A repair works on half of them, and the other half judges it.
+    resize
+        Scale each image: N for its shorter side in pixels, or WxH for both.
+    crop
+        Cut a square of so many pixels out of the middle of each image, after scaling it.
+    rgb
+        Make grey images colour ones, of three equal channels.
     class_order
         Numbers of the classes of a folder: auto (by value, or as text where only that fits the network),
         number, text, or a .json file with the number of each name (class_to_idx).
@@ -44,9 +53,18 @@ class ScanOptions(Settings):
     arch: str | None = None
     state_key: str | None = None
     images: str | None = None
+    resize: str | None = None
+    crop: Count | None = None
+    rgb: bool = False
     class_order: str = "auto"
     contract: str = "auto"
     limit: Count | None = None
+
+    def fit(self) -> "Fit":
+        """Return what is done to each image."""
+        from trivet.datasets.fitting import Fit  # noqa: PLC0415 - options alone need no pictures
+
+        return Fit(self.resize, self.crop, self.rgb)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from trivet.datasets.classes import printable
+from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
@@ -68,6 +69,7 @@ class ScanJob:
     images: str
     state_key: str | None = None
     class_order: str = "auto"
+    fit: Fit = AS_THEY_ARE
     declared: InputContract | None = None
     seed: int = 0
     limit: int | None = None
@@ -111,6 +113,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "architecture": job.architecture,
         "state_key": job.state_key,
         "class_order": job.class_order,
+        "fit": asdict(job.fit),
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
@@ -120,7 +123,8 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
 
 
 def _images_of(job: ScanJob) -> ImageSet:
-    return numbered_by(load_images(job.images, limit=job.limit, seed=job.seed), job.class_order)
+    read = load_images(job.images, limit=job.limit, seed=job.seed, fit=job.fit)
+    return numbered_by(read, job.class_order)
 
 
 _kept_images = lru_cache(maxsize=1)(_images_of)
