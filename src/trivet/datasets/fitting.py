@@ -20,7 +20,7 @@ _SIZE: Final = re.compile(r"(\d{1,4})(?:x(\d{1,4}))?", re.ASCII)
 
 @dataclass(frozen=True)
 class Fit:
-    """What is done to each image.
+    """Changes to each image: scaled, cut, coloured.
 
     Attributes
     ----------
