@@ -11,11 +11,12 @@ from trivet.place import find
 from trivet.record import STRIP_PIXELS, load_record, load_triggers
 from trivet.report.figures import FIGURES
 
-#: Those of the user's own audits need some.
+#: Those of the user's own audits need some, that of a comparison needs two.
 OWN_FIGURES = (
     "privacy_mech",
     "privacy_memb",
     "effects",
+    "compared",
 )
 STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]
 OWN = """
