@@ -212,3 +212,8 @@ def studied_privacy() -> PrivacyLeg:
     settings = PrivacySettings()
     plan = plan_queries(study_plan(settings), curves=True)
     return PrivacyLeg(plan, published=publish_privacy(settings, plan))
+
+
+def hostile_membership():
+    groups = tuple(group(HOSTILE[i:], 0.01 * (i + 1), column=HOSTILE) for i in range(3))
+    return example_membership(groups=groups, data=HOSTILE, model=HOSTILE)

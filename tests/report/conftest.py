@@ -4,7 +4,10 @@ import pytest
 from example_record import example_own_record, example_record, example_triggers
 from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
-from trivet.record import as_json
+from example_fairness import hostile_audit, hostile_comparison
+from example_own import own_record as record_of
+from example_privacy import HOSTILE, example_mechanism, example_plan, hostile_membership
+from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import write_report
 from trivet.report.facts import run_page_facts as page_facts
 from trivet.report.figures import pictures, save_figures
@@ -54,12 +57,42 @@ def own_document(own_record, study_prose):
 
 
 @pytest.fixture(scope="session")
-def study_report(study_record, made_once):
-    """The whole report of the example record, its PDF by Typst."""
+def study_files(study_record, made_once):
+    """The figures and the whole report of the example record, its PDF by Typst."""
 
     def make(out):
-        save_figures(example_record(), example_triggers(), out / "figures")
+        drawn = save_figures(example_record(), example_triggers(), out / "figures")
         shown = pictures(example_record())
-        return write_report(study_record, out / "figures", out, engine="typst", pictures=shown)
+        return drawn, write_report(study_record, out / "figures", out, engine="typst", pictures=shown)
 
     return made_once("study", make)
+
+
+@pytest.fixture(scope="session")
+def study_figures(study_files):
+    return study_files[0]
+
+
+@pytest.fixture(scope="session")
+def study_report(study_files):
+    return study_files[1]
+
+
+@pytest.fixture(scope="session")
+def hostile_report(made_once):
+    """A report of finished audits alone, whose texts are hostile: record and files."""
+    record = record_of(
+        privacy=PrivacyLeg(
+            example_plan(mixed=True, group=3, name=HOSTILE),
+            (example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),),
+            hostile_membership(),
+        ),
+        fairness=FairnessLeg(hostile_audit(), hostile_comparison()),
+    )
+
+    def make(out):
+        save_figures(record, {}, out / "figures")
+        shown = pictures(record)
+        return write_report(as_json(record), out / "figures", out, engine="typst", pictures=shown)
+
+    return record, made_once("hostile", make)

@@ -93,15 +93,6 @@ def disagreeing_record():
 RECORDS = {"attacked": example_record, "clean": clean_record, "disagreeing": disagreeing_record}
 
 
-def save_all(folder):
-    return save_figures(example_record(), example_triggers(), folder / "deep")
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    return save_all(tmp_path_factory.mktemp("figures"))
-
-
 def test_the_names_in_the_order_of_the_report():
     assert tuple(row.name for row in FIGURES) == (*ALL, "compared_differences")
 
@@ -115,19 +106,22 @@ def test_without_a_suspect_there_is_no_strip_and_the_published_figures_are_all_t
     assert tuple(row.name for row in available(clean_record())) == (*PUBLISHED, *NAMES[15:])
 
 
-def test_every_figure_is_written_in_every_format(saved):
-    assert [path.name for path in saved] == [f"{name}.{suffix}" for name in NAMES for suffix in FORMATS]
+def test_every_figure_is_written_in_every_format(study_figures):
+    assert [path.name for path in study_figures] == [
+        f"{name}.{suffix}" for name in NAMES for suffix in FORMATS
+    ]
 
 
 @pytest.mark.slow
-def test_two_runs_write_the_same_bytes(saved, tmp_path):
-    for first, second in zip(saved, save_all(tmp_path), strict=True):
+def test_two_runs_write_the_same_bytes(study_figures, tmp_path):
+    again = save_figures(example_record(), example_triggers(), tmp_path / "deep")
+    for first, second in zip(study_figures, again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_picture_is_blank_and_none_runs_over_its_edge(saved, name):
-    path = next(path for path in saved if path.name == f"{name}.png")
+def test_no_picture_is_blank_and_none_runs_over_its_edge(study_figures, name):
+    path = next(path for path in study_figures if path.name == f"{name}.png")
     pixels = imread(path)[..., :3]
     assert pixels.std() > 0.05
     edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
@@ -135,8 +129,8 @@ def test_no_picture_is_blank_and_none_runs_over_its_edge(saved, name):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_the_files_say_nothing_about_time_or_place(saved, suffix):
-    for path in saved:
+def test_the_files_say_nothing_about_time_or_place(study_figures, suffix):
+    for path in study_figures:
         if path.suffix == f".{suffix}":
             content = path.read_bytes()
             assert b"CreationDate" not in content
@@ -191,13 +185,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         save_figures(example_record(), example_triggers(), tmp_path / "file")
 
 
-def test_the_look_does_not_depend_on_the_reader_s_settings(saved, tmp_path):
+def test_the_look_does_not_depend_on_the_reader_s_settings(study_figures, tmp_path):
     record = dataclasses.replace(example_record(), security=None, fairness=None)
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "black", "svg.hashsalt": None}):
         before = dict(mpl.rcParams)
         paths = save_figures(record, {}, tmp_path)
         assert dict(mpl.rcParams) == before
-    originals = {path.name: path.read_bytes() for path in saved}
+    originals = {path.name: path.read_bytes() for path in study_figures}
     for path in paths:
         assert path.read_bytes() == originals[path.name], path.name
 

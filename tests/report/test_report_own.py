@@ -5,10 +5,8 @@ import re
 
 import pytest
 from drawn_texts import assert_texts_are_legible, drawn_texts
-from example_record import example_record
 from matplotlib.image import imread
 from page_elements import Page
-from pypdf import PdfReader
 
 from example_privacy import (
     HOSTILE,
@@ -16,12 +14,10 @@ from example_privacy import (
     example_membership,
     example_plan,
     group,
+    hostile_membership,
     without_canaries,
 )
 from trivet.errors import UsageError
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, as_json
-from trivet.report import write_report
-from trivet.report.figures import pictures, save_figures
 from trivet.report.figures.mechanisms import alt_mechanisms, draw_mechanisms
 from trivet.report.figures.membership import (
     MOST_GROUPS,
@@ -32,13 +28,6 @@ from trivet.report.figures.membership import (
 )
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
 from trivet.report.pages import MECHANISM, MEMBERSHIP, PLAN, write_page
-from trivet.report.text.document import check_macros
-
-
-def hostile_membership():
-    groups = tuple(group(HOSTILE[i:], 0.01 * (i + 1), column=HOSTILE) for i in range(3))
-    return example_membership(groups=groups, data=HOSTILE, model=HOSTILE)
-
 
 CASES = {
     "plan": (PLAN, example_plan),
@@ -227,36 +216,6 @@ def test_of_many_groups_the_most_exposed_are_drawn():
     assert "gender: group 59" in texts
     assert "gender: group 0" not in texts
     assert sum(text.startswith("gender") for text in texts) == MOST_GROUPS
-
-
-def test_the_report_of_a_run_has_a_section_for_each(tmp_path):
-    record = AuditRecord(
-        SCHEMA_VERSION,
-        AuditInfo("An audit of one's own", 0),
-        None,
-        dataclasses.replace(
-            example_record().privacy,
-            plan=example_plan(mixed=True, group=3, name=HOSTILE),
-            mechanisms=(example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),),
-            membership=hostile_membership(),
-        ),
-        None,
-    )
-    save_figures(record, {}, tmp_path / "figures")
-    plain = as_json(record)
-    files = write_report(plain, tmp_path / "figures", tmp_path, engine="typst", pictures=pictures(record))
-    page = files.html.read_text(encoding="utf-8")
-    for section in ("sec:own-plan", "sec:own-mechanisms", "sec:own-membership"):
-        assert f'id="{section}"' in page
-    assert page.count("<script") == 1
-    told = " ".join(page_text for page_text in texts_of(files.pdf))
-    for heading in ("THE QUERY PLAN", "AUDITED MECHANISMS", "THE AUDITED MODEL"):
-        assert heading in told.upper()
-    assert not check_macros(files.tex.read_text("utf-8"), files.macros.read_text("utf-8"))
-
-
-def texts_of(pdf):
-    return [" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

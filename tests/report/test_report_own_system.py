@@ -6,13 +6,14 @@ import pytest
 from page_elements import Page
 from pypdf import PdfReader
 
-from example_fairness import example_audit, hostile_audit
+from example_fairness import example_audit, lonely_comparison, many_groups_audit, undefined_audit
 from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
 from example_scan import example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import verdicts, write_report
 from trivet.report.figures import available, pictures, save_figures
+from trivet.report.text.document import check_macros
 
 
 def scanned(**settings):
@@ -29,16 +30,27 @@ CASES = {
     "mechanism": lambda: (own_record(privacy=PrivacyLeg(mechanisms=(example_mechanism(),))), {}),
     "model": lambda: (own_record(privacy=PrivacyLeg(membership=example_membership())), {}),
     "predictions": lambda: (own_record(fairness=FairnessLeg(example_audit())), {}),
-    "hostile": lambda: (own_record(fairness=FairnessLeg(hostile_audit())), {}),
+    "many groups": lambda: (own_record(fairness=FairnessLeg(many_groups_audit())), {}),
+    "undefined": lambda: (own_record(fairness=FairnessLeg(undefined_audit(), lonely_comparison())), {}),
 }
 
 
-QUICK = {"all", "no evidence", "hostile"}
+#: Parts of a leg, and the section of each.
+SECTIONS = (
+    ("privacy", "plan", "own-plan"),
+    ("privacy", "mechanisms", "own-mechanisms"),
+    ("privacy", "membership", "own-membership"),
+    ("fairness", "audit", "own-fairness"),
+    ("fairness", "comparison", "own-mitigations"),
+)
+QUICK = {"all", "no evidence"}
 PARAMS = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in CASES]
 
 
-@pytest.fixture(scope="module", params=PARAMS)
+@pytest.fixture(scope="module", params=[*PARAMS, "hostile"])
 def written(request, tmp_path_factory):
+    if request.param == "hostile":
+        return "hostile", *request.getfixturevalue("hostile_report")
     record, triggers = CASES[request.param]()
     out = tmp_path_factory.mktemp("own")
     save_figures(record, triggers, out / "figures")
@@ -56,12 +68,23 @@ def test_nothing_is_empty_and_nothing_is_of_the_study(written):
     for row in available(record):
         assert f"{row.name}.pdf" in tex, row.name
     assert len(PdfReader(files.pdf).pages) >= 1
+    assert source.count("<script") == 1
+    assert not check_macros(tex, files.macros.read_text(encoding="utf-8"))
+    for leg, part, section in SECTIONS:
+        there = getattr(getattr(record, leg), part, None)
+        assert (f'id="sec:{section}"' in source) == bool(there)
+
+
+def test_every_section_of_a_hostile_report_is_printed(hostile_report):
+    told = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(hostile_report[1].pdf).pages)
+    for heading in ("THE QUERY PLAN", "AUDITED MECHANISMS", "THE AUDITED MODEL", "THE AUDITED PREDICTIONS"):
+        assert heading in told.upper()
 
 
 def test_the_abstract_and_the_first_table_have_each_part_once(written):
     case, record, files = written
     text = " ".join(Page(files.html.read_text(encoding="utf-8")).text.split())
-    asked = {"all": 8, "repaired": 2}.get(case, 1)
+    asked = {"all": 8, "repaired": 2, "hostile": 5, "undefined": 2}.get(case, 1)
     tex = files.tex.read_text(encoding="utf-8")
     table = tex[tex.index("Subject and verdict of each leg") :]
     body = table[: table.index(r"\end{")]

@@ -41,15 +41,23 @@ def text_of(path):
     return "\n".join(page.extract_text() for page in PdfReader(path).pages)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_font_is_embedded_and_every_reference_resolved(tmp_path, engine, study_document, study_report):
-    target = tmp_path / "report.pdf"
-    assert pdf.write_pdf(study_document, study_report.tex.parent / "figures", target, engine=engine) == engine
-    reader = PdfReader(target)
+@pytest.fixture(scope="module", params=ENGINES)
+def study_pdf(request, tmp_path_factory, study_document, study_report):
+    if request.param == "typst":
+        return study_report.pdf
+    target = tmp_path_factory.mktemp("latex") / "report.pdf"
+    assert (
+        pdf.write_pdf(study_document, study_report.tex.parent / "figures", target, engine="latex") == "latex"
+    )
+    return target
+
+
+def test_every_font_is_embedded_and_every_reference_resolved(study_pdf):
+    reader = PdfReader(study_pdf)
     found = [font for page in reader.pages for font in fonts(page["/Resources"], set())]
     assert found
     assert all(map(is_embedded, found))
-    text = text_of(target)
+    text = text_of(study_pdf)
     assert "??" not in text
     assert "0.9940" in text
     assert "not measured" not in text
@@ -62,11 +70,8 @@ def test_two_runs_write_the_same_bytes(tmp_path, engine, sample_document, sample
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_page_has_two_columns(tmp_path, engine, study_document, study_report):
-    target = tmp_path / "report.pdf"
-    pdf.write_pdf(study_document, study_report.tex.parent / "figures", target, engine=engine)
-    page = PdfReader(target).pages[1]
+def test_a_page_has_two_columns(study_pdf):
+    page = PdfReader(study_pdf).pages[1]
     starts = []
 
     def note(text, outer, inner, _font, _size):
