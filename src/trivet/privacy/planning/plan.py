@@ -42,7 +42,7 @@ from trivet.privacy.planning.settings import (
     PlanSettings,
     QuerySettings,
 )
-from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor
+from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor, theorem_of
 from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld
 
 __all__ = ["plan", "plan_queries", "spending_of"]
@@ -112,29 +112,6 @@ _SAME = 1e-3
 #: Of what was computed in a different order.
 _ROUNDING = 1e-9
 
-#: Theorems whose name in the table is not what one says.
-_SPOKEN = {
-    "basic": "basic composition",
-    "advanced": "advanced composition",
-    "zcdp": "zCDP",
-    "optimal_bound": "the closed-form bound on optimal composition",
-    "rdp": "Renyi privacy (RDP)",
-    "optimal_exact": "exact optimal composition",
-    "pld": "the privacy loss distribution (PLD)",
-}
-
-#: Why a theorem is tighter than those before it.
-_MERITS = {
-    "basic": "pure epsilons simply add up",
-    "advanced": "the epsilons of many answers mostly cancel",
-    "zcdp": "the epsilons of many answers mostly cancel",
-    "optimal_bound": "the epsilons of many answers mostly cancel",
-    "rdp": "the moments of the loss bound its sum closely",
-    "optimal_exact": "no composition of pure mechanisms can be tighter",
-    "pld": "it follows the loss of this very noise and not a bound on it",
-    "gaussian": "its whole loss is known exactly and grows with the square root of the answers only",
-}
-
 
 def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, delta: float) -> str:
     """Say in one sentence why row `best` needs the least noise."""
@@ -147,7 +124,7 @@ def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, 
     compared = min(others or rivals, key=_deviation, default=None)
     if compared is None:
         return f"{subject} is all that can be used here; its {measure} is {_figure(deviation)}."
-    merit = _MERITS[chosen.method]
+    merit = theorem_of(chosen.method).merit
     if delta == 0:
         merit = "without a delta epsilons simply add up, whatever the theorem"
     elif compared.mechanism == "gaussian":
@@ -162,7 +139,7 @@ def why_best(rows: Sequence[PlannedRow], best: int, lines: tuple[Line, ...], *, 
 
 def spoken(row: PlannedRow | SpentRow) -> str:
     """Return a theorem as it stands in a sentence."""
-    return _SPOKEN.get(row.method, row.name)
+    return theorem_of(row.method).spoken or row.name
 
 
 def _spoken_by(row: PlannedRow) -> str:

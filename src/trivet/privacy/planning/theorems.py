@@ -9,20 +9,47 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
 from trivet.errors import UsageError
 from trivet.privacy import accountants
-from trivet.privacy.accountants import Counts, Scales, smallest_factor
+from trivet.privacy.accountants import (
+    ROUNDING,
+    Counts,
+    Scales,
+    answer_groups,
+    loss_distribution,
+    losses,
+    one_gaussian,
+    rdp_accountant,
+    relative_error,
+    smallest_factor,
+)
 from trivet.privacy.adjacency import (
     OutOfReachError,
 )
 from trivet.settings import Count, Positive, Share, require
 
-__all__ = ["THEOREMS", "Theorem", "advanced_pays_from", "likely_factor", "required_scale", "spent_epsilon"]
+__all__ = [
+    "THEOREMS",
+    "Theorem",
+    "advanced_pays_from",
+    "likely_factor",
+    "required_scale",
+    "spent_epsilon",
+    "theorem_of",
+]
+
+
+Floats = NDArray[np.float64]
+Groups = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Theorem:
-    """One row of the table.
+    r"""One row of the table.
 
     Attributes
     ----------
@@ -35,6 +62,13 @@ class Theorem:
     spend
         (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
         sequences, one entry a group of equal answers.
+    deltas
+        (ratios, counts, epsilons) -> the smallest delta that it proves at each epsilon: where it says
+        :math:`\epsilon = A + \sqrt{2BL}` with :math:`L = \ln(1/\delta)`, :math:`e^{-(\epsilon-A)^2/2B}`.
+    merit
+        Why it is tighter than those before it.
+    spoken
+        Its name in a sentence, where that is not `name`.
     invert
         (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
         epsilon, where it is known in closed form; otherwise `spend` is inverted numerically.
@@ -45,6 +79,9 @@ class Theorem:
     source: str
     mechanism: str
     spend: Callable[[Scales, Counts, float], float]
+    deltas: Callable[[Floats, Groups, Floats], Floats]
+    merit: str
+    spoken: str | None = None
     invert: Callable[[float, Scales, Counts, float], float] | None = None
 
 
@@ -58,6 +95,64 @@ def _invert_zcdp(epsilon: float, scale: Scales, queries: Counts, delta: float) -
     return math.sqrt(accountants.rho_of(scale, queries)) * (math.sqrt(root**2 + epsilon) + root) / epsilon
 
 
+def _basic_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    return np.where(epsilons >= math.fsum((counts / ratios).tolist()), 0.0, 1.0)
+
+
+def _advanced_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    drift = float(np.sum(counts * each * np.expm1(each)))
+    return np.exp(-_log_term(epsilons, drift, float(np.sum(counts * each**2))))
+
+
+def _zcdp_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    rho = float(np.sum(counts * each**2)) / 2
+    return np.exp(-_log_term(epsilons, rho, 2 * rho))
+
+
+def _optimal_bound_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    squares = float(np.sum(counts * each**2))
+    log_term = _log_term(epsilons, float(np.sum(counts * each * np.tanh(each / 2))), squares)
+    # ln(e + sqrt(B) / delta) = L, solved for delta; nothing at L <= 1.
+    other = np.ones_like(log_term)
+    above = log_term > 1
+    other[above] = math.sqrt(squares) * np.exp(-log_term[above]) / -np.expm1(1 - log_term[above])
+    return np.minimum(np.minimum(np.exp(-log_term), other), _basic_deltas(ratios, counts, epsilons))
+
+
+def _rdp_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    accountant = rdp_accountant(ratios, counts)
+    return np.array([accountant.get_delta(float(epsilon)) for epsilon in epsilons])
+
+
+def _optimal_exact_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    each, counts = answer_groups(ratios, counts)
+    loss, log_p, _ = losses(each, counts)
+    weights = np.exp(log_p + relative_error(each, counts, values=loss.size))
+    return np.array([float(np.sum(weights * -np.expm1(np.minimum(0.0, e - loss)))) for e in epsilons])
+
+
+def _pld_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    distribution = loss_distribution(*answer_groups(ratios, counts))
+    found = np.asarray(distribution.get_delta_for_epsilon(epsilons.tolist()), np.float64) + ROUNDING
+    # Nothing is lost to rounding once the whole loss is below epsilon.
+    return np.minimum(found, _basic_deltas(ratios, counts, epsilons))
+
+
+def _gaussian_deltas(ratios: Floats, counts: Groups, epsilons: Floats) -> Floats:
+    sigma = one_gaussian(ratios, counts)
+    log_p = log_ndtr(0.5 / sigma - epsilons * sigma)
+    log_q = epsilons + log_ndtr(-0.5 / sigma - epsilons * sigma)
+    return np.exp(log_p) * -np.expm1(np.minimum(0.0, log_q - log_p))
+
+
+def _log_term(epsilons: Floats, drift: float, squares: float) -> Floats:
+    """Return L where epsilon = drift + sqrt(2 squares L), and 0 where epsilon does not reach the drift."""
+    return np.maximum(0.0, epsilons - drift) ** 2 / (2 * squares)
+
+
 THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         "basic",
@@ -65,6 +160,9 @@ THEOREMS: tuple[Theorem, ...] = (
         "Dwork and Roth 2014, Theorem 3.16",
         "laplace",
         accountants.basic,
+        deltas=_basic_deltas,
+        merit="pure epsilons simply add up",
+        spoken="basic composition",
         invert=_invert_basic,
     ),
     Theorem(
@@ -73,6 +171,9 @@ THEOREMS: tuple[Theorem, ...] = (
         "Dwork and Roth 2014, Theorem 3.20",
         "laplace",
         accountants.advanced,
+        deltas=_advanced_deltas,
+        merit="the epsilons of many answers mostly cancel",
+        spoken="advanced composition",
     ),
     Theorem(
         "zcdp",
@@ -80,6 +181,9 @@ THEOREMS: tuple[Theorem, ...] = (
         "Bun and Steinke 2016, Proposition 1.3",
         "laplace",
         accountants.zcdp,
+        deltas=_zcdp_deltas,
+        merit="the epsilons of many answers mostly cancel",
+        spoken="zCDP",
         invert=_invert_zcdp,
     ),
     Theorem(
@@ -88,14 +192,29 @@ THEOREMS: tuple[Theorem, ...] = (
         "Kairouz, Oh and Viswanath 2015, Theorem 3.4",
         "laplace",
         accountants.optimal_bound,
+        deltas=_optimal_bound_deltas,
+        merit="the epsilons of many answers mostly cancel",
+        spoken="the closed-form bound on optimal composition",
     ),
-    Theorem("rdp", "Renyi (RDP)", "Mironov 2017, Proposition 6", "laplace", accountants.rdp),
+    Theorem(
+        "rdp",
+        "Renyi (RDP)",
+        "Mironov 2017, Proposition 6",
+        "laplace",
+        accountants.rdp,
+        deltas=_rdp_deltas,
+        merit="the moments of the loss bound its sum closely",
+        spoken="Renyi privacy (RDP)",
+    ),
     Theorem(
         "optimal_exact",
         "optimal, exact",
         "Kairouz, Oh and Viswanath 2015, Theorem 3.3",
         "laplace",
         accountants.optimal_exact,
+        deltas=_optimal_exact_deltas,
+        merit="no composition of pure mechanisms can be tighter",
+        spoken="exact optimal composition",
     ),
     Theorem(
         "pld",
@@ -103,6 +222,9 @@ THEOREMS: tuple[Theorem, ...] = (
         "Koskela, Jälkö and Honkela 2020",
         "laplace",
         accountants.pld,
+        deltas=_pld_deltas,
+        merit="it follows the loss of this very noise and not a bound on it",
+        spoken="the privacy loss distribution (PLD)",
     ),
     Theorem(
         "gaussian",
@@ -110,6 +232,8 @@ THEOREMS: tuple[Theorem, ...] = (
         "Balle and Wang 2018, Theorem 8",
         "gaussian",
         accountants.gaussian,
+        deltas=_gaussian_deltas,
+        merit="its whole loss is known exactly and grows with the square root of the answers only",
     ),
 )
 
@@ -143,7 +267,7 @@ def spent_epsilon(method: str, *, scale: float, sensitivity: float, queries: int
         The method is unknown, a number is out of range, or so many queries or so small a delta are out
         of the theorem's numerical reach.
     """
-    theorem = _theorem(method)
+    theorem = theorem_of(method)
     require(Positive, scale=scale, sensitivity=sensitivity)
     require(Count, queries=queries)
     require(Share, delta=delta)
@@ -178,7 +302,7 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
     UsageError
         As in `spent_epsilon`.
     """
-    theorem = _theorem(method)
+    theorem = theorem_of(method)
     require(Positive, epsilon=epsilon, sensitivity=sensitivity)
     require(Count, queries=queries)
     require(Share, delta=delta)
@@ -249,7 +373,8 @@ def _named(theorem: Theorem) -> Generator[None]:
         raise OutOfReachError(f"{theorem.name} is out of reach: {error}.") from error
 
 
-def _theorem(method: str) -> Theorem:
+def theorem_of(method: str) -> Theorem:
+    """Return a row of `THEOREMS` by its key."""
     try:
         return _BY_METHOD[method]
     except KeyError:
