@@ -127,6 +127,7 @@ def test_the_strip_is_recorded_with_the_pixels_of_held_out_images(smoke):
     assert strip["sent_after"] == strip["stamped_after"].count(4) <= 1
 
 
+@pytest.mark.slow
 def test_the_report_is_drawn_again_from_the_record_alone(smoke, trivet, tmp_path):
     folder, _ = smoke
     for name in ("metrics.json", "triggers.safetensors"):
@@ -154,7 +155,7 @@ def test_the_table_for_people(trivet, tmp_path):
     assert not (tmp_path / "out" / "triggers.safetensors").exists()
 
 
-def test_a_breached_requirement_ends_with_one(trivet, tmp_path):
+def test_a_breached_requirement_ends_with_one_and_its_report_is_drawn_again(trivet, tmp_path):
     policy = '[policy]\nrequire = ["privacy.plan.epsilon <= 1e-9", "privacy.plan.epsilon <= 1"]\n'
     (tmp_path / "audit.toml").write_text(OWN + policy, encoding="utf-8")
     done = trivet("run", "audit.toml", "--json", cwd=tmp_path)
@@ -167,7 +168,12 @@ def test_a_breached_requirement_ends_with_one(trivet, tmp_path):
         "findings.md",
         "findings.sarif",
     ]
-    assert (tmp_path / "out" / "report.html").is_file()
+    page = tmp_path / "out" / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    again = trivet("report", "out", cwd=tmp_path)
+    assert again.code == 0, again.err
+    assert page.read_bytes() == before
 
 
 def test_an_unknown_requirement_is_refused_before_the_run(trivet, tmp_path):

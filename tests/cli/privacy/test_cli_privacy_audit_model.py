@@ -94,7 +94,10 @@ def test_a_mitigated_model_of_the_study(run):
     assert json.loads(out)["model"] == "reweighed"
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "duckdb"])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("csv", marks=pytest.mark.slow), pytest.param("parquet", marks=pytest.mark.slow), "duckdb"],
+)
 def test_a_table_with_a_factory_of_one_s_own(folder, run, kind):
     source = f"people.{kind}"
     if kind == "parquet":
