@@ -72,10 +72,15 @@ def test_a_command_that_needs_no_network_runs(tmp_path):
     "arguments",
     [
         ("scan", "weights.pth", "--arch", "mnist-cnn"),
-        ("scan", "--many", ".", "--arch", "mnist-cnn"),
-        ("repair", "weights.pth", "--arch", "mnist-cnn"),
-        ("zoo", "train"),
         ("run",),
+        *(
+            pytest.param(arguments, marks=pytest.mark.slow)
+            for arguments in (
+                ("scan", "--many", ".", "--arch", "mnist-cnn"),
+                ("repair", "weights.pth", "--arch", "mnist-cnn"),
+                ("zoo", "train"),
+            )
+        ),
     ],
 )
 def test_a_command_that_needs_one_names_the_extra_in_one_line(arguments, tmp_path):

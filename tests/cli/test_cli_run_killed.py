@@ -43,7 +43,8 @@ def undisturbed(request, tmp_path_factory, trivet):
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_record(undisturbed, trivet, tmp_path):
     config, metrics, parts, code = undisturbed
-    for part in parts:  # in the second run of the loop the first part is taken over
+    # In the second run of the loop the first part is taken over; in the short one, by the last run alone.
+    for part in parts if code == CODES["study"] else parts[1:]:
         assert kill_after(part, config, tmp_path)
         assert (tmp_path / ".parts" / part).is_file()
     done = trivet("run", config, "--out", tmp_path)

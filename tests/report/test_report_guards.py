@@ -62,7 +62,7 @@ VALUE = '[]{v="security.published.asr.before" f=".4f"}'
 )
 def test_a_typed_numeral_is_found(study_prose, old, new):
     old = "## Sweep over the stamped fraction {#" if old == "# {#" else old
-    complaints = check_prose(parsed(mutant(study_prose, old, new)))
+    complaints = check_prose(read_markdown(mutant(study_prose, old, new)[RESULTS]))
     assert any("typed digit" in complaint for complaint in complaints)
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from trivet import security
 
-MODELS = (0, 2, 4, 7, 8)
+SLOW = (pytest.mark.slow, pytest.mark.published)
+MODELS = (0, *(pytest.param(index, marks=SLOW) for index in (2, 4, 7)), 8)
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -22,7 +22,13 @@ def fitted(rows, estimator=None, **options):
     return model.fit(rows.X, rows.y, sensitive_features=rows.groups)
 
 
-@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if place > 1 else [])
+        for place, each in enumerate(CONSTRAINTS)
+    ],
+)
 def test_the_exponentiated_gradient_is_fairlearns(constraint):
     rows = unequal_rows()
     model = fitted(rows, constraint=constraint, bound=0.05, max_iter=10)

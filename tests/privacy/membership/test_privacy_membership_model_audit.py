@@ -71,7 +71,9 @@ def test_the_more_exposed_group_is_named(audits):
     assert sum(row.members for row in audit.groups) == audit.members == 24_421
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize(
+    "seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 9))]
+)
 def test_shuffled_membership_shows_nothing(seed):
     """A tree that does remember, told to have been trained on rows that it was not; its scores tie much."""
     X, y = noisy_rows()
@@ -117,7 +119,9 @@ def test_one_process_or_two_and_a_kept_folder_give_the_same(tmp_path):
     assert other.result.attacks != alone.result.attacks
 
 
-@pytest.mark.parametrize("models", [1, 4, 9])
+@pytest.mark.parametrize(
+    "models", [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path, models):
     command = [sys.executable, audited_models.__file__, str(models), str(tmp_path)]
     killed = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=300, check=False)

@@ -47,7 +47,7 @@ def p_value(answers, *, scale):
     return stats.chisquare(observed, [len(answers) * each for each in expected]).pvalue
 
 
-@pytest.mark.parametrize("scale", [1, 10, 40])
+@pytest.mark.parametrize("scale", [1, 10, pytest.param(40, marks=pytest.mark.slow)])
 def test_twenty_thousand_answers_are_discrete_laplace(scale):
     measurement = calibrate(sensitivity=1, epsilon=Fraction(1, scale))
     answers = [measurement.add((500,))[0] - 500 for _ in range(ANSWERS)]
@@ -64,7 +64,7 @@ def test_the_cells_of_a_vector_are_discrete_laplace():
     assert stats.binomtest(sum(pairs), len(pairs)).pvalue > LEVEL
 
 
-@pytest.mark.parametrize("wrong", [0.9, 1.1])
+@pytest.mark.parametrize("wrong", [pytest.param(0.9, marks=pytest.mark.slow), 1.1])
 def test_a_scale_that_is_a_tenth_off_is_seen(wrong):
     mutant = calibrate(sensitivity=1, epsilon=Fraction(1, 10) / Fraction(str(wrong)))
     answers = [mutant.add((0,))[0] for _ in range(3 * ANSWERS // 2)]
