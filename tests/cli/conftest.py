@@ -52,13 +52,14 @@ def trivet(tmp_path_factory):
         [sys.executable, str(warm)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
 
-        def call(*arguments, cwd=None, environment=None):
+        def call(*arguments, cwd=None, environment=None, short=False):
             out.write_bytes(b"")
             err.write_bytes(b"")
             request = {
                 "arguments": list(map(str, arguments)),
                 "folder": str(cwd or Path.cwd()),
                 "environment": environment or {},
+                "short": short,
                 "out": str(out),
                 "err": str(err),
             }
@@ -73,8 +74,8 @@ def trivet(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory, trivet):
-    """The built-in study at the smoke profile: its folder and what it printed."""
+    """The built-in study at the smoke profile with shorter repairs: its folder and what it printed."""
     folder = tmp_path_factory.mktemp("smoke") / "out"
-    done = trivet("run", "--profile", "smoke", "--out", folder, "--json")
+    done = trivet("run", "--profile", "smoke", "--out", folder, "--json", short=True)
     assert done.code == 0, done.err
     return Path(folder), done

@@ -13,13 +13,11 @@ DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
 SMALL = ("--arch", "mnist-cnn", "--limit", "2000")
 
 
-@pytest.fixture(scope="module")
-def repaired(trivet, tmp_path_factory):
+@pytest.fixture(scope="module", params=["short", pytest.param("whole", marks=pytest.mark.slow)])
+def repaired(request, trivet, tmp_path_factory):
     out = tmp_path_factory.mktemp("repair") / "out"
-    done = trivet(
-        *("repair", DEMO, *SMALL, "--method", "unlearn", "--true-trigger", "23,23,4"), "--out", out, "--json"
-    )
-    return out, done
+    arguments = ("repair", DEMO, *SMALL, "--method", "unlearn", "--true-trigger", "23,23,4", "--out", out)
+    return out, trivet(*arguments, "--json", short=request.param == "short")
 
 
 def test_the_backdoor_of_the_embedded_network_is_removed(repaired):

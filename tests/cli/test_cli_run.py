@@ -91,7 +91,10 @@ def test_the_places_that_other_tools_read(smoke):
 
 
 def test_the_embedded_network_is_found_out_and_repaired(smoke):
-    security = smoke[1].json["metrics"]["security"]
+    assert_found_out_and_repaired(smoke[1].json["metrics"]["security"])
+
+
+def assert_found_out_and_repaired(security):
     assert (security["scan"]["verdict"], security["scan"]["suspected_label"]) == ("backdoored", 4)
     assert security["published"]["same_as_scan"]
     unlearned, tuned = security["repair"]["attempts"]
@@ -103,10 +106,12 @@ def test_the_embedded_network_is_found_out_and_repaired(smoke):
 
 
 @pytest.mark.slow
-def test_the_same_arguments_give_the_same_bytes(smoke, fresh_trivet, tmp_path):
-    folder, _ = smoke
-    done = fresh_trivet("run", "--profile", "smoke", "--out", tmp_path)
-    assert done.code == 0, done.err
+def test_the_same_arguments_give_the_same_bytes(trivet, fresh_trivet, tmp_path):
+    folder, tmp_path = tmp_path / "first", tmp_path / "second"
+    for call, out in ((trivet, folder), (fresh_trivet, tmp_path)):
+        done = call("run", "--profile", "smoke", "--out", out, "--json")
+        assert done.code == 0, done.err
+        assert_found_out_and_repaired(done.json["metrics"]["security"])
     names = [Path("metrics.json"), Path("triggers.safetensors"), Path("macros.tex"), Path("report.tex")]
     names += [path.relative_to(folder) for path in (folder / "figures").iterdir()]
     assert len(names) == 4 + 3 * len(STUDY_FIGURES)
