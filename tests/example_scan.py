@@ -11,7 +11,14 @@ from trivet.record import STRIP_PIXELS
 from trivet.report.figures.scan import Scanned
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
 from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
-from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, SecurityAudit, Strip
+from trivet.security.scanning.results import (
+    DetectorResult,
+    ImagesInfo,
+    LabelScan,
+    ScanResult,
+    SecurityAudit,
+    Strip,
+)
 
 SUSPECT = 4
 HOSTILE_NAMES = (
@@ -117,8 +124,12 @@ def example_scan(
         reason="Both methods name label 4 (p below 0.001)." if suspected else "No label stands out (p 0.61).",
         limits="No evidence is not a certificate.",
         opinions=(
-            Opinion("trigger inversion", first, float(log_scores[first]), 0.0003 if suspected else 0.8),
-            Opinion("maximum margin", second, float(margin_scores[second]), 0.0002 if suspected else 0.7),
+            DetectorResult(
+                "trigger inversion", first, float(log_scores[first]), 0.0003 if suspected else 0.8
+            ),
+            DetectorResult(
+                "maximum margin", second, float(margin_scores[second]), 0.0002 if suspected else 0.7
+            ),
         ),
         labels=labels,
         looks=1 if classes <= 24 else 2,

@@ -1,4 +1,4 @@
-"""Finished parts of an audit: taken over where nothing that decides on them changed, else made again."""
+"""Finished parts of an audit: taken over where nothing that key on them changed, else made again."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ class Making:
         return Made(self.value, {"a": np.arange(6, dtype=np.float32).reshape(2, 3)})
 
 
-def make(out, making, decides, *, told=None):
+def make(out, making, key, *, told=None):
     with keep_parts(out, progress=lambda *told_: told is not None and told.append(told_)) as parts:
-        return parts.take_or_make("leg-part", Value, decides, making)
+        return parts.cached("leg-part", Value, key, making)
 
 
 def test_a_part_is_taken_over_with_its_arrays_while_the_same_decides_on_it(tmp_path):
@@ -72,9 +72,9 @@ def test_parts_stay_until_the_audit_is_done(tmp_path):
         raise KeyError
 
     with keep_parts(tmp_path) as parts:
-        parts.take_or_make("leg", Value, {}, Making())
+        parts.cached("leg", Value, {}, Making())
         with pytest.raises(KeyError):
-            parts.take_or_make("other", Value, {}, fail)
+            parts.cached("other", Value, {}, fail)
     assert (tmp_path / ".parts" / "leg.part").is_file()
     (tmp_path / ".trivet-0123.tmp").write_bytes(b"half a record")
     with keep_parts(tmp_path) as parts:

@@ -1,26 +1,26 @@
 import pytest
 
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 
 def test_what_a_terminal_obeys_is_escaped():
     assert one_line("a\x1b[2Jb\nc\u202ed\ud800") == r"a\x1b[2Jb\nc\u202ed\ud800"
     assert one_line("größe ŵ 中") == "größe ŵ 中"
-    assert quoted("a\x1b'\n") == '"a\\x1b\'\\n"'
+    assert quote("a\x1b'\n") == '"a\\x1b\'\\n"'
 
 
 @pytest.mark.parametrize("text", ["x" * 81, "\n" * 50, "x" * 10**7])
 def test_what_is_long_is_cut(text):
-    assert len(one_line(text)) == len(quoted(text)) - 1 == 80
+    assert len(one_line(text)) == len(quote(text)) - 1 == 80
     assert one_line(text).endswith("…")
-    assert quoted(text).endswith("…'")
+    assert quote(text).endswith("…'")
     assert one_line("x" * 80) == "x" * 80
 
 
 def test_a_reason_is_the_first_line_of_an_error_or_its_kind():
-    assert reason(ValueError("first.\nsecond")) == "first"
-    assert reason(MemoryError()) == "MemoryError"
-    assert len(reason(ValueError("x" * 10_000))) == 200
+    assert first_line(ValueError("first.\nsecond")) == "first"
+    assert first_line(MemoryError()) == "MemoryError"
+    assert len(first_line(ValueError("x" * 10_000))) == 200
 
 
 def test_an_error_that_cannot_be_spelt_is_named_by_its_kind():
@@ -28,4 +28,4 @@ def test_an_error_that_cannot_be_spelt_is_named_by_its_kind():
         def __str__(self):
             raise RuntimeError("no words")
 
-    assert reason(SilentError()) == "SilentError"
+    assert first_line(SilentError()) == "SilentError"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.verdict import LEGS, NOT_REMOVED, ORDERS, REMOVED, Tone, tone
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = [
     "JudgedPart",
@@ -218,7 +218,7 @@ def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:
 def _one_of(word: str | None, words: Sequence[str], place: str) -> Iterator[str]:
     if word is not None and word not in words:
         known = ", ".join(map(one_line, words[:MOST_NAMED])) or "nothing"
-        yield f"{place} is {quoted(word)}; expected one of {known}"
+        yield f"{place} is {quote(word)}; expected one of {known}"
 
 
 _CHECKS: Final = {

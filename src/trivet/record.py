@@ -27,7 +27,7 @@ from trivet.result import Result
 from trivet.security.scanning.results import SecurityAudit
 from trivet.study.fairness_results import PublishedFairness
 from trivet.study.privacy import PublishedPrivacy
-from trivet.wording import one_line, reason
+from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import remove_result, write_text, write_whole
 
@@ -208,9 +208,9 @@ def load_record(folder: str | Path, *, links: bool = True) -> AuditRecord:
     except RecursionError as error:
         raise RecordError(f"{path} is nested too deeply for a record of an audit.") from error
     except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror or reason(error)}.") from error
+        raise RecordError(f"{path} cannot be read: {error.strerror or first_line(error)}.") from error
     except ValueError as error:
-        raise RecordError(f"{path} cannot be read as JSON: {reason(error)}.") from error
+        raise RecordError(f"{path} cannot be read as JSON: {first_line(error)}.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise RecordError(
@@ -246,10 +246,10 @@ def load_triggers(folder: str | Path) -> Triggers:
         return {}
     except OSError as error:
         raise RecordError(
-            f"{path} cannot be read: {error.strerror or reason(error)}. Run the audit again."
+            f"{path} cannot be read: {error.strerror or first_line(error)}. Run the audit again."
         ) from error
     except Exception as error:  # an untrusted file can make the library fail in any way
-        raise RecordError(f"{path} cannot be read: {reason(error)}. Run the audit again.") from error
+        raise RecordError(f"{path} cannot be read: {first_line(error)}. Run the audit again.") from error
     if missing := [name for name in TRIGGER_NAMES if name not in arrays]:
         raise RecordError(f"{path} lacks {', '.join(missing)}. Run the audit again.")
     return arrays

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 from annotated_types import Ge, GroupedMetadata, Interval
 
 from trivet.errors import UsageError
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["Count", "Positive", "Rate", "Seed", "SettingError", "Settings", "Share", "require"]
 
@@ -71,7 +71,7 @@ def require(kind: Any, /, **values: Any) -> None:
     for setting, value in values.items():
         if not _fits(kind, value):
             text = f"{{{setting}}} is {{found}}; expected {{expected}}."
-            found = quoted(value) if isinstance(value, str) else value
+            found = quote(value) if isinstance(value, str) else value
             raise SettingError(text, found=found, expected=_expected(kind))
 
 

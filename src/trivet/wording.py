@@ -9,13 +9,13 @@ from typing import Any, Final
 __all__ = [
     "as_entity",
     "as_json_escape",
+    "describe_error",
     "escapes",
+    "first_line",
     "inert",
     "json_text",
     "one_line",
-    "quoted",
-    "reason",
-    "told",
+    "quote",
 ]
 
 #: Layer names are shortened to this length.
@@ -40,7 +40,7 @@ def one_line(text: object, *, limit: int = NAME_CHARACTERS) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """Return a name as `one_line` does, in quotation marks; any other plain value as Python writes it."""
     cut = value[: NAME_CHARACTERS + 1] if isinstance(value, str) else value
     try:
@@ -52,7 +52,7 @@ def quoted(value: object) -> str:
     return shown if len(shown) <= NAME_CHARACTERS else f"{shown[: NAME_CHARACTERS - 1]}…{shown[0]}"
 
 
-def reason(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return the first line of what `error` says, or its kind where it says nothing."""
     try:
         lines = str(error).strip().splitlines()
@@ -62,9 +62,9 @@ def reason(error: BaseException) -> str:
     return one_line(first or type(error).__name__, limit=REASON_CHARACTERS)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return the kind of `error` and the first line of what it says."""
-    said = reason(error)
+    said = first_line(error)
     kind = type(error).__name__
     return said if said == kind else f"{kind}: {said}"
 

@@ -9,7 +9,7 @@ from trivet import security
 from trivet.datasets import load_mnist
 from trivet.security import TrainingSettings, contract_named, load_from_archive
 from trivet.security.calls import repair_suspect
-from trivet.security.checkpoint import Subject
+from trivet.security.checkpoint import ScanInput
 from trivet.security.contract import UNIT
 from trivet.security.zoo import train_classifier
 
@@ -38,7 +38,7 @@ def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
     row, column = divmod(int(found.trigger(index).mask.argmax()), 28)
     assert place["row"] <= row < place["row"] + 4
     assert place["column"] <= column < place["column"] + 4
-    repair = repair_suspect(Subject(checkpoint, mnist_test, UNIT), found, "unlearn", seed=0)
+    repair = repair_suspect(ScanInput(checkpoint, mnist_test, UNIT), found, "unlearn", seed=0)
     (attempt,) = repair.result.attempts
     assert attempt.asr.before > 0.9
     assert attempt.asr.after < 0.02

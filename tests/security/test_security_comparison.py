@@ -7,7 +7,7 @@ import pytest
 
 from trivet.security.scanning import sequential as comparison
 from trivet.security.scanning.search import Margins
-from trivet.security.scanning.sequential import Comparison
+from trivet.security.scanning.sequential import SequentialTest
 
 CLASSES, START, BATCH = 10, 392.0, 16
 EVEN = np.linspace(20, 24, CLASSES)
@@ -37,7 +37,7 @@ def compared(monkeypatch):
         monkeypatch.setattr(comparison, "TriggerSearch", lambda *_arguments, **_named: Course(norms))
         monkeypatch.setattr(comparison, "maximum_margins", lambda *_a, **_n: Margins(np.array(margins), 0))
         images = SimpleNamespace(classes=CLASSES, pixels=np.zeros((1, 1, 28, 28)))
-        found = Comparison(None, images, seed=0, progress=lambda _step, _share: None)
+        found = SequentialTest(None, images, seed=0, progress=lambda _step, _share: None)
         found.run()
         return found
 

@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.security.scanning.results import Opinion
+from trivet.security.scanning.results import DetectorResult
 from trivet.security.scanning.sequential import Evidence, judge_scan
 
 ALONE = {"norm_gap": 3.0, "margin_gap": 2.0}
@@ -8,8 +8,8 @@ ALONE = {"norm_gap": 3.0, "margin_gap": 2.0}
 
 def judged(p_value, *, inversion=4, margin=4, **evidence):
     opinions = (
-        Opinion("trigger inversion", inversion, -8.0, 0.004),
-        Opinion("maximum margin", margin, 7.0, 0.005),
+        DetectorResult("trigger inversion", inversion, -8.0, 0.004),
+        DetectorResult("maximum margin", margin, 7.0, 0.005),
     )
     found = {"asr": 0.99, **ALONE, **evidence}
     agreed = inversion == margin
@@ -46,8 +46,8 @@ def test_verdicts(p_value, arguments, verdict, label, words):
 
 def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
     opinions = (
-        Opinion("trigger inversion", 4, -8.0, 0.001),
-        Opinion("maximum margin", 7, 7.0, 0.02),
+        DetectorResult("trigger inversion", 4, -8.0, 0.001),
+        DetectorResult("maximum margin", 7, 7.0, 0.02),
     )
     evidence = {
         4: Evidence(label=4, asr=0.99, agreed=False, norm_gap=1.1, margin_gap=0.5),
@@ -57,7 +57,10 @@ def test_where_the_methods_differ_the_label_that_stands_alone_is_named():
 
 
 def test_a_method_without_a_score_names_none():
-    opinions = (Opinion("trigger inversion", None, None, None), Opinion("maximum margin", 7, 9.0, 0.001))
+    opinions = (
+        DetectorResult("trigger inversion", None, None, None),
+        DetectorResult("maximum margin", 7, 9.0, 0.001),
+    )
     evidence = {7: Evidence(label=7, asr=0.99, agreed=False, norm_gap=None, margin_gap=4.0)}
     found = judge_scan(opinions, evidence, 0.001)
     assert (found.verdict, found.label) == ("suspicious", 7)

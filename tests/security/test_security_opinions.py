@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.security.detection import lead_probability
-from trivet.security.scanning.results import Opinion
+from trivet.security.scanning.results import DetectorResult
 from trivet.security.scanning.sequential import (
     INVERSION,
     MARGIN,
@@ -18,7 +18,7 @@ from trivet.security.scanning.sequential import (
 
 
 def pair(first, second, *, agree):
-    return Opinion(INVERSION, 3, -1.0, first), Opinion(MARGIN, 3 if agree else 4, 1.0, second)
+    return DetectorResult(INVERSION, 3, -1.0, first), DetectorResult(MARGIN, 3 if agree else 4, 1.0, second)
 
 
 @pytest.mark.parametrize("classes", [3, 10, 100])
@@ -83,9 +83,9 @@ def test_the_null_of_the_lead_is_calibrated(labels):
 
 
 def test_an_opinion_without_a_score_adds_nothing():
-    silent = Opinion(MARGIN, None, None, None)
-    assert agreement_probability(Opinion(INVERSION, 1, -5.0, 0.02), silent, classes=10) == 0.02
-    assert agreement_probability(Opinion(INVERSION, None, None, None), silent, classes=10) is None
+    silent = DetectorResult(MARGIN, None, None, None)
+    assert agreement_probability(DetectorResult(INVERSION, 1, -5.0, 0.02), silent, classes=10) == 0.02
+    assert agreement_probability(DetectorResult(INVERSION, None, None, None), silent, classes=10) is None
 
 
 def test_margins_are_scored_as_they_are_negative_ones_too():

@@ -14,8 +14,8 @@ from trivet.security.frozen import freeze
 from trivet.security.repairs import (
     REPAIRS,
     RepairBounds,
+    Repaired,
     RepairMethod,
-    Treatment,
     UnlearningSettings,
     register,
     repair_method,
@@ -32,7 +32,7 @@ class Verdict:
 
 
 def nothing(case, *, seed, progress):
-    return Treatment(case.model, "nothing", 0)
+    return Repaired(case.model, "nothing", 0)
 
 
 def cure(steps, *, spoil=0):
@@ -44,7 +44,7 @@ def cure(steps, *, spoil=0):
             case.model, case.contract, case.images, [TRIGGER], settings, seed=seed, progress=progress
         )
         model.fc.bias[0] += spoil
-        return Treatment(model, f"{steps} steps", steps * 64)
+        return Repaired(model, f"{steps} steps", steps * 64)
 
     return run
 

@@ -4,7 +4,7 @@ import torch
 
 from trivet.security import build_architecture
 from trivet.security.networks import MnistCNN
-from trivet.security.scanning.search import OtherClasses, TriggerStack
+from trivet.security.scanning.search import NonTargetSampler, TriggerBatch
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def double():
 
 
 def started(targets):
-    return TriggerStack.start(targets, MnistCNN.input_shape, penalty=8.0, mask=0.0, pattern=0.0)
+    return TriggerBatch.start(targets, MnistCNN.input_shape, penalty=8.0, mask=0.0, pattern=0.0)
 
 
 def test_other_classes_draws_every_image_but_those_of_the_target():
     labels = np.array([2, 0, 1, 1, 2, 0, 0])
-    others = OtherClasses(labels, 4)
+    others = NonTargetSampler(labels, 4)
     for target in range(4):
         drawn = others.draw(np.random.default_rng(0), target, (50, 20))
         assert drawn.shape == (50, 20)

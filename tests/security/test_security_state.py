@@ -5,7 +5,7 @@ from torch import nn
 
 from trivet.errors import CheckpointError
 from trivet.security.checkpoint import _fill
-from trivet.security.reading.torchfile import Claim, Storage, strides_of
+from trivet.security.reading.torchfile import LazyTensor, Storage, strides_of
 from trivet.security.reading.weights import Layer, find_states, match
 from trivet.work.confined import Confined
 
@@ -19,7 +19,9 @@ def load_state(network, state, folder):
 def claims(state):
     def claim(value):
         shape = tuple(value.shape)
-        return Claim(shape, "F32", Storage("0", "F32", value.numel(), "a.pth", unread), strides_of(shape))
+        return LazyTensor(
+            shape, "F32", Storage("0", "F32", value.numel(), "a.pth", unread), strides_of(shape)
+        )
 
     return {name: claim(value) for name, value in state.items()}
 

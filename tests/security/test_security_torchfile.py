@@ -10,7 +10,7 @@ from torch import nn
 
 from trivet.errors import CheckpointError
 from trivet.security.checkpoint import DTYPES
-from trivet.security.reading.torchfile import Claim
+from trivet.security.reading.torchfile import LazyTensor
 from trivet.security.reading.weights import EXTRACTED, extract, open_weights
 from trivet.security.reading.zipped import ZippedFile
 
@@ -43,7 +43,7 @@ def load(opened):
     """Return a function that returns what a file holds, with every claim read."""
 
     def read(value):
-        if isinstance(value, Claim):
+        if isinstance(value, LazyTensor):
             content = bytearray(value.view(value.storage.numbers(value.storage)))
             dtype = NAMED[value.dtype]
             if not content:

@@ -79,7 +79,7 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
 
 
-def plain_settings(kind: type[Any], settings: Any) -> dict[str, Any]:
+def settings_as_json(kind: type[Any], settings: Any) -> dict[str, Any]:
     """Return the settings that `kind` names, as plain JSON values."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - the types alone should cost nothing
 
@@ -112,15 +112,15 @@ def audit_fairness(
         comparison, published = _study_fairness(section, parts=parts, tell=tell)
     elif table is not None:
         digest = None if table.table == ADULT else path_digest(table.table)
-        decides = {"settings": plain_settings(TableSettings, table), "table": digest, "seed": section.seed}
+        key = {"settings": settings_as_json(TableSettings, table), "table": digest, "seed": section.seed}
 
         def ask() -> Made[Any]:
-            from trivet.fairness.auditing.table import ask_table  # noqa: PLC0415 - as above
+            from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - as above
 
-            return Made(ask_table(table, seed=section.seed, progress=tell))
+            return Made(audit_table(table, seed=section.seed, progress=tell))
 
         kind = FairnessComparison if table.estimator else FairnessAudit
-        found = parts.take_or_make("fairness-table", kind, decides, ask).value
+        found = parts.cached("fairness-table", kind, key, ask).value
         if isinstance(found, FairnessComparison):
             comparison = found
         else:
@@ -136,21 +136,21 @@ def _study_fairness(
     section: FairnessSection, *, parts: Parts, tell: Callable[[str], None]
 ) -> tuple[FairnessComparison, PublishedFairness]:
     settings = _fairness_settings(section)
-    decides = {"settings": plain_settings(FairnessSettings, settings)}
+    key = {"settings": settings_as_json(FairnessSettings, settings)}
 
     def compare() -> Made[FairnessComparison]:
         from trivet.study.fairness import compare_studied  # noqa: PLC0415 - as above
 
         return Made(compare_studied(settings, progress=tell))
 
-    comparison = parts.take_or_make("fairness-comparison", FairnessComparison, decides, compare).value
+    comparison = parts.cached("fairness-comparison", FairnessComparison, key, compare).value
 
     def publish() -> Made[PublishedFairness]:
         from trivet.study.fairness import publish_fairness  # noqa: PLC0415 - as above
 
         return Made(publish_fairness(settings, comparison, progress=tell))
 
-    return comparison, parts.take_or_make("fairness-published", PublishedFairness, decides, publish).value
+    return comparison, parts.cached("fairness-published", PublishedFairness, key, publish).value
 
 
 def _fairness_settings(section: FairnessSection) -> FairnessSettings:
@@ -159,7 +159,7 @@ def _fairness_settings(section: FairnessSection) -> FairnessSettings:
 
 if TYPE_CHECKING:
     from trivet.security import Checkpoint, Classifier, Scan
-    from trivet.security.checkpoint import Subject
+    from trivet.security.checkpoint import ScanInput
 
 #: Before the names of a repaired network's weights, which come from a file.
 WEIGHT: Final = "weight."
@@ -188,8 +188,8 @@ def audit_security(
     def tell(step: str, share: float) -> None:
         progress("security", step, share)
 
-    decides = {
-        "settings": settings and plain_settings(ScanSettings, replace(settings, repair=None)),
+    key = {
+        "settings": settings and settings_as_json(ScanSettings, replace(settings, repair=None)),
         "network": asdict(info),
         "images": images_sha256(subject.images),
         "contract": None if subject.declared is None else asdict(subject.declared),
@@ -197,13 +197,13 @@ def audit_security(
         "seed": seed,
         "threads": torch.get_num_threads(),
     }
-    published = _publish(section, subject, decides, seed=seed, parts=parts, tell=tell) if study else None
+    published = _publish(section, subject, key, seed=seed, parts=parts, tell=tell) if study else None
 
     def find() -> Made[ScanResult]:
         found = scan(subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=tell)
         return Made(found.result, {"mask": found.masks, "pattern": found.patterns})
 
-    scanned = parts.take_or_make("security-scan", ScanResult, decides, find)
+    scanned = parts.cached("security-scan", ScanResult, key, find)
     masks, patterns = scanned.arrays["mask"], scanned.arrays["pattern"]
     found = scan_again(subject, scanned.value, masks, patterns)
     if scanned.value.suspected_label is None or method is None:
@@ -218,8 +218,8 @@ def audit_security(
             mended = {f"{WEIGHT}{name}": each.contiguous().numpy() for name, each in weights.items()}
             return Made(stamped.value, {**stamped.arrays, **mended})
 
-        decides |= {"method": method}
-        rest = parts.take_or_make("security-repair", SecurityAudit, decides, mend)
+        key |= {"method": method}
+        rest = parts.cached("security-repair", SecurityAudit, key, mend)
     audit, triggers = rest.value, {"scan.mask": masks, "scan.pattern": patterns}
     if published is not None:
         audit = replace(audit, published=_compared(published.value, scanned.value))
@@ -245,18 +245,18 @@ def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":
     return security.load_demo_checkpoint()
 
 
-def _studied(section: SecuritySection) -> "Subject":
+def _studied(section: SecuritySection) -> "ScanInput":
     from trivet.datasets import load_mnist  # noqa: PLC0415 - as above
     from trivet.security import contract_named  # noqa: PLC0415
-    from trivet.security.checkpoint import Subject  # noqa: PLC0415
+    from trivet.security.checkpoint import ScanInput  # noqa: PLC0415
 
-    return Subject(load_studied_checkpoint(section), load_mnist("test"), contract_named(section.contract))
+    return ScanInput(load_studied_checkpoint(section), load_mnist("test"), contract_named(section.contract))
 
 
 def _publish(
     section: SecuritySection,
-    subject: "Subject",
-    decides: Mapping[str, Any],
+    subject: "ScanInput",
+    key: Mapping[str, Any],
     *,
     seed: int,
     parts: Parts,
@@ -276,8 +276,8 @@ def _publish(
         )
         return Made(result, {"mask": inversion.masks, "pattern": inversion.patterns})
 
-    decides = {**decides, "published": plain_settings(SecuritySettings, section)}
-    return parts.take_or_make("security-published", PublishedSecurity, decides, make)
+    key = {**key, "published": settings_as_json(SecuritySettings, section)}
+    return parts.cached("security-published", PublishedSecurity, key, make)
 
 
 def _compared(published: PublishedSecurity, scan: ScanResult) -> PublishedSecurity:
@@ -288,7 +288,7 @@ def _compared(published: PublishedSecurity, scan: ScanResult) -> PublishedSecuri
 
 
 def _stamped(
-    audit: SecurityAudit, subject: "Subject", found: "Scan", repaired: "Classifier | None"
+    audit: SecurityAudit, subject: "ScanInput", found: "Scan", repaired: "Classifier | None"
 ) -> Made[SecurityAudit]:
     from trivet.security.frozen import freeze  # noqa: PLC0415 - as above
     from trivet.security.scanning.scan import strip_of  # noqa: PLC0415
@@ -340,15 +340,15 @@ def study_effects(
         import torch  # noqa: PLC0415 - only the network's repair needs it
 
         threads = torch.get_num_threads()
-    decides = {
+    key = {
         "threads": threads,
-        "settings": plain_settings(EffectSettings, settings),
-        "fairness": plain_settings(FairnessSettings, fairness),
+        "settings": settings_as_json(EffectSettings, settings),
+        "fairness": settings_as_json(FairnessSettings, fairness),
         "legs": list(config.audit.legs),
         "seed": config.audit.seed,
         "inputs": dict(legs["security"].inputs) if "security" in legs else {},
     }
-    return parts.take_or_make("effects", EffectMatrix, decides, make).value
+    return parts.cached("effects", EffectMatrix, key, make).value
 
 
 def audit_privacy(
@@ -366,8 +366,8 @@ def audit_privacy(
             progress("privacy", "the plan", None)
             return Made(plan_queries(settings, curves=True))
 
-        decides = {"settings": plain_settings(PlanSettings, settings)}
-        plan = parts.take_or_make("privacy-plan", Plan, decides, ask).value
+        key = {"settings": settings_as_json(PlanSettings, settings)}
+        plan = parts.cached("privacy-plan", Plan, key, ask).value
         if study:
             progress("privacy", "the published exercises", None)
             published = publish_privacy(section, plan)

@@ -125,8 +125,8 @@ class Parts:
         self.folder = folder
         self.progress = progress
 
-    def take_or_make(
-        self, name: str, kind: Any, decides: Mapping[str, Any], make: Callable[[], Made[_Value]]
+    def cached(
+        self, name: str, kind: Any, key: Mapping[str, Any], make: Callable[[], Made[_Value]]
     ) -> Made[_Value]:
         """Take over what an earlier run made of the same, or make it and keep it.
 
@@ -136,7 +136,7 @@ class Parts:
             Of the part; a part of this name that anything else decided on is not taken.
         kind
             Type of its value, which Pydantic reads back.
-        decides
+        key
             Everything that decides on it, as plain values: settings, and digests of files. The versions
             of all that is installed are added.
         make
@@ -145,9 +145,9 @@ class Parts:
         if self.folder is None:
             return make()
         path = self.folder / f"{name}{SUFFIX}"
-        key = _digest({"part": name, "installed": _installed(), **decides})
+        digest = _digest({"part": name, "installed": _installed(), **key})
         found = read_part(path)
-        if found is not None and found.document.get("key") == key:
+        if found is not None and found.document.get("key") == digest:
             value = _read_back(kind, found.document.get("value"))
             if value is not None:
                 leg, _, what = name.partition("-")
@@ -157,7 +157,7 @@ class Parts:
         text = _text(kind, made.value)
         plain = None if text is None else json.loads(text)
         if _text(kind, _read_back(kind, plain)) == text is not None:
-            write_part(path, PartFile({"key": key, "value": plain}, made.arrays))
+            write_part(path, PartFile({"key": digest, "value": plain}, made.arrays))
         return made
 
     def remove(self) -> None:

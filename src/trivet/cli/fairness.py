@@ -210,9 +210,9 @@ def fairness(
         prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()
     with report_progress() as progress:
-        from trivet.fairness.auditing.table import ask_table  # noqa: PLC0415 - DuckDB and scikit-learn
+        from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - DuckDB and scikit-learn
 
-        found = ask_table(
+        found = audit_table(
             settings,
             seed=seed,
             workers=workers,

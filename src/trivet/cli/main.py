@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from cyclopts import App, CycloptsError
 
 from trivet.errors import TrivetError, UsageError, missing_extra
-from trivet.wording import inert, json_text, one_line, told
+from trivet.wording import describe_error, inert, json_text, one_line
 
 __all__ = ["ignore_matplotlibrc", "main"]
 
@@ -206,13 +206,15 @@ def _unexpected(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "memory ran out; give it more, or a smaller input."
     if isinstance(error, SystemExit):
-        return f"code that trivet called ended the process ({told(error)}); it has to return instead."
+        return (
+            f"code that trivet called ended the process ({describe_error(error)}); it has to return instead."
+        )
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     place = f" at {Path(own[-1].filename).relative_to(PACKAGE.parent)}:{own[-1].lineno}" if own else ""
     return (
-        f"an unexpected error{place}: {told(error)}. This is a fault in trivet: set {TRACEBACK}=1, run the "
-        "same command again, and report what it prints."
+        f"an unexpected error{place}: {describe_error(error)}. This is a fault in trivet: set "
+        f"{TRACEBACK}=1, run the same command again, and report what it prints."
     )
 
 

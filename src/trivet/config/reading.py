@@ -10,7 +10,7 @@ from typing import Any, Final, get_args, get_type_hints
 from trivet.config.config import OWN_TITLE, AuditConfig, describes, own_paths
 from trivet.errors import UsageError
 from trivet.verdict import LEGS
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 from trivet.work.bounded import read_toml
 
 __all__ = ["load_config"]
@@ -95,7 +95,7 @@ def _coerced(given: Any, got: Any, place: tuple[str, ...]) -> Iterator[str]:
         and (type(given), type(got)) != (int, float)
     ):
         kind = {bool: "true or false", int: "an integer", float: "a number"}[type(got)]
-        yield f"{_shown(place)} should be {kind} (found {quoted(given)})"
+        yield f"{_shown(place)} should be {kind} (found {quote(given)})"
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _explain(item: Mapping[str, Any]) -> str:
         return f"{shown} is missing"
     if item["type"] == "value_error":
         return f"{shown}: {message.removesuffix('.')}"
-    return f"{shown} should be {message[0].lower()}{message[1:]} (found {quoted(item['input'])})"
+    return f"{shown} should be {message[0].lower()}{message[1:]} (found {quote(item['input'])})"
 
 
 def _shown(place: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trivet.datasets.classes import MAX_CLASSES, choose_rows, printable
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, TrivetError
-from trivet.wording import quoted, reason, told
+from trivet.wording import describe_error, first_line, quote
 from trivet.work.bounded import BoundedStream
 
 __all__ = ["BLOCK_BYTES", "find_idx_pair", "is_idx_name", "read_idx", "read_npz", "refuse_too_large"]
@@ -222,7 +222,7 @@ def read_npz(path: Path, *, limit: int | None, seed: int) -> ImageSet:
         raise
     except Exception as error:  # a damaged file can fail anywhere in the readers
         raise DataError(
-            f"{path.name!r} cannot be read as an .npz file ({reason(error)}). {_REMEDY}"
+            f"{path.name!r} cannot be read as an .npz file ({first_line(error)}). {_REMEDY}"
         ) from error
 
 
@@ -252,7 +252,7 @@ def _member(archive: zipfile.ZipFile, names: tuple[str, ...], path: Path) -> zip
     found = [info for info in archive.infolist() if _array_name(info) in names]
     if len(found) == 1:
         return found[0]
-    held = ", ".join(quoted(info.filename.removesuffix(".npy")) for info in (found or archive.infolist())[:8])
+    held = ", ".join(quote(info.filename.removesuffix(".npy")) for info in (found or archive.infolist())[:8])
     raise DataError(
         f"{path.name!r} should hold one array called {', '.join(names[:-1])} or {names[-1]}; "
         f"found {held or 'nothing'}. {_REMEDY}"
@@ -265,7 +265,7 @@ def _array_name(info: zipfile.ZipInfo) -> str:
 
 def _array(stream: IO[bytes], info: zipfile.ZipInfo, path: Path) -> RawArray:
     """Read the header of one array and hold it against the archive's table of contents."""
-    name = f"{quoted(info.filename.removesuffix('.npy'))} of {path.name!r}"
+    name = f"{quote(info.filename.removesuffix('.npy'))} of {path.name!r}"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
         raise DataError(f"{name} is packed in a way that NumPy does not write. {_REMEDY}")
     version = np.lib.format.read_magic(stream)
@@ -358,7 +358,8 @@ def read_idx(path: Path, *, limit: int | None, seed: int) -> ImageSet:
         raise
     except Exception as error:  # a damaged file can fail anywhere in gzip and zlib
         raise DataError(
-            f"{path.name!r} and its labels cannot be read as IDX files ({told(error)}). Fetch them again."
+            f"{path.name!r} and its labels cannot be read as IDX files ({describe_error(error)}). Fetch "
+            "them again."
         ) from error
     return ImageSet(printable(path.name), pixels, labels[rows], int(labels.max()) + 1)
 

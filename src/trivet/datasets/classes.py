@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
-from trivet.wording import quoted, reason
+from trivet.wording import first_line, quote
 
 __all__ = ["MAX_CLASSES", "choose_rows", "class_numbers", "in_class_order", "printable"]
 
@@ -126,18 +126,18 @@ def class_numbers(names: Sequence[str], order: str) -> tuple[int, ...]:
         found = {printable(str(name)): number for name, number in given.items()}
     except Exception as error:  # a file of any content
         raise UsageError(
-            f"the order of classes {quoted(order)} cannot be read ({reason(error)}); expected text, number, "
-            "or a .json file with the number of each class by its name."
+            f"the order of classes {quote(order)} cannot be read ({first_line(error)}); expected text, "
+            "number, or a .json file with the number of each class by its name."
         ) from error
     numbers: list[int] = []
     for name in names:
         number = found.get(name)
         if type(number) is not int or not 0 <= number < MAX_CLASSES:
             raise UsageError(
-                f"{quoted(order)} has no number for the class {quoted(name)}; give each one from 0 to "
+                f"{quote(order)} has no number for the class {quote(name)}; give each one from 0 to "
                 f"{MAX_CLASSES - 1}."
             )
         numbers.append(number)
     if len(set(numbers)) < len(numbers):
-        raise UsageError(f"{quoted(order)} gives two classes one number; give each its own.")
+        raise UsageError(f"{quote(order)} gives two classes one number; give each its own.")
     return tuple(numbers)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trivet.errors import DataError, UsageError
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["AS_THEY_ARE", "Fit"]
 
@@ -53,7 +53,7 @@ class Fit:
         sides = (0, None) if match is None else (int(match[1]), None if match[2] is None else int(match[2]))
         if any(side is not None and not 0 < side <= MOST for side in sides):
             raise UsageError(
-                f"pictures cannot be scaled to {quoted(self.resize)}; expected the shorter side in pixels, "
+                f"pictures cannot be scaled to {quote(self.resize)}; expected the shorter side in pixels, "
                 f"or both as 32x32, up to {MOST}."
             )
         return sides

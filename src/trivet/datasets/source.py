@@ -14,7 +14,7 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
 from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
-from trivet.wording import quoted, reason
+from trivet.wording import first_line, quote
 from trivet.work.confined import Confined, Limits
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
@@ -147,8 +147,8 @@ def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
         if is_idx_name(path.name):
             return read_idx, path
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or reason(error)
-        shown = quoted(str(path))
+        why = getattr(error, "strerror", None) or first_line(error)
+        shown = quote(str(path))
         raise DataError(f"{shown} cannot be read ({why}); expected {_expected()}.") from error
     raise DataError(f"{path.name!r} is not a file of images that trivet reads; expected {_expected()}.")
 

@@ -16,7 +16,7 @@ from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
 from trivet.security.repairs.results import RepairBounds
 from trivet.verdict import IN_BAND, NO_EVIDENCE
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["GATES", "findings_of", "refuse_waivers"]
 
@@ -412,7 +412,7 @@ def refuse_waivers(waivers: Sequence["Waiver"]) -> None:
     UsageError
         Naming all of them, and the rules that there are.
     """
-    wrong = [quoted(waiver.rule) for waiver in waivers if waiver.rule not in GATES]
+    wrong = [quote(waiver.rule) for waiver in waivers if waiver.rule not in GATES]
     if wrong:
         raise UsageError(
             f"[[policy.waivers]] rule: nothing can be waived under {', '.join(wrong)}; expected one of "

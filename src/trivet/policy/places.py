@@ -12,7 +12,7 @@ from trivet.fairness.auditing.results import REFERENCE
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
 from trivet.verdict import LEGS, ORDERS
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = [
     "SHORT_NAMES",
@@ -402,7 +402,7 @@ def named_place(record: Mapping[str, Any], place: str) -> str:
             here = here[int(step)]
             kind, field = _ITEMS.get(before, ("", ""))
             if isinstance(here, Mapping) and isinstance(name := here.get(field), str):
-                items.insert(0, f"{kind} {quoted(name)}")
+                items.insert(0, f"{kind} {quote(name)}")
                 measure = []
         else:
             here = here.get(step) if isinstance(here, Mapping) else None

@@ -21,7 +21,7 @@ from trivet.policy.places import (
     split_bound,
     values_at,
 )
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["Outcome", "Requirement", "judge", "parse_requirements", "refuse_impossible", "shown"]
 
@@ -81,7 +81,7 @@ def parse_requirements(texts: Sequence[str]) -> tuple[Requirement, ...]:
         match = _REQUIREMENT.fullmatch(text)
         value = None if match is None else _constant(match["value"])
         if match is None or value is None or (match["sign"] in ORDERING and not is_number(value)):
-            wrong.append(quoted(text))
+            wrong.append(quote(text))
         else:
             requirements.append(Requirement(text.strip(), match["path"], match["sign"], value))
     if wrong:
@@ -209,7 +209,7 @@ def misfit(requirement: Requirement, value: Any, words: Sequence[str]) -> str | 
     if _kind(value) != _kind(requirement.value):
         return f"{place} is {_kind(value)} and cannot be compared with {_kind(requirement.value)}"
     if words and requirement.value not in words:
-        return f"{place} is one of {', '.join(map(repr, words))}, never {quoted(str(requirement.value))}"
+        return f"{place} is one of {', '.join(map(repr, words))}, never {quote(str(requirement.value))}"
     return None
 
 
@@ -223,10 +223,10 @@ def _judge_one(record: Mapping[str, Any], requirement: Requirement) -> Outcome:
         measured = measure(record, requirement.path)
     except LookupError as error:
         why = one_line(error.args[0], limit=300)
-        raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}") from error
+        raise UsageError(f"[policy] require {quote(requirement.text)}: {why}") from error
     for each in measured:
         if each.value is not None and (why := misfit(requirement, each.value, each.words)):
-            raise UsageError(f"[policy] require {quoted(requirement.text)}: {why}.")
+            raise UsageError(f"[policy] require {quote(requirement.text)}: {why}.")
     worst = min(measured, key=lambda each: _margin(requirement, each))
     breaching = sum(not _holds(requirement, each) for each in measured)
     return Outcome(
@@ -279,7 +279,7 @@ def refuse_impossible(requirements: Sequence[Requirement]) -> None:
         Naming all of them, each with the nearest names or the words that there are.
     """
     wrong = [
-        f"{quoted(requirement.text)}: {why}"
+        f"{quote(requirement.text)}: {why}"
         for requirement in requirements
         if (why := _why_impossible(requirement))
     ]

@@ -20,7 +20,7 @@ from trivet.record import METRICS
 from trivet.report.text.values import escape_html
 from trivet.report.verdicts import HEADINGS
 from trivet.verdict import LEGS, TONES, Tone, sign, tone
-from trivet.wording import one_line, reason, told
+from trivet.wording import describe_error, first_line, one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_folder, write_text
 
@@ -88,7 +88,7 @@ def find_audits(folder: str | Path) -> Found:
                 try:
                     audits.append(read(folder / place, place, names))
                 except Exception as error:  # noqa: BLE001 - an untrusted file costs its own row alone
-                    said = str(error) if isinstance(error, RecordError | DataError) else told(error)
+                    said = str(error) if isinstance(error, RecordError | DataError) else describe_error(error)
                     damaged.append(Damaged(place, name, said.replace(f"{folder / place}{os.sep}", "")))
     audits.sort(key=lambda audit: (audit.started is not None, audit.started or "", str(audit.folder)))
     return Found(tuple(reversed(audits)), tuple(damaged))
@@ -136,7 +136,7 @@ def _reader(
         try:
             content = json.loads(read_bounded(path, MOST_BYTES))
         except (OSError, ValueError, RecursionError) as error:
-            why = getattr(error, "strerror", None) or reason(error)
+            why = getattr(error, "strerror", None) or first_line(error)
             raise DataError(f"{file} cannot be read as JSON: {why}.") from error
         word = _at(content, verdict)
         pages = (f"{path.stem}.html", *([REPAIR] if path.stem == "scan" else []))

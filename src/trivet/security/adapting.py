@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_iter, tree_map_only
 
 from trivet.errors import CheckpointError, TrivetError
 from trivet.security.networks import Classifier
-from trivet.wording import reason, told
+from trivet.wording import describe_error, first_line
 
 __all__ = [
     "GRADIENT",
@@ -253,12 +253,12 @@ def guarded(name: str, doing: str) -> Generator[None]:
     except BaseException as error:
         if _is_memory(error):
             raise TrivetError(
-                f"{name} cannot {doing} for lack of memory: {told(error)}. Take fewer or smaller images "
-                "(--limit), or a machine with more memory."
+                f"{name} cannot {doing} for lack of memory: {describe_error(error)}. Take fewer or smaller "
+                "images (--limit), or a machine with more memory."
             ) from error
         raise CheckpointError(
-            f"{name} cannot {doing}: it raises {told(error)}. Check that the images, the architecture "
-            "and the weights belong together."
+            f"{name} cannot {doing}: it raises {describe_error(error)}. Check that the images, the "
+            "architecture and the weights belong together."
         ) from error
 
 
@@ -274,7 +274,9 @@ def all_finite(scores: Tensor, name: str) -> Tensor:
 def _is_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in reason(error).lower() for words in OUT_OF_MEMORY)
+    return isinstance(error, RuntimeError) and any(
+        words in first_line(error).lower() for words in OUT_OF_MEMORY
+    )
 
 
 #: What a network returns: logits (log-probabilities are such), what a softmax or a sigmoid made of

@@ -15,7 +15,7 @@ from trivet.security.checkpoint import (
     DEFAULT_IMAGES,
     DEMO_TRIGGER,
     Checkpoint,
-    Subject,
+    ScanInput,
     existing_checkpoint,
     images_for,
     load_checkpoint,
@@ -34,14 +34,14 @@ from trivet.security.trigger import Trigger
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
 
 
-def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
+def load_scanned(settings: ScanSettings, *, seed: int) -> ScanInput:
     """Load the network and the images that ``[security.scan]`` names."""
     if settings.is_demo:
         checkpoint = load_demo_checkpoint()
         source = settings.images or DEFAULT_IMAGES[checkpoint.info.architecture]
         images = load_images(source, limit=settings.limit, seed=seed, fit=settings.fit())
         _check_shape(checkpoint, images)
-        subject = Subject(checkpoint, images, parse_contract(settings.contract))
+        subject = ScanInput(checkpoint, images, parse_contract(settings.contract))
     else:
         subject = load_subject(settings.checkpoint, settings, seed=seed)
     if settings.class_names is None:
@@ -55,7 +55,7 @@ def load_scanned(settings: ScanSettings, *, seed: int) -> Subject:
 
 
 def scan_again(
-    subject: Subject, result: ScanResult, masks: NDArray[np.float32], patterns: NDArray[np.float32]
+    subject: ScanInput, result: ScanResult, masks: NDArray[np.float32], patterns: NDArray[np.float32]
 ) -> Scan:
     """Return the scan that a result and its triggers came from, without scanning."""
     working, held_out = subject.images.split(0.5, seed=result.seed)
@@ -64,7 +64,7 @@ def scan_again(
 
 
 def repair_suspect(
-    subject: Subject,
+    subject: ScanInput,
     found: Scan,
     method: str | Sequence[str],
     *,
@@ -218,7 +218,7 @@ def _subject(
     *,
     limit: int | None,
     seed: int,
-) -> Subject:
+) -> ScanInput:
     """Load what is a path, and keep what is loaded."""
     if not isinstance(checkpoint, str | Path | Checkpoint):
         raise UsageError(
@@ -230,13 +230,13 @@ def _subject(
         source = None if images is None else str(images)
         options = ScanOptions(arch=arch, state_key=state_key, images=source, limit=limit)
         loaded = load_subject(Path(checkpoint), options, seed=seed)
-        return Subject(loaded.checkpoint, loaded.images, declared)
+        return ScanInput(loaded.checkpoint, loaded.images, declared)
     known = checkpoint.info.architecture if isinstance(checkpoint, Checkpoint) else arch
     clean = _images(images, known, limit=limit, seed=seed)
     if isinstance(checkpoint, Checkpoint):
         if isinstance(images, str | Path):
             clean = in_fitting_order(checkpoint.model, clean, declared)
-        return Subject(checkpoint, clean, declared)
+        return ScanInput(checkpoint, clean, declared)
     _, channels, height, width = clean.pixels.shape
     weights = load_checkpoint(
         existing_checkpoint(Path(checkpoint)),
@@ -245,7 +245,7 @@ def _subject(
         classes=clean.classes,
         state_key=state_key,
     )
-    return Subject(weights, clean, declared)
+    return ScanInput(weights, clean, declared)
 
 
 def _images(images: Any, architecture: str | None, *, limit: int | None, seed: int) -> ImageSet:

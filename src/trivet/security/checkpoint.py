@@ -27,13 +27,13 @@ from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
 from trivet.security.scan_settings import ScanOptions
 from trivet.security.trigger import Trigger
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 from trivet.work.confined import Confined
 
 __all__ = [
     "DEFAULT_IMAGES",
     "Checkpoint",
-    "Subject",
+    "ScanInput",
     "existing_checkpoint",
     "images_for",
     "load_checkpoint",
@@ -62,7 +62,7 @@ LONGEST_FILE_NAME: Final = 255
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ScanInput:
     """A loaded network, clean images of its classes, and the declared input contract."""
 
     checkpoint: "Checkpoint"
@@ -90,7 +90,7 @@ def existing_checkpoint(path: Path) -> Path:
     try:
         found = path.is_file()
     except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
-        why = (isinstance(error, OSError) and error.strerror) or reason(error)
+        why = (isinstance(error, OSError) and error.strerror) or first_line(error)
         raise CheckpointError(f"the checkpoint {shown} cannot be opened: {why}.") from error
     if not found:
         raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
@@ -111,7 +111,7 @@ def missing_architecture(name: str) -> str:
     )
 
 
-def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
+def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> ScanInput:
     """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
     if options.arch is None and weights.suffix.lower() not in SELF_CONTAINED:
@@ -136,7 +136,7 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> Subject:
         )
         if options.class_order == AS_READ:
             clean = in_fitting_order(checkpoint.model, clean, declared)
-        return Subject(checkpoint, clean, declared)
+        return ScanInput(checkpoint, clean, declared)
 
 
 #: The embedded demonstration network, the trigger that it was trained with, and what it stands for.
@@ -292,7 +292,7 @@ def _load(
         folder = kind.removeprefix(FOLDER)
         if path.resolve().parent != Path(folder).resolve():
             raise UsageError(
-                f"{name} does not lie in {quoted(folder)}, which holds its network; name the file in it."
+                f"{name} does not lie in {quote(folder)}, which holds its network; name the file in it."
             )
         network, loading = load_from_folder(folder), ()
         broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]

@@ -20,7 +20,7 @@ from trivet.security.adapting import all_finite
 from trivet.security.evaluation import clean_accuracy
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.results import ContractCandidate, ContractCheck
-from trivet.wording import quoted, reason
+from trivet.wording import first_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 
 __all__ = [
@@ -259,7 +259,7 @@ def numbered_by(images: ImageSet, order: str) -> ImageSet:
         return images
     if images.class_names is None:
         raise UsageError(f"{images.name} has no names of classes to bring in order; leave out --class-order.")
-    how = AS_TEXT if order == "text" else f"classes numbered by {quoted(Path(order).name)}"
+    how = AS_TEXT if order == "text" else f"classes numbered by {quote(Path(order).name)}"
     return images.numbered(class_numbers(images.class_names, order), how)
 
 
@@ -440,15 +440,15 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         if error.errno in NO_FILE:
             raise UsageError(
-                f"{quoted(str(path))} declares no input contract: expected auto, mean/std such as 0.5/0.5, "
+                f"{quote(str(path))} declares no input contract: expected auto, mean/std such as 0.5/0.5, "
                 f"a .json or .toml file that exists, or one of: {known}."
             ) from error
         raise UsageError(
-            f"the input contract {quoted(path.name)} cannot be read: {error.strerror}."
+            f"the input contract {quote(path.name)} cannot be read: {error.strerror}."
         ) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(
-            f"the input contract {quoted(path.name)} cannot be read ({reason(error)}); expected JSON, or "
+            f"the input contract {quote(path.name)} cannot be read ({first_line(error)}); expected JSON, or "
             "TOML in a .toml file."
         ) from error
     if not isinstance(parsed, dict):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trivet.errors import UsageError, import_extra
-from trivet.wording import one_line, quoted, told
+from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import OWN_CODE, load_callable
 
 __all__ = [
@@ -197,7 +197,7 @@ def build_network(
             return _build_own(architecture, seed)
     known = ", ".join(sorted(ARCHITECTURES))
     raise UsageError(
-        f"no architecture is called {quoted(architecture)}; expected one of: {known}; or "
+        f"no architecture is called {quote(architecture)}; expected one of: {known}; or "
         "package.module:factory from your own code, timm:NAME, torchvision:NAME, or hf:FOLDER."
     )
 
@@ -214,8 +214,8 @@ def _build_own(architecture: str, seed: int) -> nn.Module:
         network = factory()
     except (Exception, SystemExit) as error:  # the user's code can fail in any way
         raise UsageError(
-            f"the architecture {architecture!r} cannot be built without arguments: {told(error)}. Write "
-            "a function that takes none and returns the network."
+            f"the architecture {architecture!r} cannot be built without arguments: "
+            f"{describe_error(error)}. Write a function that takes none and returns the network."
         ) from error
     if not isinstance(network, nn.Module):
         raise UsageError(
@@ -229,7 +229,7 @@ def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: in
     library = import_extra("timm", f"the architecture timm:{one_line(name)}")
     if not TIMM_NAME.fullmatch(name) or not library.is_model(name):
         raise UsageError(
-            f"timm has no network called {quoted(name)}; timm.list_models() names those that it has."
+            f"timm has no network called {quote(name)}; timm.list_models() names those that it has."
         )
     settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
     if input_shape is not None:
@@ -240,14 +240,14 @@ def _build_timm(name: str, input_shape: tuple[int, int, int] | None, classes: in
     try:
         return library.create_model(name, pretrained=False, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
-        raise UsageError(f"timm cannot build {name} for these images: {told(error)}.") from error
+        raise UsageError(f"timm cannot build {name} for these images: {describe_error(error)}.") from error
 
 
 def _build_torchvision(name: str, classes: int | None) -> nn.Module:
     models = import_extra("torchvision.models", f"the architecture torchvision:{one_line(name)}")
     if name not in models.list_models(module=models):
         raise UsageError(
-            f"torchvision has no classifier called {quoted(name)}; torchvision.models.list_models() names "
+            f"torchvision has no classifier called {quote(name)}; torchvision.models.list_models() names "
             "those that it has."
         )
     # Of those with auxiliary outputs the weights are usually saved with them.
@@ -258,7 +258,9 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
     except TypeError:
         return models.get_model(name, weights=None, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
-        raise UsageError(f"torchvision cannot build {name} for these images: {told(error)}.") from error
+        raise UsageError(
+            f"torchvision cannot build {name} for these images: {describe_error(error)}."
+        ) from error
 
 
 def load_from_folder(folder: str) -> nn.Module:
@@ -268,11 +270,9 @@ def load_from_folder(folder: str) -> nn.Module:
     """
     library = import_extra("transformers", f"the architecture {FOLDER}{one_line(folder)}")
     if not Path(folder, "config.json").is_file():
-        raise UsageError(
-            f"{quoted(folder)} has no config.json; expected a folder that save_pretrained wrote."
-        )
+        raise UsageError(f"{quote(folder)} has no config.json; expected a folder that save_pretrained wrote.")
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         return library.AutoModelForImageClassification.from_pretrained(folder, use_safetensors=True, **local)
     except Exception as error:  # the library's own complaints are of many kinds
-        raise UsageError(f"transformers cannot load {quoted(folder)}: {told(error)}.") from error
+        raise UsageError(f"transformers cannot load {quote(folder)}: {describe_error(error)}.") from error

@@ -16,7 +16,7 @@ import numpy as np
 from trivet.errors import DataError
 from trivet.tables.reading import TooManyError
 from trivet.tables.values import plain, restored
-from trivet.wording import quoted
+from trivet.wording import quote
 from trivet.work.confined import Confined, Limits
 
 __all__ = ["LARGEST_USUAL", "Child", "usual_child"]
@@ -53,7 +53,7 @@ class Child:
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Return the answer to a request of `trivet.tables.session`."""
         seconds = math.ceil(SECONDS + SECONDS_A_MIB * request["size"] / 2**20)
-        name = quoted(Path(request["path"]).name)
+        name = quote(Path(request["path"]).name)
         sent = dict(request) | {"values": plain(request.get("values", ()))}
         with self._turn:
             answer = self._confined.ask(READER, sent, name=name, seconds=seconds)

@@ -12,7 +12,7 @@ import duckdb
 
 from trivet.errors import DataError
 from trivet.tables.sql_names import identifier, literal
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 __all__ = ["attach_database", "find_table", "listed_tables"]
 
@@ -25,7 +25,7 @@ def attach_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     journal = path.with_name(f"{path.name}.wal")
     if journal.exists():
         raise DataError(
-            f"{quoted(path.name)} has changes that are still in {quoted(journal.name)}; close the program "
+            f"{quote(path.name)} has changes that are still in {quote(journal.name)}; close the program "
             "that writes it, or open it with DuckDB and run CHECKPOINT."
         )
     try:
@@ -34,7 +34,7 @@ def attach_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         )
     except (duckdb.Error, UnicodeError) as error:
         raise DataError(
-            f"{quoted(path.name)} cannot be opened as a DuckDB database: {reason(error)}."
+            f"{quote(path.name)} cannot be opened as a DuckDB database: {first_line(error)}."
         ) from error
     # The mark of what is internal is the file's own word.
     own = connection.execute(
@@ -45,7 +45,7 @@ def attach_database(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     ).fetchone()
     if own is not None:
         raise DataError(
-            f"{quoted(path.name)} holds a {own[1]} of its own, {quoted(own[0])}, which may change what a "
+            f"{quote(path.name)} holds a {own[1]} of its own, {quote(own[0])}, which may change what a "
             "query means; copy the table into a file without any, such as a Parquet file."
         )
 
@@ -56,11 +56,11 @@ def find_table(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> 
     found = [known[called] for called in dict.fromkeys((name, f"main.{name}")) if called in known]
     if not found:
         raise DataError(
-            f"{quoted(path.name)} has no table {quoted(name)}; it has {_listed(known)}. A view "
+            f"{quote(path.name)} has no table {quote(name)}; it has {_listed(known)}. A view "
             "cannot be taken: one row of it need not be one row of the data."
         )
     if len(found) > 1:
-        raise DataError(f"two tables of the database are called {quoted(name)}; rename one.")
+        raise DataError(f"two tables of the database are called {quote(name)}; rename one.")
     _require_stored_columns(connection, found[0])
     return ".".join(map(identifier, found[0]))
 
@@ -81,7 +81,7 @@ def _tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ..
     for parts in rows:
         called = ".".join(parts[1:])
         if called in tables:
-            raise DataError(f"two tables of the database are called {quoted(called)}; rename one.")
+            raise DataError(f"two tables of the database are called {quote(called)}; rename one.")
         tables[called] = parts
     return tables
 
@@ -95,7 +95,7 @@ def _require_stored_columns(connection: duckdb.DuckDBPyConnection, parts: tuple[
     ).fetchone()
     if computed is not None:
         raise DataError(
-            f"the table {quoted(parts[-1])} has a generated column, {quoted(computed[0])}; copy the table "
+            f"the table {quote(parts[-1])} has a generated column, {quote(computed[0])}; copy the table "
             "into one that holds its values."
         )
 

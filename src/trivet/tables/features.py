@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from trivet.errors import DataError
 from trivet.tables.opening import Column, Kind, Table
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = [
     "MOST_VALUES",
@@ -61,7 +61,7 @@ def count_rows(opened: Table) -> int:
     """Count the rows of an open table."""
     ((count,),) = opened.rows(f"SELECT count(*) FROM {opened.source}")  # noqa: S608 - quoted
     if not count:
-        raise DataError(f"{quoted(opened.name)} has no rows.")
+        raise DataError(f"{quote(opened.name)} has no rows.")
     return int(count)
 
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from trivet.errors import DataError, UsageError
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 __all__ = ["table_file"]
 
@@ -32,7 +32,7 @@ def table_file(table: Any) -> Generator[str | Path]:
         frame = nw.from_native(table)
     except TypeError as error:
         raise UsageError(
-            f"a table is the path of a file or a data frame; found {quoted(type(table).__name__)}."
+            f"a table is the path of a file or a data frame; found {quote(type(table).__name__)}."
         ) from error
     with TemporaryDirectory(prefix="trivet-") as folder:
         path = Path(folder) / "frame.parquet"
@@ -44,5 +44,5 @@ def table_file(table: Any) -> Generator[str | Path]:
                 f"a frame is handed on as Parquet, and that needs another package: {one_line(error)}."
             ) from error
         except Exception as error:
-            raise DataError(f"the frame cannot be written as Parquet: {reason(error)}.") from error
+            raise DataError(f"the frame cannot be written as Parquet: {first_line(error)}.") from error
         yield path

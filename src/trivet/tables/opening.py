@@ -24,7 +24,7 @@ from typing import Any, Final
 from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
 from trivet.tables.sql_names import identifier
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 __all__ = [
     "LONGEST_HEADER",
@@ -101,11 +101,11 @@ def find_column(columns: tuple[Column, ...], name: str) -> Column:
     by_folded = {column.name.casefold(): column.name for column in columns}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
     if near:
-        hint = f"did you mean {' or '.join(quoted(by_folded[each]) for each in near)}?"
+        hint = f"did you mean {' or '.join(quote(by_folded[each]) for each in near)}?"
     else:
-        names = ", ".join(quoted(column.name) for column in columns)
+        names = ", ".join(quote(column.name) for column in columns)
         hint = f"it has {one_line(names, limit=200)}."
-    raise UsageError(f"the table has no column {quoted(name)}; {hint}")
+    raise UsageError(f"the table has no column {quote(name)}; {hint}")
 
 
 #: A longer first line is not accepted as a header.
@@ -120,7 +120,7 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
     The delimiter is the one of comma, semicolon, tab and bar that stands there most often outside
     quotation marks.
     """
-    name = quoted(path.name)
+    name = quote(path.name)
     try:
         # Decoding as a text file would look at the rows that follow.
         with path.open("rb") as stream:
@@ -156,7 +156,7 @@ def read_header(path: Path) -> tuple[tuple[str, ...], str]:
         )
     repeated, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise DataError(f"{name} has more than one column {quoted(repeated)}; rename one.")
+        raise DataError(f"{name} has more than one column {quote(repeated)}; rename one.")
     return names, delimiter
 
 
@@ -190,7 +190,7 @@ class Table:
         """Raise a DataError if the file is not the one that was opened, or was written to."""
         if _state_of(self.path) != self.state:
             raise DataError(
-                f"{quoted(self.name)} changed while it was read; read it again when nobody writes to it."
+                f"{quote(self.name)} changed while it was read; read it again when nobody writes to it."
             )
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[list[Any]]:
@@ -278,11 +278,11 @@ def _kind_of(path: Path) -> str:
         size, *_ = _state_of(path)
         listed = usual_child().ask({"ask": "list", "path": str(path.resolve()), "size": size})
         raise UsageError(
-            f"{quoted(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
+            f"{quote(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
         )
     if suffix not in (".csv", ".parquet"):
         raise UsageError(
-            f"{quoted(path.name)} is not a table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
+            f"{quote(path.name)} is not a table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
         )
     return suffix[1:]
 
@@ -303,12 +303,12 @@ def _state_of(path: Path) -> tuple[int, ...]:
     except ValueError as error:
         raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
     if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{quoted(path.name)} is not a file; expected one, not a folder or a device.")
+        raise DataError(f"{quote(path.name)} is not a file; expected one, not a folder or a device.")
     return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{quoted(path.name)} cannot be read: {error.strerror or reason(error)}.")
+    return DataError(f"{quote(path.name)} cannot be read: {error.strerror or first_line(error)}.")
 
 
 def is_nan(number: str) -> str:
@@ -342,9 +342,9 @@ def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str
         for i, cell in enumerate(row):
             lines = (cell or "").split("\n")
             if _has_rows(lines, i, place, table.delimiter, width, is_value):
-                name = quoted(table.columns[i].name)
+                name = quote(table.columns[i].name)
                 raise DataError(
-                    f"a cell of {name} in {quoted(table.name)} holds {len(lines):,} lines that look like "
+                    f"a cell of {name} in {quote(table.name)} holds {len(lines):,} lines that look like "
                     "rows, between two quotation marks; remove these, or write two for one in a cell."
                 )
 

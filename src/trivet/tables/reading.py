@@ -8,7 +8,7 @@ from typing import Final
 import duckdb
 
 from trivet.errors import DataError
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["TooManyError", "reading"]
 
@@ -39,11 +39,11 @@ def reading(name: str) -> Generator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise TooManyError(
-            f"the rows of {quoted(name)} need more memory than there is; name fewer columns, or leave "
+            f"the rows of {quote(name)} need more memory than there is; name fewer columns, or leave "
             "out rows."
         ) from error
     except (duckdb.Error, UnicodeError) as error:
-        raise DataError(f"{quoted(name)} cannot be read: {_complaint(str(error))}.") from error
+        raise DataError(f"{quote(name)} cannot be read: {_complaint(str(error))}.") from error
 
 
 def _complaint(said: str) -> str:

@@ -20,7 +20,7 @@ from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
 from trivet.tables.sql_names import literal
 from trivet.tables.values import plain, restored
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["answer"]
 
@@ -97,7 +97,7 @@ def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         connection.close()
         # What DuckDB says of a file can quote what is in it.
         raise DataError(
-            f"{quoted(path.name)} cannot be read as {kind}: it is damaged or something else."
+            f"{quote(path.name)} cannot be read as {kind}: it is damaged or something else."
         ) from error
     except BaseException:
         connection.close()

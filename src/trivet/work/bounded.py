@@ -8,7 +8,7 @@ import tomllib
 from typing import IO, Any, Final
 
 from trivet.errors import DataError, TrivetError
-from trivet.wording import reason
+from trivet.wording import first_line
 
 __all__ = ["BoundedStream", "read_bounded", "read_toml"]
 
@@ -115,7 +115,7 @@ def read_toml(path: str | os.PathLike[str], *, most: int = MOST_BYTES) -> dict[s
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except ValueError as error:
-        raise ValueError(reason(error)) from error
+        raise ValueError(first_line(error)) from error
     if _is_deep(parsed):
         raise ValueError("it is nested too deeply")
     return parsed

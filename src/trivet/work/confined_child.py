@@ -60,7 +60,7 @@ def allow(seconds: float) -> None:
 def answer(message: Mapping[str, Any]) -> dict[str, Any]:
     """Run the reader that a request names."""
     from trivet.errors import TrivetError  # noqa: PLC0415 - once it can be found
-    from trivet.wording import told  # noqa: PLC0415
+    from trivet.wording import describe_error  # noqa: PLC0415
 
     try:
         module, _, function = message["reader"].partition(":")
@@ -75,10 +75,10 @@ def answer(message: Mapping[str, Any]) -> dict[str, Any]:
         kind = {errno.EFBIG: TOO_LARGE, errno.ENOMEM: MEMORY}.get(error.errno or 0)
         if kind is None:
             kind = SYSTEM if error.strerror else DAMAGED
-        said = error.strerror + FULL.get(error.errno or 0, "") if error.strerror else told(error)
+        said = error.strerror + FULL.get(error.errno or 0, "") if error.strerror else describe_error(error)
         return {"error": kind, "text": said}
     except Exception as error:  # noqa: BLE001 - a hostile file fails in any way
-        return {"error": DAMAGED, "text": told(error)}
+        return {"error": DAMAGED, "text": describe_error(error)}
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

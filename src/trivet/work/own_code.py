@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from trivet.errors import UsageError
-from trivet.wording import reason, told
+from trivet.wording import describe_error, first_line
 
 __all__ = ["OWN_CODE", "load_callable"]
 
@@ -32,11 +32,11 @@ def load_callable(name: str, *, role: str) -> Callable[..., Any]:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise UsageError(
-                f"the {role} {name!r} cannot be imported: {reason(error)}. Run trivet in the folder that "
+                f"the {role} {name!r} cannot be imported: {first_line(error)}. Run trivet in the folder that "
                 "holds the module, or install it."
             ) from error
         except (Exception, SystemExit) as error:  # the user's code can fail in any way
-            raise UsageError(f"the {role} {name!r} cannot be imported: {told(error)}.") from error
+            raise UsageError(f"the {role} {name!r} cannot be imported: {describe_error(error)}.") from error
         try:
             found = attrgetter(path)(module)
         except AttributeError as error:

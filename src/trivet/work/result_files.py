@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from trivet.errors import TrivetError, UsageError
-from trivet.wording import one_line, reason
+from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 
 __all__ = [
@@ -204,7 +204,7 @@ def _explained(folder: Path) -> Generator[None]:
 
 def _unwritable(folder: Path, error: Exception) -> TrivetError:
     nul = "its name holds a NUL character" if "\0" in str(folder) else None
-    why = nul or getattr(error, "strerror", None) or reason(error)
+    why = nul or getattr(error, "strerror", None) or first_line(error)
     if getattr(error, "errno", None) in DISK_ERRORS:
         return TrivetError(
             f"{_name(folder)} was not written: {why}. What was there is unchanged; make room, or choose "

@@ -15,7 +15,7 @@ from trivet.cli.terminal import print_files, print_json, report_progress, result
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import Answers, PlanOptions, PlanSettings, QuerySettings
 from trivet.settings import require
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["plan"]
 
@@ -179,7 +179,7 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Numb
         return [kind(part) for part in text.split(",")]
     except ValueError:
         expected = "whole numbers, such as 92 or 90,2" if kind is int else "numbers, such as 1 or 1,2.5"
-        raise UsageError(f"--{option} is {quoted(text)}; expected {expected}.") from None
+        raise UsageError(f"--{option} is {quote(text)}; expected {expected}.") from None
 
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from trivet.fairness.explain.proxies import proxy_strength
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.tables.features import Features, choose_rows, encode_columns
 
-__all__ = ["LEAKING_AUC", "LEAKING_SHARE", "TellingColumns", "telling_columns", "told_by_columns"]
+__all__ = ["LEAKING_AUC", "LEAKING_SHARE", "TellingColumns", "explain_by_feature", "telling_columns"]
 
 #: From more rows than this a sample is drawn.
 MOST_ROWS: Final = 50_000
 
 
-def told_by_columns(
+def explain_by_feature(
     predicted: Predicted,
     counts: GroupCounts,
     group: int,

@@ -25,15 +25,15 @@ from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.classifier import farthest_ratio
 from trivet.tables.features import Features, column_encoder
-from trivet.wording import reason
+from trivet.wording import first_line
 from trivet.work.worker_pool import WorkerPool
 
 __all__ = [
     "BASELINE",
     "ESTIMATORS",
     "KEPT",
+    "ComparisonPlan",
     "Fitted",
-    "Plan",
     "Task",
     "fit_and_predict",
     "subsample",
@@ -90,7 +90,7 @@ BASELINE = "baseline"
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ComparisonPlan:
     """Inputs shared by all models of a comparison."""
 
     rows: AuditRows
@@ -113,17 +113,19 @@ class Fitted:
     thresholds: FittedThresholds | None = None
 
 
-def fit_and_predict(plan: Plan, mitigation: str, repeat: int) -> Fitted:
+def fit_and_predict(plan: ComparisonPlan, mitigation: str, repeat: int) -> Fitted:
     """Train one model and let it predict the test rows, on one thread."""
     kept = subsample(len(plan.train), seed=plan.seed, repeat=repeat)
     with threadpool_limits(1):
         try:
             return _fitted(plan, mitigation, plan.train[kept], plan.validation[kept])
         except (TrivetError, ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
-            return Fitted(None, None, f"no model: {reason(error)}.")
+            return Fitted(None, None, f"no model: {first_line(error)}.")
 
 
-def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray[np.bool_]) -> Fitted:
+def _fitted(
+    plan: ComparisonPlan, name: str, train: NDArray[np.int64], validation: NDArray[np.bool_]
+) -> Fitted:
     rows, seed = plan.rows, plan.seed
     values = rows.features.values
     if name == BASELINE:
@@ -165,7 +167,7 @@ def _fitted(plan: Plan, name: str, train: NDArray[np.int64], validation: NDArray
     return Fitted(np.asarray(predictions, dtype=np.int64), scores, note, thresholds)
 
 
-def _thresholds(plan: Plan, model: Any, places: NDArray[np.int64]) -> FittedThresholds:
+def _thresholds(plan: ComparisonPlan, model: Any, places: NDArray[np.int64]) -> FittedThresholds:
     """Return the thresholds of a model, and what they achieve on the rows that they were fitted on."""
     rows = plan.rows
     predictions = model.predict(rows.features.values[places], sensitive_features=_sensitive(rows, places))
@@ -202,11 +204,11 @@ def _group(values: tuple[str, ...]) -> Any:
 #: A mitigation, and the number of the repeat.
 Task = tuple[str, int]
 
-_held: list[Plan] = []
+_held: list[ComparisonPlan] = []
 
 
 def train_all(
-    plan: Plan, tasks: Sequence[Task], *, workers: int, progress: Callable[[float], object]
+    plan: ComparisonPlan, tasks: Sequence[Task], *, workers: int, progress: Callable[[float], object]
 ) -> dict[Task, Fitted]:
     """Train a model for each task; what comes out does not depend on the number of processes."""
     done: dict[Task, Fitted] = {}
@@ -229,7 +231,7 @@ def train_all(
     return done
 
 
-def _hold(plan: Plan) -> None:
+def _hold(plan: ComparisonPlan) -> None:
     """Keep what the tasks of this process share, so that it comes over once."""
     _held.append(plan)
 

@@ -30,16 +30,16 @@ from trivet.fairness.metrics.measure import measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = [
     "area_bounds",
     "audit_attribute",
     "audit_groups",
     "audit_scores",
-    "farthest",
     "find_reference",
     "judged",
+    "most_disparate_group",
     "named_values",
 ]
 
@@ -162,7 +162,7 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     if len(values) != len(columns):
         raise UsageError(
             f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "
-            f"found {len(values)}: {quoted(text)}. Give them in that order, with commas between."
+            f"found {len(values)}: {quote(text)}. Give them in that order, with commas between."
         )
     return dict(zip(columns, values, strict=True))
 
@@ -173,14 +173,13 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
         missing = [column for column in counts.columns if column not in privileged]
         if missing:
             raise UsageError(
-                "the privileged group needs a value for each sensitive column; "
-                f"{quoted(missing[0])} has none."
+                f"the privileged group needs a value for each sensitive column; {quote(missing[0])} has none."
             )
         wanted = tuple(name_of(privileged[column]) or "" for column in counts.columns)
         if wanted not in counts.groups:
             known = one_line("; ".join(counts.names), limit=200)
             raise UsageError(
-                f"no row has the privileged value {quoted(', '.join(wanted))} in "
+                f"no row has the privileged value {quote(', '.join(wanted))} in "
                 f"{one_line(', '.join(counts.columns))}; there are {known}."
             )
         return counts.groups.index(wanted), "it was named as privileged"
@@ -229,7 +228,7 @@ def audit_attribute(
         counts, reference, four_fifths=four_fifths, level=level, scores=scores, comparisons=comparisons
     )
     names = counts.names
-    worst = farthest(groups)
+    worst = most_disparate_group(groups)
     by_class = None
     if worst is not None:
         by_class = decompose_counts(
@@ -260,7 +259,7 @@ def attribute_name(columns: Sequence[str]) -> str:
     return " x ".join(columns)
 
 
-def farthest(groups: Sequence[GroupAudit]) -> int | None:
+def most_disparate_group(groups: Sequence[GroupAudit]) -> int | None:
     """Return the place of the group that is shown to be treated most unlike the reference group.
 
     That is the one of which the end of the interval that is nearest to 1 is farthest from it, as a factor:
@@ -298,7 +297,7 @@ def _reason(
     compared, aside = that_count(groups), left_aside(groups)
     verdict = verdict_on(groups)
     concerned = [group for group in compared if group.verdict == verdict]
-    shown = concerned[farthest(concerned) or 0]
+    shown = concerned[most_disparate_group(concerned) or 0]
     impact, name, other = shown.disparate_impact, one_line(shown.group), one_line(reference)
     if impact is None or shown.rows == 0 or (impact.value is None and shown.simultaneous_low is None):
         if not any(group.selected for group in groups):

@@ -14,8 +14,8 @@ from trivet.fairness.auditing.band import frontier, parity_of, that_count, verdi
 from trivet.fairness.auditing.fitting import (
     BASELINE,
     KEPT,
+    ComparisonPlan,
     Fitted,
-    Plan,
     Task,
     train_all,
     training_spread,
@@ -47,7 +47,7 @@ from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
 
@@ -274,7 +274,7 @@ def chosen_mitigations(names: str | Sequence[str]) -> tuple[str, ...]:
     for name in asked:
         if name not in MITIGATIONS:
             raise UsageError(
-                f"there is no mitigation {quoted(name)}; there are all, {', '.join(MITIGATIONS)}."
+                f"there is no mitigation {quote(name)}; there are all, {', '.join(MITIGATIONS)}."
             )
     return tuple(dict.fromkeys(asked))
 
@@ -356,7 +356,9 @@ def compare_mitigations(
     reference, _ = find_reference(whole, privileged or {})
     parts = split or _split(rows, seed=seed)
     train, test = parts.train, parts.test
-    plan = Plan(rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed)
+    plan = ComparisonPlan(
+        rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed
+    )
     tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
     step = f"{len(tasks)} models"
     progress(step, 0.0)
@@ -453,7 +455,7 @@ def _parts(
 
 
 def _outcome(
-    plan: Plan,
+    plan: ComparisonPlan,
     fitted: Mapping[Task, Fitted],
     name: str,
     repeats: int,
@@ -502,7 +504,7 @@ def _described(name: str, own: Fitted) -> ModelOutcome:
     )
 
 
-def _change(plan: Plan, own: Fitted, baseline: Fitted, *, level: float) -> Estimate:
+def _change(plan: ComparisonPlan, own: Fitted, baseline: Fitted, *, level: float) -> Estimate:
     """Return the accuracy of a model minus that of the baseline, on the same rows."""
     labels = plan.rows.labels[plan.test]
     right, right_before = own.predictions == labels, baseline.predictions == labels

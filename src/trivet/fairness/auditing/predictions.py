@@ -14,15 +14,15 @@ from trivet.fairness.auditing.features import (
     LEAKING_AUC,
     LEAKING_SHARE,
     TellingColumns,
+    explain_by_feature,
     telling_columns,
-    told_by_columns,
 )
 from trivet.fairness.auditing.groups import (
     area_bounds,
     audit_attribute,
     audit_scores,
-    farthest,
     find_reference,
+    most_disparate_group,
     named_values,
 )
 from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit, OverallRates
@@ -34,7 +34,7 @@ from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.metrics.scores import group_aucs
 from trivet.settings import Seed, require
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["LAW", "audit_counts", "audit_predictions", "caution_counts", "family_size", "parts_of"]
 
@@ -97,7 +97,7 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
     for side in ("label", "prediction"):
         values = [each for each in counts.folded if each.side == side]
         marks = {
-            each.value: f", nearly {quoted(positive)}"
+            each.value: f", nearly {quote(positive)}"
             if nearest(positive, [each.value])
             else ", as a missing value is often written"
             if each.value.casefold() in _AS_MISSING
@@ -107,14 +107,14 @@ def _folded(counts: GroupCounts) -> Iterator[Caution]:
         doubtful = doubtful or any(marks.values())
         # Doubtful ones are always among those shown.
         values.sort(key=lambda each: (not marks[each.value], -each.rows))
-        named = [f"{quoted(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
+        named = [f"{quote(each.value)} ({each.rows:,} rows{marks[each.value]})" for each in values[:SHOWN]]
         if more := values[SHOWN:]:
             named.append(f"{len(more)} more ({sum(each.rows for each in more):,} rows)")
         if named:
             told.append(f"of the {side} {', '.join(named)}")
     if told:
         ask = " Check that these are meant as negative." if doubtful else ""
-        message = f"Counted as not {quoted(positive)} are {'; '.join(told)}.{ask}"
+        message = f"Counted as not {quote(positive)} are {'; '.join(told)}.{ask}"
         yield Caution("spelling" if doubtful else "folded values", message)
 
 
@@ -186,7 +186,7 @@ def caution_rows(predicted: Predicted, telling: TellingColumns, *, level: float)
                 )
             )
     if rows.label in rows.columns:
-        found.append(Caution("leakage", f"The label, {quoted(rows.label)}, is a sensitive column as well."))
+        found.append(Caution("leakage", f"The label, {quote(rows.label)}, is a sensitive column as well."))
     return tuple(found)
 
 
@@ -260,7 +260,7 @@ def _twins_by_chance(values: NDArray[np.float64]) -> float:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(quoted(name) for name in names[:SHOWN])
+    shown = ", ".join(quote(name) for name in names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
 
 
@@ -555,13 +555,13 @@ def _attribute(
         scores=scores,
         comparisons=comparisons,
     )
-    worst = farthest(audit.groups)
+    worst = most_disparate_group(audit.groups)
     # Several columns combined are predicted by the same columns as each of them.
     if predicted is None or worst is None or len(counts.columns) > 1:
         return audit
     # What the models of a comparison were fitted on belongs to what their predictions go with.
     known = telling is not None and not len(predicted.fitted)
-    by_feature, proxies = told_by_columns(
+    by_feature, proxies = explain_by_feature(
         predicted,
         counts,
         worst,

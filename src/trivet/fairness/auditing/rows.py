@@ -17,7 +17,7 @@ from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
 from trivet.tables.features import Features, choose_rows, read_features
 from trivet.tables.opening import Table, find_column, open_table
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["AuditRows", "Predicted", "adult_rows", "read_predicted", "read_rows"]
 
@@ -227,7 +227,7 @@ def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
     sample = adult_sample(table)
     for name in sensitive:
         if name not in table.columns:
-            raise UsageError(f"Adult has no column {quoted(name)}; it has {', '.join(table.columns)}.")
+            raise UsageError(f"Adult has no column {quote(name)}; it has {', '.join(table.columns)}.")
     named = [["missing" if value is None else str(value) for value in table[name]] for name in sensitive]
     values = list(zip(*named, strict=True))
     groups = in_order(values)
@@ -268,7 +268,7 @@ def _rows(
     opened.require_unchanged()
     groups = _group_codes(read, counts)
     if read.rows != counts.rows or (groups < 0).any():
-        raise UsageError(f"the counts are not those of {quoted(opened.name)}; count this table.")
+        raise UsageError(f"the counts are not those of {quote(opened.name)}; count this table.")
     negative, positive = counts.classes
     labels = _is_positive(read, label, counts)[places]
     return AuditRows(

@@ -16,7 +16,7 @@ from trivet.fairness.counting.group_counts import group_counts
 from trivet.tables.frames import table_file
 from trivet.tables.opening import open_table
 
-__all__ = ["ask_table", "audit", "compare"]
+__all__ = ["audit", "audit_table", "compare"]
 
 Progress = Callable[[str, float | None], object]
 
@@ -25,7 +25,7 @@ MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 
 
-def ask_table(
+def audit_table(
     settings: TableSettings,
     *,
     seed: int,
@@ -171,7 +171,7 @@ def audit(
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     if isinstance(table, str | Path):
-        found = ask_table(
+        found = audit_table(
             TableSettings(
                 table=str(table),
                 label=label,
@@ -284,6 +284,6 @@ def compare(
             ignore=tuple(ignore),
             rows=rows,
         )
-        found = ask_table(settings, seed=seed, workers=workers, progress=progress)
+        found = audit_table(settings, seed=seed, workers=workers, progress=progress)
     assert isinstance(found, FairnessComparison)
     return found

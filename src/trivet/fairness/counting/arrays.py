@@ -11,7 +11,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_same_order, require_two_groups
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["ArraySource", "binary_counts", "combined_codes", "factorised", "sensitive_arrays"]
 
@@ -98,7 +98,7 @@ def factorised(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
     if kind in "OT":
         return _objects(values, name)
     raise UsageError(
-        f"{quoted(name)} holds {one_line(values.dtype)}; expected numbers, text, truth values or dates."
+        f"{quote(name)} holds {one_line(values.dtype)}; expected numbers, text, truth values or dates."
     )
 
 
@@ -109,17 +109,17 @@ def _objects(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
         codes = [known.setdefault((type(value), value), len(known)) for value in values.tolist()]
     except TypeError as error:
         raise UsageError(
-            f"{quoted(name)} holds values such as lists; expected numbers, text, truth values or dates."
+            f"{quote(name)} holds values such as lists; expected numbers, text, truth values or dates."
         ) from error
     if any(issubclass(kind, bytes) for kind, _ in known):
-        raise UsageError(f"{quoted(name)} holds bytes; expected numbers, text, truth values or dates.")
+        raise UsageError(f"{quote(name)} holds bytes; expected numbers, text, truth values or dates.")
     return np.array(codes, dtype=np.int64), [value for _, value in known]
 
 
 def _cut(scores: NDArray[Any], name: str, cut: float) -> Codes:
     """Return 1 from the cut on and 0 below, or what a score is that is none."""
     wrong = UsageError(
-        f"the scores in {quoted(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
+        f"the scores in {quote(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
     )
     if scores.dtype.kind == "O":
         scores = np.array([math.nan if name_of(each) is None else each for each in scores])
@@ -150,7 +150,7 @@ def _column(values: ArrayLike, name: str) -> NDArray[Any]:
     if array.ndim == 2 and array.shape[1] == 1:  # noqa: PLR2004 - a frame of one column
         array = array[:, 0]
     if array.ndim != 1:
-        raise DataError(f"{quoted(name)} should be one column, found shape {array.shape}.")
+        raise DataError(f"{quote(name)} should be one column, found shape {array.shape}.")
     return array
 
 
@@ -165,7 +165,7 @@ def _array(values: Any, name: str) -> NDArray[Any]:
         mixed = isinstance(values, list | tuple) and array.dtype.kind in "US"
         return np.array(values, dtype=object) if mixed else array
     except ValueError as error:
-        raise DataError(f"{quoted(name)} should be one column; its entries differ in length.") from error
+        raise DataError(f"{quote(name)} should be one column; its entries differ in length.") from error
 
 
 def _is_nested(values: Any) -> bool:

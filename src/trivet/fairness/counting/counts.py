@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
 from trivet.fairness.counting.naming import in_order
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["SMALLEST_SHARE", "FoldedValue", "GroupCounts", "folded_values", "most_favoured"]
 
@@ -134,7 +134,7 @@ class GroupCounts:
         for name in columns:
             if name not in self.columns:
                 raise UsageError(
-                    f"the counts have no sensitive column {quoted(name)}; they have "
+                    f"the counts have no sensitive column {quote(name)}; they have "
                     f"{one_line(', '.join(self.columns), limit=200)}."
                 )
         places = [self.columns.index(name) for name in columns]
@@ -154,7 +154,7 @@ class GroupCounts:
         """
         if positive not in self.classes:
             raise UsageError(
-                f"no label or prediction is {quoted(positive)}; there are "
+                f"no label or prediction is {quote(positive)}; there are "
                 f"{one_line(', '.join(self.classes), limit=200)}."
             )
         place = self.classes.index(positive)

@@ -37,7 +37,7 @@ from trivet.tables.opening import (
     require_no_swallowed_rows,
 )
 from trivet.tables.reading import TooManyError
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
 
@@ -61,7 +61,7 @@ def groupable(table: Table, name: str) -> Column:
     column = find_column(table.columns, name)
     if column.kind is Kind.OTHER and _NESTED.fullmatch(column.type):
         raise UsageError(
-            f"the column {quoted(name)} holds {quoted(column.type)}; expected numbers, text, truth values or "
+            f"the column {quote(name)} holds {quote(column.type)}; expected numbers, text, truth values or "
             "dates. Name another column."
         )
     return column
@@ -94,7 +94,7 @@ def scored(table: Table, name: str) -> Score:
         )
     if column.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
         raise UsageError(
-            f"the scores in {quoted(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
+            f"the scores in {quote(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
         )
     number = f"CAST({column.sql} AS DOUBLE)"
     return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
@@ -172,7 +172,7 @@ def distinct(table: Table, names: Sequence[str]) -> int:
             f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {table.source})"  # noqa: S608 - as above
         )
     except TooManyError as error:
-        listed = one_line(", ".join(map(quoted, names)), limit=200)
+        listed = one_line(", ".join(map(quote, names)), limit=200)
         raise UsageError(
             f"{listed} has more different values than there is memory for; name a column with few, or bin it."
         ) from error

@@ -12,7 +12,7 @@ from narwhals.exceptions import DuplicateError
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
 from trivet.tables.opening import Column, Kind, find_column
-from trivet.wording import one_line, quoted, told
+from trivet.wording import describe_error, one_line, quote
 
 __all__ = ["FrameSource", "with_text_names"]
 
@@ -26,7 +26,7 @@ class FrameSource:
                 self._frame: Any = nw.from_native(table)
             except TypeError as error:
                 raise UsageError(
-                    f"a table of type {quoted(type(table).__name__)} is not known; give the path of a file, "
+                    f"a table of type {quote(type(table).__name__)} is not known; give the path of a file, "
                     "a data frame of pandas, Polars, Arrow, DuckDB or Spark, or arrays and no table."
                 ) from error
             self._schema = self._frame.collect_schema()
@@ -80,7 +80,7 @@ class FrameSource:
         of = self._find(name)
         if of.is_nested() or of == nw.Binary:
             raise UsageError(
-                f"the column {quoted(name)} holds {quoted(str(of))}; expected numbers, text, truth values or "
+                f"the column {quote(name)} holds {quote(str(of))}; expected numbers, text, truth values or "
                 "dates. Name another column."
             )
         return nw.col(self._called[name])
@@ -88,9 +88,7 @@ class FrameSource:
     def _cut(self, name: str, cut: float) -> Any:
         of = self._find(name)
         if not of.is_numeric():
-            raise UsageError(
-                f"the scores in {quoted(name)} are {one_line(of)}; expected numbers from 0 to 1."
-            )
+            raise UsageError(f"the scores in {quote(name)} are {one_line(of)}; expected numbers from 0 to 1.")
         # In single precision a score below the cut can be equal to it.
         score = nw.col(self._called[name]).cast(nw.Float64)
         # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `trivet.tables.opening`.
@@ -149,4 +147,4 @@ def _engine() -> Generator[None]:
     except DuplicateError as error:
         raise UsageError("two columns of the table have the same name; rename one.") from error
     except Exception as error:
-        raise DataError(f"the table cannot be counted: {told(error)}.") from error
+        raise DataError(f"the table cannot be counted: {describe_error(error)}.") from error

@@ -12,7 +12,7 @@ from trivet.fairness.counting.files import FileSource
 from trivet.fairness.counting.frames import FrameSource, with_text_names
 from trivet.fairness.counting.tabulate import ask, assemble
 from trivet.tables.opening import Table, open_table
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["group_counts"]
 
@@ -93,5 +93,5 @@ def _require_names(*names: Any) -> None:
         if not isinstance(name, str):
             raise UsageError(
                 f"with a table y_true, y_pred and sensitive are names of its columns, found "
-                f"{quoted(type(name).__name__)}; for arrays give None as the table."
+                f"{quote(type(name).__name__)}; for arrays give None as the table."
             )

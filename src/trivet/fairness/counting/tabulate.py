@@ -12,7 +12,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_values
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.settings import Rate, require
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = [
     "MISSING",
@@ -89,7 +89,7 @@ def ask(
         raise UsageError("no sensitive column is named; name one or more.")
     repeated = [name for i, name in enumerate(sensitive) if name in sensitive[:i]]
     if repeated:
-        raise UsageError(f"the sensitive column {quoted(repeated[0])} is named twice; name it once.")
+        raise UsageError(f"the sensitive column {quote(repeated[0])} is named twice; name it once.")
     require(Rate, cut=cut)
     if multiclass and cut is not None:
         raise UsageError("a cut makes two classes of scores; leave out the cut or multiclass.")
@@ -167,7 +167,7 @@ def require_few_groups(groups: int, columns: Sequence[str]) -> None:
 def require_no_missing(missing: dict[str, int], rows: int) -> None:
     """Raise a DataError that says which columns have rows without a value, and how many."""
     if missing:
-        found = "; ".join(f"{quoted(name)} in {count:,}" for name, count in missing.items())
+        found = "; ".join(f"{quote(name)} in {count:,}" for name, count in missing.items())
         raise DataError(
             f"a value is missing in some of the {rows:,} rows: {found}. Leave such rows out, or give them a "
             "value of their own."
@@ -178,12 +178,12 @@ def require_scores(name: str, *, outside: int, unreadable: int) -> None:
     """Raise a DataError where scores are not numbers in [0, 1]."""
     if unreadable:
         raise DataError(
-            f"the scores in {quoted(name)} should be numbers from 0 to 1; {_rows(unreadable)} no number. "
+            f"the scores in {quote(name)} should be numbers from 0 to 1; {_rows(unreadable)} no number. "
             "Leave out the cut where the column holds predictions."
         )
     if outside:
         raise DataError(
-            f"the scores in {quoted(name)} should lie from 0 to 1; {_rows(outside)} one beyond. Turn them "
+            f"the scores in {quote(name)} should lie from 0 to 1; {_rows(outside)} one beyond. Turn them "
             "into probabilities first."
         )
 
@@ -234,12 +234,12 @@ def _require_positive(positive: str, labels: set[str], predictions: set[str], qu
         what = "label" if names is labels else "prediction"
         listed = _listed([name for (name,) in in_order((name,) for name in names)])
         near = nearest(positive, names)
-        hint = f" Did you mean {quoted(near)}?" if near else ""
+        hint = f" Did you mean {quote(near)}?" if near else ""
         also = ""
         if positive in other:
             also = f", while {'predictions' if names is labels else 'labels'} do"
         raise UsageError(
-            f"no {what} in {quoted(column)} is {quoted(positive)}{also}; there are {listed}.{hint} Write "
+            f"no {what} in {quote(column)} is {quote(positive)}{also}; there are {listed}.{hint} Write "
             "labels and predictions alike, and name as positive a value of both."
         )
 
@@ -280,9 +280,9 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
                 positive = pair[spelling.index(positive)]
         if positive not in known:
             near = nearest(positive, found)
-            hint = f" Did you mean {quoted(near)}?" if near else ""
+            hint = f" Did you mean {quote(near)}?" if near else ""
             raise UsageError(
-                f"no label or prediction is {quoted(positive)}; there are {_listed(found)}.{hint} Name "
+                f"no label or prediction is {quote(positive)}; there are {_listed(found)}.{hint} Name "
                 "one of these as positive."
             )
         others = [name for name in known if name != positive]
@@ -291,9 +291,9 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
         return pair
     if question.multiclass and len(found) > 1:
         return found
-    columns = f"the label {quoted(question.y_true)}"
+    columns = f"the label {quote(question.y_true)}"
     if question.cut is None:
-        columns += f" and the prediction {quoted(question.y_pred)}"
+        columns += f" and the prediction {quote(question.y_pred)}"
     hint = ", or a cut where the predictions are scores" if question.cut is None and len(found) > 2 else ""  # noqa: PLR2004
     values = "one value" if len(found) == 1 else f"{len(found)} different values"
     raise UsageError(f"{columns} have {values}, {_listed(found)}; say which one is positive{hint}.")
@@ -315,13 +315,13 @@ def _require_few_classes(classes: int, what: str, name: str) -> None:
     if classes > MOST_CLASSES:
         hint = " Give a cut where it holds scores." if what == "prediction" else ""
         raise UsageError(
-            f"the {what} {quoted(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "
+            f"the {what} {quote(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "
             f"fewer.{hint}"
         )
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(quoted, names[:_SHOWN]))
+    shown = ", ".join(map(quote, names[:_SHOWN]))
     return one_line(shown if len(names) <= _SHOWN else f"{shown} and others", limit=200)
 
 

@@ -24,7 +24,7 @@ from trivet.fairness.columns import (
 )
 from trivet.fairness.explain.results import WHOLE, ColumnStrength, Part, ProxyStrength, proxy_statement
 from trivet.fairness.intervals.comparisons import difference_interval
-from trivet.wording import quoted
+from trivet.wording import quote
 
 __all__ = ["difference_of_rates", "feature_table", "names_of", "proxy_strength", "with_shares"]
 
@@ -49,7 +49,7 @@ def feature_table(features: ArrayLike, names: Sequence[str]) -> NDArray[np.float
         column = int(np.argmax(wrong.any(axis=0)))
         raise DataError(
             f"features should be finite, found {numbers[wrong[:, column], column][0]} in column "
-            f"{quoted(names[column])} ({wrong[:, column].sum()} rows). Fill such values, or leave those rows "
+            f"{quote(names[column])} ({wrong[:, column].sum()} rows). Fill such values, or leave those rows "
             "out."
         )
     return numbers

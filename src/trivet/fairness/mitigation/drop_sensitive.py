@@ -19,7 +19,7 @@ from trivet.fairness.mitigation.classifier import (
     sensitive_codes,
     unfitted,
 )
-from trivet.wording import one_line, reason
+from trivet.wording import first_line, one_line
 
 __all__ = ["DropSensitive", "proxy_auc"]
 
@@ -169,7 +169,7 @@ def proxy_auc(
         )
     except (ValueError, TypeError, TrivetError) as error:
         # A classifier of labels may be unable to predict groups; fit it all the same.
-        return None, f"the classifier cannot be fitted to the groups: {reason(error)}"
+        return None, f"the classifier cannot be fitted to the groups: {first_line(error)}"
     return float(np.mean(found)), None
 
 

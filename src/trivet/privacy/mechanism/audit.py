@@ -16,7 +16,7 @@ from trivet.privacy.mechanism.bounds import require_refutable
 from trivet.privacy.mechanism.refutation import judge_answers
 from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.mechanism.settings import MechanismSettings
-from trivet.wording import one_line, told
+from trivet.wording import describe_error, one_line
 from trivet.work.own_code import load_callable
 
 __all__ = ["audit_answers", "audit_mechanism", "numpy_laplace", "opendp_laplace"]
@@ -54,7 +54,7 @@ def collect(
             except (Exception, SystemExit) as error:  # the user's code can fail in any way
                 said = one_line(repr(inputs[side]), limit=40)
                 raise UsageError(
-                    f"the mechanism {name} failed on the input {said}: {told(error)}."
+                    f"the mechanism {name} failed on the input {said}: {describe_error(error)}."
                 ) from error
             answers[side].append(_counted(answer, name, inputs[side]))
     if all(answer is None for side in answers for answer in side):
@@ -84,8 +84,8 @@ def _require_one_input(mechanism: Callable[[Any], object], name: str) -> None:
         signature.bind(object())
     except TypeError as error:
         raise UsageError(
-            f"the mechanism {name} cannot be called with one input: {told(error)}. Expected a function of "
-            "one argument that returns one answer; wrap it in one."
+            f"the mechanism {name} cannot be called with one input: {describe_error(error)}. Expected a "
+            "function of one argument that returns one answer; wrap it in one."
         ) from error
 
 

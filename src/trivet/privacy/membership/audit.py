@@ -47,7 +47,7 @@ from trivet.privacy.membership.shadows import (
 )
 from trivet.result import Table
 from trivet.settings import Count, Seed, require
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
 
@@ -323,7 +323,7 @@ def _require_settings(
         )
     unknown = [attack for attack in attacks if attack not in ATTACKS]
     if unknown or not attacks:
-        found = quoted(unknown[0]) if unknown else "none"
+        found = quote(unknown[0]) if unknown else "none"
         raise UsageError(f"no attack is called {found}; there are: {', '.join(ATTACKS)}.")
     if canaries != 0 and canaries < FEWEST_GUESSES:
         raise UsageError(f"{canaries} canaries prove nothing; expected {FEWEST_GUESSES} or more, or 0.")

@@ -26,7 +26,7 @@ from trivet.privacy.membership.recipe import is_network, kind
 from trivet.privacy.membership.results import AttackResult, GroupExposure, RateAtFpr
 from trivet.settings import Share, require
 from trivet.verdict import EXPOSED, NO_EVIDENCE, SLIGHT
-from trivet.wording import one_line, quoted, told
+from trivet.wording import describe_error, one_line, quote
 
 __all__ = [
     "FEWEST_ROWS",
@@ -181,7 +181,7 @@ def group_exposures(
         names = np.asarray(given).astype(str)
         if names.shape != s.shape:
             raise DataError(
-                f"Column {quoted(column)} has to name the group of each of the {len(s)} rows; "
+                f"Column {quote(column)} has to name the group of each of the {len(s)} rows; "
                 f"found shape {names.shape}."
             )
         for name in np.unique(names):
@@ -228,7 +228,7 @@ def most_exposed(
         return None, f"No measurable difference between the groups of {columns}."
     named, rest = max(passed, key=lambda pair: pair[0].auroc.value or 0.0)
     sentence = (
-        f"Members with {one_line(named.column)} {quoted(named.group)} are exposed most: "
+        f"Members with {one_line(named.column)} {quote(named.group)} are exposed most: "
         f"AUROC {named.auroc.value:.3f} [{named.auroc.low:.3f}, {named.auroc.high:.3f}] "
         f"against {rest:.3f} for the rest."
     )
@@ -308,7 +308,9 @@ def checked_rows(X: Any, y: ArrayLike) -> tuple[Any, NDArray[np.int64], NDArray[
         values: Any = features.data if sparse.issparse(X) else features
         finite = values.dtype.kind in "biuf" and bool(np.isfinite(values).all())
     except (TypeError, ValueError) as error:
-        raise DataError(f"the features are not numbers ({told(error)}); encode them first.") from error
+        raise DataError(
+            f"the features are not numbers ({describe_error(error)}); encode them first."
+        ) from error
     if not finite:
         raise DataError(
             "the features should be finite numbers, found other values; encode text and fill what is missing "
@@ -342,7 +344,7 @@ def checked_groups(groups: Mapping[str, ArrayLike], rows: int) -> dict[str, NDAr
     for name, values in columns.items():
         if values.shape != (rows,):
             raise DataError(
-                f"the groups {quoted(name)} should have one entry for each of the {rows} rows, found shape "
+                f"the groups {quote(name)} should have one entry for each of the {rows} rows, found shape "
                 f"{values.shape}."
             )
     return columns
@@ -438,7 +440,7 @@ class Relabelled:
         except BaseException as error:  # the user's code can fail in any way, and exit
             raise DataError(
                 "the target should be a fitted classifier with predict_proba and classes_, or a trained "
-                f"torch.nn.Module; found a {kind(model)} ({told(error)})."
+                f"torch.nn.Module; found a {kind(model)} ({describe_error(error)})."
             ) from error
         if not among:
             raise DataError(

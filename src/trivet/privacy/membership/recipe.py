@@ -25,7 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.wording import one_line, quoted, told
+from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import load_callable
 
 __all__ = [
@@ -135,7 +135,7 @@ def recipe_of(estimator: Any) -> Recipe:
         except (TrivetError, KeyboardInterrupt):
             raise
         except BaseException as error:  # as below
-            raise UsageError(f"the estimator cannot be read: {told(error)}.") from error
+            raise UsageError(f"the estimator cannot be read: {describe_error(error)}.") from error
     if not isinstance(estimator, str):
         try:
             pickle.dumps(estimator)
@@ -143,8 +143,8 @@ def recipe_of(estimator: Any) -> Recipe:
             raise
         except BaseException as error:
             raise UsageError(
-                f"the estimator {kind(estimator)} cannot be sent to another process ({told(error)}); give "
-                "it as package.module:function."
+                f"the estimator {kind(estimator)} cannot be sent to another process "
+                f"({describe_error(error)}); give it as package.module:function."
             ) from error
     return Recipe(estimator, description)
 
@@ -160,7 +160,7 @@ def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int
         except (TrivetError, KeyboardInterrupt):
             raise
         except BaseException as error:  # the user's code can fail in any way, and exit
-            raise DataError(f"the model cannot be trained: {told(error)}.") from error
+            raise DataError(f"the model cannot be trained: {describe_error(error)}.") from error
 
 
 def class_probabilities(model: Any, features: Any, classes: int) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ def class_probabilities(model: Any, features: Any, classes: int) -> NDArray[np.f
         except (TrivetError, KeyboardInterrupt):
             raise
         except BaseException as error:  # as above
-            raise DataError(f"the model gives no class probabilities: {told(error)}.") from error
+            raise DataError(f"the model gives no class probabilities: {describe_error(error)}.") from error
     rows = features.shape[0]
     if not known or found.shape != (rows, len(seen)):
         raise DataError(
@@ -228,7 +228,9 @@ def _made(estimator: Any) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # as above
-        raise UsageError(f"{called} failed when it was called without arguments: {told(error)}.") from error
+        raise UsageError(
+            f"{called} failed when it was called without arguments: {describe_error(error)}."
+        ) from error
     return factory if is_network(made) else made
 
 
@@ -237,7 +239,7 @@ def _factory(name: str) -> Callable[[], Any]:
         return MODELS[name]
     if ":" not in name:
         raise UsageError(
-            f"no model is called {quoted(name)}; expected {', '.join(MODELS)}, or package.module:function."
+            f"no model is called {quote(name)}; expected {', '.join(MODELS)}, or package.module:function."
         )
     return load_callable(name, role="estimator")
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.settings import Count, Settings
 from trivet.tables.frames import table_file
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
-__all__ = ["ModelRows", "Subject", "load_subject"]
+__all__ = ["MembershipData", "ModelRows", "load_subject"]
 
 if TYPE_CHECKING:
     from trivet.tables.features import Features
@@ -24,7 +24,7 @@ MOST_FEATURES: Final = 2_000
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class MembershipData:
     """Rows to audit a model on."""
 
     name: str
@@ -66,7 +66,7 @@ class ModelRows(Settings):
     rows: Count | None = None
 
 
-def load_subject(table: Any, asked: ModelRows, *, seed: int) -> Subject:
+def load_subject(table: Any, asked: ModelRows, *, seed: int) -> MembershipData:
     """Load the embedded Adult data where `table` is None, a file or data frame, or images.
 
     Raises
@@ -95,7 +95,7 @@ def load_subject(table: Any, asked: ModelRows, *, seed: int) -> Subject:
     return _adult(asked.group, limit=asked.rows, seed=seed)
 
 
-def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
+def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> MembershipData:
     """Adult with the study's nine features and its label."""
     from trivet.datasets import adult_sample, load_adult  # noqa: PLC0415 - loads DuckDB
     from trivet.tables.features import choose_rows  # noqa: PLC0415 - loads DuckDB
@@ -105,9 +105,9 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     chosen = list(groups) or ["gender"]
     for name in chosen:
         if name not in table.columns:
-            raise UsageError(f"Adult has no column {quoted(name)}; it has {', '.join(table.columns)}.")
+            raise UsageError(f"Adult has no column {quote(name)}; it has {', '.join(table.columns)}.")
     rows = choose_rows(len(sample), limit, seed=seed)
-    return Subject(
+    return MembershipData(
         "Adult",
         sample.features[rows],
         sample.labels[rows],
@@ -118,14 +118,14 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Subject:
     )
 
 
-def _images(source: str, *, limit: int | None, seed: int) -> Subject:
+def _images(source: str, *, limit: int | None, seed: int) -> MembershipData:
     from trivet.datasets import load_images  # noqa: PLC0415 - loads pictures
 
     loaded = load_images(source, limit=limit, seed=seed)
-    return Subject(loaded.name, loaded.pixels, loaded.labels, {})
+    return MembershipData(loaded.name, loaded.pixels, loaded.labels, {})
 
 
-def _table(path: Path, asked: ModelRows, *, seed: int) -> Subject:
+def _table(path: Path, asked: ModelRows, *, seed: int) -> MembershipData:
     # These load DuckDB.
     from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
     from trivet.tables.opening import (  # noqa: PLC0415
@@ -141,7 +141,7 @@ def _table(path: Path, asked: ModelRows, *, seed: int) -> Subject:
         named = [find_column(opened.columns, name) for name in (label, *asked.group)]
         owner = None if asked.unit is None else find_column(opened.columns, asked.unit)
         if owner is not None and owner.name == named[0].name:
-            raise UsageError(f"--unit and --label are both {quoted(owner.name)}; a unit is whose row it is.")
+            raise UsageError(f"--unit and --label are both {quote(owner.name)}; a unit is whose row it is.")
         hidden = {named[0].name, *(find_column(opened.columns, name).name for name in asked.ignore)}
         hidden |= set() if owner is None else {owner.name}
         count, most = count_rows(opened), min(asked.rows or MOST_ROWS, MOST_ROWS)
@@ -164,11 +164,11 @@ def _table(path: Path, asked: ModelRows, *, seed: int) -> Subject:
     _known(labels, label)
     if (positive := asked.positive) is not None:
         if positive not in set(labels.tolist()):
-            found = ", ".join(map(quoted, sorted(set(labels.tolist()))[:5]))
-            raise DataError(f"no row has the label {quoted(positive)}; there are {found}.")
+            found = ", ".join(map(quote, sorted(set(labels.tolist()))[:5]))
+            raise DataError(f"no row has the label {quote(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
     units = owners if owners is None or rows is None else owners[rows]
-    return Subject(opened.name, _encoded(features), labels, protected, units)
+    return MembershipData(opened.name, _encoded(features), labels, protected, units)
 
 
 def _known(values: NDArray[np.str_], column: str) -> NDArray[np.str_]:

@@ -23,7 +23,7 @@ from trivet.privacy.planning.settings import AdjacencyName
 from trivet.privacy.releases.question import Amount, as_text, exact, require_delta, require_epsilon, written
 from trivet.privacy.releases.results import ANSWERED, CHARGED, Accounting, LedgerEntry, LedgerState
 from trivet.settings import require
-from trivet.wording import one_line, reason
+from trivet.wording import first_line, one_line
 from trivet.work.result_files import DISK_ERRORS
 
 __all__ = [
@@ -198,7 +198,7 @@ def _require_content(connection: sqlite3.Connection) -> None:
 
 
 def _why(error: OSError | ValueError) -> str:
-    return str(getattr(error, "strerror", None) or reason(error))
+    return str(getattr(error, "strerror", None) or first_line(error))
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> DataError:
@@ -212,8 +212,10 @@ def _unusable(path: Path, error: sqlite3.Error) -> DataError:
             "make both writable."
         )
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return DataError(f"the ledger {shown} could not be written: {reason(error)}. Nothing was answered.")
-    return DataError(f"the ledger {shown} is damaged: {reason(error)}. It was left as it is.")
+        return DataError(
+            f"the ledger {shown} could not be written: {first_line(error)}. Nothing was answered."
+        )
+    return DataError(f"the ledger {shown} is damaged: {first_line(error)}. It was left as it is.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from trivet.privacy.releases.results import Cell, Query
 from trivet.privacy.releases.where import EVERY_ROW, Selection, is_unicode, number_sql, select_rows
 from trivet.settings import require
 from trivet.tables.opening import Column, Kind, Table, find_column
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 __all__ = [
     "CONFIDENCE",
@@ -101,7 +101,7 @@ def prepare_histogram(
     """
     if column.kind not in _KEYS:
         raise UsageError(
-            f"a histogram needs text, whole numbers or truth values, but {quoted(column.name)} is "
+            f"a histogram needs text, whole numbers or truth values, but {quote(column.name)} is "
             f"{one_line(column.type)}; count ranges with --query count --where."
         )
     if not question.categories:
@@ -114,7 +114,7 @@ def prepare_histogram(
     keys = tuple(_key(each, column) for each in question.categories)
     if len(set(keys)) < len(keys):
         twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise UsageError(f"the category {quoted(twice)} is given twice.")
+        raise UsageError(f"the category {quote(twice)} is given twice.")
     # By its bytes: under a collation that takes a for A, which of both a cell is named after would be
     # decided by the rows, and one row could move all of a cell.
     key_sql = f"encode(CAST({column.sql} AS VARCHAR))"
@@ -123,7 +123,7 @@ def prepare_histogram(
     if missing is not None and missing != "drop":
         missing = _key(missing, column)
         if missing not in keys:
-            raise UsageError(f"--missing must be drop or one of the categories, not {quoted(missing)}.")
+            raise UsageError(f"--missing must be drop or one of the categories, not {quote(missing)}.")
         key_sql = f"COALESCE({key_sql}, CAST(? AS BLOB))"
         values = (missing.encode(), *values)
     sql = (
@@ -139,15 +139,15 @@ def prepare_histogram(
 def _key(text: str, column: Column) -> str:
     """Return a category as DuckDB writes it."""
     if not is_unicode(text):
-        raise UsageError(f"the category {quoted(text)} is not valid Unicode.")
+        raise UsageError(f"the category {quote(text)} is not valid Unicode.")
     if column.kind is Kind.INTEGER:
         digits = text.strip().removeprefix("-")
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= 40):  # noqa: PLR2004 - longer than any
-            raise UsageError(f"{quoted(column.name)} holds whole numbers, but a category is {quoted(text)}.")
+            raise UsageError(f"{quote(column.name)} holds whole numbers, but a category is {quote(text)}.")
         return str(int(text))
     if column.kind is Kind.BOOLEAN:
         if text.strip().lower() not in ("true", "false"):
-            raise UsageError(f"{quoted(column.name)} holds truth values, but a category is {quoted(text)}.")
+            raise UsageError(f"{quote(column.name)} holds truth values, but a category is {quote(text)}.")
         return text.strip().lower()
     return text
 
@@ -169,7 +169,7 @@ def prepare_number(
     query = question.query
     if column.kind not in _NUMBERS:
         raise UsageError(
-            f"a {query} needs numbers, but {quoted(column.name)} is {one_line(column.type)}; "
+            f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; "
             "choose another column."
         )
     lower, upper = _bounds(question, column)
@@ -210,7 +210,7 @@ def _bounds(question: Question, column: Column) -> tuple[float, float]:
             raise UsageError(f"the bounds must be finite numbers within 1e200 of 0, not {bound}.")
         if column.kind is Kind.INTEGER and not float(bound).is_integer():
             raise UsageError(
-                f"{quoted(column.name)} holds whole numbers; its bounds must be whole, not {bound}."
+                f"{quote(column.name)} holds whole numbers; its bounds must be whole, not {bound}."
             )
     if lower >= upper:
         raise UsageError(f"the lower bound {lower} is not below the upper bound {upper}; write LOWER,UPPER.")
@@ -237,7 +237,7 @@ def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str,
             Kind.CELL: "a cell can be empty or no number",
         }.get(column.kind, "its type can hold NULL")
         raise UsageError(
-            f"what a missing value of {quoted(column.name)} counts as is open: {why}, whether or not any is "
+            f"what a missing value of {quote(column.name)} counts as is open: {why}, whether or not any is "
             "there; give --missing drop, or --missing with a value within the bounds."
         )
     if question.missing == "drop":
@@ -252,7 +252,7 @@ def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str,
             f"--missing must be drop or a number within the bounds, not {one_line(question.missing)}."
         )
     if column.kind is Kind.INTEGER and not filled.is_integer():
-        raise UsageError(f"{quoted(column.name)} holds whole numbers; --missing must be whole, not {filled}.")
+        raise UsageError(f"{quote(column.name)} holds whole numbers; --missing must be whole, not {filled}.")
     constant = f"CAST({int(filled)} AS HUGEINT)" if whole else _double(filled)
     shown = repr(filled).removesuffix(".0")
     return f"COALESCE({value}, {constant})", False, replace(question, missing=shown)
@@ -328,7 +328,7 @@ def require_answerable(table: Table, prepared: Prepared) -> None:
         table.added_up(prepared.sql, prepared.values, prepared.columns, without_rows=True)
     except Exception as error:
         raise UsageError(
-            f"the question cannot be answered from {quoted(table.name)}: {reason(error)}. Ask of another "
+            f"the question cannot be answered from {quote(table.name)}: {first_line(error)}. Ask of another "
             "column, or change its type."
         ) from error
 

@@ -22,7 +22,7 @@ from typing import Final
 
 from trivet.errors import UsageError
 from trivet.tables.opening import Column, Kind, find_column, is_nan
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = ["EVERY_ROW", "Selection", "is_unicode", "number_sql", "parse_where", "select_rows"]
 
@@ -276,7 +276,7 @@ class _Parser:
 
     def _wrong(self, complaint: str) -> UsageError:
         token = self._token
-        found = "the end" if token.kind == "end" else quoted(token.text)
+        found = "the end" if token.kind == "end" else quote(token.text)
         return misplaced(self._text, token.at, f"{complaint}, found {found}")
 
 

@@ -13,7 +13,7 @@ from trivet.report.text import tree
 from trivet.report.text.document import Document
 from trivet.report.write.tex import macros_source, tex_source
 from trivet.report.write.typst import typst_source
-from trivet.wording import inert, one_line, reason
+from trivet.wording import first_line, inert, one_line
 from trivet.work.bounded import read_bounded
 from trivet.work.result_files import make_subfolder, write_text, write_whole
 
@@ -49,7 +49,9 @@ def write_pdf(document: Document, figures: Path, target: Path, *, engine: Engine
             except ReportError as error:
                 if engine == "latex":
                     raise
-                _log.warning("LaTeX is installed but failed, so Typst sets the PDF: %s", inert(reason(error)))
+                _log.warning(
+                    "LaTeX is installed but failed, so Typst sets the PDF: %s", inert(first_line(error))
+                )
             else:
                 return "latex"
         write_whole(target, _by_typst(document, folder))

@@ -20,7 +20,7 @@ from typing import IO, Any, Final, cast
 import rarfile
 
 from trivet.errors import CheckpointError, UsageError
-from trivet.wording import one_line, quoted, told
+from trivet.wording import describe_error, one_line, quote
 from trivet.work.bounded import BoundedStream
 from trivet.work.confined import Confined, Limits
 
@@ -83,10 +83,10 @@ def refuse_unsafe(file: str, member: Member, count: int) -> None:
     name = member.name
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if "\0" in name or ".." in parts or name.startswith(("/", "\\")) or PureWindowsPath(name).drive:
-        raise CheckpointError(f"{file} was refused: the name {quoted(name)} in it points out of its folder.")
+        raise CheckpointError(f"{file} was refused: the name {quote(name)} in it points out of its folder.")
     if not member.is_regular and not member.is_folder:
         raise CheckpointError(
-            f"{file} was refused: {quoted(name)} in it is a link or a special file; expected files and "
+            f"{file} was refused: {quote(name)} in it is a link or a special file; expected files and "
             "folders only."
         )
     if count > MAX_MEMBERS:
@@ -95,7 +95,7 @@ def refuse_unsafe(file: str, member: Member, count: int) -> None:
         raise CheckpointError(f"{file} is encrypted; unpack it where the password is known.")
     if not member.method_known:
         raise CheckpointError(
-            f"{file} was refused: {quoted(name)} in it is packed by another method than deflate. Pack it "
+            f"{file} was refused: {quote(name)} in it is packed by another method than deflate. Pack it "
             "again, or save the weights again with torch.save."
         )
     if (
@@ -104,7 +104,7 @@ def refuse_unsafe(file: str, member: Member, count: int) -> None:
         and member.size > MAX_RATIO * max(member.packed, 1)
     ):
         raise CheckpointError(
-            f"{file} was refused: {quoted(name)} in it unpacks to {member.size / max(member.packed, 1):.0f} "
+            f"{file} was refused: {quote(name)} in it unpacks to {member.size / max(member.packed, 1):.0f} "
             "times its packed size, as a decompression bomb does and weights do not."
         )
 
@@ -212,7 +212,8 @@ def extract(request: dict[str, Any], folder: Path) -> str:
         ) from error
     except Exception as error:  # a damaged archive can fail anywhere in its library
         raise CheckpointError(
-            f"the archive {shown} cannot be read: {getattr(error, 'strerror', None) or told(error)}. "
+            f"the archive {shown} cannot be read: "
+            f"{getattr(error, 'strerror', None) or describe_error(error)}. "
             "It may be truncated, damaged or encrypted; fetch it again."
         ) from error
     if not found:
@@ -321,5 +322,5 @@ def _copy(member: Member, target: Path, shown: str) -> None:
             count += len(block)
     if count != member.size:
         raise CheckpointError(
-            f"{shown} is damaged: {quoted(member.name)} should have {member.size} bytes, {count} were found."
+            f"{shown} is damaged: {quote(member.name)} should have {member.size} bytes, {count} were found."
         )

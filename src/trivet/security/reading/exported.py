@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from trivet.errors import CheckpointError
-from trivet.security.reading.torchfile import BYTES, Claim, Storage, counts, read_zipped
+from trivet.security.reading.torchfile import BYTES, LazyTensor, Storage, counts, read_zipped
 from trivet.security.reading.zipped import ZippedFile, open_zip
 
 __all__ = ["is_program", "read_program"]
@@ -39,7 +39,9 @@ def is_program(archive: ZippedFile) -> bool:
     return OLDEST in archive.sizes or any(_is_model(path) for path in archive.sizes)
 
 
-def read_program(archive: ZippedFile, name: str, closing: ExitStack, *, at_most: int) -> dict[str, Claim]:
+def read_program(
+    archive: ZippedFile, name: str, closing: ExitStack, *, at_most: int
+) -> dict[str, LazyTensor]:
     """Return the state dict of an exported program, in the layout of whichever PyTorch wrote it."""
     models = [path for path in archive.sizes if _is_model(path) or path == OLDEST]
     if len(models) != 1:
@@ -68,7 +70,7 @@ def _is_model(path: str) -> bool:
     return path.startswith("models/") and path.endswith(".json")
 
 
-def _raw(archive: ZippedFile, folder: str, entry: Mapping[str, Any], name: str) -> Claim:
+def _raw(archive: ZippedFile, folder: str, entry: Mapping[str, Any], name: str) -> LazyTensor:
     """Return the claim of a tensor whose numbers are a member of the zip."""
     if entry["use_pickle"]:
         raise CheckpointError(
@@ -83,7 +85,7 @@ def _raw(archive: ZippedFile, folder: str, entry: Mapping[str, Any], name: str) 
     size = archive.sizes.get(path, 0)
     (offset,) = _sizes([meta["storage_offset"]])
     storage = Storage(path, dtype, size // BYTES[dtype], name, lambda _: archive.read(path, at_most=size))
-    return Claim(_sizes(meta["sizes"]), dtype, storage, _sizes(meta["strides"]), offset)
+    return LazyTensor(_sizes(meta["sizes"]), dtype, storage, _sizes(meta["strides"]), offset)
 
 
 def _sizes(written: list[Mapping[str, Any]]) -> tuple[int, ...]:

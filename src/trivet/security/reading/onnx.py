@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
-from trivet.wording import quoted, reason
+from trivet.wording import first_line, quote
 from trivet.work.confined import Confined
 
 __all__ = ["Program", "Sizes", "arranged", "fields", "prepare", "read_onnx", "refuse_heavy"]
@@ -183,7 +183,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
 
 def _unreadable(name: str, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {reason(error)})."
+        f"{name} cannot be read as an ONNX network ({type(error).__name__}: {first_line(error)})."
     )
 
 
@@ -197,7 +197,7 @@ def refuse_heavy(content: bytes, name: str) -> None:
                     if inner == INITIALIZER:
                         numbers += sum(len(value) for field, value in fields(tensor) if field in NUMBERS)
     except ValueError as error:
-        raise CheckpointError(f"{name} cannot be read as an ONNX network: {reason(error)}.") from error
+        raise CheckpointError(f"{name} cannot be read as an ONNX network: {first_line(error)}.") from error
     if len(content) - numbers > MAX_STRUCTURE_BYTES:
         raise CheckpointError(
             f"{name} was refused: what it holds beside weights takes more than "
@@ -212,8 +212,8 @@ def _refuse_unsafe(model: Any, name: str) -> None:
     for node in graph.node:
         if node.domain not in DOMAINS:
             raise CheckpointError(
-                f"{name} was refused: the operator {quoted(node.op_type)} is of the domain "
-                f"{quoted(node.domain)}, not of ONNX itself."
+                f"{name} was refused: the operator {quote(node.op_type)} is of the domain "
+                f"{quote(node.domain)}, not of ONNX itself."
             )
         if any(attribute.HasField("g") or len(attribute.graphs) > 0 for attribute in node.attribute):
             raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
@@ -238,12 +238,12 @@ def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
         place = entries.get("location", "")
         if Path(place).name != place or place in {"", ".", ".."}:
             raise CheckpointError(
-                f"{name} was refused: it points to weights outside of its folder, {quoted(place)}."
+                f"{name} was refused: it points to weights outside of its folder, {quote(place)}."
             )
         file = path.with_name(place)
         if file.is_symlink() or not file.is_file():
             raise CheckpointError(
-                f"{name} keeps its weights in {quoted(place)}, and there is no such file beside it; put it "
+                f"{name} keeps its weights in {quote(place)}, and there is no such file beside it; put it "
                 "there."
             )
         offset = int(entries.get("offset", 0))
@@ -258,7 +258,7 @@ def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
             stream.seek(offset)
             content = stream.read(length)
         if len(content) != length:
-            raise CheckpointError(f"{name} is damaged: {quoted(place)} ends before its weights do.")
+            raise CheckpointError(f"{name} is damaged: {quote(place)} ends before its weights do.")
         tensor.ClearField("external_data")
         tensor.data_location = 0
         tensor.raw_data = content

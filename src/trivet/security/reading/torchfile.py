@@ -15,13 +15,13 @@ from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
 from trivet.security.reading.zipped import ZippedFile
-from trivet.wording import quoted, reason
+from trivet.wording import first_line, quote
 
 __all__ = [
     "BYTES",
     "FLOATING",
     "MAX_PICKLE_BYTES",
-    "Claim",
+    "LazyTensor",
     "Opaque",
     "Pickle",
     "Storage",
@@ -62,7 +62,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Claim:
+class LazyTensor:
     """A tensor that a file describes; nothing of it is read until `view` is called."""
 
     shape: tuple[int, ...]
@@ -162,7 +162,7 @@ class Opaque:
     items: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> Claim | Opaque:
+def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any) -> LazyTensor | Opaque:
     if type(storage) is Opaque:  # of numbers that no weights are saved as
         return storage
     if type(storage) is not Storage:
@@ -170,12 +170,12 @@ def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any)
     sizes, steps, (start,) = counts(shape), counts(stride), counts([offset])
     if len(sizes) != len(steps):
         raise ValueError("what should be a tensor is none")
-    return Claim(sizes, storage.dtype, storage, steps, start)
+    return LazyTensor(sizes, storage.dtype, storage, steps, start)
 
 
 def _typed_tensor(
     storage: Any, offset: Any, shape: Any, stride: Any, _gradient: Any, _hooks: Any, dtype: Any, *_more: Any
-) -> Claim | Opaque:
+) -> LazyTensor | Opaque:
     kind = TORCH_DTYPES.get(dtype.name) if type(dtype) is _Global else None
     if kind is None or type(storage) is not Storage:
         return Opaque("torch._utils._rebuild_tensor_v3")
@@ -183,8 +183,8 @@ def _typed_tensor(
     return _tensor(typed, offset, shape, stride)
 
 
-def _parameter(tensor: Any, *_gradient: Any) -> Claim | Opaque:
-    if type(tensor) is not Claim and type(tensor) is not Opaque:
+def _parameter(tensor: Any, *_gradient: Any) -> LazyTensor | Opaque:
+    if type(tensor) is not LazyTensor and type(tensor) is not Opaque:
         raise ValueError("what should be a parameter is none")
     return tensor
 
@@ -270,7 +270,7 @@ def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearra
     except Exception as error:  # other files can fail anywhere
         raise CheckpointError(
             f"{name} cannot be read as a PyTorch checkpoint: its pickle is damaged or too long "
-            f"({reason(error)}). Expected a state dict saved with torch.save, or a .safetensors file."
+            f"({first_line(error)}). Expected a state dict saved with torch.save, or a .safetensors file."
         ) from error
 
 
@@ -385,7 +385,7 @@ class _Machine:
 
     def name(self, path: str) -> None:
         if is_harmful(path):
-            raise self.refusal(f"asks for {quoted(path)}, where only weights are expected,")
+            raise self.refusal(f"asks for {quote(path)}, where only weights are expected,")
         self.stack.append(_Global(path))
 
     def object_of(self, parts: int) -> None:
@@ -418,7 +418,7 @@ class _Machine:
         if type(function) not in {_Global, Opaque} or type(arguments) is not tuple:
             raise self.refusal("calls what has no name")
         if len(arguments) > MAX_PARTS:
-            raise self.refusal(f"calls {quoted(function.name)} with {len(arguments)} arguments")
+            raise self.refusal(f"calls {quote(function.name)} with {len(arguments)} arguments")
         stand_in = CALLS.get(function.name) if type(function) is _Global else None
         self.stack.append(self.made(function.name, *arguments) if stand_in is None else stand_in(*arguments))
 
@@ -444,7 +444,10 @@ class _Machine:
         target = self.stack[-1]
         if type(target) is Opaque:
             target.state = state
-        elif type(target) not in {dict, Claim}:  # the versions of the layers, and a parameter's attributes
+        elif type(target) not in {
+            dict,
+            LazyTensor,
+        }:  # the versions of the layers, and a parameter's attributes
             raise self.refusal("sets the state of something other than an object")
 
     def point(self, _argument: Any) -> None:
@@ -529,7 +532,7 @@ COUNT = struct.Struct("<q")
 
 
 def read_zipped(archive: ZippedFile, name: str) -> Any:
-    """Return what a zip of torch.save holds, each tensor as a `Claim`.
+    """Return what a zip of torch.save holds, each tensor as a `LazyTensor`.
 
     The archive has to stay open as long as claims are loaded.
     """
@@ -548,7 +551,7 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
 
 
 def read_legacy(stream: IO[bytes], name: str) -> Any:
-    """Return what a file in the layout before PyTorch 1.6 holds, each tensor as a `Claim`.
+    """Return what a file in the layout before PyTorch 1.6 holds, each tensor as a `LazyTensor`.
 
     The stream has to stay open as long as claims are loaded.
     """
@@ -596,10 +599,10 @@ def _places(
         count = stream.read(COUNT.size)
         storage = content.storages.get(key)
         if storage is None or len(count) < COUNT.size or COUNT.unpack(count)[0] != storage.elements:
-            raise CheckpointError(f"{name} is damaged: its storage {quoted(key)} is not as described.")
+            raise CheckpointError(f"{name} is damaged: its storage {quote(key)} is not as described.")
         length = storage.elements * BYTES[storage.dtype]
         places[key] = (position + COUNT.size, length)
         position += COUNT.size + length
         if position > end:
-            raise CheckpointError(f"{name} is damaged: it ends within its storage {quoted(key)}.")
+            raise CheckpointError(f"{name} is damaged: it ends within its storage {quote(key)}.")
     return places

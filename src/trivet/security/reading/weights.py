@@ -20,7 +20,7 @@ from trivet.security.reading.exported import is_program, read_program
 from trivet.security.reading.torchfile import (
     BYTES,
     FLOATING,
-    Claim,
+    LazyTensor,
     Opaque,
     Storage,
     counts,
@@ -29,7 +29,7 @@ from trivet.security.reading.torchfile import (
     strides_of,
 )
 from trivet.security.reading.zipped import open_zip
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 
 __all__ = ["EXTRACTED", "Layer", "Match", "extract", "find_states", "match", "open_weights", "refuse_broken"]
 
@@ -76,7 +76,7 @@ class Match:
         What was done to make them fit, a sentence each.
     """
 
-    claims: dict[int, Claim]
+    claims: dict[int, LazyTensor]
     notes: tuple[str, ...]
 
 
@@ -122,7 +122,7 @@ def _states(content: Any) -> Iterator[tuple[str, State]]:
         if not isinstance(inside, Mapping):
             continue
         named = {key: each for key, each in inside.items() if type(key) is str}
-        if any(type(each) is Claim for each in named.values()):
+        if any(type(each) is LazyTensor for each in named.values()):
             yield place, named
         for key, each in inside.items():
             nested = isinstance(each, Mapping | list | Opaque)
@@ -131,12 +131,12 @@ def _states(content: Any) -> Iterator[tuple[str, State]]:
                 waiting.append((f"{place}.{key}" if place else str(key), each, depth + 1))
 
 
-def _of_module(module: Opaque) -> Iterator[tuple[str, Claim]]:
+def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
     """Yield the tensors of a pickled module by their names in its state dict."""
     waiting = [("", module)]
     for prefix, each in waiting:  # which grows meanwhile
         for key, value in _attributes(each):
-            if type(value) is Claim:
+            if type(value) is LazyTensor:
                 yield f"{prefix}{key}", value
             elif isinstance(value, Opaque) and len(waiting) < MOST_PLACES:
                 waiting.append((f"{prefix}{key}.", value))
@@ -166,11 +166,9 @@ def _at(content: Any, key: str, name: str) -> Any:
         held = (here.items or here.state) if isinstance(here, Opaque) else here
         if not isinstance(held, Mapping) or step not in held:
             known = (
-                ", ".join(quoted(each) for each in list(held)[:8])
-                if isinstance(held, Mapping)
-                else "no names"
+                ", ".join(quote(each) for each in list(held)[:8]) if isinstance(held, Mapping) else "no names"
             )
-            raise CheckpointError(f"{name} has no {quoted(key)}; there is {known or 'nothing'}.")
+            raise CheckpointError(f"{name} has no {quote(key)}; there is {known or 'nothing'}.")
         here = held[step]
     return here
 
@@ -184,7 +182,7 @@ def match(layers: Sequence[Layer], states: Mapping[str, State], name: str, archi
     fits = {place: _fitted(state, layers) for place, state in states.items()}
     whole = [place for place, fit in fits.items() if not fit.problems]
     if len({_identity(fits[place].state) for place in whole}) > 1:
-        shown = " and ".join(quoted(place or "the top") for place in whole[:SHOWN_PROBLEMS])
+        shown = " and ".join(quote(place or "the top") for place in whole[:SHOWN_PROBLEMS])
         raise CheckpointError(
             f"{name} holds weights that fit under {shown}; name the ones that you mean with --state-key."
         )
@@ -204,14 +202,14 @@ def match(layers: Sequence[Layer], states: Mapping[str, State], name: str, archi
     refuse_broken(
         [layers[number].key for number, claim in claims.items() if _other(claim, layers[number])], name
     )
-    under = [f"The weights are those under {quoted(best)}."] if best else []
+    under = [f"The weights are those under {quote(best)}."] if best else []
     return Match(claims, (*under, *fits[best].notes))
 
 
 def _identity(state: State) -> frozenset[tuple[str, str, int]]:
     """Return which numbers of a file each layer has."""
     return frozenset(
-        (key, each.storage.key, each.offset) for key, each in state.items() if type(each) is Claim
+        (key, each.storage.key, each.offset) for key, each in state.items() if type(each) is LazyTensor
     )
 
 
@@ -261,20 +259,23 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
         if key not in expected
         and (
             loose
-            or type(each) is not Claim
+            or type(each) is not LazyTensor
             or key.rpartition(".")[2] in BESIDE
             or key.removeprefix(put).partition(".")[0] in LOSSES
         )
     ]
-    outside = [key for key, each in state.items() if not key.startswith(taken) and type(each) is Claim]
+    outside = [key for key, each in state.items() if not key.startswith(taken) and type(each) is LazyTensor]
     kept = {key: each for key, each in renamed.items() if key not in beside}
     notes: list[str] = []
     if taken or put:
-        done = f"{quoted(taken)} was taken off" if taken else f"{quoted(put)} was put before"
+        done = f"{quote(taken)} was taken off" if taken else f"{quote(put)} was put before"
         notes.append(f"{done} the names of the layers.")
-    left = [*outside, *(key for key in beside if type(renamed[key]) is Claim and not key.endswith(COUNTER))]
+    left = [
+        *outside,
+        *(key for key in beside if type(renamed[key]) is LazyTensor and not key.endswith(COUNTER)),
+    ]
     if left:
-        shown = ", ".join(quoted(key) for key in left[:SHOWN_PROBLEMS])
+        shown = ", ".join(quote(key) for key in left[:SHOWN_PROBLEMS])
         more = "…" if len(left) > SHOWN_PROBLEMS else ""
         notes.append(f"{len(left)} tensors beside the layers were left out: {shown}{more}.")
     return _Fit(kept, list(_problems(kept, layers)), notes)
@@ -287,12 +288,12 @@ def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:
             yield f"{one_line(layer.key)} is missing"
     for key in state:
         if key not in expected:
-            yield f"{quoted(key)} is not a layer of it"
+            yield f"{quote(key)} is not a layer of it"
     for layer in layers:
         claim = state.get(layer.key)
         if claim is None or layer.key.endswith(COUNTER):
             continue
-        if type(claim) is not Claim:
+        if type(claim) is not LazyTensor:
             kind = claim.name if isinstance(claim, Opaque) else type(claim).__name__
             yield f"{one_line(layer.key)} is a {one_line(kind)} and not a plain tensor"
         elif claim.shape != layer.shape:
@@ -303,7 +304,7 @@ def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:
 
 def _other(claim: Any, layer: Layer) -> bool:
     """Return True if a tensor is not of a layer's kind of numbers, or of another shape."""
-    if type(claim) is not Claim or claim.shape != layer.shape:
+    if type(claim) is not LazyTensor or claim.shape != layer.shape:
         return True
     return claim.dtype not in FLOATING if layer.dtype in FLOATING else claim.dtype != layer.dtype
 
@@ -337,7 +338,7 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
-    """Yield what a file holds, each tensor as a `Claim` that loads as long as the context is open."""
+    """Yield what a file holds, each tensor as a `LazyTensor` that loads as long as the context is open."""
     most = min(MAX_WEIGHTS_BYTES, MAX_COPIES * needed + SLACK_BYTES)
 
     def refuse_oversize(size: int) -> None:
@@ -371,7 +372,7 @@ def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
 
 def _read_parts(
     path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None]
-) -> dict[str, Claim]:
+) -> dict[str, LazyTensor]:
     """Read the headers of the safetensors files that an index names, which lie beside it."""
     try:
         with path.open("rb") as stream:
@@ -379,18 +380,18 @@ def _read_parts(
         parts = sorted(set(map(str, index["weight_map"].values())))
     except Exception as error:  # an untrusted index can be wrong anywhere
         raise CheckpointError(
-            f"{name} is not the index of a safetensors file in parts ({reason(error)}); expected the names "
-            "of its parts under weight_map."
+            f"{name} is not the index of a safetensors file in parts ({first_line(error)}); expected the "
+            "names of its parts under weight_map."
         ) from error
     size, claims = 0, {}
     for part in parts:
         file = path.with_name(part) if part not in {"", ".", ".."} and Path(part).name == part else None
         if file is None or file.is_symlink():
             raise CheckpointError(
-                f"{name} was refused: it names a part outside of its folder, {quoted(part)}."
+                f"{name} was refused: it names a part outside of its folder, {quote(part)}."
             )
         if not file.is_file():
-            raise CheckpointError(f"{name} lacks its part {quoted(part)}; it has to lie beside it.")
+            raise CheckpointError(f"{name} lacks its part {quote(part)}; it has to lie beside it.")
         size += file.stat().st_size
         refuse_oversize(size)
         read = _read_safetensors(closing.enter_context(file.open("rb")), part)
@@ -398,12 +399,12 @@ def _read_parts(
     return claims
 
 
-def _within(claim: Claim, part: str) -> Claim:
+def _within(claim: LazyTensor, part: str) -> LazyTensor:
     """Return a claim whose storage is kept apart from those of other parts."""
     return replace(claim, storage=replace(claim.storage, key=f"{part}/{claim.storage.key}"))
 
 
-def _read_safetensors(stream: IO[bytes], name: str) -> dict[str, Claim]:
+def _read_safetensors(stream: IO[bytes], name: str) -> dict[str, LazyTensor]:
     """Read the header of https://github.com/huggingface/safetensors, section "Format"."""
     start = stream.read(HEADER_LENGTH.size).ljust(HEADER_LENGTH.size, b"\0")
     (length,) = HEADER_LENGTH.unpack(start)
@@ -424,11 +425,13 @@ def _read_safetensors(stream: IO[bytes], name: str) -> dict[str, Claim]:
     except (MemoryError, CheckpointError):
         raise
     except Exception as error:  # an untrusted header can be wrong anywhere
-        raise CheckpointError(f"{name} is not a valid safetensors file: {reason(error)}.") from error
+        raise CheckpointError(f"{name} is not a valid safetensors file: {first_line(error)}.") from error
     return claims
 
 
-def _described(stream: IO[bytes], begin: int, key: str, entry: dict[str, Any], room: int, name: str) -> Claim:
+def _described(
+    stream: IO[bytes], begin: int, key: str, entry: dict[str, Any], room: int, name: str
+) -> LazyTensor:
     shape, (start, end) = counts(entry["shape"]), counts(entry["data_offsets"])
     dtype: str | None = entry["dtype"] if entry["dtype"] in BYTES else None
     if end > room or (dtype is not None and math.prod(shape) * BYTES[dtype] != end - start):
@@ -439,7 +442,7 @@ def _described(stream: IO[bytes], begin: int, key: str, entry: dict[str, Any], r
         return bytearray(stream.read(end - start))
 
     kept = Storage(key, dtype or "U8", end - start, name, numbers)
-    return Claim(shape, dtype, kept, strides_of(shape) if dtype is not None else shape)
+    return LazyTensor(shape, dtype, kept, strides_of(shape) if dtype is not None else shape)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -449,7 +452,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _write(claims: dict[int, Claim], path: Path) -> None:
+def _write(claims: dict[int, LazyTensor], path: Path) -> None:
     """Write tensors as safetensors; each storage is read once, and only one is held at a time."""
     header: dict[str, Any] = {}
     end = 0
@@ -469,7 +472,7 @@ def _write(claims: dict[int, Claim], path: Path) -> None:
             del content
 
 
-def _by_storage(claims: dict[int, Claim]) -> Sequence[list[int]]:
+def _by_storage(claims: dict[int, LazyTensor]) -> Sequence[list[int]]:
     groups: dict[str, list[int]] = {}
     for number, claim in claims.items():
         groups.setdefault(claim.storage.key, []).append(number)

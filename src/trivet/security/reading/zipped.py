@@ -8,7 +8,7 @@ from typing import IO, cast
 
 from trivet.errors import CheckpointError
 from trivet.security.reading.archive import Member, refuse_unsafe, zip_members
-from trivet.wording import one_line, quoted, reason
+from trivet.wording import first_line, one_line, quote
 from trivet.work.bounded import BoundedStream
 
 __all__ = ["ZippedFile", "open_zip"]
@@ -43,7 +43,8 @@ class ZippedFile:
             raise
         except Exception as error:  # a damaged zip can fail anywhere in the decoders
             raise CheckpointError(
-                f"{self._name} is damaged: its part {one_line(path)} cannot be unpacked ({reason(error)})."
+                f"{self._name} is damaged: its part {one_line(path)} cannot be unpacked "
+                f"({first_line(error)})."
             ) from error
         if not complete:
             raise CheckpointError(
@@ -66,7 +67,7 @@ def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # a damaged directory can fail anywhere in zipfile
-        raise CheckpointError(f"{name} is damaged: its zip cannot be read ({reason(error)}).") from error
+        raise CheckpointError(f"{name} is damaged: its zip cannot be read ({first_line(error)}).") from error
     with archive:
         yield ZippedFile(archive, name)
 
@@ -78,7 +79,7 @@ def _vetted(archive: zipfile.ZipFile, name: str) -> dict[str, Member]:
         if member.is_folder:
             continue
         if member.name in found:
-            raise CheckpointError(f"{name} was refused: it holds {quoted(member.name)} twice.")
+            raise CheckpointError(f"{name} was refused: it holds {quote(member.name)} twice.")
         found[member.name] = member
     roots = {path.partition("/")[0] for path in found}
     if len(roots) == 1 and all("/" in path for path in found):

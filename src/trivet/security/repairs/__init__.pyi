@@ -9,8 +9,8 @@ from .repairing import repair_network as repair_network
 from .results import RepairAttempt as RepairAttempt
 from .results import RepairBounds as RepairBounds
 from .results import RepairResult as RepairResult
-from .training import Case as Case
-from .training import Treatment as Treatment
+from .training import Repaired as Repaired
+from .training import RepairInput as RepairInput
 from .tuning import FineTuningSettings as FineTuningSettings
 from .tuning import fine_tune as fine_tune
 from .tuning import fine_tune_sharpness_aware as fine_tune_sharpness_aware

@@ -18,7 +18,7 @@ from trivet.security.networks import Classifier, Scorer
 from trivet.security.notebook import repair_html
 from trivet.security.repairs.pruning import fine_prune, prune_by_lipschitz
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
-from trivet.security.repairs.training import Case, Method, Progress, Treatment, affordable_batch
+from trivet.security.repairs.training import Method, Progress, Repaired, RepairInput, affordable_batch
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
 from trivet.security.repairs.unlearning import SEARCH, SEARCH_STEPS, UnlearningSettings, unlearn_in_rounds
 from trivet.security.results import BeforeAfter
@@ -73,7 +73,7 @@ def measure_rates(
 
 def judge(
     method: str,
-    treatment: Treatment,
+    treatment: Repaired,
     before: Rates,
     after: Rates,
     bounds: RepairBounds,
@@ -119,13 +119,13 @@ FINE_TUNING: Final = FineTuningSettings(steps=600)
 SHARPNESS_AWARE: Final = FineTuningSettings(steps=400)
 
 
-def clp(case: Case, *, seed: int, progress: Progress) -> Treatment:  # noqa: ARG001 - nothing in it is random or slow
+def clp(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:  # noqa: ARG001 - nothing in it is random or slow
     """Prune channels by their Lipschitz bounds; see `prune_by_lipschitz`."""
     pruned = prune_by_lipschitz(case.model)
-    return Treatment(pruned.model, f"{pruned.channels} of {pruned.examined} channels pruned", 0)
+    return Repaired(pruned.model, f"{pruned.channels} of {pruned.examined} channels pruned", 0)
 
 
-def unlearning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+def unlearning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
     """Unlearn the trigger, and in further rounds what is left of it; see `unlearn_in_rounds`."""
     batch = _affordable(case, ROUNDS[0].batch_size)
     repaired = unlearn_in_rounds(
@@ -140,34 +140,34 @@ def unlearning(case: Case, *, seed: int, progress: Progress) -> Treatment:
     )
     steps = sum(settings.steps or 0 for settings in ROUNDS)
     image_steps = steps * batch + (len(ROUNDS) - 1) * SEARCH_STEPS * SEARCH.batch_size
-    return Treatment(repaired, f"{len(ROUNDS)} rounds, {steps} steps", image_steps)
+    return Repaired(repaired, f"{len(ROUNDS)} rounds, {steps} steps", image_steps)
 
 
-def fine_tuning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+def fine_tuning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
     """Train on with clean images; see `fine_tune`."""
     settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
     repaired = fine_tune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
-    return Treatment(repaired, f"{settings.steps} steps", settings.steps * settings.batch_size)
+    return Repaired(repaired, f"{settings.steps} steps", settings.steps * settings.batch_size)
 
 
-def fine_pruning(case: Case, *, seed: int, progress: Progress) -> Treatment:
+def fine_pruning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
     """Prune idle channels, then train on; see `fine_prune`."""
     settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
     pruned = fine_prune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
     work = f"{pruned.channels} of {pruned.examined} channels pruned, {settings.steps} steps"
-    return Treatment(pruned.model, work, settings.steps * settings.batch_size)
+    return Repaired(pruned.model, work, settings.steps * settings.batch_size)
 
 
-def ft_sam(case: Case, *, seed: int, progress: Progress) -> Treatment:
+def ft_sam(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
     """Train on towards a flat minimum; see `fine_tune_sharpness_aware`."""
     settings = replace(SHARPNESS_AWARE, batch_size=_affordable(case, SHARPNESS_AWARE.batch_size))
     repaired = fine_tune_sharpness_aware(
         case.model, case.contract, case.images, settings, seed=seed, progress=progress
     )
-    return Treatment(repaired, f"{settings.steps} double steps", 2 * settings.steps * settings.batch_size)
+    return Repaired(repaired, f"{settings.steps} double steps", 2 * settings.steps * settings.batch_size)
 
 
-def _affordable(case: Case, batch: int) -> int:
+def _affordable(case: RepairInput, batch: int) -> int:
     """Return how many images a batch has: not more than there are, nor than memory holds."""
     at_most = min(batch, len(case.images))
     return affordable_batch(case.model, case.contract, case.images, at_most=at_most)
@@ -322,7 +322,7 @@ def repair_network(
     tried = tuple(REPAIRS.values()) if names == [AUTO] else tuple(map(repair_method, names))
     _check(working, held_out, target, [trigger, *([] if true_trigger is None else [true_trigger])])
     working = _without(working, held_out)
-    case = Case(model, contract, working, trigger, target)
+    case = RepairInput(model, contract, working, trigger, target)
 
     def measure(network: Classifier) -> Rates:
         return measure_rates(contract.bind(freeze(network)), held_out, trigger, target, true_trigger)
@@ -363,8 +363,8 @@ def repair_network(
 
 
 def _treat(
-    candidate: RepairMethod, case: Case, *, seed: int, progress: Callable[[str, float], None]
-) -> Treatment:
+    candidate: RepairMethod, case: RepairInput, *, seed: int, progress: Callable[[str, float], None]
+) -> Repaired:
     progress(candidate.name, 0.0)
     with guarded(case.model.name, f"be repaired by {candidate.name}"):
         return candidate.run(case, seed=seed, progress=lambda share: progress(candidate.name, share))

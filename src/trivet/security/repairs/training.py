@@ -18,10 +18,10 @@ from trivet.security.networks import Classifier
 from trivet.security.trigger import Trigger
 
 __all__ = [
-    "Case",
     "Method",
     "Progress",
-    "Treatment",
+    "RepairInput",
+    "Repaired",
     "affordable_batch",
     "copied_network",
     "finished",
@@ -109,7 +109,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class RepairInput:
     """An attacked network and what is known of its backdoor.
 
     Attributes
@@ -132,7 +132,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class Treatment:
+class Repaired:
     """A repaired copy, in evaluation mode with frozen weights.
 
     Attributes
@@ -153,6 +153,6 @@ class Treatment:
 class Method(Protocol):
     """A way to repair."""
 
-    def __call__(self, case: Case, *, seed: int, progress: Progress) -> Treatment:
+    def __call__(self, case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
         """Return a repaired copy; `seed` draws all that is random."""
         ...

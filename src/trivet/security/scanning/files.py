@@ -10,7 +10,7 @@ from typing import Final
 
 from trivet.errors import DataError
 from trivet.security.scanning.results import Failure, Skipped
-from trivet.wording import one_line, reason
+from trivet.wording import first_line, one_line
 
 __all__ = ["ModelFile", "find_models"]
 
@@ -149,7 +149,7 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
     try:
         is_folder = root.is_dir()
     except (OSError, ValueError) as error:  # a name too long, a folder above it that is locked, a NUL
-        why = getattr(error, "strerror", None) or reason(error)
+        why = getattr(error, "strerror", None) or first_line(error)
         raise DataError(f"the folder {one_line(folder)} cannot be read: {why}.") from error
     if not is_folder:
         raise DataError(f"there is no folder at {one_line(folder)}; expected one that holds checkpoints.")

@@ -39,7 +39,7 @@ from trivet.security.scanning.results import (
 from trivet.security.scanning.scan import scan, scan_document
 from trivet.settings import Count, require
 from trivet.verdict import ORDERS
-from trivet.wording import one_line, reason, told
+from trivet.wording import describe_error, first_line, one_line
 from trivet.work.result_files import hold_results, read_result, remove_result, result_name, write_result
 from trivet.work.worker_pool import WorkerPool
 
@@ -158,7 +158,7 @@ def _message(error: BaseException, path: Path) -> str:
     if isinstance(error, OSError) and error.strerror:
         said = f"{path.name} cannot be read: {error.strerror}."
     else:
-        said = str(error) if isinstance(error, TrivetError) else told(error)
+        said = str(error) if isinstance(error, TrivetError) else describe_error(error)
         said = said.replace(f"{path.parent}{os.sep}", "").strip().partition("\n")[0]
         if not isinstance(error, TrivetError):
             said = f"{path.name} could not be scanned: {said}"
@@ -203,8 +203,8 @@ def dask_executor(address: str, *, timeout: float = 10.0) -> Generator[ClusterEx
         client = distributed.Client(address, timeout=timeout, set_as_default=False)
     except OSError as error:  # a time-out is one
         raise UsageError(
-            f"no Dask scheduler answers at {address} within {timeout:g} s ({reason(error)}). Is it running, "
-            "and is that its address?"
+            f"no Dask scheduler answers at {address} within {timeout:g} s ({first_line(error)}). Is it "
+            "running, and is that its address?"
         ) from error
     with client:
         _refuse_unfit_workers(client, address, timeout)
@@ -240,7 +240,7 @@ def _refuse_unfit_workers(client: Any, address: str, timeout: float) -> None:
         found = client.run(version, "trivet")
     except Exception as error:  # whatever the worker raises
         raise UsageError(
-            f"the workers of {address} do not have trivet ({reason(error)}); install {here} for them."
+            f"the workers of {address} do not have trivet ({first_line(error)}); install {here} for them."
         ) from error
     if other := sorted({str(there) for there in found.values()} - {here}):
         raise UsageError(
@@ -430,8 +430,8 @@ def _outcome(future: Future[Document]) -> Document | None:
         if worker_was_lost(error):
             return None
         raise TrivetError(
-            f"the workers cannot do the work: {type(error).__name__}: {reason(error)}. What is finished is "
-            "kept; the same call goes on from there."
+            f"the workers cannot do the work: {type(error).__name__}: {first_line(error)}. What is "
+            "finished is kept; the same call goes on from there."
         ) from error
 
 

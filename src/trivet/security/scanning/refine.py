@@ -10,7 +10,7 @@ from torch import Tensor
 from trivet.datasets.images import ImageSet
 from trivet.security.evaluation import attack_success_rate, images_at_once
 from trivet.security.networks import Scorer
-from trivet.security.scanning.search import OtherClasses, TriggerStack
+from trivet.security.scanning.search import NonTargetSampler, TriggerBatch
 from trivet.security.trigger import Trigger
 
 __all__ = ["Refined", "RefinementSettings", "refine_triggers"]
@@ -79,7 +79,7 @@ class Refined:
 def refine_triggers(
     score: Scorer,
     images: ImageSet,
-    starts: Sequence[TriggerStack],
+    starts: Sequence[TriggerBatch],
     settings: RefinementSettings,
     *,
     seed: int,
@@ -103,7 +103,7 @@ def refine_triggers(
     """
     if not starts:
         return Refined({}, {}, {}, 0)
-    pixels, others = torch.from_numpy(images.pixels), OtherClasses(images.labels, images.classes)
+    pixels, others = torch.from_numpy(images.pixels), NonTargetSampler(images.labels, images.classes)
     rows = [_Row(start, settings) for start in starts]
     draws = {row.label: np.random.default_rng([seed, row.label]) for row in rows}
     stack = _joined([row.stack for row in rows])
@@ -141,7 +141,7 @@ def refine_triggers(
 class _Row:
     """One label's way: successes of the current window, the smaller and smaller masks, when to leave."""
 
-    def __init__(self, start: TriggerStack, settings: RefinementSettings) -> None:
+    def __init__(self, start: TriggerBatch, settings: RefinementSettings) -> None:
         self.label = int(start.targets[0])
         self.stack, self._settings = start, settings
         self._window: list[float] = []
@@ -177,7 +177,7 @@ class _Row:
         return self._settings.penalty_up
 
     def choose(
-        self, score: Scorer, images: ImageSet, rng: np.random.Generator, others: OtherClasses
+        self, score: Scorer, images: ImageSet, rng: np.random.Generator, others: NonTargetSampler
     ) -> tuple[Trigger, bool]:
         """Return the smallest trigger that reaches the bound on more images, else the best one."""
         rows = others.draw(rng, self.label, (self._settings.checked_images,))
@@ -197,10 +197,10 @@ def _shown(variables: Tensor) -> Trigger:
     return Trigger(pixels[:1].numpy().copy(), pixels[1:].numpy().copy())
 
 
-def _joined(stacks: Sequence[TriggerStack]) -> TriggerStack:
+def _joined(stacks: Sequence[TriggerBatch]) -> TriggerBatch:
     """Put stacks of one row each under each other, as if they had started together."""
     fields = ("targets", "variables", "mean", "square", "penalty")
-    return TriggerStack(
+    return TriggerBatch(
         *(torch.cat([getattr(stack, name) for stack in stacks]) for name in fields),
         steps=max(stack.steps for stack in stacks),
     )

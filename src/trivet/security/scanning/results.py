@@ -12,12 +12,12 @@ from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecu
 from trivet.verdict import ORDERS
 
 __all__ = [
+    "DetectorResult",
     "Failure",
     "ImagesInfo",
     "LabelScan",
     "ManyResult",
     "ManyRow",
-    "Opinion",
     "ScanResult",
     "SecurityAudit",
     "Skipped",
@@ -38,7 +38,7 @@ class ImagesInfo:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class DetectorResult:
     """Result of one method for all labels.
 
     Attributes
@@ -143,7 +143,7 @@ class ScanResult(
     p_value: float | None
     reason: str
     limits: str
-    opinions: tuple[Opinion, ...]
+    opinions: tuple[DetectorResult, ...]
     labels: tuple[LabelScan, ...]
     looks: int  # comparisons of all labels before the decision
     seeds: tuple[int, ...]  # a second one where the first leaves doubt

@@ -19,8 +19,8 @@ from trivet.security.networks import Scorer
 from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
 from trivet.security.scanning.refine import Refined, RefinementSettings, refine_triggers
-from trivet.security.scanning.results import ImagesInfo, LabelScan, Opinion, ScanResult, Strip
-from trivet.security.scanning.sequential import LIMITS, WEAK_BELOW, Comparison, Progress, judge_scan
+from trivet.security.scanning.results import DetectorResult, ImagesInfo, LabelScan, ScanResult, Strip
+from trivet.security.scanning.sequential import LIMITS, WEAK_BELOW, Progress, SequentialTest, judge_scan
 from trivet.security.trigger import Trigger
 
 __all__ = ["Scan", "scan", "scan_document", "strip_of"]
@@ -120,7 +120,7 @@ def scan(
             "--contract."
         )
     contract = chosen_contract(check, declared)
-    search = Comparison(contract.bind(network), working, seed=seed, progress=progress)
+    search = SequentialTest(contract.bind(network), working, seed=seed, progress=progress)
     search.run()
     return _conclude(
         search, checkpoint, images, check, contract, working, held_out, seed=seed, progress=progress
@@ -142,7 +142,7 @@ def _check_kinds(checkpoint: object, images: object) -> None:
 
 
 def _conclude(
-    found: Comparison,
+    found: SequentialTest,
     checkpoint: Checkpoint,
     images: ImageSet,
     check: ContractCheck,
@@ -186,7 +186,7 @@ def _conclude(
     return Scan(result, contract, masks, patterns, working, held_out)
 
 
-def _named(opinions: tuple[Opinion, Opinion]) -> list[int]:
+def _named(opinions: tuple[DetectorResult, DetectorResult]) -> list[int]:
     return sorted({opinion.label for opinion in opinions if opinion.label is not None})
 
 
@@ -211,7 +211,7 @@ def _success(
 
 
 def _labels(
-    found: Comparison, refined: Refined, success: Sequence[float], images: ImageSet
+    found: SequentialTest, refined: Refined, success: Sequence[float], images: ImageSet
 ) -> tuple[LabelScan, ...]:
     names = images.class_names or tuple(map(str, range(images.classes)))
     return tuple(

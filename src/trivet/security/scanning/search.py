@@ -25,10 +25,10 @@ __all__ = [
     "InversionSettings",
     "MarginSettings",
     "Margins",
-    "OtherClasses",
+    "NonTargetSampler",
     "SearchSettings",
+    "TriggerBatch",
     "TriggerSearch",
-    "TriggerStack",
     "invert_triggers",
     "maximum_margins",
     "shuffled_passes",
@@ -37,7 +37,7 @@ __all__ = [
 ADAM_EPSILON = 1e-8
 
 
-class OtherClasses:
+class NonTargetSampler:
     """Draws, for a target label, rows of images of all the other classes.
 
     Images are ordered by class once, so that leaving a class out is a shift and costs no memory
@@ -57,7 +57,7 @@ class OtherClasses:
 
 
 @dataclass(eq=False)
-class TriggerStack:
+class TriggerBatch:
     """Free variables of masks and patterns, one row a label, with their Adam state.
 
     Labels do not influence each other: what a row becomes does not depend on its neighbours.
@@ -100,7 +100,7 @@ class TriggerStack:
             self.steps,
         )
 
-    def put(self, rows: Tensor, block: "TriggerStack") -> None:
+    def put(self, rows: Tensor, block: "TriggerBatch") -> None:
         """Write a block that was taken from `rows` back to its place."""
         self.variables[rows], self.mean[rows], self.square[rows] = block.variables, block.mean, block.square
         self.penalty[rows] = block.penalty
@@ -230,9 +230,9 @@ class TriggerSearch:
         shape = images.pixels.shape
         self._score, self._settings = score, settings
         self._pixels = torch.from_numpy(images.pixels)
-        self._others = OtherClasses(images.labels, images.classes)
+        self._others = NonTargetSampler(images.labels, images.classes)
         self._draws = [np.random.default_rng([seed, label]) for label in range(images.classes)]
-        self._stack = TriggerStack.start(
+        self._stack = TriggerBatch.start(
             range(images.classes),
             (shape[1], shape[2], shape[3]),
             penalty=settings.mask_penalty,
@@ -256,7 +256,7 @@ class TriggerSearch:
         """Return masks and patterns of all labels as they are now."""
         return self._stack.masks.numpy(), self._stack.patterns.numpy()
 
-    def stack(self, label: int) -> TriggerStack:
+    def stack(self, label: int) -> TriggerBatch:
         """Return a copy of one label's variables and optimiser state, to go on with."""
         own = self._stack.take(torch.tensor([label]))
         own.steps = int(self.steps[label])

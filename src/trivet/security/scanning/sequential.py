@@ -18,7 +18,7 @@ from trivet.security.detection import (
     tail_probability,
 )
 from trivet.security.networks import Scorer
-from trivet.security.scanning.results import Opinion
+from trivet.security.scanning.results import DetectorResult
 from trivet.security.scanning.search import MarginSettings, SearchSettings, TriggerSearch, maximum_margins
 from trivet.verdict import ScanVerdict
 
@@ -29,10 +29,10 @@ __all__ = [
     "MARGIN",
     "SETTLED_SHARES",
     "WEAK_BELOW",
-    "Comparison",
     "Evidence",
     "Look",
     "Progress",
+    "SequentialTest",
     "agreement_probability",
     "inversion_opinion",
     "judge_scan",
@@ -63,7 +63,7 @@ def margin_scores(margins: ArrayLike) -> NDArray[np.float64] | None:
 
 def inversion_opinion(
     norms: ArrayLike, *, labels: ArrayLike, classes: int, references: ArrayLike | None = None
-) -> tuple[Opinion, NDArray[np.float64] | None]:
+) -> tuple[DetectorResult, NDArray[np.float64] | None]:
     """Return the label whose trigger is improbably small, and the scores of all that were compared.
 
     Parameters
@@ -84,14 +84,14 @@ def inversion_opinion(
     label = int(np.asarray(labels)[lowest])
     scores = log_scores(compared, references=drawn)
     if scores is None:
-        return Opinion(INVERSION, None, None, None), None
+        return DetectorResult(INVERSION, None, None, None), None
     first, second = np.sort(scores)[:2].tolist()
     part = None if references is None else int(drawn.sum())
     null = partial(_chances, labels=classes, references=part, apart=int((~drawn).sum()))
-    return Opinion(INVERSION, label, first, *null(first, second - first)), scores
+    return DetectorResult(INVERSION, label, first, *null(first, second - first)), scores
 
 
-def margin_opinion(margins: ArrayLike) -> tuple[Opinion, NDArray[np.float64] | None]:
+def margin_opinion(margins: ArrayLike) -> tuple[DetectorResult, NDArray[np.float64] | None]:
     """Return the class that reaches an improbably large margin, and the scores of all classes.
 
     Parameters
@@ -103,9 +103,11 @@ def margin_opinion(margins: ArrayLike) -> tuple[Opinion, NDArray[np.float64] | N
     highest = int(np.argmax(values))
     scores = margin_scores(values)
     if scores is None:
-        return Opinion(MARGIN, None, None, None), None
+        return DetectorResult(MARGIN, None, None, None), None
     second, first = np.sort(scores)[-2:].tolist()
-    return Opinion(MARGIN, highest, first, *_chances(-first, first - second, labels=len(values))), scores
+    return DetectorResult(
+        MARGIN, highest, first, *_chances(-first, first - second, labels=len(values))
+    ), scores
 
 
 def _chances(
@@ -118,7 +120,7 @@ def _chances(
     )
 
 
-def agreement_probability(first: Opinion, second: Opinion, *, classes: int) -> float | None:
+def agreement_probability(first: DetectorResult, second: DetectorResult, *, classes: int) -> float | None:
     r"""Return the chance that a clean network gives evidence as strong, agreement included.
 
     Under the null both p-values are uniform, the two labels are independent and agree once in K.
@@ -218,7 +220,7 @@ class Judgement:
 
 
 def judge_scan(
-    opinions: tuple[Opinion, Opinion], evidence: dict[int, Evidence], p_value: float | None
+    opinions: tuple[DetectorResult, DetectorResult], evidence: dict[int, Evidence], p_value: float | None
 ) -> Judgement:
     """Judge a network by both opinions together.
 
@@ -272,7 +274,7 @@ def judge_scan(
     return Judgement(verdict, suspect.label, text)
 
 
-def _said(opinion: Opinion) -> str:
+def _said(opinion: DetectorResult) -> str:
     return f"{opinion.method} {'none' if opinion.label is None else opinion.label}"
 
 
@@ -331,7 +333,7 @@ MANY_LABELS_MARGINS: Final = MarginSettings(starts=2, steps=20)
 RUNNERS_UP: Final = 4
 
 
-class Comparison:
+class SequentialTest:
     """The sequential test: margins once, then look after look at the norms until it is decided."""
 
     def __init__(self, score: Scorer, images: ImageSet, *, seed: int, progress: Progress) -> None:

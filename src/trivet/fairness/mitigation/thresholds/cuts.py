@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, score_column
 from trivet.fairness.metrics.comparisons import ROUNDING
-from trivet.wording import one_line, quoted
+from trivet.wording import one_line, quote
 
 __all__ = [
     "CutPlace",
@@ -141,7 +141,7 @@ def group_column(groups: ArrayLike) -> NDArray[np.int64]:
     if codes.ndim != 1 or codes.size == 0:
         raise DataError(f"groups should be one column with at least one row, found shape {codes.shape}.")
     if codes.dtype.kind not in "biu" or (codes < 0).any():
-        found = codes.min() if codes.dtype.kind in "bi" else f"values such as {quoted(str(codes[0]))}"
+        found = codes.min() if codes.dtype.kind in "bi" else f"values such as {quote(str(codes[0]))}"
         raise DataError(f"groups should hold whole numbers from 0, found {found}. Number the groups.")
     return codes.astype(np.int64)
 
