@@ -19,7 +19,7 @@ demo: $(READY) ## run the built-in study and write its report
 	$(BIN)/trivet run --out $(OUT)
 
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 test-isa: $(READY) ## run what depends on the processor with older instructions, and the published study
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 \

@@ -1,7 +1,5 @@
 """A record of one's own system without the study: the same places, file and schema."""
 
-import copy
-
 import jsonschema
 import numpy as np
 import pytest
@@ -49,20 +47,15 @@ def test_the_places_are_those_of_the_study(whole):
     assert plain["effects"] is None
 
 
-@pytest.mark.parametrize(
-    ("leg", "key"), [("security", "scan"), ("privacy", "plan"), ("fairness", "comparison")]
-)
-def test_the_schema_describes_it_and_refuses_what_is_wrong(whole, leg, key):
+def test_the_schema_describes_it_and_refuses_what_is_wrong(whole):
     plain = as_json(whole[0])
-    jsonschema.validate(plain, json_schema())
-    broken = copy.deepcopy(plain)
-    broken[leg]["more"] = 1
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(broken, json_schema())
-    broken = copy.deepcopy(plain)
-    broken[leg][key] = "text"
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(broken, json_schema())
+    validator = jsonschema.Draft202012Validator(json_schema())
+    validator.validate(plain)
+    for leg, key in (("security", "scan"), ("privacy", "plan"), ("fairness", "comparison")):
+        alone = plain | dict.fromkeys(("security", "privacy", "fairness")) | {leg: plain[leg]}
+        assert validator.is_valid(alone)
+        for wrong in ({"more": 1}, {key: "text"}):
+            assert not validator.is_valid(alone | {leg: plain[leg] | wrong})
 
 
 def test_triggers_that_lack_an_array(whole, tmp_path):

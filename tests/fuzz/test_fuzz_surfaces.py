@@ -23,7 +23,7 @@ def inputs_of(name):
 
 @pytest.mark.parametrize("name", SURFACES)
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_odd_inputs_are_answered_or_refused_in_one_line(name, seed, tmp_path):
     assert tried(name, seed, tmp_path, inputs=4).faults == []
 

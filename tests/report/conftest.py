@@ -7,6 +7,7 @@ from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sa
 from example_fairness import hostile_audit, hostile_comparison
 from example_own import own_record as record_of
 from example_privacy import HOSTILE, example_mechanism, example_plan, hostile_membership
+from example_scan import HOSTILE_NAMES, example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import write_report
 from trivet.report.facts import run_page_facts as page_facts
@@ -80,8 +81,10 @@ def study_report(study_files):
 
 @pytest.fixture(scope="session")
 def hostile_report(made_once):
-    """A report of finished audits alone, whose texts are hostile: record and files."""
+    """A report of all that an audit without the study can have, its texts hostile: record and files."""
+    security, triggers = example_scan(names=HOSTILE_NAMES, repaired=True).audit
     record = record_of(
+        security=security,
         privacy=PrivacyLeg(
             example_plan(mixed=True, group=3, name=HOSTILE),
             (example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),),
@@ -91,7 +94,7 @@ def hostile_report(made_once):
     )
 
     def make(out):
-        save_figures(record, {}, out / "figures")
+        save_figures(record, triggers, out / "figures")
         shown = pictures(record)
         return write_report(as_json(record), out / "figures", out, engine="typst", pictures=shown)
 

@@ -43,6 +43,9 @@ CASES = {
 }
 
 
+QUICK = {"a hundred labels", "tall colour images", "hostile names, repaired", "no suspect"}
+
+
 def figures_of(scanned):
     yield draw_scale_profile(scanned)
     yield draw_trigger_grid(scanned)
@@ -63,7 +66,9 @@ def pictures_of(figure):
     return [axes for axes in figure.axes if axes.images]
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow) for case in CASES]
+)
 def test_every_text_lies_within_the_picture_and_on_no_other(case):
     for figure in figures_of(example_scan(**CASES[case])):
         assert_texts_are_legible(figure)

@@ -66,16 +66,17 @@ def test_json_is_one_document_and_curves_come_when_asked(plan):
     assert json.loads(out)["curves"]["planned"] == 92
 
 
-def test_the_folder_gets_the_same_bytes_each_time(plan, tmp_path):
-    texts = []
-    for name in ("a", "b"):
+@pytest.mark.parametrize("names", [("a",), pytest.param(("a", "b"), marks=pytest.mark.slow)])
+def test_the_folder_gets_the_same_bytes_each_time(plan, tmp_path, names):
+    texts = set()
+    for name in names:
         code, out, _ = plan(*STUDY, "--mechanism", "laplace", "--out", tmp_path / name)
         assert code == 0
         assert "plan.json" in out
-        texts.append((tmp_path / name / "plan.json").read_bytes())
-    assert texts[0] == texts[1]
-    assert texts[0].endswith(b"}\n")
-    assert json.loads(texts[0])["curves"]["repeats_are"] == "queries"
+        texts.add((tmp_path / name / "plan.json").read_bytes())
+    (text,) = texts
+    assert text.endswith(b"}\n")
+    assert json.loads(text)["curves"]["repeats_are"] == "queries"
 
 
 def test_a_table_of_different_queries_is_planned_line_by_line(plan, tmp_path):
