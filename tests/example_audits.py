@@ -2,19 +2,9 @@
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 
-REPORT_TESTS = str(Path(__file__).parent / "report")
-if REPORT_TESTS not in sys.path:
-    sys.path.append(REPORT_TESTS)
-
-from example_record import example_own_record, example_record  # noqa: E402 - found by the line above
-
-from trivet.comparison import ReadAudit  # noqa: E402
-from trivet.record import as_json, to_text  # noqa: E402
-
-__all__ = ["MANIFEST", "audit_of", "changed", "example_own_record", "example_record", "write_audit"]
+from trivet.comparison import ReadAudit
+from trivet.record import as_json, to_text
 
 MANIFEST = {
     "trivet": "0.1.0",

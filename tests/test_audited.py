@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from example_audits import audit_of, changed, example_record
+from example_audits import audit_of, changed
+from example_records import example_record
 from trivet.audited import complaint_about
 from trivet.comparison import compare_audits
 from trivet.findings import findings_of

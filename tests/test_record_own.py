@@ -4,8 +4,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from example_own import own_record, whole_own_record
 from example_privacy import example_plan
+from example_records import own_record, whole_own_record
 from trivet.errors import RecordError
 from trivet.place import find
 from trivet.record import PrivacyLeg, as_json, json_schema, load_record, load_triggers, save_record

@@ -5,7 +5,8 @@ import json
 import pytest
 import yaml
 
-from example_audits import example_own_record, write_audit
+from example_audits import write_audit
+from example_records import example_own_record
 from trivet.cli.small import card
 from trivet.errors import RecordError, UsageError
 

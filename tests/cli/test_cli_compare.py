@@ -6,7 +6,8 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from example_audits import changed, example_own_record, example_record, write_audit
+from example_audits import changed, write_audit
+from example_records import example_own_record, example_record
 from trivet.cli.compare import compare
 from trivet.comparison import Comparison
 from trivet.errors import RecordError, UsageError

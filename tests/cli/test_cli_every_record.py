@@ -10,10 +10,10 @@ from functools import cache
 import pytest
 import yaml
 
-from example_audits import example_own_record, example_record, write_audit
+from example_audits import write_audit
 from example_fairness import example_audit, example_comparison, lonely_comparison, undefined_audit
-from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
+from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
 from trivet.audited import has_study, parts_of, verdicts_of
 from trivet.cli.compare import compare

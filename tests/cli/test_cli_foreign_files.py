@@ -3,9 +3,10 @@ import json
 
 import pytest
 
-from example_audits import example_record, write_audit
+from example_audits import write_audit
 from example_fairness import example_comparison, undefined_audit
 from example_privacy import example_mechanism, example_membership, example_plan
+from example_records import example_record
 from example_scan import example_repair, example_scan
 from trivet.cli.main import main
 from trivet.cli.outputs import refuse_foreign

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from example_audits import changed, example_record, write_audit
+from example_audits import changed, write_audit
+from example_records import example_record
 from trivet.cli.main import main
 
 TABLE = "label,group,guess\n" + "".join(

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from example_audits import MANIFEST, example_record, write_audit
+from example_audits import MANIFEST, write_audit
+from example_records import example_record
 from trivet.comparison import read_audit
 from trivet.errors import RecordError
 from trivet.record import as_json

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
+from example_audits import MANIFEST, audit_of, changed
+from example_records import example_own_record, example_record
 from trivet.comparison import Comparison, change_text, compare_audits
 from trivet.comparison.results import CHANGED, OUTCOMES
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from example_audits import changed, example_own_record, example_record
+from example_audits import changed
+from example_records import example_own_record, example_record
 from trivet.comparison import measured
 from trivet.comparison.judge import Share, belongs_to_an_estimate, estimate_in, share_of
 from trivet.fairness import share_interval

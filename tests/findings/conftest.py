@@ -18,8 +18,7 @@ if REPORT_TESTS not in sys.path:
 @pytest.fixture(scope="session")
 def study():
     """The record of the built-in study: a network from an archive, judged backdoored."""
-    from example_record import example_record  # noqa: PLC0415 - the path to it is set above
-
+    from example_records import example_record  # noqa: PLC0415 - the path to it is set above
     from trivet.record import as_json  # noqa: PLC0415
 
     return as_json(example_record())
@@ -28,8 +27,7 @@ def study():
 @pytest.fixture(scope="session")
 def own():
     """The same with a plan and finished audits of the user's own."""
-    from example_record import example_own_record  # noqa: PLC0415
-
+    from example_records import example_own_record  # noqa: PLC0415
     from trivet.record import as_json  # noqa: PLC0415
 
     return {**as_json(example_own_record()), "effects": None}

@@ -6,9 +6,9 @@ import jsonschema
 import pytest
 import yaml
 from cyclopts import App
-from example_record import example_own_record
 from junit_schema import complaints
 
+from example_records import example_own_record
 from trivet.errors import RecordError, UsageError
 from trivet.findings import FINDINGS_FILES, GATES, findings_schema
 from trivet.record import save_record

@@ -387,8 +387,11 @@ def _read_config(path: Path) -> None:
 
 @cache
 def _records() -> list[Any]:
-    from example_audits import example_own_record, example_record  # noqa: PLC0415
-    from example_own import whole_own_record  # noqa: PLC0415
+    from example_records import (  # noqa: PLC0415
+        example_own_record,
+        example_record,
+        whole_own_record,
+    )
     from trivet.record import as_json  # noqa: PLC0415
 
     return [as_json(record) for record in (example_record(), example_own_record(), whole_own_record()[0])]

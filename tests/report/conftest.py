@@ -1,12 +1,12 @@
 """What tests of the report share: the sample, and the whole study of the example record."""
 
 import pytest
-from example_record import example_own_record, example_record, example_triggers
 from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
 from example_fairness import hostile_audit, hostile_comparison
-from example_own import own_record as record_of
 from example_privacy import HOSTILE, example_mechanism, example_plan, hostile_membership
+from example_records import example_own_record, example_record, example_triggers
+from example_records import own_record as record_of
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import write_report

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from page_elements import Page
 
-from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
+from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
+from example_records import example_own_record, example_record
 from trivet.record import as_json
 from trivet.report.card import front_matter, model_card, model_index
 

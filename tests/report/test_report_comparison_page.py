@@ -7,8 +7,9 @@ import pypandoc
 import pytest
 from page_elements import Page
 
-from example_audits import MANIFEST, audit_of, changed, example_own_record, example_record
+from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
+from example_records import example_own_record, example_record
 from trivet.comparison import compare_audits
 from trivet.errors import UsageError
 from trivet.report.compared import comparison_markdown

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 from drawn_texts import assert_texts_are_legible, drawn_texts
-from example_effects import example_effects
-from example_record import example_record
 from pydantic import TypeAdapter
 
+from example_effects import example_effects
+from example_records import example_record
 from trivet.effects.results import EffectMatrix
 from trivet.record import as_json
 from trivet.report.figures.effects import alt_effects, draw_effects, has_effects

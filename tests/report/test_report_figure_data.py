@@ -6,10 +6,10 @@ import io
 import math
 
 import pytest
-from example_effects import example_effects
-from example_record import example_own_record
 
+from example_effects import example_effects
 from example_fairness import hostile_audit, many_groups_audit
+from example_records import example_own_record
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.place import find, leaves
 from trivet.record import as_json

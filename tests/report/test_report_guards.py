@@ -5,10 +5,10 @@ import shutil
 from io import BytesIO
 
 import pytest
-from example_record import example_own_record, example_record
 from matplotlib.figure import Figure
 from sample_report import sample_record, write_prose
 
+from example_records import example_own_record, example_record
 from trivet.errors import ReportError, UsageError
 from trivet.report import write_report
 from trivet.report.figures import available, pictures

@@ -6,11 +6,11 @@ import re
 from importlib.resources import files
 
 import pytest
-from example_record import example_record
 from page_elements import Page
 from page_findings import FINDINGS, shown_example
 from sample_report import HOSTILE, SAMPLE_PROSE, sample_record
 
+from example_records import example_record
 from trivet.errors import ReportError
 from trivet.place import find
 from trivet.report.figures import available

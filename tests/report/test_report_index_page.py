@@ -11,8 +11,9 @@ from urllib.parse import unquote
 import pytest
 from page_elements import Page
 
-from example_audits import MANIFEST, changed, example_own_record, example_record, write_audit
+from example_audits import MANIFEST, changed, write_audit
 from example_privacy import HOSTILE
+from example_records import example_own_record, example_record
 from trivet.errors import DataError, UsageError
 from trivet.report.index import (
     MOST_MARKS,

@@ -5,8 +5,7 @@ import re
 
 import pytest
 from drawn_texts import assert_texts_are_legible, drawn_texts
-from matplotlib.image import imread
-from page_elements import Page
+from page_elements import Page, assert_is_drawn_within_its_edges, rows_of
 
 from example_fairness import (
     HOSTILE,
@@ -20,7 +19,7 @@ from example_fairness import (
     model,
     undefined_audit,
 )
-from example_own import own_record
+from example_records import own_record
 from trivet.errors import UsageError
 from trivet.record import FairnessLeg, as_json
 from trivet.report import write_report
@@ -65,16 +64,6 @@ def written(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(written):
     return {case: files[0].read_text(encoding="utf-8") for case, files in written.items()}
-
-
-def rows_of(source, identifier):
-    """Cells of the body of a table, as text, by row."""
-    table = source[source.index(f'id="{identifier}"') :]
-    body = table[table.index("<tbody>") : table.index("</tbody>")]
-    return [
-        [" ".join(Page(cell).text.split()) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
-        for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
-    ]
 
 
 def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
@@ -219,10 +208,7 @@ def test_the_pictures_are_not_blank_and_do_not_run_over_their_edges(written):
     for files in written.values():
         for path in files:
             if path.suffix == ".png":
-                pixels = imread(path)[..., :3]
-                assert pixels.std() > 0.05, path
-                edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-                assert all((edge == 1.0).all() for edge in edges), path
+                assert_is_drawn_within_its_edges(path)
 
 
 AUDITS = {

@@ -7,8 +7,8 @@ from page_elements import Page
 from pypdf import PdfReader
 
 from example_fairness import example_audit, lonely_comparison, many_groups_audit, undefined_audit
-from example_own import own_record, whole_own_record
 from example_privacy import example_mechanism, example_membership, example_plan
+from example_records import own_record, whole_own_record
 from example_scan import example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
 from trivet.report import verdicts, write_report

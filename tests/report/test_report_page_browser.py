@@ -4,13 +4,13 @@ import csv
 import shutil
 
 import pytest
-from example_record import example_record
 from page_findings import FINDINGS
 from page_rules import broken_rules
 from pypdf import PdfReader
 
 from example_fairness import hostile_audit, hostile_comparison
 from example_privacy import HOSTILE, example_mechanism
+from example_records import example_record
 from example_scan import HOSTILE_NAMES, example_scan
 from trivet.place import find
 from trivet.report.figures import available

@@ -6,10 +6,8 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import pytest
-from matplotlib.image import imread
-from page_elements import Page
+from page_elements import Page, assert_is_drawn_within_its_edges, rows_of
 
 from example_scan import HOSTILE_NAMES, SUSPECT, example_repair, example_scan
 from trivet.errors import UsageError
@@ -62,16 +60,6 @@ def pages(folders):
     return {case: files[0].read_text(encoding="utf-8") for case, (_, files) in folders.items()}
 
 
-def rows_of(source, identifier):
-    """Cells of the body of a table, as text, by row."""
-    table = source[source.index(f'id="{identifier}"') :]
-    body = table[table.index("<tbody>") : table.index("</tbody>")]
-    return [
-        [Page(cell).text.strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
-        for row in re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
-    ]
-
-
 def test_the_page_and_its_pictures_are_written_and_nothing_else(folders):
     expected = {
         "hostile": ("repair.html", ("trigger", "stamped", "profile", "triggers")),
@@ -92,10 +80,7 @@ def test_pictures_are_not_blank_and_do_not_run_over_their_edges(folders):
     for _, files in folders.values():
         for path in files:
             if path.suffix == ".png":
-                pixels = imread(path)[..., :3]
-                assert pixels.std() > 0.05, path
-                edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-                assert all(np.all(edge == 1.0) for edge in edges), path
+                assert_is_drawn_within_its_edges(path)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A complete, plausible record for tests of the report: no network, no data, no study but privacy's.
+"""Plausible records, of the study and of a system without it: no network, no data, no study but privacy's.
 
 Security and fairness are typed in from the published figures and what lies near them; what follows
 from other values (scores, rates, intervals) is computed, so that the parts agree with each other.
@@ -9,9 +9,9 @@ from functools import cache
 from statistics import median
 
 import numpy as np
-from example_effects import example_effects
 
-from example_fairness import example_audit
+from example_effects import example_effects
+from example_fairness import example_audit, example_comparison
 from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
 from example_scan import attempt, example_scan
 from trivet.estimate import Estimate
@@ -26,7 +26,7 @@ from trivet.fairness.auditing.results import (
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
-from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg
+from trivet.record import SCHEMA_VERSION, AuditInfo, AuditRecord, FairnessLeg, PrivacyLeg
 from trivet.security.results import (
     BeforeAfter,
     CheckpointInfo,
@@ -390,3 +390,17 @@ def _blob(generator: np.random.Generator) -> np.ndarray:
         row, column = generator.uniform(6, 22, 2)
         mask += np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 14)
     return mask
+
+
+def own_record(security=None, privacy=None, fairness=None):
+    """A record without the study."""
+    return AuditRecord(SCHEMA_VERSION, AuditInfo("Ours", 3), security, privacy, fairness)
+
+
+def whole_own_record():
+    """Everything that a record without the study can have, and its triggers."""
+    security, triggers = example_scan(repaired=True).audit
+    privacy = PrivacyLeg(
+        example_plan(), (example_mechanism(), example_mechanism(violates=True)), example_membership()
+    )
+    return own_record(security, privacy, FairnessLeg(example_audit(), example_comparison())), triggers
