@@ -7,7 +7,7 @@ import torch
 from trivet import security
 from trivet.errors import UsageError
 from trivet.security import Recipe
-from trivet.security.recipe import ArchitectureName, AttackName
+from trivet.security.settings import ArchitectureName, AttackName
 from trivet.security.zoo import FAMILIES
 
 SMALL = {"images": 3_000}

@@ -17,9 +17,8 @@ from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.record import STRIP_PIXELS, FairnessLeg, PrivacyLeg, read_fairness_audits, read_privacy_audits
 from trivet.security.results import PublishedSecurity
-from trivet.security.scan_settings import ScanSettings
 from trivet.security.scanning.results import ScanResult, SecurityAudit
-from trivet.security.settings import SecuritySettings
+from trivet.security.settings import ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
 from trivet.work.own_code import OWN_CODE

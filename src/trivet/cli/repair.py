@@ -19,7 +19,7 @@ from trivet.cli.terminal import (
     set_threads,
 )
 from trivet.errors import UsageError
-from trivet.security.scan_settings import MethodName, ScanOptions
+from trivet.security.settings import MethodName, ScanOptions
 
 if TYPE_CHECKING:
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger

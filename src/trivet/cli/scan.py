@@ -29,8 +29,8 @@ from trivet.report.pages import REPAIR, SCAN, write_page
 from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
 from trivet.security.checkpoint import images_for, load_subject
 from trivet.security.frozen import freeze
-from trivet.security.scan_settings import ScanOptions
 from trivet.security.scanning.scan import scan_document, strip_of
+from trivet.security.settings import ScanOptions
 from trivet.settings import Count
 from trivet.verdict import NO_EVIDENCE, tone
 from trivet.work.result_files import write_result, write_whole

@@ -8,7 +8,7 @@ from cyclopts import App
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import keep_freed_memory, print_files, print_json, report_progress, results_console
-from trivet.security.recipe import Recipe
+from trivet.security.settings import Recipe
 
 __all__ = ["zoo"]
 

@@ -10,8 +10,7 @@ from annotated_types import Ge, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
-from trivet.security.scan_settings import DEMO, ScanSettings
-from trivet.security.settings import SecuritySettings
+from trivet.security.settings import DEMO, ScanSettings, SecuritySettings
 from trivet.settings import Seed, Settings
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings

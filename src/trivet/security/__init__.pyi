@@ -17,7 +17,6 @@ from .networks import ARCHITECTURES as ARCHITECTURES
 from .networks import Classifier as Classifier
 from .networks import build_architecture as build_architecture
 from .reading.archive import index_from_student_id as index_from_student_id
-from .recipe import Recipe as Recipe
 from .repairs import Repair as Repair
 from .repairs import RepairAttempt as RepairAttempt
 from .repairs import RepairResult as RepairResult
@@ -31,6 +30,7 @@ from .scanning.results import ManyRow as ManyRow
 from .scanning.results import ScanResult as ScanResult
 from .scanning.results import SecurityAudit as SecurityAudit
 from .scanning.scan import Scan as Scan
+from .settings import Recipe as Recipe
 from .trigger import Trigger as Trigger
 from .trigger import apply_trigger as apply_trigger
 from .zoo import ATTACKS as ATTACKS

@@ -25,10 +25,10 @@ from trivet.security.checkpoint import (
 from trivet.security.contract import InputContract, chosen_contract, in_fitting_order, parse_contract
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
-from trivet.security.scan_settings import ScanOptions, ScanSettings
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
+from trivet.security.settings import ScanOptions, ScanSettings
 from trivet.security.trigger import Trigger
 
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]

@@ -25,7 +25,7 @@ from trivet.security.reading.archive import LIMITS, ask_for_member
 from trivet.security.reading.onnx import Program, arranged, read_onnx
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
-from trivet.security.scan_settings import ScanOptions
+from trivet.security.settings import ScanOptions
 from trivet.security.trigger import Trigger
 from trivet.wording import first_line, one_line, quote
 from trivet.work.confined import Confined

@@ -1,11 +1,29 @@
-"""Settings of the security study."""
+"""Settings of the security leg: the published procedure, a scan or repair, and a network of the zoo."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-__all__ = ["PROFILES", "Profile", "ProfileName", "SecuritySettings"]
+from trivet.settings import Count, Rate, Seed, SettingError, Settings
+
+if TYPE_CHECKING:
+    from trivet.datasets.fitting import Fit
+
+__all__ = [
+    "DEMO",
+    "PROFILES",
+    "ArchitectureName",
+    "AttackName",
+    "MethodName",
+    "Profile",
+    "ProfileName",
+    "Recipe",
+    "ScanOptions",
+    "ScanSettings",
+    "SecuritySettings",
+]
 
 ProfileName = Literal["smoke", "balanced", "high-fidelity"]
 Share = Annotated[float, Ge(0), Le(1)]
@@ -50,3 +68,124 @@ class SecuritySettings:
     unlearning_fraction: Annotated[float, Gt(0), Le(1)] = 0.2
     sweep_fractions: Annotated[tuple[Share, ...], MinLen(2)] = (0.0, 0.1, 0.2, 0.3, 0.4)
     sweep_images: Annotated[int, Ge(100), Le(10_000)] = 3_000
+
+
+MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
+
+#: Stands for the embedded network.
+DEMO: Final = "demo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions(Settings):
+    """Options of ``trivet scan`` and ``trivet repair``, beside the checkpoint.
+
+    Attributes
+    ----------
+    arch
+        What the weights belong to: mnist-cnn, package.module:factory, timm:NAME, torchvision:NAME, or
+        hf:FOLDER.
+    state_key
+        Where the weights stand in the file, KEY or KEY.KEY, such as state_dict_ema: for files that hold
+        several networks that fit.
+    images
+        Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
+        an .npz or an IDX file. A repair works on half of them, and the other half judges it.
+    resize
+        Scale each image: N for its shorter side in pixels, or WxH for both.
+    crop
+        Cut a square of so many pixels out of the middle of each image, after scaling it.
+    rgb
+        Make grey images colour ones, of three equal channels.
+    class_order
+        Numbers of the classes of a folder: auto (by value, or as text where only that fits the network),
+        number, text, or a .json file with the number of each name (class_to_idx).
+    contract
+        What the network expects of pixels in [0, 1]: auto, a name such as "(x-0.5)/0.5", mean/std,
+        or a .json or .toml file.
+    limit
+        Use at most that many images.
+    """
+
+    arch: str | None = None
+    state_key: str | None = None
+    images: str | None = None
+    resize: str | None = None
+    crop: Count | None = None
+    rgb: bool = False
+    class_order: str = "auto"
+    contract: str = "auto"
+    limit: Count | None = None
+
+    def fit(self) -> "Fit":
+        """Return what is done to each image."""
+        from trivet.datasets.fitting import Fit  # noqa: PLC0415 - options alone need no pictures
+
+        return Fit(self.resize, self.crop, self.rgb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanSettings(ScanOptions):
+    """``[security.scan]``: the user's network, to be scanned and repaired.
+
+    Attributes
+    ----------
+    checkpoint
+        A .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2; ``demo`` is the
+        embedded network.
+    class_names
+        Names of the classes by their number, where the images have none of their own.
+    repair
+        How a suspected backdoor is removed; None leaves the network as it is.
+    """
+
+    checkpoint: Path
+    class_names: Annotated[tuple[str, ...], MinLen(1)] | None = None
+    repair: MethodName | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """True for the embedded network."""
+        return str(self.checkpoint) == DEMO
+
+
+AttackName = Literal["badnets", "blended", "sinusoidal", "warping", "source-specific", "none"]
+ArchitectureName = Literal["mnist-cnn", "small-resnet", "pairs-cnn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Settings):
+    """Recipe of a specimen; the same recipe gives the same weights on the same machine.
+
+    Attributes
+    ----------
+    architecture
+        Grey 28x28, colour 32x32, or pairs of digits in 100 classes.
+    attack
+        How it is attacked, or none.
+    target
+        The attacker's label, for an attack.
+    seed
+        Draws trigger, poisoned images, weights and order.
+    fraction
+        Share of the training images that are poisoned.
+    images
+        Training images; None means all.
+    contract
+        Name of the preprocessing that it is trained with.
+    """
+
+    architecture: ArchitectureName = field(default="mnist-cnn", metadata={"option": "arch"})
+    attack: AttackName = "none"
+    target: Annotated[int, Ge(0)] | None = None
+    seed: Seed = 0
+    fraction: Rate = 0.1
+    images: Count | None = field(default=40_000, metadata={"option": "limit"})
+    contract: str = "(x-0.5)/0.5"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.attack != "none" and self.target is None:
+            raise SettingError(
+                "an attack needs the label that it aims at; give {target} with {kind}.", kind=self.attack
+            )

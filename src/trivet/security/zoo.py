@@ -18,7 +18,7 @@ from trivet.errors import UsageError
 from trivet.security.contract import InputContract, contract_named
 from trivet.security.evaluation import clean_accuracy, predict
 from trivet.security.networks import Classifier, build_architecture
-from trivet.security.recipe import Recipe
+from trivet.security.settings import Recipe
 from trivet.security.trigger import Trigger
 from trivet.work.result_files import make_folder, write_text, write_whole
 

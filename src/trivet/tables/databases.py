@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 
 from trivet.errors import DataError
-from trivet.tables.sql_names import identifier, literal
+from trivet.tables.values import identifier, literal
 from trivet.wording import first_line, one_line, quote
 
 __all__ = ["attach_database", "find_table", "listed_tables"]

@@ -18,8 +18,7 @@ from trivet.errors import DataError
 from trivet.tables.csv_lines import read_cells
 from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
-from trivet.tables.sql_names import literal
-from trivet.tables.values import plain, restored
+from trivet.tables.values import literal, plain, restored
 from trivet.wording import quote
 
 __all__ = ["answer"]

@@ -1,4 +1,4 @@
-"""Values of answers and queries as JSON has them, exactly."""
+"""Values of answers and queries as JSON has them, exactly, and names and texts as SQL writes them."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from trivet.errors import DataError
 
-__all__ = ["plain", "restored"]
+__all__ = ["identifier", "literal", "plain", "restored"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: Values that JSON has no form of: how they are written, and read again.
@@ -47,3 +47,13 @@ def restored(value: Any) -> Any:
         ((name, text),) = value.items()
         return _FORMS[name][2](text)
     return value
+
+
+def literal(text: str) -> str:
+    """Return a text in single quotation marks."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name in double quotation marks."""
+    return '"' + name.replace('"', '""') + '"'

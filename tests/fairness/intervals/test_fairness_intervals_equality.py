@@ -6,8 +6,7 @@ from scipy.stats import binom, chi2_contingency, fisher_exact
 from selection_tables import shares
 
 from trivet.errors import DataError
-from trivet.fairness.intervals.comparisons import equality_test, p_values
-from trivet.fairness.intervals.results import TestResult
+from trivet.fairness.intervals.comparisons import TestResult, equality_test, p_values
 
 
 def contingency(protected, privileged):

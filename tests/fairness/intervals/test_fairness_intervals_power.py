@@ -10,13 +10,13 @@ from trivet.fairness.auditing.groups import judged
 from trivet.fairness.intervals import power as module
 from trivet.fairness.intervals.comparisons import equality_test, p_values, ratio_interval, ratio_intervals
 from trivet.fairness.intervals.power import (
+    Detectable,
     detection_power,
     rows_needed,
     smallest_detectable,
     smallest_disparate,
     verdict_power,
 )
-from trivet.fairness.intervals.results import Detectable
 from trivet.verdict import DISPARATE
 
 

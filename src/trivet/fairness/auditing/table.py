@@ -13,8 +13,7 @@ from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessCom
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
 from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
 from trivet.fairness.counting.group_counts import group_counts
-from trivet.tables.frames import table_file
-from trivet.tables.opening import open_table
+from trivet.tables.opening import open_table, table_file
 
 __all__ = ["audit", "audit_table", "compare"]
 

@@ -1,6 +1,7 @@
 """Confidence intervals for the ratio of two groups' rates, such as disparate impact."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,6 @@ from trivet.fairness.columns import (
     require_two_groups,
 )
 from trivet.fairness.intervals.bootstrap import BootstrapKind, Statistic, bootstrap_bounds
-from trivet.fairness.intervals.results import TestResult
 from trivet.fairness.intervals.shares import (
     Floats,
     Limits,
@@ -30,6 +30,7 @@ from trivet.fairness.intervals.shares import (
 )
 
 __all__ = [
+    "TestResult",
     "difference_interval",
     "difference_intervals",
     "difference_limits",
@@ -46,6 +47,18 @@ __all__ = [
 
 #: libm's, as numpy's differs in the last bit from processor to processor.
 _exp = np.frompyfunc(math.exp, 1, 1)
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """The p-value of a test, None with a reason where there is nothing to test."""
+
+    #: Keeps pytest from collecting this class.
+    __test__ = False
+
+    p_value: float | None
+    method: str
+    reason: str | None = None
 
 
 def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -> Estimate:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -13,12 +14,19 @@ from scipy.stats import binom
 
 from trivet.errors import UsageError
 from trivet.fairness.intervals.comparisons import p_values, ratio_limits
-from trivet.fairness.intervals.results import Detectable, RowsNeeded
 from trivet.fairness.intervals.shares import LARGE, normal_quantile
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.settings import Rate, Share, require
 
-__all__ = ["detection_power", "rows_needed", "smallest_detectable", "smallest_disparate", "verdict_power"]
+__all__ = [
+    "Detectable",
+    "RowsNeeded",
+    "detection_power",
+    "rows_needed",
+    "smallest_detectable",
+    "smallest_disparate",
+    "verdict_power",
+]
 
 #: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100
@@ -28,6 +36,56 @@ WORK = 20_000_000
 UNLIKELY = 1e-9
 #: Numbers of privileged successes that are looked at: all where they are fewer, else so many quantiles.
 MANY, SOME = 400, 25
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest disparity that a sample could have shown.
+
+    Attributes
+    ----------
+    rate
+        The protected group's rate from which on downwards the test finds the disparity.
+    ratio
+        That rate over the privileged group's: the disparate impact nearest to 1 that is found.
+    difference
+        The privileged group's rate minus that rate.
+    level, power
+        Confidence level of the test, and probability that it finds the disparity.
+    method
+        How the power was computed.
+    reason
+        Why no disparity can be found, where the three are None.
+    """
+
+    rate: float | None
+    ratio: float | None
+    difference: float | None
+    level: float
+    power: float
+    method: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RowsNeeded:
+    """Number of rows of each group that shows a disparity.
+
+    Attributes
+    ----------
+    protected, privileged
+        Rows of the two groups.
+    level, power
+        Confidence level of the test, and probability that it finds the disparity.
+    method
+        How the rows were computed.
+    """
+
+    protected: int
+    privileged: int
+    level: float
+    power: float
+    method: str
 
 
 def smallest_detectable(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.settings import Count, Settings
-from trivet.tables.frames import table_file
+from trivet.tables.opening import table_file
 from trivet.wording import one_line, quote
 
 __all__ = ["MembershipData", "ModelRows", "load_subject"]
