@@ -54,10 +54,10 @@ def repair(
         The attacker's trigger where it is known, a square: ROW,COLUMN,SIZE or ROW,COLUMN,SIZE,VALUE,
         zero-based, the value in [0, 1]. Only the table looks at it.
     """
-    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
-    from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - as above
+    from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - PyTorch is heavy
     from trivet.security.calls import repair_suspect  # noqa: PLC0415 - as above
     from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - as above
+    from trivet.security.scanning.scan import scan as scan_network  # noqa: PLC0415 - as above
     from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
     prepare_folder(out, "repair.html", "repair.json", WEIGHTS, *SCAN_FILES)
@@ -68,10 +68,10 @@ def repair(
         progress("repair", "loading", None)
         subject = load_subject(weights, options, seed=seed)
         known = None if true_trigger is None else _square(true_trigger, subject.checkpoint.model.input_shape)
-        found = security.scan(
+        found = scan_network(
             subject.checkpoint,
             subject.images,
-            contract=subject.declared,
+            declared=subject.declared,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )

@@ -29,6 +29,7 @@ from trivet.report.pages import REPAIR, SCAN, write_page
 from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
 from trivet.security.checkpoint import images_for, load_subject
 from trivet.security.frozen import freeze
+from trivet.security.scanning.scan import scan as scan_network
 from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.security.settings import ScanOptions
 from trivet.settings import Count
@@ -78,7 +79,6 @@ def scan(
     if dask is not None or workers is not None:
         raise UsageError("--dask and --workers spread many checkpoints; they go with --many FOLDER.")
     assert weights is not None
-    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
 
     if out is not None:
         prepare_folder(out, *SCAN_FILES)
@@ -88,10 +88,10 @@ def scan(
         progress("scan", "loading", None)
         subject = load_subject(weights, options, seed=seed)
         started = perf_counter()
-        found = security.scan(
+        found = scan_network(
             subject.checkpoint,
             subject.images,
-            contract=subject.declared,
+            declared=subject.declared,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
