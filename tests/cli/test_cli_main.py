@@ -173,6 +173,14 @@ def test_an_unexpected_error_is_json_for_machines_and_has_its_traceback_on_reque
     assert err.splitlines()[-1] == f"trivet: {error['message']}"
 
 
+def test_a_name_that_the_system_refuses_does_not_count_as_a_fault(capsys):
+    with pytest.raises(SystemExit, match="3"):
+        main(["view", "a" * 300])
+    said = capsys.readouterr().err
+    assert "File name too long" in said
+    assert "fault" not in said
+
+
 def test_the_place_of_an_unexpected_error_is_named(ended):
     assert "at trivet/place.py:" in ended(lambda: find({"a": 1}, 7))[2]
 

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 from cyclopts import App, CycloptsError
 
 from trivet.errors import TrivetError, UsageError, missing_extra
-from trivet.wording import describe_error, inert, json_text, one_line
+from trivet.wording import describe_error, inert, json_text, one_line, quote
 
 __all__ = ["ignore_matplotlibrc", "main"]
 
@@ -209,6 +209,9 @@ def _unexpected(error: BaseException) -> str:
         return (
             f"code that trivet called ended the process ({describe_error(error)}); it has to return instead."
         )
+    if isinstance(error, OSError) and error.filename is not None:  # the system's answer about a file
+        said = one_line(error.strerror or describe_error(error))
+        return f"{quote(str(error.filename))}: {said}; check the path."
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     place = f" at {Path(own[-1].filename).relative_to(PACKAGE.parent)}:{own[-1].lineno}" if own else ""

@@ -64,7 +64,7 @@ def test_the_score_of_a_model_does_not_explain_the_model():
     assert telling_columns(predicted, seed=0).prediction == ("score",)
     audit = audit_of(predicted)
     (said,) = messages(audit, "tells the prediction")
-    assert said.startswith("'score' alone tell the prediction")
+    assert said.startswith("'score' alone tells the prediction")
     assert "--ignore it" in said
     attribute = audit.attributes[0]
     for names in (

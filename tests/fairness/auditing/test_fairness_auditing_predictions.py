@@ -229,7 +229,7 @@ def audit_of(rows):
 def test_columns_tell_of_leaks_and_proxies():
     audit = audit_of(predicted())
     messages = {caution.kind: caution.message for caution in audit.cautions}
-    assert messages["leakage"].startswith("'outcome' alone tell")
+    assert messages["leakage"].startswith("'outcome' alone tells")
     assert messages["proxies"].startswith("sex: ")
     proxies = audit.attributes[0].proxies
     assert proxies.columns[0].name == "town"

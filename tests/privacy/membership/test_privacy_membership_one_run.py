@@ -7,13 +7,17 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.special import ndtr
 from scipy.stats import binom
 
 from trivet.errors import DataError, UsageError
+from trivet.privacy.accountants import gaussian
 from trivet.privacy.membership.one_run import (
     FEWEST_GUESSES,
     one_run_audit,
     one_run_epsilon,
+    one_run_gaussian,
     one_run_probability,
 )
 from trivet.privacy.membership.results import CanaryAudit
@@ -201,3 +205,42 @@ def test_settings_out_of_range_are_refused(settings, message):
         one_run_audit([1.0, 0.0], [True, False], **settings)
     with pytest.raises(UsageError, match="in this order"):
         one_run_epsilon(10, 5, 6)
+
+
+@given(st.integers(20, 300), st.floats(0.2, 4), st.data())
+def test_what_independent_gaussian_answers_often_reach_does_not_refute_them(m, ratio, data):
+    correct = data.draw(st.integers(m // 2, m))
+    likely = binom.sf(correct - 1, m, ndtr(ratio / 2))  # each guess is right with this probability
+    bound = one_run_gaussian(m, m, correct, delta=1e-5, level=0.95)
+    if likely > 0.05:
+        assert bound <= gaussian(1 / ratio, 1, 1e-5) * (1 + 1e-6)
+
+
+def test_a_gaussian_bound_holds_as_often_as_it_says():
+    generator, ratio, m, trials = np.random.default_rng(4), 1.5, 400, 300
+    truth, wrong = gaussian(1 / ratio, 1, 1e-5), 0
+    for _ in range(trials):
+        coins = generator.random(m) < 0.5
+        scores = ratio * coins + generator.normal(size=m)
+        found = one_run_audit(scores, coins, delta=1e-5, guesses=100, level=0.9, claim="gaussian")
+        wrong += found.epsilon_lower > truth
+    assert binom.sf(wrong - 1, trials, 0.1) > 0.001
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 2.0, 4.0])
+def test_a_gaussian_claim_is_refuted_further_than_its_epsilon_alone(epsilon):
+    ratio = brentq(lambda ratio: gaussian(1 / ratio, 1, 1e-5) - epsilon, 0.05, 5)
+    generator = np.random.default_rng(1)
+    coins = generator.random(5000) < 0.5
+    scores = ratio * coins + generator.normal(size=5000)
+    bare = one_run_audit(scores, coins, delta=1e-5)
+    whole = one_run_audit(scores, coins, delta=1e-5, claim="gaussian")
+    assert bare.epsilon_lower * 1.2 < whole.epsilon_lower < epsilon
+    assert whole.ceiling > bare.ceiling
+
+
+def test_a_gaussian_claim_needs_a_delta():
+    with pytest.raises(UsageError, match="at a delta between 0 and 1"):
+        one_run_audit([1.0, 0.0], np.array([True, False]), claim="gaussian")
+    with pytest.raises(UsageError, match="epsilon-delta or gaussian"):
+        one_run_audit([1.0, 0.0], np.array([True, False]), claim="pure")

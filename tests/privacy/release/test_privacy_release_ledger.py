@@ -48,6 +48,14 @@ def test_fifty_tenths_are_exactly_five(tmp_path):
     assert (state.spent_epsilon, state.left_epsilon, len(state.entries)) == ("5", "0", 50)
 
 
+def test_a_refusal_names_what_the_accounting_of_the_ledger_has_spent(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="2", delta="0.001", accounting="pld")
+    ledger.charge(asked("3", scales=(10.0,) * 30))
+    spent = ledger.state().spent_pld
+    with pytest.raises(UsageError, match=rf"{spent:.6g} of 2 is spent \(pld composition\)"):
+        ledger.charge(asked("3", scales=(10.0,) * 30))
+
+
 def test_nobody_else_writes_between_the_sum_and_the_charge(tmp_path, monkeypatch):
     ledger = create_ledger(tmp_path / "ledger", epsilon="5")
     refused = []

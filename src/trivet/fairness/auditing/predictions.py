@@ -198,17 +198,18 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         else "It is left out of what columns explain; --ignore it."
     )
     if telling.label:
+        names = _alone(telling.label)
         yield Caution(
             "leakage",
-            f"{_listed(telling.label)} alone tell the label almost always (an area under the ROC curve of "
-            f"{LEAKING_AUC} or more, or {LEAKING_SHARE:.0%} of the errors of a guess taken away): check "
-            f"whether what they say is known before the decision. {left}",
+            f"{names} the label almost always (an area under the ROC curve of {LEAKING_AUC} or more, or "
+            f"{LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is known before the decision. {left}",
         )
     if telling.prediction:
+        names = _alone(telling.prediction)
         yield Caution(
             "tells the prediction",
-            f"{_listed(telling.prediction)} alone tell the prediction almost always (an area under the ROC "
-            f"curve of {LEAKING_AUC} or more): is it this model's score, or made from it? {left}",
+            f"{names} the prediction almost always (an area under the ROC curve of {LEAKING_AUC} or more): "
+            f"is it this model's score, or made from it? {left}",
         )
     if telling.keys:
         yield Caution("key", f"{_listed(telling.keys)}: a value of its own in every row. {left}")
@@ -257,6 +258,10 @@ def _twins_by_chance(values: NDArray[np.float64]) -> float:
         _, counts = np.unique(column, return_counts=True)
         equal *= float(((counts / len(column)) ** 2).sum())
     return 1 - (1 - equal) ** len(values)
+
+
+def _alone(names: Sequence[str]) -> str:
+    return f"{_listed(names)} alone {'tells' if len(names) == 1 else 'tell'}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,29 +1,47 @@
-r"""Lower bound on epsilon from one training run with canaries: Steinke, Nasr and Jagielski 2023.
+r"""Lower bound on epsilon from one training run with canaries.
 
 Each of m canaries was put into training by a fair coin. An auditor guesses the coins of r of them and
 abstains on the others. If the training is (epsilon, delta)-private, the number W of right guesses obeys
-their Theorem 5.2:
+Theorem 5.2 of Steinke, Nasr and Jagielski 2023:
 
 .. math:: \Pr[W \geq v] \leq f(v) + 2 m \delta \max_{1 \leq i \leq v} \frac{f(v - i) - f(v)}{i},
           \quad f(v) = \Pr[\mathrm{Binomial}(r, e^\epsilon / (1 + e^\epsilon)) \geq v]
 
-so every epsilon whose right side is below 1 - level is refuted.
+so every epsilon whose right side is below 1 - level is refuted. Training that is claimed to tell no more
+than Gaussian noise, such as DP-SGD, has a whole trade-off curve, and the recursion of Mahloujifar, Melis and
+Chaudhuri 2025 (arXiv 2410.22235) refutes more of those from the same guesses.
 """
 
-from typing import cast
+from collections.abc import Callable
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import expit
+from scipy.special import expit, ndtr, ndtri
 from scipy.stats import binom
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.results import CanaryAudit
 from trivet.settings import Share, require
 
-__all__ = ["FEWEST_GUESSES", "one_run_audit", "one_run_epsilon", "one_run_probability"]
+__all__ = [
+    "FEWEST_GUESSES",
+    "Claim",
+    "one_run_audit",
+    "one_run_epsilon",
+    "one_run_gaussian",
+    "one_run_probability",
+]
 
+#: What is claimed of a training: a bare (epsilon, delta), or to tell no more than Gaussian noise.
+Claim: TypeAlias = Literal["epsilon-delta", "gaussian"]
+#: Largest ratio of sensitivity to noise that is looked at; its epsilon is above 2,000.
+_LARGEST_RATIO = 64.0
+#: Halvings of its interval, which leave less than 1e-9 of it.
+_HALVINGS = 40
+#: Relative rise of delta that outweighs what the accountant of Gaussian noise rounds upwards.
+_DOWNWARDS = 1e-6
 #: Fewer guesses prove little even when all are right: ten give an epsilon of about 1.
 FEWEST_GUESSES = 10
 
@@ -35,6 +53,7 @@ def one_run_audit(
     delta: float = 0.0,
     level: float = 0.95,
     guesses: int | None = None,
+    claim: Claim = "epsilon-delta",
     seed: int = 0,
 ) -> CanaryAudit:
     """Bound epsilon from below by guessing which canaries were trained on.
@@ -50,11 +69,15 @@ def one_run_audit(
     included
         Shape (m,), boolean: the fair coins.
     delta
-        Of the guarantee that is tested, in [0, 1 / (2 m)].
+        Of the guarantee that is tested: in [0, 1 / (2 m)], of a Gaussian claim in (0, 1).
     level
         Confidence of the bound, in (0, 1).
     guesses
         Number of guesses fixed beforehand, 1 to m.
+    claim
+        What is claimed of the training. ``gaussian`` (Gaussian releases, DP-SGD) is a stronger claim than
+        its epsilon at delta alone, so more of it is refuted; the bound does not hold for training that
+        claims a bare (epsilon, delta), which is the default.
     seed
         Of the order among equal scores, which must not follow the order of the canaries.
 
@@ -74,7 +97,8 @@ def one_run_audit(
     if not np.isfinite(s).all():
         raise DataError("A canary's score is not finite. Clip the scores first.")
     m = len(s)
-    _check(m, delta, level)
+    bound = _bounds(claim)
+    _check(m, delta, level, claim)
     if guesses is not None and not 1 <= guesses <= m:
         raise UsageError(f"The guesses have to be 1 to {m}, the number of canaries; found {guesses}.")
     tried = _ladder(m) if guesses is None else (guesses,)
@@ -82,12 +106,13 @@ def one_run_audit(
     shuffled = np.random.default_rng(seed).permutation(m)
     ranked = coins[shuffled[np.argsort(-s[shuffled], kind="stable")]]
     counts = [(r, _right(ranked, r)) for r in tried]
-    bounds = [one_run_epsilon(m, r, v, delta=delta, level=each) for r, v in counts]
+    bounds = [bound(m, r, v, delta=delta, level=each) for r, v in counts]
     # Where nothing is shown, the rung that chance would reach least often.
-    chances = [one_run_probability(m, r, v, epsilon=0.0, delta=delta) for r, v in counts]
+    slack = delta if claim == "epsilon-delta" else 0.0
+    chances = [one_run_probability(m, r, v, epsilon=0.0, delta=slack) for r, v in counts]
     best = max(range(len(tried)), key=lambda rung: (bounds[rung], -chances[rung]))
     (r, v), epsilon = counts[best], bounds[best]
-    ceiling = one_run_epsilon(m, r, r, delta=delta, level=each)
+    ceiling = bound(m, r, r, delta=delta, level=each)
     return CanaryAudit(
         canaries=m,
         included=int(coins.sum()),
@@ -99,7 +124,7 @@ def one_run_audit(
         delta=delta,
         level=level,
         tried=len(tried),
-        reason=_reason(r, v, epsilon, ceiling, delta, level),
+        reason=_reason(r, v, epsilon, ceiling, delta, level, claim),
     )
 
 
@@ -108,11 +133,7 @@ def one_run_epsilon(
 ) -> float:
     """Return the largest epsilon that so many right guesses refute; 0 where they refute none."""
     _check(canaries, delta, level)
-    if not 0 <= correct <= guesses <= canaries:
-        raise UsageError(
-            "Right guesses, guesses and canaries have to be 0 or more, in this order; found "
-            f"{correct}, {guesses} and {canaries}."
-        )
+    _check_counts(canaries, guesses, correct)
 
     def room(epsilon: float) -> float:
         return one_run_probability(canaries, guesses, correct, epsilon=epsilon, delta=delta) - (1 - level)
@@ -121,6 +142,57 @@ def one_run_epsilon(
         return 0.0
     # At an epsilon of 50 every guess is right in double precision, so any number of them is likely.
     return cast("float", brentq(room, 0.0, 50.0, xtol=1e-12))
+
+
+def one_run_gaussian(
+    canaries: int, guesses: int, correct: int, *, delta: float, level: float = 0.95
+) -> float:
+    """Return the largest epsilon at `delta` of Gaussian noise that so many right guesses refute.
+
+    Mahloujifar, Melis and Chaudhuri 2025, Algorithm 1, with the trade-off curve of Gaussian noise: the
+    largest ratio of sensitivity to noise that is refuted, and its epsilon (Balle and Wang 2018, Theorem 8),
+    rounded downwards. 0 where none is refuted. Parameters as in `one_run_epsilon`, `delta` in (0, 1).
+    """
+    _check(canaries, delta, level, "gaussian")
+    _check_counts(canaries, guesses, correct)
+    low, high = 0.0, _LARGEST_RATIO
+    if _refutes(high, canaries, guesses, correct, 1 - level):
+        low = high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _refutes(middle, canaries, guesses, correct, 1 - level):
+            low = middle
+        else:
+            high = middle
+    if low < _LARGEST_RATIO / 2.0 ** (_HALVINGS - 1):
+        return 0.0
+    from trivet.privacy.accountants import gaussian  # noqa: PLC0415 - dp-accounting takes its time
+
+    raised = delta * (1 + _DOWNWARDS)
+    return gaussian(1 / low, 1, raised) if raised < 1 else 0.0
+
+
+def _refutes(ratio: float, m: int, guesses: int, correct: int, chance: float) -> bool:
+    """Return whether Gaussian noise lets so many guesses be right with less than `chance`.
+
+    `right` and `wrong` bound the shares of right and of wrong guesses among events that rare; each step
+    goes to one right guess less.
+    """
+    right, wrong = chance * correct / m, chance * (guesses - correct) / m
+    for fewer in range(correct - 1, -1, -1):
+        reached = max(wrong, float(ndtr(ndtri(right) - ratio)))
+        if reached == wrong:
+            break
+        right = min(1.0, right + fewer / (guesses - fewer) * (reached - wrong))
+        wrong = reached
+    return right + wrong > guesses / m
+
+
+def _bounds(claim: Claim) -> Callable[..., float]:
+    try:
+        return {"epsilon-delta": one_run_epsilon, "gaussian": one_run_gaussian}[claim]
+    except KeyError:
+        raise UsageError(f"The claim has to be epsilon-delta or gaussian; found {claim!r}.") from None
 
 
 def one_run_probability(
@@ -154,19 +226,32 @@ def _right(ranked: NDArray[np.bool_], guesses: int) -> int:
     return int(ranked[:high].sum() + (~ranked[len(ranked) - low :]).sum())
 
 
-def _check(canaries: int, delta: float, level: float) -> None:
+def _check_counts(canaries: int, guesses: int, correct: int) -> None:
+    if not 0 <= correct <= guesses <= canaries:
+        raise UsageError(
+            "Right guesses, guesses and canaries have to be 0 or more, in this order; found "
+            f"{correct}, {guesses} and {canaries}."
+        )
+
+
+def _check(canaries: int, delta: float, level: float, claim: Claim = "epsilon-delta") -> None:
     require(Share, level=level)
+    if claim == "gaussian":
+        if not 0 < delta < 1:
+            raise UsageError(f"Gaussian noise has an epsilon at a delta between 0 and 1; found {delta}.")
+        return
     if not 0 <= 2 * canaries * delta <= 1:
         raise UsageError(
             f"With {canaries} canaries delta has to be 0 to {1 / (2 * canaries):.3g}; found {delta}."
         )
 
 
-def _reason(r: int, v: int, epsilon: float, ceiling: float, delta: float, level: float) -> str:
+def _reason(r: int, v: int, epsilon: float, ceiling: float, delta: float, level: float, claim: Claim) -> str:
     guesses = f"{v} of {r} guesses are right"
     if epsilon > 0:
+        of = " of a training that tells no more than Gaussian noise" if claim == "gaussian" else ""
         return (
-            f"{guesses}: with confidence {level:.4g} epsilon is at least {epsilon:.3f} at delta {delta:.3g}; "
-            f"all right would have shown {ceiling:.3f}."
+            f"{guesses}: with confidence {level:.4g} epsilon{of} is at least {epsilon:.3f} at delta "
+            f"{delta:.3g}; all right would have shown {ceiling:.3f}."
         )
     return f"{guesses}, which guessing may reach; all right would have shown an epsilon of {ceiling:.3f}."

@@ -525,14 +525,15 @@ class Ledger:
     def _require_fit(self, charges: tuple[Charge, ...], asked: Asked) -> None:
         budget = self._budget()
         wanted = Charge(_exact(asked.epsilon), _exact(asked.delta), len(asked.scales))
-        fits = fits_pld if self.accounting == "pld" else fits_basic
-        if fits((*charges, wanted), budget):
+        by_pld = self.accounting == "pld"
+        if (fits_pld if by_pld else fits_basic)((*charges, wanted), budget):
             return
         spent = total(charges)
+        epsilon = f"{spent_pld(charges, budget):.6g}" if by_pld else as_text(spent.epsilon)
         raise UsageError(
             f"the ledger refuses epsilon {asked.epsilon}"
             + (f" and delta {asked.delta}" if wanted.delta else "")
-            + f": {as_text(spent.epsilon)} of {self.epsilon} is spent"
+            + f": {epsilon} of {self.epsilon} is spent"
             + (f", and {as_text(spent.delta)} of delta {self.delta}" if wanted.delta else "")
             + f" ({self.accounting} composition). Nothing was charged."
         )
