@@ -202,7 +202,8 @@ def _telling(telling: TellingColumns, *, fitted: bool) -> Iterator[Caution]:
         yield Caution(
             "leakage",
             f"{names} the label almost always (an area under the ROC curve of {LEAKING_AUC} or more, or "
-            f"{LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is known before the decision. {left}",
+            f"{LEAKING_SHARE:.0%} of the errors of a guess taken away): check whether that is known before "
+            f"the decision. {left}",
         )
     if telling.prediction:
         names = _alone(telling.prediction)
