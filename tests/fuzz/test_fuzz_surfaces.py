@@ -34,7 +34,7 @@ def test_many_odd_inputs_are_answered_or_refused_in_one_line(name, tmp_path):
     outcome = tried(name, 0, tmp_path, inputs=inputs_of(name))
     assert outcome.faults == []
     assert sum(outcome.counts.values()) == inputs_of(name)
-    assert outcome.counts["refusal"]
+    assert outcome.counts["refusal"] or name == "view"  # an index lists what it leaves out
 
 
 def tried(name, seed, folder, *, inputs):
