@@ -25,7 +25,6 @@ from trivet.cli.terminal import (
 )
 from trivet.errors import UsageError
 from trivet.record import STRIP_PIXELS, Triggers
-from trivet.report.pages import REPAIR, SCAN, write_page
 from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
 from trivet.security.checkpoint import images_for, load_subject
 from trivet.security.frozen import freeze
@@ -250,6 +249,8 @@ def _print_rows(result: "ManyResult") -> None:
 
 def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Path, ...]:
     """Write ``scan.json``, ``scan-triggers.safetensors``, ``scan.html`` and the pictures."""
+    from trivet.report.pages import SCAN, write_page  # noqa: PLC0415 - draws, so it is heavy
+
     audit, triggers = _audited(found, checkpoint, None)
     drawn = write_page(SCAN, audit, out, triggers)
     return (drawn[0], *_scan_data(found, out), *drawn[1:])
@@ -261,6 +262,8 @@ def write_repair_files(found: Scan, checkpoint: Checkpoint, repair: Repair, out:
     ``repaired.safetensors`` is written only where the backdoor was removed; one of an earlier repair
     is taken away otherwise.
     """
+    from trivet.report.pages import REPAIR, write_page  # noqa: PLC0415 - draws, so it is heavy
+
     audit, triggers = _audited(found, checkpoint, repair)
     drawn = write_page(REPAIR, audit, out, triggers)
     data = _scan_data(found, out)
