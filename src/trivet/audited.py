@@ -159,6 +159,8 @@ _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairn
 def _security_complaints(security: Record) -> Iterator[str]:
     if (scan := security["scan"]) is not None:
         yield from _of_words("security", scan, "security.scan")
+    elif security["published"] is not None:
+        yield "security.published has no security.scan beside it"
     if (repair := security["repair"]) is not None:
         methods = [attempt["method"] for attempt in repair["attempts"]]
         yield from _one_of(repair["chosen"], methods, "security.repair.chosen")

@@ -1,10 +1,11 @@
 import sys
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
-from trivet.errors import UsageError
+from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
 from trivet.security.networks import MnistCNN, build_network
 
@@ -138,6 +139,12 @@ def test_a_folder_of_save_pretrained_is_read_by_its_own_files(tmp_path):
     other.mkdir()
     with pytest.raises(UsageError, match="does not lie in"):
         load_checkpoint(file, architecture=f"hf:{other}", **asked)
+    with pytest.raises(UsageError, match=r"are in model\.safetensors"):
+        load_checkpoint(tmp_path / "config.json", architecture=f"hf:{tmp_path}", **asked)
+    weights = safetensors.torch.load_file(file)
+    safetensors.torch.save_file(dict(list(weights.items())[1:]), file, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="1 missing"):
+        load_checkpoint(file, architecture=f"hf:{tmp_path}", **asked)
     file.rename(other / "model.safetensors")
     with pytest.raises(UsageError, match=r"has no config\.json"):
         load_checkpoint(other / "model.safetensors", architecture=f"hf:{other}", **asked)

@@ -373,7 +373,6 @@ _SECTIONS: Final = {
 }
 #: What a part of a record is called, and whether a name follows.
 _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
-    "study": ("the study", False),
     "scan": ("the network", True),
     "repair": ("the repair", False),
     "published": ("the published plan", False),
@@ -447,8 +446,6 @@ def _subject(verdict: Verdict) -> str:
     if part is None:
         return verdict.leg
     word, named = _SUBJECTS[part.part]
-    if part.leg == "security" and part.part == "study":
-        return "security"  # of the network that was given
     name = f" {code_span(part.name)}" if named else ""
     return f"{part.leg}, {word}{name}"
 

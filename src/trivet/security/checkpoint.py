@@ -16,6 +16,8 @@ from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security.adapting import adapt
 from trivet.security.networks import (
     FOLDER,
+    INDEX,
+    WHOLE,
     Classifier,
     build_architecture,
     build_network,
@@ -294,6 +296,9 @@ def _load(
             raise UsageError(
                 f"{name} does not lie in {quote(folder)}, which holds its network; name the file in it."
             )
+        read = WHOLE if Path(folder, WHOLE).is_file() else INDEX
+        if Path(name).name != read:
+            raise UsageError(f"the weights of {quote(folder)} are in {read}; name that file, not {name}.")
         network, loading = load_from_folder(folder), ()
         broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
         refuse_broken(broken, name)

@@ -1,5 +1,6 @@
 """Registry of the architectures that have a name."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trivet.errors import UsageError, import_extra
+from trivet.errors import CheckpointError, UsageError, import_extra
 from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import OWN_CODE, load_callable
 
@@ -153,6 +154,9 @@ TIMM = "timm:"
 TORCHVISION = "torchvision:"
 #: Before a folder of Hugging Face's: config.json, and weights as safetensors.
 FOLDER = "hf:"
+#: Files of a folder that hold its weights, whole or in parts; the first is read where both are there.
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+MAX_INDEX_BYTES = 2**26
 #: No scheme, no path: such names would make timm download.
 TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 
@@ -266,13 +270,40 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
 def load_from_folder(folder: str) -> nn.Module:
     """Return the image classifier that ``save_pretrained`` wrote into a folder, from its own files alone.
 
-    No code of the folder runs, nothing is downloaded, and weights are read from safetensors only.
+    No code of the folder runs, nothing is downloaded, weights are read from safetensors only, and each layer
+    has to be there.
     """
     library = import_extra("transformers", f"the architecture {FOLDER}{one_line(folder)}")
     if not Path(folder, "config.json").is_file():
         raise UsageError(f"{quote(folder)} has no config.json; expected a folder that save_pretrained wrote.")
+    _require_own_parts(Path(folder, WHOLE), Path(folder, INDEX))
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
-        return library.AutoModelForImageClassification.from_pretrained(folder, use_safetensors=True, **local)
+        network, found = library.AutoModelForImageClassification.from_pretrained(
+            folder, use_safetensors=True, output_loading_info=True, **local
+        )
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(f"transformers cannot load {quote(folder)}: {describe_error(error)}.") from error
+    for kind in ("missing", "unexpected", "mismatched"):
+        if keys := sorted(map(str, found.get(f"{kind}_keys") or ())):
+            raise CheckpointError(
+                f"the weights in {quote(folder)} do not fit its config.json: {len(keys)} {kind}, such as "
+                f"{quote(keys[0])}."
+            )
+    return network
+
+
+def _require_own_parts(whole: Path, index: Path) -> None:
+    """Refuse an index that names files outside of its folder; where the whole is there no index is read."""
+    if whole.is_file() or not index.is_file():
+        return
+    try:
+        with index.open("rb") as stream:
+            parts = set(json.loads(stream.read(MAX_INDEX_BYTES))["weight_map"].values())
+        outside = [part for part in parts if Path(part).name != part or part in {".", ".."}]
+    except Exception as error:  # an untrusted index can be wrong anywhere
+        raise CheckpointError(
+            f"{index.name} is not an index of weights ({describe_error(error)})."
+        ) from error
+    if outside:
+        raise CheckpointError(f"{index.name} names a part outside of its folder, {quote(outside[0])}.")

@@ -322,6 +322,8 @@ def _written_older(onnx: Any, model: Any) -> None:
                 node.attribute.append(
                     onnx.helper.make_attribute("axes", [int(axis) for axis in given.ravel()])
                 )
+            elif any(each.name == "noop_with_empty_axes" and each.i for each in node.attribute):
+                node.op_type = "Identity"  # no axes are named, and then nothing is reduced
             _without(node, "noop_with_empty_axes")
         elif node.op_type == "Split":
             _without(node, "num_outputs")  # as many as it has; equal ones, or it does not run

@@ -229,15 +229,26 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
     loose = isinstance(state, _Script)
     best = _named(state, layers, "", "", loose=loose)
     if best.problems:
+        fitting: dict[str, _Fit] = {}
         unwrapped = {WRAPPER.sub("", key): each for key, each in state.items()}
         for names in (state, unwrapped) if unwrapped.keys() != state.keys() else (state,):
             for taken, put in _prefixes(names, expected):
                 fit = _named(names, layers, taken, put, loose=loose)
+                if not fit.problems and taken and names is state:
+                    fitting[taken] = fit
                 if len(fit.problems) < len(best.problems) and not (put and fit.problems):
                     wrapped = (
                         ["What wrappers put into the names was taken off."] if names is unwrapped else []
                     )
                     best = _Fit(fit.state, fit.problems, wrapped + fit.notes)
+        if fitting:
+            plain = {key: each for key, each in state.items() if not key.startswith(tuple(fitting))}
+            if plain and not (alone := _named(plain, layers, "", "", loose=loose)).problems:
+                fitting[""] = alone
+        if len({_identity(fit.state) for fit in fitting.values()}) > 1:
+            under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in list(fitting)[:2])
+            several = f"the layers fit under {under}, with different weights; save the one that is meant"
+            return _Fit(best.state, [several], [])
     return best
 
 
@@ -253,8 +264,8 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
     """Return a state dict with a prefix taken off or put before, and what is wrong with it then."""
     renamed = {put + key.removeprefix(taken): each for key, each in state.items() if key.startswith(taken)}
     expected = {layer.key for layer in layers}
-    beside = [
-        key
+    beside = {
+        key: None
         for key, each in renamed.items()
         if key not in expected
         and (
@@ -263,7 +274,7 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
             or key.rpartition(".")[2] in BESIDE
             or key.removeprefix(put).partition(".")[0] in LOSSES
         )
-    ]
+    }
     outside = [key for key, each in state.items() if not key.startswith(taken) and type(each) is LazyTensor]
     kept = {key: each for key, each in renamed.items() if key not in beside}
     notes: list[str] = []
@@ -377,7 +388,8 @@ def _read_parts(
     try:
         with path.open("rb") as stream:
             index = json.loads(stream.read(MAX_HEADER_BYTES))
-        parts = sorted(set(map(str, index["weight_map"].values())))
+        part_of = {str(key): str(part) for key, part in index["weight_map"].items()}
+        parts = sorted(set(part_of.values()))
     except Exception as error:  # an untrusted index can be wrong anywhere
         raise CheckpointError(
             f"{name} is not the index of a safetensors file in parts ({first_line(error)}); expected the "
@@ -395,7 +407,11 @@ def _read_parts(
         size += file.stat().st_size
         refuse_oversize(size)
         read = _read_safetensors(closing.enter_context(file.open("rb")), part)
-        claims |= {key: _within(claim, part) for key, claim in read.items()}
+        claims |= {key: _within(claim, part) for key, claim in read.items() if part_of.get(key) == part}
+    if lacking := [key for key in part_of if key not in claims]:
+        raise CheckpointError(
+            f"{name} says that {quote(part_of[lacking[0]])} holds {quote(lacking[0])}, which it does not."
+        )
     return claims
 
 
