@@ -29,6 +29,8 @@ Record = Mapping[str, Any]
 MOST_NAMED: Final = 5
 #: Mitigations that stand beside the published models.
 _CORRECTING: Final = frozenset({"baseline", "massaging", "group-thresholds"})
+#: Models of the published fairness study.
+PUBLISHED_MODELS: Final = ("baseline", "promotion_demotion", "no_gender", "reweighed", "group_thresholds")
 #: Keys of a leg.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("published", "scan", "repair"),
@@ -184,6 +186,8 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
 
 def _fairness_complaints(fairness: Record) -> Iterator[str]:
     if fairness["published"] is not None:
+        for model in PUBLISHED_MODELS:
+            yield from _of_words("fairness", fairness["published"][model], f"fairness.published.{model}")
         compared = fairness["comparison"]["models"] if fairness["comparison"] is not None else []
         names = {model["name"] for model in compared if not model["failed"]}
         for name in sorted(_CORRECTING - names):

@@ -195,6 +195,31 @@ def test_of_several_networks_that_fit_one_has_to_be_named(tmp_path):
     assert assert_read(tmp_path / "a.pth", state_key="state_dict_ema") == ()
 
 
+@pytest.mark.parametrize("first", ["student.", ""])
+def test_of_several_prefixes_that_fit_none_is_chosen(tmp_path, first):
+    other = {f"teacher.{key}": torch.ones_like(value) for key, value in STATE.items()}
+    for name, content in (("a.pth", renamed(first) | other), ("b.pth", other | renamed(first))):
+        torch.save(content, tmp_path / name)
+        with pytest.raises(CheckpointError, match="with different weights"):
+            load_checkpoint(tmp_path / name, architecture="layout_nets:Net", input_shape=(1, 8, 8), classes=4)
+
+
+def test_a_shard_gives_only_what_the_index_says_of_it(tmp_path):
+    good = {key: value.contiguous() for key, value in STATE.items()}
+    safetensors.torch.save_file(good, tmp_path / "p1.safetensors")
+    safetensors.torch.save_file(
+        {key: torch.zeros_like(value) for key, value in good.items()} | {"extra": torch.zeros(1)},
+        tmp_path / "p2.safetensors",
+    )
+    index = tmp_path / "m.safetensors.index.json"
+    places = dict.fromkeys(good, "p1.safetensors")
+    index.write_text(json.dumps({"weight_map": places}))
+    assert_read(index)
+    index.write_text(json.dumps({"weight_map": places | {"other": "p2.safetensors"}}))
+    with pytest.raises(CheckpointError, match="holds 'other', which it does not"):
+        load_checkpoint(index, architecture="layout_nets:Net", input_shape=(1, 8, 8), classes=4)
+
+
 def test_what_was_done_to_read_a_file_stands_in_the_record(tmp_path):
     torch.save({"best": {**renamed("model."), "head.weight": torch.ones(3)}}, tmp_path / "a.pth")
     assert assert_read(tmp_path / "a.pth") == (

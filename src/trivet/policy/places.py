@@ -8,6 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
+from trivet.audited import PUBLISHED_MODELS
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
@@ -110,6 +111,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "fairness.comparison.baseline.attributes.*.verdict": _FAIRNESS,
         "fairness.comparison.baseline.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
         "fairness.comparison.models.*.verdict": _FAIRNESS,
+        **{f"fairness.published.{model}.verdict": _FAIRNESS for model in PUBLISHED_MODELS},
     }
 )
 
