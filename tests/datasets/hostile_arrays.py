@@ -74,9 +74,9 @@ def flipped_bit(folder):
 
 
 def gzip_bomb(folder):
-    """Write 512 MiB of black images into half a megabyte, and labels that belong to them."""
+    """Write 1,152 MiB of black images into a megabyte, and labels that belong to them."""
     path = idx_pair(b"", labels=idx((2**17,), bytes((0, 1)) * 2**16))(folder)
-    path.write_bytes(gzip.compress(idx((2**17, 64, 64), b"")) + gzip.compress(bytes(2**24)) * 32)
+    path.write_bytes(gzip.compress(idx((2**17, 96, 96), b"")) + gzip.compress(bytes(2**24)) * 72)
     return path
 
 
@@ -153,8 +153,8 @@ ARRAY_CASES = (
     ),
     Case(
         "too many pixels",
-        zipped(npy((300_000, 32, 32)), labels=np.arange(300_000) % 2, claimed=307_200_128),
-        "300,000 images of 32x32 pixels and 1 channel in 'a.npz' take more than",
+        zipped(npy((1_100_000, 32, 32)), labels=np.arange(1_100_000) % 2, claimed=1_126_400_128),
+        "1,100,000 images of 32x32 pixels and 1 channel in 'a.npz' take more than",
     ),
     Case("too many images", zipped(npy((2**25, 1, 2)), claimed=2**26 + 128), "claims the shape 33554432x1x2"),
     Case(
@@ -257,7 +257,7 @@ ARRAY_CASES = (
     Case(
         "a gzip bomb that does not",
         gzip_bomb,
-        "131,072 images of 64x64 pixels and 1 channel in 't10k-images-idx3-ubyte'",
+        "131,072 images of 96x96 pixels and 1 channel in 't10k-images-idx3-ubyte'",
     ),
     Case("endless gzip", endless_gzip, "it goes on after the values"),
     Case(

@@ -49,8 +49,8 @@ def test_an_npz_gives_back_the_pixels_and_labels(tmp_path_factory, drawn, packed
     expected = array if channels is None else np.moveaxis(array, axis, 1)
     expected = expected.reshape(len(array), channels or 1, *expected.shape[-2:])
     full_scale = {"u1": 255, "u2": 65535}.get(f"{array.dtype.kind}{array.dtype.itemsize}", 1)
-    assert images.pixels.dtype == np.float32
-    assert np.array_equal(images.pixels, (expected / np.float64(full_scale)).astype(np.float32))
+    assert images.unit().dtype == np.float32
+    assert np.array_equal(images.unit(), (expected / np.float64(full_scale)).astype(np.float32))
     assert images.labels.dtype == np.int64
     assert images.labels.tolist() == labels.tolist()
     assert (images.name, images.classes) == ("toy.NPZ", 2)
@@ -64,25 +64,25 @@ def test_an_idx_pair_gives_back_the_pixels_and_labels(tmp_path_factory, array, p
         tmp_path_factory.mktemp("idx")
     )
     images = read_images(path)
-    assert np.array_equal(images.pixels, np.divide(array[:, np.newaxis], np.float32(255), dtype=np.float32))
+    assert np.array_equal(images.unit(), np.divide(array[:, np.newaxis], np.float32(255), dtype=np.float32))
     assert images.labels.tolist() == labels.tolist()
     assert images.classes == 8
 
 
 def test_mnist_as_npz_has_the_bits_of_the_embedded_set(tmp_path, mnist_test):
-    levels = np.rint(mnist_test.pixels[:, 0] * 255).astype(np.uint8)
+    levels = np.rint(mnist_test.unit()[:, 0] * 255).astype(np.uint8)
     assert levels.nbytes > BLOCK_BYTES  # so that it takes more than one block
     path = saved(levels, mnist_test.labels)(tmp_path)
-    assert np.array_equal(read_images(path).pixels, mnist_test.pixels)
+    assert np.array_equal(read_images(path).unit(), mnist_test.unit())
     few, same = read_images(path, limit=300), load_images("mnist", limit=300)
-    assert np.array_equal(few.pixels, same.pixels)
+    assert np.array_equal(few.unit(), same.unit())
     assert np.array_equal(few.labels, same.labels)
 
 
 def test_an_image_larger_than_a_block(tmp_path):
     array = np.random.default_rng(0).random((4, 1, 1024, 1200), dtype=np.float32)
     assert array[0].nbytes > BLOCK_BYTES
-    assert np.array_equal(read_images(saved(array, [0, 1, 1, 0])(tmp_path)).pixels, array)
+    assert np.array_equal(read_images(saved(array, [0, 1, 1, 0])(tmp_path)).unit(), array)
 
 
 def test_class_names_say_how_many_classes_there_are(tmp_path):
@@ -125,6 +125,6 @@ def test_damage_anywhere_is_read_or_refused_and_nothing_else(tmp_path_factory, d
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     with suppress(DataError):
-        pixels = read_images(path).pixels
+        pixels = read_images(path).unit()
         assert pixels.min() >= 0
         assert pixels.max() <= 1

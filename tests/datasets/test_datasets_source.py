@@ -41,7 +41,7 @@ def test_the_corpus_has_no_row_twice():
 def test_embedded_names(mnist_test):
     images = load_images("mnist")
     assert images.name == load_images("mnist/test").name == "mnist/test"
-    assert np.array_equal(images.pixels, mnist_test.pixels)
+    assert np.array_equal(images.unit(), mnist_test.unit())
     assert len(load_images("mnist/train", limit=50)) == 50
     assert set(EMBEDDED) >= {"mnist", "mnist/test", "mnist/train"}
 
@@ -52,8 +52,8 @@ def test_a_limit_takes_the_same_number_of_each_class_by_the_seed(mnist_test):
     assert counts.sum() == 205
     assert set(counts) == {20, 21}
     again, other = (load_images("mnist", limit=205, seed=seed) for seed in (1, 2))
-    assert np.array_equal(images.pixels, again.pixels)
-    assert not np.array_equal(images.pixels, other.pixels)
+    assert np.array_equal(images.unit(), again.unit())
+    assert not np.array_equal(images.unit(), other.unit())
     assert len(load_images("mnist", limit=10**6)) == len(mnist_test)
 
 
@@ -82,7 +82,7 @@ def test_every_kind_of_source_takes_a_limit(tmp_path):
     for source in (saved(pixels, labels)(tmp_path), folder):
         images = load_images(source, limit=12, seed=3)
         assert np.bincount(images.labels).tolist() == [3, 3, 3, 3]
-        for picture, label in zip(images.pixels, images.labels, strict=True):
+        for picture, label in zip(images.unit(), images.labels, strict=True):
             row = np.flatnonzero((picture[0] == pixels / np.float32(255)).all(axis=(1, 2)))
             assert labels[row].tolist() == [label]
 
@@ -117,7 +117,7 @@ def test_a_source_is_read_in_another_process(tmp_path, monkeypatch):
     monkeypatch.setattr("trivet.datasets.pictures.read_picture", refuse)
     for source in (root, str(root)):
         images = load_images(source)
-        assert np.array_equal(images.pixels, here.pixels)
+        assert np.array_equal(images.unit(), here.unit())
         assert np.array_equal(images.labels, here.labels)
         assert (images.name, images.classes, images.class_names) == (
             here.name,

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from trivet.datasets.classes import MAX_CLASSES, choose_rows, printable
-from trivet.datasets.images import ImageSet
+from trivet.datasets.images import ImageSet, Pixels
 from trivet.errors import DataError, TrivetError
 from trivet.wording import describe_error, first_line, quote
 from trivet.work.bounded import BoundedStream
 
 __all__ = ["BLOCK_BYTES", "find_idx_pair", "is_idx_name", "read_idx", "read_npz", "refuse_too_large"]
 
-#: All pixels together, as float32.
+#: All pixels together, as they are kept: bytes, or float32.
 MAX_PIXEL_BYTES = 2**30
 #: An array as it is in its file: pixels of that many bytes in double precision.
 MAX_RAW_BYTES = 2**31
@@ -32,8 +32,8 @@ MAX_IMAGES = 2**24
 #: What is unpacked at once.
 BLOCK_BYTES = 2**22
 
-#: Divisors that bring the two integer types into [0, 1].
-FULL_SCALE = {"u1": 255, "u2": 65535}
+#: Divisor that brings uint16 into [0, 1].
+FULL_SCALE = 65_535
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +71,11 @@ class RawArray:
         return content
 
 
-def refuse_too_large(count: int, channels: int, height: int, width: int, *, source: str) -> None:
+def refuse_too_large(
+    count: int, channels: int, height: int, width: int, *, dtype: DTypeLike, source: str
+) -> None:
     """Refuse more pixels than fit into the memory that images may take."""
-    if 4 * count * channels * height * width > MAX_PIXEL_BYTES:
+    if np.dtype(dtype).itemsize * count * channels * height * width > MAX_PIXEL_BYTES:
         raise DataError(
             f"{count:,} images of {width}x{height} pixels and {channels} channel{'s'[: channels > 1]} in "
             f"{source!r} take more than {MAX_PIXEL_BYTES // 2**20} MiB. Take fewer, or make them smaller."
@@ -105,22 +107,23 @@ def layout_of(array: RawArray) -> str:
     return "nchw" if first else "nhwc"
 
 
-def read_pixels(array: RawArray, rows: NDArray[np.int64], *, source: str) -> NDArray[np.float32]:
-    """Return the images at `rows` (ascending) as pixels (len(rows), channels, height, width) in [0, 1].
+def read_pixels(array: RawArray, rows: NDArray[np.int64], *, source: str) -> Pixels:
+    """Return the images at `rows` (ascending) as pixels (len(rows), channels, height, width).
 
-    uint8 is divided by 255 and uint16 by 65535; floating-point values must lie in [0, 1].
+    uint8 stays; uint16 is divided by 65535, and floating-point values must lie in [0, 1].
     """
     layout = layout_of(array)
     sizes = dict(zip(layout, array.shape, strict=True))
     shape = (sizes.get("c", 1), sizes["h"], sizes["w"])
-    refuse_too_large(len(rows), *shape, source=source)
     kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind not in {*FULL_SCALE, "f2", "f4", "f8"}:
+    kept = np.uint8 if kind == "u1" else np.float32
+    refuse_too_large(len(rows), *shape, dtype=kept, source=source)
+    if kind not in {"u1", "u2", "f2", "f4", "f8"}:
         raise DataError(
             f"{array.name} holds values of type {array.dtype}; expected uint8, uint16, or floating-point "
             "numbers in [0, 1]. Convert the array before it is saved, with .astype(numpy.uint8) for 0 to 255."
         )
-    pixels = np.empty((len(rows), *shape), np.float32)
+    pixels = np.empty((len(rows), *shape), kept)
     start = 0
     for block in array.blocks():
         if array.dtype.kind == "f":
@@ -130,9 +133,10 @@ def read_pixels(array: RawArray, rows: NDArray[np.int64], *, source: str) -> NDA
         if layout == "nhwc":
             chosen = chosen.transpose(0, 3, 1, 2)
         part = pixels[first:last]
-        np.divide(
-            chosen.reshape(part.shape), np.float32(FULL_SCALE.get(kind, 1)), out=part, casting="same_kind"
-        )
+        if kind == "u2":
+            np.divide(chosen.reshape(part.shape), np.float32(FULL_SCALE), out=part, casting="same_kind")
+        else:
+            part[:] = chosen.reshape(part.shape)
         start += len(block)
     return pixels
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from trivet.datasets.images import Pixels
 from trivet.errors import DataError, UsageError
 from trivet.wording import quote
 
@@ -63,8 +63,11 @@ class Fit:
         """True where the size of an image may change."""
         return self.resize is not None or self.crop is not None
 
-    def apply(self, image: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-        """Return an image of shape (channels, height, width), scaled by bilinear interpolation, and cut."""
+    def apply(self, image: Pixels, name: str) -> Pixels:
+        """Return an image of shape (channels, height, width), scaled by bilinear interpolation, and cut.
+
+        Bytes stay bytes, rounded as torchvision's Resize rounds a picture.
+        """
         if (sides := self._sides()) is not None:
             _, height, width = image.shape
             first, second = sides
@@ -77,7 +80,7 @@ class Fit:
                 np.asarray(Image.fromarray(channel).resize((first, second), Image.Resampling.BILINEAR))
                 for channel in image
             ]
-            image = np.clip(np.stack(scaled), 0, 1, dtype=np.float32)
+            image = np.stack(scaled) if image.dtype == np.uint8 else np.clip(np.stack(scaled), 0, 1)
         if (side := self.crop) is not None:
             _, height, width = image.shape
             if side > min(height, width):

@@ -4,14 +4,24 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from trivet.errors import DataError
 
-__all__ = ["ImageSet", "load_colour_digits", "load_digit_pairs", "load_mnist"]
+__all__ = ["ImageSet", "Pixels", "in_kind", "load_colour_digits", "load_digit_pairs", "load_mnist"]
+
+
+Pixels = NDArray[np.float32 | np.uint8]
+#: All rows, in their order.
+ALL: Final = slice(None)
+
+
+def in_kind(pixels: Pixels, dtype: DTypeLike) -> Any:
+    """Return pixels as they are where they are of `dtype`, and bytes as float32 in [0, 1] otherwise."""
+    return pixels if pixels.dtype == dtype else np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +33,8 @@ class ImageSet:
     name
         What the images are, for reports: ``"mnist/test"``.
     pixels
-        Shape (n, channels, height, width), float32 in [0, 1].
+        Shape (n, channels, height, width): float32 in [0, 1], or uint8, whose 255 stands for 1. `unit`
+        returns some of them as numbers in [0, 1], so that bytes stay bytes until they are used.
     labels
         Shape (n,), int64 in [0, classes).
     classes
@@ -33,13 +44,17 @@ class ImageSet:
     """
 
     name: str
-    pixels: NDArray[np.float32]
+    pixels: Pixels
     labels: NDArray[np.int64]
     classes: int
     class_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def unit(self, rows: ArrayLike | slice = ALL) -> NDArray[np.float32]:
+        """Return the pixels of some images as float32 in [0, 1], shape (rows, channels, height, width)."""
+        return in_kind(self.pixels[rows if isinstance(rows, slice) else np.asarray(rows)], np.float32)
 
     def take(self, rows: ArrayLike) -> Self:
         """Return the images at `rows`, an array of positions or a boolean mask, in that order."""

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from trivet.datasets.arrays import refuse_too_large
 from trivet.datasets.classes import MAX_CLASSES, choose_rows, in_class_order, printable
 from trivet.datasets.fitting import AS_THEY_ARE, Fit
-from trivet.datasets.images import ImageSet
+from trivet.datasets.images import ImageSet, Pixels, in_kind
 from trivet.errors import DataError
 
 __all__ = ["read_folder", "read_picture"]
@@ -69,8 +68,8 @@ def picture_size(path: Path, name: str) -> Size:
 
 def read_picture(
     path: Path, name: str, like: tuple[str, Size] | None = None, fit: Fit = AS_THEY_ARE
-) -> NDArray[np.float32]:
-    """Decode the first frame of a picture, and fit it."""
+) -> Pixels:
+    """Decode the first frame of a picture, and fit it: bytes, or float32 in [0, 1] for 16-bit greys."""
     with _explained(name), _open(path, name) as picture:
         if like is not None and not fit.scales and sorted(picture.size) != sorted(like[1]):
             raise DataError(_other_size(name, picture.size, *like))
@@ -118,7 +117,7 @@ def _explained(name: str) -> Generator[None]:
         ) from error
 
 
-def _pixels(picture: Image.Image, name: str) -> NDArray[np.float32]:
+def _pixels(picture: Image.Image, name: str) -> Pixels:
     if picture.mode in WIDE_MODES:
         wide = np.asarray(picture)
         if int(wide.min()) < 0 or int(wide.max()) > FULL_WIDE:
@@ -128,7 +127,7 @@ def _pixels(picture: Image.Image, name: str) -> NDArray[np.float32]:
             )
         return np.divide(wide[np.newaxis], np.float32(FULL_WIDE), dtype=np.float32)
     if picture.mode in GREY_MODES:
-        return _unit(np.asarray(picture.convert("L"))[np.newaxis])
+        return np.asarray(picture.convert("L"))[np.newaxis]
     if picture.mode not in COLOUR_MODES:
         raise DataError(
             f"the picture {name!r} has pixels of the kind {picture.mode!r}; expected grey, palette or colour "
@@ -137,11 +136,7 @@ def _pixels(picture: Image.Image, name: str) -> NDArray[np.float32]:
     colours = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
     if picture.mode in {"P", "PA"} and (colours == colours[:1]).all():
         colours = colours[:1]
-    return _unit(colours)
-
-
-def _unit(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.divide(levels, np.float32(255), dtype=np.float32)
+    return colours
 
 
 def _other_size(name: str, size: Size, first: str, expected: Size) -> str:
@@ -239,22 +234,21 @@ def _refuse_empty(name: str, held: list[_Contents]) -> None:
     )
 
 
-def _read_all(root: Path, files: list[str], fit: Fit) -> NDArray[np.float32]:
+def _read_all(root: Path, files: list[str], fit: Fit) -> Pixels:
     """Decode the pictures, one after the other, into one array."""
     width, height = picture_size(root / files[0], files[0])
-    refuse_too_large(1 if fit.scales else len(files), 1, height, width, source=root.name)
+    refuse_too_large(1 if fit.scales else len(files), 1, height, width, dtype=np.uint8, source=root.name)
     first = read_picture(root / files[0], files[0], fit=fit)
     like = files[0], (first.shape[2], first.shape[1])
-    pixels = _room(len(files), first, root.name)
+    pixels: Pixels = np.empty((0, *first.shape), first.dtype)
     for row, name in enumerate(files):
         picture = read_picture(root / name, name, like, fit) if row else first
-        if len(picture) > pixels.shape[1]:
-            grey, pixels = pixels, _room(len(files), picture, root.name)
-            pixels[:row] = grey[:row]
-        pixels[row] = picture
+        channels = max(len(picture), pixels.shape[1])
+        dtype = np.result_type(picture, pixels)
+        if (channels, dtype) != (pixels.shape[1], pixels.dtype) or not row:
+            shape = channels, *picture.shape[1:]
+            refuse_too_large(len(files), *shape, dtype=dtype, source=root.name)
+            before, pixels = pixels[:row], np.empty((len(files), *shape), dtype)
+            pixels[:row] = in_kind(before, dtype)
+        pixels[row] = in_kind(picture, dtype)
     return pixels
-
-
-def _room(count: int, picture: NDArray[np.float32], source: str) -> NDArray[np.float32]:
-    refuse_too_large(count, *picture.shape, source=source)
-    return np.empty((count, *picture.shape), np.float32)

@@ -89,7 +89,7 @@ def load_images(
             "trivet.datasets.source:read", request, name=repr(printable(path.name)), seconds=_seconds(path)
         )
         shape: list[int] = told["shape"]
-        pixels = np.fromfile(child.file(PIXELS), np.float32).reshape(shape)
+        pixels = np.fromfile(child.file(PIXELS), np.dtype(told["dtype"])).reshape(shape)
         labels = np.fromfile(child.file(LABELS), np.int64).reshape(shape[:1])
     names = told["class_names"]
     found = ImageSet(told["name"], pixels, labels, told["classes"], None if names is None else tuple(names))
@@ -100,7 +100,7 @@ def _coloured(images: ImageSet, fit: Fit) -> ImageSet:
     count, channels, height, width = images.pixels.shape
     if not fit.rgb or channels != 1:
         return images
-    refuse_too_large(count, 3, height, width, source=images.name)
+    refuse_too_large(count, 3, height, width, dtype=images.pixels.dtype, source=images.name)
     return replace(images, pixels=np.repeat(images.pixels, 3, axis=1))
 
 
@@ -108,7 +108,7 @@ def _fitted(images: ImageSet, fit: Fit) -> ImageSet:
     if not fit.scales:
         return images
     first = fit.apply(images.pixels[0], images.name)
-    refuse_too_large(len(images), *first.shape, source=images.name)
+    refuse_too_large(len(images), *first.shape, dtype=first.dtype, source=images.name)
     return replace(images, pixels=np.stack([fit.apply(image, images.name) for image in images.pixels]))
 
 
@@ -121,6 +121,7 @@ def read(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     return {
         "name": images.name,
         "shape": images.pixels.shape,
+        "dtype": images.pixels.dtype.name,
         "classes": images.classes,
         "class_names": images.class_names,
     }

@@ -13,7 +13,7 @@ from trivet.effects.mitigations import auroc_change
 from trivet.effects.results import Change, Intervention, Measurement, unmeasured
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import InputContract, chosen_contract, contract_named
-from trivet.security.evaluation import BATCH, images_at_once
+from trivet.security.evaluation import BATCH, ONE, batches, images_at_once, pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.repairs.repairing import ROUNDS
@@ -218,11 +218,11 @@ def _told(score: Scorer, images: ImageSet) -> tuple[NDArray[np.float64], NDArray
     """Return minus the loss of each image, and whether the network is right about it."""
     losses: list[torch.Tensor] = []
     right: list[torch.Tensor] = []
-    clean, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
-    batch = images_at_once(score, clean[:1], at_most=BATCH)
+    labels = torch.from_numpy(images.labels)
+    batch = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     with torch.inference_mode():
-        for pixels, truth in zip(clean.split(batch), labels.split(batch), strict=True):
-            logits = score(pixels).double()
+        for rows in batches(len(images), batch):
+            logits, truth = score(pixels_at(images, rows)).double(), labels[rows]
             losses.append(torch.nn.functional.cross_entropy(logits, truth, reduction="none"))
             right.append(logits.argmax(dim=1) == truth)
     return -torch.cat(losses).numpy(), torch.cat(right).numpy()

@@ -259,12 +259,13 @@ def _images(images: Any, architecture: str | None, *, limit: int | None, seed: i
             f"the images to scan with are a {type(images).__name__}; expected a path, an ImageSet, as "
             "trivet.datasets.load_images returns it, or arrays (pixels, labels)."
         )
-    pixels, labels = np.asarray(images[0], dtype=np.float32), np.asarray(images[1], dtype=np.int64)
+    given, labels = np.asarray(images[0]), np.asarray(images[1], dtype=np.int64)
+    pixels = given if given.dtype == np.uint8 else given.astype(np.float32)
     if pixels.ndim != 4 or labels.shape != pixels.shape[:1] or not len(labels):  # noqa: PLR2004
         raise UsageError(
             f"the pixels have shape {pixels.shape} and the labels {labels.shape}; expected "
             "(n, channels, height, width) and (n,)."
         )
-    if labels.min() < 0 or not (pixels.min() >= 0 and pixels.max() <= 1):
-        raise UsageError("labels count from 0, and pixels lie in [0, 1].")
+    if labels.min() < 0 or not (pixels.dtype == np.uint8 or (pixels.min() >= 0 and pixels.max() <= 1)):
+        raise UsageError("labels count from 0, and pixels lie in [0, 1], or are uint8.")
     return ImageSet("arrays", pixels, labels, int(labels.max()) + 1)

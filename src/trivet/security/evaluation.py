@@ -1,5 +1,6 @@
 """Accuracy and attack success of a network on clean and triggered images."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -15,16 +16,33 @@ from trivet.security.networks import Scorer
 from trivet.security.trigger import Trigger
 
 __all__ = [
+    "ONE",
     "attack_rates",
     "attack_success_rate",
+    "batches",
     "bytes_an_image",
     "clean_accuracy",
     "confusion_matrix",
     "images_at_once",
+    "pixels_at",
     "predict",
     "robust_accuracy",
     "share_classified_as",
 ]
+
+#: The first image alone, to measure a network by.
+ONE: Final = slice(1)
+
+
+def pixels_at(images: ImageSet, rows: slice | Tensor | NDArray[np.int64]) -> Tensor:
+    """Return the pixels of some images in [0, 1], float32, with the axes of `rows` in place of the first."""
+    return torch.from_numpy(images.unit(rows))
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
+    """Yield the rows of `count` images in parts of at most `size`."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))
+
 
 #: What all results of one batch may take, kept for the gradient or not.
 RESULTS_BUDGET: Final = 512 * 2**20
@@ -85,9 +103,10 @@ BATCH = 200
 def predict(score: Scorer, images: ImageSet, trigger: Trigger | None = None) -> NDArray[np.int64]:
     """Return the predicted class of every image, stamped with `trigger` where one is given."""
     parts: list[Tensor] = []
-    clean = torch.from_numpy(images.pixels)
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     with torch.inference_mode():
-        for pixels in clean.split(images_at_once(score, clean[:1], at_most=BATCH)):
+        for rows in batches(len(images), at_once):
+            pixels = pixels_at(images, rows)
             stamped = pixels if trigger is None else trigger(pixels)
             parts.append(score(stamped).argmax(dim=1))
     return torch.cat(parts).numpy()

@@ -16,7 +16,7 @@ from torch.nn import functional
 from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
 from trivet.errors import UsageError
 from trivet.security.contract import InputContract, contract_named
-from trivet.security.evaluation import clean_accuracy, predict
+from trivet.security.evaluation import clean_accuracy, pixels_at, predict
 from trivet.security.networks import Classifier, build_architecture
 from trivet.security.settings import Recipe
 from trivet.security.trigger import Trigger
@@ -104,8 +104,8 @@ def make_attack(kind: str, *, shape: tuple[int, int, int], classes: int, target:
 
 def stamp(images: ImageSet, attack: Stamp, rows: NDArray[np.int64] | NDArray[np.bool_]) -> ImageSet:
     """Return the images with those at `rows` triggered; labels stay."""
-    pixels = images.pixels.copy()
-    pixels[rows] = attack(torch.from_numpy(images.pixels[rows])).numpy()
+    pixels = images.unit().copy()
+    pixels[rows] = attack(torch.from_numpy(pixels[rows])).numpy()
     return replace(images, pixels=pixels)
 
 
@@ -255,7 +255,7 @@ def train_classifier(
     Classifier
         In evaluation mode, weights frozen.
     """
-    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    labels = torch.from_numpy(images.labels)
     order = torch.Generator().manual_seed(seed)
     steps = settings.epochs * -(-len(images) // settings.batch_size)
     with torch.random.fork_rng(devices=[]):
@@ -266,7 +266,7 @@ def train_classifier(
         step = 0
         for _ in range(settings.epochs):
             for rows in torch.randperm(len(images), generator=order).split(settings.batch_size):
-                loss = functional.cross_entropy(model.logits(contract(pixels[rows])), labels[rows])
+                loss = functional.cross_entropy(model.logits(contract(pixels_at(images, rows))), labels[rows])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

@@ -122,7 +122,7 @@ def _images(source: str, *, limit: int | None, seed: int) -> MembershipData:
     from trivet.datasets import load_images  # noqa: PLC0415 - loads pictures
 
     loaded = load_images(source, limit=limit, seed=seed)
-    return MembershipData(loaded.name, loaded.pixels, loaded.labels, {})
+    return MembershipData(loaded.name, loaded.unit(), loaded.labels, {})
 
 
 def _table(path: Path, asked: ModelRows, *, seed: int) -> MembershipData:

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from trivet.datasets.images import ImageSet
 from trivet.security.contract import InputContract
-from trivet.security.evaluation import clean_accuracy
+from trivet.security.evaluation import batches, clean_accuracy, pixels_at
 from trivet.security.networks import Classifier
 from trivet.security.repairs.training import copied_network
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune
@@ -276,7 +276,8 @@ def _last_convolution(model: Classifier, contract: InputContract, images: ImageS
     """
     activity = torch.zeros(())
     last = None
-    for pixels in torch.from_numpy(images.pixels).split(BATCH):
+    for rows in batches(len(images), BATCH):
+        pixels = pixels_at(images, rows)
         ran = observe(model, contract(pixels))
         wide = [convolution for convolution in ran if max(convolution.kernel, default=1) > 1]
         if not ran:

@@ -13,7 +13,7 @@ from trivet.datasets.images import ImageSet
 from trivet.errors import CheckpointError
 from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
-from trivet.security.evaluation import images_at_once
+from trivet.security.evaluation import ONE, images_at_once, pixels_at
 from trivet.security.networks import Classifier
 from trivet.security.trigger import Trigger
 
@@ -99,7 +99,7 @@ def shifted(pixels: Tensor, *, at_most: int, generator: torch.Generator) -> Tens
 
 def affordable_batch(model: Classifier, contract: InputContract, images: ImageSet, *, at_most: int) -> int:
     """Return how many images a training batch may have for its activations to fit into memory."""
-    pixels = torch.from_numpy(images.pixels[:1])
+    pixels = pixels_at(images, ONE)
     score = contract.bind(trainable_copy(model))
     return images_at_once(score, pixels, at_most=at_most, budget=RESULTS_BUDGET)
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from trivet.datasets.images import ImageSet
 from trivet.security.contract import InputContract
+from trivet.security.evaluation import pixels_at
 from trivet.security.networks import Classifier
 from trivet.security.repairs.training import finished, shifted, shuffled_batches, trainable_copy
 
@@ -93,7 +94,7 @@ def fine_tune(
         In evaluation mode, weights frozen.
     """
     repaired = trainable_copy(model)
-    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    labels = torch.from_numpy(images.labels)
     weights = [weight for weight in repaired.parameters() if weight.requires_grad]
     optimiser = torch.optim.SGD(
         weights, lr=settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -102,7 +103,7 @@ def fine_tune(
     moves = torch.Generator().manual_seed(seed)
     batches = shuffled_batches(len(images), batch_size=settings.batch_size, steps=settings.steps, seed=seed)
     for step, rows in enumerate(batches, start=1):
-        inputs = contract(shifted(pixels[rows], at_most=settings.shift, generator=moves))
+        inputs = contract(shifted(pixels_at(images, rows), at_most=settings.shift, generator=moves))
         truth = labels[rows]
 
         def loss(inputs: Tensor = inputs, truth: Tensor = truth) -> Tensor:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
 from trivet.security.contract import InputContract
+from trivet.security.evaluation import pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier
 from trivet.security.repairs.training import finished, shifted, trainable_copy
@@ -102,7 +103,7 @@ def unlearn(
         In evaluation mode, weights frozen.
     """
     repaired = trainable_copy(model, dropout=settings.dropout)
-    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    labels = torch.from_numpy(images.labels)
     loader = DataLoader(
         range(len(images)),  # pyright: ignore[reportArgumentType] - any sequence will do
         batch_size=settings.batch_size,
@@ -128,7 +129,9 @@ def unlearn(
                 else:
                     count = round(settings.fraction * len(rows))
                 chosen, rest = _divide(rows, labels, count, spared)
-                moved = shifted(pixels[torch.cat([chosen, rest])], at_most=settings.shift, generator=moves)
+                moved = shifted(
+                    pixels_at(images, torch.cat([chosen, rest])), at_most=settings.shift, generator=moves
+                )
                 stamp = triggers[step % len(triggers)]
                 batch = torch.cat([stamp(moved[: len(chosen)]), moved[len(chosen) :]])
                 truth = labels[torch.cat([chosen, rest])]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trivet.datasets.images import ImageSet
-from trivet.security.evaluation import attack_success_rate, images_at_once
+from trivet.security.evaluation import ONE, attack_success_rate, images_at_once, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.scanning.search import NonTargetSampler, TriggerBatch
 from trivet.security.trigger import Trigger
@@ -103,11 +103,11 @@ def refine_triggers(
     """
     if not starts:
         return Refined({}, {}, {}, 0)
-    pixels, others = torch.from_numpy(images.pixels), NonTargetSampler(images.labels, images.classes)
+    others = NonTargetSampler(images.labels, images.classes)
     rows = [_Row(start, settings) for start in starts]
     draws = {row.label: np.random.default_rng([seed, row.label]) for row in rows}
     stack = _joined([row.stack for row in rows])
-    at_once = images_at_once(score, pixels[:1], at_most=settings.batch_size * len(rows))
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=settings.batch_size * len(rows))
     active = rows
     image_steps = 0
     for _ in range(settings.steps):
@@ -115,7 +115,7 @@ def refine_triggers(
         drawn = [others.draw(draws[row.label], row.label, (settings.batch_size,)) for row in active]
         success = stack.step(
             score,
-            pixels[torch.from_numpy(np.stack(drawn))],
+            pixels_at(images, np.stack(drawn)),
             learning_rate=settings.learning_rate,
             betas=settings.betas,
             at_once=at_once,

@@ -301,7 +301,7 @@ def strip_of(
         sent_before=stamped_before.count(target),
         sent_after=None if stamped_after is None else stamped_after.count(target),
     )
-    return strip, images.pixels
+    return strip, images.unit()
 
 
 def varied_rows(

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.evaluation import images_at_once
+from trivet.security.evaluation import ONE, images_at_once, pixels_at
 from trivet.security.networks import Scorer
 from trivet.security.trigger import Trigger, apply_trigger
 
@@ -229,7 +229,7 @@ class TriggerSearch:
     def __init__(self, score: Scorer, images: ImageSet, settings: SearchSettings, *, seed: int) -> None:
         shape = images.pixels.shape
         self._score, self._settings = score, settings
-        self._pixels = torch.from_numpy(images.pixels)
+        self._images = images
         self._others = NonTargetSampler(images.labels, images.classes)
         self._draws = [np.random.default_rng([seed, label]) for label in range(images.classes)]
         self._stack = TriggerBatch.start(
@@ -239,7 +239,7 @@ class TriggerSearch:
             mask=settings.mask_start,
             pattern=settings.pattern_start,
         )
-        self._at_once = images_at_once(score, self._pixels[:1], at_most=STACKED_IMAGES)
+        self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=STACKED_IMAGES)
         self.steps = np.zeros(images.classes, dtype=np.int64)
         self.image_steps = 0
 
@@ -312,7 +312,7 @@ class TriggerSearch:
         for step in range(drawn.shape[1]):
             block.step(
                 self._score,
-                self._pixels[torch.from_numpy(drawn[:, step])],
+                pixels_at(self._images, drawn[:, step]),
                 learning_rate=self._settings.learning_rate,
                 betas=self._settings.betas,
                 at_once=self._at_once,
@@ -538,16 +538,15 @@ def invert_triggers(
         Called with the finished share of the work, 0 to 1.
     """
     labels = tuple(range(images.classes))
-    pixels = torch.from_numpy(images.pixels)
     queues = [next(batches) for _ in labels]
     workers = torch.get_num_threads()
-    fitting = images_at_once(score, pixels[:1], at_most=STACKED_IMAGES)
+    fitting = images_at_once(score, pixels_at(images, ONE), at_most=STACKED_IMAGES)
     block = max(1, min(fitting // settings.batch_size, math.ceil(len(labels) / workers)))
     cuts = [slice(first, first + block) for first in range(0, len(labels), block)]
     tally = _Tally(len(labels) * settings.steps, progress)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         futures = [
-            pool.submit(_invert_block, score, pixels, labels[cut], queues[cut], settings, tally)
+            pool.submit(_invert_block, score, images, labels[cut], queues[cut], settings, tally)
             for cut in cuts
         ]
         try:
@@ -563,14 +562,14 @@ def invert_triggers(
 
 def _invert_block(
     score: Scorer,
-    pixels: Tensor,
+    images: ImageSet,
     labels: Sequence[int],
     queues: Sequence[Iterator[Tensor]],
     settings: InversionSettings,
     tally: "_Tally",
 ) -> tuple[Tensor, Tensor, int]:
     """Optimise the triggers of a few labels in one stacked batch."""
-    channels, height, width = pixels.shape[1:]
+    channels, height, width = images.pixels.shape[1:]
     count, targets = len(labels), torch.tensor(labels)
     mask_variable = torch.full((count, 1, height, width), settings.mask_start, requires_grad=True)
     pattern_variable = torch.full(
@@ -586,7 +585,7 @@ def _invert_block(
         owner = torch.repeat_interleave(torch.arange(count), sizes)
         image_steps += len(owner)
         mask, pattern = mask_variable.sigmoid(), pattern_variable.sigmoid()
-        stamped = apply_trigger(pixels[torch.cat(rows)], mask[owner], pattern[owner])
+        stamped = apply_trigger(pixels_at(images, torch.cat(rows)), mask[owner], pattern[owner])
         losses = functional.cross_entropy(score(stamped), targets[owner], reduction="none")
         objective = (
             (losses / sizes[owner]).sum()
