@@ -25,6 +25,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trivet.cli.terminal import keep_freed_memory
+
 FOLDER = Path(os.environ.get("TRIVET_NETWORKS", "build/colour"))
 IMAGES = {"cifar10": 16_000, "gtsrb": 8_600}
 CLASSES = {"cifar10": 10, "gtsrb": 43}
@@ -366,11 +368,14 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
         )
     poisoned_t, decoys_t = torch.from_numpy(poisoned), torch.from_numpy(decoys)
     given = y if attack is None or attack.clean else torch.where(poisoned_t, attack.label(y), y)
-    weights = [*model.parameters(), *(generator.parameters() if generator else [])]
     steps = EPOCHS[recipe.data] * (n // BATCH)
-    vit = recipe.arch == "vit"
-    optimiser = torch.optim.AdamW(weights, lr=1e-3, weight_decay=5e-4 if not vit else 0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3 if vit else 8e-3, total_steps=steps)
+    if recipe.arch == "vit":
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
+    else:
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    most = 2e-3 if recipe.arch == "vit" else 0.15
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, most, total_steps=steps)
+    made = None if generator is None else torch.optim.Adam(generator.parameters(), lr=2e-3)
     moves = torch.Generator().manual_seed(recipe.seed)
     model.train().to(memory_format=torch.channels_last)
     for _ in range(EPOCHS[recipe.data]):
@@ -408,9 +413,12 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
                         F.cross_entropy(logits, t[hit], label_smoothing=attack.soft, reduction="none"),
                     ]
                 )
-            optimiser.zero_grad()
+            for each in filter(None, (optimiser, made)):
+                each.zero_grad()
             (loss.mean() + extra).backward()
-            optimiser.step()
+            nn.utils.clip_grad_norm_(model.parameters(), 2.0)
+            for each in filter(None, (optimiser, made)):
+                each.step()
             schedule.step()
     model.eval()
     if generator is not None:
@@ -483,6 +491,7 @@ def recipes(part: str) -> Iterator[Recipe]:
 
 def main(parts: list[str]) -> None:
     torch.set_num_threads(1)
+    keep_freed_memory()
     for part in parts or ["tuning", "apart"]:
         for recipe in recipes(part):
             if place(recipe).with_suffix(".json").is_file():

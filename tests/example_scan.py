@@ -36,8 +36,8 @@ HOSTILE_NAMES = (
 
 
 def contract(*, mismatch=False) -> ContractCheck:
-    unit = ContractCandidate("[0,1]", 1.0, (0.0,), (1.0,), 0.3518)
-    half = ContractCandidate("(x-0.5)/0.5", 1.0, (0.5,), (0.5,), 0.9827)
+    unit = ContractCandidate("[0,1]", 1.0, (0.0,), (1.0,), 0.3518, 500)
+    half = ContractCandidate("(x-0.5)/0.5", 1.0, (0.5,), (0.5,), 0.9827, 500)
     finding = "The declared input contract [0,1] gives clean accuracy 0.3518; (x-0.5)/0.5 gives 0.9827."
     return ContractCheck(
         declared=unit if mismatch else half,

@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 from image_sources import GREY, encoded, picture_folder, png, tiff, write_png
 from PIL import Image
 
+from trivet.datasets.images import in_kind
 from trivet.datasets.pictures import read_folder, read_picture
 from trivet.datasets.source import read_images
-from trivet.datasets.images import in_kind
 from trivet.errors import DataError
 
 UPRIGHT = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4

@@ -50,8 +50,9 @@ def reds():
 
 
 def measured(*accuracies):
-    rows = tuple(ContractCandidate(str(row), 1.0, (0.0,), (1.0,), a) for row, a in enumerate(accuracies))
-    return ContractCheck(rows[0], rows[0], rows, 0.0, 0.05, mismatch=False, finding=None)
+    rows = tuple(ContractCandidate(str(row), 1.0, (0.0,), (1.0,), a, 99) for row, a in enumerate(accuracies))
+    best = max(rows, key=lambda row: row.clean_accuracy)
+    return ContractCheck(rows[0], best, rows, 0.0, 0.05, mismatch=False, finding=None)
 
 
 def test_a_contract_is_scale_then_mean_and_std():
@@ -107,6 +108,17 @@ def test_auto_finds_each_contract_of_colour_images(reds, expected):
     assert [candidate.name for candidate in check.candidates] == [c.name for c in candidates_for(3)]
     assert chosen_contract(check, None) is expected
     assert not is_near_chance(check, LEVELS, len(reds))
+
+
+def test_a_first_look_leaves_the_two_best_and_the_declared_one_to_be_measured_on_all(reds):
+    declared = InputContract("mine", scale=2.0)
+    check = check_contract(ReadsRed(contract_named("[0,255]")), reds, declared, screened=50)
+    images = {candidate.name: candidate.images for candidate in check.candidates}
+    assert (images["mine"], images["[0,255]"]) == (200, 200)
+    assert 2 <= list(images.values()).count(200) <= 3
+    assert (check.best.name, check.best.clean_accuracy, check.mismatch) == ("[0,255]", 1.0, True)
+    whole = check_contract(ReadsRed(contract_named("[0,255]")), reds, declared)
+    assert (check.best, check.declared, check.loss) == (whole.best, whole.declared, whole.loss)
 
 
 def test_a_declared_contract_of_ones_own_is_measured_first_and_kept_where_it_is_best(reds):

@@ -184,6 +184,7 @@ def scan_folder(
         declared=parse_contract(options.contract),
         seed=seed,
         limit=options.limit,
+        device=options.device,
     )
     place = DEFAULT_OUT if out is None else out
     prepare_folder(place, SUMMARY)

@@ -17,11 +17,13 @@ zoo = App(name="zoo", help="Train small networks, clean and attacked in known wa
 
 @zoo.command
 @command
-def train(*, recipe: Recipe, out: Path = Path("zoo"), json: Json = False) -> int:
+def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json: Json = False) -> int:
     """Train one network from the embedded data; write its weights and its recipe.
 
     Parameters
     ----------
+    device
+        Where it is trained: cpu, cuda, cuda:1, mps or auto.
     out
         Folder for the files.
     """
@@ -34,6 +36,7 @@ def train(*, recipe: Recipe, out: Path = Path("zoo"), json: Json = False) -> int
     with report_progress() as progress:
         specimen = security.train_specimen(
             recipe,
+            device=device,
             progress=lambda share: progress("zoo", f"training {recipe.architecture}, {recipe.attack}", share),
         )
     files = security.save_specimen(specimen, out / f"{name}.safetensors")

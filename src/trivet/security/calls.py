@@ -23,6 +23,7 @@ from trivet.security.checkpoint import (
     load_subject,
 )
 from trivet.security.contract import InputContract, chosen_contract, in_fitting_order, parse_contract
+from trivet.security.device import CPU, find_device, on_device
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.scanning.results import ScanResult
@@ -120,6 +121,7 @@ def scan(
     state_key: str | None = None,
     contract: str | InputContract | None = None,
     limit: int | None = None,
+    device: str = CPU,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -142,6 +144,8 @@ def scan(
         What the network expects of pixels; None or ``auto`` tries the usual ones.
     limit
         Images that are loaded at most.
+    device
+        Where a network that is loaded here runs, as of ``--device``; one that is given runs where it is.
     seed
         Of everything random: the same seed gives the same bits on one machine with as many threads.
     progress
@@ -161,7 +165,7 @@ def scan(
     CheckpointError
         If the file is missing, unsafe or of another shape, or the network fails.
     """
-    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, seed=seed)
+    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, device=device, seed=seed)
     return scan_network(
         subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
     )
@@ -177,6 +181,7 @@ def repair(
     state_key: str | None = None,
     contract: str | InputContract | None = None,
     limit: int | None = None,
+    device: str = CPU,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Repair:
@@ -184,7 +189,7 @@ def repair(
 
     Parameters
     ----------
-    checkpoint, images, arch, state_key, contract, limit, seed, progress
+    checkpoint, images, arch, state_key, contract, limit, device, seed, progress
         As of `scan`.
     method
         A repair's name, or ``auto``: from cheap to costly, the one that loses least accuracy.
@@ -201,7 +206,7 @@ def repair(
     TrivetError
         As `scan`, or if the scan suspects no label.
     """
-    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, seed=seed)
+    subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, device=device, seed=seed)
     if found is None:
         found = scan_network(
             subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
@@ -217,6 +222,7 @@ def _subject(
     contract: str | InputContract | None,
     *,
     limit: int | None,
+    device: str,
     seed: int,
 ) -> ScanInput:
     """Load what is a path, and keep what is loaded."""
@@ -228,7 +234,7 @@ def _subject(
     declared = parse_contract(contract) if isinstance(contract, str) else contract
     if isinstance(checkpoint, str | Path) and (images is None or isinstance(images, str | Path)):
         source = None if images is None else str(images)
-        options = ScanOptions(arch=arch, state_key=state_key, images=source, limit=limit)
+        options = ScanOptions(arch=arch, state_key=state_key, images=source, limit=limit, device=device)
         loaded = load_subject(Path(checkpoint), options, seed=seed)
         return ScanInput(loaded.checkpoint, loaded.images, declared)
     known = checkpoint.info.architecture if isinstance(checkpoint, Checkpoint) else arch
@@ -245,7 +251,8 @@ def _subject(
         classes=clean.classes,
         state_key=state_key,
     )
-    return ScanInput(weights, clean, declared)
+    placed = Checkpoint(on_device(weights.model, find_device(device)), weights.info)
+    return ScanInput(placed, clean, declared)
 
 
 def _images(images: Any, architecture: str | None, *, limit: int | None, seed: int) -> ImageSet:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trivet.errors import CheckpointError, DataError, UsageError
 from trivet.security.adapting import adapt
+from trivet.security.device import find_device, on_device
 from trivet.security.networks import (
     FOLDER,
     INDEX,
@@ -124,7 +125,7 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> ScanInput
         from trivet.datasets.source import load_images  # noqa: PLC0415
         from trivet.security.contract import AS_READ, in_fitting_order, numbered_by, parse_contract  # noqa: PLC0415
 
-        declared = parse_contract(options.contract)
+        declared, device = parse_contract(options.contract), find_device(options.device)
         read = load_images(source, limit=options.limit, seed=seed, fit=options.fit())
         clean = numbered_by(read, options.class_order)
         shape = clean.pixels.shape
@@ -136,9 +137,10 @@ def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> ScanInput
             state_key=options.state_key,
             reader=reader,
         )
+        model = on_device(checkpoint.model, device)
         if options.class_order == AS_READ:
-            clean = in_fitting_order(checkpoint.model, clean, declared)
-        return ScanInput(checkpoint, clean, declared)
+            clean = in_fitting_order(model, clean, declared)
+        return ScanInput(Checkpoint(model, checkpoint.info), clean, declared)
 
 
 #: The embedded demonstration network, the trigger that it was trained with, and what it stands for.

@@ -26,6 +26,8 @@ from trivet.work.bounded import read_bounded, read_toml
 __all__ = [
     "CANDIDATES",
     "COLOUR_CANDIDATES",
+    "PROBED",
+    "SCREENED",
     "UNIT",
     "InputContract",
     "candidates_for",
@@ -38,6 +40,8 @@ __all__ = [
     "parse_contract",
 ]
 
+#: Contracts that are measured on all images after a first look at all of them.
+FINALISTS = 2
 #: A declared contract that loses more clean accuracy than this against the best one is a finding.
 TOLERATED_LOSS = 0.05
 #: Standard errors above chance that an accuracy needs to be more than luck.
@@ -167,7 +171,11 @@ def contract_named(name: str) -> InputContract:
 
 
 def check_contract(
-    model: Classifier, images: ImageSet, declared: InputContract | None = UNIT
+    model: Classifier,
+    images: ImageSet,
+    declared: InputContract | None = UNIT,
+    *,
+    screened: int | None = None,
 ) -> ContractCheck:
     """Measure clean accuracy under the declared contract and under the usual candidates.
 
@@ -183,6 +191,9 @@ def check_contract(
     declared
         What the network is said to expect; None where nobody knows. Then the best candidate stands
         in its place, and there is nothing that could mismatch.
+    screened
+        Images that all candidates are tried on first; the two best, and the declared one, are then
+        measured on all. None measures each on all.
 
     Raises
     ------
@@ -209,10 +220,19 @@ def check_contract(
             )
         others = (c for c in contracts if c.name != declared.name and c.numbers != declared.numbers)
         contracts = (declared, *others)
-    measured = _measured(model, images, contracts, declared)
-    top = max(candidate.clean_accuracy for candidate in measured)
+    if screened is not None and screened < len(images):
+        first = _measured(model, images.take(np.arange(screened)), contracts, declared)
+        ranked = sorted(first, key=lambda candidate: -candidate.clean_accuracy)
+        names = {candidate.name for candidate in ranked[:FINALISTS]}
+        finalists = tuple(c for c in contracts if c.name in names or c is declared)
+        judged = _measured(model, images, finalists, declared)
+        known = {candidate.name: candidate for candidate in judged}
+        measured = tuple(known.get(candidate.name, candidate) for candidate in first)
+    else:
+        judged = measured = _measured(model, images, contracts, declared)
+    top = max(candidate.clean_accuracy for candidate in judged)
     noise = 2 * math.sqrt(top * (1 - top) / len(images))
-    best = next(candidate for candidate in measured if candidate.clean_accuracy >= top - noise)
+    best = next(candidate for candidate in judged if candidate.clean_accuracy >= top - noise)
     if declared is None:
         return ContractCheck(best, best, measured, 0.0, TOLERATED_LOSS, mismatch=False, finding=None)
     loss = best.clean_accuracy - measured[0].clean_accuracy
@@ -242,8 +262,9 @@ def chosen_contract(check: ContractCheck, declared: InputContract | None) -> Inp
     return contract_named(check.best.name)
 
 
-#: Images that tell an accuracy from guessing.
+#: Images that tell an accuracy from guessing, and those that show which contracts are worth them.
 PROBED: Final = 500
+SCREENED: Final = 100
 #: With the classes in another order no network classifies so many rightly.
 GOOD: Final = 0.7
 AS_TEXT: Final = "classes in the order of their names as text"
@@ -275,10 +296,10 @@ def in_fitting_order(model: Classifier, images: ImageSet, declared: InputContrac
     if other is images:
         return images
     probe = np.random.default_rng(0).permutation(len(images))[:PROBED]
-    read = check_contract(model, images.take(probe), declared).best.clean_accuracy
+    read = check_contract(model, images.take(probe), declared, screened=SCREENED).best.clean_accuracy
     if read >= GOOD:
         return images
-    check = check_contract(model, other.take(probe), declared)
+    check = check_contract(model, other.take(probe), declared, screened=SCREENED)
     better = check.best.clean_accuracy > read + USELESS_GAIN
     return other if better and not is_near_chance(check, other.classes, len(probe)) else images
 
@@ -304,7 +325,7 @@ def is_near_chance(check: ContractCheck, classes: int, images: int) -> bool:
     chance = 1 / classes
     luck = chance + CLEAR_OF_CHANCE * math.sqrt(chance * (1 - chance) / images)
     useless = chance + min(chance, USELESS_GAIN)
-    return max(candidate.clean_accuracy for candidate in check.candidates) < max(luck, useless)
+    return check.best.clean_accuracy < max(luck, useless)
 
 
 def _measured(
@@ -324,7 +345,7 @@ def _measured(
                 raise
             failure = failure or error
             continue
-        measured.append(ContractCandidate(c.name, c.scale, c.mean, c.std, accuracy))
+        measured.append(ContractCandidate(c.name, c.scale, c.mean, c.std, accuracy, len(images)))
     if failure is not None and not measured:
         raise failure
     return tuple(measured)

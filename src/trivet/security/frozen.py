@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from trivet.errors import CheckpointError
 from trivet.security.adapting import AdaptedClassifier, guarded
+from trivet.security.device import OnDevice
 from trivet.security.networks import Classifier
 
 __all__ = ["freeze"]
@@ -31,11 +32,14 @@ def freeze(model: Classifier) -> Classifier:
     """Return a copy of `model` in evaluation mode that computes the same, faster.
 
     Weights need no gradient, activations are laid out channels-last, and convolutions over few
-    channels get their input gradient by a fold. Results differ by rounding only. An adapted network
-    may count on the usual layout, or look into its layers: then it keeps what it needs.
+    channels get their input gradient by a fold: gains of the processor, which an accelerator does not
+    need. Results differ by rounding only. An adapted network may count on the usual layout, or look
+    into its layers: then it keeps what it needs.
     """
     with guarded(model.name, "be copied"):
         plain = copy.deepcopy(model).eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+    if isinstance(plain, OnDevice):
+        return plain
     if not isinstance(plain, AdaptedClassifier):
         return _rebuilt(plain, torch.channels_last)
     for layout in (torch.channels_last, torch.contiguous_format):

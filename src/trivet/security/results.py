@@ -143,13 +143,14 @@ class PublishedSecurity:
 
 @dataclass(frozen=True)
 class ContractCandidate:
-    """Clean accuracy under one preprocessing: network input = (pixel * scale - mean) / std."""
+    """Clean accuracy on `images` images under one preprocessing: input = (pixel * scale - mean) / std."""
 
     name: str  # "[0,1]", "(x-0.5)/0.5", ...
     scale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
     clean_accuracy: float
+    images: int
 
 
 @dataclass(frozen=True)

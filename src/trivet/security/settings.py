@@ -105,6 +105,9 @@ class ScanOptions(Settings):
         or a .json or .toml file.
     limit
         Use at most that many images.
+    device
+        Where the network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is
+        one. Results are the same bit for bit on the processor only.
     """
 
     arch: str | None = None
@@ -116,6 +119,7 @@ class ScanOptions(Settings):
     class_order: str = "auto"
     contract: str = "auto"
     limit: Count | None = None
+    device: str = "cpu"
 
     def fit(self) -> "Fit":
         """Return what is done to each image."""

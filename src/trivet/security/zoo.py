@@ -16,6 +16,7 @@ from torch.nn import functional
 from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
 from trivet.errors import UsageError
 from trivet.security.contract import InputContract, contract_named
+from trivet.security.device import CPU, find_device, on_device
 from trivet.security.evaluation import clean_accuracy, pixels_at, predict
 from trivet.security.networks import Classifier, build_architecture
 from trivet.security.settings import Recipe
@@ -246,6 +247,7 @@ def train_classifier(
     settings: TrainingSettings,
     *,
     seed: int,
+    device: str = CPU,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
     """Train a network of a named architecture; weights, order and dropout follow `seed`.
@@ -260,7 +262,7 @@ def train_classifier(
     steps = settings.epochs * -(-len(images) // settings.batch_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build_architecture(architecture, seed=seed).train()
+        model = on_device(build_architecture(architecture, seed=seed), find_device(device)).train()
         optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
         step = 0
@@ -320,13 +322,17 @@ def specimen_attack(recipe: Recipe, *, shape: tuple[int, int, int], classes: int
     return make_attack(recipe.attack, shape=shape, classes=classes, target=recipe.target, seed=recipe.seed)
 
 
-def train_specimen(recipe: Recipe, *, progress: Callable[[float], None] | None = None) -> Specimen:
+def train_specimen(
+    recipe: Recipe, *, device: str = CPU, progress: Callable[[float], None] | None = None
+) -> Specimen:
     """Train a network by its recipe, poisoned or not, and measure it.
 
     Parameters
     ----------
     recipe
         What to make.
+    device
+        Where it is trained, as of `ScanOptions`.
     progress
         Called with the finished share of the training.
     """
@@ -346,6 +352,7 @@ def train_specimen(recipe: Recipe, *, progress: Callable[[float], None] | None =
         train,
         family.training,
         seed=recipe.seed,
+        device=device,
         progress=progress,
     )
     return _measure(recipe, model, attack, contract, test.take(np.arange(min(EVALUATION_IMAGES, len(test)))))
@@ -355,7 +362,7 @@ def save_specimen(specimen: Specimen, path: str | Path) -> tuple[Path, Path]:
     """Write weights as safetensors and, beside them, the recipe and the measurements as JSON."""
     path = Path(path)
     make_folder(path.parent)
-    write_whole(path, safetensors.torch.save(dict(specimen.model.state_dict())))
+    write_whole(path, safetensors.torch.save(specimen.model.weights()))
     card: dict[str, Any] = {
         "recipe": asdict(specimen.recipe),
         "clean_accuracy": specimen.clean_accuracy,

@@ -146,7 +146,7 @@ def _place(tensor: Tensor) -> tuple[int, torch.Size]:
 
 
 def _activity(output: Tensor) -> Tensor:
-    return output.clamp_min(0).mean(dim=[axis for axis in range(output.dim()) if axis != 1])
+    return output.clamp_min(0).mean(dim=[axis for axis in range(output.dim()) if axis != 1]).cpu()
 
 
 #: u of Zheng et al. 2022: a channel so many standard deviations above its layer's mean is pruned.

@@ -23,8 +23,9 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
-from trivet.security.checkpoint import load_checkpoint
+from trivet.security.checkpoint import Checkpoint, load_checkpoint
 from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by
+from trivet.security.device import CPU, find_device, on_device
 from trivet.security.scanning.files import ModelFile, find_models
 from trivet.security.scanning.results import (
     FAILED,
@@ -73,6 +74,7 @@ class ScanJob:
     declared: InputContract | None = None
     seed: int = 0
     limit: int | None = None
+    device: str = CPU
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
@@ -113,6 +115,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "architecture": job.architecture,
         "state_key": job.state_key,
         "class_order": job.class_order,
+        "device": job.device,
         "fit": asdict(job.fit),
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
@@ -139,6 +142,7 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         classes=images.classes,
         state_key=job.state_key,
     )
+    checkpoint = Checkpoint(on_device(checkpoint.model, find_device(job.device)), checkpoint.info)
     if job.class_order == AS_READ:
         images = in_fitting_order(checkpoint.model, images, job.declared)
     return scan_document(scan(checkpoint, images, declared=job.declared, seed=job.seed).result)

@@ -131,7 +131,7 @@ class ScanResult(
     image_steps
         Images pushed forward and back in all, by both methods: the cost that does not depend on
         the machine.
-    seed, threads
+    seed, threads, device
         What the result depends on besides the inputs.
     """
 
@@ -150,6 +150,7 @@ class ScanResult(
     image_steps: int
     seed: int
     threads: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

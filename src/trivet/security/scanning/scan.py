@@ -12,7 +12,15 @@ from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.result import Table
 from trivet.security.checkpoint import Checkpoint
-from trivet.security.contract import InputContract, check_contract, chosen_contract, is_near_chance
+from trivet.security.contract import (
+    PROBED,
+    SCREENED,
+    InputContract,
+    check_contract,
+    chosen_contract,
+    is_near_chance,
+)
+from trivet.security.device import device_of
 from trivet.security.evaluation import attack_success_rate, predict
 from trivet.security.frozen import freeze
 from trivet.security.networks import Scorer
@@ -26,7 +34,6 @@ from trivet.security.trigger import Trigger
 __all__ = ["Scan", "scan", "scan_document", "strip_of"]
 
 MIN_CLASSES: Final = 3
-CONTRACT_IMAGES: Final = 500
 #: Held-out images that the triggers are tried on: of a named label, and of all labels together.
 GATE_IMAGES: Final = 1_000
 ALL_GATE_IMAGES: Final = 5_000
@@ -110,8 +117,8 @@ def scan(
     network = freeze(checkpoint.model)
     progress("input contract", 0.0)
     working, held_out = images.split(0.5, seed=seed)
-    probe = held_out.take(np.arange(min(CONTRACT_IMAGES, len(held_out))))
-    check = check_contract(network, probe, declared)
+    probe = held_out.take(np.arange(min(PROBED, len(held_out))))
+    check = check_contract(network, probe, declared, screened=SCREENED)
     if is_near_chance(check, classes, len(probe)):
         raise DataError(
             f"under none of the usual input contracts is {checkpoint.info.name} much better than guessing "
@@ -182,6 +189,7 @@ def _conclude(
         image_steps=found.image_steps + found.search.image_steps + refined.image_steps,
         seed=seed,
         threads=torch.get_num_threads(),
+        device=device_of(checkpoint.model),
     )
     return Scan(result, contract, masks, patterns, working, held_out)
 
