@@ -120,10 +120,7 @@ class GroupConfusion:
 
 @dataclass(frozen=True)
 class ModelChange:
-    """Change of a model against the baseline: its figure minus the baseline's.
-
-    `protected` and `privileged` are of the selection rates.
-    """
+    """Change of a model against the baseline: its figures, and its groups' selection rates, minus those."""
 
     accuracy: float
     disparate_impact: float
@@ -138,22 +135,15 @@ class PublishedModel:
 
     Attributes
     ----------
-    disparate_impact
-        Directional: the protected group's selection rate over the privileged group's.
-    gap
-        |1 - disparate impact|.
-    demographic_parity_difference
-        Selection rate of the privileged group minus that of the protected group.
-    zemel_proxy
-        The study's cluster proxy (not the measure of Zemel et al.).
-    rates
-        Selection rates.
-    true_positive_rates, false_positive_rates
-        Selection rates among the rows whose label is positive, and negative.
-    verdict
-        On the interval of the disparate impact and the four-fifths band, as in every audit.
-    change
-        Against the baseline; nothing for the baseline itself.
+    disparate_impact : Directional: the protected group's selection rate over the privileged group's.
+    gap : |1 - disparate impact|.
+    demographic_parity_difference : Selection rate of the privileged group minus that of the protected group.
+    zemel_proxy : The study's cluster proxy (not the measure of Zemel et al.).
+    rates : Selection rates.
+    true_positive_rates, false_positive_rates : Selection rates among the rows whose label is positive, and
+        negative.
+    verdict : On the interval of the disparate impact and the four-fifths band, as in every audit.
+    change : Against the baseline; nothing for the baseline itself.
     """
 
     accuracy: float
@@ -184,16 +174,12 @@ class SwapSweep:
 
     Attributes
     ----------
-    k
-        Labels to swap in each cohort.
-    promoted, demoted
-        Labels that were: the published cohorts hold no more rows than the model's predictions give.
-    accuracy, disparate_impact, gap
-        On the test rows, one for each k.
-    tolerance
-        Accuracy below that at k = 0 that the best k may cost.
-    best_k, best_accuracy, best_gap
-        Where the gap is smallest within the tolerance.
+    k : Labels to swap in each cohort.
+    promoted, demoted : Labels that were: the published cohorts hold no more rows than the model's predictions
+        give.
+    accuracy, disparate_impact, gap : On the test rows, one for each k.
+    tolerance : Accuracy below that at k = 0 that the best k may cost.
+    best_k, best_accuracy, best_gap : Where the gap is smallest within the tolerance.
     """
 
     k: tuple[int, ...]
@@ -214,18 +200,12 @@ class FairnessCorrection:
 
     Attributes
     ----------
-    massaging_swaps
-        M = ceil(disc n_p n_u / n), from the training labels.
-    massaging_narrows_gap
-        Whether massaging leaves a smaller gap than the baseline.
-    massaging_sweep
-        Accuracy and gap as the right direction swaps more labels, up to beyond M.
-    base_rates
-        Share of positive labels among the training rows of each group.
-    fit_rows
-        Training rows that the model with sound thresholds is fitted on; the others set the thresholds.
-    proxy_auc
-        How well the features that remain predict the sensitive one (AUC, 0.5 is "not at all").
+    massaging_swaps : M = ceil(disc n_p n_u / n), from the training labels.
+    massaging_narrows_gap : Whether massaging leaves a smaller gap than the baseline.
+    massaging_sweep : Accuracy and gap as the right direction swaps more labels, up to beyond M.
+    base_rates : Share of positive labels among the training rows of each group.
+    fit_rows : Training rows that the model with sound thresholds is fitted on; the others set the thresholds.
+    proxy_auc : How well the features that remain predict the sensitive one (AUC, 0.5 is "not at all").
     """
 
     massaging_swaps: int
@@ -242,22 +222,15 @@ class PublishedFairness:
 
     Attributes
     ----------
-    test_protected, test_privileged
-        Test rows of the two groups.
-    swaps
-        k of the published promotion/demotion.
-    thresholds, thresholds_fit
-        The published thresholds: the score that a member of each group must reach to be predicted positive;
-        and what they achieve on the training rows, where they were chosen.
-    promotion_widens_gap
-        Whether promotion/demotion leaves a larger gap than the baseline.
-    best_by_gap
-        The model with the smallest gap, in words.
-    best_by_proxy, worst_by_proxy
-        The models with the smallest and the largest cluster proxy, in words.
-    proxy_ranks_alike
-        Whether the cluster proxy puts the five in the same order as the absolute demographic parity
-        difference.
+    test_protected, test_privileged : Test rows of the two groups.
+    swaps : k of the published promotion/demotion.
+    thresholds, thresholds_fit : The published thresholds: the score that a member of each group must reach to
+        be predicted positive; and what they achieve on the training rows, where they were chosen.
+    promotion_widens_gap : Whether promotion/demotion leaves a larger gap than the baseline.
+    best_by_gap : The model with the smallest gap, in words.
+    best_by_proxy, worst_by_proxy : The models with the smallest and the largest cluster proxy, in words.
+    proxy_ranks_alike : Whether the cluster proxy puts the five in the same order as the absolute demographic
+        parity difference.
     """
 
     dataset: str

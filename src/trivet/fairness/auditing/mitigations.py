@@ -134,10 +134,7 @@ def _known(value: float) -> float | None:
 
 
 def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) -> str:
-    """Say what the baseline does, which mitigations bring it into the band, and what that costs.
-
-    A model is in the band where its verdict is: with the whole interval of every group that counts.
-    """
+    """Say what the baseline does, which mitigations bring it into the band, and what that costs."""
     baseline, *others = models
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
     measured = [model for model in others if not model.failed]
@@ -441,11 +438,9 @@ def _split(rows: AuditRows, *, seed: int) -> Split:
 def _parts(
     cells: NDArray[np.int64], places: NDArray[np.int64], share: float, *, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide places at random in two, in each cell of group and label alike.
-
-    Within a cell the rows are shuffled and the first ones go to the second part; the fraction of a row
-    that is over goes on to the next cell, so that a cell of one row is in either part as its share says.
-    """
+    """Divide places at random in two, in each cell of group and label alike."""
+    # The fraction of a row that is over goes on to the next cell, so that a cell of one row is in either part
+    # as its share says.
     shuffled = np.random.default_rng(seed).permutation(places)
     ordered = shuffled[np.argsort(cells[shuffled], kind="stable")]
     # Every time the running share passes a whole number, the row goes to the second part.

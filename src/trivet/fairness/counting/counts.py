@@ -20,12 +20,9 @@ class FoldedValue:
 
     Attributes
     ----------
-    side
-        ``label`` or ``prediction``.
-    value
-        What it is called.
-    rows
-        Rows that have it.
+    side : ``label`` or ``prediction``.
+    value : What it is called.
+    rows : Rows that have it.
     """
 
     side: Literal["label", "prediction"]
@@ -47,23 +44,17 @@ class GroupCounts:
 
     Attributes
     ----------
-    columns
-        Names of the sensitive columns.
-    groups
-        For each group its value in each of the columns. Only groups that have a row are there.
-    classes
-        What a label or a prediction can be; of two classes the positive one is the second.
-    table
-        Shape (groups, classes, classes), indexed [group, label, prediction].
-    folded
-        Where the negative class is several values together, each of them on either side, the most frequent
-        first.
+    columns : Names of the sensitive columns.
+    groups : For each group its value in each of the columns. Only groups that have a row are there.
+    classes : What a label or a prediction can be; of two classes the positive one is the second.
+    table : Shape (groups, classes, classes), indexed [group, label, prediction].
+    folded : Where the negative class is several values together, each of them on either side, the most
+        frequent first.
 
     Raises
     ------
-    UsageError
-        If these do not fit each other: a group or a class occurs twice or is not a text, the table has
-        another shape, or a count is not a whole number from 0 up.
+    UsageError : If these do not fit each other: a group or a class occurs twice or is not a text, the table
+        has another shape, or a count is not a whole number from 0 up.
     """
 
     columns: tuple[str, ...]
@@ -216,11 +207,7 @@ SMALLEST_SHARE: Final = 0.02
 
 
 def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
-    """Return the place of the group with the largest share of positive labels, and why it is this one.
-
-    Only groups with at least two percent of the rows are looked at, and the last of equal ones is taken;
-    where no group is so large it is the largest.
-    """
+    """Return the last group with the largest share of positive labels, of large ones if any, and why."""
     sizes, labels = np.asarray(rows), np.asarray(positives)
     large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
     if not len(large):

@@ -25,14 +25,10 @@ _GROUPS = 2
 
 
 def kitagawa(counts: NDArray[np.int64], *, positive: int | None = None) -> NDArray[np.float64]:
-    """Split the difference of selection rates, privileged minus protected, by true class.
-
-    A group's selection rate is the sum over true classes y of P(y | s) P(y_hat = positive | y, s). The
-    difference of two such sums is that of the first factors at the mean of the second ones, and that of
-    the second ones at the mean of the first (E. M. Kitagawa, JASA 50, 1955). No order in which the
-    factors are replaced is preferred (P. Das Gupta, Standardization and Decomposition of Rates: A User's
-    Manual, US Bureau of the Census P23-186, 1993): each part is its factor's Shapley value.
-    """
+    """Split the difference of selection rates, privileged minus protected, by true class."""
+    # A selection rate is the sum over classes y of P(y | s) P(selected | y, s). The difference of two such
+    # sums is that of the first factors at the mean of the second, plus the reverse (E. M. Kitagawa, JASA 50,
+    # 1955): each factor's Shapley value (P. Das Gupta, US Bureau of the Census P23-186, 1993).
     table = np.asarray(counts)
     if table.ndim < 3 or table.shape[-3] != _GROUPS or 0 in table.shape[-2:]:  # noqa: PLR2004 - three axes
         raise DataError(
@@ -91,44 +87,7 @@ def decompose_counts(
     replicates: int = 10_000,
     seed: int = 0,
 ) -> Decomposition:
-    """Split a difference of selection rates by true class, with an interval of each part.
-
-    The parts are defined by `kitagawa`, and their intervals by `bootstrap_bounds`. The
-    interval of the whole is that of `difference_interval`.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, classes, predictions), indexed [group, label, prediction]: the group, then the
-        reference group.
-    positive
-        Place of the prediction that is selection; by default the second of two.
-    group, reference
-        What the two groups are called.
-    classes
-        What the labels are called; by default "negatives" and "positives" where there are two, and
-        otherwise "class 0" and so on.
-    level
-        Confidence level, in (0, 1).
-    replicates
-        Number of draws.
-    seed
-        Of the draws.
-
-    Returns
-    -------
-    Decomposition
-        The part of the base rates, then that of each class; where there are as many classes as
-        predictions, that of the positive class before those of the others.
-
-    Raises
-    ------
-    DataError
-        If the counts are not of that shape, or have no row.
-    UsageError
-        If `positive` is not a prediction, `classes` has not a name for each label, or the level or the
-        number of replicates is out of range.
-    """
+    """Split a difference of selection rates by true class, with a bootstrap interval of each part."""
     table = np.asarray(counts)
     observed = kitagawa(table, positive=positive)
     rows = int(table.sum())

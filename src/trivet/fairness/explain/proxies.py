@@ -195,11 +195,7 @@ def difference_of_rates(
 
 
 def with_shares(whole: Part, parts: Sequence[Part]) -> tuple[Part, tuple[Part, ...]]:
-    """Return the whole and its parts with the share of the whole that each is.
-
-    Where the interval of the whole holds 0, or there is none, every share stays None: it would be a
-    ratio to something that can be nothing.
-    """
+    """Return the whole and its parts with shares of the whole, unless its interval holds 0."""
     if whole.value is None or whole.low is None or whole.high is None or whole.low <= 0 <= whole.high:
         return whole, tuple(parts)
     size = whole.value

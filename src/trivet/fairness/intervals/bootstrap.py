@@ -33,34 +33,9 @@ def bootstrap_bounds(
     seed: int = 0,
     kind: BootstrapKind = "percentile",
 ) -> Estimate:
-    """Return a bootstrap interval of any function of counts, or why it has none.
-
-    Infinite draws count at their end of the order. Undefined (NaN) ones count against both ends, and
-    their share is stated.
-
-    Parameters
-    ----------
-    counts
-        Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
-    statistic
-        A function of counts that works on a leading axis.
-    replicates
-        Number of draws.
-    level
-        Confidence level, in (0, 1).
-    seed
-        Of the draws.
-    kind
-        ``"percentile"``, or ``"bca"``, which corrects for bias and skewness (B. Efron, JASA 82, 1987;
-        B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, equations 14.10 to 14.15).
-
-    Raises
-    ------
-    DataError
-        If there is no row.
-    UsageError
-        If the level is not between 0 and 1, or `replicates` is 0.
-    """
+    """Return a bootstrap interval of any function of counts, or why it has none."""
+    # Infinite draws count at their end of the order, undefined ones against both ends. BCa corrects for bias
+    # and skewness: B. Efron, JASA 82, 1987; Efron and Tibshirani 1993, equations 14.10 to 14.15.
     require(Share, level=level)
     tail = (1 - level) / 2
     require(Count, replicates=replicates)

@@ -149,11 +149,9 @@ def _hybrid_limits(
 
 
 def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> Floats:
-    """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out.
-
-    With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is
-    (A - sqrt(A^2 - a b)) / b = a / (A + sqrt(A^2 - a b)).
-    """
+    """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out."""
+    # With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is (A - sqrt(A^2 - a
+    # b)) / b = a / (A + sqrt(A^2 - a b)).
     product = share0 * share1
     a, b = low0 * (2 * share0 - low0), high1 * (2 * share1 - high1)
     # a b is at most A^2 but for rounding.
@@ -256,31 +254,9 @@ ROUNDING = 1e-7
 
 
 def equality_test(x0: int, n0: int, x1: int, n1: int) -> TestResult:
-    """Test whether two groups have the same share of successes, against any difference.
-
-    Where more than 30 succeed and more than 30 fail in each group this is the score test (the chi-square
-    test of K. Pearson without a correction for continuity). Else it is Fisher's exact test (R. A. Fisher,
-    Journal of the Royal Statistical Society 98, 1935): the probability, given the margins, of the tables
-    that are at most as likely as the one found. It rejects equal rates at most as often as it says, and
-    rather less; as the exact intervals do, and unlike its mid-P form.
-
-    Parameters
-    ----------
-    x0, n0
-        Successes and trials of the protected group, 0 <= x0 <= n0.
-    x1, n1
-        Those of the privileged group.
-
-    Returns
-    -------
-    TestResult
-        Without a p-value where a group has no trial.
-
-    Raises
-    ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    """
+    """Test whether two groups have the same share of successes, against any difference."""
+    # The score test where counts are large (K. Pearson's chi-square without a correction); else the exact
+    # test of R. A. Fisher (J. Royal Statistical Society 98, 1935), conservative as the exact intervals are.
     (x0s, n0s), (x1s, n1s) = checked_shares([x0], [n0]), checked_shares([x1], [n1])
     large = bool(is_large(x0s, n0s)[0] and is_large(x1s, n1s)[0])
     method = "score test" if large else "Fisher exact"
@@ -334,25 +310,7 @@ def _fisher(x0: NDArray[np.int64], n0: int, n1: int, total: int) -> NDArray[np.f
 def paired_counts(
     y_true: ArrayLike, first: ArrayLike, second: ArrayLike, sensitive: ArrayLike
 ) -> NDArray[np.int64]:
-    """Count the rows of each group, label and pair of predictions.
-
-    Parameters
-    ----------
-    y_true, first, second
-        Labels and the predictions of two models, shape (rows,), 0 or 1.
-    sensitive
-        Group of each row, shape (rows,): 0 is protected, 1 is privileged.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (2, 2, 2, 2), indexed [group, label, first, second].
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length, hold anything but 0 and 1, or name only one group.
-    """
+    """Count rows by [group, label, first, second], shape (2, 2, 2, 2); all columns are 0 or 1."""
     labels = binary_column(y_true, "y_true")
     one, other = binary_column(first, "first"), binary_column(second, "second")
     groups = binary_column(sensitive, "sensitive")
@@ -370,18 +328,7 @@ def paired_bootstrap(
     seed: int = 0,
     kind: BootstrapKind = "percentile",
 ) -> Estimate:
-    """Return an interval of a figure of the first model minus that of the second, on the same rows.
-
-    Parameters
-    ----------
-    counts
-        Shape (groups, classes, classes, classes), indexed [group, label, first, second].
-    statistic
-        A function of counts [group, label, prediction] that works on a leading axis, such as
-        `disparate_impact`.
-    replicates, level, seed, kind
-        As those of `bootstrap_bounds`.
-    """
+    """Return an interval of a figure of the first model minus that of the second, on the same rows."""
 
     def difference(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
         first, second = statistic(drawn.sum(axis=-1)), statistic(drawn.sum(axis=-2))
@@ -395,30 +342,8 @@ def paired_bootstrap(
 def paired_difference_interval(
     both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
 ) -> Estimate:
-    """Return an interval of the first model's share minus the second's, on the same rows.
-
-    R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10: Wilson's bounds of
-    the two shares, joined with regard to their correlation, which is corrected for continuity.
-
-    Parameters
-    ----------
-    both, only_first, only_second, neither
-        Rows that both models, one of them, or none of them counts: as selected, or as correct.
-    level
-        Confidence level, in (0, 1).
-
-    Returns
-    -------
-    Estimate
-        Within [-1, 1]; without an estimate and bounds where there is no row.
-
-    Raises
-    ------
-    DataError
-        If a number is negative.
-    UsageError
-        If the level is not between 0 and 1.
-    """
+    """Return an interval of the first model's share minus the second's, on the same rows."""
+    # R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10.
     both, only_first, only_second, neither = _checked(both, only_first, only_second, neither)
     rows = both + only_first + only_second + neither
     name = "Newcombe paired hybrid score"
@@ -435,26 +360,7 @@ def paired_difference_interval(
 
 
 def mcnemar_test(only_first: int, only_second: int) -> TestResult:
-    """Test whether two models count equally many of the same rows: as selected, or as correct.
-
-    The exact test of Q. McNemar (Psychometrika 12, 1947): of the rows in which the two differ, half
-    should speak for each.
-
-    Parameters
-    ----------
-    only_first, only_second
-        Rows that only one of them counts.
-
-    Returns
-    -------
-    TestResult
-        With a p-value of 1 where they never differ.
-
-    Raises
-    ------
-    DataError
-        If a number is negative.
-    """
+    """Test exactly whether two models count equally many rows (Q. McNemar, Psychometrika 12, 1947)."""
     only_first, only_second = _checked(only_first, only_second)
     fewer = min(only_first, only_second)
     tail = float(bdtr(fewer, only_first + only_second, 0.5))

@@ -44,18 +44,12 @@ class Detectable:
 
     Attributes
     ----------
-    rate
-        The protected group's rate from which on downwards the test finds the disparity.
-    ratio
-        That rate over the privileged group's: the disparate impact nearest to 1 that is found.
-    difference
-        The privileged group's rate minus that rate.
-    level, power
-        Confidence level of the test, and probability that it finds the disparity.
-    method
-        How the power was computed.
-    reason
-        Why no disparity can be found, where the three are None.
+    rate : The protected group's rate from which on downwards the test finds the disparity.
+    ratio : That rate over the privileged group's: the disparate impact nearest to 1 that is found.
+    difference : The privileged group's rate minus that rate.
+    level, power : Confidence level of the test, and probability that it finds the disparity.
+    method : How the power was computed.
+    reason : Why no disparity can be found, where the three are None.
     """
 
     rate: float | None
@@ -73,12 +67,9 @@ class RowsNeeded:
 
     Attributes
     ----------
-    protected, privileged
-        Rows of the two groups.
-    level, power
-        Confidence level of the test, and probability that it finds the disparity.
-    method
-        How the rows were computed.
+    protected, privileged : Rows of the two groups.
+    level, power : Confidence level of the test, and probability that it finds the disparity.
+    method : How the rows were computed.
     """
 
     protected: int
@@ -149,35 +140,7 @@ def smallest_disparate(
     power: float = 0.8,
     exact: bool = True,
 ) -> Detectable:
-    """Return the ratio nearest to parity at which the verdict ``disparate`` has the given power.
-
-    The verdict is that of an audit: the upper end of `ratio_interval` lies below the band [t, 1/t].
-
-    Parameters
-    ----------
-    n0, n1
-        Rows of the protected and the privileged group.
-    rate
-        The privileged group's true rate, in [0, 1].
-    four_fifths
-        Lower end t of the band, in (0, 1].
-    level
-        Confidence level of the interval, in (0, 1): of several comparisons that of each.
-    power
-        Probability of the verdict, in (0, 1).
-    exact
-        Whether all likely numbers of successes are looked at, or a few of them, which takes less time.
-
-    Returns
-    -------
-    Detectable
-        Without figures where even a protected rate of 0 is found too rarely, or no rate is smaller.
-
-    Raises
-    ------
-    UsageError
-        If a number is not in its range.
-    """
+    """Return the ratio nearest to parity at which the verdict ``disparate`` has the given power."""
     require(Share, power=power)
     require(Annotated[float, Interval(gt=0, le=1)], four_fifths=four_fifths)
     require(Rate, rate=rate)
@@ -204,12 +167,9 @@ def smallest_disparate(
 def verdict_power(
     n0: int, n1: int, rate: float, *, four_fifths: float = 0.8, level: float = 0.95, exact: bool = True
 ) -> Callable[[float], float]:
-    """Return how often the verdict is ``disparate``, as a function of the protected rate.
-
-    For each number of privileged successes the verdict is ``disparate`` up to some number of protected
-    ones, or up to one in either range of `ratio_interval`'s two methods; a binomial has a closed form up to
-    there.
-    """
+    """Return how often the verdict is ``disparate``, as a function of the protected rate."""
+    # For each number of privileged successes the verdict is ``disparate`` up to some number of protected
+    # ones, in the range of either method of `ratio_interval`: a binomial has a closed form up to there.
     first, last = int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate))
     points = MANY if exact else SOME
     if last - first < points:
@@ -251,12 +211,7 @@ def _last_disparate(
 def detection_power(
     n0: int, n1: int, rate: float, *, level: float = 0.95, exact: bool = True
 ) -> tuple[Callable[[float], float], str]:
-    """Return how often a disparity is found, as a function of the protected rate, and how it is computed.
-
-    Where a cell has few expected rows the tables that the test rejects are enumerated; else it is the
-    normal approximation of J. L. Fleiss, B. Levin and M. C. Paik (Statistical Methods for Rates and
-    Proportions, 3rd edition, 2003, chapter 4), without a correction for continuity.
-    """
+    """Return how often a disparity is found, as a function of the protected rate, and the method."""
     require(Share, level=level)
     alpha = 1 - level
     if not exact:
@@ -276,32 +231,7 @@ def detection_power(
 def rows_needed(
     rate: float, *, ratio: float = 0.8, protected_share: float = 0.5, level: float = 0.95, power: float = 0.8
 ) -> RowsNeeded:
-    """Return how many rows show a disparate impact of `ratio`, by default that of the four-fifths rule.
-
-    Parameters
-    ----------
-    rate
-        The privileged group's true rate, in (0, 1).
-    ratio
-        The protected group's rate over it, not 1; the protected rate has to lie in [0, 1].
-    protected_share
-        Share of the rows that are of the protected group, in (0, 1).
-    level
-        Confidence level of the test, in (0, 1).
-    power
-        Probability with which the disparity is to be found, in (0, 1).
-
-    Returns
-    -------
-    RowsNeeded
-        By the normal approximation of Fleiss, Levin and Paik (2003, chapter 4), without a correction for
-        continuity.
-
-    Raises
-    ------
-    UsageError
-        If a number is not in its range.
-    """
+    """Return how many rows show a disparate impact of `ratio`, by default that of the four-fifths rule."""
     require(Share, rate=rate, power=power, protected_share=protected_share)
     protected = ratio * rate
     if ratio == 1 or not 0 <= protected <= 1:

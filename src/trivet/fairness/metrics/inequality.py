@@ -29,19 +29,15 @@ class Inequality(Described):
 
     Attributes
     ----------
-    title, formula, undefined, source
-        As in `Described`.
-    alpha
-        Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. The larger, the more
-        a large benefit weighs.
-    between
-        Whether each row has the mean benefit of its group, so that only the inequality between groups
+    title, formula, undefined, source : As in `Described`.
+    alpha : Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. The larger, the more a
+        large benefit weighs.
+    between : Whether each row has the mean benefit of its group, so that only the inequality between groups
         is left.
 
     Raises
     ------
-    UsageError
-        If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
+    UsageError : If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
     """
 
     alpha: float
@@ -53,18 +49,7 @@ class Inequality(Described):
             raise UsageError(f"alpha of a generalised entropy should be above 0, found {self.alpha}.")
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the entropy.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...), not negative; NaN where no row has a benefit.
-        """
+        """Return the entropy of counts of shape (..., groups, 2, 2); NaN where no row has a benefit."""
         right = counts[..., 0, 0] + counts[..., 1, 1]
         rows = counts.sum(axis=(-2, -1))
         if self.between:

@@ -82,11 +82,7 @@ def codes_of(
     rows: int,
     names: Sequence[Hashable] | None = None,
 ) -> NDArray[np.int64]:
-    """Return the place of each row's group among those that were seen in training.
-
-    Columns of a frame or a mapping are found by name, where names are known from training; others go by
-    place.
-    """
+    """Return the place of each row's group among those seen in training; named columns go by name."""
     columns = _columns(sensitive_features, rows)
     if names is not None and sensitive_names(sensitive_features) is not None:
         if set(columns) != set(names):
@@ -234,10 +230,7 @@ def unfitted(estimator: Any) -> Any:
 
 
 def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
-    """Return a fitted binary classifier's score of the positive class, shape (rows,).
-
-    Its probability where it gives one, or else its decision function.
-    """
+    """Return the score of the positive class, shape (rows,): a probability, or the decision function."""
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
     if hasattr(estimator, "decision_function"):
@@ -273,11 +266,9 @@ def _weight_parameter(estimator: Any) -> str | None:
 def fit_weighted(
     estimator: Any, X: Any, y: Any, weights: NDArray[np.float64], params: Mapping[str, Any]
 ) -> Any:
-    """Fit a copy of a classifier, or of a pipeline that ends in one, with a weight for each row.
-
-    With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
-    weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
-    """
+    """Fit a copy of a classifier, or of a pipeline that ends in one, with a weight for each row."""
+    # With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
+    # weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
     try:
         own = {**params, weight_parameter(estimator): weights}
         return unfitted(estimator).fit(X, y, **own)

@@ -179,12 +179,7 @@ class FairlearnReduction(MitigatedClassifier):
 
 @dataclass(frozen=True)
 class RandomisedClassifier:
-    """Several classifiers, of which one is drawn for each row that is predicted.
-
-    A row is predicted alike alone and in any company, and people with the same features alike. Over people
-    who differ in a feature, rates are those of ``predict_proba``, up to what chance leaves. Where features
-    hold what is neither number, text nor date, all rows of the same probability draw one lot together.
-    """
+    """Several classifiers, of which one is drawn for each row by its features (`random_draws`)."""
 
     estimators: tuple[Any, ...]
     weights: tuple[float, ...]

@@ -47,10 +47,8 @@ class Cohorts:
 
     Attributes
     ----------
-    promoted
-        Rows meant to become positive, in the order of the ranking.
-    demoted
-        Rows meant to become negative, likewise.
+    promoted : Rows meant to become positive, in the order of the ranking.
+    demoted : Rows meant to become negative, likewise.
     """
 
     promoted: NDArray[np.int64]

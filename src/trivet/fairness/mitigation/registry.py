@@ -79,24 +79,15 @@ class Mitigation:
 
     Attributes
     ----------
-    name
-        As it is typed.
-    title
-        As it is printed.
-    kind
-        Whether it acts before, while or after the classifier is trained.
-    source
-        The paper.
-    needs_group_at_prediction
-        Whether its predict takes `sensitive_features` as well.
-    drops_sensitive
-        Whether the classifier sees the features without the sensitive ones.
-    note
-        What it does, in a sentence.
-    build
-        Puts it around a classifier.
-    describe
-        From the fitted estimator to what it did, in a few words.
+    name : As it is typed.
+    title : As it is printed.
+    kind : Whether it acts before, while or after the classifier is trained.
+    source : The paper.
+    needs_group_at_prediction : Whether its predict takes `sensitive_features` as well.
+    drops_sensitive : Whether the classifier sees the features without the sensitive ones.
+    note : What it does, in a sentence.
+    build : Puts it around a classifier.
+    describe : From the fitted estimator to what it did, in a few words.
     """
 
     name: str

@@ -34,13 +34,10 @@ def collect(
     generator: np.random.Generator,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[list[Plain], list[Plain]]:
-    """Draw `trials` answers on each input, one call an answer.
-
-    The two inputs take turns in random order, so that what drifts from call to call, such as a counter
-    in the mechanism, does not differ between them. All calls are made in this process: a mechanism
-    that seeds its noise when it is imported would repeat it in every other. Lists and the like are
-    copied for each call, and what the mechanism prints goes to standard error.
-    """
+    """Draw `trials` answers on each input, one call an answer."""
+    # The inputs take turns in random order, so that what drifts from call to call does not differ between
+    # them. All calls are made in this process: a mechanism that seeds its noise when it is imported would
+    # repeat it in every other.
     _require_one_input(mechanism, name)
     answers: tuple[list[Plain], list[Plain]] = ([], [])
     fresh = [(lambda v=v: v) if isinstance(v, _IMMUTABLE) else (lambda v=v: copy.deepcopy(v)) for v in inputs]
@@ -210,10 +207,7 @@ _generator = np.random.default_rng()
 
 
 def numpy_laplace(value: float) -> float:
-    """Textbook Laplace noise of scale 1, drawn in floating point; its low bits betray `value`.
-
-    Mironov 2012, "On significance of the least significant bits for differential privacy".
-    """
+    """Textbook Laplace noise of scale 1; its low bits betray `value` (Mironov 2012)."""
     return float(_generator.laplace(value, 1.0))
 
 

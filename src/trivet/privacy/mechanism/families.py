@@ -32,10 +32,7 @@ _KINDS: Final = 50
 
 
 def form(sample: Sample) -> Iterator[Event]:
-    """Propose the kinds of answers, and the parts that only some answers have.
-
-    The keys of a dict are part of its kind, in their order; so are NaN and infinities in a list.
-    """
+    """Propose the kinds of answers (keys in order, places of NaN), and the parts that only some have."""
     kinds = Counter(_kinds(sample.on_a)) + Counter(_kinds(sample.on_b))
     if len(kinds) > 1:
         for kind, _ in kinds.most_common(_KINDS):
@@ -156,10 +153,7 @@ _PRIOR: Final = 0.5
 
 @dataclass(frozen=True)
 class _Bins:
-    """Bins of one number, with the logarithm of how much likelier each is on the first input.
-
-    `edges` in order, shape (edges,); `weights`, shape (edges + 2,), the last for non-numeric answers.
-    """
+    """Bins of one number by `edges`, with log likelihood ratios `weights`, shape (edges + 2,)."""
 
     path: Path
     edges: NDArray[np.float64]

@@ -145,34 +145,7 @@ def group_exposures(
     rate: float = 0.01,
     level: float = 0.95,
 ) -> tuple[GroupExposure, ...]:
-    """Measure an attack on each group of each column.
-
-    Parameters
-    ----------
-    scores
-        Shape (n,), finite; higher is more surely a member.
-    members
-        Shape (n,), boolean.
-    groups
-        Each column's group of every row, shape (n,), read as text.
-    rate
-        The false positive rate of the common threshold and of each group's own, in (0, 1).
-    level
-        Level of every interval, in (0, 1).
-
-    Returns
-    -------
-    tuple
-        By column in the order given, then by group in the order of text. The figures of a group with
-        fewer than `FEWEST_ROWS` members or non-members are None, with the reason.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a score is not finite, or members or non-members are missing.
-    UsageError
-        If `rate` or `level` is not in (0, 1).
-    """
+    """Measure an attack on each group of each column; one with too few rows has a reason instead."""
     s, m = checked_scores(scores, members)
     require(Share, level=level, rate=rate)
     common = rate_at(rate, s[m], s[~m], level=level)
@@ -193,25 +166,9 @@ def group_exposures(
 def most_exposed(
     groups: Sequence[GroupExposure], *, level: float = 0.95
 ) -> tuple[tuple[str, str] | None, str]:
-    """Name the group that is measurably more exposed than the rest of its column.
-
-    Each measured group's AUROC is compared with the mean of its column's other groups, weighted by
-    members, by a one-sided normal test; groups of one column share no row. Holm 1979 holds the
-    probability of naming a group when none is more exposed to 1 - `level`, over all groups of all
-    columns. Of the groups that pass, the one with the highest AUROC is named.
-
-    Parameters
-    ----------
-    groups
-        From `group_exposures`.
-    level
-        In (0, 1).
-
-    Returns
-    -------
-    tuple
-        (column, group) or None, and a sentence, empty where there are no groups.
-    """
+    """Name the group that is measurably more exposed than the rest of its column, and say so."""
+    # Each AUROC is compared with the mean of its column's other groups, weighted by members, by a one-sided
+    # normal test; Holm 1979 holds the error over all groups of all columns to 1 - `level`.
     if not groups:
         return None, ""
     tests = [(p, g, rest) for g in groups if (compared := _against_rest(g, groups)) for p, rest in [compared]]
@@ -455,11 +412,8 @@ class Relabelled:
 
 
 def unit_scores(scores: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean score of each unit's rows, shape (units,).
-
-    A mean, since a sum grows with the number of rows whether a unit is inside or not, and the largest score
-    is higher by chance where there are more.
-    """
+    """Return the mean score of each unit's rows, shape (units,)."""
+    # A sum would grow with the number of rows, inside or not, and so would the largest by chance.
     return np.bincount(units, scores) / np.bincount(units)
 
 

@@ -109,10 +109,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
 
 def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
-    """Return a trained network as a fitted classifier of `classes`, one logit each, on rows as they stand.
-
-    It is a copy in single precision on the CPU, set to evaluation; the network itself stays as it is.
-    """
+    """Return a copy of a trained network as a fitted classifier of `classes`, one logit each."""
     fitted = _Trained(module)
     fitted.classes_ = classes
     fitted.network_ = copy.deepcopy(module).cpu().float().eval()

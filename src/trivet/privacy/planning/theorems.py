@@ -53,24 +53,16 @@ class Theorem:
 
     Attributes
     ----------
-    method
-        Key, as in `PlannedRow.method`.
-    name, source
-        For people.
-    mechanism
-        ``laplace`` or ``gaussian``.
-    spend
-        (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
+    method : Key, as in `PlannedRow.method`.
+    name, source : For people.
+    mechanism : ``laplace`` or ``gaussian``.
+    spend : (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
         sequences, one entry a group of equal answers.
-    deltas
-        (ratios, counts, epsilons) -> the smallest delta that it proves at each epsilon: where it says
+    deltas : (ratios, counts, epsilons) -> the smallest delta that it proves at each epsilon: where it says
         :math:`\epsilon = A + \sqrt{2BL}` with :math:`L = \ln(1/\delta)`, :math:`e^{-(\epsilon-A)^2/2B}`.
-    merit
-        Why it is tighter than those before it.
-    spoken
-        Its name in a sentence, where that is not `name`.
-    invert
-        (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
+    merit : Why it is tighter than those before it.
+    spoken : Its name in a sentence, where that is not `name`.
+    invert : (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
         epsilon, where it is known in closed form; otherwise `spend` is inverted numerically.
     """
 
@@ -316,10 +308,7 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
 
 
 def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
-    """Return the factor on these scales that basic composition or zCDP asks for, whichever is less.
-
-    Both are in closed form, and the tighter theorems are never far below them.
-    """
+    """Return the factor that basic composition or zCDP asks for, whichever is less: a close start."""
     basic = _invert_basic(epsilon, scale, queries, delta)
     return basic if delta == 0 else min(basic, _invert_zcdp(epsilon, scale, queries, delta))
 

@@ -97,10 +97,7 @@ def _rates(groups: NDArray[np.int64], selection: Selection) -> NDArray[np.float6
 
 
 def farthest_ratio(rates: NDArray[np.float64], reference: int) -> float:
-    """Return the ratio to the reference's selection rate that is farthest from 1, of all groups.
-
-    NaN where the reference selects nobody: then no group that holds to a ratio does, and 0/0 is unknown.
-    """
+    """Return the ratio to the reference's selection rate farthest from 1; NaN where that is 0."""
     if rates[reference] == 0:
         return math.nan
     ratios = rates / rates[reference]
@@ -205,11 +202,9 @@ class ThresholdsOnTrainingRows(UserWarning):
 def validation_rows(
     groups: NDArray[np.int64], labels: NDArray[np.int64], *, share: float, seed: int
 ) -> NDArray[np.bool_]:
-    """Draw a share of the rows from every group and label.
-
-    All rows are put in random order, then by group and label, and taken at equal distances. So the share
-    of each combination is right to within a row, and no combination is too small for the split.
-    """
+    """Draw a share of the rows from every group and label."""
+    # Rows in random order, then by group and label, are taken at equal distances: the share of each
+    # combination is right to within a row, and no combination is too small for the split.
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     order = shuffled[np.lexsort((labels[shuffled], groups[shuffled]))]
     steps = np.floor(np.arange(len(groups) + 1) * share + 0.5)
@@ -243,10 +238,7 @@ def require_share_and_seed(share: object, seed: object) -> None:
 
 
 def part_of(value: Any, rows: NDArray[np.int64], *, size: int) -> Any:
-    """Return the entries for some rows of what has `size` entries, one a row; anything else as it is.
-
-    Of a mapping, such as one of names to columns, this goes for each of its values.
-    """
+    """Return the entries for some rows of what has `size` entries, or of each column of a mapping."""
     if isinstance(value, Mapping):
         return {name: part_of(entry, rows, size=size) for name, entry in value.items()}
     if isinstance(value, str | bytes):
