@@ -37,7 +37,8 @@ class Inequality(Described):
 
     Raises
     ------
-    UsageError : If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
+    UsageError
+        If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
     """
 
     alpha: float
