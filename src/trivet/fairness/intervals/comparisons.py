@@ -5,18 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, gammaln, ndtr
+from scipy.special import gammaln, ndtr
 
 from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.fairness.columns import (
-    PRIVILEGED,
-    PROTECTED,
-    binary_column,
-    require_same_length,
-    require_two_groups,
-)
-from trivet.fairness.intervals.bootstrap import BootstrapKind, Statistic, bootstrap_bounds
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.intervals.shares import (
     Floats,
     Limits,
@@ -35,10 +28,7 @@ __all__ = [
     "difference_intervals",
     "difference_limits",
     "equality_test",
-    "mcnemar_test",
     "p_values",
-    "paired_bootstrap",
-    "paired_counts",
     "paired_difference_interval",
     "ratio_interval",
     "ratio_intervals",
@@ -307,44 +297,16 @@ def _fisher(x0: NDArray[np.int64], n0: int, n1: int, total: int) -> NDArray[np.f
     return np.minimum(up_to[np.searchsorted(ordered, own * (1 + ROUNDING), side="right")], 1)
 
 
-def paired_counts(
-    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, sensitive: ArrayLike
-) -> NDArray[np.int64]:
-    """Count rows by [group, label, first, second], shape (2, 2, 2, 2); all columns are 0 or 1."""
-    labels = binary_column(y_true, "y_true")
-    one, other = binary_column(first, "first"), binary_column(second, "second")
-    groups = binary_column(sensitive, "sensitive")
-    require_same_length(y_true=labels, first=one, second=other, sensitive=groups)
-    require_two_groups(groups)
-    return np.bincount(8 * groups + 4 * labels + 2 * one + other, minlength=16).reshape(2, 2, 2, 2)
-
-
-def paired_bootstrap(
-    counts: NDArray[np.int64],
-    statistic: Statistic,
-    *,
-    replicates: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-    kind: BootstrapKind = "percentile",
-) -> Estimate:
-    """Return an interval of a figure of the first model minus that of the second, on the same rows."""
-
-    def difference(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        first, second = statistic(drawn.sum(axis=-1)), statistic(drawn.sum(axis=-2))
-        # Infinity minus infinity is undefined, and so is the difference.
-        with np.errstate(invalid="ignore"):
-            return np.asarray(first - second)
-
-    return bootstrap_bounds(counts, difference, replicates=replicates, level=level, seed=seed, kind=kind)
-
-
 def paired_difference_interval(
     both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
 ) -> Estimate:
     """Return an interval of the first model's share minus the second's, on the same rows."""
     # R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10.
-    both, only_first, only_second, neither = _checked(both, only_first, only_second, neither)
+    counts = both, only_first, only_second, neither
+    if min(counts) < 0:
+        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
+    # As Python's integers, whose products are exact.
+    both, only_first, only_second, neither = map(int, counts)
     rows = both + only_first + only_second + neither
     name = "Newcombe paired hybrid score"
     x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
@@ -357,14 +319,6 @@ def paired_difference_interval(
     down = _joined(share1 - low1, high2 - share2, phi)
     up = _joined(high1 - share1, share2 - low2, phi)
     return Estimate(estimate, estimate - down, estimate + up, level, name)
-
-
-def mcnemar_test(only_first: int, only_second: int) -> TestResult:
-    """Test exactly whether two models count equally many rows (Q. McNemar, Psychometrika 12, 1947)."""
-    only_first, only_second = _checked(only_first, only_second)
-    fewer = min(only_first, only_second)
-    tail = float(bdtr(fewer, only_first + only_second, 0.5))
-    return TestResult(min(1.0, 2 * tail), "McNemar exact")
 
 
 def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
@@ -382,10 +336,3 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
 def _joined(one: float, other: float, phi: float) -> float:
     """Return how far an end lies from the estimate, from how far those of the two shares do."""
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
-
-
-def _checked(*counts: int) -> tuple[int, ...]:
-    """Return counts as Python's integers, whose products are exact, or raise a DataError below 0."""
-    if min(counts) < 0:
-        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
-    return tuple(int(count) for count in counts)
