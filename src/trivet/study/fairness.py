@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -46,7 +47,6 @@ from trivet.fairness.metrics.group_rates import (
     selection_rates,
     true_positive_rates,
 )
-from trivet.fairness.mitigation.classifier import unfitted
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging, massaging_size
 from trivet.fairness.mitigation.reweighing import Reweighing
@@ -267,7 +267,7 @@ def fit_swapped(
     """Fit one model for each number of swaps."""
     models = {0: SwappedModel(promoted=0, demoted=0, predictions=baseline)}
     for size in sorted({*sizes} - {0}):
-        sized: Massaging = unfitted(massaging).set_params(size=size)
+        sized: Massaging = clone(massaging).set_params(size=size)
         fitted = sized.fit(train.features, train.labels, sensitive_features=train.sensitive)
         (scores,) = scores_of(fitted, test)
         models[size] = SwappedModel(

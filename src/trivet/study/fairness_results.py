@@ -140,8 +140,7 @@ class PublishedModel:
     demographic_parity_difference : Selection rate of the privileged group minus that of the protected group.
     zemel_proxy : The study's cluster proxy (not the measure of Zemel et al.).
     rates : Selection rates.
-    true_positive_rates, false_positive_rates : Selection rates among the rows whose label is positive, and
-        negative.
+    true_positive_rates, false_positive_rates : Selection rates among positive and among negative labels.
     verdict : On the interval of the disparate impact and the four-fifths band, as in every audit.
     change : Against the baseline; nothing for the baseline itself.
     """
@@ -175,8 +174,7 @@ class SwapSweep:
     Attributes
     ----------
     k : Labels to swap in each cohort.
-    promoted, demoted : Labels that were: the published cohorts hold no more rows than the model's predictions
-        give.
+    promoted, demoted : Labels that were: a published cohort may hold fewer rows.
     accuracy, disparate_impact, gap : On the test rows, one for each k.
     tolerance : Accuracy below that at k = 0 that the best k may cost.
     best_k, best_accuracy, best_gap : Where the gap is smallest within the tolerance.
@@ -229,8 +227,7 @@ class PublishedFairness:
     promotion_widens_gap : Whether promotion/demotion leaves a larger gap than the baseline.
     best_by_gap : The model with the smallest gap, in words.
     best_by_proxy, worst_by_proxy : The models with the smallest and the largest cluster proxy, in words.
-    proxy_ranks_alike : Whether the cluster proxy puts the five in the same order as the absolute demographic
-        parity difference.
+    proxy_ranks_alike : Whether the proxy orders the five as the absolute demographic parity difference does.
     """
 
     dataset: str

@@ -168,18 +168,13 @@ class PlanCorrection:
     Attributes
     ----------
     laplace : That plan's row.
-    spent_epsilon, verdict : What the published sequential scale spends at the study's delta, by the same
-        theorem, and whether that is within budget.
-    noise_ratio, saves_noise : Published sequential scale over the row's: how much noise is wasted, and
-        whether that is more than the accountant's discretisation could feign.
-    advanced_pays_from : Smallest number of queries at which advanced composition asks for less noise than
-        basic.
-    gaussian_ratio, gaussian_better : Standard deviation of the row over that of the plan's Gaussian row, and
-        whether it is above one; None and False where the latter cannot be computed.
+    spent_epsilon, verdict : What the published sequential scale spends by that theorem, and its verdict.
+    noise_ratio, saves_noise : Published scale over the row's; whether that exceeds the accountant's grid.
+    advanced_pays_from : Fewest queries at which advanced composition asks for less noise than basic.
+    gaussian_ratio, gaussian_better : Deviation of the row over the Gaussian row's, and whether above one.
     count_sensitivity_add_remove, count_sensitivity_replace_one, histogram_sensitivity_replace_one : What one
         record moves under each neighbouring relation.
-    group_size, group_epsilon, group_delta : What "a fraction p of the population changes" is: group privacy
-        of size ceil(p n), for a release that is (epsilon, delta)-DP for one record.
+    group_size, group_epsilon, group_delta : Group privacy of size ceil(p n), for a release as requested.
     discrete_exceedance : The tail of the integer-valued (discrete) Laplace at the base scale.
     """
 

@@ -45,6 +45,7 @@ from trivet.fairness.metrics.comparisons import (
 )
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation.thresholds.classifier import draw_rows
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
 from trivet.wording import one_line, quote
@@ -429,24 +430,10 @@ def _require_labels(rows: AuditRows) -> None:
 
 
 def _split(rows: AuditRows, *, seed: int) -> Split:
-    cells = 2 * rows.groups + rows.labels
-    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
-    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
-    return Split(train, test, np.isin(train, kept))
-
-
-def _parts(
-    cells: NDArray[np.int64], places: NDArray[np.int64], share: float, *, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide places at random in two, in each cell of group and label alike."""
-    # The fraction of a row that is over goes on to the next cell, so that a cell of one row is in either part
-    # as its share says.
-    shuffled = np.random.default_rng(seed).permutation(places)
-    ordered = shuffled[np.argsort(cells[shuffled], kind="stable")]
-    # Every time the running share passes a whole number, the row goes to the second part.
-    passed = np.floor(np.arange(1, len(ordered) + 1) * share + 0.5).astype(np.int64)
-    second = np.diff(passed, prepend=0) > 0
-    return np.sort(ordered[~second]), np.sort(ordered[second])
+    test = draw_rows(rows.groups, rows.labels, share=TEST_SHARE, seed=seed)
+    train = np.flatnonzero(~test)
+    kept = draw_rows(rows.groups[train], rows.labels[train], share=VALIDATION_SHARE, seed=seed)
+    return Split(train, np.flatnonzero(test), kept)
 
 
 def _outcome(

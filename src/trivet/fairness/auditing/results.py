@@ -53,20 +53,15 @@ class GroupAudit:
     Attributes
     ----------
     group : Its value, or its values with commas between.
-    rows, positives, selected : Rows of the group; those whose label is positive; those that are predicted
-        positive.
+    rows, positives, selected : Rows of the group, those with a positive label, those predicted positive.
     selection_rate, base_rate, true_positive_rate, false_positive_rate, positive_predictive_value, accuracy :
         Shares in [0, 1].
     disparate_impact : Selection rate over that of the reference group; None for the reference group.
-    simultaneous_low, simultaneous_high : Ends of the interval of `disparate_impact` at the level at which all
-        comparisons of the audit hold at once; None where an end is unbounded, and for the reference group.
+    simultaneous_low, simultaneous_high : Ends at which all comparisons hold at once, or None.
     difference : Selection rate of the reference group minus this one's; None for the reference group.
-    p_value, p_adjusted : Of the hypothesis of equal selection rates, alone and by Holm over all comparisons
-        of the audit, as the simultaneous intervals are; None for the reference group.
+    p_value, p_adjusted : Of equal selection rates, alone and by Holm over all comparisons; None as above.
     test : Which test.
-    smallest_detectable : The largest disparate impact below the band at which the verdict on so many rows is
-        ``disparate`` four times in five, in (0, 1): one nearer to the band can have been missed. None where
-        there is none.
+    smallest_detectable : Largest ratio, in (0, 1), found ``disparate`` four times in five; else None.
     scores : None where only predictions were given.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     """
@@ -103,8 +98,7 @@ class AttributeAudit:
     name : Their names, joined by "x".
     reference, reference_why : The group that the others are compared with, and why it.
     groups : All groups, in the order of their values.
-    metrics : Every metric of the reference table: of each group, of each against the reference, of all
-        groups.
+    metrics : Every metric of the reference table: of each group, each against the reference, and all groups.
     most_disparate : The group whose disparate impact is farthest from 1; None where none is defined.
     by_class : Where its difference comes from, by true class; None where there is no such group.
     by_feature : The same by the other columns; None where they were not looked at.
@@ -151,8 +145,7 @@ class OverallRates:
     Attributes
     ----------
     rows, positives, selected : All rows; those whose label is positive; those that are predicted positive.
-    accuracy, base_rate, selection_rate, true_positive_rate, false_positive_rate : Shares in [0, 1] with
-        intervals of sampling.
+    accuracy, base_rate, selection_rate, true_positive_rate, false_positive_rate : Shares in [0, 1].
     """
 
     rows: int
@@ -178,8 +171,7 @@ class FairnessAudit(
     ----------
     data : Name of the table.
     rows : Rows audited.
-    label, positive, negative : The label's column, the value that counts as positive, and what the others are
-        called.
+    label, positive, negative : The label's column, its positive value, and what the others are called.
     prediction : Column of the predictions or scores, or the name of the model that made them.
     cut : Score from which a row is predicted positive; None where predictions were given.
     four_fifths : Lower end t of the band [t, 1/t].
@@ -218,8 +210,7 @@ class TrainingSpread:
     Attributes
     ----------
     values : The figure in each repeat; those in which it is undefined are left out.
-    deviation : Standard deviation that another training sample of full size would bring, by the delete-d
-        jackknife; None below two values.
+    deviation : Standard deviation over full training samples (delete-d jackknife); None below two values.
     low, high : Interval of the figure by Student's t; None where `deviation` is.
     """
 
@@ -239,8 +230,7 @@ class GroupOutcome:
     selection_rate, disparate_impact : As in an audit; the latter is None for the reference group.
     difference : As in an audit; None for the reference group.
     training : How far `disparate_impact` moves with other training rows; None for the reference group.
-    simultaneous_low, simultaneous_high : Ends of the interval that the verdict uses; None where an end is
-        unbounded.
+    simultaneous_low, simultaneous_high : Ends that the verdict uses; None where an end is unbounded.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     counts : Whether parity and verdict of the model are about this group: see `AttributeAudit`.
     """
@@ -263,8 +253,7 @@ class GroupThreshold:
 
     Attributes
     ----------
-    cuts : One score in [0, 1], or several that each row draws one of; None where nobody is selected, 0 where
-        everybody is.
+    cuts : One score in [0, 1], or several to draw from; None where nobody is selected, 0 where everybody is.
     """
 
     group: str
@@ -278,8 +267,7 @@ class FittedThresholds:
     Attributes
     ----------
     accuracy : Share of those rows that are predicted right.
-    disparate_impact : The ratio to the reference group's selection rate that is farthest from 1; None where
-        it is unknown.
+    disparate_impact : The ratio to the reference's selection rate farthest from 1; None where it is unknown.
     """
 
     rows: int
@@ -301,17 +289,13 @@ class ModelOutcome:
     note : What the mitigation did, in one sentence, or why there is no model.
     failed : Whether there is none; then all that follows is None or empty.
     accuracy, accuracy_training : With intervals of sampling and of training.
-    accuracy_change : Accuracy minus the baseline's on the same rows, with a paired interval; None for the
-        baseline.
+    accuracy_change : Accuracy minus the baseline's on the same rows, paired; None for the baseline.
     group : The group farthest from parity, of those that count: see `GroupOutcome`.
     disparate_impact, disparate_impact_training : Of that group.
-    parity : The smaller of its disparate impact and the inverse, in [0, 1], so that no group that counts is
-        farther away; None where it is unknown, as where nobody is selected.
-    difference, equalized_odds : Largest selection rate minus the smallest; the larger of the same for true
-        and for false positive rates.
+    parity : The smaller of its disparate impact and the inverse, in [0, 1]; None where it is unknown.
+    difference, equalized_odds : Range of selection rates; the larger one of true and of false positive rates.
     groups : All groups.
-    on_frontier : Whether no other model is at least as good in accuracy and parity, and better in one; never
-        where parity is unknown.
+    on_frontier : Whether no other model is better in accuracy or parity without being worse in the other.
     verdict : ``disparate``, ``unsettled`` or ``in band``: the worst of the groups that count.
     selection_rate : Share of all test rows that are selected.
     thresholds : Of a mitigation that sets them; None without.
@@ -356,8 +340,7 @@ class FairnessComparison(
     features : Columns that the model sees.
     columns : Sensitive columns.
     reference : The reference group, in all columns together.
-    train_rows, test_rows : Rows of the two parts; `validation` of the training rows set thresholds, where
-        there are any.
+    train_rows, test_rows : Rows of the two parts; a share `validation` of the training rows sets thresholds.
     validation : A share, in (0, 1).
     repeats : Trainings anew on a share `kept` of the training rows.
     kept : A share, in (0, 1).

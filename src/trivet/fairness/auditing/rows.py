@@ -31,8 +31,7 @@ class AuditRows:
     name : Of the table.
     features : Columns that a model may see, the sensitive ones among them where the table has them.
     labels : Shape (rows,), 1 for the positive class.
-    label, positive, negative : The label's column, the value that counts as positive, and what the others are
-        called.
+    label, positive, negative : The label's column, its positive value, and what the others are called.
     groups : Place of each row's group, shape (rows,).
     columns, values : The sensitive columns, and for each group its value in each of them.
     drawn_from : Rows of the table that these were drawn from; as many where they are all.

@@ -48,8 +48,7 @@ class GroupCounts:
     groups : For each group its value in each of the columns. Only groups that have a row are there.
     classes : What a label or a prediction can be; of two classes the positive one is the second.
     table : Shape (groups, classes, classes), indexed [group, label, prediction].
-    folded : Where the negative class is several values together, each of them on either side, the most
-        frequent first.
+    folded : The values that are negative together, on either side, the most frequent first; empty for one.
 
     Raises
     ------

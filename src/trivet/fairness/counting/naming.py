@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-__all__ = ["in_order", "name_of"]
+__all__ = ["in_order", "is_missing", "name_of"]
 
 _WHOLE: Final = re.compile(r"([+-]?)(\d+)\.0+", re.ASCII)
 _NUMERAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -21,7 +21,7 @@ def name_of(value: object) -> str | None:
     """Return what a value is called whatever its type (1, 1.0 and "1.0" are ``1``); None if missing."""
     if isinstance(value, np.generic) and not isinstance(value, np.floating):
         value = cast("Any", value).item()
-    if value is None or _is_missing(value):
+    if is_missing(value):
         return None
     if isinstance(value, float | np.floating):
         return _float_name(value)
@@ -64,9 +64,9 @@ def _time_name(value: datetime) -> str:
     return str(value.date()) if midnight else value.isoformat(sep=" ")
 
 
-def _is_missing(value: object) -> bool:
-    """Return True for a value that is not equal to itself, as NaT, or cannot be compared, as pandas' NA."""
+def is_missing(value: object) -> bool:
+    """Tell None, NaN, NaT and pandas' NA, which no comparison calls equal to themselves."""
     try:
-        return bool(value != value)  # noqa: PLR0124 - the point
+        return value is None or bool(value != value)  # noqa: PLR0124 - the point
     except (TypeError, ValueError):
         return True

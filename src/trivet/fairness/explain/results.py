@@ -42,14 +42,11 @@ class Part:
     name : What it is called: "base rates", "selection among positives", the name of a column.
     kind : ``whole``; by true class ``base rates`` or ``selection``; by columns ``explained``, ``sensitive
         column`` or ``unexplained``.
-    columns : The columns that it comes from. More than one where the rows cannot tell them apart; none where
-        it comes from no column.
-    value : In the unit of the outcome (1 is a hundred points), reference minus group; None where it is
-        undefined.
+    columns : Where it comes from: several where the rows cannot tell them apart, none where from no column.
+    value : In the unit of the outcome (1 is a hundred points), reference minus group, or None.
     low, high : Ends of its interval of sampling; None where there is none.
     level : Confidence level of the interval, in (0, 1).
-    share : Share of the whole, negative for a part that works against it; None where the interval of the
-        whole holds 0, or there is none, for then a share says nothing.
+    share : Of the whole, negative against it; None where the whole's interval holds 0, or there is none.
     reason : Why value or interval is missing, in one sentence; None where neither is.
     """
 
@@ -71,14 +68,12 @@ class Decomposition:
     Attributes
     ----------
     method : ``Kitagawa`` (by true class) or ``Oaxaca-Blinder`` (by columns).
-    interval_method : How the intervals of the parts were made; that of a whole difference of selection rates
-        is the audit's.
+    interval_method : Of the intervals of the parts; a whole difference of selection rates has the audit's.
     outcome : What the difference is of: ``selection rate`` or ``mean score``.
     group, reference : The two groups; the difference is of the reference minus the other.
     rows : Rows of both.
     whole : The difference.
-    parts : Its parts, which sum to it where none is undefined. By columns the largest come first, and what no
-        column explains last.
+    parts : They sum to the whole where none is undefined; the largest columns first, the unexplained last.
     statement : What the numbers say, in words.
     limits : What they do not show.
     reason : Why there are no parts, in one sentence; None where there are.
@@ -117,8 +112,7 @@ class ProxyStrength:
 
     Attributes
     ----------
-    auc : Of all columns together, on rows not fitted on: 0.5 is not at all, 1 is always; None where it could
-        not be measured.
+    auc : Of all columns, on rows not fitted on: 0.5 is not at all, 1 is always; None where not measured.
     columns : Each column alone, the strongest first.
     model : Model that predicts the group from all columns together.
     rows : Rows that were looked at.

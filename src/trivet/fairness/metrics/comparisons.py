@@ -71,10 +71,8 @@ class Disparity(Described):
     title, formula, undefined, source : As in `Described`.
     rates : What is compared.
     kind : Ratio or difference.
-    directional : Whether the order of the groups tells; if not, a ratio is the smaller rate over the larger
-        and a difference is absolute.
-    combine : What is taken of several rates: their mean, or the worst, which is the largest difference or the
-        smallest ratio. The worst is not directional.
+    directional : Whether the order of the groups tells; if not, ratios are below 1 and differences absolute.
+    combine : The mean of several rates, or the worst: largest difference, smallest ratio, without direction.
     """
 
     rates: tuple[GroupMetric, ...]
@@ -129,8 +127,7 @@ class Spread(Described):
     rates : What is compared.
     kind : A difference is largest minus smallest rate, a ratio is smallest over largest.
     combine : What is taken of several rates: the worst (largest difference, smallest ratio) or the mean.
-    against : Whether groups are compared with each other, or each with the rate of all rows together; then
-        the group furthest from it counts.
+    against : Whether groups are compared with each other, or the farthest with the rate of all rows.
     """
 
     rates: tuple[GroupMetric, ...]

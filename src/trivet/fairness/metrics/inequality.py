@@ -30,10 +30,8 @@ class Inequality(Described):
     Attributes
     ----------
     title, formula, undefined, source : As in `Described`.
-    alpha : Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. The larger, the more a
-        large benefit weighs.
-    between : Whether each row has the mean benefit of its group, so that only the inequality between groups
-        is left.
+    alpha : Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. Large ones weigh more.
+    between : Whether each row has the mean benefit of its group: the inequality between groups alone.
 
     Raises
     ------

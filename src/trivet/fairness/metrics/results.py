@@ -40,8 +40,7 @@ class GroupAuc:
     ----------
     metric : ``auc``, ``bpsn_auc`` or ``bnsp_auc``.
     group : The group.
-    value : Chance that a positive scores above a negative, ties by half; None where one of the two has no
-        row.
+    value : Chance that a positive scores above a negative, ties by half; None where one of them has no row.
     standard_error : After DeLong; None where one of the two has fewer than two rows.
     reason : Why value or standard error is missing; None where neither is.
     positives, negatives : Rows of each.

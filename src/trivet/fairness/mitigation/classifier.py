@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_para
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import Group, require_same_order
 from trivet.fairness.counting.arrays import combined_codes
+from trivet.fairness.counting.naming import is_missing
 from trivet.wording import one_line
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "positive_scores",
     "sensitive_codes",
     "sensitive_names",
-    "unfitted",
     "weight_parameter",
 ]
 
@@ -172,7 +172,7 @@ def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
         # Faster than the inverse of unique, which sorts all rows.
         unique = np.unique(column)
         codes, values = np.searchsorted(unique, column), unique.tolist()
-    missing = [place for place, value in enumerate(values) if _is_missing(value)]
+    missing = [place for place, value in enumerate(values) if is_missing(value)]
     if missing:
         absent = np.isin(codes, missing)
         raise DataError(
@@ -183,14 +183,6 @@ def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
     rank = np.empty(len(values), dtype=np.int64)
     rank[order] = np.arange(len(values))
     return rank[codes], [values[place] for place in order]
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell None, NaN, NaT and pandas' NA, which no comparison calls equal to themselves."""
-    try:
-        return value is None or not bool(value == value)  # noqa: PLR0124 (NaN differs from itself)
-    except (TypeError, ValueError):
-        return True
 
 
 def _sort_key(value: Any) -> tuple[bool, float, str]:
@@ -222,11 +214,6 @@ def delegated(method: str) -> Callable[[Any], bool]:
         return True
 
     return has_method
-
-
-def unfitted(estimator: Any) -> Any:
-    """Return a copy of a classifier that is not fitted; a frozen one stays itself."""
-    return clone(estimator)
 
 
 def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
@@ -271,12 +258,12 @@ def fit_weighted(
     # weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
     try:
         own = {**params, weight_parameter(estimator): weights}
-        return unfitted(estimator).fit(X, y, **own)
+        return clone(estimator).fit(X, y, **own)
     except UnsetMetadataPassedError:
         if params:
             raise
     with config_context(enable_metadata_routing=False):
-        return unfitted(estimator).fit(X, y, **{weight_parameter(estimator): weights})
+        return clone(estimator).fit(X, y, **{weight_parameter(estimator): weights})
 
 
 class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):

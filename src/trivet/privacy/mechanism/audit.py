@@ -213,24 +213,15 @@ def numpy_laplace(value: float) -> float:
 
 def half_scale_laplace(value: int) -> int:
     """Integer Laplace noise of scale 1/2 by OpenDP, which spends epsilon 2 and not 1."""
-    return _integer_laplace(0.5)(int(value))
+    return _make_laplace(0.5, T=int)(int(value))
 
 
 def opendp_laplace(value: float) -> float:
     """Laplace noise of scale 1 by OpenDP, whose doubles are rounded so that no bit tells."""
-    return _float_laplace(1.0)(float(value))
+    return _make_laplace(1.0, T=float, nan=False)(float(value))
 
 
 @cache
-def _float_laplace(scale: float) -> Any:
-    return _make_laplace(scale, T=float, nan=False)
-
-
-@cache
-def _integer_laplace(scale: float) -> Any:
-    return _make_laplace(scale, T=int)
-
-
 def _make_laplace(scale: float, **domain: Any) -> Any:
     # OpenDP is slow to import, and NumPy's mechanism does without.
     from opendp.domains import atom_domain  # noqa: PLC0415

@@ -279,23 +279,15 @@ def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     return Event(f"{name} is one of {said}", f"{name} is none of {said}", holds)
 
 
-@dataclass(frozen=True)
-class Family:
-    """One row of the table."""
-
-    key: str
-    propose: Proposer
-
-
-#: One event of each family is tested at most, and the level is divided among them. Where two show the
+#: By key. One event of each family is tested at most, and the level is divided among them. Where two show the
 #: same, the first is named.
-FAMILIES: Final[tuple[Family, ...]] = (
-    Family("form", form),
-    Family("thresholds", thresholds),
-    Family("intervals", intervals),
-    Family("values", values),
-    Family("order", order),
-    Family("likelihood", likelihood),
-    Family("grid", grid),
-    Family("significand", significand),
-)
+FAMILIES: Final[dict[str, Proposer]] = {
+    "form": form,
+    "thresholds": thresholds,
+    "intervals": intervals,
+    "values": values,
+    "order": order,
+    "likelihood": likelihood,
+    "grid": grid,
+    "significand": significand,
+}

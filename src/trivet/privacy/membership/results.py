@@ -29,12 +29,9 @@ class RateAtFpr:
     ----------
     fpr : The requested false positive rate, in (0, 1): at most this share of the non-members is accused.
     allowed : Non-members that may be accused: ``floor(fpr * non_members)``.
-    true_positives, false_positives : Members found and non-members accused, those with a score above the
-        threshold; None without a rate.
-    threshold : Score above which a row is called a member. It is the largest score of a non-member that must
-        not be accused, so that ties are never accused; None without a rate.
-    tpr : Members found over members, in [0, 1], with the Clopper-Pearson interval for the threshold as it
-        stands; without a value there is no rate, for its `reason`.
+    true_positives, false_positives : Members and non-members with a score above the threshold, or None.
+    threshold : The largest score of a non-member not to be accused, ties included; None without a rate.
+    tpr : Members found over members, in [0, 1], by Clopper-Pearson; without a value for its `reason`.
     realised_fpr : Non-members accused over non-members, in [0, `fpr`], likewise.
     """
 
@@ -68,13 +65,10 @@ class AttackResult:
     Attributes
     ----------
     attack : Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
-    members, non_members : Rows attacked of either kind, or units where they are what is attacked, each at
-        least 1.
-    auroc : Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half. The interval is that of
-        `trivet.privacy.membership.rates.auroc`.
+    members, non_members : Rows attacked of either kind, or units where these are attacked, each at least 1.
+    auroc : Area under the ROC curve, in [0, 1], ties half; 0.5 is guessing. The interval is that of `auroc`.
     rates : TPR at each requested false positive rate, in that order.
-    balanced_accuracy : Best share of right guesses over all thresholds, half of the rows being members, in
-        [0.5, 1]. The threshold is chosen on the same rows, so it flatters the attack.
+    balanced_accuracy : Best share of right guesses, half members, in [0.5, 1]; it flatters the attack.
     advantage : ``2 balanced_accuracy - 1``: TPR less FPR at the best threshold, in [0, 1].
     roc : The curve.
     """
@@ -130,8 +124,7 @@ class CanaryAudit:
     guesses : Rows guessed about, those with the highest and the lowest scores; the others are abstained on.
     correct : Right guesses.
     expected_by_chance : Guesses that a model without any leak lets be right on average: half of them.
-    epsilon_lower : The true epsilon at `delta` is at least this, at confidence `level`; at least 0, and 0
-        where nothing is shown.
+    epsilon_lower : The true epsilon at `delta` is at least this, at confidence `level`; 0 shows nothing.
     ceiling : The bound that so many guesses give when all are right.
     delta : The delta of the guarantee that is tested, in [0, 1).
     level : Confidence of the bound, in (0, 1).
@@ -182,27 +175,22 @@ class MembershipAudit(
     shadows : Shadow models, each trained on a random `shadow_share` of the rows.
     members, non_members : Rows inside and outside the audited model's training data.
     train_accuracy, test_accuracy : The audited model's accuracy on members and on non-members, in [0, 1].
-    attacks : One result for each attack, in the order given. Where a `unit` has several rows it is the unit
-        that is attacked, by the mean of its rows' scores.
+    attacks : One result for each attack, in the order given, by the mean score of a `unit`'s rows.
     best_attack : Key of the attack with the highest AUROC; its scores are those of the groups and the rows.
     groups : Exposure of each group of each protected attribute; empty where none was given.
-    most_exposed_column, most_exposed_group : The group that is measurably more exposed than the rest; None
-        where none is.
+    most_exposed_column, most_exposed_group : The group measurably more exposed than the rest, or None.
     group_statement : The comparison of the groups in one sentence; empty where there are none.
     canaries : The audit with planted rows; None where it was not requested.
-    verdict : ``exposed``; ``slight`` where an attack measurably beats guessing, but by little; or ``no
-        evidence``, which does not prove privacy.
+    verdict : ``exposed``; ``slight``, measurable but little; ``no evidence``, which does not prove privacy.
     reason : The verdict in one sentence.
     limits : What the audit could have seen and what it cannot say.
     exposed_rows : The most exposed members, most exposed first.
     seed : Seed of the halves, the trainings and the canaries.
-    unit : Unit of membership, which is inside or outside as a whole: ``a row``, or the name of the column
-        that says which rows belong together.
+    unit : Unit of membership, inside or outside as a whole: ``a row``, or the name of the column that says.
     row_attacks : The attacks on single rows, where a unit is named; the intervals respect that rows of one
         unit are not independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`).
         Empty where a row is the unit.
-    shadow_share : The share of the rows, or units, that each shadow model is trained on: that of the audited
-        model, as near as so many shadow models allow.
+    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
     """
 
     data: str

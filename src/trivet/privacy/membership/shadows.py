@@ -28,8 +28,8 @@ __all__ = [
     "Design",
     "ShadowValues",
     "Signals",
-    "confidence_logits",
     "design_trainings",
+    "log_odds",
     "model_seed",
     "plant",
     "random_half",
@@ -39,7 +39,7 @@ __all__ = [
     "side_means",
     "signals_of",
     "train_models",
-    "true_class_probabilities",
+    "true_and_others",
     "unit_labels",
     "use_of",
 ]
@@ -54,31 +54,21 @@ _LARGEST_CLIP = 0.25
 SUM_TOLERANCE = 1e-3
 
 
-def true_class_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the probability that a model gives to each row's true class."""
+def true_and_others(
+    probabilities: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probability of each row's true class, and of all others together."""
+    # The others are summed, as one minus a probability near one would lose its digits.
     p, y = _checked(probabilities, labels)
-    return _split(p, y)[0]
-
-
-def confidence_logits(
-    probabilities: ArrayLike, labels: ArrayLike, *, clip: float | None = None
-) -> NDArray[np.float64]:
-    """Return the logit of the true class's probability, ln p_y - ln of the sum of the others."""
-    # Close to normal over retrainings, as the probability is not (Carlini et al. 2022, Section IV-C). One
-    # minus a probability near one would lose its digits, so the others are summed. Give models to compare
-    # together, shape (models, n, classes): `resolution` is of all that is given.
-    p, y = _checked(probabilities, labels)
-    true, others = _split(p, y)
-    return log_odds(true, others, resolution(true, others) if clip is None else clip)
-
-
-def other_classes_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the sum of a model's probabilities of all classes but the true one, shape (n,)."""
-    return _split(*_checked(probabilities, labels))[1]
+    rows = np.arange(len(y))
+    true = p[..., rows, y]
+    p[..., rows, y] = 0.0
+    return true, p.sum(axis=-1)
 
 
 def log_odds(true: NDArray[np.float64], others: NDArray[np.float64], clip: float) -> NDArray[np.float64]:
     """Return the logarithm of the ratio of two probabilities, each at least `clip`."""
+    # Close to normal over retrainings, as a probability is not (Carlini et al. 2022, Section IV-C).
     return np.log(np.maximum(true, clip)) - np.log(np.maximum(others, clip))
 
 
@@ -89,15 +79,6 @@ def resolution(*probabilities: NDArray[np.float64]) -> float:
     # rounding.
     least = min(float(given[given > CLIP].min(initial=2 * _LARGEST_CLIP)) for given in probabilities)
     return max(least / 2, CLIP)
-
-
-def _split(p: NDArray[np.float64], y: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the probability of the true class, and of all others together."""
-    rows = np.arange(len(y))
-    true = p[..., rows, y]
-    others = p.copy()
-    others[..., rows, y] = 0.0
-    return true, others.sum(axis=-1)
 
 
 def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -238,9 +219,10 @@ def _train_one(
 
 def _signals(model: Any, features: Any, labels: NDArray[np.int64], classes: int) -> dict[str, NDArray[Any]]:
     probabilities = class_probabilities(model, features, classes)
+    true, others = true_and_others(probabilities, labels)
     return {
-        "probability": true_class_probabilities(probabilities, labels),
-        "others": other_classes_probabilities(probabilities, labels),
+        "probability": true,
+        "others": others,
         "correct": probabilities.argmax(axis=1) == labels,
     }
 

@@ -36,12 +36,9 @@ class AskedQuery:
     name : As the user wrote it, or ``query 1``, ``query 2`` and so on.
     count : Number of times that it is answered, at least 1.
     share : Weight of the budget that each asking receives, above 0.
-    cells, touches : Of a vector release: how many counts it has, and how many of them one record touches at
-        most; None for a single number.
-    l1, l2 : Sensitivity of one asking under the plan's adjacency and for its whole group, in units of the
-        answer, above 0. They are equal for a single number.
-    scale : Noise that the user already gives each answer (Laplace b or sigma), where the question is what it
-        spends; else None.
+    cells, touches : Counts of a vector release, and how many one record touches at most; None for a number.
+    l1, l2 : Sensitivity of one asking for the whole group, in units of the answer; equal for a single number.
+    scale : Noise that each answer has already (Laplace b or sigma), where the question is what it spends.
     note : What a vector release costs in single numbers; empty for a single number.
     """
 
@@ -63,12 +60,10 @@ class QueryNoise:
     Attributes
     ----------
     name : As in `AskedQuery`.
-    epsilon_per_query : L1 sensitivity over scale, the pure epsilon of one asking; for integer noise four
-        digits that a ledger lets through. None for the Gaussian mechanism, which has none.
+    epsilon_per_query : Pure epsilon of one asking, four digits for integer noise; None for Gaussian noise.
     scale : Laplace b or Gaussian sigma, in units of the answer, above 0.
     standard_deviation, mean_absolute_error : Of the noise, in units of the answer.
-    error_bound_95 : Half-width that the noise stays within with probability at least 0.95, in units of the
-        answer; an integer for integer noise.
+    error_bound_95 : Half-width that the noise stays within with probability 0.95, in units of the answer.
     exceedance : P(value + noise > threshold), in [0, 1]; None where no threshold was given.
     """
 
@@ -91,8 +86,7 @@ class PlannedRow:
     method : ``basic``, ``advanced``, ``zcdp``, ``optimal_bound``, ``rdp``, ``optimal_exact``, ``pld`` or
         ``gaussian``.
     name, source : The theorem and its paper, for people.
-    applicable : Whether the theorem can be used here; where not, `reason` says why and everything below is
-        None or empty.
+    applicable : Whether the theorem can be used; where not, `reason` says why and the rest is None or empty.
     reason : Empty where applicable.
     epsilon_per_query, scale, standard_deviation, mean_absolute_error, error_bound_95, exceedance : As in
         `QueryNoise`, of the only line; None where the plan has several lines.
@@ -125,8 +119,7 @@ class GroupConversion:
     Attributes
     ----------
     size : Records that change together, at least 2.
-    epsilon, delta : The group's guarantee under a plan that gives one record the requested (epsilon, delta);
-        delta in [0, 1], and a delta of 1 promises nothing.
+    epsilon, delta : The group's guarantee where one record has the requested one; a delta of 1 is none.
     """
 
     size: int
@@ -167,8 +160,7 @@ class PlanCurves:
 
     Attributes
     ----------
-    repeats : Increasing whole numbers from 1: how often the query is answered, where the plan has one line;
-        how often the whole plan is carried out, where it has several.
+    repeats : Increasing, from 1: how often the only query is answered, or the plan of several carried out.
     repeats_are : ``queries`` or ``rounds``, accordingly.
     planned : The number in `repeats` that the plan is for.
     composition : One curve a theorem that can be used.
@@ -241,8 +233,7 @@ class Plan(
     remarks : Sentences on what is surprising here; may be empty.
     group_conversion : None where `group` is 1.
     curves : None unless requested.
-    release : How the plan is carried out by `create_ledger` and `release`; None where groups are protected,
-        since a ledger protects one row, and where no figure can be computed.
+    release : How `create_ledger` and `release` carry it out; None for groups and where no figure exists.
     """
 
     epsilon: float
@@ -273,10 +264,8 @@ class SpentRow:
     ----------
     method, name, source : As in `PlannedRow`.
     applicable, reason : Whether the theorem can be used; where not, why, and both numbers are None.
-    epsilon : Total epsilon at the given delta, at least 0; also None at a delta of 0 where the theorem has
-        none, and only the delta at an epsilon is requested.
-    delta : Delta at the given epsilon, in [0, 1]; None where no epsilon was given, or where the theorem
-        proves no delta at it.
+    epsilon : Total epsilon at the given delta; also None at a delta of 0 where only a delta is requested.
+    delta : Delta at the given epsilon, in [0, 1]; None without one, and where the theorem proves none.
     """
 
     method: str
@@ -301,8 +290,7 @@ class Spending(
     delta : At which the epsilons stand; 0 asks for pure differential privacy.
     adjacency, group, answers, queries : As in `Plan`; every query has its scale.
     rows : One entry a theorem, also those that cannot be used.
-    best : Index into `rows` of the usable row with the least epsilon; with the least delta where an epsilon
-        is given with a delta of 0.
+    best : Index into `rows` of the least epsilon; of the least delta at an epsilon with a delta of 0.
     best_method, why, remarks : As in `Plan`.
     """
 

@@ -40,10 +40,8 @@ class Noise:
     sensitivity : Largest L1 change of the part between neighbouring tables, in units of the answer, above 0.
     scale : Laplace scale b, in units of the answer, above 0.
     epsilon, delta : Share of the charge that pays for this part, exact decimal text.
-    proven_epsilon, proven_delta : What the measurement itself says that it spends at `sensitivity`; never
-        above the share.
-    half_width : Smallest error, in units of the answer, that the noise of one number exceeds with probability
-        0.05 at most.
+    proven_epsilon, proven_delta : What the measurement itself proves at `sensitivity`; never above the share.
+    half_width : Smallest error that one number's noise exceeds with probability 0.05, in units of the answer.
     """
 
     part: str
@@ -66,8 +64,7 @@ class Receipt:
     entry : Entry of the ledger: eight hexadecimal digits of the ledger, a dash, the number of the entry.
     table : Name of the table without its folder, such as ``people.csv`` or ``people.duckdb:adults``.
     query : ``count``, ``sum``, ``mean`` or ``histogram``.
-    column, where, missing : The column; the condition as it was understood; what a missing value counts as:
-        ``drop`` or a value. None where there is none.
+    column, where, missing : The column, the condition as understood, ``drop`` or a value; None without one.
     categories : Keys of the histogram in the order given; empty otherwise.
     lower, upper : Bounds to which values were clamped, after rounding to the grid; None for counts.
     grid : Step to which values were rounded, a power of two, or 1 for whole numbers; None for counts.
@@ -186,10 +183,8 @@ class LedgerState:
     epsilon, delta : The budget, exact decimal text; delta may be ``"0"``.
     spent_epsilon, spent_delta : Sums of all charges, exact decimal text.
     left_epsilon, left_delta : Budget minus sums, exact decimal text, at least 0.
-    spent_pld : Total epsilon of all charges at `delta` by their privacy loss distribution, never above
-        `spent_epsilon`; None where `pld_reason` says why.
-    left_pld : Largest epsilon by which charges may still grow, in sum, so that the privacy loss distribution
-        of all stays within the budget; None as above.
+    spent_pld : Total epsilon at `delta` by the loss distribution, never above `spent_epsilon`, or None.
+    left_pld : Largest sum of epsilons that the distribution of all still leaves within the budget, or None.
     pld_reason : Why there is no figure; None where there is.
     entries : All charges, oldest first.
     """

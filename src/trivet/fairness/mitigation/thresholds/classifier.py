@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
@@ -26,7 +27,6 @@ from trivet.fairness.mitigation.classifier import (
     named,
     positive_scores,
     sensitive_names,
-    unfitted,
 )
 from trivet.fairness.mitigation.labels import privileged_place
 from trivet.fairness.mitigation.thresholds.cuts import Objective, difference_thresholds, ratio_thresholds
@@ -50,8 +50,8 @@ __all__ = [
     "Scored",
     "Search",
     "ThresholdsOnTrainingRows",
+    "draw_rows",
     "farthest_ratio",
-    "validation_rows",
 ]
 
 ConstraintName = Literal["ratio", "difference", "equalized_odds", "equal_opportunity", "scalarised"]
@@ -199,12 +199,12 @@ class ThresholdsOnTrainingRows(UserWarning):
     """Thresholds are fitted on rows that the classifier was fitted on, whose scores flatter it."""
 
 
-def validation_rows(
+def draw_rows(
     groups: NDArray[np.int64], labels: NDArray[np.int64], *, share: float, seed: int
 ) -> NDArray[np.bool_]:
     """Draw a share of the rows from every group and label."""
     # Rows in random order, then by group and label, are taken at equal distances: the share of each
-    # combination is right to within a row, and no combination is too small for the split.
+    # combination is right to within a row, and a combination of one row is taken as its share says.
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     order = shuffled[np.lexsort((labels[shuffled], groups[shuffled]))]
     steps = np.floor(np.arange(len(groups) + 1) * share + 0.5)
@@ -412,7 +412,7 @@ class GroupThresholds(MitigatedClassifier):
         self.validation_rows_ = kept
         self.classes_ = rows.classes
         if self.refit and not self.prefit:
-            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
+            self.estimator_ = clone(self.estimator).fit(rows.X, rows.y, **routed)
         return self._fitted()
 
     def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
@@ -481,10 +481,10 @@ class GroupThresholds(MitigatedClassifier):
                     ThresholdsOnTrainingRows,
                     stacklevel=3,
                 )
-            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
+            self.estimator_ = clone(self.estimator).fit(rows.X, rows.y, **params)
             return every
-        kept = validation_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
+        kept = draw_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
         used = np.flatnonzero(~kept)
         divided = {name: part_of(value, used, size=len(every)) for name, value in params.items()}
-        self.estimator_ = unfitted(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
+        self.estimator_ = clone(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
         return np.flatnonzero(kept)
