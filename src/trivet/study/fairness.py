@@ -35,12 +35,7 @@ from trivet.fairness.auditing.rows import adult_rows
 from trivet.fairness.columns import PRIVILEGED, PROTECTED, binary_column
 from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
-from trivet.fairness.metrics.comparisons import (
-    accuracy,
-    disparate_impact,
-    group_sizes,
-    selected,
-)
+from trivet.fairness.metrics.comparisons import accuracy, disparate_impact, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
     base_rates,
     false_positive_rates,

@@ -32,34 +32,22 @@ class FairnessSettings:
 
     Attributes
     ----------
-    test_size
-        Share of the rows kept for the test.
-    seed
-        Seed of the splits, the rows drawn for clustering, and k-means.
-    max_iter
-        Bound on the iterations of each logistic regression.
-    cut
-        Score from which a row is predicted positive.
-    swaps
-        Labels that the published promotion/demotion flips in each cohort (its k).
-    swap_sweep
-        The k of the published sweep.
-    tolerance
-        Accuracy below the baseline's that the best k of a sweep may cost.
-    grid_size, grid_low, grid_high
-        Number of candidate thresholds a group, and the range over which they are spread evenly.
-    penalty
-        Weight of the error in the published threshold objective (lambda in equation 25).
-    clusters, cluster_rows, cluster_starts
-        Of the cluster proxy: clusters, rows clustered at most, and k-means initialisations.
-    four_fifths
-        Lower end t of the band [t, 1/t] in which disparate impact counts as parity.
-    validation_size
-        Share of the training rows on which the corrected thresholds are fitted.
-    massaging_sweep
-        Swaps of the corrected sweep; the size that Kamiran and Calders derive is always added.
-    level
-        Confidence level of the intervals.
+    test_size : Share of the rows kept for the test.
+    seed : Seed of the splits, the rows drawn for clustering, and k-means.
+    max_iter : Bound on the iterations of each logistic regression.
+    cut : Score from which a row is predicted positive.
+    swaps : Labels that the published promotion/demotion flips in each cohort (its k).
+    swap_sweep : The k of the published sweep.
+    tolerance : Accuracy below the baseline's that the best k of a sweep may cost.
+    grid_size, grid_low, grid_high : Number of candidate thresholds a group, and the range over which they are
+        spread evenly.
+    penalty : Weight of the error in the published threshold objective (lambda in equation 25).
+    clusters, cluster_rows, cluster_starts : Of the cluster proxy: clusters, rows clustered at most, and
+        k-means initialisations.
+    four_fifths : Lower end t of the band [t, 1/t] in which disparate impact counts as parity.
+    validation_size : Share of the training rows on which the corrected thresholds are fitted.
+    massaging_sweep : Swaps of the corrected sweep; the size that Kamiran and Calders derive is always added.
+    level : Confidence level of the intervals.
     """
 
     test_size: Share = 0.3

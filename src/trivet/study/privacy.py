@@ -59,11 +59,7 @@ class CountingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """End points of the study's curves.
-
-    Thresholds of the tail curves are the integers from `tail_from` to `tail_to`; the epsilons of the
-    sweep are `epsilon_points` evenly spaced values from `epsilon_from` to `epsilon_to`.
-    """
+    """End points of the study's curves: integer thresholds, and evenly spaced epsilons."""
 
     tail_from: int = 480
     tail_to: int = 520

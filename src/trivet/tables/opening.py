@@ -56,17 +56,7 @@ class Kind(StrEnum):
 
 
 _INTEGERS: Final = frozenset(
-    {
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-    }
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
 
 
@@ -350,12 +340,7 @@ def _suspect(sql: str, delimiter: str, width: int) -> str:
 
 
 def _has_rows(
-    lines: Sequence[str],
-    place: int,
-    known: int,
-    delimiter: str,
-    width: int,
-    is_value: Callable[[str], bool],
+    lines: Sequence[str], place: int, known: int, delimiter: str, width: int, is_value: Callable[[str], bool]
 ) -> bool:
     """Return True if the lines of a cell, in the column at `place`, are those of rows."""
     expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]

@@ -118,9 +118,7 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
             if _tells(encoded, target, seed=seed, by_errors=name == "label"):
                 found[name].append(rows.features.names[place])
     return TellingColumns(
-        tuple(found["label"]),
-        tuple(found["prediction"]),
-        tuple(rows.features.names[place] for place in keys),
+        tuple(found["label"]), tuple(found["prediction"]), tuple(rows.features.names[place] for place in keys)
     )
 
 

@@ -51,10 +51,7 @@ ESTIMATORS: Final[dict[str, Callable[[int], ClassifierMixin]]] = {
 def make_estimator(name: str, features: Features, *, seed: int) -> Pipeline:
     """Return a classifier of `Features.values`, not yet fitted."""
     return Pipeline(
-        [
-            ("encode", column_encoder(features, standardise=True)),
-            ("classify", ESTIMATORS[name](seed)),
-        ]
+        [("encode", column_encoder(features, standardise=True)), ("classify", ESTIMATORS[name](seed))]
     )
 
 

@@ -45,20 +45,7 @@ MANY_TWINS: Final = 0.01
 SHOWN: Final = 5
 #: How missing values are often written, in lower case.
 _AS_MISSING: Final = frozenset(
-    {
-        "na",
-        "n/a",
-        "#n/a",
-        "nan",
-        "null",
-        "none",
-        "nil",
-        "?",
-        "-",
-        "-1",
-        "unknown",
-        "missing",
-    }
+    {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "-1", "unknown", "missing"}
 )
 
 
@@ -157,10 +144,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
 def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
     """Say of each attribute whether the other columns tell the group."""
     return tuple(
-        Caution(
-            "proxies",
-            f"{one_line(attribute.name)}: {attribute.proxies.statement}",
-        )
+        Caution("proxies", f"{one_line(attribute.name)}: {attribute.proxies.statement}")
         for attribute in attributes
         if attribute.proxies is not None
         and attribute.proxies.auc is not None

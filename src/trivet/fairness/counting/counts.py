@@ -52,9 +52,8 @@ class GroupCounts:
 
     Raises
     ------
-    UsageError
-        If these do not fit each other: a group or a class occurs twice or is not a text, the table has
-        another shape, or a count is not a whole number from 0 up.
+    UsageError : If these do not fit each other: a group or a class occurs twice or is not a text, the table
+        has another shape, or a count is not a whole number from 0 up.
     """
 
     columns: tuple[str, ...]

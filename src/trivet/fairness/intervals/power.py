@@ -18,13 +18,7 @@ from trivet.fairness.intervals.shares import LARGE, normal_quantile
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.settings import Rate, Share, require
 
-__all__ = [
-    "Detectable",
-    "detection_power",
-    "smallest_detectable",
-    "smallest_disparate",
-    "verdict_power",
-]
+__all__ = ["Detectable", "detection_power", "smallest_detectable", "smallest_disparate", "verdict_power"]
 
 #: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100

@@ -120,12 +120,7 @@ def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95)
 
 
 def bounds_of(
-    estimates: Floats,
-    limits: Limits,
-    *,
-    level: float,
-    names: tuple[str, str],
-    reasons: list[str | None],
+    estimates: Floats, limits: Limits, *, level: float, names: tuple[str, str], reasons: list[str | None]
 ) -> tuple[Estimate, ...]:
     """Put arrays into values; `names` are of the method of large counts and that of small ones."""
     columns = (np.ravel(values).tolist() for values in (estimates, *limits))

@@ -16,11 +16,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column
 from trivet.fairness.metrics.group_rates import Counts, Described, Rates
 
-__all__ = [
-    "INEQUALITIES",
-    "Inequality",
-    "consistency",
-]
+__all__ = ["INEQUALITIES", "Inequality", "consistency"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +31,7 @@ class Inequality(Described):
 
     Raises
     ------
-    UsageError
-        If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
+    UsageError : If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
     """
 
     alpha: float

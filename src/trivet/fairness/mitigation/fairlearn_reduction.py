@@ -64,14 +64,10 @@ class FairlearnReduction(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The classifiers that are drawn from, and the probability of each.
-    classes_
-        The two labels; the second is the positive one.
-    groups_
-        The value of each group.
-    n_iter_
-        Iterations that were made, or multipliers that were tried.
+    estimator_ : The classifiers that are drawn from, and the probability of each.
+    classes_ : The two labels; the second is the positive one.
+    groups_ : The value of each group.
+    n_iter_ : Iterations that were made, or multipliers that were tried.
     """
 
     def __init__(

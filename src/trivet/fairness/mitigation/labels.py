@@ -295,16 +295,11 @@ class Massaging(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_, ranker_
-        The classifier fitted on the changed labels, and the one that ranked the rows.
-    classes_
-        The two labels; the second is the positive one.
-    groups_, privileged_
-        The value of each group, and of the privileged one.
-    size_
-        Labels that were to change in each cohort.
-    promoted_, demoted_
-        Places of the rows whose labels were changed, in the order of the ranking.
+    estimator_, ranker_ : The classifier fitted on the changed labels, and the one that ranked the rows.
+    classes_ : The two labels; the second is the positive one.
+    groups_, privileged_ : The value of each group, and of the privileged one.
+    size_ : Labels that were to change in each cohort.
+    promoted_, demoted_ : Places of the rows whose labels were changed, in the order of the ranking.
     """
 
     def __init__(

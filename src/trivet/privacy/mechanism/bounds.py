@@ -96,12 +96,7 @@ def planned_level(error_rate: float) -> float:
 def require_refutable(*, epsilon: float, delta: float, error_rate: float, trials: int) -> None:
     """Raise UsageError for a number out of range, and where so few trials could show no violation."""
     MechanismSettings.require(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
-    needed = fewest_trials(
-        epsilon,
-        level=planned_level(error_rate),
-        delta=delta,
-        most=MOST_TRIALS // 2,
-    )
+    needed = fewest_trials(epsilon, level=planned_level(error_rate), delta=delta, most=MOST_TRIALS // 2)
     if needed is None:
         raise UsageError(
             f"a violation of epsilon {epsilon!r} does not show in {MOST_TRIALS} trials, the most that are "

@@ -109,9 +109,7 @@ def intervals(sample: Sample) -> Iterator[Event]:
 def _above(view: View, cut: float) -> Event:
     said = _said(cut)
     return Event(
-        f"{view.name} > {said}",
-        f"{view.name} is not above {said}",
-        lambda answers: view.of(answers) > cut,
+        f"{view.name} > {said}", f"{view.name} is not above {said}", lambda answers: view.of(answers) > cut
     )
 
 
@@ -236,11 +234,9 @@ _NAMED: Final = 3
 
 
 def values(sample: Sample) -> Iterator[Event]:
-    """Propose values that come up again, and the sets of them that speak most for one input.
-
-    A set holds the k values whose frequencies on the two inputs differ by the largest factors, as the
-    Neyman-Pearson lemma says the strongest events do (Bichsel et al. 2021, Section 4).
-    """
+    """Propose values that come up again, and the sets of them that speak most for one input."""
+    # The k values whose frequencies differ by the largest factors: by the Neyman-Pearson lemma the strongest
+    # events (Bichsel et al. 2021, Section 4).
     yield from _of(sample, None)
     paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
     if tuple(paths) != ((),):

@@ -196,10 +196,7 @@ def _owners(units: ArrayLike | None, n: int) -> NDArray[np.int64]:
 
 
 def _among_own(
-    owners: NDArray[np.int64],
-    rows: NDArray[np.intp],
-    places: NDArray[np.intp],
-    dominated: NDArray[np.intp],
+    owners: NDArray[np.int64], rows: NDArray[np.intp], places: NDArray[np.intp], dominated: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Count the population's rows of each row's unit, and those of them that the row dominates."""
     # A row dominates the bars at places below its own count, so unit and place in one order tell.

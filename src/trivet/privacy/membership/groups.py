@@ -54,16 +54,10 @@ GUESSING: Final = 0.5
 
 
 def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple[str, str]:
-    """Say whether any attack tells members from non-members, and whether by much.
-
-    ``exposed`` where an attack is shown to have an AUROC above `LARGE_AREA`, or to find members at more
-    than `LARGE_RATIO` times the rate at which it accuses others. ``slight`` where one is shown to beat
-    guessing at all: with an AUROC above 0.5, or with more members above a threshold than a random order
-    of the rows would leave there. AUROCs are bounded by DeLong's normal interval, rates by
-    Clopper-Pearson on both sides; the test against a random order is exact, since its first t + k rows
-    hold at most k non-members with a hypergeometric probability. `error_rate` is divided among all
-    tests (Bonferroni), so a model that leaks nothing is called either with at most that probability.
-    """
+    """Say whether any attack tells members from non-members, and whether by much."""
+    # AUROCs are bounded by DeLong's normal interval, rates by Clopper-Pearson on both sides; the test against
+    # a random order is exact, since its first t + k rows hold at most k non-members with a hypergeometric
+    # probability. `error_rate` is divided among all tests (Bonferroni).
     tests = len(attacks) + sum(rate.tpr.value is not None for attack in attacks for rate in attack.rates)
     each = error_rate / tests
     ranked = sorted(attacks, key=lambda attack: -attack.auroc.number)

@@ -161,10 +161,7 @@ class ExposedRow:
 
 @dataclass(frozen=True, repr=False)
 class MembershipAudit(
-    Table,
-    head=("verdict", "reason"),
-    rows="attacks",
-    columns=("attack", "auroc", "advantage"),
+    Table, head=("verdict", "reason"), rows="attacks", columns=("attack", "auroc", "advantage")
 ):
     """Membership-inference audit of a model.
 

@@ -220,11 +220,7 @@ def _train_one(
 def _signals(model: Any, features: Any, labels: NDArray[np.int64], classes: int) -> dict[str, NDArray[Any]]:
     probabilities = class_probabilities(model, features, classes)
     true, others = true_and_others(probabilities, labels)
-    return {
-        "probability": true,
-        "others": others,
-        "correct": probabilities.argmax(axis=1) == labels,
-    }
+    return {"probability": true, "others": others, "correct": probabilities.argmax(axis=1) == labels}
 
 
 @contextmanager
@@ -401,12 +397,7 @@ def unit_labels(labels: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[
 
 
 def plant(
-    features: Any,
-    labels: NDArray[np.int64],
-    canaries: int,
-    *,
-    classes: int,
-    generator: np.random.Generator,
+    features: Any, labels: NDArray[np.int64], canaries: int, *, classes: int, generator: np.random.Generator
 ) -> tuple[Any, NDArray[np.int64]]:
     """Return rows that no one would learn but by heart: real ones with a wrong label."""
     # A table's columns are drawn from other rows, each on its own; images stay, since pixels would be noise.

@@ -384,9 +384,7 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
         return method.epsilon(*answers_of(lines, scales_at(factor), mechanism=method.mechanism), delta)
 
     ratios, counts = answers_of(
-        lines,
-        [line.noise_at(1.0, mechanism=method.mechanism) for line in lines],
-        mechanism=method.mechanism,
+        lines, [line.noise_at(1.0, mechanism=method.mechanism) for line in lines], mechanism=method.mechanism
     )
     invert = method.theorem.invert
     factor = smallest_factor(

@@ -27,9 +27,7 @@ from trivet.privacy.accountants import (
     relative_error,
     smallest_factor,
 )
-from trivet.privacy.adjacency import (
-    OutOfReachError,
-)
+from trivet.privacy.adjacency import OutOfReachError
 from trivet.settings import Count, Positive, Share, require
 
 __all__ = [

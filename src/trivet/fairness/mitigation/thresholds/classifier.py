@@ -294,26 +294,18 @@ class GroupThresholds(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The fitted classifier.
-    classes_
-        The two labels; the second is the positive one.
-    thresholds_
-        From the value of each group to the score from which its members are predicted positive: a float, or
-        a `MixedThreshold` where it is randomised.
-    sensitive_names_
-        Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the columns of
-        another frame by them, and those of an array by place.
-    privileged_
-        Value of the privileged group.
-    achieved_
-        How near the constraint comes on the rows of the thresholds: the ratio to the privileged group's
-        selection rate that is farthest from 1; the largest difference of selection rates, or of expected
-        error rates; or the scalarised objective.
-    validation_rows_
-        Places of the rows that the thresholds were fitted on, shape (kept,).
-    n_features_in_, feature_names_in_
-        Of the classifier, where it has them.
+    estimator_ : The fitted classifier.
+    classes_ : The two labels; the second is the positive one.
+    thresholds_ : From the value of each group to the score from which its members are predicted positive: a
+        float, or a `MixedThreshold` where it is randomised.
+    sensitive_names_ : Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the
+        columns of another frame by them, and those of an array by place.
+    privileged_ : Value of the privileged group.
+    achieved_ : How near the constraint comes on the rows of the thresholds: the ratio to the privileged
+        group's selection rate that is farthest from 1; the largest difference of selection rates, or of
+        expected error rates; or the scalarised objective.
+    validation_rows_ : Places of the rows that the thresholds were fitted on, shape (kept,).
+    n_features_in_, feature_names_in_ : Of the classifier, where it has them.
 
     Notes
     -----
