@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -42,6 +41,7 @@ from trivet.fairness.metrics.group_rates import (
     selection_rates,
     true_positive_rates,
 )
+from trivet.fairness.mitigation.classifier import unfitted
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging, massaging_size
 from trivet.fairness.mitigation.reweighing import Reweighing
@@ -262,7 +262,7 @@ def fit_swapped(
     """Fit one model for each number of swaps."""
     models = {0: SwappedModel(promoted=0, demoted=0, predictions=baseline)}
     for size in sorted({*sizes} - {0}):
-        sized: Massaging = clone(massaging).set_params(size=size)
+        sized: Massaging = unfitted(massaging).set_params(size=size)
         fitted = sized.fit(train.features, train.labels, sensitive_features=train.sensitive)
         (scores,) = scores_of(fitted, test)
         models[size] = SwappedModel(
@@ -299,8 +299,6 @@ class Workbench:
     """One split of a table, and the baseline model on it."""
 
     settings: FairnessSettings
-    raw_train: Sample
-    raw_test: Sample
     train: Sample
     test: Sample
     baseline: LogisticRegression
@@ -332,14 +330,11 @@ class Workbench:
 
 def set_up(sample: Sample, settings: FairnessSettings) -> Workbench:
     """Split a table, fit the baseline and cluster the test rows."""
-    raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
-    train, test = standardise(raw_train, raw_test)
+    train, test = standardise(*split_sample(sample, size=settings.test_size, seed=settings.seed))
     baseline = logistic(settings.max_iter).fit(train.features, train.labels)
     train_scores, test_scores = scores_of(baseline, train, test)
     return Workbench(
         settings=settings,
-        raw_train=raw_train,
-        raw_test=raw_test,
         train=train,
         test=test,
         baseline=baseline,

@@ -4,12 +4,13 @@ from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trivet.datasets.adult import FEATURES, SENSITIVE_COLUMN
 from trivet.fairness.columns import PRIVILEGED
+from trivet.fairness.mitigation.classifier import unfitted
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
 from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.reweighing import Reweighing
@@ -35,7 +36,7 @@ class StudyModel(ClassifierMixin, BaseEstimator):
     def fit(self, X: NDArray[np.float64], y: NDArray[np.int64]) -> Self:
         """Fit on rows of Adult's features, shape (rows, 9), and labels 0 and 1."""
         groups = np.asarray(X)[:, self.sensitive]
-        self.mitigation_ = clone(self.mitigation).fit(X, y, sensitive_features=groups)
+        self.mitigation_ = unfitted(self.mitigation).fit(X, y, sensitive_features=groups)
         self.classes_ = self.mitigation_.classes_
         return self
 

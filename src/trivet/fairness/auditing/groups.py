@@ -236,7 +236,7 @@ def audit_attribute(
         )
     return AttributeAudit(
         columns=counts.columns,
-        name=attribute_name(counts.columns),
+        name=" x ".join(counts.columns),
         reference=names[reference],
         reference_why=why,
         groups=groups,
@@ -248,11 +248,6 @@ def audit_attribute(
         verdict=verdict_on(groups),
         reason=_reason(groups, names[reference], four_fifths=four_fifths, level=level, holding=comparisons),
     )
-
-
-def attribute_name(columns: Sequence[str]) -> str:
-    """Return what an attribute is called: its column, or its columns joined by "x"."""
-    return " x ".join(columns)
 
 
 def most_disparate_group(groups: Sequence[GroupAudit]) -> int | None:

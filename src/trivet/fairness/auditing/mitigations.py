@@ -1,6 +1,5 @@
 """Comparison of mitigations on the same test rows, with intervals."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,7 +33,7 @@ from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import paired_difference_interval
-from trivet.fairness.intervals.shares import share_interval
+from trivet.fairness.intervals.shares import finite, share_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
     band_ends,
@@ -48,7 +47,7 @@ from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.classifier import draw_rows
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
-from trivet.wording import one_line, quote
+from trivet.wording import listed, one_line, quote
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
 
@@ -98,8 +97,8 @@ def model_outcome(
         disparate_impact=None if worst is None else worst.disparate_impact,
         disparate_impact_training=None if worst is None else spreads[audited.index(worst)],
         parity=None if worst is None else parity_of(worst.disparate_impact),
-        difference=_known(float(demographic_parity_spread(counts.table))),
-        equalized_odds=_known(float(equalized_odds_spread(counts.table))),
+        difference=finite(float(demographic_parity_spread(counts.table))),
+        equalized_odds=finite(float(equalized_odds_spread(counts.table))),
         groups=tuple(
             GroupOutcome(
                 group=group.group,
@@ -123,15 +122,11 @@ def model_outcome(
 def _impacts(counts: GroupCounts, reference: int) -> list[float | None]:
     """Return each group's selection rate over the reference group's."""
     rates = selection_rates(counts.table)
-    return [_known(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
+    return [finite(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
 
 
 def _spread(estimate: float | None, values: Sequence[float | None], *, level: float) -> TrainingSpread:
     return training_spread(estimate, values, level=level, lowest=0.0, highest=_UNBOUNDED)
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) -> str:
@@ -251,8 +246,7 @@ def _capital(title: str) -> str:
 
 
 def _listed(models: Sequence[ModelOutcome]) -> str:
-    *first, last = [model.title for model in models if model.name != BASELINE]
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed([model.title for model in models if model.name != BASELINE])
 
 
 #: Share of the rows that nothing is fitted on.

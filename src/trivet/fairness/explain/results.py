@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trivet.wording import one_line
+from trivet.wording import listed, one_line
 
 __all__ = [
     "BASE_RATES",
@@ -156,7 +156,7 @@ def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference
         f"{_amount(part, whole, SELECTION_RATE)}{'' if i else ' come'} from different {part.name}"
         for i, part in enumerate(parts)
     ]
-    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {_listed(clauses)}."
+    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {listed(clauses)}."
 
 
 def column_statement(whole: Part, parts: Sequence[Part], *, group: str, reference: str, outcome: str) -> str:
@@ -173,7 +173,7 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
     either = f"{one_line(' + '.join(last.columns))} or with " if last.columns else ""
     told.append((_amount(last, whole, outcome), f"{either}what no column explains"))
     clauses = [f"{amount}{'' if i else ' go'} with {what}" for i, (amount, what) in enumerate(told)]
-    return f"{_opening(whole, group, reference, outcome)}, {_listed(clauses)}."
+    return f"{_opening(whole, group, reference, outcome)}, {listed(clauses)}."
 
 
 def proxy_statement(
@@ -182,7 +182,7 @@ def proxy_statement(
     """Say how well the other columns tell the group."""
     if auc is None:
         return f"How well the other columns tell the group is unknown: {reason}"
-    strongest = _listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
+    strongest = listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
     return (
         f"Together the other columns tell {one_line(reference)} from {one_line(group)} with an AUC of "
         f"{auc:.2f}, where 0.5 is not at all and 1 is always; alone the strongest are "
@@ -212,8 +212,3 @@ def _amount(parts: Part | Sequence[Part], whole: Part, outcome: str) -> str:
     value = _direction(whole) * sum(part.value or 0.0 for part in chosen)
     # Adding 0 turns a rounded -0.0 into 0.0.
     return f"{round(100 * value, 1) + 0:.1f}" if outcome == SELECTION_RATE else f"{round(value, 4) + 0:.4f}"
-
-
-def _listed(told: Sequence[str]) -> str:
-    *before, last = told
-    return f"{', '.join(before)} and {last}" if before else last

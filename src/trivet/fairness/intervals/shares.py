@@ -23,6 +23,7 @@ __all__ = [
     "area_interval",
     "bounds_of",
     "checked_shares",
+    "finite",
     "holm",
     "is_large",
     "normal_quantile",
@@ -126,9 +127,9 @@ def bounds_of(
     columns = (np.ravel(values).tolist() for values in (estimates, *limits))
     return tuple(
         Estimate(
-            value=_finite(estimate),
-            low=_finite(low),
-            high=_finite(high),
+            value=finite(estimate),
+            low=finite(low),
+            high=finite(high),
             level=level,
             method=names[0] if large else names[1],
             reason=why,
@@ -170,7 +171,7 @@ def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """Return a number, or None for NaN and infinity."""
     return value if math.isfinite(value) else None
 

@@ -36,6 +36,7 @@ __all__ = [
     "positive_scores",
     "sensitive_codes",
     "sensitive_names",
+    "unfitted",
     "weight_parameter",
 ]
 
@@ -216,6 +217,12 @@ def delegated(method: str) -> Callable[[Any], bool]:
     return has_method
 
 
+def unfitted(estimator: Any) -> Any:
+    """Return a copy of a classifier that is not fitted; a frozen one stays itself."""
+    # The types of scikit-learn leave open what a copy is.
+    return clone(estimator)
+
+
 def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
     """Return the score of the positive class, shape (rows,): a probability, or the decision function."""
     if hasattr(estimator, "predict_proba"):
@@ -258,12 +265,12 @@ def fit_weighted(
     # weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
     try:
         own = {**params, weight_parameter(estimator): weights}
-        return clone(estimator).fit(X, y, **own)
+        return unfitted(estimator).fit(X, y, **own)
     except UnsetMetadataPassedError:
         if params:
             raise
     with config_context(enable_metadata_routing=False):
-        return clone(estimator).fit(X, y, **{weight_parameter(estimator): weights})
+        return unfitted(estimator).fit(X, y, **{weight_parameter(estimator): weights})
 
 
 class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):

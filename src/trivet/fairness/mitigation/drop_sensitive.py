@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final, Self
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -18,6 +17,7 @@ from trivet.fairness.mitigation.classifier import (
     MitigatedClassifier,
     SensitiveFeatures,
     sensitive_codes,
+    unfitted,
 )
 from trivet.wording import first_line, one_line
 
@@ -104,7 +104,7 @@ class DropSensitive(MitigatedClassifier):
                 "should not be seen. Give the classifier others."
             )
         routed = self._routed("estimator", sensitive_features, fit_params)
-        self.estimator_ = clone(self.estimator).fit(self._others(features), rows.y, **routed)
+        self.estimator_ = unfitted(self.estimator).fit(self._others(features), rows.y, **routed)
         self.classes_ = rows.classes
         self.proxy_auc_, self.proxy_reason_ = self._proxy(features, sensitive_features, len(rows.y))
         return self
@@ -160,7 +160,7 @@ def proxy_auc(
     raising: Any = "raise"  # which the types that come with scikit-learn do not know
     try:
         found = cross_val_score(
-            clone(estimator), X, groups, cv=divided, scoring=_one_against_others, error_score=raising
+            unfitted(estimator), X, groups, cv=divided, scoring=_one_against_others, error_score=raising
         )
     except (ValueError, TypeError, TrivetError) as error:
         # A classifier of labels may be unable to predict groups; fit it all the same.

@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from trivet.errors import DataError, UsageError
@@ -27,6 +26,7 @@ from trivet.fairness.mitigation.classifier import (
     TrainingRows,
     named,
     positive_scores,
+    unfitted,
 )
 from trivet.wording import one_line
 
@@ -343,15 +343,15 @@ class Massaging(MitigatedClassifier):
         privileged = privileged_place(rows, self.privileged)
         routed = self._routed("estimator", sensitive_features, fit_params)
         if self.ranker is None:
-            self.ranker_ = clone(self.estimator).fit(rows.X, rows.y, **routed)
+            self.ranker_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
         else:
             ranking = self._routed("ranker", sensitive_features, fit_params)
-            self.ranker_ = clone(self.ranker).fit(rows.X, rows.y, **ranking)
+            self.ranker_ = unfitted(self.ranker).fit(rows.X, rows.y, **ranking)
         cohorts = self._cohorts(rows, privileged)
         self.privileged_ = rows.values[privileged]
         self.promoted_, self.demoted_ = cohorts.promoted, cohorts.demoted
         labels = rows.classes[swap_labels(rows.labels, cohorts)]
-        self.estimator_ = clone(self.estimator).fit(rows.X, labels, **routed)
+        self.estimator_ = unfitted(self.estimator).fit(rows.X, labels, **routed)
         self.classes_, self.groups_ = rows.classes, rows.values
         return self._fitted()
 

@@ -45,6 +45,7 @@ from trivet.privacy.planning.settings import (
 )
 from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor, theorem_of
 from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld
+from trivet.wording import listed
 
 __all__ = ["plan", "plan_queries", "spending_of"]
 
@@ -189,8 +190,7 @@ def _beaten(
     losing: Sequence[PlannedRow], lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float
 ) -> str:
     names = [spoken(row) for row in losing]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    said = f"{_capital(listed)} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
+    said = f"{_capital(listed(names))} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
     if len(lines) == 1 and lines[0].touched == 1 and any(row.method == "advanced" for row in losing):
         pays = advanced_pays_from(epsilon=epsilon, delta=settings.delta)
         return f"{said}: advanced composition pays from k = {pays:,} on."

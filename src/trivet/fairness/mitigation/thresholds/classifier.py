@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.utils import _safe_indexing
@@ -27,6 +26,7 @@ from trivet.fairness.mitigation.classifier import (
     named,
     positive_scores,
     sensitive_names,
+    unfitted,
 )
 from trivet.fairness.mitigation.labels import privileged_place
 from trivet.fairness.mitigation.thresholds.cuts import Objective, difference_thresholds, ratio_thresholds
@@ -404,7 +404,7 @@ class GroupThresholds(MitigatedClassifier):
         self.validation_rows_ = kept
         self.classes_ = rows.classes
         if self.refit and not self.prefit:
-            self.estimator_ = clone(self.estimator).fit(rows.X, rows.y, **routed)
+            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
         return self._fitted()
 
     def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
@@ -473,10 +473,10 @@ class GroupThresholds(MitigatedClassifier):
                     ThresholdsOnTrainingRows,
                     stacklevel=3,
                 )
-            self.estimator_ = clone(self.estimator).fit(rows.X, rows.y, **params)
+            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
             return every
         kept = draw_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
         used = np.flatnonzero(~kept)
         divided = {name: part_of(value, used, size=len(every)) for name, value in params.items()}
-        self.estimator_ = clone(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
+        self.estimator_ = unfitted(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
         return np.flatnonzero(kept)

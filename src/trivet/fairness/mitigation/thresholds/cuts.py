@@ -1,9 +1,10 @@
 """Candidate cuts of a group's scores, with what each of them selects and gains."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,10 @@ __all__ = [
     "range_argmax",
     "ratio_thresholds",
 ]
+
+Floats = NDArray[np.float64]
+#: Fewest and most rows of a group that may be selected, for each cut of another.
+Window = tuple[NDArray[Any], NDArray[Any]]
 
 #: What thresholds should maximise: a share of rows, or the negative cost of false positives and negatives.
 Objective = Literal["accuracy", "balanced_accuracy"] | tuple[float, float]
@@ -204,22 +209,16 @@ def ratio_thresholds(
         raise UsageError(
             f"the reference should be one of the groups 0 to {len(cuts) - 1}, found {reference}."
         )
-    gains = gains_of(objective, cuts)
+    values = _values(cuts, objective)
     against = cuts[reference]
-    total = against.value(gains)
-    chosen: list[NDArray[np.int64]] = []
-    for code, group in enumerate(cuts):
-        if code == reference:
-            chosen.append(np.arange(len(total)))
-            continue
+
+    def window(group: Cuts) -> Window:
         # The reference's rate times t and over t, as numbers of the group's rows. Where nobody of the
         # reference is selected, the window holds only the cut that selects nobody of the group.
         equal = against.selected * (group.rows / against.rows)
-        first = np.searchsorted(group.selected, bound * equal * (1 - ROUNDING), side="left")
-        last = np.searchsorted(group.selected, equal / bound * (1 + ROUNDING), side="right")
-        value = group.value(gains)
-        chosen.append(range_argmax(value, first, last))
-        total = np.where(first < last, total + value[chosen[-1]], -np.inf)
+        return bound * equal * (1 - ROUNDING), equal / bound * (1 + ROUNDING)
+
+    total, chosen = _best_within(cuts, values, reference, window)
     best = int(np.argmax(total))
     return tuple(float(group.threshold[at[best]]) for group, at in zip(cuts, chosen, strict=True))
 
@@ -231,7 +230,6 @@ def difference_thresholds(
     *,
     bound: float = 0.05,
     objective: Objective = "accuracy",
-    cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
     """Return the best thresholds whose largest and smallest selection rate differ by `bound`."""
     # Each cut of each group is taken for the smallest rate in turn; it allows every other group a range of
@@ -239,26 +237,46 @@ def difference_thresholds(
     # the lowest smallest rate, then, of the groups that can have it, the first.
     if not 0 <= bound <= 1:
         raise UsageError(f"the bound on a difference should be from 0 to 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
-    gains = gains_of(objective, cuts)
-    values = [group.value(gains) for group in cuts]
+    cuts = cuts_by_group(y_true, scores, groups)
+    values = _values(cuts, objective)
     best_value, best_rate, best_cuts = -math.inf, Fraction(0), [0] * len(cuts)
     for lowest, anchor in enumerate(cuts):
-        total = values[lowest]
-        chosen: list[NDArray[np.int64]] = []
-        for code, group in enumerate(cuts):
-            if code == lowest:
-                chosen.append(np.arange(len(total)))
-                continue
+
+        def window(group: Cuts, anchor: Cuts = anchor) -> Window:
             least = -(-anchor.selected * group.rows // anchor.rows)
             most = (anchor.selected * (group.rows / anchor.rows) + bound * group.rows) * (1 + ROUNDING)
-            first = np.searchsorted(group.selected, least, side="left")
-            last = np.searchsorted(group.selected, most, side="right")
-            chosen.append(range_argmax(values[code], first, last))
-            total = np.where(first < last, total + values[code][chosen[-1]], -np.inf)
+            return least, most
+
+        total, chosen = _best_within(cuts, values, lowest, window)
         place = int(np.argmax(total))
         rate = Fraction(int(anchor.selected[place]), anchor.rows)
         if (total[place], -rate) > (best_value, -best_rate):
             best_value, best_rate = float(total[place]), rate
             best_cuts = [int(at[place]) for at in chosen]
     return tuple(float(group.threshold[at]) for group, at in zip(cuts, best_cuts, strict=True))
+
+
+def _values(cuts: Sequence[Cuts], objective: Objective) -> list[Floats]:
+    gains = gains_of(objective, tuple(cuts))
+    return [group.value(gains) for group in cuts]
+
+
+def _best_within(
+    cuts: Sequence[Cuts],
+    values: Sequence[Floats],
+    anchor: int,
+    window: Callable[[Cuts], Window],
+) -> tuple[Floats, list[NDArray[np.int64]]]:
+    """Return for each cut of a group the best sum of values, and the cut of each group that gives it."""
+    total = values[anchor]
+    chosen: list[NDArray[np.int64]] = []
+    for code, group in enumerate(cuts):
+        if code == anchor:
+            chosen.append(np.arange(len(total)))
+            continue
+        low, high = window(group)
+        first = np.searchsorted(group.selected, low, side="left")
+        last = np.searchsorted(group.selected, high, side="right")
+        chosen.append(range_argmax(values[code], first, last))
+        total = np.where(first < last, total + values[code][chosen[-1]], -np.inf)
+    return total, chosen
