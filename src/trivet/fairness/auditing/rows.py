@@ -54,20 +54,7 @@ class AuditRows:
         return len(self.labels)
 
     def count(self, predictions: NDArray[np.int64], rows: NDArray[np.int64]) -> GroupCounts:
-        """Count some rows by group, label and prediction.
-
-        Parameters
-        ----------
-        predictions
-            For each of the rows, 0 or 1.
-        rows
-            Their indices.
-
-        Returns
-        -------
-        GroupCounts
-            Of all groups, also those of which no row is there.
-        """
+        """Count rows by their indices and predictions (0 or 1), shape (rows,) each; all groups are there."""
         cells = 4 * self.groups[rows] + 2 * self.labels[rows] + predictions
         table = np.bincount(cells, minlength=4 * len(self.values)).reshape(-1, 2, 2)
         classes = self.negative, self.positive
@@ -178,13 +165,7 @@ def read_predicted(
 
 
 def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
-    """Return the embedded Adult data with the nine features of the study.
-
-    Raises
-    ------
-    UsageError
-        If a sensitive column is none of Adult's.
-    """
+    """Return the embedded Adult data with the study's features; a UsageError for a column it lacks."""
     table = load_adult()
     sample = adult_sample(table)
     for name in sensitive:

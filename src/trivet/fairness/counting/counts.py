@@ -101,11 +101,7 @@ class GroupCounts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each group: its value, or its values with commas between.
-
-        One of several values that holds a comma stands in quotation marks, so that no two groups are
-        called the same.
-        """
+        """Name of each group: its values with commas between, in quotation marks where one has a comma."""
         return tuple(
             values[0]
             if len(values) == 1
@@ -114,13 +110,7 @@ class GroupCounts:
         )
 
     def over(self, *columns: str) -> "GroupCounts":
-        """Return the counts by some of the sensitive columns, whatever the others hold.
-
-        Raises
-        ------
-        UsageError
-            If a column is not among those that were counted.
-        """
+        """Return the counts by some of the sensitive columns; a UsageError for one that was not counted."""
         for name in columns:
             if name not in self.columns:
                 raise UsageError(
@@ -135,13 +125,7 @@ class GroupCounts:
         return GroupCounts(columns, groups, self.classes, table, self.folded)
 
     def one_versus_rest(self, positive: str) -> "GroupCounts":
-        """Return the counts with one class as the positive one, and all others together as the negative.
-
-        Raises
-        ------
-        UsageError
-            If no label or prediction is of that class.
-        """
+        """Return the counts of one class against all others; a UsageError for a class that nothing has."""
         if positive not in self.classes:
             raise UsageError(
                 f"no label or prediction is {quote(positive)}; there are "
@@ -157,18 +141,7 @@ class GroupCounts:
         return GroupCounts(self.columns, self.groups, (rest, positive), table, folded_values(sides))
 
     def against(self, reference: int) -> NDArray[np.int64]:
-        """Return each other group beside a reference group.
-
-        Parameters
-        ----------
-        reference
-            Place of the reference group, which is the privileged one.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (groups - 1, 2, classes, classes), the other group first; in the order of the groups.
-        """
+        """Return each other group beside the reference, shape (groups - 1, 2, classes, classes)."""
         others = np.delete(self.table, reference, axis=0)
         return np.stack([others, np.broadcast_to(self.table[reference], others.shape)], axis=1)
 

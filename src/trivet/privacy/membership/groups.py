@@ -144,13 +144,7 @@ def group_exposures(
     require(Share, level=level, rate=rate)
     common = rate_at(rate, s[m], s[~m], level=level)
     found: list[GroupExposure] = []
-    for column, given in groups.items():
-        names = np.asarray(given).astype(str)
-        if names.shape != s.shape:
-            raise DataError(
-                f"Column {quote(column)} has to name the group of each of the {len(s)} rows; "
-                f"found shape {names.shape}."
-            )
+    for column, names in checked_groups(groups, len(s)).items():
         for name in np.unique(names):
             row = names == name
             found.append(_exposure(column, str(name), s[row & m], s[row & ~m], common, level))

@@ -317,22 +317,10 @@ def advanced_pays_from(*, epsilon: float, delta: float) -> int:
     Below it the crudest theorem wins: the square root of advanced composition carries a factor
     sqrt(2 ln(1/delta)), which few queries do not earn back.
 
-    Parameters
-    ----------
-    epsilon
-        Total epsilon, above 0.
-    delta
-        Total delta, in (0, 1).
-
-    Returns
-    -------
-    int
-        k, at least 1.
-
     Raises
     ------
     UsageError
-        A number is out of range.
+        The total epsilon is not above 0, or delta not in (0, 1).
     """
     require(Positive, epsilon=epsilon)
     require(Share, delta=delta)

@@ -410,13 +410,6 @@ class GroupThresholds(MitigatedClassifier):
     def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
         """Return the label that each row's score has in its group, shape (rows,).
 
-        Parameters
-        ----------
-        X
-            Features, one row each.
-        sensitive_features
-            The group of each row, of those that `fit` saw.
-
         Raises
         ------
         UsageError
@@ -438,17 +431,7 @@ class GroupThresholds(MitigatedClassifier):
     def score(
         self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: SensitiveFeatures = None
     ) -> float:
-        """Return the accuracy of the predictions.
-
-        Parameters
-        ----------
-        X, y
-            Features and labels, one row each.
-        sample_weight
-            Weight of each row; by default all weigh the same.
-        sensitive_features
-            As for `predict`.
-        """
+        """Return the accuracy, in [0, 1], of what `predict` says, of rows weighed by `sample_weight`."""
         predictions = self.predict(X, sensitive_features=sensitive_features)
         return float(accuracy_score(y, predictions, sample_weight=sample_weight))
 
