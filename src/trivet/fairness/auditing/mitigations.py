@@ -296,11 +296,9 @@ def compare_mitigations(
 ) -> FairnessComparison:
     """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
 
-    The rows are divided once, by `seed`, into training and test rows, alike in groups and labels. Each model
-    is trained on all training rows, and its figures have the intervals of sampling: other test rows, the
-    model being what it is. It is trained `repeats` times more on a share of the training rows drawn anew,
-    and what its figures do on the same test rows is the spread of training. Thresholds are fitted on a
-    validation part of the training rows.
+    The rows are divided once, alike in groups and labels. Each model is trained on all training rows, of
+    which a validation part sets thresholds, and its figures have intervals of sampling; `repeats` trainings
+    on a share of them drawn anew give the spread of training.
 
     Parameters
     ----------
@@ -322,16 +320,11 @@ def compare_mitigations(
     seed
         Of everything random.
     workers
-        Processes.
+        Processes; the result does not depend on it.
     split
         The rows' parts; by default they are drawn by `seed`.
     progress
         Called with what is done, and the share of it that is.
-
-    Returns
-    -------
-    FairnessComparison
-        The same for the same input, whatever the number of workers.
 
     Raises
     ------

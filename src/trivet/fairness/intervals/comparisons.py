@@ -76,10 +76,8 @@ def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return ratio_intervals([x0], [n0], [x1], [n1], level=level)[0]
 
@@ -195,10 +193,8 @@ def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return difference_intervals([x0], [n0], [x1], [n1], level=level)[0]
 

@@ -71,10 +71,8 @@ def share_interval(x: int, n: int, *, level: float = 0.95) -> Estimate:
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return share_intervals([x], [n], level=level)[0]
 

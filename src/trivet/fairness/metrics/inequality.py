@@ -122,9 +122,8 @@ def consistency(
 ) -> float:
     """Return 1 minus the mean distance of a prediction from the mean prediction of its neighbours.
 
-    This is yNN of R. Zemel, Y. Wu, K. Swersky, T. Pitassi and C. Dwork (Learning fair representations,
-    ICML 2013). Which people are alike is decided by Euclidean distance: scale the features first, and
-    mind which of them stand for the sensitive one.
+    This is yNN of R. Zemel et al. (Learning fair representations, ICML 2013), by Euclidean distance: scale
+    the features first.
 
     Parameters
     ----------
@@ -135,15 +134,12 @@ def consistency(
     neighbours
         k, fewer than there are rows.
     with_self
-        Whether a row counts among its own k neighbours, as in AI Fairness 360 (which asks an index for
-        the rows that it holds). Each row then vouches for itself: with k = 1 and no two rows alike the
-        result is 1 whatever the predictions.
+        Whether a row counts among its own k neighbours, as in AI Fairness 360.
 
     Returns
     -------
     float
-        In [0, 1]; 1 where all neighbours are predicted alike. Where more rows than k are equally near,
-        which of them count is the index's choice.
+        In [0, 1]; 1 where all neighbours are predicted alike.
 
     Raises
     ------

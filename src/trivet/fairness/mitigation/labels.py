@@ -280,10 +280,8 @@ class Massaging(MitigatedClassifier):
         Labels to change in each cohort, or ``"equal base rates"`` for as many as make them equal: see
         `massaging_size` and `group_cohorts`.
     direction
-        ``"protected"`` as above. ``"published"`` is the study's, which promotes the lowest privileged rows
-        of those predicted negative and demotes the highest protected ones of those predicted positive,
-        and so widens the gap: see `published_cohorts`. Of more than two groups, all but the privileged one
-        are then the protected one together.
+        ``"protected"`` as above. ``"published"`` is the study's, which widens the gap: see
+        `published_cohorts`. Of more than two groups, all but the privileged one are then protected.
     ranker
         A classifier that scores the rows, by default a copy of `estimator`. A fitted one in scikit-learn's
         ``FrozenEstimator`` is not fitted again, which saves a fit for each size that is tried.

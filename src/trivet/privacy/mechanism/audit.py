@@ -103,21 +103,18 @@ def audit_mechanism(
     Parameters
     ----------
     mechanism
-        Takes an input and returns one answer: a number, string, boolean, None, or a short list, tuple,
-        dict or array of these. Calls have to be independent of each other. A text names it, as
-        ``package.module:function``.
+        Takes an input and returns a number, string, boolean, None, or a short list, tuple, dict or array of
+        these; calls have to be independent. A text names it, as ``package.module:function``.
     epsilon, delta
         The claim; above 0, and in [0, 1).
     inputs
-        Two inputs that the claim calls neighbours. The default is two true answers of a query of
-        sensitivity 1.
+        Two inputs that the claim calls neighbours; by default two answers of a query of sensitivity 1.
     trials
         Calls on each input.
     error_rate
         How often, at most, a mechanism that keeps its claim may be found to violate it; in (0, 1).
     seed
-        Seed of the order of the calls. The noise is the mechanism's own, and no generator of its or of
-        NumPy's is seeded, so two audits need not find the same counts.
+        Seed of the order of the calls; the noise is the mechanism's own, so two audits may differ.
     name
         What the result calls it; its own module and name where None.
     progress

@@ -27,9 +27,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     module
-        A network from shape (batch, *row) to logits of shape (batch, classes); or a function that
-        makes one. Each training starts from new weights: the function is called again, and of a
-        network a copy's layers are reset by their ``reset_parameters``.
+        A network from shape (batch, *row) to logits of shape (batch, classes), of which a copy's layers are
+        reset for each training by their ``reset_parameters``; or a function that makes one.
     epochs
         Passes over the rows.
     batch_size

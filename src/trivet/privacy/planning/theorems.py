@@ -246,11 +246,6 @@ def spent_epsilon(method: str, *, scale: float, sensitivity: float, queries: int
     delta
         In (0, 1).
 
-    Returns
-    -------
-    float
-        Total epsilon.
-
     Raises
     ------
     UsageError
@@ -314,8 +309,7 @@ def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:
     """Smallest number of queries at which advanced composition asks for less noise than basic.
 
-    Below it the crudest theorem wins: the square root of advanced composition carries a factor
-    sqrt(2 ln(1/delta)), which few queries do not earn back.
+    Below it the crudest theorem wins: few queries do not earn back the factor sqrt(2 ln(1/delta)).
 
     Raises
     ------

@@ -267,21 +267,18 @@ class GroupThresholds(MitigatedClassifier):
     bound
         Of ``"ratio"``, by default 0.8, or ``"difference"``, by default 0.05.
     objective
-        What is maximised under a constraint: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost
-        where it is a pair, the costs of a false positive and of a false negative. ``"scalarised"`` has its
-        own.
+        What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost of a pair, the costs
+        of a false positive and of a false negative. ``"scalarised"`` has its own.
     penalty
         Of ``"scalarised"``.
     validation
         Share of the rows kept for the thresholds, drawn from every group and label. None fits both on the
-        same rows, with the warning `ThresholdsOnTrainingRows`; a classifier in scikit-learn's
-        ``FrozenEstimator`` is not fitted, so that there is nothing to warn of.
+        same rows, with the warning `ThresholdsOnTrainingRows` unless the classifier is frozen.
     refit
-        Whether the classifier is fitted again on all rows, once the thresholds are found. Its scores then
-        differ a little from those that the thresholds were fitted to.
+        Whether the classifier is fitted again on all rows, once the thresholds are found.
     prefit
-        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`. For a
-        search, which copies what it fits, put a fitted one into scikit-learn's ``FrozenEstimator`` instead.
+        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`. A search,
+        which copies what it fits, needs a fitted one in scikit-learn's ``FrozenEstimator`` instead.
     grid
         Thresholds that ``"scalarised"`` tries for either group in place of all, shape (points,): the
         published search (`grid_thresholds`).

@@ -235,19 +235,17 @@ def exact_thresholds(
     Parameters
     ----------
     y_true, scores, sensitive
-        Label, score and group of each row, shape (rows,). Take rows that the scoring model was not fitted
-        on: on its own training rows it looks better, and fairer or less fair, than it is.
+        Label, score and group of each row, shape (rows,), that the scoring model was not fitted on.
     four_fifths
         t, in (0, 1].
     cut_at
-        As in `ratio_thresholds`. With ``"scores"`` a threshold is always finite, and the last bits of a score
-        decide on those who tie at it.
+        ``"between"`` is half way between two scores, ``"scores"`` on the upper one, and always finite.
 
     Returns
     -------
     Thresholds
-        As in `ratio_thresholds`. Among equally accurate pairs it is the one that selects the fewest
-        privileged, then the fewest protected rows.
+        Of equally accurate pairs the one that selects the fewest privileged, then the fewest protected rows;
+        infinity where nobody of a group should be selected, minus infinity where everybody should.
 
     Raises
     ------
