@@ -192,6 +192,11 @@ class Sample:
     input_a: Any
     input_b: Any
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Places of single values on either side, in the order first seen."""
+        return tuple(dict.fromkeys((*self.on_a.paths, *self.on_b.paths)))
+
 
 #: A family of events: proposes some from a sample, none where it does not apply.
 Proposer: TypeAlias = Callable[[Sample], Iterable[Event]]
@@ -207,8 +212,7 @@ class View:
 
 def number_paths(sample: Sample) -> tuple[Path, ...]:
     """Return the places at which either side has a number; truth values are none."""
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    return tuple(path for path in paths if sample.on_a.measures(path) or sample.on_b.measures(path))
+    return tuple(path for path in sample.paths if sample.on_a.measures(path) or sample.on_b.measures(path))
 
 
 def all_views(sample: Sample) -> list[View]:
@@ -216,7 +220,7 @@ def all_views(sample: Sample) -> list[View]:
     numbers = number_paths(sample)
     views = [_single(path) for path in numbers]
     views += [_difference(left, right) for left, right in pairwise(numbers)]
-    paths = tuple(dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths)))
+    paths = sample.paths
     if len(paths) > 1:
         views += [
             _summary("the sum", paths, _sum),

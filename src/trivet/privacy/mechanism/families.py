@@ -38,7 +38,7 @@ def form(sample: Sample) -> Iterator[Event]:
         for kind, _ in kinds.most_common(_KINDS):
             said = one_line(kind)
             yield Event(f"answer is {said}", f"answer is not {said}", _is_kind(kind))
-    for path in dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths)):
+    for path in sample.paths:
         if path and any(_lacks(path, answers).any() for answers in (sample.on_a, sample.on_b)):
             name = one_line(spelled(path))
             yield Event(f"answer lacks {name}", f"answer has {name}", _lacking(path))
@@ -163,8 +163,7 @@ class _Bins:
 
 def likelihood(sample: Sample) -> Iterator[Event]:
     """Propose that the learnt likelihood ratio of the two inputs is above a cut, for some cuts."""
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    learnt = [bins for path in paths if (bins := _learn(sample, path)) is not None]
+    learnt = [bins for path in sample.paths if (bins := _learn(sample, path)) is not None]
     if not learnt:
         return
     key = object()
@@ -238,9 +237,8 @@ def values(sample: Sample) -> Iterator[Event]:
     # The k values whose frequencies differ by the largest factors: by the Neyman-Pearson lemma the strongest
     # events (Bichsel et al. 2021, Section 4).
     yield from _of(sample, None)
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    if tuple(paths) != ((),):
-        for path in paths:
+    if sample.paths != ((),):
+        for path in sample.paths:
             yield from _of(sample, path)
 
 
