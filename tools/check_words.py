@@ -22,7 +22,9 @@ PHRASES = re.compile(
     re.IGNORECASE,
 )
 #: Code in prose: fenced blocks, backticks, attributes of pandoc, and the names of a numpydoc section.
-CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]+`|\{[^}\n]*\}|^\s*\w+(?:, \w+)*$", re.DOTALL | re.MULTILINE)
+CODE = re.compile(
+    r"^(```|~~~).*?^\1|`[^`\n]+`|\{[^}\n]*\}|^\s*\w+(?:, \w+)*(?= : |$)", re.DOTALL | re.MULTILINE
+)
 SQL = re.compile(r"\s*(?:SELECT|INSERT|CREATE|UPDATE)\b")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

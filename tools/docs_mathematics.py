@@ -1,4 +1,4 @@
-"""Set the mathematics of docstrings as MathML, for the documentation.
+"""Prepare docstrings for the documentation: their mathematics as MathML, their attributes in numpydoc's form.
 
 mkdocs.yml names this file as an extension of its reference generator. A browser sets MathML by itself:
 no script is fetched from anywhere.
@@ -12,6 +12,8 @@ import griffe
 import pypandoc
 
 FORMULA = re.compile(r":math:`([^`]+)`")
+#: Where attributes have a line each, ``name : what it is``, numpydoc takes that for the type.
+ATTRIBUTE = re.compile(r"^(\w+(?:, \w+)*) : ?", re.MULTILINE)
 
 
 @cache
@@ -23,11 +25,12 @@ def mathml(formula: str) -> str:
     return f"<span>{element}</span>"
 
 
-class Mathematics(griffe.Extension):
-    """Put MathML in the place of the role ``:math:``."""
+class Docstrings(griffe.Extension):
+    """Put MathML in the place of the role ``:math:``, and what attributes are below their names."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Rewrite one docstring."""
         if obj.docstring is not None:
-            text = obj.docstring.value
+            text, attributes, values = obj.docstring.value.partition("Attributes\n----------\n")
+            text += attributes + ATTRIBUTE.sub(r"\1\n    ", values)
             obj.docstring.value = FORMULA.sub(lambda match: mathml(" ".join(match[1].split())), text)

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "first_line",
     "inert",
     "json_text",
+    "listed",
     "one_line",
     "quote",
 ]
@@ -50,6 +51,12 @@ def quote(value: object) -> str:
     if not isinstance(value, str):
         return one_line(shown)
     return shown if len(shown) <= NAME_CHARACTERS else f"{shown[: NAME_CHARACTERS - 1]}…{shown[0]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names, one or more, as a sentence has them: ``a, b and c``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def first_line(error: BaseException) -> str:

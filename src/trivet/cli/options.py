@@ -123,6 +123,8 @@ def _words(kind: type[Settings]) -> str:
     """Return what the docstrings of a class and its bases say of each option."""
     texts = [inspect.cleandoc(vars(base).get("__doc__") or "") for base in reversed(kind.__mro__)]
     words = "\n".join(filter(None, (text.partition(_ATTRIBUTES)[2] for text in texts)))
+    # numpydoc takes what stands behind a colon for the type.
+    words = re.sub(r"^(\w+(?:, \w+)*) : ", r"\1\n    ", words, flags=re.MULTILINE)
     for each in _fields(kind):
         words = re.sub(rf"^{each.name}$", _name(each), words, flags=re.MULTILINE)
     return words

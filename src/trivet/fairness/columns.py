@@ -61,11 +61,8 @@ def require_same_length(**columns: NDArray[np.generic]) -> None:
 
 
 def require_same_order(**columns: Any) -> None:
-    """Raise a DataError where two of pandas' columns or frames have the same index in another order.
-
-    Rows are taken by their place, as scikit-learn takes them; where an index says that they are other rows,
-    that would be wrong in silence. Indexes with other labels, and columns without one, say nothing.
-    """
+    """Raise a DataError where two of pandas' columns or frames have one index in different orders."""
+    # Rows are taken by place, as scikit-learn takes them. Indexes with other labels say nothing.
     indexed = {
         name: column.index
         for name, column in columns.items()

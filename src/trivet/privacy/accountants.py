@@ -139,12 +139,10 @@ def _equal(epsilon: float, count: int) -> tuple[Floats, Floats]:
 
 
 def _on_a_grid(groups: list[tuple[float, int]]) -> tuple[Floats, Floats, Floats]:
-    """Whole loss, each group's put on a common grid first, and convolved term by term.
-
-    A value between two points of the grid is shared out to both so that the probabilities on both
-    neighbours stay what they are ("connect the dots", Doroshenko, Ghazi, Kamath, Kumar and Manurangsi
-    2022): no divergence falls.
-    """
+    """Whole loss, each group's put on a common grid first, and convolved term by term."""
+    # A value between two points is shared out to both so that the probabilities on both neighbours stay what
+    # they are ("connect the dots", Doroshenko, Ghazi, Kamath, Kumar and Manurangsi 2022): no divergence
+    # falls.
     if max(count for _, count in groups) > MOST_EQUAL_ANSWERS:
         raise OutOfReachError(f"follows the losses of at most {MOST_EQUAL_ANSWERS:,} equal answers")
     spread = math.sqrt(math.fsum(count * epsilon**2 for epsilon, count in groups))

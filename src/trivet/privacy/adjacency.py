@@ -70,22 +70,10 @@ def sum_sensitivity(least: float, greatest: float, adjacency: Adjacency, *, leav
 def changed_records(*, population: int, fraction: float) -> int:
     r"""Return the number of records in a population fraction: :math:`\max(1, \lceil pn \rceil)` (eq. 8).
 
-    Parameters
-    ----------
-    population
-        n, at least 1.
-    fraction
-        p in [0, 1].
-
-    Returns
-    -------
-    int
-        Number of records, at least 1.
-
     Raises
     ------
     UsageError
-        `population` or `fraction` is out of range.
+        `population`, n, is below 1, or `fraction`, p, is not in [0, 1].
     """
     require(Count, population=population)
     require(Rate, change_fraction=fraction)
@@ -99,22 +87,10 @@ def group_privacy(one_record: Guarantee, *, size: int) -> Guarantee:
     :math:`(m\epsilon, m e^{(m-1)\epsilon}\delta)`; Dwork and Roth 2014, Theorem 2.2 for delta = 0,
     Vadhan 2017, Lemma 2.2 for delta above 0.
 
-    Parameters
-    ----------
-    one_record
-        Guarantee for neighbouring datasets.
-    size
-        Number m of records that may change together, at least 1.
-
-    Returns
-    -------
-    Guarantee
-        Guarantee for datasets m steps apart; a delta is never above 1.
-
     Raises
     ------
     UsageError
-        `size` is below 1.
+        `size`, the number m of records that may change together, is below 1.
     """
     require(Count, size=size)
     if one_record.delta == 0:

@@ -34,12 +34,7 @@ from trivet.fairness.auditing.rows import adult_rows
 from trivet.fairness.columns import PRIVILEGED, PROTECTED, binary_column
 from trivet.fairness.counting.arrays import binary_counts
 from trivet.fairness.intervals.comparisons import difference_interval, ratio_interval
-from trivet.fairness.metrics.comparisons import (
-    accuracy,
-    disparate_impact,
-    group_sizes,
-    selected,
-)
+from trivet.fairness.metrics.comparisons import accuracy, disparate_impact, group_sizes, selected
 from trivet.fairness.metrics.group_rates import (
     base_rates,
     false_positive_rates,
@@ -132,10 +127,8 @@ class Clusters:
 
     Attributes
     ----------
-    rows
-        Indices of the sampled rows, shape (sample,).
-    labels
-        Cluster of each, shape (sample,).
+    rows : Indices of the sampled rows, shape (sample,).
+    labels : Cluster of each, shape (sample,).
     """
 
     rows: NDArray[np.int64]
@@ -145,26 +138,7 @@ class Clusters:
 def cluster_rows(
     features: NDArray[np.float64], *, clusters: int = 5, limit: int = 4000, starts: int = 5, seed: int = 0
 ) -> Clusters:
-    """Group a sample of rows by k-means.
-
-    Parameters
-    ----------
-    features
-        Shape (rows, features), standardised.
-    clusters
-        Number of clusters.
-    limit
-        Rows sampled at most, without replacement.
-    starts
-        Initialisations of k-means, of which the best is kept.
-    seed
-        Of the sample and of k-means.
-
-    Raises
-    ------
-    DataError
-        If there are fewer rows than clusters.
-    """
+    """Group a sample of rows by k-means."""
     size = min(limit, len(features))
     if size < clusters:
         raise DataError(f"{clusters} clusters need as many rows, found {size}. Ask for fewer clusters.")
@@ -182,28 +156,9 @@ def cluster_rows(
 
 
 def cluster_disparity(clusters: Clusters, y_pred: ArrayLike, sensitive: ArrayLike) -> float:
-    """Mean over clusters of the mean difference of selection rates over pairs of groups.
-
-    Pairs are ordered and equal pairs count, so that for two groups a cluster contributes half of the
-    absolute difference; a cluster with rows of one group only is left out.
-
-    Parameters
-    ----------
-    clusters
-        From `cluster_rows` on the features that the model sees.
-    y_pred, sensitive
-        Prediction and group of every row (not of the sample alone), 0 or 1.
-
-    Returns
-    -------
-    float
-        In [0, 0.5]; 0 where the groups are selected alike in every cluster.
-
-    Raises
-    ------
-    DataError
-        If no cluster holds both groups.
-    """
+    """Mean over clusters of the mean difference of selection rates over pairs, in [0, 0.5]."""
+    # Pairs are ordered and equal pairs count: of two groups, half of the absolute difference. A cluster with
+    # rows of one group only is left out.
     predictions = binary_column(y_pred, "y_pred")[clusters.rows]
     groups = binary_column(sensitive, "sensitive")[clusters.rows]
     disparities: list[float] = []
@@ -344,8 +299,6 @@ class Workbench:
     """One split of a table, and the baseline model on it."""
 
     settings: FairnessSettings
-    raw_train: Sample
-    raw_test: Sample
     train: Sample
     test: Sample
     baseline: LogisticRegression
@@ -377,14 +330,11 @@ class Workbench:
 
 def set_up(sample: Sample, settings: FairnessSettings) -> Workbench:
     """Split a table, fit the baseline and cluster the test rows."""
-    raw_train, raw_test = split_sample(sample, size=settings.test_size, seed=settings.seed)
-    train, test = standardise(raw_train, raw_test)
+    train, test = standardise(*split_sample(sample, size=settings.test_size, seed=settings.seed))
     baseline = logistic(settings.max_iter).fit(train.features, train.labels)
     train_scores, test_scores = scores_of(baseline, train, test)
     return Workbench(
         settings=settings,
-        raw_train=raw_train,
-        raw_test=raw_test,
         train=train,
         test=test,
         baseline=baseline,
@@ -433,11 +383,9 @@ IN_WORDS = {
 def _published_models(
     bench: Workbench, announce: Callable[[str], None]
 ) -> tuple[dict[str, PublishedModel], Thresholds, SwapSweep]:
-    """Fit and measure the published models; return them with their thresholds and the sweep of swaps.
-
-    What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds
-    are fitted on the rows that the model was trained on.
-    """
+    """Fit and measure the published models; return them with thresholds and the sweep of swaps."""
+    # What is wrong with them is kept: promotion and demotion go the wrong way round, and the thresholds are
+    # fitted on the rows that the model was trained on.
     settings, train, test = bench.settings, bench.train, bench.test
     classifier = logistic(settings.max_iter)
 
@@ -535,13 +483,7 @@ MITIGATIONS: Final = ("drop-sensitive", "reweighing", "massaging", "group-thresh
 def compare_studied(
     settings: FairnessSettings, *, progress: Callable[[str], None] = lambda _step: None
 ) -> FairnessComparison:
-    """Compare mitigations on Adult as on any table, on the rows that the published models were tested on.
-
-    Raises
-    ------
-    DataError
-        If the embedded table is damaged, or a model cannot be fitted with these settings.
-    """
+    """Compare mitigations on Adult as on any table, on the rows that the published models were tested on."""
     rows = adult_rows()
     found = compare_mitigations(
         rows,
@@ -566,27 +508,7 @@ def publish_fairness(
     *,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> PublishedFairness:
-    """Fit and measure the published models, and say where they are corrected.
-
-    Parameters
-    ----------
-    settings
-        The constants; ``FairnessSettings()`` holds the published ones.
-    comparison
-        Of `compare_studied` with the same settings.
-    progress
-        Called with a few words before each step.
-
-    Returns
-    -------
-    PublishedFairness
-        The same for the same settings, on one thread whatever the machine offers.
-
-    Raises
-    ------
-    DataError
-        If the embedded table is damaged, or the settings leave a disparity undefined.
-    """
+    """Fit and measure the published models, and say where they are corrected, on one thread."""
     with threadpool_limits(1):
         progress("load Adult and fit the baseline")
         bench = set_up(adult_sample(load_adult()), settings)

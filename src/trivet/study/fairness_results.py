@@ -32,34 +32,22 @@ class FairnessSettings:
 
     Attributes
     ----------
-    test_size
-        Share of the rows kept for the test.
-    seed
-        Seed of the splits, the rows drawn for clustering, and k-means.
-    max_iter
-        Bound on the iterations of each logistic regression.
-    cut
-        Score from which a row is predicted positive.
-    swaps
-        Labels that the published promotion/demotion flips in each cohort (its k).
-    swap_sweep
-        The k of the published sweep.
-    tolerance
-        Accuracy below the baseline's that the best k of a sweep may cost.
-    grid_size, grid_low, grid_high
-        Number of candidate thresholds a group, and the range over which they are spread evenly.
-    penalty
-        Weight of the error in the published threshold objective (lambda in equation 25).
-    clusters, cluster_rows, cluster_starts
-        Of the cluster proxy: clusters, rows clustered at most, and k-means initialisations.
-    four_fifths
-        Lower end t of the band [t, 1/t] in which disparate impact counts as parity.
-    validation_size
-        Share of the training rows on which the corrected thresholds are fitted.
-    massaging_sweep
-        Swaps of the corrected sweep; the size that Kamiran and Calders derive is always added.
-    level
-        Confidence level of the intervals.
+    test_size : Share of the rows kept for the test.
+    seed : Seed of the splits, the rows drawn for clustering, and k-means.
+    max_iter : Bound on the iterations of each logistic regression.
+    cut : Score from which a row is predicted positive.
+    swaps : Labels that the published promotion/demotion flips in each cohort (its k).
+    swap_sweep : The k of the published sweep.
+    tolerance : Accuracy below the baseline's that the best k of a sweep may cost.
+    grid_size, grid_low, grid_high : Number of candidate thresholds a group, and the range over which they are
+        spread evenly.
+    penalty : Weight of the error in the published threshold objective (lambda in equation 25).
+    clusters, cluster_rows, cluster_starts : Of the cluster proxy: clusters, rows clustered at most, and
+        k-means initialisations.
+    four_fifths : Lower end t of the band [t, 1/t] in which disparate impact counts as parity.
+    validation_size : Share of the training rows on which the corrected thresholds are fitted.
+    massaging_sweep : Swaps of the corrected sweep; the size that Kamiran and Calders derive is always added.
+    level : Confidence level of the intervals.
     """
 
     test_size: Share = 0.3
@@ -120,10 +108,7 @@ class GroupConfusion:
 
 @dataclass(frozen=True)
 class ModelChange:
-    """Change of a model against the baseline: its figure minus the baseline's.
-
-    `protected` and `privileged` are of the selection rates.
-    """
+    """Change of a model against the baseline: its figures, and its groups' selection rates, minus those."""
 
     accuracy: float
     disparate_impact: float
@@ -138,22 +123,14 @@ class PublishedModel:
 
     Attributes
     ----------
-    disparate_impact
-        Directional: the protected group's selection rate over the privileged group's.
-    gap
-        |1 - disparate impact|.
-    demographic_parity_difference
-        Selection rate of the privileged group minus that of the protected group.
-    zemel_proxy
-        The study's cluster proxy (not the measure of Zemel et al.).
-    rates
-        Selection rates.
-    true_positive_rates, false_positive_rates
-        Selection rates among the rows whose label is positive, and negative.
-    verdict
-        On the interval of the disparate impact and the four-fifths band, as in every audit.
-    change
-        Against the baseline; nothing for the baseline itself.
+    disparate_impact : Directional: the protected group's selection rate over the privileged group's.
+    gap : |1 - disparate impact|.
+    demographic_parity_difference : Selection rate of the privileged group minus that of the protected group.
+    zemel_proxy : The study's cluster proxy (not the measure of Zemel et al.).
+    rates : Selection rates.
+    true_positive_rates, false_positive_rates : Selection rates among positive and among negative labels.
+    verdict : On the interval of the disparate impact and the four-fifths band, as in every audit.
+    change : Against the baseline; nothing for the baseline itself.
     """
 
     accuracy: float
@@ -184,16 +161,11 @@ class SwapSweep:
 
     Attributes
     ----------
-    k
-        Labels to swap in each cohort.
-    promoted, demoted
-        Labels that were: the published cohorts hold no more rows than the model's predictions give.
-    accuracy, disparate_impact, gap
-        On the test rows, one for each k.
-    tolerance
-        Accuracy below that at k = 0 that the best k may cost.
-    best_k, best_accuracy, best_gap
-        Where the gap is smallest within the tolerance.
+    k : Labels to swap in each cohort.
+    promoted, demoted : Labels that were: a published cohort may hold fewer rows.
+    accuracy, disparate_impact, gap : On the test rows, one for each k.
+    tolerance : Accuracy below that at k = 0 that the best k may cost.
+    best_k, best_accuracy, best_gap : Where the gap is smallest within the tolerance.
     """
 
     k: tuple[int, ...]
@@ -214,18 +186,12 @@ class FairnessCorrection:
 
     Attributes
     ----------
-    massaging_swaps
-        M = ceil(disc n_p n_u / n), from the training labels.
-    massaging_narrows_gap
-        Whether massaging leaves a smaller gap than the baseline.
-    massaging_sweep
-        Accuracy and gap as the right direction swaps more labels, up to beyond M.
-    base_rates
-        Share of positive labels among the training rows of each group.
-    fit_rows
-        Training rows that the model with sound thresholds is fitted on; the others set the thresholds.
-    proxy_auc
-        How well the features that remain predict the sensitive one (AUC, 0.5 is "not at all").
+    massaging_swaps : M = ceil(disc n_p n_u / n), from the training labels.
+    massaging_narrows_gap : Whether massaging leaves a smaller gap than the baseline.
+    massaging_sweep : Accuracy and gap as the right direction swaps more labels, up to beyond M.
+    base_rates : Share of positive labels among the training rows of each group.
+    fit_rows : Training rows that the model with sound thresholds is fitted on; the others set the thresholds.
+    proxy_auc : How well the features that remain predict the sensitive one (AUC, 0.5 is "not at all").
     """
 
     massaging_swaps: int
@@ -242,22 +208,14 @@ class PublishedFairness:
 
     Attributes
     ----------
-    test_protected, test_privileged
-        Test rows of the two groups.
-    swaps
-        k of the published promotion/demotion.
-    thresholds, thresholds_fit
-        The published thresholds: the score that a member of each group must reach to be predicted positive;
-        and what they achieve on the training rows, where they were chosen.
-    promotion_widens_gap
-        Whether promotion/demotion leaves a larger gap than the baseline.
-    best_by_gap
-        The model with the smallest gap, in words.
-    best_by_proxy, worst_by_proxy
-        The models with the smallest and the largest cluster proxy, in words.
-    proxy_ranks_alike
-        Whether the cluster proxy puts the five in the same order as the absolute demographic parity
-        difference.
+    test_protected, test_privileged : Test rows of the two groups.
+    swaps : k of the published promotion/demotion.
+    thresholds, thresholds_fit : The published thresholds: the score that a member of each group must reach to
+        be predicted positive; and what they achieve on the training rows, where they were chosen.
+    promotion_widens_gap : Whether promotion/demotion leaves a larger gap than the baseline.
+    best_by_gap : The model with the smallest gap, in words.
+    best_by_proxy, worst_by_proxy : The models with the smallest and the largest cluster proxy, in words.
+    proxy_ranks_alike : Whether the proxy orders the five as the absolute demographic parity difference does.
     """
 
     dataset: str

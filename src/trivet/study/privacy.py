@@ -59,11 +59,7 @@ class CountingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSettings:
-    """End points of the study's curves.
-
-    Thresholds of the tail curves are the integers from `tail_from` to `tail_to`; the epsilons of the
-    sweep are `epsilon_points` evenly spaced values from `epsilon_from` to `epsilon_to`.
-    """
+    """End points of the study's curves: integer thresholds, and evenly spaced epsilons."""
 
     tail_from: int = 480
     tail_to: int = 520
@@ -143,10 +139,7 @@ class CountingScenario:
 
 @dataclass(frozen=True)
 class TailCurves:
-    """P(noisy > t) over `thresholds`, for each case of the counting exercise.
-
-    `planned` is at the scale of `PlanCorrection.laplace`.
-    """
+    """P(noisy > t) for each case of the counting exercise; `planned` is at the plan's scale."""
 
     thresholds: tuple[float, ...]
     base: tuple[float, ...]
@@ -170,26 +163,15 @@ class PlanCorrection:
 
     Attributes
     ----------
-    laplace
-        That plan's row.
-    spent_epsilon, verdict
-        What the published sequential scale spends at the study's delta, by the same theorem, and whether
-        that is within budget.
-    noise_ratio, saves_noise
-        Published sequential scale over the row's: how much noise is wasted, and whether that is more than
-        the accountant's discretisation could feign.
-    advanced_pays_from
-        Smallest number of queries at which advanced composition asks for less noise than basic.
-    gaussian_ratio, gaussian_better
-        Standard deviation of the row over that of the plan's Gaussian row, and whether it is above one;
-        None and False where the latter cannot be computed.
-    count_sensitivity_add_remove, count_sensitivity_replace_one, histogram_sensitivity_replace_one
-        What one record moves under each neighbouring relation.
-    group_size, group_epsilon, group_delta
-        What "a fraction p of the population changes" is: group privacy of size ceil(p n), for a
-        release that is (epsilon, delta)-DP for one record.
-    discrete_exceedance
-        The tail of the integer-valued (discrete) Laplace at the base scale.
+    laplace : That plan's row.
+    spent_epsilon, verdict : What the published sequential scale spends by that theorem, and its verdict.
+    noise_ratio, saves_noise : Published scale over the row's; whether that exceeds the accountant's grid.
+    advanced_pays_from : Fewest queries at which advanced composition asks for less noise than basic.
+    gaussian_ratio, gaussian_better : Deviation of the row over the Gaussian row's, and whether above one.
+    count_sensitivity_add_remove, count_sensitivity_replace_one, histogram_sensitivity_replace_one : What one
+        record moves under each neighbouring relation.
+    group_size, group_epsilon, group_delta : Group privacy of size ceil(p n), for a release as requested.
+    discrete_exceedance : The tail of the integer-valued (discrete) Laplace at the base scale.
     """
 
     laplace: PlannedRow
@@ -234,20 +216,7 @@ def study_plan(settings: PrivacySettings) -> PlanSettings:
 
 
 def publish_privacy(settings: PrivacySettings, plan: Plan) -> PublishedPrivacy:
-    """Compute the published exercises; nothing in it is random.
-
-    Parameters
-    ----------
-    settings
-        Budget and exercises; the defaults are the published ones.
-    plan
-        Of `study_plan` of the same settings.
-
-    Raises
-    ------
-    UsageError
-        A setting is out of range.
-    """
+    """Compute the published exercises of settings and their `study_plan`; nothing in it is random."""
     exercise = _counting(settings.counting, epsilon=settings.epsilon, delta=settings.delta)
     correction = _correct(settings, exercise, plan)
     sweep = settings.sweep

@@ -107,10 +107,7 @@ _first = threading.Lock()
 
 
 def usual_child() -> Child:
-    """Return the process that serves all tables, and start it where there is none.
-
-    A forked process gets one of its own: two cannot share a pipe.
-    """
+    """Return this process's child that serves all tables, and start it where there is none."""
     with _first:
         if os.getpid() not in _usual:
             _usual[os.getpid()] = Child()

@@ -75,10 +75,7 @@ def choose_rows(count: int, limit: int | None, *, seed: int) -> NDArray[np.int64
 def read_features(
     opened: Table, columns: Sequence[Column], *, rows: NDArray[np.int64] | None = None
 ) -> Features:
-    """Read columns of an open table, in the order of the file.
-
-    A column counts as numbers if every cell that is not empty is a finite number; all others are texts.
-    """
+    """Read columns of an open table: numbers where every cell not empty is finite, else texts."""
     numeric = _numeric(opened, columns)
     selected = ", ".join(
         f"{_number(column) if is_number else _text(column)} AS c{i}"
@@ -155,11 +152,7 @@ MOST_VALUES: Final = 50
 
 
 def column_encoder(features: Features, *, standardise: bool = False) -> ColumnTransformer:
-    """Return a transformer, not yet fitted, of `Features.values` into a dense matrix.
-
-    Numbers get the median in place of what is missing and a mark where it was; texts get one feature a
-    value, and values that were not seen when it was fitted count as rare ones.
-    """
+    """Return a transformer of `Features.values` into a dense matrix, with marks for missing numbers."""
     numbers: list[tuple[str, object]] = [
         ("fill", SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True))
     ]

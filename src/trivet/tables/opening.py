@@ -56,17 +56,7 @@ class Kind(StrEnum):
 
 
 _INTEGERS: Final = frozenset(
-    {
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-    }
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
 
 
@@ -117,11 +107,7 @@ _DELIMITERS: Final = ",;\t|"
 
 
 def read_header(path: Path) -> tuple[tuple[str, ...], str]:
-    """Return the names in the first line of a CSV file, and its delimiter; no other line is looked at.
-
-    The delimiter is the one of comma, semicolon, tab and bar that stands there most often outside
-    quotation marks.
-    """
+    """Return the names in the first line of a CSV file, and its most frequent delimiter, unquoted."""
     name = quote(path.name)
     try:
         # Decoding as a text file would look at the rows that follow.
@@ -260,10 +246,8 @@ def open_table(table: str | Path | Table, *, by_line: bool = False) -> Generator
 
 
 def fingerprint(path: Path, *, key: bytes) -> str:
-    """Return the HMAC-SHA-256 of a file's bytes under a key, hexadecimal.
-
-    A plain digest would let anyone who guesses all rows but one test guesses of that one.
-    """
+    """Return the HMAC-SHA-256 of a file's bytes under a key, hexadecimal."""
+    # A plain digest would let anyone who guesses all rows but one test guesses of that one.
     try:
         with path.open("rb") as stream:
             digest = hmac.new(key, digestmod=hashlib.sha256)
@@ -314,11 +298,9 @@ def _unreadable(path: Path, error: OSError) -> DataError:
 
 
 def is_nan(number: str) -> str:
-    """Return SQL for whether a DOUBLE is NaN.
-
-    The least and the greatest value that a Parquet file tells of a column leave NaN out, and DuckDB takes
-    their word: ``isnan(x)``, and a comparison with NaN, are false there without a look at the rows.
-    """
+    """Return SQL for whether a DOUBLE is NaN."""
+    # The bounds that a Parquet file states of a column leave NaN out, and DuckDB takes their word:
+    # ``isnan(x)``, and a comparison with NaN, are false there without a look at the rows.
     return f"(NOT isfinite({number}) AND {number} <> DOUBLE 'inf' AND {number} <> DOUBLE '-inf')"
 
 
@@ -327,13 +309,10 @@ _LOOKED_AT: Final = 1_000
 
 
 def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str], bool]) -> None:
-    """Refuse a CSV file of which a cell holds whole rows between its quotation marks.
-
-    A quotation mark before a cell and one after the same column's cell some lines below make a file
-    that is well formed and has fewer rows. Such a cell differs from text of more than one line by its
-    delimiters: each line that is whole has all, and the first and the last have those that their
-    place leaves. In a column of few values, the cell's value is also compared with these.
-    """
+    """Refuse a CSV file of which a cell holds whole rows between its quotation marks."""
+    # A quotation mark before a cell and one some lines below make a well-formed file with fewer rows. Such a
+    # cell differs from text of more than one line by its delimiters: each whole line has all, and the first
+    # and the last have those that their place leaves. In a column of few values, values are compared too.
     width = len(table.columns)
     if table.delimiter is None or width == 1:
         return
@@ -361,12 +340,7 @@ def _suspect(sql: str, delimiter: str, width: int) -> str:
 
 
 def _has_rows(
-    lines: Sequence[str],
-    place: int,
-    known: int,
-    delimiter: str,
-    width: int,
-    is_value: Callable[[str], bool],
+    lines: Sequence[str], place: int, known: int, delimiter: str, width: int, is_value: Callable[[str], bool]
 ) -> bool:
     """Return True if the lines of a cell, in the column at `place`, are those of rows."""
     expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
@@ -380,15 +354,7 @@ def _has_rows(
 
 @contextmanager
 def table_file(table: Any) -> Generator[str | Path]:
-    """Yield the path of a table's file; a data frame is written to one that goes afterwards.
-
-    Raises
-    ------
-    UsageError
-        If `table` is neither a path nor a data frame that narwhals knows.
-    DataError
-        If the frame cannot be written as Parquet.
-    """
+    """Yield the path of a table's file; a data frame is written to one that goes afterwards."""
     if isinstance(table, str | Path):
         yield table
         return

@@ -46,10 +46,7 @@ _opened: dict[int, _Opened] = {}
 
 
 def answer(request: Mapping[str, Any], folder: Path) -> Any:
-    """Open a table, answer a query about one, or close it.
-
-    A request to open says under which number; every other repeats that number.
-    """
+    """Open a table under a number, answer a query about the table of a number, or close it."""
     match request["ask"]:
         case "open":
             return _open(request, folder)

@@ -5,11 +5,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.auditing import fitting
-from trivet.fairness.auditing.mitigations import _parts, chosen_mitigations, compare_mitigations
+from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mitigations
 from trivet.fairness.auditing.results import FairnessComparison
 from trivet.fairness.auditing.rows import adult_rows, read_rows
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.verdict import DISPARATE
 
 QUICK = ("drop-sensitive", "reweighing", "group-thresholds")
@@ -86,9 +86,7 @@ def test_a_mitigation_that_fails_is_told_and_leaves_the_others(rows, monkeypatch
     def fail(*_arguments, **_settings):
         raise DataError("the sky is blue. Look again.")
 
-    broken = MITIGATIONS["reweighing"]
-    entry = type(broken)(**{**vars(broken), "build": fail})
-    monkeypatch.setattr(fitting, "MITIGATIONS", {**MITIGATIONS, "reweighing": entry})
+    monkeypatch.setattr(Reweighing, "fit", fail)
     found = compare_mitigations(rows, mitigations=("reweighing", "drop-sensitive"), repeats=0)
     failed = found.models[1]
     assert (failed.failed, failed.note, failed.accuracy) == (
@@ -142,16 +140,6 @@ def test_too_few_rows_are_refused(tmp_path):
     rows = read_rows(path, label="hired", sensitive=("sex",))
     with pytest.raises(DataError, match="1 of 3 rows have the rarer label"):
         compare_mitigations(rows, mitigations=("reweighing",), repeats=0)
-
-
-def test_parts_are_alike_in_every_cell_and_a_cell_of_one_row_is_in_one_part():
-    cells = np.repeat(np.arange(40), np.arange(1, 41))
-    places = np.arange(len(cells))
-    first, second = _parts(cells, places, 0.3, seed=0)
-    assert sorted([*first, *second]) == places.tolist()
-    counted = np.bincount(cells[second], minlength=40)
-    assert (np.abs(counted - 0.3 * np.arange(1, 41)) <= 1).all()
-    assert len(second) == round(0.3 * len(cells))
 
 
 def test_more_cells_than_test_rows_are_no_trouble(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta, binom, bootstrap
+from scipy.stats import beta, binom
 from selection_tables import BASELINE, selection_table
 
 from trivet.errors import DataError, UsageError
@@ -63,40 +63,12 @@ def test_drawing_in_parts_is_the_same_as_drawing_at_once(monkeypatch):
     assert bootstrap_bounds(BASELINE, accuracy, replicates=1001) == whole
 
 
-def test_bca_is_that_of_scipy():
-    counts = selection_table((6, 60), (25, 100))
-    groups = np.repeat([0, 1], [60, 100])
-    selected = np.concatenate([np.arange(60) < 6, np.arange(100) < 25])
-
-    def ratio(chosen, group, axis=-1):
-        rates = [(chosen & (group == g)).sum(axis=axis) / (group == g).sum(axis=axis) for g in (0, 1)]
-        return rates[0] / rates[1]
-
-    expected = bootstrap(
-        (selected, groups),
-        ratio,
-        paired=True,
-        vectorized=True,
-        n_resamples=20_000,
-        batch=2000,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    found = bootstrap_bounds(counts, disparate_impact, replicates=100_000, kind="bca")
-    percentile = bootstrap_bounds(counts, disparate_impact, replicates=100_000)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
-    # The correction is larger than the tolerance.
-    assert found.high > percentile.high + 0.05
-    assert found.method == "multinomial bootstrap, BCa"
-
-
 def test_a_figure_that_no_draw_moves_has_itself_for_bounds_and_a_reason():
     counts = selection_table((30, 30), (40, 40))
-    for kind in ("percentile", "bca"):
-        found = bootstrap_bounds(counts, disparate_impact, kind=kind)
-        assert (found.low, found.value, found.high) == (1, 1, 1)
-        # Here it could: it is only these rows of which all are selected.
-        assert found.reason == "no draw has another figure, so that these rows say nothing of its error"
+    found = bootstrap_bounds(counts, disparate_impact)
+    assert (found.low, found.value, found.high) == (1, 1, 1)
+    # Here it could: it is only these rows of which all are selected.
+    assert found.reason == "no draw has another figure, so that these rows say nothing of its error"
 
 
 def test_infinite_draws_leave_the_upper_end_open():
@@ -122,12 +94,6 @@ def test_a_figure_that_is_undefined_has_no_bounds():
     found = bootstrap_bounds(selection_table((5, 10), (0, 10)), disparate_impact)
     assert (found.value, found.low, found.high) == (None, None, None)
     assert found.reason == "the figure of the counts themselves is not a finite number"
-
-
-def test_bca_says_where_one_row_decides_whether_there_is_a_figure():
-    found = bootstrap_bounds(selection_table((5, 10), (1, 10)), disparate_impact, kind="bca")
-    assert (found.low, found.high) == (None, None)
-    assert found.reason == "leaving one row out leaves the figure undefined"
 
 
 def test_there_is_something_to_draw():

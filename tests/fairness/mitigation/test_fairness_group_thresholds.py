@@ -120,8 +120,8 @@ def test_among_equal_choices_the_one_with_the_lowest_rate_is_taken():
     # One and three of the second group leave two wrong, and both rates are within 0.5 of one in two.
     labels, codes = np.array([1, 0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1])
     scores = np.array([0.9, 0.1, 0.8, 0.6, 0.4, 0.2])
-    assert difference_thresholds(labels, scores, codes, bound=0.5, cut_at="scores") == (0.9, 0.8)
-    assert difference_thresholds(labels, scores, 1 - codes, bound=0.5, cut_at="scores") == (0.8, 0.9)
+    assert difference_thresholds(labels, scores, codes, bound=0.5) == pytest.approx((0.5, 0.7))
+    assert difference_thresholds(labels, scores, 1 - codes, bound=0.5) == pytest.approx((0.7, 0.5))
 
 
 def test_order_of_rows_does_not_matter():

@@ -21,7 +21,7 @@ from trivet.fairness.mitigation.thresholds.classifier import (
     Scored,
     Search,
     ThresholdsOnTrainingRows,
-    validation_rows,
+    draw_rows,
 )
 from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds
 from trivet.fairness.mitigation.thresholds.randomised import MixedThreshold
@@ -237,12 +237,19 @@ def test_the_classifier_inside_may_be_a_mitigation_that_needs_the_groups_too():
 def test_validation_rows_are_a_share_of_each_group_and_label(share):
     rng = np.random.default_rng(0)
     groups, labels = rng.integers(0, 4, 500), (rng.random(500) < 0.1).astype(int)
-    kept = validation_rows(groups, labels, share=share, seed=1)
+    kept = draw_rows(groups, labels, share=share, seed=1)
     for group in range(4):
         for label in (0, 1):
             cell = (groups == group) & (labels == label)
             assert abs(kept[cell].sum() - share * cell.sum()) <= 1
-    assert not np.array_equal(kept, validation_rows(groups, labels, share=share, seed=2))
+    assert not np.array_equal(kept, draw_rows(groups, labels, share=share, seed=2))
+
+
+def test_a_group_of_one_row_is_drawn_or_not():
+    groups = np.repeat(np.arange(40), np.arange(1, 41))
+    kept = draw_rows(groups, np.zeros_like(groups), share=0.3, seed=0)
+    assert (np.abs(np.bincount(groups[kept], minlength=40) - 0.3 * np.arange(1, 41)) <= 1).all()
+    assert kept.sum() == round(0.3 * len(groups))
 
 
 def fitted(**settings):

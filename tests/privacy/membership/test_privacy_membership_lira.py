@@ -7,6 +7,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 import pytest
+from confidence_logits import confidence_logits
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import digamma, polygamma
@@ -25,10 +26,9 @@ from trivet.errors import DataError
 from trivet.privacy.membership.attacks import _log_tails, lira_scores, rmia_scores
 from trivet.privacy.membership.shadows import (
     CLIP,
-    confidence_logits,
     resolution,
     shadow_halves,
-    true_class_probabilities,
+    true_and_others,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -242,7 +242,7 @@ def test_logits_are_the_log_odds_of_the_true_class(weights, data):
     label = data.draw(st.integers(0, len(weights) - 1))
     (logit,) = confidence_logits(p, [label], clip=CLIP)
     assert logit == pytest.approx(math.log(p[0, label]) - math.log(1 - p[0, label]), abs=1e-9)
-    assert true_class_probabilities(p, [label])[0] == p[0, label]
+    assert true_and_others(p, [label])[0] == p[0, label]
 
 
 def test_logits_are_finite_at_certainty_and_keep_digits_next_to_it():
@@ -290,7 +290,7 @@ def test_votes_do_not_hide_members_from_lira(model, least):
     for audited in range(4):
         others = [place for place in range(20) if place // 2 != audited // 2]
         logits = confidence_logits([said[audited], *(said[place] for place in others)], y)
-        known = true_class_probabilities(np.array(said), y)
+        known = true_and_others(np.array(said), y)[0]
         for online in (True, False):
             scores = lira_scores(logits[0], logits[1:], inside[others], online=online)
             areas[online].append(roc_auc_score(inside[audited], scores))

@@ -8,6 +8,7 @@ import audited_models
 import numpy as np
 import pytest
 from audited_models import deep_tree, noisy_rows, stumps
+from confidence_logits import confidence_logits
 from pydantic import TypeAdapter
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +22,7 @@ from trivet.privacy.membership.attacks import lira_scores
 from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
 from trivet.privacy.membership.results import MembershipAudit
-from trivet.privacy.membership.shadows import confidence_logits, model_seed, shadow_halves
+from trivet.privacy.membership.shadows import model_seed, shadow_halves
 from trivet.verdict import EXPOSED, NO_EVIDENCE
 
 FEW = {"shadows": 16, "workers": 1}

@@ -39,12 +39,9 @@ def worst_verdict(verdicts: Iterable[str]) -> str:
 
 
 def that_count(groups: Sequence[GroupAudit]) -> tuple[GroupAudit, ...]:
-    """Return the groups that a verdict is about, without the reference group.
-
-    They have at least two percent of the rows, as 29 CFR 1607.4(D) and question 11 of the Uniform Guidelines'
-    Questions and Answers ask for, or are shown to be disparate however few they are. Where no group is so
-    large all of them count.
-    """
+    """Return the groups that a verdict is about, without the reference group."""
+    # They have two percent of the rows (29 CFR 1607.4(D); Questions and Answers on the Uniform Guidelines,
+    # 11), or are shown to be disparate; where no group is so large all of them count.
     total = sum(group.rows for group in groups)
     others = tuple(group for group in groups if group.verdict != REFERENCE)
     large = [group.rows >= SMALLEST_SHARE * total for group in others]
@@ -77,10 +74,7 @@ def parity_of(impact: Estimate | None) -> float | None:
 
 
 def worst_of(groups: Sequence[GroupAudit]) -> GroupAudit | None:
-    """Return the group farthest from parity of those that count, one of unknown parity before all others.
-
-    A group with a parity of 0 comes before it: nothing that is unknown can be worse.
-    """
+    """Return the group farthest from parity of those that count: parity 0, then unknown, then the rest."""
 
     def order(group: GroupAudit) -> tuple[float, int]:
         own = parity_of(group.disparate_impact)

@@ -101,10 +101,7 @@ class TellingColumns:
 
 
 def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
-    """Find such columns among the features that are not sensitive.
-
-    A column alone is given to a decision tree of at most 32 leaves and measured on rows not fitted on.
-    """
+    """Find such columns among the others, by a small tree on each alone, out of fold."""
     rows = predicted.rows
     others = [place for place, name in enumerate(rows.features.names) if name not in rows.columns]
     keys = [place for place in others if _is_key(rows.features, place, predicted.places)]
@@ -121,9 +118,7 @@ def telling_columns(predicted: Predicted, *, seed: int) -> TellingColumns:
             if _tells(encoded, target, seed=seed, by_errors=name == "label"):
                 found[name].append(rows.features.names[place])
     return TellingColumns(
-        tuple(found["label"]),
-        tuple(found["prediction"]),
-        tuple(rows.features.names[place] for place in keys),
+        tuple(found["label"]), tuple(found["prediction"]), tuple(rows.features.names[place] for place in keys)
     )
 
 

@@ -51,10 +51,7 @@ ESTIMATORS: Final[dict[str, Callable[[int], ClassifierMixin]]] = {
 def make_estimator(name: str, features: Features, *, seed: int) -> Pipeline:
     """Return a classifier of `Features.values`, not yet fitted."""
     return Pipeline(
-        [
-            ("encode", column_encoder(features, standardise=True)),
-            ("classify", ESTIMATORS[name](seed)),
-        ]
+        [("encode", column_encoder(features, standardise=True)), ("classify", ESTIMATORS[name](seed))]
     )
 
 
@@ -73,11 +70,9 @@ def subsample(rows: int, *, seed: int, repeat: int) -> NDArray[np.int64]:
 def training_spread(
     estimate: float | None, values: Sequence[float | None], *, level: float, lowest: float, highest: float
 ) -> TrainingSpread:
-    """Turn the figure of each repeat into the spread that training samples of full size would have.
-
-    With d of n rows left out, the variance over repeats times (n - d) / d estimates the variance of the
-    figure at n rows (the delete-d jackknife; J. Shao, C. F. J. Wu, Annals of Statistics 17, 1989).
-    """
+    """Turn the figure of each repeat into the spread of training samples of full size."""
+    # The delete-d jackknife: with d of n rows left out, the variance over repeats times (n - d) / d (J. Shao,
+    # C. F. J. Wu, Annals of Statistics 17, 1989).
     known = tuple(value for value in values if value is not None)
     if len(known) < 2 or estimate is None:  # noqa: PLR2004 - a variance takes two
         return TrainingSpread(known, None, None, None)

@@ -110,11 +110,7 @@ def audit_groups(
 
 
 def judged(impact: Estimate, *, four_fifths: float) -> str:
-    """Return the verdict on a disparate impact with its interval.
-
-    ``disparate`` where the whole interval lies on one side of the band [t, 1/t], ``in band`` where it lies
-    inside, ``unsettled`` where it does neither or there is none.
-    """
+    """Return the verdict: where the whole interval lies, seen from the band [t, 1/t]."""
     low, high = band_ends(four_fifths)
     if impact.value is None and impact.low is None:
         return UNSETTLED
@@ -240,7 +236,7 @@ def audit_attribute(
         )
     return AttributeAudit(
         columns=counts.columns,
-        name=attribute_name(counts.columns),
+        name=" x ".join(counts.columns),
         reference=names[reference],
         reference_why=why,
         groups=groups,
@@ -254,18 +250,10 @@ def audit_attribute(
     )
 
 
-def attribute_name(columns: Sequence[str]) -> str:
-    """Return what an attribute is called: its column, or its columns joined by "x"."""
-    return " x ".join(columns)
-
-
 def most_disparate_group(groups: Sequence[GroupAudit]) -> int | None:
-    """Return the place of the group that is shown to be treated most unlike the reference group.
-
-    That is the one of which the end of the interval that is nearest to 1 is farthest from it, as a factor:
-    a handful of rows shows little, whatever its estimate. Where no interval leaves 1 out it is the one
-    with the farthest estimate, among groups with at least two percent of the rows if there are such.
-    """
+    """Return the group shown to be most unlike the reference, by the nearer end of its interval."""
+    # A handful of rows shows little, whatever its estimate. Where no interval leaves 1 out, estimates decide,
+    # among groups with at least two percent of the rows if there are such.
     total = sum(group.rows for group in groups)
     ranked = {
         place: (

@@ -1,6 +1,5 @@
 """Comparison of mitigations on the same test rows, with intervals."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,7 +33,7 @@ from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import paired_difference_interval
-from trivet.fairness.intervals.shares import share_interval
+from trivet.fairness.intervals.shares import finite, share_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
     band_ends,
@@ -45,9 +44,10 @@ from trivet.fairness.metrics.comparisons import (
 )
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
+from trivet.fairness.mitigation.thresholds.classifier import draw_rows
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
-from trivet.wording import one_line, quote
+from trivet.wording import listed, one_line, quote
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
 
@@ -97,8 +97,8 @@ def model_outcome(
         disparate_impact=None if worst is None else worst.disparate_impact,
         disparate_impact_training=None if worst is None else spreads[audited.index(worst)],
         parity=None if worst is None else parity_of(worst.disparate_impact),
-        difference=_known(float(demographic_parity_spread(counts.table))),
-        equalized_odds=_known(float(equalized_odds_spread(counts.table))),
+        difference=finite(float(demographic_parity_spread(counts.table))),
+        equalized_odds=finite(float(equalized_odds_spread(counts.table))),
         groups=tuple(
             GroupOutcome(
                 group=group.group,
@@ -122,22 +122,15 @@ def model_outcome(
 def _impacts(counts: GroupCounts, reference: int) -> list[float | None]:
     """Return each group's selection rate over the reference group's."""
     rates = selection_rates(counts.table)
-    return [_known(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
+    return [finite(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
 
 
 def _spread(estimate: float | None, values: Sequence[float | None], *, level: float) -> TrainingSpread:
     return training_spread(estimate, values, level=level, lowest=0.0, highest=_UNBOUNDED)
 
 
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def comparison_statement(models: Sequence[ModelOutcome], *, four_fifths: float) -> str:
-    """Say what the baseline does, which mitigations bring it into the band, and what that costs.
-
-    A model is in the band where its verdict is: with the whole interval of every group that counts.
-    """
+    """Say what the baseline does, which mitigations bring it into the band, and what that costs."""
     baseline, *others = models
     band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
     measured = [model for model in others if not model.failed]
@@ -253,8 +246,7 @@ def _capital(title: str) -> str:
 
 
 def _listed(models: Sequence[ModelOutcome]) -> str:
-    *first, last = [model.title for model in models if model.name != BASELINE]
-    return f"{', '.join(first)} and {last}" if first else last
+    return listed([model.title for model in models if model.name != BASELINE])
 
 
 #: Share of the rows that nothing is fitted on.
@@ -304,11 +296,9 @@ def compare_mitigations(
 ) -> FairnessComparison:
     """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
 
-    The rows are divided once, by `seed`, into training and test rows, alike in groups and labels. Each model
-    is trained on all training rows, and its figures have the intervals of sampling: other test rows, the
-    model being what it is. It is trained `repeats` times more on a share of the training rows drawn anew,
-    and what its figures do on the same test rows is the spread of training. Thresholds are fitted on a
-    validation part of the training rows.
+    The rows are divided once, alike in groups and labels. Each model is trained on all training rows, of
+    which a validation part sets thresholds, and its figures have intervals of sampling; `repeats` trainings
+    on a share of them drawn anew give the spread of training.
 
     Parameters
     ----------
@@ -330,16 +320,11 @@ def compare_mitigations(
     seed
         Of everything random.
     workers
-        Processes.
+        Processes; the result does not depend on it.
     split
         The rows' parts; by default they are drawn by `seed`.
     progress
         Called with what is done, and the share of it that is.
-
-    Returns
-    -------
-    FairnessComparison
-        The same for the same input, whatever the number of workers.
 
     Raises
     ------
@@ -432,26 +417,10 @@ def _require_labels(rows: AuditRows) -> None:
 
 
 def _split(rows: AuditRows, *, seed: int) -> Split:
-    cells = 2 * rows.groups + rows.labels
-    train, test = _parts(cells, np.arange(len(rows)), TEST_SHARE, seed=seed)
-    _, kept = _parts(cells, train, VALIDATION_SHARE, seed=seed)
-    return Split(train, test, np.isin(train, kept))
-
-
-def _parts(
-    cells: NDArray[np.int64], places: NDArray[np.int64], share: float, *, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide places at random in two, in each cell of group and label alike.
-
-    Within a cell the rows are shuffled and the first ones go to the second part; the fraction of a row
-    that is over goes on to the next cell, so that a cell of one row is in either part as its share says.
-    """
-    shuffled = np.random.default_rng(seed).permutation(places)
-    ordered = shuffled[np.argsort(cells[shuffled], kind="stable")]
-    # Every time the running share passes a whole number, the row goes to the second part.
-    passed = np.floor(np.arange(1, len(ordered) + 1) * share + 0.5).astype(np.int64)
-    second = np.diff(passed, prepend=0) > 0
-    return np.sort(ordered[~second]), np.sort(ordered[second])
+    test = draw_rows(rows.groups, rows.labels, share=TEST_SHARE, seed=seed)
+    train = np.flatnonzero(~test)
+    kept = draw_rows(rows.groups[train], rows.labels[train], share=VALIDATION_SHARE, seed=seed)
+    return Split(train, np.flatnonzero(test), kept)
 
 
 def _outcome(

@@ -45,20 +45,7 @@ MANY_TWINS: Final = 0.01
 SHOWN: Final = 5
 #: How missing values are often written, in lower case.
 _AS_MISSING: Final = frozenset(
-    {
-        "na",
-        "n/a",
-        "#n/a",
-        "nan",
-        "null",
-        "none",
-        "nil",
-        "?",
-        "-",
-        "-1",
-        "unknown",
-        "missing",
-    }
+    {"na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "-1", "unknown", "missing"}
 )
 
 
@@ -157,10 +144,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
 def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
     """Say of each attribute whether the other columns tell the group."""
     return tuple(
-        Caution(
-            "proxies",
-            f"{one_line(attribute.name)}: {attribute.proxies.statement}",
-        )
+        Caution("proxies", f"{one_line(attribute.name)}: {attribute.proxies.statement}")
         for attribute in attributes
         if attribute.proxies is not None
         and attribute.proxies.auc is not None
@@ -402,37 +386,7 @@ def audit_predictions(
     seed: int = 0,
     data: str = "the table",
 ) -> FairnessAudit:
-    """Audit the predictions in a table of any size, from its counts alone.
-
-    Parameters
-    ----------
-    table, y_true, y_pred, sensitive, positive, cut
-        As for `group_counts`.
-    privileged
-        Value of the sensitive column that is privileged, with commas between for several, or a mapping of
-        each column to its value; by default the reference is the group with the largest share of positive
-        labels among those with at least two percent of the rows.
-    four_fifths
-        Lower end t of the band [t, 1/t], in (0, 1].
-    level
-        Confidence level of every interval, in (0, 1).
-    seed
-        Of the bootstrap of the decomposition.
-    data
-        What the table is called.
-
-    Returns
-    -------
-    FairnessAudit
-        The same for the same counts.
-
-    Raises
-    ------
-    UsageError
-        As `group_counts`, if no row has the privileged value, or a number is out of range.
-    DataError
-        As `group_counts`.
-    """
+    """Audit the predictions in a table of any size, from its counts alone."""
     counts = group_counts(table, y_true, y_pred, sensitive, positive=positive, cut=cut)
     return audit_counts(
         counts,

@@ -33,14 +33,11 @@ class ScoreAudit:
 
     Attributes
     ----------
-    auc
-        Area under the ROC curve within the group, in [0, 1].
-    bpsn_auc, bnsp_auc
-        Area with the negatives of the group against the positives of all others, low where its negatives
-        score too high; and with its positives against the negatives of all others, low where its positives
-        score too low.
-    calibration
-        How far the scores are from the shares of positives that they stand for.
+    auc : Area under the ROC curve within the group, in [0, 1].
+    bpsn_auc, bnsp_auc : Area with the negatives of the group against the positives of all others, low where
+        its negatives score too high; and with its positives against the negatives of all others, low where
+        its positives score too low.
+    calibration : How far the scores are from the shares of positives that they stand for.
     """
 
     auc: Estimate
@@ -55,31 +52,18 @@ class GroupAudit:
 
     Attributes
     ----------
-    group
-        Its value, or its values with commas between.
-    rows, positives, selected
-        Rows of the group; those whose label is positive; those that are predicted positive.
-    selection_rate, base_rate, true_positive_rate, false_positive_rate, positive_predictive_value, accuracy
+    group : Its value, or its values with commas between.
+    rows, positives, selected : Rows of the group, those with a positive label, those predicted positive.
+    selection_rate, base_rate, true_positive_rate, false_positive_rate, positive_predictive_value, accuracy :
         Shares in [0, 1].
-    disparate_impact
-        Selection rate over that of the reference group; None for the reference group.
-    simultaneous_low, simultaneous_high
-        Ends of the interval of `disparate_impact` at the level at which all comparisons of the audit hold
-        at once; None where an end is unbounded, and for the reference group.
-    difference
-        Selection rate of the reference group minus this one's; None for the reference group.
-    p_value, p_adjusted
-        Of the hypothesis of equal selection rates, alone and by Holm over all comparisons of the audit, as
-        the simultaneous intervals are; None for the reference group.
-    test
-        Which test.
-    smallest_detectable
-        The largest disparate impact below the band at which the verdict on so many rows is ``disparate`` four
-        times in five, in (0, 1): one nearer to the band can have been missed. None where there is none.
-    scores
-        None where only predictions were given.
-    verdict
-        ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    disparate_impact : Selection rate over that of the reference group; None for the reference group.
+    simultaneous_low, simultaneous_high : Ends at which all comparisons hold at once, or None.
+    difference : Selection rate of the reference group minus this one's; None for the reference group.
+    p_value, p_adjusted : Of equal selection rates, alone and by Holm over all comparisons; None as above.
+    test : Which test.
+    smallest_detectable : Largest ratio, in (0, 1), found ``disparate`` four times in five; else None.
+    scores : None where only predictions were given.
+    verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     """
 
     group: str
@@ -110,29 +94,18 @@ class AttributeAudit:
 
     Attributes
     ----------
-    columns
-        The sensitive columns; more than one for an intersection.
-    name
-        Their names, joined by "x".
-    reference, reference_why
-        The group that the others are compared with, and why it.
-    groups
-        All groups, in the order of their values.
-    metrics
-        Every metric of the reference table: of each group, of each against the reference, of all groups.
-    most_disparate
-        The group whose disparate impact is farthest from 1; None where none is defined.
-    by_class
-        Where its difference comes from, by true class; None where there is no such group.
-    by_feature
-        The same by the other columns; None where they were not looked at.
-    proxies
-        How well the other columns tell the group; None where they were not looked at.
-    verdict
-        The worst verdict of the groups that count, ``disparate``, ``unsettled`` or ``in band``: those with at
-        least two percent of the rows, and smaller ones that are shown to be disparate.
-    reason
-        What it rests on, in one sentence.
+    columns : The sensitive columns; more than one for an intersection.
+    name : Their names, joined by "x".
+    reference, reference_why : The group that the others are compared with, and why it.
+    groups : All groups, in the order of their values.
+    metrics : Every metric of the reference table: of each group, each against the reference, and all groups.
+    most_disparate : The group whose disparate impact is farthest from 1; None where none is defined.
+    by_class : Where its difference comes from, by true class; None where there is no such group.
+    by_feature : The same by the other columns; None where they were not looked at.
+    proxies : How well the other columns tell the group; None where they were not looked at.
+    verdict : The worst verdict of the groups that count, ``disparate``, ``unsettled`` or ``in band``: those
+        with at least two percent of the rows, and smaller ones that are shown to be disparate.
+    reason : What it rests on, in one sentence.
     """
 
     columns: tuple[str, ...]
@@ -155,12 +128,10 @@ class Caution:
 
     Attributes
     ----------
-    kind
-        ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
+    kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
         ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or ``not looked
         at``.
-    message
-        One sentence.
+    message : One sentence.
     """
 
     kind: str
@@ -173,10 +144,8 @@ class OverallRates:
 
     Attributes
     ----------
-    rows, positives, selected
-        All rows; those whose label is positive; those that are predicted positive.
-    accuracy, base_rate, selection_rate, true_positive_rate, false_positive_rate
-        Shares in [0, 1] with intervals of sampling.
+    rows, positives, selected : All rows; those whose label is positive; those that are predicted positive.
+    accuracy, base_rate, selection_rate, true_positive_rate, false_positive_rate : Shares in [0, 1].
     """
 
     rows: int
@@ -200,32 +169,19 @@ class FairnessAudit(
 
     Attributes
     ----------
-    data
-        Name of the table.
-    rows
-        Rows audited.
-    label, positive, negative
-        The label's column, the value that counts as positive, and what the others are called.
-    prediction
-        Column of the predictions or scores, or the name of the model that made them.
-    cut
-        Score from which a row is predicted positive; None where predictions were given.
-    four_fifths
-        Lower end t of the band [t, 1/t].
-    level
-        Confidence level of every interval.
-    attributes
-        Each sensitive column, and last all of them together where there is more than one.
-    cautions, law
-        What to know first, and what the law says of group cut-offs, a sentence each.
-    verdict, reason
-        The worst of the attributes' verdicts, and what it rests on.
-    limits
-        What the audit does not show.
-    overall
-        Accuracy and rates of all rows; None in a record of an earlier version.
-    folded
-        Where several values count as negative, each of them with its rows; else nothing.
+    data : Name of the table.
+    rows : Rows audited.
+    label, positive, negative : The label's column, its positive value, and what the others are called.
+    prediction : Column of the predictions or scores, or the name of the model that made them.
+    cut : Score from which a row is predicted positive; None where predictions were given.
+    four_fifths : Lower end t of the band [t, 1/t].
+    level : Confidence level of every interval.
+    attributes : Each sensitive column, and last all of them together where there is more than one.
+    cautions, law : What to know first, and what the law says of group cut-offs, a sentence each.
+    verdict, reason : The worst of the attributes' verdicts, and what it rests on.
+    limits : What the audit does not show.
+    overall : Accuracy and rates of all rows; None in a record of an earlier version.
+    folded : Where several values count as negative, each of them with its rows; else nothing.
     """
 
     data: str
@@ -253,13 +209,9 @@ class TrainingSpread:
 
     Attributes
     ----------
-    values
-        The figure in each repeat; those in which it is undefined are left out.
-    deviation
-        Standard deviation that another training sample of full size would bring, by the delete-d
-        jackknife; None below two values.
-    low, high
-        Interval of the figure by Student's t; None where `deviation` is.
+    values : The figure in each repeat; those in which it is undefined are left out.
+    deviation : Standard deviation over full training samples (delete-d jackknife); None below two values.
+    low, high : Interval of the figure by Student's t; None where `deviation` is.
     """
 
     values: tuple[float, ...]
@@ -274,20 +226,13 @@ class GroupOutcome:
 
     Attributes
     ----------
-    group, rows
-        The group, and its test rows.
-    selection_rate, disparate_impact
-        As in an audit; the latter is None for the reference group.
-    difference
-        As in an audit; None for the reference group.
-    training
-        How far `disparate_impact` moves with other training rows; None for the reference group.
-    simultaneous_low, simultaneous_high
-        Ends of the interval that the verdict uses; None where an end is unbounded.
-    verdict
-        ``disparate``, ``unsettled``, ``in band`` or ``reference``.
-    counts
-        Whether parity and verdict of the model are about this group: see `AttributeAudit`.
+    group, rows : The group, and its test rows.
+    selection_rate, disparate_impact : As in an audit; the latter is None for the reference group.
+    difference : As in an audit; None for the reference group.
+    training : How far `disparate_impact` moves with other training rows; None for the reference group.
+    simultaneous_low, simultaneous_high : Ends that the verdict uses; None where an end is unbounded.
+    verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    counts : Whether parity and verdict of the model are about this group: see `AttributeAudit`.
     """
 
     group: str
@@ -308,9 +253,7 @@ class GroupThreshold:
 
     Attributes
     ----------
-    cuts
-        One score in [0, 1], or several that each row draws one of; None where nobody is selected, 0 where
-        everybody is.
+    cuts : One score in [0, 1], or several to draw from; None where nobody is selected, 0 where everybody is.
     """
 
     group: str
@@ -323,10 +266,8 @@ class FittedThresholds:
 
     Attributes
     ----------
-    accuracy
-        Share of those rows that are predicted right.
-    disparate_impact
-        The ratio to the reference group's selection rate that is farthest from 1; None where it is unknown.
+    accuracy : Share of those rows that are predicted right.
+    disparate_impact : The ratio to the reference's selection rate farthest from 1; None where it is unknown.
     """
 
     rows: int
@@ -341,43 +282,23 @@ class ModelOutcome:
 
     Attributes
     ----------
-    name, title
-        As typed, and in words.
-    kind
-        ``baseline``, ``before``, ``while`` or ``after`` training.
-    source
-        The paper; empty for the baseline.
-    needs_group
-        Whether predictions need the sensitive columns.
-    note
-        What the mitigation did, in one sentence, or why there is no model.
-    failed
-        Whether there is none; then all that follows is None or empty.
-    accuracy, accuracy_training
-        With intervals of sampling and of training.
-    accuracy_change
-        Accuracy minus the baseline's on the same rows, with a paired interval; None for the baseline.
-    group
-        The group farthest from parity, of those that count: see `GroupOutcome`.
-    disparate_impact, disparate_impact_training
-        Of that group.
-    parity
-        The smaller of its disparate impact and the inverse, in [0, 1], so that no group that counts is
-        farther away; None where it is unknown, as where nobody is selected.
-    difference, equalized_odds
-        Largest selection rate minus the smallest; the larger of the same for true and for false positive
-        rates.
-    groups
-        All groups.
-    on_frontier
-        Whether no other model is at least as good in accuracy and parity, and better in one; never where
-        parity is unknown.
-    verdict
-        ``disparate``, ``unsettled`` or ``in band``: the worst of the groups that count.
-    selection_rate
-        Share of all test rows that are selected.
-    thresholds
-        Of a mitigation that sets them; None without.
+    name, title : As typed, and in words.
+    kind : ``baseline``, ``before``, ``while`` or ``after`` training.
+    source : The paper; empty for the baseline.
+    needs_group : Whether predictions need the sensitive columns.
+    note : What the mitigation did, in one sentence, or why there is no model.
+    failed : Whether there is none; then all that follows is None or empty.
+    accuracy, accuracy_training : With intervals of sampling and of training.
+    accuracy_change : Accuracy minus the baseline's on the same rows, paired; None for the baseline.
+    group : The group farthest from parity, of those that count: see `GroupOutcome`.
+    disparate_impact, disparate_impact_training : Of that group.
+    parity : The smaller of its disparate impact and the inverse, in [0, 1]; None where it is unknown.
+    difference, equalized_odds : Range of selection rates; the larger one of true and of false positive rates.
+    groups : All groups.
+    on_frontier : Whether no other model is better in accuracy or parity without being worse in the other.
+    verdict : ``disparate``, ``unsettled`` or ``in band``: the worst of the groups that count.
+    selection_rate : Share of all test rows that are selected.
+    thresholds : Of a mitigation that sets them; None without.
     """
 
     name: str
@@ -414,30 +335,18 @@ class FairnessComparison(
 
     Attributes
     ----------
-    baseline
-        Audit of the model without mitigation, on the test rows.
-    estimator
-        ``logistic`` or ``boosting``.
-    features
-        Columns that the model sees.
-    columns
-        Sensitive columns.
-    reference
-        The reference group, in all columns together.
-    train_rows, test_rows
-        Rows of the two parts; `validation` of the training rows set thresholds, where there are any.
-    validation
-        A share, in (0, 1).
-    repeats
-        Trainings anew on a share `kept` of the training rows.
-    kept
-        A share, in (0, 1).
-    seed
-        Of the split, the repeats and whatever a mitigation draws.
-    models
-        The baseline first.
-    statement
-        What the comparison comes to, in one or two sentences.
+    baseline : Audit of the model without mitigation, on the test rows.
+    estimator : ``logistic`` or ``boosting``.
+    features : Columns that the model sees.
+    columns : Sensitive columns.
+    reference : The reference group, in all columns together.
+    train_rows, test_rows : Rows of the two parts; a share `validation` of the training rows sets thresholds.
+    validation : A share, in (0, 1).
+    repeats : Trainings anew on a share `kept` of the training rows.
+    kept : A share, in (0, 1).
+    seed : Of the split, the repeats and whatever a mitigation draws.
+    models : The baseline first.
+    statement : What the comparison comes to, in one or two sentences.
     """
 
     baseline: FairnessAudit

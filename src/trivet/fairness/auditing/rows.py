@@ -28,22 +28,14 @@ class AuditRows:
 
     Attributes
     ----------
-    name
-        Of the table.
-    features
-        Columns that a model may see, the sensitive ones among them where the table has them.
-    labels
-        Shape (rows,), 1 for the positive class.
-    label, positive, negative
-        The label's column, the value that counts as positive, and what the others are called.
-    groups
-        Place of each row's group, shape (rows,).
-    columns, values
-        The sensitive columns, and for each group its value in each of them.
-    drawn_from
-        Rows of the table that these were drawn from; as many where they are all.
-    folded
-        Values of the label that count as negative together, where they are several, in the whole table.
+    name : Of the table.
+    features : Columns that a model may see, the sensitive ones among them where the table has them.
+    labels : Shape (rows,), 1 for the positive class.
+    label, positive, negative : The label's column, its positive value, and what the others are called.
+    groups : Place of each row's group, shape (rows,).
+    columns, values : The sensitive columns, and for each group its value in each of them.
+    drawn_from : Rows of the table that these were drawn from; as many where they are all.
+    folded : Values of the label that count as negative together, where they are several, in the whole table.
     """
 
     name: str
@@ -62,20 +54,7 @@ class AuditRows:
         return len(self.labels)
 
     def count(self, predictions: NDArray[np.int64], rows: NDArray[np.int64]) -> GroupCounts:
-        """Count some rows by group, label and prediction.
-
-        Parameters
-        ----------
-        predictions
-            For each of the rows, 0 or 1.
-        rows
-            Their indices.
-
-        Returns
-        -------
-        GroupCounts
-            Of all groups, also those of which no row is there.
-        """
+        """Count rows by their indices and predictions (0 or 1), shape (rows,) each; all groups are there."""
         cells = 4 * self.groups[rows] + 2 * self.labels[rows] + predictions
         table = np.bincount(cells, minlength=4 * len(self.values)).reshape(-1, 2, 2)
         classes = self.negative, self.positive
@@ -88,16 +67,11 @@ class Predicted:
 
     Attributes
     ----------
-    rows
-        The table.
-    places
-        Indices of those rows, shape (predictions,).
-    predictions
-        0 or 1, shape (predictions,).
-    scores
-        Probability of the positive class, shape (predictions,), or None.
-    fitted
-        Indices of the rows that the model was fitted on; empty where that is not known.
+    rows : The table.
+    places : Indices of those rows, shape (predictions,).
+    predictions : 0 or 1, shape (predictions,).
+    scores : Probability of the positive class, shape (predictions,), or None.
+    fitted : Indices of the rows that the model was fitted on; empty where that is not known.
     """
 
     rows: AuditRows
@@ -107,15 +81,7 @@ class Predicted:
     fitted: NDArray[np.int64]
 
     def codes(self, columns: Sequence[str], groups: Sequence[tuple[str, ...]]) -> NDArray[np.int64]:
-        """Return the place of each row's group by some of the sensitive columns.
-
-        Parameters
-        ----------
-        columns
-            Among those of the table.
-        groups
-            Values of the groups in those columns; every row has one of them.
-        """
+        """Return the place in `groups` of each row's values of some of the sensitive columns."""
         chosen = [self.rows.columns.index(column) for column in columns]
         known = {values: place for place, values in enumerate(groups)}
         lookup = [known[tuple(values[place] for place in chosen)] for values in self.rows.values]
@@ -179,24 +145,7 @@ def read_predicted(
     limit: int | None = None,
     seed: int = 0,
 ) -> Predicted:
-    """Read rows of a table whose counts are known, with their predictions or scores.
-
-    Parameters
-    ----------
-    table, label, ignored, limit, seed
-        As for `read_rows`; the table can also be one that is open.
-    counts
-        Of the whole table.
-    prediction
-        Column of the predictions, or of the scores where there is a cut.
-    cut
-        Score from which a row is predicted positive, or nothing.
-
-    Raises
-    ------
-    UsageError, DataError
-        As `read_rows`, and if the counts are of another table.
-    """
+    """Read rows of a table whose counts are known, with predictions, or with scores where there is a cut."""
     coded = (label, *counts.columns)
     hidden = (label, prediction, *ignored)
     with open_table(table) as opened:
@@ -216,13 +165,7 @@ def read_predicted(
 
 
 def adult_rows(sensitive: Sequence[str] = ("gender",)) -> AuditRows:
-    """Return the embedded Adult data with the nine features of the study.
-
-    Raises
-    ------
-    UsageError
-        If a sensitive column is none of Adult's.
-    """
+    """Return the embedded Adult data with the study's features; a UsageError for a column it lacks."""
     table = load_adult()
     sample = adult_sample(table)
     for name in sensitive:

@@ -32,39 +32,24 @@ class TableOptions(Settings):
 
     Attributes
     ----------
-    label
-        Column of the true labels; Adult has its own.
-    positive
-        The label that counts as positive; not needed for 0 and 1, or true and false.
-    sensitive
-        Columns of the groups, COL or COL,COL; several are looked at one by one and together. For Adult
-        gender where there are none.
-    privileged
-        Value that the others are compared with, V or V,V; by default the group with the largest share of
-        positive labels.
-    prediction
-        Audit the predictions in this column.
-    score
-        Audit the scores in this column, from 0 to 1.
-    cut
-        Score from which a row is predicted positive.
-    estimator
-        Fit this classifier on a part of the rows instead, with and without mitigations.
-    mitigate
-        all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
+    label : Column of the true labels; Adult has its own.
+    positive : The label that counts as positive; not needed for 0 and 1, or true and false.
+    sensitive : Columns of the groups, COL or COL,COL; several are looked at one by one and together. For
+        Adult gender where there are none.
+    privileged : Value that the others are compared with, V or V,V; by default the group with the largest
+        share of positive labels.
+    prediction : Audit the predictions in this column.
+    score : Audit the scores in this column, from 0 to 1.
+    cut : Score from which a row is predicted positive.
+    estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
+    mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
-    repeats
-        Trainings anew on other rows, for the spread of training.
-    four_fifths
-        Lower end of the band; the upper end is its inverse.
-    level
-        Confidence level of every interval.
-    ignore
-        Columns that are not features, COL or COL,COL, such as a row number or another prediction.
-    rows
-        Look at that many rows at most, drawn at random, for all that counts do not tell.
-    counts_only
-        Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
+    repeats : Trainings anew on other rows, for the spread of training.
+    four_fifths : Lower end of the band; the upper end is its inverse.
+    level : Confidence level of every interval.
+    ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
+    rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
+    counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
     """
 
     label: Name | None = None
@@ -90,8 +75,7 @@ class TableSettings(TableOptions):
 
     Attributes
     ----------
-    table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
+    table : A .csv or .parquet file, or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
     """
 
     table: Name

@@ -206,11 +206,8 @@ Codes = NDArray[np.int64]
 
 
 def combined_codes(columns: Sequence[tuple[NDArray[np.integer], int]]) -> tuple[Codes, Codes]:
-    """Give each combination of codes that occurs a number, in the order of the first column, then the next.
-
-    Columns are joined one after the other, so that no number is larger than the combinations so far times
-    the values of one column: numbers of values whose product is beyond any array cause no overflow.
-    """
+    """Give each combination of codes that occurs a number, in the order of the columns."""
+    # One column after the other: no number is larger than the combinations so far times one column's values.
     first, _ = columns[0]
     known, codes = np.unique(first, return_inverse=True)
     kinds = known.astype(np.int64).reshape(-1, 1)

@@ -20,12 +20,9 @@ class FoldedValue:
 
     Attributes
     ----------
-    side
-        ``label`` or ``prediction``.
-    value
-        What it is called.
-    rows
-        Rows that have it.
+    side : ``label`` or ``prediction``.
+    value : What it is called.
+    rows : Rows that have it.
     """
 
     side: Literal["label", "prediction"]
@@ -47,23 +44,16 @@ class GroupCounts:
 
     Attributes
     ----------
-    columns
-        Names of the sensitive columns.
-    groups
-        For each group its value in each of the columns. Only groups that have a row are there.
-    classes
-        What a label or a prediction can be; of two classes the positive one is the second.
-    table
-        Shape (groups, classes, classes), indexed [group, label, prediction].
-    folded
-        Where the negative class is several values together, each of them on either side, the most frequent
-        first.
+    columns : Names of the sensitive columns.
+    groups : For each group its value in each of the columns. Only groups that have a row are there.
+    classes : What a label or a prediction can be; of two classes the positive one is the second.
+    table : Shape (groups, classes, classes), indexed [group, label, prediction].
+    folded : The values that are negative together, on either side, the most frequent first; empty for one.
 
     Raises
     ------
-    UsageError
-        If these do not fit each other: a group or a class occurs twice or is not a text, the table has
-        another shape, or a count is not a whole number from 0 up.
+    UsageError : If these do not fit each other: a group or a class occurs twice or is not a text, the table
+        has another shape, or a count is not a whole number from 0 up.
     """
 
     columns: tuple[str, ...]
@@ -111,11 +101,7 @@ class GroupCounts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each group: its value, or its values with commas between.
-
-        One of several values that holds a comma stands in quotation marks, so that no two groups are
-        called the same.
-        """
+        """Name of each group: its values with commas between, in quotation marks where one has a comma."""
         return tuple(
             values[0]
             if len(values) == 1
@@ -124,13 +110,7 @@ class GroupCounts:
         )
 
     def over(self, *columns: str) -> "GroupCounts":
-        """Return the counts by some of the sensitive columns, whatever the others hold.
-
-        Raises
-        ------
-        UsageError
-            If a column is not among those that were counted.
-        """
+        """Return the counts by some of the sensitive columns; a UsageError for one that was not counted."""
         for name in columns:
             if name not in self.columns:
                 raise UsageError(
@@ -145,13 +125,7 @@ class GroupCounts:
         return GroupCounts(columns, groups, self.classes, table, self.folded)
 
     def one_versus_rest(self, positive: str) -> "GroupCounts":
-        """Return the counts with one class as the positive one, and all others together as the negative.
-
-        Raises
-        ------
-        UsageError
-            If no label or prediction is of that class.
-        """
+        """Return the counts of one class against all others; a UsageError for a class that nothing has."""
         if positive not in self.classes:
             raise UsageError(
                 f"no label or prediction is {quote(positive)}; there are "
@@ -167,18 +141,7 @@ class GroupCounts:
         return GroupCounts(self.columns, self.groups, (rest, positive), table, folded_values(sides))
 
     def against(self, reference: int) -> NDArray[np.int64]:
-        """Return each other group beside a reference group.
-
-        Parameters
-        ----------
-        reference
-            Place of the reference group, which is the privileged one.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (groups - 1, 2, classes, classes), the other group first; in the order of the groups.
-        """
+        """Return each other group beside the reference, shape (groups - 1, 2, classes, classes)."""
         others = np.delete(self.table, reference, axis=0)
         return np.stack([others, np.broadcast_to(self.table[reference], others.shape)], axis=1)
 
@@ -216,11 +179,7 @@ SMALLEST_SHARE: Final = 0.02
 
 
 def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
-    """Return the place of the group with the largest share of positive labels, and why it is this one.
-
-    Only groups with at least two percent of the rows are looked at, and the last of equal ones is taken;
-    where no group is so large it is the largest.
-    """
+    """Return the last group with the largest share of positive labels, of large ones if any, and why."""
     sizes, labels = np.asarray(rows), np.asarray(positives)
     large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
     if not len(large):

@@ -135,10 +135,7 @@ class FileSource:
 def combinations(
     table: Table, columns: Sequence[Column], *keys: str, limit: int
 ) -> list[tuple[list[object], int]] | None:
-    """Return each combination of values of some columns, and of SQL expressions, and its rows.
-
-    Nothing where there are more than `limit`.
-    """
+    """Return each combination of values of columns and expressions with its rows; None beyond `limit`."""
     # Values are grouped as they are stored: naming those of each row would cost more than counting.
     inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate([*(each.sql for each in columns), *keys]))
     shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
@@ -201,12 +198,9 @@ class CodedColumns:
 
     Attributes
     ----------
-    rows
-        How many there are.
-    coded
-        Labels, predictions and groups by the name of the column.
-    scores
-        Scores by the name of the column, shape (rows,), in [0, 1].
+    rows : How many there are.
+    coded : Labels, predictions and groups by the name of the column.
+    scores : Scores by the name of the column, shape (rows,), in [0, 1].
     """
 
     rows: int

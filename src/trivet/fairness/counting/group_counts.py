@@ -29,11 +29,9 @@ def group_counts(
 ) -> GroupCounts:
     """Count the rows of each group, label and prediction.
 
-    A table is aggregated once and where it is: a file in DuckDB, a lazy frame in its own engine. Only
-    the counts come into Python. The same numbers, texts, truth values, dates and times without a zone
-    give the same counts in every engine; values are named by
-    `trivet.fairness.counting.naming.name_of`. Times with a zone, durations, and times finer than a
-    microsecond are called as the engine calls them.
+    A table is aggregated once and where it is, by DuckDB or its own engine. The same numbers, texts, truth
+    values, dates and times give the same counts in every engine; times with a zone, durations, and times
+    finer than a microsecond are called as the engine calls them.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-__all__ = ["in_order", "name_of"]
+__all__ = ["in_order", "is_missing", "name_of"]
 
 _WHOLE: Final = re.compile(r"([+-]?)(\d+)\.0+", re.ASCII)
 _NUMERAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -18,21 +18,10 @@ _LONGEST_FLOAT: Final = 1e16
 
 
 def name_of(value: object) -> str | None:
-    """Return what a value is called, or nothing where it is missing.
-
-    - Missing are None, NaN, NaT, and text that is empty but for white space, as an empty cell of a
-      CSV file is.
-    - Text is itself, without white space around it.
-    - A truth value is ``true`` or ``false``, and text that is one of the two in any case is as well.
-    - A whole number is written without a fraction whatever its type: 1, 1.0, Decimal("1.00") and the
-      text "1.0" are all ``1``. Text such as "01" stays as it is.
-    - Other numbers have the fewest digits that tell them from their neighbours in their own type.
-    - A date is ``2026-01-31``, also where it has the time of midnight; another point in time is
-      ``2026-01-31 12:00:00``.
-    """
+    """Return what a value is called whatever its type (1, 1.0 and "1.0" are ``1``); None if missing."""
     if isinstance(value, np.generic) and not isinstance(value, np.floating):
         value = cast("Any", value).item()
-    if value is None or _is_missing(value):
+    if is_missing(value):
         return None
     if isinstance(value, float | np.floating):
         return _float_name(value)
@@ -75,9 +64,9 @@ def _time_name(value: datetime) -> str:
     return str(value.date()) if midnight else value.isoformat(sep=" ")
 
 
-def _is_missing(value: object) -> bool:
-    """Return True for a value that is not equal to itself, as NaT, or cannot be compared, as pandas' NA."""
+def is_missing(value: object) -> bool:
+    """Tell None, NaN, NaT and pandas' NA, which no comparison calls equal to themselves."""
     try:
-        return bool(value != value)  # noqa: PLR0124 - the point
+        return value is None or bool(value != value)  # noqa: PLR0124 - the point
     except (TypeError, ValueError):
         return True

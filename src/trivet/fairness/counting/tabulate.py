@@ -221,10 +221,8 @@ def _is_coded(names: set[str]) -> bool:
 
 
 def _require_positive(positive: str, labels: set[str], predictions: set[str], question: Question) -> None:
-    """Refuse a positive class that no label has, or no prediction where these have other values than labels.
-
-    Predictions that are all one of the other labels are those of a model that selects nobody.
-    """
+    """Refuse a positive class that no label has, or no prediction with values that labels lack."""
+    # Predictions that are all one of the other labels are those of a model that selects nobody.
     for column, names, other in (
         (question.y_true, labels, predictions),
         (question.y_pred, predictions, labels),

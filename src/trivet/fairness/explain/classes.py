@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import DataError, UsageError
+from trivet.errors import DataError
 from trivet.estimate import Estimate
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.explain.proxies import difference_of_rates, with_shares
@@ -24,30 +24,23 @@ __all__ = ["decompose_counts", "kitagawa"]
 _GROUPS = 2
 
 
-def kitagawa(counts: NDArray[np.int64], *, positive: int | None = None) -> NDArray[np.float64]:
-    """Split the difference of selection rates, privileged minus protected, by true class.
-
-    A group's selection rate is the sum over true classes y of P(y | s) P(y_hat = positive | y, s). The
-    difference of two such sums is that of the first factors at the mean of the second ones, and that of
-    the second ones at the mean of the first (E. M. Kitagawa, JASA 50, 1955). No order in which the
-    factors are replaced is preferred (P. Das Gupta, Standardization and Decomposition of Rates: A User's
-    Manual, US Bureau of the Census P23-186, 1993): each part is its factor's Shapley value.
-    """
+def kitagawa(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Split the difference of selection rates, privileged minus protected, by true class."""
+    # A selection rate is the sum over classes y of P(y | s) P(selected | y, s). The difference of two such
+    # sums is that of the first factors at the mean of the second, plus the reverse (E. M. Kitagawa, JASA 50,
+    # 1955): each factor's Shapley value (P. Das Gupta, US Bureau of the Census P23-186, 1993).
     table = np.asarray(counts)
-    if table.ndim < 3 or table.shape[-3] != _GROUPS or 0 in table.shape[-2:]:  # noqa: PLR2004 - three axes
+    if table.ndim < 3 or table.shape[-3::2] != (_GROUPS, 2) or not table.shape[-2]:  # noqa: PLR2004 - three axes
         raise DataError(
-            "counts should have the shape (2, classes, predictions), with further axes before them or "
-            f"none, found {table.shape}."
+            "counts should have the shape (2, classes, 2), with further axes before them or none, found "
+            f"{table.shape}."
         )
-    chosen = _place(positive, table.shape[-1])
     rows = table.sum(axis=-1)
     sizes = rows.sum(axis=-1, keepdims=True)
     shares = np.divide(rows, sizes, out=np.full(rows.shape, np.nan), where=sizes > 0)
     # The rate in a class that nobody has is multiplied by 0.
     unknown = np.where(rows.sum(axis=-2, keepdims=True) > 0, np.nan, 0.0)
-    rates = np.divide(
-        table[..., chosen], rows, out=np.broadcast_to(unknown, rows.shape).copy(), where=rows > 0
-    )
+    rates = np.divide(table[..., 1], rows, out=np.broadcast_to(unknown, rows.shape).copy(), where=rows > 0)
     return np.concatenate(
         [
             (_difference(shares) * _mean(rates)).sum(axis=-1, keepdims=True),
@@ -55,16 +48,6 @@ def kitagawa(counts: NDArray[np.int64], *, positive: int | None = None) -> NDArr
         ],
         axis=-1,
     )
-
-
-def _place(positive: int | None, predictions: int) -> int:
-    if positive is None and predictions == 2:  # noqa: PLR2004 - the second of two
-        return 1
-    if positive is None or not 0 <= positive < predictions:
-        raise UsageError(
-            f"positive should be the place of one of {predictions} predictions, from 0, found {positive}."
-        )
-    return positive
 
 
 def _difference(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,84 +60,41 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 #: With fewer rows of a label in a group a bootstrap covers too rarely.
 FEWEST_OF_A_CLASS = 20
-_TWO_CLASSES = ("negatives", "positives")
+_LABELS = ("negatives", "positives")
 
 
 def decompose_counts(
     counts: NDArray[np.int64],
     *,
-    positive: int | None = None,
     group: str = "protected",
     reference: str = "privileged",
-    classes: tuple[str, ...] | None = None,
     level: float = 0.95,
     replicates: int = 10_000,
     seed: int = 0,
 ) -> Decomposition:
-    """Split a difference of selection rates by true class, with an interval of each part.
-
-    The parts are defined by `kitagawa`, and their intervals by `bootstrap_bounds`. The
-    interval of the whole is that of `difference_interval`.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, classes, predictions), indexed [group, label, prediction]: the group, then the
-        reference group.
-    positive
-        Place of the prediction that is selection; by default the second of two.
-    group, reference
-        What the two groups are called.
-    classes
-        What the labels are called; by default "negatives" and "positives" where there are two, and
-        otherwise "class 0" and so on.
-    level
-        Confidence level, in (0, 1).
-    replicates
-        Number of draws.
-    seed
-        Of the draws.
-
-    Returns
-    -------
-    Decomposition
-        The part of the base rates, then that of each class; where there are as many classes as
-        predictions, that of the positive class before those of the others.
-
-    Raises
-    ------
-    DataError
-        If the counts are not of that shape, or have no row.
-    UsageError
-        If `positive` is not a prediction, `classes` has not a name for each label, or the level or the
-        number of replicates is out of range.
-    """
+    """Split a difference of selection rates by true class, with a bootstrap interval of each part."""
     table = np.asarray(counts)
-    observed = kitagawa(table, positive=positive)
+    observed = kitagawa(table)
     rows = int(table.sum())
-    if observed.ndim != 1 or rows == 0:
+    if observed.shape != (1 + len(_LABELS),) or rows == 0:
         raise DataError(
-            "counts should be one table of shape (2, classes, predictions) with at least one row, found "
-            f"shape {table.shape} and {rows} rows."
+            f"counts should be one table of shape (2, 2, 2) with at least one row, found shape {table.shape} "
+            f"and {rows} rows."
         )
-    chosen = 1 if positive is None else positive
-    labels = _label_names(classes, table.shape[1])
     groups = (one_line(group), one_line(reference))
-    unknown = _missing_class(table, labels, groups)
+    unknown = _missing_class(table, groups)
     enough = int(table.sum(axis=2).min()) >= FEWEST_OF_A_CLASS
-    described = [(BASE_RATES, BASE_RATES), *((f"selection among {label}", SELECTION) for label in labels)]
     measured: list[Part] = []
-    for place, (name, kind) in enumerate(described):
+    for place, name in ((0, BASE_RATES), (2, "selection among positives"), (1, "selection among negatives")):
 
         def part_of(counts: NDArray[np.int64], place: int = place) -> NDArray[np.float64]:
-            return kitagawa(counts, positive=positive)[..., place]
+            return kitagawa(counts)[..., place]
 
         bounds = bootstrap_bounds(table, part_of, replicates=replicates, level=level, seed=seed)
+        kind = SELECTION if place else BASE_RATES
         measured.append(_part(name, kind, bounds, unknown, enough=enough))
-    if table.shape[1] == table.shape[2]:
-        measured.insert(1, measured.pop(1 + chosen))
     sizes = table.sum(axis=(1, 2))
-    whole = difference_of_rates(table[:, :, chosen].sum(axis=1), sizes, groups=groups, level=level)
+    whole = difference_of_rates(table[:, :, 1].sum(axis=1), sizes, groups=groups, level=level)
     whole, parts = with_shares(whole, measured)
     return Decomposition(
         method="Kitagawa",
@@ -171,15 +111,7 @@ def decompose_counts(
     )
 
 
-def _label_names(classes: tuple[str, ...] | None, number: int) -> tuple[str, ...]:
-    if classes is None:
-        return _TWO_CLASSES if number == len(_TWO_CLASSES) else tuple(f"class {i}" for i in range(number))
-    if len(classes) != number:
-        raise UsageError(f"classes should name each of the {number} labels, found {len(classes)} names.")
-    return tuple(map(one_line, classes))
-
-
-def _missing_class(table: NDArray[np.int64], labels: tuple[str, ...], groups: tuple[str, str]) -> str:
+def _missing_class(table: NDArray[np.int64], groups: tuple[str, str]) -> str:
     """Say which class only one of the groups lacks, or which group has no row."""
     rows = table.sum(axis=-1)
     for group, own in zip(groups, rows, strict=True):
@@ -188,7 +120,7 @@ def _missing_class(table: NDArray[np.int64], labels: tuple[str, ...], groups: tu
     lacking = [
         f"{group} has no {label}"
         for group, own in zip(groups, rows, strict=True)
-        for label, here, anywhere in zip(labels, own, rows.sum(axis=0), strict=True)
+        for label, here, anywhere in zip(_LABELS, own, rows.sum(axis=0), strict=True)
         if anywhere and not here
     ]
     return " and ".join(lacking) + ", so a selection rate is unknown"

@@ -53,21 +53,11 @@ def oaxaca_blinder(
     sensitive: NDArray[np.int64],
     names: Sequence[str],
 ) -> ColumnParts:
-    """Divide a difference of means, privileged minus protected, into what goes with each column.
-
-    The outcome is regressed on the features and the group by least squares over the rows of both groups.
-    A column is worth the difference of its means times its coefficient, summed over the features that
-    are made of it; what is left is the coefficient of the group (the twofold decomposition of R. Oaxaca,
-    Int. Econ. Rev. 14, 1973, and A. S. Blinder, J. Human Resources 8, 1973, with the pooled coefficients
-    of D. Neumark, J. Human Resources 23, 1988; that the group belongs into that regression: B. Jann,
-    Stata Journal 8, 2008). Whether each category of a column has a feature, or which of them has none,
-    changes no such sum: the coefficients then differ by the same number in all categories, and the
-    differences of their shares sum to 0. Columns of which one is a function of the other, however, share
-    what goes with both: they are one part.
-
-    The errors take features as random, as Jann's do, and let variances differ by row: they are the sum
-    over rows of the square of a part's first-order dependence on that row.
-    """
+    """Divide a difference of means, privileged minus protected, into what goes with each column."""
+    # The twofold decomposition (R. Oaxaca, Int. Econ. Rev. 14, 1973; A. S. Blinder, J. Human Resources 8,
+    # 1973) with the pooled coefficients of D. Neumark (J. Human Resources 23, 1988), the group among the
+    # regressors (B. Jann, Stata Journal 8, 2008). Which category of a column has no feature changes no sum
+    # over the column. Errors take features as random, as Jann's do, and let variances differ by row.
     rows = len(outcome)
     privileged = sensitive == 1
     design = _standardised(np.column_stack([features, privileged]))
@@ -122,11 +112,8 @@ def _standardised(features: NDArray[np.float64]) -> NDArray[np.float64]:
 def _parts(
     names: Sequence[str], null: NDArray[np.float64]
 ) -> tuple[tuple[tuple[str, ...], ...], NDArray[np.bool_]]:
-    """Return the columns of each part, the group's last, and which features are of which part.
-
-    The null space of the regression divides into those of the parts, so that a column stands alone
-    unless a combination with other columns is constant.
-    """
+    """Return the columns of each part, the group's last, and which features are of which part."""
+    # The null space divides into those of the parts: a column stands alone unless a combination is constant.
     columns = tuple(dict.fromkeys(names))
     group = len(columns)
     place = np.array([*map(columns.index, names), group])
@@ -157,42 +144,7 @@ def decompose_columns(
     reference: str = "privileged",
     level: float = 0.95,
 ) -> Decomposition:
-    """Split a difference of selection rates or of mean scores by column, with an interval of each part.
-
-    The parts are defined by `oaxaca_blinder`. Their intervals are normal, from its standard errors.
-    The interval of a whole difference of selection rates is that of `difference_interval`.
-
-    Parameters
-    ----------
-    outcome
-        Predictions (0 or 1) or scores, shape (rows,).
-    features
-        Shape (rows, features), finite: numbers, and a 0 or 1 for each category.
-    sensitive
-        Group of each row, shape (rows,): 0 is the group, 1 is the reference group.
-    names
-        For each feature the column that it is made of.
-    sensitive_columns
-        Those of `names` that define the groups. They do not explain the difference, so they come after
-        the others; where they determine the group, their part includes the unexplained one.
-    group, reference
-        What the two groups are called.
-    level
-        Confidence level, in (0, 1).
-
-    Returns
-    -------
-    Decomposition
-        Explained parts, the largest first; then those of sensitive columns; last what no column
-        explains.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length, hold a value that is not a finite number, or name only one group.
-    UsageError
-        If there is not one name for each feature, or the level is out of range.
-    """
+    """Split a difference of selection rates or mean scores by column, with a normal interval each."""
     require(Share, level=level)
     values = score_column(outcome, "outcome")
     groups = binary_column(sensitive, "sensitive")

@@ -77,10 +77,8 @@ def proxy_strength(
 ) -> ProxyStrength:
     """Measure how well features tell the group, all together and each column alone.
 
-    The areas under the ROC curve are means over the folds of a cross-validation. All columns together
-    are given to the mean of a logistic regression, which does with few rows, and boosted trees, which
-    see combinations. A column alone is given to a decision tree, which sees what is not monotone, of at
-    most 32 leaves. A better model would find more.
+    The areas under the ROC curve are means over the folds of a cross-validation: of all columns by the mean
+    of a logistic regression and boosted trees, of a column alone by a decision tree of at most 32 leaves.
 
     Parameters
     ----------
@@ -97,8 +95,7 @@ def proxy_strength(
     folds
         Parts of the cross-validation, at least 2.
     limit
-        Rows that are looked at at most, at least 2. The smaller group is kept whole up to half of them,
-        for the area does not depend on how large the groups are.
+        Rows that are looked at at most, at least 2; the smaller group is kept whole up to half of them.
     seed
         Of the rows and the folds.
 
@@ -195,11 +192,7 @@ def difference_of_rates(
 
 
 def with_shares(whole: Part, parts: Sequence[Part]) -> tuple[Part, tuple[Part, ...]]:
-    """Return the whole and its parts with the share of the whole that each is.
-
-    Where the interval of the whole holds 0, or there is none, every share stays None: it would be a
-    ratio to something that can be nothing.
-    """
+    """Return the whole and its parts with shares of the whole, unless its interval holds 0."""
     if whole.value is None or whole.low is None or whole.high is None or whole.low <= 0 <= whole.high:
         return whole, tuple(parts)
     size = whole.value

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trivet.wording import one_line
+from trivet.wording import listed, one_line
 
 __all__ = [
     "BASE_RATES",
@@ -39,26 +39,15 @@ class Part:
 
     Attributes
     ----------
-    name
-        What it is called: "base rates", "selection among positives", the name of a column.
-    kind
-        ``whole``; by true class ``base rates`` or ``selection``; by columns ``explained``, ``sensitive
+    name : What it is called: "base rates", "selection among positives", the name of a column.
+    kind : ``whole``; by true class ``base rates`` or ``selection``; by columns ``explained``, ``sensitive
         column`` or ``unexplained``.
-    columns
-        The columns that it comes from. More than one where the rows cannot tell them apart; none where
-        it comes from no column.
-    value
-        In the unit of the outcome (1 is a hundred points), reference minus group; None where it is
-        undefined.
-    low, high
-        Ends of its interval of sampling; None where there is none.
-    level
-        Confidence level of the interval, in (0, 1).
-    share
-        Share of the whole, negative for a part that works against it; None where the interval of the
-        whole holds 0, or there is none, for then a share says nothing.
-    reason
-        Why value or interval is missing, in one sentence; None where neither is.
+    columns : Where it comes from: several where the rows cannot tell them apart, none where from no column.
+    value : In the unit of the outcome (1 is a hundred points), reference minus group, or None.
+    low, high : Ends of its interval of sampling; None where there is none.
+    level : Confidence level of the interval, in (0, 1).
+    share : Of the whole, negative against it; None where the whole's interval holds 0, or there is none.
+    reason : Why value or interval is missing, in one sentence; None where neither is.
     """
 
     name: str
@@ -78,28 +67,16 @@ class Decomposition:
 
     Attributes
     ----------
-    method
-        ``Kitagawa`` (by true class) or ``Oaxaca-Blinder`` (by columns).
-    interval_method
-        How the intervals of the parts were made; that of a whole difference of selection rates is the
-        audit's.
-    outcome
-        What the difference is of: ``selection rate`` or ``mean score``.
-    group, reference
-        The two groups; the difference is of the reference minus the other.
-    rows
-        Rows of both.
-    whole
-        The difference.
-    parts
-        Its parts, which sum to it where none is undefined. By columns the largest come first, and what
-        no column explains last.
-    statement
-        What the numbers say, in words.
-    limits
-        What they do not show.
-    reason
-        Why there are no parts, in one sentence; None where there are.
+    method : ``Kitagawa`` (by true class) or ``Oaxaca-Blinder`` (by columns).
+    interval_method : Of the intervals of the parts; a whole difference of selection rates has the audit's.
+    outcome : What the difference is of: ``selection rate`` or ``mean score``.
+    group, reference : The two groups; the difference is of the reference minus the other.
+    rows : Rows of both.
+    whole : The difference.
+    parts : They sum to the whole where none is undefined; the largest columns first, the unexplained last.
+    statement : What the numbers say, in words.
+    limits : What they do not show.
+    reason : Why there are no parts, in one sentence; None where there are.
     """
 
     method: str
@@ -121,10 +98,8 @@ class ColumnStrength:
 
     Attributes
     ----------
-    name
-        The column.
-    auc
-        Area under the ROC curve on rows not fitted on: 0.5 is not at all, 1 is always.
+    name : The column.
+    auc : Area under the ROC curve on rows not fitted on: 0.5 is not at all, 1 is always.
     """
 
     name: str
@@ -137,23 +112,14 @@ class ProxyStrength:
 
     Attributes
     ----------
-    auc
-        Of all columns together, on rows not fitted on: 0.5 is not at all, 1 is always; None where it
-        could not be measured.
-    columns
-        Each column alone, the strongest first.
-    model
-        Model that predicts the group from all columns together.
-    rows
-        Rows that were looked at.
-    folds
-        Parts of the cross-validation.
-    seed
-        Of the rows and the folds.
-    statement
-        What the numbers say, in words.
-    reason
-        Why there is no `auc`, in one sentence; None where there is.
+    auc : Of all columns, on rows not fitted on: 0.5 is not at all, 1 is always; None where not measured.
+    columns : Each column alone, the strongest first.
+    model : Model that predicts the group from all columns together.
+    rows : Rows that were looked at.
+    folds : Parts of the cross-validation.
+    seed : Of the rows and the folds.
+    statement : What the numbers say, in words.
+    reason : Why there is no `auc`, in one sentence; None where there is.
     """
 
     auc: float | None
@@ -190,7 +156,7 @@ def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference
         f"{_amount(part, whole, SELECTION_RATE)}{'' if i else ' come'} from different {part.name}"
         for i, part in enumerate(parts)
     ]
-    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {_listed(clauses)}."
+    return f"{_opening(whole, group, reference, SELECTION_RATE)}, {listed(clauses)}."
 
 
 def column_statement(whole: Part, parts: Sequence[Part], *, group: str, reference: str, outcome: str) -> str:
@@ -207,7 +173,7 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
     either = f"{one_line(' + '.join(last.columns))} or with " if last.columns else ""
     told.append((_amount(last, whole, outcome), f"{either}what no column explains"))
     clauses = [f"{amount}{'' if i else ' go'} with {what}" for i, (amount, what) in enumerate(told)]
-    return f"{_opening(whole, group, reference, outcome)}, {_listed(clauses)}."
+    return f"{_opening(whole, group, reference, outcome)}, {listed(clauses)}."
 
 
 def proxy_statement(
@@ -216,7 +182,7 @@ def proxy_statement(
     """Say how well the other columns tell the group."""
     if auc is None:
         return f"How well the other columns tell the group is unknown: {reason}"
-    strongest = _listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
+    strongest = listed([f"{one_line(column.name)} ({column.auc:.2f})" for column in columns[:_NAMED]])
     return (
         f"Together the other columns tell {one_line(reference)} from {one_line(group)} with an AUC of "
         f"{auc:.2f}, where 0.5 is not at all and 1 is always; alone the strongest are "
@@ -246,8 +212,3 @@ def _amount(parts: Part | Sequence[Part], whole: Part, outcome: str) -> str:
     value = _direction(whole) * sum(part.value or 0.0 for part in chosen)
     # Adding 0 turns a rounded -0.0 into 0.0.
     return f"{round(100 * value, 1) + 0:.1f}" if outcome == SELECTION_RATE else f"{round(value, 4) + 0:.4f}"
-
-
-def _listed(told: Sequence[str]) -> str:
-    *before, last = told
-    return f"{', '.join(before)} and {last}" if before else last

@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from trivet.errors import DataError
 from trivet.estimate import Estimate
 from trivet.settings import Count, Share, require
 
-__all__ = ["BootstrapKind", "Statistic", "bootstrap_bounds"]
+__all__ = ["Statistic", "bootstrap_bounds"]
 
 #: A function of counts of shape (..., *table) that gives one figure a table, shape (...).
 Statistic = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-BootstrapKind = Literal["percentile", "bca"]
 
 #: Counts drawn at once: memory stays at some tens of megabytes for thousands of groups.
 CHUNK = 4_000_000
@@ -31,54 +28,24 @@ def bootstrap_bounds(
     replicates: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
-    kind: BootstrapKind = "percentile",
 ) -> Estimate:
-    """Return a bootstrap interval of any function of counts, or why it has none.
-
-    Infinite draws count at their end of the order. Undefined (NaN) ones count against both ends, and
-    their share is stated.
-
-    Parameters
-    ----------
-    counts
-        Any shape, such as (groups, 2, 2) indexed [group, label, prediction].
-    statistic
-        A function of counts that works on a leading axis.
-    replicates
-        Number of draws.
-    level
-        Confidence level, in (0, 1).
-    seed
-        Of the draws.
-    kind
-        ``"percentile"``, or ``"bca"``, which corrects for bias and skewness (B. Efron, JASA 82, 1987;
-        B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, 1993, equations 14.10 to 14.15).
-
-    Raises
-    ------
-    DataError
-        If there is no row.
-    UsageError
-        If the level is not between 0 and 1, or `replicates` is 0.
-    """
+    """Return a bootstrap interval of any function of counts, or why it has none."""
+    # Infinite draws count at their end of the order, undefined ones against both ends.
     require(Share, level=level)
     tail = (1 - level) / 2
     require(Count, replicates=replicates)
     if counts.sum() == 0:
         raise DataError("a bootstrap draws from rows, found none. Check which rows are counted.")
     estimate = float(statistic(counts))
-    method = "multinomial bootstrap" if kind == "percentile" else "multinomial bootstrap, BCa"
+    method = "multinomial bootstrap"
     if not math.isfinite(estimate):
         reason = "the figure of the counts themselves is not a finite number"
         return Estimate(None, None, None, level, method, reason)
     values = _draw(counts, statistic, replicates, seed)
-    ends = tail, (1 + level) / 2
-    if kind == "bca":
-        ends = _corrected(ends, counts, statistic, values, estimate)
     undefined = np.isnan(values)
-    low = _quantile(np.where(undefined, -np.inf, values), ends[0])
-    high = _quantile(np.where(undefined, np.inf, values), ends[1])
-    return Estimate(estimate, low, high, level, method, _reason(values, ends, None in {low, high}))
+    low = _quantile(np.where(undefined, -np.inf, values), tail)
+    high = _quantile(np.where(undefined, np.inf, values), (1 + level) / 2)
+    return Estimate(estimate, low, high, level, method, _reason(values, None in {low, high}))
 
 
 def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed: int) -> NDArray[np.float64]:
@@ -95,41 +62,14 @@ def _draw(counts: NDArray[np.int64], statistic: Statistic, replicates: int, seed
 
 def _quantile(values: NDArray[np.float64], place: float) -> float | None:
     """Return the value at a place of the order, or None where there is none or it is not finite."""
-    if math.isnan(place):
-        return None
     found = float(np.quantile(values, place, method="inverted_cdf"))
     return found if math.isfinite(found) else None
 
 
-def _corrected(
-    ends: tuple[float, float],
-    counts: NDArray[np.int64],
-    statistic: Statistic,
-    values: NDArray[np.float64],
-    estimate: float,
-) -> tuple[float, float]:
-    """Move the places of the percentile interval for bias and acceleration, or return NaN for both."""
-    filled = np.argwhere(counts > 0)
-    without = np.repeat(counts[None], len(filled), axis=0)
-    without[(np.arange(len(filled)), *filled.T)] -= 1
-    left, weights = statistic(without), counts[counts > 0]
-    if not np.isfinite(left).all():
-        return math.nan, math.nan
-    change = np.average(left, weights=weights) - left
-    spread = (weights * change**2).sum()
-    acceleration = (weights * change**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
-    bias = ndtri(np.mean(values < estimate) + np.mean(values == estimate) / 2)
-    z = bias + ndtri(np.asarray(ends))
-    low, high = ndtr(bias + z / (1 - acceleration * z)).tolist()
-    return low, high
-
-
-def _reason(values: NDArray[np.float64], ends: tuple[float, float], missing: bool) -> str | None:  # noqa: FBT001
+def _reason(values: NDArray[np.float64], missing: bool) -> str | None:  # noqa: FBT001
     """Say why a bound is missing, or how many draws have no figure."""
     if (values == values[0]).all():
         return NO_DRAW_DIFFERS
-    if math.isnan(ends[0]):
-        return "leaving one row out leaves the figure undefined"
     if missing:
         return f"{1 - np.isfinite(values).mean():.2%} of the draws have no finite figure"
     undefined = np.isnan(values).mean()

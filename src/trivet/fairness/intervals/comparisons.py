@@ -5,18 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, gammaln, ndtr
+from scipy.special import gammaln, ndtr
 
 from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.fairness.columns import (
-    PRIVILEGED,
-    PROTECTED,
-    binary_column,
-    require_same_length,
-    require_two_groups,
-)
-from trivet.fairness.intervals.bootstrap import BootstrapKind, Statistic, bootstrap_bounds
+from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.intervals.shares import (
     Floats,
     Limits,
@@ -35,10 +28,7 @@ __all__ = [
     "difference_intervals",
     "difference_limits",
     "equality_test",
-    "mcnemar_test",
     "p_values",
-    "paired_bootstrap",
-    "paired_counts",
     "paired_difference_interval",
     "ratio_interval",
     "ratio_intervals",
@@ -86,10 +76,8 @@ def ratio_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.95) -
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return ratio_intervals([x0], [n0], [x1], [n1], level=level)[0]
 
@@ -149,11 +137,9 @@ def _hybrid_limits(
 
 
 def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> Floats:
-    """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out.
-
-    With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is
-    (A - sqrt(A^2 - a b)) / b = a / (A + sqrt(A^2 - a b)).
-    """
+    """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out."""
+    # With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is (A - sqrt(A^2 - a
+    # b)) / b = a / (A + sqrt(A^2 - a b)).
     product = share0 * share1
     a, b = low0 * (2 * share0 - low0), high1 * (2 * share1 - high1)
     # a b is at most A^2 but for rounding.
@@ -207,10 +193,8 @@ def difference_interval(x0: int, n0: int, x1: int, n1: int, *, level: float = 0.
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return difference_intervals([x0], [n0], [x1], [n1], level=level)[0]
 
@@ -256,31 +240,9 @@ ROUNDING = 1e-7
 
 
 def equality_test(x0: int, n0: int, x1: int, n1: int) -> TestResult:
-    """Test whether two groups have the same share of successes, against any difference.
-
-    Where more than 30 succeed and more than 30 fail in each group this is the score test (the chi-square
-    test of K. Pearson without a correction for continuity). Else it is Fisher's exact test (R. A. Fisher,
-    Journal of the Royal Statistical Society 98, 1935): the probability, given the margins, of the tables
-    that are at most as likely as the one found. It rejects equal rates at most as often as it says, and
-    rather less; as the exact intervals do, and unlike its mid-P form.
-
-    Parameters
-    ----------
-    x0, n0
-        Successes and trials of the protected group, 0 <= x0 <= n0.
-    x1, n1
-        Those of the privileged group.
-
-    Returns
-    -------
-    TestResult
-        Without a p-value where a group has no trial.
-
-    Raises
-    ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    """
+    """Test whether two groups have the same share of successes, against any difference."""
+    # The score test where counts are large (K. Pearson's chi-square without a correction); else the exact
+    # test of R. A. Fisher (J. Royal Statistical Society 98, 1935), conservative as the exact intervals are.
     (x0s, n0s), (x1s, n1s) = checked_shares([x0], [n0]), checked_shares([x1], [n1])
     large = bool(is_large(x0s, n0s)[0] and is_large(x1s, n1s)[0])
     method = "score test" if large else "Fisher exact"
@@ -331,95 +293,16 @@ def _fisher(x0: NDArray[np.int64], n0: int, n1: int, total: int) -> NDArray[np.f
     return np.minimum(up_to[np.searchsorted(ordered, own * (1 + ROUNDING), side="right")], 1)
 
 
-def paired_counts(
-    y_true: ArrayLike, first: ArrayLike, second: ArrayLike, sensitive: ArrayLike
-) -> NDArray[np.int64]:
-    """Count the rows of each group, label and pair of predictions.
-
-    Parameters
-    ----------
-    y_true, first, second
-        Labels and the predictions of two models, shape (rows,), 0 or 1.
-    sensitive
-        Group of each row, shape (rows,): 0 is protected, 1 is privileged.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (2, 2, 2, 2), indexed [group, label, first, second].
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length, hold anything but 0 and 1, or name only one group.
-    """
-    labels = binary_column(y_true, "y_true")
-    one, other = binary_column(first, "first"), binary_column(second, "second")
-    groups = binary_column(sensitive, "sensitive")
-    require_same_length(y_true=labels, first=one, second=other, sensitive=groups)
-    require_two_groups(groups)
-    return np.bincount(8 * groups + 4 * labels + 2 * one + other, minlength=16).reshape(2, 2, 2, 2)
-
-
-def paired_bootstrap(
-    counts: NDArray[np.int64],
-    statistic: Statistic,
-    *,
-    replicates: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-    kind: BootstrapKind = "percentile",
-) -> Estimate:
-    """Return an interval of a figure of the first model minus that of the second, on the same rows.
-
-    Parameters
-    ----------
-    counts
-        Shape (groups, classes, classes, classes), indexed [group, label, first, second].
-    statistic
-        A function of counts [group, label, prediction] that works on a leading axis, such as
-        `disparate_impact`.
-    replicates, level, seed, kind
-        As those of `bootstrap_bounds`.
-    """
-
-    def difference(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        first, second = statistic(drawn.sum(axis=-1)), statistic(drawn.sum(axis=-2))
-        # Infinity minus infinity is undefined, and so is the difference.
-        with np.errstate(invalid="ignore"):
-            return np.asarray(first - second)
-
-    return bootstrap_bounds(counts, difference, replicates=replicates, level=level, seed=seed, kind=kind)
-
-
 def paired_difference_interval(
     both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
 ) -> Estimate:
-    """Return an interval of the first model's share minus the second's, on the same rows.
-
-    R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10: Wilson's bounds of
-    the two shares, joined with regard to their correlation, which is corrected for continuity.
-
-    Parameters
-    ----------
-    both, only_first, only_second, neither
-        Rows that both models, one of them, or none of them counts: as selected, or as correct.
-    level
-        Confidence level, in (0, 1).
-
-    Returns
-    -------
-    Estimate
-        Within [-1, 1]; without an estimate and bounds where there is no row.
-
-    Raises
-    ------
-    DataError
-        If a number is negative.
-    UsageError
-        If the level is not between 0 and 1.
-    """
-    both, only_first, only_second, neither = _checked(both, only_first, only_second, neither)
+    """Return an interval of the first model's share minus the second's, on the same rows."""
+    # R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10.
+    counts = both, only_first, only_second, neither
+    if min(counts) < 0:
+        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
+    # As Python's integers, whose products are exact.
+    both, only_first, only_second, neither = map(int, counts)
     rows = both + only_first + only_second + neither
     name = "Newcombe paired hybrid score"
     x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
@@ -432,33 +315,6 @@ def paired_difference_interval(
     down = _joined(share1 - low1, high2 - share2, phi)
     up = _joined(high1 - share1, share2 - low2, phi)
     return Estimate(estimate, estimate - down, estimate + up, level, name)
-
-
-def mcnemar_test(only_first: int, only_second: int) -> TestResult:
-    """Test whether two models count equally many of the same rows: as selected, or as correct.
-
-    The exact test of Q. McNemar (Psychometrika 12, 1947): of the rows in which the two differ, half
-    should speak for each.
-
-    Parameters
-    ----------
-    only_first, only_second
-        Rows that only one of them counts.
-
-    Returns
-    -------
-    TestResult
-        With a p-value of 1 where they never differ.
-
-    Raises
-    ------
-    DataError
-        If a number is negative.
-    """
-    only_first, only_second = _checked(only_first, only_second)
-    fewer = min(only_first, only_second)
-    tail = float(bdtr(fewer, only_first + only_second, 0.5))
-    return TestResult(min(1.0, 2 * tail), "McNemar exact")
 
 
 def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
@@ -476,10 +332,3 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
 def _joined(one: float, other: float, phi: float) -> float:
     """Return how far an end lies from the estimate, from how far those of the two shares do."""
     return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
-
-
-def _checked(*counts: int) -> tuple[int, ...]:
-    """Return counts as Python's integers, whose products are exact, or raise a DataError below 0."""
-    if min(counts) < 0:
-        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
-    return tuple(int(count) for count in counts)

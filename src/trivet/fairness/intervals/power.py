@@ -1,4 +1,4 @@
-"""Power: the smallest detectable disparity of a sample, and the rows that a disparity needs."""
+"""Power: the smallest detectable disparity of a sample."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 from scipy.optimize import root_scalar
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from scipy.stats import binom
 
 from trivet.errors import UsageError
@@ -18,15 +18,7 @@ from trivet.fairness.intervals.shares import LARGE, normal_quantile
 from trivet.fairness.metrics.comparisons import band_ends
 from trivet.settings import Rate, Share, require
 
-__all__ = [
-    "Detectable",
-    "RowsNeeded",
-    "detection_power",
-    "rows_needed",
-    "smallest_detectable",
-    "smallest_disparate",
-    "verdict_power",
-]
+__all__ = ["Detectable", "detection_power", "smallest_detectable", "smallest_disparate", "verdict_power"]
 
 #: With more expected rows than this in every cell the normal approximation is good to a point.
 EXPECTED = 100
@@ -44,18 +36,12 @@ class Detectable:
 
     Attributes
     ----------
-    rate
-        The protected group's rate from which on downwards the test finds the disparity.
-    ratio
-        That rate over the privileged group's: the disparate impact nearest to 1 that is found.
-    difference
-        The privileged group's rate minus that rate.
-    level, power
-        Confidence level of the test, and probability that it finds the disparity.
-    method
-        How the power was computed.
-    reason
-        Why no disparity can be found, where the three are None.
+    rate : The protected group's rate from which on downwards the test finds the disparity.
+    ratio : That rate over the privileged group's: the disparate impact nearest to 1 that is found.
+    difference : The privileged group's rate minus that rate.
+    level, power : Confidence level of the test, and probability that it finds the disparity.
+    method : How the power was computed.
+    reason : Why no disparity can be found, where the three are None.
     """
 
     rate: float | None
@@ -65,27 +51,6 @@ class Detectable:
     power: float
     method: str
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class RowsNeeded:
-    """Number of rows of each group that shows a disparity.
-
-    Attributes
-    ----------
-    protected, privileged
-        Rows of the two groups.
-    level, power
-        Confidence level of the test, and probability that it finds the disparity.
-    method
-        How the rows were computed.
-    """
-
-    protected: int
-    privileged: int
-    level: float
-    power: float
-    method: str
 
 
 def smallest_detectable(
@@ -119,24 +84,12 @@ def smallest_detectable(
     UsageError
         If the rate, the level or the power is not in its range, or a number of rows is negative.
     """
-    require(Share, power=power)
-    require(Rate, rate=rate)
-    if min(n0, n1) < 0:
-        raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
-    if min(n0, n1) == 0:
-        return Detectable(None, None, None, level, power, "none", "a group has no row")
-    if rate == 0:
-        reason = "the privileged group's rate is 0, and none is smaller"
-        return Detectable(None, None, None, level, power, "none", reason)
-    found, method = detection_power(n0, n1, rate, level=level, exact=exact)
-    if found(0.0) < power:
-        reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
-        return Detectable(None, None, None, level, power, method, reason)
-    if found(rate) >= power:
-        reason = f"equal rates are found with probability {found(rate):.2f} too: ask for a higher power"
-        return Detectable(None, None, None, level, power, method, reason)
-    protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, rate), xtol=1e-9).root)
-    return Detectable(protected, protected / float(rate), float(rate) - protected, level, power, method)
+
+    def power_of() -> tuple[Callable[[float], float], str]:
+        return detection_power(n0, n1, rate, level=level, exact=exact)
+
+    above = "equal rates are found with probability {:.2f} too"
+    return _smallest(power_of, (n0, n1), rate, rate, above, level=level, power=power)
 
 
 def smallest_disparate(
@@ -149,54 +102,46 @@ def smallest_disparate(
     power: float = 0.8,
     exact: bool = True,
 ) -> Detectable:
-    """Return the ratio nearest to parity at which the verdict ``disparate`` has the given power.
-
-    The verdict is that of an audit: the upper end of `ratio_interval` lies below the band [t, 1/t].
-
-    Parameters
-    ----------
-    n0, n1
-        Rows of the protected and the privileged group.
-    rate
-        The privileged group's true rate, in [0, 1].
-    four_fifths
-        Lower end t of the band, in (0, 1].
-    level
-        Confidence level of the interval, in (0, 1): of several comparisons that of each.
-    power
-        Probability of the verdict, in (0, 1).
-    exact
-        Whether all likely numbers of successes are looked at, or a few of them, which takes less time.
-
-    Returns
-    -------
-    Detectable
-        Without figures where even a protected rate of 0 is found too rarely, or no rate is smaller.
-
-    Raises
-    ------
-    UsageError
-        If a number is not in its range.
-    """
-    require(Share, power=power)
+    """Return the ratio nearest to parity at which the verdict ``disparate`` has the given power."""
     require(Annotated[float, Interval(gt=0, le=1)], four_fifths=four_fifths)
+
+    def power_of() -> tuple[Callable[[float], float], str]:
+        found = verdict_power(n0, n1, rate, four_fifths=four_fifths, level=level, exact=exact)
+        return found, "the verdict by its interval"
+
+    above = "the end of the band is found with probability {:.2f}"
+    return _smallest(power_of, (n0, n1), rate, four_fifths * rate, above, level=level, power=power)
+
+
+def _smallest(
+    power_of: Callable[[], tuple[Callable[[float], float], str]],
+    rows: tuple[int, int],
+    rate: float,
+    highest: float,
+    above: str,
+    *,
+    level: float,
+    power: float,
+) -> Detectable:
+    """Find the protected rate below `highest` that is found with `power`; `above` is of a higher one."""
+    require(Share, power=power)
     require(Rate, rate=rate)
-    if min(n0, n1) < 0:
-        raise UsageError(f"a group has 0 rows or more, found {min(n0, n1)}.")
-    if min(n0, n1) == 0:
-        return Detectable(None, None, None, level, power, "none", "a group has no row")
+    if min(rows) < 0:
+        raise UsageError(f"a group has 0 rows or more, found {min(rows)}.")
+
+    def nothing(method: str, reason: str) -> Detectable:
+        return Detectable(None, None, None, level, power, method, reason)
+
+    if min(rows) == 0:
+        return nothing("none", "a group has no row")
     if rate == 0:
-        reason = "the privileged group's rate is 0, and none is smaller"
-        return Detectable(None, None, None, level, power, "none", reason)
-    found = verdict_power(n0, n1, rate, four_fifths=four_fifths, level=level, exact=exact)
-    method = "the verdict by its interval"
+        return nothing("none", "the privileged group's rate is 0, and none is smaller")
+    found, method = power_of()
     if found(0.0) < power:
-        reason = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
-        return Detectable(None, None, None, level, power, method, reason)
-    highest = four_fifths * rate
+        never = f"even a rate of 0 is found with probability {found(0.0):.2f} only: there are too few rows"
+        return nothing(method, never)
     if found(highest) >= power:
-        reason = f"the end of the band is found with probability {found(highest):.2f}: ask for a higher power"
-        return Detectable(None, None, None, level, power, method, reason)
+        return nothing(method, f"{above.format(found(highest))}: ask for a higher power")
     protected = float(root_scalar(lambda p: found(p) - power, bracket=(0.0, highest), xtol=1e-9).root)
     return Detectable(protected, protected / float(rate), float(rate) - protected, level, power, method)
 
@@ -204,12 +149,9 @@ def smallest_disparate(
 def verdict_power(
     n0: int, n1: int, rate: float, *, four_fifths: float = 0.8, level: float = 0.95, exact: bool = True
 ) -> Callable[[float], float]:
-    """Return how often the verdict is ``disparate``, as a function of the protected rate.
-
-    For each number of privileged successes the verdict is ``disparate`` up to some number of protected
-    ones, or up to one in either range of `ratio_interval`'s two methods; a binomial has a closed form up to
-    there.
-    """
+    """Return how often the verdict is ``disparate``, as a function of the protected rate."""
+    # For each number of privileged successes the verdict is ``disparate`` up to some number of protected
+    # ones, in the range of either method of `ratio_interval`: a binomial has a closed form up to there.
     first, last = int(binom.ppf(UNLIKELY, n1, rate)), int(binom.isf(UNLIKELY, n1, rate))
     points = MANY if exact else SOME
     if last - first < points:
@@ -251,12 +193,7 @@ def _last_disparate(
 def detection_power(
     n0: int, n1: int, rate: float, *, level: float = 0.95, exact: bool = True
 ) -> tuple[Callable[[float], float], str]:
-    """Return how often a disparity is found, as a function of the protected rate, and how it is computed.
-
-    Where a cell has few expected rows the tables that the test rejects are enumerated; else it is the
-    normal approximation of J. L. Fleiss, B. Levin and M. C. Paik (Statistical Methods for Rates and
-    Proportions, 3rd edition, 2003, chapter 4), without a correction for continuity.
-    """
+    """Return how often a disparity is found, as a function of the protected rate, and the method."""
     require(Share, level=level)
     alpha = 1 - level
     if not exact:
@@ -271,50 +208,6 @@ def detection_power(
     rejected = (p_values(x0, n0, x1, n1) <= alpha) & (x0[:, None] / n0 < x1 / n1)
     given_x0 = rejected @ binom.pmf(x1, n1, rate)
     return lambda protected: float(binom.pmf(x0, n0, protected) @ given_x0), "enumeration of all tables"
-
-
-def rows_needed(
-    rate: float, *, ratio: float = 0.8, protected_share: float = 0.5, level: float = 0.95, power: float = 0.8
-) -> RowsNeeded:
-    """Return how many rows show a disparate impact of `ratio`, by default that of the four-fifths rule.
-
-    Parameters
-    ----------
-    rate
-        The privileged group's true rate, in (0, 1).
-    ratio
-        The protected group's rate over it, not 1; the protected rate has to lie in [0, 1].
-    protected_share
-        Share of the rows that are of the protected group, in (0, 1).
-    level
-        Confidence level of the test, in (0, 1).
-    power
-        Probability with which the disparity is to be found, in (0, 1).
-
-    Returns
-    -------
-    RowsNeeded
-        By the normal approximation of Fleiss, Levin and Paik (2003, chapter 4), without a correction for
-        continuity.
-
-    Raises
-    ------
-    UsageError
-        If a number is not in its range.
-    """
-    require(Share, rate=rate, power=power, protected_share=protected_share)
-    protected = ratio * rate
-    if ratio == 1 or not 0 <= protected <= 1:
-        raise UsageError(
-            f"a disparity has a ratio other than 1 and rates in [0, 1], found the ratio {ratio} of the rate "
-            f"{rate}. Take 0.8, for instance."
-        )
-    times = (1 - protected_share) / protected_share
-    pooled = protected_share * protected + (1 - protected_share) * rate
-    equal = math.sqrt(pooled * (1 - pooled) * (1 + 1 / times))
-    apart = math.sqrt(protected * (1 - protected) + rate * (1 - rate) / times)
-    rows = ((normal_quantile(level) * equal + float(ndtri(power)) * apart) / (rate - protected)) ** 2
-    return RowsNeeded(math.ceil(rows), math.ceil(rows * times), level, power, "normal approximation")
 
 
 def _normal_power(n0: int, n1: int, protected: float, privileged: float, level: float) -> float:

@@ -23,6 +23,7 @@ __all__ = [
     "area_interval",
     "bounds_of",
     "checked_shares",
+    "finite",
     "holm",
     "is_large",
     "normal_quantile",
@@ -70,10 +71,8 @@ def share_interval(x: int, n: int, *, level: float = 0.95) -> Estimate:
 
     Raises
     ------
-    DataError
-        If there are more successes than trials, or a negative number.
-    UsageError
-        If the level is not between 0 and 1.
+    DataError, UsageError
+        If there are more successes than trials, or a negative number; if the level is out of range.
     """
     return share_intervals([x], [n], level=level)[0]
 
@@ -113,29 +112,22 @@ def wilson_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -
 
 
 def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95) -> NDArray[np.bool_]:
-    """Return True if successes and failures suffice for a normal approximation at a level.
-
-    Further out in the tail than at 95 % an approximation needs more rows, as the square of its quantile.
-    """
+    """Return True if successes and failures suffice for a normal approximation at a level."""
+    # Further out in the tail than at 95 % it needs more rows, as the square of its quantile.
     further = max(1.0, (normal_quantile(level) / normal_quantile(0.95)) ** 2)
     return np.minimum(x, n - x) > LARGE * further
 
 
 def bounds_of(
-    estimates: Floats,
-    limits: Limits,
-    *,
-    level: float,
-    names: tuple[str, str],
-    reasons: list[str | None],
+    estimates: Floats, limits: Limits, *, level: float, names: tuple[str, str], reasons: list[str | None]
 ) -> tuple[Estimate, ...]:
     """Put arrays into values; `names` are of the method of large counts and that of small ones."""
     columns = (np.ravel(values).tolist() for values in (estimates, *limits))
     return tuple(
         Estimate(
-            value=_finite(estimate),
-            low=_finite(low),
-            high=_finite(high),
+            value=finite(estimate),
+            low=finite(low),
+            high=finite(high),
             level=level,
             method=names[0] if large else names[1],
             reason=why,
@@ -177,7 +169,7 @@ def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """Return a number, or None for NaN and infinity."""
     return value if math.isfinite(value) else None
 
@@ -190,13 +182,10 @@ TINY = 1e-9
 def area_interval(
     area: float, positives: int, negatives: int, standard_error: float | None, *, level: float = 0.95
 ) -> Estimate:
-    """Return an interval of an area under the ROC curve.
-
-    With more than 100 rows of each label it is normal on the scale of logits, with DeLong's standard error.
-    Else, and where no pair is in the wrong order, it is the score-like one of R. G. Newcombe (Statistics in
-    Medicine 25, 2006, page 559, method 5): the areas at most z standard errors away, after
-    Hanley and McNeil at these areas themselves.
-    """
+    """Return an interval of an area under the ROC curve."""
+    # With more than 100 rows of each label it is normal on the scale of logits, with DeLong's standard error.
+    # Else, and where no pair is in the wrong order, it is that of R. G. Newcombe (Statistics in Medicine 25,
+    # 2006, page 559, method 5), with the standard error of Hanley and McNeil at its ends.
     z = normal_quantile(level)
     if standard_error and min(positives, negatives) > MANY and 0 < area < 1:
         reach = z * standard_error / (area * (1 - area))
@@ -220,26 +209,7 @@ def _variance(area: float, positives: int, negatives: int) -> float:
 
 
 def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Return p-values adjusted for their number.
-
-    Rejecting those at most alpha rejects any true hypothesis with probability alpha at most, however the
-    tests depend on each other (S. Holm, Scandinavian Journal of Statistics 6, 1979).
-
-    Parameters
-    ----------
-    p_values
-        Each in [0, 1], or None where nothing was tested, which passes through and does not count.
-
-    Returns
-    -------
-    tuple
-        In the same order.
-
-    Raises
-    ------
-    DataError
-        If a p-value does not lie in [0, 1].
-    """
+    """Return p-values adjusted for their number (S. Holm, Scandinavian J. of Statistics 6, 1979)."""
     tested = [(p, place) for place, p in enumerate(p_values) if p is not None]
     for p, _ in tested:
         if not 0 <= p <= 1:
@@ -253,23 +223,7 @@ def holm(p_values: Sequence[float | None]) -> tuple[float | None, ...]:
 
 
 def simultaneous_level(level: float, comparisons: int) -> float:
-    """Return the level of each interval at which all of them hold together at `level` (Bonferroni).
-
-    An interval at this level that leaves out equality is, but for the difference between a test and an
-    interval, a rejection of Holm's at `level`; Holm may reject more.
-
-    Parameters
-    ----------
-    level
-        Confidence level of all intervals together, in (0, 1).
-    comparisons
-        How many there are, at least 1.
-
-    Raises
-    ------
-    UsageError
-        If the level is not between 0 and 1, or there is no comparison.
-    """
+    """Return the level of each interval at which all of them hold together (Bonferroni)."""
     require(Count, comparisons=comparisons)
     require(Share, level=level)
     return 1 - (1 - level) / comparisons

@@ -68,18 +68,11 @@ class Disparity(Described):
 
     Attributes
     ----------
-    title, formula, undefined, source
-        As in `Described`.
-    rates
-        What is compared.
-    kind
-        Ratio or difference.
-    directional
-        Whether the order of the groups tells; if not, a ratio is the smaller rate over the larger and a
-        difference is absolute.
-    combine
-        What is taken of several rates: their mean, or the worst, which is the largest difference or the
-        smallest ratio. The worst is not directional.
+    title, formula, undefined, source : As in `Described`.
+    rates : What is compared.
+    kind : Ratio or difference.
+    directional : Whether the order of the groups tells; if not, ratios are below 1 and differences absolute.
+    combine : The mean of several rates, or the worst: largest difference, smallest ratio, without direction.
     """
 
     rates: tuple[GroupMetric, ...]
@@ -88,35 +81,14 @@ class Disparity(Described):
     combine: Literal["mean", "worst"] = "mean"
 
     def __call__(self, counts: Counts) -> Rates:
-        """Compare the two groups.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., 2, 2, 2), indexed [group, label, prediction], the protected group first.
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...): a difference is in [-1, 1], a ratio in [0, inf]. A ratio is infinite where only
-            the privileged group's rate is 0, and NaN where both are: nobody was selected, which is not
-            evidence of parity. NaN where a rate is.
-        """
+        """Compare the two groups of counts of shape (..., 2, 2, 2); NaN where it is undefined."""
         compared = np.stack([self._compare(rate(counts)) for rate in self.rates])
         if self.combine == "mean":
             return compared.mean(axis=0)
         return compared.max(axis=0) if self.kind == "difference" else compared.min(axis=0)
 
     def reason(self, counts: Counts, names: Sequence[str]) -> str | None:
-        """Say why two groups have no such disparity, or nothing where they have one.
-
-        Parameters
-        ----------
-        counts
-            Shape (2, 2, 2).
-        names
-            What the two groups are called.
-        """
+        """Say why two groups have no such disparity, or nothing where they have one."""
         for rate in self.rates:
             for group in (PROTECTED, PRIVILEGED):
                 if reason := rate.reason(counts, group, names):
@@ -151,17 +123,11 @@ class Spread(Described):
 
     Attributes
     ----------
-    title, formula, undefined, source
-        As in `Described`.
-    rates
-        What is compared.
-    kind
-        A difference is largest minus smallest rate, a ratio is smallest over largest.
-    combine
-        What is taken of several rates: the worst (largest difference, smallest ratio) or the mean.
-    against
-        Whether groups are compared with each other, or each with the rate of all rows together; then
-        the group furthest from it counts.
+    title, formula, undefined, source : As in `Described`.
+    rates : What is compared.
+    kind : A difference is largest minus smallest rate, a ratio is smallest over largest.
+    combine : What is taken of several rates: the worst (largest difference, smallest ratio) or the mean.
+    against : Whether groups are compared with each other, or the farthest with the rate of all rows.
     """
 
     rates: tuple[GroupMetric, ...]
@@ -170,19 +136,7 @@ class Spread(Described):
     against: Literal["each other", "overall"] = "each other"
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return how far apart the groups are.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...), in [0, 1]. A ratio is NaN where all rates are 0; both are with fewer than two
-            defined rates.
-        """
+        """Return how far apart groups are, of counts (..., groups, 2, 2); NaN where it is undefined."""
         spreads = np.stack([self._spread(rate, counts) for rate in self.rates])
         if self.combine == "mean":
             return spreads.mean(axis=0)
@@ -194,15 +148,7 @@ class Spread(Described):
         return tuple(np.flatnonzero(missing).tolist())
 
     def reason(self, counts: Counts, names: Sequence[str]) -> str | None:
-        """Say why the groups have no such spread, or nothing where they have one.
-
-        Parameters
-        ----------
-        counts
-            Shape (groups, 2, 2).
-        names
-            What each group is called.
-        """
+        """Say why the groups have no such spread, or nothing where they have one."""
         for rate in self.rates:
             values = rate(counts)
             if np.isfinite(values).sum() < _ENOUGH:

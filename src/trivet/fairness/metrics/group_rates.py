@@ -47,14 +47,10 @@ class Described:
 
     Attributes
     ----------
-    title
-        What it is called; its name in results and in `METRICS` follows from it.
-    formula
-        LaTeX.
-    undefined
-        When there is nothing to divide by, with ``{group}`` for a group.
-    source
-        Where it is from.
+    title : What it is called; its name in results and in `METRICS` follows from it.
+    formula : LaTeX.
+    undefined : When there is nothing to divide by, with ``{group}`` for a group.
+    source : Where it is from.
     """
 
     title: str
@@ -74,12 +70,9 @@ class GroupRate(Described):
 
     Attributes
     ----------
-    title, formula, undefined, source
-        As in `Described`.
-    selects, among
-        Weights of the cells in the numerator and in the denominator.
-    symbol
-        The formula in short, with s for the group.
+    title, formula, undefined, source : As in `Described`.
+    selects, among : Weights of the cells in the numerator and in the denominator.
+    symbol : The formula in short, with s for the group.
     """
 
     selects: Cells
@@ -93,33 +86,11 @@ class GroupRate(Described):
         return all(selected <= counted <= 1 for selected, counted in pairs)
 
     def fractions(self, counts: Counts) -> tuple[Counts, Counts]:
-        """Return numerator and denominator of each group.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        tuple of numpy.ndarray
-            Two of shape (..., groups).
-        """
+        """Return numerators and denominators (..., groups) of counts of shape (..., groups, 2, 2)."""
         return _weighted(counts, self.selects), _weighted(counts, self.among)
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the rate of each group.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (..., groups), in [0, 1]; NaN where there is nothing to divide by.
-        """
+        """Return the rate of each group; NaN where there is nothing to divide by."""
         numerator, denominator = self.fractions(counts)
         return np.divide(
             numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator > 0
@@ -130,17 +101,7 @@ class GroupRate(Described):
         return self(counts.sum(axis=-3, keepdims=True))[..., 0]
 
     def reason(self, counts: Counts, group: int, names: Sequence[str]) -> str | None:
-        """Say why one group has no such rate, or nothing where it has one.
-
-        Parameters
-        ----------
-        counts
-            Shape (groups, 2, 2).
-        group
-            Place of the group.
-        names
-            What each group is called.
-        """
+        """Say why one group has no such rate, or nothing where it has one."""
         if self.fractions(counts)[1][group] > 0:
             return None
         name = one_line(names[group])

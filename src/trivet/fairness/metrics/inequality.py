@@ -16,11 +16,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column
 from trivet.fairness.metrics.group_rates import Counts, Described, Rates
 
-__all__ = [
-    "INEQUALITIES",
-    "Inequality",
-    "consistency",
-]
+__all__ = ["INEQUALITIES", "Inequality", "consistency"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +25,13 @@ class Inequality(Described):
 
     Attributes
     ----------
-    title, formula, undefined, source
-        As in `Described`.
-    alpha
-        Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. The larger, the more
-        a large benefit weighs.
-    between
-        Whether each row has the mean benefit of its group, so that only the inequality between groups
-        is left.
+    title, formula, undefined, source : As in `Described`.
+    alpha : Above 0: 1 is Theil's index, 2 half the squared coefficient of variation. Large ones weigh more.
+    between : Whether each row has the mean benefit of its group: the inequality between groups alone.
 
     Raises
     ------
-    UsageError
-        If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
+    UsageError : If alpha is not above 0: the entropy is then infinite as soon as one row has no benefit.
     """
 
     alpha: float
@@ -53,18 +43,7 @@ class Inequality(Described):
             raise UsageError(f"alpha of a generalised entropy should be above 0, found {self.alpha}.")
 
     def __call__(self, counts: Counts) -> Rates:
-        """Return the entropy.
-
-        Parameters
-        ----------
-        counts
-            Shape (..., groups, 2, 2).
-
-        Returns
-        -------
-        numpy.ndarray
-            Shape (...), not negative; NaN where no row has a benefit.
-        """
+        """Return the entropy of counts of shape (..., groups, 2, 2); NaN where no row has a benefit."""
         right = counts[..., 0, 0] + counts[..., 1, 1]
         rows = counts.sum(axis=(-2, -1))
         if self.between:
@@ -143,9 +122,8 @@ def consistency(
 ) -> float:
     """Return 1 minus the mean distance of a prediction from the mean prediction of its neighbours.
 
-    This is yNN of R. Zemel, Y. Wu, K. Swersky, T. Pitassi and C. Dwork (Learning fair representations,
-    ICML 2013). Which people are alike is decided by Euclidean distance: scale the features first, and
-    mind which of them stand for the sensitive one.
+    This is yNN of R. Zemel et al. (Learning fair representations, ICML 2013), by Euclidean distance: scale
+    the features first.
 
     Parameters
     ----------
@@ -156,15 +134,12 @@ def consistency(
     neighbours
         k, fewer than there are rows.
     with_self
-        Whether a row counts among its own k neighbours, as in AI Fairness 360 (which asks an index for
-        the rows that it holds). Each row then vouches for itself: with k = 1 and no two rows alike the
-        result is 1 whatever the predictions.
+        Whether a row counts among its own k neighbours, as in AI Fairness 360.
 
     Returns
     -------
     float
-        In [0, 1]; 1 where all neighbours are predicted alike. Where more rows than k are equally near,
-        which of them count is the index's choice.
+        In [0, 1]; 1 where all neighbours are predicted alike.
 
     Raises
     ------

@@ -13,20 +13,13 @@ class MetricValue:
 
     Attributes
     ----------
-    metric
-        Its name, as in the reference table.
-    group
-        The group; None where it is of all groups together.
-    reference
-        The group that `group` is compared with (the privileged one); None where there is no such.
-    value
-        None where it is undefined.
-    reason
-        Why it is undefined; None where it is not.
-    numerator, denominator
-        Rows, where the metric is a share of rows.
-    left_out
-        Groups whose rate is undefined and that a spread over all groups therefore passes over.
+    metric : Its name, as in the reference table.
+    group : The group; None where it is of all groups together.
+    reference : The group that `group` is compared with (the privileged one); None where there is no such.
+    value : None where it is undefined.
+    reason : Why it is undefined; None where it is not.
+    numerator, denominator : Rows, where the metric is a share of rows.
+    left_out : Groups whose rate is undefined and that a spread over all groups therefore passes over.
     """
 
     metric: str
@@ -45,18 +38,12 @@ class GroupAuc:
 
     Attributes
     ----------
-    metric
-        ``auc``, ``bpsn_auc`` or ``bnsp_auc``.
-    group
-        The group.
-    value
-        Chance that a positive scores above a negative, ties by half; None where one of the two has no row.
-    standard_error
-        After DeLong; None where one of the two has fewer than two rows.
-    reason
-        Why value or standard error is missing; None where neither is.
-    positives, negatives
-        Rows of each.
+    metric : ``auc``, ``bpsn_auc`` or ``bnsp_auc``.
+    group : The group.
+    value : Chance that a positive scores above a negative, ties by half; None where one of them has no row.
+    standard_error : After DeLong; None where one of the two has fewer than two rows.
+    reason : Why value or standard error is missing; None where neither is.
+    positives, negatives : Rows of each.
     """
 
     metric: str
@@ -74,14 +61,10 @@ class CalibrationBin:
 
     Attributes
     ----------
-    low, high
-        The bounds.
-    rows, positives
-        Rows, and those with a positive label.
-    mean_score
-        Of the rows.
-    observed
-        Share of positive labels with its Wilson interval.
+    low, high : The bounds.
+    rows, positives : Rows, and those with a positive label.
+    mean_score : Of the rows.
+    observed : Share of positive labels with its Wilson interval.
     """
 
     low: float
@@ -98,16 +81,11 @@ class GroupCalibration:
 
     Attributes
     ----------
-    group, rows
-        The group and its rows.
-    bins
-        Those that hold a row, from low to high scores.
-    expected_error
-        Expected calibration error: mean over rows of |observed share - mean score| of the bin.
-    in_the_large
-        Share of positive labels minus mean score: above 0 the scores are too low.
-    reason
-        Why the two are missing; None where they are not.
+    group, rows : The group and its rows.
+    bins : Those that hold a row, from low to high scores.
+    expected_error : Expected calibration error: mean over rows of |observed share - mean score| of the bin.
+    in_the_large : Share of positive labels minus mean score: above 0 the scores are too low.
+    reason : Why the two are missing; None where they are not.
     """
 
     group: str

@@ -33,42 +33,9 @@ _ENOUGH = 2
 def group_aucs(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, names: Sequence[str]
 ) -> tuple[GroupAuc, ...]:
-    """Return three areas under the ROC curve for each group, with their standard errors.
-
-    Rows are sorted once and counted at each distinct score, so that ties are exact and n rows take
-    O(n log n).
-
-    Parameters
-    ----------
-    y_true
-        Labels, 0 or 1, shape (rows,).
-    scores
-        Finite numbers, the larger the more likely positive, shape (rows,).
-    groups
-        For each row the place of its group in `names`, shape (rows,).
-    names
-        What each group is called.
-
-    Returns
-    -------
-    tuple of GroupAuc
-        For each group in turn ``auc`` (its positives against its negatives), ``bpsn_auc`` (the
-        background's positives against its negatives: low where its negatives score too high) and
-        ``bnsp_auc`` (its positives against the background's negatives: low where its positives score
-        too low). Values are in [0, 1].
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not.
-
-    Notes
-    -----
-    The value is the statistic of Mann and Whitney. The standard error is that of E. R. DeLong, D. M.
-    DeLong and D. L. Clarke-Pearson (Biometrics 44, 1988); X. Sun and W. Xu (IEEE Signal Processing
-    Letters 21, 2014) have the mid-ranks that make it fast. It takes the three areas one at a time, and
-    scores as given: what the training of the model adds is not in it.
-    """
+    """Return ``auc``, ``bpsn_auc`` and ``bnsp_auc`` of each group in turn, in O(n log n)."""
+    # Mann and Whitney's statistic with the error of DeLong et al. (Biometrics 44, 1988), by mid-ranks (X.
+    # Sun, W. Xu, IEEE Signal Processing Letters 21, 2014); what training adds to the error is not in it.
     rows = _checked(y_true, scores, groups, names)
     order = np.argsort(rows.scores)
     ranked = rows.scores[order]
@@ -144,42 +111,9 @@ def group_calibration(
     bins: int = 10,
     level: float = 0.95,
 ) -> tuple[GroupCalibration, ...]:
-    """Compare scores with the shares of positives that they stand for, in each group.
-
-    Parameters
-    ----------
-    y_true
-        Labels, 0 or 1, shape (rows,).
-    scores
-        Probabilities of a positive label, in [0, 1], shape (rows,).
-    groups
-        For each row the place of its group in `names`, shape (rows,).
-    names
-        What each group is called.
-    bins
-        Number of bins of equal width.
-    level
-        Confidence level of the Wilson interval of each observed share, in (0, 1).
-
-    Returns
-    -------
-    tuple of GroupCalibration
-        One for each group.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not.
-    UsageError
-        If there is no bin, or the level is not between 0 and 1.
-
-    Notes
-    -----
-    The expected calibration error is that of M. P. Naeini, G. F. Cooper and M. Hauskrecht (AAAI 2015). It
-    depends on the bins, and in small groups chance alone makes it larger: read it beside the
-    intervals. Calibration-in-the-large: D. R. Cox, Biometrika 45, 1958; E. W. Steyerberg, Clinical
-    Prediction Models, 2009.
-    """
+    """Compare scores with the shares of positives that they stand for, in each group."""
+    # Expected calibration error: M. P. Naeini et al., AAAI 2015. Calibration-in-the-large: D. R. Cox,
+    # Biometrika 45, 1958; E. W. Steyerberg, Clinical Prediction Models, 2009.
     require(Count, bins=bins)
     require(Share, level=level)
     rows = _checked(y_true, scores, groups, names)

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_para
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import Group, require_same_order
 from trivet.fairness.counting.arrays import combined_codes
+from trivet.fairness.counting.naming import is_missing
 from trivet.wording import one_line
 
 __all__ = [
@@ -82,11 +83,7 @@ def codes_of(
     rows: int,
     names: Sequence[Hashable] | None = None,
 ) -> NDArray[np.int64]:
-    """Return the place of each row's group among those that were seen in training.
-
-    Columns of a frame or a mapping are found by name, where names are known from training; others go by
-    place.
-    """
+    """Return the place of each row's group among those seen in training; named columns go by name."""
     columns = _columns(sensitive_features, rows)
     if names is not None and sensitive_names(sensitive_features) is not None:
         if set(columns) != set(names):
@@ -176,7 +173,7 @@ def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
         # Faster than the inverse of unique, which sorts all rows.
         unique = np.unique(column)
         codes, values = np.searchsorted(unique, column), unique.tolist()
-    missing = [place for place, value in enumerate(values) if _is_missing(value)]
+    missing = [place for place, value in enumerate(values) if is_missing(value)]
     if missing:
         absent = np.isin(codes, missing)
         raise DataError(
@@ -187,14 +184,6 @@ def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
     rank = np.empty(len(values), dtype=np.int64)
     rank[order] = np.arange(len(values))
     return rank[codes], [values[place] for place in order]
-
-
-def _is_missing(value: Any) -> bool:
-    """Tell None, NaN, NaT and pandas' NA, which no comparison calls equal to themselves."""
-    try:
-        return value is None or not bool(value == value)  # noqa: PLR0124 (NaN differs from itself)
-    except (TypeError, ValueError):
-        return True
 
 
 def _sort_key(value: Any) -> tuple[bool, float, str]:
@@ -230,14 +219,12 @@ def delegated(method: str) -> Callable[[Any], bool]:
 
 def unfitted(estimator: Any) -> Any:
     """Return a copy of a classifier that is not fitted; a frozen one stays itself."""
+    # The types of scikit-learn leave open what a copy is.
     return clone(estimator)
 
 
 def positive_scores(estimator: Any, X: Any) -> NDArray[np.float64]:
-    """Return a fitted binary classifier's score of the positive class, shape (rows,).
-
-    Its probability where it gives one, or else its decision function.
-    """
+    """Return the score of the positive class, shape (rows,): a probability, or the decision function."""
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
     if hasattr(estimator, "decision_function"):
@@ -273,11 +260,9 @@ def _weight_parameter(estimator: Any) -> str | None:
 def fit_weighted(
     estimator: Any, X: Any, y: Any, weights: NDArray[np.float64], params: Mapping[str, Any]
 ) -> Any:
-    """Fit a copy of a classifier, or of a pipeline that ends in one, with a weight for each row.
-
-    With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
-    weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
-    """
+    """Fit a copy of a classifier, or of a pipeline that ends in one, with a weight for each row."""
+    # With metadata routing a step that takes weights has to say whether it wants them. Where none does, the
+    # weights go to the last step, as they do without routing; ``set_fit_request`` decides otherwise.
     try:
         own = {**params, weight_parameter(estimator): weights}
         return unfitted(estimator).fit(X, y, **own)

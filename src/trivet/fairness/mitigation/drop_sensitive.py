@@ -48,18 +48,13 @@ class DropSensitive(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The classifier, fitted on the other features.
-    classes_
-        The labels.
-    dropped_
-        Places of the features that it does not see.
-    proxy_auc_
-        Area under the ROC curve with which the other features tell the group, 0.5 where they tell
+    estimator_ : The classifier, fitted on the other features.
+    classes_ : The labels.
+    dropped_ : Places of the features that it does not see.
+    proxy_auc_ : Area under the ROC curve with which the other features tell the group, 0.5 where they tell
         nothing; the mean of one group against the others where there are more than two, and of the folds.
         None where it is not known.
-    proxy_reason_
-        Why it is not known, or None.
+    proxy_reason_ : Why it is not known, or None.
     """
 
     _many_classes: ClassVar[bool] = True

@@ -64,14 +64,10 @@ class FairlearnReduction(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The classifiers that are drawn from, and the probability of each.
-    classes_
-        The two labels; the second is the positive one.
-    groups_
-        The value of each group.
-    n_iter_
-        Iterations that were made, or multipliers that were tried.
+    estimator_ : The classifiers that are drawn from, and the probability of each.
+    classes_ : The two labels; the second is the positive one.
+    groups_ : The value of each group.
+    n_iter_ : Iterations that were made, or multipliers that were tried.
     """
 
     def __init__(
@@ -179,12 +175,7 @@ class FairlearnReduction(MitigatedClassifier):
 
 @dataclass(frozen=True)
 class RandomisedClassifier:
-    """Several classifiers, of which one is drawn for each row that is predicted.
-
-    A row is predicted alike alone and in any company, and people with the same features alike. Over people
-    who differ in a feature, rates are those of ``predict_proba``, up to what chance leaves. Where features
-    hold what is neither number, text nor date, all rows of the same probability draw one lot together.
-    """
+    """Several classifiers, of which one is drawn for each row by its features (`random_draws`)."""
 
     estimators: tuple[Any, ...]
     weights: tuple[float, ...]

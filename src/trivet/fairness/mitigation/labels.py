@@ -47,10 +47,8 @@ class Cohorts:
 
     Attributes
     ----------
-    promoted
-        Rows meant to become positive, in the order of the ranking.
-    demoted
-        Rows meant to become negative, likewise.
+    promoted : Rows meant to become positive, in the order of the ranking.
+    demoted : Rows meant to become negative, likewise.
     """
 
     promoted: NDArray[np.int64]
@@ -282,10 +280,8 @@ class Massaging(MitigatedClassifier):
         Labels to change in each cohort, or ``"equal base rates"`` for as many as make them equal: see
         `massaging_size` and `group_cohorts`.
     direction
-        ``"protected"`` as above. ``"published"`` is the study's, which promotes the lowest privileged rows
-        of those predicted negative and demotes the highest protected ones of those predicted positive,
-        and so widens the gap: see `published_cohorts`. Of more than two groups, all but the privileged one
-        are then the protected one together.
+        ``"protected"`` as above. ``"published"`` is the study's, which widens the gap: see
+        `published_cohorts`. Of more than two groups, all but the privileged one are then protected.
     ranker
         A classifier that scores the rows, by default a copy of `estimator`. A fitted one in scikit-learn's
         ``FrozenEstimator`` is not fitted again, which saves a fit for each size that is tried.
@@ -297,16 +293,11 @@ class Massaging(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_, ranker_
-        The classifier fitted on the changed labels, and the one that ranked the rows.
-    classes_
-        The two labels; the second is the positive one.
-    groups_, privileged_
-        The value of each group, and of the privileged one.
-    size_
-        Labels that were to change in each cohort.
-    promoted_, demoted_
-        Places of the rows whose labels were changed, in the order of the ranking.
+    estimator_, ranker_ : The classifier fitted on the changed labels, and the one that ranked the rows.
+    classes_ : The two labels; the second is the positive one.
+    groups_, privileged_ : The value of each group, and of the privileged one.
+    size_ : Labels that were to change in each cohort.
+    promoted_, demoted_ : Places of the rows whose labels were changed, in the order of the ranking.
     """
 
     def __init__(

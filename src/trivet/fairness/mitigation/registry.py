@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from trivet.fairness.columns import Group
 from trivet.wording import one_line
@@ -57,10 +57,43 @@ def _threshold(value: Any) -> str:
     return " or ".join(EXTREMES.get(cut, f"{cut:.3f}") for cut in cuts)
 
 
-class Builder(Protocol):
-    """From a classifier to the estimator that mitigates it."""
+@dataclass(frozen=True, kw_only=True)
+class Mitigation:
+    """A mitigation that can be chosen by name.
 
-    def __call__(
+    Attributes
+    ----------
+    name, title : As it is typed, and as it is printed.
+    kind : Whether it acts before, while or after the classifier is trained.
+    source : The paper.
+    note : What it does, in a sentence.
+    path : Its estimator below this package, ``module:class``, imported on first use: no scikit-learn before.
+    takes : Which of ``columns``, ``privileged``, ``random_state`` and ``constraint`` the estimator takes.
+    describe : From the fitted estimator to what it did, in a few words.
+    constraint : What it takes, where it takes one.
+    """
+
+    name: str
+    title: str
+    kind: Literal["before", "while", "after"]
+    source: str
+    note: str
+    path: str
+    takes: tuple[str, ...]
+    describe: Callable[[Any], str]
+    constraint: str = ""
+
+    @property
+    def needs_group_at_prediction(self) -> bool:
+        """True if its predict takes `sensitive_features` as well."""
+        return self.kind == "after"
+
+    @property
+    def drops_sensitive(self) -> bool:
+        """True if the classifier sees the features without the sensitive ones."""
+        return "columns" in self.takes
+
+    def build(
         self,
         estimator: Any,
         /,
@@ -70,156 +103,81 @@ class Builder(Protocol):
         random_state: int,
     ) -> Any:
         """Return an estimator that is not fitted, whose fit takes `sensitive_features`."""
-        ...
+        given = {
+            "columns": list(sensitive_columns),
+            "privileged": privileged,
+            "random_state": random_state,
+            "constraint": self.constraint,
+        }
+        kind = resolve_name(f"trivet.fairness.mitigation.{self.path}")
+        return kind(estimator, **{name: given[name] for name in self.takes})
 
 
-@dataclass(frozen=True)
-class Mitigation:
-    """A mitigation that can be chosen by name.
-
-    Attributes
-    ----------
-    name
-        As it is typed.
-    title
-        As it is printed.
-    kind
-        Whether it acts before, while or after the classifier is trained.
-    source
-        The paper.
-    needs_group_at_prediction
-        Whether its predict takes `sensitive_features` as well.
-    drops_sensitive
-        Whether the classifier sees the features without the sensitive ones.
-    note
-        What it does, in a sentence.
-    build
-        Puts it around a classifier.
-    describe
-        From the fitted estimator to what it did, in a few words.
-    """
-
-    name: str
-    title: str
-    kind: Literal["before", "while", "after"]
-    source: str
-    needs_group_at_prediction: bool
-    drops_sensitive: bool
-    note: str
-    build: Builder
-    describe: Callable[[Any], str]
-
-
-def _massaging(estimator: Any, /, *, privileged: Group | None, **_others: Any) -> Any:
-    return _of("labels:Massaging")(estimator, privileged=privileged)
-
-
-def _reweighing(estimator: Any, /, **_others: Any) -> Any:
-    return _of("reweighing:Reweighing")(estimator)
-
-
-def _drop_sensitive(
-    estimator: Any, /, *, sensitive_columns: Sequence[str | int], random_state: int, **_others: Any
-) -> Any:
-    return _of("drop_sensitive:DropSensitive")(
-        estimator, columns=list(sensitive_columns), random_state=random_state
-    )
-
-
-def _exponentiated_gradient(estimator: Any, /, *, random_state: int, **_others: Any) -> Any:
-    return _of("fairlearn_reduction:FairlearnReduction")(estimator, random_state=random_state)
-
-
-def _group_thresholds(
-    estimator: Any, /, *, privileged: Group | None, random_state: int, **_others: Any
-) -> Any:
-    return _of("thresholds.classifier:GroupThresholds")(
-        estimator, constraint="ratio", privileged=privileged, random_state=random_state
-    )
-
-
-def _equalized_odds(estimator: Any, /, *, privileged: Group | None, random_state: int, **_others: Any) -> Any:
-    return _of("thresholds.classifier:GroupThresholds")(
-        estimator, constraint="equalized_odds", privileged=privileged, random_state=random_state
-    )
-
-
-def _of(path: str) -> Any:
-    """Import a builder on first use, so that names and notes load no scikit-learn."""
-    return resolve_name(f"trivet.fairness.mitigation.{path}")
-
-
-#: By name, in the order in which they are compared.
-MITIGATIONS: Final[Mapping[str, Mitigation]] = MappingProxyType(
-    {
-        mitigation.name: mitigation
-        for mitigation in (
-            Mitigation(
-                name="drop-sensitive",
-                title="dropping the sensitive feature",
-                kind="before",
-                source="D. Pedreschi, S. Ruggieri, F. Turini, KDD 2008",
-                needs_group_at_prediction=False,
-                drops_sensitive=True,
-                note="The classifier does not see the sensitive feature; the others may tell it.",
-                build=_drop_sensitive,
-                describe=proxies,
-            ),
-            Mitigation(
-                name="reweighing",
-                title="reweighing",
-                kind="before",
-                source="F. Kamiran, T. Calders, Knowledge and Information Systems 33, 2012",
-                needs_group_at_prediction=False,
-                drops_sensitive=False,
-                note="Training rows are weighed so that group and label are independent.",
-                build=_reweighing,
-                describe=weights,
-            ),
-            Mitigation(
-                name="massaging",
-                title="massaging",
-                kind="before",
-                source="F. Kamiran, T. Calders, Knowledge and Information Systems 33, 2012",
-                needs_group_at_prediction=False,
-                drops_sensitive=False,
-                note="Training labels next to the decision boundary are changed until base rates are equal.",
-                build=_massaging,
-                describe=changed_labels,
-            ),
-            Mitigation(
-                name="exponentiated-gradient",
-                title="exponentiated gradient",
-                kind="while",
-                source="A. Agarwal et al., ICML 2018",
-                needs_group_at_prediction=False,
-                drops_sensitive=False,
-                note="Fairlearn fits classifiers to equal selection rates, and one is drawn for each row.",
-                build=_exponentiated_gradient,
-                describe=drawn_classifiers,
-            ),
-            Mitigation(
-                name="group-thresholds",
-                title="group thresholds",
-                kind="after",
-                source="M. Hardt, E. Price, N. Srebro, NeurIPS 2016",
-                needs_group_at_prediction=True,
-                drops_sensitive=False,
-                note="Each group has its own cut-off, the most accurate that meet the four-fifths band.",
-                build=_group_thresholds,
-                describe=thresholds,
-            ),
-            Mitigation(
-                name="equalized-odds",
-                title="equalized odds",
-                kind="after",
-                source="M. Hardt, E. Price, N. Srebro, NeurIPS 2016",
-                needs_group_at_prediction=True,
-                drops_sensitive=False,
-                note="Each group has its own cut-offs and a lot between them, so that error rates are equal.",
-                build=_equalized_odds,
-                describe=thresholds,
-            ),
-        )
-    }
+_KAMIRAN: Final = "F. Kamiran, T. Calders, Knowledge and Information Systems 33, 2012"
+_HARDT: Final = "M. Hardt, E. Price, N. Srebro, NeurIPS 2016"
+_ROWS: Final = (
+    Mitigation(
+        name="drop-sensitive",
+        title="dropping the sensitive feature",
+        kind="before",
+        source="D. Pedreschi, S. Ruggieri, F. Turini, KDD 2008",
+        note="The classifier does not see the sensitive feature; the others may tell it.",
+        path="drop_sensitive:DropSensitive",
+        takes=("columns", "random_state"),
+        describe=proxies,
+    ),
+    Mitigation(
+        name="reweighing",
+        title="reweighing",
+        kind="before",
+        source=_KAMIRAN,
+        note="Training rows are weighed so that group and label are independent.",
+        path="reweighing:Reweighing",
+        takes=(),
+        describe=weights,
+    ),
+    Mitigation(
+        name="massaging",
+        title="massaging",
+        kind="before",
+        source=_KAMIRAN,
+        note="Training labels next to the decision boundary are changed until base rates are equal.",
+        path="labels:Massaging",
+        takes=("privileged",),
+        describe=changed_labels,
+    ),
+    Mitigation(
+        name="exponentiated-gradient",
+        title="exponentiated gradient",
+        kind="while",
+        source="A. Agarwal et al., ICML 2018",
+        note="Fairlearn fits classifiers to equal selection rates, and one is drawn for each row.",
+        path="fairlearn_reduction:FairlearnReduction",
+        takes=("random_state",),
+        describe=drawn_classifiers,
+    ),
+    Mitigation(
+        name="group-thresholds",
+        title="group thresholds",
+        kind="after",
+        source=_HARDT,
+        note="Each group has its own cut-off, the most accurate that meet the four-fifths band.",
+        path="thresholds.classifier:GroupThresholds",
+        takes=("privileged", "random_state", "constraint"),
+        describe=thresholds,
+        constraint="ratio",
+    ),
+    Mitigation(
+        name="equalized-odds",
+        title="equalized odds",
+        kind="after",
+        source=_HARDT,
+        note="Each group has its own cut-offs and a lot between them, so that error rates are equal.",
+        path="thresholds.classifier:GroupThresholds",
+        takes=("privileged", "random_state", "constraint"),
+        describe=thresholds,
+        constraint="equalized_odds",
+    ),
 )
+#: By name, in the order in which they are compared.
+MITIGATIONS: Final[Mapping[str, Mitigation]] = MappingProxyType({row.name: row for row in _ROWS})

@@ -60,14 +60,10 @@ class Reweighing(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The classifier, fitted with the weights.
-    classes_
-        The labels.
-    groups_
-        The value of each group.
-    weights_
-        What each row weighed, shape (rows,).
+    estimator_ : The classifier, fitted with the weights.
+    classes_ : The labels.
+    groups_ : The value of each group.
+    weights_ : What each row weighed, shape (rows,).
     """
 
     _many_classes: ClassVar[bool] = True

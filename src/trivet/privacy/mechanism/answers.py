@@ -38,11 +38,7 @@ _DEEPEST: Final = 20
 
 
 def plain(answer: object, *, depth: int = 0) -> Plain:
-    """Turn an answer into plain values.
-
-    Arrays and scalars of NumPy and PyTorch are plain by their ``tolist``; fractions and decimals become
-    floats, members of an enumeration text; lists become tuples, sets sorted ones. Dicts keep their order.
-    """
+    """Turn an answer into plain values: arrays by ``tolist``, sets into sorted tuples, and so on."""
     if type(answer) in _PLAIN:
         return answer
     if depth > _DEEPEST:
@@ -107,17 +103,11 @@ class Answers:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Places of single values, in the order in which they were first seen, `MOST_LEAVES` at most.
-
-        They are for proposals: what an answer has at a place does not depend on the other answers.
-        """
+        """Places of single values in the order first seen, `MOST_LEAVES` at most, for proposals."""
         return self.known("paths", self._first_paths)
 
     def numbers(self, path: Path) -> NDArray[np.float64]:
-        """Return the numbers at a place, shape (answers,); NaN where there is none.
-
-        True counts as 1, and an integer too large for a double as infinite.
-        """
+        """Return the numbers at a place, shape (answers,): NaN where there is none, infinite if huge."""
 
         def convert() -> NDArray[np.float64]:
             values = self.at(path)
@@ -202,6 +192,11 @@ class Sample:
     input_a: Any
     input_b: Any
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Places of single values on either side, in the order first seen."""
+        return tuple(dict.fromkeys((*self.on_a.paths, *self.on_b.paths)))
+
 
 #: A family of events: proposes some from a sample, none where it does not apply.
 Proposer: TypeAlias = Callable[[Sample], Iterable[Event]]
@@ -217,19 +212,15 @@ class View:
 
 def number_paths(sample: Sample) -> tuple[Path, ...]:
     """Return the places at which either side has a number; truth values are none."""
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    return tuple(path for path in paths if sample.on_a.measures(path) or sample.on_b.measures(path))
+    return tuple(path for path in sample.paths if sample.on_a.measures(path) or sample.on_b.measures(path))
 
 
 def all_views(sample: Sample) -> list[View]:
-    """Return every view of the answers: one for a single number, several for a vector.
-
-    In the summaries of a vector True counts as 1.
-    """
+    """Return every view of the answers: one for a single number, several for a vector."""
     numbers = number_paths(sample)
     views = [_single(path) for path in numbers]
     views += [_difference(left, right) for left, right in pairwise(numbers)]
-    paths = tuple(dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths)))
+    paths = sample.paths
     if len(paths) > 1:
         views += [
             _summary("the sum", paths, _sum),

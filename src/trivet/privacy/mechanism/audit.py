@@ -34,13 +34,10 @@ def collect(
     generator: np.random.Generator,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[list[Plain], list[Plain]]:
-    """Draw `trials` answers on each input, one call an answer.
-
-    The two inputs take turns in random order, so that what drifts from call to call, such as a counter
-    in the mechanism, does not differ between them. All calls are made in this process: a mechanism
-    that seeds its noise when it is imported would repeat it in every other. Lists and the like are
-    copied for each call, and what the mechanism prints goes to standard error.
-    """
+    """Draw `trials` answers on each input, one call an answer."""
+    # The inputs take turns in random order, so that what drifts from call to call does not differ between
+    # them. All calls are made in this process: a mechanism that seeds its noise when it is imported would
+    # repeat it in every other.
     _require_one_input(mechanism, name)
     answers: tuple[list[Plain], list[Plain]] = ([], [])
     fresh = [(lambda v=v: v) if isinstance(v, _IMMUTABLE) else (lambda v=v: copy.deepcopy(v)) for v in inputs]
@@ -106,21 +103,18 @@ def audit_mechanism(
     Parameters
     ----------
     mechanism
-        Takes an input and returns one answer: a number, string, boolean, None, or a short list, tuple,
-        dict or array of these. Calls have to be independent of each other. A text names it, as
-        ``package.module:function``.
+        Takes an input and returns a number, string, boolean, None, or a short list, tuple, dict or array of
+        these; calls have to be independent. A text names it, as ``package.module:function``.
     epsilon, delta
         The claim; above 0, and in [0, 1).
     inputs
-        Two inputs that the claim calls neighbours. The default is two true answers of a query of
-        sensitivity 1.
+        Two inputs that the claim calls neighbours; by default two answers of a query of sensitivity 1.
     trials
         Calls on each input.
     error_rate
         How often, at most, a mechanism that keeps its claim may be found to violate it; in (0, 1).
     seed
-        Seed of the order of the calls. The noise is the mechanism's own, and no generator of its or of
-        NumPy's is seeded, so two audits need not find the same counts.
+        Seed of the order of the calls; the noise is the mechanism's own, so two audits may differ.
     name
         What the result calls it; its own module and name where None.
     progress
@@ -210,33 +204,21 @@ _generator = np.random.default_rng()
 
 
 def numpy_laplace(value: float) -> float:
-    """Textbook Laplace noise of scale 1, drawn in floating point; its low bits betray `value`.
-
-    Mironov 2012, "On significance of the least significant bits for differential privacy".
-    """
+    """Textbook Laplace noise of scale 1; its low bits betray `value` (Mironov 2012)."""
     return float(_generator.laplace(value, 1.0))
 
 
 def half_scale_laplace(value: int) -> int:
     """Integer Laplace noise of scale 1/2 by OpenDP, which spends epsilon 2 and not 1."""
-    return _integer_laplace(0.5)(int(value))
+    return _make_laplace(0.5, T=int)(int(value))
 
 
 def opendp_laplace(value: float) -> float:
     """Laplace noise of scale 1 by OpenDP, whose doubles are rounded so that no bit tells."""
-    return _float_laplace(1.0)(float(value))
+    return _make_laplace(1.0, T=float, nan=False)(float(value))
 
 
 @cache
-def _float_laplace(scale: float) -> Any:
-    return _make_laplace(scale, T=float, nan=False)
-
-
-@cache
-def _integer_laplace(scale: float) -> Any:
-    return _make_laplace(scale, T=int)
-
-
 def _make_laplace(scale: float, **domain: Any) -> Any:
     # OpenDP is slow to import, and NumPy's mechanism does without.
     from opendp.domains import atom_domain  # noqa: PLC0415

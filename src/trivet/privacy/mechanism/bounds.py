@@ -32,10 +32,7 @@ __all__ = [
 
 
 def lower(count: ArrayLike, trials: ArrayLike, level: float) -> NDArray[np.float64]:
-    """Clopper-Pearson lower bound on a probability; 0 where nothing was counted.
-
-    Clopper and Pearson 1934, by the quantiles of the beta distribution.
-    """
+    """Clopper-Pearson lower bound on a probability, by the quantiles of beta; 0 where nothing was counted."""
     k, n = np.asarray(count, dtype=float), np.asarray(trials, dtype=float)
     return np.where(k > 0, beta.ppf(level, np.maximum(k, 1), n - k + 1), 0.0)
 
@@ -56,10 +53,7 @@ def epsilon_bounds(
 
 
 def ceiling(trials: int, *, level: float, delta: float) -> float:
-    """Largest lower bound on epsilon that `trials` answers a side can give, 0 or more.
-
-    It is reached by an event that happens in every answer on one input and in none on the other.
-    """
+    """Largest bound on epsilon from `trials` answers a side: an event always on one, never on the other."""
     return max(0.0, float(epsilon_bounds(trials, 0, trials, level=level, delta=delta)))
 
 
@@ -69,10 +63,7 @@ def fewest_trials(epsilon: float, *, level: float, delta: float, most: int) -> i
 
 
 def visible_count(trials: int, *, epsilon: float, level: float, delta: float) -> int | None:
-    """Fewest answers with an event that violate `epsilon` if it is never seen on the other input.
-
-    None where even `trials` answers would not.
-    """
+    """Fewest answers with an event that violate `epsilon` if it is never seen on the other input."""
 
     def violates(count: int) -> bool:
         return float(epsilon_bounds(count, 0, trials, level=level, delta=delta)) > epsilon
@@ -105,12 +96,7 @@ def planned_level(error_rate: float) -> float:
 def require_refutable(*, epsilon: float, delta: float, error_rate: float, trials: int) -> None:
     """Raise UsageError for a number out of range, and where so few trials could show no violation."""
     MechanismSettings.require(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
-    needed = fewest_trials(
-        epsilon,
-        level=planned_level(error_rate),
-        delta=delta,
-        most=MOST_TRIALS // 2,
-    )
+    needed = fewest_trials(epsilon, level=planned_level(error_rate), delta=delta, most=MOST_TRIALS // 2)
     if needed is None:
         raise UsageError(
             f"a violation of epsilon {epsilon!r} does not show in {MOST_TRIALS} trials, the most that are "

@@ -32,16 +32,13 @@ _KINDS: Final = 50
 
 
 def form(sample: Sample) -> Iterator[Event]:
-    """Propose the kinds of answers, and the parts that only some answers have.
-
-    The keys of a dict are part of its kind, in their order; so are NaN and infinities in a list.
-    """
+    """Propose the kinds of answers (keys in order, places of NaN), and the parts that only some have."""
     kinds = Counter(_kinds(sample.on_a)) + Counter(_kinds(sample.on_b))
     if len(kinds) > 1:
         for kind, _ in kinds.most_common(_KINDS):
             said = one_line(kind)
             yield Event(f"answer is {said}", f"answer is not {said}", _is_kind(kind))
-    for path in dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths)):
+    for path in sample.paths:
         if path and any(_lacks(path, answers).any() for answers in (sample.on_a, sample.on_b)):
             name = one_line(spelled(path))
             yield Event(f"answer lacks {name}", f"answer has {name}", _lacking(path))
@@ -112,9 +109,7 @@ def intervals(sample: Sample) -> Iterator[Event]:
 def _above(view: View, cut: float) -> Event:
     said = _said(cut)
     return Event(
-        f"{view.name} > {said}",
-        f"{view.name} is not above {said}",
-        lambda answers: view.of(answers) > cut,
+        f"{view.name} > {said}", f"{view.name} is not above {said}", lambda answers: view.of(answers) > cut
     )
 
 
@@ -156,10 +151,7 @@ _PRIOR: Final = 0.5
 
 @dataclass(frozen=True)
 class _Bins:
-    """Bins of one number, with the logarithm of how much likelier each is on the first input.
-
-    `edges` in order, shape (edges,); `weights`, shape (edges + 2,), the last for non-numeric answers.
-    """
+    """Bins of one number by `edges`, with log likelihood ratios `weights`, shape (edges + 2,)."""
 
     path: Path
     edges: NDArray[np.float64]
@@ -171,8 +163,7 @@ class _Bins:
 
 def likelihood(sample: Sample) -> Iterator[Event]:
     """Propose that the learnt likelihood ratio of the two inputs is above a cut, for some cuts."""
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    learnt = [bins for path in paths if (bins := _learn(sample, path)) is not None]
+    learnt = [bins for path in sample.paths if (bins := _learn(sample, path)) is not None]
     if not learnt:
         return
     key = object()
@@ -242,15 +233,12 @@ _NAMED: Final = 3
 
 
 def values(sample: Sample) -> Iterator[Event]:
-    """Propose values that come up again, and the sets of them that speak most for one input.
-
-    A set holds the k values whose frequencies on the two inputs differ by the largest factors, as the
-    Neyman-Pearson lemma says the strongest events do (Bichsel et al. 2021, Section 4).
-    """
+    """Propose values that come up again, and the sets of them that speak most for one input."""
+    # The k values whose frequencies differ by the largest factors: by the Neyman-Pearson lemma the strongest
+    # events (Bichsel et al. 2021, Section 4).
     yield from _of(sample, None)
-    paths = dict.fromkeys((*sample.on_a.paths, *sample.on_b.paths))
-    if tuple(paths) != ((),):
-        for path in paths:
+    if sample.paths != ((),):
+        for path in sample.paths:
             yield from _of(sample, path)
 
 
@@ -285,23 +273,15 @@ def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     return Event(f"{name} is one of {said}", f"{name} is none of {said}", holds)
 
 
-@dataclass(frozen=True)
-class Family:
-    """One row of the table."""
-
-    key: str
-    propose: Proposer
-
-
-#: One event of each family is tested at most, and the level is divided among them. Where two show the
+#: By key. One event of each family is tested at most, and the level is divided among them. Where two show the
 #: same, the first is named.
-FAMILIES: Final[tuple[Family, ...]] = (
-    Family("form", form),
-    Family("thresholds", thresholds),
-    Family("intervals", intervals),
-    Family("values", values),
-    Family("order", order),
-    Family("likelihood", likelihood),
-    Family("grid", grid),
-    Family("significand", significand),
-)
+FAMILIES: Final[dict[str, Proposer]] = {
+    "form": form,
+    "thresholds": thresholds,
+    "intervals": intervals,
+    "values": values,
+    "order": order,
+    "likelihood": likelihood,
+    "grid": grid,
+    "significand": significand,
+}

@@ -1,7 +1,7 @@
 r"""Test of a claim from the answers on two inputs, with a controlled error rate.
 
 The answers are parted in three before any is looked at. From the first quarter the families of
-`registry.FAMILIES` propose events. On the second, one event of each family is chosen. On the other half,
+`FAMILIES` propose events. On the second, one event of each family is chosen. On the other half,
 which has played no part so far, the chosen events are counted. Each count gives Clopper-Pearson bounds at
 `error_rate` / (2 m) for m tested events (Bonferroni), so all of them hold together with probability
 1 - `error_rate`, and so does the largest :math:`\ln((p - \delta) / q)` that they leave.
@@ -141,11 +141,11 @@ def judge_answers(
     planned = planned_level(error_rate)
     tested: list[tuple[str, Chosen]] = []
     proposed = 0
-    for family in FAMILIES:
-        chosen, number = choose(family.propose(sample), a_second, b_second, level=planned, delta=delta)
+    for key, propose in FAMILIES.items():
+        chosen, number = choose(propose(sample), a_second, b_second, level=planned, delta=delta)
         proposed += number
         if chosen is not None:
-            tested.append((family.key, chosen))
+            tested.append((key, chosen))
     level = error_rate / (2 * max(1, len(tested)))
     findings = sorted(
         (_test(key, chosen, a_fresh, b_fresh, level=level, delta=delta) for key, chosen in tested),

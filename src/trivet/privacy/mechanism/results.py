@@ -15,25 +15,15 @@ class EventFinding:
 
     Attributes
     ----------
-    family
-        Key of the family of events, such as ``thresholds`` or ``grid``.
-    description
-        The event in words, a predicate of the answer: "is not a multiple of 2^-54".
-    direction
-        ``A against B`` where p belongs to the first input, ``B against A`` where to the second.
-    p_count, q_count
-        Answers in which the event held.
-    p_trials, q_trials
-        Answers looked at, the same number on both sides.
-    p_frequency, q_frequency
-        Counts over trials, in [0, 1].
-    p_low
-        Clopper-Pearson lower bound on p, in [0, 1), at the corrected level.
-    q_high
-        Clopper-Pearson upper bound on q, in (0, 1], at the corrected level; above 0 even where the
-        event was never seen.
-    epsilon_lower
-        ``max(0, ln((p_low - delta) / q_high))``; 0 where nothing is shown.
+    family : Key of the family of events, such as ``thresholds`` or ``grid``.
+    description : The event in words, a predicate of the answer: "is not a multiple of 2^-54".
+    direction : ``A against B`` where p belongs to the first input, ``B against A`` where to the second.
+    p_count, q_count : Answers in which the event held.
+    p_trials, q_trials : Answers looked at, the same number on both sides.
+    p_frequency, q_frequency : Counts over trials, in [0, 1].
+    p_low : Clopper-Pearson lower bound on p, in [0, 1), at the corrected level.
+    q_high : Clopper-Pearson upper bound on q, in (0, 1], at the corrected level; above 0 also for no count.
+    epsilon_lower : ``max(0, ln((p_low - delta) / q_high))``; 0 where nothing is shown.
     """
 
     family: str
@@ -61,49 +51,26 @@ class MechanismAudit(
 
     Attributes
     ----------
-    name
-        The mechanism, ``package.module:function``.
-    epsilon, delta
-        The claim; epsilon above 0, delta in [0, 1).
-    input_a, input_b
-        The two neighbouring inputs, as text (JSON where they are JSON).
-    trials
-        Answers drawn on each input.
-    proposing_trials, choosing_trials, testing_trials
-        How they were spent on each input: to think up events, to choose among them, and, fresh, to
-        test the chosen ones. They sum to `trials`.
-    error_rate
-        Probability, in (0, 1), with which a mechanism that keeps its claim may be called ``violates``
-        at most.
-    seed
-        Seed of the order of the calls; the noise is the mechanism's own.
-    verdict
-        ``violates`` where `epsilon_lower` exceeds `epsilon`, ``consistent`` otherwise. The second does
-        not prove privacy.
-    epsilon_lower
-        Lower bound on the true epsilon at `delta`, at least 0, at confidence 1 - `error_rate`.
-    best
-        The event that shows it best; None where no family proposed one.
-    findings
-        The best event of each family, strongest first.
-    events_proposed
-        Candidates among which the tested events were chosen.
-    events_tested
-        Number of tested events, for which the level is corrected.
-    level
-        Level of each single Clopper-Pearson bound: `error_rate` / (2 `events_tested`).
-    ceiling
-        The largest `epsilon_lower` that so many trials could show at all, for an event that always
-        happens on one input and never on the other.
-    visible_probability
-        The smallest frequency on one input, in (0, 1], from which an event that never happens on the
-        other would have been a violation.
-    examples_a, examples_b
-        A few answers on each input, as text.
-    reason
-        The verdict in one sentence.
-    limits
-        What the audit could have seen and what it cannot say.
+    name : The mechanism, ``package.module:function``.
+    epsilon, delta : The claim; epsilon above 0, delta in [0, 1).
+    input_a, input_b : The two neighbouring inputs, as text (JSON where they are JSON).
+    trials : Answers drawn on each input.
+    proposing_trials, choosing_trials, testing_trials : How they were spent on each input: to think up events,
+        to choose among them, and, fresh, to test the chosen ones. They sum to `trials`.
+    error_rate : How often, at most, a mechanism that keeps its claim may be called ``violates``, in (0, 1).
+    seed : Seed of the order of the calls; the noise is the mechanism's own.
+    verdict : ``violates`` where `epsilon_lower` exceeds `epsilon`, else ``consistent``, which proves nothing.
+    epsilon_lower : Lower bound on the true epsilon at `delta`, at least 0, at confidence 1 - `error_rate`.
+    best : The event that shows it best; None where no family proposed one.
+    findings : The best event of each family, strongest first.
+    events_proposed : Candidates among which the tested events were chosen.
+    events_tested : Number of tested events, for which the level is corrected.
+    level : Level of each single Clopper-Pearson bound: `error_rate` / (2 `events_tested`).
+    ceiling : The largest `epsilon_lower` of so many trials: always on one input, never on the other.
+    visible_probability : The smallest frequency, in (0, 1], that violates if never seen on the other.
+    examples_a, examples_b : A few answers on each input, as text.
+    reason : The verdict in one sentence.
+    limits : What the audit could have seen and what it cannot say.
     """
 
     name: str

@@ -19,16 +19,11 @@ class MechanismSettings(Settings):
 
     Attributes
     ----------
-    epsilon
-        The epsilon that it claims.
-    delta
-        The delta that it claims.
-    trials
-        Calls on each input.
-    error_rate
-        How often a mechanism that keeps its claim may be said to violate it, at most.
-    seed
-        Seed of the order of the calls.
+    epsilon : The epsilon that it claims.
+    delta : The delta that it claims.
+    trials : Calls on each input.
+    error_rate : How often a mechanism that keeps its claim may be said to violate it, at most.
+    seed : Seed of the order of the calls.
     """
 
     epsilon: Positive

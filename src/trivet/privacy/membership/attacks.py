@@ -47,10 +47,8 @@ class _Predictive:
         return np.asarray(density)
 
     def surprise(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return -ln of the two-sided tail probability, with the sign of the distance from the location.
-
-        The order is that of the distribution function, but it rounds to a tie in neither tail.
-        """
+        """Return -ln of the two-sided tail probability, with the sign of the distance from the location."""
+        # The order is that of the distribution function, but it rounds to a tie in neither tail.
         distance = (values - self.location) / self.scale
         return -np.sign(distance) * _log_tails(distance, self.freedom)
 
@@ -58,41 +56,13 @@ class _Predictive:
 def lira_scores(
     target: ArrayLike, shadows: ArrayLike, inside: ArrayLike, *, online: bool
 ) -> NDArray[np.float64]:
-    r"""Score each row by the likelihood ratio attack.
-
-    On either side a row's logits :math:`x_1, \ldots, x_n` are :math:`N(\mu, \sigma^2)` with
-    :math:`\sigma^2 \sim \mathrm{InvGamma}(d_0/2, d_0 s_0^2/2)` and
-    :math:`\mu | \sigma^2 \sim N(\mu_0, \sigma^2 / \kappa_0)`. The next one then follows Student's t with
-    :math:`d_0 + n - 1` degrees of freedom around :math:`(\kappa_0 \mu_0 + n \bar{x}) / (\kappa_0 + n)`.
-    :math:`d_0` and :math:`s_0^2` are fitted by the moments of the logarithms of all rows' variances (Smyth
-    2004, Section 6.2), :math:`\mu_0` is the mean of the rows' means, and :math:`\kappa_0` is fitted by the
-    spread of those around it. Such a prior for membership inference is that of BaVarIA (arXiv 2603.11799).
-
-    Online: :math:`\ln t_{in}(t) - \ln t_{out}(t)`. Offline: minus the logarithm of the probability that
-    a logit without the row lies as far from the location as t does, negative where t lies below it: the
-    order of the paper's :math:`\Pr[Z \leq t]`, which would round to 1 in the tail that matters.
-
-    Parameters
-    ----------
-    target
-        Shape (n,), the audited model's confidence logits.
-    shadows
-        Shape (S, n), the shadow models' confidence logits.
-    inside
-        Shape (S, n), boolean: whether the shadow model was trained on the row.
-    online
-        Whether the models trained on a row are used too.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n,), finite; higher is more surely a member.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a value is not finite, or a row has no model on a side.
-    """
+    """Score each row of `target`, shape (n,), by the likelihood ratio attack; higher is a member."""
+    # On either side a row's logits x_1, ..., x_n are N(mu, s^2), s^2 ~ InvGamma(d_0/2, d_0 s_0^2/2) and mu |
+    # s^2 ~ N(mu_0, s^2 / k_0), so that the next one follows Student's t with d_0 + n - 1 degrees of freedom
+    # around (k_0 mu_0 + n mean) / (k_0 + n). d_0 and s_0^2 are fitted by the moments of the logarithms of all
+    # rows' variances (Smyth 2004, Section 6.2), mu_0 is the mean of the rows' means, and k_0 is fitted by
+    # their spread; the prior is that of BaVarIA (arXiv 2603.11799). Online: ln t_in - ln t_out. Offline:
+    # `surprise` without the row, which is the order of the paper's P[Z <= t].
     values = ShadowValues.checked(target, shadows, inside)
     without = _predictive(values, inside=False)
     if not online:
@@ -125,11 +95,8 @@ def _predictive(values: ShadowValues, *, inside: bool) -> _Predictive:
 def _moderated(
     squares: NDArray[np.float64], freedom: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Return sums of squares without zeros, and the prior's degrees of freedom and variance.
-
-    A model with few different answers gives many rows the same logit each time. Such a variance of 0 counts
-    as half of the least positive one, and where there is none as the square of `SMALLEST_DEVIATION`.
-    """
+    """Return sums of squares without zeros, and the prior's degrees of freedom and variance."""
+    # A variance of 0, of a model with few different answers, counts as half of the least positive one.
     known = freedom > 0
     least = SMALLEST_DEVIATION**2
     if not known.any():  # one model a side leaves no spread within a row: nothing but the floor is known
@@ -191,47 +158,10 @@ def rmia_scores(
     offline_a: float = OFFLINE_A,
     units: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    r"""Score each row by the share of population rows that it dominates.
-
-    Online, p(x) is the mean of the averages over the models with and without the row. Offline it is
-    :math:`((1 + a)\, p_{out}(x) + 1 - a) / 2`, as models with the row are not available
-    (the authors' linear approximation). A row is not compared with itself. The population's ratios are
-    sorted once, so memory grows with n + m, not with n times m.
-
-    Parameters
-    ----------
-    target
-        Shape (n,), the audited model's probability of each row's true class, in [0, 1].
-    shadows
-        Shape (S, n), the shadow models' probabilities of the true class, in [0, 1].
-    inside
-        Shape (S, n), boolean: whether the shadow model was trained on the row.
-    population
-        Shape (m,), m >= 2 different row numbers, drawn without regard to membership: a row is not compared
-        with itself, which sets the population's rows apart where scores tie.
-    online
-        Whether the models trained on a row are used too.
-    gamma
-        How much larger the row's ratio has to be, at least 1.
-    offline_a
-        a above, in [0, 1]; only used offline.
-    units
-        Shape (n,), the number of each row's unit: a row is then compared with none of its own
-        unit's rows, as they are inside or outside together. None makes each row a unit of its own.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n,), in [0, 1]; higher is more surely a member.
-
-    Raises
-    ------
-    UsageError
-        If `gamma` or `offline_a` is out of range.
-    DataError
-        If shapes do not fit, a probability is outside [0, 1], the population is not as above or of one
-        unit only, or a row has no model on a side.
-    """
+    """Score each row, in [0, 1], by the share of population rows that it dominates by `gamma`."""
+    # Online, p(x) is the mean of the averages over the models with and without the row; offline it is ((1 +
+    # a) p_out(x) + 1 - a) / 2, the authors' linear approximation. No row is compared with its own unit's. The
+    # population's ratios are sorted once: memory grows with n + m.
     if not 1 <= gamma < np.inf:
         raise UsageError(f"RMIA's gamma has to be a number from 1 on; found {gamma}.")
     require(Rate, offline_a=offline_a)
@@ -266,15 +196,10 @@ def _owners(units: ArrayLike | None, n: int) -> NDArray[np.int64]:
 
 
 def _among_own(
-    owners: NDArray[np.int64],
-    rows: NDArray[np.intp],
-    places: NDArray[np.intp],
-    dominated: NDArray[np.intp],
+    owners: NDArray[np.int64], rows: NDArray[np.intp], places: NDArray[np.intp], dominated: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Count the population's rows of each row's unit, and those of them that the row dominates.
-
-    A row dominates the bars at places below its own count, so numbers of unit and place in one order tell.
-    """
+    """Count the population's rows of each row's unit, and those of them that the row dominates."""
+    # A row dominates the bars at places below its own count, so unit and place in one order tell.
     span = len(rows) + 1
     keys = np.sort(owners[rows] * span + places)
     first = np.searchsorted(keys, owners * span)

@@ -203,11 +203,7 @@ def attack_model(
     own_process: bool = False,
     progress: Progress | None = None,
 ) -> AuditedModel:
-    """Attack a model with shadow models that were trained in the same way on other parts of the data.
-
-    LiRA (Carlini et al. 2022), online and offline, and RMIA (Zarifzadeh, Liu and Shokri 2024); with
-    `canaries` also the audit in one training run (Steinke, Nasr and Jagielski 2023), on one more model.
-    """
+    """Attack a model with shadow models that were trained in the same way on other parts of the data."""
     _require_settings(shadows, attacks, canaries, workers, seed)
     recipe = recipe_of(estimator)
     features, labels, classes = checked_rows(X, y)

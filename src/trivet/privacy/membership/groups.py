@@ -54,16 +54,10 @@ GUESSING: Final = 0.5
 
 
 def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple[str, str]:
-    """Say whether any attack tells members from non-members, and whether by much.
-
-    ``exposed`` where an attack is shown to have an AUROC above `LARGE_AREA`, or to find members at more
-    than `LARGE_RATIO` times the rate at which it accuses others. ``slight`` where one is shown to beat
-    guessing at all: with an AUROC above 0.5, or with more members above a threshold than a random order
-    of the rows would leave there. AUROCs are bounded by DeLong's normal interval, rates by
-    Clopper-Pearson on both sides; the test against a random order is exact, since its first t + k rows
-    hold at most k non-members with a hypergeometric probability. `error_rate` is divided among all
-    tests (Bonferroni), so a model that leaks nothing is called either with at most that probability.
-    """
+    """Say whether any attack tells members from non-members, and whether by much."""
+    # AUROCs are bounded by DeLong's normal interval, rates by Clopper-Pearson on both sides; the test against
+    # a random order is exact, since its first t + k rows hold at most k non-members with a hypergeometric
+    # probability. `error_rate` is divided among all tests (Bonferroni).
     tests = len(attacks) + sum(rate.tpr.value is not None for attack in attacks for rate in attack.rates)
     each = error_rate / tests
     ranked = sorted(attacks, key=lambda attack: -attack.auroc.number)
@@ -145,45 +139,12 @@ def group_exposures(
     rate: float = 0.01,
     level: float = 0.95,
 ) -> tuple[GroupExposure, ...]:
-    """Measure an attack on each group of each column.
-
-    Parameters
-    ----------
-    scores
-        Shape (n,), finite; higher is more surely a member.
-    members
-        Shape (n,), boolean.
-    groups
-        Each column's group of every row, shape (n,), read as text.
-    rate
-        The false positive rate of the common threshold and of each group's own, in (0, 1).
-    level
-        Level of every interval, in (0, 1).
-
-    Returns
-    -------
-    tuple
-        By column in the order given, then by group in the order of text. The figures of a group with
-        fewer than `FEWEST_ROWS` members or non-members are None, with the reason.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a score is not finite, or members or non-members are missing.
-    UsageError
-        If `rate` or `level` is not in (0, 1).
-    """
+    """Measure an attack on each group of each column; one with too few rows has a reason instead."""
     s, m = checked_scores(scores, members)
     require(Share, level=level, rate=rate)
     common = rate_at(rate, s[m], s[~m], level=level)
     found: list[GroupExposure] = []
-    for column, given in groups.items():
-        names = np.asarray(given).astype(str)
-        if names.shape != s.shape:
-            raise DataError(
-                f"Column {quote(column)} has to name the group of each of the {len(s)} rows; "
-                f"found shape {names.shape}."
-            )
+    for column, names in checked_groups(groups, len(s)).items():
         for name in np.unique(names):
             row = names == name
             found.append(_exposure(column, str(name), s[row & m], s[row & ~m], common, level))
@@ -193,25 +154,9 @@ def group_exposures(
 def most_exposed(
     groups: Sequence[GroupExposure], *, level: float = 0.95
 ) -> tuple[tuple[str, str] | None, str]:
-    """Name the group that is measurably more exposed than the rest of its column.
-
-    Each measured group's AUROC is compared with the mean of its column's other groups, weighted by
-    members, by a one-sided normal test; groups of one column share no row. Holm 1979 holds the
-    probability of naming a group when none is more exposed to 1 - `level`, over all groups of all
-    columns. Of the groups that pass, the one with the highest AUROC is named.
-
-    Parameters
-    ----------
-    groups
-        From `group_exposures`.
-    level
-        In (0, 1).
-
-    Returns
-    -------
-    tuple
-        (column, group) or None, and a sentence, empty where there are no groups.
-    """
+    """Name the group that is measurably more exposed than the rest of its column, and say so."""
+    # Each AUROC is compared with the mean of its column's other groups, weighted by members, by a one-sided
+    # normal test; Holm 1979 holds the error over all groups of all columns to 1 - `level`.
     if not groups:
         return None, ""
     tests = [(p, g, rest) for g in groups if (compared := _against_rest(g, groups)) for p, rest in [compared]]
@@ -455,11 +400,8 @@ class Relabelled:
 
 
 def unit_scores(scores: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean score of each unit's rows, shape (units,).
-
-    A mean, since a sum grows with the number of rows whether a unit is inside or not, and the largest score
-    is higher by chance where there are more.
-    """
+    """Return the mean score of each unit's rows, shape (units,)."""
+    # A sum would grow with the number of rows, inside or not, and so would the largest by chance.
     return np.bincount(units, scores) / np.bincount(units)
 
 

@@ -56,38 +56,10 @@ def one_run_audit(
     claim: Claim = "epsilon-delta",
     seed: int = 0,
 ) -> CanaryAudit:
-    """Bound epsilon from below by guessing which canaries were trained on.
-
-    The highest scores are guessed in, as many of the lowest out, the rest is abstained on. Without a
-    fixed number of guesses all canaries, half of them, a quarter and so on are tried, each at a level
-    corrected for their number (Bonferroni), and the best is taken.
-
-    Parameters
-    ----------
-    scores
-        Shape (m,), finite; higher is more surely trained on.
-    included
-        Shape (m,), boolean: the fair coins.
-    delta
-        Of the guarantee that is tested: in [0, 1 / (2 m)], of a Gaussian claim in (0, 1).
-    level
-        Confidence of the bound, in (0, 1).
-    guesses
-        Number of guesses fixed beforehand, 1 to m.
-    claim
-        What is claimed of the training. ``gaussian`` (Gaussian releases, DP-SGD) is a stronger claim than
-        its epsilon at delta alone, so more of it is refuted; the bound does not hold for training that
-        claims a bare (epsilon, delta), which is the default.
-    seed
-        Of the order among equal scores, which must not follow the order of the canaries.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a score is not finite, or there is no canary.
-    UsageError
-        If `delta`, `level` or `guesses` is out of range.
-    """
+    """Bound epsilon from below by guessing which canaries were trained on."""
+    # Without a fixed number of guesses all canaries, half of them, a quarter and so on are tried, each at a
+    # level corrected for their number (Bonferroni). A Gaussian claim says more than its epsilon at delta, so
+    # more of it is refuted; its bound does not hold for training that claims a bare (epsilon, delta).
     s, coins = np.asarray(scores, dtype=np.float64), np.asarray(included)
     if s.ndim != 1 or coins.shape != s.shape or coins.dtype != np.bool_ or not len(s):
         raise DataError(
@@ -147,12 +119,9 @@ def one_run_epsilon(
 def one_run_gaussian(
     canaries: int, guesses: int, correct: int, *, delta: float, level: float = 0.95
 ) -> float:
-    """Return the largest epsilon at `delta` of Gaussian noise that so many right guesses refute.
-
-    Mahloujifar, Melis and Chaudhuri 2025, Algorithm 1, with the trade-off curve of Gaussian noise: the
-    largest ratio of sensitivity to noise that is refuted, and its epsilon (Balle and Wang 2018, Theorem 8),
-    rounded downwards. 0 where none is refuted. Parameters as in `one_run_epsilon`, `delta` in (0, 1).
-    """
+    """Return the largest epsilon at `delta` of Gaussian noise that so many right guesses refute."""
+    # Mahloujifar, Melis and Chaudhuri 2025, Algorithm 1, with the trade-off curve of Gaussian noise; the
+    # epsilon of the largest refuted ratio by Balle and Wang 2018, Theorem 8, rounded downwards.
     _check(canaries, delta, level, "gaussian")
     _check_counts(canaries, guesses, correct)
     low, high = 0.0, _LARGEST_RATIO
@@ -173,11 +142,9 @@ def one_run_gaussian(
 
 
 def _refutes(ratio: float, m: int, guesses: int, correct: int, chance: float) -> bool:
-    """Return whether Gaussian noise lets so many guesses be right with less than `chance`.
-
-    `right` and `wrong` bound the shares of right and of wrong guesses among events that rare; each step
-    goes to one right guess less.
-    """
+    """Return whether Gaussian noise lets so many guesses be right with less than `chance`."""
+    # `right` and `wrong` bound the shares of right and of wrong guesses among events that rare; each step
+    # goes to one right guess less.
     right, wrong = chance * correct / m, chance * (guesses - correct) / m
     for fewer in range(correct - 1, -1, -1):
         reached = max(wrong, float(ndtr(ndtri(right) - ratio)))
@@ -198,10 +165,7 @@ def _bounds(claim: Claim) -> Callable[..., float]:
 def one_run_probability(
     canaries: int, guesses: int, correct: int, *, epsilon: float, delta: float = 0.0
 ) -> float:
-    """Return the most, in [0, 1], that an (epsilon, delta)-private training lets P[W >= v] be.
-
-    The right side of Theorem 5.2; parameters as in `one_run_epsilon`.
-    """
+    """Return the most that (epsilon, delta)-privacy lets P[W >= v] be (Theorem 5.2, right side)."""
     below = np.arange(1, correct + 1)
     tail = float(binom.sf(correct - 1, guesses, expit(epsilon)))
     if delta == 0 or correct == 0:

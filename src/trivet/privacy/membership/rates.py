@@ -62,11 +62,8 @@ def allowed_accusations(fpr: float, non_members: int) -> int:
 
 
 def effective_rows(units: NDArray[np.int64] | None) -> float | None:
-    """Return how many independent rows the rows of so many units are worth at least; None stays None.
-
-    That many, (sum of the sizes)^2 / sum of their squares, where all rows of a unit are always found
-    together or not at all.
-    """
+    """Return how many independent rows the rows of units are worth at least; None stays None."""
+    # (sum of the sizes)^2 / sum of their squares, where all rows of a unit are found together or not at all.
     if units is None:
         return None
     sizes = np.unique(units, return_counts=True)[1].astype(np.float64)
@@ -81,12 +78,9 @@ def rate_at(
     level: float = 0.95,
     units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> RateAtFpr:
-    """Return the true positive rate at a false positive rate, read off the rows themselves.
-
-    With ``k = floor(fpr * q)`` accusations allowed, the threshold is the (k+1)-th highest score of a
-    non-member, and whoever lies above it is called a member. So the realised rate never exceeds the
-    requested one, also where scores tie; nothing is interpolated.
-    """
+    """Return the true positive rate at a false positive rate, read off the rows without interpolation."""
+    # The threshold is the (floor(fpr * q) + 1)-th highest score of a non-member, and whoever lies above it is
+    # called a member: the realised rate never exceeds the requested one, also where scores tie.
     p, q = len(members), len(non_members)
     allowed = allowed_accusations(fpr, q)
     if allowed == 0:
@@ -114,14 +108,10 @@ def auroc(
     level: float = 0.95,
     units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> Estimate:
-    """Return the probability that a member outscores a non-member, ties counted half, with an interval.
-
-    The interval is the normal one of DeLong, DeLong and Clarke-Pearson 1988, cut to [0, 1]. Their
-    variance is 0 where all members stand on one side of all non-members, which so many rows do not
-    prove. There the interval is that of Clopper and Pearson for min(members, non-members) pairs that are
-    all in one order: no AUROC has a larger variance than the share in so many pairs (Birnbaum and Klose
-    1957).
-    """
+    """Return the probability that a member outscores a non-member, ties counted half, with an interval."""
+    # The normal interval of DeLong, DeLong and Clarke-Pearson 1988, cut to [0, 1]. Where all members stand on
+    # one side its variance is 0, and the interval is Clopper and Pearson's for min(members, non-members)
+    # pairs in one order: no AUROC varies more than the share in so many pairs (Birnbaum and Klose 1957).
     value, variance = delong_variance(members, non_members, units=units)
     fewest = min(map(len, (members, non_members) if units is None else map(np.unique, units)))
     if fewest < 2:  # noqa: PLR2004 - one row has no variance
@@ -143,11 +133,9 @@ def delong_variance(
     *,
     units: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> tuple[float, float]:
-    """Return the AUROC and DeLong's variance of it, 0 where a side has one row or unit only.
-
-    In O(n log n) by midranks (Sun and Xu 2014, Algorithm 2); with units the variance is that of Obuchowski
-    1997, in which the rows of a unit count as one sum. No unit is on both sides, so its covariance is none.
-    """
+    """Return the AUROC and its DeLong variance, 0 where a side has one row or unit only."""
+    # O(n log n) by midranks (Sun and Xu 2014, Algorithm 2); with units it is Obuchowski's (1997), in which
+    # the rows of a unit count as one sum. No unit is on both sides, so the sides have no covariance.
     p, q = len(members), len(non_members)
     both = rankdata(np.concatenate([members, non_members]))
     # The share of the other side that each row outscores, ties half.
@@ -181,34 +169,7 @@ def attack_result(
     level: float = 0.95,
     units: NDArray[np.int64] | None = None,
 ) -> AttackResult:
-    """Measure an attack by the rows that it scored.
-
-    AUROC with DeLong's interval, see `trivet.privacy.membership.rates`; TPR at each false positive rate
-    with the Clopper-Pearson interval, see `trivet.privacy.membership.rates`.
-
-    Parameters
-    ----------
-    attack
-        Key of the attack.
-    scores
-        Shape (n,), finite; higher is more surely a member.
-    members
-        Shape (n,), boolean, with rows of either kind.
-    rates
-        False positive rates, in (0, 1).
-    level
-        Level of every interval, in (0, 1).
-    units
-        Shape (n,), which unit each row belongs to, where rows of one are not independent: the intervals
-        respect that, see `auroc` and `rate_at`.
-
-    Raises
-    ------
-    DataError
-        If shapes do not fit, a score is not finite, or members or non-members are missing.
-    UsageError
-        If a rate or the level is not in (0, 1).
-    """
+    """Measure an attack by the scores of its rows; intervals respect `units`, shape (n,)."""
     s, m = checked_scores(scores, members)
     require(Share, level=level)
     for rate in rates:

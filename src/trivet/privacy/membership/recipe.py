@@ -28,14 +28,7 @@ from trivet.errors import DataError, TrivetError, UsageError
 from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import load_callable
 
-__all__ = [
-    "Recipe",
-    "class_probabilities",
-    "is_network",
-    "kind",
-    "recipe_of",
-    "train",
-]
+__all__ = ["Recipe", "class_probabilities", "is_network", "kind", "recipe_of", "train"]
 
 
 def is_network(made: Any) -> bool:
@@ -110,11 +103,9 @@ class Recipe:
     description: str
 
     def build(self, *, axes: int, seed: int) -> Any:
-        """Return an unfitted classifier for rows of data that has so many `axes`.
-
-        It has `seed` wherever it has a ``random_state``. Networks have tables standardised for them, and
-        classifiers of tables have images laid out in one row of numbers.
-        """
+        """Return an unfitted classifier for rows of data with so many `axes`, seeded wherever it can be."""
+        # Networks have tables standardised for them, and classifiers of tables have images laid out in one
+        # row.
         built: Any = clone(_classifier(_made(self.estimator)))
         seeds = {name: seed for name in built.get_params(deep=True) if _is_seed(name)}
         built.set_params(**seeds)

@@ -27,20 +27,12 @@ class RateAtFpr:
 
     Attributes
     ----------
-    fpr
-        The requested false positive rate, in (0, 1): at most this share of the non-members is accused.
-    allowed
-        Non-members that may be accused: ``floor(fpr * non_members)``.
-    true_positives, false_positives
-        Members found and non-members accused, those with a score above the threshold; None without a rate.
-    threshold
-        Score above which a row is called a member. It is the largest score of a non-member that must
-        not be accused, so that ties are never accused; None without a rate.
-    tpr
-        Members found over members, in [0, 1], with the Clopper-Pearson interval for the threshold as it
-        stands; without a value there is no rate, for its `reason`.
-    realised_fpr
-        Non-members accused over non-members, in [0, `fpr`], likewise.
+    fpr : The requested false positive rate, in (0, 1): at most this share of the non-members is accused.
+    allowed : Non-members that may be accused: ``floor(fpr * non_members)``.
+    true_positives, false_positives : Members and non-members with a score above the threshold, or None.
+    threshold : The largest score of a non-member not to be accused, ties included; None without a rate.
+    tpr : Members found over members, in [0, 1], by Clopper-Pearson; without a value for its `reason`.
+    realised_fpr : Non-members accused over non-members, in [0, `fpr`], likewise.
     """
 
     fpr: float
@@ -58,9 +50,8 @@ class RocPoints:
 
     Attributes
     ----------
-    fpr, tpr
-        Equally long, in [0, 1], neither ever falls; from (0, TPR without any false positive) to (1, 1).
-        Each is the highest point of its FPR: to be drawn as steps to the right.
+    fpr, tpr : Equally long, in [0, 1], neither ever falls; from (0, TPR without any false positive) to (1,
+        1). Each is the highest point of its FPR: to be drawn as steps to the right.
     """
 
     fpr: tuple[float, ...]
@@ -73,22 +64,13 @@ class AttackResult:
 
     Attributes
     ----------
-    attack
-        Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
-    members, non_members
-        Rows attacked of either kind, or units where they are what is attacked, each at least 1.
-    auroc
-        Area under the ROC curve, in [0, 1]; 0.5 is guessing. Ties count half. The interval is that of
-        `trivet.privacy.membership.rates.auroc`.
-    rates
-        TPR at each requested false positive rate, in that order.
-    balanced_accuracy
-        Best share of right guesses over all thresholds, half of the rows being members, in [0.5, 1].
-        The threshold is chosen on the same rows, so it flatters the attack.
-    advantage
-        ``2 balanced_accuracy - 1``: TPR less FPR at the best threshold, in [0, 1].
-    roc
-        The curve.
+    attack : Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
+    members, non_members : Rows attacked of either kind, or units where these are attacked, each at least 1.
+    auroc : Area under the ROC curve, in [0, 1], ties half; 0.5 is guessing. The interval is that of `auroc`.
+    rates : TPR at each requested false positive rate, in that order.
+    balanced_accuracy : Best share of right guesses, half members, in [0.5, 1]; it flatters the attack.
+    advantage : ``2 balanced_accuracy - 1``: TPR less FPR at the best threshold, in [0, 1].
+    roc : The curve.
     """
 
     attack: str
@@ -107,24 +89,15 @@ class GroupExposure:
 
     Attributes
     ----------
-    column, group
-        The attribute and its value, ``sex`` and ``Female``.
-    members, non_members
-        Rows of the group of either kind.
-    auroc
-        AUROC within the group, in [0, 1].
-    fpr
-        The requested false positive rate, in (0, 1).
-    threshold
-        The common threshold, taken from the non-members of all groups.
-    tpr
-        Members of the group above the common threshold, with the Clopper-Pearson interval, in [0, 1].
-    true_positives, false_positives
-        Members and non-members of the group above the common threshold.
-    realised_fpr
-        Non-members of the group above the common threshold, likewise.
-    own
-        The rate at a threshold taken from the group's own non-members.
+    column, group : The attribute and its value, ``sex`` and ``Female``.
+    members, non_members : Rows of the group of either kind.
+    auroc : AUROC within the group, in [0, 1].
+    fpr : The requested false positive rate, in (0, 1).
+    threshold : The common threshold, taken from the non-members of all groups.
+    tpr : Members of the group above the common threshold, with the Clopper-Pearson interval, in [0, 1].
+    true_positives, false_positives : Members and non-members of the group above the common threshold.
+    realised_fpr : Non-members of the group above the common threshold, likewise.
+    own : The rate at a threshold taken from the group's own non-members.
     """
 
     column: str
@@ -147,27 +120,16 @@ class CanaryAudit:
 
     Attributes
     ----------
-    canaries, included
-        Planted rows, and how many of them the fair coins put into training.
-    guesses
-        Rows guessed about, those with the highest and the lowest scores; the others are abstained on.
-    correct
-        Right guesses.
-    expected_by_chance
-        Guesses that a model without any leak lets be right on average: half of them.
-    epsilon_lower
-        The true epsilon at `delta` is at least this, at confidence `level`; at least 0, and 0 where
-        nothing is shown.
-    ceiling
-        The bound that so many guesses give when all are right.
-    delta
-        The delta of the guarantee that is tested, in [0, 1).
-    level
-        Confidence of the bound, in (0, 1).
-    tried
-        Numbers of guesses that were tried; the confidence is corrected for them (Bonferroni).
-    reason
-        What the bound says, or why it is 0.
+    canaries, included : Planted rows, and how many of them the fair coins put into training.
+    guesses : Rows guessed about, those with the highest and the lowest scores; the others are abstained on.
+    correct : Right guesses.
+    expected_by_chance : Guesses that a model without any leak lets be right on average: half of them.
+    epsilon_lower : The true epsilon at `delta` is at least this, at confidence `level`; 0 shows nothing.
+    ceiling : The bound that so many guesses give when all are right.
+    delta : The delta of the guarantee that is tested, in [0, 1).
+    level : Confidence of the bound, in (0, 1).
+    tried : Numbers of guesses that were tried; the confidence is corrected for them (Bonferroni).
+    reason : What the bound says, or why it is 0.
     """
 
     canaries: int
@@ -189,10 +151,8 @@ class ExposedRow:
 
     Attributes
     ----------
-    row
-        Row number in the data, from 0; of a unit its first row.
-    score
-        Score of the best attack; higher is surer.
+    row : Row number in the data, from 0; of a unit its first row.
+    score : Score of the best attack; higher is surer.
     """
 
     row: int
@@ -201,59 +161,33 @@ class ExposedRow:
 
 @dataclass(frozen=True, repr=False)
 class MembershipAudit(
-    Table,
-    head=("verdict", "reason"),
-    rows="attacks",
-    columns=("attack", "auroc", "advantage"),
+    Table, head=("verdict", "reason"), rows="attacks", columns=("attack", "auroc", "advantage")
 ):
     """Membership-inference audit of a model.
 
     Attributes
     ----------
-    data, rows, features, classes
-        Name of the data, its rows, features after encoding, and classes.
-    model
-        What was trained, in words or as ``package.module:factory``.
-    shadows
-        Shadow models, each trained on a random `shadow_share` of the rows.
-    members, non_members
-        Rows inside and outside the audited model's training data.
-    train_accuracy, test_accuracy
-        The audited model's accuracy on members and on non-members, in [0, 1].
-    attacks
-        One result for each attack, in the order given. Where a `unit` has several rows it is the unit
-        that is attacked, by the mean of its rows' scores.
-    best_attack
-        Key of the attack with the highest AUROC; its scores are those of the groups and the rows.
-    groups
-        Exposure of each group of each protected attribute; empty where none was given.
-    most_exposed_column, most_exposed_group
-        The group that is measurably more exposed than the rest; None where none is.
-    group_statement
-        The comparison of the groups in one sentence; empty where there are none.
-    canaries
-        The audit with planted rows; None where it was not requested.
-    verdict
-        ``exposed``; ``slight`` where an attack measurably beats guessing, but by little; or ``no
-        evidence``, which does not prove privacy.
-    reason
-        The verdict in one sentence.
-    limits
-        What the audit could have seen and what it cannot say.
-    exposed_rows
-        The most exposed members, most exposed first.
-    seed
-        Seed of the halves, the trainings and the canaries.
-    unit
-        Unit of membership, which is inside or outside as a whole: ``a row``, or the name of the
-        column that says which rows belong together.
-    row_attacks
-        The attacks on single rows, where a unit is named; the intervals respect that rows of one unit are not
-        independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`). Empty where a
-        row is the unit.
-    shadow_share
-        The share of the rows, or units, that each shadow model is trained on: that of the audited model, as
-        near as so many shadow models allow.
+    data, rows, features, classes : Name of the data, its rows, features after encoding, and classes.
+    model : What was trained, in words or as ``package.module:factory``.
+    shadows : Shadow models, each trained on a random `shadow_share` of the rows.
+    members, non_members : Rows inside and outside the audited model's training data.
+    train_accuracy, test_accuracy : The audited model's accuracy on members and on non-members, in [0, 1].
+    attacks : One result for each attack, in the order given, by the mean score of a `unit`'s rows.
+    best_attack : Key of the attack with the highest AUROC; its scores are those of the groups and the rows.
+    groups : Exposure of each group of each protected attribute; empty where none was given.
+    most_exposed_column, most_exposed_group : The group measurably more exposed than the rest, or None.
+    group_statement : The comparison of the groups in one sentence; empty where there are none.
+    canaries : The audit with planted rows; None where it was not requested.
+    verdict : ``exposed``; ``slight``, measurable but little; ``no evidence``, which does not prove privacy.
+    reason : The verdict in one sentence.
+    limits : What the audit could have seen and what it cannot say.
+    exposed_rows : The most exposed members, most exposed first.
+    seed : Seed of the halves, the trainings and the canaries.
+    unit : Unit of membership, inside or outside as a whole: ``a row``, or the name of the column that says.
+    row_attacks : The attacks on single rows, where a unit is named; the intervals respect that rows of one
+        unit are not independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`).
+        Empty where a row is the unit.
+    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
     """
 
     data: str

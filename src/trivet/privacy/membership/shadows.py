@@ -28,8 +28,8 @@ __all__ = [
     "Design",
     "ShadowValues",
     "Signals",
-    "confidence_logits",
     "design_trainings",
+    "log_odds",
     "model_seed",
     "plant",
     "random_half",
@@ -39,7 +39,7 @@ __all__ = [
     "side_means",
     "signals_of",
     "train_models",
-    "true_class_probabilities",
+    "true_and_others",
     "unit_labels",
     "use_of",
 ]
@@ -54,75 +54,31 @@ _LARGEST_CLIP = 0.25
 SUM_TOLERANCE = 1e-3
 
 
-def true_class_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the probability that a model gives to each row's true class."""
+def true_and_others(
+    probabilities: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probability of each row's true class, and of all others together."""
+    # The others are summed, as one minus a probability near one would lose its digits.
     p, y = _checked(probabilities, labels)
-    return _split(p, y)[0]
-
-
-def confidence_logits(
-    probabilities: ArrayLike, labels: ArrayLike, *, clip: float | None = None
-) -> NDArray[np.float64]:
-    r"""Return :math:`\ln p_y - \ln \sum_{y' \neq y} p_{y'}`, the logit of the true class's probability.
-
-    It is close to normally distributed over retrainings, which the probability itself is not (Carlini et
-    al. 2022, Section IV-C). The other classes are summed, as one minus a probability near one would lose
-    its digits.
-
-    Parameters
-    ----------
-    probabilities
-        Shape (n, classes), or (models, n, classes) for models that are compared, in [0, 1]; the classes
-        sum to 1.
-    labels
-        Shape (n,), the column of each row's true class.
-    clip
-        Least value of either term, above 0. None takes the `resolution` of all that is given, so give
-        the audited model and its shadow models together.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (n,) or (models, n), finite; higher where the model is surer of the true class.
-
-    Raises
-    ------
-    DataError
-        If a shape, a probability or a label is not as said.
-    """
-    p, y = _checked(probabilities, labels)
-    true, others = _split(p, y)
-    return log_odds(true, others, resolution(true, others) if clip is None else clip)
-
-
-def other_classes_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
-    """Return the sum of a model's probabilities of all classes but the true one, shape (n,)."""
-    return _split(*_checked(probabilities, labels))[1]
+    rows = np.arange(len(y))
+    true = p[..., rows, y]
+    p[..., rows, y] = 0.0
+    return true, p.sum(axis=-1)
 
 
 def log_odds(true: NDArray[np.float64], others: NDArray[np.float64], clip: float) -> NDArray[np.float64]:
     """Return the logarithm of the ratio of two probabilities, each at least `clip`."""
+    # Close to normal over retrainings, as a probability is not (Carlini et al. 2022, Section IV-C).
     return np.log(np.maximum(true, clip)) - np.log(np.maximum(others, clip))
 
 
 def resolution(*probabilities: NDArray[np.float64]) -> float:
-    """Return half of the least probability above 0 that any model gives: what its 0 may stand for.
-
-    A share of votes is 0 or 1 often, and no logit of these is of use: a forest of 30 trees that says 0 would
-    have said 1/30 with one more vote. Half a vote it is, as for counts (Haldane 1956, Anscombe 1956). Where
-    there are no values but 0 and 1, one vote decides, and 0 counts as 1/4. Values below `CLIP` are rounding.
-    """
+    """Return half of the least probability above 0 that any model gives: what its 0 may stand for."""
+    # A forest of 30 trees that says 0 would have said 1/30 with one more vote. Half a vote it is, as for
+    # counts (Haldane 1956, Anscombe 1956). With 0 and 1 only, 0 counts as 1/4. Values below `CLIP` are
+    # rounding.
     least = min(float(given[given > CLIP].min(initial=2 * _LARGEST_CLIP)) for given in probabilities)
     return max(least / 2, CLIP)
-
-
-def _split(p: NDArray[np.float64], y: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the probability of the true class, and of all others together."""
-    rows = np.arange(len(y))
-    true = p[..., rows, y]
-    others = p.copy()
-    others[..., rows, y] = 0.0
-    return true, others.sum(axis=-1)
 
 
 def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -193,13 +149,9 @@ def train_models(
     progress: Callable[[float], object],
     own_process: bool = False,
 ) -> Signals:
-    """Train every model on its rows and let it score all rows, one thread a model.
-
-    Each model has a file in `folder`, written as soon as it is trained, whole or not at all. A run
-    that was killed goes on where it stopped and ends with the same bits: a file is kept when it
-    belongs to the same rows, halves, recipe, seed and versions. The rows themselves lie in the folder
-    while models are trained, for the processes to share, and are removed in the end.
-    """
+    """Train every model on its rows and let it score all rows, one thread a model."""
+    # Each model has a file in `folder`, written whole or not at all, and kept when it belongs to the same
+    # rows, halves, recipe, seed and versions: a run that was killed goes on and ends with the same bits.
     identity = _identity(recipe, training)
     models, rows = training.inside.shape
     kept: dict[int, dict[str, NDArray[Any]]] = {}
@@ -267,11 +219,8 @@ def _train_one(
 
 def _signals(model: Any, features: Any, labels: NDArray[np.int64], classes: int) -> dict[str, NDArray[Any]]:
     probabilities = class_probabilities(model, features, classes)
-    return {
-        "probability": true_class_probabilities(probabilities, labels),
-        "others": other_classes_probabilities(probabilities, labels),
-        "correct": probabilities.argmax(axis=1) == labels,
-    }
+    true, others = true_and_others(probabilities, labels)
+    return {"probability": true, "others": others, "correct": probabilities.argmax(axis=1) == labels}
 
 
 @contextmanager
@@ -391,11 +340,7 @@ _FEWEST_OF_ROW = 2
 
 
 def random_half(labels: ArrayLike, *, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw half of the rows, and half of each class.
-
-    Of a class with an odd number of rows one row is left over. Half of these are inside, so that all
-    together are half of the rows too; of an odd number of them a fair coin decides on the last.
-    """
+    """Draw half of the rows, and half of each class; of odd rows left over half are inside."""
     classes = np.asarray(labels)
     inside = np.zeros(len(classes), dtype=np.bool_)
     left: list[int] = []
@@ -409,12 +354,9 @@ def random_half(labels: ArrayLike, *, generator: np.random.Generator) -> NDArray
 
 
 def shadow_halves(labels: ArrayLike, models: int, *, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw who trains which shadow model, so that each row trains half of them.
-
-    Models come in pairs, a random half and its complement: each has as many rows as the audited model,
-    and of an even number of models each row is in exactly half, as the attacks need models on either
-    side of each row (Carlini et al. 2022, Section IV).
-    """
+    """Draw who trains which shadow model, so that each row trains half of them."""
+    # A random half and its complement: each model has as many rows as the audited one, and each row has
+    # models on either side (Carlini et al. 2022, Section IV).
     classes = np.asarray(labels)
     inside = np.empty((models, len(classes)), dtype=np.bool_)
     for first in range(0, models, 2):
@@ -426,12 +368,9 @@ def shadow_halves(labels: ArrayLike, models: int, *, generator: np.random.Genera
 def shadow_shares(
     labels: ArrayLike, models: int, share: float, *, generator: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Draw who trains which shadow model, so that each model trains on a given share of the rows.
-
-    A share of a half is drawn by `shadow_halves`. For others each row is left out of the same number of
-    models, at least two and at most all but two: within a class, `models` rows at a time are left out by one
-    random choice of models that moves on by one model a row, so each model leaves out the same number.
-    """
+    """Draw who trains which shadow model, so that each model trains on a given share of the rows."""
+    # For a share other than a half, `models` rows of a class at a time are left out by one random choice of
+    # models that moves on by one model a row: each row is left out of as many models, two at least.
     out = min(max(round((1 - share) * models), _FEWEST_OF_ROW), models - _FEWEST_OF_ROW)
     if abs(2 * out - models) <= models % 2:
         return shadow_halves(labels, models, generator=generator)
@@ -458,18 +397,10 @@ def unit_labels(labels: NDArray[np.int64], units: NDArray[np.int64]) -> NDArray[
 
 
 def plant(
-    features: Any,
-    labels: NDArray[np.int64],
-    canaries: int,
-    *,
-    classes: int,
-    generator: np.random.Generator,
+    features: Any, labels: NDArray[np.int64], canaries: int, *, classes: int, generator: np.random.Generator
 ) -> tuple[Any, NDArray[np.int64]]:
-    """Return rows that no one would learn but by heart: real ones with a wrong label.
-
-    A table's columns are drawn from other rows, each on its own, so that a canary is also unlike any
-    person; images stay as they are, since pixels drawn one by one are noise.
-    """
+    """Return rows that no one would learn but by heart: real ones with a wrong label."""
+    # A table's columns are drawn from other rows, each on its own; images stay, since pixels would be noise.
     rows = generator.choice(len(labels), canaries, replace=False)
     wrong = (labels[rows] + generator.integers(1, classes, canaries)) % classes
     if features.ndim != 2:  # noqa: PLR2004 - rows and columns
@@ -488,11 +419,7 @@ HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Models to train: shadow models, the audited one unless it is there, and one more with canaries.
-
-    `coins` says which canaries went into the last, and `canaries` is one row of each of them, after those of
-    the data; None and no rows without.
-    """
+    """Models to train: shadow models, the audited one unless it exists, and perhaps one with canaries."""
 
     training: Training
     coins: NDArray[np.bool_] | None

@@ -40,21 +40,15 @@ class ModelRows(Settings):
 
     Attributes
     ----------
-    label
-        Of a table: the column that the model predicts.
-    positive
-        Of a table: predict this value of the label against all others.
-    group
-        Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
-    unit
-        Of a table: the column that says whose row it is. All rows of a person are then inside or outside
+    label : Of a table: the column that the model predicts.
+    positive : Of a table: predict this value of the label against all others.
+    group : Protected columns, COL or COL,COL: who is exposed most? Gender, for Adult.
+    unit : Of a table: the column that says whose row it is. All rows of a person are then inside or outside
         together, and the person is what is attacked; without it each row counts as a person.
-    ignore
-        Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and dates.
-    images
-        Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
-    rows
-        Use at most that many rows, drawn at random.
+    ignore : Of a table: columns that the model does not see, COL or COL,COL, such as numbers of rows and
+        dates.
+    images : Labelled images instead of a table: an embedded set's name, a folder, an .npz or an IDX file.
+    rows : Use at most that many rows, drawn at random.
     """
 
     label: str | None = None
@@ -67,15 +61,7 @@ class ModelRows(Settings):
 
 
 def load_subject(table: Any, asked: ModelRows, *, seed: int) -> MembershipData:
-    """Load the embedded Adult data where `table` is None, a file or data frame, or images.
-
-    Raises
-    ------
-    UsageError
-        The options conflict, or name a column that does not exist.
-    DataError
-        The data cannot be read, or are too few.
-    """
+    """Load the embedded Adult data where `table` is None, a file or data frame, or images."""
     of_table = asked.label is not None or asked.positive is not None or asked.unit or asked.ignore
     if asked.images is not None:
         if table is not None or of_table or asked.group:

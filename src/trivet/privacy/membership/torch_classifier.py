@@ -27,9 +27,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     module
-        A network from shape (batch, *row) to logits of shape (batch, classes); or a function that
-        makes one. Each training starts from new weights: the function is called again, and of a
-        network a copy's layers are reset by their ``reset_parameters``.
+        A network from shape (batch, *row) to logits of shape (batch, classes), of which a copy's layers are
+        reset for each training by their ``reset_parameters``; or a function that makes one.
     epochs
         Passes over the rows.
     batch_size
@@ -109,10 +108,7 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
 
 def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
-    """Return a trained network as a fitted classifier of `classes`, one logit each, on rows as they stand.
-
-    It is a copy in single precision on the CPU, set to evaluation; the network itself stays as it is.
-    """
+    """Return a copy of a trained network as a fitted classifier of `classes`, one logit each."""
     fitted = _Trained(module)
     fitted.classes_ = classes
     fitted.network_ = copy.deepcopy(module).cpu().float().eval()

@@ -47,13 +47,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Line:
-    r"""One line of a plan, reduced to what accounting needs.
+    """One line of a plan: one answer moves at most `touched` numbers, each by at most `unit`."""
 
-    One answer moves at most `touched` numbers, each by at most `unit`; for noise that is added to each
-    of them, that equals `touched` queries of sensitivity `unit`. Other changes of the same
-    L1 size tell less: of two touched cells, moving change from the smaller to the larger spreads the
-    Laplace loss further, in the convex order of likelihood ratios.
-    """
+    # With noise on each number that is `touched` queries of sensitivity `unit`. Other changes of the same L1
+    # size tell less: moving change to a larger cell spreads the Laplace loss, in the convex order.
 
     asked: AskedQuery
     unit: float
@@ -80,11 +77,7 @@ def lines_of(settings: PlanSettings) -> tuple[Line, ...]:
 def answers_of(
     lines: Iterable[Line], scales: Iterable[float], *, mechanism: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Scales at sensitivity 1 and their counts, as `accountants` take them, for one scale a line.
-
-    Integer noise is accounted for as the ledger of releases does: an asking is one answer of its whole
-    epsilon, however many numbers one record touches.
-    """
+    """Scales at sensitivity 1 and counts, as `accountants` take them; an integer asking is one answer."""
     lines = tuple(lines)
     whole = mechanism == "discrete-laplace"
     units = [line.asked.l1 if whole else line.unit for line in lines]
@@ -150,11 +143,7 @@ def lost_in_floating_point() -> Generator[None]:
 
 @dataclass(frozen=True)
 class Method:
-    """A theorem for one mechanism and one set of lines.
-
-    `obstacle` says why it cannot be used, and is empty where it can; `spend` is as in `Theorem`, and
-    `deltas` the key of the theorem whose `deltas` go with it.
-    """
+    """A theorem for one mechanism and one set of lines, or the `obstacle` to it, empty without."""
 
     mechanism: str
     theorem: Theorem
@@ -177,12 +166,9 @@ def wanted_mechanisms(mechanism: MechanismName) -> tuple[MechanismName, ...]:
 
 
 def methods_for(mechanism: str, lines: tuple[Line, ...], *, delta: float) -> tuple[Method, ...]:
-    """Return every theorem for one mechanism, from the crudest to the tightest.
-
-    A theorem on pure mechanisms holds for both kinds of Laplace noise. The loss that Renyi privacy speaks
-    of is that of continuous noise. Integer noise is what releases add, so its loss distribution is the one
-    that their ledger accounts by: `accountants.whatever_noise`.
-    """
+    """Return every theorem for one mechanism, from the crudest to the tightest."""
+    # A theorem on pure mechanisms holds for both kinds of Laplace noise; Renyi privacy's loss is continuous
+    # noise's. Integer noise is accounted for as the ledger of releases does it.
     family = "gaussian" if mechanism == "gaussian" else "laplace"
     return tuple(
         _method(theorem, mechanism, lines, delta=delta) for theorem in THEOREMS if theorem.mechanism == family

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 
@@ -44,6 +45,7 @@ from trivet.privacy.planning.settings import (
 )
 from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor, theorem_of
 from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld
+from trivet.wording import listed
 
 __all__ = ["plan", "plan_queries", "spending_of"]
 
@@ -188,8 +190,7 @@ def _beaten(
     losing: Sequence[PlannedRow], lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float
 ) -> str:
     names = [spoken(row) for row in losing]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    said = f"{_capital(listed)} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
+    said = f"{_capital(listed(names))} {'asks' if len(names) == 1 else 'ask'} for more noise than basic here"
     if len(lines) == 1 and lines[0].touched == 1 and any(row.method == "advanced" for row in losing):
         pays = advanced_pays_from(epsilon=epsilon, delta=settings.delta)
         return f"{said}: advanced composition pays from k = {pays:,} on."
@@ -258,6 +259,8 @@ _TIE = 1e-6
 #: Whoever adds up the answers of a plan in another order rounds otherwise, and must not find that it
 #: overspends.
 _SLACK = 1e-13
+#: What a row tells of its only line.
+_FIGURES = tuple(each.name for each in fields(QueryNoise) if each.name != "name")
 
 
 def plan_queries(
@@ -325,7 +328,7 @@ def plan_queries(
 
 def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, epsilon: float) -> PlannedRow:
     if method.obstacle:
-        return _unusable(method, method.obstacle)
+        return _planned(method, method.obstacle)
     try:
         scales = _scales(method, lines, epsilon=epsilon, delta=settings.delta)
         epsilons = [line.asked.l1 / scale for line, scale in zip(lines, scales, strict=True)]
@@ -333,25 +336,28 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, eps
             epsilons = list(map(float, _charged(method, lines, epsilons, settings)))
             scales = _scales_of(epsilons, lines)
     except OutOfReachError as error:
-        return _unusable(method, str(error))
+        return _planned(method, str(error))
     noises = tuple(
         _noise(*each, method.mechanism, settings) for each in zip(lines, scales, epsilons, strict=True)
     )
+    return _planned(method, "", noises, lines)
+
+
+def _planned(
+    method: Method, reason: str, noises: tuple[QueryNoise, ...] = (), lines: tuple[Line, ...] = ()
+) -> PlannedRow:
+    """Return a row of the plan; without noises it says why there are none."""
     only = noises[0] if len(noises) == 1 else None
+    figures: dict[str, float | None] = {name: getattr(only, name, None) for name in _FIGURES}
     return PlannedRow(
         mechanism=method.mechanism,
         method=method.theorem.method,
         name=method.theorem.name,
         source=method.theorem.source,
-        applicable=True,
-        reason="",
-        epsilon_per_query=only.epsilon_per_query if only else None,
-        scale=only.scale if only else None,
-        standard_deviation=only.standard_deviation if only else None,
-        mean_absolute_error=only.mean_absolute_error if only else None,
-        error_bound_95=only.error_bound_95 if only else None,
-        exceedance=only.exceedance if only else None,
-        typical_deviation=only.standard_deviation if only else _typical(lines, noises),
+        applicable=not reason,
+        reason=reason,
+        **figures,
+        typical_deviation=_typical(lines, noises) if noises else None,
         queries=noises,
     )
 
@@ -359,30 +365,13 @@ def _row(method: Method, lines: tuple[Line, ...], settings: PlanSettings, *, eps
 def _typical(lines: tuple[Line, ...], noises: tuple[QueryNoise, ...]) -> float:
     """Geometric mean of the standard deviations of all numbers; 0 where one of them has no noise left."""
     deviations = [noise.standard_deviation for noise in noises]
+    if len(noises) == 1:
+        return deviations[0]
     if min(deviations) == 0:
         return 0.0
     numbers = sum(line.numbers for line in lines)
     logs = [line.numbers / numbers * math.log(each) for line, each in zip(lines, deviations, strict=True)]
     return math.exp(math.fsum(logs))
-
-
-def _unusable(method: Method, reason: str) -> PlannedRow:
-    return PlannedRow(
-        mechanism=method.mechanism,
-        method=method.theorem.method,
-        name=method.theorem.name,
-        source=method.theorem.source,
-        applicable=False,
-        reason=reason,
-        epsilon_per_query=None,
-        scale=None,
-        standard_deviation=None,
-        mean_absolute_error=None,
-        error_bound_95=None,
-        exceedance=None,
-        typical_deviation=None,
-        queries=(),
-    )
 
 
 def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: float) -> list[float]:
@@ -395,9 +384,7 @@ def _scales(method: Method, lines: tuple[Line, ...], *, epsilon: float, delta: f
         return method.epsilon(*answers_of(lines, scales_at(factor), mechanism=method.mechanism), delta)
 
     ratios, counts = answers_of(
-        lines,
-        [line.noise_at(1.0, mechanism=method.mechanism) for line in lines],
-        mechanism=method.mechanism,
+        lines, [line.noise_at(1.0, mechanism=method.mechanism) for line in lines], mechanism=method.mechanism
     )
     invert = method.theorem.invert
     factor = smallest_factor(
@@ -457,15 +444,8 @@ def _release(lines: tuple[Line, ...], settings: PlanSettings) -> PlannedRelease 
 
 def _noise(line: Line, scale: float, epsilon: float, mechanism: str, settings: PlanSettings) -> QueryNoise:
     found = spread(mechanism, scale=scale, value=settings.value, threshold=settings.threshold)
-    return QueryNoise(
-        name=line.asked.name,
-        epsilon_per_query=None if mechanism == "gaussian" else epsilon,
-        scale=scale,
-        standard_deviation=found.standard_deviation,
-        mean_absolute_error=found.mean_absolute_error,
-        error_bound_95=found.error_bound_95,
-        exceedance=found.exceedance,
-    )
+    each = None if mechanism == "gaussian" else epsilon
+    return QueryNoise(name=line.asked.name, epsilon_per_query=each, scale=scale, **vars(found))
 
 
 def _best(rows: list[PlannedRow]) -> int:

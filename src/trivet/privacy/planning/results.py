@@ -33,23 +33,13 @@ class AskedQuery:
 
     Attributes
     ----------
-    name
-        As the user wrote it, or ``query 1``, ``query 2`` and so on.
-    count
-        Number of times that it is answered, at least 1.
-    share
-        Weight of the budget that each asking receives, above 0.
-    cells, touches
-        Of a vector release: how many counts it has, and how many of them one record touches at most;
-        None for a single number.
-    l1, l2
-        Sensitivity of one asking under the plan's adjacency and for its whole group, in units of the
-        answer, above 0. They are equal for a single number.
-    scale
-        Noise that the user already gives each answer (Laplace b or sigma), where the question is what
-        it spends; else None.
-    note
-        What a vector release costs in single numbers; empty for a single number.
+    name : As the user wrote it, or ``query 1``, ``query 2`` and so on.
+    count : Number of times that it is answered, at least 1.
+    share : Weight of the budget that each asking receives, above 0.
+    cells, touches : Counts of a vector release, and how many one record touches at most; None for a number.
+    l1, l2 : Sensitivity of one asking for the whole group, in units of the answer; equal for a single number.
+    scale : Noise that each answer has already (Laplace b or sigma), where the question is what it spends.
+    note : What a vector release costs in single numbers; empty for a single number.
     """
 
     name: str
@@ -69,20 +59,12 @@ class QueryNoise:
 
     Attributes
     ----------
-    name
-        As in `AskedQuery`.
-    epsilon_per_query
-        L1 sensitivity over scale, the pure epsilon of one asking; for integer noise four digits that a
-        ledger lets through. None for the Gaussian mechanism, which has none.
-    scale
-        Laplace b or Gaussian sigma, in units of the answer, above 0.
-    standard_deviation, mean_absolute_error
-        Of the noise, in units of the answer.
-    error_bound_95
-        Half-width that the noise stays within with probability at least 0.95, in units of the answer;
-        an integer for integer noise.
-    exceedance
-        P(value + noise > threshold), in [0, 1]; None where no threshold was given.
+    name : As in `AskedQuery`.
+    epsilon_per_query : Pure epsilon of one asking, four digits for integer noise; None for Gaussian noise.
+    scale : Laplace b or Gaussian sigma, in units of the answer, above 0.
+    standard_deviation, mean_absolute_error : Of the noise, in units of the answer.
+    error_bound_95 : Half-width that the noise stays within with probability 0.95, in units of the answer.
+    exceedance : P(value + noise > threshold), in [0, 1]; None where no threshold was given.
     """
 
     name: str
@@ -100,26 +82,18 @@ class PlannedRow:
 
     Attributes
     ----------
-    mechanism
-        ``laplace``, ``discrete-laplace`` or ``gaussian``.
-    method
-        ``basic``, ``advanced``, ``zcdp``, ``optimal_bound``, ``rdp``, ``optimal_exact``, ``pld`` or
+    mechanism : ``laplace``, ``discrete-laplace`` or ``gaussian``.
+    method : ``basic``, ``advanced``, ``zcdp``, ``optimal_bound``, ``rdp``, ``optimal_exact``, ``pld`` or
         ``gaussian``.
-    name, source
-        The theorem and its paper, for people.
-    applicable
-        Whether the theorem can be used here; where not, `reason` says why and everything below is
-        None or empty.
-    reason
-        Empty where applicable.
-    epsilon_per_query, scale, standard_deviation, mean_absolute_error, error_bound_95, exceedance
-        As in `QueryNoise`, of the only line; None where the plan has several lines.
-    typical_deviation
-        Geometric mean of the standard deviations of all numbers, a vector's cells each counted, by which
-        rows are compared: lines may have different units, and no unit changes which of two rows has the
-        lower one. With one line it is its standard deviation.
-    queries
-        One entry a line of the plan, in its order.
+    name, source : The theorem and its paper, for people.
+    applicable : Whether the theorem can be used; where not, `reason` says why and the rest is None or empty.
+    reason : Empty where applicable.
+    epsilon_per_query, scale, standard_deviation, mean_absolute_error, error_bound_95, exceedance : As in
+        `QueryNoise`, of the only line; None where the plan has several lines.
+    typical_deviation : Geometric mean of the standard deviations of all numbers, a vector's cells each
+        counted, by which rows are compared: lines may have different units, and no unit changes which of two
+        rows has the lower one. With one line it is its standard deviation.
+    queries : One entry a line of the plan, in its order.
     """
 
     mechanism: str
@@ -144,11 +118,8 @@ class GroupConversion:
 
     Attributes
     ----------
-    size
-        Records that change together, at least 2.
-    epsilon, delta
-        The group's guarantee under a plan that gives one record the requested (epsilon, delta); delta in
-        [0, 1], and a delta of 1 promises nothing.
+    size : Records that change together, at least 2.
+    epsilon, delta : The group's guarantee where one record has the requested one; a delta of 1 is none.
     """
 
     size: int
@@ -189,19 +160,12 @@ class PlanCurves:
 
     Attributes
     ----------
-    repeats
-        Increasing whole numbers from 1: how often the query is answered, where the plan has one line;
-        how often the whole plan is carried out, where it has several.
-    repeats_are
-        ``queries`` or ``rounds``, accordingly.
-    planned
-        The number in `repeats` that the plan is for.
-    composition
-        One curve a theorem that can be used.
-    epsilons
-        Increasing, from 0 to twice the plan's epsilon.
-    deltas
-        One curve a theorem that defines a delta at every epsilon.
+    repeats : Increasing, from 1: how often the only query is answered, or the plan of several carried out.
+    repeats_are : ``queries`` or ``rounds``, accordingly.
+    planned : The number in `repeats` that the plan is for.
+    composition : One curve a theorem that can be used.
+    epsilons : Increasing, from 0 to twice the plan's epsilon.
+    deltas : One curve a theorem that defines a delta at every epsilon.
     """
 
     repeats: tuple[int, ...]
@@ -218,10 +182,8 @@ class PlannedCharge:
 
     Attributes
     ----------
-    name, count
-        As in `AskedQuery`.
-    epsilon
-        Decimal text, as `release` takes it; for a mean the whole, of its sum and its count.
+    name, count : As in `AskedQuery`.
+    epsilon : Decimal text, as `release` takes it; for a mean the whole, of its sum and its count.
     """
 
     name: str
@@ -235,12 +197,9 @@ class PlannedRelease:
 
     Attributes
     ----------
-    accounting
-        ``basic``, or ``pld`` where the plan has a delta.
-    epsilon, delta
-        The ledger's budget, decimal text.
-    queries
-        One entry a line of the plan, in its order.
+    accounting : ``basic``, or ``pld`` where the plan has a delta.
+    epsilon, delta : The ledger's budget, decimal text.
+    queries : One entry a line of the plan, in its order.
     """
 
     accounting: str
@@ -260,37 +219,21 @@ class Plan(
 
     Attributes
     ----------
-    epsilon, delta
-        What the whole may spend; delta 0 asks for pure differential privacy.
-    adjacency
-        ``add-remove`` or ``replace-one``.
-    group
-        Records that are protected together, at least 1.
-    value, threshold
-        True answer, and what the noisy one is compared with; None where not given.
-    answers
-        Total number of answers: the sum of the counts.
-    queries
-        The lines of the question.
-    rows
-        One entry a mechanism and theorem, also those that cannot be used.
-    best
-        Index into `rows` of the usable row with the least typical deviation.
-    best_mechanism, best_method
-        Of that row.
-    recommended
-        That row itself, for whoever looks a number up by its place.
-    why
-        One sentence.
-    remarks
-        Sentences on what is surprising here; may be empty.
-    group_conversion
-        None where `group` is 1.
-    curves
-        None unless requested.
-    release
-        How the plan is carried out by `create_ledger` and `release`; None where groups are
-        protected, since a ledger protects one row, and where no figure can be computed.
+    epsilon, delta : What the whole may spend; delta 0 asks for pure differential privacy.
+    adjacency : ``add-remove`` or ``replace-one``.
+    group : Records that are protected together, at least 1.
+    value, threshold : True answer, and what the noisy one is compared with; None where not given.
+    answers : Total number of answers: the sum of the counts.
+    queries : The lines of the question.
+    rows : One entry a mechanism and theorem, also those that cannot be used.
+    best : Index into `rows` of the usable row with the least typical deviation.
+    best_mechanism, best_method : Of that row.
+    recommended : That row itself, for whoever looks a number up by its place.
+    why : One sentence.
+    remarks : Sentences on what is surprising here; may be empty.
+    group_conversion : None where `group` is 1.
+    curves : None unless requested.
+    release : How `create_ledger` and `release` carry it out; None for groups and where no figure exists.
     """
 
     epsilon: float
@@ -319,16 +262,10 @@ class SpentRow:
 
     Attributes
     ----------
-    method, name, source
-        As in `PlannedRow`.
-    applicable, reason
-        Whether the theorem can be used; where not, why, and both numbers are None.
-    epsilon
-        Total epsilon at the given delta, at least 0; also None at a delta of 0 where the theorem has
-        none, and only the delta at an epsilon is requested.
-    delta
-        Delta at the given epsilon, in [0, 1]; None where no epsilon was given, or where the theorem
-        proves no delta at it.
+    method, name, source : As in `PlannedRow`.
+    applicable, reason : Whether the theorem can be used; where not, why, and both numbers are None.
+    epsilon : Total epsilon at the given delta; also None at a delta of 0 where only a delta is requested.
+    delta : Delta at the given epsilon, in [0, 1]; None without one, and where the theorem proves none.
     """
 
     method: str
@@ -348,21 +285,13 @@ class Spending(
 
     Attributes
     ----------
-    mechanism
-        ``laplace``, ``discrete-laplace`` or ``gaussian``: what the scales are scales of.
-    epsilon
-        Epsilon of the deltas; None where not given.
-    delta
-        At which the epsilons stand; 0 asks for pure differential privacy.
-    adjacency, group, answers, queries
-        As in `Plan`; every query has its scale.
-    rows
-        One entry a theorem, also those that cannot be used.
-    best
-        Index into `rows` of the usable row with the least epsilon; with the least delta where an epsilon
-        is given with a delta of 0.
-    best_method, why, remarks
-        As in `Plan`.
+    mechanism : ``laplace``, ``discrete-laplace`` or ``gaussian``: what the scales are scales of.
+    epsilon : Epsilon of the deltas; None where not given.
+    delta : At which the epsilons stand; 0 asks for pure differential privacy.
+    adjacency, group, answers, queries : As in `Plan`; every query has its scale.
+    rows : One entry a theorem, also those that cannot be used.
+    best : Index into `rows` of the least epsilon; of the least delta at an epsilon with a delta of 0.
+    best_method, why, remarks : As in `Plan`.
     """
 
     mechanism: str

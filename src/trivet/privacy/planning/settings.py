@@ -49,26 +49,18 @@ class QuerySettings(Settings):
 
     Attributes
     ----------
-    name
-        For the table; ``query 1`` and so on where empty.
-    count
-        Number of times that it is answered, at least 1.
-    sensitivity
-        Largest change of the answer, in its units, above 0.
-    share
-        Weight of the budget that each asking receives, above 0; only the ratios between lines matter.
-    kind
-        ``count``, ``sum`` or ``vector``; may be left out where the other keys say it.
-    cells, touches
-        Counts of a vector release, and how many of them one record touches at most (1 where left out).
-    bounds
-        Least and greatest value of one record in a sum, in its units.
-    selects
-        Of a sum: whether some records may be left out of it, by a condition or because their value is
-        missing, so that they add 0. False where every record is in it, which under replace-one can need
-        less noise.
-    scale
-        Noise that each answer already has (Laplace b or sigma), for what it spends.
+    name : For the table; ``query 1`` and so on where empty.
+    count : Number of times that it is answered, at least 1.
+    sensitivity : Largest change of the answer, in its units, above 0.
+    share : Weight of the budget that each asking receives, above 0; only the ratios between lines matter.
+    kind : ``count``, ``sum`` or ``vector``; may be left out where the other keys say it.
+    cells, touches : Counts of a vector release, and how many of them one record touches at most (1 where left
+        out).
+    bounds : Least and greatest value of one record in a sum, in its units.
+    selects : Of a sum: whether some records may be left out of it, by a condition or because their value is
+        missing, so that they add 0. False where every record is in it, which under replace-one can need less
+        noise.
+    scale : Noise that each answer already has (Laplace b or sigma), for what it spends.
     """
 
     name: str = ""
@@ -119,20 +111,13 @@ class PlanOptions(Settings):
 
     Attributes
     ----------
-    epsilon
-        Total epsilon that may be spent; with --inverse, the epsilon at which delta is computed.
-    delta
-        Total delta, in [0, 1); with 0 only pure methods apply.
-    adjacency
-        What neighbouring datasets are: add-remove or replace-one.
-    group
-        Protect that many records together.
-    mechanism
-        laplace, discrete-laplace (for integers), gaussian, or all.
-    value
-        A true answer, for the chance that its noisy one exceeds the threshold.
-    threshold
-        What the noisy answer is compared with.
+    epsilon : Total epsilon that may be spent; with --inverse, the epsilon at which delta is computed.
+    delta : Total delta, in [0, 1); with 0 only pure methods apply.
+    adjacency : What neighbouring datasets are: add-remove or replace-one.
+    group : Protect that many records together.
+    mechanism : laplace, discrete-laplace (for integers), gaussian, or all.
+    value : A true answer, for the chance that its noisy one exceeds the threshold.
+    threshold : What the noisy answer is compared with.
     """
 
     epsilon: Annotated[float, Interval(gt=0, le=LARGEST_EPSILON)] | None = None
@@ -150,8 +135,7 @@ class PlanSettings(PlanOptions):
 
     Attributes
     ----------
-    queries
-        At least one.
+    queries : At least one.
     """
 
     queries: tuple[QuerySettings, ...] = ()

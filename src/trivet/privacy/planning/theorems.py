@@ -27,9 +27,7 @@ from trivet.privacy.accountants import (
     relative_error,
     smallest_factor,
 )
-from trivet.privacy.adjacency import (
-    OutOfReachError,
-)
+from trivet.privacy.adjacency import OutOfReachError
 from trivet.settings import Count, Positive, Share, require
 
 __all__ = [
@@ -53,24 +51,16 @@ class Theorem:
 
     Attributes
     ----------
-    method
-        Key, as in `PlannedRow.method`.
-    name, source
-        For people.
-    mechanism
-        ``laplace`` or ``gaussian``.
-    spend
-        (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
+    method : Key, as in `PlannedRow.method`.
+    name, source : For people.
+    mechanism : ``laplace`` or ``gaussian``.
+    spend : (scale at sensitivity 1, queries, delta) -> total epsilon, decreasing in the scale. Both may be
         sequences, one entry a group of equal answers.
-    deltas
-        (ratios, counts, epsilons) -> the smallest delta that it proves at each epsilon: where it says
+    deltas : (ratios, counts, epsilons) -> the smallest delta that it proves at each epsilon: where it says
         :math:`\epsilon = A + \sqrt{2BL}` with :math:`L = \ln(1/\delta)`, :math:`e^{-(\epsilon-A)^2/2B}`.
-    merit
-        Why it is tighter than those before it.
-    spoken
-        Its name in a sentence, where that is not `name`.
-    invert
-        (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
+    merit : Why it is tighter than those before it.
+    spoken : Its name in a sentence, where that is not `name`.
+    invert : (epsilon, scales at sensitivity 1, queries, delta) -> the factor on these scales that spends
         epsilon, where it is known in closed form; otherwise `spend` is inverted numerically.
     """
 
@@ -256,11 +246,6 @@ def spent_epsilon(method: str, *, scale: float, sensitivity: float, queries: int
     delta
         In (0, 1).
 
-    Returns
-    -------
-    float
-        Total epsilon.
-
     Raises
     ------
     UsageError
@@ -316,10 +301,7 @@ def required_scale(method: str, *, epsilon: float, delta: float, queries: int, s
 
 
 def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) -> float:
-    """Return the factor on these scales that basic composition or zCDP asks for, whichever is less.
-
-    Both are in closed form, and the tighter theorems are never far below them.
-    """
+    """Return the factor that basic composition or zCDP asks for, whichever is less: a close start."""
     basic = _invert_basic(epsilon, scale, queries, delta)
     return basic if delta == 0 else min(basic, _invert_zcdp(epsilon, scale, queries, delta))
 
@@ -327,25 +309,12 @@ def likely_factor(epsilon: float, scale: Scales, queries: Counts, delta: float) 
 def advanced_pays_from(*, epsilon: float, delta: float) -> int:
     """Smallest number of queries at which advanced composition asks for less noise than basic.
 
-    Below it the crudest theorem wins: the square root of advanced composition carries a factor
-    sqrt(2 ln(1/delta)), which few queries do not earn back.
-
-    Parameters
-    ----------
-    epsilon
-        Total epsilon, above 0.
-    delta
-        Total delta, in (0, 1).
-
-    Returns
-    -------
-    int
-        k, at least 1.
+    Below it the crudest theorem wins: few queries do not earn back the factor sqrt(2 ln(1/delta)).
 
     Raises
     ------
     UsageError
-        A number is out of range.
+        The total epsilon is not above 0, or delta not in (0, 1).
     """
     require(Positive, epsilon=epsilon)
     require(Share, delta=delta)

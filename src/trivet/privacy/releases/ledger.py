@@ -339,10 +339,7 @@ def fits_pld(charges: Iterable[Charge], budget: Charge) -> bool:
 
 
 def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Total epsilon of all charges at the delta of the budget; infinite where their deltas exceed it.
-
-    Rounded upwards, and never above the sum where that is proven at the same delta.
-    """
+    """Total epsilon of all charges at the delta of the budget, rounded upwards; infinite beyond it."""
     charges = tuple(charges)
     spent = total(charges)
     if not spent.epsilon and not spent.delta:
@@ -352,10 +349,7 @@ def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
 
 
 def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Epsilon that further charges may sum to, so that `fits_pld` holds with it, up to a millionth.
-
-    Any answers whose epsilons sum to it are together one answer of that epsilon.
-    """
+    """Epsilon that further charges, together one answer of it, may sum to so that `fits_pld` still holds."""
     from scipy.optimize import brentq  # noqa: PLC0415 - SciPy takes its time
 
     charges = tuple(charges)
@@ -426,22 +420,14 @@ class Ledger:
 
     Attributes
     ----------
-    path
-        The file.
-    id
-        Eight hexadecimal digits.
-    created
-        When it was made, UTC.
-    adjacency
-        Which tables are neighbours, for all releases.
-    unit
-        Unit of privacy.
-    accounting
-        What refuses a charge.
-    epsilon, delta
-        The budget, exact decimal text.
-    fingerprint_key
-        Key of `LedgerEntry.fingerprint`.
+    path : The file.
+    id : Eight hexadecimal digits.
+    created : When it was made, UTC.
+    adjacency : Which tables are neighbours, for all releases.
+    unit : Unit of privacy.
+    accounting : What refuses a charge.
+    epsilon, delta : The budget, exact decimal text.
+    fingerprint_key : Key of `LedgerEntry.fingerprint`.
     """
 
     path: Path

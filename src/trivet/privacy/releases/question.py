@@ -95,10 +95,7 @@ _KEYS: Final = (Kind.INTEGER, Kind.TEXT, Kind.BOOLEAN, Kind.CELL)
 def prepare_histogram(
     question: Question, column: Column, selection: Selection, *, adjacency: Adjacency
 ) -> Prepared:
-    """Say how a histogram is answered: a row is in one cell at most.
-
-    A value outside the categories is in no cell, and so is a missing one unless it counts as a category.
-    """
+    """Say how a histogram is answered: a row is in one cell at most, an unlisted value in none."""
     if column.kind not in _KEYS:
         raise UsageError(
             f"a histogram needs text, whole numbers or truth values, but {quote(column.name)} is "

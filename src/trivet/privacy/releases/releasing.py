@@ -90,8 +90,8 @@ def release(
 
     Notes
     -----
-    Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009, drawn by OpenDP. How
-    long an answer takes is not covered by the guarantee.
+    Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009, drawn by OpenDP. How long an
+    answer takes is not covered.
     """
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     whole = require_epsilon(epsilon)

@@ -35,21 +35,13 @@ class Noise:
 
     Attributes
     ----------
-    part
-        ``count``, ``sum``, ``centred sum`` or ``cells``.
-    mechanism
-        Name of the noise, such as ``discrete Laplace``.
-    sensitivity
-        Largest L1 change of the part between neighbouring tables, in units of the answer, above 0.
-    scale
-        Laplace scale b, in units of the answer, above 0.
-    epsilon, delta
-        Share of the charge that pays for this part, exact decimal text.
-    proven_epsilon, proven_delta
-        What the measurement itself says that it spends at `sensitivity`; never above the share.
-    half_width
-        Smallest error, in units of the answer, that the noise of one number exceeds with probability
-        0.05 at most.
+    part : ``count``, ``sum``, ``centred sum`` or ``cells``.
+    mechanism : Name of the noise, such as ``discrete Laplace``.
+    sensitivity : Largest L1 change of the part between neighbouring tables, in units of the answer, above 0.
+    scale : Laplace scale b, in units of the answer, above 0.
+    epsilon, delta : Share of the charge that pays for this part, exact decimal text.
+    proven_epsilon, proven_delta : What the measurement itself proves at `sensitivity`; never above the share.
+    half_width : Smallest error that one number's noise exceeds with probability 0.05, in units of the answer.
     """
 
     part: str
@@ -69,33 +61,19 @@ class Receipt:
 
     Attributes
     ----------
-    entry
-        Entry of the ledger: eight hexadecimal digits of the ledger, a dash, the number of the entry.
-    table
-        Name of the table without its folder, such as ``people.csv`` or ``people.duckdb:adults``.
-    query
-        ``count``, ``sum``, ``mean`` or ``histogram``.
-    column, where, missing
-        The column; the condition as it was understood; what a missing value counts as: ``drop`` or a
-        value. None where there is none.
-    categories
-        Keys of the histogram in the order given; empty otherwise.
-    lower, upper
-        Bounds to which values were clamped, after rounding to the grid; None for counts.
-    grid
-        Step to which values were rounded, a power of two, or 1 for whole numbers; None for counts.
-    noise
-        One entry a part; a mean has two.
-    epsilon, delta
-        What was charged, exact decimal text.
-    adjacency
-        ``add-remove`` or ``replace-one``.
-    unit
-        Unit of privacy: ``one row``.
-    library, library_version
-        What made the noise, such as ``opendp`` and its version.
-    trivet_version
-        Version of trivet.
+    entry : Entry of the ledger: eight hexadecimal digits of the ledger, a dash, the number of the entry.
+    table : Name of the table without its folder, such as ``people.csv`` or ``people.duckdb:adults``.
+    query : ``count``, ``sum``, ``mean`` or ``histogram``.
+    column, where, missing : The column, the condition as understood, ``drop`` or a value; None without one.
+    categories : Keys of the histogram in the order given; empty otherwise.
+    lower, upper : Bounds to which values were clamped, after rounding to the grid; None for counts.
+    grid : Step to which values were rounded, a power of two, or 1 for whole numbers; None for counts.
+    noise : One entry a part; a mean has two.
+    epsilon, delta : What was charged, exact decimal text.
+    adjacency : ``add-remove`` or ``replace-one``.
+    unit : Unit of privacy: ``one row``.
+    library, library_version : What made the noise, such as ``opendp`` and its version.
+    trivet_version : Version of trivet.
     """
 
     entry: str
@@ -124,10 +102,8 @@ class Cell:
 
     Attributes
     ----------
-    key
-        The category.
-    value
-        Noisy count; it may be negative.
+    key : The category.
+    value : Noisy count; it may be negative.
     """
 
     key: str
@@ -145,18 +121,13 @@ class Release(
 
     Attributes
     ----------
-    value
-        The answer; None for a histogram, and for a mean of too few rows.
-    cells
-        The histogram in the order of its categories; empty for other queries.
-    half_width
-        With probability 0.95 the noise moved the answer (of a histogram: one cell) by no more than
-        this, in units of the answer; None where `value` is None and there are no cells. What clamping
-        and rounding to the grid do is not in it.
-    message
-        Why there is no value, computed from noisy numbers only; None otherwise.
-    receipt
-        The query and its cost.
+    value : The answer; None for a histogram, and for a mean of too few rows.
+    cells : The histogram in the order of its categories; empty for other queries.
+    half_width : With probability 0.95 the noise moved the answer (of a histogram: one cell) by no more than
+        this, in units of the answer; None where `value` is None and there are no cells. What clamping and
+        rounding to the grid do is not in it.
+    message : Why there is no value, computed from noisy numbers only; None otherwise.
+    receipt : The query and its cost.
     """
 
     value: float | int | None
@@ -172,27 +143,17 @@ class LedgerEntry:
 
     Attributes
     ----------
-    id
-        As in `Receipt.entry`.
-    time
-        When it was charged, UTC, ``2026-01-31T12:00:00Z``.
-    table
-        As in `Receipt.table`.
-    fingerprint
-        HMAC-SHA-256 of the file under a key that only the ledger holds, hexadecimal: equal exactly
+    id : As in `Receipt.entry`.
+    time : When it was charged, UTC, ``2026-01-31T12:00:00Z``.
+    table : As in `Receipt.table`.
+    fingerprint : HMAC-SHA-256 of the file under a key that only the ledger holds, hexadecimal: equal exactly
         where the bytes were. It stays with the keeper of the data; receipts have none.
-    query
-        ``count``, ``sum``, ``mean`` or ``histogram``.
-    asked
-        The whole query in words.
-    mechanism
-        Name of the noise.
-    scales
-        Scale of each part, in units of the answer.
-    epsilon, delta
-        What was charged, exact decimal text.
-    state
-        ``answered`` where an answer was computed, ``charged`` where none is known to have been.
+    query : ``count``, ``sum``, ``mean`` or ``histogram``.
+    asked : The whole query in words.
+    mechanism : Name of the noise.
+    scales : Scale of each part, in units of the answer.
+    epsilon, delta : What was charged, exact decimal text.
+    state : ``answered`` where an answer was computed, ``charged`` where none is known to have been.
     """
 
     id: str
@@ -214,32 +175,18 @@ class LedgerState:
 
     Attributes
     ----------
-    id
-        Eight hexadecimal digits, drawn when the ledger was made.
-    created
-        When, UTC.
-    adjacency
-        ``add-remove`` or ``replace-one``, for all releases.
-    unit
-        Unit of privacy: ``one row``.
-    accounting
-        What refuses: ``basic`` or ``pld``.
-    epsilon, delta
-        The budget, exact decimal text; delta may be ``"0"``.
-    spent_epsilon, spent_delta
-        Sums of all charges, exact decimal text.
-    left_epsilon, left_delta
-        Budget minus sums, exact decimal text, at least 0.
-    spent_pld
-        Total epsilon of all charges at `delta` by their privacy loss distribution, never above
-        `spent_epsilon`; None where `pld_reason` says why.
-    left_pld
-        Largest epsilon by which charges may still grow, in sum, so that the privacy loss distribution
-        of all stays within the budget; None as above.
-    pld_reason
-        Why there is no figure; None where there is.
-    entries
-        All charges, oldest first.
+    id : Eight hexadecimal digits, drawn when the ledger was made.
+    created : When, UTC.
+    adjacency : ``add-remove`` or ``replace-one``, for all releases.
+    unit : Unit of privacy: ``one row``.
+    accounting : What refuses: ``basic`` or ``pld``.
+    epsilon, delta : The budget, exact decimal text; delta may be ``"0"``.
+    spent_epsilon, spent_delta : Sums of all charges, exact decimal text.
+    left_epsilon, left_delta : Budget minus sums, exact decimal text, at least 0.
+    spent_pld : Total epsilon at `delta` by the loss distribution, never above `spent_epsilon`, or None.
+    left_pld : Largest sum of epsilons that the distribution of all still leaves within the budget, or None.
+    pld_reason : Why there is no figure; None where there is.
+    entries : All charges, oldest first.
     """
 
     id: str

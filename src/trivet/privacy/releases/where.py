@@ -17,6 +17,7 @@ are doubled within quotation marks.
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -136,20 +137,14 @@ class Negation:
 
 
 @dataclass(frozen=True)
-class AllOf:
-    """Conditions of which each must hold."""
+class Joined:
+    """Conditions joined by ``and``, where each must hold, or by ``or``, where one must."""
 
+    word: str
     conditions: tuple["Condition", ...]
 
 
-@dataclass(frozen=True)
-class AnyOf:
-    """Conditions of which one must hold."""
-
-    conditions: tuple["Condition", ...]
-
-
-Condition = Comparison | Membership | Negation | AllOf | AnyOf
+Condition = Comparison | Membership | Negation | Joined
 
 
 def parse_where(text: str) -> Condition:
@@ -171,20 +166,17 @@ class _Parser:
         self._next = 0
 
     def condition(self, depth: int) -> Condition:
-        parts = [self._conjunction(depth)]
-        while self._take("or"):
-            parts.append(self._conjunction(depth))
-        return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+        return self._joined("or", lambda: self._joined("and", lambda: self._negation(depth)))
 
     def expect_end(self) -> None:
         if self._token.kind != "end":
             raise self._wrong("expected and, or, or the end")
 
-    def _conjunction(self, depth: int) -> Condition:
-        parts = [self._negation(depth)]
-        while self._take("and"):
-            parts.append(self._negation(depth))
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+    def _joined(self, word: str, part: Callable[[], Condition]) -> Condition:
+        parts = [part()]
+        while self._take(word):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else Joined(word, tuple(parts))
 
     def _negation(self, depth: int) -> Condition:
         if depth > DEEPEST:
@@ -324,10 +316,8 @@ class _Writer:
 
     def condition(self, condition: Condition) -> str:
         match condition:
-            case AllOf(conditions):
-                return "(" + " AND ".join(self.condition(each) for each in conditions) + ")"
-            case AnyOf(conditions):
-                return "(" + " OR ".join(self.condition(each) for each in conditions) + ")"
+            case Joined(word, conditions):
+                return "(" + f" {word.upper()} ".join(self.condition(each) for each in conditions) + ")"
             case Negation(inner):
                 return f"(NOT {self.condition(inner)})"
             case Membership(column, values):
@@ -400,21 +390,20 @@ class _Writer:
 def _text(condition: Condition) -> str:
     """Write a condition in one way, whatever the spaces and quotation marks it was typed with."""
     match condition:
-        case AllOf(conditions):
-            return " and ".join(_within(each, AnyOf) for each in conditions)
-        case AnyOf(conditions):
-            return " or ".join(_text(each) for each in conditions)
+        case Joined(word, conditions):
+            looser = ("or",) if word == "and" else ()
+            return f" {word} ".join(_within(each, *looser) for each in conditions)
         case Negation(inner):
-            return f"not {_within(inner, AllOf, AnyOf)}"
+            return f"not {_within(inner, 'and', 'or')}"
         case Membership(column, values):
             return f"{_side(column)} in ({', '.join(map(_side, values))})"
         case Comparison(left, operator, right):
             return f"{_side(left)} {operator} {_side(right)}"
 
 
-def _within(condition: Condition, *looser: type) -> str:
+def _within(condition: Condition, *looser: str) -> str:
     text = _text(condition)
-    return f"({text})" if isinstance(condition, looser) else text
+    return f"({text})" if isinstance(condition, Joined) and condition.word in looser else text
 
 
 def _side(side: Named | Literal) -> str:

@@ -50,8 +50,8 @@ __all__ = [
     "Scored",
     "Search",
     "ThresholdsOnTrainingRows",
+    "draw_rows",
     "farthest_ratio",
-    "validation_rows",
 ]
 
 ConstraintName = Literal["ratio", "difference", "equalized_odds", "equal_opportunity", "scalarised"]
@@ -97,10 +97,7 @@ def _rates(groups: NDArray[np.int64], selection: Selection) -> NDArray[np.float6
 
 
 def farthest_ratio(rates: NDArray[np.float64], reference: int) -> float:
-    """Return the ratio to the reference's selection rate that is farthest from 1, of all groups.
-
-    NaN where the reference selects nobody: then no group that holds to a ratio does, and 0/0 is unknown.
-    """
+    """Return the ratio to the reference's selection rate farthest from 1; NaN where that is 0."""
     if rates[reference] == 0:
         return math.nan
     ratios = rates / rates[reference]
@@ -202,14 +199,12 @@ class ThresholdsOnTrainingRows(UserWarning):
     """Thresholds are fitted on rows that the classifier was fitted on, whose scores flatter it."""
 
 
-def validation_rows(
+def draw_rows(
     groups: NDArray[np.int64], labels: NDArray[np.int64], *, share: float, seed: int
 ) -> NDArray[np.bool_]:
-    """Draw a share of the rows from every group and label.
-
-    All rows are put in random order, then by group and label, and taken at equal distances. So the share
-    of each combination is right to within a row, and no combination is too small for the split.
-    """
+    """Draw a share of the rows from every group and label."""
+    # Rows in random order, then by group and label, are taken at equal distances: the share of each
+    # combination is right to within a row, and a combination of one row is taken as its share says.
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     order = shuffled[np.lexsort((labels[shuffled], groups[shuffled]))]
     steps = np.floor(np.arange(len(groups) + 1) * share + 0.5)
@@ -243,10 +238,7 @@ def require_share_and_seed(share: object, seed: object) -> None:
 
 
 def part_of(value: Any, rows: NDArray[np.int64], *, size: int) -> Any:
-    """Return the entries for some rows of what has `size` entries, one a row; anything else as it is.
-
-    Of a mapping, such as one of names to columns, this goes for each of its values.
-    """
+    """Return the entries for some rows of what has `size` entries, or of each column of a mapping."""
     if isinstance(value, Mapping):
         return {name: part_of(entry, rows, size=size) for name, entry in value.items()}
     if isinstance(value, str | bytes):
@@ -275,21 +267,18 @@ class GroupThresholds(MitigatedClassifier):
     bound
         Of ``"ratio"``, by default 0.8, or ``"difference"``, by default 0.05.
     objective
-        What is maximised under a constraint: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost
-        where it is a pair, the costs of a false positive and of a false negative. ``"scalarised"`` has its
-        own.
+        What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost of a pair, the costs
+        of a false positive and of a false negative. ``"scalarised"`` has its own.
     penalty
         Of ``"scalarised"``.
     validation
         Share of the rows kept for the thresholds, drawn from every group and label. None fits both on the
-        same rows, with the warning `ThresholdsOnTrainingRows`; a classifier in scikit-learn's
-        ``FrozenEstimator`` is not fitted, so that there is nothing to warn of.
+        same rows, with the warning `ThresholdsOnTrainingRows` unless the classifier is frozen.
     refit
-        Whether the classifier is fitted again on all rows, once the thresholds are found. Its scores then
-        differ a little from those that the thresholds were fitted to.
+        Whether the classifier is fitted again on all rows, once the thresholds are found.
     prefit
-        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`. For a
-        search, which copies what it fits, put a fitted one into scikit-learn's ``FrozenEstimator`` instead.
+        Whether `estimator` is fitted already: the thresholds are fitted on all rows given to `fit`. A search,
+        which copies what it fits, needs a fitted one in scikit-learn's ``FrozenEstimator`` instead.
     grid
         Thresholds that ``"scalarised"`` tries for either group in place of all, shape (points,): the
         published search (`grid_thresholds`).
@@ -302,26 +291,18 @@ class GroupThresholds(MitigatedClassifier):
 
     Attributes
     ----------
-    estimator_
-        The fitted classifier.
-    classes_
-        The two labels; the second is the positive one.
-    thresholds_
-        From the value of each group to the score from which its members are predicted positive: a float, or
-        a `MixedThreshold` where it is randomised.
-    sensitive_names_
-        Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the columns of
-        another frame by them, and those of an array by place.
-    privileged_
-        Value of the privileged group.
-    achieved_
-        How near the constraint comes on the rows of the thresholds: the ratio to the privileged group's
-        selection rate that is farthest from 1; the largest difference of selection rates, or of expected
-        error rates; or the scalarised objective.
-    validation_rows_
-        Places of the rows that the thresholds were fitted on, shape (kept,).
-    n_features_in_, feature_names_in_
-        Of the classifier, where it has them.
+    estimator_ : The fitted classifier.
+    classes_ : The two labels; the second is the positive one.
+    thresholds_ : From the value of each group to the score from which its members are predicted positive: a
+        float, or a `MixedThreshold` where it is randomised.
+    sensitive_names_ : Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the
+        columns of another frame by them, and those of an array by place.
+    privileged_ : Value of the privileged group.
+    achieved_ : How near the constraint comes on the rows of the thresholds: the ratio to the privileged
+        group's selection rate that is farthest from 1; the largest difference of selection rates, or of
+        expected error rates; or the scalarised objective.
+    validation_rows_ : Places of the rows that the thresholds were fitted on, shape (kept,).
+    n_features_in_, feature_names_in_ : Of the classifier, where it has them.
 
     Notes
     -----
@@ -426,13 +407,6 @@ class GroupThresholds(MitigatedClassifier):
     def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
         """Return the label that each row's score has in its group, shape (rows,).
 
-        Parameters
-        ----------
-        X
-            Features, one row each.
-        sensitive_features
-            The group of each row, of those that `fit` saw.
-
         Raises
         ------
         UsageError
@@ -454,17 +428,7 @@ class GroupThresholds(MitigatedClassifier):
     def score(
         self, X: Any, y: Any, sample_weight: Any = None, *, sensitive_features: SensitiveFeatures = None
     ) -> float:
-        """Return the accuracy of the predictions.
-
-        Parameters
-        ----------
-        X, y
-            Features and labels, one row each.
-        sample_weight
-            Weight of each row; by default all weigh the same.
-        sensitive_features
-            As for `predict`.
-        """
+        """Return the accuracy, in [0, 1], of what `predict` says, of rows weighed by `sample_weight`."""
         predictions = self.predict(X, sensitive_features=sensitive_features)
         return float(accuracy_score(y, predictions, sample_weight=sample_weight))
 
@@ -491,7 +455,7 @@ class GroupThresholds(MitigatedClassifier):
                 )
             self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
             return every
-        kept = validation_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
+        kept = draw_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
         used = np.flatnonzero(~kept)
         divided = {name: part_of(value, used, size=len(every)) for name, value in params.items()}
         self.estimator_ = unfitted(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)

@@ -1,9 +1,10 @@
 """Candidate cuts of a group's scores, with what each of them selects and gains."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,10 @@ __all__ = [
     "range_argmax",
     "ratio_thresholds",
 ]
+
+Floats = NDArray[np.float64]
+#: Fewest and most rows of a group that may be selected, for each cut of another.
+Window = tuple[NDArray[Any], NDArray[Any]]
 
 #: What thresholds should maximise: a share of rows, or the negative cost of false positives and negatives.
 Objective = Literal["accuracy", "balanced_accuracy"] | tuple[float, float]
@@ -77,10 +82,7 @@ class Cuts:
         return self.true_positives + (self.rows - self.positives) - self.false_positives
 
     def value(self, gains: Gains) -> NDArray[np.float64]:
-        """Worth of the rows that the cut predicts right; shape (cuts,).
-
-        It is exact where both gains are whole numbers and the worth of all rows is below 2^53.
-        """
+        """Worth of the rows that the cut predicts right; shape (cuts,), exact where gains are whole."""
         true_negatives = (self.rows - self.positives) - self.false_positives
         return gains.positive * self.true_positives + gains.negative * true_negatives
 
@@ -88,12 +90,10 @@ class Cuts:
 def cuts_by_group(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, cut_at: CutPlace = "between"
 ) -> tuple[Cuts, ...]:
-    """Return the cuts of each group.
-
-    Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
-    single precision), or by 2^-46 of the group's largest in absolute value. A cut lies half way between
-    its neighbours, so that a score which is computed again, and differs in its last bits, stays on its side.
-    """
+    """Return the cuts of each group."""
+    # Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
+    # single precision), or by 2^-46 of the group's largest in absolute value. A cut lies half way between its
+    # neighbours, so that a score which is computed again, and differs in its last bits, stays on its side.
     if cut_at not in ("between", "scores"):
         raise UsageError(f'cut_at should be "between" or "scores", found {one_line(repr(cut_at))}.')
     single = np.asarray(scores).dtype.name in ("float32", "float16")
@@ -167,12 +167,9 @@ def _cuts(labels: NDArray[np.int64], ranked: NDArray[np.float64], cut_at: CutPla
 def range_argmax(
     values: NDArray[np.float64], first: NDArray[np.int64], last: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return for each range [first, last) the place of its first maximum; anything for an empty one.
-
-    Level j knows the place of the maximum of every 2^j neighbours, and two overlapping blocks of one level
-    cover any range. Levels are made one after the other, up to that of the longest range: O(n log n) time
-    and O(n) memory.
-    """
+    """Return for each range [first, last) the place of its first maximum; anything for an empty one."""
+    # Level j knows the maximum of every 2^j neighbours, and two overlapping blocks of one level cover a
+    # range: O(n log n) time, and O(n) memory as levels are made one after the other.
     level = np.where(first < last, np.log2(np.maximum(last - first, 1)), -1).astype(np.int64)
     places = np.zeros(len(first), dtype=np.int64)
     blocks = np.arange(len(values))
@@ -201,45 +198,10 @@ def ratio_thresholds(
     objective: Objective = "accuracy",
     cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
-    """Return the best thresholds with each group's selection rate in [t, 1/t] times the reference's.
-
-    Only the cuts between distinct scores of a group can differ, and sums over the sorted rows tell what
-    each selects and gains. Every cut of the reference group allows a window of selection rates of each
-    other group, and so a range of its cuts, of which the best is a range maximum: O(n log n) in all, and
-    no combination of cuts is missed.
-
-    Parameters
-    ----------
-    y_true, scores
-        Label (0 or 1) and score of each row, shape (rows,). Take rows that the scoring model was not fitted
-        on: on its own training rows it looks better, and fairer or less fair, than it is.
-    groups
-        Group of each row, from 0 to the number of groups less one.
-    reference
-        The group that the others are held against, which is the privileged one.
-    bound
-        t, in (0, 1]. The ends of the band have the relative slack `ROUNDING` of `within_band`.
-    objective
-        What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost where it is a pair,
-        the costs of a false positive and of a false negative.
-    cut_at
-        Where a threshold lies: ``"between"`` is half way between two neighbouring scores, of which those
-        that differ in their last bits only are one (see `cuts_by_group`); ``"scores"`` is on the upper one.
-
-    Returns
-    -------
-    tuple of float
-        For each group infinity where nobody should be selected, minus infinity where everybody should, or
-        a score between. With cuts on scores: a score, or just above the highest for nobody. Among equally
-        good ones those that select the fewest of the reference group, then the fewest of each other.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not, or a group has no row.
-    UsageError
-        If the bound, the reference or the objective is not what it should be.
-    """
+    """Return the best thresholds with each group's selection rate in [t, 1/t] times the reference's."""
+    # Each cut of the reference group allows a window of selection rates, and so a range of cuts, of each
+    # other group, of which the best is a range maximum: O(n log n), and no combination of cuts is missed. Of
+    # equally good ones those that select the fewest of the reference group, then the fewest of each other.
     if not 0 < bound <= 1:
         raise UsageError(f"the bound on a ratio should be above 0 and at most 1, found {bound}.")
     cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
@@ -247,22 +209,16 @@ def ratio_thresholds(
         raise UsageError(
             f"the reference should be one of the groups 0 to {len(cuts) - 1}, found {reference}."
         )
-    gains = gains_of(objective, cuts)
+    values = _values(cuts, objective)
     against = cuts[reference]
-    total = against.value(gains)
-    chosen: list[NDArray[np.int64]] = []
-    for code, group in enumerate(cuts):
-        if code == reference:
-            chosen.append(np.arange(len(total)))
-            continue
+
+    def window(group: Cuts) -> Window:
         # The reference's rate times t and over t, as numbers of the group's rows. Where nobody of the
         # reference is selected, the window holds only the cut that selects nobody of the group.
         equal = against.selected * (group.rows / against.rows)
-        first = np.searchsorted(group.selected, bound * equal * (1 - ROUNDING), side="left")
-        last = np.searchsorted(group.selected, equal / bound * (1 + ROUNDING), side="right")
-        value = group.value(gains)
-        chosen.append(range_argmax(value, first, last))
-        total = np.where(first < last, total + value[chosen[-1]], -np.inf)
+        return bound * equal * (1 - ROUNDING), equal / bound * (1 + ROUNDING)
+
+    total, chosen = _best_within(cuts, values, reference, window)
     best = int(np.argmax(total))
     return tuple(float(group.threshold[at[best]]) for group, at in zip(cuts, chosen, strict=True))
 
@@ -274,57 +230,53 @@ def difference_thresholds(
     *,
     bound: float = 0.05,
     objective: Objective = "accuracy",
-    cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
-    """Return the best thresholds whose largest and smallest selection rate differ by `bound` at most.
-
-    Some group has the smallest rate. Each cut of each group is taken for it in turn; it allows every other
-    group the cuts whose rates are at least as large and within the bound, of which the best is a range
-    maximum: O(G n log n) for G groups, and no combination of cuts is missed.
-
-    Parameters
-    ----------
-    y_true, scores, groups, objective, cut_at
-        As in `ratio_thresholds`.
-    bound
-        d, from 0 to 1. Rates are compared as fractions of whole numbers; their distance has the relative
-        slack `ROUNDING`, so that it does not decide 3/20 - 1/10 against 0.05.
-
-    Returns
-    -------
-    tuple of float
-        As in `ratio_thresholds`. Among equally good ones those with the lowest smallest rate, then, of the
-        groups that can have it, the first; then those that select the fewest of each other group.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not, or a group has no row.
-    UsageError
-        If the bound or the objective is not what it should be.
-    """
+    """Return the best thresholds whose largest and smallest selection rate differ by `bound`."""
+    # Each cut of each group is taken for the smallest rate in turn; it allows every other group a range of
+    # cuts, of which the best is a range maximum: O(G n log n) for G groups. Of equally good ones those with
+    # the lowest smallest rate, then, of the groups that can have it, the first.
     if not 0 <= bound <= 1:
         raise UsageError(f"the bound on a difference should be from 0 to 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
-    gains = gains_of(objective, cuts)
-    values = [group.value(gains) for group in cuts]
+    cuts = cuts_by_group(y_true, scores, groups)
+    values = _values(cuts, objective)
     best_value, best_rate, best_cuts = -math.inf, Fraction(0), [0] * len(cuts)
     for lowest, anchor in enumerate(cuts):
-        total = values[lowest]
-        chosen: list[NDArray[np.int64]] = []
-        for code, group in enumerate(cuts):
-            if code == lowest:
-                chosen.append(np.arange(len(total)))
-                continue
+
+        def window(group: Cuts, anchor: Cuts = anchor) -> Window:
             least = -(-anchor.selected * group.rows // anchor.rows)
             most = (anchor.selected * (group.rows / anchor.rows) + bound * group.rows) * (1 + ROUNDING)
-            first = np.searchsorted(group.selected, least, side="left")
-            last = np.searchsorted(group.selected, most, side="right")
-            chosen.append(range_argmax(values[code], first, last))
-            total = np.where(first < last, total + values[code][chosen[-1]], -np.inf)
+            return least, most
+
+        total, chosen = _best_within(cuts, values, lowest, window)
         place = int(np.argmax(total))
         rate = Fraction(int(anchor.selected[place]), anchor.rows)
         if (total[place], -rate) > (best_value, -best_rate):
             best_value, best_rate = float(total[place]), rate
             best_cuts = [int(at[place]) for at in chosen]
     return tuple(float(group.threshold[at]) for group, at in zip(cuts, best_cuts, strict=True))
+
+
+def _values(cuts: Sequence[Cuts], objective: Objective) -> list[Floats]:
+    gains = gains_of(objective, tuple(cuts))
+    return [group.value(gains) for group in cuts]
+
+
+def _best_within(
+    cuts: Sequence[Cuts],
+    values: Sequence[Floats],
+    anchor: int,
+    window: Callable[[Cuts], Window],
+) -> tuple[Floats, list[NDArray[np.int64]]]:
+    """Return for each cut of a group the best sum of values, and the cut of each group that gives it."""
+    total = values[anchor]
+    chosen: list[NDArray[np.int64]] = []
+    for code, group in enumerate(cuts):
+        if code == anchor:
+            chosen.append(np.arange(len(total)))
+            continue
+        low, high = window(group)
+        first = np.searchsorted(group.selected, low, side="left")
+        last = np.searchsorted(group.selected, high, side="right")
+        chosen.append(range_argmax(values[code], first, last))
+        total = np.where(first < last, total + values[code][chosen[-1]], -np.inf)
+    return total, chosen

@@ -41,11 +41,9 @@ class RocHull:
         return np.interp(true_positive_rate, self.true_positive_rate[:end], self.false_positive_rate[:end])
 
     def mixture(self, false_positive_rate: float, true_positive_rate: float) -> MixedThreshold:
-        """Return randomised thresholds that reach a point on the hull, or between it and the diagonal.
-
-        The line from the origin through the point meets the hull on an edge. The lot falls on the ends of
-        that edge, and, the farther the point is from it, the more often on selecting nobody.
-        """
+        """Return randomised thresholds that reach a point on the hull, or between it and the diagonal."""
+        # The line from the origin through the point meets the hull on an edge. The lot falls on the edge's
+        # ends, and, the farther the point is from it, the more often on selecting nobody.
         x, y = self.false_positive_rate, self.true_positive_rate
         if true_positive_rate <= 0:
             return MixedThreshold((float(self.threshold[0]),), (1.0,))
@@ -68,12 +66,9 @@ class RocHull:
 
 
 def roc_hull(cuts: Cuts, *, name: str) -> RocHull:
-    """Return the hull of one group, in O(cuts).
-
-    The least concave majorant of a curve has the slopes of a decreasing isotonic regression of the curve's
-    slopes. It is found over the selected rows in place of the false positives: a linear map between the two
-    keeps the hull, and no slope is infinite.
-    """
+    """Return the hull of one group, in O(cuts)."""
+    # The least concave majorant has the slopes of a decreasing isotonic regression of the curve's slopes.
+    # Over the selected rows in place of the false positives the hull stays, and no slope is infinite.
     positives, negatives = cuts.positives, cuts.rows - cuts.positives
     if not positives or not negatives:
         missing = "negative" if positives else "positive"
@@ -96,41 +91,10 @@ def roc_hull(cuts: Cuts, *, name: str) -> RocHull:
 def equalized_odds_thresholds(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
 ) -> tuple[MixedThreshold, ...]:
-    """Return randomised thresholds that give every group the same error rates.
-
-    The rates that all groups can reach are those in all of their ROC hulls, and the best are on the lower
-    envelope of the upper hulls. The objective is concave along it, so the best vertex of any hull is next
-    to the best point, which is that vertex or a crossing beside it: O(n log n) in all.
-
-    Parameters
-    ----------
-    y_true, scores, groups, objective
-        As in `ratio_thresholds`; every group needs rows of both labels.
-
-    Returns
-    -------
-    tuple of MixedThreshold
-        For each group, of at most three thresholds. Their expected true and false positive rates on these
-        rows are the same in all groups; what is drawn varies around them. Of equally good ones those with
-        the fewest false positives.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not, or a group lacks a label.
-    UsageError
-        If the objective is not what it should be.
-
-    Notes
-    -----
-    A variant without randomisation does not exist: two rates are rarely equal at one threshold a group, and
-    the best of those that nearly are is not found by hulls.
-
-    References
-    ----------
-    M. Hardt, E. Price, N. Srebro, Equality of Opportunity in Supervised Learning, NeurIPS 2016,
-    section 4.2.
-    """
+    """Return mixtures of at most three thresholds that give every group the same error rates."""
+    # M. Hardt, E. Price, N. Srebro, NeurIPS 2016, section 4.2. The best rates are on the lower envelope of
+    # the upper hulls. The objective is concave along it, so the best vertex of any hull is next to the best
+    # point: O(n log n). Of equally good ones those with the fewest false positives.
     hulls, positive, negative = _hulls(y_true, scores, groups, objective)
 
     def worth(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -151,35 +115,10 @@ def equalized_odds_thresholds(
 def equal_opportunity_thresholds(
     y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, objective: Objective = "accuracy"
 ) -> tuple[MixedThreshold, ...]:
-    """Return randomised thresholds that give every group the same true positive rate.
-
-    Each group has the smallest false positive rate at which its ROC hull reaches the common true positive
-    rate. Their weighted sum is convex and piecewise linear in it, so the best is that of some vertex of
-    some hull: O(n log n) in all.
-
-    Parameters
-    ----------
-    y_true, scores, groups, objective
-        As in `ratio_thresholds`; every group needs rows of both labels.
-
-    Returns
-    -------
-    tuple of MixedThreshold
-        For each group, of at most two thresholds. Of equally good ones those with the lowest true positive
-        rate.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not, or a group lacks a label.
-    UsageError
-        If the objective is not what it should be.
-
-    References
-    ----------
-    M. Hardt, E. Price, N. Srebro, Equality of Opportunity in Supervised Learning, NeurIPS 2016,
-    section 4.2.
-    """
+    """Return mixtures of two thresholds that give every group the same true positive rate."""
+    # M. Hardt, E. Price, N. Srebro, NeurIPS 2016, section 4.2. The weighted sum of smallest false positive
+    # rates is convex and piecewise linear in the common rate, so the best is that of some vertex of some
+    # hull: O(n log n). Of equally good ones those with the lowest true positive rate.
     hulls, positive, negative = _hulls(y_true, scores, groups, objective)
     y = np.unique(np.concatenate([hull.true_positive_rate for hull in hulls]))
     negatives = np.array([hull.negatives for hull in hulls])

@@ -46,11 +46,9 @@ def lots(marks: Marks, seed: int) -> NDArray[np.float64]:
 
 
 def marks_of_rows(X: Any) -> Marks | None:
-    """Return a hash of the features of each row, by splitmix64 (Steele, Lea, Flood, OOPSLA 2014).
-
-    Numbers are hashed as double precision, in whatever type they come, and texts as they are; a zero
-    counts as nothing, so that a sparse matrix has the hashes of the dense one.
-    """
+    """Return a hash of the features of each row, by splitmix64 (Steele, Lea, Flood, OOPSLA 2014)."""
+    # Numbers are hashed as double precision, whatever their type; a zero counts as nothing, so that a sparse
+    # matrix has the hashes of the dense one.
     if sparse.issparse(X):
         table: Any = sparse.coo_array(sparse.csr_array(X))  # duplicates are summed
         marks = np.zeros(table.shape[0], dtype=np.uint64)
@@ -77,10 +75,7 @@ def marks_of_rows(X: Any) -> Marks | None:
 
 
 def marks_of_scores(scores: NDArray[np.floating[Any]], groups: NDArray[np.int64]) -> Marks:
-    """Return a hash of each row's score and group; the last bits of a score are left out.
-
-    Of two scores that differ in their last bits only, all but very few have the same hash.
-    """
+    """Return a hash of each row's score and group; the last bits of a score are left out."""
     single = scores.dtype.name in ("float32", "float16")
     fraction, power = np.frexp(scores.astype(np.float64))
     bits = SCORE_BITS_SINGLE if single else SCORE_BITS
@@ -146,10 +141,8 @@ class MixedThreshold:
 
     Attributes
     ----------
-    thresholds
-        Scores from which a row is selected, decreasing.
-    shares
-        How often each is drawn: positive, with the sum 1.
+    thresholds : Scores from which a row is selected, decreasing.
+    shares : How often each is drawn: positive, with the sum 1.
     """
 
     thresholds: tuple[float, ...]
@@ -159,22 +152,7 @@ class MixedThreshold:
 def selection_probability(
     scores: ArrayLike, groups: ArrayLike, thresholds: Sequence[float | MixedThreshold]
 ) -> NDArray[np.float64]:
-    """Return how likely each row is selected: 0 or 1 unless its group's threshold is drawn by lot.
-
-    Within a group a higher score is never selected with a lower probability.
-
-    Parameters
-    ----------
-    scores, groups
-        Score and group of each row, shape (rows,).
-    thresholds
-        For each group.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length or hold what they should not, or a group has no threshold.
-    """
+    """Return how likely each row is selected: 0 or 1 unless its group's threshold is mixed."""
     values, codes = score_column(scores, "scores"), group_column(groups)
     require_same_length(scores=values, groups=codes)
     if codes.max() >= len(thresholds):
@@ -197,38 +175,9 @@ def apply_group_thresholds(
     random_state: int = 0,
     features: Any = None,
 ) -> NDArray[np.int64]:
-    """Predict positive every row whose score reaches its group's threshold, drawn by lot where it is mixed.
-
-    A draw depends on `random_state` and on the row's features, and on nothing else of the call: a row's
-    prediction does not depend on the batch, and people with the same features draw alike. Over
-    people who differ in a feature, even in one that the score does not use, rates are those of
-    `selection_probability`, up to the sampling error of independent draws.
-
-    Without features, or where they hold what is neither number, text nor date, a draw depends on the score
-    and the group in their place. All who tie at a score then share one draw, and a group in which
-    many tie may be far from its rate, in any one draw.
-
-    Parameters
-    ----------
-    scores, groups, thresholds
-        As for `selection_probability`.
-    random_state
-        Seed of the draws, from 0 to 2^32 - 1.
-    features
-        Of each row: array, list, sparse matrix or frame of shape (rows, features).
-
-    Returns
-    -------
-    numpy.ndarray
-        Predictions, shape (rows,), 0 or 1.
-
-    Raises
-    ------
-    DataError
-        As `selection_probability` does, and if there are more or fewer rows of features.
-    UsageError
-        If the seed is out of range.
-    """
+    """Predict 1 for every row whose score reaches its group's threshold, drawn by lot if mixed."""
+    # A draw depends on the seed and the row's features, and on nothing else of the call; where features hold
+    # what is neither number, text nor date, or there are none, on the score and the group.
     require_seed(random_state)
     probability = selection_probability(scores, groups, thresholds)
     open_rows = np.flatnonzero((probability > 0) & (probability < 1))

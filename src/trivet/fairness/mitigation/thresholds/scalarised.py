@@ -39,39 +39,15 @@ class Thresholds:
 def scalarised_thresholds(
     y_true: ArrayLike, scores: ArrayLike, sensitive: ArrayLike, *, penalty: float = 0.2
 ) -> Thresholds:
-    """Return the pair of thresholds with the smallest |1 - DI| + penalty (1 - accuracy).
-
-    `grid_thresholds` looks for it on a grid; this is the smallest over all pairs. Let a cut of the
-    privileged group select s' of its n' rows, and one of the protected group s of its n rows, c of them
-    right. Below parity the objective falls with theta s + c, above it grows with theta s - c, where theta =
-    n' N / (n s' penalty) for N rows in all. Where theta >= 1 the best cut on either side is that next to
-    parity, since one more selected row moves c by one at most. Elsewhere it is a vertex of the upper convex
-    hull of the points (s, c) on that side, found by its slope. The side below parity gains points as s'
-    grows, the side above as s' falls, so that one hull of each grows from end to end: O(n log n) in all.
-
-    Parameters
-    ----------
-    y_true, scores, sensitive
-        Label, score and group of each row, shape (rows,).
-    penalty
-        lambda of equation 25, not negative.
-
-    Returns
-    -------
-    Thresholds
-        Each is half way between two scores of the group (see `ratio_thresholds`), infinity where nobody
-        should be selected, or minus infinity where everybody should. A privileged row is always selected,
-        for without one DI is unknown. Of pairs whose objectives are the same in floating point it is
-        the one that selects the fewest privileged rows, then the one below parity, then the one nearest to
-        it.
-
-    Raises
-    ------
-    DataError
-        If the columns differ in length, hold what they should not, or name only one group.
-    UsageError
-        If the penalty is negative or not finite.
-    """
+    """Return the pair of thresholds with the smallest |1 - DI| + penalty (1 - accuracy)."""
+    # Let a cut of the privileged group select s' of its n' rows, and one of the protected group s of its n
+    # rows, c of them right. Below parity the objective falls with theta s + c, above it grows with theta s -
+    # c, where theta = n' N / (n s' penalty) for N rows in all. Where theta >= 1 the best cut on either side
+    # is that next to parity, since one more selected row moves c by one at most. Elsewhere it is a vertex of
+    # the upper hull of the points (s, c) on that side. The side below parity gains points as s' grows, the
+    # side above as s' falls, so that one hull of each grows from end to end: O(n log n) in all. Of pairs
+    # whose objectives are the same it is the one with the fewest privileged rows, then the one below parity,
+    # then the nearest to it.
     if not 0 <= penalty < np.inf:
         raise UsageError(f"the penalty should be finite and not negative, found {penalty}.")
     groups = binary_column(sensitive, "sensitive")
@@ -117,11 +93,8 @@ def scalarised_thresholds(
 def _best_up_to(
     x: NDArray[np.int64], y: NDArray[np.int64], ends: NDArray[np.int64], theta: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Return for each end the place up to it, inclusive, where theta x + y is largest.
-
-    `x` increases, `y` never changes by more than `x` does, and `ends` do not decrease. Of equal places it
-    is the last.
-    """
+    """Return for each end the last place up to it, inclusive, where theta x + y is largest."""
+    # `x` increases, `y` never changes by more than `x` does, and `ends` do not decrease.
     places = ends.copy()
     xs, ys = x.tolist(), y.tolist()
     hull: list[int] = []
@@ -262,19 +235,17 @@ def exact_thresholds(
     Parameters
     ----------
     y_true, scores, sensitive
-        Label, score and group of each row, shape (rows,). Take rows that the scoring model was not fitted
-        on: on its own training rows it looks better, and fairer or less fair, than it is.
+        Label, score and group of each row, shape (rows,), that the scoring model was not fitted on.
     four_fifths
         t, in (0, 1].
     cut_at
-        As in `ratio_thresholds`. With ``"scores"`` a threshold is always finite, and the last bits of a score
-        decide on those who tie at it.
+        ``"between"`` is half way between two scores, ``"scores"`` on the upper one, and always finite.
 
     Returns
     -------
     Thresholds
-        As in `ratio_thresholds`. Among equally accurate pairs it is the one that selects the fewest
-        privileged, then the fewest protected rows.
+        Of equally accurate pairs the one that selects the fewest privileged, then the fewest protected rows;
+        infinity where nobody of a group should be selected, minus infinity where everybody should.
 
     Raises
     ------
