@@ -15,7 +15,7 @@ from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pair
 from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
 from trivet.wording import first_line, quote
-from trivet.work.confined import Confined, Limits
+from trivet.work.confined import Confined, Limits, seconds_for
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
 
@@ -23,10 +23,8 @@ PIXELS: Final = "pixels"
 LABELS: Final = "labels"
 #: All pixels may take 1 GiB, and a third of it once more where a colour picture comes after grey ones.
 MEMORY_MIB: Final = 2_048
-#: Processor time: what any source may take, and more for many pictures and large files.
-SECONDS: Final = 15
+#: What many pictures may take beyond the processor time that any source may.
 PICTURES_A_SECOND: Final = 20
-BYTES_A_SECOND: Final = 20 * 2**20
 
 #: Names that stand for data in the package; the short one is the part that networks were not trained on.
 EMBEDDED: dict[str, Callable[[], ImageSet]] = {
@@ -157,13 +155,13 @@ def _seconds(path: Path) -> float:
     """Return how much processor time reading may take, by what there is to read."""
     try:
         if not path.is_dir():
-            return SECONDS + path.stat().st_size / BYTES_A_SECOND
+            return seconds_for(path)
         with os.scandir(path) as entries:
             folders = [path, *(Path(entry.path) for entry in entries if entry.is_dir())]
         pictures = sum(1 for folder in folders for _ in folder.iterdir())
-        return SECONDS + pictures / PICTURES_A_SECOND
+        return seconds_for() + pictures / PICTURES_A_SECOND
     except (OSError, ValueError):
-        return SECONDS  # the reader says what is wrong
+        return seconds_for()  # the reader says what is wrong
 
 
 def _expected() -> str:

@@ -28,7 +28,7 @@ from trivet.wording import one_line
 from trivet.work import confined_child
 from trivet.work.confined_child import DAMAGED, MEMORY, MOST_ANSWER_BYTES, SYSTEM, TOO_LARGE
 
-__all__ = ["Confined", "Limits"]
+__all__ = ["Confined", "Limits", "seconds_for"]
 
 #: One thread each: a pool of threads reserves address space, and none of the readers needs one.
 SINGLE_THREADED: Final = dict.fromkeys(
@@ -53,6 +53,15 @@ class Limits:
     seconds: float = 15.0
     file_mib: int = 2_048
     processes: bool = False
+
+
+#: What large files may take beyond the seconds that any may.
+BYTES_A_SECOND: Final = 20 * 2**20
+
+
+def seconds_for(*files: Path) -> float:
+    """Return the processor time that reading files may take, all of them together."""
+    return Limits.seconds + sum(file.stat().st_size for file in files) / BYTES_A_SECOND
 
 
 class Confined:

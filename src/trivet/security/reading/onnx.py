@@ -14,47 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
+from trivet.security.reading.parts import GRAPH, INITIALIZER, MAX_GRAPH_BYTES, beside, fields
 from trivet.wording import first_line, quote
 from trivet.work.confined import Confined
 
-__all__ = ["Program", "Sizes", "arranged", "fields", "prepare", "read_onnx", "refuse_heavy"]
-
-#: Wire types of https://protobuf.dev/programming-guides/encoding/: a variable-length integer, eight
-#: bytes, a length with as many bytes behind it, four bytes.
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-VARINT_BYTES = 10
-
-
-def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the content of each field, in order."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        kind = key & 7
-        start = position
-        if kind == VARINT:
-            _, position = _varint(message, position)
-        elif kind == LENGTH:
-            length, start = _varint(message, position)
-            position = start + length
-        elif kind in {FIXED32, FIXED64}:
-            position += 4 if kind == FIXED32 else 8
-        else:
-            raise ValueError("expected a protobuf message")
-        if position > len(message):
-            raise ValueError("it ends within a field")
-        yield key >> 3, message[start:position]
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Return the integer at `position`, and where it ends."""
-    value = 0
-    for index, byte in enumerate(message[position : position + VARINT_BYTES]):
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:  # noqa: PLR2004 - the bit that says that more bytes follow
-            return value, position + index + 1
-    raise ValueError("it ends within a number")
-
+__all__ = ["Program", "Sizes", "arranged", "prepare", "read_onnx", "refuse_heavy"]
 
 if TYPE_CHECKING:
     from torch import nn
@@ -121,25 +85,23 @@ def arranged(program: Program, shape: Shape) -> "nn.Module | None":
 
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
-MAX_BYTES = 240 * 2**20
+MAX_BYTES = MAX_GRAPH_BYTES
 #: Bytes other than weights: a network of a thousand layers needs a tenth of it. The smallest
 #: message takes two bytes in the file and a hundred in memory.
 MAX_STRUCTURE_BYTES = 4 * 2**20
-#: Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's float_data,
-#: raw_data and double_data, which take as much memory as they do on disk.
-GRAPH, INITIALIZER = 7, 5
+#: Field numbers of TensorProto's float_data, raw_data and double_data, which take as much memory as on disk.
 NUMBERS = frozenset({4, 9, 10})
 DOMAINS = frozenset({"", "ai.onnx"})
 EXTERNAL = 1
 AXES = 4
 
 
-def read_onnx(child: Confined, path: Path, name: str) -> Program:
+def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None = None) -> Program:
     """Read an ONNX file."""
     onnx, onnx2torch = import_extra("onnx", name), import_extra("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
     batch, *sizes = child.ask(
-        "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError
+        "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError, seconds=seconds
     )
     try:
         with warnings.catch_warnings():
@@ -217,35 +179,18 @@ def _refuse_unsafe(model: Any, name: str) -> None:
             )
         if any(attribute.HasField("g") or len(attribute.graphs) > 0 for attribute in node.attribute):
             raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
-    inside = (tensor for tensor in _tensors(graph) if not _is_weight(tensor, graph))
-    if any(tensor.data_location == EXTERNAL or len(tensor.external_data) > 0 for tensor in inside):
+    if any(each.data_location == EXTERNAL or len(each.external_data) > 0 for each in _constants(graph)):
         raise CheckpointError(f"{name} was refused: a constant in it points to another file.")
 
 
-def _is_weight(tensor: Any, graph: Any) -> bool:
-    return any(tensor is weight for weight in graph.initializer)
-
-
 def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
-    """Read the weights that lie in files beside the network's, as exporters write them.
-
-    Only a plain file of the same folder is opened, and no link followed.
-    """
+    """Read the weights that lie in files beside the network's, as exporters write them."""
     for tensor in model.graph.initializer:
         if tensor.data_location != EXTERNAL and not len(tensor.external_data):
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         place = entries.get("location", "")
-        if Path(place).name != place or place in {"", ".", ".."}:
-            raise CheckpointError(
-                f"{name} was refused: it points to weights outside of its folder, {quote(place)}."
-            )
-        file = path.with_name(place)
-        if file.is_symlink() or not file.is_file():
-            raise CheckpointError(
-                f"{name} keeps its weights in {quote(place)}, and there is no such file beside it; put it "
-                "there."
-            )
+        file = beside(path, place, name)
         offset = int(entries.get("offset", 0))
         length = int(entries.get("length", file.stat().st_size - offset))
         room -= length
@@ -392,8 +337,7 @@ def _is_set(attribute: Any) -> bool:
     return bool(attribute.i) or any(number != 1 for number in attribute.ints)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
+def _constants(graph: Any) -> Iterator[Any]:
     for node in graph.node:
         for attribute in node.attribute:
             yield attribute.t
