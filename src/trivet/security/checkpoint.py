@@ -295,7 +295,7 @@ def _load(
         read = WHOLE if Path(folder, WHOLE).is_file() else INDEX
         if Path(name).name != read:
             raise UsageError(f"the weights of {quote(folder)} are in {read}; name that file, not {name}.")
-        network, loading = load_from_folder(folder), ()
+        network, loading = load_from_folder(folder, lambda needed: _read_all(child, path, name, needed)), ()
         broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
         refuse_broken(broken, name)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
@@ -355,6 +355,15 @@ def _fill(
     refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
     network.load_state_dict(own | loaded, strict=True)
     return tuple(found["notes"])
+
+
+def _read_all(child: Confined, path: Path, name: str, needed: int) -> dict[str, Tensor]:
+    """Return every tensor that the child finds in a file, by the names that they have there."""
+    request = {"path": str(path.absolute()), "name": name, "needed": needed}
+    seconds = seconds_for(*find_parts(path, child))
+    names = child.ask(f"{READERS}:extract_all", request, name=name, error=CheckpointError, seconds=seconds)
+    extracted = safetensors.torch.load_file(child.file(EXTRACTED))
+    return {key: extracted[str(number)] for number, key in enumerate(names)}
 
 
 def _seen_as_classifier(

@@ -33,7 +33,17 @@ from trivet.security.reading.torchfile import (
 from trivet.security.reading.zipped import open_zip
 from trivet.wording import first_line, one_line, quote
 
-__all__ = ["EXTRACTED", "Layer", "Match", "extract", "find_states", "match", "open_weights", "refuse_broken"]
+__all__ = [
+    "EXTRACTED",
+    "Layer",
+    "Match",
+    "extract",
+    "extract_all",
+    "find_states",
+    "match",
+    "open_weights",
+    "refuse_broken",
+]
 
 #: Batch normalisation's counter: absent before PyTorch 0.4.1, averaged to a fraction by some, and without
 #: effect in evaluation.
@@ -381,6 +391,24 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         found = match(layers, states, name, request["architecture"], request.get("key"))
         _write(found.claims, folder / EXTRACTED)
     return {"numbers": list(found.claims), "notes": list(found.notes)}
+
+
+def extract_all(request: dict[str, Any], folder: Path) -> list[str]:
+    """Write every tensor of a safetensors file into `EXTRACTED`, named by its number; return the names."""
+    name, needed = request["name"], request["needed"]
+    if needed > MAX_WEIGHTS_BYTES:
+        raise CheckpointError(
+            f"{name} was refused: the network that it belongs to takes {needed / 2**30:.1f} GiB, and at most "
+            f"{MAX_WEIGHTS_BYTES / 2**30:.1f} GiB of weights are read."
+        )
+    with open_weights(Path(request["path"]), name, needed=needed) as held:
+        for key, claim in held.items():
+            if claim.dtype is None:
+                raise CheckpointError(
+                    f"{name} was refused: {quote(key)} is saved as a type that is not read."
+                )
+        _write(dict(enumerate(held.values())), folder / EXTRACTED)
+        return list(held)
 
 
 @contextmanager
