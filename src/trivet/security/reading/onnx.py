@@ -134,7 +134,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         _drop_training(model.graph)
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
-        _written_older(onnx, model)
+        _written_older(onnx, model, name)
         (folder / PREPARED).write_bytes(model.SerializeToString())
     except (CheckpointError, MemoryError):
         raise
@@ -234,6 +234,9 @@ def _drop_training(graph: Any) -> None:
 REDUCTIONS: Final = frozenset(
     f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
 )
+#: Says that a reduction without axes reduces none, and what such a one still does to each number.
+NOOP: Final = "noop_with_empty_axes"
+ELEMENTWISE: Final = {"ReduceL1": "Abs", "ReduceL2": "Abs", "ReduceLogSum": "Log"}
 #: Operators of which the versions after 13 take more types of numbers, and what else some of these added.
 WIDENED: Final[dict[str, str | None]] = {
     **dict.fromkeys(("Identity", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Size", "Constant", "Cast")),
@@ -249,7 +252,7 @@ WIDENED: Final[dict[str, str | None]] = {
 UNIFIED: Final = 13
 
 
-def _written_older(onnx: Any, model: Any) -> None:
+def _written_older(onnx: Any, model: Any, name: str) -> None:
     """Write operators as versions before 18 had them, where constants show that they say the same.
 
     Axes of a reduction become an attribute, a Reshape that names no 0 needs no word on it, and a Gelu is
@@ -261,15 +264,13 @@ def _written_older(onnx: Any, model: Any) -> None:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             held[node.output[0]] = node.attribute[0].t
         given = onnx.numpy_helper.to_array(held[node.input[1]]) if _second_is(node, held) else None
-        if node.op_type in REDUCTIONS:
-            if given is not None:
-                node.input[:] = node.input[:1]
-                node.attribute.append(
-                    onnx.helper.make_attribute("axes", [int(axis) for axis in given.ravel()])
-                )
-            elif any(each.name == "noop_with_empty_axes" and each.i for each in node.attribute):
-                node.op_type = "Identity"  # no axes are named, and then nothing is reduced
-            _without(node, "noop_with_empty_axes")
+        if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
+            _reduction(onnx, node, given, name)
+        elif node.op_type == "Squeeze" and given is not None and given.size == 0:
+            raise CheckpointError(
+                f"{name} was refused: a Squeeze in it names no axes, which runtimes read in different "
+                "ways. Name them, or leave the input out."
+            )
         elif node.op_type == "Split":
             _without(node, "num_outputs")  # as many as it has; equal ones, or it does not run
         elif node.op_type == "Reshape" and given is not None and (given != 0).all():
@@ -279,6 +280,27 @@ def _written_older(onnx: Any, model: Any) -> None:
         copies = [type(node).FromString(node.SerializeToString()) for node in written]
         del model.graph.node[:]
         model.graph.node.extend(copies)
+
+
+def _reduction(onnx: Any, node: Any, given: Any, name: str) -> None:
+    """Write the axes of a reduction as an attribute; without any it reduces all, or as it says none."""
+    if given is None and len(node.input) > 1 and node.input[1] and node.op_type in REDUCTIONS:
+        raise CheckpointError(
+            f"{name} was refused: the axes of a {node.op_type} in it are computed; expected constants."
+        )
+    axes = [] if given is None else [int(axis) for axis in given.ravel()]
+    if axes and node.op_type in REDUCTIONS:
+        node.input[:] = node.input[:1]
+        node.attribute.append(onnx.helper.make_attribute("axes", axes))
+    elif given is not None and not axes:
+        node.input[:] = node.input[:1]
+    if len(node.input) == 1 and not axes and any(each.name == NOOP and each.i for each in node.attribute):
+        squared = node.op_type == "ReduceSumSquare"
+        node.input[:] = [node.input[0]] * (2 if squared else 1)
+        node.op_type = "Mul" if squared else ELEMENTWISE.get(node.op_type, "Identity")
+        del node.attribute[:]
+    elif node.op_type in REDUCTIONS:
+        _without(node, NOOP)
 
 
 def _second_is(node: Any, held: dict[str, Any]) -> bool:
