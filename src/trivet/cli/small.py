@@ -16,6 +16,7 @@ from trivet.findings.formats import read_findings
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
 from trivet.wording import as_entity, one_line
 from trivet.work.bounded import read_bounded
+from trivet.work.paths import FOLDER, require_path
 from trivet.work.result_files import write_new, write_text
 
 __all__ = ["card", "view"]
@@ -156,8 +157,8 @@ def view(
     out
         File or folder for the index, in the place of index.html in the folder.
     """
-    if not place.is_dir():
-        raise DataError(f"there is no folder {place}; name the output folder of a command.")
+    advice = "name the output folder of a command"
+    require_path(place, "folder", wanted=FOLDER, error=DataError, advice=advice)
     page = next((place / name for name in PAGES if (place / name).is_file()), None)
     if page is None and (place / METRICS).is_file():
         raise DataError(f"{place} has a record and no {REPORT}; `trivet report {place}` draws it.")

@@ -16,6 +16,7 @@ from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
 from trivet.wording import first_line, quote
 from trivet.work.confined import Confined, Limits, seconds_for
+from trivet.work.paths import FILE, FOLDER, kind_of
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
 
@@ -135,11 +136,14 @@ def read_images(path: Path, *, limit: int | None = None, seed: int = 0, fit: Fit
 def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
     """Return what reads the images at `path`, and which file or folder to give it."""
     try:
-        if path.is_dir():
+        found = kind_of(path)
+        if found == FOLDER:
             pair = find_idx_pair(path)
             return (read_folder, path) if pair is None else (read_idx, pair)
-        if not path.is_file():
-            raise DataError(f"there are no images at {str(path)!r}; expected {_expected()}.")
+        if found != FILE:
+            shown = repr(str(path))
+            there = f"there are no images at {shown}" if found is None else f"{shown} is {found}"
+            raise DataError(f"{there}; expected {_expected()}.")
         if path.suffix.lower() == ".npz":
             return read_npz, path
         if is_idx_name(path.name):

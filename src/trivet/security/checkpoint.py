@@ -29,8 +29,9 @@ from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
 from trivet.security.settings import ScanOptions
 from trivet.security.trigger import Trigger
-from trivet.wording import first_line, one_line, quote
+from trivet.wording import one_line, quote
 from trivet.work.confined import Confined, seconds_for
+from trivet.work.paths import require_path
 
 __all__ = [
     "DEFAULT_IMAGES",
@@ -87,15 +88,7 @@ def images_for(architecture: str | None, images: str | None) -> str:
 
 def existing_checkpoint(path: Path) -> Path:
     """Return `path` where there is a file."""
-    shown = one_line(path, limit=LONGEST_FILE_NAME)
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
-        why = (isinstance(error, OSError) and error.strerror) or first_line(error)
-        raise CheckpointError(f"the checkpoint {shown} cannot be opened: {why}.") from error
-    if not found:
-        raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
-    return path
+    return require_path(path, "checkpoint", error=CheckpointError)
 
 
 def missing_architecture(name: str) -> str:

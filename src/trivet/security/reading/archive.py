@@ -23,6 +23,7 @@ from trivet.errors import CheckpointError, UsageError
 from trivet.wording import describe_error, one_line, quote
 from trivet.work.bounded import BoundedStream
 from trivet.work.confined import Confined, Limits
+from trivet.work.paths import require_path
 
 __all__ = [
     "EXTRACTED",
@@ -173,10 +174,8 @@ def read_checkpoint(path: str | os.PathLike[str], index: int) -> ArchiveMember:
 
 def ask_for_member(child: Confined, path: Path, index: int) -> tuple[str, Path]:
     """Have the child unpack one checkpoint; return its name, and the file that it is in now."""
-    if not os.path.isfile(path):  # noqa: PTH113 - no path makes it raise
-        raise CheckpointError(
-            f"there is no archive at {one_line(path)}; check the path given with --archive."
-        )
+    advice = "check the path given with --archive"
+    require_path(path, "archive", error=CheckpointError, advice=advice)
     request = {"path": str(path.absolute()), "name": path.name, "index": index}
     shown = one_line(path.name, limit=LONGEST_FILE_NAME)
     name = child.ask("trivet.security.reading.archive:extract", request, name=shown, error=CheckpointError)
