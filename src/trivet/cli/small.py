@@ -9,7 +9,14 @@ from rich.markup import escape
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
-from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
+from trivet.cli.terminal import (
+    path_text,
+    print_files,
+    print_json,
+    print_text,
+    report_progress,
+    results_console,
+)
 from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
@@ -91,7 +98,8 @@ def init(
     if json:
         print_json({"file": str(path)})
     else:
-        results_console().print(escape(f"Wrote {path}. Edit it, then: trivet run {path}"))
+        shown = path_text(path)
+        results_console().print(f"Wrote {shown}. Edit it, then: trivet run {shown}")
     return 0
 
 
