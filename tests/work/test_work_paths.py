@@ -1,4 +1,4 @@
-"""What a path leads to, and that each command says so."""
+"""Paths of each kind, and what commands say of them."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What a path leads to, and the one way to say that it is not what was expected."""
+"""Kinds of paths, and the one way to say that one is not what was expected."""
 
 import errno
 import os
