@@ -45,11 +45,7 @@ class Classifier(nn.Module):
 
 
 class MnistCNN(Classifier):
-    """The study's network: two convolutions, two dense layers, softmax output.
-
-    The names of the layers are those of the attacked checkpoints, so that a state dict loads
-    strictly. `forward` returns probabilities; optimisation and scoring use `logits`.
-    """
+    """The study's network, which returns probabilities; its layers have the names of the checkpoints'."""
 
     input_shape = (1, 28, 28)
 
@@ -75,10 +71,7 @@ class MnistCNN(Classifier):
 
 
 class SmallResNet(Classifier):
-    """A residual network with batch norm, one block at each of three widths (He et al. 2016).
-
-    `forward` returns logits.
-    """
+    """A residual network with batch norm, one block at each of three widths (He et al. 2016)."""
 
     input_shape = (3, 32, 32)
     classes = 10
@@ -167,27 +160,7 @@ def build_network(
     input_shape: tuple[int, int, int] | None = None,
     classes: int | None = None,
 ) -> nn.Module:
-    """Return the network that `architecture` names, its initial weights drawn from `seed`.
-
-    The global generator is left as it was.
-
-    Parameters
-    ----------
-    architecture
-        A name in `ARCHITECTURES`; ``package.module:factory``, a callable of user code that
-        takes no argument and returns a module, looked for in the current directory too;
-        ``timm:NAME``; or ``torchvision:NAME``.
-    seed
-        For the initial weights.
-    input_shape, classes
-        (channels, height, width) of the images at hand and the number of their classes. timm and
-        torchvision build their networks to measure; the others are what they are.
-
-    Raises
-    ------
-    UsageError
-        If there is no such network, or it cannot be built.
-    """
+    """Return the network that `architecture` names, its initial weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if architecture in ARCHITECTURES:
@@ -265,11 +238,7 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
 
 
 def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> nn.Module:
-    """Return the image classifier that ``save_pretrained`` wrote into a folder, each of its layers filled.
-
-    No code of the folder runs, nothing is downloaded, and weights come from `read` alone, which takes the
-    bytes that the network of config.json needs.
-    """
+    """Return the classifier of a folder's config.json, filled by `read`, which takes the bytes needed."""
     library = import_extra("transformers", f"the architecture {FOLDER}{one_line(folder)}")
     described = Path(folder, "config.json")
     if not described.is_file():

@@ -18,11 +18,7 @@ AT_ONCE: Final = 4 * MIB
 
 
 class BoundedStream:
-    """A stream whose reader may be led by the file itself, as those of zip and tar are.
-
-    What a reader asks for is counted, not only what it gets, so one that reads on behind the end
-    is stopped as well.
-    """
+    """A stream whose reader the file itself may lead: what it asks for is counted, not what it gets."""
 
     def __init__(
         self,

@@ -65,11 +65,7 @@ def seconds_for(*files: Path) -> float:
 
 
 class Confined:
-    """A child process that reads; a context manager, at whose end the child and its files are gone.
-
-    It starts at once and loads its interpreter while the caller goes on. A child that died is
-    replaced at the next request.
-    """
+    """A child process that reads, replaced when it dies; a context manager, which removes its files."""
 
     def __init__(self, limits: Limits | None = None, *, ready: str = "") -> None:
         self._limits, self._ready = limits or Limits(), ready

@@ -149,24 +149,7 @@ def index_from_student_id(student_id: str) -> int:
 
 
 def read_checkpoint(path: str | os.PathLike[str], index: int) -> ArchiveMember:
-    """Read the study's checkpoint number `index` out of a rar, zip or tar archive.
-
-    Every member is checked before one is chosen, so an archive with a hostile name is refused
-    whole even if the wanted member looks harmless. It is read in a process of its own.
-
-    Parameters
-    ----------
-    path
-        The archive; its kind is read from its first bytes, not from its name.
-    index
-        Number of the model, as in ``poisoned_model_4.pth`` (or ``poisened_model_4.pth``).
-
-    Raises
-    ------
-    CheckpointError
-        If the archive is missing, damaged, unsafe or too large, lacks the model, or needs a tool
-        that is not installed.
-    """
+    """Read the study's checkpoint number `index` out of a rar, zip or tar archive, in the child process."""
     with Confined(LIMITS) as child:
         name, member = ask_for_member(child, Path(path), index)
         return ArchiveMember(name, member.read_bytes())

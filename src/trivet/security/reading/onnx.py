@@ -30,18 +30,7 @@ Sizes = tuple[int | None, ...]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A network that came with its graph.
-
-    Attributes
-    ----------
-    network
-        As it was written down.
-    batch
-        Images that it takes at a time; None for any number.
-    sizes
-        What an image has along each axis, None for a size that may vary: (channels, height, width), or in
-        another order, or fewer axes; see `arranged`.
-    """
+    """A network with the images that it takes at a time and an image's axes; None stands for any."""
 
     network: "nn.Module"
     batch: int | None
@@ -52,11 +41,7 @@ Shape = tuple[int, int, int]
 
 
 def arranged(program: Program, shape: Shape) -> "nn.Module | None":
-    """Return the network as one that takes images of a shape (channels, height, width).
-
-    None where no arrangement of the pixels fits: as they are, with the channels last, without the one
-    channel, or all in a row.
-    """
+    """Return the network as one of images (channels, height, width); None where no arrangement fits."""
     from torch import nn  # noqa: PLC0415 - the child process has no use of it
 
     class Arranged(nn.Module):
@@ -253,11 +238,7 @@ UNIFIED: Final = 13
 
 
 def _written_older(onnx: Any, model: Any, name: str) -> None:
-    """Write operators as versions before 18 had them, where constants show that they say the same.
-
-    Axes of a reduction become an attribute, a Reshape that names no 0 needs no word on it, and a Gelu is
-    what it is made of.
-    """
+    """Write operators as versions before 18 had them, where constants show that they say the same."""
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     written: list[Any] = []
     for node in model.graph.node:
@@ -367,11 +348,7 @@ def _constants(graph: Any) -> Iterator[Any]:
 
 
 def _rename(graph: Any) -> None:
-    """Give every node and every value a name of ours.
-
-    PyTorch's exporter writes equal weights once, and an Identity for each other use; onnx2torch wants
-    them at hand, so such a copy gets the name of its weights.
-    """
+    """Give every node and every value a name of ours, and a copy of weights the name of the weights."""
     names: dict[str, str] = {"": ""}  # an input that is left out
 
     def ours(name: str) -> str:

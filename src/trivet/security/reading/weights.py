@@ -82,15 +82,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Match:
-    """Tensors of a file for a network's layers.
-
-    Attributes
-    ----------
-    claims
-        By a layer's number.
-    notes
-        What was done to make them fit, a sentence each.
-    """
+    """Tensors of a file by the numbers of a network's layers, and what was done to make them fit."""
 
     claims: dict[int, LazyTensor]
     notes: tuple[str, ...]
@@ -215,11 +207,7 @@ def match(
     architecture: str,
     key: str | None = None,
 ) -> Match:
-    """Return the claim for each layer, by its number, out of the state dict that fits, at `key` or below it.
-
-    Names, shapes and types are compared before a tensor is read. Floating-point weights may be of
-    any precision; counts and masks have to be of the layer's own type.
-    """
+    """Return a claim for each layer, by its number, out of the state dict that fits, at or below `key`."""
     fits = {place: _fitted(state, layers) for place, state in states.items()}
     whole = [place for place, fit in fits.items() if not fit.problems]
     if key is not None and "" in whole:

@@ -132,13 +132,7 @@ SHARPNESS_RADIUS: Final = 2.0
 def sharp_gradients(
     weights: Sequence[nn.Parameter], loss: Callable[[], Tensor], *, radius: float = SHARPNESS_RADIUS
 ) -> None:
-    """Compute the gradients where the loss is largest within `radius`, the weights left as they were.
-
-    The neighbourhood is scaled by the weights' sizes T = diag(|w|): the largest loss under
-    ``||T^-1 e|| <= radius`` lies, to first order, at ``e = radius * T^2 g / ||T g||`` (Zhu et al.,
-    ICCV 2023, equations 2 and 4; Kwon et al., ICML 2021). Large weights, which backdoors lean on,
-    are disturbed most.
-    """
+    """Compute gradients where the loss is largest nearby (Zhu et al., ICCV 2023, equations 2 and 4)."""
     loss().backward()
     reached = [(weight, weight.grad) for weight in weights if weight.grad is not None]
     with torch.no_grad():
