@@ -241,7 +241,8 @@ def load_from_archive(
     Raises
     ------
     CheckpointError
-        As `load_checkpoint` and `trivet.security.reading.archive.read_checkpoint` do.
+        As `load_checkpoint` does, and if the archive is missing, damaged, unsafe or too large, lacks the
+        model, or needs a tool that is not installed.
     """
     with Confined(LIMITS) as child:
         name, member = ask_for_member(child, Path(path), index)

@@ -189,7 +189,7 @@ class Confined:
 
     def _failure(self, kind: str, text: str) -> str:
         if kind == MEMORY:
-            return self._too_much_memory()
+            return f"was refused: reading it takes more than {self._limits.memory_mib} MiB of memory."
         if kind == TOO_LARGE:
             return f"was refused: reading it writes more than {self._limits.file_mib} MiB."
         if kind == SYSTEM:
@@ -197,9 +197,6 @@ class Confined:
         if kind == DAMAGED:
             return f"cannot be read; it may be damaged ({text})."
         return "cannot be read: its reader gave no answer that can be understood."
-
-    def _too_much_memory(self) -> str:
-        return f"was refused: reading it takes more than {self._limits.memory_mib} MiB of memory."
 
     def _death(self, name: str, code: int, seconds: float, *, late: bool) -> str:
         if late:

@@ -1,13 +1,12 @@
 """One checkpoint out of an untrusted archive: nothing of it is followed, nothing else is unpacked.
 
-All but `read_checkpoint` runs in the child process of `trivet.work.confined`.
+All but `ask_for_member` runs in the child process of `trivet.work.confined`.
 """
 
 import bz2
 import gzip
 import io
 import lzma
-import os
 import re
 import stat
 import tarfile
@@ -28,12 +27,10 @@ from trivet.work.paths import require_path
 __all__ = [
     "EXTRACTED",
     "MAX_MEMBERS",
-    "ArchiveMember",
     "Member",
     "ask_for_member",
     "extract",
     "index_from_student_id",
-    "read_checkpoint",
     "refuse_unsafe",
     "zip_members",
 ]
@@ -123,14 +120,6 @@ LIMITS: Final = Limits(processes=True)
 CHECKPOINT_NAME = re.compile(r"pois[eo]ned_model_(\d+)\.(?:pth|pt|safetensors)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class ArchiveMember:
-    """A regular file of an archive: its name without folders, and its content."""
-
-    name: str
-    content: bytes
-
-
 def index_from_student_id(student_id: str) -> int:
     """Return the model index that a student ID stands for: its last digit.
 
@@ -146,13 +135,6 @@ def index_from_student_id(student_id: str) -> int:
             "Give an ID whose last digit is the model's number, or use --model-index."
         )
     return int(text[-1])
-
-
-def read_checkpoint(path: str | os.PathLike[str], index: int) -> ArchiveMember:
-    """Read the study's checkpoint number `index` out of a rar, zip or tar archive, in the child process."""
-    with Confined(LIMITS) as child:
-        name, member = ask_for_member(child, Path(path), index)
-        return ArchiveMember(name, member.read_bytes())
 
 
 def ask_for_member(child: Confined, path: Path, index: int) -> tuple[str, Path]:

@@ -244,7 +244,8 @@ def _written_older(onnx: Any, model: Any, name: str) -> None:
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             held[node.output[0]] = node.attribute[0].t
-        given = onnx.numpy_helper.to_array(held[node.input[1]]) if _second_is(node, held) else None
+        second = held.get(node.input[1]) if len(node.input) > 1 else None
+        given = None if second is None else onnx.numpy_helper.to_array(second)
         if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
             _reduction(onnx, node, given, name)
         elif node.op_type == "Squeeze" and given is not None and given.size == 0:
@@ -282,10 +283,6 @@ def _reduction(onnx: Any, node: Any, given: Any, name: str) -> None:
         del node.attribute[:]
     elif node.op_type in REDUCTIONS:
         _without(node, NOOP)
-
-
-def _second_is(node: Any, held: dict[str, Any]) -> bool:
-    return len(node.input) > 1 and node.input[1] in held
 
 
 def _without(node: Any, name: str) -> None:

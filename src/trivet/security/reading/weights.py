@@ -508,8 +508,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _write(claims: dict[int, LazyTensor], path: Path) -> None:
     """Write tensors as safetensors; each storage is read once, and only one is held at a time."""
     header: dict[str, Any] = {}
+    groups: dict[str, list[int]] = {}
     end = 0
     for number, claim in claims.items():
+        groups.setdefault(claim.storage.key, []).append(number)
         start, end = end, end + math.prod(claim.shape) * BYTES[claim.storage.dtype]
         entry = {"dtype": claim.dtype, "shape": claim.shape, "data_offsets": [start, end]}
         header[str(number)] = entry
@@ -517,16 +519,9 @@ def _write(claims: dict[int, LazyTensor], path: Path) -> None:
     with path.open("wb") as stream:
         stream.write(HEADER_LENGTH.pack(len(text)) + text)
         begin = stream.tell()
-        for numbers in _by_storage(claims):
+        for numbers in groups.values():
             content = claims[numbers[0]].storage.numbers(claims[numbers[0]].storage)
             for number in numbers:
                 stream.seek(begin + header[str(number)]["data_offsets"][0])
                 stream.write(claims[number].view(content))
             del content
-
-
-def _by_storage(claims: dict[int, LazyTensor]) -> Sequence[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for number, claim in claims.items():
-        groups.setdefault(claim.storage.key, []).append(number)
-    return list(groups.values())

@@ -224,21 +224,15 @@ def fine_prune(
 
     Parameters
     ----------
-    model
-        The attacked network; it is not changed.
-    contract
-        What the network expects of its inputs.
+    model, contract, settings, progress
+        As of `fine_tune`.
     images
         Clean images with true labels. A part ranks the channels, another tells how many may go, and
         all serve the fine-tuning.
-    settings
-        Of the fine-tuning.
     tolerance
         Clean accuracy that pruning may cost.
     seed
         Draws the parts, the order and the shifts.
-    progress
-        Called with the finished share of the fine-tuning, 0 to 1.
     """
     ranking, judging = images.split(0.5, seed=seed)
     last = _last_convolution(model, contract, ranking.take(np.arange(min(PRUNING_IMAGES, len(ranking)))))
