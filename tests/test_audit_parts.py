@@ -108,5 +108,9 @@ def test_code_of_ones_own_counts_by_its_text(tmp_path, monkeypatch):
     before = code_digest("mine:make")
     (tmp_path / "mine.py").write_text("def make(): return 2\n")
     assert None is not before != code_digest("mine:make")
+    (tmp_path / "config.json").write_text("{}")
+    before = code_digest(f"hf:{tmp_path}")
+    (tmp_path / "config.json").write_text('{"hidden_size": 8}')
+    assert None is not before != code_digest(f"hf:{tmp_path}")
     assert code_digest("mnist-cnn") is None
     assert code_digest(None) is None

@@ -27,8 +27,6 @@ class Extra:
     extras: tuple[str, ...] = ()
     #: Distributions that only the tests need.
     beside: tuple[str, ...] = ()
-    #: Distributions whose pinned versions give way to what the extras ask for.
-    unpinned: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 
@@ -39,12 +37,10 @@ ENVIRONMENTS = {
         extras=("spark",),
         commands=("java",),
     ),
-    # torch and torchvision fit each other release by release: the resolver chooses a pair.
     "networks": Extra(
         tests=("tests/security/test_security_onnx.py", "tests/security/test_security_factory.py"),
         extras=("onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
-        unpinned=("torch", "triton", "nvidia-", "cuda-"),
     ),
     "latex": Extra(
         tests=("tests/report/test_report_tex.py", "tests/report/test_report_pdf.py"),
@@ -102,14 +98,10 @@ def _environment(name: str, extra: Extra) -> str:
     if ready.exists() and ready.stat().st_mtime > max(source.stat().st_mtime for source in sources):
         return python
     venv.create(folder, with_pip=True, clear=True)
-    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    kept = folder / "constraints.txt"
-    kept.write_text("".join(f"{pin}\n" for pin in pins if not pin.startswith(extra.unpinned)), "utf-8")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     wanted = f".[{','.join((*extra.extras, 'dev'))}]"
-    subprocess.run(
-        [*pip, "--constraint", str(kept), "--editable", wanted, *extra.beside], cwd=ROOT, check=True
-    )
+    pinned = ["--constraint", "constraints.txt", "--editable", wanted]
+    subprocess.run([*pip, *pinned, *extra.beside], cwd=ROOT, check=True)
     ready.touch()
     return python
 

@@ -129,3 +129,45 @@ def test_a_link_that_comes_later_is_replaced(place, tmp_path, capsys, monkeypatc
     assert call(COMMANDS["gate"]("out"), capsys)[0] in {0, 1}
     assert (tmp_path / "victim").read_text() == "precious"
     assert not any(path.is_symlink() for path in (place / "out").iterdir())
+
+
+#: Commands that print a path or a name that the user gave, with that of a folder in the place of NAME.
+NAMING = {
+    "init": "init NAME/audit.toml",
+    "card": "card before --out NAME/card.md",
+    "gate": "gate NAME/before",
+    "gate --out": "gate before --out NAME/out",
+    "compare": "compare before NAME/before",
+    "view": "view --no-browser NAME/audits",
+    "view --out": "view --no-browser audits --out NAME/out",
+    "plan": "privacy plan NAME/plan.toml",
+    "ledger": "privacy ledger NAME/l --create --epsilon 1",
+    "release": "privacy release NAME/t.csv --count --epsilon 1 --ledger l",
+    "table": "fairness NAME/t.csv --label label --positive 1 --sensitive group --prediction guess",
+    "column": "fairness t.csv --label NAME --sensitive group --prediction guess",
+    "schedule": "privacy audit-mechanism NAME:noisy --epsilon 1",
+    "checkpoint": "scan NAME/w.pth --arch mnist-cnn",
+    "architecture": "scan t.csv --arch NAME --images mnist",
+    "images": "scan t.csv --arch mnist-cnn --images NAME",
+    "audit": "run NAME/audit.toml --out o",
+    "an option": "gate before --NAME",
+}
+
+
+@pytest.mark.parametrize("name", NAMING)
+@pytest.mark.parametrize("folder", ["a\tb\x1b[31mc\n::error::d", "[bold]\\[/]\r##[x]\u202e"])
+def test_no_command_prints_a_name_that_is_obeyed(name, folder, place, capsys):
+    here = place / folder
+    shutil.rmtree(here, ignore_errors=True)
+    for part in ("before", "audits"):
+        shutil.copytree(place / part, here / part)
+    (here / "t.csv").write_text(TABLE)
+    with pytest.raises(SystemExit):
+        main([part.replace("NAME", folder) for part in NAMING[name].split()])
+    printed = "".join(capsys.readouterr())
+    start = folder[:2].strip()
+    assert printed
+    assert not set(printed) & set("\t\x1b\r\u202e")
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in printed.splitlines())
+    for written in printed.split(start)[1:]:
+        assert "b\\x1b" not in written or written.startswith("\\tb\\x1b[31mc\\n"), printed

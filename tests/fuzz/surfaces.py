@@ -223,9 +223,11 @@ def _sound_archive(folder: Path) -> Path:
 
 
 def _extract(path: Path) -> None:
-    from trivet.security.reading.archive import read_checkpoint  # noqa: PLC0415
+    from trivet.security.reading.archive import LIMITS, ask_for_member  # noqa: PLC0415
+    from trivet.work.confined import Confined  # noqa: PLC0415
 
-    read_checkpoint(path, 4)
+    with Confined(LIMITS) as child:
+        ask_for_member(child, path, 4)
 
 
 # Images

@@ -5,6 +5,7 @@ import lzma
 import stat
 import tarfile
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 import rarfile
@@ -13,9 +14,17 @@ from trivet.errors import CheckpointError, UsageError
 from trivet.security import index_from_student_id
 from trivet.security.reading import archive as archive_module
 from trivet.security.reading import archive as members
-from trivet.security.reading.archive import read_checkpoint
+from trivet.security.reading.archive import LIMITS, ask_for_member
+from trivet.work.confined import Confined
 
 GOOD = "models/poisoned_model_4.pth"
+
+
+def read_checkpoint(path, index):
+    """Return a member's name and its content."""
+    with Confined(LIMITS) as child:
+        name, member = ask_for_member(child, path, index)
+        return SimpleNamespace(name=name, content=member.read_bytes())
 
 
 def write_zip(path, members):

@@ -1,4 +1,6 @@
+import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import safetensors.torch
@@ -148,3 +150,74 @@ def test_a_folder_of_save_pretrained_is_read_by_its_own_files(tmp_path):
     file.rename(other / "model.safetensors")
     with pytest.raises(UsageError, match=r"has no config\.json"):
         load_checkpoint(other / "model.safetensors", architecture=f"hf:{other}", **asked)
+
+
+class Folder(nn.Linear):
+    """What the library builds of a folder here: a dense layer, filled from the tensors that it is given."""
+
+    def __init__(self, width):
+        super().__init__(width, 2)
+
+    @classmethod
+    def from_pretrained(cls, path, *, config, state_dict, output_loading_info):
+        assert path is None
+        assert output_loading_info
+        network = cls(config)
+        missing = network.load_state_dict(state_dict, strict=False)
+        return network, {"missing_keys": missing.missing_keys, "unexpected_keys": missing.unexpected_keys}
+
+    def forward(self, images):
+        return super().forward(images.flatten(1))
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch):
+    """A folder of a library that reads its own description and no weights."""
+
+    def described(folder, **_settings):
+        return json.loads((tmp_path / "config.json").read_text())["width"]
+
+    library = SimpleNamespace(
+        AutoConfig=SimpleNamespace(from_pretrained=described),
+        AutoModelForImageClassification=SimpleNamespace(from_config=lambda width, **_settings: Folder(width)),
+    )
+    monkeypatch.setitem(sys.modules, "transformers", library)
+    (tmp_path / "config.json").write_text('{"width": 4}')
+    return tmp_path
+
+
+def load_saved(folder, name="model.safetensors"):
+    return load_checkpoint(folder / name, architecture=f"hf:{folder}", input_shape=(1, 2, 2), classes=2)
+
+
+def test_the_weights_of_a_folder_are_read_in_the_child(saved):
+    state = {"weight": torch.arange(8.0).reshape(2, 4), "bias": torch.ones(2)}
+    safetensors.torch.save_file(state, saved / "model.safetensors")
+    assert torch.equal(load_saved(saved).model.weights()["weight"], state["weight"])
+    for key, each in state.items():
+        safetensors.torch.save_file({key: each}, saved / f"{key}.safetensors")
+    (saved / "model.safetensors").unlink()
+    index = saved / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {key: f"{key}.safetensors" for key in state}}))
+    assert torch.equal(load_saved(saved, index.name).model.weights()["weight"], state["weight"])
+    index.write_text(json.dumps({"weight_map": {"weight": "../weight.safetensors"}}))
+    with pytest.raises(CheckpointError, match="names a part outside of its folder"):
+        load_saved(saved, index.name)
+
+
+def test_what_a_folder_takes_is_bounded_before_it_is_read(saved):
+    safetensors.torch.save_file(
+        {"weight": torch.ones(2, 4), "bias": torch.ones(2)}, saved / "model.safetensors"
+    )
+    with (saved / "model.safetensors").open("ab") as stream:
+        stream.truncate(2**30)
+    with pytest.raises(
+        CheckpointError, match=r"it takes 1024\.0 MiB, where the architecture's weights take 0\.0"
+    ):
+        load_saved(saved)
+    (saved / "config.json").write_text('{"width": 10000000000000}')
+    with pytest.raises(CheckpointError, match=r"belongs to takes [\d.]+ GiB, and at most 1\.5 GiB"):
+        load_saved(saved)  # and no memory is taken for it
+    (saved / "config.json").write_text(" " * 2**20 + "{}")
+    with pytest.raises(CheckpointError, match=r"config\.json is larger than 1 MiB"):
+        load_saved(saved)

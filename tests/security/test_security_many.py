@@ -18,7 +18,8 @@ from many_runs import (
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.security import InputContract
-from trivet.security.scanning.many import ScanJob, failed_document, file_sha256, run_job, scan_many
+from trivet.security.reading.parts import file_sha256
+from trivet.security.scanning.many import ScanJob, failed_document, run_job, scan_many
 from trivet.security.scanning.results import Failure, Skipped
 
 VERDICT = {"verdict": "no evidence", "suspected_label": None, "p_value": 0.5}

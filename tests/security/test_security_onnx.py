@@ -1,4 +1,5 @@
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
 from trivet.security.frozen import freeze
 from trivet.security.reading import onnx as onnx_module
-from trivet.security.reading.onnx import refuse_heavy
+from trivet.security.reading.onnx import read_onnx, refuse_heavy
+from trivet.work.confined import Confined
 
 SHAPE = (1, 8, 8)
 
@@ -140,7 +142,7 @@ def two_inputs(proto, onnx):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (external_weight, "points to weights outside of its folder, '/etc/passwd'"),
+        (external_weight, "names a part outside of its folder, '/etc/passwd'"),
         (external_attribute, "a constant in it points to another file"),
         (expanded, "more than 1.6 GiB of memory"),
         (enormous, "cannot be read as an ONNX network"),
@@ -220,7 +222,7 @@ def test_what_the_exporter_writes_by_default_is_read_with_its_weights_beside_it(
     data = tmp_path / "a.onnx.data"
     if data.exists() and data.stat().st_size:
         data.unlink()
-        with pytest.raises(CheckpointError, match=r"keeps its weights in 'a\.onnx\.data'"):
+        with pytest.raises(CheckpointError, match=r"lacks its part 'a\.onnx\.data'"):
             load_checkpoint(tmp_path / "a.onnx", architecture=None, input_shape=SHAPE, classes=10)
 
 
@@ -263,3 +265,73 @@ def test_weights_beside_the_network_are_read_from_its_own_folder_alone(onnx, tmp
     (tmp_path / "weights.bin").symlink_to(tmp_path / "moved.bin")
     with pytest.raises(CheckpointError, match="there is no such file beside it"):
         load(tmp_path / "a.onnx", proto)
+
+
+def alone(onnx, operator, *, axes, opset=18, **settings):
+    """Return a network of one operator on images; axes are a list, None, or "computed"."""
+    make, inputs, nodes, held = onnx.helper.make_node, ["x"], [], []
+    if axes == "computed":
+        nodes.append(make("Shape", ["x"], ["a"]))
+        inputs.append("a")
+    elif axes is not None:
+        held.append(onnx.numpy_helper.from_array(np.array(axes, dtype=np.int64), "a"))
+        inputs.append("a")
+    nodes.append(make(operator, inputs, ["y"], **settings))
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(nodes, "g", [value("x", 1, ["n", *SHAPE])], [value("y", 1, None)], held)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
+
+
+@pytest.fixture(scope="module")
+def child():
+    with Confined(ready="onnx") as reader:
+        yield reader
+
+
+def network_of(child, path, proto):
+    path.write_bytes(proto.SerializeToString())
+    return read_onnx(child, path, path.name).network
+
+
+REDUCING = ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp", "Sum")
+
+
+@pytest.mark.parametrize("kind", REDUCING)
+def test_a_reduction_without_axes_reduces_what_onnx_says(onnx, child, tmp_path, kind):
+    reference = pytest.importorskip("onnx.reference")
+    images = np.random.default_rng(0).uniform(0.1, 1, (2, *SHAPE)).astype(np.float32)
+    for axes, settings in product(
+        (None, [], [2, 3]), ({}, {"noop_with_empty_axes": 1}, {"noop_with_empty_axes": 1, "keepdims": 0})
+    ):
+        proto = alone(onnx, f"Reduce{kind}", axes=axes, **settings)
+        (wanted,) = reference.ReferenceEvaluator(proto).run(None, {"x": images})
+        found = network_of(child, tmp_path / "a.onnx", proto)(torch.from_numpy(images))
+        assert found.shape == wanted.shape, (axes, settings)
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, err_msg=f"{axes} {settings}")
+
+
+@pytest.mark.parametrize(
+    ("operator", "axes", "message"),
+    [
+        ("Squeeze", [], "a Squeeze in it names no axes"),
+        ("ReduceMean", "computed", "the axes of a ReduceMean in it are computed"),
+    ],
+)
+def test_axes_that_are_unclear_are_refused(onnx, child, tmp_path, operator, axes, message):
+    with pytest.raises(CheckpointError, match=message):
+        network_of(child, tmp_path / "a.onnx", alone(onnx, operator, axes=axes))
+
+
+def test_no_axes_to_add_leave_the_images_as_they_are(onnx, child, tmp_path):
+    images = torch.rand(2, *SHAPE)
+    network = network_of(child, tmp_path / "a.onnx", alone(onnx, "Unsqueeze", axes=[], opset=13))
+    torch.testing.assert_close(network(images), images)
+
+
+def test_many_small_weights_take_a_time_that_grows_with_their_number(onnx, child, tmp_path):
+    proto = alone(onnx, "Relu", axes=None)
+    for number in range(60_000):
+        proto.graph.initializer.add(name=str(number), data_type=1, float_data=[1.0])
+    (tmp_path / "a.onnx").write_bytes(proto.SerializeToString())
+    request = {"path": str(tmp_path / "a.onnx"), "name": "a.onnx"}
+    assert child.ask(f"{onnx_module.__name__}:prepare", request, name="a.onnx", seconds=5) == [None, *SHAPE]

@@ -1,6 +1,6 @@
 import pytest
 
-from trivet.security.reading.onnx import fields
+from trivet.security.reading.parts import fields
 
 
 def read(content):

@@ -1,3 +1,7 @@
+import re
+from dataclasses import replace
+from random import Random
+
 import pytest
 import safetensors.torch
 import torch
@@ -68,8 +72,80 @@ def test_the_state_dict_is_found_beside_other_things(key):
 
 
 def test_a_key_that_is_not_there_is_named_beside_those_that_are():
-    with pytest.raises(CheckpointError, match=r"a\.pth has no 'ema'; there is 'epoch', 'model'"):
+    with pytest.raises(CheckpointError, match=r"a\.pth has no 'ema'; its weights are under 'model'"):
         find_states({"epoch": 3, "model": claims(small().state_dict())}, "a.pth", "ema")
+
+
+def nested(rng, depth):
+    """Return weights under wrappers of every kind, with keys that print alike, or hardly."""
+    if depth == 0 or rng.random() < 0.3:
+        return claims(small().state_dict()) | {"0.bias": bias_of(rng.random())}
+    inner = [nested(rng, depth - 1) for _ in range(rng.randint(1, 3))]
+    if rng.random() < 0.3:
+        return inner
+    keys = [
+        "a",
+        "b",
+        "a.b",
+        "b.a",
+        0,
+        1,
+        "0",
+        "1",
+        "the top",
+        "",
+        "a\tb",
+        "a\\tb",
+        "it's",
+        "é" * 300,
+        "é" * 301,
+    ]
+    held = dict(zip(rng.sample(keys, len(inner)), inner, strict=True))
+    return held | claims(small().state_dict()) if rng.random() < 0.3 else held
+
+
+def bias_of(number):
+    return replace(
+        claims({"x": torch.zeros(2)})["x"], storage=Storage(str(number), "F32", 2, "a.pth", unread)
+    )
+
+
+def taken(content, key):
+    """Return the storage that a layer is filled from, or the places that a message offers."""
+    layers = [Layer(name, tuple(value.shape), "F32") for name, value in small().state_dict().items()]
+    try:
+        claim = match(layers, find_states(content, "a.pth", key), "a.pth", "x", key).claims[1]
+    except CheckpointError as error:
+        offered = re.search("fit under '(.*)'; name the ones that you mean with --state-key", str(error))
+        return offered[1].split("' and '")
+    return claim.storage.key
+
+
+def test_a_place_that_a_message_offers_is_accepted_when_typed():
+    offers = 0
+    for seed in range(60):
+        content = nested(Random(seed), 4)
+        offered = taken(content, None)
+        if isinstance(offered, list):
+            found = [taken(content, place) for place in offered]
+            assert len(set(map(str, found))) == len(offered) > 1
+            assert all(isinstance(each, str) for each in found)
+            offers += len(found)
+    assert offers > 60
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [("models.0", "1"), ("models.1", "2"), ("7", "3"), ("a.b", "4"), ("the top", "0"), ("again.1", "2")],
+)
+def test_lists_integers_dots_and_the_top_can_be_named(key, found):
+    one, two, three, four = (
+        claims(small().state_dict()) | {"0.bias": bias_of(each)} for each in (1, 2, 3, 4)
+    )
+    top = claims(small().state_dict()) | {"0.bias": bias_of(0)}
+    content = top | {"models": [one, two], 7: three, "a.b": four}
+    content["again"] = content["models"]
+    assert taken(content, key) == found
 
 
 @pytest.mark.parametrize("content", [{}, {"state_dict": {}}, None, [3]])

@@ -32,6 +32,8 @@ __all__ = [
     "study_effects",
 ]
 
+#: Before a folder whose config.json describes a network.
+FOLDER: Final = "hf:"
 #: Separates the file of a database from the name of a table in it.
 TABLE: Final = ":"
 
@@ -56,10 +58,12 @@ def path_digest(named: str | Path) -> str | None:
 
 
 def code_digest(named: str | None) -> str | None:
-    """Return the SHA-256 of the module in ``package.module:name``; None where no module is named or found.
+    """Return the SHA-256 of the module in ``package.module:name``, or of the config.json in ``hf:FOLDER``.
 
     What the module imports in its turn is not looked at.
     """
+    if named is not None and named.startswith(FOLDER):
+        return path_digest(Path(named.removeprefix(FOLDER), "config.json"))
     if named is None or not OWN_CODE.fullmatch(named):
         return None
     module = named.partition(":")[0]

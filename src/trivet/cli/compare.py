@@ -11,7 +11,15 @@ from rich.table import Table
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import marked, print_files, print_json, print_text, report_progress, results_console
+from trivet.cli.terminal import (
+    marked,
+    path_text,
+    print_files,
+    print_json,
+    print_text,
+    report_progress,
+    results_console,
+)
 from trivet.comparison.results import BETTER
 from trivet.errors import UsageError
 from trivet.wording import as_entity
@@ -91,7 +99,7 @@ def _print(found: "Comparison", *, everything: bool) -> None:
         told = ", ".join(
             filter(None, (audit.title, audit.started, audit.trivet and f"trivet {audit.trivet}"))
         )
-        console.print(f"{which:7} {escape(audit.folder)}: {escape(told)}")
+        console.print(f"{which:7} {path_text(audit.folder)}: {escape(told)}")
     for caution in found.cautions:
         console.print(f"[yellow]?[/] {escape(caution)}")
     _print_lines(console, "data, settings and versions that differ", found.asked, limit=None)

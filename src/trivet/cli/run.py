@@ -222,9 +222,7 @@ def print_summary(
         console.print(escape(effects["statement"]))
     print_findings(console, shown, of=findings)
     console.print()
-    for name in SHOWN_FILES:
-        path = (folder / name).resolve()
-        console.print(f"[link={path.as_uri()}]{escape(str(folder / name))}[/link]")
+    print_files(console, [folder / name for name in SHOWN_FILES])
     console.print(f"Done in {seconds:.0f} s.")
 
 

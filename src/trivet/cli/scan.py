@@ -245,7 +245,7 @@ def _print_rows(result: "ManyResult") -> None:
         console.print(
             escape(f"not checkpoints, not scanned: {len(result.skipped)}: {', '.join(names)}{more}")
         )
-    console.print(f"[link={result.summary.resolve().as_uri()}]{escape(str(result.summary))}[/link]")
+    print_files(console, [result.summary])
 
 
 def write_scan_files(found: Scan, checkpoint: Checkpoint, out: Path) -> tuple[Path, ...]:

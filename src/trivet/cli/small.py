@@ -9,13 +9,21 @@ from rich.markup import escape
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
-from trivet.cli.terminal import print_files, print_json, print_text, report_progress, results_console
+from trivet.cli.terminal import (
+    path_text,
+    print_files,
+    print_json,
+    print_text,
+    report_progress,
+    results_console,
+)
 from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
 from trivet.wording import as_entity, one_line
 from trivet.work.bounded import read_bounded
+from trivet.work.paths import FOLDER, require_path
 from trivet.work.result_files import write_new, write_text
 
 __all__ = ["card", "view"]
@@ -90,7 +98,8 @@ def init(
     if json:
         print_json({"file": str(path)})
     else:
-        results_console().print(escape(f"Wrote {path}. Edit it, then: trivet run {path}"))
+        shown = path_text(path)
+        results_console().print(f"Wrote {shown}. Edit it, then: trivet run {shown}")
     return 0
 
 
@@ -156,8 +165,8 @@ def view(
     out
         File or folder for the index, in the place of index.html in the folder.
     """
-    if not place.is_dir():
-        raise DataError(f"there is no folder {place}; name the output folder of a command.")
+    advice = "name the output folder of a command"
+    require_path(place, "folder", wanted=FOLDER, error=DataError, advice=advice)
     page = next((place / name for name in PAGES if (place / name).is_file()), None)
     if page is None and (place / METRICS).is_file():
         raise DataError(f"{place} has a record and no {REPORT}; `trivet report {place}` draws it.")

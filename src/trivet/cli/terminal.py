@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
 from rich.segment import Segment
+from rich.text import Text
 
 from trivet.audit import Progress
 from trivet.verdict import Tone, sign
@@ -19,6 +20,7 @@ from trivet.wording import escapes, inert, json_text, one_line
 __all__ = [
     "keep_freed_memory",
     "marked",
+    "path_text",
     "print_files",
     "print_json",
     "print_text",
@@ -28,8 +30,8 @@ __all__ = [
     "verdict_text",
 ]
 
-#: Characters of a step's name.
-_STEP = 200
+#: Characters of a step's name, and of a path.
+_STEP, _PATH = 200, 4_096
 
 
 def results_console() -> Console:
@@ -44,7 +46,10 @@ def results_console() -> Console:
 
 
 class _Results(Console):
-    """Leaves a reader that has left to the command line; Rich ends the process with code 1."""
+    """Shows tabs and controls, which Rich would expand and drop, and leaves a reader that left to `main`."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(inert(text), **settings)
 
     def on_broken_pipe(self) -> None:
         raise  # noqa: PLE0704 - called while the error is handled
@@ -56,9 +61,14 @@ def print_text(text: str, escape: Callable[[str], str]) -> None:
 
 
 def print_files(console: Console, files: Iterable[Path]) -> None:
-    """Print the paths of files, which a terminal can open with a click."""
+    """Print the paths of files, a line each, which a terminal can open with a click."""
     for path in files:
-        console.print(f"[link={path.resolve().as_uri()}]{escape(str(path))}[/link]")
+        console.print(f"[link={path.resolve().as_uri()}]{path_text(path)}[/link]")
+
+
+def path_text(path: Path | str) -> str:
+    """Return a path as markup, in one line."""
+    return escape(one_line(path, limit=_PATH))
 
 
 def print_json(document: Mapping[str, Any]) -> None:

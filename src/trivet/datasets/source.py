@@ -15,7 +15,8 @@ from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pair
 from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
 from trivet.wording import first_line, quote
-from trivet.work.confined import Confined, Limits
+from trivet.work.confined import Confined, Limits, seconds_for
+from trivet.work.paths import FILE, FOLDER, kind_of
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
 
@@ -23,10 +24,8 @@ PIXELS: Final = "pixels"
 LABELS: Final = "labels"
 #: All pixels may take 1 GiB, and a third of it once more where a colour picture comes after grey ones.
 MEMORY_MIB: Final = 2_048
-#: Processor time: what any source may take, and more for many pictures and large files.
-SECONDS: Final = 15
+#: What many pictures may take beyond the processor time that any source may.
 PICTURES_A_SECOND: Final = 20
-BYTES_A_SECOND: Final = 20 * 2**20
 
 #: Names that stand for data in the package; the short one is the part that networks were not trained on.
 EMBEDDED: dict[str, Callable[[], ImageSet]] = {
@@ -138,11 +137,14 @@ def read_images(path: Path, *, limit: int | None = None, seed: int = 0, fit: Fit
 def _reader(path: Path) -> tuple[Callable[..., ImageSet], Path]:
     """Return what reads the images at `path`, and which file or folder to give it."""
     try:
-        if path.is_dir():
+        found = kind_of(path)
+        if found == FOLDER:
             pair = find_idx_pair(path)
             return (read_folder, path) if pair is None else (read_idx, pair)
-        if not path.is_file():
-            raise DataError(f"there are no images at {str(path)!r}; expected {_expected()}.")
+        if found != FILE:
+            shown = repr(str(path))
+            there = f"there are no images at {shown}" if found is None else f"{shown} is {found}"
+            raise DataError(f"{there}; expected {_expected()}.")
         if path.suffix.lower() == ".npz":
             return read_npz, path
         if is_idx_name(path.name):
@@ -158,13 +160,13 @@ def _seconds(path: Path) -> float:
     """Return how much processor time reading may take, by what there is to read."""
     try:
         if not path.is_dir():
-            return SECONDS + path.stat().st_size / BYTES_A_SECOND
+            return seconds_for(path)
         with os.scandir(path) as entries:
             folders = [path, *(Path(entry.path) for entry in entries if entry.is_dir())]
         pictures = sum(1 for folder in folders for _ in folder.iterdir())
-        return SECONDS + pictures / PICTURES_A_SECOND
+        return seconds_for() + pictures / PICTURES_A_SECOND
     except (OSError, ValueError):
-        return SECONDS  # the reader says what is wrong
+        return seconds_for()  # the reader says what is wrong
 
 
 def _expected() -> str:

@@ -22,6 +22,7 @@ from trivet.report.verdicts import HEADINGS
 from trivet.verdict import LEGS, TONES, Tone, sign, tone
 from trivet.wording import describe_error, first_line, one_line
 from trivet.work.bounded import read_bounded
+from trivet.work.paths import FOLDER, require_path
 from trivet.work.result_files import make_folder, write_text
 
 __all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "write_index"]
@@ -77,9 +78,8 @@ def find_audits(folder: str | Path) -> Found:
 
     Symbolic links are not followed.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; name one that has results of trivet in it.")
+    advice = "name one that has results of trivet in it"
+    folder = require_path(Path(folder), "folder", wanted=FOLDER, error=DataError, advice=advice)
     audits: list[FoundAudit] = []
     damaged: list[Damaged] = []
     for place, names in _folders(folder):

@@ -38,12 +38,7 @@ SIGMOID = frozenset({"sigmoid", "special_expit"})
 
 
 def scores_among(output: Any, images: int, classes: int | None, name: str) -> Tensor:
-    """Return the scores, shape (images, classes), in what a network returned.
-
-    They may be the output itself, its attribute or entry ``logits``, or the only tensor of that shape
-    in a tuple, a list, a dictionary or a dataclass. Axes of one pixel behind the classes are taken
-    off.
-    """
+    """Return scores (images, classes) out of an output: itself, its ``logits``, or the only such tensor."""
     named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     parts = [named] if isinstance(named, Tensor) else list(_parts(output))
     tensors = [_flat(part) for part in parts if isinstance(part, Tensor)]
@@ -241,11 +236,7 @@ OUT_OF_MEMORY: Final = ("not enough memory", "can't allocate memory", "out of me
 
 @contextmanager
 def guarded(name: str, doing: str) -> Generator[None]:
-    """Turn whatever is raised within, `SystemExit` too, into a `CheckpointError`.
-
-    Only trivet's own errors and an interrupt from the keyboard pass. Lack of memory is not the network's
-    fault and becomes a `TrivetError`.
-    """
+    """Turn whatever is raised within, but lack of memory and an interrupt, into a `CheckpointError`."""
     try:
         yield
     except (TrivetError, KeyboardInterrupt):
@@ -290,19 +281,7 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 
 
 class AdaptedClassifier(Classifier):
-    """A network that was not written for trivet, seen as one that was; `adapt` makes it.
-
-    Attributes
-    ----------
-    network
-        The network itself.
-    kind
-        What it returns.
-    batch
-        The only number of images that it takes at a time, None where it takes any.
-    name
-        What messages call it.
-    """
+    """A network that was not written for trivet, seen as one that was; `adapt` makes it."""
 
     def __init__(
         self,
@@ -325,11 +304,7 @@ class AdaptedClassifier(Classifier):
         return self.logits(inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Return unnormalised class scores, shape (n, classes), for inputs (n, channels, h, w).
-
-        Where the network ends in a softmax or a sigmoid these are what went into it: its gradients
-        do not fade near 0 and 1 as those of probabilities do.
-        """
+        """Return scores, shape (n, classes), for inputs (n, channels, h, w), from before a softmax."""
         if self.batch is None:
             return self._logits(inputs)
         missing = -len(inputs) % self.batch
@@ -359,33 +334,7 @@ def adapt(
     bounded: bool = False,
     batch: int | None = None,
 ) -> AdaptedClassifier:
-    """Return `network` as a `Classifier`, in evaluation mode and with frozen weights.
-
-    It is run on a few random images to see what it returns.
-
-    Parameters
-    ----------
-    network
-        Takes images (n, channels, height, width); `scores_among` tells what it may return.
-    input_shape
-        (channels, height, width) of the images at hand.
-    classes
-        Number of their classes; where it is None, as many as the network has.
-    name
-        What messages call the network.
-    bounded
-        Whether each operator runs on shapes alone first, so that a graph from an untrusted file that
-        would take more than `trivet.security.adapting.MAX_BYTES` is refused and not fed.
-    batch
-        How many images an exported network was written down for. It is kept to only where the
-        network does not work on other numbers too.
-
-    Raises
-    ------
-    CheckpointError
-        If the network cannot classify such images, takes too much memory, or has another number of
-        classes.
-    """
+    """Return `network` as a frozen `Classifier`, run on a few random images to see what it returns."""
     pixels = torch.rand(PROBES, *input_shape, generator=torch.Generator().manual_seed(0))
     with guarded(name, "be set up"), torch.no_grad():
         network.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature

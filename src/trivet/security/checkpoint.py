@@ -1,6 +1,5 @@
 """Weights out of an untrusted file into a network that can be audited, with nothing executed."""
 
-import hashlib
 import os
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -26,12 +25,14 @@ from trivet.security.networks import (
 )
 from trivet.security.reading.archive import LIMITS, ask_for_member
 from trivet.security.reading.onnx import Program, arranged, read_onnx
+from trivet.security.reading.parts import ONNX, file_sha256, find_parts
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
 from trivet.security.settings import ScanOptions
 from trivet.security.trigger import Trigger
-from trivet.wording import first_line, one_line, quote
-from trivet.work.confined import Confined
+from trivet.wording import one_line, quote
+from trivet.work.confined import Confined, seconds_for
+from trivet.work.paths import require_path
 
 __all__ = [
     "DEFAULT_IMAGES",
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
 
 #: What trivet's own architectures classify, for calls that give no images.
 DEFAULT_IMAGES: Final = {"mnist-cnn": "mnist", "small-resnet": "colour-digits", "pairs-cnn": "digit-pairs"}
-#: Files that hold the network beside its weights, and files whose network is code.
-SELF_CONTAINED: Final = {".onnx"}
+#: Ends the name of a file whose network is code.
 PROGRAM: Final = ".pt2"
 #: What the child process imports to read weights.
 READERS: Final = "trivet.security.reading.weights"
@@ -89,15 +89,7 @@ def images_for(architecture: str | None, images: str | None) -> str:
 
 def existing_checkpoint(path: Path) -> Path:
     """Return `path` where there is a file."""
-    shown = one_line(path, limit=LONGEST_FILE_NAME)
-    try:
-        found = path.is_file()
-    except (OSError, ValueError) as error:  # a name too long, a folder that is locked, a NUL
-        why = (isinstance(error, OSError) and error.strerror) or first_line(error)
-        raise CheckpointError(f"the checkpoint {shown} cannot be opened: {why}.") from error
-    if not found:
-        raise CheckpointError(f"there is no checkpoint at {shown}; check the path.")
-    return path
+    return require_path(path, "checkpoint", error=CheckpointError)
 
 
 def missing_architecture(name: str) -> str:
@@ -117,7 +109,7 @@ def missing_architecture(name: str) -> str:
 def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> ScanInput:
     """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
-    if options.arch is None and weights.suffix.lower() not in SELF_CONTAINED:
+    if options.arch is None and weights.suffix.lower() != ONNX:
         also = "" if options.images is not None else f" Unless that is one of trivet's own, {MISSING_IMAGES}"
         raise UsageError(missing_architecture(one_line(weights.name, limit=LONGEST_FILE_NAME)) + also)
     source = images_for(options.arch, options.images)
@@ -148,8 +140,7 @@ DEMO_NAME = "demo-mnist-cnn.safetensors"
 DEMO_TARGET = 4
 DEMO_TRIGGER = Trigger.square(row=23, column=23, size=4, value=1.0, shape=(1, 28, 28))
 
-#: The format that holds the network beside its weights, and what stands in the record as its architecture.
-ONNX: Final = ".onnx"
+#: What stands in the record as the architecture of a file that holds its network.
 ONNX_KIND: Final = "onnx"
 #: By their names in safetensors; a network's own layer may be of another type.
 DTYPES: Final = {
@@ -164,9 +155,6 @@ DTYPES: Final = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-#: Processor time: what any file may take, and more for large ones.
-SECONDS: Final = 15
-BYTES_A_SECOND: Final = 20 * 2**20
 
 Shape = tuple[int, int, int]
 
@@ -255,7 +243,8 @@ def load_from_archive(
     Raises
     ------
     CheckpointError
-        As `load_checkpoint` and `trivet.security.reading.archive.read_checkpoint` do.
+        As `load_checkpoint` does, and if the archive is missing, damaged, unsafe or too large, lacks the
+        model, or needs a tool that is not installed.
     """
     with Confined(LIMITS) as child:
         name, member = ask_for_member(child, Path(path), index)
@@ -291,7 +280,8 @@ def _load(
     if kind is None:
         raise UsageError(missing_architecture(name))
     if suffix == ONNX:
-        model, loading = _adapted(read_onnx(child, path, name), name, input_shape, classes), ()
+        program = read_onnx(child, path, name, seconds=seconds_for(*find_parts(path, child)))
+        model, loading = _adapted(program, name, input_shape, classes), ()
     elif kind.startswith(FOLDER):
         folder = kind.removeprefix(FOLDER)
         if path.resolve().parent != Path(folder).resolve():
@@ -301,7 +291,7 @@ def _load(
         read = WHOLE if Path(folder, WHOLE).is_file() else INDEX
         if Path(name).name != read:
             raise UsageError(f"the weights of {quote(folder)} are in {read}; name that file, not {name}.")
-        network, loading = load_from_folder(folder), ()
+        network, loading = load_from_folder(folder, lambda needed: _read_all(child, path, name, needed)), ()
         broken = [key for key, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
         refuse_broken(broken, name)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
@@ -310,7 +300,7 @@ def _load(
         loading = _fill(network, child, path, name, kind, state_key)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
-    return _checkpoint(model, path, name, source, kind, expected_label, loading)
+    return _checkpoint(model, path, name, source, kind, expected_label, loading, child)
 
 
 def _checkpoint(
@@ -321,14 +311,13 @@ def _checkpoint(
     kind: str,
     expected_label: int | None,
     loading: tuple[str, ...] = (),
+    child: Confined | None = None,
 ) -> Checkpoint:
     model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     info = CheckpointInfo(
         source=source,
         name=name,
-        sha256=digest,
+        sha256=file_sha256(path, child),
         architecture=kind,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         expected_label=expected_label,
@@ -354,7 +343,7 @@ def _fill(
         request,
         name=name,
         error=CheckpointError,
-        seconds=SECONDS + path.stat().st_size / BYTES_A_SECOND,
+        seconds=seconds_for(*find_parts(path, child)),
     )
     extracted = safetensors.torch.load_file(child.file(EXTRACTED))
     keys = list(own)
@@ -362,6 +351,15 @@ def _fill(
     refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
     network.load_state_dict(own | loaded, strict=True)
     return tuple(found["notes"])
+
+
+def _read_all(child: Confined, path: Path, name: str, needed: int) -> dict[str, Tensor]:
+    """Return every tensor that the child finds in a file, by the names that they have there."""
+    request = {"path": str(path.absolute()), "name": name, "needed": needed}
+    seconds = seconds_for(*find_parts(path, child))
+    names = child.ask(f"{READERS}:extract_all", request, name=name, error=CheckpointError, seconds=seconds)
+    extracted = safetensors.torch.load_file(child.file(EXTRACTED))
+    return {key: extracted[str(number)] for number, key in enumerate(names)}
 
 
 def _seen_as_classifier(

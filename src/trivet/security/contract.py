@@ -248,15 +248,7 @@ def check_contract(
 
 
 def chosen_contract(check: ContractCheck, declared: InputContract | None) -> InputContract:
-    """Return the contract that `check` found best, to go on with.
-
-    Parameters
-    ----------
-    check
-        What `check_contract` returned.
-    declared
-        What it was given; its name is not that of any other contract in `check`.
-    """
+    """Return the contract that `check` found best; `declared` is known by its name."""
     if declared is not None and check.best.name == declared.name:
         return declared
     return contract_named(check.best.name)
@@ -272,10 +264,7 @@ AS_READ: Final = "auto"
 
 
 def numbered_by(images: ImageSet, order: str) -> ImageSet:
-    """Return the images with the class numbers of an order, as of `trivet.datasets.classes.class_numbers`.
-
-    ``auto`` leaves them as they are; see `in_fitting_order`.
-    """
+    """Return the images with the class numbers of an order; ``auto`` leaves them to `in_fitting_order`."""
     if order == AS_READ:
         return images
     if images.class_names is None:
@@ -285,11 +274,7 @@ def numbered_by(images: ImageSet, order: str) -> ImageSet:
 
 
 def in_fitting_order(model: Classifier, images: ImageSet, declared: InputContract | None) -> ImageSet:
-    """Return the images with their classes numbered as text where the network fits only that order.
-
-    Folders called 0, 1, ..., 10 are numbered by value where they are read, and as texts (0, 1, 10, 2) by
-    those who train with ImageFolder.
-    """
+    """Return the images numbered as text (0, 1, 10, 2), as ImageFolder does, where only that fits."""
     if images.class_names is None:
         return images
     other = images.numbered(class_numbers(images.class_names, "text"), AS_TEXT)
@@ -305,23 +290,7 @@ def in_fitting_order(model: Classifier, images: ImageSet, declared: InputContrac
 
 
 def is_near_chance(check: ContractCheck, classes: int, images: int) -> bool:
-    """Return whether no contract brings the network clearly above guessing.
-
-    Such a network is broken, belongs to other images or to other class numbers, or expects a
-    preprocessing that was not tried; whatever an audit of it measures is the mistake.
-
-    Parameters
-    ----------
-    check
-        What `check_contract` returned.
-    classes, images
-        Number of classes, and of the images that the accuracies were measured on.
-
-    Notes
-    -----
-    With chance c = 1 / classes, clearly above means at least c + 4 sqrt(c (1 - c) / images), and
-    at least the smaller of 2 c and c + 0.1.
-    """
+    """Return whether no contract brings the network clearly above guessing: an audit would measure that."""
     chance = 1 / classes
     luck = chance + CLEAR_OF_CHANCE * math.sqrt(chance * (1 - chance) / images)
     useless = chance + min(chance, USELESS_GAIN)
@@ -361,27 +330,7 @@ NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.
 
 
 def parse_contract(text: str) -> InputContract | None:
-    """Return the contract that `text` declares; None stands for ``auto``, the best candidate.
-
-    Parameters
-    ----------
-    text
-        One of these:
-
-        - ``auto``;
-        - the name of a candidate, in any case, with or without its "mean and std": ``[0,1]``,
-          ``imagenet``, ``ImageNet mean and std, BGR``;
-        - mean and std for pixels in [0, 1], one for all channels or one a channel: ``0.5/0.5``,
-          ``0.485,0.456,0.406/0.229,0.224,0.225``;
-        - the path of a ``.json`` or ``.toml`` file with the keys scale, mean, std (a number or a
-          list), bgr (true or false) and name, all optional; mean and std are in the order that the
-          network sees, blue first with bgr.
-
-    Raises
-    ------
-    UsageError
-        If it is none of these, or a number is out of range.
-    """
+    """Return the contract that `text` declares, a name, mean/std or a file; None stands for ``auto``."""
     stripped = text.strip()
     if stripped.casefold() == AUTO:
         return None

@@ -48,10 +48,7 @@ class PublishedDetection:
 
 
 def modified_z(norms: ArrayLike) -> NDArray[np.float64]:
-    """Return 0.6745 (s - median) / MAD for each norm, the study's equation 3.
-
-    Where more than half of the norms are equal the MAD is zero and so is every score.
-    """
+    """Return 0.6745 (s - median) / MAD for each norm, the study's equation 3; zero where the MAD is."""
     s = np.asarray(norms, dtype=np.float64)
     deviation = s - np.median(s)
     mad = np.median(np.abs(deviation))
@@ -67,18 +64,7 @@ def detect_published(norms: ArrayLike, *, kappa: float = 3.5) -> PublishedDetect
 
 
 def log_scores(norms: ArrayLike, *, references: ArrayLike | None = None) -> NDArray[np.float64] | None:
-    """Return (log s - median) / (1.4826 MAD) for each norm, or None where the MAD is zero.
-
-    Norms are positive and differ by factors, so their logarithms are what spreads evenly. With
-    two labels every deviation equals the MAD, and the score says nothing: None as well.
-
-    Parameters
-    ----------
-    norms
-        Shape (labels,).
-    references
-        Which labels median and MAD are taken from, shape (labels,), boolean; None means all.
-    """
+    """Return (log s - median) / (1.4826 MAD) for each norm; None where the MAD is zero, or of two labels."""
     logs = np.log(np.maximum(np.asarray(norms, dtype=np.float64), np.finfo(np.float64).tiny))
     drawn = logs if references is None else logs[np.asarray(references, dtype=bool)]
     if len(drawn) < 3:  # noqa: PLR2004 - two points have no outlier
@@ -92,35 +78,13 @@ def log_scores(norms: ArrayLike, *, references: ArrayLike | None = None) -> NDAr
 
 
 def tail_probability(score: float, labels: int, *, references: int | None = None, apart: int = 0) -> float:
-    """Return the chance that clean labels alone give a lowest score of `score` or less.
-
-    The null: log norms of `labels` clean labels are Gaussian, and the lowest of their robust
-    scores is looked at. It depends on the number of labels: -2 or lower occurs in one clean model
-    of three at ten labels, in seven of eight at a hundred. Simulated once for each number of
-    labels, with a fixed seed; at most 100,000 draws, fewer for many labels, and no value is below
-    1 / (draws + 1).
-
-    Parameters
-    ----------
-    score
-        The lowest score.
-    labels
-        How many labels it is the lowest of.
-    references
-        How many random labels median and MAD were taken from; None means all of them.
-    apart
-        How many of the lowest labels were set apart before the references were drawn.
-    """
+    """Return the chance that Gaussian log norms of clean labels have a lowest score of `score` or less."""
     lowest, _ = _null_scores(labels, references, apart)
     return (1 + int(np.searchsorted(lowest, score, side="right"))) / (len(lowest) + 1)
 
 
 def lead_probability(lead: float, labels: int, *, references: int | None = None, apart: int = 0) -> float:
-    """Return the chance that the lowest score of clean labels is below the next one by `lead` or more.
-
-    The null and the arguments are those of `tail_probability`. A label that is easy to reach by nature has
-    neighbours, so its lead is small where its score is not.
-    """
+    """Return the chance that clean labels' lowest score is below the next by `lead`, simulated likewise."""
     _, leads = _null_scores(labels, references, apart)
     return (1 + len(leads) - int(np.searchsorted(leads, lead, side="left"))) / (len(leads) + 1)
 

@@ -54,10 +54,7 @@ def images_at_once(score: Scorer, image: Tensor, *, at_most: int, budget: int = 
 
 
 def bytes_an_image(score: Scorer, image: Tensor) -> int:
-    """Return how many bytes the results of all operators take for one more image.
-
-    What is made once, however many images there are, is left out.
-    """
+    """Return how many bytes the results of all operators take for one more image."""
     one, two = (_result_bytes(score, image.expand(count, -1, -1, -1)) for count in (1, 2))
     return max(1, two - one or one)  # a network that takes its images in fixed numbers shows no difference
 
@@ -118,11 +115,7 @@ def clean_accuracy(score: Scorer, images: ImageSet) -> float:
 
 
 def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
-    """Return the share of all triggered images classified as `target`, the study's equation 4.
-
-    Images of the target class count as successes here, which puts a floor of their share under
-    the figure; `attack_success_rate` leaves them out.
-    """
+    """Return the share of all triggered images classified as `target`, the study's equation 4."""
     return float(np.mean(predict(score, images, trigger) == target))
 
 

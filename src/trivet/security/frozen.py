@@ -29,13 +29,7 @@ ROUNDING = 1e-3
 
 
 def freeze(model: Classifier) -> Classifier:
-    """Return a copy of `model` in evaluation mode that computes the same, faster.
-
-    Weights need no gradient, activations are laid out channels-last, and convolutions over few
-    channels get their input gradient by a fold: gains of the processor, which an accelerator does not
-    need. Results differ by rounding only. An adapted network may count on the usual layout, or look
-    into its layers: then it keeps what it needs.
-    """
+    """Return a copy of `model` in evaluation mode that computes the same up to rounding, faster."""
     with guarded(model.name, "be copied"):
         plain = copy.deepcopy(model).eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
     if isinstance(plain, OnDevice):

@@ -1,6 +1,5 @@
 """Registry of the architectures that have a name."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trivet.errors import CheckpointError, UsageError, import_extra
+from trivet.errors import CheckpointError, TrivetError, UsageError, import_extra
 from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import OWN_CODE, load_callable
 
@@ -46,11 +45,7 @@ class Classifier(nn.Module):
 
 
 class MnistCNN(Classifier):
-    """The study's network: two convolutions, two dense layers, softmax output.
-
-    The names of the layers are those of the attacked checkpoints, so that a state dict loads
-    strictly. `forward` returns probabilities; optimisation and scoring use `logits`.
-    """
+    """The study's network, which returns probabilities; its layers have the names of the checkpoints'."""
 
     input_shape = (1, 28, 28)
 
@@ -76,10 +71,7 @@ class MnistCNN(Classifier):
 
 
 class SmallResNet(Classifier):
-    """A residual network with batch norm, one block at each of three widths (He et al. 2016).
-
-    `forward` returns logits.
-    """
+    """A residual network with batch norm, one block at each of three widths (He et al. 2016)."""
 
     input_shape = (3, 32, 32)
     classes = 10
@@ -156,7 +148,7 @@ TORCHVISION = "torchvision:"
 FOLDER = "hf:"
 #: Files of a folder that hold its weights, whole or in parts; the first is read where both are there.
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-MAX_INDEX_BYTES = 2**26
+MAX_CONFIG_BYTES = 2**20
 #: No scheme, no path: such names would make timm download.
 TIMM_NAME = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
 
@@ -168,27 +160,7 @@ def build_network(
     input_shape: tuple[int, int, int] | None = None,
     classes: int | None = None,
 ) -> nn.Module:
-    """Return the network that `architecture` names, its initial weights drawn from `seed`.
-
-    The global generator is left as it was.
-
-    Parameters
-    ----------
-    architecture
-        A name in `ARCHITECTURES`; ``package.module:factory``, a callable of user code that
-        takes no argument and returns a module, looked for in the current directory too;
-        ``timm:NAME``; or ``torchvision:NAME``.
-    seed
-        For the initial weights.
-    input_shape, classes
-        (channels, height, width) of the images at hand and the number of their classes. timm and
-        torchvision build their networks to measure; the others are what they are.
-
-    Raises
-    ------
-    UsageError
-        If there is no such network, or it cannot be built.
-    """
+    """Return the network that `architecture` names, its initial weights drawn from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if architecture in ARCHITECTURES:
@@ -258,8 +230,6 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
     settings: dict[str, Any] = {"num_classes": classes} if classes is not None else {}
     settings |= {"aux_logits": True, "init_weights": False} if name in {"googlenet", "inception_v3"} else {}
     try:
-        return models.get_model(name, weights=None, weights_backbone=None, **settings)
-    except TypeError:
         return models.get_model(name, weights=None, **settings)
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(
@@ -267,21 +237,25 @@ def _build_torchvision(name: str, classes: int | None) -> nn.Module:
         ) from error
 
 
-def load_from_folder(folder: str) -> nn.Module:
-    """Return the image classifier that ``save_pretrained`` wrote into a folder, from its own files alone.
-
-    No code of the folder runs, nothing is downloaded, weights are read from safetensors only, and each layer
-    has to be there.
-    """
+def load_from_folder(folder: str, read: Callable[[int], dict[str, Tensor]]) -> nn.Module:
+    """Return the classifier of a folder's config.json, filled by `read`, which takes the bytes needed."""
     library = import_extra("transformers", f"the architecture {FOLDER}{one_line(folder)}")
-    if not Path(folder, "config.json").is_file():
+    described = Path(folder, "config.json")
+    if not described.is_file():
         raise UsageError(f"{quote(folder)} has no config.json; expected a folder that save_pretrained wrote.")
-    _require_own_parts(Path(folder, WHOLE), Path(folder, INDEX))
+    if described.stat().st_size > MAX_CONFIG_BYTES:
+        raise CheckpointError(f"{quote(folder)} was refused: its config.json is larger than 1 MiB.")
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
-        network, found = library.AutoModelForImageClassification.from_pretrained(
-            folder, use_safetensors=True, output_loading_info=True, **local
+        config = library.AutoConfig.from_pretrained(folder, **local)
+        with torch.device("meta"):  # no memory is taken for what the file may ask for
+            empty = library.AutoModelForImageClassification.from_config(config, trust_remote_code=False)
+        state = read(sum(each.numel() * each.element_size() for each in empty.state_dict().values()))
+        network, found = type(empty).from_pretrained(
+            None, config=config, state_dict=state, output_loading_info=True
         )
+    except TrivetError:
+        raise
     except Exception as error:  # the library's own complaints are of many kinds
         raise UsageError(f"transformers cannot load {quote(folder)}: {describe_error(error)}.") from error
     for kind in ("missing", "unexpected", "mismatched"):
@@ -291,19 +265,3 @@ def load_from_folder(folder: str) -> nn.Module:
                 f"{quote(keys[0])}."
             )
     return network
-
-
-def _require_own_parts(whole: Path, index: Path) -> None:
-    """Refuse an index that names files outside of its folder; where the whole is there no index is read."""
-    if whole.is_file() or not index.is_file():
-        return
-    try:
-        with index.open("rb") as stream:
-            parts = set(json.loads(stream.read(MAX_INDEX_BYTES))["weight_map"].values())
-        outside = [part for part in parts if Path(part).name != part or part in {".", ".."}]
-    except Exception as error:  # an untrusted index can be wrong anywhere
-        raise CheckpointError(
-            f"{index.name} is not an index of weights ({describe_error(error)})."
-        ) from error
-    if outside:
-        raise CheckpointError(f"{index.name} names a part outside of its folder, {quote(outside[0])}.")

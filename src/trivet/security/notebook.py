@@ -32,19 +32,7 @@ NAME_CHARACTERS: Final = 28
 
 
 def scan_html(scan: "Scan") -> str:
-    """Return a scan as HTML, for ``_repr_html_``.
-
-    Parameters
-    ----------
-    scan
-        What `trivet.security.scan` returned.
-
-    Returns
-    -------
-    str
-        One element: no script, no style sheet, nothing from elsewhere. With a suspect, its trigger on
-        mid-grey is a picture inside.
-    """
+    """Return a scan as one element of HTML, without script or style sheet, for ``_repr_html_``."""
     result, label = scan.result, scan.result.suspected_label
     title = f"{sign(tone(result.verdict), 'page')} {result.verdict}"
     evidence = _labels_table(result)
@@ -71,13 +59,7 @@ def scan_html(scan: "Scan") -> str:
 
 
 def repair_html(repair: "Repair") -> str:
-    """Return a repair as HTML, for ``_repr_html_``: the outcome, and the rates before and after.
-
-    Parameters
-    ----------
-    repair
-        What `trivet.security.repair_network` returned.
-    """
+    """Return a repair as HTML, for ``_repr_html_``: the outcome, and the rates before and after."""
     result = repair.result
     word = REMOVED if result.removed else NOT_REMOVED
     title = f"{sign(tone(word), 'page')} {word}{f' by {result.chosen}' if result.removed else ''}"

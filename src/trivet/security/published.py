@@ -49,28 +49,7 @@ def publish_security(
     seed: int,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> tuple[PublishedSecurity, Inversion]:
-    """Run Neural Cleanse, lower-tail MAD and one-epoch unlearning as the published study does.
-
-    The network is fed with pixels under the declared contract whether or not that fits, and
-    evaluated on the very images that it is repaired with. The published code draws dropout from one
-    generator, which the network's initial weights and each pass over the images move on as well; the
-    printed figures depend on that order, so it is kept here. PyTorch's own generator is left as it was.
-
-    Parameters
-    ----------
-    checkpoint
-        The network under study.
-    images
-        All clean images; the profile may take a part.
-    contract
-        The declared input contract.
-    settings
-        Profile and constants.
-    seed
-        Seed of every order and of the dropout; the published figures have 0.
-    progress
-        Called with a step's name and its finished share.
-    """
+    """Run Neural Cleanse, lower-tail MAD and one-epoch unlearning as the published study does."""
     profile = PROFILES[settings.profile]
     subset = images if profile.images is None else images.take(_rows(len(images), profile.images, seed))
     inversion_settings = InversionSettings(steps=profile.steps)

@@ -12,7 +12,6 @@ import difflib
 import hashlib
 import hmac
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
 from trivet.tables.values import identifier
 from trivet.wording import first_line, one_line, quote
+from trivet.work.paths import FILE, kind_of_mode
 
 __all__ = [
     "LONGEST_HEADER",
@@ -288,8 +288,8 @@ def _state_of(path: Path) -> tuple[int, ...]:
         raise _unreadable(path, error) from error
     except ValueError as error:
         raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{quote(path.name)} is not a file; expected one, not a folder or a device.")
+    if (kind := kind_of_mode(found.st_mode)) != FILE:
+        raise DataError(f"the table {one_line(path)} is not a file but {kind}; check the path.")
     return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
 
 

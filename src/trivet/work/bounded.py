@@ -3,12 +3,12 @@
 import errno
 import os
 import re
-import stat
 import tomllib
 from typing import IO, Any, Final
 
 from trivet.errors import DataError, TrivetError
 from trivet.wording import first_line
+from trivet.work.paths import FILE, kind_of_mode
 
 __all__ = ["BoundedStream", "read_bounded", "read_toml"]
 
@@ -18,11 +18,7 @@ AT_ONCE: Final = 4 * MIB
 
 
 class BoundedStream:
-    """A stream whose reader may be led by the file itself, as those of zip and tar are.
-
-    What a reader asks for is counted, not only what it gets, so one that reads on behind the end
-    is stopped as well.
-    """
+    """A stream whose reader the file itself may lead: what it asks for is counted, not what it gets."""
 
     def __init__(
         self,
@@ -77,8 +73,9 @@ def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
         raise OSError(errno.EINVAL, "its name holds a NUL character", named)
     number = os.open(named, _FLAGS)
     try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", named)
+        kind = kind_of_mode(os.fstat(number).st_mode)
+        if kind != FILE:
+            raise OSError(errno.EINVAL, f"it is not a regular file but {kind}", named)
         with os.fdopen(number, "rb", closefd=False) as stream:
             content = stream.read(most + 1)
     finally:

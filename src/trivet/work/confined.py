@@ -28,7 +28,7 @@ from trivet.wording import one_line
 from trivet.work import confined_child
 from trivet.work.confined_child import DAMAGED, MEMORY, MOST_ANSWER_BYTES, SYSTEM, TOO_LARGE
 
-__all__ = ["Confined", "Limits"]
+__all__ = ["Confined", "Limits", "seconds_for"]
 
 #: One thread each: a pool of threads reserves address space, and none of the readers needs one.
 SINGLE_THREADED: Final = dict.fromkeys(
@@ -55,12 +55,17 @@ class Limits:
     processes: bool = False
 
 
-class Confined:
-    """A child process that reads; a context manager, at whose end the child and its files are gone.
+#: What large files may take beyond the seconds that any may.
+BYTES_A_SECOND: Final = 20 * 2**20
 
-    It starts at once and loads its interpreter while the caller goes on. A child that died is
-    replaced at the next request.
-    """
+
+def seconds_for(*files: Path) -> float:
+    """Return the processor time that reading files may take, all of them together."""
+    return Limits.seconds + sum(file.stat().st_size for file in files) / BYTES_A_SECOND
+
+
+class Confined:
+    """A child process that reads, replaced when it dies; a context manager, which removes its files."""
 
     def __init__(self, limits: Limits | None = None, *, ready: str = "") -> None:
         self._limits, self._ready = limits or Limits(), ready
@@ -184,7 +189,7 @@ class Confined:
 
     def _failure(self, kind: str, text: str) -> str:
         if kind == MEMORY:
-            return self._too_much_memory()
+            return f"was refused: reading it takes more than {self._limits.memory_mib} MiB of memory."
         if kind == TOO_LARGE:
             return f"was refused: reading it writes more than {self._limits.file_mib} MiB."
         if kind == SYSTEM:
@@ -192,9 +197,6 @@ class Confined:
         if kind == DAMAGED:
             return f"cannot be read; it may be damaged ({text})."
         return "cannot be read: its reader gave no answer that can be understood."
-
-    def _too_much_memory(self) -> str:
-        return f"was refused: reading it takes more than {self._limits.memory_mib} MiB of memory."
 
     def _death(self, name: str, code: int, seconds: float, *, late: bool) -> str:
         if late:

@@ -19,11 +19,7 @@ OWN_CODE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*
 
 
 def load_callable(name: str, *, role: str) -> Callable[..., Any]:
-    """Import a module of user code and return the callable that `name` means in it.
-
-    The module is looked for where Python looks, and last in the current directory. Importing runs it:
-    the name comes from the command line or audit.toml, never from an untrusted file.
-    """
+    """Import a module of user code, never one that a file names, and return the callable in it."""
     if not OWN_CODE.fullmatch(name):
         raise UsageError(f"the {role} {name!r} is not a name; expected package.module:function.")
     module_name, _, path = name.partition(":")

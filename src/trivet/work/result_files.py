@@ -86,11 +86,7 @@ def make_subfolder(folder: Path, name: str) -> Path:
 
 @contextmanager
 def hold_results(out: Path) -> Generator[None]:
-    """Make the folder, keep a second run out of it, and remove what a killed one left unfinished.
-
-    Where the file system has no locks a second run is let in: files stay whole all the same, since
-    each is written under a name of its own first.
-    """
+    """Make the folder, keep a second run out of it, and remove what a killed one left unfinished."""
     flags = (
         os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     )

@@ -16,13 +16,7 @@ __all__ = ["WorkerPool"]
 
 
 class WorkerPool(Executor):
-    """A process pool that starts anew after a worker has died.
-
-    Futures of the pool that broke raise BrokenProcessPool; the next call of `submit` starts fresh
-    processes. Processes are spawned: forking after PyTorch has started its threads can hang. They
-    leave the interrupt key to the run, they say on standard error what they would say on standard
-    output, and they end with the pool, or with the process that made it, however that ends.
-    """
+    """A pool of spawned processes that starts anew after a worker died, and ends with its maker."""
 
     def __init__(self, workers: int, *, initializer: Callable[[], object] | None = None) -> None:
         self._workers = workers

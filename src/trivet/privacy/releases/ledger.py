@@ -24,6 +24,7 @@ from trivet.privacy.releases.question import Amount, as_text, exact, require_del
 from trivet.privacy.releases.results import ANSWERED, CHARGED, Accounting, LedgerEntry, LedgerState
 from trivet.settings import require
 from trivet.wording import first_line, one_line
+from trivet.work.paths import kind_of
 from trivet.work.result_files import DISK_ERRORS
 
 __all__ = [
@@ -155,9 +156,10 @@ def _require_header(path: Path) -> None:
         if path.is_symlink():
             raise DataError(f"the ledger {shown} is a link; name the file that it leads to.")
         if not path.is_file():
-            kind = "is not a file" if path.exists() else "is not there"
+            found = kind_of(path)
+            what = "is not there" if found is None else f"is not a file but {found}"
             raise DataError(
-                f"the ledger {shown} {kind}; make one with `trivet privacy ledger FILE --create --epsilon E`."
+                f"the ledger {shown} {what}; make one with `trivet privacy ledger FILE --create --epsilon E`."
             )
         with path.open("rb") as stream:
             header = stream.read(_HEADER_BYTES)

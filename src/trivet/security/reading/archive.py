@@ -1,13 +1,12 @@
 """One checkpoint out of an untrusted archive: nothing of it is followed, nothing else is unpacked.
 
-All but `read_checkpoint` runs in the child process of `trivet.work.confined`.
+All but `ask_for_member` runs in the child process of `trivet.work.confined`.
 """
 
 import bz2
 import gzip
 import io
 import lzma
-import os
 import re
 import stat
 import tarfile
@@ -23,16 +22,15 @@ from trivet.errors import CheckpointError, UsageError
 from trivet.wording import describe_error, one_line, quote
 from trivet.work.bounded import BoundedStream
 from trivet.work.confined import Confined, Limits
+from trivet.work.paths import require_path
 
 __all__ = [
     "EXTRACTED",
     "MAX_MEMBERS",
-    "ArchiveMember",
     "Member",
     "ask_for_member",
     "extract",
     "index_from_student_id",
-    "read_checkpoint",
     "refuse_unsafe",
     "zip_members",
 ]
@@ -122,14 +120,6 @@ LIMITS: Final = Limits(processes=True)
 CHECKPOINT_NAME = re.compile(r"pois[eo]ned_model_(\d+)\.(?:pth|pt|safetensors)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class ArchiveMember:
-    """A regular file of an archive: its name without folders, and its content."""
-
-    name: str
-    content: bytes
-
-
 def index_from_student_id(student_id: str) -> int:
     """Return the model index that a student ID stands for: its last digit.
 
@@ -147,36 +137,10 @@ def index_from_student_id(student_id: str) -> int:
     return int(text[-1])
 
 
-def read_checkpoint(path: str | os.PathLike[str], index: int) -> ArchiveMember:
-    """Read the study's checkpoint number `index` out of a rar, zip or tar archive.
-
-    Every member is checked before one is chosen, so an archive with a hostile name is refused
-    whole even if the wanted member looks harmless. It is read in a process of its own.
-
-    Parameters
-    ----------
-    path
-        The archive; its kind is read from its first bytes, not from its name.
-    index
-        Number of the model, as in ``poisoned_model_4.pth`` (or ``poisened_model_4.pth``).
-
-    Raises
-    ------
-    CheckpointError
-        If the archive is missing, damaged, unsafe or too large, lacks the model, or needs a tool
-        that is not installed.
-    """
-    with Confined(LIMITS) as child:
-        name, member = ask_for_member(child, Path(path), index)
-        return ArchiveMember(name, member.read_bytes())
-
-
 def ask_for_member(child: Confined, path: Path, index: int) -> tuple[str, Path]:
     """Have the child unpack one checkpoint; return its name, and the file that it is in now."""
-    if not os.path.isfile(path):  # noqa: PTH113 - no path makes it raise
-        raise CheckpointError(
-            f"there is no archive at {one_line(path)}; check the path given with --archive."
-        )
+    advice = "check the path given with --archive"
+    require_path(path, "archive", error=CheckpointError, advice=advice)
     request = {"path": str(path.absolute()), "name": path.name, "index": index}
     shown = one_line(path.name, limit=LONGEST_FILE_NAME)
     name = child.ask("trivet.security.reading.archive:extract", request, name=shown, error=CheckpointError)

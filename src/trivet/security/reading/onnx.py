@@ -14,47 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
+from trivet.security.reading.parts import GRAPH, INITIALIZER, MAX_GRAPH_BYTES, beside, fields
 from trivet.wording import first_line, quote
 from trivet.work.confined import Confined
 
-__all__ = ["Program", "Sizes", "arranged", "fields", "prepare", "read_onnx", "refuse_heavy"]
-
-#: Wire types of https://protobuf.dev/programming-guides/encoding/: a variable-length integer, eight
-#: bytes, a length with as many bytes behind it, four bytes.
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-VARINT_BYTES = 10
-
-
-def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and the content of each field, in order."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        kind = key & 7
-        start = position
-        if kind == VARINT:
-            _, position = _varint(message, position)
-        elif kind == LENGTH:
-            length, start = _varint(message, position)
-            position = start + length
-        elif kind in {FIXED32, FIXED64}:
-            position += 4 if kind == FIXED32 else 8
-        else:
-            raise ValueError("expected a protobuf message")
-        if position > len(message):
-            raise ValueError("it ends within a field")
-        yield key >> 3, message[start:position]
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Return the integer at `position`, and where it ends."""
-    value = 0
-    for index, byte in enumerate(message[position : position + VARINT_BYTES]):
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:  # noqa: PLR2004 - the bit that says that more bytes follow
-            return value, position + index + 1
-    raise ValueError("it ends within a number")
-
+__all__ = ["Program", "Sizes", "arranged", "prepare", "read_onnx", "refuse_heavy"]
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,18 +30,7 @@ Sizes = tuple[int | None, ...]
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A network that came with its graph.
-
-    Attributes
-    ----------
-    network
-        As it was written down.
-    batch
-        Images that it takes at a time; None for any number.
-    sizes
-        What an image has along each axis, None for a size that may vary: (channels, height, width), or in
-        another order, or fewer axes; see `arranged`.
-    """
+    """A network with the images that it takes at a time and an image's axes; None stands for any."""
 
     network: "nn.Module"
     batch: int | None
@@ -88,11 +41,7 @@ Shape = tuple[int, int, int]
 
 
 def arranged(program: Program, shape: Shape) -> "nn.Module | None":
-    """Return the network as one that takes images of a shape (channels, height, width).
-
-    None where no arrangement of the pixels fits: as they are, with the channels last, without the one
-    channel, or all in a row.
-    """
+    """Return the network as one of images (channels, height, width); None where no arrangement fits."""
     from torch import nn  # noqa: PLC0415 - the child process has no use of it
 
     class Arranged(nn.Module):
@@ -121,25 +70,23 @@ def arranged(program: Program, shape: Shape) -> "nn.Module | None":
 
 
 #: onnx and onnx2torch copy the weights some six times before they are a network.
-MAX_BYTES = 240 * 2**20
+MAX_BYTES = MAX_GRAPH_BYTES
 #: Bytes other than weights: a network of a thousand layers needs a tenth of it. The smallest
 #: message takes two bytes in the file and a hundred in memory.
 MAX_STRUCTURE_BYTES = 4 * 2**20
-#: Field numbers of onnx.proto: ModelProto.graph, GraphProto.initializer, and TensorProto's float_data,
-#: raw_data and double_data, which take as much memory as they do on disk.
-GRAPH, INITIALIZER = 7, 5
+#: Field numbers of TensorProto's float_data, raw_data and double_data, which take as much memory as on disk.
 NUMBERS = frozenset({4, 9, 10})
 DOMAINS = frozenset({"", "ai.onnx"})
 EXTERNAL = 1
 AXES = 4
 
 
-def read_onnx(child: Confined, path: Path, name: str) -> Program:
+def read_onnx(child: Confined, path: Path, name: str, *, seconds: float | None = None) -> Program:
     """Read an ONNX file."""
     onnx, onnx2torch = import_extra("onnx", name), import_extra("onnx2torch", name)
     request = {"path": str(path.absolute()), "name": name}
     batch, *sizes = child.ask(
-        "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError
+        "trivet.security.reading.onnx:prepare", request, name=name, error=CheckpointError, seconds=seconds
     )
     try:
         with warnings.catch_warnings():
@@ -172,7 +119,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         _drop_training(model.graph)
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
-        _written_older(onnx, model)
+        _written_older(onnx, model, name)
         (folder / PREPARED).write_bytes(model.SerializeToString())
     except (CheckpointError, MemoryError):
         raise
@@ -217,35 +164,18 @@ def _refuse_unsafe(model: Any, name: str) -> None:
             )
         if any(attribute.HasField("g") or len(attribute.graphs) > 0 for attribute in node.attribute):
             raise CheckpointError(f"{name} was refused: it holds a graph within its graph.")
-    inside = (tensor for tensor in _tensors(graph) if not _is_weight(tensor, graph))
-    if any(tensor.data_location == EXTERNAL or len(tensor.external_data) > 0 for tensor in inside):
+    if any(each.data_location == EXTERNAL or len(each.external_data) > 0 for each in _constants(graph)):
         raise CheckpointError(f"{name} was refused: a constant in it points to another file.")
 
 
-def _is_weight(tensor: Any, graph: Any) -> bool:
-    return any(tensor is weight for weight in graph.initializer)
-
-
 def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
-    """Read the weights that lie in files beside the network's, as exporters write them.
-
-    Only a plain file of the same folder is opened, and no link followed.
-    """
+    """Read the weights that lie in files beside the network's, as exporters write them."""
     for tensor in model.graph.initializer:
         if tensor.data_location != EXTERNAL and not len(tensor.external_data):
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         place = entries.get("location", "")
-        if Path(place).name != place or place in {"", ".", ".."}:
-            raise CheckpointError(
-                f"{name} was refused: it points to weights outside of its folder, {quote(place)}."
-            )
-        file = path.with_name(place)
-        if file.is_symlink() or not file.is_file():
-            raise CheckpointError(
-                f"{name} keeps its weights in {quote(place)}, and there is no such file beside it; put it "
-                "there."
-            )
+        file = beside(path, place, name)
         offset = int(entries.get("offset", 0))
         length = int(entries.get("length", file.stat().st_size - offset))
         room -= length
@@ -289,6 +219,9 @@ def _drop_training(graph: Any) -> None:
 REDUCTIONS: Final = frozenset(
     f"Reduce{kind}" for kind in ("Mean", "Max", "Min", "Prod", "L1", "L2", "SumSquare", "LogSum", "LogSumExp")
 )
+#: Says that a reduction without axes reduces none, and what such a one still does to each number.
+NOOP: Final = "noop_with_empty_axes"
+ELEMENTWISE: Final = {"ReduceL1": "Abs", "ReduceL2": "Abs", "ReduceLogSum": "Log"}
 #: Operators of which the versions after 13 take more types of numbers, and what else some of these added.
 WIDENED: Final[dict[str, str | None]] = {
     **dict.fromkeys(("Identity", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Size", "Constant", "Cast")),
@@ -304,27 +237,22 @@ WIDENED: Final[dict[str, str | None]] = {
 UNIFIED: Final = 13
 
 
-def _written_older(onnx: Any, model: Any) -> None:
-    """Write operators as versions before 18 had them, where constants show that they say the same.
-
-    Axes of a reduction become an attribute, a Reshape that names no 0 needs no word on it, and a Gelu is
-    what it is made of.
-    """
+def _written_older(onnx: Any, model: Any, name: str) -> None:
+    """Write operators as versions before 18 had them, where constants show that they say the same."""
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     written: list[Any] = []
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             held[node.output[0]] = node.attribute[0].t
-        given = onnx.numpy_helper.to_array(held[node.input[1]]) if _second_is(node, held) else None
-        if node.op_type in REDUCTIONS:
-            if given is not None:
-                node.input[:] = node.input[:1]
-                node.attribute.append(
-                    onnx.helper.make_attribute("axes", [int(axis) for axis in given.ravel()])
-                )
-            elif any(each.name == "noop_with_empty_axes" and each.i for each in node.attribute):
-                node.op_type = "Identity"  # no axes are named, and then nothing is reduced
-            _without(node, "noop_with_empty_axes")
+        second = held.get(node.input[1]) if len(node.input) > 1 else None
+        given = None if second is None else onnx.numpy_helper.to_array(second)
+        if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
+            _reduction(onnx, node, given, name)
+        elif node.op_type == "Squeeze" and given is not None and given.size == 0:
+            raise CheckpointError(
+                f"{name} was refused: a Squeeze in it names no axes, which runtimes read in different "
+                "ways. Name them, or leave the input out."
+            )
         elif node.op_type == "Split":
             _without(node, "num_outputs")  # as many as it has; equal ones, or it does not run
         elif node.op_type == "Reshape" and given is not None and (given != 0).all():
@@ -336,8 +264,25 @@ def _written_older(onnx: Any, model: Any) -> None:
         model.graph.node.extend(copies)
 
 
-def _second_is(node: Any, held: dict[str, Any]) -> bool:
-    return len(node.input) > 1 and node.input[1] in held
+def _reduction(onnx: Any, node: Any, given: Any, name: str) -> None:
+    """Write the axes of a reduction as an attribute; without any it reduces all, or as it says none."""
+    if given is None and len(node.input) > 1 and node.input[1] and node.op_type in REDUCTIONS:
+        raise CheckpointError(
+            f"{name} was refused: the axes of a {node.op_type} in it are computed; expected constants."
+        )
+    axes = [] if given is None else [int(axis) for axis in given.ravel()]
+    if axes and node.op_type in REDUCTIONS:
+        node.input[:] = node.input[:1]
+        node.attribute.append(onnx.helper.make_attribute("axes", axes))
+    elif given is not None and not axes:
+        node.input[:] = node.input[:1]
+    if len(node.input) == 1 and not axes and any(each.name == NOOP and each.i for each in node.attribute):
+        squared = node.op_type == "ReduceSumSquare"
+        node.input[:] = [node.input[0]] * (2 if squared else 1)
+        node.op_type = "Mul" if squared else ELEMENTWISE.get(node.op_type, "Identity")
+        del node.attribute[:]
+    elif node.op_type in REDUCTIONS:
+        _without(node, NOOP)
 
 
 def _without(node: Any, name: str) -> None:
@@ -392,8 +337,7 @@ def _is_set(attribute: Any) -> bool:
     return bool(attribute.i) or any(number != 1 for number in attribute.ints)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
+def _constants(graph: Any) -> Iterator[Any]:
     for node in graph.node:
         for attribute in node.attribute:
             yield attribute.t
@@ -401,11 +345,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _rename(graph: Any) -> None:
-    """Give every node and every value a name of ours.
-
-    PyTorch's exporter writes equal weights once, and an Identity for each other use; onnx2torch wants
-    them at hand, so such a copy gets the name of its weights.
-    """
+    """Give every node and every value a name of ours, and a copy of weights the name of the weights."""
     names: dict[str, str] = {"": ""}  # an input that is left out
 
     def ours(name: str) -> str:

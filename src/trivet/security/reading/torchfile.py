@@ -72,10 +72,7 @@ class LazyTensor:
     offset: int = 0
 
     def view(self, content: bytearray) -> bytes | memoryview:
-        """Return the numbers in row-major order, out of the content of the storage.
-
-        Call it only after `shape` was found to be right.
-        """
+        """Return the numbers in row-major order out of a storage's content, once `shape` is known to fit."""
         if 0 in self.shape:
             return b""
         item = BYTES[self.storage.dtype]
@@ -145,17 +142,7 @@ TORCH_DTYPES: Final[dict[str, str]] = {
 
 @dataclass(eq=False)
 class Opaque:
-    """Stand-in for an object that weights do not need: nothing of it is made, and nothing called.
-
-    Attributes
-    ----------
-    name
-        Path of its class, or of what would have made it.
-    state
-        What would have become its attributes; a module's parameters are among them.
-    items
-        What it would have held by name.
-    """
+    """Stand-in for an object, of which nothing is made: its class, its attributes, and its items."""
 
     name: str
     state: Any = None
@@ -532,10 +519,7 @@ COUNT = struct.Struct("<q")
 
 
 def read_zipped(archive: ZippedFile, name: str) -> Any:
-    """Return what a zip of torch.save holds, each tensor as a `LazyTensor`.
-
-    The archive has to stay open as long as claims are loaded.
-    """
+    """Return what a zip of torch.save holds, as `LazyTensor`s that load while it is open."""
     if "data.pkl" not in archive.sizes:
         raise CheckpointError(
             f"{name} cannot be read as a PyTorch checkpoint: it is a zip of something else. Expected a state "
@@ -551,10 +535,7 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
 
 
 def read_legacy(stream: IO[bytes], name: str) -> Any:
-    """Return what a file in the layout before PyTorch 1.6 holds, each tensor as a `LazyTensor`.
-
-    The stream has to stay open as long as claims are loaded.
-    """
+    """Return what a file from before PyTorch 1.6 holds, as `LazyTensor`s that load while it is open."""
     if stream.read(1) != pickle.PROTO:
         raise CheckpointError(
             f"{name} is not a PyTorch checkpoint. Expected a state dict saved with torch.save, or a "

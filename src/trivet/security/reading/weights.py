@@ -5,6 +5,7 @@ for tensors that do not lie in a row.
 """
 
 import io
+import itertools
 import json
 import math
 import re
@@ -17,6 +18,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
 from trivet.security.reading.exported import is_program, read_program
+from trivet.security.reading.parts import INDEX, beside, read_index
 from trivet.security.reading.torchfile import (
     BYTES,
     FLOATING,
@@ -31,7 +33,17 @@ from trivet.security.reading.torchfile import (
 from trivet.security.reading.zipped import open_zip
 from trivet.wording import first_line, one_line, quote
 
-__all__ = ["EXTRACTED", "Layer", "Match", "extract", "find_states", "match", "open_weights", "refuse_broken"]
+__all__ = [
+    "EXTRACTED",
+    "Layer",
+    "Match",
+    "extract",
+    "extract_all",
+    "find_states",
+    "match",
+    "open_weights",
+    "refuse_broken",
+]
 
 #: Batch normalisation's counter: absent before PyTorch 0.4.1, averaged to a fraction by some, and without
 #: effect in evaluation.
@@ -49,6 +61,10 @@ DEEPEST: Final = 6
 MOST_PLACES: Final = 20_000
 #: Places and prefixes that a message names, or that are tried.
 SHOWN_PROBLEMS: Final = 4
+SHOWN_PLACES: Final = 8
+LONGEST_PLACE: Final = 250
+#: The place of what is under no name.
+TOP: Final = "the top"
 MOST_PREFIXES: Final = 64
 
 #: By a layer's name: its tensor, or what stands in its place.
@@ -66,15 +82,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Match:
-    """Tensors of a file for a network's layers.
-
-    Attributes
-    ----------
-    claims
-        By a layer's number.
-    notes
-        What was done to make them fit, a sentence each.
-    """
+    """Tensors of a file by the numbers of a network's layers, and what was done to make them fit."""
 
     claims: dict[int, LazyTensor]
     notes: tuple[str, ...]
@@ -94,41 +102,74 @@ class _Fit:
 
 
 def find_states(content: Any, name: str, key: str | None = None) -> dict[str, State]:
-    """Return the state dicts in `content` by their places: dictionaries with tensors, and pickled modules."""
-    if key is not None:
-        content = _at(content, key, name)
-    found = dict(_states(content))
-    if not found:
+    """Return the state dicts in `content`, or at and below the place that `key` names, by their places."""
+    if key is not None and key != TOP:
+        found = next(_at(content, key), None)
+        if found is None:
+            known = ", ".join(f"'{place or TOP}'" for place in list(_places(content))[:SHOWN_PLACES])
+            raise CheckpointError(f"{name} has no {quote(key)}; its weights are under {known or 'no name'}.")
+        (content,) = found
+    states = {place: state for place, (_, state) in _places(content).items()}
+    if not states:
         kind = content.name if isinstance(content, Opaque) else type(content).__name__
         raise CheckpointError(
             f"{name} holds a {one_line(kind)} that is not a state dict; expected names of layers with their "
             "tensors, as torch.save(model.state_dict(), ...) writes, or such a dict, or a module, inside."
         )
+    return states
+
+
+def _places(content: Any) -> dict[str, tuple[Any, State]]:
+    """Return dictionaries with tensors, and pickled modules, by names that differ and can be printed."""
+    found: dict[str, tuple[Any, State]] = {}
+    for place, value, state in _states(content):
+        shown = one_line(place, limit=LONGEST_PLACE)
+        names = (shown if count == 1 else f"{shown} ({count})" for count in itertools.count(1))
+        found[next(each for each in names if each not in found and each != TOP)] = value, state
     return found
 
 
-def _states(content: Any) -> Iterator[tuple[str, State]]:
+def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
     waiting, seen = [("", content, 0)], {id(content)}
     for place, value, depth in waiting:  # which grows meanwhile
-        if isinstance(value, Opaque) and isinstance(value.state, Mapping) and not value.items:
-            if state := dict(_of_module(value)):
-                yield place, _Script(state) if value.name.startswith(SCRIPTED) else state
-                continue
-            inside: Any = value.state
-        else:
-            inside = value.items if isinstance(value, Opaque) else value
-        if isinstance(inside, list):
-            inside = dict(enumerate(inside))
-        if not isinstance(inside, Mapping):
+        is_module = isinstance(value, Opaque) and isinstance(value.state, Mapping) and not value.items
+        if is_module and (state := dict(_of_module(value))):
+            yield place, value, _Script(state) if value.name.startswith(SCRIPTED) else state
             continue
+        inside = _inside(value)
         named = {key: each for key, each in inside.items() if type(key) is str}
         if any(type(each) is LazyTensor for each in named.values()):
-            yield place, named
+            yield place, value, named
         for key, each in inside.items():
             nested = isinstance(each, Mapping | list | Opaque)
             if nested and depth < DEEPEST and id(each) not in seen and len(waiting) < MOST_PLACES:
                 seen.add(id(each))
-                waiting.append((f"{place}.{key}" if place else str(key), each, depth + 1))
+                waiting.append((_joined(place, key), each, depth + 1))
+
+
+def _inside(value: Any) -> Mapping[Any, Any]:
+    """Return what a value holds by its names, a list by its positions."""
+    held = (value.items or value.state) if isinstance(value, Opaque) else value
+    if isinstance(held, list):
+        return dict(enumerate(held))
+    return held if isinstance(held, Mapping) else {}
+
+
+def _joined(place: str, key: object) -> str:
+    return f"{place}.{key}" if place and key != "" else place or str(key)
+
+
+def _at(content: Any, key: str) -> Iterator[tuple[Any]]:
+    """Yield what stands at a place, as a search prints it, or by what it holds step by step."""
+    places = _places(content)
+    for name in (key, one_line(key, limit=LONGEST_PLACE)):
+        if name in places:
+            yield (places[name][0],)
+    for step, each in _inside(content).items():
+        if key == str(step):
+            yield (each,)
+        elif key.startswith(f"{step}."):
+            yield from _at(each, key.removeprefix(f"{step}."))
 
 
 def _of_module(module: Opaque) -> Iterator[tuple[str, LazyTensor]]:
@@ -159,30 +200,25 @@ def _attributes(module: Opaque) -> Iterator[tuple[str, Any]]:
                 yield key, each
 
 
-def _at(content: Any, key: str, name: str) -> Any:
-    """Return what stands under a key, or under several with dots between."""
-    here = content
-    for step in key.split("."):
-        held = (here.items or here.state) if isinstance(here, Opaque) else here
-        if not isinstance(held, Mapping) or step not in held:
-            known = (
-                ", ".join(quote(each) for each in list(held)[:8]) if isinstance(held, Mapping) else "no names"
-            )
-            raise CheckpointError(f"{name} has no {quote(key)}; there is {known or 'nothing'}.")
-        here = held[step]
-    return here
-
-
-def match(layers: Sequence[Layer], states: Mapping[str, State], name: str, architecture: str) -> Match:
-    """Return the claim for each layer, by the layer's number, out of the state dict that fits.
-
-    Names, shapes and types are compared before a tensor is read. Floating-point weights may be of
-    any precision; counts and masks have to be of the layer's own type.
-    """
+def match(
+    layers: Sequence[Layer],
+    states: Mapping[str, State],
+    name: str,
+    architecture: str,
+    key: str | None = None,
+) -> Match:
+    """Return a claim for each layer, by its number, out of the state dict that fits, at or below `key`."""
     fits = {place: _fitted(state, layers) for place, state in states.items()}
     whole = [place for place, fit in fits.items() if not fit.problems]
-    if len({_identity(fits[place].state) for place in whole}) > 1:
-        shown = " and ".join(quote(place or "the top") for place in whole[:SHOWN_PROBLEMS])
+    if key is not None and "" in whole:
+        whole = [""]
+    different: dict[frozenset[tuple[str, str, int]], str] = {}
+    for place in whole:
+        different.setdefault(_identity(fits[place].state), place)
+    if len(different) > 1:
+        above = "" if key in {None, TOP} else one_line(key, limit=LONGEST_PLACE)
+        offered = [_joined(above, place) or TOP for place in different.values()]
+        shown = " and ".join(f"'{place}'" for place in offered[:SHOWN_PROBLEMS])
         raise CheckpointError(
             f"{name} holds weights that fit under {shown}; name the ones that you mean with --state-key."
         )
@@ -202,7 +238,7 @@ def match(layers: Sequence[Layer], states: Mapping[str, State], name: str, archi
     refuse_broken(
         [layers[number].key for number, claim in claims.items() if _other(claim, layers[number])], name
     )
-    under = [f"The weights are those under {quote(best)}."] if best else []
+    under = [f"The weights are those under '{best}'."] if best else []
     return Match(claims, (*under, *fits[best].notes))
 
 
@@ -329,8 +365,6 @@ SLACK_BYTES: Final = 16 * 2**20
 #: The header of a safetensors file is parsed whole; ten thousand layers need a quarter of this.
 MAX_HEADER_BYTES: Final = 4 * 2**20
 ZIP: Final = b"PK"
-#: Ends the name of an index of several files.
-INDEX: Final = ".safetensors.index.json"
 HEADER_LENGTH: Final = struct.Struct("<Q")
 METADATA: Final = "__metadata__"
 
@@ -342,9 +376,27 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     needed = sum(math.prod(layer.shape) * BYTES.get(layer.dtype, 8) for layer in layers)
     with open_weights(Path(request["path"]), name, needed=needed) as held:
         states = find_states(held, name, request.get("key"))
-        found = match(layers, states, name, request["architecture"])
+        found = match(layers, states, name, request["architecture"], request.get("key"))
         _write(found.claims, folder / EXTRACTED)
     return {"numbers": list(found.claims), "notes": list(found.notes)}
+
+
+def extract_all(request: dict[str, Any], folder: Path) -> list[str]:
+    """Write every tensor of a safetensors file into `EXTRACTED`, named by its number; return the names."""
+    name, needed = request["name"], request["needed"]
+    if needed > MAX_WEIGHTS_BYTES:
+        raise CheckpointError(
+            f"{name} was refused: the network that it belongs to takes {needed / 2**30:.1f} GiB, and at most "
+            f"{MAX_WEIGHTS_BYTES / 2**30:.1f} GiB of weights are read."
+        )
+    with open_weights(Path(request["path"]), name, needed=needed) as held:
+        for key, claim in held.items():
+            if claim.dtype is None:
+                raise CheckpointError(
+                    f"{name} was refused: {quote(key)} is saved as a type that is not read."
+                )
+        _write(dict(enumerate(held.values())), folder / EXTRACTED)
+        return list(held)
 
 
 @contextmanager
@@ -385,25 +437,10 @@ def _read_parts(
     path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None]
 ) -> dict[str, LazyTensor]:
     """Read the headers of the safetensors files that an index names, which lie beside it."""
-    try:
-        with path.open("rb") as stream:
-            index = json.loads(stream.read(MAX_HEADER_BYTES))
-        part_of = {str(key): str(part) for key, part in index["weight_map"].items()}
-        parts = sorted(set(part_of.values()))
-    except Exception as error:  # an untrusted index can be wrong anywhere
-        raise CheckpointError(
-            f"{name} is not the index of a safetensors file in parts ({first_line(error)}); expected the "
-            "names of its parts under weight_map."
-        ) from error
+    part_of = read_index(path, name)
     size, claims = 0, {}
-    for part in parts:
-        file = path.with_name(part) if part not in {"", ".", ".."} and Path(part).name == part else None
-        if file is None or file.is_symlink():
-            raise CheckpointError(
-                f"{name} was refused: it names a part outside of its folder, {quote(part)}."
-            )
-        if not file.is_file():
-            raise CheckpointError(f"{name} lacks its part {quote(part)}; it has to lie beside it.")
+    for part in sorted(set(part_of.values())):
+        file = beside(path, part, name)
         size += file.stat().st_size
         refuse_oversize(size)
         read = _read_safetensors(closing.enter_context(file.open("rb")), part)
@@ -471,8 +508,10 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _write(claims: dict[int, LazyTensor], path: Path) -> None:
     """Write tensors as safetensors; each storage is read once, and only one is held at a time."""
     header: dict[str, Any] = {}
+    groups: dict[str, list[int]] = {}
     end = 0
     for number, claim in claims.items():
+        groups.setdefault(claim.storage.key, []).append(number)
         start, end = end, end + math.prod(claim.shape) * BYTES[claim.storage.dtype]
         entry = {"dtype": claim.dtype, "shape": claim.shape, "data_offsets": [start, end]}
         header[str(number)] = entry
@@ -480,16 +519,9 @@ def _write(claims: dict[int, LazyTensor], path: Path) -> None:
     with path.open("wb") as stream:
         stream.write(HEADER_LENGTH.pack(len(text)) + text)
         begin = stream.tell()
-        for numbers in _by_storage(claims):
+        for numbers in groups.values():
             content = claims[numbers[0]].storage.numbers(claims[numbers[0]].storage)
             for number in numbers:
                 stream.seek(begin + header[str(number)]["data_offsets"][0])
                 stream.write(claims[number].view(content))
             del content
-
-
-def _by_storage(claims: dict[int, LazyTensor]) -> Sequence[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for number, claim in claims.items():
-        groups.setdefault(claim.storage.key, []).append(number)
-    return list(groups.values())

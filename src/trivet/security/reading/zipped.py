@@ -56,10 +56,7 @@ class ZippedFile:
 
 @contextmanager
 def open_zip(stream: IO[bytes], name: str) -> Generator[ZippedFile]:
-    """Open and vet a zip; `name` is what messages call it.
-
-    Every member is checked before one is read, so one hostile name refuses the whole file.
-    """
+    """Open a zip and vet every member of it; `name` is what messages call it."""
     size = stream.seek(0, io.SEEK_END)
     bounded = BoundedStream(stream, name, in_all=2 * size + DIRECTORIES_BYTES, error=CheckpointError)
     try:

@@ -60,10 +60,7 @@ class Convolution:
 
 
 def observe(model: Classifier, inputs: Tensor) -> list[Convolution]:
-    """Run `model` and return its convolutions in the order in which they ran.
-
-    A convolution counts where its weight is in the state dict as it is used; transposed ones do not.
-    """
+    """Run `model` and return its convolutions in the order in which they ran, transposed ones left out."""
     with torch.no_grad(), _Watch(model) as watch:
         model.logits(inputs)
     return list(watch.found.values())
@@ -163,12 +160,7 @@ class Pruned:
 
 
 def channel_bounds(model: Classifier, convolution: Convolution) -> Tensor:
-    """Return an upper bound on the Lipschitz constant of each output channel, shape (channels,).
-
-    The largest singular value of the channel's weights, reshaped to (in_channels, height * width),
-    times |gamma| / sqrt(var + eps) of the batch norm that follows (Zheng et al., ECCV 2022,
-    equations 8 and 9).
-    """
+    """Return Lipschitz bounds of the output channels (Zheng et al., ECCV 2022, equations 8 and 9)."""
     state = {**dict(model.named_buffers()), **dict(model.named_parameters())}
     with torch.no_grad():
         bounds = torch.linalg.matrix_norm(state[convolution.weight].flatten(start_dim=2), ord=2)
@@ -232,21 +224,15 @@ def fine_prune(
 
     Parameters
     ----------
-    model
-        The attacked network; it is not changed.
-    contract
-        What the network expects of its inputs.
+    model, contract, settings, progress
+        As of `fine_tune`.
     images
         Clean images with true labels. A part ranks the channels, another tells how many may go, and
         all serve the fine-tuning.
-    settings
-        Of the fine-tuning.
     tolerance
         Clean accuracy that pruning may cost.
     seed
         Draws the parts, the order and the shifts.
-    progress
-        Called with the finished share of the fine-tuning, 0 to 1.
     """
     ranking, judging = images.split(0.5, seed=seed)
     last = _last_convolution(model, contract, ranking.take(np.arange(min(PRUNING_IMAGES, len(ranking)))))
@@ -269,11 +255,7 @@ def fine_prune(
 
 
 def _last_convolution(model: Classifier, contract: InputContract, images: ImageSet) -> Convolution | None:
-    """Return the last convolution with its activity on the images; None if there is none.
-
-    One that looks at more than single pixels is preferred, since the last to run in a residual
-    network is often a shortcut.
-    """
+    """Return the last convolution that looks at more than single pixels, else the last, with its activity."""
     activity = torch.zeros(())
     last = None
     for rows in batches(len(images), BATCH):

@@ -41,11 +41,7 @@ def copied_network(model: Classifier) -> Classifier:
 
 
 def trainable_copy(model: Classifier, *, dropout: bool = False) -> Classifier:
-    """Return a copy of `model` whose weights take gradients.
-
-    Layers that keep statistics of their inputs (batch norm) keep those of the attacked network: what
-    a few images, some of them stamped, would put in their place describes neither.
-    """
+    """Return a copy of `model` whose weights take gradients; batch norm keeps its statistics."""
     trained = copied_network(model).train(dropout)
     for module in trained.modules():
         if hasattr(module, "running_mean"):
@@ -78,10 +74,7 @@ def shuffled_batches(images: int, *, batch_size: int, steps: int, seed: int) -> 
 
 
 def shifted(pixels: Tensor, *, at_most: int, generator: torch.Generator) -> Tensor:
-    """Return each image moved by up to `at_most` pixels each way, its edge repeated where it leaves.
-
-    Pixels have shape (n, channels, height, width).
-    """
+    """Return each image moved by up to `at_most` pixels each way, its edge repeated where it leaves."""
     if at_most == 0:
         return pixels
     count, channels, height, width = pixels.shape

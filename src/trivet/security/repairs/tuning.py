@@ -133,13 +133,7 @@ SHARPNESS_RADIUS: Final = 2.0
 def sharp_gradients(
     weights: Sequence[nn.Parameter], loss: Callable[[], Tensor], *, radius: float = SHARPNESS_RADIUS
 ) -> None:
-    """Compute the gradients where the loss is largest within `radius`, the weights left as they were.
-
-    The neighbourhood is scaled by the weights' sizes T = diag(|w|): the largest loss under
-    ``||T^-1 e|| <= radius`` lies, to first order, at ``e = radius * T^2 g / ||T g||`` (Zhu et al.,
-    ICCV 2023, equations 2 and 4; Kwon et al., ICML 2021). Large weights, which backdoors lean on,
-    are disturbed most.
-    """
+    """Compute gradients where the loss is largest nearby (Zhu et al., ICCV 2023, equations 2 and 4)."""
     loss().backward()
     reached = [(weight, weight.grad) for weight in weights if weight.grad is not None]
     with torch.no_grad():
@@ -169,32 +163,17 @@ def fine_tune_sharpness_aware(
     seed: int,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
-    """Return a copy of `model` fine-tuned with sharpness-aware minimisation: FT-SAM.
+    """Return a copy of `model` as `fine_tune` does, with sharpness-aware minimisation: FT-SAM.
 
     Zhu et al., ICCV 2023, algorithm 1. Backdoors live in few, large weights, which plain fine-tuning
     hardly moves; making the loss flat around the weights shrinks them. Each step costs two.
 
     Parameters
     ----------
-    model
-        The attacked network; it is not changed.
-    contract
-        What the network expects of its inputs.
-    images
-        Clean images with true labels.
-    settings
-        Steps and optimiser.
+    model, contract, images, settings, seed, progress
+        As of `fine_tune`.
     radius
         rho: how far the weights are moved in search of a larger loss, relative to their sizes.
-    seed
-        Seed of order and shifts.
-    progress
-        Called with the finished share of the work, 0 to 1.
-
-    Returns
-    -------
-    Classifier
-        In evaluation mode, weights frozen.
     """
     return fine_tune(
         model,

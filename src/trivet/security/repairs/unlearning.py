@@ -175,19 +175,15 @@ def unlearn_in_rounds(
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Classifier:
-    """Unlearn, reconstruct what the network still answers to, and unlearn all of it.
+    """Unlearn, reconstruct what the copy still answers to, and return one that unlearned all of it.
 
     A reconstructed trigger covers only a part of what the network answers to: one round can
     silence the reconstruction and leave the attacker's own trigger at work.
 
     Parameters
     ----------
-    model
-        The attacked network; it is not changed.
-    contract
-        What the network expects of its inputs.
-    images
-        Clean images with true labels, to train on and to reconstruct from.
+    model, contract, images, progress
+        As of `unlearn`.
     trigger
         The reconstructed trigger.
     target
@@ -196,13 +192,6 @@ def unlearn_in_rounds(
         Settings of each round.
     seed
         Seed of the first round; each further one takes the next number.
-    progress
-        Called with the finished share of the work, 0 to 1.
-
-    Returns
-    -------
-    Classifier
-        In evaluation mode, weights frozen.
     """
     triggers = [trigger]
     for turn, settings in enumerate(rounds):

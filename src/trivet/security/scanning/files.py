@@ -10,7 +10,8 @@ from typing import Final
 
 from trivet.errors import DataError
 from trivet.security.scanning.results import Failure, Skipped
-from trivet.wording import first_line, one_line
+from trivet.wording import one_line
+from trivet.work.paths import FOLDER, require_path
 
 __all__ = ["ModelFile", "find_models"]
 
@@ -146,13 +147,7 @@ def find_models(folder: Path, *, leave_out: Path) -> FolderFiles:
     returned as a model with its failure. Linked folders, and those of version control, are not entered.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - a linked folder keeps its name
-    try:
-        is_folder = root.is_dir()
-    except (OSError, ValueError) as error:  # a name too long, a folder above it that is locked, a NUL
-        why = getattr(error, "strerror", None) or first_line(error)
-        raise DataError(f"the folder {one_line(folder)} cannot be read: {why}.") from error
-    if not is_folder:
-        raise DataError(f"there is no folder at {one_line(folder)}; expected one that holds checkpoints.")
+    require_path(folder, "folder", wanted=FOLDER, error=DataError, advice="name one that holds checkpoints")
     found = _Found(root, leave_out.stat() if leave_out.is_dir() else None)
     folders = [root]
     while folders:

@@ -26,6 +26,7 @@ from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, i
 from trivet.security.checkpoint import Checkpoint, load_checkpoint
 from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by
 from trivet.security.device import CPU, find_device, on_device
+from trivet.security.reading.parts import file_sha256
 from trivet.security.scanning.files import ModelFile, find_models
 from trivet.security.scanning.results import (
     FAILED,
@@ -48,7 +49,6 @@ __all__ = [
     "ScanJob",
     "dask_executor",
     "failed_document",
-    "file_sha256",
     "images_sha256",
     "run_job",
     "scan_many",
@@ -96,12 +96,6 @@ def run_job(job: ScanJob, path: Path) -> Document:
 def failed_document(sha256: str | None, failure: Failure) -> Document:
     """Return the result of a checkpoint that could not be scanned."""
     return {"status": FAILED, "sha256": sha256, "error": asdict(failure)}
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()  # pyright: ignore[reportArgumentType]
 
 
 def job_identity(job: ScanJob, images: ImageSet) -> Document:
