@@ -52,6 +52,16 @@ def test_the_same_audit_twice_says_so(audits, capsys):
     assert "everything else that differs" not in out
 
 
+@pytest.mark.parametrize("options", [{}, {"markdown": True}])
+def test_equal_records_have_no_caveats(audits, tmp_path, capsys, options):
+    bare = write_audit(tmp_path / "bare", example_record(), manifest=None)
+    assert compare(audits["plain"], bare, **options) == 0
+    out = capsys.readouterr().out
+    assert "The two records are the same." in out
+    assert "manifest.json" not in out
+    assert "independent samples" not in out
+
+
 def test_the_order_is_cautions_verdicts_headline_and_the_rest(audits, capsys):
     compare(audits["plain"], audits["worse"])
     out = capsys.readouterr().out

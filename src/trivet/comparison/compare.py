@@ -294,6 +294,7 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
     asked += manifest_changes(before, after)
     headline = _judge_together(first)
     worse = _worse(verdicts, headline)
+    same = before.record == after.record
     return Comparison(
         before=_compared(before),
         after=_compared(after),
@@ -303,9 +304,9 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
         changed=tuple(changed),
         rest=tuple(rest),
         regressions=regressions(worse),
-        cautions=cautions(before, after, asked, changed),
-        statement=statement(verdicts, headline, changed, worse, same=before.record == after.record),
-        limits=LIMITS,
+        cautions=() if same else cautions(before, after, asked, changed),
+        statement=statement(verdicts, headline, changed, worse, same=same),
+        limits="" if same else LIMITS,
     )
 
 

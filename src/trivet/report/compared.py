@@ -63,7 +63,8 @@ def _lines(comparison: Comparison, *, everything: bool) -> Iterator[str]:
         yield from _folded("Everything else that differs", comparison.changed)
     if everything and comparison.rest:
         yield from _folded("The same, or noise", comparison.rest)
-    yield f"<sub>{comparison.limits}</sub>"
+    if comparison.limits:
+        yield f"<sub>{comparison.limits}</sub>"
 
 
 def _told(audit: Compared) -> str:
