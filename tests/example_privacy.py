@@ -189,6 +189,7 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
             expected_by_chance=100.0,
             epsilon_lower=1.2,
             ceiling=4.2,
+            claim="epsilon-delta",
             delta=0.0,
             level=0.95,
             tried=1,

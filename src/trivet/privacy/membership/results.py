@@ -1,14 +1,17 @@
 """Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from trivet.estimate import Estimate
 from trivet.result import Table
 
 __all__ = [
     "A_ROW",
+    "BARE",
     "AttackResult",
     "CanaryAudit",
+    "Claim",
     "ExposedRow",
     "GroupExposure",
     "MembershipAudit",
@@ -19,6 +22,9 @@ __all__ = [
 
 #: The unit of an audit that names none.
 A_ROW = "a row"
+#: What is claimed of a training: a bare (epsilon, delta), or to tell no more than Gaussian noise.
+Claim = Literal["epsilon-delta", "gaussian"]
+BARE: Final[Claim] = "epsilon-delta"
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,9 @@ class CanaryAudit:
         nothing is shown.
     ceiling
         The bound that so many guesses give when all are right.
+    claim
+        What is claimed of the training, which the bound refutes up to `epsilon_lower`: ``epsilon-delta``, or
+        ``gaussian`` where it is to tell no more than Gaussian noise.
     delta
         The delta of the guarantee that is tested, in [0, 1).
     level
@@ -177,6 +186,7 @@ class CanaryAudit:
     expected_by_chance: float
     epsilon_lower: float
     ceiling: float
+    claim: Claim
     delta: float
     level: float
     tried: int
