@@ -14,9 +14,20 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from trivet.report.figures.style import INK, SMALL
+from trivet.report.figures.style import INK, PUBLISHED_TEXT, SMALL
 
-__all__ = ["name_ends", "place_near", "spread", "write_beside"]
+__all__ = [
+    "UNDEFINED",
+    "label_without",
+    "name_ends",
+    "place_near",
+    "spread",
+    "write_beside",
+    "write_undefined",
+]
+
+#: Stands where a figure has no value to mark.
+UNDEFINED: Final = "undefined"
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2
@@ -96,6 +107,24 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap:
             },
             annotation_clip=False,
         )
+
+
+def label_without(text: str, left_out: Sequence[str]) -> str:
+    """Name below the label of an axis what has no value to be drawn."""
+    return f"{text}\nnot drawn: {', '.join(left_out)}" if left_out else text
+
+
+def write_undefined(axes: Axes, place: float) -> None:
+    """Write in the middle of a row that its value is undefined."""
+    axes.annotate(
+        UNDEFINED,
+        (0.5, place),
+        xycoords=axes.get_yaxis_transform(),
+        ha="center",
+        va="center",
+        fontsize=SMALL,
+        color=PUBLISHED_TEXT,
+    )
 
 
 def write_beside(

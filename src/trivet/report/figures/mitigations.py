@@ -11,7 +11,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
-from trivet.report.figures.labels import place_near
+from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -105,7 +105,9 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
         )
     accuracies = [end for model, _, _, y in models for end in (y, *(interval_of(model.accuracy) or ()))]
     axes.set(xlim=(0, 1.02), ylim=widened(accuracies, by=0.14), ylabel="accuracy")
-    axes.set_xlabel(_label("disparate impact of the worst group, or its inverse", _left_out(comparison)))
+    axes.set_xlabel(
+        label_without("disparate impact of the worst group, or its inverse", _left_out(comparison))
+    )
     axes.annotate(
         f"from {four_fifths:g}",
         ((four_fifths + 1) / 2, 1.0),
@@ -163,10 +165,6 @@ def _left_out(comparison: FairnessComparison) -> list[str]:
         for number, model in enumerate(comparison.models, start=1)
         if number not in drawn
     ]
-
-
-def _label(text: str, left_out: Sequence[str]) -> str:
-    return f"{text}\nnot drawn: {', '.join(left_out)}" if left_out else text
 
 
 def _staircase(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
@@ -247,15 +245,7 @@ def _row(
 ) -> list[float]:
     """Draw one figure of one model; give what has to be seen of it."""
     if measured is None or measured.value is None:
-        axes.annotate(
-            "undefined",
-            (0.5, place),
-            xycoords=axes.get_yaxis_transform(),
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            color=PUBLISHED_TEXT,
-        )
+        write_undefined(axes, place)
         return []
     seen = [measured.value]
     if training is not None:
@@ -271,7 +261,7 @@ def _row(
 
 
 def _told(measured: Estimate | None) -> str:
-    return "undefined" if measured is None or measured.value is None else f"{measured.value:.4f}"
+    return UNDEFINED if measured is None or measured.value is None else f"{measured.value:.4f}"
 
 
 _TRAINING: Final = ("models.*.accuracy_training", "models.*.disparate_impact_training")
