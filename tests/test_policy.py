@@ -247,7 +247,6 @@ def test_what_some_record_can_answer_is_not_refused(text):
         ("fairness.published.baseline >= 1", "is not a single measurement"),
         ("security.verdict >= 1", "is a text, which has no order"),
         ("security.verdict.low >= 1", "has no interval, so no .low"),
-        ("security.asr_after.low >= 1", "has no interval, so no .low"),
         ("privacy.epsilon == 'small'", "is a number and cannot be compared with a text"),
     ],
 )

@@ -106,7 +106,9 @@ def complaint_about(record: Record) -> str | None:
 
 def chosen_attempt(repair: Record) -> int:
     """Return the index of the attempt that a repair chose, or of the one with the lowest success rate."""
-    ranks = [(each["method"] != repair["chosen"], each["asr"]["after"]) for each in repair["attempts"]]
+    ranks = [
+        (each["method"] != repair["chosen"], each["asr"]["after"]["value"]) for each in repair["attempts"]
+    ]
     return ranks.index(min(ranks))
 
 
@@ -161,6 +163,8 @@ _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairn
 def _security_complaints(security: Record) -> Iterator[str]:
     if (scan := security["scan"]) is not None:
         yield from _of_words("security", scan, "security.scan")
+        if (scan["suspected_label"] is None) != (security["strip"] is None):
+            yield "security.strip does not go with security.scan.suspected_label; expected both or neither"
     elif security["published"] is not None:
         yield "security.published has no security.scan beside it"
     if (repair := security["repair"]) is not None:

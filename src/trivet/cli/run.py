@@ -164,7 +164,7 @@ _QUESTIONS = (
     (
         "ASR after repair",
         ("security.published.asr.after", ".4f"),
-        ("security.repair.attempts.0.asr.after", ".4f"),
+        ("security.repair.attempts.0.asr.after.value", ".4f"),
         "unseen images, target class left out",
     ),
     (

@@ -189,7 +189,7 @@ class EffectMatrix:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference with its interval."""
+    """A paired difference, with the interval of `change` alone: no estimate of `before` or of `after`."""
 
     before: float | None
     after: float | None

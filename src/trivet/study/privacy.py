@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from annotated_types import Ge, Gt, Interval, Lt
 
+from trivet.estimate import Columns
 from trivet.privacy import laplace
 from trivet.privacy.adjacency import (
     Adjacency,
@@ -142,7 +143,7 @@ class CountingScenario:
 
 
 @dataclass(frozen=True)
-class TailCurves:
+class TailCurves(Columns):
     """P(noisy > t) over `thresholds`, for each case of the counting exercise.
 
     `planned` is at the scale of `PlanCorrection.laplace`.
@@ -156,12 +157,20 @@ class TailCurves:
 
 
 @dataclass(frozen=True)
-class EpsilonSweep:
+class EpsilonSweep(Columns):
     """Scale and exceedance of a single query as functions of epsilon."""
 
     epsilon: tuple[float, ...]
     scale: tuple[float, ...]
     exceedance: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LaplaceRow(PlannedRow):
+    """Laplace noise of the study's one line, which has a scale and is compared with a threshold."""
+
+    scale: float
+    exceedance: float
 
 
 @dataclass(frozen=True)
@@ -192,7 +201,7 @@ class PlanCorrection:
         The tail of the integer-valued (discrete) Laplace at the base scale.
     """
 
-    laplace: PlannedRow
+    laplace: LaplaceRow
     spent_epsilon: float
     verdict: str
     noise_ratio: float
@@ -289,7 +298,7 @@ def _correct(settings: PrivacySettings, exercise: CountingScenario, plan: Plan) 
     sigma = gaussian.standard_deviation
     gaussian_ratio = None if sigma is None else best.standard_deviation / sigma
     return PlanCorrection(
-        laplace=best,
+        laplace=LaplaceRow(**vars(best)),
         spent_epsilon=spent,
         verdict=budget_verdict(spent, settings.epsilon),
         noise_ratio=noise_ratio,

@@ -135,7 +135,7 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
 
 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:
-    p, q = finding.p_frequency, finding.q_frequency
+    p, q = finding.p.value, finding.q.value
     return (p, q) if finding.direction.startswith("A") else (q, p)
 
 

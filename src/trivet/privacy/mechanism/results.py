@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.estimate import Known
 from trivet.result import Table
 
 __all__ = ["EventFinding", "MechanismAudit"]
@@ -25,15 +26,11 @@ class EventFinding:
         Answers in which the event held.
     p_trials, q_trials
         Answers looked at, the same number on both sides.
-    p_frequency, q_frequency
-        Counts over trials, in [0, 1].
-    p_low
-        Clopper-Pearson lower bound on p, in [0, 1), at the corrected level.
-    q_high
-        Clopper-Pearson upper bound on q, in (0, 1], at the corrected level; above 0 even where the
-        event was never seen.
+    p, q
+        Counts over trials, in [0, 1], each with the bound of Clopper and Pearson on one side, at the
+        corrected level: p from below, q from above, which is above 0 even where the event was never seen.
     epsilon_lower
-        ``max(0, ln((p_low - delta) / q_high))``; 0 where nothing is shown.
+        ``max(0, ln((p.low - delta) / q.high))``; 0 where nothing is shown.
     """
 
     family: str
@@ -41,12 +38,10 @@ class EventFinding:
     direction: str
     p_count: int
     p_trials: int
-    p_frequency: float
-    p_low: float
+    p: Known
     q_count: int
     q_trials: int
-    q_frequency: float
-    q_high: float
+    q: Known
     epsilon_lower: float
 
 

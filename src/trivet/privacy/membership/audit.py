@@ -273,7 +273,7 @@ def attack_model(
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     together = {attack: unit_scores(found, units) for attack, found in scores.items()}
     results = tuple(attack_result(attack, together[attack], inside) for attack in attacks)
-    best = max(results, key=lambda each: each.auroc.number)
+    best = max(results, key=lambda each: each.auroc.value)
     exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)

@@ -1,9 +1,11 @@
 """Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from trivet.estimate import Estimate
+from annotated_types import MinLen
+
+from trivet.estimate import Columns, Estimate, Known
 from trivet.result import Table
 
 __all__ = [
@@ -59,7 +61,7 @@ class RateAtFpr:
 
 
 @dataclass(frozen=True)
-class RocPoints:
+class RocPoints(Columns):
     """The attack's ROC curve, thinned to at most 200 points that are even on a logarithmic FPR axis.
 
     Attributes
@@ -100,8 +102,8 @@ class AttackResult:
     attack: str
     members: int
     non_members: int
-    auroc: Estimate
-    rates: tuple[RateAtFpr, ...]
+    auroc: Known
+    rates: Annotated[tuple[RateAtFpr, ...], MinLen(2)]
     balanced_accuracy: float
     advantage: float
     roc: RocPoints
@@ -276,7 +278,7 @@ class MembershipAudit(
     non_members: int
     train_accuracy: float
     test_accuracy: float
-    attacks: tuple[AttackResult, ...]
+    attacks: Annotated[tuple[AttackResult, ...], MinLen(1)]
     best_attack: str
     groups: tuple[GroupExposure, ...]
     most_exposed_column: str | None

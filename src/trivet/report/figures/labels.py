@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
+from trivet.estimate import UNDEFINED
 from trivet.report.figures.style import INK, PUBLISHED_TEXT, SMALL
 
 __all__ = [
-    "UNDEFINED",
     "label_without",
     "name_ends",
     "place_near",
@@ -25,9 +25,6 @@ __all__ = [
     "write_beside",
     "write_undefined",
 ]
-
-#: Stands where a figure has no value to mark.
-UNDEFINED: Final = "undefined"
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2

@@ -34,18 +34,10 @@ Span = tuple[float, float]
 
 
 def interval_of(measured: Estimate | None) -> Span | None:
-    """Give the interval of sampling, if both its ends are known."""
+    """Give the interval, if both its ends are known."""
     if measured is None or measured.low is None or measured.high is None:
         return None
     return measured.low, measured.high
-
-
-def spans_of(*spreads: TrainingSpread | None) -> list[Span | None]:
-    """Give the interval of training of each figure, if there is one."""
-    return [
-        None if spread is None or spread.low is None or spread.high is None else (spread.low, spread.high)
-        for spread in spreads
-    ]
 
 
 def widened(values: Sequence[float], *, by: float) -> Span:
@@ -89,10 +81,9 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
     _staircase(axes, [(x, y) for model, _, x, y in models if model.on_frontier])
     for model, _, x, y in models:
         color = model_color(model)
-        across, upright = spans_of(model.disparate_impact_training, model.accuracy_training)
         for span, horizontal, width, alpha in (
-            (None if across is None else _folded(across), True, TRAINING, 0.3),
-            (upright, False, TRAINING, 0.3),
+            (_folded(interval_of(model.disparate_impact_training)), True, TRAINING, 0.3),
+            (interval_of(model.accuracy_training), False, TRAINING, 0.3),
             (_folded(interval_of(model.disparate_impact)), True, SAMPLING, 1.0),
             (interval_of(model.accuracy), False, SAMPLING, 1.0),
         ):
@@ -251,8 +242,10 @@ def _row(
     if training is not None:
         axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
         seen += training.values
-    (span,) = spans_of(training)
-    for ends, width, alpha in ((span, TRAINING, 0.3), (interval_of(measured), SAMPLING, 1.0)):
+    for ends, width, alpha in (
+        (interval_of(training), TRAINING, 0.3),
+        (interval_of(measured), SAMPLING, 1.0),
+    ):
         if ends is not None:
             axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
     seen += interval_of(measured) or ()
