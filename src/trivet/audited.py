@@ -96,10 +96,7 @@ def parts_of(record: Record) -> tuple[str, ...]:
 
 
 def complaint_about(record: Record) -> str | None:
-    """Say what of a record contradicts itself, which its types cannot show; None where nothing does.
-
-    Parts that are chosen by name have to be there, and a verdict is one of the words that trivet has for it.
-    """
+    """Say what of a record contradicts itself, which its types cannot show; None where nothing does."""
     said = (each for leg, check in _CHECKS.items() if record[leg] is not None for each in check(record[leg]))
     return next(said, None)
 

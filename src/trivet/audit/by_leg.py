@@ -56,10 +56,7 @@ def path_digest(named: str | Path) -> str | None:
 
 
 def code_digest(named: str | None) -> str | None:
-    """Return the SHA-256 of the module in ``package.module:name``; None where no module is named or found.
-
-    What the module imports in its turn is not looked at.
-    """
+    """Return the SHA-256 of the module in ``package.module:name``; None where no module is named or found."""
     if named is None or not OWN_CODE.fullmatch(named):
         return None
     module = named.partition(":")[0]

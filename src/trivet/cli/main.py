@@ -107,13 +107,7 @@ app.command("trivet.cli.small:schema", name="schema", help="Print the JSON Schem
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit.
-
-    Parameters
-    ----------
-    arguments
-        What follows ``trivet``; those of the process where None.
-    """
+    """Run the command line and exit."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what no encoding has
         if isinstance(stream, TextIOWrapper):
@@ -134,10 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _no_silent_end() -> Generator[None]:
-    """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``.
-
-    It would end the command without a result, and with the exit code of a verdict.
-    """
+    """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``."""
     leave, process = os._exit, os.getpid()
 
     def refuse(status: int) -> NoReturn:

@@ -140,10 +140,7 @@ def is_noise(difference: Estimate) -> bool:
 
 
 def difference_of_shares(before: Share, after: Share, *, level: float) -> Estimate | None:
-    """Return the difference of two independent shares with Newcombe's interval, exact where few succeed.
-
-    See `trivet.fairness.intervals.comparisons.difference_interval`.
-    """
+    """Return the difference of two independent shares with Newcombe's interval, exact where few succeed."""
     if not before.trials or not after.trials:
         return None
     return difference_interval(before.successes, before.trials, after.successes, after.trials, level=level)
@@ -368,10 +365,7 @@ def is_exact(names: tuple[str, ...]) -> bool:
 
 
 def manifest_changes(before: ReadAudit, after: ReadAudit) -> Iterator[Change]:
-    """Yield what two manifests say differently: versions, the machine, and inputs by their digests.
-
-    Nothing where an audit has no manifest. Of the checkpoint the record itself has the digest.
-    """
+    """Yield what two manifests say differently: versions, the machine, and inputs by their digests."""
     if not before.manifest or not after.manifest:
         return
     for name in _NOTED:
@@ -407,10 +401,7 @@ def list_text(values: Sequence[Any]) -> str:
 
 
 def how_lists_differ(before: Sequence[Any], after: Sequence[Any]) -> str:
-    """Say how many entries differ and by how much, or which were added and removed; empty for the same.
-
-    Numbers are compared in order, anything else as a set of texts.
-    """
+    """Say how many entries differ and by how much, or which were added and removed; empty for the same."""
     old, new = list(_flat(before)), list(_flat(after))
     if len(old) == len(new) and all(map(is_number, chain(old, new))):
         apart = [

@@ -46,12 +46,7 @@ def class_changes(
     seed: int,
     names: tuple[str, ...] | None = None,
 ) -> tuple[Change, Change]:
-    """Return the changes of the lowest accuracy of a class, and of the highest minus the lowest.
-
-    Each class has four kinds of images: right without and with the remedy, only without, only with, never.
-    The intervals hold the middle of draws of their shares from the posterior under Jeffreys' prior, class by
-    class.
-    """
+    """Return the changes of the lowest accuracy of a class, and of the highest minus the lowest."""
     kinds = 2 * (~before).astype(np.int64) + ~after  # both right, only before, only after, neither
     counts = np.bincount(4 * labels + kinds, minlength=4 * classes).reshape(classes, 4)
     there = np.flatnonzero(counts.sum(axis=1))

@@ -277,10 +277,7 @@ def front_matter(record: Mapping[str, Any]) -> str:
 
 
 def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the models that were measured on data, with their results; those without any are left out.
-
-    The classifiers of the built-in study are nobody's model and have no entry.
-    """
+    """Return the models that were measured on data, with their results; those without any are left out."""
     models: list[dict[str, Any]] = []
     if (network := network_of(record)) is not None:
         places = [("accuracy", "clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]

@@ -24,15 +24,7 @@ HEADINGS: Final = ("measurement", "before", "after", "difference", "outcome")
 
 
 def comparison_markdown(comparison: Comparison, *, everything: bool = False) -> str:
-    """Write a comparison in GitHub's Markdown.
-
-    Parameters
-    ----------
-    comparison
-        What changed.
-    everything
-        Also list what is the same or noise.
-    """
+    """Write a comparison in GitHub's Markdown."""
     return "\n".join(_lines(comparison, everything=everything)) + "\n"
 
 

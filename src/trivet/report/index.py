@@ -73,10 +73,7 @@ class Found:
 
 
 def find_audits(folder: str | Path) -> Found:
-    """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it.
-
-    Symbolic links are not followed.
-    """
+    """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it."""
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; name one that has results of trivet in it.")

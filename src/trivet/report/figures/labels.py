@@ -22,6 +22,7 @@ __all__ = [
     "name_ends",
     "place_near",
     "spread",
+    "write_above",
     "write_beside",
     "write_undefined",
 ]
@@ -111,6 +112,21 @@ def label_without(text: str, left_out: Sequence[str]) -> str:
     return f"{text}\nnot drawn: {', '.join(left_out)}" if left_out else text
 
 
+def write_above(axes: Axes, text: str, x: float) -> None:
+    """Write above the upper edge what a place on the horizontal axis is."""
+    axes.annotate(
+        text,
+        (x, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
 def write_undefined(axes: Axes, place: float) -> None:
     """Write in the middle of a row that its value is undefined."""
     axes.annotate(
@@ -154,10 +170,7 @@ def place_near(
     colors: Sequence[str],
     far: bool = False,
 ) -> None:
-    """Write each text beside its point, clear of every line and text of the axes and of their edge.
-
-    Everything else of the figure must be there: a distance in points is only known in its layout.
-    """
+    """Write each text beside its point, clear of every line and text of the axes and of their edge."""
     sides = _sides(_REACHES + _FAR_REACHES if far else _REACHES)
     figure = axes.figure.get_figure(root=True)
     renderer = FigureCanvasAgg(figure).get_renderer()

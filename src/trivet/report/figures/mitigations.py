@@ -11,7 +11,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
-from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_undefined
+from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_above, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -99,17 +99,7 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
     axes.set_xlabel(
         label_without("disparate impact of the worst group, or its inverse", _left_out(comparison))
     )
-    axes.annotate(
-        f"from {four_fifths:g}",
-        ((four_fifths + 1) / 2, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=SMALL,
-        annotation_clip=False,
-    )
+    write_above(axes, f"from {four_fifths:g}", (four_fifths + 1) / 2)
     place_near(
         axes,
         [(x, y) for _, _, x, y in models],
