@@ -129,6 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @contextmanager
 def _no_silent_end() -> Generator[None]:
     """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``."""
+    # It would end the command without a result, and with the exit code of a verdict.
     leave, process = os._exit, os.getpid()
 
     def refuse(status: int) -> NoReturn:

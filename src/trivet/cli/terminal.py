@@ -163,7 +163,8 @@ OLD_LIMIT = 32 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse freed blocks instead of giving each back to the system."""
+    """Tell glibc to reuse freed blocks, in the whole process; say whether it took it."""
+    # A step of optimisation frees the megabytes that the next one takes: each would be unmapped between.
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -142,6 +142,7 @@ def attack_scores(trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> 
     population = np.random.default_rng([seed, 1]).permutation(rows)
     scores = np.empty(inside.shape)
     for model in range(models):
+        # The other half's model would give the attack away: one fewer of the rest would know a member.
         others = np.arange(models) // 2 != model // 2
         scores[model] = rmia_scores(
             trained.probability[model], trained.probability[others], inside[others], population
@@ -205,7 +206,6 @@ def _exposures() -> tuple[_Exposure, ...]:
                 unit=f"AUROC of {attack}, from 0 to 1; 0.5 is guessing",
                 scale="AUROC",
                 better="lower",
-                format=".4f",
                 interval="Student's, over samples that share no row",
             )
             made.append(_Exposure(measurement, classifier, decisions, protected))

@@ -165,7 +165,7 @@ COMPARED: Final = (
 
 def _impacts(protected: str, privileged: str) -> tuple[Measurement, ...]:
     whom = f"of {protected} against {privileged}"
-    measured = partial(Measurement, leg="fairness", format=".4f")
+    measured = partial(Measurement, leg="fairness")
     return (
         measured(
             name=f"impact-{protected}",

@@ -108,7 +108,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="share of held-out images, from 0 to 1",
         scale="accuracy",
         better="higher",
-        format=".4f",
         interval=_CLASSES,
     ),
     Measurement(
@@ -119,7 +118,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="difference of shares, from 0 to 1",
         scale="accuracy",
         better="lower",
-        format=".4f",
         interval=_CLASSES,
     ),
     Measurement(
@@ -130,7 +128,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
         scale="accuracy",
         better="lower",
-        format=".4f",
         interval="DeLong, paired by image",
     ),
 )
