@@ -216,6 +216,8 @@ def test_a_word_that_the_record_never_says_there_is_refused_after_the_run(own):
         "security.scan.verdict == 'no evidence'",
         "security.repair.attempts[method=unlearn].asr.after <= 0.02",
         "effects.effects.*.change >= -0.1",
+        "security.asr_after.high <= 0.05",
+        "privacy.mechanisms.0.best.p.low >= 0.1",
         "audit.seed == 0",
     ],
 )

@@ -107,7 +107,7 @@ def test_a_repair_is_measured_on_held_out_images_before_and_after(methods):
         assert getattr(attempt.asr, when) == getattr(attempt.true_trigger_asr, when)
         assert getattr(attempt.asr, when).value == asr
         rate = getattr(attempt.robust_accuracy, when)
-        assert rate.low < rate.value == robust < rate.high
+        assert rate.low <= rate.value == robust < rate.high
     assert attempt.asr.before.number > 0.99
     assert attempt.asr.after.number < 0.02
     assert attempt.robust_accuracy.after.number > 0.9
