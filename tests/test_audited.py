@@ -70,6 +70,8 @@ def test_the_verdict_on_the_budget_is_one(spent, allowed):
         ("privacy.published.correction.verdict", "x", "privacy.published.correction.verdict is 'x'"),
         ("privacy.plan", None, "privacy.published has no privacy.plan"),
         ("security.scan", None, "security.published has no security.scan beside it"),
+        ("fairness.comparison.models.1.verdict", None, "models.1.verdict is None; expected one of in band"),
+        ("fairness.comparison.models.1.accuracy", None, "models.1.accuracy is missing, of a model that was"),
         ("fairness.comparison", None, "fairness.published has no fairness.comparison with baseline"),
         ("fairness.comparison.models.1.name", "x", "has no fairness.comparison with massaging beside it"),
     ],

@@ -196,14 +196,21 @@ def _fairness_complaints(fairness: Record) -> Iterator[str]:
     audits = {"fairness.audit": fairness["audit"]}
     if (comparison := fairness["comparison"]) is not None:
         audits["fairness.comparison.baseline"] = comparison["baseline"]
-        for number, model in enumerate(comparison["models"]):
-            if not model["failed"]:
-                yield from _of_words("fairness", model, f"fairness.comparison.models.{number}")
-        if all(model["failed"] for model in comparison["models"]):
-            yield "fairness.comparison.models has no model that was fitted"
+        yield from _model_complaints(comparison["models"])
     for place, audit in audits.items():
         if audit is not None:
             yield from _audit_complaints(audit, place)
+
+
+def _model_complaints(models: Sequence[Record]) -> Iterator[str]:
+    fitted = [(number, model) for number, model in enumerate(models) if not model["failed"]]
+    for number, model in fitted:
+        here = f"fairness.comparison.models.{number}"
+        yield from _of_words("fairness", model, here)
+        if model["accuracy"] is None:
+            yield f"{here}.accuracy is missing, of a model that was fitted"
+    if not fitted:
+        yield "fairness.comparison.models has no model that was fitted"
 
 
 def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
@@ -219,11 +226,11 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
 
 
 def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:
-    yield from _one_of(judged["verdict"], ORDERS[kind], f"{place}.verdict")
+    yield from _one_of(judged["verdict"], ORDERS[kind], f"{place}.verdict", optional=False)
 
 
-def _one_of(word: str | None, words: Sequence[str], place: str) -> Iterator[str]:
-    if word is not None and word not in words:
+def _one_of(word: str | None, words: Sequence[str], place: str, *, optional: bool = True) -> Iterator[str]:
+    if word not in words and not (optional and word is None):
         known = ", ".join(map(one_line, words[:MOST_NAMED])) or "nothing"
         yield f"{place} is {quote(word)}; expected one of {known}"
 
