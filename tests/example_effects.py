@@ -17,7 +17,7 @@ _ROWS = (
 
 
 def _column(name, title, short, leg, scale, better):
-    return Measurement(name, title, short, leg, "a share", scale, better, ".4f", "some")
+    return Measurement(name, title, short, leg, "a share", scale, better, "some")
 
 
 _COLUMNS = (

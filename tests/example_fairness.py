@@ -323,7 +323,8 @@ def many_groups_audit(count=60) -> FairnessAudit:
 
 def spread_of(value, deviation, *, repeats=8) -> TrainingSpread:
     values = tuple(value + deviation * (0.4 * ((3 * i) % repeats) / repeats - 0.2) for i in range(repeats))
-    return TrainingSpread(values, deviation, value - 2.4 * deviation, value + 2.4 * deviation)
+    ends = value - 2.4 * deviation, value + 2.4 * deviation
+    return TrainingSpread(value, *ends, 0.95, "Student's t", None, values, deviation)
 
 
 def model(name, accuracy, impact, **other) -> ModelOutcome:

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from trivet.estimate import Estimate
+from trivet.estimate import Estimate, Known
 from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
     AttackResult,
@@ -56,12 +56,10 @@ def finding(family, epsilon_lower, description="answer > 0.9") -> EventFinding:
         direction="B against A",
         p_count=27_210,
         p_trials=50_000,
-        p_frequency=0.5442,
-        p_low=0.53862,
+        p=Known(0.5442, 0.53862, None, 0.999, "Clopper-Pearson, one-sided"),
         q_count=10_288,
         q_trials=50_000,
-        q_frequency=0.20576,
-        q_high=0.21031,
+        q=Known(0.20576, None, 0.21031, 0.999, "Clopper-Pearson, one-sided"),
         epsilon_lower=epsilon_lower,
     )
 
@@ -126,7 +124,7 @@ def attack(name, strength) -> AttackResult:
         attack=name,
         members=24_421,
         non_members=24_421,
-        auroc=Estimate(auroc, auroc - 0.005, auroc + 0.005, 0.95, "DeLong"),
+        auroc=Known(auroc, auroc - 0.005, auroc + 0.005, 0.95, "DeLong"),
         rates=(rate(0.001, 0.001 ** (1 / strength)), rate(0.01, 0.01 ** (1 / strength))),
         balanced_accuracy=0.5 + 0.1 * (strength - 1),
         advantage=0.2 * (strength - 1),
@@ -189,6 +187,7 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
             expected_by_chance=100.0,
             epsilon_lower=1.2,
             ceiling=4.2,
+            claim="epsilon-delta",
             delta=0.0,
             level=0.95,
             tried=1,

@@ -1,5 +1,6 @@
 """A plausible scan for tests of its pictures and its page: any number of labels, no network, no data."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cache
@@ -7,10 +8,12 @@ from statistics import median
 
 import numpy as np
 
+from trivet.estimate import known
+from trivet.fairness.intervals.shares import share_interval
 from trivet.record import STRIP_PIXELS
 from trivet.report.figures.scan import Scanned
-from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
-from trivet.security.results import BeforeAfter, CheckpointInfo, ContractCandidate, ContractCheck
+from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairedRate, RepairResult
+from trivet.security.results import CheckpointInfo, ContractCandidate, ContractCheck
 from trivet.security.scanning.results import (
     DetectorResult,
     ImagesInfo,
@@ -164,6 +167,15 @@ def example_repair(*, removed=True) -> RepairResult:
     )
 
 
+def rate_of(value, images=4_499):
+    """A rate that a repair is judged by, with its interval."""
+    return known(dataclasses.replace(share_interval(round(value * images), images), value=value))
+
+
+def repaired_rate(before, after):
+    return RepairedRate(rate_of(before), rate_of(after))
+
+
 def attempt(method, asr, *, reason=None) -> RepairAttempt:
     return RepairAttempt(
         method=method,
@@ -171,10 +183,10 @@ def attempt(method, asr, *, reason=None) -> RepairAttempt:
         reason=reason,
         work="three epochs on stamped images with their true labels",
         image_steps=15_360,
-        clean_accuracy=BeforeAfter(0.9827, 0.9791),
-        asr=BeforeAfter(0.9989, asr),
-        robust_accuracy=BeforeAfter(0.0011, 0.9712),
-        true_trigger_asr=BeforeAfter(0.9996, 0.0058),
+        clean_accuracy=repaired_rate(0.9827, 0.9791),
+        asr=repaired_rate(0.9989, asr),
+        robust_accuracy=repaired_rate(0.0011, 0.9712),
+        true_trigger_asr=repaired_rate(0.9996, 0.0058),
         second_verdict=None if reason else "no evidence",
     )
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from example_audits import audit_of, changed
 from example_records import example_record
-from trivet.audited import complaint_about
+from trivet.audited import PUBLISHED_MODELS, complaint_about
 from trivet.comparison import compare_audits
 from trivet.findings import findings_of
 from trivet.policy import judge, parse_requirements
@@ -69,6 +69,9 @@ def test_the_verdict_on_the_budget_is_one(spent, allowed):
         ("privacy.plan.best_method", "x", "privacy.plan.best_method is 'x'"),
         ("privacy.published.correction.verdict", "x", "privacy.published.correction.verdict is 'x'"),
         ("privacy.plan", None, "privacy.published has no privacy.plan"),
+        ("security.scan", None, "security.published has no security.scan beside it"),
+        ("fairness.comparison.models.1.verdict", None, "models.1.verdict is None; expected one of in band"),
+        ("fairness.comparison.models.1.accuracy", None, "models.1.accuracy is missing, of a model that was"),
         ("fairness.comparison", None, "fairness.published has no fairness.comparison with baseline"),
         ("fairness.comparison.models.1.name", "x", "has no fairness.comparison with massaging beside it"),
     ],
@@ -76,3 +79,11 @@ def test_the_verdict_on_the_budget_is_one(spent, allowed):
 def test_a_record_that_contradicts_itself_is_named(path, value, complaint):
     assert complaint_about(as_json(example_record())) is None
     assert complaint in complaint_about(as_json(changed(example_record(), path, value)))
+
+
+@pytest.mark.parametrize("model", PUBLISHED_MODELS)
+def test_a_published_model_has_one_of_the_verdicts_on_fairness(model):
+    place = f"fairness.published.{model}.verdict"
+    assert complaint_about(as_json(changed(example_record(), place, "unsettled"))) is None
+    complaint = complaint_about(as_json(changed(example_record(), place, "fine")))
+    assert complaint == f"{place} is 'fine'; expected one of in band, unsettled, disparate"

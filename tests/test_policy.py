@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from example_fairness import example_audit
 from example_privacy import example_mechanism, example_membership, studied_privacy
+from trivet.audited import PUBLISHED_MODELS
 from trivet.errors import UsageError
 from trivet.policy import SHORT_NAMES, judge, parse_requirements, refuse_impossible
 from trivet.policy.places import candidate_words, values_at
@@ -215,6 +216,8 @@ def test_a_word_that_the_record_never_says_there_is_refused_after_the_run(own):
         "security.scan.verdict == 'no evidence'",
         "security.repair.attempts[method=unlearn].asr.after <= 0.02",
         "effects.effects.*.change >= -0.1",
+        "security.asr_after.high <= 0.05",
+        "privacy.mechanisms.0.best.p.low >= 0.1",
         "audit.seed == 0",
     ],
 )
@@ -236,10 +239,16 @@ def test_what_some_record_can_answer_is_not_refused(text):
             "one of 'no evidence', 'suspicious', 'backdoored', never 'clean'",
         ),
         ("fairness.verdict == 'violates'", "one of 'in band', 'unsettled', 'disparate', never"),
+        *(
+            (
+                f"fairness.published.{model}.verdict == 'fine'",
+                "'in band', 'unsettled', 'disparate', never 'fine'",
+            )
+            for model in PUBLISHED_MODELS
+        ),
         ("fairness.published.baseline >= 1", "is not a single measurement"),
         ("security.verdict >= 1", "is a text, which has no order"),
         ("security.verdict.low >= 1", "has no interval, so no .low"),
-        ("security.asr_after.low >= 1", "has no interval, so no .low"),
         ("privacy.epsilon == 'small'", "is a number and cannot be compared with a text"),
     ],
 )

@@ -77,9 +77,9 @@ def test_the_text_is_plain_json_with_readable_strings(record):
         ("{", "cannot be read as JSON"),
         ('{"schema_version": 1, "x": NaN}', "NaN is not a JSON number"),
         ("[]", "has schema version None"),
-        ('{"schema_version": 1}', "has schema version 1; this trivet reads version 2"),
-        ('{"schema_version": 99}', "has schema version 99; this trivet reads version 2"),
-        ('{"schema_version": 2}', "is not a record: 4 places are wrong, the first is audit"),
+        ('{"schema_version": 2}', "has schema version 2; this trivet reads version 3. Run the audit again."),
+        ('{"schema_version": 99}', "has schema version 99; this trivet reads version 3"),
+        ('{"schema_version": 3}', "is not a record: 4 places are wrong, the first is audit"),
     ],
 )
 def test_what_is_no_record(tmp_path, content, message):

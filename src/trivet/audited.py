@@ -96,17 +96,16 @@ def parts_of(record: Record) -> tuple[str, ...]:
 
 
 def complaint_about(record: Record) -> str | None:
-    """Say what of a record contradicts itself, which its types cannot show; None where nothing does.
-
-    Parts that are chosen by name have to be there, and a verdict is one of the words that trivet has for it.
-    """
+    """Say what of a record contradicts itself, which its types cannot show; None where nothing does."""
     said = (each for leg, check in _CHECKS.items() if record[leg] is not None for each in check(record[leg]))
     return next(said, None)
 
 
 def chosen_attempt(repair: Record) -> int:
     """Return the index of the attempt that a repair chose, or of the one with the lowest success rate."""
-    ranks = [(each["method"] != repair["chosen"], each["asr"]["after"]) for each in repair["attempts"]]
+    ranks = [
+        (each["method"] != repair["chosen"], each["asr"]["after"]["value"]) for each in repair["attempts"]
+    ]
     return ranks.index(min(ranks))
 
 
@@ -161,6 +160,8 @@ _JUDGES: Final = {"security": _security, "privacy": _privacy, "fairness": _fairn
 def _security_complaints(security: Record) -> Iterator[str]:
     if (scan := security["scan"]) is not None:
         yield from _of_words("security", scan, "security.scan")
+        if (scan["suspected_label"] is None) != (security["strip"] is None):
+            yield "security.strip does not go with security.scan.suspected_label; expected both or neither"
     elif security["published"] is not None:
         yield "security.published has no security.scan beside it"
     if (repair := security["repair"]) is not None:
@@ -195,14 +196,21 @@ def _fairness_complaints(fairness: Record) -> Iterator[str]:
     audits = {"fairness.audit": fairness["audit"]}
     if (comparison := fairness["comparison"]) is not None:
         audits["fairness.comparison.baseline"] = comparison["baseline"]
-        for number, model in enumerate(comparison["models"]):
-            if not model["failed"]:
-                yield from _of_words("fairness", model, f"fairness.comparison.models.{number}")
-        if all(model["failed"] for model in comparison["models"]):
-            yield "fairness.comparison.models has no model that was fitted"
+        yield from _model_complaints(comparison["models"])
     for place, audit in audits.items():
         if audit is not None:
             yield from _audit_complaints(audit, place)
+
+
+def _model_complaints(models: Sequence[Record]) -> Iterator[str]:
+    fitted = [(number, model) for number, model in enumerate(models) if not model["failed"]]
+    for number, model in fitted:
+        here = f"fairness.comparison.models.{number}"
+        yield from _of_words("fairness", model, here)
+        if model["accuracy"] is None:
+            yield f"{here}.accuracy is missing, of a model that was fitted"
+    if not fitted:
+        yield "fairness.comparison.models has no model that was fitted"
 
 
 def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
@@ -218,11 +226,11 @@ def _audit_complaints(audit: Record, place: str) -> Iterator[str]:
 
 
 def _of_words(kind: str, judged: Record, place: str) -> Iterator[str]:
-    yield from _one_of(judged["verdict"], ORDERS[kind], f"{place}.verdict")
+    yield from _one_of(judged["verdict"], ORDERS[kind], f"{place}.verdict", optional=False)
 
 
-def _one_of(word: str | None, words: Sequence[str], place: str) -> Iterator[str]:
-    if word is not None and word not in words:
+def _one_of(word: str | None, words: Sequence[str], place: str, *, optional: bool = True) -> Iterator[str]:
+    if word not in words and not (optional and word is None):
         known = ", ".join(map(one_line, words[:MOST_NAMED])) or "nothing"
         yield f"{place} is {quote(word)}; expected one of {known}"
 

@@ -1,8 +1,12 @@
 """A measurement with its confidence interval."""
 
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Estimate"]
+__all__ = ["UNDEFINED", "Columns", "Estimate", "Known", "known"]
+
+#: Stands where a figure has no value.
+UNDEFINED: Final = "undefined"
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,36 @@ class Estimate:
     method: str
     reason: str | None = None
 
+    def __format__(self, spec: str) -> str:
+        """Write the figure, or that it is undefined."""
+        return UNDEFINED if self.value is None else format(self.value, spec)
+
     @property
     def number(self) -> float:
         """The figure, where it cannot be missing."""
         assert self.value is not None
         return self.value
+
+
+@dataclass(frozen=True)
+class Known(Estimate):
+    """An estimate that has its value wherever it stands."""
+
+    value: float
+
+
+def known(estimate: Estimate) -> Known:
+    """Return an estimate whose value cannot be missing where it stands."""
+    assert estimate.value is not None
+    return Known(**vars(estimate))
+
+
+class Columns:
+    """A dataclass whose tuples are the columns of a table: equally long, with one entry at least."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where they are not."""
+        lengths = {name: len(each) for name, each in vars(self).items() if isinstance(each, tuple)}
+        if len(set(lengths.values())) > 1 or 0 in lengths.values():
+            found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ValueError(f"expected as many entries in each, one at least, and found {found}")

@@ -20,11 +20,7 @@ CELL: Final = "text-align:{};padding:0.1em 0.5em;vertical-align:top"
 
 
 def plain(text: str) -> str:
-    """Write a text so that it is shown as it is: no markup, and nothing that begins mathematics.
-
-    Notebooks typeset what stands between dollars or after a backslash, links included; where an
-    element parts these signs from what follows, they find nothing.
-    """
+    """Write a text so that it is shown as it is: no markup, and nothing that begins mathematics."""
     return "".join(f"<span>{sign}</span>" if sign in "$\\" else sign for sign in _escaped(text))
 
 
@@ -60,10 +56,7 @@ def picture(png: bytes, caption: str, *, width: int) -> str:
 
 
 def panel(colour: str, title: str, subject: str, parts: Sequence[str]) -> str:
-    """Write what a result shows: a title, what it is about, and parts that are HTML already.
-
-    The colour says nothing that the title does not.
-    """
+    """Write what a result shows: a title, what it is about, and parts that are HTML already."""
     return (
         f'<div class="{NO_MATHEMATICS}" '
         f'style="border-left:4px solid {colour};padding-left:1em;max-width:52em">'

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 #: Raised when a place of ``metrics.json`` moves or changes its meaning.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: A record of ten thousand groups takes less; so do the triggers of a thousand labels.
 MOST_BYTES: Final = 64 * 2**20
 MOST_TRIGGER_BYTES: Final = 2**30

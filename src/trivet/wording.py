@@ -31,11 +31,7 @@ _COMMANDS: Final = re.compile(r"^[^\S\n]*:(?=:)|#(?=#[\w.]*\[)", re.MULTILINE)
 
 
 def one_line(text: object, *, limit: int = NAME_CHARACTERS) -> str:
-    """Return `text` with every character that does not print escaped, and no longer than `limit`.
-
-    Control characters, line breaks, lone surrogates and the marks that turn the direction of
-    writing do not print.
-    """
+    """Return `text` with every character that does not print escaped, and no longer than `limit`."""
     cut = str(text)[: limit + 1]
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"

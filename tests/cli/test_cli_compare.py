@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from example_audits import changed, write_audit
 from example_records import example_own_record, example_record
+from example_scan import rate_of
 from trivet.cli.compare import compare
 from trivet.comparison import Comparison
 from trivet.errors import RecordError, UsageError
@@ -18,7 +19,7 @@ NAME = "[bold]red[/] \x1b[31m|<b>"
 @pytest.fixture(scope="module")
 def audits(tmp_path_factory):
     top = tmp_path_factory.mktemp("audits")
-    worse = changed(example_record(), "security.repair.attempts.0.asr.after", 0.25)
+    worse = changed(example_record(), "security.repair.attempts.0.asr.after", rate_of(0.25))
     worse = changed(worse, "security.published.norm_ratio", 0.9)
     strange = changed(example_own_record(), "fairness.audit.attributes.0.groups.0.group", NAME)
     strange = changed(strange, "fairness.audit.attributes.0.most_disparate", NAME)
@@ -50,6 +51,16 @@ def test_the_same_audit_twice_says_so(audits, capsys):
     out = capsys.readouterr().out
     assert "✓ The two records are the same." in out
     assert "everything else that differs" not in out
+
+
+@pytest.mark.parametrize("options", [{}, {"markdown": True}])
+def test_equal_records_have_no_caveats(audits, tmp_path, capsys, options):
+    bare = write_audit(tmp_path / "bare", example_record(), manifest=None)
+    assert compare(audits["plain"], bare, **options) == 0
+    out = capsys.readouterr().out
+    assert "The two records are the same." in out
+    assert "manifest.json" not in out
+    assert "independent samples" not in out
 
 
 def test_the_order_is_cautions_verdicts_headline_and_the_rest(audits, capsys):

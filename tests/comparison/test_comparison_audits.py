@@ -43,8 +43,8 @@ def test_what_a_manifest_says_otherwise_than_in_texts_is_left_out(tmp_path):
         ("{", "cannot be read as JSON"),
         ("[" * 100_000, "nested too deeply"),
         ('{"schema_version": 0}', "schema version 0"),
-        ('{"schema_version": 1}', "schema version 1; this trivet reads version 2. Run the audit again"),
-        ('{"schema_version": 2}', "is not a record"),
+        ('{"schema_version": 2}', "schema version 2; this trivet reads version 3. Run the audit again"),
+        ('{"schema_version": 3}', "is not a record"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_refused(tmp_path, text, complaint):

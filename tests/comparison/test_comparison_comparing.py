@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 
 from example_audits import MANIFEST, audit_of, changed
 from example_records import example_own_record, example_record
+from example_scan import rate_of
 from trivet.comparison import Comparison, change_text, compare_audits
 from trivet.comparison.results import CHANGED, OUTCOMES
 
 BASELINE = "fairness.published.baseline"
-ASR = "security.repair.attempts[method=unlearn].asr.after"
+ASR = "security.repair.attempts[method=unlearn].asr.after.value"
 
 
 def compare(before, after, **options):
@@ -34,7 +35,7 @@ def find(comparison, place):
 
 
 def with_asr(after):
-    return changed(example_record(), "security.repair.attempts.0.asr.after", after)
+    return changed(example_record(), "security.repair.attempts.0.asr.after", rate_of(after))
 
 
 def test_a_record_compared_with_itself_has_not_changed():

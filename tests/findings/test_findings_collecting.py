@@ -78,7 +78,7 @@ def test_a_system_of_ones_own_has_no_study_and_no_corrections(alone):
         "privacy.mechanism.2": "breach",
         "privacy.membership": "breach",
     }
-    assert found["security.backdoor-removed"].place == "security.repair.attempts.1.asr.after"
+    assert found["security.backdoor-removed"].place == "security.repair.attempts.1.asr.after.value"
     assert alone["security"]["scan"]["reason"] in found["security.verdict"].message
     assert "fairness.disparate-impact.1" in found
 
@@ -103,8 +103,8 @@ def test_parts_of_an_own_system_can_be_missing(alone, part):
 def test_requirements_on_a_system_of_ones_own(alone):
     asked = {
         "security.verdict == 'backdoored'": "security.scan.verdict",
-        "security.asr_after <= 0.02": "security.repair.attempts.1.asr.after",
-        "security.clean_accuracy_after >= 0.9": "security.repair.attempts.1.clean_accuracy.after",
+        "security.asr_after <= 0.02": "security.repair.attempts.1.asr.after.value",
+        "security.clean_accuracy_after >= 0.9": "security.repair.attempts.1.clean_accuracy.after.value",
         "privacy.epsilon <= 1": "privacy.plan.epsilon",
     }
     found = findings_of(alone, parse_requirements(list(asked)))
@@ -163,7 +163,7 @@ def test_every_number_of_a_message_comes_from_the_record(own):
         ("security.scan.verdict", "suspicious", "security.verdict", "warning"),
         ("security.scan.checkpoint.source", "embedded", "security.verdict", "warning"),
         ("security.repair.removed", False, "security.backdoor-removed", "breach"),
-        ("security.repair.attempts.0.clean_accuracy.after", 0.9, "security.accuracy-lost", "warning"),
+        ("security.repair.attempts.0.clean_accuracy.after.value", 0.9, "security.accuracy-lost", "warning"),
         ("privacy.published.correction.verdict", "over budget", "privacy.budget", "breach"),
         ("privacy.published.correction.saves_noise", False, "privacy.noise", "pass"),
         ("privacy.membership.verdict", "slight", "privacy.membership", "warning"),
@@ -224,7 +224,7 @@ def test_a_requirement_on_nothing_is_refused(study):
 @pytest.mark.parametrize(
     ("place", "rule"),
     [
-        ("security.repair.attempts.0.asr.after", "security.backdoor-removed"),
+        ("security.repair.attempts.0.asr.after.value", "security.backdoor-removed"),
         ("security.scan.contract.loss", "security.input-contract"),
         ("security.scan.verdict", "security.verdict"),
         ("privacy.published.correction.spent_epsilon", "privacy.budget"),

@@ -77,7 +77,7 @@ def test_front_matter_is_read_back_as_it_was_meant():
 
 @pytest.mark.parametrize("value", [1e-05, 1e-300, 0.1, 1.0, 123456789.123, 1e22])
 def test_numbers_stay_numbers_in_yaml(value):
-    record = changed(example_record(), "security.repair.attempts.0.asr.before", value)
+    record = changed(example_record(), "security.repair.attempts.0.asr.before.value", value)
     matter, _ = front(model_card(audit_of(record)))
     assert matter["model-index"][0]["results"][0]["metrics"][1]["value"] == value
 

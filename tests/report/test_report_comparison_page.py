@@ -10,6 +10,7 @@ from page_elements import Page
 from example_audits import MANIFEST, audit_of, changed
 from example_privacy import HOSTILE
 from example_records import example_own_record, example_record
+from example_scan import rate_of
 from trivet.comparison import compare_audits
 from trivet.errors import UsageError
 from trivet.report.compared import comparison_markdown
@@ -19,7 +20,7 @@ from trivet.report.text.values import code_span, markdown_row, markdown_text
 
 
 def worse_record():
-    record = changed(example_own_record(), "security.repair.attempts.0.asr.after", 0.25)
+    record = changed(example_own_record(), "security.repair.attempts.0.asr.after", rate_of(0.25))
     record = changed(record, "fairness.published.settings.seed", 3)
     return changed(record, "privacy.membership.verdict", "exposed")
 
@@ -84,6 +85,7 @@ def test_parts_without_content_are_not_there(pages):
     assert "What got worse" not in pages["same"]
     assert "Data, checkpoints" not in pages["same"]
     assert "Everything else that differs" not in text_of(pages["same"])
+    assert "How a difference is judged" not in pages["same"]
     assert "no regression" in text_of(pages["same"])
 
 

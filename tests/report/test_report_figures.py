@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from page_elements import assert_is_drawn_within_its_edges
 
+from example_audits import changed
 from example_records import TARGET, example_own_record, example_record, example_triggers
 from example_scan import example_scan
 from trivet.errors import ReportError, UsageError
@@ -251,6 +252,30 @@ def test_the_gap_s_interval_reaches_zero_where_that_of_disparate_impact_holds_on
     low, high = model.disparate_impact.low, model.disparate_impact.high
     assert low < 1 < high
     assert ([0.0, max(1 - low, high - 1)], [model.accuracy] * 2) in lines_of(axes)
+
+
+def test_a_model_without_a_disparate_impact_has_no_mark_and_the_word_undefined():
+    leg = example_record().fairness
+    for place in (
+        "published.baseline.disparate_impact.value",
+        "comparison.models.1.groups.0.selection_rate.value",
+    ):
+        leg = changed(leg, place, None)
+    (tradeoff,) = study_fairness.tradeoff(leg).axes
+    assert leg.published.baseline.accuracy not in [y for _, ys in lines_of(tradeoff) for y in ys]
+    assert tradeoff.get_xlabel().endswith("not drawn: baseline")
+    impact = study_fairness.comparison(leg).axes[1]
+    assert [text.get_text() for text in impact.texts].count("undefined") == 1
+    assert 0.0 not in [x for xs, _ in lines_of(impact) for x in xs]
+    (rates,) = study_fairness.group_rates(leg).axes
+    assert "undefined" in [text.get_text() for text in rates.texts]
+    for told in (
+        study_fairness.alt_comparison(leg),
+        study_fairness.alt_group_rates(leg),
+        study_fairness.alt_tradeoff(leg),
+    ):
+        assert "undefined" in told
+        assert "0.0000" not in told
 
 
 def test_the_reconstructed_trigger_is_stamped_on_mid_grey():

@@ -14,7 +14,6 @@ from trivet.report import write_report
 from trivet.report.figures import available, pictures
 from trivet.report.text import tree
 from trivet.report.text.document import (
-    check_equations,
     check_figures,
     check_macros,
     check_prose,
@@ -125,11 +124,11 @@ def test_macros_used_are_macros_defined(study_document):
 
 
 def test_all_equations_are_present(study_document, study_record, study_prose):
-    assert check_equations(study_document.targets.values(), EQUATIONS) == []
+    assert [target.kind for target in study_document.targets.values()].count("equation") == EQUATIONS
     prose = mutant(study_prose, "{#eq:asr}", "{.asr}", "20-theory.md")
     prose = {name: text.replace("[](#eq:asr)", "it") for name, text in prose.items()}
     lacking = make_document(study_record, prose)
-    assert check_equations(lacking.targets.values(), EQUATIONS) == ["Expected 25 equations and found 24."]
+    assert [target.kind for target in lacking.targets.values()].count("equation") == EQUATIONS - 1
 
 
 def test_every_figure_of_the_table_is_in_the_prose_once(own_document):

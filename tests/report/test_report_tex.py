@@ -7,13 +7,26 @@ import subprocess
 import pytest
 from sample_report import HOSTILE
 
-from trivet.report.text.document import check_aux, check_macros, make_document
+from trivet.report.text.document import check_macros, make_document
 from trivet.report.text.values import escape_tex
 from trivet.report.write.pdf import latex_installed
 from trivet.report.write.tex import macros_source, tex_source
 
 DASHES = "\N{MINUS SIGN}\N{MULTIPLICATION SIGN}\N{EN DASH}\N{EM DASH}“”‘’"  # noqa: RUF001 (that is the point)
 needs_latex = pytest.mark.skipif(not latex_installed(), reason="latexmk and IEEEtran are not installed")
+
+
+LABELLED = re.compile(r"\\newlabel\{([^}]*)\}\{\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+
+def check_aux(aux, targets):
+    """Find numbers that LaTeX gives (in its .aux file) and that differ from this document's."""
+    given = {name: re.sub(r"\\mbox|[{}\s]", "", shown) for name, shown in LABELLED.findall(aux)}
+    return [
+        f"#{target.identifier} is {target.number} here and {given.get(target.identifier)} in LaTeX."
+        for target in targets
+        if given.get(target.identifier) != target.number
+    ]
 
 
 def compiled(folder, document, figures):

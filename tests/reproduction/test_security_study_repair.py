@@ -40,9 +40,9 @@ def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
     assert place["column"] <= column < place["column"] + 4
     repair = repair_suspect(ScanInput(checkpoint, mnist_test, UNIT), found, "unlearn", seed=0)
     (attempt,) = repair.result.attempts
-    assert attempt.asr.before > 0.9
-    assert attempt.asr.after < 0.02
-    assert attempt.clean_accuracy.after > attempt.clean_accuracy.before - 0.01
+    assert attempt.asr.before.value > 0.9
+    assert attempt.asr.after.value < 0.02
+    assert attempt.clean_accuracy.after.value > attempt.clean_accuracy.before.number - 0.01
     assert repair.result.chosen == "unlearn"
 
 

@@ -103,12 +103,14 @@ def test_a_repair_is_measured_on_held_out_images_before_and_after(methods):
     for score, when in ((attacked_network(), "before"), (found.model, "after")):
         network = CONTRACT.bind(freeze(score))
         asr, robust = attack_rates(network, HELD_OUT, TRIGGER, TARGET)
-        assert getattr(attempt.clean_accuracy, when) == clean_accuracy(network, HELD_OUT)
-        assert getattr(attempt.asr, when) == getattr(attempt.true_trigger_asr, when) == asr
-        assert getattr(attempt.robust_accuracy, when) == robust
-    assert attempt.asr.before > 0.99
-    assert attempt.asr.after < 0.02
-    assert attempt.robust_accuracy.after > 0.9
+        assert getattr(attempt.clean_accuracy, when).value == clean_accuracy(network, HELD_OUT)
+        assert getattr(attempt.asr, when) == getattr(attempt.true_trigger_asr, when)
+        assert getattr(attempt.asr, when).value == asr
+        rate = getattr(attempt.robust_accuracy, when)
+        assert rate.low <= rate.value == robust < rate.high
+    assert attempt.asr.before.number > 0.99
+    assert attempt.asr.after.number < 0.02
+    assert attempt.robust_accuracy.after.number > 0.9
     assert (attempt.removed, attempt.reason, attempt.second_verdict) == (True, None, "no evidence")
     result = found.result
     assert (result.requested, result.chosen, result.removed, result.target) == ("cure", "cure", True, TARGET)
@@ -130,7 +132,7 @@ def test_auto_goes_on_for_a_smaller_loss_and_keeps_the_smallest(methods):
     methods(("spoilt", cure(60, spoil=3.0)), ("cure", cure(60)), ("worse", cure(60, spoil=1.5)))
     never = replace(RepairBounds(), accuracy_loss=1.0, good_enough=-1.0, asr=0.5)
     found = repair(bounds=never)
-    accuracy = {attempt.method: attempt.clean_accuracy.after for attempt in found.result.attempts}
+    accuracy = {attempt.method: attempt.clean_accuracy.after.number for attempt in found.result.attempts}
     assert all(attempt.removed for attempt in found.result.attempts)
     assert accuracy["spoilt"] < accuracy["worse"] < accuracy["cure"]
     assert found.result.chosen == "cure"

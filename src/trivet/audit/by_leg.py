@@ -58,10 +58,7 @@ def path_digest(named: str | Path) -> str | None:
 
 
 def code_digest(named: str | None) -> str | None:
-    """Return the SHA-256 of the module in ``package.module:name``, or of the config.json in ``hf:FOLDER``.
-
-    What the module imports in its turn is not looked at.
-    """
+    """Return the SHA-256 of the module in ``package.module:name``, or of the config.json in ``hf:FOLDER``."""
     if named is not None and named.startswith(FOLDER):
         return path_digest(Path(named.removeprefix(FOLDER), "config.json"))
     if named is None or not OWN_CODE.fullmatch(named):

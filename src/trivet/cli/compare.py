@@ -114,7 +114,8 @@ def _print(found: "Comparison", *, everything: bool) -> None:
     for sentence in found.regressions:
         console.print(f"{marked('bad', 'worse:', bold=True)} {escape(sentence)}")
     console.print(f"{marked('bad' if found.regressions else 'good', '', bold=True)}{escape(found.statement)}")
-    console.print(escape(found.limits))
+    if found.limits:
+        console.print(escape(found.limits))
 
 
 def _print_rows(console: Console, heading: str, changes: Sequence["Change"]) -> None:

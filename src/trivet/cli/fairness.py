@@ -23,7 +23,6 @@ from trivet.fairness.auditing.results import (
     AttributeAudit,
     FairnessAudit,
     FairnessComparison,
-    TrainingSpread,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
 from trivet.verdict import DISPARATE, rank, tone
@@ -162,7 +161,7 @@ def _value(bounds: "Estimate | None", spec: str) -> str:
     return "none" if bounds is None or bounds.value is None else format(bounds.value, spec)
 
 
-def _interval(ends: "Estimate | TrainingSpread | None") -> str:
+def _interval(ends: "Estimate | None") -> str:
     if ends is None or ends.low is None:
         return ""
     return _between(ends.low, ends.high)
@@ -174,7 +173,7 @@ def _between(low: float | None, high: float | None) -> str:
     return f"{low:.3f}-{high:.3f}" if high is not None else f"{low:.3f} or more"
 
 
-def _reach(ends: "Estimate | TrainingSpread | None") -> str:
+def _reach(ends: "Estimate | None") -> str:
     if ends is None or ends.low is None or ends.high is None:
         return ""
     return f"{(ends.high - ends.low) / 2:.3f}"

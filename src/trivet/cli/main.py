@@ -79,41 +79,26 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
-app.command("trivet.cli.run:run", name="run", help="Run an audit and write its record and report.")
-app.command("trivet.cli.scan:scan", name="scan", help="Scan a checkpoint, or many, for a backdoor.")
-app.command("trivet.cli.repair:repair", name="repair", help="Remove a backdoor from a checkpoint.")
-app.command("trivet.cli.zoo:zoo", name="zoo", help="Train small networks, clean and attacked in known ways.")
-app.command(
-    "trivet.cli.privacy:privacy",
-    name="privacy",
-    help="Plan noise, release answers under a budget, audit mechanisms and models.",
-)
-app.command(
-    "trivet.cli.fairness:fairness", name="fairness", help="Audit predictions, or fit and compare mitigations."
-)
-app.command("trivet.cli.run:gate", name="gate", help="Judge a finished audit again, without running it.")
-app.command(
-    "trivet.cli.compare:compare",
-    name="compare",
-    help="Compare two audits: what changed, and what of it is more than noise.",
-)
-app.command("trivet.cli.small:card", name="card", help="Write a model card with an audit's numbers.")
-app.command(
-    "trivet.cli.small:view", name="view", help="Open a report, or one page of all audits in a folder."
-)
-app.command("trivet.cli.small:report", name="report", help="Draw the report again from the record alone.")
-app.command("trivet.cli.small:init", name="init", help="Write a commented audit.toml to start from.")
-app.command("trivet.cli.small:schema", name="schema", help="Print the JSON Schema of metrics.json.")
+for _place, _help in {
+    "run:run": "Run an audit and write its record and report.",
+    "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
+    "repair:repair": "Remove a backdoor from a checkpoint.",
+    "zoo:zoo": "Train small networks, clean and attacked in known ways.",
+    "privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms and models.",
+    "fairness:fairness": "Audit predictions, or fit and compare mitigations.",
+    "run:gate": "Judge a finished audit again, without running it.",
+    "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
+    "small:card": "Write a model card with an audit's numbers.",
+    "small:view": "Open a report, or one page of all audits in a folder.",
+    "small:report": "Draw the report again from the record alone.",
+    "small:init": "Write a commented audit.toml to start from.",
+    "small:schema": "Print the JSON Schema of metrics.json.",
+}.items():
+    app.command(f"trivet.cli.{_place}", name=_place.rpartition(":")[2], help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit.
-
-    Parameters
-    ----------
-    arguments
-        What follows ``trivet``; those of the process where None.
-    """
+    """Run the command line and exit."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):  # names of files may hold what no encoding has
         if isinstance(stream, TextIOWrapper):
@@ -134,10 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _no_silent_end() -> Generator[None]:
-    """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``.
-
-    It would end the command without a result, and with the exit code of a verdict.
-    """
+    """Let ``os._exit``, called by a user's code in this process, be an error like ``sys.exit``."""
+    # It would end the command without a result, and with the exit code of a verdict.
     leave, process = os._exit, os.getpid()
 
     def refuse(status: int) -> NoReturn:

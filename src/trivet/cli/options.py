@@ -29,11 +29,7 @@ _ATTRIBUTES: Final = "Attributes\n----------\n"
 
 
 def command(function: Callable[..., int]) -> Callable[..., int]:
-    """Let a command take the fields of its settings as options.
-
-    A parameter of a settings class is made from these options; one of ``Annotated[Mapping, class]``
-    receives those that were typed. What is out of its bounds is refused under the option's name.
-    """
+    """Let a command take the fields of its settings as options."""
     hints, plain = get_type_hints(function, include_extras=True), get_type_hints(function)
     kinds = {name: kind for name, hint in hints.items() if (kind := _settings_in(hint)) is not None}
     parameters: list[inspect.Parameter] = []

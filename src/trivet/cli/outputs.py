@@ -60,20 +60,7 @@ _MOST_CHARACTERS: Final = 500
 
 
 def refuse_foreign(paths: Iterable[Path]) -> None:
-    """Refuse to replace files of which nothing shows that trivet wrote them.
-
-    A text shows it itself. Of weights, arrays and a PDF, which do not, one of the texts beside them has to.
-
-    Parameters
-    ----------
-    paths
-        Where a command is to write.
-
-    Raises
-    ------
-    UsageError
-        If a file that trivet did not write is in one of the places; it is left alone.
-    """
+    """Refuse to replace files of which nothing shows that trivet wrote them."""
     there = [path for path in paths if os.path.lexists(path)]
     marked = [path for path in there if _mark_of(path) is not None]
     ours = [path for path in marked if _bears_mark(path)]
@@ -114,39 +101,13 @@ class Drawn:
 
 
 def prepare_folder(folder: Path, *names: str) -> None:
-    """Make the output folder, and make sure before hours of work that it can be written.
-
-    Parameters
-    ----------
-    folder
-        Receives the files.
-    names
-        Of the files that are written there; pictures have a folder of their own.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written, or files of these names are there that trivet did not write.
-    """
+    """Make the output folder, and make sure before hours of work that it can be written."""
     make_folder(folder)
     refuse_foreign([folder / name for name in names])
 
 
 def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Path, ...]:
-    """Write a repaired network's weights, or take away those of an earlier audit.
-
-    Parameters
-    ----------
-    weights
-        By name; empty where no network was repaired.
-    folder
-        Receives ``repaired.safetensors``.
-
-    Returns
-    -------
-    tuple of Path
-        The file, where there is one.
-    """
+    """Write a repaired network's weights, or take away those of an earlier audit."""
     path = folder / WEIGHTS
     if not weights:
         remove_result(path)

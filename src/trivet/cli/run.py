@@ -114,10 +114,7 @@ def gate(
 def print_findings(
     console: Console, findings: Sequence["Finding"], *, of: Sequence["Finding"] | None = None
 ) -> None:
-    """Print each finding with its level, the most serious last, and how many there are of each level.
-
-    What to do stands below a breach. `of` are all that are counted, where some are not shown.
-    """
+    """Print each finding with its level, the most serious last, and how many there are of each level."""
     from trivet.findings import LEVEL_TONES, LEVELS, counts  # noqa: PLC0415 - as above
 
     for finding in sorted(findings, key=lambda each: LEVELS.index(each.level)):
@@ -164,7 +161,7 @@ _QUESTIONS = (
     (
         "ASR after repair",
         ("security.published.asr.after", ".4f"),
-        ("security.repair.attempts.0.asr.after", ".4f"),
+        ("security.repair.attempts.0.asr.after.value", ".4f"),
         "unseen images, target class left out",
     ),
     (

@@ -35,10 +35,7 @@ _STEP, _PATH = 200, 4_096
 
 
 def results_console() -> Console:
-    """Return the console of standard output; it honours NO_COLOR and plain pipes.
-
-    Whatever is printed there, no line of it is a command to a terminal or to a CI system.
-    """
+    """Return the console of standard output; it honours NO_COLOR and plain pipes."""
     # Names contain colons, which must not become emoji.
     console = _Results(highlight=False, soft_wrap=not sys.stdout.isatty(), emoji=False)
     console.push_render_hook(_Inert())
@@ -78,10 +75,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 @contextmanager
 def report_progress() -> Generator[Progress]:
-    """Yield a progress callback: bars on a terminal, a log line a step elsewhere.
-
-    Both go to standard error, so that standard output holds results only.
-    """
+    """Yield a progress callback: bars on a terminal, a log line a step elsewhere."""
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
         with _bars(console) as progress:
@@ -179,17 +173,8 @@ OLD_LIMIT = 32 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse freed blocks instead of giving each back to the system.
-
-    An optimisation step allocates and frees the same few megabytes again; by default each round
-    trip maps, clears and unmaps them. It holds for the whole process, so only the command line,
-    which owns its process, asks for it.
-
-    Returns
-    -------
-    bool
-        Whether the C library took it; False on other systems, where nothing changes.
-    """
+    """Tell glibc to reuse freed blocks, in the whole process; say whether it took it."""
+    # A step of optimisation frees the megabytes that the next one takes: each would be unmapped between.
     if not sys.platform.startswith("linux"):
         return False
     try:

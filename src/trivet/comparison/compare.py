@@ -42,10 +42,10 @@ __all__ = ["change_text", "compare_audits", "difference_text", "outcome_text", "
 _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "scan", "contract", "best", "clean_accuracy"): "clean accuracy as received",
     ("security", "scan", "p_value"): "p-value of the evidence",
-    ("security", "repair", "attempts", "clean_accuracy", "after"): "clean accuracy after {}",
-    ("security", "repair", "attempts", "asr", "before"): "ASR before {}",
-    ("security", "repair", "attempts", "asr", "after"): "ASR after {}",
-    ("security", "repair", "attempts", "robust_accuracy", "after"): "robust accuracy after {}",
+    ("security", "repair", "attempts", "clean_accuracy", "after", "value"): "clean accuracy after {}",
+    ("security", "repair", "attempts", "asr", "before", "value"): "ASR before {}",
+    ("security", "repair", "attempts", "asr", "after", "value"): "ASR after {}",
+    ("security", "repair", "attempts", "robust_accuracy", "after", "value"): "robust accuracy after {}",
     ("privacy", "published", "correction", "spent_epsilon"): "epsilon of the published plan",
     ("privacy", "plan", "recommended", "typical_deviation"): "noise of the plan",
     ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
@@ -107,9 +107,8 @@ LIMITS: Final = (
     "errors go together: the intervals of the differences are then wider than they have to be, and a small "
     "change can be called noise. The intervals of the headline hold all at once in 95 of 100 comparisons; of "
     "the other values that have an interval, up to one in twenty that did not change can be called a change. "
-    "The intervals are of sampling alone: another training seed would move the numbers too. How many images "
-    "are left without the target class is taken from the number of classes. Where the record has no "
-    "interval, a difference is shown and does not count as a regression."
+    "The intervals are of sampling alone: another training seed would move the numbers too. Where the record "
+    "has no interval, a difference is shown and does not count as a regression."
 )
 DIGEST_CHARACTERS: Final = 12
 #: The one part of which there can be several.
@@ -294,6 +293,7 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
     asked += manifest_changes(before, after)
     headline = _judge_together(first)
     worse = _worse(verdicts, headline)
+    same = before.record == after.record
     return Comparison(
         before=_compared(before),
         after=_compared(after),
@@ -303,9 +303,9 @@ def compare_audits(before: ReadAudit, after: ReadAudit) -> Comparison:
         changed=tuple(changed),
         rest=tuple(rest),
         regressions=regressions(worse),
-        cautions=cautions(before, after, asked, changed),
-        statement=statement(verdicts, headline, changed, worse, same=before.record == after.record),
-        limits=LIMITS,
+        cautions=() if same else cautions(before, after, asked, changed),
+        statement=statement(verdicts, headline, changed, worse, same=same),
+        limits="" if same else LIMITS,
     )
 
 

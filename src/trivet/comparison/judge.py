@@ -101,53 +101,19 @@ class Share:
 def share_of(names: tuple[str, ...], parts: Parts) -> Share | None:
     """Return the counts of the share at a place; None for other values and unknown counts."""
     around, last = parts[-1], names[-1]
-    if names[0] == "security":
-        return _of_images(names, parts[0]["security"], around)
+    if names[:2] == ("security", "published") and names[2] in {"clean_accuracy", "asr"}:
+        images = parts[0]["security"]["published"]["settings"]["images"]
+        return _share(round(around[last] * images), images)
     if last == VALUE and is_number(around.get("numerator")) and around.get("denominator"):
         return _share(around["numerator"], around["denominator"])
-    if last in {"p_frequency", "q_frequency"}:
-        return _share(around[f"{last[0]}_count"], around[f"{last[0]}_trials"])
+    if last == VALUE and names[-2] in {"p", "q"}:
+        return _share(parts[-2][f"{names[-2]}_count"], parts[-2][f"{names[-2]}_trials"])
     if last == "accuracy" and isinstance(counts := around.get("counts"), Mapping):
         return _right(counts)
     if len(names) > 1 and names[-2] in _RATES and isinstance(counts := parts[-2].get("counts"), Mapping):
         hits, rows = (sum(counts[last][name] for name in part) for part in _RATES[names[-2]])
         return _share(hits, rows)
     return None
-
-
-def _of_images(names: tuple[str, ...], study: _Record, around: _Record) -> Share | None:
-    """Return a rate of the security leg as counts, from how many images it was measured on."""
-    for place, images in _IMAGES.items():
-        if names[1 : 1 + len(place)] == place:
-            value = around[names[-1]]
-            trials = images(study)
-            return _share(round(value * trials), trials)
-    return None
-
-
-def _of_the_study(study: _Record) -> int:
-    return study["published"]["settings"]["images"]
-
-
-def _of_the_repair(own: _Record) -> int:
-    return own["repair"]["held_out_images"]
-
-
-def _of_its_other_classes(own: _Record) -> int:
-    """Return about how many images a repair was judged by without the target class; 0 where not known."""
-    classes = own["scan"]["images"]["classes"] if own["scan"] is not None else 1
-    return round(_of_the_repair(own) * (1 - 1 / max(classes, 1)))
-
-
-#: Places below the security leg that are rates, and how many images they are of.
-_IMAGES: Final[Mapping[tuple[str, ...], Callable[[_Record], int]]] = {
-    ("published", "clean_accuracy"): _of_the_study,
-    ("published", "asr"): _of_the_study,
-    ("repair", "attempts", "clean_accuracy"): _of_the_repair,
-    ("repair", "attempts", "asr"): _of_its_other_classes,
-    ("repair", "attempts", "robust_accuracy"): _of_its_other_classes,
-    ("repair", "attempts", "true_trigger_asr"): _of_its_other_classes,
-}
 
 
 def _right(counts: _Record) -> Share | None:
@@ -174,10 +140,7 @@ def is_noise(difference: Estimate) -> bool:
 
 
 def difference_of_shares(before: Share, after: Share, *, level: float) -> Estimate | None:
-    """Return the difference of two independent shares with Newcombe's interval, exact where few succeed.
-
-    See `trivet.fairness.intervals.comparisons.difference_interval`.
-    """
+    """Return the difference of two independent shares with Newcombe's interval, exact where few succeed."""
     if not before.trials or not after.trials:
         return None
     return difference_interval(before.successes, before.trials, after.successes, after.trials, level=level)
@@ -402,10 +365,7 @@ def is_exact(names: tuple[str, ...]) -> bool:
 
 
 def manifest_changes(before: ReadAudit, after: ReadAudit) -> Iterator[Change]:
-    """Yield what two manifests say differently: versions, the machine, and inputs by their digests.
-
-    Nothing where an audit has no manifest. Of the checkpoint the record itself has the digest.
-    """
+    """Yield what two manifests say differently: versions, the machine, and inputs by their digests."""
     if not before.manifest or not after.manifest:
         return
     for name in _NOTED:
@@ -441,10 +401,7 @@ def list_text(values: Sequence[Any]) -> str:
 
 
 def how_lists_differ(before: Sequence[Any], after: Sequence[Any]) -> str:
-    """Say how many entries differ and by how much, or which were added and removed; empty for the same.
-
-    Numbers are compared in order, anything else as a set of texts.
-    """
+    """Say how many entries differ and by how much, or which were added and removed; empty for the same."""
     old, new = list(_flat(before)), list(_flat(after))
     if len(old) == len(new) and all(map(is_number, chain(old, new))):
         apart = [

@@ -131,11 +131,11 @@ class Comparison(
         A sentence for each verdict that got worse and each measurement of the headline that got
         measurably worse; empty where there is none.
     cautions
-        What keeps the two from being compared like with like, a sentence each.
+        What keeps the two from being compared like with like, a sentence each; none for equal records.
     statement
         What it comes to, in one sentence.
     limits
-        How differences were judged, and what that does not show.
+        How differences were judged, and what that does not show; empty for equal records.
     """
 
     before: Compared

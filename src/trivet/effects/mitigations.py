@@ -137,15 +137,12 @@ def train_pairs(
 
 
 def attack_scores(trained: Trained, inside: NDArray[np.bool_], *, seed: int) -> NDArray[np.float64]:
-    """Attack each model by RMIA with all models but itself and the one trained on the other half.
-
-    The model of the other half would give the attack away: of the models left without the attacked one, those
-    that knew a member would be one fewer than those that knew another row.
-    """
+    """Attack each model by RMIA with all models but itself and the one trained on the other half."""
     models, rows = inside.shape
     population = np.random.default_rng([seed, 1]).permutation(rows)
     scores = np.empty(inside.shape)
     for model in range(models):
+        # The other half's model would give the attack away: one fewer of the rest would know a member.
         others = np.arange(models) // 2 != model // 2
         scores[model] = rmia_scores(
             trained.probability[model], trained.probability[others], inside[others], population
@@ -209,7 +206,6 @@ def _exposures() -> tuple[_Exposure, ...]:
                 unit=f"AUROC of {attack}, from 0 to 1; 0.5 is guessing",
                 scale="AUROC",
                 better="lower",
-                format=".4f",
                 interval="Student's, over samples that share no row",
             )
             made.append(_Exposure(measurement, classifier, decisions, protected))
@@ -348,11 +344,7 @@ def mean_auroc(
 
 
 def change_over_samples(before: Sequence[float], after: Sequence[float], *, level: float) -> Change:
-    """Return the mean change of a figure that was measured without and with a remedy on several samples.
-
-    The interval is Student's for paired figures. The samples share no row, so it counts all chance: which
-    rows were drawn, which of them train a model, and how the training goes.
-    """
+    """Return the mean change of a figure that was measured without and with a remedy on several samples."""
     differences = np.subtract(after, before)
     samples = len(differences)
     if samples < FEWEST_SAMPLES:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -63,10 +64,7 @@ def impact_of(counts: NDArray[np.integer]) -> NDArray[np.float64]:
 def noisy_impacts(
     counts: NDArray[np.integer], *, epsilon: float, draws: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none.
-
-    For simulation only, as `trivet.privacy.laplace.perturb_integer`.
-    """
+    """Return the ratio of each of so many releases of counts with discrete Laplace noise, NaN where none."""
     scale = laplace.scale(sensitivity=SENSITIVITY, epsilon=epsilon)
     noise = laplace.perturb_integer(0, scale=scale, generator=generator, size=8 * draws)
     return impact_of(counts + noise.reshape(draws, 2, 2, 2))
@@ -167,38 +165,33 @@ COMPARED: Final = (
 
 def _impacts(protected: str, privileged: str) -> tuple[Measurement, ...]:
     whom = f"of {protected} against {privileged}"
+    measured = partial(Measurement, leg="fairness")
     return (
-        Measurement(
+        measured(
             name=f"impact-{protected}",
             title=f"disparate impact {whom}",
             short=f"{protected},\ndisparate impact",
-            leg="fairness",
             unit="ratio of selection rates, from 0 up",
             scale=f"impact-{protected}",
             better="neither",
-            format=".4f",
             interval="order statistics of the median over the draws",
         ),
-        Measurement(
+        measured(
             name=f"width-{protected}",
             title=f"width of the interval of the disparate impact {whom}",
             short=f"{protected}, width\nof its interval",
-            leg="fairness",
             unit="difference of ratios, from 0 up",
             scale=f"width-{protected}",
             better="lower",
-            format=".4f",
             interval="bootstrap over the draws; the width is of sampling and noise together",
         ),
-        Measurement(
+        measured(
             name=f"verdict-{protected}",
             title=f"share of releases with another four-fifths verdict on {protected} against {privileged}",
             short=f"{protected},\nother verdicts",
-            leg="fairness",
             unit="share of releases, from 0 to 1; one that gives no ratio counts",
             scale="verdict",
             better="lower",
-            format=".4f",
             interval="Clopper-Pearson over the draws",
         ),
     )

@@ -78,10 +78,10 @@ class Measurement:
         Measurements of the same scale are drawn on the same axis.
     better
         Which way is better: ``higher``, ``lower``, or ``neither``.
-    format
-        Python's format of its values, ``.4f`` or the like.
     interval
         Of what the interval of a change is, and by which method.
+    format
+        Python's format of its values, ``.4f`` or the like.
     """
 
     name: str
@@ -91,8 +91,8 @@ class Measurement:
     unit: str
     scale: str
     better: Literal["higher", "lower", "neither"]
-    format: str
     interval: str
+    format: str = ".4f"
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class EffectMatrix:
 
 @dataclass(frozen=True)
 class Change:
-    """A difference with its interval."""
+    """A paired difference, with the interval of `change` alone: no estimate of `before` or of `after`."""
 
     before: float | None
     after: float | None

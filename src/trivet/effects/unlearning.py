@@ -46,12 +46,7 @@ def class_changes(
     seed: int,
     names: tuple[str, ...] | None = None,
 ) -> tuple[Change, Change]:
-    """Return the changes of the lowest accuracy of a class, and of the highest minus the lowest.
-
-    Each class has four kinds of images: right without and with the remedy, only without, only with, never.
-    The intervals hold the middle of draws of their shares from the posterior under Jeffreys' prior, class by
-    class.
-    """
+    """Return the changes of the lowest accuracy of a class, and of the highest minus the lowest."""
     kinds = 2 * (~before).astype(np.int64) + ~after  # both right, only before, only after, neither
     counts = np.bincount(4 * labels + kinds, minlength=4 * classes).reshape(classes, 4)
     there = np.flatnonzero(counts.sum(axis=1))
@@ -113,7 +108,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="share of held-out images, from 0 to 1",
         scale="accuracy",
         better="higher",
-        format=".4f",
         interval=_CLASSES,
     ),
     Measurement(
@@ -124,7 +118,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="difference of shares, from 0 to 1",
         scale="accuracy",
         better="lower",
-        format=".4f",
         interval=_CLASSES,
     ),
     Measurement(
@@ -135,7 +128,6 @@ UNLEARNING_MEASUREMENTS: Final = (
         unit="AUROC of an attack by the loss, from 0 to 1; 0.5 is guessing",
         scale="accuracy",
         better="lower",
-        format=".4f",
         interval="DeLong, paired by image",
     ),
 )

@@ -100,7 +100,7 @@ def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterato
     if repair is None or not repair["attempts"]:
         after = "not measured (no label is suspected, so there is nothing to repair)"
     else:
-        asr = repair["attempts"][0]["asr"]["after"]
+        asr = repair["attempts"][0]["asr"]["after"]["value"]
         after = f"{asr:.4f} on images that the repair did not see"
     yield make_finding(
         "correction.evaluation",
@@ -195,15 +195,15 @@ def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]
 
 
 def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any]) -> Finding:
-    accuracy, bounds = rates["clean_accuracy"], RepairBounds()
-    lost = accuracy["before"] - accuracy["after"]
+    before, after = (rates["clean_accuracy"][when]["value"] for when in ("before", "after"))
+    bounds = RepairBounds()
     return make_finding(
         "security.accuracy-lost",
-        level="pass" if lost < bounds.accuracy_loss else "warning",
-        message=f"The repair changed the clean accuracy from {accuracy['before']:.4f} to "
-        f"{accuracy['after']:.4f} on images that it did not see.",
+        level="pass" if before - after < bounds.accuracy_loss else "warning",
+        message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f} on images that it "
+        "did not see.",
         measured=measured_at(record, f"{place}.clean_accuracy.after"),
-        required=f"> {accuracy['before'] - bounds.accuracy_loss:.4f}",
+        required=f"> {before - bounds.accuracy_loss:.4f}",
     )
 
 

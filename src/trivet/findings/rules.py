@@ -22,10 +22,10 @@ class Rule:
         Why it matters, in a sentence or two.
     action
         What to do where it is not as it should be.
-    source
-        The paper or rule behind it.
     heading
         Of the documentation that explains it.
+    source
+        The paper or rule behind it.
     places
         Beginnings of the places in the record that it is about.
     """
@@ -34,9 +34,9 @@ class Rule:
     title: str
     why: str
     action: str
-    source: str
     heading: str
-    places: tuple[str, ...]
+    source: str = ""
+    places: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -53,18 +53,14 @@ _RULES: Final = (
         why="The policy in audit.toml says what has to hold before the system is used.",
         action="Look the measurement up in the report, change the system, and audit it again; a requirement "
         "that asks for the wrong thing is changed in audit.toml, where the change can be reviewed.",
-        source="",
         heading="Requirements",
-        places=(),
     ),
     Rule(
         id="policy.waiver",
         title="A waiver of the policy",
         why="A waiver that nothing needs hides the next breach of its rule.",
         action="Take it out of [[policy.waivers]] in audit.toml, or decide anew when it is to expire.",
-        source="",
         heading="Waivers",
-        places=(),
     ),
     Rule(
         id="security.verdict",
@@ -95,10 +91,7 @@ _RULES: Final = (
         action="Try the other methods with `trivet repair`; if none removes it, train the network anew.",
         source="Wu et al., BackdoorBench, NeurIPS 2022",
         heading="Repair",
-        places=(
-            "security.published.asr",
-            "security.repair",
-        ),
+        places=("security.published.asr", "security.repair"),
     ),
     Rule(
         id="security.accuracy-lost",
@@ -199,7 +192,6 @@ _RULES: Final = (
         title="What a remedy does to the other legs",
         why="A repair, noise or a mitigation can cost where nobody looks: in the figures of another leg.",
         action="Weigh the effect against what the remedy is for, or choose another remedy.",
-        source="",
         heading="metrics.json",
         places=("effects",),
     ),
@@ -209,36 +201,28 @@ _RULES: Final = (
         why="The published accuracy before the repair is measured under the declared contract, whichever it "
         "is, and its rise is read as recovery.",
         action="Read the corrected accuracy.",
-        source="",
         heading="1. The input contract",
-        places=(),
     ),
     Rule(
         id="correction.decision-rule",
         title="Correction: the decision rule",
         why="The published rule names a label on every network, on a clean one too.",
         action="Read the corrected verdict, which can be no evidence.",
-        source="",
         heading="2. The decision rule",
-        places=(),
     ),
     Rule(
         id="correction.evaluation",
         title="Correction: the evaluation of the repair",
         why="The published repair is judged on the images it was made with, the target class included.",
         action="Read the corrected success rate.",
-        source="",
         heading="4. Evaluation on what was trained on",
-        places=(),
     ),
     Rule(
         id="correction.composition",
         title="Correction: composition",
         why="The published split divides the budget evenly and leaves the allowed delta unused.",
         action="Use the corrected scale.",
-        source="",
         heading="5. Composition and adjacency",
-        places=(),
     ),
     Rule(
         id="correction.promotion-demotion",
@@ -247,7 +231,6 @@ _RULES: Final = (
         action="Massage in the direction that Kamiran and Calders define.",
         source="Kamiran and Calders, 2012",
         heading="3. Promotion and demotion",
-        places=(),
     ),
 )
 #: Every kind of finding by its id.

@@ -36,12 +36,12 @@ SHOWS_NOT: Final[Mapping[str, str]] = {
 }
 #: Facts about the study's repair, and about one attempt on the user's network: a name and a place.
 _REPAIR: Final = (
-    ("ASR as received", "asr.before"),
-    ("ASR after the repair", "asr.after"),
-    ("Robust accuracy after the repair", "robust_accuracy.after"),
-    ("Clean accuracy after the repair", "clean_accuracy.after"),
-    ("ASR of the attacker's own trigger, as received", "true_trigger_asr.before"),
-    ("ASR of the attacker's own trigger, after the repair", "true_trigger_asr.after"),
+    ("ASR as received", "asr.before.value"),
+    ("ASR after the repair", "asr.after.value"),
+    ("Robust accuracy after the repair", "robust_accuracy.after.value"),
+    ("Clean accuracy after the repair", "clean_accuracy.after.value"),
+    ("ASR of the attacker's own trigger, as received", "true_trigger_asr.before.value"),
+    ("ASR of the attacker's own trigger, after the repair", "true_trigger_asr.after.value"),
 )
 #: What is said of the study: a name and a place, in the order of the card.
 _STUDY: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
@@ -260,9 +260,9 @@ NAME_CHARACTERS: Final = 120
 _ATTACKS: Final = "privacy.membership.attacks"
 #: Type, name and place below it of each metric of a repair.
 _REPAIRED: Final = (
-    ("attack_success_rate", "ASR as received", "asr.before"),
-    ("accuracy", "clean accuracy after the audit's repair", "clean_accuracy.after"),
-    ("attack_success_rate", "ASR after the audit's repair", "asr.after"),
+    ("attack_success_rate", "ASR as received", "asr.before.value"),
+    ("accuracy", "clean accuracy after the audit's repair", "clean_accuracy.after.value"),
+    ("attack_success_rate", "ASR after the audit's repair", "asr.after.value"),
 )
 
 
@@ -277,10 +277,7 @@ def front_matter(record: Mapping[str, Any]) -> str:
 
 
 def model_index(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the models that were measured on data, with their results; those without any are left out.
-
-    The classifiers of the built-in study are nobody's model and have no entry.
-    """
+    """Return the models that were measured on data, with their results; those without any are left out."""
     models: list[dict[str, Any]] = []
     if (network := network_of(record)) is not None:
         places = [("accuracy", "clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]

@@ -24,15 +24,7 @@ HEADINGS: Final = ("measurement", "before", "after", "difference", "outcome")
 
 
 def comparison_markdown(comparison: Comparison, *, everything: bool = False) -> str:
-    """Write a comparison in GitHub's Markdown.
-
-    Parameters
-    ----------
-    comparison
-        What changed.
-    everything
-        Also list what is the same or noise.
-    """
+    """Write a comparison in GitHub's Markdown."""
     return "\n".join(_lines(comparison, everything=everything)) + "\n"
 
 
@@ -63,7 +55,8 @@ def _lines(comparison: Comparison, *, everything: bool) -> Iterator[str]:
         yield from _folded("Everything else that differs", comparison.changed)
     if everything and comparison.rest:
         yield from _folded("The same, or noise", comparison.rest)
-    yield f"<sub>{comparison.limits}</sub>"
+    if comparison.limits:
+        yield f"<sub>{comparison.limits}</sub>"
 
 
 def _told(audit: Compared) -> str:

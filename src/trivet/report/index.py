@@ -74,10 +74,7 @@ class Found:
 
 
 def find_audits(folder: str | Path) -> Found:
-    """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it.
-
-    Symbolic links are not followed.
-    """
+    """Look for the results of ``trivet run`` and of the commands for one leg, in a folder and below it."""
     advice = "name one that has results of trivet in it"
     folder = require_path(Path(folder), "folder", wanted=FOLDER, error=DataError, advice=advice)
     audits: list[FoundAudit] = []

@@ -35,28 +35,7 @@ NAME_CHARACTERS: Final = 80
 
 @dataclass(frozen=True)
 class Page:
-    """Everything about the page of one kind of result.
-
-    Attributes
-    ----------
-    file
-        Its name; the data are in the JSON of that name beside it.
-    prose
-        Folders of the templates.
-    parts
-        Places of what of a record its figures can be drawn from.
-    title
-        Result to title.
-    record
-        Result to what of a record it is, by leg.
-    verdicts
-        Result to verdicts.
-    facts
-        Result to what else the prose names.
-    moved
-        Files of the prose that stand elsewhere than in the report of `trivet run`, with the name by which
-        they are sorted.
-    """
+    """Everything about the page of one kind of result."""
 
     file: str
     prose: tuple[str, ...]
@@ -71,32 +50,7 @@ class Page:
 def write_page(
     page: Page, result: object, folder: str | Path, triggers: Triggers | None = None
 ) -> tuple[Path, ...]:
-    """Write a page that opens offline, and its figures beside it.
-
-    Parameters
-    ----------
-    page
-        Which page.
-    result
-        What was found.
-    folder
-        Receives the page and ``figures/``; made if it is missing. Figures of an earlier result that this one
-        does not have are removed.
-    triggers
-        Arrays as in `trivet.record.Triggers`, for the pages of a scan and of a repair.
-
-    Returns
-    -------
-    tuple of Path
-        The files, the page first. The same input gives the same bytes.
-
-    Raises
-    ------
-    ReportError
-        An array is missing.
-    UsageError
-        `folder` cannot be written.
-    """
+    """Write a page that opens offline, and its figures beside it."""
     path = make_folder(Path(folder)) / page.file
     figures = make_subfolder(path.parent, FOLDER)
     legs = page.record(result)

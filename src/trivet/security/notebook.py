@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from trivet.markup import number, panel, picture, plain, table
-from trivet.security.repairs.results import RepairAttempt
-from trivet.security.results import BeforeAfter
+from trivet.security.repairs.results import RepairAttempt, RepairedRate
 from trivet.security.scanning.results import LabelScan, ScanResult
 from trivet.verdict import NOT_REMOVED, REMOVED, Tone, sign, tone
 from trivet.wording import one_line
@@ -65,14 +64,14 @@ def repair_html(repair: "Repair") -> str:
     title = f"{sign(tone(word), 'page')} {word}{f' by {result.chosen}' if result.removed else ''}"
     known = result.attempts[0].true_trigger_asr is not None
     header = ["network", "clean accuracy", "ASR", "RA", *(["ASR, attacker's trigger"] if known else [])]
-    rows = [["as received", *(number(rate.before, 4) for rate in _rates(result.attempts[0]))]]
+    rows = [["as received", *(number(rate.before.value, 4) for rate in _rates(result.attempts[0]))]]
     marked = None
     for attempt in result.attempts:
         if attempt.method == result.chosen:
             marked = len(rows)
         outcome = "removed" if attempt.removed else f"not removed: {attempt.reason}"
         name = f"after {attempt.method}, {outcome}"
-        rows.append([name, *(number(rate.after, 4) for rate in _rates(attempt))])
+        rows.append([name, *(number(rate.after.value, 4) for rate in _rates(attempt))])
     facts = (
         f"rates on {result.held_out_images} images that the repair did not see; repaired with "
         f"{result.working_images} others; seed {result.seed}"
@@ -98,7 +97,7 @@ def trigger_png(mask: NDArray[np.float32], pattern: NDArray[np.float32]) -> byte
     return stream.getvalue()
 
 
-def _rates(attempt: RepairAttempt) -> list[BeforeAfter]:
+def _rates(attempt: RepairAttempt) -> list[RepairedRate]:
     rates = (attempt.clean_accuracy, attempt.asr, attempt.robust_accuracy, attempt.true_trigger_asr)
     return [rate for rate in rates if rate is not None]
 

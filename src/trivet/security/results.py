@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from trivet.estimate import Columns
+
 
 @dataclass(frozen=True)
 class BeforeAfter:
@@ -52,7 +54,7 @@ class PublishedSettings:
 
 
 @dataclass(frozen=True)
-class FractionSweep:
+class FractionSweep(Columns):
     """Unlearning repeated with other stamped fractions, on `images` images.
 
     With fraction zero the network is as it came, not trained. The best fraction is the one with the
@@ -71,7 +73,7 @@ class FractionSweep:
 
 
 @dataclass(frozen=True)
-class ConfusionPair:
+class ConfusionPair(Columns):
     """Row-normalised clean confusion matrices: ``[true][predicted]``, rows sum to 1.
 
     `recall` is the mean of the diagonal. `favourite_label_before` is the label that clean images
@@ -87,7 +89,7 @@ class ConfusionPair:
 
 
 @dataclass(frozen=True)
-class PublishedSecurity:
+class PublishedSecurity(Columns):
     """Neural Cleanse, lower-tail MAD and unlearning as the published study does them.
 
     Attributes

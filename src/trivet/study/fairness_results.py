@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval, MinLen
 
-from trivet.estimate import Estimate
+from trivet.estimate import Columns, Estimate
 
 __all__ = [
     "ConfusionCounts",
@@ -156,7 +156,7 @@ class ThresholdFit:
 
 
 @dataclass(frozen=True)
-class SwapSweep:
+class SwapSweep(Columns):
     """Accuracy and fairness as more labels are swapped before the model is fitted again.
 
     Attributes

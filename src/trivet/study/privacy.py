@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from annotated_types import Ge, Gt, Interval, Lt
 
+from trivet.estimate import Columns
 from trivet.privacy import laplace
 from trivet.privacy.adjacency import (
     Adjacency,
@@ -138,7 +139,7 @@ class CountingScenario:
 
 
 @dataclass(frozen=True)
-class TailCurves:
+class TailCurves(Columns):
     """P(noisy > t) for each case of the counting exercise; `planned` is at the plan's scale."""
 
     thresholds: tuple[float, ...]
@@ -149,12 +150,20 @@ class TailCurves:
 
 
 @dataclass(frozen=True)
-class EpsilonSweep:
+class EpsilonSweep(Columns):
     """Scale and exceedance of a single query as functions of epsilon."""
 
     epsilon: tuple[float, ...]
     scale: tuple[float, ...]
     exceedance: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LaplaceRow(PlannedRow):
+    """Laplace noise of the study's one line, which has a scale and is compared with a threshold."""
+
+    scale: float
+    exceedance: float
 
 
 @dataclass(frozen=True)
@@ -174,7 +183,7 @@ class PlanCorrection:
     discrete_exceedance : The tail of the integer-valued (discrete) Laplace at the base scale.
     """
 
-    laplace: PlannedRow
+    laplace: LaplaceRow
     spent_epsilon: float
     verdict: str
     noise_ratio: float
@@ -258,7 +267,7 @@ def _correct(settings: PrivacySettings, exercise: CountingScenario, plan: Plan) 
     sigma = gaussian.standard_deviation
     gaussian_ratio = None if sigma is None else best.standard_deviation / sigma
     return PlanCorrection(
-        laplace=best,
+        laplace=LaplaceRow(**vars(best)),
         spent_epsilon=spent,
         verdict=budget_verdict(spent, settings.epsilon),
         noise_ratio=noise_ratio,

@@ -77,7 +77,7 @@ def test_noise_of_numpy_is_caught_by_its_bits(trivet, tmp_path):
     assert found["name"] == f"{EXAMPLES}:numpy_laplace"
     assert found["best"]["family"] == "grid"
     assert found["best"]["q_count"] == 0
-    assert found["best"]["p_frequency"] > 0.15
+    assert found["best"]["p"]["value"] > 0.15
     pictures = [f"figures/privacy_mechanisms.{suffix}" for suffix in ("svg", "png")]
     assert found["files"] == [str(out / name) for name in ("mechanism.html", "mechanism.json", *pictures)]
     assert {str(path) for path in out.rglob("*.*")} == set(found["files"])

@@ -194,6 +194,16 @@ def test_images_and_a_network(folder, run):
     ("arguments", "code", "message"),
     [
         (("people.csv",), 2, "a table needs --label"),
+        (
+            ("people.csv", "--label", "hired", "--canaries", "50", "--claim", "gaussian"),
+            2,
+            "--delta is 0.0; a gaussian claim is tested between 0 and 1",
+        ),
+        (
+            ("people.csv", "--label", "hired", "--claim", "gaussian"),
+            2,
+            "set --canaries, or leave out --claim",
+        ),
         (("people.csv", "--label", "hird"), 2, "no column 'hird'; did you mean 'hired'?"),
         (("people.csv", "--label", "hired", "--group", "gender"), 2, "no column 'gender'"),
         (("people.csv", "--label", "hired", "--positive", "maybe"), 3, "no row has the label 'maybe'"),

@@ -109,11 +109,11 @@ def test_a_finding_carries_its_own_arithmetic():
     assert audit.findings == tuple(sorted(audit.findings, key=lambda f: -f.epsilon_lower))
     for finding in audit.findings:
         counts = (finding.p_count, finding.q_count)
-        assert finding.p_low == float(lower(finding.p_count, 2000, audit.level))
-        assert finding.q_high == float(upper(finding.q_count, 2000, audit.level))
+        assert finding.p.low == float(lower(finding.p_count, 2000, audit.level))
+        assert finding.q.high == float(upper(finding.q_count, 2000, audit.level))
         bound = epsilon_bounds(*counts, 2000, level=audit.level, delta=0.01)
         assert finding.epsilon_lower == max(0.0, bound)
-        assert finding.p_frequency == finding.p_count / 2000
+        assert finding.p.value == finding.p_count / 2000
     assert audit.epsilon_lower == audit.best.epsilon_lower < audit.ceiling
 
 
@@ -126,7 +126,7 @@ def test_both_directions_are_looked_at(swap):
     )
     assert audit.verdict == "violates"
     assert audit.best.direction == ("A against B" if swap else "B against A")
-    assert audit.best.q_count == 0 < audit.best.q_high
+    assert audit.best.q_count == 0 < audit.best.q.high
 
 
 # mechanism, inputs, settings of the right one, of the wrong one

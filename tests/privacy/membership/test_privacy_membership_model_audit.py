@@ -155,6 +155,10 @@ def test_planted_rows_bound_the_epsilon_of_a_model_that_remembers():
     found = audit_model("tree", X, y, canaries=400, **FEW).canaries
     assert found.canaries == 400
     assert found.epsilon_lower > 1
+    gaussian = audit_model("tree", X, y, canaries=400, claim="gaussian", delta=1e-5, **FEW).canaries
+    assert (found.claim, gaussian.claim, gaussian.delta) == ("epsilon-delta", "gaussian", 1e-5)
+    assert gaussian.correct == found.correct
+    assert gaussian.epsilon_lower > found.epsilon_lower
     assert audit_model(stumps, X, y, canaries=400, **FEW).canaries.epsilon_lower < 0.5
 
 
@@ -195,6 +199,10 @@ def test_a_network_is_audited_like_any_other():
         ({"attacks": ("lira",)}, UsageError, "no attack is called 'lira'; there are: lira-online"),
         ({"attacks": ()}, UsageError, "no attack is called none"),
         ({"canaries": 5}, UsageError, "5 canaries prove nothing; expected 10 or more"),
+        ({"canaries": 40, "claim": "gaussian"}, UsageError, "delta is 0.0; a gaussian claim is tested"),
+        ({"canaries": 40, "delta": 0.1}, UsageError, "delta is 0.1; with so many canaries"),
+        ({"canaries": 40, "claim": "pure"}, UsageError, "claim is 'pure'; expected one of"),
+        ({"claim": "gaussian", "delta": 0.1}, UsageError, "a claim is tested by canaries"),
         ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
         ({"workers": 0}, UsageError, "workers is 0; expected 1 or more"),
         ({"seed": -1}, UsageError, "seed is -1; expected 0 to"),

@@ -16,6 +16,7 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.settings import MechanismSettings
+from trivet.privacy.membership.results import BARE, Claim
 from trivet.privacy.membership.subject import ModelRows, load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
@@ -134,7 +135,7 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
 
 
 def _by_input(finding: "EventFinding") -> tuple[float, float]:
-    p, q = finding.p_frequency, finding.q_frequency
+    p, q = finding.p.value, finding.q.value
     return (p, q) if finding.direction.startswith("A") else (q, p)
 
 
@@ -169,6 +170,8 @@ def audit_model(
     attack: AttackName = "all",
     shadows: int = 64,
     canaries: int = 0,
+    claim: Claim = BARE,
+    delta: float = 0.0,
     workers: Workers = None,
     seed: RandomSeed = 0,
     out: Path | None = None,
@@ -193,6 +196,11 @@ def audit_model(
         Models that are trained to compare with.
     canaries
         Rows to plant in one more training, for a lower bound on epsilon.
+    claim
+        What is claimed of the training that the planted rows test: a bare epsilon and delta; or gaussian, to
+        tell no more than Gaussian noise does, as DP-SGD claims, of which the same guesses refute more.
+    delta
+        At which the planted rows bound epsilon; above 0 for a gaussian claim.
     out
         Folder for the result, the scores, the page and the pictures; a killed run goes on there.
     """
@@ -217,6 +225,8 @@ def audit_model(
             shadows=shadows,
             attacks=tuple(ATTACKS) if attack == "all" else (attack,),
             canaries=canaries,
+            claim=claim,
+            delta=delta,
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
             seed=seed,

@@ -74,11 +74,14 @@ def training_spread(
     # The delete-d jackknife: with d of n rows left out, the variance over repeats times (n - d) / d (J. Shao,
     # C. F. J. Wu, Annals of Statistics 17, 1989).
     known = tuple(value for value in values if value is not None)
+    method = "delete-d jackknife, Student's t"
     if len(known) < 2 or estimate is None:  # noqa: PLR2004 - a variance takes two
-        return TrainingSpread(known, None, None, None)
+        reason = "a spread takes two repeats in which it is defined"
+        return TrainingSpread(estimate, None, None, level, method, reason, known)
     deviation = float(np.std(known, ddof=1)) * math.sqrt(KEPT / (1 - KEPT))
     reach = float(student.ppf((1 + level) / 2, len(known) - 1)) * deviation
-    return TrainingSpread(known, deviation, max(lowest, estimate - reach), min(highest, estimate + reach))
+    low, high = max(lowest, estimate - reach), min(highest, estimate + reach)
+    return TrainingSpread(estimate, low, high, level, method, None, known, deviation)
 
 
 BASELINE = "baseline"

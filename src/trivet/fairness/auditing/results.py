@@ -204,20 +204,18 @@ class FairnessAudit(
 
 
 @dataclass(frozen=True)
-class TrainingSpread:
-    """Spread of a metric over models trained on other rows, on the same test rows.
+class TrainingSpread(Estimate):
+    """A metric with the interval of training: over models trained on other rows, on the same test rows.
 
     Attributes
     ----------
+    value, low, high, level, method, reason : As of every estimate; no ends where `deviation` is None.
     values : The figure in each repeat; those in which it is undefined are left out.
     deviation : Standard deviation over full training samples (delete-d jackknife); None below two values.
-    low, high : Interval of the figure by Student's t; None where `deviation` is.
     """
 
-    values: tuple[float, ...]
-    deviation: float | None
-    low: float | None
-    high: float | None
+    values: tuple[float, ...] = ()
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from trivet.estimate import Known
 from trivet.privacy.mechanism.answers import Answers, Event, Plain, Sample
 from trivet.privacy.mechanism.bounds import (
     PARTS,
@@ -78,8 +79,8 @@ def reason(verdict: str, best: EventFinding | None, *, epsilon: float, inputs: t
     likelier, other = inputs if on_a else inputs[::-1]
     if verdict == VIOLATES:
         return (
-            f'"{best.description}" holds for {share(best.p_frequency)} of the answers on {likelier} and '
-            f"{share(best.q_frequency)} on {other}: epsilon is at least {best.epsilon_lower:.2f}, "
+            f'"{best.description}" holds for {share(best.p.value)} of the answers on {likelier} and '
+            f"{share(best.q.value)} on {other}: epsilon is at least {best.epsilon_lower:.2f}, "
             f"not {epsilon:g}."
         )
     return (
@@ -205,12 +206,10 @@ def _test(
         direction="A against B" if chosen.likelier_on_a else "B against A",
         p_count=p,
         p_trials=trials,
-        p_frequency=p / trials,
-        p_low=float(lower(p, trials, level)),
+        p=Known(p / trials, float(lower(p, trials, level)), None, 1 - level, "Clopper-Pearson, one-sided"),
         q_count=q,
         q_trials=trials,
-        q_frequency=q / trials,
-        q_high=float(upper(q, trials, level)),
+        q=Known(q / trials, None, float(upper(q, trials, level)), 1 - level, "Clopper-Pearson, one-sided"),
         epsilon_lower=max(0.0, float(epsilon_bounds(p, q, trials, level=level, delta=delta))),
     )
 

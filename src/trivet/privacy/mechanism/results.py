@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from trivet.estimate import Known
 from trivet.result import Table
 
 __all__ = ["EventFinding", "MechanismAudit"]
@@ -20,10 +21,8 @@ class EventFinding:
     direction : ``A against B`` where p belongs to the first input, ``B against A`` where to the second.
     p_count, q_count : Answers in which the event held.
     p_trials, q_trials : Answers looked at, the same number on both sides.
-    p_frequency, q_frequency : Counts over trials, in [0, 1].
-    p_low : Clopper-Pearson lower bound on p, in [0, 1), at the corrected level.
-    q_high : Clopper-Pearson upper bound on q, in (0, 1], at the corrected level; above 0 also for no count.
-    epsilon_lower : ``max(0, ln((p_low - delta) / q_high))``; 0 where nothing is shown.
+    p, q : Shares in [0, 1] with a bound of Clopper and Pearson, p from below, q from above.
+    epsilon_lower : ``max(0, ln((p.low - delta) / q.high))``; 0 where nothing is shown.
     """
 
     family: str
@@ -31,12 +30,10 @@ class EventFinding:
     direction: str
     p_count: int
     p_trials: int
-    p_frequency: float
-    p_low: float
+    p: Known
     q_count: int
     q_trials: int
-    q_frequency: float
-    q_high: float
+    q: Known
     epsilon_lower: float
 
 

@@ -27,15 +27,14 @@ from trivet.privacy.membership.groups import (
     unit_groups,
     unit_scores,
 )
-from trivet.privacy.membership.one_run import FEWEST_GUESSES, one_run_audit
+from trivet.privacy.membership.one_run import FEWEST_GUESSES, check_claim, one_run_audit
 from trivet.privacy.membership.rates import attack_result
 from trivet.privacy.membership.recipe import kind, recipe_of
-from trivet.privacy.membership.results import A_ROW, CanaryAudit, ExposedRow, MembershipAudit
+from trivet.privacy.membership.results import A_ROW, BARE, Claim, ExposedRow, MembershipAudit
 from trivet.privacy.membership.shadows import (
     CLIP,
     POPULATION,
     TARGET,
-    Design,
     Signals,
     design_trainings,
     random_half,
@@ -46,7 +45,7 @@ from trivet.privacy.membership.shadows import (
     use_of,
 )
 from trivet.result import Table
-from trivet.settings import Count, Seed, require
+from trivet.settings import Count, Seed, SettingError, require
 from trivet.wording import one_line, quote
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -141,8 +140,8 @@ def audit_model(
     seed
         Of everything random, from 0 to 2^32 - 1.
     **settings
-        ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``workers``, ``work``: as
-        of `attack_model`.
+        ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``claim``, ``delta``,
+        ``workers``, ``work``: as of `attack_model`.
 
     Returns
     -------
@@ -194,6 +193,8 @@ def attack_model(
     shadows: int = 64,
     attacks: Sequence[str] = tuple(ATTACKS),
     canaries: int = 0,
+    claim: Claim = BARE,
+    delta: float = 0.0,
     workers: int | None = None,
     work: str | Path | None = None,
     seed: int = 0,
@@ -205,6 +206,10 @@ def attack_model(
 ) -> AuditedModel:
     """Attack a model with shadow models that were trained in the same way on other parts of the data."""
     _require_settings(shadows, attacks, canaries, workers, seed)
+    if canaries:
+        check_claim(canaries, delta, claim=claim)
+    elif (claim, delta) != (BARE, 0.0):
+        raise SettingError("a claim is tested by canaries: set {canaries}, or leave out {claim} and {delta}.")
     recipe = recipe_of(estimator)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
@@ -263,7 +268,7 @@ def attack_model(
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     together = {attack: unit_scores(found, units) for attack, found in scores.items()}
     results = tuple(attack_result(attack, together[attack], inside) for attack in attacks)
-    best = max(results, key=lambda each: each.auroc.number)
+    best = max(results, key=lambda each: each.auroc.value)
     exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)
@@ -286,7 +291,11 @@ def attack_model(
         most_exposed_column=None if named is None else named[0],
         most_exposed_group=None if named is None else named[1],
         group_statement=statement,
-        canaries=_canary_audit(signals, design, seed),
+        canaries=None
+        if design.coins is None
+        else one_run_audit(
+            signals.logits(CLIP)[-1, design.canaries], design.coins, claim=claim, delta=delta, seed=seed
+        ),
         verdict=verdict,
         reason=reason,
         limits=LIMITS,
@@ -301,12 +310,6 @@ def attack_model(
         shadow_share=float(evidence.inside.mean()),
     )
     return AuditedModel(result, mask, scores)
-
-
-def _canary_audit(signals: Signals, design: Design, seed: int) -> CanaryAudit | None:
-    if design.coins is None:
-        return None
-    return one_run_audit(signals.logits(CLIP)[-1, design.canaries], design.coins, seed=seed)
 
 
 def _require_settings(

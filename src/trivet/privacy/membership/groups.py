@@ -60,7 +60,7 @@ def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple
     # probability. `error_rate` is divided among all tests (Bonferroni).
     tests = len(attacks) + sum(rate.tpr.value is not None for attack in attacks for rate in attack.rates)
     each = error_rate / tests
-    ranked = sorted(attacks, key=lambda attack: -attack.auroc.number)
+    ranked = sorted(attacks, key=lambda attack: -attack.auroc.value)
     for verdict, area, ratio in ((EXPOSED, LARGE_AREA, LARGE_RATIO), (SLIGHT, GUESSING, 1.0)):
         reason = next(_evidence(ranked, each, area=area, ratio=ratio), None)
         if reason is not None:
@@ -68,7 +68,7 @@ def judge(attacks: Sequence[AttackResult], *, error_rate: float = 0.05) -> tuple
     best = ranked[0]
     reason = (
         f"No attack beats guessing measurably: the best, {best.attack}, has an AUROC of "
-        f"{best.auroc.number:.3f} on {best.members} members and {best.non_members} others."
+        f"{best.auroc:.3f} on {best.members} members and {best.non_members} others."
     )
     return NO_EVIDENCE, reason
 
@@ -81,7 +81,7 @@ def _evidence(
         bound = _area_bound(attack, error_rate)
         if bound is not None and bound > area:
             yield (
-                f"{attack.attack} tells members from non-members: AUROC {attack.auroc.number:.3f}, at least "
+                f"{attack.attack} tells members from non-members: AUROC {attack.auroc:.3f}, at least "
                 f"{bound:.3f} with every test corrected for, where guessing gives {GUESSING:g}."
             )
     for attack in attacks:
@@ -91,8 +91,8 @@ def _evidence(
             )
             if shown:
                 yield (
-                    f"{attack.attack} finds {rate.tpr.number:.2%} of the members while it accuses "
-                    f"{rate.realised_fpr.number:.2%} of the others, more than chance allows."
+                    f"{attack.attack} finds {rate.tpr:.2%} of the members while it accuses "
+                    f"{rate.realised_fpr:.2%} of the others, more than chance allows."
                 )
 
 

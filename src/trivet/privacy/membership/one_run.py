@@ -12,8 +12,7 @@ than Gaussian noise, such as DP-SGD, has a whole trade-off curve, and the recurs
 Chaudhuri 2025 (arXiv 2410.22235) refutes more of those from the same guesses.
 """
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,20 +21,18 @@ from scipy.special import expit, ndtr, ndtri
 from scipy.stats import binom
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.membership.results import CanaryAudit
-from trivet.settings import Share, require
+from trivet.privacy.membership.results import BARE, CanaryAudit, Claim
+from trivet.settings import SettingError, Share, require
 
 __all__ = [
     "FEWEST_GUESSES",
-    "Claim",
+    "check_claim",
     "one_run_audit",
     "one_run_epsilon",
     "one_run_gaussian",
     "one_run_probability",
 ]
 
-#: What is claimed of a training: a bare (epsilon, delta), or to tell no more than Gaussian noise.
-Claim: TypeAlias = Literal["epsilon-delta", "gaussian"]
 #: Largest ratio of sensitivity to noise that is looked at; its epsilon is above 2,000.
 _LARGEST_RATIO = 64.0
 #: Halvings of its interval, which leave less than 1e-9 of it.
@@ -53,7 +50,7 @@ def one_run_audit(
     delta: float = 0.0,
     level: float = 0.95,
     guesses: int | None = None,
-    claim: Claim = "epsilon-delta",
+    claim: Claim = BARE,
     seed: int = 0,
 ) -> CanaryAudit:
     """Bound epsilon from below by guessing which canaries were trained on."""
@@ -69,8 +66,8 @@ def one_run_audit(
     if not np.isfinite(s).all():
         raise DataError("A canary's score is not finite. Clip the scores first.")
     m = len(s)
-    bound = _bounds(claim)
-    _check(m, delta, level, claim)
+    check_claim(m, delta, level, claim)
+    bound = one_run_epsilon if claim == BARE else one_run_gaussian
     if guesses is not None and not 1 <= guesses <= m:
         raise UsageError(f"The guesses have to be 1 to {m}, the number of canaries; found {guesses}.")
     tried = _ladder(m) if guesses is None else (guesses,)
@@ -80,7 +77,7 @@ def one_run_audit(
     counts = [(r, _right(ranked, r)) for r in tried]
     bounds = [bound(m, r, v, delta=delta, level=each) for r, v in counts]
     # Where nothing is shown, the rung that chance would reach least often.
-    slack = delta if claim == "epsilon-delta" else 0.0
+    slack = delta if claim == BARE else 0.0
     chances = [one_run_probability(m, r, v, epsilon=0.0, delta=slack) for r, v in counts]
     best = max(range(len(tried)), key=lambda rung: (bounds[rung], -chances[rung]))
     (r, v), epsilon = counts[best], bounds[best]
@@ -93,6 +90,7 @@ def one_run_audit(
         expected_by_chance=r / 2,
         epsilon_lower=epsilon,
         ceiling=ceiling,
+        claim=claim,
         delta=delta,
         level=level,
         tried=len(tried),
@@ -104,7 +102,7 @@ def one_run_epsilon(
     canaries: int, guesses: int, correct: int, *, delta: float = 0.0, level: float = 0.95
 ) -> float:
     """Return the largest epsilon that so many right guesses refute; 0 where they refute none."""
-    _check(canaries, delta, level)
+    check_claim(canaries, delta, level)
     _check_counts(canaries, guesses, correct)
 
     def room(epsilon: float) -> float:
@@ -122,7 +120,7 @@ def one_run_gaussian(
     """Return the largest epsilon at `delta` of Gaussian noise that so many right guesses refute."""
     # Mahloujifar, Melis and Chaudhuri 2025, Algorithm 1, with the trade-off curve of Gaussian noise; the
     # epsilon of the largest refuted ratio by Balle and Wang 2018, Theorem 8, rounded downwards.
-    _check(canaries, delta, level, "gaussian")
+    check_claim(canaries, delta, level, "gaussian")
     _check_counts(canaries, guesses, correct)
     low, high = 0.0, _LARGEST_RATIO
     if _refutes(high, canaries, guesses, correct, 1 - level):
@@ -153,13 +151,6 @@ def _refutes(ratio: float, m: int, guesses: int, correct: int, chance: float) ->
         right = min(1.0, right + fewer / (guesses - fewer) * (reached - wrong))
         wrong = reached
     return right + wrong > guesses / m
-
-
-def _bounds(claim: Claim) -> Callable[..., float]:
-    try:
-        return {"epsilon-delta": one_run_epsilon, "gaussian": one_run_gaussian}[claim]
-    except KeyError:
-        raise UsageError(f"The claim has to be epsilon-delta or gaussian; found {claim!r}.") from None
 
 
 def one_run_probability(
@@ -198,22 +189,26 @@ def _check_counts(canaries: int, guesses: int, correct: int) -> None:
         )
 
 
-def _check(canaries: int, delta: float, level: float, claim: Claim = "epsilon-delta") -> None:
+def check_claim(canaries: int, delta: float, level: float = 0.95, claim: Claim = BARE) -> None:
+    """Raise UsageError for a claim that is none, or a delta or level at which it cannot be tested."""
+    require(Claim, claim=claim)
     require(Share, level=level)
     if claim == "gaussian":
         if not 0 < delta < 1:
-            raise UsageError(f"Gaussian noise has an epsilon at a delta between 0 and 1; found {delta}.")
+            raise SettingError("{delta} is {found}; a gaussian claim is tested between 0 and 1.", found=delta)
         return
     if not 0 <= 2 * canaries * delta <= 1:
-        raise UsageError(
-            f"With {canaries} canaries delta has to be 0 to {1 / (2 * canaries):.3g}; found {delta}."
+        raise SettingError(
+            "{delta} is {found}; with so many canaries a bare claim is tested from 0 to {most}.",
+            found=delta,
+            most=f"{1 / (2 * canaries):.3g}",
         )
 
 
 def _reason(r: int, v: int, epsilon: float, ceiling: float, delta: float, level: float, claim: Claim) -> str:
     guesses = f"{v} of {r} guesses are right"
     if epsilon > 0:
-        of = " of a training that tells no more than Gaussian noise" if claim == "gaussian" else ""
+        of = "" if claim == BARE else " of a training that tells no more than Gaussian noise"
         return (
             f"{guesses}: with confidence {level:.4g} epsilon{of} is at least {epsilon:.3f} at delta "
             f"{delta:.3g}; all right would have shown {ceiling:.3f}."

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, norm, rankdata
 
 from trivet.errors import DataError
-from trivet.estimate import Estimate
+from trivet.estimate import Estimate, known
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.results import AttackResult, RateAtFpr, RocPoints
 from trivet.settings import Share, require
@@ -182,7 +182,7 @@ def attack_result(
         attack=attack,
         members=len(inside),
         non_members=len(outside),
-        auroc=auroc(inside, outside, level=level, units=apart),
+        auroc=known(auroc(inside, outside, level=level, units=apart)),
         rates=tuple(rate_at(rate, inside, outside, level=level, units=apart) for rate in rates),
         balanced_accuracy=(1 + advantage) / 2,
         advantage=advantage,

@@ -1,14 +1,19 @@
 """Results of a membership audit: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
+from typing import Annotated, Final, Literal
 
-from trivet.estimate import Estimate
+from annotated_types import MinLen
+
+from trivet.estimate import Columns, Estimate, Known
 from trivet.result import Table
 
 __all__ = [
     "A_ROW",
+    "BARE",
     "AttackResult",
     "CanaryAudit",
+    "Claim",
     "ExposedRow",
     "GroupExposure",
     "MembershipAudit",
@@ -19,6 +24,9 @@ __all__ = [
 
 #: The unit of an audit that names none.
 A_ROW = "a row"
+#: What is claimed of a training: a bare (epsilon, delta), or to tell no more than Gaussian noise.
+Claim = Literal["epsilon-delta", "gaussian"]
+BARE: Final[Claim] = "epsilon-delta"
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class RateAtFpr:
 
 
 @dataclass(frozen=True)
-class RocPoints:
+class RocPoints(Columns):
     """The attack's ROC curve, thinned to at most 200 points that are even on a logarithmic FPR axis.
 
     Attributes
@@ -76,8 +84,8 @@ class AttackResult:
     attack: str
     members: int
     non_members: int
-    auroc: Estimate
-    rates: tuple[RateAtFpr, ...]
+    auroc: Known
+    rates: Annotated[tuple[RateAtFpr, ...], MinLen(2)]
     balanced_accuracy: float
     advantage: float
     roc: RocPoints
@@ -126,6 +134,7 @@ class CanaryAudit:
     expected_by_chance : Guesses that a model without any leak lets be right on average: half of them.
     epsilon_lower : The true epsilon at `delta` is at least this, at confidence `level`; 0 shows nothing.
     ceiling : The bound that so many guesses give when all are right.
+    claim : What is claimed of the training: ``epsilon-delta``, or ``gaussian`` for no more than its noise.
     delta : The delta of the guarantee that is tested, in [0, 1).
     level : Confidence of the bound, in (0, 1).
     tried : Numbers of guesses that were tried; the confidence is corrected for them (Bonferroni).
@@ -139,6 +148,7 @@ class CanaryAudit:
     expected_by_chance: float
     epsilon_lower: float
     ceiling: float
+    claim: Claim
     delta: float
     level: float
     tried: int
@@ -200,7 +210,7 @@ class MembershipAudit(
     non_members: int
     train_accuracy: float
     test_accuracy: float
-    attacks: tuple[AttackResult, ...]
+    attacks: Annotated[tuple[AttackResult, ...], MinLen(1)]
     best_attack: str
     groups: tuple[GroupExposure, ...]
     most_exposed_column: str | None

@@ -1,6 +1,9 @@
 """Results of a plan: frozen values only, readable without any heavy import."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import MinLen
 
 from trivet.result import Table
 from trivet.verdict import OVER_BUDGET, WITHIN_BUDGET
@@ -171,9 +174,19 @@ class PlanCurves:
     repeats: tuple[int, ...]
     repeats_are: str
     planned: int
-    composition: tuple[CompositionCurve, ...]
+    composition: Annotated[tuple[CompositionCurve, ...], MinLen(1)]
     epsilons: tuple[float, ...]
     deltas: tuple[DeltaCurve, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless every curve has an entry for each of at least one repeat or epsilon."""
+        lengths = {
+            "repeats": {len(self.repeats), *(len(curve.epsilon) for curve in self.composition)},
+            "epsilons": {len(self.epsilons), *(len(curve.delta) for curve in self.deltas)},
+        }
+        for name, found in lengths.items():
+            if len(found) > 1 or 0 in found:
+                raise ValueError(f"expected curves as long as {name}, one entry at least")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from trivet.fairness.auditing.results import AttributeAudit, FairnessAudit, GroupAudit
 from trivet.report.figures.figure import FigureRow
+from trivet.report.figures.labels import write_above
 from trivet.report.figures.style import (
     ATTACKED,
     COLUMN_WIDTH,
@@ -248,17 +249,7 @@ def mark_band(axes: Axes, four_fifths: float) -> None:
     """Shade where disparate impact counts as parity, and draw parity itself."""
     axes.axvspan(four_fifths, 1 / four_fifths, color=PALE, alpha=0.6, linewidth=0, zorder=0.2)
     axes.axvline(1.0, color=INK, linewidth=0.6, zorder=0.5)
-    axes.annotate(
-        f"{four_fifths:g} to {1 / four_fifths:g}",
-        (1.0, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=SMALL,
-        annotation_clip=False,
-    )
+    write_above(axes, f"{four_fifths:g} to {1 / four_fifths:g}", 1.0)
 
 
 def _draw_group(axes: Axes, group: GroupAudit, place: int, low: float, high: float) -> None:

@@ -14,9 +14,18 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from trivet.report.figures.style import INK, SMALL
+from trivet.estimate import UNDEFINED
+from trivet.report.figures.style import INK, PUBLISHED_TEXT, SMALL
 
-__all__ = ["name_ends", "place_near", "spread", "write_beside"]
+__all__ = [
+    "label_without",
+    "name_ends",
+    "place_near",
+    "spread",
+    "write_above",
+    "write_beside",
+    "write_undefined",
+]
 
 #: Points between a label and the middle of a line or mark.
 _CLEARANCE: Final = 3.2
@@ -98,6 +107,39 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], *, gap:
         )
 
 
+def label_without(text: str, left_out: Sequence[str]) -> str:
+    """Name below the label of an axis what has no value to be drawn."""
+    return f"{text}\nnot drawn: {', '.join(left_out)}" if left_out else text
+
+
+def write_above(axes: Axes, text: str, x: float) -> None:
+    """Write above the upper edge what a place on the horizontal axis is."""
+    axes.annotate(
+        text,
+        (x, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
+        annotation_clip=False,
+    )
+
+
+def write_undefined(axes: Axes, place: float) -> None:
+    """Write in the middle of a row that its value is undefined."""
+    axes.annotate(
+        UNDEFINED,
+        (0.5, place),
+        xycoords=axes.get_yaxis_transform(),
+        ha="center",
+        va="center",
+        fontsize=SMALL,
+        color=PUBLISHED_TEXT,
+    )
+
+
 def write_beside(
     axes: Axes,
     text: str,
@@ -128,10 +170,7 @@ def place_near(
     colors: Sequence[str],
     far: bool = False,
 ) -> None:
-    """Write each text beside its point, clear of every line and text of the axes and of their edge.
-
-    Everything else of the figure must be there: a distance in points is only known in its layout.
-    """
+    """Write each text beside its point, clear of every line and text of the axes and of their edge."""
     sides = _sides(_REACHES + _FAR_REACHES if far else _REACHES)
     figure = axes.figure.get_figure(root=True)
     renderer = FigureCanvasAgg(figure).get_renderer()

@@ -56,9 +56,7 @@ def draw_membership_roc(audit: MembershipAudit) -> Figure:
             drawstyle="steps-post",  # nothing between two points can be had by the attacker
             zorder=3 if best else 2,
         )
-        ends.append(
-            (1.0, 1.0, f"{attack.attack}, {attack.auroc.number:.3f}", CORRECTED if best else PUBLISHED_TEXT)
-        )
+        ends.append((1.0, 1.0, f"{attack.attack}, {attack.auroc:.3f}", CORRECTED if best else PUBLISHED_TEXT))
     name_ends(axes, ends, gap=GAP)
     _rates(axes, audit)
     return figure
@@ -109,7 +107,7 @@ def alt_exposure(audit: MembershipAudit) -> str:
     told = "; ".join(
         f"{row.column} {row.group}: {row.tpr.value:.4f} ({row.tpr.low:.4f} to {row.tpr.high:.4f})"
         for row in _shown(audit)
-        if row.tpr.value is not None
+        if None not in (row.tpr.value, row.tpr.low, row.tpr.high)
     )
     return f"Share of members found in each group at the common threshold, with its interval. {told}."
 
@@ -137,7 +135,7 @@ def _rates(axes: Axes, audit: MembershipAudit) -> None:
 
 def _told(attack: AttackResult) -> str:
     rates = [f"{rate.tpr.value:.4f} at {rate.fpr:g}" for rate in attack.rates if rate.tpr.value is not None]
-    return f"area {attack.auroc.number:.4f}" + (f", {' and '.join(rates)}" if rates else "")
+    return f"area {attack.auroc:.4f}" + (f", {' and '.join(rates)}" if rates else "")
 
 
 FIGURES: Final = (

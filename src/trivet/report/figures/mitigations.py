@@ -11,7 +11,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessComparison, ModelOutcome, TrainingSpread
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.groups import NAME_POINTS, mark_band, name_rows, ratio_axis
-from trivet.report.figures.labels import place_near
+from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_above, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -34,18 +34,10 @@ Span = tuple[float, float]
 
 
 def interval_of(measured: Estimate | None) -> Span | None:
-    """Give the interval of sampling, if both its ends are known."""
+    """Give the interval, if both its ends are known."""
     if measured is None or measured.low is None or measured.high is None:
         return None
     return measured.low, measured.high
-
-
-def spans_of(*spreads: TrainingSpread | None) -> list[Span | None]:
-    """Give the interval of training of each figure, if there is one."""
-    return [
-        None if spread is None or spread.low is None or spread.high is None else (spread.low, spread.high)
-        for spread in spreads
-    ]
 
 
 def widened(values: Sequence[float], *, by: float) -> Span:
@@ -89,10 +81,9 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
     _staircase(axes, [(x, y) for model, _, x, y in models if model.on_frontier])
     for model, _, x, y in models:
         color = model_color(model)
-        across, upright = spans_of(model.disparate_impact_training, model.accuracy_training)
         for span, horizontal, width, alpha in (
-            (None if across is None else _folded(across), True, TRAINING, 0.3),
-            (upright, False, TRAINING, 0.3),
+            (_folded(interval_of(model.disparate_impact_training)), True, TRAINING, 0.3),
+            (interval_of(model.accuracy_training), False, TRAINING, 0.3),
             (_folded(interval_of(model.disparate_impact)), True, SAMPLING, 1.0),
             (interval_of(model.accuracy), False, SAMPLING, 1.0),
         ):
@@ -105,18 +96,10 @@ def draw_frontier(comparison: FairnessComparison) -> Figure:
         )
     accuracies = [end for model, _, _, y in models for end in (y, *(interval_of(model.accuracy) or ()))]
     axes.set(xlim=(0, 1.02), ylim=widened(accuracies, by=0.14), ylabel="accuracy")
-    axes.set_xlabel(_label("disparate impact of the worst group, or its inverse", _left_out(comparison)))
-    axes.annotate(
-        f"from {four_fifths:g}",
-        ((four_fifths + 1) / 2, 1.0),
-        xycoords=axes.get_xaxis_transform(),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=SMALL,
-        annotation_clip=False,
+    axes.set_xlabel(
+        label_without("disparate impact of the worst group, or its inverse", _left_out(comparison))
     )
+    write_above(axes, f"from {four_fifths:g}", (four_fifths + 1) / 2)
     place_near(
         axes,
         [(x, y) for _, _, x, y in models],
@@ -163,10 +146,6 @@ def _left_out(comparison: FairnessComparison) -> list[str]:
         for number, model in enumerate(comparison.models, start=1)
         if number not in drawn
     ]
-
-
-def _label(text: str, left_out: Sequence[str]) -> str:
-    return f"{text}\nnot drawn: {', '.join(left_out)}" if left_out else text
 
 
 def _staircase(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
@@ -247,22 +226,16 @@ def _row(
 ) -> list[float]:
     """Draw one figure of one model; give what has to be seen of it."""
     if measured is None or measured.value is None:
-        axes.annotate(
-            "undefined",
-            (0.5, place),
-            xycoords=axes.get_yaxis_transform(),
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            color=PUBLISHED_TEXT,
-        )
+        write_undefined(axes, place)
         return []
     seen = [measured.value]
     if training is not None:
         axes.plot(training.values, [place + 0.3] * len(training.values), ".", color=color, markersize=2.5)
         seen += training.values
-    (span,) = spans_of(training)
-    for ends, width, alpha in ((span, TRAINING, 0.3), (interval_of(measured), SAMPLING, 1.0)):
+    for ends, width, alpha in (
+        (interval_of(training), TRAINING, 0.3),
+        (interval_of(measured), SAMPLING, 1.0),
+    ):
         if ends is not None:
             axes.plot(ends, [place, place], color=color, linewidth=width, alpha=alpha, solid_capstyle="butt")
     seen += interval_of(measured) or ()
@@ -271,7 +244,7 @@ def _row(
 
 
 def _told(measured: Estimate | None) -> str:
-    return "undefined" if measured is None or measured.value is None else f"{measured.value:.4f}"
+    return UNDEFINED if measured is None or measured.value is None else f"{measured.value:.4f}"
 
 
 _TRAINING: Final = ("models.*.accuracy_training", "models.*.disparate_impact_training")

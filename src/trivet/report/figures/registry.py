@@ -111,11 +111,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def figure_csv(record: Mapping[str, Any], name: str) -> str | None:
-    """Write the values that a figure draws as CSV, in the columns ``place`` and ``value``.
-
-    Numbers and truth values are spelled as in the record, what was not measured is empty. A text that a
-    spreadsheet would take for a formula begins with an apostrophe. Lines end in CRLF (RFC 4180).
-    """
+    """Write the values that a figure draws as CSV, in the columns ``place`` and ``value``."""
     patterns = (
         f"{row.of}.{place}" if place else row.of
         for row in FIGURES

@@ -52,15 +52,7 @@ SAME_SCORE: Final = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Scanned:
-    """Result of a scan, and the arrays behind it.
-
-    Attributes
-    ----------
-    result
-        Plain values.
-    masks, patterns
-        Each label's trigger, shape (classes, 1, h, w) and (classes, channels, h, w).
-    """
+    """Result of a scan, and the arrays behind it."""
 
     result: ScanResult
     masks: NDArray[np.float32]
@@ -100,11 +92,7 @@ class Scanned:
 
     @property
     def left_early(self) -> frozenset[int]:
-        """Labels that were compared for the last time before the others.
-
-        Where there are many labels, most are left after the first look: then their scores belong to
-        other norms, and they have had the fewest steps.
-        """
+        """Labels that were compared for the last time before the others."""
         labels = self.result.labels
         scale = _scale(labels, _log_norm, _log_score)
         if scale is None or all(_belongs(label, scale) for label in labels):
@@ -192,10 +180,7 @@ DECADES_ABOVE: Final = 300
 
 @styled
 def draw_scale_profile(scanned: Scanned) -> Figure:
-    """Show the mask norm of every label on a log axis, and below it the maximum margin.
-
-    The right axes have the robust scores; their zero is the median.
-    """
+    """Show the mask norm of every label on a log axis, and below it the maximum margin."""
     labels = scanned.result.labels
     many = len(labels) > MANY_LABELS
     figure = new_figure(width=PAGE_WIDTH if many else COLUMN_WIDTH, height=3.6)
@@ -401,10 +386,7 @@ NEXT_LINE: Final = 72 * LINE
 
 @styled
 def draw_stamped(strip: Strip, pixels: Pixels, stamped: Pixels, names: Sequence[str]) -> Figure:
-    """Show each image clean and stamped, with the predicted class under it, before and after a repair.
-
-    A cross before a class says that it is not the true one.
-    """
+    """Show each image clean and stamped, with the predicted class under it, before and after a repair."""
     columns = min(strip.images, STAMPED_COLUMNS)
     blocks = -(-strip.images // columns)
     wide = (COLUMN_WIDTH - LEFT - MARGIN - (STAMPED_COLUMNS - 1) * STAMPED_BETWEEN) / STAMPED_COLUMNS
@@ -456,10 +438,7 @@ def _write(
     upright: Literal["bottom", "center", "top"] = "bottom",
     wrong: bool = False,
 ) -> None:
-    """Write a text in the middle of a picture's width, and left of the picture what it is.
-
-    `place` is a height as a share of the picture's, and points above it.
-    """
+    """Write a text in the middle of a picture's width, and left of the picture what it is."""
     share, points = place
     style: dict[str, Any] = {
         "xycoords": "axes fraction",

@@ -11,7 +11,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import ModelOutcome
 from trivet.record import FairnessLeg
 from trivet.report.figures.figure import FigureRow
-from trivet.report.figures.labels import place_near
+from trivet.report.figures.labels import UNDEFINED, label_without, place_near, write_undefined
 from trivet.report.figures.style import (
     COLUMN_WIDTH,
     CORRECTED,
@@ -38,11 +38,11 @@ class ModelRow:
 
     name: str
     corrected: bool
-    accuracy: float
+    accuracy: float | None
     impact: Estimate
     difference: Estimate
     proxy: float | None
-    rates: tuple[float, float]
+    rates: tuple[float | None, float | None]
 
     @property
     def color(self) -> str:
@@ -55,14 +55,9 @@ class ModelRow:
         return CORRECTED if self.corrected else PUBLISHED_TEXT
 
     @property
-    def ratio(self) -> float:
-        """Disparate impact."""
-        return self.impact.value or 0.0
-
-    @property
-    def gap(self) -> float:
+    def gap(self) -> float | None:
         """|1 - disparate impact|."""
-        return abs(1 - self.ratio)
+        return None if self.impact.value is None else abs(1 - self.impact.value)
 
 
 def rows_of(leg: FairnessLeg) -> tuple[ModelRow, ...]:
@@ -106,11 +101,11 @@ def _sound(name: str, model: ModelOutcome, study: PublishedFairness) -> ModelRow
     return ModelRow(
         name,
         corrected=True,
-        accuracy=model.accuracy.value or 0.0,
+        accuracy=model.accuracy.value,
         impact=protected.disparate_impact,
         difference=protected.difference,
         proxy=None,
-        rates=(protected.selection_rate.value or 0.0, privileged.selection_rate.value or 0.0),
+        rates=(protected.selection_rate.value, privileged.selection_rate.value),
     )
 
 
@@ -126,9 +121,9 @@ def comparison(leg: FairnessLeg) -> Figure:
     _name_rows(panels[0], [(row.name, row.text_color) for row in rows])
     measures = (
         ("accuracy", [(row.accuracy, None) for row in rows]),
-        ("disparate impact", [(row.ratio, row.impact) for row in rows]),
+        ("disparate impact", [(row.impact.value, row.impact) for row in rows]),
         ("parity difference", [(row.difference.value, row.difference) for row in rows]),
-        ("cluster proxy", [(row.proxy, None) for row in rows]),
+        ("cluster proxy", [None if row.corrected else (row.proxy, None) for row in rows]),
     )
     for axes, (name, values) in zip(panels, measures, strict=True):
         _measure(axes, values, [row.color for row in rows])
@@ -143,7 +138,7 @@ def comparison(leg: FairnessLeg) -> Figure:
 def alt_comparison(leg: FairnessLeg) -> str:
     """Describe `comparison` in words."""
     rows = rows_of(leg)
-    told = "; ".join(f"{row.name}: {row.accuracy:.4f} and {row.ratio:.4f}" for row in rows)
+    told = "; ".join(f"{row.name}: {_said(row.accuracy)} and {_said(row.impact.value)}" for row in rows)
     return f"{len(rows)} models compared. Accuracy and disparate impact are, for {told}."
 
 
@@ -159,21 +154,26 @@ def group_rates(leg: FairnessLeg) -> Figure:
     axes = figure.subplots()
     _name_rows(axes, [(name, color) for name, _, _, color in rows])
     for place, (_, rates, color, _) in enumerate(rows):
-        axes.plot(rates, [place, place], color=color, linewidth=1.0, zorder=1)
-        axes.plot(rates[0], place, "o", color=PROTECTED, markersize=5.5)
-        axes.plot(rates[1], place, "s", color=PRIVILEGED, markersize=5.0)
+        known = [rate for rate in rates if rate is not None]
+        axes.plot(known, [place] * len(known), color=color, linewidth=1.0, zorder=1)
+        for rate, shape, of_group, size in zip(rates, "os", (PROTECTED, PRIVILEGED), (5.5, 5.0), strict=True):
+            if rate is not None:
+                axes.plot(rate, place, shape, color=of_group, markersize=size)
+        if len(known) < len(rates):
+            write_undefined(axes, place)
     axes.set(xlim=(0, None), xlabel="share positive")
     first = rows[0][1]
     for group, rate in zip((study.protected_group, study.privileged_group), first, strict=True):
-        axes.annotate(
-            group, (rate, 0), xytext=(0, 5.5), textcoords="offset points", ha="center", fontsize=SMALL
-        )
+        if rate is not None:
+            axes.annotate(
+                group, (rate, 0), xytext=(0, 5.5), textcoords="offset points", ha="center", fontsize=SMALL
+            )
     return figure
 
 
 def alt_group_rates(leg: FairnessLeg) -> str:
     """Describe `group_rates` in words."""
-    told = "; ".join(f"{row.name}: {row.rates[0]:.4f} and {row.rates[1]:.4f}" for row in rows_of(leg))
+    told = "; ".join(f"{row.name}: {' and '.join(map(_said, row.rates))}" for row in rows_of(leg))
     study = leg.published
     assert study is not None
     return f"Share predicted positive among {study.protected_group} and {study.privileged_group}, for {told}."
@@ -193,12 +193,20 @@ def _band(leg: FairnessLeg) -> float:
     return leg.published.settings.four_fifths
 
 
+def _said(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.4f}"
+
+
 def _measure(
-    axes: Axes, values: Sequence[tuple[float | None, Estimate | None]], colors: Sequence[str]
+    axes: Axes, values: Sequence[tuple[float | None, Estimate | None] | None], colors: Sequence[str]
 ) -> None:
     """Draw one dot a row, its interval where there is one, and its number in a column on the right."""
-    for place, ((value, interval), color) in enumerate(zip(values, colors, strict=True)):
+    for place, (measured, color) in enumerate(zip(values, colors, strict=True)):
+        if measured is None:
+            continue
+        value, interval = measured
         if value is None:
+            write_undefined(axes, place)
             continue
         axes.plot(_ends(value, interval), [place, place], color=color, linewidth=1.0)
         axes.plot(value, place, "o", color=color)
@@ -233,17 +241,20 @@ def tradeoff(leg: FairnessLeg) -> Figure:
     rows = rows_of(leg)
     figure = new_figure(width=COLUMN_WIDTH, height=2.7)
     axes = figure.subplots()
-    for row in rows:
-        axes.plot(_gap_bounds(row.impact), [row.accuracy] * 2, color=row.color, linewidth=1.0)
-        axes.plot(row.gap, row.accuracy, "D" if row.corrected else "o", color=row.color)
+    drawn = _measured(rows)
+    for row, gap, accuracy in drawn:
+        axes.plot(_gap_bounds(row.impact, gap), [accuracy] * 2, color=row.color, linewidth=1.0)
+        axes.plot(gap, accuracy, "D" if row.corrected else "o", color=row.color)
     guide(axes, 1 - _band(leg), "four-fifths", vertical=True, side="end")
-    axes.set(xlim=(-0.05, 1.02), xlabel=f"{_GAP} (0 is parity)", ylabel="accuracy")
+    left_out = [row.name for row in rows if row not in {each for each, _, _ in drawn}]
+    axes.set(xlim=(-0.05, 1.02), ylabel="accuracy")
+    axes.set_xlabel(label_without(f"{_GAP} (0 is parity)", left_out))
     axes.margins(y=0.12)
     place_near(
         axes,
-        [(row.gap, row.accuracy) for row in rows],
-        [row.name for row in rows],
-        colors=[row.text_color for row in rows],
+        [(gap, accuracy) for _, gap, accuracy in drawn],
+        [row.name for row, _, _ in drawn],
+        colors=[row.text_color for row, _, _ in drawn],
     )
     return figure
 
@@ -251,13 +262,13 @@ def tradeoff(leg: FairnessLeg) -> Figure:
 def alt_tradeoff(leg: FairnessLeg) -> str:
     """Describe `tradeoff` in words."""
     rows = rows_of(leg)
-    fairest = min(rows, key=lambda row: row.gap)
-    best = max(rows, key=lambda row: row.accuracy)
-    return (
-        f"Accuracy against the gap of {len(rows)} models. The smallest gap is that of {fairest.name}: "
-        f"{fairest.gap:.4f} at accuracy {fairest.accuracy:.4f}; the highest accuracy that of "
-        f"{best.name}: {best.accuracy:.4f} at gap {best.gap:.4f}."
-    )
+    told = "; ".join(f"{row.name}: {_said(row.gap)} at {_said(row.accuracy)}" for row in rows)
+    return f"Accuracy against the gap of {len(rows)} models. Gap and accuracy are, for {told}."
+
+
+def _measured(rows: Sequence[ModelRow]) -> list[tuple[ModelRow, float, float]]:
+    """List the models that have both a gap and an accuracy, with these."""
+    return [(row, row.gap, row.accuracy) for row in rows if row.gap is not None and row.accuracy is not None]
 
 
 @styled
@@ -324,9 +335,11 @@ def _sweeps(leg: FairnessLeg) -> tuple[SwapSweep, SwapSweep, int]:
     return leg.published.swap_sweep, correction.massaging_sweep, correction.massaging_swaps
 
 
-def _gap_bounds(impact: Estimate) -> tuple[float, float]:
+def _gap_bounds(impact: Estimate, gap: float) -> tuple[float, float]:
     """Turn the interval of disparate impact into one of |1 - DI|."""
-    low, high = _ends(impact.value or 0.0, impact)
+    if impact.low is None or impact.high is None:
+        return gap, gap
+    low, high = impact.low, impact.high
     distances = sorted((abs(1 - low), abs(1 - high)))
     return (0.0 if low <= 1 <= high else distances[0], distances[1])
 

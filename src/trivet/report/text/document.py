@@ -229,7 +229,6 @@ def _stretch(rows: tuple[tuple[tree.Nodes, ...], ...], *, wide: bool) -> tuple[b
 _UNSEEN = ("Math", "Code", "CodeBlock", "Cite")
 _DEFINED = re.compile(r"\\newcommand\{\\(trivet[A-Za-z]+)\}")
 _USED = re.compile(r"\\(trivet[A-Za-z]+)")
-_LABELLED = re.compile(r"\\newlabel\{([^}]*)\}\{\{((?:[^{}]|\{[^{}]*\})*)\}")
 _BLANK = 1e-3
 
 
@@ -265,12 +264,6 @@ def check_macros(tex: str, macros: str) -> list[str]:
     ]
 
 
-def check_equations(targets: Iterable[tree.Target], expected: int) -> list[str]:
-    """Find out whether as many equations as expected are numbered."""
-    found = [target.number for target in targets if target.kind == "equation"]
-    return [] if len(found) == expected else [f"Expected {expected} equations and found {len(found)}."]
-
-
 def check_figures(folder: Path, names: Iterable[str]) -> list[str]:
     """Find figures of which the SVG, PDF or PNG is missing, or that are blank."""
     complaints: list[str] = []
@@ -281,16 +274,6 @@ def check_figures(folder: Path, names: Iterable[str]) -> list[str]:
         elif _is_blank(folder / f"{name}.png"):
             complaints.append(f"The figure {name} in {folder} is blank; draw it again.")
     return complaints
-
-
-def check_aux(aux: str, targets: Iterable[tree.Target]) -> list[str]:
-    """Find numbers that LaTeX gives (in its .aux file) and that differ from this document's."""
-    given = {name: re.sub(r"\\mbox|[{}\s]", "", shown) for name, shown in _LABELLED.findall(aux)}
-    return [
-        f"#{target.identifier} is {target.number} here and {given.get(target.identifier)} in LaTeX."
-        for target in targets
-        if given.get(target.identifier) != target.number
-    ]
 
 
 def _is_references(node: tree.Node) -> bool:

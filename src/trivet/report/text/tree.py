@@ -95,11 +95,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """A numbered table; cells are lists of inline nodes.
-
-    `align` is left, right or center by column; `stretch` tells which columns wrap because the
-    table would not fit its place otherwise.
-    """
+    """A numbered table; cells are lists of inline nodes."""
 
     target: Target
     caption: Nodes

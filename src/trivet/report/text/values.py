@@ -188,11 +188,7 @@ _LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "\N{MINUS SIGN}012345
 
 
 def escape_tex(text: str) -> str:
-    """Write `text` for pdfLaTeX, in text mode.
-
-    A character that its fonts do not have is written as its code point, ``[U+4E2D]``, so that a
-    name in any script still compiles.
-    """
+    """Write `text` for pdfLaTeX, in text mode."""
     return "".join(_tex_run(run) for run in re.split(f"({SUPERSCRIPTS}+)", text))
 
 

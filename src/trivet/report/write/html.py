@@ -226,18 +226,8 @@ class _HtmlWriter(Writer):
     def value(self, node: tree.Shown) -> tree.Nodes:
         return [self.raw(shown_value(node.value, self._tell, code=node.code))]
 
-    def reference(self, node: tree.Reference) -> tree.Nodes:
-        content = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
-        return [self.raw(f'<a href="#{node.target.identifier}">'), *content, self.raw("</a>")]
-
-    def citation(self, node: tree.Citation) -> tree.Nodes:
-        inlines: tree.Nodes = []
-        for source, locator in node.cited:
-            inlines += [self.raw(", ")] if inlines else []
-            inlines += [self.raw(f'<a href="#ref:{source.key}">[{source.number}')]
-            inlines += [self.raw(", "), *locator] if locator else []
-            inlines += [self.raw("]</a>")]
-        return inlines
+    def link(self, name: str, content: tree.Nodes) -> tree.Nodes:
+        return [self.raw(f'<a href="#{name}">'), *content, self.raw("</a>")]
 
     def equation(self, node: tree.Equation) -> tree.Nodes:
         begin = f'<span class="equation" id="{node.target.identifier}"><span class="math">'

@@ -55,6 +55,7 @@ def _with_mathematics(whole: dict[str, Any]) -> dict[str, Any]:
 
 class _TypstWriter(Writer):
     language = "typst"
+    brackets = ("\\[", "\\]")
 
     def __init__(self, figures: str) -> None:
         self._figures = figures
@@ -65,18 +66,8 @@ class _TypstWriter(Writer):
     def value(self, node: tree.Shown) -> tree.Nodes:
         return [self.raw(_code(node.value.text) if node.code else _text(node.value.text))]
 
-    def reference(self, node: tree.Reference) -> tree.Nodes:
-        content = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
-        return [self.raw(f"#link(<{node.target.identifier}>)["), *content, self.raw("]")]
-
-    def citation(self, node: tree.Citation) -> tree.Nodes:
-        inlines: tree.Nodes = []
-        for source, locator in node.cited:
-            inlines += [self.raw(", ")] if inlines else []
-            inlines += [self.raw(f"#link(<ref:{source.key}>)[\\[{source.number}")]
-            inlines += [self.raw(", "), *locator] if locator else []
-            inlines += [self.raw("\\]]")]
-        return inlines
+    def link(self, name: str, content: tree.Nodes) -> tree.Nodes:
+        return [self.raw(f"#link(<{name}>)["), *content, self.raw("]")]
 
     def equation(self, node: tree.Equation) -> tree.Nodes:
         begin = self.raw(f'#numbered("{node.target.text}")[')

@@ -15,6 +15,8 @@ from trivet.report.text.document import Document
 class Writer(ABC):
     """Sets the nodes of a document in one output format."""
 
+    #: Around the number of a source.
+    brackets: ClassVar[tuple[str, str]] = ("[", "]")
     language: ClassVar[str]
     """Pandoc's name of the format, for raw nodes."""
 
@@ -73,13 +75,24 @@ class Writer(ABC):
     def value(self, node: tree.Shown) -> tree.Nodes:
         """Set a value of the record."""
 
-    @abstractmethod
+    def link(self, name: str, content: tree.Nodes) -> tree.Nodes:
+        """Set a link to a place of the document."""
+        raise NotImplementedError
+
     def reference(self, node: tree.Reference) -> tree.Nodes:
         """Set a link to something that is numbered."""
+        shown = [tree.text(node.target.text)] if node.text is None else self.set(node.text)
+        return self.link(node.target.identifier, shown)
 
-    @abstractmethod
     def citation(self, node: tree.Citation) -> tree.Nodes:
         """Set the numbers of cited sources."""
+        inlines: tree.Nodes = []
+        for source, locator in node.cited:
+            inlines += [self.raw(", ")] if inlines else []
+            more = [self.raw(", "), *locator] if locator else []
+            shown = [self.raw(f"{self.brackets[0]}{source.number}"), *more, self.raw(self.brackets[1])]
+            inlines += self.link(f"ref:{source.key}", shown)
+        return inlines
 
     @abstractmethod
     def equation(self, node: tree.Equation) -> tree.Nodes:

@@ -6,9 +6,11 @@ from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 import numpy as np
+from scipy.stats import binomtest
 
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
+from trivet.estimate import Known
 from trivet.result import Table
 from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
@@ -17,11 +19,10 @@ from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.notebook import repair_html
 from trivet.security.repairs.pruning import fine_prune, prune_by_lipschitz
-from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairResult
+from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairedRate, RepairResult
 from trivet.security.repairs.training import Method, Progress, Repaired, RepairInput, affordable_batch
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
 from trivet.security.repairs.unlearning import SEARCH, SEARCH_STEPS, UnlearningSettings, unlearn_in_rounds
-from trivet.security.results import BeforeAfter
 from trivet.security.trigger import Trigger
 from trivet.verdict import NO_EVIDENCE
 
@@ -52,23 +53,39 @@ class Scanned(Protocol):
         ...
 
 
+#: Of the interval of a rate.
+LEVEL: Final = 0.95
+
+
 @dataclass(frozen=True)
 class Rates:
     """Shares of held-out images, as `RepairAttempt` has them before and after."""
 
-    clean_accuracy: float
-    asr: float
-    robust_accuracy: float
-    true_trigger_asr: float | None
+    clean_accuracy: Known
+    asr: Known
+    robust_accuracy: Known
+    true_trigger_asr: Known | None
 
 
 def measure_rates(
     score: Scorer, images: ImageSet, trigger: Trigger, target: int, true_trigger: Trigger | None
 ) -> Rates:
     """Measure what a network does with clean and with triggered images."""
-    asr, robust_accuracy = attack_rates(score, images, trigger, target)
-    true_asr = None if true_trigger is None else attack_success_rate(score, images, true_trigger, target)
-    return Rates(clean_accuracy(score, images), asr, robust_accuracy, true_asr)
+    others = int((images.labels != target).sum())
+    asr, robust_accuracy = (
+        share_of_images(rate, others) for rate in attack_rates(score, images, trigger, target)
+    )
+    accuracy = share_of_images(clean_accuracy(score, images), len(images))
+    if true_trigger is None:
+        return Rates(accuracy, asr, robust_accuracy, None)
+    true_asr = attack_success_rate(score, images, true_trigger, target)
+    return Rates(accuracy, asr, robust_accuracy, share_of_images(true_asr, others))
+
+
+def share_of_images(rate: float, images: int) -> Known:
+    """Return a share of images with the interval of Clopper and Pearson."""
+    ends = binomtest(round(rate * images), images).proportion_ci(LEVEL, method="exact")
+    return Known(rate, float(ends.low), float(ends.high), LEVEL, "Clopper-Pearson exact")
 
 
 def judge(
@@ -80,11 +97,11 @@ def judge(
     rescan: Callable[[Classifier], Scanned] | None,
 ) -> RepairAttempt:
     """Hold the rates against the bounds and, where they keep them, scan again."""
-    loss = before.clean_accuracy - after.clean_accuracy
+    loss = before.clean_accuracy.value - after.clean_accuracy.value
     reasons: list[str] = []
-    if after.asr >= bounds.asr:
+    if after.asr.value >= bounds.asr:
         reasons.append(f"the reconstructed trigger still succeeds on {after.asr:.1%} of the images")
-    if after.true_trigger_asr is not None and after.true_trigger_asr >= bounds.true_trigger_asr:
+    if after.true_trigger_asr is not None and after.true_trigger_asr.value >= bounds.true_trigger_asr:
         reasons.append(f"the attacker's own trigger still succeeds on {after.true_trigger_asr:.1%}")
     if loss >= bounds.accuracy_loss:
         reasons.append(f"clean accuracy falls by {100 * loss:.1f} points")
@@ -99,12 +116,12 @@ def judge(
         reason="; ".join(reasons) or None,
         work=treatment.work,
         image_steps=treatment.image_steps,
-        clean_accuracy=BeforeAfter(before.clean_accuracy, after.clean_accuracy),
-        asr=BeforeAfter(before.asr, after.asr),
-        robust_accuracy=BeforeAfter(before.robust_accuracy, after.robust_accuracy),
+        clean_accuracy=RepairedRate(before.clean_accuracy, after.clean_accuracy),
+        asr=RepairedRate(before.asr, after.asr),
+        robust_accuracy=RepairedRate(before.robust_accuracy, after.robust_accuracy),
         true_trigger_asr=None
         if before.true_trigger_asr is None or after.true_trigger_asr is None
-        else BeforeAfter(before.true_trigger_asr, after.true_trigger_asr),
+        else RepairedRate(before.true_trigger_asr, after.true_trigger_asr),
         second_verdict=verdict,
     )
 
@@ -328,7 +345,7 @@ def repair_network(
         return measure_rates(contract.bind(freeze(network)), held_out, trigger, target, true_trigger)
 
     before = measure(model)
-    if before.asr < bounds.asr:
+    if before.asr.value < bounds.asr:
         raise UsageError(
             f"the trigger sends only {before.asr:.1%} of the held-out images to label {target}, so there is "
             "no backdoor to remove. Repair what a scan suspects, with the trigger that it found."
@@ -341,8 +358,8 @@ def repair_network(
         attempt = judge(candidate.name, treatment, before, measure(treatment.model), bounds, rescan)
         attempts.append(attempt)
         if attempt.removed:
-            loss = attempt.clean_accuracy.before - attempt.clean_accuracy.after
-            kept.append((loss, attempt.asr.after, number, treatment.model))
+            loss = attempt.clean_accuracy.before.value - attempt.clean_accuracy.after.value
+            kept.append((loss, attempt.asr.after.value, number, treatment.model))
             if names == [AUTO] and loss <= bounds.good_enough:
                 break
     best = min(kept, key=lambda entry: entry[:3]) if kept else None

@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 
+from trivet.estimate import Known
 from trivet.result import Table
-from trivet.security.results import BeforeAfter
 
-__all__ = ["RepairAttempt", "RepairBounds", "RepairResult"]
+__all__ = ["RepairAttempt", "RepairBounds", "RepairResult", "RepairedRate"]
+
+
+@dataclass(frozen=True)
+class RepairedRate:
+    """One share of held-out images before and after a repair, each with the exact interval of a share."""
+
+    before: Known
+    after: Known
 
 
 @dataclass(frozen=True)
@@ -63,10 +71,10 @@ class RepairAttempt:
     reason: str | None
     work: str
     image_steps: int
-    clean_accuracy: BeforeAfter
-    asr: BeforeAfter
-    robust_accuracy: BeforeAfter
-    true_trigger_asr: BeforeAfter | None
+    clean_accuracy: RepairedRate
+    asr: RepairedRate
+    robust_accuracy: RepairedRate
+    true_trigger_asr: RepairedRate | None
     second_verdict: str | None
 
 

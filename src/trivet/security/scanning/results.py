@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
+from annotated_types import MinLen
+
+from trivet.estimate import Columns
 from trivet.result import Table
 from trivet.security.repairs.results import RepairResult
 from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecurity
@@ -143,8 +146,8 @@ class ScanResult(
     p_value: float | None
     reason: str
     limits: str
-    opinions: tuple[DetectorResult, ...]
-    labels: tuple[LabelScan, ...]
+    opinions: Annotated[tuple[DetectorResult, ...], MinLen(1)]
+    labels: Annotated[tuple[LabelScan, ...], MinLen(1)]
     looks: int  # comparisons of all labels before the decision
     seeds: tuple[int, ...]  # a second one where the first leaves doubt
     image_steps: int
@@ -154,7 +157,7 @@ class ScanResult(
 
 
 @dataclass(frozen=True)
-class Strip:
+class Strip(Columns):
     """Predictions for a few held-out images, with and without the suspected label's trigger.
 
     Attributes
