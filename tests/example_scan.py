@@ -17,6 +17,7 @@ from trivet.security.results import CheckpointInfo, ContractCandidate, ContractC
 from trivet.security.scanning.results import (
     DetectorResult,
     ImagesInfo,
+    KindSearch,
     LabelScan,
     ScanResult,
     SecurityAudit,
@@ -140,6 +141,15 @@ def example_scan(
         image_steps=8_192,
         seed=0,
         threads=1,
+        searches=(
+            KindSearch("patch", "a small mask", "found", SUSPECT, 0.99, 0.2, 8_192),
+            KindSearch("spread", "a change of every pixel", "not run", None, None, None, 0),
+        )
+        if suspected
+        else (
+            KindSearch("patch", "a small mask", "not found", None, 0.99, None, 8_192),
+            KindSearch("spread", "a change of every pixel", "not found", 3, 0.21, 0.19, 1_866),
+        ),
     )
     masks = masks.astype(np.float32)
     patterns = rng.random((classes, channels, height, width)).astype(np.float32)

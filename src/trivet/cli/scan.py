@@ -39,6 +39,7 @@ __all__ = ["scan", "write_repair_files", "write_scan_files"]
 
 if TYPE_CHECKING:
     from trivet.security import ScanResult
+    from trivet.security.scanning.results import KindSearch
 
 #: Labels shown on the terminal; the files have all.
 SHOWN_LABELS = 12
@@ -137,9 +138,18 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     named = "" if result.suspected_label is None else f", label {result.suspected_label}"
     told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
     console.print(f"{told}. {escape(result.reason)}")
+    searches = (f"{search.kind} {search.outcome}{_reached(search)}" for search in result.searches)
+    console.print(f"looked for: {'; '.join(searches)}")
     console.print(escape(result.limits))
     print_files(console, files)
     console.print(f"{result.image_steps} image-steps in {seconds:.1f} s, without start-up and loading.")
+
+
+def _reached(search: "KindSearch") -> str:
+    if search.success is None:
+        return ""
+    where = "" if search.label is None else f"label {search.label}, "
+    return f" ({where}{search.success:.0%})"
 
 
 def _number(value: Any) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from annotated_types import MinLen
 
@@ -18,6 +18,7 @@ __all__ = [
     "DetectorResult",
     "Failure",
     "ImagesInfo",
+    "KindSearch",
     "LabelScan",
     "ManyResult",
     "ManyRow",
@@ -103,6 +104,30 @@ class LabelScan:
     steps: int
 
 
+@dataclass(frozen=True)
+class KindSearch:
+    """Search for one kind of trigger, and what it came to.
+
+    Attributes
+    ----------
+    kind : ``patch``, ``spread``, ``moved``, or ``any label`` for one that each class goes wrong by
+    looked_for : the trigger, in words
+    outcome : ``found``, ``not found``, or ``not run``, where another had decided or images were too few
+    label : the label that most images went to; None where they went to many
+    success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
+    runner_up : the same for the label that came next
+    image_steps : images pushed forward and back
+    """
+
+    kind: str
+    looked_for: str
+    outcome: Literal["found", "not found", "not run"]
+    label: int | None
+    success: float | None
+    runner_up: float | None
+    image_steps: int
+
+
 @dataclass(frozen=True, repr=False)
 class ScanResult(
     Table,
@@ -129,6 +154,8 @@ class ScanResult(
         Which preprocessing the network was fed with, and what else was tried.
     opinions
         Trigger inversion first, then the maximum margin.
+    searches
+        What kinds of triggers were looked for, and what came of it.
     labels
         One entry a class, in order.
     image_steps
@@ -154,6 +181,7 @@ class ScanResult(
     seed: int
     threads: int
     device: str = "cpu"
+    searches: tuple[KindSearch, ...] = ()
 
 
 @dataclass(frozen=True)

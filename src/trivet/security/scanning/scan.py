@@ -1,7 +1,7 @@
 """Is this network backdoored: contract, margins, a sequential comparison of labels, a verdict."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,10 +26,27 @@ from trivet.security.frozen import freeze
 from trivet.security.networks import Scorer
 from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
+from trivet.security.scanning.kinds import FOUND, look_further, not_needed, patch_search, said_of
 from trivet.security.scanning.refine import Refined, RefinementSettings, refine_triggers
-from trivet.security.scanning.results import DetectorResult, ImagesInfo, LabelScan, ScanResult, Strip
-from trivet.security.scanning.sequential import LIMITS, WEAK_BELOW, Progress, SequentialTest, judge_scan
+from trivet.security.scanning.results import (
+    DetectorResult,
+    ImagesInfo,
+    KindSearch,
+    LabelScan,
+    ScanResult,
+    Strip,
+)
+from trivet.security.scanning.sequential import (
+    LIMITS,
+    WEAK_BELOW,
+    Evidence,
+    Judgement,
+    Progress,
+    SequentialTest,
+    judge_scan,
+)
 from trivet.security.trigger import Trigger
+from trivet.verdict import NO_EVIDENCE
 
 __all__ = ["Scan", "scan", "scan_document", "strip_of"]
 
@@ -173,6 +190,16 @@ def _conclude(
     success = _success(found.score, held_out, masks, patterns, named)
     evidence = {label: found.evidence(label, asr=success[label]) for label in named}
     judgement = judge_scan(found.opinions, evidence, found.p_value)
+    steps = found.image_steps + found.search.image_steps + refined.image_steps
+    patch = _patch_search(judgement, success, steps)
+    if judgement.verdict == "backdoored":
+        searches = (patch, *not_needed())
+    else:
+        further = look_further(
+            found.score, working, held_out, found.followed.tolist(), seed=seed, progress=progress
+        )
+        searches = (patch, *further)
+        judgement = _judged_with(further, judgement, found, evidence)
     result = ScanResult(
         checkpoint=checkpoint.info,
         images=ImagesInfo(images.name, len(images), images.classes, _shape(images)),
@@ -186,12 +213,43 @@ def _conclude(
         labels=_labels(found, refined, success, images),
         looks=found.looks,
         seeds=found.seeds,
-        image_steps=found.image_steps + found.search.image_steps + refined.image_steps,
+        image_steps=sum(search.image_steps for search in searches),
         seed=seed,
         threads=torch.get_num_threads(),
         device=device_of(checkpoint.model),
+        searches=searches,
     )
     return Scan(result, contract, masks, patterns, working, held_out)
+
+
+def _patch_search(judgement: Judgement, success: Sequence[float], steps: int) -> KindSearch:
+    """Return what the search for patches came to."""
+    if judgement.label is None:
+        return patch_search(None, max(success), None, steps=steps)
+    return patch_search(
+        judgement.label, success[judgement.label], max(np.delete(success, judgement.label)), steps=steps
+    )
+
+
+def _judged_with(
+    further: Sequence[KindSearch],
+    judgement: Judgement,
+    found: SequentialTest,
+    evidence: Mapping[int, Evidence],
+) -> Judgement:
+    """Judge again with the labels that other searches reach alone; what they find is suspicious by itself."""
+    hits = [search for search in further if search.outcome == FOUND]
+    if not hits:
+        return judgement
+    labels = {search.label for search in hits}
+    led = {label: replace(each, led=each.led or label in labels) for label, each in evidence.items()}
+    again = judge_scan(found.opinions, led, found.p_value)
+    words = " ".join(said_of(search) for search in hits)
+    if again.verdict != NO_EVIDENCE and again.label in labels:
+        return replace(again, reason=f"{again.reason} {words}")
+    label = judgement.label if judgement.label is not None else hits[0].label
+    earlier = "" if judgement.verdict == NO_EVIDENCE else f" {judgement.reason}"
+    return Judgement("suspicious", label, f"{words}{earlier} That is an effect without a p-value.")
 
 
 def _named(opinions: tuple[DetectorResult, DetectorResult]) -> list[int]:

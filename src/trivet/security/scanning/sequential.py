@@ -179,10 +179,10 @@ WEAK_BELOW: Final = 0.1
 WORKS_FROM: Final = 0.9
 
 LIMITS: Final = (
-    "The scan looks for one trigger that sends images of every class to one label, and for a class that "
-    "reaches an unusual margin. Triggers that work for images of some classes only, that warp the image or "
-    "that live in feature space often escape it, and so do backdoors in most of the labels at once. "
-    "No evidence is not a certificate."
+    "The scan looks for a patch, a faint change of every pixel or a smooth shift that sends images of every "
+    "class to one label, for a class that reaches an unusual margin, and for a stamp that sends images "
+    "anywhere. Triggers that work for images of some classes only, that depend on the image, or that live "
+    "in feature space often escape it. No evidence is not a certificate."
 )
 
 
@@ -195,6 +195,7 @@ class Evidence:
     agreed: bool
     norm_gap: float | None
     margin_gap: float | None
+    led: bool = False  # by another search, which found a change that reaches this label alone
 
     @property
     def works(self) -> bool:
@@ -207,7 +208,7 @@ class Evidence:
         norm_gap, margin_gap = self.norm_gap or 0.0, self.margin_gap or 0.0
         together = self.agreed and norm_gap * margin_gap >= JOINT_GAP_GATE
         bound = AGREED_NORM_GAP_GATE if self.agreed else NORM_GAP_GATE
-        return norm_gap >= bound or margin_gap >= MARGIN_GAP_GATE or together
+        return self.led or norm_gap >= bound or margin_gap >= MARGIN_GAP_GATE or together
 
 
 @dataclass(frozen=True)
