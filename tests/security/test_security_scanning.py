@@ -144,3 +144,23 @@ def test_a_network_that_only_guesses_is_not_scanned(mnist_test):
     model = security.build_architecture("mnist-cnn", seed=0).eval()
     with pytest.raises(DataError, match="much better than guessing on mnist/test"):
         security.scan(Checkpoint(model, INFO), mnist_test.take(np.arange(600)))
+
+
+def scanned_places(backdoor, profile):
+    network = Places(60, backdoor=backdoor)
+    return scan_network(Checkpoint(network, INFO), places(60), profile=profile).result
+
+
+def test_a_quick_scan_follows_the_largest_margins_and_finds_the_backdoor_in_less_work():
+    quick, standard = (scanned_places(17, profile) for profile in ("quick", "standard"))
+    assert (quick.verdict, quick.suspected_label) == (standard.verdict, 17)
+    assert quick.profile == "quick"
+    assert quick.image_steps < standard.image_steps / 3
+    tried = [label.label for label in quick.labels if label.asr is not None]
+    assert 17 in tried
+    assert tried == [label.label for label in quick.labels if label.steps]
+    assert len(tried) == 20
+
+
+def test_a_quick_scan_of_many_clean_labels_gives_no_evidence():
+    assert scanned_places(None, "quick").verdict == "no evidence"

@@ -7,7 +7,7 @@ import pytest
 
 from trivet.security.scanning import sequential as comparison
 from trivet.security.scanning.search import Margins
-from trivet.security.scanning.sequential import SequentialTest
+from trivet.security.scanning.sequential import SCAN_PROFILES, SequentialTest
 
 CLASSES, START, BATCH = 10, 392.0, 16
 EVEN = np.linspace(20, 24, CLASSES)
@@ -16,9 +16,9 @@ EVEN = np.linspace(20, 24, CLASSES)
 class Course:
     """A search whose norms after so many steps are `norms(steps)`, shape (classes,)."""
 
-    def __init__(self, norms):
+    def __init__(self, norms, classes=CLASSES):
         self._norms = norms
-        self.steps = np.zeros(CLASSES, dtype=np.int64)
+        self.steps = np.zeros(classes, dtype=np.int64)
         self.image_steps = 0
 
     @property
@@ -33,11 +33,14 @@ class Course:
 
 @pytest.fixture
 def compared(monkeypatch):
-    def run(norms, margins=EVEN):
-        monkeypatch.setattr(comparison, "TriggerSearch", lambda *_arguments, **_named: Course(norms))
+    def run(norms, margins=EVEN, profile="standard"):
+        classes = len(margins)
+        monkeypatch.setattr(comparison, "TriggerSearch", lambda *_a, **_n: Course(norms, classes))
         monkeypatch.setattr(comparison, "maximum_margins", lambda *_a, **_n: Margins(np.array(margins), 0))
-        images = SimpleNamespace(classes=CLASSES, pixels=np.zeros((1, 1, 28, 28)))
-        found = SequentialTest(None, images, seed=0, progress=lambda _step, _share: None)
+        images = SimpleNamespace(classes=classes, pixels=np.zeros((1, 1, 28, 28)))
+        found = SequentialTest(
+            None, images, seed=0, progress=lambda _step, _share: None, profile=SCAN_PROFILES[profile]
+        )
         found.run()
         return found
 
@@ -117,7 +120,7 @@ def test_looking_until_the_norms_settle_costs_no_false_alarms(compared):
         rng = np.random.default_rng(seed)
         pace = rng.choice([10, 20, 30, 60])
         own = {0: 0.2 * rng.standard_normal(CLASSES)}
-        for steps in comparison.LADDER:
+        for steps in (20, 40, *comparison.RUNGS):
             last = own[max(own)]
             own[steps] = 0.8 * last + 0.6 * 0.2 * rng.standard_normal(CLASSES)
 
@@ -125,5 +128,22 @@ def test_looking_until_the_norms_settle_costs_no_false_alarms(compared):
             return (40 + 350 * np.exp(-steps / pace)) * np.exp(own[steps])
 
         values.append(compared(norms, margins=rng.standard_normal(CLASSES) + 30).p_value)
+    for level in (0.05, 0.1, 0.2):
+        assert np.mean(np.array(values) <= level) <= level + 3 * np.sqrt(level / 250)
+
+
+def test_following_the_largest_margins_of_many_labels_costs_no_false_alarms(compared):
+    """Clean labels: normal log norms, independent of the margins that choose which are looked at."""
+    values = []
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        own = np.exp(0.2 * rng.standard_normal(50))
+
+        def norms(steps, own=own):
+            return (40 + 350 * np.exp(-steps / 15)) * own
+
+        found = compared(norms, margins=rng.standard_normal(50) + 30, profile="quick")
+        assert np.count_nonzero(found.search.steps) == 20
+        values.append(found.p_value)
     for level in (0.05, 0.1, 0.2):
         assert np.mean(np.array(values) <= level) <= level + 3 * np.sqrt(level / 250)

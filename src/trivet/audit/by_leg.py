@@ -200,7 +200,14 @@ def audit_security(
     published = _publish(section, subject, key, seed=seed, parts=parts, tell=tell) if study else None
 
     def find() -> Made[ScanResult]:
-        found = scan(subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=tell)
+        found = scan(
+            subject.checkpoint,
+            subject.images,
+            declared=subject.declared,
+            profile="standard" if settings is None else settings.profile,
+            seed=seed,
+            progress=tell,
+        )
         return Made(found.result, {"mask": found.masks, "pattern": found.patterns})
 
     scanned = parts.cached("security-scan", ScanResult, key, find)

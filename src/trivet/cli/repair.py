@@ -72,6 +72,7 @@ def repair(
             subject.checkpoint,
             subject.images,
             declared=subject.declared,
+            profile=options.profile,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )

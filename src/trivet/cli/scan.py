@@ -92,6 +92,7 @@ def scan(
             subject.checkpoint,
             subject.images,
             declared=subject.declared,
+            profile=options.profile,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
@@ -121,7 +122,7 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
             f"{label.l1:.1f}",
             _number(label.refined_l1),
             _number(label.log_score),
-            f"{label.asr:.3f}",
+            _number(label.asr, 3),
             f"{label.margin:.1f}",
             _number(label.margin_score),
         )
@@ -152,8 +153,8 @@ def _reached(search: "KindSearch") -> str:
     return f" ({where}{search.success:.0%})"
 
 
-def _number(value: Any) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _number(value: Any, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def scan_folder(
         seed=seed,
         limit=options.limit,
         device=options.device,
+        profile=options.profile,
     )
     place = DEFAULT_OUT if out is None else out
     prepare_folder(place, SUMMARY)

@@ -328,7 +328,7 @@ _MEMBERSHIP: Final = "data rows features classes model shadows members non_membe
 _ASKED: Final = {
     ("audit",): "seed",
     ("security", "published"): "expected_label",
-    ("security", "scan"): "seed threads device",
+    ("security", "scan"): "seed threads device profile",
     ("security", "scan", "checkpoint"): "source name sha256 architecture parameters expected_label",
     ("security", "scan", "images"): "name count classes shape",
     ("security", "scan", "contract", "best"): "name",

@@ -29,7 +29,7 @@ from trivet.security.repairs.repairing import Repair, repair_network
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
-from trivet.security.settings import ScanOptions, ScanSettings
+from trivet.security.settings import ScanOptions, ScanProfileName, ScanSettings
 from trivet.security.trigger import Trigger
 
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
@@ -122,6 +122,7 @@ def scan(
     contract: str | InputContract | None = None,
     limit: int | None = None,
     device: str = CPU,
+    profile: ScanProfileName = "standard",
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -146,6 +147,8 @@ def scan(
         Images that are loaded at most.
     device
         Where a network that is loaded here runs, as of ``--device``; one that is given runs where it is.
+    profile
+        How much work it takes: quick, standard or thorough.
     seed
         Of everything random: the same seed gives the same bits on one machine with as many threads.
     progress
@@ -167,7 +170,12 @@ def scan(
     """
     subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, device=device, seed=seed)
     return scan_network(
-        subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
+        subject.checkpoint,
+        subject.images,
+        declared=subject.declared,
+        profile=profile,
+        seed=seed,
+        progress=progress,
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "ProfileName",
     "Recipe",
     "ScanOptions",
+    "ScanProfileName",
     "ScanSettings",
     "SecuritySettings",
 ]
@@ -70,6 +71,7 @@ class SecuritySettings:
     sweep_images: Annotated[int, Ge(100), Le(10_000)] = 3_000
 
 
+ScanProfileName = Literal["quick", "standard", "thorough"]
 MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
 
 #: Stands for the embedded network.
@@ -108,6 +110,9 @@ class ScanOptions(Settings):
     device
         Where the network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is
         one. Results are the same bit for bit on the processor only.
+    profile
+        How much work the scan takes: quick for a first look or a thousand classes, thorough for a network
+        that matters.
     """
 
     arch: str | None = None
@@ -120,6 +125,7 @@ class ScanOptions(Settings):
     contract: str = "auto"
     limit: Count | None = None
     device: str = "cpu"
+    profile: ScanProfileName = "standard"
 
     def fit(self) -> "Fit":
         """Return what is done to each image."""

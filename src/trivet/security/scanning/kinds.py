@@ -11,6 +11,7 @@ from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.sequential import Progress
 from trivet.security.scanning.stamp import SparseStamp, StampSettings, find_sparse_stamp
 from trivet.security.scanning.universal import MOVED, SPREAD, Change, Reached, UniversalSettings, reach_labels
+from trivet.security.settings import ScanProfileName
 
 __all__ = ["ANY_LABEL", "FOUND", "PATCH", "look_further", "not_needed", "patch_search", "said_of"]
 
@@ -35,7 +36,11 @@ ONE_LABEL_FROM: Final = 0.8
 #: With more labels than this, only those are looked at that the search for patches followed.
 ALL_LABELS_UP_TO: Final = 100
 
-SETTINGS: Final = UniversalSettings()
+SETTINGS: Final[dict[ScanProfileName, UniversalSettings]] = {
+    "quick": UniversalSettings(batch_size=4, steps=10),
+    "standard": UniversalSettings(),
+    "thorough": UniversalSettings(batch_size=32, steps=30, held_out=400),
+}
 STAMP: Final = StampSettings()
 STAMP_WORDS: Final = f"{STAMP.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
@@ -46,6 +51,7 @@ def look_further(
     working: ImageSet,
     held_out: ImageSet,
     followed: Sequence[int],
+    profile: ScanProfileName = "standard",
     *,
     seed: int,
     progress: Progress,
@@ -59,7 +65,7 @@ def look_further(
             progress(f"search for a trigger that is {kind}", share)
 
         reached = reach_labels(
-            score, working, held_out, change, list(labels), SETTINGS, seed=seed, progress=tell
+            score, working, held_out, change, list(labels), SETTINGS[profile], seed=seed, progress=tell
         )
         found.append(_judged(kind, change, reached))
     stamp = find_sparse_stamp(

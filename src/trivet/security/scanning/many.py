@@ -39,6 +39,7 @@ from trivet.security.scanning.results import (
     summary_document,
 )
 from trivet.security.scanning.scan import scan, scan_document
+from trivet.security.settings import ScanProfileName
 from trivet.settings import Count, require
 from trivet.verdict import ORDERS
 from trivet.wording import describe_error, first_line, one_line
@@ -75,6 +76,7 @@ class ScanJob:
     seed: int = 0
     limit: int | None = None
     device: str = CPU
+    profile: ScanProfileName = "standard"
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
@@ -110,6 +112,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "state_key": job.state_key,
         "class_order": job.class_order,
         "device": job.device,
+        "profile": job.profile,
         "fit": asdict(job.fit),
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
@@ -139,7 +142,9 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
     checkpoint = Checkpoint(on_device(checkpoint.model, find_device(job.device)), checkpoint.info)
     if job.class_order == AS_READ:
         images = in_fitting_order(checkpoint.model, images, job.declared)
-    return scan_document(scan(checkpoint, images, declared=job.declared, seed=job.seed).result)
+    return scan_document(
+        scan(checkpoint, images, declared=job.declared, profile=job.profile, seed=job.seed).result
+    )
 
 
 def images_sha256(images: ImageSet) -> str:

@@ -83,7 +83,7 @@ class LabelScan:
         (log l1 - median) / (1.4826 MAD) over the labels of that step; None if undefined.
     asr
         Share of held-out images of other classes that the reconstructed trigger sends to the
-        label.
+        label; None where it was not tried, as of most labels in a quick scan of many.
     margin, margin_score
         Largest margin f_y - max f_j that some input reaches, and its robust score.
     refined_l1
@@ -97,7 +97,7 @@ class LabelScan:
     name: str
     l1: float
     log_score: float | None
-    asr: float
+    asr: float | None
     margin: float
     margin_score: float | None
     refined_l1: float | None
@@ -161,7 +161,7 @@ class ScanResult(
     image_steps
         Images pushed forward and back in all, by both methods: the cost that does not depend on
         the machine.
-    seed, threads, device
+    seed, threads, device, profile
         What the result depends on besides the inputs.
     """
 
@@ -181,6 +181,7 @@ class ScanResult(
     seed: int
     threads: int
     device: str = "cpu"
+    profile: str = "standard"
     searches: tuple[KindSearch, ...] = ()
 
 

@@ -38,6 +38,7 @@ from trivet.security.scanning.results import (
 )
 from trivet.security.scanning.sequential import (
     LIMITS,
+    SCAN_PROFILES,
     WEAK_BELOW,
     Evidence,
     Judgement,
@@ -45,6 +46,7 @@ from trivet.security.scanning.sequential import (
     SequentialTest,
     judge_scan,
 )
+from trivet.security.settings import ScanProfileName
 from trivet.security.trigger import Trigger
 from trivet.verdict import NO_EVIDENCE
 
@@ -94,6 +96,7 @@ def scan(
     images: ImageSet,
     *,
     declared: InputContract | None = None,
+    profile: ScanProfileName = "standard",
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -108,6 +111,8 @@ def scan(
         enough, 1,000 to 10,000 are better.
     declared
         The input contract; None tries the usual ones and takes the best.
+    profile
+        How much work it takes: quick, standard or thorough.
     seed
         Draws the halves, the batches and the starting images. The same seed gives the same result,
         bit for bit, on one machine with the same number of threads.
@@ -144,10 +149,21 @@ def scan(
             "--contract."
         )
     contract = chosen_contract(check, declared)
-    search = SequentialTest(contract.bind(network), working, seed=seed, progress=progress)
+    search = SequentialTest(
+        contract.bind(network), working, seed=seed, progress=progress, profile=SCAN_PROFILES[profile]
+    )
     search.run()
     return _conclude(
-        search, checkpoint, images, check, contract, working, held_out, seed=seed, progress=progress
+        search,
+        checkpoint,
+        images,
+        check,
+        contract,
+        working,
+        held_out,
+        profile=profile,
+        seed=seed,
+        progress=progress,
     )
 
 
@@ -174,6 +190,7 @@ def _conclude(
     working: ImageSet,
     held_out: ImageSet,
     *,
+    profile: ScanProfileName,
     seed: int,
     progress: Progress,
 ) -> Scan:
@@ -187,7 +204,8 @@ def _conclude(
     for label, trigger in refined.triggers.items():
         masks[label], patterns[label] = trigger.mask, trigger.pattern
     progress("success on held-out images", 0.0)
-    success = _success(found.score, held_out, masks, patterns, named)
+    tried = range(images.classes) if profile != "quick" else sorted({*found.followed.tolist(), *named})
+    success = _success(found.score, held_out, masks, patterns, named, tried)
     evidence = {label: found.evidence(label, asr=success[label]) for label in named}
     judgement = judge_scan(found.opinions, evidence, found.p_value)
     steps = found.image_steps + found.search.image_steps + refined.image_steps
@@ -196,7 +214,7 @@ def _conclude(
         searches = (patch, *not_needed())
     else:
         further = look_further(
-            found.score, working, held_out, found.followed.tolist(), seed=seed, progress=progress
+            found.score, working, held_out, found.followed.tolist(), profile, seed=seed, progress=progress
         )
         searches = (patch, *further)
         judgement = _judged_with(further, judgement, found, evidence)
@@ -217,18 +235,18 @@ def _conclude(
         seed=seed,
         threads=torch.get_num_threads(),
         device=device_of(checkpoint.model),
+        profile=profile,
         searches=searches,
     )
     return Scan(result, contract, masks, patterns, working, held_out)
 
 
-def _patch_search(judgement: Judgement, success: Sequence[float], steps: int) -> KindSearch:
+def _patch_search(judgement: Judgement, success: Mapping[int, float], steps: int) -> KindSearch:
     """Return what the search for patches came to."""
     if judgement.label is None:
-        return patch_search(None, max(success), None, steps=steps)
-    return patch_search(
-        judgement.label, success[judgement.label], max(np.delete(success, judgement.label)), steps=steps
-    )
+        return patch_search(None, max(success.values()), None, steps=steps)
+    others = (rate for label, rate in success.items() if label != judgement.label)
+    return patch_search(judgement.label, success[judgement.label], max(others, default=None), steps=steps)
 
 
 def _judged_with(
@@ -266,18 +284,20 @@ def _success(
     masks: NDArray[np.float32],
     patterns: NDArray[np.float32],
     named: Sequence[int],
-) -> list[float]:
-    """Return the success rate of each label's trigger, on more images for the named ones."""
+    tried: Sequence[int],
+) -> dict[int, float]:
+    """Return the success rate of the triggers that are tried, on more images for the named ones."""
     share = max(MIN_GATE_IMAGES, min(GATE_IMAGES // 2, ALL_GATE_IMAGES // len(masks)))
-    rates: list[float] = []
-    for label, (mask, pattern) in enumerate(zip(masks, patterns, strict=True)):
+    rates: dict[int, float] = {}
+    for label in tried:
+        trigger = Trigger(masks[label], patterns[label])
         others = np.flatnonzero(held_out.labels != label)[: GATE_IMAGES if label in named else share]
-        rates.append(attack_success_rate(score, held_out.take(others), Trigger(mask, pattern), label))
+        rates[label] = attack_success_rate(score, held_out.take(others), trigger, label)
     return rates
 
 
 def _labels(
-    found: SequentialTest, refined: Refined, success: Sequence[float], images: ImageSet
+    found: SequentialTest, refined: Refined, success: Mapping[int, float], images: ImageSet
 ) -> tuple[LabelScan, ...]:
     names = images.class_names or tuple(map(str, range(images.classes)))
     return tuple(
@@ -286,7 +306,7 @@ def _labels(
             name=names[label],
             l1=float(found.norms[label]),
             log_score=found.log_scores[label],
-            asr=success[label],
+            asr=success.get(label),
             margin=float(found.margins[label]),
             margin_score=None if found.margin_scores is None else float(found.margin_scores[label]),
             refined_l1=refined.triggers[label].l1 if label in refined.triggers else None,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from trivet.security.detection import (
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import DetectorResult
 from trivet.security.scanning.search import MarginSettings, SearchSettings, TriggerSearch, maximum_margins
+from trivet.security.settings import ScanProfileName
 from trivet.verdict import ScanVerdict
 
 __all__ = [
@@ -27,11 +28,13 @@ __all__ = [
     "INVERSION",
     "LIMITS",
     "MARGIN",
+    "SCAN_PROFILES",
     "SETTLED_SHARES",
     "WEAK_BELOW",
     "Evidence",
     "Look",
     "Progress",
+    "ScanProfile",
     "SequentialTest",
     "agreement_probability",
     "inversion_opinion",
@@ -302,7 +305,6 @@ EARLY_LOOKS: Final = (Look(20, 0.1), Look(40, 0.05))
 #: Steps at which the norms may be found settled, each half as many again as the one before. At the last
 #: but one they are compared in any case.
 RUNGS: Final = (60, 90, 135, 200, 300)
-LADDER: Final = (*(look.steps for look in EARLY_LOOKS), *RUNGS)
 #: Shares of the comparison where the norms have settled, and of up to two further ones while the order
 #: of the labels still changes.
 SETTLED_SHARES: Final = (0.7, 0.05, 0.05)
@@ -326,9 +328,49 @@ DOUBT_BELOW: Final = 0.2
 FOLLOWED_ABOVE: Final = 24
 FOLLOWED_SMALLEST: Final = 6
 FOLLOWED_REFERENCES: Final = 14
-#: Images a label and step, and the search for margins, where there are that many labels.
-MANY_LABELS_BATCH: Final = 8
-MANY_LABELS_MARGINS: Final = MarginSettings(starts=2, steps=20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanProfile:
+    """How much work a scan takes.
+
+    Attributes
+    ----------
+    batch_size, many_batch : images a label and step; the second where there are many labels
+    margins, many_margins : the search for margins, likewise
+    rungs : steps at which the norms may be found settled
+    by_margins : with many labels, follow those of the largest margins, without a look at all norms
+    doubt_below : a label that stands alone on evidence weaker than the verdict's gets a second seed
+    """
+
+    batch_size: int = 16
+    many_batch: int = 8
+    margins: MarginSettings = field(default_factory=MarginSettings)
+    many_margins: MarginSettings = field(default_factory=lambda: MarginSettings(starts=2, steps=20))
+    rungs: tuple[int, ...] = RUNGS
+    by_margins: bool = False
+    doubt_below: float = DOUBT_BELOW
+
+
+SCAN_PROFILES: Final[dict[ScanProfileName, ScanProfile]] = {
+    "quick": ScanProfile(
+        batch_size=8,
+        many_batch=4,
+        margins=MarginSettings(starts=2, steps=15),
+        many_margins=MarginSettings(starts=1, steps=6),
+        rungs=RUNGS[:2],
+        by_margins=True,
+        doubt_below=0.0,
+    ),
+    "standard": ScanProfile(),
+    "thorough": ScanProfile(
+        batch_size=32,
+        many_batch=16,
+        margins=MarginSettings(starts=16, steps=60),
+        many_margins=MarginSettings(starts=8, steps=40),
+        doubt_below=1.0,
+    ),
+}
 
 #: Labels that a named one is held against before the verdict: those with the next smallest norms.
 RUNNERS_UP: Final = 4
@@ -337,17 +379,26 @@ RUNNERS_UP: Final = 4
 class SequentialTest:
     """The sequential test: margins once, then look after look at the norms until it is decided."""
 
-    def __init__(self, score: Scorer, images: ImageSet, *, seed: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        score: Scorer,
+        images: ImageSet,
+        *,
+        seed: int,
+        progress: Progress,
+        profile: ScanProfile = SCAN_PROFILES["standard"],
+    ) -> None:
         self.score, self._images, self._seed, self._progress = score, images, seed, progress
         self.classes = images.classes
-        self._settings, self._margin_settings = SearchSettings(), MarginSettings()
-        if self.classes > FOLLOWED_ABOVE:
-            self._settings = replace(self._settings, batch_size=MANY_LABELS_BATCH)
-            self._margin_settings = MANY_LABELS_MARGINS
+        self._profile, self._many = profile, self.classes > FOLLOWED_ABOVE
+        self._settings = SearchSettings(batch_size=profile.many_batch if self._many else profile.batch_size)
+        self._margin_settings = profile.many_margins if self._many else profile.margins
+        self._ladder = (*(look.steps for look in EARLY_LOOKS), *profile.rungs)
         self.search = TriggerSearch(score, images, self._settings, seed=seed)
         self.followed = np.arange(self.classes)
         self.references = np.ones(self.classes, dtype=bool)
-        self.norms = np.zeros(self.classes)
+        self._compared = self.classes  # labels that the smallest norm is the smallest of
+        self.norms = self.search.norms
         self.log_scores: list[float | None] = [None] * self.classes
         self.p_value: float | None = None
         self.looks = 0
@@ -355,14 +406,16 @@ class SequentialTest:
         self.image_steps = 0
         self._start = float(np.log(self.search.norms[0]))
         #: Norms by steps; NaN where a label has not taken so many.
-        self._history = {steps: np.full(self.classes, np.nan) for steps in LADDER}
+        self._history = {steps: np.full(self.classes, np.nan) for steps in self._ladder}
 
     def run(self) -> None:
         """Look until the evidence is strong enough, or until the norms have settled and it is not."""
         self._measure_margins(self._seed)
+        if self._many and self._profile.by_margins:
+            self._follow_margins()
         if self._find_early() or self._find_settled():
             return
-        doubtful = self.p_value is not None and BACKDOORED_BELOW <= self.p_value < DOUBT_BELOW
+        doubtful = self.p_value is not None and BACKDOORED_BELOW <= self.p_value < self._profile.doubt_below
         if doubtful and any(self.stands_alone(opinion.label) for opinion in self.opinions):
             self._ask_again()
 
@@ -379,14 +432,14 @@ class SequentialTest:
                 if self._confirm():
                     return True
                 self.p_value = 1.0  # easy to reach and not alone: what later looks say counts by itself
-            if self.looks == 1 and self.classes > FOLLOWED_ABOVE:
+            if self.looks == 1 and self._many and not self._profile.by_margins:
                 self._narrow()
         return False
 
     def _find_settled(self) -> bool:
         """Compare where the norms have settled, and while their order changes; return whether it decides."""
         shares = iter(SETTLED_SHARES)
-        for steps in RUNGS:
+        for steps in self._profile.rungs:
             if self._is_past(steps):
                 continue
             self._advance(steps, self.followed)
@@ -408,7 +461,7 @@ class SequentialTest:
 
     def _has_settled(self, steps: int, labels: NDArray[np.int64]) -> bool:
         """Tell whether the fall that all norms have in common is over; the last rungs count in any case."""
-        if steps >= RUNGS[-2]:
+        if steps >= self._profile.rungs[-2]:
             return True
         now, before = (float(logs.mean()) for logs in self._log_norms(steps, labels))
         return now <= self._start + np.log(HAVE_FALLEN_TO) and now - before >= np.log(SETTLED_FROM)
@@ -424,7 +477,7 @@ class SequentialTest:
         self, steps: int, labels: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the logarithms of norms after so many steps, and one rung before."""
-        before = LADDER[LADDER.index(steps) - 1]
+        before = self._ladder[self._ladder.index(steps) - 1]
         return np.log(self._history[steps][labels]), np.log(self._history[before][labels])
 
     def stands_alone(self, label: int | None) -> bool:
@@ -436,7 +489,7 @@ class SequentialTest:
         others = np.delete(self.margins, label)
         steps, own = self.search.steps, self.search.norms[label]
         runners_up = np.delete(np.where(steps == steps[label], self.search.norms, np.inf), label)
-        comparable = steps[label] >= RUNGS[0] and bool(np.isfinite(runners_up).any())
+        comparable = steps[label] >= self._profile.rungs[0] and bool(np.isfinite(runners_up).any())
         return Evidence(
             label=label,
             asr=asr,
@@ -470,7 +523,7 @@ class SequentialTest:
         order = self.followed[np.argsort(self.search.norms[self.followed], kind="stable")]
         runners_up = [other for other in order if other != label][:RUNNERS_UP]
         labels = np.sort([label, *runners_up])
-        for steps in RUNGS:
+        for steps in self._profile.rungs:
             self._advance(steps, labels)
             if self._has_settled(steps, labels):
                 break
@@ -492,7 +545,7 @@ class SequentialTest:
 
     def _advance(self, steps: int, labels: NDArray[np.int64]) -> None:
         """Take labels to a number of steps, each group of the same age together, rung by rung."""
-        for rung in LADDER[: LADDER.index(steps) + 1]:
+        for rung in self._ladder[: self._ladder.index(steps) + 1]:
             name = f"trigger inversion, {rung} steps"
             for age in np.unique(self.search.steps[labels]):
                 if age < rung:
@@ -512,13 +565,13 @@ class SequentialTest:
         inversion, scores = inversion_opinion(
             norms,
             labels=self.followed,
-            classes=self.classes,
+            classes=self._compared,
             references=None if references.all() else references,
         )
         if scores is not None:
             for label, score in zip(self.followed.tolist(), scores.tolist(), strict=True):
                 self.log_scores[label] = score
-        raw = agreement_probability(inversion, self.margin, classes=self.classes)
+        raw = agreement_probability(inversion, self.margin, classes=self._compared)
         charged = None if raw is None else min(raw / share, 1.0)
         if self.p_value is None or (charged is not None and charged < self.p_value):
             self.opinions, self.p_value = (inversion, self.margin), charged
@@ -532,6 +585,17 @@ class SequentialTest:
         self.references = np.zeros(self.classes, dtype=bool)
         self.references[drawn] = True
         self.followed = np.sort(np.concatenate([suspects, drawn]))
+
+    def _follow_margins(self) -> None:
+        """Follow the largest margins and a random sample of the others, and compare only these.
+
+        For norms that do not depend on margins, as under the null, that is a random sample of labels.
+        """
+        order = np.argsort(-self.margins, kind="stable")
+        largest, others = order[:FOLLOWED_SMALLEST], np.sort(order[FOLLOWED_SMALLEST:])
+        drawn = np.random.default_rng(self._seed).choice(others, size=FOLLOWED_REFERENCES, replace=False)
+        self.followed = np.sort(np.concatenate([largest, drawn]))
+        self._compared = len(self.followed)
 
     def _ask_again(self) -> None:
         """Repeat the comparison with another seed, and take the mean of both on the log scale."""
