@@ -22,8 +22,9 @@ PROSE_CHARACTERS: Final = 5_000
 #: What the numbers of each leg do not show.
 SHOWS_NOT: Final[Mapping[str, str]] = {
     "security": (
-        "No evidence does not certify a network: the search is for patches, faint changes and shifts towards one "
-        "label, and for a stamp to any; triggers that depend on the image or act on one class often escape it."
+        "No evidence does not certify a network: the search is for patches, faint changes and shifts "
+        "towards one label, and for a stamp to any; triggers that depend on the image or act on one class "
+        "often escape it."
     ),
     "privacy": (
         "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
