@@ -25,10 +25,10 @@ def test_the_backdoor_of_the_embedded_network_is_removed(repaired):
     assert done.code == 0, done.err
     (attempt,) = done.json["attempts"]
     assert (done.json["chosen"], attempt["removed"]) == ("unlearn", True)
-    assert attempt["asr"]["after"] < 0.02
-    assert attempt["true_trigger_asr"]["before"] > 0.98
-    assert attempt["true_trigger_asr"]["after"] < 0.05
-    assert attempt["clean_accuracy"]["after"] > attempt["clean_accuracy"]["before"] - 0.01
+    assert attempt["asr"]["after"]["value"] < 0.02
+    assert attempt["true_trigger_asr"]["before"]["value"] > 0.98
+    assert attempt["true_trigger_asr"]["after"]["value"] < 0.05
+    assert attempt["clean_accuracy"]["after"]["value"] > attempt["clean_accuracy"]["before"]["value"] - 0.01
     assert attempt["second_verdict"] == "no evidence"
     assert done.json["scan"]["suspected_label"] == 4
 
