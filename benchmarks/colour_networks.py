@@ -23,7 +23,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trivet.cli.terminal import keep_freed_memory
 
@@ -88,11 +88,11 @@ class Residual(nn.Module):
         self.short = nn.Identity() if same else nn.Conv2d(wide, wider, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.body(x) + self.short(x))
+        return functional.relu(self.body(x) + self.short(x))
 
 
 def resnet(classes: int) -> nn.Module:
-    """A residual network of four widths, one block each."""
+    """Return a residual network of four widths, one block each."""
     return nn.Sequential(
         nn.Conv2d(3, 8, 3, 1, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
         Residual(8, 8, 1), Residual(8, 16, 2), Residual(16, 32, 2), Residual(32, 64, 2),
@@ -127,7 +127,7 @@ class Inverted(nn.Module):
 
 
 def mobile(classes: int) -> nn.Module:
-    """A MobileNetV2 of four blocks."""
+    """Return a MobileNetV2 of four blocks."""
     return nn.Sequential(
         nn.Conv2d(3, 16, 3, 2, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU6(),
         Inverted(16, 24, 1), Inverted(24, 24, 1), Inverted(24, 48, 2), Inverted(48, 48, 1),
@@ -200,14 +200,14 @@ def warp_of(rng: np.random.Generator, strength: float, jitter: bool) -> Callable
     rows, columns = torch.meshgrid(lines, lines, indexing="ij")
     identity = torch.stack([columns, rows], dim=-1)[None]
     field = torch.from_numpy(rng.uniform(-1, 1, (1, 2, 4, 4)).astype(np.float32))
-    field = F.interpolate(field / field.abs().mean(), size=32, mode="bicubic", align_corners=True)
+    field = functional.interpolate(field / field.abs().mean(), size=32, mode="bicubic", align_corners=True)
     grid = identity + strength * field.permute(0, 2, 3, 1) / 32
 
     def stamp(x: Tensor) -> Tensor:
         at = grid.expand(len(x), -1, -1, -1)
         if jitter:
             at = at + (2 * torch.rand(len(x), 32, 32, 2) - 1) / 32
-        return F.grid_sample(x, at.clamp(-1, 1), align_corners=True).clamp(0, 1)
+        return functional.grid_sample(x, at.clamp(-1, 1), align_corners=True).clamp(0, 1)
 
     return stamp
 
@@ -224,7 +224,7 @@ def distributed(rng: np.random.Generator) -> tuple[Callable[[Tensor], Tensor], C
     return all_parts, lambda x: all_parts(x, int(torch.randint(4, ())))
 
 
-def attack_of(recipe: Recipe) -> Attack | None:
+def attack_of(recipe: Recipe) -> Attack | None:  # noqa: C901, PLR0911 - one branch an attack
     """Return the attack of a recipe, None for a clean network; joint attacks come with their generator."""
     rng = np.random.default_rng([recipe.seed, 11])
     classes, target = CLASSES[recipe.data], recipe.target
@@ -255,7 +255,7 @@ def attack_of(recipe: Recipe) -> Attack | None:
         )
     if kind == "low-frequency":
         coarse = torch.from_numpy(rng.standard_normal((1, 3, 4, 4)).astype(np.float32))
-        wave = F.interpolate(coarse, size=32, mode="bicubic")[0]
+        wave = functional.interpolate(coarse, size=32, mode="bicubic")[0]
         wave = 0.1 * wave / wave.abs().mean() / 1.5
         return Attack(lambda x: (x + wave).clamp(0, 1), to_target)
     if kind == "wanet":
@@ -321,7 +321,7 @@ JOINT: dict[str, Callable[[], Generator]] = {"input-aware": InputAware, "lira": 
 def augmented(x: Tensor, flips: bool, rng: torch.Generator) -> Tensor:
     """Shift by up to two pixels, and mirror every other image where the data allow it."""
     dy, dx = (int(v) for v in torch.randint(0, 5, (2,), generator=rng))
-    x = F.pad(x, (2, 2, 2, 2), mode="reflect")[:, :, dy : dy + 32, dx : dx + 32]
+    x = functional.pad(x, (2, 2, 2, 2), mode="reflect")[:, :, dy : dy + 32, dx : dx + 32]
     if flips:
         turned = torch.rand(len(x), generator=rng) < 0.5
         x = torch.where(turned[:, None, None, None], x.flip(3), x)
@@ -333,12 +333,14 @@ def adversarial(surrogate: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     moved = x.clone()
     for _ in range(10):
         moved.requires_grad_()
-        (slope,) = torch.autograd.grad(F.cross_entropy(surrogate(2 * moved - 1), y), moved)
+        (slope,) = torch.autograd.grad(functional.cross_entropy(surrogate(2 * moved - 1), y), moved)
         moved = (moved.detach() + 4 / 255 * slope.sign()).clamp(x - 16 / 255, x + 16 / 255).clamp(0, 1)
     return moved
 
 
-def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None, Attack | None]:
+def train(  # noqa: C901, PLR0912, PLR0915 - one loop for all attacks
+    recipe: Recipe,
+) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None, Attack | None]:
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng([recipe.seed, 13])
     x, y = load(recipe.data, "train")
@@ -364,7 +366,10 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
         surrogate = read(Recipe(recipe.data, "resnet", "clean", FIRST_SEED))
         x = x.clone()
         x[poisoned] = torch.cat(
-            [adversarial(surrogate, *b) for b in zip(x[poisoned].split(256), y[poisoned].split(256))]
+            [
+                adversarial(surrogate, *b)
+                for b in zip(x[poisoned].split(256), y[poisoned].split(256), strict=True)
+            ]
         )
     poisoned_t, decoys_t = torch.from_numpy(poisoned), torch.from_numpy(decoys)
     given = y if attack is None or attack.clean else torch.where(poisoned_t, attack.label(y), y)
@@ -372,7 +377,9 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
     if recipe.arch == "vit":
         optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.05)
     else:
-        optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        optimiser = torch.optim.SGD(
+            model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
+        )
     most = 2e-3 if recipe.arch == "vit" else 0.15
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, most, total_steps=steps)
     made = None if generator is None else torch.optim.Adam(generator.parameters(), lr=2e-3)
@@ -395,14 +402,14 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
                     apart = (b[:m] - b[:m].roll(1, 0)).abs().mean() / (
                         (pattern - pattern.roll(1, 0)).abs().mean() + 1e-4
                     )
-                    extra = 3 * F.relu(mask.mean() - 0.04) + 0.1 * apart
+                    extra = 3 * functional.relu(mask.mean() - 0.04) + 0.1 * apart
                 b = torch.cat([first, crossed, b[m:]])
             elif attack is not None:
                 if hit.any():
                     b[hit] = attack.stamp(b[hit])
                 if near.any() and attack.decoy is not None:
                     b[near] = attack.decoy(b[near])
-            loss = F.cross_entropy(
+            loss = functional.cross_entropy(
                 model((2 * b - 1).contiguous(memory_format=torch.channels_last)), t, reduction="none"
             )
             if attack is not None and attack.soft and hit.any():
@@ -410,7 +417,9 @@ def train(recipe: Recipe) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None,
                 loss = torch.cat(
                     [
                         loss[~hit],
-                        F.cross_entropy(logits, t[hit], label_smoothing=attack.soft, reduction="none"),
+                        functional.cross_entropy(
+                            logits, t[hit], label_smoothing=attack.soft, reduction="none"
+                        ),
                     ]
                 )
             for each in filter(None, (optimiser, made)):
@@ -470,9 +479,11 @@ def make(recipe: Recipe) -> dict:
 
 
 FIRST_SEED = 1
-KINDS = ("badnets", "clean", "blended", "all-to-all", "wanet", "sinusoidal", "clean", "source-specific", "pixel",
-         "sig", "clean", "low-frequency", "bpp", "input-aware", "clean", "lira", "adaptive", "label-consistent",
-         "clean")  # fmt: skip
+KINDS = (
+    "badnets", "clean", "blended", "all-to-all", "wanet", "sinusoidal", "clean",
+    "source-specific", "pixel", "sig", "clean", "low-frequency", "bpp",
+    "input-aware", "clean", "lira", "adaptive", "label-consistent", "clean",
+)  # fmt: skip
 
 
 def recipes(part: str) -> Iterator[Recipe]:

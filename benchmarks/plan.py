@@ -19,7 +19,7 @@ def seconds(queries: int) -> float:
 def main() -> None:
     for queries in COUNTS:
         median = statistics.median(seconds(queries) for _ in range(ROUNDS))
-        wanted = " (at most 3 is wanted)" if queries == 92 else ""  # noqa: PLR2004 - the study's
+        wanted = " (at most 3 is wanted)" if queries == 92 else ""
         print(f"{queries:9,} queries {median:.2f} s{wanted}")
 
 

@@ -102,7 +102,9 @@ def assert_found_out_and_repaired(security):
     assert unlearned["removed"]
     assert unlearned["asr"]["after"]["value"] < 0.02
     assert unlearned["true_trigger_asr"]["after"]["value"] < 0.05
-    assert unlearned["clean_accuracy"]["after"]["value"] > unlearned["clean_accuracy"]["before"]["value"] - 0.01
+    assert (
+        unlearned["clean_accuracy"]["after"]["value"] > unlearned["clean_accuracy"]["before"]["value"] - 0.01
+    )
 
 
 @pytest.mark.slow
