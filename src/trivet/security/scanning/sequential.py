@@ -332,7 +332,7 @@ FOLLOWED_REFERENCES: Final = 14
 
 @dataclass(frozen=True, kw_only=True)
 class ScanProfile:
-    """How much work a scan takes.
+    """Work that a scan takes.
 
     Attributes
     ----------
