@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.datasets.images import ImageSet
+from trivet.security.contract import PROBED, SCREENED
 from trivet.security.detection import (
     BACKDOORED_BELOW,
     GAUSSIAN_MAD,
@@ -336,6 +337,7 @@ class ScanProfile:
 
     Attributes
     ----------
+    screened, probed : images that input contracts are tried on, all of them and the best
     batch_size, many_batch : images a label and step; the second where there are many labels
     margins, many_margins : the search for margins, likewise
     rungs : steps at which the norms may be found settled
@@ -343,6 +345,8 @@ class ScanProfile:
     doubt_below : a label that stands alone on evidence weaker than the verdict's gets a second seed
     """
 
+    screened: int = SCREENED
+    probed: int = PROBED
     batch_size: int = 16
     many_batch: int = 8
     margins: MarginSettings = field(default_factory=MarginSettings)
@@ -354,6 +358,8 @@ class ScanProfile:
 
 SCAN_PROFILES: Final[dict[ScanProfileName, ScanProfile]] = {
     "quick": ScanProfile(
+        screened=40,
+        probed=200,
         batch_size=8,
         many_batch=4,
         margins=MarginSettings(starts=2, steps=15),
