@@ -13,8 +13,6 @@ from trivet.errors import DataError, UsageError
 from trivet.result import Table
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import (
-    PROBED,
-    SCREENED,
     InputContract,
     check_contract,
     chosen_contract,
@@ -139,8 +137,9 @@ def scan(
     network = freeze(checkpoint.model)
     progress("input contract", 0.0)
     working, held_out = images.split(0.5, seed=seed)
-    probe = held_out.take(np.arange(min(PROBED, len(held_out))))
-    check = check_contract(network, probe, declared, screened=SCREENED)
+    work = SCAN_PROFILES[profile]
+    probe = held_out.take(np.arange(min(work.probed, len(held_out))))
+    check = check_contract(network, probe, declared, screened=work.screened)
     if is_near_chance(check, classes, len(probe)):
         raise DataError(
             f"under none of the usual input contracts is {checkpoint.info.name} much better than guessing "
@@ -149,9 +148,7 @@ def scan(
             "--contract."
         )
     contract = chosen_contract(check, declared)
-    search = SequentialTest(
-        contract.bind(network), working, seed=seed, progress=progress, profile=SCAN_PROFILES[profile]
-    )
+    search = SequentialTest(contract.bind(network), working, seed=seed, progress=progress, profile=work)
     search.run()
     return _conclude(
         search,
