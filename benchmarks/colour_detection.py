@@ -134,7 +134,7 @@ def render(page: str, rows: list[dict]) -> str:
         "colour-misses": missed(rows),
     }
     for name, text in tables.items():
-        begin, end = f"<!-- table: {name} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- colour: {name} -->\n", "\n<!-- end of colour -->"
         head, _, rest = page.partition(begin)
         page = head + begin + text + end + rest.partition(end)[2]
     return page

@@ -20,8 +20,8 @@ from trivet.report.text.document import (
     make_document,
     take_sources,
 )
-from trivet.report.text.pandoc import read_markdown
 from trivet.report.text.places import belongs
+from trivet.report.text.tree import read_markdown
 from trivet.report.text.values import make_value
 from trivet.report.write.tex import macros_source, tex_source
 

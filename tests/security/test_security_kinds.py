@@ -8,9 +8,8 @@ from trivet.datasets import ImageSet
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.results import CheckpointInfo
-from trivet.security.scanning.kinds import look_further
+from trivet.security.scanning.kinds import StampSettings, find_sparse_stamp, look_further
 from trivet.security.scanning.scan import scan
-from trivet.security.scanning.stamp import StampSettings, find_sparse_stamp
 
 TARGET = 1
 SIGNS = torch.tensor([[(-1.0) ** (row + column) for column in range(12)] for row in range(12)])

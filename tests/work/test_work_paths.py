@@ -7,8 +7,8 @@ import pytest
 
 from trivet.cli import main
 from trivet.errors import DataError
-from trivet.work import paths
-from trivet.work.paths import FILE, FOLDER, kind_of, require_path
+from trivet.work import bounded
+from trivet.work.bounded import FILE, FOLDER, kind_of, require_path
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_a_path_leads_to(places, path, kind):
     ],
 )
 def test_what_cannot_be_seen_or_read_is_not_said_to_be_missing(places, monkeypatch, path, why):
-    monkeypatch.setattr(paths.os, "access", lambda *_: False)
+    monkeypatch.setattr(bounded.os, "access", lambda *_: False)
     with pytest.raises(DataError, match=rf"^the thing .* cannot be read: {why}\.$"):
         require_path(places / path, "thing", error=DataError)
 

@@ -83,7 +83,7 @@ for _place, _help in {
     "run:run": "Run an audit and write its record and report.",
     "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
     "repair:repair": "Remove a backdoor from a checkpoint.",
-    "zoo:zoo": "Train small networks, clean and attacked in known ways.",
+    "small:zoo": "Train small networks, clean and attacked in known ways.",
     "privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms and models.",
     "fairness:fairness": "Audit predictions, or fit and compare mitigations.",
     "run:gate": "Judge a finished audit again, without running it.",

@@ -1,15 +1,18 @@
-"""``trivet report``: everything drawn again from the record alone."""
+"""Small commands: report, card, view, init, schema, and the zoo of networks to try detectors on."""
 
 import webbrowser
 from importlib.resources import files
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
+from cyclopts import App
 from rich.markup import escape
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import (
+    keep_freed_memory,
     path_text,
     print_files,
     print_json,
@@ -21,12 +24,12 @@ from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
+from trivet.security.settings import Recipe
 from trivet.wording import as_entity, one_line
-from trivet.work.bounded import read_bounded
-from trivet.work.paths import FOLDER, require_path
+from trivet.work.bounded import FOLDER, read_bounded, require_path
 from trivet.work.result_files import write_new, write_text
 
-__all__ = ["card", "view"]
+__all__ = ["card", "view", "zoo"]
 
 FINDINGS: Final = "findings.json"
 #: More than the findings of ten thousand groups take.
@@ -214,3 +217,50 @@ def _page(place: Path, out: Path | None) -> Path:
     if out is None:
         return place / INDEX
     return out if out.suffix == ".html" and not out.is_dir() else out / INDEX
+
+
+zoo = App(name="zoo", help="Train small networks, clean and attacked in known ways.")
+
+
+@zoo.command
+@command
+def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json: Json = False) -> int:
+    """Train one network from the embedded data; write its weights and its recipe.
+
+    Parameters
+    ----------
+    device
+        Where it is trained: cpu, cuda, cuda:1, mps or auto.
+    out
+        Folder for the files.
+    """
+    from trivet import security  # noqa: PLC0415 - PyTorch is heavy
+
+    name = f"{recipe.architecture}-{recipe.attack}-{recipe.seed}"
+    prepare_folder(out, f"{name}.json", f"{name}.safetensors")
+    keep_freed_memory()
+    started = perf_counter()
+    with report_progress() as progress:
+        specimen = security.train_specimen(
+            recipe,
+            device=device,
+            progress=lambda share: progress("zoo", f"training {recipe.architecture}, {recipe.attack}", share),
+        )
+    files = security.save_specimen(specimen, out / f"{name}.safetensors")
+    seconds = perf_counter() - started
+    if json:
+        print_json(
+            {
+                "files": [str(path) for path in files],
+                "clean_accuracy": specimen.clean_accuracy,
+                "attack_success_rate": specimen.attack_success_rate,
+                "seconds": seconds,
+            }
+        )
+    else:
+        console = results_console()
+        success = specimen.attack_success_rate
+        asr = "" if success is None else f", attack success rate {success:.4f}"
+        console.print(f"clean accuracy {specimen.clean_accuracy:.4f}{asr} ({seconds:.0f} s)")
+        print_files(console, files)
+    return 0

@@ -15,8 +15,8 @@ from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pair
 from trivet.datasets.pictures import read_folder
 from trivet.errors import DataError
 from trivet.wording import first_line, quote
+from trivet.work.bounded import FILE, FOLDER, kind_of
 from trivet.work.confined import Confined, Limits, seconds_for
-from trivet.work.paths import FILE, FOLDER, kind_of
 
 __all__ = ["EMBEDDED", "load_images", "read", "read_images"]
 

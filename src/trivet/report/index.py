@@ -21,8 +21,7 @@ from trivet.report.text.values import escape_html
 from trivet.report.verdicts import HEADINGS
 from trivet.verdict import LEGS, TONES, Tone, sign, tone
 from trivet.wording import describe_error, first_line, one_line
-from trivet.work.bounded import read_bounded
-from trivet.work.paths import FOLDER, require_path
+from trivet.work.bounded import FOLDER, read_bounded, require_path
 from trivet.work.result_files import make_folder, write_text
 
 __all__ = ["FoundAudit", "Word", "find_audits", "history_rows", "index_page", "write_index"]

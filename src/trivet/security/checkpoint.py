@@ -31,8 +31,8 @@ from trivet.security.results import CheckpointInfo
 from trivet.security.settings import ScanOptions
 from trivet.security.trigger import Trigger
 from trivet.wording import one_line, quote
+from trivet.work.bounded import require_path
 from trivet.work.confined import Confined, seconds_for
-from trivet.work.paths import require_path
 
 __all__ = [
     "DEFAULT_IMAGES",

@@ -25,7 +25,7 @@ from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
 from trivet.tables.values import identifier
 from trivet.wording import first_line, one_line, quote
-from trivet.work.paths import FILE, kind_of_mode
+from trivet.work.bounded import FILE, kind_of_mode
 
 __all__ = [
     "LONGEST_HEADER",

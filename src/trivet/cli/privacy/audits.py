@@ -15,7 +15,7 @@ from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
 from trivet.errors import UsageError
-from trivet.privacy.mechanism.settings import MechanismSettings
+from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.results import BARE, Claim
 from trivet.privacy.membership.subject import ModelRows, load_subject
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone

@@ -14,8 +14,7 @@ from trivet.errors import UsageError
 from trivet.privacy.mechanism.answers import Plain, plain
 from trivet.privacy.mechanism.bounds import require_refutable
 from trivet.privacy.mechanism.refutation import judge_answers
-from trivet.privacy.mechanism.results import MechanismAudit
-from trivet.privacy.mechanism.settings import MechanismSettings
+from trivet.privacy.mechanism.results import MechanismAudit, MechanismSettings
 from trivet.wording import describe_error, one_line
 from trivet.work.own_code import load_callable
 

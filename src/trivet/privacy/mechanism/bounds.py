@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.families import FAMILIES
-from trivet.privacy.mechanism.settings import MOST_TRIALS, MechanismSettings
+from trivet.privacy.mechanism.results import MOST_TRIALS, MechanismSettings
 
 __all__ = [
     "PARTS",

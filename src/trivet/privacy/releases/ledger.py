@@ -24,7 +24,7 @@ from trivet.privacy.releases.question import Amount, as_text, exact, require_del
 from trivet.privacy.releases.results import ANSWERED, CHARGED, Accounting, LedgerEntry, LedgerState
 from trivet.settings import require
 from trivet.wording import first_line, one_line
-from trivet.work.paths import kind_of
+from trivet.work.bounded import kind_of
 from trivet.work.result_files import DISK_ERRORS
 
 __all__ = [

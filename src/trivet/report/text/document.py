@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 from trivet.errors import ReportError
 from trivet.report.text import tree
-from trivet.report.text.pandoc import read_markdown
 from trivet.report.text.places import keep_what_belongs, repeat_rows, shorten_tables
+from trivet.report.text.tree import read_markdown
 from trivet.report.text.values import Value, make_value, refuse_collisions
 
 

@@ -16,7 +16,7 @@ from trivet.findings.finding import Finding
 from trivet.report.figures.registry import figure_csv
 from trivet.report.text import tree
 from trivet.report.text.document import Document
-from trivet.report.text.pandoc import write
+from trivet.report.text.tree import write
 from trivet.report.text.values import escape_html
 from trivet.report.verdicts import Verdict
 from trivet.report.write.opening import Tell, findings_section, shown_value, verdict_list

@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 
 from trivet.report.text import tree
 from trivet.report.text.document import Document
-from trivet.report.text.pandoc import write
+from trivet.report.text.tree import write
 from trivet.report.text.values import Value, escape_tex
 from trivet.report.write.writer import Writer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from trivet.report.text import tree
 from trivet.report.text.document import Document
-from trivet.report.text.pandoc import write
+from trivet.report.text.tree import write
 from trivet.report.text.values import SUPERSCRIPTS, escape_typst, lower
 from trivet.report.write.writer import Writer, pair_bars
 

@@ -20,9 +20,8 @@ import rarfile
 
 from trivet.errors import CheckpointError, UsageError
 from trivet.wording import describe_error, one_line, quote
-from trivet.work.bounded import BoundedStream
+from trivet.work.bounded import BoundedStream, require_path
 from trivet.work.confined import Confined, Limits
-from trivet.work.paths import require_path
 
 __all__ = [
     "EXTRACTED",

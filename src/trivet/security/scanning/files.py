@@ -11,7 +11,7 @@ from typing import Final
 from trivet.errors import DataError
 from trivet.security.scanning.results import Failure, Skipped
 from trivet.wording import one_line
-from trivet.work.paths import FOLDER, require_path
+from trivet.work.bounded import FOLDER, require_path
 
 __all__ = ["ModelFile", "find_models"]
 

@@ -1,19 +1,403 @@
-"""Searches for other kinds of triggers than a patch, where that search alone has not decided."""
+"""Searches for other kinds of triggers than a patch: spread over the image, moved, or to any label."""
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from trivet.datasets.images import ImageSet
+from trivet.security.adapting import GRADIENT, guarded
+from trivet.security.evaluation import images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import KindSearch
+from trivet.security.scanning.search import NonTargetSampler
 from trivet.security.scanning.sequential import Progress
-from trivet.security.scanning.stamp import SparseStamp, StampSettings, find_sparse_stamp
-from trivet.security.scanning.universal import MOVED, SPREAD, Change, Reached, UniversalSettings, reach_labels
 from trivet.security.settings import ScanProfileName
 
-__all__ = ["ANY_LABEL", "FOUND", "PATCH", "look_further", "not_needed", "patch_search", "said_of"]
+__all__ = [
+    "ANY_LABEL",
+    "FOUND",
+    "MOVED",
+    "PATCH",
+    "SPREAD",
+    "Change",
+    "Reached",
+    "SparseStamp",
+    "StampSettings",
+    "UniversalSettings",
+    "find_sparse_stamp",
+    "look_further",
+    "not_needed",
+    "patch_search",
+    "reach_labels",
+    "said_of",
+]
+
+
+class Change(Protocol):
+    """A change that is the same for all images; each of its variables stays within a bound."""
+
+    @property
+    def bound(self) -> float:
+        """Largest size of a variable."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """Return what the change is."""
+        ...
+
+    def variables(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        """Return the shape of one label's variables, for images of `shape`."""
+        ...
+
+    def __call__(self, pixels: Tensor, variables: Tensor) -> Tensor:
+        """Return pixels (n, channels, height, width), each changed by a row of variables (n, ...)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A perturbation of every pixel (Moosavi-Dezfooli et al. 2017), as blended triggers are."""
+
+    bound: float = 8 / 255
+    words: str = "a change of every pixel by at most 8/255"
+
+    def variables(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        return shape
+
+    def __call__(self, pixels: Tensor, variables: Tensor) -> Tensor:
+        return (pixels + variables).clamp(0, 1)
+
+
+#: Control points a side of a flow field (Nguyen and Tran 2021, section 3.2), and the size at which a bound
+#: in pixels holds; on larger images it grows with their side.
+CONTROL_POINTS: Final = 4
+SMALL_SIDE: Final = 32
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """A smooth shift of pixels, as triggers that warp the image are."""
+
+    bound: float = 1.5
+    words: str = "a smooth shift of pixels by at most 1.5 at 32x32"
+
+    def variables(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        del shape
+        return (2, CONTROL_POINTS, CONTROL_POINTS)
+
+    def __call__(self, pixels: Tensor, variables: Tensor) -> Tensor:
+        height, width = pixels.shape[2:]
+        field = functional.interpolate(variables, size=(height, width), mode="bicubic", align_corners=True)
+        lines = [torch.linspace(-1, 1, size) for size in (width, height)]
+        still = torch.stack(torch.meshgrid(*lines, indexing="xy"), dim=-1)
+        grid = still + field.permute(0, 2, 3, 1) * (2 / SMALL_SIDE)
+        return functional.grid_sample(pixels, grid.clamp(-1, 1), align_corners=True)
+
+
+SPREAD: Final[Change] = _Spread()
+MOVED: Final[Change] = _Moved()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniversalSettings:
+    """Settings of the search: signed gradient steps that shrink to zero.
+
+    Attributes
+    ----------
+    batch_size : images a label and step
+    steps : from no change on
+    step_size : of the first step, as a share of the bound
+    held_out : other images a label that success is measured on
+    """
+
+    batch_size: int = 8
+    steps: int = 15
+    step_size: float = 0.4
+    held_out: int = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """Success of the change found for each label.
+
+    Attributes
+    ----------
+    labels : which were looked at
+    counts, images : held-out images of other classes that were sent to each, of how many
+    image_steps : images pushed forward and back, three pushed forward counting as one
+    """
+
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    images: NDArray[np.int64]
+    image_steps: int
+
+
+def reach_labels(
+    score: Scorer,
+    images: ImageSet,
+    held_out: ImageSet,
+    change: Change,
+    labels: Sequence[int],
+    settings: UniversalSettings,
+    *,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> Reached:
+    """Find for each label a change that lowers the cross-entropy towards it, and count whom it moves.
+
+    Projected gradient descent with the sign of the gradient (Madry et al. 2018), over batches of images
+    of other classes. All labels take as many steps within one bound, so that their success compares.
+    """
+    sampler = NonTargetSampler(images.labels, images.classes)
+    shape = images.pixels.shape
+    size = change.variables((shape[1], shape[2], shape[3]))
+    at_once = images_at_once(score, pixels_at(images, slice(1)), at_most=200)
+    block = max(1, at_once // settings.batch_size)
+    counts, totals = [], []
+    for first in range(0, len(labels), block):
+        chosen = labels[first : first + block]
+        variables = torch.zeros(len(chosen), *size)
+        draws = [np.random.default_rng([seed, label]) for label in chosen]
+        targets = torch.tensor(chosen).repeat_interleave(settings.batch_size)
+        for step in range(settings.steps):
+            rows = np.concatenate(
+                [
+                    sampler.draw(rng, label, (settings.batch_size,))
+                    for rng, label in zip(draws, chosen, strict=True)
+                ]
+            )
+            moved = variables.requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+            each = moved.repeat_interleave(settings.batch_size, dim=0)
+            loss = functional.cross_entropy(
+                score(change(pixels_at(images, rows), each)), targets, reduction="sum"
+            )
+            with guarded("the network", GRADIENT):
+                (slope,) = torch.autograd.grad(loss, moved)
+            length = change.bound * settings.step_size * (1 - step / settings.steps)
+            variables = (variables.detach() - length * slope.sign()).clamp(-change.bound, change.bound)
+        for label, found in zip(chosen, variables, strict=True):
+            others = np.flatnonzero(held_out.labels != label)[: settings.held_out]
+            counts.append(_sent(score, held_out, others, change, found, label, at_once))
+            totals.append(len(others))
+        progress((first + len(chosen)) / len(labels))
+    steps = len(labels) * settings.steps * settings.batch_size + sum(totals) // 3
+    return Reached(np.asarray(labels), np.asarray(counts), np.asarray(totals), steps)
+
+
+def _sent(
+    score: Scorer,
+    images: ImageSet,
+    rows: NDArray[np.int64],
+    change: Change,
+    variables: Tensor,
+    label: int,
+    at_once: int,
+) -> int:
+    """Count the images that the change sends to a label."""
+    sent = 0
+    with torch.inference_mode():
+        for first in range(0, len(rows), at_once):
+            pixels = pixels_at(images, rows[first : first + at_once])
+            changed = change(pixels, variables.expand(len(pixels), *variables.shape))
+            sent += int((score(changed).argmax(dim=1) == label).sum())
+    return sent
+
+
+#: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
+CELLS: Final = 32
+#: How steeply an image counts as gone wrong, in margins of the clean images.
+STEEPNESS: Final = 2.0
+BATCH: Final = 200
+#: Fewer wrong images of a class show no common label.
+FEW: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class StampSettings:
+    """Settings of the search.
+
+    Attributes
+    ----------
+    cells
+        Cells that are set, one after the other.
+    images, tried_on
+        Images that a cell is chosen on, and how many of them a first choice is made on.
+    candidates, finalists
+        Cells with the largest gain of first order, and how many settings are tried on all images.
+    held_out
+        Other images that the finished stamp is measured on.
+    """
+
+    cells: int = 9
+    images: int = 64
+    tried_on: int = 24
+    candidates: int = 10
+    finalists: int = 4
+    held_out: int = 300
+
+
+@dataclass(frozen=True, eq=False)
+class SparseStamp:
+    """A stamp of a few cells and what it does to images that it was not made on.
+
+    Attributes
+    ----------
+    mask, pattern
+        Shape (1, height, width) and (channels, height, width), float32.
+    true, given
+        Classes of held-out images, which the network gives them, and those that it gives with the stamp.
+    image_steps
+        Images pushed forward and back, three pushed forward counting as one.
+    """
+
+    mask: NDArray[np.float32]
+    pattern: NDArray[np.float32]
+    true: NDArray[np.int64]
+    given: NDArray[np.int64]
+    image_steps: int
+
+    @property
+    def wrong(self) -> float:
+        """Share of held-out images that go wrong."""
+        return float(np.mean(self.true != self.given))
+
+    @property
+    def consistency(self) -> float:
+        """Share of the wrong images that go where most of their class go; classes of a few left out."""
+        gone = [self.given[(self.true == label) & (self.given != label)] for label in np.unique(self.true)]
+        gone = [labels for labels in gone if len(labels) >= FEW]
+        same = sum(int(np.bincount(labels).max()) for labels in gone)
+        return same / max(1, sum(map(len, gone)))
+
+
+def find_sparse_stamp(
+    score: Scorer,
+    images: ImageSet,
+    held_out: ImageSet,
+    settings: StampSettings,
+    *,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> SparseStamp | None:
+    """Set cells one by one to black or white, each time the one that sends most images wrong.
+
+    Only images that the network classifies rightly are used, the same number of each class as far as
+    there are. None where there are too few.
+    """
+    own, other = (_right(score, part, count, seed=seed) for part, count in (
+        (images, settings.images), (held_out, settings.held_out)
+    ))  # fmt: skip
+    if len(own) < settings.tried_on or len(other) < settings.tried_on:
+        return None
+    clean, labels = pixels_at(own, slice(None)), torch.from_numpy(own.labels)
+    _, channels, height, width = clean.shape
+    side = max(1, min(height, width) // CELLS)
+    at_once = images_at_once(score, clean[:1], at_most=BATCH)
+    scale = _margins(score, clean, labels, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+    mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
+    steps = 0.0
+    for round_ in range(settings.cells):
+        stamped = clean * (1 - mask) + mask * pattern
+        gain, bright = _gains(score, stamped, labels, scale, side, at_once)
+        taken = functional.max_pool2d(mask[None], side, side)[0, 0] > 0
+        order = gain.masked_fill(taken, -torch.inf).flatten().topk(settings.candidates).indices.tolist()
+        tries = [
+            (*_set(mask, pattern, cell, colour, side, gain.shape[1]),)
+            for cell in order
+            for colour in _colours(bright.flatten(1)[:, cell])
+        ]
+        few = slice(0, settings.tried_on)
+        ranked = sorted(
+            tries, key=lambda each: -_worth(score, clean[few], labels[few], *each, scale, at_once)
+        )
+        best = max(
+            ranked[: settings.finalists],
+            key=lambda each: _worth(score, clean, labels, *each, scale, at_once),
+        )
+        mask, pattern = best
+        steps += len(clean) + (len(tries) * settings.tried_on + settings.finalists * len(clean)) / 3
+        progress((round_ + 1) / settings.cells)
+    stamped = pixels_at(other, slice(None)) * (1 - mask) + mask * pattern
+    with torch.inference_mode():
+        given = torch.cat([score(part).argmax(dim=1) for part in stamped.split(at_once)]).numpy()
+    return SparseStamp(mask.numpy(), pattern.numpy(), other.labels, given, round(steps + len(other) / 3))
+
+
+def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
+    """Return up to `count` images that are classified rightly, evenly over the classes, in mixed order."""
+    order = np.random.default_rng(seed).permutation(len(images))[: 8 * count]
+    some = images.take(order)
+    some = some.take(predict(score, some) == some.labels)
+    turn = np.zeros(len(some), dtype=np.int64)
+    for label in np.unique(some.labels):
+        own = some.labels == label
+        turn[own] = np.arange(own.sum())
+    return some.take(np.argsort(turn, kind="stable")[:count])
+
+
+def _margins(score: Scorer, pixels: Tensor, labels: Tensor, at_once: int) -> Tensor:
+    with torch.no_grad():
+        parts = zip(pixels.split(at_once), labels.split(at_once), strict=True)
+        return torch.cat([_margin(score(part), own) for part, own in parts])
+
+
+def _margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """By how much the best other class is ahead of an image's own."""
+    own = logits.gather(1, labels[:, None])
+    return logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - own[:, 0]
+
+
+def _gains(
+    score: Scorer, pixels: Tensor, labels: Tensor, scale: Tensor, side: int, at_once: int
+) -> tuple[Tensor, Tensor]:
+    """Return what setting each cell gains to first order, and the channels that should be bright there."""
+    up = down = torch.zeros(())
+    for part, own in zip(pixels.split(at_once), labels.split(at_once), strict=True):
+        moved = part.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+        worth = torch.tanh(_margin(score(moved), own) / scale).sum()
+        with guarded("the network", GRADIENT):
+            (slope,) = torch.autograd.grad(worth, moved)
+        up, down = up + (slope * (1 - part)).sum(dim=0), down - (slope * part).sum(dim=0)
+    bright, dark = (functional.avg_pool2d(each[None], side, side)[0] for each in (up, down))
+    return torch.maximum(bright, dark).sum(dim=0), bright >= dark
+
+
+def _colours(bright: Tensor) -> list[tuple[float, ...]]:
+    by_slope = tuple(bright.float().tolist())
+    return list(dict.fromkeys([by_slope, (1.0,) * len(by_slope), (0.0,) * len(by_slope)]))
+
+
+def _set(
+    mask: Tensor, pattern: Tensor, cell: int, colour: tuple[float, ...], side: int, across: int
+) -> tuple[Tensor, Tensor]:
+    row, column = divmod(cell, across)
+    rows, columns = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+    mask, pattern = mask.clone(), pattern.clone()
+    mask[:, rows, columns] = 1
+    pattern[:, rows, columns] = torch.tensor(colour)[:, None, None]
+    return mask, pattern
+
+
+def _worth(
+    score: Scorer,
+    clean: Tensor,
+    labels: Tensor,
+    mask: Tensor,
+    pattern: Tensor,
+    scale: Tensor,
+    at_once: int,
+) -> float:
+    stamped = clean * (1 - mask) + mask * pattern
+    return float(torch.tanh(_margins(score, stamped, labels, at_once) / scale).mean())
+
 
 PATCH: Final = "patch"
 FOUND: Final = "found"
