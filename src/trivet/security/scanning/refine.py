@@ -10,7 +10,7 @@ from torch import Tensor
 from trivet.datasets.images import ImageSet
 from trivet.security.evaluation import ONE, attack_success_rate, images_at_once, pixels_at
 from trivet.security.networks import Scorer
-from trivet.security.scanning.search import NonTargetSampler, TriggerBatch
+from trivet.security.scanning.search import NonTargetSampler, TriggerBatch, joined
 from trivet.security.trigger import Trigger
 
 __all__ = ["Refined", "RefinementSettings", "refine_triggers"]
@@ -106,7 +106,7 @@ def refine_triggers(
     others = NonTargetSampler(images.labels, images.classes)
     rows = [_Row(start, settings) for start in starts]
     draws = {row.label: np.random.default_rng([seed, row.label]) for row in rows}
-    stack = _joined([row.stack for row in rows])
+    stack = joined([row.stack for row in rows])
     at_once = images_at_once(score, pixels_at(images, ONE), at_most=settings.batch_size * len(rows))
     active = rows
     image_steps = 0
@@ -195,12 +195,3 @@ class _Row:
 def _shown(variables: Tensor) -> Trigger:
     pixels = variables.sigmoid()
     return Trigger(pixels[:1].numpy().copy(), pixels[1:].numpy().copy())
-
-
-def _joined(stacks: Sequence[TriggerBatch]) -> TriggerBatch:
-    """Put stacks of one row each under each other, as if they had started together."""
-    fields = ("targets", "variables", "mean", "square", "penalty")
-    return TriggerBatch(
-        *(torch.cat([getattr(stack, name) for stack in stacks]) for name in fields),
-        steps=max(stack.steps for stack in stacks),
-    )

@@ -197,7 +197,7 @@ def _conclude(
     suspects = named if found.p_value is not None and found.p_value < WEAK_BELOW else []
     starts = [found.search.stack(label) for label in suspects if found.stands_alone(label)]
     refined = refine_triggers(found.score, working, starts, RefinementSettings(), seed=seed)
-    masks, patterns = (part.copy() for part in found.search.triggers())
+    masks, patterns = found.search.triggers()
     for label, trigger in refined.triggers.items():
         masks[label], patterns[label] = trigger.mask, trigger.pattern
     progress("success on held-out images", 0.0)

@@ -30,6 +30,7 @@ __all__ = [
     "TriggerBatch",
     "TriggerSearch",
     "invert_triggers",
+    "joined",
     "maximum_margins",
     "shuffled_passes",
 ]
@@ -86,7 +87,11 @@ class TriggerBatch:
         variables[:, 0] = mask
         zeros = torch.zeros_like(variables)
         return cls(
-            torch.tensor(targets), variables, zeros, zeros.clone(), torch.full((len(targets),), penalty)
+            torch.tensor(targets, dtype=torch.int64),
+            variables,
+            zeros,
+            zeros.clone(),
+            torch.full((len(targets),), penalty),
         )
 
     def take(self, rows: Tensor) -> Self:
@@ -166,6 +171,15 @@ class TriggerBatch:
         self.variables.addcdiv_(self.mean, spread, value=-learning_rate / (1 - first**self.steps))
 
 
+def joined(stacks: Sequence[TriggerBatch]) -> TriggerBatch:
+    """Put stacks under each other, as if they had started together."""
+    fields = ("targets", "variables", "mean", "square", "penalty")
+    return TriggerBatch(
+        *(torch.cat([getattr(stack, name) for stack in stacks]) for name in fields),
+        steps=max(stack.steps for stack in stacks),
+    )
+
+
 def _gradient(score: Scorer, images: Tensor, labels: Tensor, batch: int) -> tuple[Tensor, Tensor]:
     """Return how the cross-entropy moves with each image, and which images are given their label."""
     images = images.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
@@ -232,33 +246,57 @@ class TriggerSearch:
         self._images = images
         self._others = NonTargetSampler(images.labels, images.classes)
         self._draws = [np.random.default_rng([seed, label]) for label in range(images.classes)]
-        self._stack = TriggerBatch.start(
-            range(images.classes),
-            (shape[1], shape[2], shape[3]),
-            penalty=settings.mask_penalty,
-            mask=settings.mask_start,
-            pattern=settings.pattern_start,
-        )
+        self._shape = (shape[1], shape[2], shape[3])
+        self._start = self._fresh([0])
+        #: Only labels that were worked on have variables: a thousand at 224x224 pixels would take 2.4 GB.
+        self._stack = self._fresh([])
+        self._places = np.full(images.classes, -1)
         self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=STACKED_IMAGES)
         self.steps = np.zeros(images.classes, dtype=np.int64)
         self.image_steps = 0
 
+    def _fresh(self, labels: Sequence[int]) -> TriggerBatch:
+        return TriggerBatch.start(
+            labels,
+            self._shape,
+            penalty=self._settings.mask_penalty,
+            mask=self._settings.mask_start,
+            pattern=self._settings.pattern_start,
+        )
+
+    def _rows(self, labels: Sequence[int] | NDArray[np.int64]) -> Tensor:
+        """Return where the variables of labels are, new ones for those that have none yet."""
+        new = [int(label) for label in labels if self._places[label] < 0]
+        if new:
+            self._places[new] = len(self._stack.targets) + np.arange(len(new))
+            self._stack = joined([self._stack, self._fresh(new)])
+        return torch.from_numpy(self._places[np.asarray(labels)])
+
     @property
     def norms(self) -> NDArray[np.float64]:
         """Mask norms |m_y|_1 in pixels as they are now, shape (classes,)."""
-        return self._stack.norms
+        return np.append(self._stack.norms, self._start.norms)[self._places]
 
     def trigger(self, label: int) -> Trigger:
         """Return the trigger of `label` as it is now."""
-        return Trigger(self._stack.masks[label].numpy().copy(), self._stack.patterns[label].numpy().copy())
+        own = self.stack(label)
+        return Trigger(own.masks[0].numpy().copy(), own.patterns[0].numpy().copy())
 
     def triggers(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return masks and patterns of all labels as they are now."""
-        return self._stack.masks.numpy(), self._stack.patterns.numpy()
+        """Return masks and patterns of all labels as they are now, in arrays of their own."""
+        rows = torch.from_numpy(self._places)
+        masks, patterns = (
+            torch.cat([part, start])[rows].numpy()
+            for part, start in (
+                (self._stack.masks, self._start.masks),
+                (self._stack.patterns, self._start.patterns),
+            )
+        )
+        return masks, patterns
 
     def stack(self, label: int) -> TriggerBatch:
         """Return a copy of one label's variables and optimiser state, to go on with."""
-        own = self._stack.take(torch.tensor([label]))
+        own = self._stack.take(self._rows([label]))
         own.steps = int(self.steps[label])
         return own
 
@@ -278,6 +316,7 @@ class TriggerSearch:
         ages = np.unique(self.steps[rows])
         if len(ages) != 1:
             raise ValueError("labels with different numbers of steps cannot advance together")
+        index = self._rows(rows)
         self._stack.steps = int(ages[0])
         batch = self._settings.batch_size
         drawn = [self._others.draw(self._draws[label], label, (steps, batch)) for label in rows]
@@ -287,13 +326,13 @@ class TriggerSearch:
         blocks = np.array_split(np.arange(len(rows)), count)
         done = _Share(len(blocks), progress)
         if len(blocks) == 1:
-            self._advance_block(rows, np.stack(drawn), done)
+            self._advance_block(index, np.stack(drawn), done)
         else:
             with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
                 try:
                     jobs = [
                         pool.submit(
-                            self._advance_block, rows[block], np.stack([drawn[i] for i in block]), done
+                            self._advance_block, index[block], np.stack([drawn[i] for i in block]), done
                         )
                         for block in blocks
                     ]
@@ -305,9 +344,8 @@ class TriggerSearch:
         self.steps[rows] += steps
         self.image_steps += steps * batch * len(rows)
 
-    def _advance_block(self, rows: NDArray[np.int64], drawn: NDArray[np.int64], done: "_Share") -> None:
+    def _advance_block(self, index: Tensor, drawn: NDArray[np.int64], done: "_Share") -> None:
         """Advance a few labels; `drawn` has shape (labels, steps, batch)."""
-        index = torch.from_numpy(rows)
         block = self._stack.take(index)
         for step in range(drawn.shape[1]):
             block.step(
