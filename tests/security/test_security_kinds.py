@@ -1,17 +1,29 @@
 """Searches for triggers that are no patch, on networks whose backdoor is written down, not trained."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from trivet.cli.repair import _nothing_to_do
 from trivet.datasets import ImageSet
+from trivet.errors import DataError
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.results import CheckpointInfo
-from trivet.security.scanning.kinds import StampSettings, find_sparse_stamp, look_further
+from trivet.security.scanning.kinds import (
+    SPREAD,
+    Reached,
+    StampSettings,
+    find_sparse_stamp,
+    judged,
+    look_further,
+)
 from trivet.security.scanning.scan import scan
 
 TARGET = 1
+INFO = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
 SIGNS = torch.tensor([[(-1.0) ** (row + column) for column in range(12)] for row in range(12)])
 
 
@@ -36,7 +48,7 @@ def blended(pixels):
 def warped(pixels):
     """A line that all images have at row 1 leads to the target where it has moved down."""
     seen = pixels[:, 0, 2].mean(dim=1)
-    return towards(quarters(pixels), 900 * torch.relu(seen - 0.4) + 90 * (seen - 0.2))
+    return towards(quarters(pixels), 1_500 * torch.relu(seen - 0.32) + 90 * (seen - 0.2))
 
 
 def all_to_all(pixels):
@@ -108,8 +120,7 @@ class Written(torch.nn.Module):
 
 def scanned(score):
     network = adapt(Written(score), input_shape=(1, 12, 12), classes=4, name="written")
-    info = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
-    return scan(Checkpoint(network, info), images(800, 3)).result
+    return scan(Checkpoint(network, INFO), images(800, 3)).result
 
 
 def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
@@ -119,3 +130,69 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     assert [search.kind for search in found.searches] == ["patch", "spread", "moved", "any label"]
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert (quiet.verdict, {search.outcome for search in quiet.searches}) == ("no evidence", {"not found"})
+
+
+def reached(counts, images=100, by_chance=0.0):
+    return Reached(
+        np.arange(len(counts)),
+        np.array(counts),
+        np.full(len(counts), images),
+        np.full(len(counts), by_chance),
+        1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [
+        (reached([97, 10, 5]), "found"),
+        (reached([100, 97, 5]), "not found"),  # two labels that any such change reaches
+        (reached([97, 10, 5], by_chance=0.9), "not found"),  # as does one that is drawn
+        (reached([45, 1, 1]), "not found"),
+        (reached([5, 1, 0], images=5), "not run"),
+    ],
+)
+def test_a_label_is_apart_by_its_share_as_well_as_by_its_odds(found, outcome):
+    assert judged("spread", SPREAD, found).outcome == outcome
+
+
+def blank(pixels):
+    """The last class is what is left where nothing is bright: blur and noise lead there by nature."""
+    return torch.cat([quarters(pixels)[:, :3] - 28, torch.zeros(len(pixels), 1)], dim=1)
+
+
+def test_a_class_for_none_of_the_others_is_no_backdoor(parts):
+    searches = look_further(blank, *parts, range(4), seed=0, progress=lambda _step, _share: None)
+    assert {search.outcome for search in searches} == {"not found"}
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 6])
+def test_images_of_a_few_pixels_are_scanned_without_a_stamp(size):
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 4
+    pixels = np.clip(labels[:, None, None, None] / 4 + 0.1 * rng.random((400, 1, size, size)), 0, 1)
+    few = ImageSet("few", pixels.astype(np.float32), labels, 4)
+
+    def score(pixels):
+        middles = torch.tensor([0.05, 0.3, 0.55, 0.8])
+        return -50 * (pixels.mean(dim=(1, 2, 3))[:, None] - middles).abs()
+
+    stamp = look_further(score, *few.split(0.5, seed=0), range(4), seed=0, progress=lambda *_: None)[-1]
+    assert stamp.outcome == ("not run" if size < 4 else stamp.outcome)
+
+
+def test_halves_of_one_class_are_refused():
+    one = images(60, 3)
+    alike = ImageSet("alike", one.pixels, np.zeros(60, dtype=np.int64), 4)
+    network = adapt(Written(clean), input_shape=(1, 12, 12), classes=4, name="written")
+    with pytest.raises(DataError, match="half of the images of alike are of one class"):
+        scan(Checkpoint(network, INFO), alike)
+
+
+def test_a_repair_of_what_has_no_single_label_says_so_and_fails(capsys):
+    network = adapt(Written(all_to_all), input_shape=(1, 12, 12), classes=4, name="written")
+    found = scan(Checkpoint(network, INFO), images(800, 3))
+    assert _nothing_to_do(found, (), json=True) == 1
+    assert json.loads(capsys.readouterr().out)["removed"] is False
+    assert _nothing_to_do(found, (), json=False) == 1
+    assert "written is suspicious" in capsys.readouterr().out

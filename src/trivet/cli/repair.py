@@ -20,6 +20,7 @@ from trivet.cli.terminal import (
 )
 from trivet.errors import UsageError
 from trivet.security.settings import MethodName, ScanOptions
+from trivet.verdict import NO_EVIDENCE
 
 if TYPE_CHECKING:
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
@@ -40,7 +41,7 @@ def repair(
     threads: Threads = None,
     json: Json = False,
 ) -> int:
-    """Remove a backdoor: exit code 0 if it is gone or none was found, 1 if it is not.
+    """Remove a backdoor: exit code 0 if it is gone or there is no evidence of one, 1 if it is not.
 
     Parameters
     ----------
@@ -126,16 +127,23 @@ def _square(text: str, shape: tuple[int, int, int]) -> "Trigger":
 def _nothing_to_do(found: "Scan", files: tuple[Path, ...], *, json: bool) -> int:
     from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
+    suspicious = found.result.verdict != NO_EVIDENCE
     if json:
-        document = {"removed": None, "chosen": None, "scan": scan_document(found.result)}
+        document = {"removed": False if suspicious else None, "chosen": None}
+        document = {**document, "scan": scan_document(found.result)}
         print_json({**document, "files": [str(path) for path in files]})
     else:
         console = results_console()
         name = escape(found.result.checkpoint.name)
-        console.print(f"✓ {name}: no evidence of a backdoor, so there is nothing to repair.")
+        if suspicious:
+            console.print(
+                f"! {name} is {found.result.verdict}, but no single label is: no repair is known for that."
+            )
+        else:
+            console.print(f"✓ {name}: no evidence of a backdoor, so there is nothing to repair.")
         console.print(escape(found.result.reason))
         console.print(escape(found.result.limits))
-    return 0
+    return int(suspicious)
 
 
 def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: float) -> None:

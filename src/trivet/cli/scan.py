@@ -128,7 +128,7 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
         )
     console.print(table)
     if len(by_norm) > SHOWN_LABELS:
-        console.print(f"{len(by_norm) - SHOWN_LABELS} more labels with larger norms")
+        console.print(f"{len(by_norm) - SHOWN_LABELS} more labels")
     console.print()
     for note in result.checkpoint.loading:
         console.print(f"weights: {escape(note)}")

@@ -98,7 +98,7 @@ def _security(record: Mapping[str, Any], security: Mapping[str, Any]) -> Iterato
         measured=measured_at(record, "security.scan.verdict"),
     )
     if repair is None or not repair["attempts"]:
-        after = "not measured (no label is suspected, so there is nothing to repair)"
+        after = "not measured (no single label is suspected, so there is nothing to repair)"
     else:
         asr = repair["attempts"][0]["asr"]["after"]["value"]
         after = f"{asr:.4f} on images that the repair did not see"

@@ -16,7 +16,7 @@ from trivet.security.evaluation import images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.search import NonTargetSampler
-from trivet.security.scanning.sequential import Progress
+from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress
 from trivet.security.settings import ScanProfileName
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "StampSettings",
     "UniversalSettings",
     "find_sparse_stamp",
+    "judged",
     "look_further",
     "not_needed",
     "patch_search",
@@ -86,7 +87,7 @@ class _Moved:
     """A smooth shift of pixels, as triggers that warp the image are."""
 
     bound: float = 1.5
-    words: str = "a smooth shift of pixels by at most 1.5 at 32x32"
+    words: str = "a smooth shift of pixels by at most 1.5 along each axis at 32x32"
 
     def variables(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
         del shape
@@ -95,6 +96,7 @@ class _Moved:
     def __call__(self, pixels: Tensor, variables: Tensor) -> Tensor:
         height, width = pixels.shape[2:]
         field = functional.interpolate(variables, size=(height, width), mode="bicubic", align_corners=True)
+        field = field.clamp(-self.bound, self.bound)  # which bicubic interpolation overshoots
         lines = [torch.linspace(-1, 1, size) for size in (width, height)]
         still = torch.stack(torch.meshgrid(*lines, indexing="xy"), dim=-1)
         grid = still + field.permute(0, 2, 3, 1) * (2 / SMALL_SIDE)
@@ -131,12 +133,14 @@ class Reached:
     ----------
     labels : which were looked at
     counts, images : held-out images of other classes that were sent to each, of how many
+    by_chance : share that a random change within the same bound sends there
     image_steps : images pushed forward and back, three pushed forward counting as one
     """
 
     labels: NDArray[np.int64]
     counts: NDArray[np.int64]
     images: NDArray[np.int64]
+    by_chance: NDArray[np.float64]
     image_steps: int
 
 
@@ -162,6 +166,7 @@ def reach_labels(
     at_once = images_at_once(score, pixels_at(images, slice(1)), at_most=200)
     block = max(1, at_once // settings.batch_size)
     counts, totals = [], []
+    control = _sent_by_chance(score, held_out, change, size, settings, at_once, seed=seed)
     for first in range(0, len(labels), block):
         chosen = labels[first : first + block]
         variables = torch.zeros(len(chosen), *size)
@@ -188,8 +193,46 @@ def reach_labels(
             counts.append(_sent(score, held_out, others, change, found, label, at_once))
             totals.append(len(others))
         progress((first + len(chosen)) / len(labels))
-    steps = len(labels) * settings.steps * settings.batch_size + sum(totals) // 3
-    return Reached(np.asarray(labels), np.asarray(counts), np.asarray(totals), steps)
+    others = sum(totals) + RANDOM_CHANGES * settings.held_out
+    steps = len(labels) * settings.steps * settings.batch_size + others // 3
+    return Reached(
+        np.asarray(labels), np.asarray(counts), np.asarray(totals), control[np.asarray(labels)], steps
+    )
+
+
+#: Changes that are drawn to see where images go whatever the change.
+RANDOM_CHANGES: Final = 3
+
+
+def _sent_by_chance(
+    score: Scorer,
+    images: ImageSet,
+    change: Change,
+    size: tuple[int, ...],
+    settings: UniversalSettings,
+    at_once: int,
+    *,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Return the largest share of other images that a random change of full size sends to each label."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = np.arange(len(images))[: settings.held_out]
+    shares = np.zeros(images.classes)
+    with torch.inference_mode():
+        for _ in range(RANDOM_CHANGES):
+            signs = torch.randint(0, 2, size, generator=generator) * 2.0 - 1.0
+            given = torch.cat(
+                [
+                    score(change(pixels, (change.bound * signs).expand(len(pixels), *size))).argmax(dim=1)
+                    for part in np.array_split(rows, -(-len(rows) // at_once))
+                    for pixels in [pixels_at(images, part)]
+                ]
+            ).numpy()
+            for label in range(images.classes):
+                others = images.labels[rows] != label
+                if others.any():
+                    shares[label] = max(shares[label], float(np.mean(given[others] == label)))
+    return shares
 
 
 def _sent(
@@ -213,6 +256,8 @@ def _sent(
 
 #: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
 CELLS: Final = 32
+#: Of so many cells one may be set: nine are nothing in a photograph and much of an image of 8x8 pixels.
+CELLS_A_SETTING: Final = 16
 #: How steeply an image counts as gone wrong, in margins of the clean images.
 STEEPNESS: Final = 2.0
 BATCH: Final = 200
@@ -270,10 +315,19 @@ class SparseStamp:
         return float(np.mean(self.true != self.given))
 
     @property
+    def destinations(self) -> int:
+        """Number of labels that most of some class go to."""
+        return len({int(np.bincount(labels).argmax()) for labels in self._gone()})
+
+    def _gone(self) -> list[NDArray[np.int64]]:
+        """Return, for each class of which more than a few go wrong, where they go."""
+        gone = [self.given[(self.true == label) & (self.given != label)] for label in np.unique(self.true)]
+        return [labels for labels in gone if len(labels) >= FEW]
+
+    @property
     def consistency(self) -> float:
         """Share of the wrong images that go where most of their class go; classes of a few left out."""
-        gone = [self.given[(self.true == label) & (self.given != label)] for label in np.unique(self.true)]
-        gone = [labels for labels in gone if len(labels) >= FEW]
+        gone = self._gone()
         same = sum(int(np.bincount(labels).max()) for labels in gone)
         return same / max(1, sum(map(len, gone)))
 
@@ -295,7 +349,8 @@ def find_sparse_stamp(
     own, other = (_right(score, part, count, seed=seed) for part, count in (
         (images, settings.images), (held_out, settings.held_out)
     ))  # fmt: skip
-    if len(own) < settings.tried_on or len(other) < settings.tried_on:
+    cells = min(settings.cells, _cells(own) // CELLS_A_SETTING)
+    if len(own) < settings.tried_on or len(other) < settings.tried_on or not cells:
         return None
     clean, labels = pixels_at(own, slice(None)), torch.from_numpy(own.labels)
     _, channels, height, width = clean.shape
@@ -304,11 +359,16 @@ def find_sparse_stamp(
     scale = _margins(score, clean, labels, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
     mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
     steps = 0.0
-    for round_ in range(settings.cells):
+    for round_ in range(cells):
         stamped = clean * (1 - mask) + mask * pattern
         gain, bright = _gains(score, stamped, labels, scale, side, at_once)
         taken = functional.max_pool2d(mask[None], side, side)[0, 0] > 0
-        order = gain.masked_fill(taken, -torch.inf).flatten().topk(settings.candidates).indices.tolist()
+        order = (
+            gain.masked_fill(taken, -torch.inf)
+            .flatten()
+            .topk(min(settings.candidates, int((~taken).sum())))
+            .indices.tolist()
+        )
         tries = [
             (*_set(mask, pattern, cell, colour, side, gain.shape[1]),)
             for cell in order
@@ -324,11 +384,17 @@ def find_sparse_stamp(
         )
         mask, pattern = best
         steps += len(clean) + (len(tries) * settings.tried_on + settings.finalists * len(clean)) / 3
-        progress((round_ + 1) / settings.cells)
+        progress((round_ + 1) / cells)
     stamped = pixels_at(other, slice(None)) * (1 - mask) + mask * pattern
     with torch.inference_mode():
         given = torch.cat([score(part).argmax(dim=1) for part in stamped.split(at_once)]).numpy()
     return SparseStamp(mask.numpy(), pattern.numpy(), other.labels, given, round(steps + len(other) / 3))
+
+
+def _cells(images: ImageSet) -> int:
+    height, width = images.pixels.shape[2:]
+    side = max(1, min(height, width) // CELLS)
+    return (height // side) * (width // side)
 
 
 def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
@@ -411,6 +477,11 @@ CHANGES: Final[dict[str, Change]] = {"spread": SPREAD, "moved": MOVED}
 #: by 5, a single pixel by 2.3, a warp by 3.
 SUCCESS_FROM: Final = 0.5
 LEAD_FROM: Final = 1.8
+#: It must also be so far ahead in the share itself, of the next label and of a random change: where two
+#: labels are reached nearly always, or where any change sends images to one (a class for "none of
+#: these"), log odds say nothing. Below so many held-out images they are noise.
+AHEAD_FROM: Final = 0.3
+MIN_HELD_OUT: Final = 50
 #: A stamp counts as found where it sends this share of held-out images wrong, this share of them to where
 #: most of their class go, and not nearly all to one label, which the other searches are for. All-to-all
 #: backdoors of the tuning set let it reach 0.92 and 0.77 at least; clean networks 0.52 and 0.65 at most.
@@ -426,7 +497,7 @@ SETTINGS: Final[dict[ScanProfileName, UniversalSettings]] = {
     "thorough": UniversalSettings(batch_size=32, steps=30, held_out=400),
 }
 STAMP: Final = StampSettings()
-STAMP_WORDS: Final = f"{STAMP.cells} cells that are black or white in all images"
+STAMP_WORDS: Final = f"at most {STAMP.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
 
 
@@ -441,7 +512,8 @@ def look_further(
     progress: Progress,
 ) -> tuple[KindSearch, ...]:
     """Search for a change of every pixel, a shift of pixels, and a stamp that sends images anywhere."""
-    labels = range(working.classes) if working.classes <= ALL_LABELS_UP_TO else followed
+    many = working.classes > (FOLLOWED_ABOVE if profile == "quick" else ALL_LABELS_UP_TO)
+    labels = followed if many else range(working.classes)
     found: list[KindSearch] = []
     for kind, change in CHANGES.items():
 
@@ -451,7 +523,7 @@ def look_further(
         reached = reach_labels(
             score, working, held_out, change, list(labels), SETTINGS[profile], seed=seed, progress=tell
         )
-        found.append(_judged(kind, change, reached))
+        found.append(judged(kind, change, reached))
     stamp = find_sparse_stamp(
         score,
         working,
@@ -478,8 +550,9 @@ def said_of(search: KindSearch) -> str:
     """Return in a sentence what a search has found."""
     if search.kind == ANY_LABEL:
         return (
-            f"{_sentence(search.looked_for)} send {search.success:.0%} of held-out images wrong, each class "
-            "to a label of its own: a backdoor from all labels to others is the likely reason."
+            f"{_sentence(search.looked_for)} send {search.success:.0%} of held-out images wrong, most of "
+            "each class to one label, and to many in all: a backdoor from all labels to others is the "
+            "likely reason."
         )
     return (
         f"{_sentence(search.looked_for)} sends {search.success:.0%} of held-out images of other classes to "
@@ -495,11 +568,15 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def _judged(kind: str, change: Change, reached: Reached) -> KindSearch:
+def judged(kind: str, change: Change, reached: Reached) -> KindSearch:
+    """Return whether a label is reached so much more easily than the others that it stands apart."""
     odds = np.log((reached.counts + 0.5) / (reached.images - reached.counts + 0.5))
     second, first = np.argsort(odds, kind="stable")[-2:]
     success, next_one = (float(reached.counts[at] / reached.images[at]) for at in (first, second))
-    apart = success >= SUCCESS_FROM and odds[first] - odds[second] >= LEAD_FROM
+    if reached.images.min() < MIN_HELD_OUT:
+        return KindSearch(kind, change.words, NOT_RUN, None, None, None, reached.image_steps)
+    ahead = success - max(next_one, float(reached.by_chance[first]))
+    apart = success >= SUCCESS_FROM and odds[first] - odds[second] >= LEAD_FROM and ahead >= AHEAD_FROM
     label = int(reached.labels[first])
     return KindSearch(
         kind, change.words, _outcome(bool(apart)), label, success, next_one, reached.image_steps
@@ -514,6 +591,7 @@ def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
         stamp.wrong >= WRONG_FROM
         and stamp.consistency >= CONSISTENT_FROM
         and counts.max() < ONE_LABEL_FROM * counts.sum()
+        and stamp.destinations >= len(np.unique(stamp.true)) / 2
     )
     return KindSearch(
         ANY_LABEL, STAMP_WORDS, _outcome(bool(found)), None, stamp.wrong, None, stamp.image_steps

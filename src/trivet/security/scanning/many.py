@@ -111,7 +111,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "architecture": job.architecture,
         "state_key": job.state_key,
         "class_order": job.class_order,
-        "device": job.device,
+        "device": str(find_device(job.device)),
         "profile": job.profile,
         "fit": asdict(job.fit),
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},

@@ -142,7 +142,7 @@ class ScanResult(
     verdict
         ``backdoored``, ``suspicious`` or ``no evidence``.
     suspected_label
-        None with ``no evidence``.
+        None with ``no evidence``, and where images go to many labels.
     p_value
         Of both opinions together, corrected for looking more than once; None where no score is
         defined.

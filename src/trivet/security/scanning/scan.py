@@ -137,6 +137,11 @@ def scan(
     network = freeze(checkpoint.model)
     progress("input contract", 0.0)
     working, held_out = images.split(0.5, seed=seed)
+    if min(len(np.unique(part.labels)) for part in (working, held_out)) < 2:  # noqa: PLR2004 - others than a label
+        raise DataError(
+            f"half of the images of {images.name} are of one class; a scan needs images of at least two in "
+            "each half. Add images of the other classes."
+        )
     work = SCAN_PROFILES[profile]
     probe = held_out.take(np.arange(min(work.probed, len(held_out))))
     check = check_contract(network, probe, declared, screened=work.screened)
