@@ -17,7 +17,7 @@ from pathlib import Path
 
 #: What commands import when they are called.
 LOADED = (
-    *(f"trivet.cli.{name}" for name in ("run", "scan", "repair", "zoo", "fairness", "compare", "small")),
+    *(f"trivet.cli.{name}" for name in ("run", "scan", "repair", "fairness", "compare", "small")),
     "trivet.cli.privacy",
     *("trivet.report", "trivet.security", "trivet.fairness", "trivet.privacy"),
     *("torch", "pandas", "scipy.stats", "sklearn.linear_model", "matplotlib.figure", "duckdb", "rich.table"),

@@ -182,7 +182,7 @@ def test_where_nothing_was_suspected_there_is_no_repair_to_judge(study):
     found = by_id(findings_of(changed(study, "security.repair", None)))
     assert "security.backdoor-removed" not in found
     assert found["correction.evaluation"].value is None
-    assert "not measured (no label is suspected" in found["correction.evaluation"].message
+    assert "not measured (no single label is suspected" in found["correction.evaluation"].message
 
 
 def test_no_model_in_the_band_leaves_the_baseline(own):
