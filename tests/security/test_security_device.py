@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.security.attacked_toy import CONTRACT, ToyResNet, toy_images
+from attacked_toy import CONTRACT, ToyResNet, toy_images
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trivet import security
