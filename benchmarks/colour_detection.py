@@ -129,9 +129,9 @@ def missed(rows: list[dict]) -> str:
 
 def render(page: str, rows: list[dict]) -> str:
     tables = {
-        "colour-apart": table(rows, "apart"),
-        "colour-others": table(rows, "others"),
-        "colour-misses": missed(rows),
+        "apart": table(rows, "apart"),
+        "others": table(rows, "others"),
+        "misses": missed(rows),
     }
     for name, text in tables.items():
         begin, end = f"<!-- colour: {name} -->\n", "\n<!-- end of colour -->"

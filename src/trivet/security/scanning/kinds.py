@@ -488,6 +488,7 @@ MIN_HELD_OUT: Final = 50
 WRONG_FROM: Final = 0.8
 CONSISTENT_FROM: Final = 0.7
 ONE_LABEL_FROM: Final = 0.8
+MIN_DESTINATIONS: Final = 3
 #: With more labels than this, only those are looked at that the search for patches followed.
 ALL_LABELS_UP_TO: Final = 100
 
@@ -591,7 +592,7 @@ def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
         stamp.wrong >= WRONG_FROM
         and stamp.consistency >= CONSISTENT_FROM
         and counts.max() < ONE_LABEL_FROM * counts.sum()
-        and stamp.destinations >= len(np.unique(stamp.true)) / 2
+        and stamp.destinations >= max(MIN_DESTINATIONS, len(np.unique(stamp.true)) / 4)
     )
     return KindSearch(
         ANY_LABEL, STAMP_WORDS, _outcome(bool(found)), None, stamp.wrong, None, stamp.image_steps
