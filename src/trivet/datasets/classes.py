@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.wording import first_line, quote
 
-__all__ = ["MAX_CLASSES", "choose_rows", "class_numbers", "in_class_order", "printable"]
+__all__ = ["MAX_CLASSES", "choose_rows", "class_numbers", "in_class_order", "in_turns", "printable"]
 
 #: Twice as many as any data set in use has; a larger label is a mistake or an attack on memory.
 MAX_CLASSES = 2**16
@@ -69,6 +69,15 @@ def _evenly(
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     turn = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(by_class[np.argsort(turn, kind="stable")[:limit]])
+
+
+def in_turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows in turns: one of every class, then a second of every class, each turn in their order."""
+    turn = np.empty(len(labels), dtype=np.int64)  # how many of its class stand before
+    for label in np.unique(labels):
+        own = labels == label
+        turn[own] = np.arange(own.sum())
+    return np.argsort(turn, kind="stable")
 
 
 def printable(text: str) -> str:

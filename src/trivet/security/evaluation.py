@@ -1,6 +1,6 @@
 """Accuracy and attack success of a network on clean and triggered images."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -97,12 +97,18 @@ def _place(tensor: Tensor) -> int:
 BATCH = 200
 
 
-def predict(score: Scorer, images: ImageSet, trigger: Trigger | None = None) -> NDArray[np.int64]:
-    """Return the predicted class of every image, stamped with `trigger` where one is given."""
+def predict(
+    score: Scorer,
+    images: ImageSet,
+    trigger: Callable[[Tensor], Tensor] | None = None,
+    *,
+    at_once: int | None = None,
+) -> NDArray[np.int64]:
+    """Return the predicted class of every image, changed by `trigger` where one is given."""
     parts: list[Tensor] = []
-    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
+    size = at_once or images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     with torch.inference_mode():
-        for rows in batches(len(images), at_once):
+        for rows in batches(len(images), size):
             pixels = pixels_at(images, rows)
             stamped = pixels if trigger is None else trigger(pixels)
             parts.append(score(stamped).argmax(dim=1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trivet.datasets.classes import in_turns
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.evaluation import images_at_once, pixels_at, predict
+from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.search import NonTargetSampler
 from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress
 from trivet.security.settings import ScanProfileName
+from trivet.security.trigger import Trigger, apply_trigger
 
 __all__ = [
     "ANY_LABEL",
@@ -163,7 +166,7 @@ def reach_labels(
     sampler = NonTargetSampler(images.labels, images.classes)
     shape = images.pixels.shape
     size = change.variables((shape[1], shape[2], shape[3]))
-    at_once = images_at_once(score, pixels_at(images, slice(1)), at_most=200)
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     block = max(1, at_once // settings.batch_size)
     counts, totals = [], []
     control = _sent_by_chance(score, held_out, change, size, settings, at_once, seed=seed)
@@ -189,12 +192,13 @@ def reach_labels(
             length = change.bound * settings.step_size * (1 - step / settings.steps)
             variables = (variables.detach() - length * slope.sign()).clamp(-change.bound, change.bound)
         for label, found in zip(chosen, variables, strict=True):
-            others = np.flatnonzero(held_out.labels != label)[: settings.held_out]
-            counts.append(_sent(score, held_out, others, change, found, label, at_once))
+            others = held_out.take(np.flatnonzero(held_out.labels != label)[: settings.held_out])
+            given = predict(score, others, _fixed(change, found), at_once=at_once)
+            counts.append(int((given == label).sum()))
             totals.append(len(others))
         progress((first + len(chosen)) / len(labels))
-    others = sum(totals) + RANDOM_CHANGES * settings.held_out
-    steps = len(labels) * settings.steps * settings.batch_size + others // 3
+    forward = sum(totals) + RANDOM_CHANGES * min(settings.held_out, len(held_out))
+    steps = len(labels) * settings.steps * settings.batch_size + forward // 3
     return Reached(
         np.asarray(labels), np.asarray(counts), np.asarray(totals), control[np.asarray(labels)], steps
     )
@@ -216,42 +220,20 @@ def _sent_by_chance(
 ) -> NDArray[np.float64]:
     """Return the largest share of other images that a random change of full size sends to each label."""
     generator = torch.Generator().manual_seed(seed)
-    rows = np.arange(len(images))[: settings.held_out]
-    shares = np.zeros(images.classes)
-    with torch.inference_mode():
-        for _ in range(RANDOM_CHANGES):
-            signs = torch.randint(0, 2, size, generator=generator) * 2.0 - 1.0
-            given = torch.cat(
-                [
-                    score(change(pixels, (change.bound * signs).expand(len(pixels), *size))).argmax(dim=1)
-                    for part in np.array_split(rows, -(-len(rows) // at_once))
-                    for pixels in [pixels_at(images, part)]
-                ]
-            ).numpy()
-            for label in range(images.classes):
-                others = images.labels[rows] != label
-                if others.any():
-                    shares[label] = max(shares[label], float(np.mean(given[others] == label)))
-    return shares
+    some = images.take(np.arange(min(settings.held_out, len(images))))
+    shares = np.zeros((RANDOM_CHANGES, images.classes))
+    for turn in range(RANDOM_CHANGES):
+        signs = torch.randint(0, 2, size, generator=generator) * 2.0 - 1.0
+        given = predict(score, some, _fixed(change, change.bound * signs), at_once=at_once)
+        gone = np.bincount(given[given != some.labels], minlength=images.classes)
+        others = len(some) - np.bincount(some.labels, minlength=images.classes)
+        shares[turn] = gone / np.maximum(others, 1)
+    return shares.max(axis=0)
 
 
-def _sent(
-    score: Scorer,
-    images: ImageSet,
-    rows: NDArray[np.int64],
-    change: Change,
-    variables: Tensor,
-    label: int,
-    at_once: int,
-) -> int:
-    """Count the images that the change sends to a label."""
-    sent = 0
-    with torch.inference_mode():
-        for first in range(0, len(rows), at_once):
-            pixels = pixels_at(images, rows[first : first + at_once])
-            changed = change(pixels, variables.expand(len(pixels), *variables.shape))
-            sent += int((score(changed).argmax(dim=1) == label).sum())
-    return sent
+def _fixed(change: Change, variables: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the change with these variables, for any number of images."""
+    return lambda pixels: change(pixels, variables.expand(len(pixels), *variables.shape))
 
 
 #: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
@@ -295,16 +277,15 @@ class SparseStamp:
 
     Attributes
     ----------
-    mask, pattern
-        Shape (1, height, width) and (channels, height, width), float32.
+    trigger
+        The stamp itself.
     true, given
         Classes of held-out images, which the network gives them, and those that it gives with the stamp.
     image_steps
         Images pushed forward and back, three pushed forward counting as one.
     """
 
-    mask: NDArray[np.float32]
-    pattern: NDArray[np.float32]
+    trigger: Trigger
     true: NDArray[np.int64]
     given: NDArray[np.int64]
     image_steps: int
@@ -346,73 +327,69 @@ def find_sparse_stamp(
     Only images that the network classifies rightly are used, the same number of each class as far as
     there are. None where there are too few.
     """
-    own, other = (_right(score, part, count, seed=seed) for part, count in (
-        (images, settings.images), (held_out, settings.held_out)
-    ))  # fmt: skip
+    own = _right(score, images, settings.images, seed=seed)
+    other = _right(score, held_out, settings.held_out, seed=seed)
     cells = min(settings.cells, _cells(own) // CELLS_A_SETTING)
     if len(own) < settings.tried_on or len(other) < settings.tried_on or not cells:
         return None
-    clean, labels = pixels_at(own, slice(None)), torch.from_numpy(own.labels)
-    _, channels, height, width = clean.shape
-    side = max(1, min(height, width) // CELLS)
-    at_once = images_at_once(score, clean[:1], at_most=BATCH)
-    scale = _margins(score, clean, labels, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+    channels, height, width = own.pixels.shape[1:]
+    side = _side(own)
+    at_once = images_at_once(score, pixels_at(own, ONE), at_most=BATCH)
     mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
+    scale = _margins(score, own, mask, pattern, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+
+    def worth(tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
+        return float(torch.tanh(_margins(score, on, *tried, at_once) / scale).mean())
+
+    few = own.take(np.arange(settings.tried_on))
     steps = 0.0
     for round_ in range(cells):
-        stamped = clean * (1 - mask) + mask * pattern
-        gain, bright = _gains(score, stamped, labels, scale, side, at_once)
-        taken = functional.max_pool2d(mask[None], side, side)[0, 0] > 0
-        order = (
-            gain.masked_fill(taken, -torch.inf)
-            .flatten()
-            .topk(min(settings.candidates, int((~taken).sum())))
-            .indices.tolist()
-        )
+        gain, bright = _gains(score, own, mask, pattern, scale, side, at_once)
+        free = functional.max_pool2d(mask[None], side, side)[0, 0] == 0
+        most = min(settings.candidates, int(free.sum()))
+        order = gain.masked_fill(~free, -torch.inf).flatten().topk(most).indices.tolist()
         tries = [
-            (*_set(mask, pattern, cell, colour, side, gain.shape[1]),)
+            _set(mask, pattern, cell, colour, side, gain.shape[1])
             for cell in order
             for colour in _colours(bright.flatten(1)[:, cell])
         ]
-        few = slice(0, settings.tried_on)
-        ranked = sorted(
-            tries, key=lambda each: -_worth(score, clean[few], labels[few], *each, scale, at_once)
-        )
-        best = max(
-            ranked[: settings.finalists],
-            key=lambda each: _worth(score, clean, labels, *each, scale, at_once),
-        )
-        mask, pattern = best
-        steps += len(clean) + (len(tries) * settings.tried_on + settings.finalists * len(clean)) / 3
+        ranked = sorted(tries, key=lambda tried: -worth(tried, few))
+        mask, pattern = max(ranked[: settings.finalists], key=lambda tried: worth(tried, own))
+        steps += len(own) + (len(tries) * len(few) + settings.finalists * len(own)) / 3
         progress((round_ + 1) / cells)
-    stamped = pixels_at(other, slice(None)) * (1 - mask) + mask * pattern
-    with torch.inference_mode():
-        given = torch.cat([score(part).argmax(dim=1) for part in stamped.split(at_once)]).numpy()
-    return SparseStamp(mask.numpy(), pattern.numpy(), other.labels, given, round(steps + len(other) / 3))
+    stamp = Trigger(mask.numpy(), pattern.numpy())
+    given = predict(score, other, stamp, at_once=at_once)
+    return SparseStamp(stamp, other.labels, given, round(steps + len(other) / 3))
+
+
+def _side(images: ImageSet) -> int:
+    """Return the side of a cell in pixels."""
+    return max(1, min(images.pixels.shape[2:]) // CELLS)
 
 
 def _cells(images: ImageSet) -> int:
     height, width = images.pixels.shape[2:]
-    side = max(1, min(height, width) // CELLS)
-    return (height // side) * (width // side)
+    return (height // _side(images)) * (width // _side(images))
 
 
 def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
-    """Return up to `count` images that are classified rightly, evenly over the classes, in mixed order."""
+    """Return up to `count` images that are classified rightly, one of every class, then a second."""
     order = np.random.default_rng(seed).permutation(len(images))[: 8 * count]
     some = images.take(order)
     some = some.take(predict(score, some) == some.labels)
-    turn = np.zeros(len(some), dtype=np.int64)
-    for label in np.unique(some.labels):
-        own = some.labels == label
-        turn[own] = np.arange(own.sum())
-    return some.take(np.argsort(turn, kind="stable")[:count])
+    return some.take(in_turns(some.labels)[:count])
 
 
-def _margins(score: Scorer, pixels: Tensor, labels: Tensor, at_once: int) -> Tensor:
+def _margins(score: Scorer, images: ImageSet, mask: Tensor, pattern: Tensor, at_once: int) -> Tensor:
+    """Return the margins of stamped images, by which the best other class is ahead of an image's own."""
+    labels = torch.from_numpy(images.labels)
     with torch.no_grad():
-        parts = zip(pixels.split(at_once), labels.split(at_once), strict=True)
-        return torch.cat([_margin(score(part), own) for part, own in parts])
+        return torch.cat(
+            [
+                _margin(score(apply_trigger(pixels_at(images, rows), mask, pattern)), labels[rows])
+                for rows in batches(len(images), at_once)
+            ]
+        )
 
 
 def _margin(logits: Tensor, labels: Tensor) -> Tensor:
@@ -422,13 +399,21 @@ def _margin(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _gains(
-    score: Scorer, pixels: Tensor, labels: Tensor, scale: Tensor, side: int, at_once: int
+    score: Scorer,
+    images: ImageSet,
+    mask: Tensor,
+    pattern: Tensor,
+    scale: Tensor,
+    side: int,
+    at_once: int,
 ) -> tuple[Tensor, Tensor]:
     """Return what setting each cell gains to first order, and the channels that should be bright there."""
+    labels = torch.from_numpy(images.labels)
     up = down = torch.zeros(())
-    for part, own in zip(pixels.split(at_once), labels.split(at_once), strict=True):
+    for rows in batches(len(images), at_once):
+        part = apply_trigger(pixels_at(images, rows), mask, pattern)
         moved = part.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
-        worth = torch.tanh(_margin(score(moved), own) / scale).sum()
+        worth = torch.tanh(_margin(score(moved), labels[rows]) / scale).sum()
         with guarded("the network", GRADIENT):
             (slope,) = torch.autograd.grad(worth, moved)
         up, down = up + (slope * (1 - part)).sum(dim=0), down - (slope * part).sum(dim=0)
@@ -450,19 +435,6 @@ def _set(
     mask[:, rows, columns] = 1
     pattern[:, rows, columns] = torch.tensor(colour)[:, None, None]
     return mask, pattern
-
-
-def _worth(
-    score: Scorer,
-    clean: Tensor,
-    labels: Tensor,
-    mask: Tensor,
-    pattern: Tensor,
-    scale: Tensor,
-    at_once: int,
-) -> float:
-    stamped = clean * (1 - mask) + mask * pattern
-    return float(torch.tanh(_margins(score, stamped, labels, at_once) / scale).mean())
 
 
 PATCH: Final = "patch"
@@ -513,10 +485,14 @@ def look_further(
     progress: Progress,
 ) -> tuple[KindSearch, ...]:
     """Search for a change of every pixel, a shift of pixels, and a stamp that sends images anywhere."""
+    others = len(held_out) - int(np.bincount(held_out.labels).max())
     many = working.classes > (FOLLOWED_ABOVE if profile == "quick" else ALL_LABELS_UP_TO)
     labels = followed if many else range(working.classes)
     found: list[KindSearch] = []
     for kind, change in CHANGES.items():
+        if others < MIN_HELD_OUT:
+            found.append(_not_run(kind, change.words))
+            continue
 
         def tell(share: float, kind: str = kind) -> None:
             progress(f"search for a trigger that is {kind}", share)
@@ -539,7 +515,11 @@ def look_further(
 def not_needed() -> tuple[KindSearch, ...]:
     """Return the searches that a decision made superfluous."""
     words = {**{kind: change.words for kind, change in CHANGES.items()}, ANY_LABEL: STAMP_WORDS}
-    return tuple(KindSearch(kind, said, NOT_RUN, None, None, None, 0) for kind, said in words.items())
+    return tuple(starmap(_not_run, words.items()))
+
+
+def _not_run(kind: str, words: str) -> KindSearch:
+    return KindSearch(kind, words, NOT_RUN, None, None, None, 0)
 
 
 def patch_search(label: int | None, success: float, runner_up: float | None, *, steps: int) -> KindSearch:
@@ -574,8 +554,6 @@ def judged(kind: str, change: Change, reached: Reached) -> KindSearch:
     odds = np.log((reached.counts + 0.5) / (reached.images - reached.counts + 0.5))
     second, first = np.argsort(odds, kind="stable")[-2:]
     success, next_one = (float(reached.counts[at] / reached.images[at]) for at in (first, second))
-    if reached.images.min() < MIN_HELD_OUT:
-        return KindSearch(kind, change.words, NOT_RUN, None, None, None, reached.image_steps)
     ahead = success - max(next_one, float(reached.by_chance[first]))
     apart = success >= SUCCESS_FROM and odds[first] - odds[second] >= LEAD_FROM and ahead >= AHEAD_FROM
     label = int(reached.labels[first])
@@ -586,7 +564,7 @@ def judged(kind: str, change: Change, reached: Reached) -> KindSearch:
 
 def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
     if stamp is None:
-        return KindSearch(ANY_LABEL, STAMP_WORDS, NOT_RUN, None, None, None, 0)
+        return _not_run(ANY_LABEL, STAMP_WORDS)
     counts = np.bincount(stamp.given[stamp.given != stamp.true], minlength=classes)
     found = (
         stamp.wrong >= WRONG_FROM

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trivet.datasets.classes import in_turns
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.result import Table
@@ -397,11 +398,7 @@ def varied_rows(
 ) -> NDArray[np.int64]:
     """Draw rows of images from as many classes as there are, and never from the target."""
     drawn = np.random.default_rng(seed).permutation(np.flatnonzero(labels != target))
-    turn = np.empty(len(drawn), dtype=np.int64)  # how many of its class were drawn before
-    for label in np.unique(labels[drawn]):
-        own = labels[drawn] == label
-        turn[own] = np.arange(own.sum())
-    chosen = drawn[np.argsort(turn, kind="stable")[:count]]
+    chosen = drawn[in_turns(labels[drawn])[:count]]
     return chosen[np.argsort(labels[chosen], kind="stable")]
 
 
