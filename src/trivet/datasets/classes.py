@@ -72,7 +72,7 @@ def _evenly(
 
 
 def in_turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the rows in turns: one of every class, then a second of every class, each turn in their order."""
+    """Return the rows in turns: one of every class, then a second of every class, and so on."""
     turn = np.empty(len(labels), dtype=np.int64)  # how many of its class stand before
     for label in np.unique(labels):
         own = labels == label
