@@ -2,7 +2,7 @@
 
 Scans what `colour_networks.py` has trained, and the networks in the folder that TRIVET_REFERENCE names, with
 one thread each; writes every row to docs/data/colour-detection.json and the tables into docs/detection.md.
-A network that has a row of this version of the scan is not scanned again.
+A network that has a row is not scanned again: remove the file after the scan has changed.
 
 Usage: python benchmarks/colour_detection.py [NAME ...]   (all networks whose names contain one of the words)
 """

@@ -253,6 +253,9 @@ class StampSettings:
 
     Attributes
     ----------
+    attempts
+        Searches, each on other images; the best of them counts. One alone often ends in cells that any
+        network answers to.
     cells
         Cells that are set, one after the other.
     images, tried_on
@@ -263,6 +266,7 @@ class StampSettings:
         Other images that the finished stamp is measured on.
     """
 
+    attempts: int = 2
     cells: int = 9
     images: int = 64
     tried_on: int = 24
@@ -325,26 +329,43 @@ def find_sparse_stamp(
     """Set cells one by one to black or white, each time the one that sends most images wrong.
 
     Only images that the network classifies rightly are used, the same number of each class as far as
-    there are. None where there are too few.
+    there are. None where there are too few, or too few cells.
     """
-    own = _right(score, images, settings.images, seed=seed)
+    cells = min(settings.cells, _cells(images) // CELLS_A_SETTING)
     other = _right(score, held_out, settings.held_out, seed=seed)
-    cells = min(settings.cells, _cells(own) // CELLS_A_SETTING)
-    if len(own) < settings.tried_on or len(other) < settings.tried_on or not cells:
+    if not cells or len(other) < settings.tried_on:
         return None
-    channels, height, width = own.pixels.shape[1:]
-    side = _side(own)
-    at_once = images_at_once(score, pixels_at(own, ONE), at_most=BATCH)
+    found: list[tuple[float, Trigger]] = []
+    steps = len(other) / 3
+    for attempt in range(settings.attempts):
+        own = _right(score, images, settings.images, seed=seed + attempt)
+        if len(own) < settings.tried_on:
+            return None
+        worth, trigger, taken = _greedy(score, own, cells, settings)
+        found.append((worth, trigger))
+        steps += taken
+        progress((attempt + 1) / settings.attempts)
+    _, trigger = max(found, key=lambda each: each[0])
+    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps))
+
+
+def _greedy(
+    score: Scorer, images: ImageSet, cells: int, settings: StampSettings
+) -> tuple[float, Trigger, float]:
+    """Return what a stamp of so many cells is worth, the stamp, and the image-steps that it took."""
+    channels, height, width = images.pixels.shape[1:]
+    side = _side(images)
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
-    scale = _margins(score, own, mask, pattern, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+    scale = _margins(score, images, mask, pattern, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
 
     def worth(tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
         return float(torch.tanh(_margins(score, on, *tried, at_once) / scale).mean())
 
-    few = own.take(np.arange(settings.tried_on))
+    few = images.take(np.arange(settings.tried_on))
     steps = 0.0
-    for round_ in range(cells):
-        gain, bright = _gains(score, own, mask, pattern, scale, side, at_once)
+    for _ in range(cells):
+        gain, bright = _gains(score, images, mask, pattern, scale, side, at_once)
         free = functional.max_pool2d(mask[None], side, side)[0, 0] == 0
         most = min(settings.candidates, int(free.sum()))
         order = gain.masked_fill(~free, -torch.inf).flatten().topk(most).indices.tolist()
@@ -354,12 +375,9 @@ def find_sparse_stamp(
             for colour in _colours(bright.flatten(1)[:, cell])
         ]
         ranked = sorted(tries, key=lambda tried: -worth(tried, few))
-        mask, pattern = max(ranked[: settings.finalists], key=lambda tried: worth(tried, own))
-        steps += len(own) + (len(tries) * len(few) + settings.finalists * len(own)) / 3
-        progress((round_ + 1) / cells)
-    stamp = Trigger(mask.numpy(), pattern.numpy())
-    given = predict(score, other, stamp, at_once=at_once)
-    return SparseStamp(stamp, other.labels, given, round(steps + len(other) / 3))
+        mask, pattern = max(ranked[: settings.finalists], key=lambda tried: worth(tried, images))
+        steps += len(images) + (len(tries) * len(few) + settings.finalists * len(images)) / 3
+    return worth((mask, pattern), images), Trigger(mask.numpy(), pattern.numpy()), steps
 
 
 def _side(images: ImageSet) -> int:
@@ -455,8 +473,9 @@ LEAD_FROM: Final = 1.8
 AHEAD_FROM: Final = 0.3
 MIN_HELD_OUT: Final = 50
 #: A stamp counts as found where it sends this share of held-out images wrong, this share of them to where
-#: most of their class go, and not nearly all to one label, which the other searches are for. All-to-all
-#: backdoors of the tuning set let it reach 0.92 and 0.77 at least; clean networks 0.52 and 0.65 at most.
+#: most of their class go, and not nearly all to one label, which the other searches are for. Where an
+#: attempt meets an all-to-all backdoor these are 0.92 and 0.77 at least; on clean networks that were looked
+#: at, no attempt sent more than 0.62 wrong.
 WRONG_FROM: Final = 0.8
 CONSISTENT_FROM: Final = 0.7
 ONE_LABEL_FROM: Final = 0.8
@@ -469,8 +488,12 @@ SETTINGS: Final[dict[ScanProfileName, UniversalSettings]] = {
     "standard": UniversalSettings(),
     "thorough": UniversalSettings(batch_size=32, steps=30, held_out=400),
 }
-STAMP: Final = StampSettings()
-STAMP_WORDS: Final = f"at most {STAMP.cells} cells that are black or white in all images"
+STAMPS: Final[dict[ScanProfileName, StampSettings]] = {
+    "quick": StampSettings(attempts=1),
+    "standard": StampSettings(),
+    "thorough": StampSettings(attempts=6),
+}
+STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
 
 
@@ -505,7 +528,7 @@ def look_further(
         score,
         working,
         held_out,
-        STAMP,
+        STAMPS[profile],
         seed=seed,
         progress=lambda share: progress("search for a stamp to any label", share),
     )
