@@ -20,6 +20,7 @@ from trivet.security.scanning.kinds import (
     judged,
     look_further,
 )
+from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.scan import scan
 
 TARGET = 1
@@ -195,3 +196,17 @@ def test_a_repair_of_what_has_no_single_label_says_so_and_fails(capsys):
     assert json.loads(capsys.readouterr().out)["removed"] is False
     assert _nothing_to_do(found, (), json=False) == 1
     assert "written is suspicious" in capsys.readouterr().out
+
+
+def test_a_label_that_another_search_names_gets_a_patch_that_works_as_well(monkeypatch):
+    named = next(label for label in range(4) if label not in {o.label for o in scanned(clean).opinions})
+    hit = KindSearch("spread", "a change", "found", named, 0.99, 0.1, 7)
+    monkeypatch.setattr("trivet.security.scanning.scan.look_further", lambda *_a, **_n: (hit,))
+    network = adapt(Written(clean), input_shape=(1, 12, 12), classes=4, name="written")
+    found = scan(Checkpoint(network, INFO), images(800, 3))
+    result = found.result
+    assert (result.verdict, result.suspected_label) == ("suspicious", named)
+    assert "sends 99% of held-out images" in result.reason
+    assert result.labels[named].asr > 0.9
+    assert result.labels[named].refined_l1 == pytest.approx(found.trigger(named).l1)
+    assert result.image_steps == sum(search.image_steps for search in result.searches)

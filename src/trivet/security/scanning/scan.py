@@ -221,6 +221,22 @@ def _conclude(
         )
         searches = (patch, *further)
         judgement = _judged_with(further, judgement, found, evidence)
+    label = judgement.label
+    if (
+        label is not None and label not in refined.triggers
+    ):  # another search named it: its patch must work too
+        own = refine_triggers(
+            found.score, working, [found.search.stack(label)], RefinementSettings(), seed=seed
+        )
+        masks[label], patterns[label] = own.triggers[label].mask, own.triggers[label].pattern
+        success |= _success(found.score, held_out, masks, patterns, [label], [label])
+        refined = Refined(
+            refined.triggers | own.triggers,
+            refined.reached | own.reached,
+            refined.steps | own.steps,
+            refined.image_steps + own.image_steps,
+        )
+        searches = (replace(patch, image_steps=patch.image_steps + own.image_steps), *searches[1:])
     result = ScanResult(
         checkpoint=checkpoint.info,
         images=ImagesInfo(images.name, len(images), images.classes, _shape(images)),
