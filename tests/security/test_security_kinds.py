@@ -11,6 +11,7 @@ from trivet.datasets import ImageSet
 from trivet.errors import DataError
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
+from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.kinds import (
     SPREAD,
@@ -210,3 +211,12 @@ def test_a_label_that_another_search_names_gets_a_patch_that_works_as_well(monke
     assert result.labels[named].asr > 0.9
     assert result.labels[named].refined_l1 == pytest.approx(found.trigger(named).l1)
     assert result.image_steps == sum(search.image_steps for search in result.searches)
+
+
+def test_so_few_images_that_a_perfect_network_may_be_guessing_are_refused_as_too_few():
+    network = adapt(Written(clean), input_shape=(1, 12, 12), classes=4, name="written")
+    with pytest.raises(
+        DataError, match="8 images of toy are too few: on half of them a network of 4 classes"
+    ):
+        scan(Checkpoint(network, INFO), images(8, 3))
+    assert least_above_chance(4, 4) > 1 > least_above_chance(4, 8)

@@ -36,6 +36,7 @@ __all__ = [
     "contract_named",
     "in_fitting_order",
     "is_near_chance",
+    "least_above_chance",
     "numbered_by",
     "parse_contract",
 ]
@@ -291,10 +292,14 @@ def in_fitting_order(model: Classifier, images: ImageSet, declared: InputContrac
 
 def is_near_chance(check: ContractCheck, classes: int, images: int) -> bool:
     """Return whether no contract brings the network clearly above guessing: an audit would measure that."""
+    return check.best.clean_accuracy < least_above_chance(classes, images)
+
+
+def least_above_chance(classes: int, images: int) -> float:
+    """Return the accuracy from which so many images tell a network from guessing; above 1 where none can."""
     chance = 1 / classes
     luck = chance + CLEAR_OF_CHANCE * math.sqrt(chance * (1 - chance) / images)
-    useless = chance + min(chance, USELESS_GAIN)
-    return check.best.clean_accuracy < max(luck, useless)
+    return max(luck, chance + min(chance, USELESS_GAIN))
 
 
 def _measured(

@@ -26,6 +26,7 @@ from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, i
 from trivet.security.checkpoint import Checkpoint, load_checkpoint
 from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by
 from trivet.security.device import CPU, find_device, on_device
+from trivet.security.networks import FOLDER
 from trivet.security.reading.parts import file_sha256
 from trivet.security.scanning.files import ModelFile, find_models
 from trivet.security.scanning.results import (
@@ -109,6 +110,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     identity = {
         "trivet": version("trivet"),
         "architecture": job.architecture,
+        "config": _config_sha256(job.architecture),
         "state_key": job.state_key,
         "class_order": job.class_order,
         "device": str(find_device(job.device)),
@@ -120,6 +122,14 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
     }
     text = json.dumps(identity, sort_keys=True)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **identity}
+
+
+def _config_sha256(architecture: str | None) -> str | None:
+    """Return the SHA-256 of the file that describes a network of ``hf:FOLDER``."""
+    if architecture is None or not architecture.startswith(FOLDER):
+        return None
+    config = Path(architecture.removeprefix(FOLDER), "config.json")
+    return file_sha256(config) if config.is_file() else None
 
 
 def _images_of(job: ScanJob) -> ImageSet:

@@ -78,7 +78,8 @@ class LabelScan:
     name
         Its name, where the images have names; otherwise the number as text.
     l1
-        Mask norm |m|_1 in pixels, at the last step that the label was compared at.
+        Mask norm |m|_1 in pixels, at the last step that the label was compared at; at the start, with no
+        steps, where a quick scan did not look at it.
     log_score
         (log l1 - median) / (1.4826 MAD) over the labels of that step; None if undefined.
     asr

@@ -18,6 +18,7 @@ from trivet.security.contract import (
     check_contract,
     chosen_contract,
     is_near_chance,
+    least_above_chance,
 )
 from trivet.security.device import device_of
 from trivet.security.evaluation import attack_success_rate, predict
@@ -144,6 +145,11 @@ def scan(
             "each half. Add images of the other classes."
         )
     work = SCAN_PROFILES[profile]
+    if least_above_chance(classes, len(held_out)) > 1:
+        raise DataError(
+            f"{len(images)} images of {images.name} are too few: on half of them a network of {classes} "
+            "classes that is always right cannot be distinguished from one that guesses. Give more."
+        )
     probe = held_out.take(np.arange(min(work.probed, len(held_out))))
     check = check_contract(network, probe, declared, screened=work.screened)
     if is_near_chance(check, classes, len(probe)):
