@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from trivet.cli.repair import _nothing_to_do
 from trivet.datasets import ImageSet
@@ -20,9 +22,11 @@ from trivet.security.scanning.kinds import (
     find_sparse_stamp,
     judged,
     look_further,
+    not_needed,
 )
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.scan import scan
+from trivet.security.scanning.sequential import odds_over
 
 TARGET = 1
 INFO = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
@@ -155,6 +159,41 @@ def reached(counts, images=100, by_chance=0.0):
 )
 def test_a_label_is_apart_by_its_share_as_well_as_by_its_odds(found, outcome):
     assert judged("spread", SPREAD, found).outcome == outcome
+
+
+@given(
+    counts=st.lists(st.integers(0, 100), min_size=3, max_size=3),
+    by_chance=st.floats(0, 1),
+    more=st.integers(0, 100),
+)
+def test_strength_is_at_least_one_where_something_is_found_and_grows_with_the_evidence(
+    counts, by_chance, more
+):
+    search = judged("spread", SPREAD, reached(counts, by_chance=by_chance))
+    first, second, _ = sorted(counts, reverse=True)
+    lead = np.log((first + 0.5) / (100.5 - first)) - np.log((second + 0.5) / (100.5 - second))
+    ahead = first / 100 - max(second / 100, by_chance)
+    assert (search.outcome == "found") == (first >= 50 and lead >= 1.8 and ahead >= 0.3)
+    assert (search.outcome == "found") == (search.strength >= 1)
+    assert 0 <= search.strength < np.inf
+    counts[counts.index(first)] = min(100, first + more)
+    assert judged("spread", SPREAD, reached(counts, by_chance=by_chance)).strength >= search.strength
+
+
+@given(share=st.floats(0, 1), bound=st.floats(0.05, 0.95))
+def test_odds_over_a_bound_are_at_least_one_from_the_bound_on(share, bound):
+    assume(abs(share - bound) > 1e-9)
+    assert (odds_over(share, bound) >= 1) == (share > bound)
+    assert odds_over(bound, bound) == 1
+
+
+def test_a_search_that_was_not_run_has_no_strength_and_the_strongest_makes_the_score():
+    quiet, found = scanned(clean), scanned(all_to_all)
+    assert all(0 <= search.strength < 1 for search in quiet.searches)
+    assert quiet.score == max(search.strength for search in quiet.searches)
+    by_kind = {search.kind: search.strength for search in found.searches}
+    assert found.score == by_kind["any label"] >= 1
+    assert {search.strength for search in not_needed()} == {None}
 
 
 def blank(pixels):

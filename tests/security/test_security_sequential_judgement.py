@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from trivet.security.scanning.results import DetectorResult
 from trivet.security.scanning.sequential import Evidence, judge_scan
@@ -65,3 +67,27 @@ def test_a_method_without_a_score_names_none():
     found = judge_scan(opinions, evidence, 0.001)
     assert (found.verdict, found.label) == ("suspicious", 7)
     assert "trigger inversion none, maximum margin 7" in found.reason
+
+
+GAPS = st.one_of(st.none(), st.floats(0.1, 10))
+
+
+@given(
+    p_value=st.floats(1e-8, 1),
+    asr=st.floats(0, 1),
+    norm_gap=GAPS,
+    margin_gap=GAPS,
+    margin=st.sampled_from([4, 7]),
+    led=st.booleans(),
+)
+def test_strength_is_at_least_one_exactly_where_a_label_is_accused(
+    p_value, asr, norm_gap, margin_gap, margin, led
+):
+    assume(abs(p_value - 0.1) > 1e-9)
+    found = judged(p_value, margin=margin, asr=asr, norm_gap=norm_gap, margin_gap=margin_gap, led=led)
+    evidence = Evidence(
+        label=4, asr=asr, agreed=margin == 4, norm_gap=norm_gap, margin_gap=margin_gap, led=led
+    )
+    assert (found.label is not None) == (evidence.strength(p_value) >= 1)
+    assert evidence.strength(p_value) >= evidence.strength(min(1.0, 2 * p_value)) >= 0
+    assert evidence.strength(None) == 0

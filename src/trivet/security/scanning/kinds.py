@@ -18,7 +18,7 @@ from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, 
 from trivet.security.networks import Scorer
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.search import NonTargetSampler
-from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress
+from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress, odds_over
 from trivet.security.settings import ScanProfileName
 from trivet.security.trigger import Trigger, apply_trigger
 
@@ -545,9 +545,12 @@ def _not_run(kind: str, words: str) -> KindSearch:
     return KindSearch(kind, words, NOT_RUN, None, None, None, 0)
 
 
-def patch_search(label: int | None, success: float, runner_up: float | None, *, steps: int) -> KindSearch:
+def patch_search(
+    label: int | None, success: float, runner_up: float | None, strength: float, *, steps: int
+) -> KindSearch:
     """Return what the search for patches came to; no label where it accuses none."""
-    return KindSearch(PATCH, PATCH_WORDS, _outcome(label is not None), label, success, runner_up, steps)
+    outcome = _outcome(label is not None)
+    return KindSearch(PATCH, PATCH_WORDS, outcome, label, success, runner_up, steps, strength)
 
 
 def said_of(search: KindSearch) -> str:
@@ -578,23 +581,22 @@ def judged(kind: str, change: Change, reached: Reached) -> KindSearch:
     second, first = np.argsort(odds, kind="stable")[-2:]
     success, next_one = (float(reached.counts[at] / reached.images[at]) for at in (first, second))
     ahead = success - max(next_one, float(reached.by_chance[first]))
-    apart = success >= SUCCESS_FROM and odds[first] - odds[second] >= LEAD_FROM and ahead >= AHEAD_FROM
-    label = int(reached.labels[first])
-    return KindSearch(
-        kind, change.words, _outcome(bool(apart)), label, success, next_one, reached.image_steps
-    )
+    lead = float(odds[first] - odds[second])
+    strength = max(0.0, min(odds_over(success, SUCCESS_FROM), lead / LEAD_FROM, ahead / AHEAD_FROM))
+    label, steps = int(reached.labels[first]), reached.image_steps
+    return KindSearch(kind, change.words, _outcome(strength >= 1), label, success, next_one, steps, strength)
 
 
 def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
     if stamp is None:
         return _not_run(ANY_LABEL, STAMP_WORDS)
     counts = np.bincount(stamp.given[stamp.given != stamp.true], minlength=classes)
-    found = (
-        stamp.wrong >= WRONG_FROM
-        and stamp.consistency >= CONSISTENT_FROM
-        and counts.max() < ONE_LABEL_FROM * counts.sum()
-        and stamp.destinations >= max(MIN_DESTINATIONS, len(np.unique(stamp.true)) / 4)
+    elsewhere = 1 - float(counts.max()) / max(1, int(counts.sum()))
+    strength = min(
+        odds_over(stamp.wrong, WRONG_FROM),
+        odds_over(stamp.consistency, CONSISTENT_FROM),
+        elsewhere / (1 - ONE_LABEL_FROM),
+        stamp.destinations / max(MIN_DESTINATIONS, len(np.unique(stamp.true)) / 4),
     )
-    return KindSearch(
-        ANY_LABEL, STAMP_WORDS, _outcome(bool(found)), None, stamp.wrong, None, stamp.image_steps
-    )
+    outcome = _outcome(strength >= 1)
+    return KindSearch(ANY_LABEL, STAMP_WORDS, outcome, None, stamp.wrong, None, stamp.image_steps, strength)

@@ -118,6 +118,8 @@ class KindSearch:
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
     runner_up : the same for the label that came next
     image_steps : images pushed forward and back
+    strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
+        something; shares count by their odds. None where it was not run, and in earlier results
     """
 
     kind: str
@@ -127,6 +129,7 @@ class KindSearch:
     success: float | None
     runner_up: float | None
     image_steps: int
+    strength: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,6 +187,11 @@ class ScanResult(
     device: str = "cpu"
     profile: str = "standard"
     searches: tuple[KindSearch, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """Strength of the strongest search; None where none is known, as in earlier results."""
+        return max((each.strength for each in self.searches if each.strength is not None), default=None)
 
 
 @dataclass(frozen=True)

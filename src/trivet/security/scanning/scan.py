@@ -218,7 +218,8 @@ def _conclude(
     evidence = {label: found.evidence(label, asr=success[label]) for label in named}
     judgement = judge_scan(found.opinions, evidence, found.p_value)
     steps = found.image_steps + found.search.image_steps + refined.image_steps
-    patch = _patch_search(judgement, success, steps)
+    strength = max((each.strength(found.p_value) for each in evidence.values()), default=0.0)
+    patch = _patch_search(judgement, success, strength, steps)
     if judgement.verdict == "backdoored":
         searches = (patch, *not_needed())
     else:
@@ -266,12 +267,14 @@ def _conclude(
     return Scan(result, contract, masks, patterns, working, held_out)
 
 
-def _patch_search(judgement: Judgement, success: Mapping[int, float], steps: int) -> KindSearch:
+def _patch_search(
+    judgement: Judgement, success: Mapping[int, float], strength: float, steps: int
+) -> KindSearch:
     """Return what the search for patches came to."""
     if judgement.label is None:
-        return patch_search(None, max(success.values()), None, steps=steps)
-    others = (rate for label, rate in success.items() if label != judgement.label)
-    return patch_search(judgement.label, success[judgement.label], max(others, default=None), steps=steps)
+        return patch_search(None, max(success.values()), None, strength, steps=steps)
+    others = max((rate for label, rate in success.items() if label != judgement.label), default=None)
+    return patch_search(judgement.label, success[judgement.label], others, strength, steps=steps)
 
 
 def _judged_with(

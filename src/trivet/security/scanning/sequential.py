@@ -42,6 +42,7 @@ __all__ = [
     "judge_scan",
     "margin_opinion",
     "margin_scores",
+    "odds_over",
 ]
 
 INVERSION = "trigger inversion"
@@ -190,6 +191,15 @@ LIMITS: Final = (
 )
 
 
+def odds_over(share: float, bound: float) -> float:
+    """Return the odds of a share over those of its bound: at least 1 from the bound on, and without an end.
+
+    A plain ratio would end at 1 / 0.9, where the strongest evidence looks as evidence that barely
+    suffices.
+    """
+    return math.inf if share >= 1 else (share / (1 - share)) / (bound / (1 - bound))
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Evidence against one label."""
@@ -207,12 +217,26 @@ class Evidence:
         return self.asr >= WORKS_FROM
 
     @property
+    def apart(self) -> float:
+        """The effect size over its gate, by the gate that it passes best: norm, margin or both."""
+        if self.led:
+            return math.inf
+        norm_gap, margin_gap = self.norm_gap or 0.0, self.margin_gap or 0.0
+        bound = AGREED_NORM_GAP_GATE if self.agreed else NORM_GAP_GATE
+        together = norm_gap * margin_gap / JOINT_GAP_GATE if self.agreed else 0.0
+        return max(norm_gap / bound, margin_gap / MARGIN_GAP_GATE, together)
+
+    @property
     def stands_alone(self) -> bool:
         """True if the effect size (norm or margin ratio to the runner-up) passes its gate."""
-        norm_gap, margin_gap = self.norm_gap or 0.0, self.margin_gap or 0.0
-        together = self.agreed and norm_gap * margin_gap >= JOINT_GAP_GATE
-        bound = AGREED_NORM_GAP_GATE if self.agreed else NORM_GAP_GATE
-        return self.led or norm_gap >= bound or margin_gap >= MARGIN_GAP_GATE or together
+        return self.apart >= 1
+
+    def strength(self, p_value: float | None) -> float:
+        """Return the smallest ratio of evidence to bound; at least 1 where the label is accused."""
+        if p_value is None:
+            return 0.0
+        improbable = math.log(p_value) / math.log(WEAK_BELOW)
+        return max(0.0, min(improbable, odds_over(self.asr, WORKS_FROM), self.apart))
 
 
 @dataclass(frozen=True)
