@@ -38,7 +38,11 @@ ENVIRONMENTS = {
         commands=("java",),
     ),
     "networks": Extra(
-        tests=("tests/security/test_security_onnx.py", "tests/security/test_security_factory.py"),
+        tests=(
+            "tests/security/test_security_onnx.py",
+            "tests/security/test_security_factory.py",
+            "tests/security/test_security_layouts.py",
+        ),
         extras=("onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
     ),

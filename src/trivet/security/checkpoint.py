@@ -347,8 +347,16 @@ def _fill(
     )
     extracted = safetensors.torch.load_file(child.file(EXTRACTED))
     keys = list(own)
-    loaded = {keys[number]: extracted[str(number)].to(own[keys[number]].dtype) for number in found["numbers"]}
+    read = {keys[number]: extracted[str(number)] for number in found["numbers"]}
+    loaded = {key: value.to(own[key].dtype) for key, value in read.items()}
     refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
+    for layer, value in loaded.items():
+        whole = not value.is_floating_point() and not value.is_complex()
+        if whole and not torch.equal(value.to(read[layer].dtype), read[layer]):
+            raise CheckpointError(
+                f"{name} holds numbers in {quote(layer)} that {value.dtype}, which the network has there, "
+                "cannot take; save them as the network has them."
+            )
     network.load_state_dict(own | loaded, strict=True)
     return tuple(found["notes"])
 
