@@ -132,6 +132,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print()
     for note in result.checkpoint.loading:
         console.print(f"weights: {escape(note)}")
+    for note in result.images.notes:
+        console.print(f"! images: {escape(note)}")
     best = result.contract.best
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:
