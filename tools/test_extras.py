@@ -42,8 +42,9 @@ ENVIRONMENTS = {
             "tests/security/test_security_onnx.py",
             "tests/security/test_security_factory.py",
             "tests/security/test_security_layouts.py",
+            "tests/security/test_security_keras.py",
         ),
-        extras=("onnx", "timm", "torchvision", "transformers"),
+        extras=("keras", "onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
     ),
     "latex": Extra(

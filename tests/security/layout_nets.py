@@ -65,3 +65,17 @@ def trained():
         network.features[1].running_mean.uniform_()
     network.features[1].num_batches_tracked.fill_(7)
     return network
+
+
+class ChannelsLast(nn.Module):
+    """A network that was made in Keras: its images lie in a row with the channels last."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, eps=1e-3)
+        self.deep = nn.Conv2d(4, 4, 3, groups=4)
+        self.hidden, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+
+    def forward(self, inputs):
+        features = self.deep(self.norm(self.stem(inputs)).relu())
+        return self.head(self.hidden(features.permute(0, 2, 3, 1).flatten(1)).relu())

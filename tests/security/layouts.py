@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from keras_files import SAME, of_keras_2, of_keras_3, written
 from layout_nets import Bag, Indexed, Tagged, Tied, trained
 from torch import nn
 from torch.nn.utils import parametrizations, prune
@@ -54,6 +55,7 @@ class Layout:
     write: Callable[[Path], Path]
     architecture: str | None = "layout_nets:Net"
     key: str | None = None
+    layers: dict[str, str] | None = None
     needs: str | None = None
 
 
@@ -74,7 +76,12 @@ def outcome_of(layout: Layout, folder: Path, reader: Confined) -> Outcome:
         path = layout.write(folder)
         by_pytorch = reads_in_pytorch(path)
     try:
-        settings: dict[str, Any] = {"input_shape": (1, 8, 8), "classes": 10, "state_key": layout.key}
+        settings: dict[str, Any] = {
+            "input_shape": (1, 8, 8),
+            "classes": 10,
+            "state_key": layout.key,
+            "layers": layout.layers,
+        }
         found = load_checkpoint(path, architecture=layout.architecture, reader=reader, **settings)
     except TrivetError as error:
         said = str(error).replace(f"{folder}/", "")
@@ -496,6 +503,10 @@ def onnx_model(onnx, opset, *, shape=("n", 1, 8, 8), first=(), dtype=np.float32,
     return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
 
 
+def of_keras(name, write):
+    return lambda folder: written(importlib.import_module("h5py"), folder / name, write)
+
+
 def arranging(operator, *shape, **attributes):
     def write(folder):
         onnx = importlib.import_module("onnx")
@@ -537,8 +548,8 @@ def foreign(_onnx, model):
     model.graph.node[0].domain = "com.microsoft"
 
 
-def row(name, write, **settings):
-    return Layout(name, write, **settings)
+def row(name, write, *settings, **named):
+    return Layout(name, write, *settings, **named)
 
 
 OF_ONNX = [
@@ -554,6 +565,12 @@ OF_ONNX = [
     ("two inputs", onnx_file(two_inputs)),
     ("a branch", onnx_file(branched)),
     ("operators of a runtime", onnx_file(foreign)),
+]
+OF_KERAS = [
+    ("`.h5` of Keras 2, with `--layers`", "a.h5", of_keras_2, SAME),
+    ("`.weights.h5` of Keras 3, with `--layers`", "a.weights.h5", of_keras_3, SAME),
+    ("`.keras`, with `--layers`", "a.keras", of_keras_3, SAME),
+    ("`.h5` alone", "a.h5", of_keras_2, None),
 ]
 LAYOUTS = [
     *(row(name, saved(content)) for name, content in SAVED),
@@ -581,7 +598,11 @@ LAYOUTS = [
         in_parts(safetensors.torch.save_file, ".safetensors", lost=["model-2-of-2.safetensors"]),
     ),
     row("Hugging Face's `.bin` in several files", in_parts(torch.save, ".bin")),
-    *(row(f"ONNX, {name}", write, architecture=None, needs="onnx") for name, write in OF_ONNX),
+    *(row(f"ONNX, {name}", write, architecture=None, needs="onnx2torch") for name, write in OF_ONNX),
+    *(
+        row(f"Keras, {name}", of_keras(file, write), "layout_nets:ChannelsLast", layers=layers, needs="h5py")
+        for name, file, write, layers in OF_KERAS
+    ),
     row("a pickle that torch.save did not write", raw("a.pkl", lambda: pickle.dumps(STATE))),
     row("of a big-endian machine", raw("a.pth", big_endian)),
     row("a download that broke off", raw("a.pth", lambda: in_memory(STATE)[:-2000])),

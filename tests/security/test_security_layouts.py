@@ -36,14 +36,14 @@ def reader():
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_a_layout_is_read_or_refused_as_the_page_says(tmp_path, reader, layout):
     if layout.needs is not None:
-        pytest.importorskip("onnx2torch", reason="the extra onnx is not installed")
+        pytest.importorskip(layout.needs, reason="an extra is not installed")
     outcome = outcome_of(layout, tmp_path, reader)
     assert row_of(layout.name, outcome) in rows_of_page(), "python tests/security/layouts.py writes the page"
     excepted = any(layout.name in names for names in EXCEPTIONS.values())
     assert excepted == (outcome.by_pytorch and not outcome.read)
     if outcome.read and layout.architecture in {"layout_nets:Net", "layout_nets:Wrapped"}:
         assert_weights(outcome.checkpoint)
-    elif outcome.read and layout.needs == "onnx":
+    elif outcome.read and layout.needs == "onnx2torch":
         images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
         features = functional.conv2d(images, STATE["features.0.weight"]).mean((2, 3)).sum(1, keepdim=True)
         found = outcome.checkpoint.model.logits(images)

@@ -19,6 +19,14 @@ from typing import IO, Any, Final
 from trivet.errors import CheckpointError
 from trivet.security.reading.exported import is_program, read_program
 from trivet.security.reading.foreign import START_BYTES, refuse_foreign
+from trivet.security.reading.keras import (
+    HDF5,
+    KERAS_WEIGHTS,
+    KerasLayers,
+    read_keras,
+    read_keras_zip,
+    renamed,
+)
 from trivet.security.reading.parts import INDEX, beside, read_index
 from trivet.security.reading.torchfile import (
     BYTES,
@@ -380,6 +388,11 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     layers = [Layer(key, tuple(shape), dtype) for key, shape, dtype in request["layers"]]
     needed = sum(math.prod(layer.shape) * BYTES.get(layer.dtype, 8) for layer in layers)
     with open_weights(Path(request["path"]), name, needed=needed) as held:
+        if isinstance(held, KerasLayers):
+            shapes = {layer.key: layer.shape for layer in layers if not layer.key.endswith(COUNTER)}
+            held = renamed(held, request.get("mapping"), shapes, name)  # noqa: PLW2901 - the same weights
+        elif request.get("mapping") is not None:
+            raise CheckpointError(f"{name} is no Keras file, whose layers --layers names; leave it out.")
         states = find_states(held, name, request.get("key"))
         found = match(layers, states, name, request["architecture"], request.get("key"))
         _write(found.claims, folder / EXTRACTED)
@@ -441,7 +454,11 @@ def _read(
         refuse_oversize(sum(archive.sizes.values()))
         if is_program(archive):
             return read_program(archive, name, closing, at_most=at_most)
+        if KERAS_WEIGHTS in archive.sizes:
+            return read_keras_zip(archive, name, at_most=at_most)
         return read_zipped(archive, name)
+    if start.startswith(HDF5):
+        return read_keras(stream, name)
     refuse_foreign(start, name)
     return read_legacy(stream, name)
 
