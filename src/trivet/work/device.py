@@ -52,7 +52,7 @@ def seeded(seed: int, device: torch.device | str = CPU) -> Generator[None]:
     """Seed PyTorch's global generators of the processor and of `device`, and leave them as they were.
 
     ``torch.manual_seed`` would seed those of every accelerator too, which ``fork_rng`` restores only
-    where it is told of them.
+    where it has their names.
     """
     place = torch.device(device)
     with ExitStack() as kept:

@@ -268,7 +268,7 @@ def _classifier(made: Any) -> Any:
 
 
 def _placed(built: Any, device: str) -> str:
-    """Return the device for the networks in a classifier: the one that is asked for, or their own."""
+    """Return the device for the networks in a classifier: the wanted one, or their own."""
     own = [built.get_params(deep=True)[name] for name in _devices(built)]
     if device == CPU or (device == AUTO and not own):
         return own[0] if own else CPU

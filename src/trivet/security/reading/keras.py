@@ -75,7 +75,7 @@ def read_keras(stream: IO[bytes], name: str) -> KerasLayers:
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere in HDF5
-        raise CheckpointError(f"{name} is no Keras file that can be read ({first_line(error)}).") from error
+        raise CheckpointError(f"{name} cannot be read as a Keras file ({first_line(error)}).") from error
     return layers
 
 
@@ -140,7 +140,7 @@ def _variables(layers: KerasLayers, source: str, name: str) -> list[LazyTensor]:
 
 
 def _turned(tensor: LazyTensor, wanted: tuple[int, ...]) -> LazyTensor:
-    """Return a kernel with its axes in PyTorch's order; what is no kernel stays as it is."""
+    """Return a kernel with its axes in PyTorch's order; anything else stays as it is."""
     axes = len(tensor.shape)
     if axes < 2 or tensor.dtype not in FLOATING:  # noqa: PLR2004 - a kernel has inputs and outputs
         return tensor

@@ -392,7 +392,7 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
             shapes = {layer.key: layer.shape for layer in layers if not layer.key.endswith(COUNTER)}
             held = renamed(held, request.get("mapping"), shapes, name)  # noqa: PLW2901 - the same weights
         elif request.get("mapping") is not None:
-            raise CheckpointError(f"{name} is no Keras file, whose layers --layers names; leave it out.")
+            raise CheckpointError(f"{name} is not a Keras file, whose layers --layers names; leave it out.")
         states = find_states(held, name, request.get("key"))
         found = match(layers, states, name, request["architecture"], request.get("key"))
         _write(found.claims, folder / EXTRACTED)
