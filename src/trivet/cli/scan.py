@@ -33,6 +33,7 @@ from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.security.settings import ScanOptions
 from trivet.settings import Count
 from trivet.verdict import NO_EVIDENCE, tone
+from trivet.wording import one_line
 from trivet.work.result_files import write_result, write_whole
 
 __all__ = ["scan", "write_repair_files", "write_scan_files"]
@@ -81,6 +82,8 @@ def scan(
     if dask is not None or workers is not None:
         raise UsageError("--dask and --workers spread many checkpoints; they go with --many FOLDER.")
     assert weights is not None
+    if weights.is_dir():
+        raise UsageError(f"{one_line(weights)} is a folder; scan the checkpoints in it with --many.")
 
     if out is not None:
         prepare_folder(out, *SCAN_FILES)

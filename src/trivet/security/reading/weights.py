@@ -339,12 +339,15 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
 
 def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:
     expected = {layer.key for layer in layers}
-    for layer in layers:
-        if layer.key not in state and not layer.key.endswith(COUNTER):
-            yield f"{one_line(layer.key)} is missing"
-    for key in state:
-        if key not in expected:
-            yield f"{quote(key)} is not a layer of it"
+    missing = (
+        f"{one_line(layer.key)} is missing"
+        for layer in layers
+        if layer.key not in state and not layer.key.endswith(COUNTER)
+    )
+    others = (f"{quote(key)} is not a layer of it" for key in state if key not in expected)
+    # In turn, since a message shows the first few, and names that differ are understood side by side.
+    for pair in itertools.zip_longest(missing, others):
+        yield from filter(None, pair)
     for layer in layers:
         claim = state.get(layer.key)
         if claim is not None and not layer.key.endswith(COUNTER):
