@@ -246,7 +246,7 @@ def _conclude(
         searches = (replace(patch, image_steps=patch.image_steps + own.image_steps), *searches[1:])
     result = ScanResult(
         checkpoint=checkpoint.info,
-        images=ImagesInfo(images.name, len(images), images.classes, _shape(images)),
+        images=ImagesInfo(images.name, len(images), images.classes, _shape(images), images.notes),
         contract=check,
         verdict=judgement.verdict,
         suspected_label=judgement.label,
