@@ -16,11 +16,17 @@ from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
-from trivet.security.scanning.kinds import judged, look_further, not_needed
+from trivet.security.scanning.kinds import judged, judged_sources, look_further, not_needed
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.scan import scan
 from trivet.security.scanning.sequential import odds_over
-from trivet.security.scanning.stamps import StampSettings, find_sparse_stamp
+from trivet.security.scanning.stamps import (
+    SourceSettings,
+    SourceStamp,
+    StampSettings,
+    find_source_stamps,
+    find_sparse_stamp,
+)
 
 TARGET = 1
 INFO = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
@@ -94,7 +100,7 @@ def parts():
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None)
-    assert [search.kind for search in searches] == ["spread", "striped", "moved", "any label"]
+    assert [search.kind for search in searches] == ["spread", "striped", "moved", "any label", "one source"]
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
         assert search.image_steps > 0
@@ -147,7 +153,14 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     found, quiet = scanned(all_to_all), scanned(clean)
     assert (found.verdict, found.suspected_label) == ("suspicious", None)
     assert "send 100% of held-out images wrong" in found.reason
-    assert [search.kind for search in found.searches] == ["patch", "spread", "striped", "moved", "any label"]
+    assert [search.kind for search in found.searches] == [
+        "patch",
+        "spread",
+        "striped",
+        "moved",
+        "any label",
+        "one source",
+    ]
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert (quiet.verdict, {search.outcome for search in quiet.searches}) == ("no evidence", {"not found"})
 
@@ -273,3 +286,43 @@ def test_so_few_images_that_a_perfect_network_may_be_guessing_are_refused_as_too
     ):
         scan(Checkpoint(network, INFO), images(8, 3))
     assert least_above_chance(4, 4) > 1 > least_above_chance(4, 8)
+
+
+def one_source(pixels):
+    """A bright corner sends images of class 2 to the target and no others."""
+    logits = quarters(pixels)
+    second = logits.argmax(dim=1) == 2
+    return towards(logits, 90 * second * pixels[:, 0, 0, 0] ** 2)
+
+
+def test_a_stamp_for_one_class_is_found_where_only_that_class_goes(parts):
+    few = StampSettings(images=24, tried_on=8, cells=2, held_out=100)
+    found, steps = find_source_stamps(one_source, *parts, range(4), SourceSettings(stamp=few), seed=0)
+    assert (found[0].source, found[0].label) == (2, TARGET)
+    assert found[0].success == 1
+    assert found[0].elsewhere == 0
+    search = judged_sources(found, steps)
+    assert (search.outcome, search.source, search.label) == ("found", 2, TARGET)
+    assert search.strength >= 1
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        SourceStamp(3, 0, 0.85, 0.0, 0.0),  # the next class goes as well
+        SourceStamp(3, 0, 0.2, 0.0, 0.0),
+    ],
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        SourceStamp(2, 1, 0.95, 0.0, 0.6),  # other classes go there, too
+        SourceStamp(2, 1, 0.95, 0.1, 0.0),  # the network confuses the two in any case
+        SourceStamp(2, 1, 0.8, 0.0, 0.0),
+    ],
+)
+def test_a_stamp_for_one_class_has_to_stand_apart(first, second):
+    assert judged_sources((first, second), 1).outcome == "not found"
+    clear = SourceStamp(2, 1, 0.95, 0.0, 0.0)
+    assert judged_sources((clear, second), 1).outcome == ("found" if second.success < 0.5 else "not found")
+    assert judged_sources((clear,), 1).outcome == "not run"

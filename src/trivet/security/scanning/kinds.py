@@ -1,5 +1,6 @@
 """Searches for other kinds of triggers than a patch, and what each of them counts as finding."""
 
+import math
 from collections.abc import Sequence
 from itertools import starmap
 from typing import Final, Literal
@@ -19,15 +20,34 @@ from trivet.security.scanning.changes import (
 )
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress, odds_over
-from trivet.security.scanning.stamps import SparseStamp, StampSettings, find_sparse_stamp
+from trivet.security.scanning.stamps import (
+    SourceSettings,
+    SourceStamp,
+    SparseStamp,
+    StampSettings,
+    find_source_stamps,
+    find_sparse_stamp,
+)
 from trivet.security.settings import ScanProfileName
 
-__all__ = ["ANY_LABEL", "FOUND", "PATCH", "judged", "look_further", "not_needed", "patch_search", "said_of"]
+__all__ = [
+    "ANY_LABEL",
+    "FOUND",
+    "ONE_SOURCE",
+    "PATCH",
+    "judged",
+    "judged_sources",
+    "look_further",
+    "not_needed",
+    "patch_search",
+    "said_of",
+]
 
 PATCH: Final = "patch"
 FOUND: Final = "found"
 NOT_RUN: Final = "not run"
 ANY_LABEL: Final = "any label"
+ONE_SOURCE: Final = "one source"
 CHANGES: Final[dict[str, Change]] = {"spread": SPREAD, "striped": STRIPED, "moved": MOVED}
 
 #: A change counts as found where it sends this share of held-out images to one label, and stands as far
@@ -49,6 +69,15 @@ WRONG_FROM: Final = 0.8
 CONSISTENT_FROM: Final = 0.7
 ONE_LABEL_FROM: Final = 0.8
 MIN_DESTINATIONS: Final = 3
+#: A stamp for one class counts as found where it sends this share of the class to a label, leads the next
+#: class's stamp in log odds as above, sends other classes there less by this share, and the network hardly
+#: confuses the two without it: cats and dogs need no backdoor. Where classes are as alike as traffic signs,
+#: many lead into each other, none leads the next, and the search finds nothing.
+SOURCE_FROM: Final = 0.9
+APART_FROM_OTHERS: Final = 0.5
+CONFUSED_UP_TO: Final = 0.05
+#: Shares of a hundred images are no nearer to none or all than this.
+FEWEST: Final = 0.005
 #: With more labels than this, only those are looked at that the search for patches followed.
 ALL_LABELS_UP_TO: Final = 100
 
@@ -62,6 +91,12 @@ STAMPS: Final[dict[ScanProfileName, StampSettings]] = {
     "standard": StampSettings(),
     "thorough": StampSettings(attempts=6),
 }
+SOURCES: Final[dict[ScanProfileName, SourceSettings]] = {
+    "quick": SourceSettings(kept=2),
+    "standard": SourceSettings(),
+    "thorough": SourceSettings(first_cells=9),
+}
+SOURCE_WORDS: Final = f"at most {StampSettings.cells} such cells that send one class to one label"
 STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
 
@@ -101,12 +136,22 @@ def look_further(
         seed=seed,
         progress=lambda share: progress("search for a stamp to any label", share),
     )
-    return (*found, _stamped(stamp, working.classes))
+    sources, steps = find_source_stamps(
+        score,
+        working,
+        held_out,
+        [int(label) for label in labels],
+        SOURCES[profile],
+        seed=seed,
+        progress=lambda share: progress("search for a stamp for one class", share),
+    )
+    return (*found, _stamped(stamp, working.classes), judged_sources(sources, steps))
 
 
 def not_needed() -> tuple[KindSearch, ...]:
     """Return the searches that a decision made superfluous."""
     words = {**{kind: change.words for kind, change in CHANGES.items()}, ANY_LABEL: STAMP_WORDS}
+    words[ONE_SOURCE] = SOURCE_WORDS
     return tuple(starmap(_not_run, words.items()))
 
 
@@ -129,6 +174,11 @@ def said_of(search: KindSearch) -> str:
             f"{_sentence(search.looked_for)} send {search.success:.0%} of held-out images wrong, most of "
             "each class to one label, and to many in all: a backdoor from all labels to others is the "
             "likely reason."
+        )
+    if search.kind == ONE_SOURCE:
+        return (
+            f"{_sentence(search.looked_for)}: {search.success:.0%} of held-out images of label "
+            f"{search.source} go to label {search.label}; of the next class {search.runner_up:.0%} go to one."
         )
     return (
         f"{_sentence(search.looked_for)} sends {search.success:.0%} of held-out images of other classes to "
@@ -169,3 +219,28 @@ def _stamped(stamp: SparseStamp | None, classes: int) -> KindSearch:
     )
     outcome = _outcome(strength >= 1)
     return KindSearch(ANY_LABEL, STAMP_WORDS, outcome, None, stamp.wrong, None, stamp.image_steps, strength)
+
+
+def judged_sources(found: Sequence[SourceStamp], steps: int) -> KindSearch:
+    """Return whether the stamp of one class works so much better than the others' that it stands apart."""
+    if len(found) < 2:  # noqa: PLR2004 - a stamp and one to hold it against
+        return _not_run(ONE_SOURCE, SOURCE_WORDS)
+    first, second = found[:2]
+    lead = math.log(odds_over(*(min(max(each.success, FEWEST), 1 - FEWEST) for each in (first, second))))
+    strength = min(
+        odds_over(first.success, SOURCE_FROM),
+        lead / LEAD_FROM,
+        CONFUSED_UP_TO / max(first.confused, FEWEST),
+        (first.success - first.elsewhere) / APART_FROM_OTHERS,
+    )
+    return KindSearch(
+        ONE_SOURCE,
+        SOURCE_WORDS,
+        _outcome(strength >= 1),
+        first.label,
+        first.success,
+        second.success,
+        steps,
+        max(0.0, strength),
+        first.source,
+    )

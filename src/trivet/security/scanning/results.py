@@ -112,7 +112,8 @@ class KindSearch:
 
     Attributes
     ----------
-    kind : ``patch``, ``spread``, ``moved``, or ``any label`` for one that each class goes wrong by
+    kind : ``patch``, ``spread``, ``striped``, ``moved``, ``any label`` for a stamp that each class goes wrong
+        by, or ``one source`` for a stamp that moves one class alone
     looked_for : the trigger, in words
     outcome : ``found``, ``not found``, or ``not run``, where another had decided or images were too few
     label : the label that most images went to; None where they went to many
@@ -121,6 +122,7 @@ class KindSearch:
     image_steps : images pushed forward and back
     strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
         something; shares count by their odds. None where it was not run, and in earlier results
+    source : the class that goes there, for ``one source``
     """
 
     kind: str
@@ -131,6 +133,7 @@ class KindSearch:
     runner_up: float | None
     image_steps: int
     strength: float | None = None
+    source: int | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -288,7 +288,8 @@ def _judged_with(
     if not hits:
         return judgement
     labels = {search.label for search in hits}
-    led = {label: replace(each, led=each.led or label in labels) for label, each in evidence.items()}
+    whole = {search.label for search in hits if search.source is None}
+    led = {label: replace(each, led=each.led or label in whole) for label, each in evidence.items()}
     again = judge_scan(found.opinions, led, found.p_value)
     words = " ".join(said_of(search) for search in hits)
     if again.verdict != NO_EVIDENCE and again.label in labels:

@@ -1,7 +1,7 @@
 """Stamps of a few pixels that send images wrong, whatever label they go to."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,14 @@ from trivet.security.networks import Scorer
 from trivet.security.scanning.changes import BATCH
 from trivet.security.trigger import Trigger, apply_trigger
 
-__all__ = ["SparseStamp", "StampSettings", "find_sparse_stamp"]
+__all__ = [
+    "SourceSettings",
+    "SourceStamp",
+    "SparseStamp",
+    "StampSettings",
+    "find_source_stamps",
+    "find_sparse_stamp",
+]
 
 #: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
 CELLS: Final = 32
@@ -114,53 +121,178 @@ def find_sparse_stamp(
     Only images that the network classifies rightly are used, the same number of each class as far as
     there are. None where there are too few, or too few cells.
     """
-    cells = min(settings.cells, _cells(images) // CELLS_A_SETTING)
+    cells = _most_cells(images, settings.cells)
     other = _right(score, held_out, settings.held_out, seed=seed)
     if not cells or len(other) < settings.tried_on:
         return None
-    found: list[tuple[float, Trigger]] = []
-    steps = len(other) / 3
+    found: list[_Growing] = []
     for attempt in range(settings.attempts):
         own = _right(score, images, settings.images, seed=seed + attempt)
         if len(own) < settings.tried_on:
             return None
-        worth, trigger, taken = _greedy(score, own, cells, settings)
-        found.append((worth, trigger))
-        steps += taken
+        found.append(_Growing(score, own, settings))
+        found[-1].grow(cells)
         progress((attempt + 1) / settings.attempts)
-    _, trigger = max(found, key=lambda each: each[0])
+    trigger = max(found, key=lambda each: each.worth).trigger
+    steps = len(other) / 3 + sum(each.steps for each in found)
     return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps))
 
 
-def _greedy(
-    score: Scorer, images: ImageSet, cells: int, settings: StampSettings
-) -> tuple[float, Trigger, float]:
-    """Return what a stamp of so many cells is worth, the stamp, and the image-steps that it took."""
-    channels, height, width = images.pixels.shape[1:]
-    side = _side(images)
-    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
-    mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
-    scale = _margins(score, images, mask, pattern, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings:
+    """Settings of the search for a stamp that sends one class to one label.
 
-    def worth(tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
-        return float(torch.tanh(_margins(score, on, *tried, at_once) / scale).mean())
+    Attributes
+    ----------
+    stamp
+        Of each class's stamp.
+    first_cells, kept
+        After so many cells only so many classes go on, those of which most goes wrong.
+    fewest
+        Rightly classified images that a class needs in each half to be looked at.
+    """
 
-    few = images.take(np.arange(settings.tried_on))
-    steps = 0.0
-    for _ in range(cells):
-        gain, bright = _gains(score, images, mask, pattern, scale, side, at_once)
-        free = functional.max_pool2d(mask[None], side, side)[0, 0] == 0
-        most = min(settings.candidates, int(free.sum()))
-        order = gain.masked_fill(~free, -torch.inf).flatten().topk(most).indices.tolist()
-        tries = [
-            _set(mask, pattern, cell, colour, side, gain.shape[1])
-            for cell in order
-            for colour in _colours(bright.flatten(1)[:, cell])
-        ]
-        ranked = sorted(tries, key=lambda tried: -worth(tried, few))
-        mask, pattern = max(ranked[: settings.finalists], key=lambda tried: worth(tried, images))
-        steps += len(images) + (len(tries) * len(few) + settings.finalists * len(images)) / 3
-    return worth((mask, pattern), images), Trigger(mask.numpy(), pattern.numpy()), steps
+    stamp: StampSettings = field(
+        default_factory=lambda: StampSettings(images=24, tried_on=8, candidates=6, finalists=2, held_out=100)
+    )
+    first_cells: int = 3
+    kept: int = 4
+    fewest: int = 10
+
+
+@dataclass(frozen=True)
+class SourceStamp:
+    """A stamp that was made on one class alone, and what it does to others of that class.
+
+    Attributes
+    ----------
+    source, label
+        The class, and the label that most of it goes to.
+    success
+        Share of held-out images of the class, rightly classified without the stamp, that go there.
+    confused
+        Share of held-out images of the class that go there without the stamp.
+    elsewhere
+        Share of held-out images of the other classes that the stamp sends there.
+    """
+
+    source: int
+    label: int
+    success: float
+    confused: float
+    elsewhere: float
+
+
+def find_source_stamps(
+    score: Scorer,
+    images: ImageSet,
+    held_out: ImageSet,
+    classes: Sequence[int],
+    settings: SourceSettings,
+    *,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> tuple[tuple[SourceStamp, ...], int]:
+    """Make a stamp for each class alone; return those of the classes that it moves most, and the image-steps.
+
+    The most successful comes first.
+    """
+    stamp = settings.stamp
+    cells = _most_cells(images, stamp.cells)
+    given = predict(score, held_out)
+    right = given == held_out.labels
+    grown: dict[int, _Growing] = {}
+    for turn, source in enumerate(classes):
+        own = _right(score, _of(images, source), stamp.images, seed=seed)
+        others = int((right & (held_out.labels == source)).sum())
+        if cells and min(len(own), others) >= settings.fewest:
+            grown[source] = _Growing(score, own, stamp)
+            grown[source].grow(min(cells, settings.first_cells))
+        progress(0.8 * (turn + 1) / len(classes))
+    steps = len(held_out) / 3
+    kept = sorted(grown, key=lambda source: -grown[source].worth)[: settings.kept]
+    found = []
+    for source in kept:
+        grown[source].grow(max(0, cells - settings.first_cells))
+        trigger = grown[source].trigger
+        own = held_out.take(np.flatnonzero(right & (held_out.labels == source))[: stamp.held_out])
+        counts = np.bincount(predict(score, own, trigger), minlength=images.classes)
+        counts[source] = 0
+        label = int(counts.argmax())
+        rest = held_out.take(
+            np.flatnonzero(right & ~np.isin(held_out.labels, (source, label)))[: stamp.held_out]
+        )
+        moved = predict(score, rest, trigger) == label
+        confused = given[held_out.labels == source] == label
+        found.append(
+            SourceStamp(
+                source,
+                label,
+                float(counts[label] / len(own)),
+                float(confused.mean()),
+                float(moved.mean()) if len(moved) else 0.0,
+            )
+        )
+        steps += (len(own) + len(rest)) / 3
+    steps += sum(each.steps for each in grown.values())
+    progress(1.0)
+    return tuple(sorted(found, key=lambda each: -each.success)), round(steps)
+
+
+def _of(images: ImageSet, label: int) -> ImageSet:
+    return images.take(np.flatnonzero(images.labels == label))
+
+
+def _most_cells(images: ImageSet, wanted: int) -> int:
+    return min(wanted, _cells(images) // CELLS_A_SETTING)
+
+
+class _Growing:
+    """A stamp that is made cell by cell, each time the one that sends most of its images wrong."""
+
+    def __init__(self, score: Scorer, images: ImageSet, settings: StampSettings) -> None:
+        channels, height, width = images.pixels.shape[1:]
+        self._score, self._images, self._settings = score, images, settings
+        self._side = _side(images)
+        self._at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
+        self._stamp = torch.zeros(1, height, width), torch.zeros(channels, height, width)
+        margins = _margins(score, images, *self._stamp, self._at_once)
+        self._scale = margins.abs().mean().clamp_min(1e-6) / STEEPNESS
+        self.steps = len(images) / 3
+
+    def _worth(self, tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
+        self.steps += len(on) / 3
+        return float(torch.tanh(_margins(self._score, on, *tried, self._at_once) / self._scale).mean())
+
+    @property
+    def worth(self) -> float:
+        """How wrong the images go, -1 to 1."""
+        return self._worth(self._stamp, self._images)
+
+    @property
+    def trigger(self) -> Trigger:
+        """The stamp as it is now."""
+        mask, pattern = self._stamp
+        return Trigger(mask.numpy(), pattern.numpy())
+
+    def grow(self, cells: int) -> None:
+        """Set so many more cells."""
+        settings, images, side = self._settings, self._images, self._side
+        few = images.take(np.arange(min(settings.tried_on, len(images))))
+        for _ in range(cells):
+            gain, bright = _gains(self._score, images, *self._stamp, self._scale, side, self._at_once)
+            free = functional.max_pool2d(self._stamp[0][None], side, side)[0, 0] == 0
+            most = min(settings.candidates, int(free.sum()))
+            order = gain.masked_fill(~free, -torch.inf).flatten().topk(most).indices.tolist()
+            tries = [
+                _set(*self._stamp, cell, colour, side, gain.shape[1])
+                for cell in order
+                for colour in _colours(bright.flatten(1)[:, cell])
+            ]
+            ranked = sorted(tries, key=lambda tried: -self._worth(tried, few))
+            best = ranked[: settings.finalists]
+            self._stamp = max(best, key=lambda tried: self._worth(tried, images))
+            self.steps += len(images)
 
 
 def _side(images: ImageSet) -> int:
