@@ -1,7 +1,7 @@
 """False alarms on clean networks, with and without a reference: coverage of the p-values, and a Q-Q plot.
 
-Trains small clean networks from the embedded data and scans them as `trivet zoo reference` does; both are kept
-in a folder that is not committed, so that a run may be stopped and goes on. Writes a row a network to
+Trains small clean networks from the embedded data and scans them as `trivet zoo reference` does; both are
+kept in a folder that is not committed, so that a run may be stopped and goes on. Writes a row a network to
 docs/data/calibration.json, the table into docs/detection.md, and docs/images/calibration.svg.
 
 With a reference each half of the networks of an architecture is ranked among the other half.

@@ -2,7 +2,8 @@
 
 Scans what `colour_networks.py` has trained, and the networks in the folder that TRIVET_REFERENCE names, with
 one thread each; writes every row to docs/data/colour-detection.json, the tables into docs/detection.md, and
-the rates that every scan tells into src/trivet/security/scanning/rates.json. A network that has a row is not scanned again: remove the file after the scan has changed.
+the rates that every scan shows into src/trivet/security/scanning/rates.json. A network that has a row is not
+scanned again: remove the file after the scan has changed.
 
 Usage: python benchmarks/colour_detection.py [NAME ...]   (all networks whose names contain one of the words)
        python benchmarks/colour_detection.py --render     (scan nothing, write tables and rates from the rows)

@@ -143,7 +143,7 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
     console.print(f"{told}. {escape(result.reason)}")
     if result.calibration is not None:
-        console.print(escape(result.calibration.summary))
+        console.print(escape(f"The verdict is {result.calibration.summary}"))
     console.print()
     console.print(_searches_table(result))
     console.print()

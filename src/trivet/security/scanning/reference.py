@@ -84,7 +84,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "trivet": ("with trivet {}", "Make it again"),
     "architecture": ("of networks of {}", "Give the reference of this architecture"),
     "parameters": ("of networks with {} parameters", "Give the reference of this architecture"),
-    "images": ("with other images (digest {:.12})", "Scan with the same images (--images, --limit)"),
+    "images": ("with images of digest {:.12}", "Scan with the same images (--images, --limit)"),
     "profile": ("with the profile {}", "Scan with that profile"),
     "declared": ("under the declared contract {}", "Declare the same contract, or none"),
     "seed": ("with the seed {}", "Scan with that seed"),
@@ -298,8 +298,8 @@ def _said(calibration: Calibration, accuracy: float, profile: str) -> str:
         )
     return (
         f"calibrated against {networks} clean networks ({calibration.reference}): {calibration.as_strong} of "
-        f"them score as high as {calibration.score:.2f}, p = {calibration.p_value:.2g}. An alarm is raised at "
-        f"{ALARM_AT} and below, so at most {ALARM_AT:.0%} of clean networks of that kind are accused."
+        f"them score as high as {calibration.score:.2f}, p = {calibration.p_value:.2g}. An alarm is raised "
+        f"at {ALARM_AT} and below, so at most {ALARM_AT:.0%} of clean networks of that kind are accused."
         f"{other}"
     )
 
