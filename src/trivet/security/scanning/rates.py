@@ -1,4 +1,4 @@
-"""How often the scan was right on this project's benchmark, from ``rates.json`` beside this file.
+"""Rates of the scan on this project's benchmark, from ``rates.json`` beside this file.
 
 ``benchmarks/colour_detection.py`` writes that file from its rows; nothing in it is typed by hand.
 """

@@ -56,7 +56,7 @@ MOST_BYTES: Final = 64 * 2**20
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a scan depends on besides the network's weights; all networks of a reference have it in common.
+    """Conditions of a scan besides the network's weights; all networks of a reference have them in common.
 
     Attributes
     ----------

@@ -110,7 +110,7 @@ class LabelScan:
 
 @dataclass(frozen=True)
 class BenchmarkRate:
-    """How often the scan was right about one kind of network on this project's benchmark.
+    """Success of the scan with one kind of network on this project's benchmark.
 
     Attributes
     ----------
