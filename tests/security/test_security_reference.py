@@ -113,7 +113,7 @@ def test_the_strongest_patch_is_named_by_the_labels_evidence():
 def test_without_a_reference_it_says_so_with_the_rate_on_clean_networks():
     calibration, rates = calibrated(searches(), 0.9, "standard", None), benchmark_rates()
     assert calibration.summary.startswith("uncalibrated:")
-    assert f"it accuses {rates.clean.count} of {rates.clean.networks} (" in calibration.summary
+    assert f"accuses {rates.clean.count} of {rates.clean.networks} (" in calibration.summary
     assert {rate.kind for rate in calibration.not_searched} == set(rates.kinds) - set(KINDS)
     assert "measured with the profile standard" in calibrated(searches(), 0.9, "quick", None).summary
     assert judged_against(calibration, ACCUSED, searches(), 7) == ACCUSED

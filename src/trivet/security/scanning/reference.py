@@ -276,10 +276,10 @@ def calibrated(
 
 
 def _uncalibrated(clean: BenchmarkRate, profile: str) -> str:
-    other = "" if profile == "standard" else " It was measured with the profile standard."
+    other = "" if profile == "standard" else ", measured with the profile standard"
     return (
-        "uncalibrated: the verdict rests on a model of clean networks. Of the clean networks of this "
-        f"project's benchmark it accuses {shown_rate(clean)}.{other}"
+        "uncalibrated: it rests on a model of clean networks. Of the clean networks of this project's "
+        f"benchmark the scan accuses {shown_rate(clean)}{other}."
     )
 
 
@@ -293,8 +293,8 @@ def _said(calibration: Calibration, accuracy: float, profile: str) -> str:
         )
     if not calibration.decides:
         return (
-            f"{_uncalibrated(calibration.clean, profile)} The reference {calibration.reference} has "
-            f"{networks} clean networks; a p-value of {ALARM_AT} takes {SMALLEST}.{other}"
+            f"{_uncalibrated(calibration.clean, profile)} Among the {networks} clean networks of "
+            f"{calibration.reference} p is {calibration.p_value:.2g}; an alarm takes {SMALLEST}.{other}"
         )
     return (
         f"calibrated against {networks} clean networks ({calibration.reference}): {calibration.as_strong} of "
