@@ -175,7 +175,7 @@ def audit_security(
 
     from trivet.security.calls import load_scanned, repair_suspect, scan_again  # noqa: PLC0415 - as above
     from trivet.security.scanning.many import images_sha256  # noqa: PLC0415
-    from trivet.security.scanning.reference import load_reference  # noqa: PLC0415
+    from trivet.security.scanning.reference import REFERENCE, load_reference  # noqa: PLC0415
     from trivet.security.scanning.scan import scan  # noqa: PLC0415
 
     settings = section.scan
@@ -240,7 +240,10 @@ def audit_security(
     weights = {
         name.removeprefix(WEIGHT): array for name, array in rest.arrays.items() if name.startswith(WEIGHT)
     }
-    return LegDone(audit, {info.name: info.sha256}, triggers, weights)
+    inputs = {info.name: info.sha256}
+    if reference is not None:
+        inputs[f"{reference.name}/{REFERENCE}"] = reference.sha256
+    return LegDone(audit, inputs, triggers, weights)
 
 
 def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":
