@@ -67,7 +67,13 @@ def searches(**strengths):
 def reference(scores, **conditions):
     own = conditions_of(INFO, "ab", profile="standard", declared=None, seed=0)
     return Reference(
-        "clean", "0" * 64, replace(own, **conditions), frozenset(KINDS), tuple(scores), (0.9, 0.95)
+        "clean",
+        "0" * 64,
+        replace(own, **conditions),
+        frozenset(KINDS),
+        tuple(map(str, range(len(scores)))),
+        tuple(scores),
+        (0.9, 0.95),
     )
 
 
@@ -148,6 +154,12 @@ def test_a_reference_made_under_other_conditions_is_refused(condition, value, wo
     reference([0.5]).require(here)
     with pytest.raises(UsageError, match=words):
         reference([0.5], **{condition: value}).require(here)
+
+
+def test_a_network_of_the_reference_is_ranked_among_the_others():
+    others = reference([0.1, 0.2, 0.3]).without("1")
+    assert (others.weights, others.scores) == (("0", "2"), (0.1, 0.3))
+    assert reference([0.1]).without("0").scores == ()
 
 
 def test_a_reference_of_other_searches_is_refused():
@@ -254,7 +266,7 @@ def test_clean_networks_are_trained_scanned_kept_and_not_made_again(options, tmp
 
 
 def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
-    made = make_reference(replace(options, count=1), tmp_path / "reference")
+    made = make_reference(options, tmp_path / "reference")
     job = many.ScanJob(
         architecture=options.arch,
         images=options.images,
@@ -266,7 +278,11 @@ def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
     assert result.counts["failed"] == 0
     document = json.loads((tmp_path / "out" / result.rows[0].result).read_text())
     assert document["calibration"]["sha256"] == made.reference.sha256
-    assert (document["calibration"]["networks"], document["calibration"]["p_value"]) == (1, 1.0)
+    calibration = document["calibration"]
+    assert (calibration["networks"], calibration["p_value"]) == (
+        1,
+        0.5 if calibration["as_strong"] == 0 else 1,
+    )
     other = replace(job, reference=None)
     identity = [many.job_identity(each, many.load_images(options.images))["digest"] for each in (job, other)]
     assert len(set(identity)) == 2

@@ -103,8 +103,8 @@ class Reference:
         What all of them have in common.
     kinds
         The searches that were made.
-    scores
-        One a network, at least one.
+    weights, scores
+        One digest of a file and one score a network.
     accuracy
         Lowest and highest clean accuracy.
     """
@@ -113,8 +113,15 @@ class Reference:
     sha256: str
     conditions: Conditions
     kinds: frozenset[str]
+    weights: tuple[str, ...]
     scores: tuple[float, ...]
     accuracy: tuple[float, float]
+
+    def without(self, sha256: str) -> "Reference":
+        """Return the other networks: one that is of the reference itself is ranked among those."""
+        left = [pair for pair in zip(self.weights, self.scores, strict=True) if pair[0] != sha256]
+        weights, scores = (tuple(values) for values in zip(*left, strict=True)) if left else ((), ())
+        return replace(self, weights=weights, scores=scores)
 
     def require(self, conditions: Conditions) -> None:
         """Refuse a scan under other conditions: its score would not be comparable.
@@ -195,6 +202,7 @@ def load_reference(folder: str | Path) -> Reference:
             sha256=hashlib.sha256(content).hexdigest(),
             conditions=Conditions(**document["conditions"]),
             kinds=frozenset(document["kinds"]),
+            weights=tuple(row["sha256"] for row in rows),
             scores=tuple(float(row["score"]) for row in rows),
             accuracy=(min(accuracies), max(accuracies)),
         )

@@ -153,6 +153,7 @@ def scan(
         reference.require(
             conditions_of(checkpoint.info, sha256, profile=profile, declared=declared, seed=seed)
         )
+        reference = reference.without(checkpoint.info.sha256)
     network = freeze(checkpoint.model)
     progress("input contract", 0.0)
     working, held_out = images.split(0.5, seed=seed)
