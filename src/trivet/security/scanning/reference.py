@@ -347,10 +347,6 @@ def judged_against(
         return replace(judgement, reason=f"{judgement.reason} {rank}.")
     label = next(search.label for search in searches if search.kind == calibration.strongest)
     label = patch if calibration.strongest == PATCH else label
-    named = "" if label is None else f", which is label {label}'s,"
-    return Judgement(
-        "suspicious",
-        label,
-        f"{rank}. Its strongest evidence{named} is that of the search for {calibration.strongest}, which "
-        "does not reach its own bounds.",
-    )
+    named = "" if label is None else f" for label {label}"
+    strongest = f"Its strongest evidence is that of the search for {calibration.strongest}{named}"
+    return Judgement("suspicious", label, f"{rank}. {strongest}, below the bounds of that search.")
