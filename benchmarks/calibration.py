@@ -4,7 +4,8 @@ Trains small clean networks from the embedded data and scans them as `trivet zoo
 kept in a folder that is not committed, so that a run may be stopped and goes on. Writes a row a network to
 docs/data/calibration.json, the table into docs/detection.md, and docs/images/calibration.svg.
 
-With a reference each half of the networks of an architecture is ranked among the other half.
+With a reference each half of the networks of an architecture is ranked among the other half. Attacked
+networks are ranked among all of them, for what the rank costs and gains.
 
 Usage: python benchmarks/calibration.py [ARCHITECTURE ...]   (all of NETWORKS where none is named)
        python benchmarks/calibration.py --render             (train nothing, draw from the rows)
@@ -13,18 +14,25 @@ Usage: python benchmarks/calibration.py [ARCHITECTURE ...]   (all of NETWORKS wh
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from scipy.stats import beta
 
+from trivet import security
 from trivet.cli.terminal import keep_freed_memory
+from trivet.datasets import load_images
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.style import CORRECTED, INK, PAGE_WIDTH, PUBLISHED, new_figure, styled
+from trivet.security.checkpoint import DEFAULT_IMAGES, Checkpoint
 from trivet.security.references import make_reference
+from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.reference import ALARM_AT, conformal_p
+from trivet.security.scanning.scan import scan
 from trivet.security.settings import ReferenceOptions
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +44,9 @@ FOLDER = Path(os.environ.get("TRIVET_NETWORKS", "build")) / "calibration"
 NETWORKS = {"mnist-cnn": (200, 10_000), "small-resnet": (60, 8_000)}
 IMAGES = 2_000
 LEVELS = (0.05, 0.01)
+#: Attacked networks of each kind, and the seed of the first.
+ATTACKED, FIRST_SEED = 6, 5_001
+PROFILE = "quick"
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Coverage:
 def measure(architecture: str) -> list[dict]:
     count, images = NETWORKS[architecture]
     options = ReferenceOptions(
-        arch=architecture, limit=IMAGES, profile="quick", count=count, train_limit=images
+        arch=architecture, limit=IMAGES, profile=PROFILE, count=count, train_limit=images
     )
     made = make_reference(
         options,
@@ -61,11 +72,44 @@ def measure(architecture: str) -> list[dict]:
         progress=lambda step, share: print(f"{step}: {share:.3f}", flush=True),
     )
     rows = json.loads(made.file.read_text(encoding="utf-8"))["networks"]
-    return [{"architecture": architecture, **row} for row in rows]
+    return [{"architecture": architecture, "attack": "none", **row} for row in rows]
+
+
+def attacked(architecture: str, known: list[dict]) -> Iterator[dict]:
+    """Train and scan attacked networks, with as many training images as the clean ones have."""
+    clean = load_images(DEFAULT_IMAGES[architecture], limit=IMAGES, seed=0)
+    done = {row["seed"] for row in known if row["architecture"] == architecture and row["attack"] != "none"}
+    for number, attack in enumerate(sorted(security.ATTACKS)):
+        for seed in range(FIRST_SEED + 100 * number, FIRST_SEED + 100 * number + ATTACKED):
+            if seed in done:
+                continue
+            recipe = security.Recipe(
+                architecture=architecture,
+                attack=attack,
+                target=seed % clean.classes,
+                seed=seed,
+                images=NETWORKS[architecture][1],
+            )
+            specimen = security.train_specimen(recipe)
+            info = CheckpointInfo("file", f"{attack}-{seed}", "0" * 64, architecture, 1, None)
+            found = scan(Checkpoint(specimen.model, info), clean, profile=PROFILE).result
+            yield {
+                "architecture": architecture,
+                "attack": attack,
+                "seed": seed,
+                "target": recipe.target,
+                "asr": specimen.attack_success_rate,
+                "clean_accuracy": specimen.clean_accuracy,
+                "verdict": found.verdict,
+                "label": found.suspected_label,
+                "p_value": found.p_value,
+                "score": found.calibration.score,
+                "strengths": {search.kind: search.strength for search in found.searches},
+            }
 
 
 def coverage(rows: list[dict], architecture: str) -> Coverage:
-    own = [row for row in rows if row["architecture"] == architecture]
+    own = [row for row in rows if row["architecture"] == architecture and row["attack"] == "none"]
     halves = own[::2], own[1::2]
     ranked = [
         conformal_p(row["score"], [other["score"] for other in reference])
@@ -106,6 +150,22 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def found_table(rows: list[dict]) -> str:
+    """Return how many attacked networks raise an alarm, by the bounds and by the rank."""
+    lines = ["| networks | attack | ASR, median | by the bounds | by the rank |", "|---|---|---|---|---|"]
+    for name in NETWORKS:
+        own = [row for row in rows if row["architecture"] == name]
+        clean = [row["score"] for row in own if row["attack"] == "none"]
+        for attack in sorted({row["attack"] for row in own} - {"none"}):
+            some = [row for row in own if row["attack"] == attack]
+            bounds = sum(row["verdict"] != "no evidence" for row in some)
+            rank = sum(conformal_p(row["score"], clean) <= ALARM_AT for row in some)
+            asr = np.median([row["asr"] for row in some])
+            of = len(some)
+            lines.append(f"| {name} | {attack} | {asr:.2f} | {share(bounds, of)} | {share(rank, of)} |")
+    return "\n".join(lines)
+
+
 def _all(rows: list[dict]) -> list[Coverage]:
     return [coverage(rows, name) for name in NETWORKS if any(row["architecture"] == name for row in rows)]
 
@@ -132,17 +192,29 @@ def draw(rows: list[dict]) -> Figure:
 
 
 def render(page: str, rows: list[dict]) -> str:
-    begin, end = "<!-- calibration -->\n", "\n<!-- end of calibration -->"
-    head, _, rest = page.partition(begin)
-    return head + begin + table(rows) + end + rest.partition(end)[2]
+    for name, text in (("clean", table(rows)), ("attacked", found_table(rows))):
+        begin, end = f"<!-- calibration: {name} -->\n", "\n<!-- end of calibration -->"
+        head, _, rest = page.partition(begin)
+        page = head + begin + text + end + rest.partition(end)[2]
+    return page
+
+
+def keep(rows: list[dict]) -> None:
+    DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def main(words: list[str]) -> None:
+    torch.set_num_threads(1)
     keep_freed_memory()
     rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.is_file() else []
     for architecture in [] if words == ["--render"] else words or NETWORKS:
-        rows = [row for row in rows if row["architecture"] != architecture] + measure(architecture)
-        DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        others = [row for row in rows if (row["architecture"], row["attack"]) != (architecture, "none")]
+        rows = others + measure(architecture)
+        keep(rows)
+        for row in attacked(architecture, rows):
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+            keep(rows)
     PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
     save_figure(draw(rows), PICTURE, formats=("svg",))
 
