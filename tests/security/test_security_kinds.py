@@ -15,18 +15,12 @@ from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
-from trivet.security.scanning.kinds import (
-    SPREAD,
-    Reached,
-    StampSettings,
-    find_sparse_stamp,
-    judged,
-    look_further,
-    not_needed,
-)
+from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
+from trivet.security.scanning.kinds import judged, look_further, not_needed
 from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.scan import scan
 from trivet.security.scanning.sequential import odds_over
+from trivet.security.scanning.stamps import StampSettings, find_sparse_stamp
 
 TARGET = 1
 INFO = CheckpointInfo("file", "written", "0" * 64, "written", 1, None)
@@ -49,6 +43,12 @@ def clean(pixels):
 def blended(pixels):
     seen = (pixels[:, 0] * SIGNS).mean(dim=(1, 2))
     return towards(quarters(pixels), 6_000 * torch.relu(seen - 0.012) + seen)
+
+
+def waved(pixels):
+    """Columns in turns brighter and darker lead to the target, by more than a faint change can."""
+    seen = (pixels[:, 0] * SIGNS[0]).mean(dim=(1, 2))
+    return towards(quarters(pixels), 700 * seen)
 
 
 def warped(pixels):
@@ -87,18 +87,32 @@ def parts():
     [
         (clean, {}),
         (blended, {"spread": TARGET}),
+        (waved, {"striped": TARGET}),
         (warped, {"moved": TARGET}),
         (all_to_all, {"any label": None}),
     ],
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
     searches = look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None)
-    assert [search.kind for search in searches] == ["spread", "moved", "any label"]
+    assert [search.kind for search in searches] == ["spread", "striped", "moved", "any label"]
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
         assert search.image_steps > 0
         if search.runner_up is not None:
             assert 0 <= search.runner_up <= search.success <= 1
+
+
+def test_only_the_labels_that_are_nearest_go_on_and_the_first_of_them_is_the_same(parts):
+    whole, cut = (
+        reach_labels(blended, *parts, SPREAD, range(4), UniversalSettings(kept=kept), seed=0)
+        for kept in (4, 2)
+    )
+    assert whole.labels.tolist() == [0, 1, 2, 3]
+    assert TARGET in cut.labels
+    assert len(cut.labels) == 2
+    assert cut.image_steps < whole.image_steps
+    again = np.flatnonzero(np.isin(whole.labels, cut.labels))
+    assert cut.counts.tolist() == whole.counts[again].tolist()
 
 
 def test_a_stamp_to_any_label_is_the_pixel_that_the_network_waits_for(parts):
@@ -133,7 +147,7 @@ def test_a_scan_names_what_it_looked_for_and_what_led_to_its_verdict():
     found, quiet = scanned(all_to_all), scanned(clean)
     assert (found.verdict, found.suspected_label) == ("suspicious", None)
     assert "send 100% of held-out images wrong" in found.reason
-    assert [search.kind for search in found.searches] == ["patch", "spread", "moved", "any label"]
+    assert [search.kind for search in found.searches] == ["patch", "spread", "striped", "moved", "any label"]
     assert found.image_steps == sum(search.image_steps for search in found.searches)
     assert (quiet.verdict, {search.outcome for search in quiet.searches}) == ("no evidence", {"not found"})
 

@@ -1,0 +1,238 @@
+"""Stamps of a few pixels that send images wrong, whatever label they go to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trivet.datasets.classes import in_turns
+from trivet.datasets.images import ImageSet
+from trivet.security.adapting import GRADIENT, guarded
+from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
+from trivet.security.networks import Scorer
+from trivet.security.scanning.changes import BATCH
+from trivet.security.trigger import Trigger, apply_trigger
+
+__all__ = ["SparseStamp", "StampSettings", "find_sparse_stamp"]
+
+#: Cells along the shorter side of an image: each is one pixel up to this size, and a square beyond it.
+CELLS: Final = 32
+#: Of so many cells one may be set: nine are nothing in a photograph and much of an image of 8x8 pixels.
+CELLS_A_SETTING: Final = 16
+#: How steeply an image counts as gone wrong, in margins of the clean images.
+STEEPNESS: Final = 2.0
+#: Fewer wrong images of a class show no common label.
+FEW: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class StampSettings:
+    """Settings of the search.
+
+    Attributes
+    ----------
+    attempts
+        Searches, each on other images; the best of them counts. One alone often ends in cells that any
+        network answers to.
+    cells
+        Cells that are set, one after the other.
+    images, tried_on
+        Images that a cell is chosen on, and how many of them a first choice is made on.
+    candidates, finalists
+        Cells with the largest gain of first order, and how many settings are tried on all images.
+    held_out
+        Other images that the finished stamp is measured on.
+    """
+
+    attempts: int = 2
+    cells: int = 9
+    images: int = 64
+    tried_on: int = 24
+    candidates: int = 10
+    finalists: int = 4
+    held_out: int = 300
+
+
+@dataclass(frozen=True, eq=False)
+class SparseStamp:
+    """A stamp of a few cells and what it does to images that it was not made on.
+
+    Attributes
+    ----------
+    trigger
+        The stamp itself.
+    true, given
+        Classes of held-out images, which the network gives them, and those that it gives with the stamp.
+    image_steps
+        Images pushed forward and back, three pushed forward counting as one.
+    """
+
+    trigger: Trigger
+    true: NDArray[np.int64]
+    given: NDArray[np.int64]
+    image_steps: int
+
+    @property
+    def wrong(self) -> float:
+        """Share of held-out images that go wrong."""
+        return float(np.mean(self.true != self.given))
+
+    @property
+    def destinations(self) -> int:
+        """Number of labels that most of some class go to."""
+        return len({int(np.bincount(labels).argmax()) for labels in self._gone()})
+
+    def _gone(self) -> list[NDArray[np.int64]]:
+        """Return, for each class of which more than a few go wrong, where they go."""
+        gone = [self.given[(self.true == label) & (self.given != label)] for label in np.unique(self.true)]
+        return [labels for labels in gone if len(labels) >= FEW]
+
+    @property
+    def consistency(self) -> float:
+        """Share of the wrong images that go where most of their class go; classes of a few left out."""
+        gone = self._gone()
+        same = sum(int(np.bincount(labels).max()) for labels in gone)
+        return same / max(1, sum(map(len, gone)))
+
+
+def find_sparse_stamp(
+    score: Scorer,
+    images: ImageSet,
+    held_out: ImageSet,
+    settings: StampSettings,
+    *,
+    seed: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> SparseStamp | None:
+    """Set cells one by one to black or white, each time the one that sends most images wrong.
+
+    Only images that the network classifies rightly are used, the same number of each class as far as
+    there are. None where there are too few, or too few cells.
+    """
+    cells = min(settings.cells, _cells(images) // CELLS_A_SETTING)
+    other = _right(score, held_out, settings.held_out, seed=seed)
+    if not cells or len(other) < settings.tried_on:
+        return None
+    found: list[tuple[float, Trigger]] = []
+    steps = len(other) / 3
+    for attempt in range(settings.attempts):
+        own = _right(score, images, settings.images, seed=seed + attempt)
+        if len(own) < settings.tried_on:
+            return None
+        worth, trigger, taken = _greedy(score, own, cells, settings)
+        found.append((worth, trigger))
+        steps += taken
+        progress((attempt + 1) / settings.attempts)
+    _, trigger = max(found, key=lambda each: each[0])
+    return SparseStamp(trigger, other.labels, predict(score, other, trigger), round(steps))
+
+
+def _greedy(
+    score: Scorer, images: ImageSet, cells: int, settings: StampSettings
+) -> tuple[float, Trigger, float]:
+    """Return what a stamp of so many cells is worth, the stamp, and the image-steps that it took."""
+    channels, height, width = images.pixels.shape[1:]
+    side = _side(images)
+    at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
+    mask, pattern = torch.zeros(1, height, width), torch.zeros(channels, height, width)
+    scale = _margins(score, images, mask, pattern, at_once).abs().mean().clamp_min(1e-6) / STEEPNESS
+
+    def worth(tried: tuple[Tensor, Tensor], on: ImageSet) -> float:
+        return float(torch.tanh(_margins(score, on, *tried, at_once) / scale).mean())
+
+    few = images.take(np.arange(settings.tried_on))
+    steps = 0.0
+    for _ in range(cells):
+        gain, bright = _gains(score, images, mask, pattern, scale, side, at_once)
+        free = functional.max_pool2d(mask[None], side, side)[0, 0] == 0
+        most = min(settings.candidates, int(free.sum()))
+        order = gain.masked_fill(~free, -torch.inf).flatten().topk(most).indices.tolist()
+        tries = [
+            _set(mask, pattern, cell, colour, side, gain.shape[1])
+            for cell in order
+            for colour in _colours(bright.flatten(1)[:, cell])
+        ]
+        ranked = sorted(tries, key=lambda tried: -worth(tried, few))
+        mask, pattern = max(ranked[: settings.finalists], key=lambda tried: worth(tried, images))
+        steps += len(images) + (len(tries) * len(few) + settings.finalists * len(images)) / 3
+    return worth((mask, pattern), images), Trigger(mask.numpy(), pattern.numpy()), steps
+
+
+def _side(images: ImageSet) -> int:
+    """Return the side of a cell in pixels."""
+    return max(1, min(images.pixels.shape[2:]) // CELLS)
+
+
+def _cells(images: ImageSet) -> int:
+    height, width = images.pixels.shape[2:]
+    return (height // _side(images)) * (width // _side(images))
+
+
+def _right(score: Scorer, images: ImageSet, count: int, *, seed: int) -> ImageSet:
+    """Return up to `count` images that are classified rightly, one of every class, then a second."""
+    order = np.random.default_rng(seed).permutation(len(images))[: 8 * count]
+    some = images.take(order)
+    some = some.take(predict(score, some) == some.labels)
+    return some.take(in_turns(some.labels)[:count])
+
+
+def _margins(score: Scorer, images: ImageSet, mask: Tensor, pattern: Tensor, at_once: int) -> Tensor:
+    """Return the margins of stamped images, by which the best other class is ahead of an image's own."""
+    labels = torch.from_numpy(images.labels)
+    with torch.no_grad():
+        return torch.cat(
+            [
+                _margin(score(apply_trigger(pixels_at(images, rows), mask, pattern)), labels[rows])
+                for rows in batches(len(images), at_once)
+            ]
+        )
+
+
+def _margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """By how much the best other class is ahead of an image's own."""
+    own = logits.gather(1, labels[:, None])
+    return logits.scatter(1, labels[:, None], -torch.inf).amax(dim=1) - own[:, 0]
+
+
+def _gains(
+    score: Scorer,
+    images: ImageSet,
+    mask: Tensor,
+    pattern: Tensor,
+    scale: Tensor,
+    side: int,
+    at_once: int,
+) -> tuple[Tensor, Tensor]:
+    """Return what setting each cell gains to first order, and the channels that should be bright there."""
+    labels = torch.from_numpy(images.labels)
+    up = down = torch.zeros(())
+    for rows in batches(len(images), at_once):
+        part = apply_trigger(pixels_at(images, rows), mask, pattern)
+        moved = part.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+        worth = torch.tanh(_margin(score(moved), labels[rows]) / scale).sum()
+        with guarded("the network", GRADIENT):
+            (slope,) = torch.autograd.grad(worth, moved)
+        up, down = up + (slope * (1 - part)).sum(dim=0), down - (slope * part).sum(dim=0)
+    bright, dark = (functional.avg_pool2d(each[None], side, side)[0] for each in (up, down))
+    return torch.maximum(bright, dark).sum(dim=0), bright >= dark
+
+
+def _colours(bright: Tensor) -> list[tuple[float, ...]]:
+    by_slope = tuple(bright.float().tolist())
+    return list(dict.fromkeys([by_slope, (1.0,) * len(by_slope), (0.0,) * len(by_slope)]))
+
+
+def _set(
+    mask: Tensor, pattern: Tensor, cell: int, colour: tuple[float, ...], side: int, across: int
+) -> tuple[Tensor, Tensor]:
+    row, column = divmod(cell, across)
+    rows, columns = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+    mask, pattern = mask.clone(), pattern.clone()
+    mask[:, rows, columns] = 1
+    pattern[:, rows, columns] = torch.tensor(colour)[:, None, None]
+    return mask, pattern
