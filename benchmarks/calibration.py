@@ -147,7 +147,8 @@ def table(rows: list[dict]) -> str:
         ]
         alarms = share(int((each.ranked <= ALARM_AT + 1e-12).sum()), of)
         lines.append(f"| {each.architecture} | with a reference | {' | '.join(counts)} | {alarms} |")
-    return "\n".join(lines)
+    kinds = sorted({kind for row in rows for kind in row["strengths"]})
+    return "\n".join([*lines, "", f"Searches that were made: {', '.join(kinds)}."])
 
 
 def found_table(rows: list[dict]) -> str:

@@ -43,7 +43,8 @@ APART_FROM = 10_000
 #: The attacks whose triggers a search is for, by the search's kind, and those that none is for.
 ATTACKS_OF = {
     "patch": ("badnets", "pixel", "label-consistent", "adaptive", "one-target"),
-    "spread": ("blended", "sinusoidal", "sig", "low-frequency", "bpp", "lira"),
+    "spread": ("blended", "low-frequency", "bpp", "lira"),
+    "striped": ("sinusoidal", "sig"),
     "moved": ("wanet",),
     "any label": ("all-to-all",),
     "one source": ("source-specific",),
