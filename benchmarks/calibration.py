@@ -46,6 +46,8 @@ IMAGES = 2_000
 LEVELS = (0.05, 0.01)
 #: Attacked networks of each kind, and the seed of the first.
 ATTACKED, FIRST_SEED = 6, 5_001
+#: An attack that succeeds less often has left no backdoor that a scan could find.
+WORKS_FROM = 0.5
 PROFILE = "quick"
 
 
@@ -152,13 +154,15 @@ def table(rows: list[dict]) -> str:
 
 
 def found_table(rows: list[dict]) -> str:
-    """Return how many attacked networks raise an alarm, by the bounds and by the rank."""
+    """Return how many networks in which the attack works raise an alarm, by the bounds and by the rank."""
     lines = ["| networks | attack | ASR, median | by the bounds | by the rank |", "|---|---|---|---|---|"]
     for name in NETWORKS:
         own = [row for row in rows if row["architecture"] == name]
         clean = [row["score"] for row in own if row["attack"] == "none"]
         for attack in sorted({row["attack"] for row in own} - {"none"}):
-            some = [row for row in own if row["attack"] == attack]
+            some = [row for row in own if row["attack"] == attack and row["asr"] >= WORKS_FROM]
+            if not some:
+                continue
             bounds = sum(row["verdict"] != "no evidence" for row in some)
             rank = sum(conformal_p(row["score"], clean) <= ALARM_AT for row in some)
             asr = np.median([row["asr"] for row in some])
