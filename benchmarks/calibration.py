@@ -156,11 +156,14 @@ def table(rows: list[dict]) -> str:
 def found_table(rows: list[dict]) -> str:
     """Return how many networks in which the attack works raise an alarm, by the bounds and by the rank."""
     lines = ["| networks | attack | ASR, median | by the bounds | by the rank |", "|---|---|---|---|---|"]
+    idle = []
     for name in NETWORKS:
         own = [row for row in rows if row["architecture"] == name]
         clean = [row["score"] for row in own if row["attack"] == "none"]
         for attack in sorted({row["attack"] for row in own} - {"none"}):
-            some = [row for row in own if row["attack"] == attack and row["asr"] >= WORKS_FROM]
+            tried = [row for row in own if row["attack"] == attack]
+            some = [row for row in tried if row["asr"] >= WORKS_FROM]
+            idle += [f"{attack} {len(tried) - len(some)} of {len(tried)}"] if len(some) < len(tried) else []
             if not some:
                 continue
             bounds = sum(row["verdict"] != "no evidence" for row in some)
@@ -168,7 +171,7 @@ def found_table(rows: list[dict]) -> str:
             asr = np.median([row["asr"] for row in some])
             of = len(some)
             lines.append(f"| {name} | {attack} | {asr:.2f} | {share(bounds, of)} | {share(rank, of)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Left out, since the attack does not work: {', '.join(idle) or 'none'}."])
 
 
 def _all(rows: list[dict]) -> list[Coverage]:
