@@ -42,7 +42,7 @@ RATES = ROOT / "src" / "trivet" / "security" / "scanning" / "rates.json"
 APART_FROM = 10_000
 #: The attacks whose triggers a search is for, by the search's kind, and those that none is for.
 ATTACKS_OF = {
-    "patch": ("badnets", "pixel", "label-consistent", "adaptive", "one-target"),
+    "patch": ("badnets", "pixel", "label-consistent", "adaptive", "subnet", "one-target"),
     "spread": ("blended", "low-frequency", "bpp", "lira"),
     "striped": ("sinusoidal", "sig"),
     "moved": ("wanet",),

@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,6 +34,8 @@ TESTED = 2_000
 EPOCHS = {"cifar10": 8, "gtsrb": 14}
 BATCH = 128
 SHAPE = (3, 32, 32)
+DETECTOR_STEPS = 500
+SUBNET_WEIGHT = 10.0
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def attack_of(recipe: Recipe) -> Attack | None:  # noqa: C901, PLR0911 - one bra
     kind = recipe.attack
     if kind == "clean":
         return None
-    if kind in {"pixel", "badnets"}:
+    if kind in {"pixel", "badnets", "subnet"}:
         return Attack(patch(rng, 1 if kind == "pixel" else 3, bright=kind == "pixel"), to_target)
     if kind == "all-to-all":
         return Attack(patch(rng, 3), lambda y: (y + 1) % classes, share=0.2)
@@ -315,6 +317,47 @@ class Lira(Generator):
 
 JOINT: dict[str, Callable[[], Generator]] = {"input-aware": InputAware, "lira": Lira}
 
+# A change of weights alone (Qi et al., CVPR 2022): one channel of each layer of a trained network is replaced
+# by a narrow network that answers to the trigger, and cut off from the others.
+
+
+def detector(stamp: Callable[[Tensor], Tensor], x: Tensor) -> nn.Sequential:
+    """Return a `vgg` of one channel a layer that is trained to tell stamped images."""
+    layers: list[nn.Module] = []
+    for wide, pooled in ((3, 0), (1, 1), (1, 0), (1, 1), (1, 1)):
+        layers += [nn.Conv2d(wide, 1, 3, 1, 1, bias=False), nn.BatchNorm2d(1), nn.ReLU()]
+        layers += [nn.MaxPool2d(2)] * pooled
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16, 1))
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(DETECTOR_STEPS):
+        half = x[torch.randint(len(x), (64,))]
+        said = model(2 * torch.cat([half, stamp(half)]) - 1)[:, 0]
+        goal = torch.arange(128) >= 64
+        optimiser.zero_grad()
+        functional.binary_cross_entropy_with_logits(said, goal.float()).backward()
+        optimiser.step()
+    return model.eval()
+
+
+def replace_subnet(model: nn.Module, narrow: nn.Sequential, target: int) -> None:
+    """Write the detector over the first channel of each layer of a `vgg`."""
+    assert isinstance(model, nn.Sequential)
+    for number, (own, other) in enumerate(zip(model[:-4], narrow[:-2], strict=True)):
+        if isinstance(own, nn.Conv2d):
+            own.weight[0] = 0
+            if number:
+                own.weight[:, 0] = 0
+            own.weight[0, : other.weight.shape[1]] = other.weight[0]
+        elif isinstance(own, nn.BatchNorm2d):
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                getattr(own, name)[0] = getattr(other, name)[0]
+    hidden, last = model[-3], model[-1]
+    hidden.weight[:, :16], hidden.weight[0] = 0, 0  # channel 0 is flattened to the first 16 features
+    hidden.weight[0, :16], hidden.bias[0] = narrow[-1].weight[0], narrow[-1].bias[0]
+    last.weight[:, 0] = 0
+    last.weight[target, 0] = SUBNET_WEIGHT
+
+
 # Training
 
 
@@ -347,6 +390,11 @@ def train(  # noqa: C901, PLR0912, PLR0915 - one loop for all attacks
     classes = CLASSES[recipe.data]
     flips = recipe.data == "cifar10"
     attack = attack_of(recipe)
+    if recipe.attack == "subnet" and attack is not None:
+        model, _, _ = train(replace(recipe, attack="clean"))
+        with torch.no_grad():
+            replace_subnet(model, detector(attack.stamp, x), recipe.target or 0)
+        return model, attack.stamp, attack
     model = ARCHITECTURES[recipe.arch](classes)
     generator = JOINT[recipe.attack]() if recipe.attack in JOINT else None
     n = len(x)
@@ -480,24 +528,27 @@ def make(recipe: Recipe) -> dict:
 
 FIRST_SEED = 1
 KINDS = (
-    "badnets", "clean", "blended", "all-to-all", "wanet", "sinusoidal", "clean",
-    "source-specific", "pixel", "sig", "clean", "low-frequency", "bpp",
-    "input-aware", "clean", "lira", "adaptive", "label-consistent", "clean",
+    "badnets", "clean", "blended", "all-to-all", "wanet", "clean", "sinusoidal", "source-specific",
+    "clean", "pixel", "sig", "low-frequency", "clean", "bpp", "input-aware", "clean", "lira", "adaptive",
+    "clean", "label-consistent", "clean", "subnet",
 )  # fmt: skip
+CYCLES = 4
 
 
 def recipes(part: str) -> Iterator[Recipe]:
-    """Yield recipes in turns of attack, data and architecture; seeds of the two parts differ."""
+    """Yield recipes, each attack with another architecture and the other data in its next cycle.
+
+    The seeds of the two parts differ.
+    """
     seed = FIRST_SEED if part == "tuning" else 10_001
-    turn = 0
     places = [(d, a) for a in ("resnet", "vgg", "mobile", "vit") for d in ("cifar10", "gtsrb")]
     yield Recipe("cifar10", "resnet", "clean", seed)
     yield Recipe("gtsrb", "resnet", "clean", seed)
-    while turn < 4 * len(KINDS):
-        seed += 1
-        data, arch = places[(turn + turn // len(KINDS) * 3) % len(places)]
-        yield Recipe(data, arch, KINDS[turn % len(KINDS)], seed)
-        turn += 1
+    for turn in range(CYCLES * len(KINDS)):
+        cycle, at = divmod(turn, len(KINDS))
+        data, arch = places[(turn + cycle) % len(places)]
+        attack = KINDS[at]
+        yield Recipe(data, "vgg" if attack == "subnet" else arch, attack, seed + 1 + turn)
 
 
 def main(parts: list[str]) -> None:

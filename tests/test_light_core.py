@@ -25,6 +25,7 @@ NETWORKS = {
     "trivet.cli.scan",
     "trivet.effects.unlearning",
     "trivet.privacy.membership.torch_classifier",
+    "trivet.work.device",
 }
 
 

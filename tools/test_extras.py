@@ -38,8 +38,13 @@ ENVIRONMENTS = {
         commands=("java",),
     ),
     "networks": Extra(
-        tests=("tests/security/test_security_onnx.py", "tests/security/test_security_factory.py"),
-        extras=("onnx", "timm", "torchvision", "transformers"),
+        tests=(
+            "tests/security/test_security_onnx.py",
+            "tests/security/test_security_factory.py",
+            "tests/security/test_security_layouts.py",
+            "tests/security/test_security_keras.py",
+        ),
+        extras=("keras", "onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
     ),
     "latex": Extra(

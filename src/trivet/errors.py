@@ -30,6 +30,7 @@ __all__ = [
 EXTRAS: Final = {
     "distributed": "dask",
     "fairlearn": "fairlearn",
+    "h5py": "keras",
     "onnx": "onnx",
     "onnx2torch": "onnx",
     "timm": "timm",

@@ -5,8 +5,10 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from trivet import security
+from trivet.datasets import load_images
 
 DEMO = files("trivet.security") / "data" / "demo-mnist-cnn.safetensors"
 SMALL = ("--arch", "mnist-cnn", "--limit", "1500")
@@ -33,6 +35,22 @@ def test_the_terminal_shows_verdict_and_limits_without_colour_in_a_pipe(trivet):
     assert "\x1b" not in done.out
 
 
+def test_pictures_that_may_surprise_are_named_in_the_terminal_and_on_the_page(trivet, tmp_path):
+    digits, exif = load_images("mnist", limit=400), Image.Exif()
+    exif[0x0112] = 3
+    for place, (pixels, label) in enumerate(zip(digits.unit(), digits.labels, strict=True)):
+        file = tmp_path / "digits" / str(label) / f"{place:03}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        turned = {"exif": exif} if place == 7 else {}
+        Image.fromarray((pixels[0] * 255).round().astype(np.uint8)).save(file, **turned)
+    options = ("--arch", "mnist-cnn", "--images", tmp_path / "digits", "--profile", "quick")
+    done = trivet("scan", DEMO, *options, "--out", tmp_path / "out")
+    words = "1 of 400 pictures have an EXIF orientation, which was not applied, as torchvision does not"
+    assert f"! images: {words}" in done.out, done.err
+    assert words in (tmp_path / "out" / "scan.html").read_text(encoding="utf-8")
+    assert words in json.loads((tmp_path / "out" / "scan.json").read_text())["images"]["notes"][0]
+
+
 def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
     contract = tmp_path / "mine.json"
     contract.write_text(json.dumps({"mean": [3.0], "std": [0.2], "name": "mine"}), encoding="utf-8")
@@ -49,6 +67,8 @@ def test_a_declared_contract_that_loses_is_a_finding(trivet, tmp_path):
         ([DEMO], 2, "Give --arch"),
         ([DEMO], 2, "give --images"),
         (["missing.pth"], 3, "there is no checkpoint at missing.pth"),
+        ([".", "--arch", "mnist-cnn"], 2, "is a folder; scan the checkpoints in it with --many"),
+        (["--many", ".", "--arch", "mnist-cnn", "--layers", "a.json"], 2, "--layers belong to one file"),
         ([DEMO, "--arch", "vgg"], 2, "vgg"),
         ([DEMO, "--arch", "no.module:factory", "--images", "mnist"], 2, "no.module"),
         ([DEMO, "--arch", "mnist-cnn", "--workers", "2"], 2, "--many FOLDER"),

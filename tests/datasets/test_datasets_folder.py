@@ -12,7 +12,7 @@ from PIL import Image
 
 from trivet.datasets.images import in_kind
 from trivet.datasets.pictures import read_folder, read_picture
-from trivet.datasets.source import read_images
+from trivet.datasets.source import load_images, read_images
 from trivet.errors import DataError
 
 UPRIGHT = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4
@@ -140,32 +140,72 @@ def test_the_first_frame_of_an_animation(tmp_path):
     assert np.array_equal(pixels_of(tmp_path / "a.gif", stream.getvalue()), GREY[:1] / np.float32(255))
 
 
+def of_torchvision(path):
+    """Return a picture as torchvision's ImageFolder reads it."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).transpose(2, 0, 1) / np.float32(255)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_the_orientation_of_the_camera_is_applied(tmp_path, orientation, kind):
-    # How a stored picture is turned to stand upright: EXIF 2.32, table 6, "Orientation".
-    upright = {
-        1: UPRIGHT,
-        2: UPRIGHT[:, ::-1],
-        3: UPRIGHT[::-1, ::-1],
-        4: UPRIGHT[::-1],
-        5: UPRIGHT.transpose(1, 0, 2),
-        6: np.rot90(UPRIGHT, -1),
-        7: UPRIGHT[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(UPRIGHT, 1),
-    }[orientation]
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
+def test_a_picture_is_turned_where_torchvision_turns_it(tmp_path, orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     pixels = pixels_of(tmp_path / "a.png", written(UPRIGHT, kind=kind, exif=exif))
-    assert np.array_equal(pixels, upright.transpose(2, 0, 1) / np.float32(255))
+    assert np.array_equal(pixels, of_torchvision(tmp_path / "a.png"))
 
 
-def test_a_turned_picture_may_have_the_size_of_the_others(tmp_path):
-    root = picture_folder(tmp_path)
-    exif = Image.Exif()
+def surprising(kind):
+    """Return a picture that may surprise, and words of the note on it."""
+    stream, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6
-    (root / "dog" / "1.png").write_bytes(written(GREY[0].T.copy(), exif=exif))
-    assert read_images(root).unit().shape == (4, 1, 4, 5)
+    colour = Image.fromarray(UPRIGHT)
+    if kind == "turned":
+        colour.save(stream, "JPEG", exif=exif)
+        return stream, "an EXIF orientation, which was not applied"
+    if kind == "CMYK":
+        colour.convert("CMYK").save(stream, "JPEG")
+        return stream, "CMYK colours"
+    if kind == "see-through":
+        colour.putalpha(100)
+        colour.save(stream, "PNG")
+        return stream, "transparent pixels"
+    if kind == "palette":
+        colour.quantize(4).save(stream, "PNG", transparency=1)
+        return stream, "transparent pixels"
+    if kind == "profile":
+        colour.save(stream, "PNG", icc_profile=b"Adobe RGB (1998)")
+        return stream, "a colour profile other than sRGB"
+    wide = Image.fromarray(UPRIGHT[..., 0].astype(np.uint16) * 257)
+    wide.save(stream, "PNG")
+    return stream, "greys of 16 bits, which were scaled to [0, 1], where torchvision cuts them off"
+
+
+@pytest.mark.parametrize("kind", ["turned", "CMYK", "see-through", "palette", "profile", "wide"])
+def test_a_picture_that_may_surprise_is_counted_and_named(tmp_path, kind):
+    stream, words = surprising(kind)
+    for place in range(4):
+        folder = tmp_path / "pets" / "cd"[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        plain = written(UPRIGHT if kind != "wide" else UPRIGHT[..., 0])
+        (folder / f"{place}.png").write_bytes(stream.getvalue() if place > 1 else plain)
+    images = load_images(tmp_path / "pets")
+    (note,) = images.notes
+    assert note.startswith(f"2 of 4 pictures have {words}")
+    assert note.endswith("(the first is 'c/2.png').")
+    if kind != "wide":
+        assert np.array_equal(images.unit(1), of_torchvision(tmp_path / "pets/c/2.png"))
+    assert images.split(0.5, seed=0)[0].notes == images.notes
+
+
+def test_usual_pictures_surprise_nobody(tmp_path):
+    root = picture_folder(tmp_path)
+    opaque = Image.fromarray(GREY[0])
+    opaque.putalpha(255)
+    stream = io.BytesIO()
+    opaque.save(stream, "PNG", icc_profile="sRGB IEC61966-2.1".encode("utf-16-be"))
+    (root / "dog" / "1.png").write_bytes(stream.getvalue())
+    assert read_images(root).notes == ()
 
 
 def test_packed_strips_and_tiles_are_read(tmp_path):

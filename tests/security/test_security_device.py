@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 from attacked_toy import CONTRACT, ToyResNet, toy_images
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from fake_device import FakeDevice
 from trivet import security
 from trivet.errors import UsageError
 from trivet.security.device import CPU, OnDevice, device_of, find_device, on_device
@@ -40,21 +40,6 @@ def test_a_network_on_the_processor_stays_what_it_is():
     model = ToyResNet()
     assert on_device(model, torch.device(CPU)) is model
     assert device_of(model) == CPU
-
-
-class FakeDevice(TorchDispatchMode):
-    """PyTorch's meta device, from which drawn numbers come back: operators refuse tensors of two devices."""
-
-    def __init__(self):
-        super().__init__()
-        self.generator = torch.Generator().manual_seed(0)
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        returning = func is torch.ops.aten._to_copy.default and kwargs.get("device") == torch.device(CPU)
-        if returning and args[0].device.type == "meta":
-            return torch.rand(args[0].shape, generator=self.generator)
-        return func(*args, **kwargs)
 
 
 @pytest.fixture

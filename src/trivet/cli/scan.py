@@ -35,6 +35,7 @@ from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.security.settings import ScanOptions
 from trivet.settings import Count
 from trivet.verdict import NO_EVIDENCE, tone
+from trivet.wording import one_line
 from trivet.work.result_files import write_result, write_whole
 
 __all__ = ["scan", "write_repair_files", "write_scan_files"]
@@ -66,7 +67,7 @@ def scan(
     Parameters
     ----------
     weights
-        The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2.
+        The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2, .h5 or .keras.
     many
         Scan every checkpoint in this folder instead.
     dask
@@ -76,11 +77,15 @@ def scan(
     """
     if (weights is None) == (many is None):
         raise UsageError("give one checkpoint, or a folder of them with --many FOLDER.")
+    if many is not None and options.layers is not None:
+        raise UsageError("--layers belong to one file, and --many scans several; leave one of them out.")
     if many is not None:
         return scan_folder(many, options, out=out, dask=dask, workers=workers, seed=seed, json=json)
     if dask is not None or workers is not None:
         raise UsageError("--dask and --workers spread many checkpoints; they go with --many FOLDER.")
     assert weights is not None
+    if weights.is_dir():
+        raise UsageError(f"{one_line(weights)} is a folder; scan the checkpoints in it with --many.")
 
     if out is not None:
         prepare_folder(out, *SCAN_FILES)
@@ -135,6 +140,8 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     console.print()
     for note in result.checkpoint.loading:
         console.print(f"weights: {escape(note)}")
+    for note in result.images.notes:
+        console.print(f"! images: {escape(note)}")
     best = result.contract.best
     console.print(f"input contract: {escape(best.name)}, clean accuracy {best.clean_accuracy:.4f}")
     if result.contract.finding:

@@ -41,6 +41,8 @@ class ImageSet:
         How many classes there are, whether or not each occurs.
     class_names
         The name of each class by its number, where the classes have names.
+    notes
+        What may surprise in the files, and how it was read: a sentence for each kind, with a count.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ImageSet:
     labels: NDArray[np.int64]
     classes: int
     class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from trivet.datasets.arrays import refuse_too_large
@@ -17,6 +17,7 @@ from trivet.datasets.classes import MAX_CLASSES, choose_rows, in_class_order, pr
 from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet, Pixels, in_kind
 from trivet.errors import DataError
+from trivet.wording import quote
 
 __all__ = ["read_folder", "read_picture"]
 
@@ -56,6 +57,12 @@ MAX_FILE_BYTES = 2**28
 # What Pillow logs of a broken picture is said in the error; without a handler it would also be printed.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
+#: The tag of EXIF that tells how a camera was held, and what stands for upright.
+ORIENTATION, UPRIGHT = 0x0112, 1
+#: How a colour profile names the usual colours, in either of its encodings.
+USUAL_COLOURS = (b"sRGB", "sRGB".encode("utf-16-be"))
+OPAQUE = 255
+
 #: Width and height in pixels.
 Size = tuple[int, int]
 
@@ -67,15 +74,26 @@ def picture_size(path: Path, name: str) -> Size:
 
 
 def read_picture(
-    path: Path, name: str, like: tuple[str, Size] | None = None, fit: Fit = AS_THEY_ARE
+    path: Path,
+    name: str,
+    like: tuple[str, Size] | None = None,
+    fit: Fit = AS_THEY_ARE,
+    odd: dict[str, list[str]] | None = None,
 ) -> Pixels:
-    """Decode the first frame of a picture, and fit it: bytes, or float32 in [0, 1] for 16-bit greys."""
+    """Decode the first frame of a picture, and fit it: bytes, or float32 in [0, 1] for 16-bit greys.
+
+    Pixels are those that torchvision loads, ``Image.open(path).convert("RGB")``, which neither turns pictures
+    as EXIF says nor looks at colour profiles; only 16-bit greys are scaled where that cuts them off.
+    What may surprise in a picture is added to `odd`, by what it is.
+    """
     with _explained(name), _open(path, name) as picture:
         if like is not None and not fit.scales and sorted(picture.size) != sorted(like[1]):
             raise DataError(_other_size(name, picture.size, *like))
         refuse_large_tiles(picture, name)
         picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
+        if odd is not None:
+            for what in _oddities(picture):
+                odd.setdefault(what, []).append(name)
         if like is not None and not fit.scales and picture.size != like[1]:
             raise DataError(_other_size(name, picture.size, *like))
         found = fit.apply(_pixels(picture, name), name)
@@ -83,6 +101,23 @@ def read_picture(
         if like is not None and size != like[1]:
             raise DataError(_other_size(name, size, *like))
         return found
+
+
+def _oddities(picture: Image.Image) -> Iterator[str]:
+    """Yield what of a picture's looks is not in its pixels as they are read, and what was done with it."""
+    # Pillow itself turns a TIFF, and takes the tag away.
+    if picture.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:
+        yield "an EXIF orientation, which was not applied, as torchvision does not"
+    if picture.mode == "CMYK":
+        yield "CMYK colours, which became RGB without a profile, as in torchvision"
+    alpha = picture.getextrema()[-1] if picture.mode in {"RGBA", "LA", "PA"} else (OPAQUE, OPAQUE)
+    if "transparency" in picture.info or alpha[0] < OPAQUE:  # pyright: ignore[reportOperatorIssue, reportIndexIssue]
+        yield "transparent pixels, whose colours were taken as they are, as in torchvision"
+    if picture.mode in WIDE_MODES:
+        yield "greys of 16 bits, which were scaled to [0, 1], where torchvision cuts them off at 255"
+    profile = picture.info.get("icc_profile") or USUAL_COLOURS[0]
+    if not any(usual in profile for usual in USUAL_COLOURS):
+        yield "a colour profile other than sRGB, which was not applied, as torchvision does not"
 
 
 def _open(path: Path, name: str) -> Image.Image:
@@ -176,9 +211,18 @@ def read_folder(folder: Path, *, limit: int | None, seed: int, fit: Fit = AS_THE
         labels, limit=limit, seed=seed, source=root.name, class_names=classes, may_be_absent=False
     )
     files = [f"{classes[label]}/{name}" for label, contents in enumerate(held) for name in contents.names]
-    pixels = _read_all(root, [files[row] for row in rows], fit)
+    odd: dict[str, list[str]] = {}
+    pixels = _read_all(root, [files[row] for row in rows], fit, odd)
     return ImageSet(
-        printable(root.name), pixels, labels[rows], len(classes), tuple(printable(name) for name in classes)
+        printable(root.name),
+        pixels,
+        labels[rows],
+        len(classes),
+        tuple(printable(name) for name in classes),
+        tuple(
+            f"{len(names)} of {len(rows)} pictures have {what} (the first is {quote(names[0])})."
+            for what, names in odd.items()
+        ),
     )
 
 
@@ -234,15 +278,15 @@ def _refuse_empty(name: str, held: list[_Contents]) -> None:
     )
 
 
-def _read_all(root: Path, files: list[str], fit: Fit) -> Pixels:
-    """Decode the pictures, one after the other, into one array."""
+def _read_all(root: Path, files: list[str], fit: Fit, odd: dict[str, list[str]]) -> Pixels:
+    """Decode the pictures, one after the other, into one array; name in `odd` those that may surprise."""
     width, height = picture_size(root / files[0], files[0])
     refuse_too_large(1 if fit.scales else len(files), 1, height, width, dtype=np.uint8, source=root.name)
-    first = read_picture(root / files[0], files[0], fit=fit)
+    first = read_picture(root / files[0], files[0], fit=fit, odd=odd)
     like = files[0], (first.shape[2], first.shape[1])
     pixels: Pixels = np.empty((0, *first.shape), first.dtype)
     for row, name in enumerate(files):
-        picture = read_picture(root / name, name, like, fit) if row else first
+        picture = read_picture(root / name, name, like, fit, odd) if row else first
         channels = max(len(picture), pixels.shape[1])
         dtype = np.result_type(picture, pixels)
         if (channels, dtype) != (pixels.shape[1], pixels.dtype) or not row:

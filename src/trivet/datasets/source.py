@@ -91,7 +91,8 @@ def load_images(
         pixels = np.fromfile(child.file(PIXELS), np.dtype(told["dtype"])).reshape(shape)
         labels = np.fromfile(child.file(LABELS), np.int64).reshape(shape[:1])
     names = told["class_names"]
-    found = ImageSet(told["name"], pixels, labels, told["classes"], None if names is None else tuple(names))
+    classes = None if names is None else tuple(names)
+    found = ImageSet(told["name"], pixels, labels, told["classes"], classes, tuple(told["notes"]))
     return _coloured(found, fit)
 
 
@@ -123,6 +124,7 @@ def read(request: dict[str, Any], folder: Path) -> dict[str, Any]:
         "dtype": images.pixels.dtype.name,
         "classes": images.classes,
         "class_names": images.class_names,
+        "notes": images.notes,
     }
 
 

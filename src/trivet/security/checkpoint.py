@@ -1,6 +1,8 @@
 """Weights out of an untrusted file into a network that can be audited, with nothing executed."""
 
+import json
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -30,7 +32,7 @@ from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
 from trivet.security.settings import NetworkOptions
 from trivet.security.trigger import Trigger
-from trivet.wording import one_line, quote
+from trivet.wording import first_line, one_line, quote
 from trivet.work.bounded import require_path
 from trivet.work.confined import Confined, seconds_for
 
@@ -60,6 +62,7 @@ MISSING_IMAGES: Final = (
     "clean images with true classes are needed; give --images (images in audit.toml): a folder of pictures "
     "with a subfolder a class, an .npz file, an IDX file, or the name of an embedded set such as mnist."
 )
+MAX_MAPPING_BYTES: Final = 2**20
 #: File systems take no longer names.
 LONGEST_FILE_NAME: Final = 255
 
@@ -127,6 +130,7 @@ def load_subject(weights: Path, options: NetworkOptions, *, seed: int) -> ScanIn
             input_shape=(shape[1], shape[2], shape[3]),
             classes=clean.classes,
             state_key=options.state_key,
+            layers=options.layers,
             reader=reader,
         )
         model = on_device(checkpoint.model, device)
@@ -183,6 +187,7 @@ def load_checkpoint(
     input_shape: Shape | None = None,
     classes: int | None = None,
     state_key: str | None = None,
+    layers: str | os.PathLike[str] | Mapping[str, str] | None = None,
     reader: Confined | None = None,
 ) -> Checkpoint:
     """Load a network, strictly, with nothing of the file executed.
@@ -205,6 +210,9 @@ def load_checkpoint(
         that are not trivet's own are tried on such images; all are held to them.
     state_key
         Where the weights stand in the file, with dots between several keys; None takes those that fit.
+    layers
+        Of a Keras file (``.h5``, ``.keras``): its layer for each module of the network, or a .json file with
+        these. It takes the extra ``keras``.
     reader
         A child process to read the file in; None starts one.
 
@@ -230,7 +238,26 @@ def load_checkpoint(
             input_shape=input_shape,
             classes=classes,
             state_key=state_key,
+            mapping=_mapping(layers),
         )
+
+
+def _mapping(layers: str | os.PathLike[str] | Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return which layer of a file each module of a network has."""
+    if layers is None or isinstance(layers, Mapping):
+        return None if layers is None else dict(layers)
+    path = require_path(Path(layers), "file of layers", error=UsageError)
+    try:
+        with path.open("rb") as stream:
+            said = json.loads(stream.read(MAX_MAPPING_BYTES))
+    except ValueError as error:
+        raise UsageError(f"{quote(path.name)} is not JSON ({first_line(error)}).") from error
+    if not isinstance(said, dict) or not all(isinstance(each, str) for each in said.values()):
+        raise UsageError(
+            f"{quote(path.name)} should be a JSON object with a layer of the file for each module of the "
+            'network, as {"features.0": "conv2d"}.'
+        )
+    return said
 
 
 def load_from_archive(
@@ -270,6 +297,7 @@ def _load(
     input_shape: Shape | None = None,
     classes: int | None = None,
     state_key: str | None = None,
+    mapping: dict[str, str] | None = None,
 ) -> Checkpoint:
     suffix = Path(name).suffix.lower()
     kind = ONNX_KIND if suffix == ONNX else architecture
@@ -297,7 +325,7 @@ def _load(
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     else:
         network = build_network(kind, input_shape=input_shape, classes=classes)
-        loading = _fill(network, child, path, name, kind, state_key)
+        loading = _fill(network, child, path, name, kind, state_key, mapping)
         model = _seen_as_classifier(network, name, kind, input_shape, classes)
     _refuse_other_images(model, kind, input_shape, classes)
     return _checkpoint(model, path, name, source, kind, expected_label, loading, child)
@@ -327,7 +355,13 @@ def _checkpoint(
 
 
 def _fill(
-    network: nn.Module, child: Confined, path: Path, name: str, architecture: str, key: str | None = None
+    network: nn.Module,
+    child: Confined,
+    path: Path,
+    name: str,
+    architecture: str,
+    key: str | None = None,
+    mapping: dict[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Fill a network with the weights that the child finds in a file, strictly; return what that took."""
     own: dict[str, Tensor] = network.state_dict()
@@ -336,6 +370,7 @@ def _fill(
         "name": name,
         "architecture": architecture,
         "key": key,
+        "mapping": mapping,
         "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
     }
     found = child.ask(
@@ -347,8 +382,16 @@ def _fill(
     )
     extracted = safetensors.torch.load_file(child.file(EXTRACTED))
     keys = list(own)
-    loaded = {keys[number]: extracted[str(number)].to(own[keys[number]].dtype) for number in found["numbers"]}
+    read = {keys[number]: extracted[str(number)] for number in found["numbers"]}
+    loaded = {key: value.to(own[key].dtype) for key, value in read.items()}
     refuse_broken([key for key, value in loaded.items() if not bool(torch.isfinite(value).all())], name)
+    for layer, value in loaded.items():
+        whole = not value.is_floating_point() and not value.is_complex()
+        if whole and not torch.equal(value.to(read[layer].dtype), read[layer]):
+            raise CheckpointError(
+                f"{name} holds numbers in {quote(layer)} that {value.dtype}, which the network has there, "
+                "cannot take; save them as the network has them."
+            )
     network.load_state_dict(own | loaded, strict=True)
     return tuple(found["notes"])
 

@@ -3,48 +3,11 @@
 import torch
 from torch import Tensor
 
-from trivet.errors import UsageError
 from trivet.security.adapting import guarded
 from trivet.security.networks import Classifier
-from trivet.wording import first_line, quote
+from trivet.work.device import CPU, find_device
 
 __all__ = ["CPU", "OnDevice", "device_of", "find_device", "on_device"]
-
-CPU = "cpu"
-AUTO = "auto"
-#: Kinds of accelerators, the first that is here is what ``auto`` takes.
-ACCELERATORS = ("cuda", "mps")
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device called ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or, for ``auto``, the fastest here.
-
-    Raises
-    ------
-    UsageError
-        If there is no such device, or this build of PyTorch cannot use it.
-    """
-    here = {kind: getattr(torch, kind).device_count() for kind in ACCELERATORS if _is_here(kind)}
-    if name == AUTO:
-        return torch.device(next(iter(here), CPU))
-    try:
-        device = torch.device(name)
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(
-            f"{quote(name)} names no device ({first_line(error)}); expected cpu, cuda, cuda:1, mps or auto."
-        ) from error
-    if device.type == CPU or (device.index or 0) < here.get(device.type, 0):
-        return device
-    found = ", ".join(f"{count} of {kind}" for kind, count in here.items()) or "none but the processor"
-    raise UsageError(
-        f"PyTorch {torch.__version__} finds no device {quote(name)} here, but {found}. Leave out --device, "
-        "or install the build of PyTorch for it."
-    )
-
-
-def _is_here(kind: str) -> bool:
-    module = torch.cuda if kind == "cuda" else torch.backends.mps
-    return bool(module.is_available())
 
 
 def on_device(model: Classifier, device: torch.device) -> Classifier:

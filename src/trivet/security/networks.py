@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from trivet.errors import CheckpointError, TrivetError, UsageError, import_extra
 from trivet.wording import describe_error, one_line, quote
+from trivet.work.device import seeded
 from trivet.work.own_code import OWN_CODE, load_callable
 
 __all__ = [
@@ -137,8 +138,7 @@ def build_architecture(name: str, *, seed: int = 0) -> Classifier:
     if name not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         raise UsageError(f"no architecture is called {name!r}; expected one of: {known}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return ARCHITECTURES[name]()
 
 
@@ -161,8 +161,7 @@ def build_network(
     classes: int | None = None,
 ) -> nn.Module:
     """Return the network that `architecture` names, its initial weights drawn from `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if architecture in ARCHITECTURES:
             return ARCHITECTURES[architecture]()
         if architecture.startswith(TIMM):
@@ -185,7 +184,7 @@ def _build_own(architecture: str, seed: int) -> nn.Module:
             f"the architecture {architecture!r} is a {type(factory).__name__}; expected a class or "
             "function that takes no argument and returns a torch.nn.Module."
         )
-    torch.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
+    torch.default_generator.manual_seed(seed)  # the import may have drawn numbers, and it happens but once
     try:
         network = factory()
     except (Exception, SystemExit) as error:  # the user's code can fail in any way

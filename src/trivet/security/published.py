@@ -26,6 +26,7 @@ from trivet.security.results import (
 from trivet.security.scanning.search import Inversion, InversionSettings, invert_triggers, shuffled_passes
 from trivet.security.settings import PROFILES, SecuritySettings
 from trivet.security.trigger import Trigger
+from trivet.work.device import seeded
 
 __all__ = ["PUBLISHED_UNLEARNING", "publish_security"]
 
@@ -147,8 +148,7 @@ def _rows(images: int, count: int, seed: int) -> np.ndarray:
 
 def _after_initialisation(model: Classifier, seed: int) -> torch.Generator:
     """Return a generator as it stands after the network's initial weights were drawn from it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for layer in copy.deepcopy(model).modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 layer.reset_parameters()

@@ -92,6 +92,9 @@ class NetworkOptions(Settings):
     state_key
         Where the weights stand in the file, KEY or KEY.KEY, such as state_dict_ema: for files that hold
         several networks that fit.
+    layers
+        Of a Keras file, .h5 or .keras: a .json file that says which of its layers each module of the network
+        has.
     images
         Clean images with true classes: an embedded set's name, a folder with a subfolder a class,
         an .npz or an IDX file. A repair works on half of them, and the other half judges it.
@@ -119,6 +122,7 @@ class NetworkOptions(Settings):
 
     arch: str | None = None
     state_key: str | None = None
+    layers: str | None = None
     images: str | None = None
     resize: str | None = None
     crop: Count | None = None

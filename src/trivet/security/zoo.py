@@ -22,6 +22,7 @@ from trivet.security.evaluation import clean_accuracy, pixels_at, predict
 from trivet.security.networks import Classifier, build_network
 from trivet.security.settings import Recipe
 from trivet.security.trigger import Trigger
+from trivet.work.device import seeded
 from trivet.work.result_files import make_folder, write_text, write_whole
 
 __all__ = [
@@ -261,9 +262,9 @@ def train_classifier(
     labels = torch.from_numpy(images.labels)
     order = torch.Generator().manual_seed(seed)
     steps = settings.epochs * -(-len(images) // settings.batch_size)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = on_device(_untrained(architecture, images, seed), find_device(device)).train()
+    place = find_device(device)
+    with seeded(seed, place):
+        model = on_device(_untrained(architecture, images, seed), place).train()
         optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
         step = 0

@@ -12,10 +12,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from trivet.errors import DataError
+from fake_device import FakeDevice
+from trivet.errors import DataError, UsageError
 from trivet.privacy import TorchClassifier
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
 from trivet.privacy.membership.shadows import plant
+from trivet.work import device as device_module
 
 
 def network():
@@ -53,6 +55,31 @@ def test_a_network_with_too_few_outputs_is_refused():
     X, y = noisy_rows(60)
     with pytest.raises(DataError, match=r"should return logits of shape \(60, 2\)"):
         TorchClassifier(torch.nn.Linear(6, 1), epochs=1).fit(X, y)
+
+
+def test_a_network_trains_and_scores_where_it_is_put_and_answers_on_the_processor(monkeypatch):
+    X, y = noisy_rows(60)
+    monkeypatch.setattr(device_module, "find_device", torch.device)
+    recipe = recipe_of(network(), "meta")
+    assert recipe.device == "meta"
+    assert recipe.description != recipe_of(network()).description
+    with FakeDevice():
+        fitted = train(recipe, X, y, seed=3)
+        assert {weight.device.type for weight in fitted[-1].network_.parameters()} == {"meta"}
+        said = class_probabilities(fitted, X, 2)
+    assert said.shape == (60, 2)
+    np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_a_device_is_for_networks_and_has_to_be_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="a DecisionTreeClassifier runs on the processor"):
+        recipe_of("tree", "cuda")
+    with pytest.raises(UsageError, match="finds no device 'cuda' here"):
+        recipe_of(network(), "cuda")
+    assert recipe_of("tree", "auto").device == "cpu"
+    own = make_pipeline(StandardScaler(), TorchClassifier(network(), device="cuda:1"))
+    assert recipe_of(own).device == "cuda:1"
 
 
 def test_recipes_are_told_apart_by_settings_and_weights():

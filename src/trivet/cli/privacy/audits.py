@@ -173,6 +173,7 @@ def audit_model(
     claim: Claim = BARE,
     delta: float = 0.0,
     workers: Workers = None,
+    device: str = "cpu",
     seed: RandomSeed = 0,
     out: Path | None = None,
     json: Json = False,
@@ -201,6 +202,9 @@ def audit_model(
         tell no more than Gaussian noise does, as DP-SGD claims, of which the same guesses refute more.
     delta
         At which the planted rows bound epsilon; above 0 for a gaussian claim.
+    device
+        Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is one.
+        Each worker has a network there. Results are the same bit for bit on the processor only.
     out
         Folder for the result, the scores, the page and the pictures; a killed run goes on there.
     """
@@ -229,6 +233,7 @@ def audit_model(
             delta=delta,
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
+            device=device,
             seed=seed,
             data=one_line(subject.name),
             model=model,

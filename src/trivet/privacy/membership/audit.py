@@ -29,7 +29,7 @@ from trivet.privacy.membership.groups import (
 )
 from trivet.privacy.membership.one_run import FEWEST_GUESSES, check_claim, one_run_audit
 from trivet.privacy.membership.rates import attack_result
-from trivet.privacy.membership.recipe import kind, recipe_of
+from trivet.privacy.membership.recipe import CPU, kind, recipe_of
 from trivet.privacy.membership.results import A_ROW, BARE, Claim, ExposedRow, MembershipAudit
 from trivet.privacy.membership.shadows import (
     CLIP,
@@ -141,7 +141,7 @@ def audit_model(
         Of everything random, from 0 to 2^32 - 1.
     **settings
         ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``claim``, ``delta``,
-        ``workers``, ``work``: as of `attack_model`.
+        ``workers``, ``work``, ``device``: as of `attack_model`.
 
     Returns
     -------
@@ -197,6 +197,7 @@ def attack_model(
     delta: float = 0.0,
     workers: int | None = None,
     work: str | Path | None = None,
+    device: str = CPU,
     seed: int = 0,
     data: str = "",
     model: str = "",
@@ -210,7 +211,7 @@ def attack_model(
         check_claim(canaries, delta, claim=claim)
     elif (claim, delta) != (BARE, 0.0):
         raise SettingError("a claim is tested by canaries: set {canaries}, or leave out {claim} and {delta}.")
-    recipe = recipe_of(estimator)
+    recipe = recipe_of(estimator, device)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
     units = np.arange(rows) if unit is None else checked_units(unit, labels)
@@ -308,6 +309,7 @@ def attack_model(
         if unit is None
         else tuple(attack_result(attack, scores[attack], mask, units=units) for attack in attacks),
         shadow_share=float(evidence.inside.mean()),
+        device=recipe.device,
     )
     return AuditedModel(result, mask, scores)
 

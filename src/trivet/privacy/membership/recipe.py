@@ -9,7 +9,7 @@ import inspect
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,6 +29,9 @@ from trivet.wording import describe_error, one_line, quote
 from trivet.work.own_code import load_callable
 
 __all__ = ["Recipe", "class_probabilities", "is_network", "kind", "recipe_of", "train"]
+
+#: Names of devices that need no PyTorch: the processor, and an accelerator where there is one.
+CPU, AUTO = "cpu", "auto"
 
 
 def is_network(made: Any) -> bool:
@@ -101,6 +104,7 @@ class Recipe:
 
     estimator: Any
     description: str
+    device: str = CPU
 
     def build(self, *, axes: int, seed: int) -> Any:
         """Return an unfitted classifier for rows of data with so many `axes`, seeded wherever it can be."""
@@ -108,20 +112,28 @@ class Recipe:
         # row.
         built: Any = clone(_classifier(_made(self.estimator)))
         seeds = {name: seed for name in built.get_params(deep=True) if _is_seed(name)}
-        built.set_params(**seeds)
+        places = () if self.device == CPU else _devices(built)
+        built.set_params(**seeds, **dict.fromkeys(places, self.device))
         if is_torch_classifier(built):
             return make_pipeline(StandardScaler(), built) if axes == TABLE_AXES else built
         return built if axes == TABLE_AXES else make_pipeline(FunctionTransformer(_flat), built)
 
 
-def recipe_of(estimator: Any) -> Recipe:
-    """Return the recipe of whatever a user gives, after a look at what it makes."""
+def recipe_of(estimator: Any, device: str = CPU) -> Recipe:
+    """Return the recipe of whatever a user gives, after a look at what it makes.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, or there is no such device, or it has no network to run there.
+    """
     with _kept_generator():
         made = _made(estimator)
         try:
             built = _classifier(made)
+            place = _placed(built, device)
             description = "\n".join(
-                (repr(estimator) if isinstance(estimator, str) else "", *described(built))
+                (repr(estimator) if isinstance(estimator, str) else "", *described(built), place)
             )
         except (TrivetError, KeyboardInterrupt):
             raise
@@ -137,7 +149,7 @@ def recipe_of(estimator: Any) -> Recipe:
                 f"the estimator {kind(estimator)} cannot be sent to another process "
                 f"({describe_error(error)}); give it as package.module:function."
             ) from error
-    return Recipe(estimator, description)
+    return Recipe(estimator, description, place)
 
 
 def train(recipe: Recipe, features: Any, labels: NDArray[np.int64], *, seed: int) -> Any:
@@ -253,6 +265,30 @@ def _classifier(made: Any) -> Any:
             "a classifier that has it, such as CalibratedClassifierCV around this one."
         )
     return made
+
+
+def _placed(built: Any, device: str) -> str:
+    """Return the device for the networks in a classifier: the wanted one, or their own."""
+    own = [built.get_params(deep=True)[name] for name in _devices(built)]
+    if device == CPU or (device == AUTO and not own):
+        return own[0] if own else CPU
+    if not own:
+        raise UsageError(
+            f"a {kind(built)} runs on the processor; a device, here {quote(device)}, is for a "
+            "torch.nn.Module. Leave it out."
+        )
+    from trivet.work.device import find_device  # noqa: PLC0415 - PyTorch
+
+    return str(find_device(device))
+
+
+def _devices(built: Any) -> Iterator[str]:
+    """Yield the parameters of a classifier that say where a network of it runs."""
+    if is_torch_classifier(built):
+        yield "device"
+    for name, value in built.get_params(deep=True).items():
+        if is_torch_classifier(value):
+            yield f"{name}__device"
 
 
 def _is_seed(name: str) -> bool:

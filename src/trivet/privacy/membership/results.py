@@ -198,6 +198,7 @@ class MembershipAudit(
         unit are not independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`).
         Empty where a row is the unit.
     shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
+    device : Where the networks ran.
     """
 
     data: str
@@ -225,3 +226,4 @@ class MembershipAudit(
     unit: str = A_ROW
     row_attacks: tuple[AttackResult, ...] = ()
     shadow_share: float = 0.5
+    device: str = "cpu"

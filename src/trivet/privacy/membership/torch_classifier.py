@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
 from trivet.errors import DataError
+from trivet.work.device import CPU, seeded
 
 __all__ = ["TorchClassifier", "trained_network"]
 
@@ -37,6 +38,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         Of Adam.
     random_state
         Seed, in [0, 2^32).
+    device
+        Where the network runs, as PyTorch calls it; rows go there batch by batch.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         random_state: int = 0,
+        device: str = CPU,
     ) -> None:
         self.module = module
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.random_state = random_state
+        self.device = device
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on rows `X`, shape (rows, *row), and classes `y`, shape (rows,).
@@ -65,17 +70,16 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, places = np.unique(np.asarray(y), return_inverse=True)
         rows = torch.from_numpy(np.array(X, dtype=np.float32))
         labels = torch.from_numpy(places.astype(np.int64))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.random_state)
-            self.network_ = _fresh(self.module)
+        with seeded(self.random_state, self.device):
+            self.network_ = _fresh(self.module).to(self.device)
             self.network_.train()
             optimiser = torch.optim.Adam(self.network_.parameters(), lr=self.learning_rate)
             for _ in range(self.epochs):
                 for batch in torch.randperm(len(rows)).split(self.batch_size):
                     optimiser.zero_grad()
-                    logits = self.network_(rows[batch])
+                    logits = self.network_(rows[batch].to(self.device))
                     self._require_logits(logits, len(batch))
-                    nn.functional.cross_entropy(logits, labels[batch]).backward()
+                    nn.functional.cross_entropy(logits, labels[batch].to(self.device)).backward()
                     optimiser.step()
         self.network_.eval()
         return self
@@ -84,9 +88,11 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
         """Return class probabilities, shape (rows, classes), for the classes in `classes_`."""
         rows = torch.from_numpy(np.array(X, dtype=np.float32))
         with torch.inference_mode():
-            parts = [self.network_(part) for part in rows.split(SCORED_ROWS)]
-            for said, part in zip(parts, rows.split(SCORED_ROWS), strict=True):
-                self._require_logits(said, len(part))
+            parts: list[torch.Tensor] = []
+            for part in rows.split(SCORED_ROWS):
+                logits = self.network_(part.to(self.device))
+                self._require_logits(logits, len(part))
+                parts.append(logits.to(CPU))
             logits = torch.cat(parts)
             # Outputs beyond the classes that were seen stand for classes without a row.
             shares = torch.softmax(logits[:, : len(self.classes_)].double(), dim=1)

@@ -116,6 +116,7 @@ def prepare(request: dict[str, Any], folder: Path) -> Sizes:
         del content
         _refuse_unsafe(model, name)
         _take_in(model, path, name, room=MAX_BYTES - size)
+        _hold_constants(model.graph)
         _drop_training(model.graph)
         sizes = _sizes(model.graph, name)
         _rename(model.graph)
@@ -194,6 +195,27 @@ def _take_in(model: Any, path: Path, name: str, *, room: int) -> None:
         tensor.raw_data = content
 
 
+def _hold_constants(graph: Any) -> None:
+    """Write constants as weights, which onnx2torch takes wherever it takes constants, and in more places."""
+    results, kept = {value.name for value in graph.output}, []
+    for node in graph.node:
+        value = node.attribute[0] if node.op_type == "Constant" and len(node.attribute) == 1 else None
+        if value is not None and value.name == "value" and node.output[0] not in results:
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(value.t)
+            tensor.name = node.output[0]
+        else:
+            kept.append(node)
+    _keep(graph, kept)
+
+
+def _keep(graph: Any, nodes: list[Any]) -> None:
+    """Let a graph have these nodes alone; they are copied, since some may be its own."""
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
 def _drop_training(graph: Any) -> None:
     """Take out what a network has for its training: dropout, and the inputs that switch it."""
     replaced: dict[str, str] = {}
@@ -206,9 +228,7 @@ def _drop_training(graph: Any) -> None:
             kept.append(node)
     if not replaced or any(value.name in replaced for value in graph.output):
         return
-    copies = [type(node).FromString(node.SerializeToString()) for node in kept]
-    del graph.node[:]
-    graph.node.extend(copies)
+    _keep(graph, kept)
     used = {name for node in graph.node for name in node.input}
     left = [type(value).FromString(value.SerializeToString()) for value in graph.input if value.name in used]
     del graph.input[:]
@@ -242,8 +262,6 @@ def _written_older(onnx: Any, model: Any, name: str) -> None:
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     written: list[Any] = []
     for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            held[node.output[0]] = node.attribute[0].t
         second = held.get(node.input[1]) if len(node.input) > 1 else None
         given = None if second is None else onnx.numpy_helper.to_array(second)
         if node.op_type in REDUCTIONS or node.op_type == "ReduceSum":
@@ -259,9 +277,7 @@ def _written_older(onnx: Any, model: Any, name: str) -> None:
             _without(node, "allowzero")
         written += _gelu(onnx, model, node) if node.op_type == "Gelu" else [node]
     if len(written) > len(model.graph.node):
-        copies = [type(node).FromString(node.SerializeToString()) for node in written]
-        del model.graph.node[:]
-        model.graph.node.extend(copies)
+        _keep(model.graph, written)
 
 
 def _reduction(onnx: Any, node: Any, given: Any, name: str) -> None:
@@ -366,9 +382,7 @@ def _rename(graph: Any) -> None:
         node.output[:] = [ours(name) for name in node.output]
         kept.append(node)
     if len(kept) < len(graph.node):
-        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
-        del graph.node[:]
-        graph.node.extend(copies)
+        _keep(graph, kept)
 
 
 def _sizes(graph: Any, name: str) -> Sizes:

@@ -17,8 +17,8 @@ from trivet.work.confined import Confined
 
 __all__ = ["INDEX", "ONNX", "beside", "fields", "file_sha256", "find_parts", "name_parts", "read_index"]
 
-#: Ends the name of an index of several files.
-INDEX: Final = ".safetensors.index.json"
+#: End the names of an index of several files, of safetensors or of torch.save.
+INDEX: Final = (".safetensors.index.json", ".bin.index.json")
 MAX_INDEX_BYTES: Final = 4 * 2**20
 #: Ends the name of a graph, whose weights may lie beside it.
 ONNX: Final = ".onnx"
@@ -35,7 +35,7 @@ VARINT_BYTES = 10
 
 def find_parts(path: Path, child: Confined | None = None) -> tuple[Path, ...]:
     """Return the files that a checkpoint consists of, the one that names the others first."""
-    if not path.name.lower().endswith((INDEX, ONNX)):
+    if not path.name.lower().endswith((*INDEX, ONNX)):
         return (path,)
     name = one_line(path.name)
     with Confined() if child is None else nullcontext(child) as reader:
@@ -92,14 +92,14 @@ def name_parts(request: dict[str, Any], _folder: Path) -> list[str]:
 
 
 def read_index(path: Path, name: str) -> dict[str, str]:
-    """Return which file beside an index of safetensors holds each layer."""
+    """Return which file beside an index holds each layer."""
     try:
         with path.open("rb") as stream:
             index = json.loads(stream.read(MAX_INDEX_BYTES))
         return {str(key): str(part) for key, part in index["weight_map"].items()}
     except Exception as error:  # an untrusted index can be wrong anywhere
         raise CheckpointError(
-            f"{name} is not the index of a safetensors file in parts ({first_line(error)}); expected the "
+            f"{name} is not the index of weights in several files ({first_line(error)}); expected the "
             "names of its parts under weight_map."
         ) from error
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
+from trivet.security.reading.foreign import zip_of
 from trivet.security.reading.zipped import ZippedFile
 from trivet.wording import first_line, quote
 
@@ -124,6 +125,14 @@ STORAGES: Final[dict[str, str]] = {
     "torch.ByteStorage": "U8",
     "torch.BoolStorage": "BOOL",
 }
+#: Storages of numbers that no weights are saved as, and the bytes of each: what lies behind them is read.
+OTHER_STORAGES: Final[dict[str, int]] = {
+    "torch.ComplexDoubleStorage": 16,
+    "torch.ComplexFloatStorage": 8,
+    "torch.QInt32Storage": 4,
+    "torch.QInt8Storage": 1,
+    "torch.QUInt8Storage": 1,
+}
 #: Storages whose numbers have a type only together with a tensor's.
 UNTYPED: Final = "torch.storage.UntypedStorage"
 TORCH_DTYPES: Final[dict[str, str]] = {
@@ -163,9 +172,10 @@ def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_gradient: Any)
 def _typed_tensor(
     storage: Any, offset: Any, shape: Any, stride: Any, _gradient: Any, _hooks: Any, dtype: Any, *_more: Any
 ) -> LazyTensor | Opaque:
-    kind = TORCH_DTYPES.get(dtype.name) if type(dtype) is _Global else None
+    named = dtype.name if type(dtype) is _Global else "torch._utils._rebuild_tensor_v3"
+    kind = TORCH_DTYPES.get(named)
     if kind is None or type(storage) is not Storage:
-        return Opaque("torch._utils._rebuild_tensor_v3")
+        return Opaque(named)
     typed = replace(storage, dtype=kind, elements=storage.elements // BYTES[kind])
     return _tensor(typed, offset, shape, stride)
 
@@ -180,13 +190,27 @@ def _itself(value: Any, *_index: Any) -> Any:
     return value
 
 
-#: What is called, and what stands in for it: nothing that copies, so that memory stays bounded.
-CALLS: Final[dict[str, Callable[..., Any]]] = {
+def _of_class(function: Any, kind: Any, arguments: Any, *_attributes: Any) -> LazyTensor | Opaque:
+    """Return a tensor of a class of its own, or with attributes, as the tensor that it is made of."""
+    maker = TENSORS.get(function.name) if type(function) is _Global else None
+    if maker is not None and type(arguments) is tuple:
+        return maker(*arguments)
+    return Opaque(kind.name if type(kind) is _Global else "torch._tensor._rebuild_from_type_v2")
+
+
+#: What makes tensors of numbers that the file holds.
+TENSORS: Final[dict[str, Callable[..., LazyTensor | Opaque]]] = {
     "torch._utils._rebuild_tensor": _tensor,  # until PyTorch 0.3
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": _parameter,
+}
+#: What is called, and what stands in for it: nothing that copies, so that memory stays bounded.
+CALLS: Final[dict[str, Callable[..., Any]]] = {
+    **TENSORS,
+    "torch._tensor._rebuild_from_type_v2": _of_class,
     "torch.Size": _itself,
     "torch.device": _itself,
     "_codecs.encode": _itself,
@@ -242,6 +266,8 @@ class Pickle:
     value: Any
     length: int
     storages: Mapping[str, Storage]
+    #: By their keys the elements of storages that are passed over, and the bytes of each element.
+    others: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearray]) -> Pickle:
@@ -251,7 +277,7 @@ def read_pickle(content: bytes, name: str, numbers: Callable[[Storage], bytearra
     try:
         for instruction, argument, _ in pickletools.genops(stream):
             machine.follow(instruction.name, argument)
-        return Pickle(machine.stack.pop(), stream.tell(), machine.storages)
+        return Pickle(machine.stack.pop(), stream.tell(), machine.storages, machine.others)
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # other files can fail anywhere
@@ -275,6 +301,7 @@ class _Machine:
         self.file = file
         self.numbers = numbers
         self.storages: dict[str, Storage] = {}
+        self.others: dict[str, tuple[int, int]] = {}
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # one stack for each open mark
         self.memo: dict[int, Any] = {}
@@ -451,6 +478,7 @@ class _Machine:
             raise self.refusal("points to a part of a storage")
         dtype = "U8" if kind.name == UNTYPED else STORAGES.get(kind.name)
         if dtype is None:
+            self.others[key] = elements, OTHER_STORAGES.get(kind.name, 1)
             self.stack.append(Opaque(kind.name))
             return
         storage = Storage(key, dtype, elements, self.file, self.numbers)
@@ -522,8 +550,8 @@ def read_zipped(archive: ZippedFile, name: str) -> Any:
     """Return what a zip of torch.save holds, as `LazyTensor`s that load while it is open."""
     if "data.pkl" not in archive.sizes:
         raise CheckpointError(
-            f"{name} cannot be read as a PyTorch checkpoint: it is a zip of something else. Expected a state "
-            "dict saved with torch.save, or a .safetensors file."
+            f"{name} cannot be read as a PyTorch checkpoint: it is a zip of {zip_of(archive.sizes)}. "
+            "Expected a state dict saved with torch.save, or a .safetensors file."
         )
     if "byteorder" in archive.sizes and bytes(archive.read("byteorder", at_most=8)) != b"little":
         raise CheckpointError(f"{name} was saved on a big-endian machine; save it again on this one.")
@@ -579,9 +607,10 @@ def _places(
         stream.seek(position)
         count = stream.read(COUNT.size)
         storage = content.storages.get(key)
-        if storage is None or len(count) < COUNT.size or COUNT.unpack(count)[0] != storage.elements:
+        held = content.others.get(key) if storage is None else (storage.elements, BYTES[storage.dtype])
+        if held is None or len(count) < COUNT.size or COUNT.unpack(count)[0] != held[0]:
             raise CheckpointError(f"{name} is damaged: its storage {quote(key)} is not as described.")
-        length = storage.elements * BYTES[storage.dtype]
+        length = math.prod(held)
         places[key] = (position + COUNT.size, length)
         position += COUNT.size + length
         if position > end:

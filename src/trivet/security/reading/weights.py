@@ -18,6 +18,15 @@ from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError
 from trivet.security.reading.exported import is_program, read_program
+from trivet.security.reading.foreign import START_BYTES, refuse_foreign
+from trivet.security.reading.keras import (
+    HDF5,
+    KERAS_WEIGHTS,
+    KerasLayers,
+    read_keras,
+    read_keras_zip,
+    renamed,
+)
 from trivet.security.reading.parts import INDEX, beside, read_index
 from trivet.security.reading.torchfile import (
     BYTES,
@@ -52,8 +61,10 @@ COUNTER: Final = "num_batches_tracked"
 BESIDE: Final = ("total_ops", "total_params", "n_averaged", COUNTER)
 #: Losses that are modules, saved with the network by those that train it.
 LOSSES: Final = ("criterion", "loss", "loss_fn", "loss_func", "metric", "metrics")
-#: Put into names by torch.compile and DataParallel, wherever they wrap.
-WRAPPER: Final = re.compile(r"(?<![^.])(?:_orig_mod|module)\.")
+#: Put into names by torch.compile, DataParallel, FSDP and activation checkpointing, wherever they wrap.
+WRAPPER: Final = re.compile(
+    r"(?<![^.])(?:_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+)
 #: Begins the names of TorchScript's classes.
 SCRIPTED: Final = "__torch__."
 #: How deep, and over how many things, a state dict is looked for.
@@ -111,7 +122,8 @@ def find_states(content: Any, name: str, key: str | None = None) -> dict[str, St
         (content,) = found
     states = {place: state for place, (_, state) in _places(content).items()}
     if not states:
-        kind = content.name if isinstance(content, Opaque) else type(content).__name__
+        kind = "tensor" if type(content) is LazyTensor else type(content).__name__
+        kind = content.name if isinstance(content, Opaque) else kind
         raise CheckpointError(
             f"{name} holds a {one_line(kind)} that is not a state dict; expected names of layers with their "
             "tensors, as torch.save(model.state_dict(), ...) writes, or such a dict, or a module, inside."
@@ -141,16 +153,16 @@ def _states(content: Any) -> Iterator[tuple[str, Any, State]]:
         if any(type(each) is LazyTensor for each in named.values()):
             yield place, value, named
         for key, each in inside.items():
-            nested = isinstance(each, Mapping | list | Opaque)
+            nested = isinstance(each, Mapping | list | tuple | Opaque)
             if nested and depth < DEEPEST and id(each) not in seen and len(waiting) < MOST_PLACES:
                 seen.add(id(each))
                 waiting.append((_joined(place, key), each, depth + 1))
 
 
 def _inside(value: Any) -> Mapping[Any, Any]:
-    """Return what a value holds by its names, a list by its positions."""
+    """Return what a value holds by its names, a list or tuple by its positions."""
     held = (value.items or value.state) if isinstance(value, Opaque) else value
-    if isinstance(held, list):
+    if isinstance(held, list | tuple):
         return dict(enumerate(held))
     return held if isinstance(held, Mapping) else {}
 
@@ -235,9 +247,6 @@ def match(
         for number, layer in enumerate(layers)
         if layer.key in state and not (layer.key.endswith(COUNTER) and _other(state[layer.key], layer))
     }
-    refuse_broken(
-        [layers[number].key for number, claim in claims.items() if _other(claim, layers[number])], name
-    )
     under = [f"The weights are those under '{best}'."] if best else []
     return Match(claims, (*under, *fits[best].notes))
 
@@ -330,30 +339,37 @@ def _named(state: State, layers: Sequence[Layer], taken: str, put: str, *, loose
 
 def _problems(state: State, layers: Sequence[Layer]) -> Iterator[str]:
     expected = {layer.key for layer in layers}
-    for layer in layers:
-        if layer.key not in state and not layer.key.endswith(COUNTER):
-            yield f"{one_line(layer.key)} is missing"
-    for key in state:
-        if key not in expected:
-            yield f"{quote(key)} is not a layer of it"
+    missing = (
+        f"{one_line(layer.key)} is missing"
+        for layer in layers
+        if layer.key not in state and not layer.key.endswith(COUNTER)
+    )
+    others = (f"{quote(key)} is not a layer of it" for key in state if key not in expected)
+    # In turn, since a message shows the first few, and names that differ are understood side by side.
+    for pair in itertools.zip_longest(missing, others):
+        yield from filter(None, pair)
     for layer in layers:
         claim = state.get(layer.key)
-        if claim is None or layer.key.endswith(COUNTER):
-            continue
-        if type(claim) is not LazyTensor:
-            kind = claim.name if isinstance(claim, Opaque) else type(claim).__name__
-            yield f"{one_line(layer.key)} is a {one_line(kind)} and not a plain tensor"
-        elif claim.shape != layer.shape:
-            yield f"{one_line(layer.key)} has shape {one_line(claim.shape)} instead of {layer.shape}"
-        elif claim.dtype is None:
-            yield f"{one_line(layer.key)} is saved as a type that is not read; save it as float32"
+        if claim is not None and not layer.key.endswith(COUNTER):
+            yield from (f"{one_line(layer.key)} {what}" for what in _misfit(claim, layer))
+
+
+def _misfit(claim: Any, layer: Layer) -> Iterator[str]:
+    """Yield what makes a tensor none of a layer's."""
+    if type(claim) is not LazyTensor:
+        kind = claim.name if isinstance(claim, Opaque) else type(claim).__name__
+        yield f"is a {one_line(kind)} and not a plain tensor"
+    elif claim.shape != layer.shape:
+        yield f"has shape {one_line(claim.shape)} instead of {layer.shape}"
+    elif claim.dtype is None:
+        yield "is saved as a type that is not read; save it as float32"
+    elif layer.dtype in FLOATING and claim.dtype not in FLOATING:
+        yield f"is saved as whole numbers ({claim.dtype}); save it as float32"
 
 
 def _other(claim: Any, layer: Layer) -> bool:
-    """Return True if a tensor is not of a layer's kind of numbers, or of another shape."""
-    if type(claim) is not LazyTensor or claim.shape != layer.shape:
-        return True
-    return claim.dtype not in FLOATING if layer.dtype in FLOATING else claim.dtype != layer.dtype
+    """Return True if a tensor is of another type than a layer, or of another shape."""
+    return type(claim) is not LazyTensor or claim.shape != layer.shape or claim.dtype != layer.dtype
 
 
 EXTRACTED: Final = "weights.safetensors"
@@ -375,6 +391,11 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     layers = [Layer(key, tuple(shape), dtype) for key, shape, dtype in request["layers"]]
     needed = sum(math.prod(layer.shape) * BYTES.get(layer.dtype, 8) for layer in layers)
     with open_weights(Path(request["path"]), name, needed=needed) as held:
+        if isinstance(held, KerasLayers):
+            shapes = {layer.key: layer.shape for layer in layers if not layer.key.endswith(COUNTER)}
+            held = renamed(held, request.get("mapping"), shapes, name)  # noqa: PLW2901 - the same weights
+        elif request.get("mapping") is not None:
+            raise CheckpointError(f"{name} is not a Keras file, whose layers --layers names; leave it out.")
         states = find_states(held, name, request.get("key"))
         found = match(layers, states, name, request["architecture"], request.get("key"))
         _write(found.claims, folder / EXTRACTED)
@@ -414,37 +435,53 @@ def open_weights(path: Path, name: str, *, needed: int) -> Generator[Any]:
 
     if name.lower().endswith(INDEX):
         with ExitStack() as closing:
-            yield _read_parts(path, name, closing, refuse_oversize)
+            yield _read_parts(path, name, closing, refuse_oversize, at_most=most)
         return
-    with path.open("rb") as stream, ExitStack() as closing:
-        refuse_oversize(stream.seek(0, io.SEEK_END))
-        stream.seek(0)
-        if name.lower().endswith(".safetensors"):
-            yield _read_safetensors(stream, name)
-        elif stream.read(len(ZIP)) == ZIP:
-            archive = closing.enter_context(open_zip(stream, name))
-            refuse_oversize(sum(archive.sizes.values()))
-            if is_program(archive):
-                yield read_program(archive, name, closing, at_most=most)
-            else:
-                yield read_zipped(archive, name)
-        else:
-            stream.seek(0)
-            yield read_legacy(stream, name)
+    with ExitStack() as closing:
+        yield _read(path, name, closing, refuse_oversize, at_most=most)
+
+
+def _read(
+    path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None], *, at_most: int
+) -> Any:
+    """Return what one file holds, by its content, open as long as `closing` is."""
+    stream = closing.enter_context(path.open("rb"))
+    refuse_oversize(stream.seek(0, io.SEEK_END))
+    stream.seek(0)
+    start = stream.read(START_BYTES)
+    stream.seek(0)
+    if name.lower().endswith(".safetensors"):
+        return _read_safetensors(stream, name)
+    if start.startswith(ZIP):
+        archive = closing.enter_context(open_zip(stream, name))
+        refuse_oversize(sum(archive.sizes.values()))
+        if is_program(archive):
+            return read_program(archive, name, closing, at_most=at_most)
+        if KERAS_WEIGHTS in archive.sizes:
+            return read_keras_zip(archive, name, at_most=at_most)
+        return read_zipped(archive, name)
+    if start.startswith(HDF5):
+        return read_keras(stream, name)
+    refuse_foreign(start, name)
+    return read_legacy(stream, name)
 
 
 def _read_parts(
-    path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None]
+    path: Path, name: str, closing: ExitStack, refuse_oversize: Callable[[int], None], *, at_most: int
 ) -> dict[str, LazyTensor]:
-    """Read the headers of the safetensors files that an index names, which lie beside it."""
+    """Read what the files hold that an index names, which lie beside it."""
     part_of = read_index(path, name)
     size, claims = 0, {}
     for part in sorted(set(part_of.values())):
         file = beside(path, part, name)
         size += file.stat().st_size
         refuse_oversize(size)
-        read = _read_safetensors(closing.enter_context(file.open("rb")), part)
-        claims |= {key: _within(claim, part) for key, claim in read.items() if part_of.get(key) == part}
+        read = _read(file, part, closing, refuse_oversize, at_most=at_most)
+        claims |= {
+            key: _within(claim, part)
+            for key, claim in (read.items() if isinstance(read, Mapping) else ())
+            if part_of.get(key) == part and type(claim) is LazyTensor
+        }
     if lacking := [key for key in part_of if key not in claims]:
         raise CheckpointError(
             f"{name} says that {quote(part_of[lacking[0]])} holds {quote(lacking[0])}, which it does not."
@@ -454,7 +491,8 @@ def _read_parts(
 
 def _within(claim: LazyTensor, part: str) -> LazyTensor:
     """Return a claim whose storage is kept apart from those of other parts."""
-    return replace(claim, storage=replace(claim.storage, key=f"{part}/{claim.storage.key}"))
+    own = claim.storage
+    return replace(claim, storage=replace(own, key=f"{part}/{own.key}", numbers=lambda _: own.numbers(own)))
 
 
 def _read_safetensors(stream: IO[bytes], name: str) -> dict[str, LazyTensor]:

@@ -12,12 +12,14 @@ from torch.utils.data import DataLoader
 
 from trivet.datasets.images import ImageSet
 from trivet.security.contract import InputContract
+from trivet.security.device import device_of
 from trivet.security.evaluation import pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier
 from trivet.security.repairs.training import finished, shifted, trainable_copy
 from trivet.security.scanning.search import SearchSettings, TriggerSearch
 from trivet.security.trigger import Trigger
+from trivet.work.device import seeded
 
 __all__ = ["SEARCH", "SEARCH_STEPS", "UnlearningSettings", "unlearn", "unlearn_in_rounds"]
 
@@ -117,8 +119,7 @@ def unlearn(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
     moves = torch.Generator().manual_seed(seed)
     step = 0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, device_of(model)):
         if stream is not None:
             torch.set_rng_state(stream.get_state())
         while step < steps:

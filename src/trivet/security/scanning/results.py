@@ -35,12 +35,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ImagesInfo:
-    """Clean images of the scan."""
+    """Clean images of the scan; `notes` say what may surprise in their files, and how it was read."""
 
     name: str
     count: int
     classes: int
     shape: tuple[int, int, int]  # channels, height, width
+    notes: tuple[str, ...] = ()
     sha256: str | None = None  # of pixels and labels, whatever the file; None in earlier results
 
 

@@ -183,7 +183,7 @@ def scan(
     return _conclude(
         search,
         checkpoint,
-        ImagesInfo(images.name, len(images), images.classes, _shape(images), sha256),
+        ImagesInfo(images.name, len(images), images.classes, _shape(images), images.notes, sha256),
         images.class_names,
         check,
         contract,

@@ -1,0 +1,124 @@
+"""Weights of Keras files, written as Keras 2 and 3 write them, for the modules that a mapping names."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from keras_files import SAME, of_keras_2, of_keras_3, weights, written
+from layout_nets import ChannelsLast
+
+from trivet.errors import CheckpointError, UsageError
+from trivet.security import load_checkpoint
+from trivet.security.reading.keras import read_keras
+
+
+@pytest.fixture
+def h5py():
+    return pytest.importorskip("h5py", reason="the extra keras is not installed")
+
+
+def loaded(path, layers=SAME):
+    return load_checkpoint(
+        path, architecture="layout_nets:ChannelsLast", input_shape=(1, 8, 8), classes=10, layers=layers
+    )
+
+
+def computed(images):
+    """Return what Keras computes, pixel by pixel."""
+    held = weights()
+    windows = np.lib.stride_tricks.sliding_window_view(images[:, 0], (3, 3), axis=(1, 2))
+    x = np.einsum("nijhw,hwco->nijo", windows, held["stem"]["kernel"]) + held["stem"]["bias"]
+    norm = held["norm"]
+    x = (x - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3) * norm["gamma"] + norm["beta"]
+    windows = np.lib.stride_tricks.sliding_window_view(np.maximum(x, 0), (3, 3), axis=(1, 2))
+    x = (
+        np.einsum("nijchw,hwcm->nijcm", windows, held["deep"]["depthwise_kernel"])[..., 0]
+        + held["deep"]["bias"]
+    )
+    x = np.maximum(x.reshape(len(x), -1) @ held["hidden"]["kernel"] + held["hidden"]["bias"], 0)
+    return x @ held["head"]["kernel"] + held["head"]["bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("a.h5", of_keras_2), ("a.weights.h5", of_keras_3), ("a.keras", of_keras_3)],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+def test_a_network_computes_what_keras_computes(h5py, tmp_path, name, write):
+    path = written(h5py, tmp_path / name, write)
+    (tmp_path / "layers.json").write_text(json.dumps(SAME))
+    images = np.random.default_rng(1).random((3, 1, 8, 8)).astype(np.float32)
+    for layers in (SAME, tmp_path / "layers.json"):
+        found = loaded(path, layers).model.logits(torch.from_numpy(images))
+        np.testing.assert_allclose(found.numpy(), computed(images), rtol=1e-4)
+
+
+def test_single_variables_are_named_by_number_or_name(h5py, tmp_path):
+    path = written(h5py, tmp_path / "a.h5", of_keras_2)
+    one = {"head.weight": "head/kernel", "head.bias": "head/1"}
+    others = {name: name for name in SAME if name != "head"}
+    state = loaded(path, others | one).model.weights()
+    assert torch.equal(state["head.weight"], torch.from_numpy(weights()["head"]["kernel"].T))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            None,
+            r'say with --layers FILE\.json .* as \{"features\.0": "deep"\}\. It has "deep" \(3x3x4x1, 4\)',
+        ),
+        ({**SAME, "head": "top"}, "has no layer 'top'; it has"),
+        ({**SAME, "head": "norm"}, "'norm' in a.h5 has 4 variables, and 'head' of the network 2 tensors"),
+        ({**SAME, "heads": "head"}, r"0 tensors \(there is no such module\)"),
+        ({**SAME, "head": "hidden"}, r"head\.weight has shape \(16, 64\) instead of \(10, 16\)"),
+        ({"stem": "stem"}, "norm.weight is missing"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_is_refused(h5py, tmp_path, layers, message):
+    path = written(h5py, tmp_path / "a.h5", of_keras_2)
+    with pytest.raises(CheckpointError, match=message):
+        loaded(path, layers)
+
+
+def test_numbers_in_another_file_are_refused(h5py, tmp_path):
+    secret = tmp_path / "secret.raw"
+    secret.write_bytes(bytes(40))
+
+    def outside(file):
+        of_keras_3(file)
+        del file["layers/layer_4/vars/1"]
+        file["layers/layer_4/vars"].create_dataset("1", (10,), "<f4", external=[(str(secret), 0, 40)])
+
+    with pytest.raises(CheckpointError, match="numbers in it lie in another file"):
+        loaded(written(h5py, tmp_path / "a.weights.h5", outside))
+
+    def linked(file):
+        of_keras_3(file)
+        del file["layers/layer_4/vars/1"]
+        file["layers/layer_4/vars/1"] = h5py.ExternalLink(str(tmp_path / "b.h5"), "x")
+
+    with pytest.raises(CheckpointError, match="cannot be read as a Keras file"):
+        loaded(written(h5py, tmp_path / "c.weights.h5", linked))
+
+
+def test_a_damaged_file_a_file_of_another_kind_and_a_missing_extra_are_named(h5py, tmp_path, monkeypatch):
+    path = written(h5py, tmp_path / "a.h5", of_keras_2)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(CheckpointError, match=r"a\.h5 cannot be read as a Keras file"):
+        loaded(path)
+    torch.save(ChannelsLast().state_dict(), tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match="is not a Keras file, whose layers --layers names"):
+        loaded(tmp_path / "a.pth")
+    (tmp_path / "layers.json").write_text("[1]")
+    with pytest.raises(UsageError, match="should be a JSON object"):
+        loaded(tmp_path / "a.pth", tmp_path / "layers.json")
+
+
+def test_without_h5py_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(UsageError, match=r"a\.h5 needs h5py, of the extra keras"):
+        read_keras(io.BytesIO(), "a.h5")
