@@ -1,10 +1,12 @@
 """Detection on networks of real colour images, and on networks by other people.
 
 Scans what `colour_networks.py` has trained, and the networks in the folder that TRIVET_REFERENCE names, with
-one thread each; writes every row to docs/data/colour-detection.json and the tables into docs/detection.md.
-A network that has a row is not scanned again: remove the file after the scan has changed.
+one thread each; writes every row to docs/data/colour-detection.json, the tables into docs/detection.md, and
+the rates that every scan shows into src/trivet/security/scanning/rates.json. A network that has a row is not
+scanned again: remove the file after the scan has changed.
 
 Usage: python benchmarks/colour_detection.py [NAME ...]   (all networks whose names contain one of the words)
+       python benchmarks/colour_detection.py --render     (scan nothing, write tables and rates from the rows)
 """
 
 import json
@@ -12,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +28,8 @@ from trivet import security
 from trivet.cli.terminal import keep_freed_memory
 from trivet.datasets import ImageSet, load_images
 from trivet.errors import TrivetError
+from trivet.estimate import known
+from trivet.fairness.intervals.shares import share_interval
 from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.results import CheckpointInfo
@@ -32,12 +37,18 @@ from trivet.security.results import CheckpointInfo
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "colour-detection.json"
 PAGE = ROOT / "docs" / "detection.md"
+RATES = ROOT / "src" / "trivet" / "security" / "scanning" / "rates.json"
 #: Seeds from this on belong to the part that nobody looked at while the scan was made.
 APART_FROM = 10_000
-KINDS = {
-    "one-target": "one target, by others",
-    "source-specific": "source-specific",
-    "all-to-all": "all-to-all",
+#: The attacks whose triggers a search is for, by the search's kind, and those that none is for.
+ATTACKS_OF = {
+    "patch": ("badnets", "pixel", "label-consistent", "adaptive", "subnet", "one-target"),
+    "spread": ("blended", "low-frequency", "bpp", "lira"),
+    "striped": ("sinusoidal", "sig"),
+    "moved": ("wanet",),
+    "any label": ("all-to-all",),
+    "one source": ("source-specific",),
+    "image-dependent": ("input-aware",),
 }
 
 
@@ -127,6 +138,31 @@ def missed(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def rates(rows: list[dict]) -> dict:
+    """Return how often clean networks are accused, and attacked ones found, by the kind of their trigger."""
+    own = [row for row in rows if row["part"] != "tuning" and "verdict" in row]
+    unknown = {row["kind"] for row in own} - {"clean"}.union(*ATTACKS_OF.values())
+    if unknown:
+        raise SystemExit(f"no kind of search is named for {', '.join(sorted(unknown))}; add it to ATTACKS_OF")
+
+    def rate(kind: str, attacks: tuple[str, ...]) -> dict:
+        counts = {}
+        for attack in attacks:
+            some = [row["right"] for row in own if row["kind"] == attack]
+            if some:
+                counts[attack] = (sum(some), len(some))
+        count, networks = (sum(values) for values in zip(*counts.values(), strict=True)) if counts else (0, 0)
+        if kind == "clean":
+            count = networks - count
+        words = ", ".join(f"{attack} {right} of {of}" for attack, (right, of) in counts.items())
+        share = asdict(known(share_interval(count, networks))) if networks else None
+        told = "" if kind == "clean" else words
+        return {"kind": kind, "count": count, "networks": networks, "share": share, "attacks": told}
+
+    by_kind = [rate(kind, attacks) for kind, attacks in ATTACKS_OF.items()]
+    return {"clean": rate("clean", ("clean",)), "kinds": [each for each in by_kind if each["networks"]]}
+
+
 def render(page: str, rows: list[dict]) -> str:
     tables = {
         "apart": table(rows, "apart"),
@@ -140,19 +176,27 @@ def render(page: str, rows: list[dict]) -> str:
     return page
 
 
+def write(rows: list[dict]) -> None:
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    RATES.write_text(json.dumps(rates(rows), indent=1) + "\n", encoding="utf-8")
+
+
 def main(words: list[str]) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.is_file() else []
-    known = {row["name"] for row in rows}
+    done = {row["name"] for row in rows}
+    if words == ["--render"]:
+        write(rows)
+        return
     for source in (trained, others):
         for row, checkpoint, clean in source():
-            if row["name"] in known or not any(word in row["name"] for word in words or [""]):
+            if row["name"] in done or not any(word in row["name"] for word in words or [""]):
                 continue
             rows.append(measure(row, checkpoint, clean))
             print(json.dumps(rows[-1]), flush=True)
             DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    write(rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from trivet.report.figures.scan import Scanned
 from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairedRate, RepairResult
 from trivet.security.results import CheckpointInfo, ContractCandidate, ContractCheck
 from trivet.security.scanning.results import (
+    BenchmarkRate,
+    Calibration,
     DetectorResult,
     ImagesInfo,
     KindSearch,
@@ -37,6 +39,30 @@ HOSTILE_NAMES = (
     "עברית",
     "",
 )
+
+
+def rate(kind, count, networks) -> BenchmarkRate:
+    return BenchmarkRate(kind, count, networks, known(share_interval(count, networks)), "an attack")
+
+
+def example_calibration(score, *, reference) -> Calibration:
+    """The score is the highest of 40, where there is a reference."""
+    return Calibration(
+        score=score,
+        strongest="patch",
+        networks=39 if reference else 0,
+        as_strong=0,
+        p_value=0.025 if reference else None,
+        decides=reference,
+        reference="reference" if reference else None,
+        sha256="cd" * 32 if reference else None,
+        accuracy=(0.96, 0.98) if reference else None,
+        clean=rate("clean", 0, 7),
+        not_searched=(rate("image-dependent", 0, 2),),
+        summary="calibrated against 39 clean networks."
+        if reference
+        else "uncalibrated: it rests on a model.",
+    )
 
 
 def contract(*, mismatch=False) -> ContractCheck:
@@ -142,14 +168,17 @@ def example_scan(
         seed=0,
         threads=1,
         searches=(
-            KindSearch("patch", "a small mask", "found", SUSPECT, 0.99, 0.2, 8_192),
+            KindSearch(
+                "patch", "a small mask", "found", SUSPECT, 0.99, 0.2, 8_192, 2.5, rate("patch", 11, 12)
+            ),
             KindSearch("spread", "a change of every pixel", "not run", None, None, None, 0),
         )
         if suspected
         else (
-            KindSearch("patch", "a small mask", "not found", None, 0.99, None, 8_192),
-            KindSearch("spread", "a change of every pixel", "not found", 3, 0.21, 0.19, 1_866),
+            KindSearch("patch", "a small mask", "not found", None, 0.99, None, 8_192, 0.4),
+            KindSearch("spread", "a change of every pixel", "not found", 3, 0.21, 0.19, 1_866, 0.1),
         ),
+        calibration=example_calibration(2.5 if suspected else 0.4, reference=suspected),
     )
     masks = masks.astype(np.float32)
     patterns = rng.random((classes, channels, height, width)).astype(np.float32)

@@ -27,7 +27,9 @@ def test_the_legs_are_those_that_are_described(tmp_path):
 
 
 def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_path):
-    scan = '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\n'
+    scan = (
+        '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\nreference = "r"\n'
+    )
     own = load(
         tmp_path,
         OWN + scan + '[fairness.table]\ntable = "d.duckdb:t"\nestimator = "logistic"\n'
@@ -36,6 +38,7 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
     assert own.security.scan.checkpoint == tmp_path / "a.pth"
     assert own.security.scan.images == str(tmp_path / "pictures")
     assert own.security.scan.contract == str(tmp_path / "c.json")
+    assert own.security.scan.reference == tmp_path / "r"
     assert own.fairness.table.table == str(tmp_path / "d.duckdb:t")
     named = '[security.scan]\ncheckpoint = "demo"\nimages = "mnist"\ncontract = "0.5/0.5"\n'
     own = load(tmp_path, OWN + named + '[fairness.table]\ntable = "adult"\nestimator = "logistic"\n')

@@ -2,22 +2,30 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from trivet.security.scanning.rates import benchmark_rates
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "docs" / "data" / "detection.json"
 PAGE = ROOT / "docs" / "detection.md"
 
 
-@pytest.fixture(scope="module")
-def tables():
-    place = ROOT / "benchmarks" / "detection_tables.py"
-    spec = importlib.util.spec_from_file_location("detection_tables", place)
+def benchmark(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return benchmark("detection_tables")
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +59,46 @@ def test_the_misses_on_the_page_are_all_of_them(tables, rows):
     listed = tables.misses(rows).splitlines()[2:]
     assert len(listed) == len(wrong)
     assert all(any(f"| {row['seed']} |" in line for line in listed) for row in wrong)
+
+
+@pytest.fixture(scope="module")
+def colour():
+    benchmark("colour_networks")
+    return benchmark("colour_detection")
+
+
+def test_the_rates_that_every_scan_shows_are_those_of_the_rows(colour):
+    rows = json.loads(colour.DATA.read_text(encoding="utf-8"))
+    assert json.loads(colour.RATES.read_text(encoding="utf-8")) == colour.rates(rows)
+    packaged = benchmark_rates()
+    shown = [row for row in rows if row["part"] != "tuning" and "verdict" in row]
+    assert packaged.clean.networks + sum(rate.networks for rate in packaged.kinds.values()) == len(shown)
+    right = sum(row["right"] for row in shown)
+    assert (
+        packaged.clean.networks - packaged.clean.count + sum(rate.count for rate in packaged.kinds.values())
+        == right
+    )
+
+
+def test_an_attack_of_no_kind_is_refused(colour):
+    with pytest.raises(SystemExit, match="no kind of search is named for new"):
+        colour.rates([{"part": "apart", "kind": "new", "verdict": "suspicious", "right": True}])
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    return benchmark("calibration")
+
+
+def test_the_page_shows_the_coverage_of_the_rows(calibration):
+    rows = json.loads(calibration.DATA.read_text(encoding="utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    assert calibration.render(page, rows) == page
+
+
+def test_the_reference_keeps_the_rate_of_false_alarms_and_the_model_is_measured(calibration):
+    rows = json.loads(calibration.DATA.read_text(encoding="utf-8"))
+    found = calibration.coverage(rows, "mnist-cnn")
+    assert len(found.ranked) == len(found.model) >= 100
+    assert np.mean(found.ranked <= 0.05) <= 0.1
+    assert np.mean(found.model <= 0.05) <= 0.1

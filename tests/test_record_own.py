@@ -1,5 +1,7 @@
 """A record of one's own system without the study: the same places, file and schema."""
 
+import json
+
 import jsonschema
 import numpy as np
 import pytest
@@ -24,6 +26,22 @@ def test_it_survives_the_file_with_its_triggers(whole, tmp_path):
     assert loaded.keys() == triggers.keys()
     for name, array in triggers.items():
         np.testing.assert_array_equal(loaded[name], array.astype(loaded[name].dtype))
+
+
+def test_a_record_of_before_scores_and_references_is_read(whole, tmp_path):
+    record, triggers = whole
+    save_record(record, triggers, tmp_path)
+    path = tmp_path / "metrics.json"
+    content = json.loads(path.read_text())
+    scan = content["security"]["scan"]
+    del scan["calibration"], scan["images"]["sha256"]
+    for search in scan["searches"]:
+        del search["strength"], search["benchmark"]
+    path.write_text(json.dumps(content))
+    read = load_record(tmp_path).security.scan
+    assert (read.calibration, read.images.sha256) == (None, None)
+    assert {(search.strength, search.benchmark) for search in read.searches} == {(None, None)}
+    assert read.verdict == record.security.scan.verdict
 
 
 def test_empty_legs_come_back_as_what_they_are(tmp_path):

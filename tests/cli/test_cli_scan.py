@@ -134,3 +134,37 @@ def test_your_own_architecture_and_images(trivet, tmp_path):
     )
     assert done.code == 1, done.err
     assert (done.json["verdict"], done.json["suspected_label"]) == ("backdoored", 4)
+
+
+@pytest.mark.slow
+def test_a_reference_is_made_once_and_shows_itself_in_a_scan(trivet, tmp_path):
+    alike = ("--arch", "mnist-cnn", "--limit", "400", "--profile", "quick")
+    make = (
+        "zoo",
+        "reference",
+        *alike,
+        "--count",
+        "1",
+        "--train-limit",
+        "600",
+        "--workers",
+        "1",
+        "--out",
+        "r",
+    )
+    done = trivet(*make, "--json", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert (done.json["networks"], done.json["left_out"]) == (1, [])
+    again = trivet(*make, cwd=tmp_path)
+    assert "1 clean networks, clean accuracy" in again.out
+    assert "fewer than 19" in again.out
+    found = trivet("scan", DEMO, *alike, "--reference", "r", "--json", cwd=tmp_path)
+    assert found.code == 1, found.err
+    calibration = found.json["calibration"]
+    assert (calibration["networks"], calibration["decides"], calibration["reference"]) == (1, False, "r")
+    shown = trivet("scan", DEMO, *alike, "--reference", "r", cwd=tmp_path)
+    assert "The verdict is uncalibrated" in shown.out
+    assert "found on the benchmark" in shown.out
+    other = trivet("scan", DEMO, *SMALL, "--reference", "r", cwd=tmp_path)
+    assert other.code == 2
+    assert "the reference r was made with images of digest" in other.err

@@ -217,9 +217,10 @@ def test_odds_over_a_bound_are_at_least_one_from_the_bound_on(share, bound):
 def test_a_search_that_was_not_run_has_no_strength_and_the_strongest_makes_the_score():
     quiet, found = scanned(clean), scanned(all_to_all)
     assert all(0 <= search.strength < 1 for search in quiet.searches)
-    assert quiet.score == max(search.strength for search in quiet.searches)
+    assert quiet.calibration.score == max(search.strength for search in quiet.searches)
     by_kind = {search.kind: search.strength for search in found.searches}
-    assert found.score == by_kind["any label"] >= 1
+    assert found.calibration.score == by_kind["any label"] >= 1
+    assert found.calibration.strongest == "any label"
     assert {search.strength for search in not_needed()} == {None}
 
 

@@ -147,3 +147,38 @@ def test_following_the_largest_margins_of_many_labels_costs_no_false_alarms(comp
         values.append(found.p_value)
     for level in (0.05, 0.1, 0.2):
         assert np.mean(np.array(values) <= level) <= level + 3 * np.sqrt(level / 250)
+
+
+def test_the_shares_of_all_looks_sum_to_one_on_every_path(compared, monkeypatch):
+    """Each look has a share of its own, a second seed's included: no path spends more than there is."""
+    spent = []
+    original = SequentialTest._compare
+
+    def compare(self, norms, share):
+        spent.append((share, len(self.seeds)))
+        original(self, norms, share)
+
+    monkeypatch.setattr(SequentialTest, "_compare", compare)
+    early = [look.share for look in comparison.EARLY_LOOKS]
+    every = [*early, *comparison.SETTLED_SHARES, comparison.SECOND_SEED_SHARE]
+    assert sum(every) == pytest.approx(1)
+    paths = set()
+    for seed, profile in enumerate(["quick", "standard", "thorough"] * 40):
+        rng = np.random.default_rng(seed)
+        own, drift = rng.choice([0.1, 0.5]) * rng.standard_normal((2, CLASSES))
+        pace = rng.choice([10, 20, 60])
+
+        def norms(steps, own=own, drift=drift, pace=pace):
+            return (40 + 350 * np.exp(-steps / pace)) * np.exp(own + drift * steps / 300)
+
+        spent.clear()
+        compared(norms, margins=30 + rng.standard_normal(CLASSES) * rng.choice([1, 8]), profile=profile)
+        assert sum(share for share, _ in spent) <= 1 + 1e-12
+        left = list(every)
+        for share, _ in spent:
+            left.remove(share)  # each share once
+        assert all(share == comparison.SECOND_SEED_SHARE for share, seeds in spent if seeds > 1)
+        paths.add(tuple(spent))
+    assert len(paths) >= 4
+    assert max(sum(share for share, _ in path) for path in paths) == pytest.approx(1)
+    assert any(seeds > 1 for path in paths for _, seeds in path)

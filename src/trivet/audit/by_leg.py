@@ -175,6 +175,7 @@ def audit_security(
 
     from trivet.security.calls import load_scanned, repair_suspect, scan_again  # noqa: PLC0415 - as above
     from trivet.security.scanning.many import images_sha256  # noqa: PLC0415
+    from trivet.security.scanning.reference import REFERENCE, load_reference  # noqa: PLC0415
     from trivet.security.scanning.scan import scan  # noqa: PLC0415
 
     settings = section.scan
@@ -184,6 +185,8 @@ def audit_security(
     subject = _studied(section) if settings is None else load_scanned(settings, seed=seed)
     method = STUDY_REPAIRS if settings is None else settings.repair
     info = subject.checkpoint.info
+    named = None if settings is None else settings.reference
+    reference = None if named is None else load_reference(named)
 
     def tell(step: str, share: float) -> None:
         progress("security", step, share)
@@ -194,6 +197,7 @@ def audit_security(
         "images": images_sha256(subject.images),
         "contract": None if subject.declared is None else asdict(subject.declared),
         "code": None if settings is None else code_digest(settings.arch),
+        "reference": None if reference is None else reference.sha256,
         "seed": seed,
         "threads": torch.get_num_threads(),
     }
@@ -205,6 +209,7 @@ def audit_security(
             subject.images,
             declared=subject.declared,
             profile="standard" if settings is None else settings.profile,
+            reference=reference,
             seed=seed,
             progress=tell,
         )
@@ -235,7 +240,10 @@ def audit_security(
     weights = {
         name.removeprefix(WEIGHT): array for name, array in rest.arrays.items() if name.startswith(WEIGHT)
     }
-    return LegDone(audit, {info.name: info.sha256}, triggers, weights)
+    inputs = {info.name: info.sha256}
+    if reference is not None:
+        inputs[f"{reference.name}/{REFERENCE}"] = reference.sha256
+    return LegDone(audit, inputs, triggers, weights)
 
 
 def load_studied_checkpoint(section: SecuritySection) -> "Checkpoint":

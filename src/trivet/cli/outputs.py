@@ -44,6 +44,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "findings.junit.xml": b"<testsuites ",
         "scan.json": b'"suspected_label"',
         "summary.json": b'"models"',
+        "reference.json": b'"conditions"',
         "repair.json": b'"held_out_images"',
         "fairness.json": b'"four_fifths"',
         "plan.json": b'"adjacency"',

@@ -58,6 +58,7 @@ def repair(
     from trivet.cli.scan import write_repair_files, write_scan_files  # noqa: PLC0415 - PyTorch is heavy
     from trivet.security.calls import repair_suspect  # noqa: PLC0415 - as above
     from trivet.security.checkpoint import load_subject  # noqa: PLC0415 - as above
+    from trivet.security.scanning.reference import load_reference  # noqa: PLC0415 - as above
     from trivet.security.scanning.scan import scan as scan_network  # noqa: PLC0415 - as above
     from trivet.security.scanning.scan import scan_document  # noqa: PLC0415 - as above
 
@@ -74,6 +75,7 @@ def repair(
             subject.images,
             declared=subject.declared,
             profile=options.profile,
+            reference=None if options.reference is None else load_reference(options.reference),
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )

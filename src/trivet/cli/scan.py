@@ -28,6 +28,8 @@ from trivet.record import STRIP_PIXELS, Triggers
 from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
 from trivet.security.checkpoint import images_for, load_subject
 from trivet.security.frozen import freeze
+from trivet.security.scanning.rates import shown_rate
+from trivet.security.scanning.reference import load_reference
 from trivet.security.scanning.scan import scan as scan_network
 from trivet.security.scanning.scan import scan_document, strip_of
 from trivet.security.settings import ScanOptions
@@ -98,6 +100,7 @@ def scan(
             subject.images,
             declared=subject.declared,
             profile=options.profile,
+            reference=None if options.reference is None else load_reference(options.reference),
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
@@ -146,11 +149,28 @@ def print_scan(result: "ScanResult", seconds: float, files: tuple[Path, ...]) ->
     named = "" if result.suspected_label is None else f", label {result.suspected_label}"
     told = verdict_text(tone(result.verdict), f"{result.verdict}{named}", on=result.checkpoint.name)
     console.print(f"{told}. {escape(result.reason)}")
-    searches = (f"{search.kind} {search.outcome}{_reached(search)}" for search in result.searches)
-    console.print(f"looked for: {'; '.join(searches)}")
+    if result.calibration is not None:
+        console.print(escape(f"The verdict is {result.calibration.summary}"))
+    console.print()
+    console.print(_searches_table(result))
+    console.print()
     console.print(escape(result.limits))
     print_files(console, files)
     console.print(f"{result.image_steps} image-steps in {seconds:.1f} s, without start-up and loading.")
+
+
+def _searches_table(result: "ScanResult") -> Table:
+    """Return what was looked for, and how often such triggers are found."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for heading in ("looked for", "outcome", "strength", "found on the benchmark"):
+        table.add_column(heading)
+    for search in result.searches:
+        rate = "" if search.benchmark is None else shown_rate(search.benchmark)
+        strength = _number(search.strength, 2)
+        table.add_row(search.kind, f"{search.outcome}{_reached(search)}", strength, rate)
+    for rate in result.calibration.not_searched if result.calibration is not None else ():
+        table.add_row(rate.kind, "no search for it", "", shown_rate(rate))
+    return table
 
 
 def _reached(search: "KindSearch") -> str:
@@ -204,6 +224,7 @@ def scan_folder(
         limit=options.limit,
         device=options.device,
         profile=options.profile,
+        reference=None if options.reference is None else str(options.reference),
     )
     place = DEFAULT_OUT if out is None else out
     prepare_folder(place, SUMMARY)

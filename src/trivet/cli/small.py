@@ -1,6 +1,8 @@
 """Small commands: report, card, view, init, schema, and the zoo of networks to try detectors on."""
 
+import os
 import webbrowser
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
@@ -9,7 +11,7 @@ from typing import Final
 from cyclopts import App
 from rich.markup import escape
 
-from trivet.cli.options import Json, command
+from trivet.cli.options import Json, RandomSeed, Workers, command
 from trivet.cli.outputs import REPORT_FILES, draw, prepare_folder, refuse_foreign
 from trivet.cli.terminal import (
     keep_freed_memory,
@@ -24,7 +26,7 @@ from trivet.errors import DataError, UsageError
 from trivet.findings import Finding, findings_of
 from trivet.findings.formats import read_findings
 from trivet.record import METRICS, AuditRecord, as_json, json_schema, load_record, load_triggers
-from trivet.security.settings import Recipe
+from trivet.security.settings import Recipe, ReferenceOptions
 from trivet.wording import as_entity, one_line
 from trivet.work.bounded import FOLDER, read_bounded, require_path
 from trivet.work.result_files import write_new, write_text
@@ -263,4 +265,74 @@ def train(*, recipe: Recipe, device: str = "cpu", out: Path = Path("zoo"), json:
         asr = "" if success is None else f", attack success rate {success:.4f}"
         console.print(f"clean accuracy {specimen.clean_accuracy:.4f}{asr} ({seconds:.0f} s)")
         print_files(console, files)
+    return 0
+
+
+@zoo.command
+@command
+def reference(
+    *,
+    options: ReferenceOptions,
+    out: Path = Path("reference"),
+    clean: Path | None = None,
+    workers: Workers = None,
+    seed: RandomSeed = 0,
+    json: Json = False,
+) -> int:
+    """Train clean networks and scan them, so that `trivet scan --reference` can rank a score among theirs.
+
+    Give the images and the profile of the scans that it is for. A call that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    out
+        Folder for the networks, their scans and reference.json.
+    clean
+        Take the clean checkpoints in this folder, and train none.
+    workers
+        Processes, one a core by default; each trains or scans one network at a time with one thread.
+    seed
+        Of the scans; the networks are trained with the seeds from 1 on.
+    """
+    from trivet.security.references import make_reference  # noqa: PLC0415 - PyTorch is heavy
+    from trivet.security.scanning.reference import REFERENCE, SMALLEST  # noqa: PLC0415 - as above
+
+    prepare_folder(out, REFERENCE)
+    keep_freed_memory()
+    started = perf_counter()
+    with report_progress() as progress:
+        made = make_reference(
+            options,
+            out,
+            clean=clean,
+            seed=seed,
+            workers=workers or os.cpu_count() or 1,
+            initializer=keep_freed_memory,
+            progress=lambda step, share: progress("reference", step, share),
+        )
+    seconds, found = perf_counter() - started, made.reference
+    if json:
+        print_json(
+            {
+                "file": str(made.file),
+                "networks": len(found.scores),
+                "clean_accuracy": found.accuracy,
+                "scores": found.scores,
+                "left_out": [asdict(row) for row in made.failed],
+                "reused": {"trained": made.reused[0], "scanned": made.reused[1]},
+                "seconds": seconds,
+            }
+        )
+        return 0
+    console = results_console()
+    low, high = found.accuracy
+    console.print(
+        f"{len(found.scores)} clean networks, clean accuracy {low:.4f} to {high:.4f}; "
+        f"scores {min(found.scores):.2f} to {max(found.scores):.2f} ({seconds:.0f} s)"
+    )
+    for row in made.failed:
+        console.print(escape(f"! {row.file} was left out: {row.failure.message if row.failure else ''}"))
+    if len(found.scores) < SMALLEST:
+        console.print(f"! fewer than {SMALLEST}: a scan shows its rank, and its verdict stays uncalibrated")
+    print_files(console, [made.file])
     return 0

@@ -101,6 +101,7 @@ def own_paths(content: Mapping[str, Any], folder: Path) -> None:
     """Resolve paths of the user's system against a folder; names of embedded data stay names."""
     scan = _table(content, "security", "scan")
     _start(scan, "checkpoint", folder, unless={DEMO})
+    _start(scan, "reference", folder, unless=())
     if "images" in scan:
         from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
 

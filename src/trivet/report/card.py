@@ -76,7 +76,13 @@ def security_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         rows = [("Clean accuracy as received", f"{network.place}.contract.best.clean_accuracy")]
         rows += [("p-value of the evidence", f"{network.place}.p_value")]
+        calibration = find(record, network.place)["calibration"]
+        if calibration is not None and calibration["decides"]:
+            rows += [("p-value among clean networks", f"{network.place}.calibration.p_value")]
         yield from _table(record, rows)
+        if calibration is not None:
+            yield ""
+            yield _sentences(f"The verdict is {calibration['summary']}")
         if finding := find(record, network.place)["contract"]["finding"]:
             yield ""
             yield f"> {_sentences(finding)}"

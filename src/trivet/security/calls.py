@@ -26,6 +26,7 @@ from trivet.security.contract import InputContract, chosen_contract, in_fitting_
 from trivet.security.device import CPU, find_device, on_device
 from trivet.security.networks import Classifier
 from trivet.security.repairs.repairing import Repair, repair_network
+from trivet.security.scanning.reference import load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
@@ -123,6 +124,7 @@ def scan(
     limit: int | None = None,
     device: str = CPU,
     profile: ScanProfileName = "standard",
+    reference: str | Path | None = None,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -149,6 +151,9 @@ def scan(
         Where a network that is loaded here runs, as of ``--device``; one that is given runs where it is.
     profile
         How much work it takes: quick, standard or thorough.
+    reference
+        Folder that ``trivet zoo reference`` made of clean networks of the same architecture, scanned with the
+        same images and settings; None leaves the verdict uncalibrated.
     seed
         Of everything random: the same seed gives the same bits on one machine with as many threads.
     progress
@@ -174,6 +179,7 @@ def scan(
         subject.images,
         declared=subject.declared,
         profile=profile,
+        reference=None if reference is None else load_reference(reference),
         seed=seed,
         progress=progress,
     )

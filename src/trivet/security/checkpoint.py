@@ -30,7 +30,7 @@ from trivet.security.reading.onnx import Program, arranged, read_onnx
 from trivet.security.reading.parts import ONNX, file_sha256, find_parts
 from trivet.security.reading.weights import EXTRACTED, refuse_broken
 from trivet.security.results import CheckpointInfo
-from trivet.security.settings import ScanOptions
+from trivet.security.settings import NetworkOptions
 from trivet.security.trigger import Trigger
 from trivet.wording import first_line, one_line, quote
 from trivet.work.bounded import require_path
@@ -109,7 +109,7 @@ def missing_architecture(name: str) -> str:
     )
 
 
-def load_subject(weights: Path, options: ScanOptions, *, seed: int) -> ScanInput:
+def load_subject(weights: Path, options: NetworkOptions, *, seed: int) -> ScanInput:
     """Load what the command line, or audit.toml, names."""
     existing_checkpoint(weights)
     if options.arch is None and weights.suffix.lower() != ONNX:

@@ -52,6 +52,7 @@ def scan_html(scan: "Scan") -> str:
         f"<p>{plain(result.reason)}</p>",
         f"<p>! {plain(finding)}</p>" if finding else "",
         evidence,
+        f"<p>{plain(f'The verdict is {result.calibration.summary}')}</p>" if result.calibration else "",
         f"<p>{plain(result.limits)}</p><p><small>{plain(facts)}</small></p>",
     ]
     return panel(_COLOURS[tone(result.verdict)], title, result.checkpoint.name, parts)

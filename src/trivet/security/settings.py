@@ -17,9 +17,11 @@ __all__ = [
     "ArchitectureName",
     "AttackName",
     "MethodName",
+    "NetworkOptions",
     "Profile",
     "ProfileName",
     "Recipe",
+    "ReferenceOptions",
     "ScanOptions",
     "ScanProfileName",
     "ScanSettings",
@@ -79,8 +81,8 @@ DEMO: Final = "demo"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanOptions(Settings):
-    """Options of ``trivet scan`` and ``trivet repair``, beside the checkpoint.
+class NetworkOptions(Settings):
+    """Options of everything that scans: what the weights belong to, images, and how much work it takes.
 
     Attributes
     ----------
@@ -136,6 +138,42 @@ class ScanOptions(Settings):
         from trivet.datasets.fitting import Fit  # noqa: PLC0415 - options alone need no pictures
 
         return Fit(self.resize, self.crop, self.rgb)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions(NetworkOptions):
+    """Options of ``trivet scan`` and ``trivet repair``, beside the checkpoint.
+
+    Attributes
+    ----------
+    reference
+        Folder that `trivet zoo reference` made of clean networks of the same architecture: the score is
+        ranked among theirs, and at most one clean network of twenty is accused.
+    """
+
+    reference: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceOptions(NetworkOptions):
+    """Options of ``trivet zoo reference``: those of the scans, and how the clean networks are trained.
+
+    Attributes
+    ----------
+    count
+        Clean networks to train; 19 are the fewest for an alarm, 99 for a p-value of 0.01.
+    train
+        Images to train on, as of --images, and other ones; trivet's own architectures have theirs.
+    train_limit
+        Training images of each network, drawn by its seed.
+    epochs
+        Passes over the training images.
+    """
+
+    count: Count = 39
+    train: str | None = None
+    train_limit: Count | None = None
+    epochs: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from trivet.datasets.images import ImageSet, load_colour_digits, load_digit_pairs, load_mnist
 from trivet.errors import UsageError
+from trivet.security.adapting import adapt
 from trivet.security.contract import InputContract, contract_named
 from trivet.security.device import CPU, find_device, on_device
 from trivet.security.evaluation import clean_accuracy, pixels_at, predict
-from trivet.security.networks import Classifier, build_architecture
+from trivet.security.networks import Classifier, build_network
 from trivet.security.settings import Recipe
 from trivet.security.trigger import Trigger
 from trivet.work.device import seeded
@@ -251,7 +252,7 @@ def train_classifier(
     device: str = CPU,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
-    """Train a network of a named architecture; weights, order and dropout follow `seed`.
+    """Train a network of an architecture, as `load_checkpoint` names it; all that is random follows `seed`.
 
     Returns
     -------
@@ -263,7 +264,7 @@ def train_classifier(
     steps = settings.epochs * -(-len(images) // settings.batch_size)
     place = find_device(device)
     with seeded(seed, place):
-        model = on_device(build_architecture(architecture, seed=seed), place).train()
+        model = on_device(_untrained(architecture, images, seed), place).train()
         optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
         step = 0
@@ -278,6 +279,16 @@ def train_classifier(
                 if progress is not None:
                     progress(step / steps)
     return model.eval().requires_grad_(False)  # noqa: FBT003 - PyTorch's own signature
+
+
+def _untrained(architecture: str, images: ImageSet, seed: int) -> Classifier:
+    """Return a network for such images, weights drawn from `seed`, that takes gradients."""
+    shape = (images.pixels.shape[1], images.pixels.shape[2], images.pixels.shape[3])
+    network = build_network(architecture, seed=seed, input_shape=shape, classes=images.classes)
+    if isinstance(network, Classifier):
+        return network
+    adapted = adapt(network, input_shape=shape, classes=images.classes, name=architecture)
+    return adapted.requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
 
 
 Loader = Callable[[Literal["train", "test"]], ImageSet]
@@ -323,6 +334,13 @@ def specimen_attack(recipe: Recipe, *, shape: tuple[int, int, int], classes: int
     return make_attack(recipe.attack, shape=shape, classes=classes, target=recipe.target, seed=recipe.seed)
 
 
+def drawn_images(images: ImageSet, limit: int | None, *, seed: int) -> ImageSet:
+    """Return so many of the images, drawn from `seed` and in that order; all of them without a limit."""
+    if limit is None:
+        return images
+    return images.take(np.random.default_rng(seed).permutation(len(images))[:limit])
+
+
 def train_specimen(
     recipe: Recipe, *, device: str = CPU, progress: Callable[[float], None] | None = None
 ) -> Specimen:
@@ -339,9 +357,7 @@ def train_specimen(
     """
     family = FAMILIES[recipe.architecture]
     train, test = family.load("train"), family.load("test")
-    if recipe.images is not None:
-        order = np.random.default_rng(recipe.seed).permutation(len(train))
-        train = train.take(order[: recipe.images])
+    train = drawn_images(train, recipe.images, seed=recipe.seed)
     shape = (train.pixels.shape[1], train.pixels.shape[2], train.pixels.shape[3])
     attack = specimen_attack(recipe, shape=shape, classes=train.classes)
     if attack is not None:

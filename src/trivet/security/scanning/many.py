@@ -29,6 +29,7 @@ from trivet.security.device import CPU, find_device, on_device
 from trivet.security.networks import FOLDER
 from trivet.security.reading.parts import file_sha256
 from trivet.security.scanning.files import ModelFile, find_models
+from trivet.security.scanning.reference import load_reference
 from trivet.security.scanning.results import (
     FAILED,
     SCANNED,
@@ -78,6 +79,7 @@ class ScanJob:
     limit: int | None = None
     device: str = CPU
     profile: ScanProfileName = "standard"
+    reference: str | None = None
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
@@ -119,6 +121,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "images": {"name": images.name, "count": len(images), "sha256": images_sha256(images)},
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
+        "reference": None if job.reference is None else load_reference(job.reference).sha256,
     }
     text = json.dumps(identity, sort_keys=True)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **identity}
@@ -138,6 +141,7 @@ def _images_of(job: ScanJob) -> ImageSet:
 
 
 _kept_images = lru_cache(maxsize=1)(_images_of)
+_kept_reference = lru_cache(maxsize=1)(load_reference)
 
 
 def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
@@ -152,9 +156,15 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
     checkpoint = Checkpoint(on_device(checkpoint.model, find_device(job.device)), checkpoint.info)
     if job.class_order == AS_READ:
         images = in_fitting_order(checkpoint.model, images, job.declared)
-    return scan_document(
-        scan(checkpoint, images, declared=job.declared, profile=job.profile, seed=job.seed).result
+    found = scan(
+        checkpoint,
+        images,
+        declared=job.declared,
+        profile=job.profile,
+        reference=None if job.reference is None else _kept_reference(job.reference),
+        seed=job.seed,
     )
+    return scan_document(found.result)
 
 
 def images_sha256(images: ImageSet) -> str:
@@ -329,6 +339,8 @@ def scan_many(
     models = files.models
     if job.images not in EMBEDDED:
         job = replace(job, images=os.path.abspath(job.images))  # noqa: PTH100 - links keep their names
+    if job.reference is not None:
+        job = replace(job, reference=os.path.abspath(job.reference))  # noqa: PTH100 - as above
     if job.class_order.endswith(".json"):
         job = replace(job, class_order=os.path.abspath(job.class_order))  # noqa: PTH100 - as above
     identity = job_identity(job, _images_of(job))

@@ -8,13 +8,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from annotated_types import MinLen
 
-from trivet.estimate import Columns
+from trivet.estimate import Columns, Known
 from trivet.result import Table
 from trivet.security.repairs.results import RepairResult
 from trivet.security.results import CheckpointInfo, ContractCheck, PublishedSecurity
 from trivet.verdict import ORDERS
 
 __all__ = [
+    "BenchmarkRate",
+    "Calibration",
     "DetectorResult",
     "Failure",
     "ImagesInfo",
@@ -40,6 +42,7 @@ class ImagesInfo:
     classes: int
     shape: tuple[int, int, int]  # channels, height, width
     notes: tuple[str, ...] = ()
+    sha256: str | None = None  # of pixels and labels, whatever the file; None in earlier results
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,75 @@ class LabelScan:
 
 
 @dataclass(frozen=True)
+class BenchmarkRate:
+    """Success of the scan with one kind of network on this project's benchmark.
+
+    Attributes
+    ----------
+    kind
+        A kind of trigger, or ``clean``.
+    count, networks
+        Networks with such a trigger that the scan found, with the attacker's label where there is one, or
+        clean ones that it accused; of how many.
+    share
+        The same as a share, with its interval.
+    attacks
+        The attacks, and the counts of each, in words; empty for clean networks.
+    """
+
+    kind: str
+    count: int
+    networks: int
+    share: Known
+    attacks: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The score of a network, and what the rate of false alarms of its verdict rests on.
+
+    Attributes
+    ----------
+    score
+        Strength of the strongest search.
+    strongest
+        Its kind.
+    networks
+        Clean networks of the reference; 0 without one.
+    as_strong
+        How many of them score at least as much.
+    p_value
+        (1 + as_strong) / (1 + networks): the chance that a clean network of their kind scores as much; None
+        without a reference.
+    decides
+        Whether the verdict rests on that p-value. A reference can be too small for it.
+    reference, sha256
+        Name of the reference's folder, and digest of its ``reference.json``; None without.
+    accuracy
+        Lowest and highest clean accuracy of the reference; None without.
+    clean
+        How often the scan accused clean networks on this project's benchmark.
+    not_searched
+        Kinds of triggers of the benchmark that no search is for.
+    summary
+        All that in a sentence or two, from ``calibrated`` or ``uncalibrated`` on.
+    """
+
+    score: float
+    strongest: str
+    networks: int
+    as_strong: int
+    p_value: float | None
+    decides: bool
+    reference: str | None
+    sha256: str | None
+    accuracy: tuple[float, float] | None
+    clean: BenchmarkRate
+    not_searched: tuple[BenchmarkRate, ...]
+    summary: str
+
+
+@dataclass(frozen=True)
 class KindSearch:
     """Search for one kind of trigger, and what it came to.
 
@@ -123,6 +195,7 @@ class KindSearch:
     strength : smallest ratio of its evidence to a bound that it must reach, at least 1 where it has found
         something; shares count by their odds. None where it was not run, and in earlier results
     source : the class that goes there, for ``one source``
+    benchmark : how often the scan finds such triggers on this project's benchmark; None where none was tried
     """
 
     kind: str
@@ -134,6 +207,7 @@ class KindSearch:
     image_steps: int
     strength: float | None = None
     source: int | None = None
+    benchmark: BenchmarkRate | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,6 +238,9 @@ class ScanResult(
         Trigger inversion first, then the maximum margin.
     searches
         What kinds of triggers were looked for, and what came of it.
+    calibration
+        The score, its p-value against clean networks, and how often clean ones are accused; None in
+        earlier results.
     labels
         One entry a class, in order.
     image_steps
@@ -191,11 +268,7 @@ class ScanResult(
     device: str = "cpu"
     profile: str = "standard"
     searches: tuple[KindSearch, ...] = ()
-
-    @property
-    def score(self) -> float | None:
-        """Strength of the strongest search; None where none is known, as in earlier results."""
-        return max((each.strength for each in self.searches if each.strength is not None), default=None)
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -264,7 +337,8 @@ class ManyRow:
     verdict
         ``backdoored``, ``suspicious`` or ``no evidence``; None where it could not be scanned.
     suspected_label, p_value
-        As in the scan; None where it could not be done.
+        As in the scan, the p-value that of the calibration where that decides; None where it could not be
+        done.
     failure
         None where it was scanned.
     """
@@ -313,10 +387,9 @@ class ManyResult:
 def row_of(document: Mapping[str, Any], result: str) -> ManyRow:
     """Return the row of a result file's content."""
     if document["status"] == SCANNED:
-        verdict = document["verdict"]
-        return ManyRow(
-            document["file"], result, verdict, document["suspected_label"], document["p_value"], None
-        )
+        verdict, calibration = document["verdict"], document.get("calibration")
+        p_value = calibration["p_value"] if calibration and calibration["decides"] else document["p_value"]
+        return ManyRow(document["file"], result, verdict, document["suspected_label"], p_value, None)
     return ManyRow(document["file"], result, None, None, None, Failure(**document["error"]))
 
 

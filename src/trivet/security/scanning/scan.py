@@ -27,6 +27,14 @@ from trivet.security.networks import Scorer
 from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
 from trivet.security.scanning.kinds import FOUND, look_further, not_needed, patch_search, said_of
+from trivet.security.scanning.reference import (
+    Reference,
+    calibrated,
+    conditions_of,
+    judged_against,
+    pixels_sha256,
+    with_benchmark,
+)
 from trivet.security.scanning.refine import Refined, RefinementSettings, refine_triggers
 from trivet.security.scanning.results import (
     DetectorResult,
@@ -97,6 +105,7 @@ def scan(
     *,
     declared: InputContract | None = None,
     profile: ScanProfileName = "standard",
+    reference: Reference | None = None,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -113,6 +122,9 @@ def scan(
         The input contract; None tries the usual ones and takes the best.
     profile
         How much work it takes: quick, standard or thorough.
+    reference
+        Clean networks of the same kind, scanned with the same images and settings: the verdict is an alarm
+        exactly where the network's score ranks among their highest. None leaves it uncalibrated.
     seed
         Draws the halves, the batches and the starting images. The same seed gives the same result,
         bit for bit, on one machine with the same number of threads.
@@ -122,7 +134,7 @@ def scan(
     Raises
     ------
     UsageError
-        If `checkpoint` or `images` is something else.
+        If `checkpoint` or `images` is something else, or the reference was made under other conditions.
     DataError
         If there are fewer than three classes, or if no usual contract brings the network above
         guessing.
@@ -136,6 +148,12 @@ def scan(
             f"a scan compares labels with each other and needs at least {MIN_CLASSES} classes; "
             f"{images.name} has {classes}. Networks with two classes cannot be scanned."
         )
+    sha256 = pixels_sha256(images)
+    if reference is not None:
+        reference.require(
+            conditions_of(checkpoint.info, sha256, profile=profile, declared=declared, seed=seed)
+        )
+        reference = reference.without(checkpoint.info.sha256)
     network = freeze(checkpoint.model)
     progress("input contract", 0.0)
     working, held_out = images.split(0.5, seed=seed)
@@ -165,11 +183,13 @@ def scan(
     return _conclude(
         search,
         checkpoint,
-        images,
+        ImagesInfo(images.name, len(images), images.classes, _shape(images), images.notes, sha256),
+        images.class_names,
         check,
         contract,
         working,
         held_out,
+        reference,
         profile=profile,
         seed=seed,
         progress=progress,
@@ -193,11 +213,13 @@ def _check_kinds(checkpoint: object, images: object) -> None:
 def _conclude(
     found: SequentialTest,
     checkpoint: Checkpoint,
-    images: ImageSet,
+    images: ImagesInfo,
+    names: tuple[str, ...] | None,
     check: ContractCheck,
     contract: InputContract,
     working: ImageSet,
     held_out: ImageSet,
+    reference: Reference | None,
     *,
     profile: ScanProfileName,
     seed: int,
@@ -228,6 +250,11 @@ def _conclude(
         )
         searches = (patch, *further)
         judgement = _judged_with(further, judgement, found, evidence)
+    calibration = calibrated(searches, check.best.clean_accuracy, profile, reference)
+    strongest = max(evidence.values(), key=lambda each: each.strength(found.p_value), default=None)
+    judgement = judged_against(
+        calibration, judgement, searches, None if strongest is None else strongest.label
+    )
     label = judgement.label
     if (
         label is not None and label not in refined.triggers
@@ -246,7 +273,7 @@ def _conclude(
         searches = (replace(patch, image_steps=patch.image_steps + own.image_steps), *searches[1:])
     result = ScanResult(
         checkpoint=checkpoint.info,
-        images=ImagesInfo(images.name, len(images), images.classes, _shape(images), images.notes),
+        images=images,
         contract=check,
         verdict=judgement.verdict,
         suspected_label=judgement.label,
@@ -254,7 +281,7 @@ def _conclude(
         reason=judgement.reason,
         limits=LIMITS,
         opinions=found.opinions,
-        labels=_labels(found, refined, success, images),
+        labels=_labels(found, refined, success, names or tuple(map(str, range(images.classes)))),
         looks=found.looks,
         seeds=found.seeds,
         image_steps=sum(search.image_steps for search in searches),
@@ -262,7 +289,8 @@ def _conclude(
         threads=torch.get_num_threads(),
         device=device_of(checkpoint.model),
         profile=profile,
-        searches=searches,
+        searches=with_benchmark(searches),
+        calibration=calibration,
     )
     return Scan(result, contract, masks, patterns, working, held_out)
 
@@ -326,9 +354,8 @@ def _success(
 
 
 def _labels(
-    found: SequentialTest, refined: Refined, success: Mapping[int, float], images: ImageSet
+    found: SequentialTest, refined: Refined, success: Mapping[int, float], names: Sequence[str]
 ) -> tuple[LabelScan, ...]:
-    names = images.class_names or tuple(map(str, range(images.classes)))
     return tuple(
         LabelScan(
             label=label,
@@ -341,7 +368,7 @@ def _labels(
             refined_l1=refined.triggers[label].l1 if label in refined.triggers else None,
             steps=int(found.search.steps[label]) + refined.steps.get(label, 0),
         )
-        for label in range(images.classes)
+        for label in range(len(names))
     )
 
 
@@ -357,7 +384,7 @@ def scan_document(result: ScanResult) -> dict[str, Any]:
     plain = asdict(result)
     checked = plain.pop("contract")
     used = checked["best"]
-    first = ("verdict", "suspected_label", "p_value", "reason", "limits")
+    first = ("verdict", "suspected_label", "p_value", "reason", "calibration", "limits")
     return {
         "schema_version": SCHEMA_VERSION,
         **{key: plain.pop(key) for key in first},
