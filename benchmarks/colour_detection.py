@@ -40,6 +40,9 @@ PAGE = ROOT / "docs" / "detection.md"
 RATES = ROOT / "src" / "trivet" / "security" / "scanning" / "rates.json"
 #: Seeds from this on belong to the part that nobody looked at while the scan was made.
 APART_FROM = 10_000
+#: An attack that succeeds less often is counted apart.
+WORKS_FROM = 0.8
+ALONE_BELOW = 0.05
 #: The attacks whose triggers a search is for, by the search's kind, and those that none is for.
 ATTACKS_OF = {
     "patch": ("badnets", "pixel", "label-consistent", "adaptive", "subnet", "one-target"),
@@ -95,13 +98,18 @@ def measure(row: dict, checkpoint: Checkpoint, clean: ImageSet) -> dict:
         found = security.scan(checkpoint, clean).result
     except TrivetError as error:
         return {**row, "failure": str(error)}
-    right = found.verdict != "no evidence" and found.suspected_label in {row["target"], None}
+    accused = found.verdict != "no evidence"
+    named = accused and found.suspected_label == row["target"]
+    margin, norms = found.opinions[1], found.opinions[0]
     return {
         **row,
         "verdict": found.verdict,
         "label": found.suspected_label,
-        "right": (found.verdict == "no evidence") if row["kind"] == "clean" else right,
+        "right": not accused if row["kind"] == "clean" else named,
+        "score": None if found.calibration is None else round(found.calibration.score, 4),
         "p_value": found.p_value,
+        "margin": [margin.label, margin.p_value],
+        "norms": [norms.label, norms.p_value],
         "found_by": [search.kind for search in found.searches if search.outcome == "found"],
         "image_steps": found.image_steps,
         "cpu_seconds": round(time.process_time() - started, 1),
@@ -114,15 +122,46 @@ def interval(count: int, of: int) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
+def works(row: dict) -> bool:
+    """Return whether a network is clean, or its attack succeeds; of networks by others that was checked."""
+    return row.get("asr", 1.0) >= WORKS_FROM
+
+
+def alone(row: dict, method: str) -> bool:
+    """Return whether one method alone, at 5 %, accuses a clean network or names the target of another."""
+    label, p_value = row[method]
+    return (
+        p_value is not None and p_value < ALONE_BELOW and (row["kind"] == "clean" or label == row["target"])
+    )
+
+
+def auroc(attacked: list[dict], clean: list[dict]) -> str:
+    """Return how often an attacked network's score is above a clean one's; ties count half."""
+    if not clean or not attacked:
+        return "-"
+    a, c = (np.array([row["score"] for row in some]) for some in (attacked, clean))
+    return f"{np.mean((a[:, None] > c) + 0.5 * (a[:, None] == c)):.2f}"
+
+
 def table(rows: list[dict], part: str) -> str:
     """Return how often the scan is right about each kind of network of a part."""
     own = [row for row in rows if row["part"] == part and "verdict" in row]
-    lines = ["| network | right | of | 95 % interval | seconds, median |", "|---|---|---|---|---|"]
-    for kind in sorted({row["kind"] for row in own}, key=lambda kind: (kind != "clean", kind)):
-        some = [row for row in own if row["kind"] == kind]
-        count, seconds = sum(row["right"] for row in some), np.median([row["cpu_seconds"] for row in some])
-        said = interval(count, len(some))
-        lines.append(f"| {kind} | {count} | {len(some)} | {said} | {seconds:.0f} |")
+    columns = ("network", "of", "accused", "target named", "95 % interval", "AUROC", "margin alone",
+               "norms alone", "seconds")  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    clean = [row for row in own if row["kind"] == "clean"]
+    kinds = sorted({(row["kind"] != "clean", not works(row), row["kind"]) for row in own})
+    for attacked, weak, kind in kinds:
+        some = [row for row in own if row["kind"] == kind and works(row) is not weak]
+        accused = sum(row["verdict"] != "no evidence" for row in some)
+        named = sum(row["right"] for row in some)
+        seconds = np.median([row["cpu_seconds"] for row in some])
+        name = f"{kind}, ASR below {WORKS_FROM}" if weak else kind
+        counts = f"{len(some)} | {accused} | {named if attacked else '-'}"
+        both = " | ".join(str(sum(alone(row, method) for row in some)) for method in ("margin", "norms"))
+        shown = interval(named if attacked else accused, len(some))
+        rank = auroc(some, clean) if attacked else "-"
+        lines.append(f"| {name} | {counts} | {shown} | {rank} | {both} | {seconds:.0f} |")
     return "\n".join(lines)
 
 
@@ -140,7 +179,7 @@ def missed(rows: list[dict]) -> str:
 
 def rates(rows: list[dict]) -> dict:
     """Return how often clean networks are accused, and attacked ones found, by the kind of their trigger."""
-    own = [row for row in rows if row["part"] != "tuning" and "verdict" in row]
+    own = [row for row in rows if row["part"] != "tuning" and "verdict" in row and works(row)]
     unknown = {row["kind"] for row in own} - {"clean"}.union(*ATTACKS_OF.values())
     if unknown:
         raise SystemExit(f"no kind of search is named for {', '.join(sorted(unknown))}; add it to ATTACKS_OF")
