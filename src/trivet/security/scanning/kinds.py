@@ -20,7 +20,7 @@ from trivet.security.scanning.results import KindSearch
 from trivet.security.scanning.search import NonTargetSampler
 from trivet.security.scanning.sequential import FOLLOWED_ABOVE, Progress
 from trivet.security.settings import ScanProfileName
-from trivet.security.trigger import Trigger, apply_trigger
+from trivet.security.trigger import Stamp, Trigger, apply_trigger
 
 __all__ = [
     "ANY_LABEL",
@@ -135,12 +135,14 @@ class Reached:
     Attributes
     ----------
     labels : which were looked at
+    changes : what was found for each, for any number of images
     counts, images : held-out images of other classes that were sent to each, of how many
     by_chance : share that a random change within the same bound sends there
     image_steps : images pushed forward and back, three pushed forward counting as one
     """
 
     labels: NDArray[np.int64]
+    changes: tuple[Stamp, ...]
     counts: NDArray[np.int64]
     images: NDArray[np.int64]
     by_chance: NDArray[np.float64]
@@ -168,6 +170,7 @@ def reach_labels(
     size = change.variables((shape[1], shape[2], shape[3]))
     at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     block = max(1, at_once // settings.batch_size)
+    changes: list[Stamp] = []
     counts, totals = [], []
     control = _sent_by_chance(score, held_out, change, size, settings, at_once, seed=seed)
     for first in range(0, len(labels), block):
@@ -193,14 +196,20 @@ def reach_labels(
             variables = (variables.detach() - length * slope.sign()).clamp(-change.bound, change.bound)
         for label, found in zip(chosen, variables, strict=True):
             others = held_out.take(np.flatnonzero(held_out.labels != label)[: settings.held_out])
-            given = predict(score, others, _fixed(change, found), at_once=at_once)
+            changes.append(_fixed(change, found))
+            given = predict(score, others, changes[-1], at_once=at_once)
             counts.append(int((given == label).sum()))
             totals.append(len(others))
         progress((first + len(chosen)) / len(labels))
     forward = sum(totals) + RANDOM_CHANGES * min(settings.held_out, len(held_out))
     steps = len(labels) * settings.steps * settings.batch_size + forward // 3
     return Reached(
-        np.asarray(labels), np.asarray(counts), np.asarray(totals), control[np.asarray(labels)], steps
+        np.asarray(labels),
+        tuple(changes),
+        np.asarray(counts),
+        np.asarray(totals),
+        control[np.asarray(labels)],
+        steps,
     )
 
 
@@ -231,7 +240,7 @@ def _sent_by_chance(
     return shares.max(axis=0)
 
 
-def _fixed(change: Change, variables: Tensor) -> Callable[[Tensor], Tensor]:
+def _fixed(change: Change, variables: Tensor) -> Stamp:
     """Return the change with these variables, for any number of images."""
     return lambda pixels: change(pixels, variables.expand(len(pixels), *variables.shape))
 
