@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,7 +91,7 @@ def repair_suspect(
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")
 
-    kind, profile = _kind(found.result), found.result.profile
+    kind, profile = _kind(found.result), cast("ScanProfileName", found.result.profile)
     search = PATCH_SEARCH
     trigger: Stamp = found.trigger(label)
     if kind != PATCH:

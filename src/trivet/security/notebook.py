@@ -74,7 +74,7 @@ def repair_html(repair: "Repair") -> str:
     for attempt in result.attempts:
         if attempt.method == result.chosen:
             marked = len(rows)
-        outcome = attempt.outcome if attempt.removed else f"not removed: {attempt.reason}"
+        outcome = attempt.outcome or REMOVED if attempt.removed else f"not removed: {attempt.reason}"
         name = f"after {attempt.method}, {outcome}"
         relearned = "" if attempt.relearning is None else number(attempt.relearning.asr.value, 4)
         rows.append([name, *(number(rate.after.value, 4) for rate in _rates(attempt)), relearned])

@@ -48,7 +48,7 @@ class AdversarialPruningSettings:
     alpha: float = 0.2
     threshold: float = 0.2
     tolerance: float = 0.01
-    steps: int = 200
+    steps: int = 100
     batch_size: int = 64
     learning_rate: float = 0.2
     momentum: float = 0.9

@@ -36,7 +36,7 @@ class UniversalUnlearningSettings:
 
     rounds: int = 5
     ascents: int = 10
-    descents: int = 40
+    descents: int = 20
     batch_size: int = 64
     learning_rate: float = 5e-4
     radius: float = 3.0

@@ -39,7 +39,7 @@ class RelearningSettings:
     stamped: int = 5
     clean: int = 315
     training: UnlearningSettings = UnlearningSettings(  # noqa: RUF009 - frozen
-        fraction=0, steps=40, batch_size=64, learning_rate=5e-4, annealing=False
+        fraction=0, steps=40, batch_size=64, learning_rate=1e-4, annealing=False
     )
 
 

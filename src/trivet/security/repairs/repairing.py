@@ -339,8 +339,8 @@ def repair_network(
                 break
     if not attempts:
         raise TrivetError(
-            f"the budget of {budget:g} s was used before {untried[0]} was done, so there is no result; give "
-            "a larger --budget, or a cheaper --method."
+            f"the budget of {budget:g} s was used before any of {', '.join(untried)} was done, so there is "
+            "no result; give a larger --budget, or a cheaper --method."
         )
     best = min(kept, key=lambda entry: entry[:4]) if kept else None
     chosen = attempts[best[3]] if best else None
