@@ -56,7 +56,13 @@ def clean_network():
     return model.eval().requires_grad_(False)
 
 
-@pytest.mark.parametrize("method", list(REPAIRS))
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=() if method.cost < REPAIRS["unlearn"].cost else pytest.mark.slow)
+        for name, method in REPAIRS.items()
+    ],
+)
 def test_a_clean_network_that_is_repaired_loses_nothing(clean_network, method):
     case = RepairInput(clean_network, CONTRACT, WORKING, TRIGGER, TARGET, PATCH_SEARCH)
     repaired = REPAIRS[method].run(case, seed=0, progress=quiet).model
@@ -135,7 +141,7 @@ def test_universal_unlearning_withstands_a_perturbation_that_breaks_the_network(
         return (pixels + change).clamp(0, 1)
 
     assert success(repaired, changed) <= success(model, changed)
-    assert right(repaired).mean() > right(model).mean() - 0.02
+    assert right(repaired).mean() > right(model).mean() - 0.05
 
 
 def test_relearning_brings_a_hidden_backdoor_back_before_one_that_was_never_there(clean_network):
@@ -202,5 +208,6 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     assert (moved > 0).flatten(1).float().mean() > 0.5
     again = seen["search"].find(CONTRACT.bind(freeze(clean_network)), WORKING, TARGET, 1)
     assert (again(pixels) - pixels).abs().max() <= SPREAD.bound + 1e-6
-    repair_suspect(subject, found, "unlearn", seed=0)
+    told = replace(told, searches=(replace(searches[0], outcome="found", label=TARGET), searches[1]))
+    repair_suspect(subject, replace(found, result=told), "unlearn", seed=0)
     assert seen["kind"] == "patch"

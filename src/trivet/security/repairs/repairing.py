@@ -58,6 +58,7 @@ class Rates:
 
     right: NDArray[np.bool_]
     clean_accuracy: Known
+    unstamped: Known
     asr: Known
     robust_accuracy: Known
     true_trigger_asr: Known | None
@@ -94,10 +95,13 @@ class Judge:
         """Measure what a network does with clean and with triggered images."""
         score, images = self.score(model), self.held_out
         asr, robust_accuracy = attack_rates(score, images, self.case.trigger, self.case.target)
-        right = predict(score, images) == images.labels
+        predicted = predict(score, images)
+        right = predicted == images.labels
+        others = images.labels != self.case.target
         return Rates(
             right,
             share_of_images(float(np.mean(right)), len(right)),
+            self._share(float(np.mean(predicted[others] == self.case.target))),
             self._share(asr),
             self._share(robust_accuracy),
             None if self.true_trigger is None else self._asr(score, self.true_trigger, self.case.target),
@@ -116,10 +120,12 @@ class Judge:
         after, bounds = self.measure(treatment.model), self.bounds
         loss = accuracy_loss(before.right, after.right)
         reasons: list[str] = []
-        if after.asr.value >= bounds.asr:
+        natural = after.unstamped.value
+        if after.asr.value - natural >= bounds.asr:
             reasons.append(f"the reconstructed trigger still succeeds on {after.asr:.1%} of the images")
-        if after.true_trigger_asr is not None and after.true_trigger_asr.value >= bounds.true_trigger_asr:
-            reasons.append(f"the attacker's own trigger still succeeds on {after.true_trigger_asr:.1%}")
+        true = after.true_trigger_asr
+        if true is not None and true.value - natural >= bounds.true_trigger_asr:
+            reasons.append(f"the attacker's own trigger still succeeds on {true:.1%}")
         if (loss.low or 0.0) >= bounds.accuracy_loss:
             reasons.append(
                 f"clean accuracy falls by {points(loss)}, beyond the bound of {100 * bounds.accuracy_loss:g}"
@@ -140,11 +146,12 @@ class Judge:
             asr=RepairedRate(before.asr, after.asr),
             robust_accuracy=RepairedRate(before.robust_accuracy, after.robust_accuracy),
             true_trigger_asr=None
-            if before.true_trigger_asr is None or after.true_trigger_asr is None
-            else RepairedRate(before.true_trigger_asr, after.true_trigger_asr),
+            if before.true_trigger_asr is None or true is None
+            else RepairedRate(before.true_trigger_asr, true),
             second_verdict=verdict,
             outcome=NOT_REMOVED if reasons else REMOVED if settled else UNSETTLED,
             accuracy_loss=loss,
+            unstamped=RepairedRate(before.unstamped, after.unstamped),
             relearning=None if reasons else self._relearning(treatment.model, attacked()),
         )
 

@@ -61,7 +61,8 @@ class RepairBounds:
     Attributes
     ----------
     asr
-        The reconstructed trigger's success rate stays below this.
+        The reconstructed trigger's success rate exceeds the share of the same images that go to the label
+        without any trigger by less than this: what a network mistakes for a label is no backdoor.
     true_trigger_asr
         So does the attacker's own, where it is known.
     accuracy_loss
@@ -109,6 +110,8 @@ class RepairAttempt:
         the interval of the loss, else ``not removed``.
     accuracy_loss
         Clean accuracy before minus after on the same images, with the interval of a paired difference.
+    unstamped
+        Share of the images of other classes that go to the label without a trigger.
     relearning
         How fast the backdoor comes back; None where it was not removed.
     """
@@ -125,6 +128,7 @@ class RepairAttempt:
     second_verdict: str | None
     outcome: RepairOutcome | None = None
     accuracy_loss: Estimate | None = None
+    unstamped: RepairedRate | None = None
     relearning: Relearning | None = None
 
 
