@@ -169,6 +169,7 @@ def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
     relearned = rows_of(pages["hostile"], "tbl:repair-relearning")
     assert relearned[1] == ["unlearn", "5", "315", "40", "0.0030", "0.0613", "0.9984", "0.0204"]
     assert relearned[0] == ["clp", "", "", "", "0.6200", "", "", ""]
+    assert "tbl:repair-rates" not in pages["clean"]
 
 
 def test_a_loss_that_is_not_settled_is_said_so():
@@ -178,7 +179,6 @@ def test_a_loss_that_is_not_settled_is_said_so():
     audit, _ = example_scan(repaired=True).audit
     verdicts = REPAIR.verdicts(dataclasses.replace(audit, repair=repair))
     assert (verdicts[1].word, verdicts[1].tone) == ("removed by unlearn, loss unsettled", "unsure")
-    assert "tbl:repair-rates" not in pages["clean"]
 
 
 def test_the_table_of_labels_begins_with_the_suspect_and_has_them_all(pages):
