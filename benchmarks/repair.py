@@ -189,6 +189,7 @@ def line(name: str, attempt: dict, *, outcome: str) -> str:
         attempt["method"],
         f"{rate(attempt['asr']['before'])} → {rate(attempt['asr']['after'])}",
         "-" if own is None else f"{rate(own['before'])} → {rate(own['after'])}",
+        rate(attempt["unstamped"]["after"]),
         f"{rate(attempt['clean_accuracy']['before'])}",
         interval,
         attempt["second_verdict"] or "-",
@@ -200,8 +201,8 @@ def line(name: str, attempt: dict, *, outcome: str) -> str:
 
 
 HEADER = (
-    "| network | method | ASR, % | own trigger, % | accuracy, % | loss, points | second scan "
-    "| relearned / unknown, % | CPU seconds | outcome |\n|---|---|---|---|---|---|---|---|---|---|"
+    "| network | method | ASR, % | own trigger, % | no trigger, % | accuracy, % | loss, points | second scan "
+    "| relearned / unknown, % | CPU seconds | outcome |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -212,7 +213,7 @@ def defaults(rows: list[dict]) -> str:
         if best is None:
             tried = ", ".join(attempt["method"] for attempt in row["attempts"])
             said = row.get("failure") or f"not removed by {tried}"
-            lines.append(f"| {row['name']} | - | - | - | - | - | - | - | - | {said} |")
+            lines.append(f"| {row['name']} | - | - | - | - | - | - | - | - | - | {said} |")
         else:
             lines.append(line(row["name"], best, outcome=best["outcome"]))
     return "\n".join(lines)
@@ -230,12 +231,16 @@ def every(rows: list[dict]) -> str:
 def counted(rows: list[dict]) -> str:
     best = [attempt for row in rows if (attempt := chosen(row)) is not None]
     own = [attempt for attempt in best if attempt["true_trigger_asr"] is not None]
-    low = sum(attempt["true_trigger_asr"]["after"]["value"] < RepairBounds.asr for attempt in own)
+    after = [attempt["true_trigger_asr"]["after"]["value"] for attempt in own]
+    low = sum(success < RepairBounds.asr for success in after)
+    natural = [attempt["unstamped"]["after"]["value"] for attempt in own]
+    least = sum(success - without < RepairBounds.asr for success, without in zip(after, natural, strict=True))
     cheap = sum(attempt["accuracy_loss"]["value"] < RepairBounds.accuracy_loss for attempt in best)
     return (
         f"The default removed {len(best)} of {len(rows)} backdoors. The attacker's own trigger is known for "
-        f"{len(own)} of these, and succeeds on less than {RepairBounds.asr:.0%} of unseen images for {low}. "
-        f"Measured, {cheap} of the {len(best)} lose less than a point of accuracy."
+        f"{len(own)} of these: it succeeds on less than {RepairBounds.asr:.0%} of unseen images for {low}, and "
+        f"on less than {100 * RepairBounds.asr:.0f} points more than go to the label without it for {least}. "
+        f"{cheap} of the {len(best)} lose less than a point of accuracy, by the figure of the sample."
     )
 
 
@@ -266,8 +271,13 @@ def main(which: str, words: list[str]) -> None:
             row = {**row, "failure": str(error), "attempts": row.get("attempts", [])}
         rows[name] = row
         print(name, [(a["method"], a["outcome"], a["reason"]) for a in row["attempts"]], flush=True)
-        DATA.write_text(json.dumps([rows[each] for each in sorted(rows)], indent=1) + "\n", encoding="utf-8")
-        PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), list(rows.values())), encoding="utf-8")
+        write([rows[each] for each in sorted(rows)])
+    write([rows[each] for each in sorted(rows)])
+
+
+def write(rows: list[dict]) -> None:
+    DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

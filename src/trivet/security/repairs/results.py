@@ -62,7 +62,7 @@ class RepairBounds:
     ----------
     asr
         The reconstructed trigger's success rate exceeds the share of the same images that go to the label
-        without any trigger by less than this: what a network mistakes for a label is no backdoor.
+        without any trigger by less than this: mistakes of the network are not a backdoor.
     true_trigger_asr
         So does the attacker's own, where it is known.
     accuracy_loss

@@ -135,18 +135,18 @@ class Reached:
     Attributes
     ----------
     labels : which were looked at
-    changes : what was found for each, for any number of images
     counts, images : held-out images of other classes that were sent to each, of how many
     by_chance : share that a random change within the same bound sends there
     image_steps : images pushed forward and back, three pushed forward counting as one
+    changes : what was found for each, for any number of images
     """
 
     labels: NDArray[np.int64]
-    changes: tuple[Stamp, ...]
     counts: NDArray[np.int64]
     images: NDArray[np.int64]
     by_chance: NDArray[np.float64]
     image_steps: int
+    changes: tuple[Stamp, ...] = ()
 
 
 def reach_labels(
@@ -205,11 +205,11 @@ def reach_labels(
     steps = len(labels) * settings.steps * settings.batch_size + forward // 3
     return Reached(
         np.asarray(labels),
-        tuple(changes),
         np.asarray(counts),
         np.asarray(totals),
         control[np.asarray(labels)],
         steps,
+        tuple(changes),
     )
 
 
