@@ -238,8 +238,8 @@ def counted(rows: list[dict]) -> str:
     cheap = sum(attempt["accuracy_loss"]["value"] < RepairBounds.accuracy_loss for attempt in best)
     return (
         f"The default removed {len(best)} of {len(rows)} backdoors. The attacker's own trigger is known for "
-        f"{len(own)} of these: it succeeds on less than {RepairBounds.asr:.0%} of unseen images for {low}, and "
-        f"on less than {100 * RepairBounds.asr:.0f} points more than go to the label without it for {least}. "
+        f"{len(own)} of these: it succeeds on less than {RepairBounds.asr:.0%} of unseen images for {low}, "
+        f"and on less than {100 * RepairBounds.asr:.0f} points more than go there without it for {least}. "
         f"{cheap} of the {len(best)} lose less than a point of accuracy, by the figure of the sample."
     )
 

@@ -292,7 +292,7 @@ def test_the_loss_of_accuracy_is_judged_by_its_interval(methods, monkeypatch, wr
 
 
 def test_a_larger_bound_settles_what_a_smaller_one_does_not(methods):
-    methods(("spoilt", cure(60, spoil=3.0)))
+    methods(("spoilt", cure(60, spoil=9.0)))
     loss = repair(bounds=RepairBounds(accuracy_loss=1.0)).result.attempts[0].accuracy_loss
     assert 0 < loss.low < loss.high < 0.9
     for bound, outcome in ((loss.low, "not removed"), (loss.number, "unsettled"), (0.9, "removed")):

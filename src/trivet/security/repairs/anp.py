@@ -29,7 +29,7 @@ __all__ = ["AdversarialPruningSettings", "prune_adversarially"]
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialPruningSettings:
-    """Settings of ANP; all but the steps and the batch are those of Wu and Wang 2021.
+    """Settings of ANP; noise, share and threshold are those of Wu and Wang 2021.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class AdversarialPruningSettings:
     threshold, tolerance
         Channels whose mask falls below the first are pruned, smallest masks first, as many as cost no more
         clean accuracy than the second on images of the repair.
-    steps, batch_size, learning_rate, momentum
-        Of the descent of the masks.
+    steps, batch_size, learning_rate
+        Of the descent of the masks, by Adam in place of 2,000 steps of plain descent.
     """
 
     epsilon: float = 0.4
@@ -50,8 +50,7 @@ class AdversarialPruningSettings:
     tolerance: float = 0.01
     steps: int = 100
     batch_size: int = 64
-    learning_rate: float = 0.2
-    momentum: float = 0.9
+    learning_rate: float = 0.05
 
     @property
     def image_steps(self) -> int:
@@ -104,7 +103,7 @@ def prune_adversarially(
     masks = [torch.ones(len(layer.activity), requires_grad=True) for layer in layers]
     ones = [torch.ones(len(layer.activity)) for layer in layers]
     batches = shuffled_batches(len(images), batch_size=settings.batch_size, steps=settings.steps, seed=seed)
-    optimiser = torch.optim.SGD(masks, lr=settings.learning_rate, momentum=settings.momentum)
+    optimiser = torch.optim.Adam(masks, lr=settings.learning_rate)
 
     def loss(inputs: Tensor, truth: Tensor, scales: Sequence[Tensor], offsets: Sequence[Tensor]) -> Tensor:
         changed = {

@@ -42,7 +42,7 @@ ROUNDS: Final = tuple(
 )
 FINE_TUNING: Final = FineTuningSettings(steps=600)
 SHARPNESS_AWARE: Final = FineTuningSettings(steps=400)
-FEATURE_SHIFT: Final = FineTuningSettings(steps=120, weight_decay=0.0)
+FEATURE_SHIFT: Final = FineTuningSettings(steps=200, weight_decay=0.0)
 UNIVERSAL: Final = UniversalUnlearningSettings()
 ADVERSARIAL_PRUNING: Final = AdversarialPruningSettings()
 
