@@ -9,7 +9,7 @@ The attacker's own trigger is used where the note beside the network says enough
 of ten images to the target. Where the note leaves the place open, it is the one of the usual places with the
 largest success.
 
-Usage: python benchmarks/repair.py default|all [NAME ...]   (all whose names contain one of the words)
+Usage: python benchmarks/repair.py default|all|METHOD,... [NAME ...]   (all whose names contain a word)
 """
 
 import json
@@ -139,7 +139,7 @@ class Stopwatch:
             self._started.setdefault(method, time.process_time())
 
 
-def repaired(row: dict, checkpoint: Checkpoint, images: object, *, thorough: bool) -> dict:
+def repaired(row: dict, checkpoint: Checkpoint, images: object, which: str) -> dict:
     """Return the row with the attempts that it lacks."""
     found = scanned(row["name"], checkpoint, images)
     row |= {"verdict": found.result.verdict, "label": found.result.suspected_label}
@@ -148,7 +148,8 @@ def repaired(row: dict, checkpoint: Checkpoint, images: object, *, thorough: boo
     own = own_trigger(row["name"], checkpoint, found, row["target"])
     row["own_trigger"] = own is not None
     done = {attempt["method"]: attempt for attempt in row.get("attempts", [])}
-    names = [name for name in REPAIRS if name not in done] if thorough else "auto"
+    wanted = list(REPAIRS) if which == "all" else which.split(",")
+    names = "auto" if which == "default" else [name for name in wanted if name not in done]
     clock = Stopwatch()
     repair = repair_suspect(
         ScanInput(checkpoint, images, None), found, names, seed=0, true_trigger=own, progress=clock
@@ -160,6 +161,24 @@ def repaired(row: dict, checkpoint: Checkpoint, images: object, *, thorough: boo
         "held_out": repair.result.held_out_images,
         "attempts": [done[name] for name in REPAIRS if name in done],
     }
+
+
+def is_done(row: dict, which: str) -> bool:
+    if which == "default":
+        return "failure" in row or is_settled(row)
+    tried = {attempt["method"] for attempt in row.get("attempts", [])}
+    return "failure" in row or tried >= (set(REPAIRS) if which == "all" else set(which.split(",")))
+
+
+def is_settled(row: dict) -> bool:
+    """Tell whether ``auto`` would try no other method than those that were tried."""
+    done = {attempt["method"]: attempt for attempt in row.get("attempts", [])}
+    for name in REPAIRS:
+        if name not in done:
+            return False
+        if done[name]["removed"] and done[name]["accuracy_loss"]["value"] <= RepairBounds.good_enough:
+            return True
+    return True
 
 
 def chosen(row: dict) -> dict | None:
@@ -208,8 +227,8 @@ HEADER = (
 
 def defaults(rows: list[dict]) -> str:
     lines = [HEADER]
-    for row in rows:
-        best = chosen(row) if row["attempts"] else None
+    for row in filter(has_default, rows):
+        best = chosen(row)
         if best is None:
             tried = ", ".join(attempt["method"] for attempt in row["attempts"])
             said = row.get("failure") or f"not removed by {tried}"
@@ -217,6 +236,10 @@ def defaults(rows: list[dict]) -> str:
         else:
             lines.append(line(row["name"], best, outcome=best["outcome"]))
     return "\n".join(lines)
+
+
+def has_default(row: dict) -> bool:
+    return "failure" in row or is_settled(row)
 
 
 def every(rows: list[dict]) -> str:
@@ -229,6 +252,7 @@ def every(rows: list[dict]) -> str:
 
 
 def counted(rows: list[dict]) -> str:
+    rows = [row for row in rows if has_default(row)]
     best = [attempt for row in rows if (attempt := chosen(row)) is not None]
     own = [attempt for attempt in best if attempt["true_trigger_asr"] is not None]
     after = [attempt["true_trigger_asr"]["after"]["value"] for attempt in own]
@@ -263,10 +287,10 @@ def main(which: str, words: list[str]) -> None:
         if told["kind"] != "one-target" or not any(word in name for word in words or [""]):
             continue
         row = rows.get(name, {"name": name, "target": told["target"]})
-        if "attempts" in row and (which == "default" or len(row["attempts"]) in {0, len(REPAIRS)}):
+        if is_done(row, which):
             continue
         try:
-            row = repaired(row, checkpoint, clean, thorough=which == "all")
+            row = repaired(row, checkpoint, clean, which)
         except TrivetError as error:
             row = {**row, "failure": str(error), "attempts": row.get("attempts", [])}
         rows[name] = row

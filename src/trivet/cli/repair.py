@@ -154,8 +154,8 @@ def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: floa
     table.add_column("network")
     for heading in ("accuracy", "ASR", "RA", *(["ASR, true trigger"] if known else [])):
         table.add_column(heading, justify="right")
-    table.add_column("loss (95 %)", justify="right")
-    table.add_column("ASR, relearned", justify="right")
+    table.add_column("loss", justify="right")
+    table.add_column("relearned", justify="right")
     table.add_column("outcome")
     attacked = next((each.relearning.attacked for each in result.attempts if each.relearning), None)
     relearned = "" if attacked is None else f"{attacked:.4f}"
@@ -166,21 +166,22 @@ def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: floa
         table.add_row(
             f"{mark}{attempt.method}",
             *_rates(attempt, "after"),
-            "-" if loss is None else f"{100 * loss.number:.1f} ({_points(loss)})",
+            "-" if loss is None else f"{100 * loss.number:.1f}",
             "-" if again is None else f"{again.asr:.4f}",
             attempt.outcome,
         )
     console.print(table)
     console.print(
-        f"On {result.held_out_images} images that no repair saw; target label {result.target}; the loss of "
-        f"accuracy in points, bound {100 * result.bounds.accuracy_loss:g}."
+        f"On {result.held_out_images} images that no repair saw; target label {result.target}. Loss of "
+        f"accuracy in points, at most {100 * result.bounds.accuracy_loss:g}."
     )
     if attacked is not None:
-        console.print("Relearned: after training on a few stamped images among clean ones.")
+        console.print("Relearned: ASR after training on a few stamped images among clean ones.")
     console.print()
     for attempt in result.attempts:
-        if attempt.reason is not None:
-            console.print(f"- {attempt.method}: {escape(attempt.reason)}")
+        loss = attempt.accuracy_loss
+        kept = "" if loss is None else f"it loses {100 * loss.number:.1f} points ({_points(loss)} at 95 %)"
+        console.print(f"- {attempt.method}: {escape(attempt.reason or kept)}")
     word = result.outcome or (REMOVED if result.removed else NOT_REMOVED)
     colour = {REMOVED: "green", UNSETTLED: "yellow", NOT_REMOVED: "red"}[word]
     console.print(f"[bold {colour}]{sign(tone(word), 'terminal')}[/] {escape(result.summary)}")
