@@ -41,19 +41,25 @@ def success(model, trigger=TRIGGER, target=TARGET):
     return attack_success_rate(CONTRACT.bind(freeze(model)), HELD_OUT, trigger, target)
 
 
-@pytest.fixture(scope="module")
-def clean_network():
-    images = toy_images(1_500, seed=5)
-    pixels, labels = CONTRACT(torch.from_numpy(images.pixels)), torch.from_numpy(images.labels)
+def trained(inputs, labels, *, passes):
+    """Return a network trained on images as it takes them."""
+    order = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = ToyResNet().train()
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for rows in (torch.arange(1_500).split(50)) * 3:
-        optimiser.zero_grad()
-        functional.cross_entropy(model.logits(pixels[rows]), labels[rows]).backward()
-        optimiser.step()
+    for _ in range(passes):
+        for rows in torch.randperm(len(labels), generator=order).split(50):
+            optimiser.zero_grad()
+            functional.cross_entropy(model.logits(inputs[rows]), labels[rows]).backward()
+            optimiser.step()
     return model.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def clean_network():
+    images = toy_images(1_500, seed=5)
+    return trained(CONTRACT(torch.from_numpy(images.pixels)), torch.from_numpy(images.labels), passes=3)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +217,31 @@ def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, 
     told = replace(told, searches=(replace(searches[0], outcome="found", label=TARGET), searches[1]))
     repair_suspect(subject, replace(found, result=told), "unlearn", seed=0)
     assert seen["kind"] == "patch"
+
+
+@pytest.mark.slow
+def test_a_faint_pattern_over_the_image_is_unlearned_by_its_change():
+    signs = torch.from_numpy(np.random.default_rng(7).choice([-1.0, 1.0], SHAPE).astype(np.float32))
+
+    def faint(pixels):
+        return (pixels + SPREAD.bound * signs).clamp(0, 1)
+
+    images = toy_images(3_000, seed=1)
+    pixels, labels = torch.from_numpy(images.pixels), torch.from_numpy(images.labels)
+    pixels[:600], labels[:600] = faint(pixels[:600]), TARGET
+    model = trained(CONTRACT(pixels), labels, passes=8)
+    info = CheckpointInfo("file", "toy", "0" * 64, "toy", 1, None)
+    subject = ScanInput(Checkpoint(model, info), toy_images(800, seed=4), CONTRACT)
+    found = scan(subject.checkpoint, subject.images, declared=CONTRACT)
+    # The search for patches finds this one too; what is tried here is the other way.
+    searches = (
+        replace(found.result.searches[0], outcome="not found"),
+        KindSearch("spread", SPREAD.words, "found", TARGET, 0.9, 0.1, 1),
+    )
+    told = replace(found.result, searches=searches, suspected_label=TARGET)
+    repaired = repair_suspect(subject, replace(found, result=told), "unlearn", seed=0, true_trigger=faint)
+    (attempt,) = repaired.result.attempts
+    assert (repaired.result.trigger, attempt.removed) == ("spread", True)
+    for rate in (attempt.asr, attempt.true_trigger_asr):
+        assert rate.before.value > 0.5
+        assert rate.after.value < 0.02
