@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from trivet.estimate import Estimate, Known
+from trivet.estimate import Known
 from trivet.result import Table
 
 __all__ = ["Relearning", "RepairAttempt", "RepairBounds", "RepairOutcome", "RepairResult", "RepairedRate"]
@@ -127,7 +127,7 @@ class RepairAttempt:
     true_trigger_asr: RepairedRate | None
     second_verdict: str | None
     outcome: RepairOutcome | None = None
-    accuracy_loss: Estimate | None = None
+    accuracy_loss: Known | None = None
     unstamped: RepairedRate | None = None
     relearning: Relearning | None = None
 
