@@ -10,9 +10,16 @@ import numpy as np
 
 from trivet.estimate import known
 from trivet.fairness.intervals.shares import share_interval
+from trivet.paired import paired_difference_interval
 from trivet.record import STRIP_PIXELS
 from trivet.report.figures.scan import Scanned
-from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairedRate, RepairResult
+from trivet.security.repairs.results import (
+    Relearning,
+    RepairAttempt,
+    RepairBounds,
+    RepairedRate,
+    RepairResult,
+)
 from trivet.security.results import CheckpointInfo, ContractCandidate, ContractCheck
 from trivet.security.scanning.results import (
     BenchmarkRate,
@@ -203,6 +210,7 @@ def example_repair(*, removed=True) -> RepairResult:
         working_images=5_000,
         held_out_images=4_999,
         seed=0,
+        outcome="removed" if removed else "not removed",
     )
 
 
@@ -227,6 +235,21 @@ def attempt(method, asr, *, reason=None) -> RepairAttempt:
         robust_accuracy=repaired_rate(0.0011, 0.9712),
         true_trigger_asr=repaired_rate(0.9996, 0.0058),
         second_verdict=None if reason else "no evidence",
+        outcome="not removed" if reason else "removed",
+        accuracy_loss=known(paired_difference_interval(4_880, 33, 15, 71)),
+        unstamped=repaired_rate(0.0019, 0.0017),
+        relearning=None
+        if reason
+        else Relearning(
+            asr=rate_of(0.0613),
+            true_trigger_asr=rate_of(0.0921),
+            attacked=rate_of(0.9984),
+            unknown=rate_of(0.0204),
+            stamped=5,
+            clean=315,
+            steps=40,
+            learning_rate=1e-4,
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trivet.fairness.auditing.results import REFERENCE
-from trivet.verdict import LEGS, NOT_REMOVED, ORDERS, REMOVED, Tone, tone
+from trivet.verdict import LEGS, NOT_REMOVED, ORDERS, REMOVED, Tone, repair_word, tone
 from trivet.wording import one_line, quote
 
 __all__ = [
@@ -122,8 +122,8 @@ def _security(record: Record) -> Iterator[JudgedPart]:
         name = scan["checkpoint"]["name"]
         yield JudgedPart("security", "scan", name, told, tone(word), "security.scan")
     if (repair := security["repair"]) is not None:
-        word = REMOVED if repair["removed"] else NOT_REMOVED
-        told = f"{word} by {repair['chosen']}" if repair["removed"] else word
+        word = repair["outcome"] or (REMOVED if repair["removed"] else NOT_REMOVED)
+        told = repair_word(word, repair["chosen"])
         yield JudgedPart("security", "repair", "", told, tone(word), "security.repair")
 
 

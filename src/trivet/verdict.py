@@ -25,6 +25,7 @@ __all__ = [
     "ScanVerdict",
     "Tone",
     "rank",
+    "repair_word",
     "sign",
     "tone",
 ]
@@ -56,7 +57,7 @@ DISPARATE: Final = "disparate"
 ORDERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "security": get_args(ScanVerdict),
-        "repair": (REMOVED, NOT_REMOVED),
+        "repair": (REMOVED, UNSETTLED, NOT_REMOVED),
         "membership": (NO_EVIDENCE, SLIGHT, EXPOSED),
         "mechanism": (CONSISTENT, VIOLATES),
         "budget": (WITHIN_BUDGET, OVER_BUDGET),
@@ -84,6 +85,13 @@ def rank(word: Any) -> int | None:
 def tone(word: str) -> Tone:
     """Return how a verdict is to be taken; ``unsure`` where the word is not known."""
     return _LOOKS[word][1] if word in _LOOKS else "unsure"
+
+
+def repair_word(outcome: str, method: str | None) -> str:
+    """Return the outcome of a repair with the method that it rests on."""
+    if method is None:
+        return outcome
+    return f"removed by {method}, loss {outcome}" if outcome == UNSETTLED else f"{outcome} by {method}"
 
 
 def sign(tone: Tone, medium: Medium) -> str:

@@ -51,9 +51,9 @@ def run(*, arguments, folder, environment, short, out, err):
         os.dup2(opened, descriptor)
         os.close(opened)
     if short:
-        repairing = importlib.import_module("trivet.security.repairs.repairing")
-        repairing.ROUNDS = (dataclasses.replace(repairing.ROUNDS[-1], steps=100),)
-        repairing.FINE_TUNING = dataclasses.replace(repairing.FINE_TUNING, steps=50)
+        methods = importlib.import_module("trivet.security.repairs.methods")
+        methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=100),)
+        methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=50)
     sys.argv = ["trivet", *arguments]
     code = None
     try:

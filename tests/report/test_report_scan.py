@@ -161,11 +161,24 @@ def test_the_rates_of_a_repair_stand_before_and_after_every_method(pages):
     tried = rows_of(pages["hostile"], "tbl:repair-attempts")
     assert [row[0] for row in tried] == ["clp", "unlearn"]
     assert tried[0][3:] == [
+        "0.0036 (0.0008 to 0.0065)",
         "not run",
         "not removed: the reconstructed trigger still succeeds on 62.0% of the images",
     ]
-    assert tried[1][3:] == ["no evidence", "removed"]
+    assert tried[1][4:] == ["no evidence", "removed"]
+    relearned = rows_of(pages["hostile"], "tbl:repair-relearning")
+    assert relearned[1] == ["unlearn", "5", "315", "40", "0.0030", "0.0613", "0.9984", "0.0204"]
+    assert relearned[0] == ["clp", "", "", "", "0.6200", "", "", ""]
     assert "tbl:repair-rates" not in pages["clean"]
+
+
+def test_a_loss_that_is_not_settled_is_said_so():
+    repair = example_repair()
+    unsure = dataclasses.replace(repair.attempts[1], outcome="unsettled")
+    repair = dataclasses.replace(repair, outcome="unsettled", attempts=(repair.attempts[0], unsure))
+    audit, _ = example_scan(repaired=True).audit
+    verdicts = REPAIR.verdicts(dataclasses.replace(audit, repair=repair))
+    assert (verdicts[1].word, verdicts[1].tone) == ("removed by unlearn, loss unsettled", "unsure")
 
 
 def test_the_table_of_labels_begins_with_the_suspect_and_has_them_all(pages):

@@ -130,7 +130,7 @@ def test_a_repair_says_the_outcome_and_the_rates_before_and_after():
     assert page.text.startswith("✓ removed by unlearn label 4")
     assert "▸ after unlearn, removed" in page.text
     assert "as received0.98270.99890.00110.9996" in page.text
-    assert "after unlearn, removed0.97910.00300.97120.0058" in page.text
+    assert "after unlearn, removed0.97910.00300.97120.00580.0613" in page.text
     failed = Elements(repair_html(SimpleNamespace(result=example_repair(removed=False))))
     assert failed.text.startswith("! not removed label 4")
     assert "▸" not in failed.text
@@ -141,7 +141,7 @@ def test_the_attacker_s_trigger_has_no_column_where_it_is_not_known():
     attempts = tuple(dataclasses.replace(each, true_trigger_asr=None) for each in result.attempts)
     page = Elements(repair_html(SimpleNamespace(result=dataclasses.replace(result, attempts=attempts))))
     assert "attacker" not in page.text
-    assert "as received0.98270.99890.0011after" in page.text
+    assert "as received0.98270.99890.00110.9984after" in page.text
 
 
 def test_a_colour_trigger_is_a_colour_picture_and_the_same_bytes_each_time():

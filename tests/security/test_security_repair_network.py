@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy_images
 
-from trivet.errors import CheckpointError, DataError, UsageError
+from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.security import Trigger, attack_rates, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.repairs import (
@@ -16,12 +17,16 @@ from trivet.security.repairs import (
     RepairBounds,
     Repaired,
     RepairMethod,
+    UniversalUnlearningSettings,
     UnlearningSettings,
     register,
     repair_method,
     repair_network,
     unlearn,
 )
+from trivet.security.repairs import methods as methods_file
+from trivet.security.repairs.repairing import accuracy_loss
+from trivet.security.settings import MethodName
 
 WORKING, HELD_OUT = toy_images(600, seed=2), toy_images(500, seed=3)
 
@@ -58,7 +63,6 @@ def methods(monkeypatch):
     """Give the registry other methods for the time of a test: name, method, in order."""
 
     def use(*known):
-        monkeypatch.setattr("trivet.security.repairs.repairing.REPAIRS", REPAIRS)
         saved = dict(REPAIRS)
         REPAIRS.clear()
         undo.append(saved)
@@ -78,11 +82,11 @@ def repair(**arguments):
 
 
 def test_the_methods_are_known_from_cheap_to_costly():
-    assert list(REPAIRS) == ["clp", "unlearn", "fine-tune", "fine-prune", "ft-sam"]
+    names = ["clp", "fst", "i-bau", "anp", "unlearn", "fine-tune", "fine-prune", "ft-sam"]
+    assert list(REPAIRS) == names
+    assert set(get_args(MethodName)) == {"auto", *names}
     assert repair_method("ft-sam") is REPAIRS["ft-sam"]
-    with pytest.raises(
-        UsageError, match="expected one of: auto, clp, unlearn, fine-tune, fine-prune, ft-sam"
-    ):
+    with pytest.raises(UsageError, match=f"expected one of: auto, {', '.join(names)}"):
         repair_method("magic")
 
 
@@ -112,6 +116,11 @@ def test_a_repair_is_measured_on_held_out_images_before_and_after(methods):
     assert attempt.asr.after.number < 0.02
     assert attempt.robust_accuracy.after.number > 0.9
     assert (attempt.removed, attempt.reason, attempt.second_verdict) == (True, None, "no evidence")
+    loss = attempt.accuracy_loss
+    assert loss.number == pytest.approx(
+        attempt.clean_accuracy.before.number - attempt.clean_accuracy.after.number
+    )
+    assert loss.low < loss.number < loss.high
     result = found.result
     assert (result.requested, result.chosen, result.removed, result.target) == ("cure", "cure", True, TARGET)
     assert (result.working_images, result.held_out_images) == (600, 500)
@@ -204,11 +213,13 @@ def test_the_same_seed_gives_the_same_weights():
 @pytest.mark.parametrize("method", list(REPAIRS))
 def test_every_method_leaves_the_network_alone_and_tells_what_it_did(method, monkeypatch):
     short = {"steps": 6, "batch_size": 32}
-    for name in ("FINE_TUNING", "SHARPNESS_AWARE"):
-        settings = getattr(__import__("trivet.security.repairs.repairing", fromlist=[name]), name)
-        monkeypatch.setattr(f"trivet.security.repairs.repairing.{name}", replace(settings, **short))
+    for name in ("FINE_TUNING", "SHARPNESS_AWARE", "FEATURE_SHIFT", "ADVERSARIAL_PRUNING"):
+        monkeypatch.setattr(methods_file, name, replace(getattr(methods_file, name), **short))
+    monkeypatch.setattr(
+        methods_file, "UNIVERSAL", UniversalUnlearningSettings(rounds=2, ascents=1, descents=2, batch_size=32)
+    )
     rounds = (UnlearningSettings(**short), UnlearningSettings(**short))
-    monkeypatch.setattr("trivet.security.repairs.repairing.ROUNDS", rounds)
+    monkeypatch.setattr(methods_file, "ROUNDS", rounds)
     model, shares = attacked_network(), []
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = repair(method=method, progress=lambda step, share: shares.append((step, share)))
@@ -220,6 +231,9 @@ def test_every_method_leaves_the_network_alone_and_tells_what_it_did(method, mon
         attempt.image_steps
         == {
             "clp": 0,
+            "fst": 6 * 32,
+            "i-bau": 2 * (1 + 2 * 2) * 32,
+            "anp": 3 * 6 * 32,
             "unlearn": 12 * 32 + 150 * 16,
             "fine-tune": 6 * 32,
             "fine-prune": 6 * 32,
@@ -257,9 +271,59 @@ def test_what_cannot_be_repaired_is_refused_in_one_line(methods):
     refused(CheckpointError, "cannot be repaired by strange: it raises RuntimeError: derivative")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "outcome"), [(0, "removed"), (8, "unsettled"), (12, "unsettled"), (40, "not removed")]
+)
+def test_the_loss_of_accuracy_is_judged_by_its_interval(methods, monkeypatch, wrong, outcome):
+    right = np.ones(1_000, dtype=bool)
+    after = right.copy()
+    after[:wrong] = False
+    loss = accuracy_loss(right, after)
+    assert loss.value == wrong / 1_000
+    monkeypatch.setattr("trivet.security.repairs.repairing.accuracy_loss", lambda *_right: loss)
+    methods(("cure", cure(60)))
+    found = repair(bounds=RepairBounds(accuracy_loss=0.01))
+    (attempt,) = found.result.attempts
+    assert (attempt.outcome, found.result.outcome) == (outcome, outcome)
+    assert attempt.removed == (outcome != "not removed") == (found.model is not None)
+    assert (outcome == "removed") == (loss.high < 0.01)
+    assert (outcome == "not removed") == (loss.low >= 0.01)
+    assert ("takes more images" in found.result.summary) == (outcome == "unsettled")
+
+
+def test_a_larger_bound_settles_what_a_smaller_one_does_not(methods):
+    methods(("spoilt", cure(60, spoil=9.0)))
+    loss = repair(bounds=RepairBounds(accuracy_loss=1.0)).result.attempts[0].accuracy_loss
+    assert 0 < loss.low < loss.high < 0.9
+    for bound, outcome in ((loss.low, "not removed"), (loss.number, "unsettled"), (0.9, "removed")):
+        assert repair(bounds=RepairBounds(accuracy_loss=bound)).result.outcome == outcome
+
+
+def test_the_budget_ends_the_attempts_and_names_what_is_left(methods, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("trivet.security.repairs.repairing.monotonic", lambda: now[0])
+
+    def slow(case, *, seed, progress):
+        for step in range(10):
+            now[0] += 1
+            progress(step / 10)
+        return cure(60)(case, seed=seed, progress=lambda _share: None)
+
+    methods(("first", slow), ("second", slow), ("third", slow))
+    told = repair(method=["first", "second", "third"], budget=15).result
+    assert [attempt.method for attempt in told.attempts] == ["first"]
+    assert (told.untried, told.budget, told.chosen) == (("second", "third"), 15, "first")
+    assert told.summary.endswith("The budget of 15 s left no time for second, third.")
+    assert now[0] == 15
+    with pytest.raises(TrivetError, match="used before any of first, second, third was done"):
+        repair(budget=5)
+    unlimited = repair(method=["first"]).result
+    assert (unlimited.untried, unlimited.budget) == ((), None)
+
+
 def test_a_result_says_what_its_fields_mean():
     from trivet.security.repairs import results  # noqa: PLC0415 - read as a text
 
-    for kind in (results.RepairAttempt, results.RepairBounds, results.RepairResult):
+    for kind in (results.Relearning, results.RepairAttempt, results.RepairBounds, results.RepairResult):
         for field in fields(kind):
             assert field.name in kind.__doc__

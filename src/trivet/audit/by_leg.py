@@ -18,7 +18,7 @@ from trivet.privacy.planning.settings import PlanSettings
 from trivet.record import STRIP_PIXELS, FairnessLeg, PrivacyLeg, read_fairness_audits, read_privacy_audits
 from trivet.security.results import PublishedSecurity
 from trivet.security.scanning.results import ScanResult, SecurityAudit
-from trivet.security.settings import ScanSettings, SecuritySettings
+from trivet.security.settings import MAX_LOSS, ScanSettings, SecuritySettings
 from trivet.study.fairness_results import FairnessSettings, PublishedFairness
 from trivet.study.privacy import publish_privacy, study_plan
 from trivet.work.own_code import OWN_CODE
@@ -184,6 +184,7 @@ def audit_security(
     progress("security", "loading", None)
     subject = _studied(section) if settings is None else load_scanned(settings, seed=seed)
     method = STUDY_REPAIRS if settings is None else settings.repair
+    max_loss = MAX_LOSS if settings is None else settings.max_loss
     info = subject.checkpoint.info
     named = None if settings is None else settings.reference
     reference = None if named is None else load_reference(named)
@@ -192,7 +193,8 @@ def audit_security(
         progress("security", step, share)
 
     key = {
-        "settings": settings and settings_as_json(ScanSettings, replace(settings, repair=None)),
+        "settings": settings
+        and settings_as_json(ScanSettings, replace(settings, repair=None, max_loss=MAX_LOSS)),
         "network": asdict(info),
         "images": images_sha256(subject.images),
         "contract": None if subject.declared is None else asdict(subject.declared),
@@ -223,14 +225,14 @@ def audit_security(
     else:
 
         def mend() -> Made[SecurityAudit]:
-            done = repair_suspect(subject, found, method, seed=seed, progress=tell)
+            done = repair_suspect(subject, found, method, max_loss=max_loss, seed=seed, progress=tell)
             audit = SecurityAudit(scanned.value, repair=done.result)
             stamped = _stamped(audit, subject, found, done.model)
             weights = {} if done.model is None else done.model.weights()
             mended = {f"{WEIGHT}{name}": each.contiguous().numpy() for name, each in weights.items()}
             return Made(stamped.value, {**stamped.arrays, **mended})
 
-        key |= {"method": method}
+        key |= {"method": method, "max_loss": max_loss}
         rest = parts.cached("security-repair", SecurityAudit, key, mend)
     audit, triggers = rest.value, {"scan.mask": masks, "scan.pattern": patterns}
     if published is not None:

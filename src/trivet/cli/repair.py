@@ -19,10 +19,11 @@ from trivet.cli.terminal import (
     set_threads,
 )
 from trivet.errors import UsageError
-from trivet.security.settings import MethodName, ScanOptions
-from trivet.verdict import NO_EVIDENCE
+from trivet.security.settings import RepairOptions, ScanOptions
+from trivet.verdict import NO_EVIDENCE, NOT_REMOVED, REMOVED, UNSETTLED, sign, tone
 
 if TYPE_CHECKING:
+    from trivet.estimate import Estimate
     from trivet.security import RepairAttempt, RepairResult, Scan, Trigger
 
 __all__ = ["repair"]
@@ -34,7 +35,7 @@ def repair(
     /,
     *,
     options: ScanOptions,
-    method: MethodName = "auto",
+    repairing: RepairOptions,
     out: Path = Path("trivet-repair"),
     true_trigger: str | None = None,
     seed: RandomSeed = 0,
@@ -47,8 +48,6 @@ def repair(
     ----------
     weights
         The checkpoint: .pth or .pt state dict, .safetensors, .onnx, or the weights of a .pt2.
-    method
-        How; auto tries all from cheap to costly and keeps what loses least accuracy.
     out
         Folder for repaired weights, tables, page and pictures.
     true_trigger
@@ -85,7 +84,9 @@ def repair(
         done = repair_suspect(
             subject,
             found,
-            method,
+            repairing.method,
+            max_loss=repairing.max_loss,
+            budget=repairing.budget,
             seed=seed,
             true_trigger=known,
             progress=lambda step, share: progress("repair", step, share),
@@ -155,22 +156,44 @@ def _print_repair(result: "RepairResult", files: tuple[Path, ...], seconds: floa
     table.add_column("network")
     for heading in ("accuracy", "ASR", "RA", *(["ASR, true trigger"] if known else [])):
         table.add_column(heading, justify="right")
+    table.add_column("loss", justify="right")
+    table.add_column("relearned", justify="right")
     table.add_column("outcome")
-    table.add_row("  as received", *_rates(result.attempts[0], "before"), "")
+    attacked = next((each.relearning.attacked for each in result.attempts if each.relearning), None)
+    relearned = "" if attacked is None else f"{attacked:.4f}"
+    table.add_row("  as received", *_rates(result.attempts[0], "before"), "", relearned, "")
     for attempt in result.attempts:
         mark = "▸ " if attempt.method == result.chosen else "  "
-        outcome = "removed" if attempt.removed else "not removed"
-        table.add_row(f"{mark}{attempt.method}", *_rates(attempt, "after"), outcome)
+        loss, again = attempt.accuracy_loss, attempt.relearning
+        table.add_row(
+            f"{mark}{attempt.method}",
+            *_rates(attempt, "after"),
+            "-" if loss is None else f"{100 * loss.number:.1f}",
+            "-" if again is None else f"{again.asr:.4f}",
+            attempt.outcome,
+        )
     console.print(table)
-    console.print(f"On {result.held_out_images} images that no repair saw; target label {result.target}.")
+    console.print(
+        f"On {result.held_out_images} images that no repair saw; target label {result.target}. Loss of "
+        f"accuracy in points, at most {100 * result.bounds.accuracy_loss:g}."
+    )
+    if attacked is not None:
+        console.print("Relearned: ASR after training on a few stamped images among clean ones.")
     console.print()
     for attempt in result.attempts:
-        if attempt.reason is not None:
-            console.print(f"- {attempt.method}: {escape(attempt.reason)}")
-    sign = "[bold green]✓" if result.removed else "[bold red]✗"
-    console.print(f"{sign}[/] {escape(result.summary)}")
+        loss = attempt.accuracy_loss
+        kept = "" if loss is None else f"it loses {100 * loss.number:.1f} points ({_points(loss)} at 95 %)"
+        console.print(f"- {attempt.method}: {escape(attempt.reason or kept)}")
+    word = result.outcome or (REMOVED if result.removed else NOT_REMOVED)
+    colour = {REMOVED: "green", UNSETTLED: "yellow", NOT_REMOVED: "red"}[word]
+    console.print(f"[bold {colour}]{sign(tone(word), 'terminal')}[/] {escape(result.summary)}")
     print_files(console, files)
     console.print(f"Done in {seconds:.0f} s.")
+
+
+def _points(loss: "Estimate") -> str:
+    """Return the interval of a loss in points."""
+    return " to ".join("?" if end is None else f"{100 * end:.1f}" for end in (loss.low, loss.high))
 
 
 def _rates(attempt: "RepairAttempt", when: Literal["before", "after"]) -> list[str]:

@@ -25,7 +25,8 @@ from trivet.comparison.results import (
 )
 from trivet.estimate import Estimate
 from trivet.fairness.intervals.comparisons import difference_interval
-from trivet.fairness.intervals.shares import normal_quantile, share_interval
+from trivet.fairness.intervals.shares import share_interval
+from trivet.paired import normal_quantile
 from trivet.place import EVERY, Step, find, join, parse, pattern_of, spelling
 from trivet.verdict import rank
 from trivet.wording import one_line

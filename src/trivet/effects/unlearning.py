@@ -16,7 +16,7 @@ from trivet.security.contract import InputContract, chosen_contract, contract_na
 from trivet.security.evaluation import BATCH, ONE, batches, images_at_once, pixels_at
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
-from trivet.security.repairs.repairing import ROUNDS
+from trivet.security.repairs.methods import ROUNDS
 from trivet.security.repairs.unlearning import UnlearningSettings, unlearn_in_rounds
 from trivet.security.scanning.results import ScanResult
 from trivet.security.trigger import Trigger

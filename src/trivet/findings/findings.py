@@ -14,7 +14,6 @@ from trivet.findings.rules import REQUIREMENT, rule_about
 from trivet.place import find
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
-from trivet.security.repairs.results import RepairBounds
 from trivet.verdict import IN_BAND, NO_EVIDENCE
 from trivet.wording import one_line, quote
 
@@ -194,16 +193,17 @@ def _contract(record: Mapping[str, Any], place: str, contract: Mapping[str, Any]
     )
 
 
-def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any]) -> Finding:
+def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], bound: float) -> Finding:
     before, after = (rates["clean_accuracy"][when]["value"] for when in ("before", "after"))
-    bounds = RepairBounds()
+    loss = rates["accuracy_loss"]
+    within = "" if loss is None else f", a loss between {loss['low']:.4f} and {loss['high']:.4f}"
     return make_finding(
         "security.accuracy-lost",
-        level="pass" if before - after < bounds.accuracy_loss else "warning",
-        message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f} on images that it "
-        "did not see.",
+        level="pass" if before - after < bound else "warning",
+        message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f}{within}, on images "
+        "that it did not see.",
         measured=measured_at(record, f"{place}.clean_accuracy.after"),
-        required=f"> {before - bounds.accuracy_loss:.4f}",
+        required=f"> {before - bound:.4f}",
     )
 
 
@@ -220,7 +220,7 @@ def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) 
         required=f"< {repair['bounds']['asr']:g}",
         subject=_name(record),
     )
-    yield _accuracy(record, place, attempt)
+    yield _accuracy(record, place, attempt, repair["bounds"]["accuracy_loss"])
 
 
 def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from trivet.report.text.document import make_document, read_prose
 from trivet.report.verdicts import Verdict
 from trivet.report.write.html import html_page
 from trivet.security.scanning.results import SecurityAudit
-from trivet.verdict import LEGS, NOT_REMOVED, REMOVED
+from trivet.verdict import LEGS, NOT_REMOVED, REMOVED, repair_word
 from trivet.verdict import tone as tone_of
 from trivet.wording import one_line
 from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_text
@@ -153,8 +153,8 @@ def _scan_verdicts(audit: SecurityAudit) -> list[Verdict]:
     found = [Verdict(when, tone_of(scan.verdict), f"{scan.verdict}{named}", (scan.reason,))]
     if repair is None:
         return found
-    word = REMOVED if repair.removed else NOT_REMOVED
-    told = f"{word} by {repair.chosen}" if repair.removed else word
+    word = repair.outcome or (REMOVED if repair.removed else NOT_REMOVED)
+    told = repair_word(word, repair.chosen)
     found.append(Verdict("repair", tone_of(word), told, (repair.summary,)))
     second = next((each.second_verdict for each in repair.attempts if each.method == repair.chosen), None)
     if second is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,14 +24,20 @@ from trivet.security.checkpoint import (
 )
 from trivet.security.contract import InputContract, chosen_contract, in_fitting_order, parse_contract
 from trivet.security.device import CPU, find_device, on_device
-from trivet.security.networks import Classifier
+from trivet.security.frozen import freeze
+from trivet.security.networks import Classifier, Scorer
 from trivet.security.repairs.repairing import Repair, repair_network
+from trivet.security.repairs.results import RepairBounds
+from trivet.security.repairs.training import Search
+from trivet.security.repairs.unlearning import PATCH_SEARCH
+from trivet.security.scanning.changes import reach_labels
+from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS
 from trivet.security.scanning.reference import load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
-from trivet.security.settings import ScanOptions, ScanProfileName, ScanSettings
-from trivet.security.trigger import Trigger
+from trivet.security.settings import MAX_LOSS, ScanOptions, ScanProfileName, ScanSettings
+from trivet.security.trigger import Stamp, Trigger
 
 __all__ = ["load_scanned", "repair", "repair_suspect", "scan", "scan_again"]
 
@@ -71,33 +77,71 @@ def repair_suspect(
     method: str | Sequence[str],
     *,
     seed: int,
+    max_loss: float = MAX_LOSS,
+    budget: float | None = None,
     true_trigger: Trigger | None = None,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> Repair:
-    """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`."""
+    """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`.
+
+    A label that only another search than that for patches found is repaired and judged with the change that
+    this search finds. The repaired network is scanned as the attacked one was.
+    """
     if subject.checkpoint.info.source == "embedded":
         true_trigger = DEMO_TRIGGER
     label = found.result.suspected_label
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")
 
+    kind, profile = _kind(found.result), cast("ScanProfileName", found.result.profile)
+    search = PATCH_SEARCH
+    trigger: Stamp = found.trigger(label)
+    if kind != PATCH:
+        search = _change_search(kind, profile)
+        score = found.contract.bind(freeze(subject.checkpoint.model))
+        trigger = search.find(score, found.working, label, found.result.seed)
+
     def rescan(model: Classifier) -> ScanResult:
         checkpoint = Checkpoint(model, subject.checkpoint.info)
-        return scan_network(checkpoint, subject.images, declared=found.contract, seed=seed).result
+        return scan_network(
+            checkpoint, subject.images, declared=found.contract, profile=profile, seed=seed
+        ).result
 
     return repair_network(
         subject.checkpoint.model,
         found.contract,
         found.working,
         found.held_out,
-        trigger=found.trigger(label),
+        trigger=trigger,
         target=label,
         method=method,
+        kind=kind,
+        search=search,
         rescan=rescan,
+        bounds=RepairBounds(accuracy_loss=max_loss / 100),
+        budget=budget,
         true_trigger=true_trigger,
         seed=seed,
         progress=progress,
     )
+
+
+def _kind(result: ScanResult) -> str:
+    """Return which change of whole images the suspected label was found by; a patch wherever one was."""
+    found = [each for each in result.searches if each.outcome == FOUND]
+    kinds = [each.kind for each in found if each.label == result.suspected_label]
+    return PATCH if PATCH in kinds else next((kind for kind in kinds if kind in CHANGES), PATCH)
+
+
+def _change_search(kind: str, profile: ScanProfileName) -> Search:
+    """Return the scan's search for a change of some kind, for one label."""
+    settings = SETTINGS[profile]
+
+    def find(score: Scorer, images: ImageSet, label: int, seed: int) -> Stamp:
+        reached = reach_labels(score, images, images, CHANGES[kind], [label], settings, seed=seed)
+        return reached.changes[0]
+
+    return Search(find, settings.steps * settings.batch_size)
 
 
 def _check_shape(checkpoint: Checkpoint, images: ImageSet) -> None:
@@ -190,12 +234,15 @@ def repair(
     images: Images = None,
     *,
     method: str = "auto",
+    max_loss: float = MAX_LOSS,
+    budget: float | None = None,
     found: Scan | None = None,
     arch: str | None = None,
     state_key: str | None = None,
     contract: str | InputContract | None = None,
     limit: int | None = None,
     device: str = CPU,
+    profile: ScanProfileName = "standard",
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Repair:
@@ -203,10 +250,15 @@ def repair(
 
     Parameters
     ----------
-    checkpoint, images, arch, state_key, contract, limit, device, seed, progress
-        As of `scan`.
+    checkpoint, images, arch, state_key, contract, limit, device, profile, seed, progress
+        As of `scan`. The second scan has the profile of the first.
     method
         A repair's name, or ``auto``: from cheap to costly, the one that loses least accuracy.
+    max_loss
+        Points of clean accuracy, 0 to 100, that it may cost; it fails where the whole interval of its loss
+        lies above.
+    budget
+        Seconds that the methods may take; None is any.
     found
         An earlier scan of the same network with the same images; None scans first.
 
@@ -223,9 +275,16 @@ def repair(
     subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, device=device, seed=seed)
     if found is None:
         found = scan_network(
-            subject.checkpoint, subject.images, declared=subject.declared, seed=seed, progress=progress
+            subject.checkpoint,
+            subject.images,
+            declared=subject.declared,
+            profile=profile,
+            seed=seed,
+            progress=progress,
         )
-    return repair_suspect(subject, found, method, seed=seed, progress=progress)
+    return repair_suspect(
+        subject, found, method, max_loss=max_loss, budget=budget, seed=seed, progress=progress
+    )
 
 
 def _subject(

@@ -1,6 +1,6 @@
 """Accuracy and attack success of a network on clean and triggered images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_iter
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError
 from trivet.security.networks import Scorer
-from trivet.security.trigger import Trigger
+from trivet.security.trigger import Stamp, Trigger
 
 __all__ = [
     "ONE",
@@ -100,7 +100,7 @@ BATCH = 200
 def predict(
     score: Scorer,
     images: ImageSet,
-    trigger: Callable[[Tensor], Tensor] | None = None,
+    trigger: Stamp | None = None,
     *,
     at_once: int | None = None,
 ) -> NDArray[np.int64]:
@@ -125,14 +125,14 @@ def share_classified_as(score: Scorer, images: ImageSet, trigger: Trigger, targe
     return float(np.mean(predict(score, images, trigger) == target))
 
 
-def attack_rates(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> tuple[float, float]:
+def attack_rates(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> tuple[float, float]:
     """Return `attack_success_rate` and `robust_accuracy`, which one look at the images gives."""
     others = _without(images, target)
     predicted = predict(score, others, trigger)
     return float(np.mean(predicted == target)), float(np.mean(predicted == others.labels))
 
 
-def attack_success_rate(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
+def attack_success_rate(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
     """Return the share of triggered images of other classes that are classified as `target`.
 
     The definition of BackdoorBench (Wu et al., NeurIPS 2022).
@@ -145,7 +145,7 @@ def attack_success_rate(score: Scorer, images: ImageSet, trigger: Trigger, targe
     return attack_rates(score, images, trigger, target)[0]
 
 
-def robust_accuracy(score: Scorer, images: ImageSet, trigger: Trigger, target: int) -> float:
+def robust_accuracy(score: Scorer, images: ImageSet, trigger: Stamp, target: int) -> float:
     """Return the share of triggered images of other classes that still get their true class.
 
     The definition of BackdoorBench (Wu et al., NeurIPS 2022).

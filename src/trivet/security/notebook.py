@@ -11,7 +11,7 @@ from PIL import Image
 from trivet.markup import number, panel, picture, plain, table
 from trivet.security.repairs.results import RepairAttempt, RepairedRate
 from trivet.security.scanning.results import LabelScan, ScanResult
-from trivet.verdict import NOT_REMOVED, REMOVED, Tone, sign, tone
+from trivet.verdict import NOT_REMOVED, REMOVED, Tone, repair_word, sign, tone
 from trivet.wording import one_line
 
 if TYPE_CHECKING:
@@ -61,18 +61,24 @@ def scan_html(scan: "Scan") -> str:
 def repair_html(repair: "Repair") -> str:
     """Return a repair as HTML, for ``_repr_html_``: the outcome, and the rates before and after."""
     result = repair.result
-    word = REMOVED if result.removed else NOT_REMOVED
-    title = f"{sign(tone(word), 'page')} {word}{f' by {result.chosen}' if result.removed else ''}"
+    word = result.outcome or (REMOVED if result.removed else NOT_REMOVED)
+    title = f"{sign(tone(word), 'page')} {repair_word(word, result.chosen)}"
     known = result.attempts[0].true_trigger_asr is not None
     header = ["network", "clean accuracy", "ASR", "RA", *(["ASR, attacker's trigger"] if known else [])]
-    rows = [["as received", *(number(rate.before.value, 4) for rate in _rates(result.attempts[0]))]]
+    header.append("ASR, relearned")
+    taught = [each.relearning for each in result.attempts if each.relearning is not None]
+    relearned = number(taught[0].attacked.value, 4) if taught else ""
+    rows = [
+        ["as received", *(number(rate.before.value, 4) for rate in _rates(result.attempts[0])), relearned]
+    ]
     marked = None
     for attempt in result.attempts:
         if attempt.method == result.chosen:
             marked = len(rows)
-        outcome = "removed" if attempt.removed else f"not removed: {attempt.reason}"
+        outcome = attempt.outcome or REMOVED if attempt.removed else f"not removed: {attempt.reason}"
         name = f"after {attempt.method}, {outcome}"
-        rows.append([name, *(number(rate.after.value, 4) for rate in _rates(attempt))])
+        relearned = "" if attempt.relearning is None else number(attempt.relearning.asr.value, 4)
+        rows.append([name, *(number(rate.after.value, 4) for rate in _rates(attempt)), relearned])
     facts = (
         f"rates on {result.held_out_images} images that the repair did not see; repaired with "
         f"{result.working_images} others; seed {result.seed}"

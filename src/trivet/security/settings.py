@@ -4,15 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Interval, Le, MinLen
 
-from trivet.settings import Count, Rate, Seed, SettingError, Settings
+from trivet.settings import Count, Positive, Rate, Seed, SettingError, Settings
 
 if TYPE_CHECKING:
     from trivet.datasets.fitting import Fit
 
 __all__ = [
     "DEMO",
+    "MAX_LOSS",
     "PROFILES",
     "ArchitectureName",
     "AttackName",
@@ -22,6 +23,7 @@ __all__ = [
     "ProfileName",
     "Recipe",
     "ReferenceOptions",
+    "RepairOptions",
     "ScanOptions",
     "ScanProfileName",
     "ScanSettings",
@@ -74,7 +76,12 @@ class SecuritySettings:
 
 
 ScanProfileName = Literal["quick", "standard", "thorough"]
-MethodName = Literal["auto", "unlearn", "fine-tune", "fine-prune", "clp", "ft-sam"]
+MethodName = Literal["auto", "clp", "fst", "i-bau", "anp", "unlearn", "fine-tune", "fine-prune", "ft-sam"]
+#: Points of clean accuracy.
+Points = Annotated[float, Interval(ge=0, le=100)]
+#: What a repair may cost by default: more than sampling hides on some thousand images, and less than a user
+#: would notice.
+MAX_LOSS: Final = 1.0
 
 #: Stands for the embedded network.
 DEMO: Final = "demo"
@@ -177,6 +184,26 @@ class ReferenceOptions(NetworkOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RepairOptions(Settings):
+    """Options of ``trivet repair``, beside those of the scan.
+
+    Attributes
+    ----------
+    method
+        How; auto tries all from cheap to costly and keeps what loses least accuracy.
+    max_loss
+        Points of clean accuracy that a repair may cost. A method fails where the whole interval of its loss
+        lies above; where the bound lies within, the outcome is unsettled.
+    budget
+        Seconds that the methods may take, the scan before them apart. What is not tried by then is named.
+    """
+
+    method: MethodName = "auto"
+    max_loss: Points = MAX_LOSS
+    budget: Positive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScanSettings(ScanOptions):
     """``[security.scan]``: the user's network, to be scanned and repaired.
 
@@ -189,11 +216,14 @@ class ScanSettings(ScanOptions):
         Names of the classes by their number, where the images have none of their own.
     repair
         How a suspected backdoor is removed; None leaves the network as it is.
+    max_loss
+        Points of clean accuracy that the repair may cost.
     """
 
     checkpoint: Path
     class_names: Annotated[tuple[str, ...], MinLen(1)] | None = None
     repair: MethodName | None = None
+    max_loss: Points = MAX_LOSS
 
     @property
     def is_demo(self) -> bool:

@@ -1,5 +1,6 @@
 """A trigger: a mask, a pattern, and how they are laid over an image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Trigger", "apply_trigger"]
+__all__ = ["Stamp", "Trigger", "apply_trigger"]
+
+#: A change of pixels in [0, 1], shape (n, channels, height, width): a trigger, or any other.
+Stamp = Callable[[Tensor], Tensor]
 
 
 def apply_trigger(pixels: Tensor, mask: Tensor, pattern: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from trivet.security.device import CPU, find_device, on_device
 from trivet.security.evaluation import clean_accuracy, pixels_at, predict
 from trivet.security.networks import Classifier, build_network
 from trivet.security.settings import Recipe
-from trivet.security.trigger import Trigger
+from trivet.security.trigger import Stamp, Trigger
 from trivet.work.device import seeded
 from trivet.work.result_files import make_folder, write_text, write_whole
 
@@ -36,9 +36,6 @@ __all__ = [
     "train_classifier",
     "train_specimen",
 ]
-
-#: From pixels (n, channels, h, w) in [0, 1] to the same images with the trigger in them.
-Stamp = Callable[[Tensor], Tensor]
 
 PATCH_SIZES: Final = (3, 4)
 BLENDED_SHARE: Final = 0.2

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.stats import multinomial
 
 from trivet.errors import DataError
-from trivet.fairness.intervals.comparisons import paired_difference_interval
+from trivet.paired import paired_difference_interval
 
 cells = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda found: sum(found) > 0)
 

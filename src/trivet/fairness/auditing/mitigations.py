@@ -32,7 +32,6 @@ from trivet.fairness.auditing.results import (
 from trivet.fairness.auditing.rows import AuditRows, Predicted
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.comparisons import paired_difference_interval
 from trivet.fairness.intervals.shares import finite, share_interval
 from trivet.fairness.metrics.comparisons import (
     accuracy,
@@ -45,6 +44,7 @@ from trivet.fairness.metrics.comparisons import (
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.classifier import draw_rows
+from trivet.paired import paired_difference_interval
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
 from trivet.wording import listed, one_line, quote

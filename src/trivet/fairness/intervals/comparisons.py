@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, ndtr
 
-from trivet.errors import DataError
 from trivet.estimate import Estimate
 from trivet.fairness.columns import PRIVILEGED, PROTECTED
 from trivet.fairness.intervals.shares import (
@@ -16,11 +15,9 @@ from trivet.fairness.intervals.shares import (
     bounds_of,
     checked_shares,
     is_large,
-    normal_quantile,
     share_limits,
-    share_of,
-    wilson_limits,
 )
+from trivet.paired import normal_quantile, share_of
 
 __all__ = [
     "TestResult",
@@ -29,7 +26,6 @@ __all__ = [
     "difference_limits",
     "equality_test",
     "p_values",
-    "paired_difference_interval",
     "ratio_interval",
     "ratio_intervals",
     "ratio_limits",
@@ -291,44 +287,3 @@ def _fisher(x0: NDArray[np.int64], n0: int, n1: int, total: int) -> NDArray[np.f
     up_to = np.concatenate([[0.0], np.cumsum(ordered)])
     own = likely[x0 - low]
     return np.minimum(up_to[np.searchsorted(ordered, own * (1 + ROUNDING), side="right")], 1)
-
-
-def paired_difference_interval(
-    both: int, only_first: int, only_second: int, neither: int, *, level: float = 0.95
-) -> Estimate:
-    """Return an interval of the first model's share minus the second's, on the same rows."""
-    # R. G. Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650, method 10.
-    counts = both, only_first, only_second, neither
-    if min(counts) < 0:
-        raise DataError(f"rows are counted from 0, found {min(counts)}. Check the table that it comes from.")
-    # As Python's integers, whose products are exact.
-    both, only_first, only_second, neither = map(int, counts)
-    rows = both + only_first + only_second + neither
-    name = "Newcombe paired hybrid score"
-    x, n = np.array([both + only_first, both + only_second]), np.array([rows, rows])
-    (low1, low2), (high1, high2) = (ends.tolist() for ends in wilson_limits(x, n, level=level))
-    if rows == 0:
-        return Estimate(None, None, None, level, name, "there is no row to take a share of")
-    share1, share2 = share_of(x, n).tolist()
-    phi = _correlation(both, only_first, only_second, neither)
-    estimate = (only_first - only_second) / rows
-    down = _joined(share1 - low1, high2 - share2, phi)
-    up = _joined(high1 - share1, share2 - low2, phi)
-    return Estimate(estimate, estimate - down, estimate + up, level, name)
-
-
-def _correlation(both: int, only_first: int, only_second: int, neither: int) -> float:
-    """Return Newcombe's estimate of the correlation, 0 where a margin is empty."""
-    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    if margins == 0:
-        return 0.0
-    rows = both + only_first + only_second + neither
-    product = both * neither - only_first * only_second
-    if product > 0:
-        product = max(product - rows / 2, 0)
-    return product / math.sqrt(margins)
-
-
-def _joined(one: float, other: float, phi: float) -> float:
-    """Return how far an end lies from the estimate, from how far those of the two shares do."""
-    return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))

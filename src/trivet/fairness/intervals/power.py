@@ -14,8 +14,9 @@ from scipy.stats import binom
 
 from trivet.errors import UsageError
 from trivet.fairness.intervals.comparisons import p_values, ratio_limits
-from trivet.fairness.intervals.shares import LARGE, normal_quantile
+from trivet.fairness.intervals.shares import LARGE
 from trivet.fairness.metrics.comparisons import band_ends
+from trivet.paired import normal_quantile
 from trivet.settings import Rate, Share, require
 
 __all__ = ["Detectable", "detection_power", "smallest_detectable", "smallest_disparate", "verdict_power"]

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root_scalar
-from scipy.special import betaincinv, expit, logit, ndtri
+from scipy.special import betaincinv, expit, logit
 
 from trivet.errors import DataError
 from trivet.estimate import Estimate
+from trivet.paired import normal_quantile, share_of, wilson_limits
 from trivet.settings import Count, Share, require
 
 __all__ = [
@@ -26,13 +27,10 @@ __all__ = [
     "finite",
     "holm",
     "is_large",
-    "normal_quantile",
     "share_interval",
     "share_intervals",
     "share_limits",
-    "share_of",
     "simultaneous_level",
-    "wilson_limits",
 ]
 
 Floats = NDArray[np.float64]
@@ -97,20 +95,6 @@ def share_limits(
     return Limits(low, high, large)
 
 
-def wilson_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:
-    """Return the ends of Wilson's score interval, NaN for a share of no rows."""
-    z = normal_quantile(level)
-    share = share_of(x, n)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centre = share + z**2 / (2 * n)
-        spread = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        shrink = 1 + z**2 / n
-        # The ends at no success and at no failure are 0 and 1 but for rounding.
-        low = np.where(x == 0, 0.0, np.maximum(0.0, (centre - spread) / shrink))
-        high = np.where(x == n, 1.0, np.minimum(1.0, (centre + spread) / shrink))
-    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
-
-
 def is_large(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float = 0.95) -> NDArray[np.bool_]:
     """Return True if successes and failures suffice for a normal approximation at a level."""
     # Further out in the tail than at 95 % it needs more rows, as the square of its quantile.
@@ -146,17 +130,6 @@ def checked_shares(x: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.int64], NDArr
             f"a share needs 0 to n successes in n trials, found {x.ravel()[place]} in {n.ravel()[place]}."
         )
     return x.astype(np.int64), n.astype(np.int64)
-
-
-def share_of(x: NDArray[np.int64], n: NDArray[np.int64]) -> Floats:
-    """Divide, with NaN for a share of no rows."""
-    return np.divide(x, n, out=np.full(x.shape, np.nan), where=n > 0)
-
-
-def normal_quantile(level: float) -> float:
-    """Return z with P(|Z| <= z) = level."""
-    require(Share, level=level)
-    return float(ndtri((1 + level) / 2))
 
 
 def _exact_limits(x: NDArray[np.int64], n: NDArray[np.int64], *, level: float) -> tuple[Floats, Floats]:

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from trivet.errors import DataError
 from trivet.estimate import Estimate
 from trivet.fairness.columns import binary_column, require_same_length, score_column
-from trivet.fairness.intervals.shares import wilson_limits
 from trivet.fairness.metrics.results import CalibrationBin, GroupAuc, GroupCalibration
+from trivet.paired import wilson_limits
 from trivet.settings import Count, Share, require
 from trivet.wording import one_line
 

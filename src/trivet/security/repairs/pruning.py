@@ -20,7 +20,15 @@ from trivet.security.networks import Classifier
 from trivet.security.repairs.training import copied_network
 from trivet.security.repairs.tuning import FineTuningSettings, fine_tune
 
-__all__ = ["channel_bounds", "fine_prune", "observe", "prune_by_lipschitz", "silence", "silenced_by"]
+__all__ = [
+    "channel_bounds",
+    "fine_prune",
+    "most_allowed",
+    "observe",
+    "prune_by_lipschitz",
+    "silence",
+    "silenced_by",
+]
 
 #: By name in the state dict, which entries along the first axis are zero for good.
 Silenced = Mapping[str, Tensor]
@@ -283,12 +291,22 @@ def _most(
         channels[order[:count]] = True
         return silenced_by(layer, channels)
 
-    allowed, refused = 0, len(order)
+    allowed = most_allowed(
+        len(order),
+        lambda count: (
+            clean_accuracy(contract.bind(silence(copied_network(model), idle(count))), images) >= least
+        ),
+    )
+    return idle(allowed), allowed
+
+
+def most_allowed(refused: int, allows: Callable[[int], bool]) -> int:
+    """Return by bisection the largest number below `refused` that is allowed; 0 always is."""
+    allowed = 0
     while refused - allowed > 1:
         count = (allowed + refused) // 2
-        trial = silence(copied_network(model), idle(count))
-        if clean_accuracy(contract.bind(trial), images) >= least:
+        if allows(count):
             allowed = count
         else:
             refused = count
-    return idle(allowed), allowed
+    return allowed

@@ -1,47 +1,42 @@
 """Can the backdoor be removed, by which method, and at what loss: judged on images that no repair saw."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from trivet.datasets.images import ImageSet
-from trivet.errors import DataError, UsageError
-from trivet.estimate import Known
+from trivet.errors import DataError, TrivetError, UsageError
+from trivet.estimate import Estimate, Known, known
+from trivet.paired import paired_difference_interval
 from trivet.result import Table
 from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
-from trivet.security.evaluation import attack_rates, attack_success_rate, clean_accuracy
+from trivet.security.evaluation import attack_rates, attack_success_rate, predict
 from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.notebook import repair_html
-from trivet.security.repairs.pruning import fine_prune, prune_by_lipschitz
-from trivet.security.repairs.results import RepairAttempt, RepairBounds, RepairedRate, RepairResult
-from trivet.security.repairs.training import Method, Progress, Repaired, RepairInput, affordable_batch
-from trivet.security.repairs.tuning import FineTuningSettings, fine_tune, fine_tune_sharpness_aware
-from trivet.security.repairs.unlearning import SEARCH, SEARCH_STEPS, UnlearningSettings, unlearn_in_rounds
-from trivet.security.trigger import Trigger
-from trivet.verdict import NO_EVIDENCE
+from trivet.security.repairs.methods import AUTO, REPAIRS, RepairMethod, repair_method
+from trivet.security.repairs.relearning import RELEARNING, relearn, unknown_backdoor
+from trivet.security.repairs.results import (
+    Relearning,
+    RepairAttempt,
+    RepairBounds,
+    RepairedRate,
+    RepairResult,
+)
+from trivet.security.repairs.training import Repaired, RepairInput, Search
+from trivet.security.repairs.unlearning import PATCH_SEARCH
+from trivet.security.trigger import Stamp, Trigger
+from trivet.verdict import NO_EVIDENCE, NOT_REMOVED, REMOVED, UNSETTLED
 
-__all__ = [
-    "FINE_TUNING",
-    "REPAIRS",
-    "ROUNDS",
-    "SHARPNESS_AWARE",
-    "Repair",
-    "RepairMethod",
-    "clp",
-    "fine_pruning",
-    "fine_tuning",
-    "ft_sam",
-    "register",
-    "repair_method",
-    "repair_network",
-    "unlearning",
-]
+__all__ = ["Repair", "accuracy_loss", "repair_network"]
 
 
 class Scanned(Protocol):
@@ -57,29 +52,129 @@ class Scanned(Protocol):
 LEVEL: Final = 0.95
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rates:
-    """Shares of held-out images, as `RepairAttempt` has them before and after."""
+    """Shares of held-out images, as `RepairAttempt` has them, and which clean ones are right."""
 
+    right: NDArray[np.bool_]
     clean_accuracy: Known
+    unstamped: Known
     asr: Known
     robust_accuracy: Known
     true_trigger_asr: Known | None
 
 
-def measure_rates(
-    score: Scorer, images: ImageSet, trigger: Trigger, target: int, true_trigger: Trigger | None
-) -> Rates:
-    """Measure what a network does with clean and with triggered images."""
-    others = int((images.labels != target).sum())
-    asr, robust_accuracy = (
-        share_of_images(rate, others) for rate in attack_rates(score, images, trigger, target)
-    )
-    accuracy = share_of_images(clean_accuracy(score, images), len(images))
-    if true_trigger is None:
-        return Rates(accuracy, asr, robust_accuracy, None)
-    true_asr = attack_success_rate(score, images, true_trigger, target)
-    return Rates(accuracy, asr, robust_accuracy, share_of_images(true_asr, others))
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Held-out images, the triggers that are tried on them, and what counts as removed.
+
+    Attributes
+    ----------
+    case
+        Network, contract, images of the repair, trigger and target.
+    held_out
+        Images that no repair saw.
+    true_trigger
+        The attacker's own, where it is known.
+    bounds, rescan, seed
+        As of `repair_network`.
+    """
+
+    case: RepairInput
+    held_out: ImageSet
+    true_trigger: Stamp | None
+    bounds: RepairBounds
+    rescan: Callable[[Classifier], Scanned] | None
+    seed: int
+
+    def score(self, model: Classifier) -> Scorer:
+        """Return the logits of a network on pixels."""
+        return self.case.contract.bind(freeze(model))
+
+    def measure(self, model: Classifier) -> Rates:
+        """Measure what a network does with clean and with triggered images."""
+        score, images = self.score(model), self.held_out
+        asr, robust_accuracy = attack_rates(score, images, self.case.trigger, self.case.target)
+        predicted = predict(score, images)
+        right = predicted == images.labels
+        others = images.labels != self.case.target
+        return Rates(
+            right,
+            share_of_images(float(np.mean(right)), len(right)),
+            self._share(float(np.mean(predicted[others] == self.case.target))),
+            self._share(asr),
+            self._share(robust_accuracy),
+            None if self.true_trigger is None else self._asr(score, self.true_trigger, self.case.target),
+        )
+
+    def relearned(self, model: Classifier, trigger: Stamp, target: int) -> Known:
+        """Return the success rate of a trigger after the network has been trained on a few images with it."""
+        case = self.case
+        taught = relearn(model, case.contract, case.images, trigger, target, seed=self.seed)
+        return self._asr(self.score(taught), trigger, target)
+
+    def attempt(
+        self, method: str, treatment: Repaired, before: Rates, attacked: Callable[[], Known]
+    ) -> RepairAttempt:
+        """Hold the rates against the bounds; where they keep them, scan again and let the network relearn."""
+        after, bounds = self.measure(treatment.model), self.bounds
+        loss = accuracy_loss(before.right, after.right)
+        reasons: list[str] = []
+        natural = after.unstamped.value
+        if after.asr.value - natural >= bounds.asr:
+            reasons.append(f"the reconstructed trigger still succeeds on {after.asr:.1%} of the images")
+        true = after.true_trigger_asr
+        if true is not None and true.value - natural >= bounds.true_trigger_asr:
+            reasons.append(f"the attacker's own trigger still succeeds on {true:.1%}")
+        if (loss.low or 0.0) >= bounds.accuracy_loss:
+            reasons.append(
+                f"clean accuracy falls by {points(loss)}, beyond the bound of {100 * bounds.accuracy_loss:g}"
+            )
+        verdict = None
+        if self.rescan is not None and not reasons:
+            verdict = self.rescan(treatment.model).verdict
+            if verdict != NO_EVIDENCE:
+                reasons.append(f"a second scan calls the repaired network {verdict}")
+        settled = loss.high is not None and loss.high < bounds.accuracy_loss
+        return RepairAttempt(
+            method=method,
+            removed=not reasons,
+            reason="; ".join(reasons) or None,
+            work=treatment.work,
+            image_steps=treatment.image_steps,
+            clean_accuracy=RepairedRate(before.clean_accuracy, after.clean_accuracy),
+            asr=RepairedRate(before.asr, after.asr),
+            robust_accuracy=RepairedRate(before.robust_accuracy, after.robust_accuracy),
+            true_trigger_asr=None
+            if before.true_trigger_asr is None or true is None
+            else RepairedRate(before.true_trigger_asr, true),
+            second_verdict=verdict,
+            outcome=NOT_REMOVED if reasons else REMOVED if settled else UNSETTLED,
+            accuracy_loss=loss,
+            unstamped=RepairedRate(before.unstamped, after.unstamped),
+            relearning=None if reasons else self._relearning(treatment.model, attacked()),
+        )
+
+    def _relearning(self, model: Classifier, attacked: Known) -> Relearning:
+        case, true = self.case, self.true_trigger
+        unknown, other = unknown_backdoor(case.trigger, case.target, case.images.classes)
+        return Relearning(
+            asr=self.relearned(model, case.trigger, case.target),
+            true_trigger_asr=None if true is None else self.relearned(model, true, case.target),
+            attacked=attacked,
+            unknown=self.relearned(model, unknown, other),
+            stamped=RELEARNING.stamped,
+            clean=RELEARNING.clean,
+            steps=RELEARNING.training.steps or 0,
+            learning_rate=RELEARNING.training.learning_rate,
+        )
+
+    def _asr(self, score: Scorer, trigger: Stamp, target: int) -> Known:
+        others = int((self.held_out.labels != target).sum())
+        return share_of_images(attack_success_rate(score, self.held_out, trigger, target), others)
+
+    def _share(self, rate: float) -> Known:
+        return share_of_images(rate, int((self.held_out.labels != self.case.target).sum()))
 
 
 def share_of_images(rate: float, images: int) -> Known:
@@ -88,170 +183,19 @@ def share_of_images(rate: float, images: int) -> Known:
     return Known(rate, float(ends.low), float(ends.high), LEVEL, "Clopper-Pearson exact")
 
 
-def judge(
-    method: str,
-    treatment: Repaired,
-    before: Rates,
-    after: Rates,
-    bounds: RepairBounds,
-    rescan: Callable[[Classifier], Scanned] | None,
-) -> RepairAttempt:
-    """Hold the rates against the bounds and, where they keep them, scan again."""
-    loss = before.clean_accuracy.value - after.clean_accuracy.value
-    reasons: list[str] = []
-    if after.asr.value >= bounds.asr:
-        reasons.append(f"the reconstructed trigger still succeeds on {after.asr:.1%} of the images")
-    if after.true_trigger_asr is not None and after.true_trigger_asr.value >= bounds.true_trigger_asr:
-        reasons.append(f"the attacker's own trigger still succeeds on {after.true_trigger_asr:.1%}")
-    if loss >= bounds.accuracy_loss:
-        reasons.append(f"clean accuracy falls by {100 * loss:.1f} points")
-    verdict = None
-    if rescan is not None and not reasons:
-        verdict = rescan(treatment.model).verdict
-        if verdict != NO_EVIDENCE:
-            reasons.append(f"a second scan calls the repaired network {verdict}")
-    return RepairAttempt(
-        method=method,
-        removed=not reasons,
-        reason="; ".join(reasons) or None,
-        work=treatment.work,
-        image_steps=treatment.image_steps,
-        clean_accuracy=RepairedRate(before.clean_accuracy, after.clean_accuracy),
-        asr=RepairedRate(before.asr, after.asr),
-        robust_accuracy=RepairedRate(before.robust_accuracy, after.robust_accuracy),
-        true_trigger_asr=None
-        if before.true_trigger_asr is None or after.true_trigger_asr is None
-        else RepairedRate(before.true_trigger_asr, after.true_trigger_asr),
-        second_verdict=verdict,
-    )
+def accuracy_loss(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Known:
+    """Return the clean accuracy lost, 0 to 1, from which of the same images are right before and after.
 
-
-#: Short rounds find out what the network answers to; a long one unlearns all of it and wins back
-#: accuracy, for which the light shifts matter most.
-ROUNDS: Final = tuple(
-    UnlearningSettings(steps=steps, learning_rate=1e-3, shift=1, spare_target=True)
-    for steps in (60, 60, 60, 300)
-)
-FINE_TUNING: Final = FineTuningSettings(steps=600)
-SHARPNESS_AWARE: Final = FineTuningSettings(steps=400)
-
-
-def clp(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:  # noqa: ARG001 - nothing in it is random or slow
-    """Prune channels by their Lipschitz bounds; see `prune_by_lipschitz`."""
-    pruned = prune_by_lipschitz(case.model)
-    return Repaired(pruned.model, f"{pruned.channels} of {pruned.examined} channels pruned", 0)
-
-
-def unlearning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
-    """Unlearn the trigger, and in further rounds what is left of it; see `unlearn_in_rounds`."""
-    batch = _affordable(case, ROUNDS[0].batch_size)
-    repaired = unlearn_in_rounds(
-        case.model,
-        case.contract,
-        case.images,
-        case.trigger,
-        case.target,
-        [replace(settings, batch_size=batch) for settings in ROUNDS],
-        seed=seed,
-        progress=progress,
-    )
-    steps = sum(settings.steps or 0 for settings in ROUNDS)
-    image_steps = steps * batch + (len(ROUNDS) - 1) * SEARCH_STEPS * SEARCH.batch_size
-    return Repaired(repaired, f"{len(ROUNDS)} rounds, {steps} steps", image_steps)
-
-
-def fine_tuning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
-    """Train on with clean images; see `fine_tune`."""
-    settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
-    repaired = fine_tune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
-    return Repaired(repaired, f"{settings.steps} steps", settings.steps * settings.batch_size)
-
-
-def fine_pruning(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
-    """Prune idle channels, then train on; see `fine_prune`."""
-    settings = replace(FINE_TUNING, batch_size=_affordable(case, FINE_TUNING.batch_size))
-    pruned = fine_prune(case.model, case.contract, case.images, settings, seed=seed, progress=progress)
-    work = f"{pruned.channels} of {pruned.examined} channels pruned, {settings.steps} steps"
-    return Repaired(pruned.model, work, settings.steps * settings.batch_size)
-
-
-def ft_sam(case: RepairInput, *, seed: int, progress: Progress) -> Repaired:
-    """Train on towards a flat minimum; see `fine_tune_sharpness_aware`."""
-    settings = replace(SHARPNESS_AWARE, batch_size=_affordable(case, SHARPNESS_AWARE.batch_size))
-    repaired = fine_tune_sharpness_aware(
-        case.model, case.contract, case.images, settings, seed=seed, progress=progress
-    )
-    return Repaired(repaired, f"{settings.steps} double steps", 2 * settings.steps * settings.batch_size)
-
-
-def _affordable(case: RepairInput, batch: int) -> int:
-    """Return how many images a batch has: not more than there are, nor than memory holds."""
-    at_most = min(batch, len(case.images))
-    return affordable_batch(case.model, case.contract, case.images, at_most=at_most)
-
-
-#: Stands for all methods.
-AUTO: Final = "auto"
-
-
-@dataclass(frozen=True)
-class RepairMethod:
-    """A way to remove a backdoor.
-
-    Attributes
-    ----------
-    name
-        Name on the command line.
-    cost
-        Its place among the others: ``auto`` tries small ones first.
-    run
-        The method.
+    The interval is of sampling: other images, the same two networks (Newcombe 1998, method 10).
     """
-
-    name: str
-    cost: int
-    run: Method
+    cells = (before & after, before & ~after, ~before & after, ~before & ~after)
+    return known(paired_difference_interval(*(int(cell.sum()) for cell in cells), level=LEVEL))
 
 
-#: Filled by `register`; always from cheap to costly.
-REPAIRS: Final[dict[str, RepairMethod]] = {}
-
-
-def register(method: RepairMethod) -> RepairMethod:
-    """Make a method known by its name, and to ``auto``.
-
-    Raises
-    ------
-    UsageError
-        If the name is taken.
-    """
-    if method.name in REPAIRS or method.name == AUTO:
-        raise UsageError(f"there is a repair called {method.name!r} already; give the new one another name")
-    known = sorted([*REPAIRS.values(), method], key=lambda entry: entry.cost)
-    REPAIRS.clear()
-    REPAIRS.update({entry.name: entry for entry in known})
-    return method
-
-
-def repair_method(name: str) -> RepairMethod:
-    """Return the method called `name`.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    if name not in REPAIRS:
-        raise UsageError(f"no repair is called {name!r}; expected one of: {AUTO}, {', '.join(REPAIRS)}")
-    return REPAIRS[name]
-
-
-# In the order of the image-steps that they take.
-register(RepairMethod("clp", 0, clp))
-register(RepairMethod("unlearn", 1, unlearning))
-register(RepairMethod("fine-tune", 2, fine_tuning))
-register(RepairMethod("fine-prune", 3, fine_pruning))
-register(RepairMethod("ft-sam", 4, ft_sam))
+def points(loss: Estimate) -> str:
+    """Return a loss of accuracy in points, with its interval."""
+    low, high = (100 * (0.0 if end is None else end) for end in (loss.low, loss.high))
+    return f"{100 * loss.number:.1f} points ({low:.1f} to {high:.1f})"
 
 
 #: Working images that are held out as well are left out; with more of them than this share, the two
@@ -279,18 +223,42 @@ class Repair(Table, of="result"):
         return repair_html(self)
 
 
+class _BudgetUsedError(TrivetError):
+    """The time of a repair is up."""
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The time that a repair may take; None is any."""
+
+    budget: float | None
+    started: float
+
+    @property
+    def is_up(self) -> bool:
+        return self.budget is not None and monotonic() - self.started >= self.budget
+
+    def check(self) -> None:
+        """Raise where the time is up."""
+        if self.is_up:
+            raise _BudgetUsedError(f"the budget of {self.budget:g} s is used")
+
+
 def repair_network(
     model: Classifier,
     contract: InputContract,
     working: ImageSet,
     held_out: ImageSet,
     *,
-    trigger: Trigger,
+    trigger: Stamp,
     target: int,
     method: str | Sequence[str] = AUTO,
+    kind: str = "patch",
+    search: Search = PATCH_SEARCH,
     rescan: Callable[[Classifier], Scanned] | None = None,
-    true_trigger: Trigger | None = None,
+    true_trigger: Stamp | None = None,
     bounds: RepairBounds = RepairBounds(),  # noqa: B008 - frozen
+    budget: float | None = None,
     seed: int,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> Repair:
@@ -311,9 +279,12 @@ def repair_network(
     held_out
         Others, for the judgement. Images that are in both are left out of the repair.
     trigger, target
-        The reconstructed trigger, and the label that it leads to.
+        The reconstructed trigger, and the label that it leads to. Any change of pixels will do, such as a
+        `Trigger`.
     method
         A name in `REPAIRS`, several of which all are tried, or ``auto``.
+    kind, search
+        What the trigger is, for the result, and how unlearning looks for what is left of it.
     rescan
         Scans a repaired network again; called only where the rates keep the bounds. None counts on
         the rates alone.
@@ -321,6 +292,9 @@ def repair_network(
         The attacker's own trigger, where it is known; only the judgement looks at it.
     bounds
         What counts as removed.
+    budget
+        Seconds that the attempts may take. A method that is under way when they are used is given up, the
+        judgement of a finished one is not; the methods that are left are named in the result.
     seed
         Draws all that is random: the same seed gives the same weights on the same machine.
     progress
@@ -334,75 +308,114 @@ def repair_network(
         If images are missing, or a trigger has another shape than they.
     CheckpointError
         If the network cannot be trained.
+    TrivetError
+        If the budget is used before any method is done.
     """
+    clock = _Clock(budget, monotonic())
     names = [method] if isinstance(method, str) else list(method)
     tried = tuple(REPAIRS.values()) if names == [AUTO] else tuple(map(repair_method, names))
     _check(working, held_out, target, [trigger, *([] if true_trigger is None else [true_trigger])])
     working = _without(working, held_out)
-    case = RepairInput(model, contract, working, trigger, target)
-
-    def measure(network: Classifier) -> Rates:
-        return measure_rates(contract.bind(freeze(network)), held_out, trigger, target, true_trigger)
-
-    before = measure(model)
+    case = RepairInput(model, contract, working, trigger, target, search)
+    judge = Judge(case, held_out, true_trigger, bounds, rescan, seed)
+    before = judge.measure(model)
     if before.asr.value < bounds.asr:
         raise UsageError(
             f"the trigger sends only {before.asr:.1%} of the held-out images to label {target}, so there is "
             "no backdoor to remove. Repair what a scan suspects, with the trigger that it found."
         )
+    attacked = cache(lambda: judge.relearned(model, trigger, target))
     attempts: list[RepairAttempt] = []
-    kept: list[tuple[float, float, int, Classifier]] = []
+    kept: list[tuple[bool, float, float, int, Classifier]] = []
+    untried: tuple[str, ...] = ()
+    enough = min(bounds.good_enough, bounds.accuracy_loss)
     for number, candidate in enumerate(tried):
-        treatment = _treat(candidate, case, seed=seed, progress=progress)
+        try:
+            treatment = _treat(candidate, case, clock, seed=seed, progress=progress)
+        except _BudgetUsedError:
+            untried = tuple(each.name for each in tried[number:])
+            break
         progress(f"{candidate.name}: judgement", 0.0)
-        attempt = judge(candidate.name, treatment, before, measure(treatment.model), bounds, rescan)
+        attempt = judge.attempt(candidate.name, treatment, before, attacked)
         attempts.append(attempt)
         if attempt.removed:
             loss = attempt.clean_accuracy.before.value - attempt.clean_accuracy.after.value
-            kept.append((loss, attempt.asr.after.value, number, treatment.model))
-            if names == [AUTO] and loss <= bounds.good_enough:
+            doubt = attempt.outcome != REMOVED
+            kept.append((doubt, loss, attempt.asr.after.value, number, treatment.model))
+            if names == [AUTO] and loss <= enough:
                 break
-    best = min(kept, key=lambda entry: entry[:3]) if kept else None
-    chosen = attempts[best[2]] if best else None
+    if not attempts:
+        raise TrivetError(
+            f"the budget of {budget:g} s was used before any of {', '.join(untried)} was done, so there is "
+            "no result; give a larger --budget, or a cheaper --method."
+        )
+    best = min(kept, key=lambda entry: entry[:4]) if kept else None
+    chosen = attempts[best[3]] if best else None
     result = RepairResult(
         requested=", ".join(names),
         target=target,
         removed=chosen is not None,
         chosen=chosen.method if chosen else None,
         attempts=tuple(attempts),
-        summary=_summary(chosen, attempts),
+        summary=_summary(chosen, attempts, bounds) + _left(untried, budget),
         bounds=bounds,
         working_images=len(working),
         held_out_images=len(held_out),
         seed=seed,
+        outcome=chosen.outcome if chosen else NOT_REMOVED,
+        trigger=kind,
+        budget=budget,
+        untried=untried,
     )
-    return Repair(result, best[3] if best else None)
+    return Repair(result, best[4] if best else None)
 
 
 def _treat(
-    candidate: RepairMethod, case: RepairInput, *, seed: int, progress: Callable[[str, float], None]
+    candidate: RepairMethod,
+    case: RepairInput,
+    clock: _Clock,
+    *,
+    seed: int,
+    progress: Callable[[str, float], None],
 ) -> Repaired:
+    clock.check()
     progress(candidate.name, 0.0)
+
+    def tell(share: float) -> None:
+        clock.check()
+        progress(candidate.name, share)
+
     with guarded(case.model.name, f"be repaired by {candidate.name}"):
-        return candidate.run(case, seed=seed, progress=lambda share: progress(candidate.name, share))
+        return candidate.run(case, seed=seed, progress=tell)
 
 
-def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt]) -> str:
+def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt], bounds: RepairBounds) -> str:
     if chosen is None:
         names = ", ".join(attempt.method for attempt in attempts)
         return (
             f"The backdoor was not removed by {names}; no repaired weights are recommended. Do not use the "
             "network: train it again from data that can be trusted."
         )
-    accuracy, asr = chosen.clean_accuracy, chosen.asr
+    accuracy, asr, loss = chosen.clean_accuracy, chosen.asr, chosen.accuracy_loss
+    assert loss is not None
+    assert chosen.relearning is not None
+    bound = f"the bound of {100 * bounds.accuracy_loss:g}"
+    doubt = f" Whether that is within {bound} takes more images." if chosen.outcome == UNSETTLED else ""
+    again = chosen.relearning
     return (
         f"{chosen.method} removed the backdoor: the reconstructed trigger's success rate goes from "
         f"{asr.before:.1%} to {asr.after:.1%}, clean accuracy from {accuracy.before:.1%} to "
-        f"{accuracy.after:.1%}."
+        f"{accuracy.after:.1%}, a loss of {points(loss)}.{doubt} After "
+        f"training on {again.stamped} stamped images it is {again.asr:.1%}, and {again.unknown:.1%} for a "
+        "backdoor that the network never had."
     )
 
 
-def _check(working: ImageSet, held_out: ImageSet, target: int, triggers: list[Trigger]) -> None:
+def _left(untried: tuple[str, ...], budget: float | None) -> str:
+    return f" The budget of {budget:g} s left no time for {', '.join(untried)}." if untried else ""
+
+
+def _check(working: ImageSet, held_out: ImageSet, target: int, triggers: list[Stamp]) -> None:
     for images, purpose in ((working, "the repair"), (held_out, "its judgement")):
         if not len(images):
             raise DataError(f"there are no images for {purpose}; give clean images with true classes.")
@@ -412,6 +425,8 @@ def _check(working: ImageSet, held_out: ImageSet, target: int, triggers: list[Tr
         raise DataError(f"all images for the repair are of class {target}; it needs others too.")
     shape = working.pixels.shape[1:]
     for trigger in triggers:
+        if not isinstance(trigger, Trigger):
+            continue
         if trigger.pattern.shape != shape or trigger.mask.shape != (1, *shape[1:]):
             raise DataError(
                 f"the trigger is made for images of shape {trigger.pattern.shape}; these have {shape}."

@@ -14,14 +14,15 @@ from trivet.errors import CheckpointError
 from trivet.security.adapting import guarded
 from trivet.security.contract import InputContract
 from trivet.security.evaluation import ONE, images_at_once, pixels_at
-from trivet.security.networks import Classifier
-from trivet.security.trigger import Trigger
+from trivet.security.networks import Classifier, Scorer
+from trivet.security.trigger import Stamp
 
 __all__ = [
     "Method",
     "Progress",
     "RepairInput",
     "Repaired",
+    "Search",
     "affordable_batch",
     "copied_network",
     "finished",
@@ -102,6 +103,22 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
+class Search:
+    """A search for a trigger that leads to a label.
+
+    Attributes
+    ----------
+    find
+        From scorer, images, label and seed to the trigger.
+    image_steps
+        Images pushed forward and back by one search.
+    """
+
+    find: Callable[[Scorer, ImageSet, int, int], Stamp]
+    image_steps: int
+
+
+@dataclass(frozen=True, eq=False)
 class RepairInput:
     """An attacked network and what is known of its backdoor.
 
@@ -115,13 +132,16 @@ class RepairInput:
         Clean images with true labels, to work with.
     trigger, target
         The reconstructed trigger, and the label that it leads to.
+    search
+        Looks for what is left of the trigger in a repaired copy.
     """
 
     model: Classifier
     contract: InputContract
     images: ImageSet
-    trigger: Trigger
+    trigger: Stamp
     target: int
+    search: Search
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,13 +15,13 @@ from trivet.security.contract import InputContract
 from trivet.security.device import device_of
 from trivet.security.evaluation import pixels_at
 from trivet.security.frozen import freeze
-from trivet.security.networks import Classifier
-from trivet.security.repairs.training import finished, shifted, trainable_copy
+from trivet.security.networks import Classifier, Scorer
+from trivet.security.repairs.training import Search, finished, shifted, trainable_copy
 from trivet.security.scanning.search import SearchSettings, TriggerSearch
-from trivet.security.trigger import Trigger
+from trivet.security.trigger import Stamp
 from trivet.work.device import seeded
 
-__all__ = ["SEARCH", "SEARCH_STEPS", "UnlearningSettings", "unlearn", "unlearn_in_rounds"]
+__all__ = ["PATCH_SEARCH", "UnlearningSettings", "unlearn", "unlearn_in_rounds"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def unlearn(
     model: Classifier,
     contract: InputContract,
     images: ImageSet,
-    triggers: Sequence[Trigger],
+    triggers: Sequence[Stamp],
     settings: UnlearningSettings,
     *,
     seed: int,
@@ -165,14 +165,25 @@ SEARCH: Final = SearchSettings()
 SEARCH_STEPS: Final = 150
 
 
+def _patch(score: Scorer, images: ImageSet, target: int, seed: int) -> Stamp:
+    search = TriggerSearch(score, images, SEARCH, seed=seed)
+    search.advance(SEARCH_STEPS, [target])
+    return search.trigger(target)
+
+
+#: Of a mask and a pattern.
+PATCH_SEARCH: Final = Search(_patch, SEARCH_STEPS * SEARCH.batch_size)
+
+
 def unlearn_in_rounds(
     model: Classifier,
     contract: InputContract,
     images: ImageSet,
-    trigger: Trigger,
+    trigger: Stamp,
     target: int,
     rounds: Sequence[UnlearningSettings],
     *,
+    search: Search = PATCH_SEARCH,
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> Classifier:
@@ -191,15 +202,15 @@ def unlearn_in_rounds(
         The label that it leads to.
     rounds
         Settings of each round.
+    search
+        How what is left is searched for.
     seed
         Seed of the first round; each further one takes the next number.
     """
-    triggers = [trigger]
+    triggers: list[Stamp] = [trigger]
     for turn, settings in enumerate(rounds):
         if turn:
-            search = TriggerSearch(contract.bind(freeze(model)), images, SEARCH, seed=seed + turn)
-            search.advance(SEARCH_STEPS, [target])
-            triggers.append(search.trigger(target))
+            triggers.append(search.find(contract.bind(freeze(model)), images, target, seed + turn))
         model = unlearn(
             model,
             contract,

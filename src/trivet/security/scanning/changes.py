@@ -15,6 +15,7 @@ from trivet.security.adapting import GRADIENT, guarded
 from trivet.security.evaluation import ONE, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.search import NonTargetSampler
+from trivet.security.trigger import Stamp
 
 __all__ = [
     "BATCH",
@@ -148,6 +149,7 @@ class Reached:
     counts, images : held-out images of other classes that were sent to each, of how many
     by_chance : share that a random change within the same bound sends there
     image_steps : images pushed forward and back, three pushed forward counting as one
+    changes : what was found for each, for any number of images
     """
 
     labels: NDArray[np.int64]
@@ -155,6 +157,7 @@ class Reached:
     images: NDArray[np.int64]
     by_chance: NDArray[np.float64]
     image_steps: int
+    changes: tuple[Stamp, ...] = ()
 
 
 def reach_labels(
@@ -193,14 +196,15 @@ def reach_labels(
         if stop < settings.steps:
             left = np.sort(left[np.argsort(np.concatenate(losses), kind="stable")[: settings.kept]])
     counts, totals = [], []
-    for label in left:
+    made = tuple(_fixed(change, found.variables[int(label)]) for label in left)
+    for label, fixed in zip(left, made, strict=True):
         rest = held_out.take(np.flatnonzero(held_out.labels != label)[: settings.held_out])
-        given = predict(score, rest, _fixed(change, found.variables[int(label)]), at_once=at_once)
+        given = predict(score, rest, fixed, at_once=at_once)
         counts.append(int((given == label).sum()))
         totals.append(len(rest))
     progress(1.0)
     forward = sum(totals) + RANDOM_CHANGES * min(settings.held_out, len(held_out))
-    return Reached(left, np.asarray(counts), np.asarray(totals), control[left], spent + forward // 3)
+    return Reached(left, np.asarray(counts), np.asarray(totals), control[left], spent + forward // 3, made)
 
 
 @dataclass(eq=False)
@@ -270,6 +274,6 @@ def _sent_by_chance(
     return shares.max(axis=0)
 
 
-def _fixed(change: Change, variables: Tensor) -> Callable[[Tensor], Tensor]:
+def _fixed(change: Change, variables: Tensor) -> Stamp:
     """Return the change with these variables, for any number of images."""
     return lambda pixels: change(pixels, variables.expand(len(pixels), *variables.shape))
