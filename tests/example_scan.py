@@ -176,7 +176,15 @@ def example_scan(
         threads=1,
         searches=(
             KindSearch(
-                "patch", "a small mask", "found", SUSPECT, 0.99, 0.2, 8_192, 2.5, rate("patch", 11, 12)
+                "patch",
+                "a small mask",
+                "found",
+                SUSPECT,
+                0.99,
+                0.2,
+                8_192,
+                2.5,
+                benchmark=rate("patch", 11, 12),
             ),
             KindSearch("spread", "a change of every pixel", "not run", None, None, None, 0),
         )

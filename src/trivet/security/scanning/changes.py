@@ -190,7 +190,7 @@ def reach_labels(
         losses = []
         block = max(1, at_once // settings.batch_size)
         for part in np.split(left, range(block, len(left), block)) if stop > start else ():
-            losses.append(found.move(part, range(start, stop), size, seed=seed))
+            losses.append(found.descend(part, range(start, stop), size, seed=seed))
             spent += len(part) * (stop - start) * settings.batch_size
             progress(spent / (len(labels) * settings.steps * settings.batch_size))
         if stop < settings.steps:
@@ -219,7 +219,7 @@ class _Descent:
     variables: dict[int, Tensor]
     draws: dict[int, np.random.Generator]
 
-    def move(
+    def descend(
         self, labels: NDArray[np.int64], steps: range, size: tuple[int, ...], *, seed: int
     ) -> NDArray[np.float64]:
         """Take the steps with some labels, and return the last cross-entropy of each."""

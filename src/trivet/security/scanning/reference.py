@@ -19,6 +19,7 @@ import numpy as np
 from trivet.datasets.images import ImageSet
 from trivet.errors import DataError, UsageError
 from trivet.security.contract import InputContract
+from trivet.security.evaluation import batches
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.kinds import PATCH
 from trivet.security.scanning.rates import benchmark_rates, shown_rate
@@ -52,6 +53,8 @@ ALARM_AT: Final = 0.05
 SMALLEST: Final = round(1 / ALARM_AT) - 1
 #: More than a reference of ten thousand networks takes.
 MOST_BYTES: Final = 64 * 2**20
+#: Images whose pixels are hashed at a time.
+HASHED_TOGETHER: Final = 256
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,11 @@ def conditions_of(
 
 
 def pixels_sha256(images: ImageSet) -> str:
-    """Return the SHA-256 of pixels and labels, whatever the images are called and wherever they lie."""
+    """Return the SHA-256 of pixels and labels, whatever the images are called and however they are held."""
     digest = hashlib.sha256(json.dumps([images.classes, images.pixels.shape]).encode())
-    for values in (images.pixels, images.labels):
-        digest.update(np.ascontiguousarray(values).data)
+    for rows in batches(len(images), HASHED_TOGETHER):
+        digest.update(np.ascontiguousarray(images.unit(rows)).data)
+    digest.update(np.ascontiguousarray(images.labels).data)
     return digest.hexdigest()
 
 
