@@ -96,7 +96,7 @@ SOURCES: Final[dict[ScanProfileName, SourceSettings]] = {
     "standard": SourceSettings(),
     "thorough": SourceSettings(first_cells=9),
 }
-SOURCE_WORDS: Final = f"at most {StampSettings.cells} such cells that send one class to one label"
+SOURCE_WORDS: Final = f"at most {StampSettings.cells} black or white cells that send one class to one label"
 STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or white in all images"
 PATCH_WORDS: Final = "a small mask and its pattern"
 
@@ -136,6 +136,9 @@ def look_further(
         seed=seed,
         progress=lambda share: progress("search for a stamp to any label", share),
     )
+    found.append(_stamped(stamp, working.classes))
+    if profile != "thorough" and working.classes > FOLLOWED_ABOVE:
+        return (*found, _not_run(ONE_SOURCE, SOURCE_WORDS))
     sources, steps = find_source_stamps(
         score,
         working,
@@ -145,7 +148,7 @@ def look_further(
         seed=seed,
         progress=lambda share: progress("search for a stamp for one class", share),
     )
-    return (*found, _stamped(stamp, working.classes), judged_sources(sources, steps))
+    return (*found, judged_sources(sources, steps))
 
 
 def not_needed() -> tuple[KindSearch, ...]:

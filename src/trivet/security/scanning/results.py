@@ -187,7 +187,8 @@ class KindSearch:
     kind : ``patch``, ``spread``, ``striped``, ``moved``, ``any label`` for a stamp that each class goes wrong
         by, or ``one source`` for a stamp that moves one class alone
     looked_for : the trigger, in words
-    outcome : ``found``, ``not found``, or ``not run``, where another had decided or images were too few
+    outcome : ``found``, ``not found``, or ``not run``, where another had decided, images were too few, or
+        classes too many
     label : the label that most images went to; None where they went to many
     success : share of held-out images of other classes that went there, or, for ``any label``, went wrong
     runner_up : the same for the label that came next
