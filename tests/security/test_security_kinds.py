@@ -15,10 +15,11 @@ from trivet.security.adapting import adapt
 from trivet.security.checkpoint import Checkpoint
 from trivet.security.contract import least_above_chance
 from trivet.security.results import CheckpointInfo
+from trivet.security.scanning import kinds
 from trivet.security.scanning.changes import SPREAD, Reached, UniversalSettings, reach_labels
-from trivet.security.scanning.kinds import judged, judged_sources, look_further, not_needed
+from trivet.security.scanning.kinds import Further, judged, judged_sources, look_further, not_needed
 from trivet.security.scanning.results import KindSearch
-from trivet.security.scanning.scan import scan
+from trivet.security.scanning.scan import scan, strip_of
 from trivet.security.scanning.sequential import odds_over
 from trivet.security.scanning.stamps import (
     SourceSettings,
@@ -99,7 +100,7 @@ def parts():
     ],
 )
 def test_each_search_finds_its_kind_and_nothing_else(parts, score, expected):
-    searches = look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None)
+    searches = look_further(score, *parts, range(4), seed=0, progress=lambda _step, _share: None).searches
     assert [search.kind for search in searches] == ["spread", "striped", "moved", "any label", "one source"]
     assert {search.kind: search.label for search in searches if search.outcome == "found"} == expected
     for search in searches:
@@ -230,7 +231,7 @@ def blank(pixels):
 
 
 def test_a_class_for_none_of_the_others_is_no_backdoor(parts):
-    searches = look_further(blank, *parts, range(4), seed=0, progress=lambda _step, _share: None)
+    searches = look_further(blank, *parts, range(4), seed=0, progress=lambda _step, _share: None).searches
     assert {search.outcome for search in searches} == {"not found"}
 
 
@@ -245,7 +246,8 @@ def test_images_of_a_few_pixels_are_scanned_without_a_stamp(size):
         middles = torch.tensor([0.05, 0.3, 0.55, 0.8])
         return -50 * (pixels.mean(dim=(1, 2, 3))[:, None] - middles).abs()
 
-    stamp = look_further(score, *few.split(0.5, seed=0), range(4), seed=0, progress=lambda *_: None)[-1]
+    found = look_further(score, *few.split(0.5, seed=0), range(4), seed=0, progress=lambda *_: None)
+    stamp = next(search for search in found.searches if search.kind == "any label")
     assert stamp.outcome == ("not run" if size < 4 else stamp.outcome)
 
 
@@ -269,7 +271,7 @@ def test_a_repair_of_what_has_no_single_label_says_so_and_fails(capsys):
 def test_a_label_that_another_search_names_gets_a_patch_that_works_as_well(monkeypatch):
     named = next(label for label in range(4) if label not in {o.label for o in scanned(clean).opinions})
     hit = KindSearch("spread", "a change", "found", named, 0.99, 0.1, 7)
-    monkeypatch.setattr("trivet.security.scanning.scan.look_further", lambda *_a, **_n: (hit,))
+    monkeypatch.setattr("trivet.security.scanning.scan.look_further", lambda *_a, **_n: Further((hit,)))
     network = adapt(Written(clean), input_shape=(1, 12, 12), classes=4, name="written")
     found = scan(Checkpoint(network, INFO), images(800, 3))
     result = found.result
@@ -327,3 +329,17 @@ def test_a_stamp_for_one_class_has_to_stand_apart(first, second):
     clear = SourceStamp(2, 1, 0.95, 0.0, 0.0)
     assert judged_sources((clear, second), 1).outcome == ("found" if second.success < 0.5 else "not found")
     assert judged_sources((clear,), 1).outcome == "not run"
+
+
+def test_the_trigger_of_one_class_is_its_stamp_and_is_shown_on_that_class(monkeypatch):
+    network = adapt(Written(one_source), input_shape=(1, 12, 12), classes=4, name="written")
+    checkpoint = Checkpoint(network, INFO)
+    few = StampSettings(images=24, tried_on=8, cells=2, held_out=100)
+    monkeypatch.setitem(kinds.SOURCES, "standard", SourceSettings(stamp=few))
+    found = scan(checkpoint, images(800, 3))
+    assert (found.result.verdict, found.result.suspected_label) == ("suspicious", TARGET)
+    assert found.trigger(TARGET).l1 == 2
+    assert found.trigger(TARGET).mask[0, 0, 0] == 1
+    strip, _ = strip_of(found, found.contract.bind(network))
+    assert set(strip.labels) == {2}
+    assert strip.sent_before == strip.images

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import starmap
 from typing import Final, Literal
 
@@ -29,18 +30,21 @@ from trivet.security.scanning.stamps import (
     find_sparse_stamp,
 )
 from trivet.security.settings import ScanProfileName
+from trivet.security.trigger import Trigger
 
 __all__ = [
     "ANY_LABEL",
     "FOUND",
     "ONE_SOURCE",
     "PATCH",
+    "Further",
     "judged",
     "judged_sources",
     "look_further",
     "not_needed",
     "patch_search",
     "said_of",
+    "source_of",
 ]
 
 PATCH: Final = "patch"
@@ -101,6 +105,14 @@ STAMP_WORDS: Final = f"at most {StampSettings.cells} cells that are black or whi
 PATCH_WORDS: Final = "a small mask and its pattern"
 
 
+@dataclass(frozen=True, eq=False)
+class Further:
+    """What the searches came to, and the stamp for one class, where one was made."""
+
+    searches: tuple[KindSearch, ...]
+    stamp: Trigger | None = None
+
+
 def look_further(
     score: Scorer,
     working: ImageSet,
@@ -110,8 +122,8 @@ def look_further(
     *,
     seed: int,
     progress: Progress,
-) -> tuple[KindSearch, ...]:
-    """Search for a change of every pixel, a shift of pixels, and a stamp that sends images anywhere."""
+) -> Further:
+    """Search for changes of every pixel, a shift of pixels, and stamps to any label and for one class."""
     others = len(held_out) - int(np.bincount(held_out.labels).max())
     many = working.classes > (FOLLOWED_ABOVE if profile == "quick" else ALL_LABELS_UP_TO)
     labels = followed if many else range(working.classes)
@@ -138,7 +150,7 @@ def look_further(
     )
     found.append(_stamped(stamp, working.classes))
     if profile != "thorough" and working.classes > FOLLOWED_ABOVE:
-        return (*found, _not_run(ONE_SOURCE, SOURCE_WORDS))
+        return Further((*found, _not_run(ONE_SOURCE, SOURCE_WORDS)))
     sources, steps = find_source_stamps(
         score,
         working,
@@ -148,7 +160,7 @@ def look_further(
         seed=seed,
         progress=lambda share: progress("search for a stamp for one class", share),
     )
-    return (*found, judged_sources(sources, steps))
+    return Further((*found, judged_sources(sources, steps)), sources[0].trigger if sources else None)
 
 
 def not_needed() -> tuple[KindSearch, ...]:
@@ -187,6 +199,12 @@ def said_of(search: KindSearch) -> str:
         f"{_sentence(search.looked_for)} sends {search.success:.0%} of held-out images of other classes to "
         f"label {search.label}; for the next label it is {search.runner_up:.0%}."
     )
+
+
+def source_of(searches: Sequence[KindSearch], label: int) -> int | None:
+    """Return the class that alone goes to a label; None where a search found that others do as well."""
+    named = [search for search in searches if search.outcome == FOUND and search.label == label]
+    return named[0].source if len(named) == 1 else None
 
 
 def _outcome(found: bool) -> Literal["found", "not found"]:  # noqa: FBT001 - its only argument

@@ -26,7 +26,14 @@ from trivet.security.frozen import freeze
 from trivet.security.networks import Scorer
 from trivet.security.notebook import scan_html
 from trivet.security.results import ContractCheck
-from trivet.security.scanning.kinds import FOUND, look_further, not_needed, patch_search, said_of
+from trivet.security.scanning.kinds import (
+    FOUND,
+    look_further,
+    not_needed,
+    patch_search,
+    said_of,
+    source_of,
+)
 from trivet.security.scanning.reference import (
     Reference,
     calibrated,
@@ -243,25 +250,26 @@ def _conclude(
     strength = max((each.strength(found.p_value) for each in evidence.values()), default=0.0)
     patch = _patch_search(judgement, success, strength, steps)
     if judgement.verdict == "backdoored":
-        searches = (patch, *not_needed())
+        searches, stamp = (patch, *not_needed()), None
     else:
         further = look_further(
             found.score, working, held_out, found.followed.tolist(), profile, seed=seed, progress=progress
         )
-        searches = (patch, *further)
-        judgement = _judged_with(further, judgement, found, evidence)
+        searches, stamp = (patch, *further.searches), further.stamp
+        judgement = _judged_with(further.searches, judgement, found, evidence)
     calibration = calibrated(searches, check.best.clean_accuracy, profile, reference)
     strongest = max(evidence.values(), key=lambda each: each.strength(found.p_value), default=None)
     judgement = judged_against(
         calibration, judgement, searches, None if strongest is None else strongest.label
     )
-    label = judgement.label
-    if (
-        label is not None and label not in refined.triggers
-    ):  # another search named it: its patch must work too
+    label, own = judgement.label, None
+    if label is not None and stamp is not None and source_of(searches, label) is not None:
+        own = Refined({label: stamp}, {}, {}, 0)
+    elif label is not None and label not in refined.triggers:  # another search named it: its patch must work
         own = refine_triggers(
             found.score, working, [found.search.stack(label)], RefinementSettings(), seed=seed
         )
+    if label is not None and own is not None:
         masks[label], patterns[label] = own.triggers[label].mask, own.triggers[label].pattern
         success |= _success(found.score, held_out, masks, patterns, [label], [label])
         refined = Refined(
@@ -406,7 +414,8 @@ def strip_of(
 ) -> tuple[Strip, NDArray[np.float32]] | None:
     """Stamp some held-out images with the suspected label's trigger and classify them.
 
-    Neither the search for the trigger nor a repair has seen these images.
+    Where the trigger was found for one class alone, they are of that class. Neither the search for the
+    trigger nor a repair has seen these images.
 
     Parameters
     ----------
@@ -428,7 +437,12 @@ def strip_of(
     target = scan.result.suspected_label
     if target is None:
         return None
-    rows = varied_rows(scan.held_out.labels, target, count=count, seed=seed)
+    labels = scan.held_out.labels
+    source = source_of(scan.result.searches, target)
+    if source is None:
+        rows = varied_rows(labels, target, count=count, seed=seed)
+    else:
+        rows = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(labels == source))[:count])
     images, trigger = scan.held_out.take(rows), scan.trigger(target)
     clean_before, stamped_before = _said(score, images, trigger)
     clean_after, stamped_after = (None, None) if repaired is None else _said(repaired, images, trigger)

@@ -174,6 +174,8 @@ class SourceStamp:
         Share of held-out images of the class that go there without the stamp.
     elsewhere
         Share of held-out images of the other classes that the stamp sends there.
+    trigger
+        The stamp itself.
     """
 
     source: int
@@ -181,6 +183,7 @@ class SourceStamp:
     success: float
     confused: float
     elsewhere: float
+    trigger: Trigger | None = field(default=None, compare=False, repr=False)
 
 
 def find_source_stamps(
@@ -231,6 +234,7 @@ def find_source_stamps(
                 float(counts[label] / len(own)),
                 float(confused.mean()),
                 float(moved.mean()) if len(moved) else 0.0,
+                trigger,
             )
         )
         steps += (len(own) + len(rest)) / 3
