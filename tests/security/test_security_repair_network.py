@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, attacked_network, toy_images
+from scipy.stats import binomtest
 
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
-from trivet.security import Trigger, attack_rates, clean_accuracy
+from trivet.security import Trigger, attack_rates, attack_success_rate, clean_accuracy
 from trivet.security.frozen import freeze
 from trivet.security.repairs import (
     REPAIRS,
@@ -198,6 +199,21 @@ def test_the_repair_never_sees_a_held_out_image(methods):
     assert not {image.tobytes() for image in seen[0].pixels} & {image.tobytes() for image in HELD_OUT.pixels}
     with pytest.raises(UsageError, match="600 of the 600 images for the repair are also among"):
         repair_network(attacked_network(), CONTRACT, WORKING, WORKING, trigger=TRIGGER, target=TARGET, seed=0)
+
+
+def test_a_trigger_for_one_class_is_tried_on_that_class(methods):
+    methods(("nothing", nothing))
+    source = (TARGET + 1) % 4
+    result = repair(source=source).result
+    own = HELD_OUT.take(HELD_OUT.labels == source)
+    score = CONTRACT.bind(freeze(attacked_network()))
+    rate = result.attempts[0].asr.before
+    assert rate.value == attack_success_rate(score, own, TRIGGER, TARGET)
+    exact = binomtest(round(rate.value * len(own)), len(own)).proportion_ci(0.95, method="exact")
+    assert (rate.low, rate.high) == (exact.low, exact.high)
+    assert f"of images of label {source}, which the trigger is for" in result.summary
+    with pytest.raises(DataError, match="no held-out image is of class 9"):
+        repair(source=9)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from trivet.security.repairs.results import RepairBounds
 from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.scanning.changes import reach_labels
-from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS
+from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS, source_of
 from trivet.security.scanning.reference import load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
@@ -93,6 +93,7 @@ def repair_suspect(
     if label is None:
         raise DataError("the scan suspects no label, so there is nothing to repair.")
 
+    source = source_of(found.result.searches, label)
     kind, profile = _kind(found.result), cast("ScanProfileName", found.result.profile)
     search = PATCH_SEARCH
     trigger: Stamp = found.trigger(label)
@@ -115,6 +116,7 @@ def repair_suspect(
         trigger=trigger,
         target=label,
         method=method,
+        source=source,
         kind=kind,
         search=search,
         rescan=rescan,

@@ -78,6 +78,8 @@ class Judge:
         The attacker's own, where it is known.
     bounds, rescan, seed
         As of `repair_network`.
+    attacked
+        Those of the held-out images that the trigger is tried on: of one class, or all.
     """
 
     case: RepairInput
@@ -86,6 +88,7 @@ class Judge:
     bounds: RepairBounds
     rescan: Callable[[Classifier], Scanned] | None
     seed: int
+    attacked: ImageSet
 
     def score(self, model: Classifier) -> Scorer:
         """Return the logits of a network on pixels."""
@@ -94,10 +97,10 @@ class Judge:
     def measure(self, model: Classifier) -> Rates:
         """Measure what a network does with clean and with triggered images."""
         score, images = self.score(model), self.held_out
-        asr, robust_accuracy = attack_rates(score, images, self.case.trigger, self.case.target)
-        predicted = predict(score, images)
-        right = predicted == images.labels
-        others = images.labels != self.case.target
+        asr, robust_accuracy = attack_rates(score, self.attacked, self.case.trigger, self.case.target)
+        right = predict(score, images) == images.labels
+        predicted = predict(score, self.attacked)
+        others = self.attacked.labels != self.case.target
         return Rates(
             right,
             share_of_images(float(np.mean(right)), len(right)),
@@ -170,11 +173,11 @@ class Judge:
         )
 
     def _asr(self, score: Scorer, trigger: Stamp, target: int) -> Known:
-        others = int((self.held_out.labels != target).sum())
-        return share_of_images(attack_success_rate(score, self.held_out, trigger, target), others)
+        others = int((self.attacked.labels != target).sum())
+        return share_of_images(attack_success_rate(score, self.attacked, trigger, target), others)
 
     def _share(self, rate: float) -> Known:
-        return share_of_images(rate, int((self.held_out.labels != self.case.target).sum()))
+        return share_of_images(rate, int((self.attacked.labels != self.case.target).sum()))
 
 
 def share_of_images(rate: float, images: int) -> Known:
@@ -253,6 +256,7 @@ def repair_network(
     trigger: Stamp,
     target: int,
     method: str | Sequence[str] = AUTO,
+    source: int | None = None,
     kind: str = "patch",
     search: Search = PATCH_SEARCH,
     rescan: Callable[[Classifier], Scanned] | None = None,
@@ -281,6 +285,8 @@ def repair_network(
     trigger, target
         The reconstructed trigger, and the label that it leads to. Any change of pixels will do, such as a
         `Trigger`.
+    source
+        The class that alone the trigger works for; success is then measured on its images. None tries all.
     method
         A name in `REPAIRS`, several of which all are tried, or ``auto``.
     kind, search
@@ -317,7 +323,10 @@ def repair_network(
     _check(working, held_out, target, [trigger, *([] if true_trigger is None else [true_trigger])])
     working = _without(working, held_out)
     case = RepairInput(model, contract, working, trigger, target, search)
-    judge = Judge(case, held_out, true_trigger, bounds, rescan, seed)
+    attacked_images = held_out if source is None else held_out.take(held_out.labels == source)
+    if not len(attacked_images):
+        raise DataError(f"no held-out image is of class {source}, whose images the trigger is for.")
+    judge = Judge(case, held_out, true_trigger, bounds, rescan, seed, attacked_images)
     before = judge.measure(model)
     if before.asr.value < bounds.asr:
         raise UsageError(
@@ -357,7 +366,7 @@ def repair_network(
         removed=chosen is not None,
         chosen=chosen.method if chosen else None,
         attempts=tuple(attempts),
-        summary=_summary(chosen, attempts, bounds) + _left(untried, budget),
+        summary=_summary(chosen, attempts, bounds) + _of_one(source) + _left(untried, budget),
         bounds=bounds,
         working_images=len(working),
         held_out_images=len(held_out),
@@ -408,6 +417,12 @@ def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt], bounds
         f"{accuracy.after:.1%}, a loss of {points(loss)}.{doubt} After "
         f"training on {again.stamped} stamped images it is {again.asr:.1%}, and {again.unknown:.1%} for a "
         "backdoor that the network never had."
+    )
+
+
+def _of_one(source: int | None) -> str:
+    return (
+        "" if source is None else f" Success rates are of images of label {source}, which the trigger is for."
     )
 
 
