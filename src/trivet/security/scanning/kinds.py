@@ -91,7 +91,7 @@ SETTINGS: Final[dict[ScanProfileName, UniversalSettings]] = {
     "thorough": UniversalSettings(batch_size=32, steps=30, kept=24, held_out=400),
 }
 STAMPS: Final[dict[ScanProfileName, StampSettings]] = {
-    "quick": StampSettings(attempts=1),
+    "quick": StampSettings(attempts=1, slid_over=8),
     "standard": StampSettings(),
     "thorough": StampSettings(attempts=6),
 }

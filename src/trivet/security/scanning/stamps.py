@@ -1,5 +1,6 @@
 """Stamps of a few pixels that send images wrong, whatever label they go to."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -44,14 +45,16 @@ class StampSettings:
     Attributes
     ----------
     attempts
-        Searches, each on other images; the best of them counts. One alone often ends in cells that any
-        network answers to.
+        Searches cell by cell, each on other images, after one with a white or black square in any place; the
+        best of them all counts. One alone often ends in cells that any network answers to.
     cells
         Cells that are set, one after the other.
     images, tried_on
         Images that a cell is chosen on, and how many of them a first choice is made on.
     candidates, finalists
         Cells with the largest gain of first order, and how many settings are tried on all images.
+    slid_over
+        Images that the square is tried on in all places.
     held_out
         Other images that the finished stamp is measured on.
     """
@@ -62,6 +65,7 @@ class StampSettings:
     tried_on: int = 24
     candidates: int = 10
     finalists: int = 4
+    slid_over: int = 16
     held_out: int = 300
 
 
@@ -116,7 +120,7 @@ def find_sparse_stamp(
     seed: int,
     progress: Callable[[float], None] = lambda _share: None,
 ) -> SparseStamp | None:
-    """Set cells one by one to black or white, each time the one that sends most images wrong.
+    """Set cells to black or white that send most images wrong: a square in its best place, or one by one.
 
     Only images that the network classifies rightly are used, the same number of each class as far as
     there are. None where there are too few, or too few cells.
@@ -130,6 +134,9 @@ def find_sparse_stamp(
         own = _right(score, images, settings.images, seed=seed + attempt)
         if len(own) < settings.tried_on:
             return None
+        if not attempt:
+            found.append(_Growing(score, own, settings))
+            found[-1].slide(math.isqrt(cells))
         found.append(_Growing(score, own, settings))
         found[-1].grow(cells)
         progress((attempt + 1) / settings.attempts)
@@ -278,6 +285,34 @@ class _Growing:
         """The stamp as it is now."""
         mask, pattern = self._stamp
         return Trigger(mask.numpy(), pattern.numpy())
+
+    def slide(self, square: int) -> None:
+        """Set the white or black square of so many cells a side that sends most wrong, in its best place.
+
+        A trigger that is known whole to the network, such as a white square, often shows in no gradient.
+        Every other place is tried on a few images, and what lies around the best on all.
+        """
+        few = self._images.take(np.arange(min(self._settings.slid_over, len(self._images))))
+        down, across = (size // self._side - square for size in self._stamp[0].shape[1:])
+        coarse = [(row, column) for row in range(0, down + 1, 2) for column in range(0, across + 1, 2)]
+        _, row, column, value = max(
+            (self._worth(self._square(*place, square, value), few), *place, value)
+            for value in (1.0, 0.0)
+            for place in coarse
+        )
+        around = [
+            self._square(near, beside, square, value)
+            for near in range(max(0, row - 1), min(down, row + 1) + 1)
+            for beside in range(max(0, column - 1), min(across, column + 1) + 1)
+        ]
+        self._stamp = max(around, key=lambda tried: self._worth(tried, self._images))
+
+    def _square(self, row: int, column: int, square: int, value: float) -> tuple[Tensor, Tensor]:
+        mask, pattern = (torch.zeros_like(part) for part in self._stamp)
+        first, beside, size = row * self._side, column * self._side, square * self._side
+        mask[:, first : first + size, beside : beside + size] = 1
+        pattern[:, first : first + size, beside : beside + size] = value
+        return mask, pattern
 
     def grow(self, cells: int) -> None:
         """Set so many more cells."""
