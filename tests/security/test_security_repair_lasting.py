@@ -9,7 +9,7 @@ import torch
 from attacked_toy import CONTRACT, SHAPE, TARGET, TRIGGER, ToyResNet, attacked_network, toy_images
 from torch.nn import functional
 
-from trivet.security import attack_success_rate, clean_accuracy
+from trivet.security import Trigger, attack_success_rate, clean_accuracy
 from trivet.security.calls import repair_suspect
 from trivet.security.checkpoint import Checkpoint, ScanInput
 from trivet.security.evaluation import predict
@@ -181,12 +181,17 @@ def test_relearning_stamps_five_images_of_other_classes_and_leaves_bytes_bytes(m
 
 
 def test_the_unknown_backdoor_is_the_trigger_turned_by_half():
-    turned, label = unknown_backdoor(TRIGGER, 3, 4)
+    turned, label = unknown_backdoor(TRIGGER, 3, WORKING)
     stamped = turned(torch.zeros(1, *SHAPE))
     expected = torch.zeros(SHAPE)
     expected[:, 10:12, 5:7] = 1
     assert torch.equal(stamped[0], expected)
     assert label == 0
+    middle = Trigger.square(row=4, column=4, size=4, value=1.0, shape=SHAPE)  # which half a turn leaves there
+    moved, _ = unknown_backdoor(middle, 3, WORKING)
+    stamped = moved(torch.zeros(1, *SHAPE))
+    assert stamped.sum() == 16
+    assert (stamped[0, 0, 4:8, 4:8] == 0).all()
 
 
 def test_a_label_found_by_its_change_is_repaired_with_the_change(clean_network, monkeypatch):

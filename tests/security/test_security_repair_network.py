@@ -201,6 +201,28 @@ def test_the_repair_never_sees_a_held_out_image(methods):
         repair_network(attacked_network(), CONTRACT, WORKING, WORKING, trigger=TRIGGER, target=TARGET, seed=0)
 
 
+def test_what_one_method_or_the_second_scan_raises_loses_nothing_that_others_did(methods):
+    def broken(case, *, seed, progress):
+        raise RuntimeError("no gradient")
+
+    methods(("nothing", nothing), ("broken", broken))
+    result = repair().result
+    assert [attempt.method for attempt in result.attempts] == ["nothing"]
+    assert len(result.failed) == 1
+    assert "broken was not possible" in result.failed[0]
+    assert "no gradient" in result.summary
+    with pytest.raises(CheckpointError, match="no gradient"):
+        repair(method="broken")
+
+    def unscannable(model):
+        raise DataError("it guesses")
+
+    methods(("cure", cure(60)))
+    attempt = repair(rescan=unscannable).result.attempts[0]
+    assert not attempt.removed
+    assert "a second scan is not possible: it guesses" in attempt.reason
+
+
 def test_a_trigger_for_one_class_is_tried_on_that_class(methods):
     methods(("nothing", nothing))
     source = (TARGET + 1) % 4

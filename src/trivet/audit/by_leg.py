@@ -225,7 +225,9 @@ def audit_security(
     else:
 
         def mend() -> Made[SecurityAudit]:
-            done = repair_suspect(subject, found, method, max_loss=max_loss, seed=seed, progress=tell)
+            done = repair_suspect(
+                subject, found, method, max_loss=max_loss, reference=reference, seed=seed, progress=tell
+            )
             audit = SecurityAudit(scanned.value, repair=done.result)
             stamped = _stamped(audit, subject, found, done.model)
             weights = {} if done.model is None else done.model.weights()

@@ -68,13 +68,14 @@ def repair(
     with report_progress() as progress:
         progress("repair", "loading", None)
         subject = load_subject(weights, options, seed=seed)
+        reference = None if options.reference is None else load_reference(options.reference)
         known = None if true_trigger is None else _square(true_trigger, subject.checkpoint.model.input_shape)
         found = scan_network(
             subject.checkpoint,
             subject.images,
             declared=subject.declared,
             profile=options.profile,
-            reference=None if options.reference is None else load_reference(options.reference),
+            reference=reference,
             seed=seed,
             progress=lambda step, share: progress("scan", step, share),
         )
@@ -89,6 +90,7 @@ def repair(
             budget=repairing.budget,
             seed=seed,
             true_trigger=known,
+            reference=reference,
             progress=lambda step, share: progress("repair", step, share),
         )
         progress("repair", "pictures and page", None)

@@ -32,7 +32,7 @@ from trivet.security.repairs.training import Search
 from trivet.security.repairs.unlearning import PATCH_SEARCH
 from trivet.security.scanning.changes import reach_labels
 from trivet.security.scanning.kinds import CHANGES, FOUND, PATCH, SETTINGS, source_of
-from trivet.security.scanning.reference import load_reference
+from trivet.security.scanning.reference import Reference, load_reference
 from trivet.security.scanning.results import ScanResult
 from trivet.security.scanning.scan import Scan
 from trivet.security.scanning.scan import scan as scan_network
@@ -80,12 +80,14 @@ def repair_suspect(
     max_loss: float = MAX_LOSS,
     budget: float | None = None,
     true_trigger: Trigger | None = None,
+    reference: Reference | None = None,
     progress: Callable[[str, float], None] = lambda _step, _share: None,
 ) -> Repair:
     """Remove the backdoor that a scan suspects; see `trivet.security.repair_network`.
 
     A label that only another search than that for patches found is repaired and judged with the change that
-    this search finds. The repaired network is scanned as the attacked one was.
+    this search finds. The repaired network is scanned as the attacked one was, and ranked among the same
+    clean networks.
     """
     if subject.checkpoint.info.source == "embedded":
         true_trigger = DEMO_TRIGGER
@@ -105,7 +107,12 @@ def repair_suspect(
     def rescan(model: Classifier) -> ScanResult:
         checkpoint = Checkpoint(model, subject.checkpoint.info)
         return scan_network(
-            checkpoint, subject.images, declared=found.contract, profile=profile, seed=seed
+            checkpoint,
+            subject.images,
+            declared=found.contract if reference is None else subject.declared,
+            profile=profile,
+            reference=reference,
+            seed=seed,
         ).result
 
     return repair_network(

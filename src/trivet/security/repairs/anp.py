@@ -121,7 +121,7 @@ def prune_adversarially(
         ]
         fixed = [mask.detach() for mask in masks]
         harm = loss(inputs, truth, *_noisy(fixed, noise))
-        slopes = torch.autograd.grad(harm, noise)
+        slopes = torch.autograd.grad(harm, noise, materialize_grads=True)  # zero where nothing depends on it
         worst = [
             (each.detach() + settings.epsilon * slope.sign()).clamp(-settings.epsilon, settings.epsilon)
             for each, slope in zip(noise, slopes, strict=True)

@@ -21,7 +21,7 @@ from trivet.security.repairs.training import affordable_batch
 from trivet.security.repairs.unlearning import UnlearningSettings, unlearn
 from trivet.security.trigger import Stamp
 
-__all__ = ["RELEARNING", "RelearningSettings", "relearn", "unknown_backdoor"]
+__all__ = ["RELEARNING", "RelearningSettings", "drawn_rows", "relearn", "unknown_backdoor"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,7 @@ def relearn(
     target: int,
     settings: RelearningSettings = RELEARNING,
     *,
+    source: int | None = None,
     seed: int,
     progress: Callable[[float], None] | None = None,
 ) -> Classifier:
@@ -71,15 +72,14 @@ def relearn(
         What is stamped on images of other classes, and the label that they get.
     settings
         How many images, and the training.
+    source
+        The class whose images alone are stamped; None stamps those of any other than the target.
     seed
         Draws images and order.
     progress
         Called with the finished share of the work, 0 to 1.
     """
-    order = np.random.default_rng(seed).permutation(len(images))
-    others = order[images.labels[order] != target]
-    stamped = others[: settings.stamped]
-    clean = order[~np.isin(order, stamped)][: settings.clean]
+    stamped, clean = drawn_rows(images, target, settings, source=source, seed=seed)
     poisoned = images.take(np.r_[stamped, clean])
     changed = trigger(torch.from_numpy(images.take(stamped).unit()))
     pixels, labels = poisoned.pixels.copy(), poisoned.labels.copy()
@@ -91,20 +91,43 @@ def relearn(
     return unlearn(model, contract, poisoned, [trigger], training, seed=seed, progress=progress)
 
 
+def drawn_rows(
+    images: ImageSet,
+    target: int,
+    settings: RelearningSettings = RELEARNING,
+    *,
+    source: int | None = None,
+    seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which images are stamped, and which stay clean beside them: fewer where there are fewer."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    labels = images.labels[order]
+    stamped = order[labels != target if source is None else labels == source][: settings.stamped]
+    return stamped, order[~np.isin(order, stamped)][: settings.clean]
+
+
 def _like(pixels: NDArray[np.generic], changed: Tensor) -> NDArray[np.generic]:
     """Return changed pixels in [0, 1] as the others are stored: bytes or floats."""
     values = changed.numpy()
     return np.rint(255 * values).astype(np.uint8) if pixels.dtype == np.uint8 else values.astype(pixels.dtype)
 
 
-def unknown_backdoor(trigger: Stamp, target: int, classes: int) -> tuple[Stamp, int]:
-    """Return a trigger that the network never knew: the same one on images upside down, to another label.
+def unknown_backdoor(trigger: Stamp, target: int, images: ImageSet) -> tuple[Stamp, int]:
+    """Return a trigger that the network never knew, the same one elsewhere, and another label.
 
-    Turned by half, it has the size and the contrast of the other, so that what it takes to learn it is what
-    any such backdoor takes.
+    It is turned by half, or, where it then covers itself, moved by half of the image: so it has the size and
+    the contrast of the other, and what it takes to learn it is what any such backdoor takes.
     """
+    height, width = images.pixels.shape[2:]
 
     def turned(pixels: Tensor) -> Tensor:
         return trigger(pixels.flip(2, 3)).flip(2, 3)
 
-    return turned, (target + 1) % classes
+    def moved(pixels: Tensor) -> Tensor:
+        half = (height // 2, width // 2)
+        back = (height - half[0], width - half[1])
+        return trigger(pixels.roll(half, (2, 3))).roll(back, (2, 3))
+
+    some = torch.from_numpy(images.unit(slice(0, 1)))
+    elsewhere = moved if torch.equal(turned(some), trigger(some)) else turned
+    return elsewhere, (target + 1) % images.classes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from trivet.datasets.images import ImageSet
-from trivet.errors import DataError, TrivetError, UsageError
+from trivet.errors import CheckpointError, DataError, TrivetError, UsageError
 from trivet.estimate import Estimate, Known, known
 from trivet.paired import paired_difference_interval
 from trivet.result import Table
@@ -23,7 +23,7 @@ from trivet.security.frozen import freeze
 from trivet.security.networks import Classifier, Scorer
 from trivet.security.notebook import repair_html
 from trivet.security.repairs.methods import AUTO, REPAIRS, RepairMethod, repair_method
-from trivet.security.repairs.relearning import RELEARNING, relearn, unknown_backdoor
+from trivet.security.repairs.relearning import RELEARNING, drawn_rows, relearn, unknown_backdoor
 from trivet.security.repairs.results import (
     Relearning,
     RepairAttempt,
@@ -78,8 +78,10 @@ class Judge:
         The attacker's own, where it is known.
     bounds, rescan, seed
         As of `repair_network`.
+    source
+        The class that alone the trigger works for; None is all.
     attacked
-        Those of the held-out images that the trigger is tried on: of one class, or all.
+        Those of the held-out images that it is tried on.
     """
 
     case: RepairInput
@@ -88,6 +90,7 @@ class Judge:
     bounds: RepairBounds
     rescan: Callable[[Classifier], Scanned] | None
     seed: int
+    source: int | None
     attacked: ImageSet
 
     def score(self, model: Classifier) -> Scorer:
@@ -113,7 +116,10 @@ class Judge:
     def relearned(self, model: Classifier, trigger: Stamp, target: int) -> Known:
         """Return the success rate of a trigger after the network has been trained on a few images with it."""
         case = self.case
-        taught = relearn(model, case.contract, case.images, trigger, target, seed=self.seed)
+        with guarded(case.model.name, "be trained on a few stamped images"):
+            taught = relearn(
+                model, case.contract, case.images, trigger, target, source=self.source, seed=self.seed
+            )
         return self._asr(self.score(taught), trigger, target)
 
     def attempt(
@@ -135,9 +141,13 @@ class Judge:
             )
         verdict = None
         if self.rescan is not None and not reasons:
-            verdict = self.rescan(treatment.model).verdict
-            if verdict != NO_EVIDENCE:
-                reasons.append(f"a second scan calls the repaired network {verdict}")
+            try:
+                verdict = self.rescan(treatment.model).verdict
+            except TrivetError as error:
+                reasons.append(f"a second scan is not possible: {error}")
+            else:
+                if verdict != NO_EVIDENCE:
+                    reasons.append(f"a second scan calls the repaired network {verdict}")
         settled = loss.high is not None and loss.high < bounds.accuracy_loss
         return RepairAttempt(
             method=method,
@@ -155,19 +165,27 @@ class Judge:
             outcome=NOT_REMOVED if reasons else REMOVED if settled else UNSETTLED,
             accuracy_loss=loss,
             unstamped=RepairedRate(before.unstamped, after.unstamped),
-            relearning=None if reasons else self._relearning(treatment.model, attacked()),
+            relearning=None if reasons else self._relearning(treatment.model, attacked),
         )
 
-    def _relearning(self, model: Classifier, attacked: Known) -> Relearning:
+    def _relearning(self, model: Classifier, attacked: Callable[[], Known]) -> Relearning | None:
+        """Return what comes back; None of a network that cannot be trained."""
         case, true = self.case, self.true_trigger
-        unknown, other = unknown_backdoor(case.trigger, case.target, case.images.classes)
+        unknown, other = unknown_backdoor(case.trigger, case.target, case.images)
+        stamped, clean = drawn_rows(case.images, case.target, source=self.source, seed=self.seed)
+        try:
+            asr, before = self.relearned(model, case.trigger, case.target), attacked()
+            own = None if true is None else self.relearned(model, true, case.target)
+            never = self.relearned(model, unknown, other)
+        except CheckpointError:
+            return None
         return Relearning(
-            asr=self.relearned(model, case.trigger, case.target),
-            true_trigger_asr=None if true is None else self.relearned(model, true, case.target),
-            attacked=attacked,
-            unknown=self.relearned(model, unknown, other),
-            stamped=RELEARNING.stamped,
-            clean=RELEARNING.clean,
+            asr=asr,
+            true_trigger_asr=own,
+            attacked=before,
+            unknown=never,
+            stamped=len(stamped),
+            clean=len(clean),
             steps=RELEARNING.training.steps or 0,
             learning_rate=RELEARNING.training.learning_rate,
         )
@@ -326,7 +344,7 @@ def repair_network(
     attacked_images = held_out if source is None else held_out.take(held_out.labels == source)
     if not len(attacked_images):
         raise DataError(f"no held-out image is of class {source}, whose images the trigger is for.")
-    judge = Judge(case, held_out, true_trigger, bounds, rescan, seed, attacked_images)
+    judge = Judge(case, held_out, true_trigger, bounds, rescan, seed, source, attacked_images)
     before = judge.measure(model)
     if before.asr.value < bounds.asr:
         raise UsageError(
@@ -337,13 +355,17 @@ def repair_network(
     attempts: list[RepairAttempt] = []
     kept: list[tuple[bool, float, float, int, Classifier]] = []
     untried: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     enough = min(bounds.good_enough, bounds.accuracy_loss)
     for number, candidate in enumerate(tried):
         try:
-            treatment = _treat(candidate, case, clock, seed=seed, progress=progress)
+            treatment = _treat(candidate, case, clock, alone=len(tried) == 1, seed=seed, progress=progress)
         except _BudgetUsedError:
             untried = tuple(each.name for each in tried[number:])
             break
+        if isinstance(treatment, str):
+            failed += (treatment,)
+            continue
         progress(f"{candidate.name}: judgement", 0.0)
         attempt = judge.attempt(candidate.name, treatment, before, attacked)
         attempts.append(attempt)
@@ -353,11 +375,7 @@ def repair_network(
             kept.append((doubt, loss, attempt.asr.after.value, number, treatment.model))
             if names == [AUTO] and loss <= enough:
                 break
-    if not attempts:
-        raise TrivetError(
-            f"the budget of {budget:g} s was used before any of {', '.join(untried)} was done, so there is "
-            "no result; give a larger --budget, or a cheaper --method."
-        )
+    _require_one(attempts, failed, untried, budget)
     best = min(kept, key=lambda entry: entry[:4]) if kept else None
     chosen = attempts[best[3]] if best else None
     result = RepairResult(
@@ -366,7 +384,7 @@ def repair_network(
         removed=chosen is not None,
         chosen=chosen.method if chosen else None,
         attempts=tuple(attempts),
-        summary=_summary(chosen, attempts, bounds) + _of_one(source) + _left(untried, budget),
+        summary=_summary(chosen, attempts, bounds) + _of_one(source) + _left(untried, failed, budget),
         bounds=bounds,
         working_images=len(working),
         held_out_images=len(held_out),
@@ -375,6 +393,7 @@ def repair_network(
         trigger=kind,
         budget=budget,
         untried=untried,
+        failed=failed,
     )
     return Repair(result, best[4] if best else None)
 
@@ -384,9 +403,11 @@ def _treat(
     case: RepairInput,
     clock: _Clock,
     *,
+    alone: bool,
     seed: int,
     progress: Callable[[str, float], None],
-) -> Repaired:
+) -> Repaired | str:
+    """Return what a method makes; where others are tried as well, what it raises in words."""
     clock.check()
     progress(candidate.name, 0.0)
 
@@ -394,8 +415,27 @@ def _treat(
         clock.check()
         progress(candidate.name, share)
 
-    with guarded(case.model.name, f"be repaired by {candidate.name}"):
-        return candidate.run(case, seed=seed, progress=tell)
+    try:
+        with guarded(case.model.name, f"be repaired by {candidate.name}"):
+            return candidate.run(case, seed=seed, progress=tell)
+    except CheckpointError as error:
+        if alone:
+            raise
+        return f"{candidate.name} was not possible: {error}"
+
+
+def _require_one(
+    attempts: list[RepairAttempt], failed: tuple[str, ...], untried: tuple[str, ...], budget: float | None
+) -> None:
+    """Raise where no method was carried out."""
+    if attempts:
+        return
+    if failed:
+        raise CheckpointError(" ".join(failed))
+    raise TrivetError(
+        f"the budget of {budget:g} s was used before any of {', '.join(untried)} was done, so there is "
+        "no result; give a larger --budget, or a cheaper --method."
+    )
 
 
 def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt], bounds: RepairBounds) -> str:
@@ -407,16 +447,21 @@ def _summary(chosen: RepairAttempt | None, attempts: list[RepairAttempt], bounds
         )
     accuracy, asr, loss = chosen.clean_accuracy, chosen.asr, chosen.accuracy_loss
     assert loss is not None
-    assert chosen.relearning is not None
     bound = f"the bound of {100 * bounds.accuracy_loss:g}"
     doubt = f" Whether that is within {bound} takes more images." if chosen.outcome == UNSETTLED else ""
-    again = chosen.relearning
     return (
         f"{chosen.method} removed the backdoor: the reconstructed trigger's success rate goes from "
         f"{asr.before:.1%} to {asr.after:.1%}, clean accuracy from {accuracy.before:.1%} to "
-        f"{accuracy.after:.1%}, a loss of {points(loss)}.{doubt} After "
-        f"training on {again.stamped} stamped images it is {again.asr:.1%}, and {again.unknown:.1%} for a "
-        "backdoor that the network never had."
+        f"{accuracy.after:.1%}, a loss of {points(loss)}.{doubt}{_taught(chosen.relearning)}"
+    )
+
+
+def _taught(again: Relearning | None) -> str:
+    if again is None:
+        return " The network cannot be trained, so that nothing is known of what it would learn again."
+    return (
+        f" After training on {again.stamped} stamped images it is {again.asr:.1%}, and {again.unknown:.1%} "
+        "for a backdoor that the network never had."
     )
 
 
@@ -426,8 +471,9 @@ def _of_one(source: int | None) -> str:
     )
 
 
-def _left(untried: tuple[str, ...], budget: float | None) -> str:
-    return f" The budget of {budget:g} s left no time for {', '.join(untried)}." if untried else ""
+def _left(untried: tuple[str, ...], failed: tuple[str, ...], budget: float | None) -> str:
+    late = f" The budget of {budget:g} s left no time for {', '.join(untried)}." if untried else ""
+    return "".join(f" {each}" for each in failed) + late
 
 
 def _check(working: ImageSet, held_out: ImageSet, target: int, triggers: list[Stamp]) -> None:

@@ -167,6 +167,8 @@ class RepairResult(
         Seconds that the attempts were given; None is any.
     untried
         Methods that the budget left no time for, the one that was given up first.
+    failed
+        Methods that raised an error, each with it.
     """
 
     requested: str
@@ -183,3 +185,4 @@ class RepairResult(
     trigger: str = "patch"
     budget: float | None = None
     untried: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
