@@ -197,9 +197,10 @@ def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], b
     before, after = (rates["clean_accuracy"][when]["value"] for when in ("before", "after"))
     loss = rates["accuracy_loss"]
     within = "" if loss is None else f", a loss between {loss['low']:.4f} and {loss['high']:.4f}"
+    low, high = (before - after,) * 2 if loss is None else (loss["low"], loss["high"])
     return make_finding(
         "security.accuracy-lost",
-        level="pass" if before - after < bound else "warning",
+        level="pass" if high < bound else "warning" if low >= bound else "note",
         message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f}{within}, on images "
         "that it did not see.",
         measured=measured_at(record, f"{place}.clean_accuracy.after"),
@@ -211,13 +212,14 @@ def _repair(record: Mapping[str, Any], repair: Mapping[str, Any], worst: Level) 
     number = chosen_attempt(repair)
     attempt = repair["attempts"][number]
     place = f"security.repair.attempts.{number}"
+    natural = attempt["unstamped"]["after"]["value"] if attempt["unstamped"] else 0.0
     yield make_finding(
         "security.backdoor-removed",
         level="pass" if repair["removed"] else worst,
         title="The repair removed the backdoor" if repair["removed"] else "No repair removed the backdoor",
         message=repair["summary"],
         measured=measured_at(record, f"{place}.asr.after"),
-        required=f"< {repair['bounds']['asr']:g}",
+        required=f"< {repair['bounds']['asr'] + natural:.4g}",
         subject=_name(record),
     )
     yield _accuracy(record, place, attempt, repair["bounds"]["accuracy_loss"])

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from trivet.datasets.images import ImageSet
 from trivet.security.adapting import GRADIENT, guarded
-from trivet.security.evaluation import ONE, images_at_once, pixels_at, predict
+from trivet.security.evaluation import ONE, batches, images_at_once, pixels_at, predict
 from trivet.security.networks import Scorer
 from trivet.security.scanning.search import NonTargetSampler
 from trivet.security.trigger import Stamp
@@ -182,7 +182,7 @@ def reach_labels(
     at_once = images_at_once(score, pixels_at(images, ONE), at_most=BATCH)
     control = _sent_by_chance(score, held_out, change, size, settings, at_once, seed=seed)
     others = NonTargetSampler(images.labels, images.classes)
-    found = _Descent(score, images, others, change, settings, {}, {})
+    found = _Descent(score, images, others, change, settings, at_once, {}, {})
     left = np.asarray(labels)
     spent = 0
     rung = settings.steps // 3 if len(left) > settings.kept else settings.steps
@@ -216,6 +216,7 @@ class _Descent:
     others: NonTargetSampler
     change: Change
     settings: UniversalSettings
+    at_once: int
     variables: dict[int, Tensor]
     draws: dict[int, np.random.Generator]
 
@@ -229,22 +230,26 @@ class _Descent:
             self.variables.setdefault(label, torch.zeros(size))
             self.draws.setdefault(label, np.random.default_rng([seed, label]))
         variables = torch.stack([self.variables[label] for label in chosen])
-        targets = torch.tensor(chosen).repeat_interleave(settings.batch_size)
+        owners = torch.arange(len(chosen)).repeat_interleave(settings.batch_size)
+        targets = torch.tensor(chosen)[owners]
         losses = torch.zeros(len(targets))
         for step in steps:
             rows = np.concatenate(
                 [self.others.draw(self.draws[label], label, (settings.batch_size,)) for label in chosen]
             )
-            moved = variables.requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
-            each = moved.repeat_interleave(settings.batch_size, dim=0)
-            scores = self.score(self.change(pixels_at(self.images, rows), each))
-            losses = functional.cross_entropy(scores, targets, reduction="none")
-            with guarded("the network", GRADIENT):
-                (slope,) = torch.autograd.grad(losses.sum(), moved)
+            slope = torch.zeros_like(variables)
+            for part in batches(len(rows), self.at_once):
+                moved = variables.detach().requires_grad_(True)  # noqa: FBT003 - PyTorch's own signature
+                each = moved[owners[part]]
+                scores = self.score(self.change(pixels_at(self.images, rows[part]), each))
+                wrong = functional.cross_entropy(scores, targets[part], reduction="none")
+                with guarded("the network", GRADIENT):
+                    (gradient,) = torch.autograd.grad(wrong.sum(), moved)
+                slope, losses[part] = slope + gradient, wrong.detach()
             length = bound * settings.step_size * (1 - step / settings.steps)
-            variables = (variables.detach() - length * slope.sign()).clamp(-bound, bound)
+            variables = (variables - length * slope.sign()).clamp(-bound, bound)
         self.variables |= dict(zip(chosen, variables, strict=True))
-        return losses.detach().view(len(chosen), -1).mean(dim=1).double().numpy()
+        return losses.view(len(chosen), -1).mean(dim=1).double().numpy()
 
 
 #: Changes that are drawn to see where images go whatever the change.

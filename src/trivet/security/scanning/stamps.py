@@ -232,6 +232,8 @@ def find_source_stamps(
         rest = held_out.take(
             np.flatnonzero(right & ~np.isin(held_out.labels, (source, label)))[: stamp.held_out]
         )
+        if not len(rest):
+            continue  # of others nothing is known
         moved = predict(score, rest, trigger) == label
         confused = given[held_out.labels == source] == label
         found.append(
@@ -240,7 +242,7 @@ def find_source_stamps(
                 label,
                 float(counts[label] / len(own)),
                 float(confused.mean()),
-                float(moved.mean()) if len(moved) else 0.0,
+                float(moved.mean()),
                 trigger,
             )
         )
