@@ -200,7 +200,7 @@ def _accuracy(record: Mapping[str, Any], place: str, rates: Mapping[str, Any], b
     low, high = (before - after,) * 2 if loss is None else (loss["low"], loss["high"])
     return make_finding(
         "security.accuracy-lost",
-        level="pass" if high < bound else "warning" if low >= bound else "note",
+        level="warning" if low >= bound else "pass" if high < bound else "note",
         message=f"The repair changed the clean accuracy from {before:.4f} to {after:.4f}{within}, on images "
         "that it did not see.",
         measured=measured_at(record, f"{place}.clean_accuracy.after"),
