@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -103,6 +104,44 @@ def test_numbers_in_another_file_are_refused(h5py, tmp_path):
 
     with pytest.raises(CheckpointError, match="cannot be read as a Keras file"):
         loaded(written(h5py, tmp_path / "c.weights.h5", linked))
+
+
+def replaced(make):
+    """Return a writer of a file in the way of Keras 3, the bias of whose last layer is made by `make`."""
+
+    def write(file):
+        of_keras_3(file)
+        del file["layers/layer_4/vars/1"]
+        make(file["layers/layer_4/vars"], "1", weights()["head"]["bias"])
+
+    return write
+
+
+def test_packed_numbers_are_read_and_chunks_that_unpack_to_far_more_are_refused(h5py, tmp_path):
+    def plain(group, name, bias):
+        group.create_dataset(name, data=bias, chunks=(5,), compression="gzip", shuffle=True, fletcher32=True)
+
+    def long_chunk(group, name, bias):
+        group.create_dataset(name, (10,), "<f4", maxshape=(None,), chunks=(2**20,), compression="gzip")
+
+    def long_stream(group, name, bias):
+        plain(group, name, bias)
+        packed = zlib.compress(bytes(2**16))
+        group[name].id.write_direct_chunk((5,), packed)
+
+    def otherwise(group, name, bias):
+        group.create_dataset(name, data=bias, compression="lzf")
+
+    path = tmp_path / "a.weights.h5"
+    state = loaded(written(h5py, path, replaced(plain))).model.weights()
+    assert torch.equal(state["head.bias"], torch.from_numpy(weights()["head"]["bias"]))
+    for make, message in (
+        (long_chunk, "takes 40 bytes, and is packed in chunks of 4,194,304"),
+        (long_stream, "unpacks to more than the 24 bytes of a chunk"),
+        (otherwise, "packed in a way that is not read"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            loaded(written(h5py, path, replaced(make)))
 
 
 def test_a_damaged_file_a_file_of_another_kind_and_a_missing_extra_are_named(h5py, tmp_path, monkeypatch):

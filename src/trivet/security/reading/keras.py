@@ -1,6 +1,8 @@
 """Weights of a Keras file, `.h5` or `.keras`, for the layers of a network that a mapping names."""
 
 import io
+import math
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Final
 
@@ -31,6 +33,14 @@ MOST_OBJECTS: Final = 20_000
 SHOWN_LAYERS: Final = 12
 #: Axes of a kernel that is used for each channel alone: height, width, channels, multiplier.
 DEPTHWISE_AXES: Final = 4
+
+#: HDF5's numbers of the filters that a variable's chunks may have passed: gzip, and two that keep their size
+#: or add a checksum of so many bytes.
+GZIP: Final = 1
+FILTERS: Final = (GZIP, 2, 3)
+CHECKSUM_BYTES: Final = 4
+#: What a chunk of a small variable may take, which others than Keras make longer than the variable.
+SMALL_CHUNK: Final = 2**20
 
 
 class KerasLayers(dict[str, list[tuple[str, LazyTensor]]]):
@@ -91,12 +101,50 @@ def _described(dataset: Any, name: str) -> LazyTensor:
     found = {code: key for key, code in NUMBERS.items()}
     dtype = found.get(dataset.dtype.newbyteorder("<").str)
 
+    if dataset.chunks is not None and _chunk_bytes(dataset) > max(dataset.nbytes, SMALL_CHUNK):
+        raise CheckpointError(
+            f"{name} was refused: {quote(dataset.name)} takes {dataset.nbytes:,} bytes, and is packed in "
+            f"chunks of {_chunk_bytes(dataset):,}, as a decompression bomb is."
+        )
+
     def numbers(storage: Storage) -> bytearray:
+        _refuse_bomb(dataset, name)
         return bytearray(dataset[()].astype(NUMBERS[storage.dtype]).tobytes())
 
     return LazyTensor(
         shape, dtype, Storage(dataset.name, dtype or "U8", dataset.size, name, numbers), strides_of(shape)
     )
+
+
+def _chunk_bytes(dataset: Any) -> int:
+    return math.prod(dataset.chunks) * dataset.dtype.itemsize
+
+
+def _refuse_bomb(dataset: Any, name: str) -> None:
+    """Refuse chunks that unpack to more than they should, for which HDF5 makes room without a bound."""
+    packing = dataset.id.get_create_plist()
+    filters = [packing.get_filter(place)[0] for place in range(packing.get_nfilters())]
+    if filters.count(GZIP) > 1 or not set(filters) <= set(FILTERS):
+        raise CheckpointError(
+            f"{name} was refused: {quote(dataset.name)} is packed in a way that is not read; save it without "
+            "compression, or with gzip."
+        )
+    if GZIP not in filters:
+        return
+    most = _chunk_bytes(dataset) + CHECKSUM_BYTES
+    for number in range(dataset.id.get_num_chunks()):
+        skipped, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
+        if skipped >> filters.index(GZIP) & 1:
+            continue
+        try:
+            unpacked = len(zlib.decompressobj().decompress(packed, most + 1))
+        except zlib.error as error:
+            raise CheckpointError(f"{name} is damaged: {quote(dataset.name)} cannot be unpacked.") from error
+        if unpacked > most:
+            raise CheckpointError(
+                f"{name} was refused: {quote(dataset.name)} unpacks to more than the {most:,} bytes of a "
+                "chunk, as a decompression bomb does."
+            )
 
 
 def renamed(
