@@ -144,6 +144,42 @@ def test_packed_numbers_are_read_and_chunks_that_unpack_to_far_more_are_refused(
             loaded(written(h5py, path, replaced(make)))
 
 
+def test_layers_of_one_name_are_told_apart_by_their_paths(h5py, tmp_path):
+    def old(file):
+        of_keras_2(file)
+        file["model_weights"].move("hidden", "enc/dense")
+        file["model_weights"].move("head", "dec/dense")
+
+    def new(file):
+        of_keras_3(file)
+        for number in (3, 4):
+            file[f"layers/layer_{number}/vars"].attrs["name"] = "dense"
+
+    for write, enc, dec in (
+        (old, "model_weights/enc/dense", "model_weights/dec/dense"),
+        (new, "layers/layer_3", "layers/layer_4"),
+    ):
+        path = written(h5py, tmp_path / "a.h5", write)
+        state = loaded(path, {**SAME, "hidden": enc, "head": dec}).model.weights()
+        for layer in ("hidden", "head"):
+            expected = torch.from_numpy(weights()[layer]["kernel"].T)
+            assert torch.equal(state[f"{layer}.weight"], expected)
+        with pytest.raises(CheckpointError, match="no layer 'dense'"):
+            loaded(path, {**SAME, "hidden": "dense", "head": dec})
+
+
+def test_names_of_variables_in_several_attributes_are_read(h5py, tmp_path):
+    def split(file):
+        of_keras_2(file)
+        attributes = file["model_weights/norm"].attrs
+        names = attributes["weight_names"]
+        del attributes["weight_names"]
+        attributes["weight_names0"], attributes["weight_names1"] = names[:3], names[3:]
+
+    state = loaded(written(h5py, tmp_path / "a.h5", split)).model.weights()
+    assert torch.equal(state["norm.running_var"], torch.from_numpy(weights()["norm"]["moving_variance"]))
+
+
 def test_a_damaged_file_a_file_of_another_kind_and_a_missing_extra_are_named(h5py, tmp_path, monkeypatch):
     path = written(h5py, tmp_path / "a.h5", of_keras_2)
     path.write_bytes(path.read_bytes()[:900])

@@ -1,9 +1,11 @@
 """Weights of a Keras file, `.h5` or `.keras`, for the layers of a network that a mapping names."""
 
 import io
+import itertools
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
@@ -42,9 +44,12 @@ CHECKSUM_BYTES: Final = 4
 #: What a chunk of a small variable may take, which others than Keras make longer than the variable.
 SMALL_CHUNK: Final = 2**20
 
+#: Datasets of HDF5 by their names or numbers.
+Variables = list[tuple[str, Any]]
+
 
 class KerasLayers(dict[str, list[tuple[str, LazyTensor]]]):
-    """By a layer's name: its variables in Keras's order, by their names or numbers."""
+    """By a layer's name, or path: its variables in Keras's order, by their names or numbers."""
 
 
 def read_keras_zip(archive: ZippedFile, name: str, *, at_most: int) -> KerasLayers:
@@ -65,28 +70,49 @@ def read_keras(stream: IO[bytes], name: str) -> KerasLayers:
     try:
         file = h5py.File(stream, "r")
         file.visititems(visit)  # hard links only
-        layers = KerasLayers()
-        for path, group in objects.items():
-            if path.partition("/")[0] in BESIDE or isinstance(group, h5py.Dataset):
-                continue
-            if "weight_names" in group.attrs:  # until Keras 3, and its `.h5`
-                names = [_text(each) for each in group.attrs["weight_names"]]
-                held = [(each, objects[f"{path}/{each}"]) for each in names]
-                layer = path.rpartition("/")[2]
-            elif path.rpartition("/")[2] == "vars":
-                inside = sorted((int(key), objects[f"{path}/{key}"]) for key in group)
-                held = [(str(number), variable) for number, variable in inside]
-                own = _text(group.attrs.get("name", ""))
-                layer = own if own and own not in layers else path.removesuffix("/vars")
-            else:
-                continue
-            if held:
-                layers[layer] = [(key, _described(variable, name)) for key, variable in held]
+        groups = {path: each for path, each in objects.items() if not isinstance(each, h5py.Dataset)}
+        layers = _layers(list(_held(groups, objects)), name)
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere in HDF5
         raise CheckpointError(f"{name} cannot be read as a Keras file ({first_line(error)}).") from error
     return layers
+
+
+def _held(groups: Mapping[str, Any], objects: Mapping[str, Any]) -> Iterator[tuple[str, str, Variables]]:
+    """Yield of each layer its own name, its path, and its variables."""
+    for path, group in groups.items():
+        if path.partition("/")[0] in BESIDE:
+            continue
+        last = path.rpartition("/")[2]
+        if names := _weight_names(group):  # until Keras 3, and its `.h5`
+            yield last, path, [(each, objects[f"{path}/{each}"]) for each in names]
+        elif last == "vars" and len(group):
+            inside = sorted((int(key), objects[f"{path}/{key}"]) for key in group)
+            place = path.removesuffix("/vars")
+            own = _text(group.attrs.get("name", "")) or place
+            yield own, place, [(str(number), variable) for number, variable in inside]
+
+
+def _layers(held: Sequence[tuple[str, str, Variables]], name: str) -> KerasLayers:
+    """Return layers by their own names, or by their paths where several have the same."""
+    times = Counter(own for own, _, _ in held)
+    layers = KerasLayers()
+    for own, place, variables in held:
+        layer = own if times[own] == 1 else place
+        if layer in layers:
+            raise CheckpointError(f"{name} was refused: two layers in it have the name {quote(layer)}.")
+        layers[layer] = [(key, _described(variable, name)) for key, variable in variables]
+    return layers
+
+
+def _weight_names(group: Any) -> list[str]:
+    """Return what a layer's variables are called, in parts where an attribute has no room for all."""
+    parts = itertools.takewhile(
+        group.attrs.__contains__, (f"weight_names{part}" for part in itertools.count())
+    )
+    keys = ["weight_names"] if "weight_names" in group.attrs else parts
+    return [_text(each) for key in keys for each in group.attrs[key]]
 
 
 def _text(value: Any) -> str:
