@@ -10,10 +10,13 @@ import pytest
 import torch
 from keras_files import SAME, of_keras_2, of_keras_3, weights, written
 from layout_nets import ChannelsLast
+from torch import nn
 
 from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
-from trivet.security.reading.keras import read_keras
+from trivet.security.checkpoint import _kernels
+from trivet.security.reading.keras import KerasLayers, read_keras, renamed
+from trivet.security.reading.torchfile import LazyTensor, Storage
 
 
 @pytest.fixture
@@ -178,6 +181,28 @@ def test_names_of_variables_in_several_attributes_are_read(h5py, tmp_path):
 
     state = loaded(written(h5py, tmp_path / "a.h5", split)).model.weights()
     assert torch.equal(state["norm.running_var"], torch.from_numpy(weights()["norm"]["moving_variance"]))
+
+
+def test_only_kernels_are_turned():
+    """A square position embedding or table keeps its axes, in a linear layer of the same shape they turn."""
+    values = np.arange(9, dtype="<f4")
+    claim = LazyTensor((3, 3), "F32", Storage("0", "F32", 9, "a.h5", lambda _: bytearray(values)), (3, 1))
+    network = nn.ModuleDict({"table": nn.Embedding(3, 3), "head": nn.Linear(3, 3, bias=False)})
+    network["last"] = network["head"]
+    network.register_parameter("place", nn.Parameter(torch.zeros(3, 3)))
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    held = KerasLayers({"a": [("0", claim)]})
+    state = renamed(
+        held, dict.fromkeys(("table", "head", "last", "place"), "a"), shapes, _kernels(network), "a.h5"
+    )
+    read = {
+        key: np.frombuffer(each.view(bytearray(values.tobytes())), "<f4").reshape(3, 3)
+        for key, each in state.items()
+    }
+    for key in ("table.weight", "place"):
+        np.testing.assert_array_equal(read[key], values.reshape(3, 3))
+    for key in ("head.weight", "last.weight"):
+        np.testing.assert_array_equal(read[key], values.reshape(3, 3).T)
 
 
 def test_a_damaged_file_a_file_of_another_kind_and_a_missing_extra_are_named(h5py, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import itertools
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
@@ -174,13 +174,18 @@ def _refuse_bomb(dataset: Any, name: str) -> None:
 
 
 def renamed(
-    layers: KerasLayers, mapping: Mapping[str, str] | None, shapes: Mapping[str, Sequence[int]], name: str
+    layers: KerasLayers,
+    mapping: Mapping[str, str] | None,
+    shapes: Mapping[str, Sequence[int]],
+    kernels: Container[str],
+    name: str,
 ) -> dict[str, LazyTensor]:
     """Return variables under the names of the network's own tensors.
 
     `mapping` names a layer of the file for each module of the network, or a variable of it (``layer/0``,
-    ``layer/kernel``) for a single tensor. Kernels are turned from Keras's order of axes, inputs and
-    outputs last, into PyTorch's, which has them first.
+    ``layer/kernel``) for a single tensor. Those of the network's tensors that are `kernels`, the weights
+    of its linear layers and convolutions, are turned from Keras's order of axes, inputs and outputs last,
+    into PyTorch's, which has them first; all others stay as they are.
     """
     if mapping is None:
         example = _quoted(next(iter(layers), "conv2d"))
@@ -199,7 +204,7 @@ def renamed(
                 "expected as many."
             )
         for key, variable in zip(keys, variables, strict=True):
-            state[key] = _turned(variable, tuple(shapes[key]))
+            state[key] = _turned(variable, tuple(shapes[key])) if key in kernels else variable
     return state
 
 
@@ -214,7 +219,7 @@ def _variables(layers: KerasLayers, source: str, name: str) -> list[LazyTensor]:
 
 
 def _turned(tensor: LazyTensor, wanted: tuple[int, ...]) -> LazyTensor:
-    """Return a kernel with its axes in PyTorch's order; anything else stays as it is."""
+    """Return a kernel with its axes in PyTorch's order."""
     axes = len(tensor.shape)
     if axes < 2 or tensor.dtype not in FLOATING:  # noqa: PLR2004 - a kernel has inputs and outputs
         return tensor

@@ -421,7 +421,8 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     with open_weights(Path(request["path"]), name, needed=needed) as held:
         if isinstance(held, KerasLayers):
             shapes = {layer.key: layer.shape for layer in layers if not layer.key.endswith(COUNTER)}
-            held = renamed(held, request.get("mapping"), shapes, name)  # noqa: PLW2901 - the same weights
+            kernels = request.get("kernels", ())
+            held = renamed(held, request.get("mapping"), shapes, kernels, name)  # noqa: PLW2901 - the same weights
         elif request.get("mapping") is not None:
             raise CheckpointError(f"{name} is not a Keras file, whose layers --layers names; leave it out.")
         states = find_states(held, name, request.get("key"))
