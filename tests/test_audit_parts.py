@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from trivet.audit import keep_parts
-from trivet.audit.by_leg import code_digest, path_digest
+from trivet.audit.by_leg import audit_security, code_digest, path_digest
 from trivet.audit.parts import Made, PartFile, read_part, write_part
+from trivet.config.config import SecuritySection
+from trivet.datasets.images import ImageSet
+from trivet.security.checkpoint import Checkpoint, CheckpointInfo, ScanInput
+from trivet.security.settings import ScanSettings
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,30 @@ def test_digests_are_of_content_not_of_times_and_places(tmp_path):
     database.write_bytes(b"y")
     assert path_digest(f"{database}:table") == path_digest(database)
     assert path_digest(tmp_path / "nowhere") is None
+
+
+def test_the_layers_of_a_keras_file_count_by_what_the_mapping_says(tmp_path, monkeypatch):
+    path = tmp_path / "layers.json"
+    info = CheckpointInfo("file", "a.h5", "0", "m:n", 1, None)
+    images = ImageSet("i", np.zeros((2, 1, 2, 2), np.uint8), np.arange(2), 2)
+    subject = ScanInput(Checkpoint(None, info), images, None)
+    monkeypatch.setattr("trivet.security.calls.load_scanned", lambda *_, **__: subject)
+    section = SecuritySection(scan=ScanSettings(checkpoint=tmp_path / "a.h5", arch="m:n", layers=str(path)))
+
+    class AskedError(Exception):
+        def cached(self, _name, _kind, key, _make):
+            raise AskedError(key)
+
+    def key():
+        with pytest.raises(AskedError) as found:
+            audit_security(section, study=False, seed=0, parts=AskedError(), progress=lambda *_: None)
+        return found.value.args
+
+    path.write_text('{"head": "dense"}')
+    before = key()
+    assert key() == before
+    path.write_text('{"head": "dense_1"}')
+    assert key() != before
 
 
 def test_code_of_ones_own_counts_by_its_text(tmp_path, monkeypatch):

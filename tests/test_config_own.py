@@ -29,6 +29,7 @@ def test_the_legs_are_those_that_are_described(tmp_path):
 def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_path):
     scan = (
         '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\nreference = "r"\n'
+        'layers = "l.json"\nclass_order = "o.json"\n'
     )
     own = load(
         tmp_path,
@@ -39,6 +40,8 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
     assert own.security.scan.images == str(tmp_path / "pictures")
     assert own.security.scan.contract == str(tmp_path / "c.json")
     assert own.security.scan.reference == tmp_path / "r"
+    assert own.security.scan.layers == str(tmp_path / "l.json")
+    assert own.security.scan.class_order == str(tmp_path / "o.json")
     assert own.fairness.table.table == str(tmp_path / "d.duckdb:t")
     named = '[security.scan]\ncheckpoint = "demo"\nimages = "mnist"\ncontract = "0.5/0.5"\n'
     own = load(tmp_path, OWN + named + '[fairness.table]\ntable = "adult"\nestimator = "logistic"\n')

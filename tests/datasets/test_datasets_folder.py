@@ -198,6 +198,15 @@ def test_a_picture_that_may_surprise_is_counted_and_named(tmp_path, kind):
     assert images.split(0.5, seed=0)[0].notes == images.notes
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_a_broken_exif_block_costs_no_picture(tmp_path, kind):
+    (tmp_path / "a.png").write_bytes(written(UPRIGHT, kind=kind, exif=b"junkjunk"))
+    odd = {}
+    pixels = in_kind(read_picture(tmp_path / "a.png", "a.png", odd=odd), np.float32)
+    assert np.array_equal(pixels, of_torchvision(tmp_path / "a.png"))
+    assert odd == {}
+
+
 def test_usual_pictures_surprise_nobody(tmp_path):
     root = picture_folder(tmp_path)
     opaque = Image.fromarray(GREY[0])

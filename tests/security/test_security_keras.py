@@ -3,16 +3,20 @@
 import io
 import json
 import sys
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from keras_files import SAME, of_keras_2, of_keras_3, weights, written
 from layout_nets import ChannelsLast
+from torch import nn
 
 from trivet.errors import CheckpointError, UsageError
 from trivet.security import load_checkpoint
-from trivet.security.reading.keras import read_keras
+from trivet.security.checkpoint import _kernels
+from trivet.security.reading.keras import KerasLayers, read_keras, renamed
+from trivet.security.reading.torchfile import LazyTensor, Storage
 
 
 @pytest.fixture
@@ -103,6 +107,102 @@ def test_numbers_in_another_file_are_refused(h5py, tmp_path):
 
     with pytest.raises(CheckpointError, match="cannot be read as a Keras file"):
         loaded(written(h5py, tmp_path / "c.weights.h5", linked))
+
+
+def replaced(make):
+    """Return a writer of a file in the way of Keras 3, the bias of whose last layer is made by `make`."""
+
+    def write(file):
+        of_keras_3(file)
+        del file["layers/layer_4/vars/1"]
+        make(file["layers/layer_4/vars"], "1", weights()["head"]["bias"])
+
+    return write
+
+
+def test_packed_numbers_are_read_and_chunks_that_unpack_to_far_more_are_refused(h5py, tmp_path):
+    def plain(group, name, bias):
+        group.create_dataset(name, data=bias, chunks=(5,), compression="gzip", shuffle=True, fletcher32=True)
+
+    def long_chunk(group, name, bias):
+        group.create_dataset(name, (10,), "<f4", maxshape=(None,), chunks=(2**20,), compression="gzip")
+
+    def long_stream(group, name, bias):
+        plain(group, name, bias)
+        packed = zlib.compress(bytes(2**16))
+        group[name].id.write_direct_chunk((5,), packed)
+
+    def otherwise(group, name, bias):
+        group.create_dataset(name, data=bias, compression="lzf")
+
+    path = tmp_path / "a.weights.h5"
+    state = loaded(written(h5py, path, replaced(plain))).model.weights()
+    assert torch.equal(state["head.bias"], torch.from_numpy(weights()["head"]["bias"]))
+    for make, message in (
+        (long_chunk, "takes 40 bytes, and is packed in chunks of 4,194,304"),
+        (long_stream, "unpacks to more than the 24 bytes of a chunk"),
+        (otherwise, "packed in a way that is not read"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            loaded(written(h5py, path, replaced(make)))
+
+
+def test_layers_of_one_name_are_told_apart_by_their_paths(h5py, tmp_path):
+    def old(file):
+        of_keras_2(file)
+        file["model_weights"].move("hidden", "enc/dense")
+        file["model_weights"].move("head", "dec/dense")
+
+    def new(file):
+        of_keras_3(file)
+        for number in (3, 4):
+            file[f"layers/layer_{number}/vars"].attrs["name"] = "dense"
+
+    for write, enc, dec in (
+        (old, "model_weights/enc/dense", "model_weights/dec/dense"),
+        (new, "layers/layer_3", "layers/layer_4"),
+    ):
+        path = written(h5py, tmp_path / "a.h5", write)
+        state = loaded(path, {**SAME, "hidden": enc, "head": dec}).model.weights()
+        for layer in ("hidden", "head"):
+            expected = torch.from_numpy(weights()[layer]["kernel"].T)
+            assert torch.equal(state[f"{layer}.weight"], expected)
+        with pytest.raises(CheckpointError, match="no layer 'dense'"):
+            loaded(path, {**SAME, "hidden": "dense", "head": dec})
+
+
+def test_names_of_variables_in_several_attributes_are_read(h5py, tmp_path):
+    def split(file):
+        of_keras_2(file)
+        attributes = file["model_weights/norm"].attrs
+        names = attributes["weight_names"]
+        del attributes["weight_names"]
+        attributes["weight_names0"], attributes["weight_names1"] = names[:3], names[3:]
+
+    state = loaded(written(h5py, tmp_path / "a.h5", split)).model.weights()
+    assert torch.equal(state["norm.running_var"], torch.from_numpy(weights()["norm"]["moving_variance"]))
+
+
+def test_only_kernels_are_turned():
+    """A square position embedding or table keeps its axes, in a linear layer of the same shape they turn."""
+    values = np.arange(9, dtype="<f4")
+    claim = LazyTensor((3, 3), "F32", Storage("0", "F32", 9, "a.h5", lambda _: bytearray(values)), (3, 1))
+    network = nn.ModuleDict({"table": nn.Embedding(3, 3), "head": nn.Linear(3, 3, bias=False)})
+    network["last"] = network["head"]
+    network.register_parameter("place", nn.Parameter(torch.zeros(3, 3)))
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    held = KerasLayers({"a": [("0", claim)]})
+    state = renamed(
+        held, dict.fromkeys(("table", "head", "last", "place"), "a"), shapes, _kernels(network), "a.h5"
+    )
+    read = {
+        key: np.frombuffer(each.view(bytearray(values.tobytes())), "<f4").reshape(3, 3)
+        for key, each in state.items()
+    }
+    for key in ("table.weight", "place"):
+        np.testing.assert_array_equal(read[key], values.reshape(3, 3))
+    for key in ("head.weight", "last.weight"):
+        np.testing.assert_array_equal(read[key], values.reshape(3, 3).T)
 
 
 def test_a_damaged_file_a_file_of_another_kind_and_a_missing_extra_are_named(h5py, tmp_path, monkeypatch):

@@ -127,6 +127,31 @@ def test_of_several_prefixes_that_fit_none_is_chosen(tmp_path, first):
             load_checkpoint(tmp_path / name, architecture="layout_nets:Net", input_shape=(1, 8, 8), classes=4)
 
 
+def inside(wrapper, prefix="", more=0.0):
+    return {
+        f"{prefix}{key.replace('features.', f'features.{wrapper}')}": v + more for key, v in STATE.items()
+    }
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_fsdp_wrapped_module."])
+@pytest.mark.parametrize("first", ["ema.", ""])
+def test_wrappers_inside_names_hide_no_second_network(tmp_path, wrapper, first):
+    two = inside(wrapper, first) | inside(wrapper, "net.", 1.0)
+    mixed = inside(wrapper, first) | inside("", "net.", 1.0)
+    both = inside(wrapper, first, 1.0) | inside("", first)
+    for content in (two, mixed, both, dict(reversed(both.items()))):
+        torch.save(content, tmp_path / "a.pth")
+        with pytest.raises(CheckpointError, match="with different weights"):
+            load_checkpoint(
+                tmp_path / "a.pth", architecture="layout_nets:Net", input_shape=(1, 8, 8), classes=4
+            )
+    torch.save(
+        {**STATE, **{key.replace("features.", f"features.{wrapper}"): STATE[key] for key in STATE}},
+        tmp_path / "a.pth",
+    )
+    assert_read(tmp_path / "a.pth")
+
+
 def test_a_shard_gives_only_what_the_index_says_of_it(tmp_path):
     good = {key: value.contiguous() for key, value in STATE.items()}
     safetensors.torch.save_file(good, tmp_path / "p1.safetensors")

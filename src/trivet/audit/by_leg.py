@@ -199,6 +199,7 @@ def audit_security(
         "images": images_sha256(subject.images),
         "contract": None if subject.declared is None else asdict(subject.declared),
         "code": None if settings is None else code_digest(settings.arch),
+        "layers": settings and settings.layers and path_digest(settings.layers),
         "reference": None if reference is None else reference.sha256,
         "seed": seed,
         "threads": torch.get_num_threads(),

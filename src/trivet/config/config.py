@@ -102,12 +102,15 @@ def own_paths(content: Mapping[str, Any], folder: Path) -> None:
     scan = _table(content, "security", "scan")
     _start(scan, "checkpoint", folder, unless={DEMO})
     _start(scan, "reference", folder, unless=())
+    _start(scan, "layers", folder, unless=())
     if "images" in scan:
         from trivet.datasets.source import EMBEDDED  # noqa: PLC0415 - loads the data's libraries
 
         _start(scan, "images", folder, unless=EMBEDDED.keys())
     if Path(str(scan.get("contract", ""))).suffix.lower() in _CONTRACT_FILES:
         _start(scan, "contract", folder, unless=())
+    if Path(str(scan.get("class_order", ""))).suffix.lower() == ".json":
+        _start(scan, "class_order", folder, unless=())
     _start(_table(content, "fairness", "table"), "table", folder, unless={ADULT})
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -106,7 +106,10 @@ def read_picture(
 def _oddities(picture: Image.Image) -> Iterator[str]:
     """Yield what of a picture's looks is not in its pixels as they are read, and what was done with it."""
     # Pillow itself turns a TIFF, and takes the tag away.
-    if picture.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT:
+    orientation = UPRIGHT
+    with suppress(Exception):  # a broken block has no say in the pixels
+        orientation = picture.getexif().get(ORIENTATION, UPRIGHT)
+    if orientation != UPRIGHT:
         yield "an EXIF orientation, which was not applied, as torchvision does not"
     if picture.mode == "CMYK":
         yield "CMYK colours, which became RGB without a profile, as in torchvision"

@@ -371,6 +371,7 @@ def _fill(
         "architecture": architecture,
         "key": key,
         "mapping": mapping,
+        "kernels": _kernels(network),
         "layers": [(key, list(value.shape), DTYPES.get(value.dtype, "other")) for key, value in own.items()],
     }
     found = child.ask(
@@ -394,6 +395,21 @@ def _fill(
             )
     network.load_state_dict(own | loaded, strict=True)
     return tuple(found["notes"])
+
+
+def _kernels(network: nn.Module) -> list[str]:
+    """Return the names of the weights of linear layers and convolutions."""
+    kinds = (
+        nn.Linear,
+        nn.Conv1d,
+        nn.Conv2d,
+        nn.Conv3d,
+        nn.ConvTranspose1d,
+        nn.ConvTranspose2d,
+        nn.ConvTranspose3d,
+    )
+    modules = network.named_modules(remove_duplicate=False)
+    return [f"{name}.weight".removeprefix(".") for name, module in modules if isinstance(module, kinds)]
 
 
 def _read_all(child: Confined, path: Path, name: str, needed: int) -> dict[str, Tensor]:

@@ -1,7 +1,11 @@
 """Weights of a Keras file, `.h5` or `.keras`, for the layers of a network that a mapping names."""
 
 import io
-from collections.abc import Mapping, Sequence
+import itertools
+import math
+import zlib
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 from trivet.errors import CheckpointError, import_extra
@@ -32,9 +36,20 @@ SHOWN_LAYERS: Final = 12
 #: Axes of a kernel that is used for each channel alone: height, width, channels, multiplier.
 DEPTHWISE_AXES: Final = 4
 
+#: HDF5's numbers of the filters that a variable's chunks may have passed: gzip, and two that keep their size
+#: or add a checksum of so many bytes.
+GZIP: Final = 1
+FILTERS: Final = (GZIP, 2, 3)
+CHECKSUM_BYTES: Final = 4
+#: What a chunk of a small variable may take, which others than Keras make longer than the variable.
+SMALL_CHUNK: Final = 2**20
+
+#: Datasets of HDF5 by their names or numbers.
+Variables = list[tuple[str, Any]]
+
 
 class KerasLayers(dict[str, list[tuple[str, LazyTensor]]]):
-    """By a layer's name: its variables in Keras's order, by their names or numbers."""
+    """By a layer's name, or path: its variables in Keras's order, by their names or numbers."""
 
 
 def read_keras_zip(archive: ZippedFile, name: str, *, at_most: int) -> KerasLayers:
@@ -55,28 +70,49 @@ def read_keras(stream: IO[bytes], name: str) -> KerasLayers:
     try:
         file = h5py.File(stream, "r")
         file.visititems(visit)  # hard links only
-        layers = KerasLayers()
-        for path, group in objects.items():
-            if path.partition("/")[0] in BESIDE or isinstance(group, h5py.Dataset):
-                continue
-            if "weight_names" in group.attrs:  # until Keras 3, and its `.h5`
-                names = [_text(each) for each in group.attrs["weight_names"]]
-                held = [(each, objects[f"{path}/{each}"]) for each in names]
-                layer = path.rpartition("/")[2]
-            elif path.rpartition("/")[2] == "vars":
-                inside = sorted((int(key), objects[f"{path}/{key}"]) for key in group)
-                held = [(str(number), variable) for number, variable in inside]
-                own = _text(group.attrs.get("name", ""))
-                layer = own if own and own not in layers else path.removesuffix("/vars")
-            else:
-                continue
-            if held:
-                layers[layer] = [(key, _described(variable, name)) for key, variable in held]
+        groups = {path: each for path, each in objects.items() if not isinstance(each, h5py.Dataset)}
+        layers = _layers(list(_held(groups, objects)), name)
     except (CheckpointError, MemoryError):
         raise
     except Exception as error:  # a damaged file can fail anywhere in HDF5
         raise CheckpointError(f"{name} cannot be read as a Keras file ({first_line(error)}).") from error
     return layers
+
+
+def _held(groups: Mapping[str, Any], objects: Mapping[str, Any]) -> Iterator[tuple[str, str, Variables]]:
+    """Yield of each layer its own name, its path, and its variables."""
+    for path, group in groups.items():
+        if path.partition("/")[0] in BESIDE:
+            continue
+        last = path.rpartition("/")[2]
+        if names := _weight_names(group):  # until Keras 3, and its `.h5`
+            yield last, path, [(each, objects[f"{path}/{each}"]) for each in names]
+        elif last == "vars" and len(group):
+            inside = sorted((int(key), objects[f"{path}/{key}"]) for key in group)
+            place = path.removesuffix("/vars")
+            own = _text(group.attrs.get("name", "")) or place
+            yield own, place, [(str(number), variable) for number, variable in inside]
+
+
+def _layers(held: Sequence[tuple[str, str, Variables]], name: str) -> KerasLayers:
+    """Return layers by their own names, or by their paths where several have the same."""
+    times = Counter(own for own, _, _ in held)
+    layers = KerasLayers()
+    for own, place, variables in held:
+        layer = own if times[own] == 1 else place
+        if layer in layers:
+            raise CheckpointError(f"{name} was refused: two layers in it have the name {quote(layer)}.")
+        layers[layer] = [(key, _described(variable, name)) for key, variable in variables]
+    return layers
+
+
+def _weight_names(group: Any) -> list[str]:
+    """Return what a layer's variables are called, in parts where an attribute has no room for all."""
+    parts = itertools.takewhile(
+        group.attrs.__contains__, (f"weight_names{part}" for part in itertools.count())
+    )
+    keys = ["weight_names"] if "weight_names" in group.attrs else parts
+    return [_text(each) for key in keys for each in group.attrs[key]]
 
 
 def _text(value: Any) -> str:
@@ -91,7 +127,14 @@ def _described(dataset: Any, name: str) -> LazyTensor:
     found = {code: key for key, code in NUMBERS.items()}
     dtype = found.get(dataset.dtype.newbyteorder("<").str)
 
+    if dataset.chunks is not None and _chunk_bytes(dataset) > max(dataset.nbytes, SMALL_CHUNK):
+        raise CheckpointError(
+            f"{name} was refused: {quote(dataset.name)} takes {dataset.nbytes:,} bytes, and is packed in "
+            f"chunks of {_chunk_bytes(dataset):,}, as a decompression bomb is."
+        )
+
     def numbers(storage: Storage) -> bytearray:
+        _refuse_bomb(dataset, name)
         return bytearray(dataset[()].astype(NUMBERS[storage.dtype]).tobytes())
 
     return LazyTensor(
@@ -99,14 +142,50 @@ def _described(dataset: Any, name: str) -> LazyTensor:
     )
 
 
+def _chunk_bytes(dataset: Any) -> int:
+    return math.prod(dataset.chunks) * dataset.dtype.itemsize
+
+
+def _refuse_bomb(dataset: Any, name: str) -> None:
+    """Refuse chunks that unpack to more than they should, for which HDF5 makes room without a bound."""
+    packing = dataset.id.get_create_plist()
+    filters = [packing.get_filter(place)[0] for place in range(packing.get_nfilters())]
+    if filters.count(GZIP) > 1 or not set(filters) <= set(FILTERS):
+        raise CheckpointError(
+            f"{name} was refused: {quote(dataset.name)} is packed in a way that is not read; save it without "
+            "compression, or with gzip."
+        )
+    if GZIP not in filters:
+        return
+    most = _chunk_bytes(dataset) + CHECKSUM_BYTES
+    for number in range(dataset.id.get_num_chunks()):
+        skipped, packed = dataset.id.read_direct_chunk(dataset.id.get_chunk_info(number).chunk_offset)
+        if skipped >> filters.index(GZIP) & 1:
+            continue
+        try:
+            unpacked = len(zlib.decompressobj().decompress(packed, most + 1))
+        except zlib.error as error:
+            raise CheckpointError(f"{name} is damaged: {quote(dataset.name)} cannot be unpacked.") from error
+        if unpacked > most:
+            raise CheckpointError(
+                f"{name} was refused: {quote(dataset.name)} unpacks to more than the {most:,} bytes of a "
+                "chunk, as a decompression bomb does."
+            )
+
+
 def renamed(
-    layers: KerasLayers, mapping: Mapping[str, str] | None, shapes: Mapping[str, Sequence[int]], name: str
+    layers: KerasLayers,
+    mapping: Mapping[str, str] | None,
+    shapes: Mapping[str, Sequence[int]],
+    kernels: Container[str],
+    name: str,
 ) -> dict[str, LazyTensor]:
     """Return variables under the names of the network's own tensors.
 
     `mapping` names a layer of the file for each module of the network, or a variable of it (``layer/0``,
-    ``layer/kernel``) for a single tensor. Kernels are turned from Keras's order of axes, inputs and
-    outputs last, into PyTorch's, which has them first.
+    ``layer/kernel``) for a single tensor. Those of the network's tensors that are `kernels`, the weights
+    of its linear layers and convolutions, are turned from Keras's order of axes, inputs and outputs last,
+    into PyTorch's, which has them first; all others stay as they are.
     """
     if mapping is None:
         example = _quoted(next(iter(layers), "conv2d"))
@@ -125,7 +204,7 @@ def renamed(
                 "expected as many."
             )
         for key, variable in zip(keys, variables, strict=True):
-            state[key] = _turned(variable, tuple(shapes[key]))
+            state[key] = _turned(variable, tuple(shapes[key])) if key in kernels else variable
     return state
 
 
@@ -140,7 +219,7 @@ def _variables(layers: KerasLayers, source: str, name: str) -> list[LazyTensor]:
 
 
 def _turned(tensor: LazyTensor, wanted: tuple[int, ...]) -> LazyTensor:
-    """Return a kernel with its axes in PyTorch's order; anything else stays as it is."""
+    """Return a kernel with its axes in PyTorch's order."""
     axes = len(tensor.shape)
     if axes < 2 or tensor.dtype not in FLOATING:  # noqa: PLR2004 - a kernel has inputs and outputs
         return tensor

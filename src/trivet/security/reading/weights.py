@@ -224,7 +224,7 @@ def match(
     whole = [place for place, fit in fits.items() if not fit.problems]
     if key is not None and "" in whole:
         whole = [""]
-    different: dict[frozenset[tuple[str, str, int]], str] = {}
+    different: dict[frozenset[tuple[object, ...]], str] = {}
     for place in whole:
         different.setdefault(_identity(fits[place].state), place)
     if len(different) > 1:
@@ -251,10 +251,12 @@ def match(
     return Match(claims, (*under, *fits[best].notes))
 
 
-def _identity(state: State) -> frozenset[tuple[str, str, int]]:
-    """Return which numbers of a file each layer has."""
+def _identity(state: State) -> frozenset[tuple[object, ...]]:
+    """Return which numbers of a file each layer has, in which order."""
     return frozenset(
-        (key, each.storage.key, each.offset) for key, each in state.items() if type(each) is LazyTensor
+        (key, each.storage.key, each.offset, each.shape, each.stride)
+        for key, each in state.items()
+        if type(each) is LazyTensor
     )
 
 
@@ -274,27 +276,53 @@ def _fitted(state: State, layers: Sequence[Layer]) -> _Fit:
     loose = isinstance(state, _Script)
     best = _named(state, layers, "", "", loose=loose)
     if best.problems:
-        fitting: dict[str, _Fit] = {}
-        unwrapped = {WRAPPER.sub("", key): each for key, each in state.items()}
+        unwrapped, clashing = _unwrapped(state)
+        fitting: list[tuple[str, _Fit]] = []
+        clashes: list[str] = []
         for names in (state, unwrapped) if unwrapped.keys() != state.keys() else (state,):
+            whole: dict[str, _Fit] = {}
             for taken, put in _prefixes(names, expected):
                 fit = _named(names, layers, taken, put, loose=loose)
-                if not fit.problems and taken and names is state:
-                    fitting[taken] = fit
+                if not fit.problems:
+                    whole[taken] = fit
+                    own = {taken + key.removeprefix(put) for key in fit.state}
+                    clashes += [clash for key, clash in clashing.items() if key in own and names is unwrapped]
                 if len(fit.problems) < len(best.problems) and not (put and fit.problems):
                     wrapped = (
                         ["What wrappers put into the names was taken off."] if names is unwrapped else []
                     )
                     best = _Fit(fit.state, fit.problems, wrapped + fit.notes)
-        if fitting:
-            plain = {key: each for key, each in state.items() if not key.startswith(tuple(fitting))}
-            if plain and not (alone := _named(plain, layers, "", "", loose=loose)).problems:
-                fitting[""] = alone
-        if len({_identity(fit.state) for fit in fitting.values()}) > 1:
-            under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in list(fitting)[:2])
-            several = f"the layers fit under {under}, with different weights; save the one that is meant"
-            return _Fit(best.state, [several], [])
+            plain = {key: each for key, each in names.items() if not key.startswith(tuple(whole))}
+            if whole and plain and not (alone := _named(plain, layers, "", "", loose=loose)).problems:
+                whole[""] = alone
+            fitting += whole.items()
+        if several := clashes or _several(fitting):
+            return _Fit(best.state, several[:1], [])
     return best
+
+
+def _several(fitting: Sequence[tuple[str, _Fit]]) -> list[str]:
+    """Return what is wrong where different weights fit, each under the prefix beside it."""
+    if len({_identity(fit.state) for _, fit in fitting}) <= 1:
+        return []
+    prefixes = list(dict.fromkeys(prefix for prefix, _ in fitting))
+    under = " and ".join(quote(prefix) if prefix else "no prefix" for prefix in prefixes[:2])
+    return [f"the layers fit under {under}, with different weights; save the one that is meant"]
+
+
+def _unwrapped(state: State) -> tuple[State, dict[str, str]]:
+    """Return a state dict without what wrappers put into names, and what is wrong where two become one."""
+    names: dict[str, str] = {}
+    clashing: dict[str, str] = {}
+    for key, each in state.items():
+        name = WRAPPER.sub("", key)
+        first = names.setdefault(name, key)
+        if first != key and _identity({"": state[first]}) != _identity({"": each}):
+            clashing[name] = (
+                f"{quote(first)} and {quote(key)} are one layer without what wrappers put into names, with "
+                "different weights; save the one that is meant"
+            )
+    return {name: state[key] for name, key in names.items()}, clashing
 
 
 def _prefixes(state: State, expected: Sequence[str]) -> list[tuple[str, str]]:
@@ -393,7 +421,8 @@ def extract(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     with open_weights(Path(request["path"]), name, needed=needed) as held:
         if isinstance(held, KerasLayers):
             shapes = {layer.key: layer.shape for layer in layers if not layer.key.endswith(COUNTER)}
-            held = renamed(held, request.get("mapping"), shapes, name)  # noqa: PLW2901 - the same weights
+            kernels = request.get("kernels", ())
+            held = renamed(held, request.get("mapping"), shapes, kernels, name)  # noqa: PLW2901 - the same weights
         elif request.get("mapping") is not None:
             raise CheckpointError(f"{name} is not a Keras file, whose layers --layers names; leave it out.")
         states = find_states(held, name, request.get("key"))
