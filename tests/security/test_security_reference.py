@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -319,6 +320,36 @@ def test_a_damaged_reference_is_refused(tmp_path, content):
     (tmp_path / REFERENCE).write_text(content)
     with pytest.raises(DataError, match="not a reference, or a damaged one"):
         load_reference(tmp_path)
+
+
+def written(folder, networks=19, conditions=(), row=(), **content):
+    """Write a reference, with some of it replaced."""
+    own = asdict(conditions_of(INFO, "ab", profile="standard", declared=None, seed=0))
+    rows = [{"sha256": f"{at:064}", "score": 0.5, "clean_accuracy": 0.9} for at in range(networks)]
+    rows[0] |= dict(row)
+    document = {"schema_version": 1, "conditions": own | dict(conditions), "kinds": KINDS, "networks": rows}
+    (folder / REFERENCE).write_text(json.dumps(document | content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conditions": {"declared": {}}},
+        {"conditions": {"declared": "name"}},
+        {"conditions": {"images": 7}},
+        {"conditions": {"seed": [1]}},
+        {"kinds": [1]},
+        {"kinds": ["a", 1]},
+        {"row": {"sha256": None}},
+        *({"row": {"score": score}} for score in (10**400, math.nan, math.inf, -1, "0.5", True)),
+        *({"row": {"clean_accuracy": accuracy}} for accuracy in (math.nan, 1.5, -0.1, 10**400)),
+    ],
+)
+def test_a_reference_of_other_values_is_damaged(tmp_path, change):
+    assert load_reference(written(tmp_path)).scores == (0.5,) * 19
+    with pytest.raises(DataError, match="not a reference, or a damaged one"):
+        load_reference(written(tmp_path, **change))
 
 
 def test_a_missing_or_older_reference_is_refused(tmp_path):

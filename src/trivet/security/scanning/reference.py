@@ -8,6 +8,7 @@ Xiang et al., NeurIPS 2023).
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -200,22 +201,47 @@ def load_reference(folder: str | Path) -> Reference:
                 "reference`."
             )
         rows = document["networks"]
-        accuracies = [float(row["clean_accuracy"]) for row in rows]
+        accuracies = [_number(row["clean_accuracy"], most=1.0) for row in rows]
         return Reference(
             name=one_line(Path(folder).resolve().name, limit=100),
             sha256=hashlib.sha256(content).hexdigest(),
-            conditions=Conditions(**document["conditions"]),
-            kinds=frozenset(document["kinds"]),
-            weights=tuple(row["sha256"] for row in rows),
-            scores=tuple(float(row["score"]) for row in rows),
+            conditions=_conditions(document["conditions"]),
+            kinds=frozenset(map(_text, document["kinds"])),
+            weights=tuple(_text(row["sha256"]) for row in rows),
+            scores=tuple(_number(row["score"]) for row in rows),
             accuracy=(min(accuracies), max(accuracies)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
         raise DataError(
             f"{quote(str(path))} is not a reference, or a damaged one; make it with `trivet zoo reference`."
         ) from error
+
+
+def _number(value: Any, *, most: float = sys.float_info.max) -> float:
+    """Return a number of the file, 0 to `most`; NaN and infinity are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(value)
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _conditions(plain: Any) -> Conditions:
+    """Return the conditions of the file, which refusals and pages show."""
+    found = Conditions(**plain)
+    for name in ("trivet", "architecture", "images", "profile"):
+        _text(getattr(found, name))
+    _number(found.parameters)
+    _number(found.seed)
+    if found.declared is not None:
+        _text(found.declared["name"])
+    return found
 
 
 def conformal_p(score: float, clean: Sequence[float]) -> float:
