@@ -265,6 +265,14 @@ def test_clean_networks_are_trained_scanned_kept_and_not_made_again(options, tmp
     )
     assert by_hand.reference.scores == made.reference.scores
     assert by_hand.reference.conditions == made.reference.conditions
+    first_file = next(iter(rows))
+    (out / "networks" / "again.safetensors").write_bytes((out / "networks" / first_file).read_bytes())
+    (out / "networks" / "link.safetensors").symlink_to(first_file)
+    copied = make_reference(
+        replace(options, train=None, epochs=None), tmp_path / "by-hand", clean=out / "networks"
+    )
+    assert (copied.copies, by_hand.copies) == (2, 0)
+    assert sorted(copied.reference.weights) == sorted(by_hand.reference.weights)
 
 
 def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
@@ -350,6 +358,11 @@ def test_a_reference_of_other_values_is_damaged(tmp_path, change):
     assert load_reference(written(tmp_path)).scores == (0.5,) * 19
     with pytest.raises(DataError, match="not a reference, or a damaged one"):
         load_reference(written(tmp_path, **change))
+
+
+def test_a_network_that_counts_twice_is_refused(tmp_path):
+    with pytest.raises(DataError, match="counts one network several times"):
+        load_reference(written(tmp_path, row={"sha256": f"{1:064}"}))
 
 
 def test_a_missing_or_older_reference_is_refused(tmp_path):

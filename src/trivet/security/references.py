@@ -61,12 +61,15 @@ class MadeReference:
         Networks that an earlier call had trained, and scans that it had made.
     failed
         Networks of the user's that could not be scanned, each with the reason; they are left out.
+    copies
+        Files left out because another one holds the same bytes.
     """
 
     reference: Reference
     file: Path
     reused: tuple[int, int]
     failed: tuple[ManyRow, ...]
+    copies: int
 
     @property
     def middle(self) -> float:
@@ -154,7 +157,13 @@ def make_reference(
         initializer=initializer,
         on_result=lambda _row, done, total: progress("scans of clean networks", done / total),
     )
-    documents = [_document(out, row) for row in found.rows if row.failure is None]
+    scanned = [_document(out, row) for row in found.rows if row.failure is None]
+    # Copies of one network are not exchangeable with another one: each network counts once.
+    single: dict[str, dict[str, Any]] = {}
+    for document in scanned:
+        single.setdefault(document["sha256"], document)
+    documents = list(single.values())
+    copies = len(scanned) - len(documents)
     failed = tuple(row for row in found.rows if row.failure is not None)
     if not documents:
         raise DataError(
@@ -169,9 +178,10 @@ def make_reference(
         "training": None if training is None else _plain(training),
         "networks": [_row(document) for document in documents],
         "left_out": [asdict(row) for row in failed],
+        "copies": copies,
     }
     write_result(out / REFERENCE, content)
-    return MadeReference(load_reference(out), out / REFERENCE, (trained, found.reused), failed)
+    return MadeReference(load_reference(out), out / REFERENCE, (trained, found.reused), failed, copies)
 
 
 def _training(options: ReferenceOptions, job: ScanJob) -> Training:

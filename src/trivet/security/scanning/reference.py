@@ -183,7 +183,7 @@ def load_reference(folder: str | Path) -> Reference:
     UsageError
         If there is none, or it is of another version of trivet's.
     DataError
-        If it is damaged.
+        If it is damaged, or counts a network several times.
     """
     path = Path(folder) / REFERENCE
     try:
@@ -201,13 +201,19 @@ def load_reference(folder: str | Path) -> Reference:
                 "reference`."
             )
         rows = document["networks"]
+        weights = tuple(_text(row["sha256"]) for row in rows)
+        if len(set(weights)) < len(weights):
+            raise DataError(
+                f"{quote(str(path))} counts one network several times, which makes p too small; make it "
+                "again with `trivet zoo reference`."
+            )
         accuracies = [_number(row["clean_accuracy"], most=1.0) for row in rows]
         return Reference(
             name=one_line(Path(folder).resolve().name, limit=100),
             sha256=hashlib.sha256(content).hexdigest(),
             conditions=_conditions(document["conditions"]),
             kinds=frozenset(map(_text, document["kinds"])),
-            weights=tuple(_text(row["sha256"]) for row in rows),
+            weights=weights,
             scores=tuple(_number(row["score"]) for row in rows),
             accuracy=(min(accuracies), max(accuracies)),
         )
