@@ -226,10 +226,11 @@ def _training(options: ReferenceOptions, job: ScanJob) -> Training:
                 f"the training images have the {what} {one}, the images of the scan {other}; give images of "
                 "one kind with --train and --images."
             )
-    if pixels_sha256(theirs) == pixels_sha256(scanned):
+    if shared := int(scanned.among(theirs).sum()):
         raise UsageError(
-            "--train and --images are the same images; a network knows those that it was trained on, so the "
-            "scores would be those of no other. Give other images to one of them."
+            f"{shared} of the {len(scanned)} images of the scan are also among those to train on; a network "
+            "knows those that it was trained on, so the scores would be those of no other. Give images to "
+            "--train that are not in --images."
         )
     return training
 
