@@ -209,6 +209,29 @@ def test_a_scan_with_a_reference(scores, verdict):
         scan(network, images, reference=reference(scores, profile="quick"))
 
 
+@pytest.mark.parametrize(
+    ("score", "every_search", "spared", "verdict"),
+    [
+        (None, False, True, "backdoored"),
+        (None, True, False, "backdoored"),
+        (-1.0, False, True, "backdoored"),  # the patch alone ranks highest: no search can change that
+        (5.0, False, False, "no evidence"),
+    ],
+)
+def test_searches_are_spared_only_where_they_cannot_change_the_verdict(
+    monkeypatch, score, every_search, spared, verdict
+):
+    monkeypatch.setattr("trivet.security.scanning.scan.judge_scan", lambda *_: replace(ACCUSED, label=2))
+    network = Checkpoint(adapt(Quarters(), input_shape=(1, 12, 12), classes=4, name="written"), INFO)
+    images = toy(400, 3)
+    clean = None
+    if score is not None:
+        clean = reference((score,) * 19, profile="quick", images=pixels_sha256(images))
+    found = scan(network, images, profile="quick", reference=clean, every_search=every_search)
+    assert {search.strength is None for search in found.result.searches[1:]} == {spared}
+    assert found.result.verdict == verdict
+
+
 OWN = """
 from torch import nn
 
@@ -324,7 +347,7 @@ def test_training_images_of_another_shape_are_refused(options, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[]", '{"schema_version": 1}', '{"schema_version": 1, "networks": []}']
+    "content", ["", "{}", "[]", '{"schema_version": 2}', '{"schema_version": 2, "networks": []}']
 )
 def test_a_damaged_reference_is_refused(tmp_path, content):
     (tmp_path / REFERENCE).write_text(content)
@@ -337,7 +360,7 @@ def written(folder, networks=19, conditions=(), row=(), **content):
     own = asdict(conditions_of(INFO, "ab", profile="standard", declared=None, seed=0))
     rows = [{"sha256": f"{at:064}", "score": 0.5, "clean_accuracy": 0.9} for at in range(networks)]
     rows[0] |= dict(row)
-    document = {"schema_version": 1, "conditions": own | dict(conditions), "kinds": KINDS, "networks": rows}
+    document = {"schema_version": 2, "conditions": own | dict(conditions), "kinds": KINDS, "networks": rows}
     (folder / REFERENCE).write_text(json.dumps(document | content))
     return folder
 

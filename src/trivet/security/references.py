@@ -142,6 +142,7 @@ def make_reference(
         limit=options.limit,
         device=options.device,
         profile=options.profile,
+        every_search=True,
     )
     training, trained = None, 0
     make_folder(out)

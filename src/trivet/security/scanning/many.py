@@ -80,6 +80,7 @@ class ScanJob:
     device: str = CPU
     profile: ScanProfileName = "standard"
     reference: str | None = None
+    every_search: bool = False
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
@@ -122,6 +123,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
         "reference": None if job.reference is None else load_reference(job.reference).sha256,
+        "every_search": job.every_search,
     }
     text = json.dumps(identity, sort_keys=True)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **identity}
@@ -162,6 +164,7 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         declared=job.declared,
         profile=job.profile,
         reference=None if job.reference is None else _kept_reference(job.reference),
+        every_search=job.every_search,
         seed=job.seed,
     )
     return scan_document(found.result)

@@ -3,7 +3,8 @@
 Among N clean networks that are exchangeable with a clean one in question, the rank of its score is uniform:
 p = (1 + #{clean score >= score}) / (1 + N) is at most t with a probability of at most t, whatever the score
 is (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, proposition 2.8; for backdoors
-Xiang et al., NeurIPS 2023).
+Xiang et al., NeurIPS 2023). That takes one score for all: the scans of a reference leave no search out.
+Where the network in question is spared some, its score is at most that one and its p at least as large.
 """
 
 import hashlib
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 REFERENCE: Final = "reference.json"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 #: An alarm is raised at this p-value and below: of clean networks at most this share is accused.
 ALARM_AT: Final = 0.05
 #: Clean networks from which on such a p-value is possible.
@@ -126,6 +127,10 @@ class Reference:
         left = [pair for pair in zip(self.weights, self.scores, strict=True) if pair[0] != sha256]
         weights, scores = (tuple(values) for values in zip(*left, strict=True)) if left else ((), ())
         return replace(self, weights=weights, scores=scores)
+
+    def is_alarm(self, score: float) -> bool:
+        """Tell whether a score ranks among the highest; one that grows further does as well."""
+        return conformal_p(score, self.scores) <= ALARM_AT
 
     def require(self, conditions: Conditions) -> None:
         """Refuse a scan under other conditions: its score would not be comparable.
