@@ -281,6 +281,8 @@ def test_clean_networks_are_trained_scanned_kept_and_not_made_again(options, tmp
             out / "networks" / name, architecture=options.arch, input_shape=(1, 12, 12), classes=4
         )
         assert network.info.sha256 == row["sha256"]
+    fewer = make_reference(replace(options, count=1), out)
+    assert (fewer.reference.weights, fewer.reused) == (first.reference.weights, (1, 1))
     with pytest.raises(UsageError, match="trained in another way"):
         make_reference(replace(options, epochs=4), out)
     by_hand = make_reference(
@@ -327,6 +329,7 @@ def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
         ({"train": None}, "need images to train on"),
         ({"arch": None, "train": None}, "need an architecture"),
         ({"arch": "hf:folder"}, "need an architecture"),
+        ({"layers": "layers.json"}, "--layers belong to one file"),
         ({"train": "images"}, "300 of the 300 images of the scan are also among those to train on"),
         ({"train": "images", "limit": 40}, "40 of the 40 images"),
         ({"train": "images", "train_limit": 40}, "300 of the 300 images"),
@@ -338,6 +341,15 @@ def test_what_cannot_be_a_reference_is_refused(options, tmp_path, change, words)
         settings = replace(settings, train=settings.images)
     with pytest.raises(UsageError, match=words):
         make_reference(settings, tmp_path / "reference")
+
+
+def test_a_network_of_others_is_not_overwritten(options, tmp_path):
+    theirs = tmp_path / "reference" / "networks" / "clean-00002.safetensors"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    with pytest.raises(UsageError, match=r"'clean-00002\.safetensors' in .* is in the way"):
+        make_reference(options, tmp_path / "reference")
+    assert theirs.read_bytes() == b"theirs"
 
 
 def test_training_images_of_another_shape_are_refused(options, tmp_path):

@@ -125,11 +125,13 @@ def make_reference(
     Raises
     ------
     UsageError
-        If something is missing, the training images are those of the scan, or `out` holds networks that
-        were trained in another way.
+        If something is missing or belongs to one file, images to train on are those of the scan, or `out`
+        holds networks that were trained in another way.
     DataError
         If training images and images are not of one kind, or no network could be scanned.
     """
+    if options.layers is not None:
+        raise UsageError("--layers belong to one file, and a reference has several networks; leave them out.")
     source = images_for(options.arch, options.images)
     job = ScanJob(
         architecture=options.arch,
@@ -144,16 +146,18 @@ def make_reference(
         profile=options.profile,
         every_search=True,
     )
-    training, trained = None, 0
+    training, trained, names = None, 0, None
     make_folder(out)
     if clean is None:
         training = _training(options, job)
         clean = make_subfolder(out, NETWORKS)
         trained = _train_all(training, options.count, clean, workers, initializer, progress)
+        names = {_files(number, clean)[0].name for number in range(1, options.count + 1)}
     found = scan_many(
         clean,
         make_subfolder(out, SCANS),
         job,
+        names=names,
         workers=workers,
         initializer=initializer,
         on_result=lambda _row, done, total: progress("scans of clean networks", done / total),
@@ -274,7 +278,7 @@ def _train_all(
 
 
 def train_one(training: Training, seed: int, folder: Path) -> None:
-    """Train one clean network with one thread; write its weights, and then how it was trained."""
+    """Train one clean network with one thread; write how it was trained, and then its weights."""
     torch.set_num_threads(1)
     images = drawn_images(_training_images(training), training.limit, seed=seed)
     network = train_classifier(
@@ -282,16 +286,21 @@ def train_one(training: Training, seed: int, folder: Path) -> None:
     )
     weights, card = _files(seed, folder)
     state = {name: value.contiguous() for name, value in network.weights().items()}
-    write_whole(weights, safetensors.torch.save(state))
     write_result(card, {"training": _plain(training), "seed": seed})
+    write_whole(weights, safetensors.torch.save(state))
 
 
 def _is_there(training: Training, seed: int, folder: Path) -> bool:
-    """Tell whether a network is trained; refuse one that was trained in another way."""
+    """Tell whether a network is trained; refuse one of others, or that was trained in another way."""
     weights, card = _files(seed, folder)
     kept = read_result(card)
-    if kept is None or not weights.is_file():
+    if not weights.exists():
         return False
+    if kept is None:
+        raise UsageError(
+            f"{quote(weights.name)} in {quote(str(folder))} is in the way: no readable {card.name} beside it "
+            "says how it was trained. Choose another --out, move it away, or give its folder with --clean."
+        )
     if kept.get("training") != _plain(training):
         raise UsageError(
             f"{quote(str(weights))} was trained in another way than this call asks for; choose another "

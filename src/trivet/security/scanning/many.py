@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -290,6 +290,7 @@ def scan_many(
     out: str | Path,
     job: ScanJob,
     *,
+    names: Collection[str] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     initializer: Callable[[], object] | None = None,
@@ -314,6 +315,8 @@ def scan_many(
         Receives the results.
     job
         Settings of the scan of each checkpoint.
+    names
+        Those of the checkpoints to scan, as paths within the folder; None stands for all.
     executor
         Does the work; anything whose `submit` runs a function somewhere that sees the files at the
         same paths. None starts local processes.
@@ -339,7 +342,7 @@ def scan_many(
     count = (os.cpu_count() or 1) if workers is None else workers
     folder, out = Path(folder), Path(out)
     files = find_models(folder, leave_out=out)
-    models = files.models
+    models = [model for model in files.models if names is None or model.name in names]
     if job.images not in EMBEDDED:
         job = replace(job, images=os.path.abspath(job.images))  # noqa: PTH100 - links keep their names
     if job.reference is not None:
