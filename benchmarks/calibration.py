@@ -94,7 +94,7 @@ def attacked(architecture: str, known: list[dict]) -> Iterator[dict]:
             )
             specimen = security.train_specimen(recipe)
             info = CheckpointInfo("file", f"{attack}-{seed}", "0" * 64, architecture, 1, None)
-            found = scan(Checkpoint(specimen.model, info), clean, profile=PROFILE).result
+            found = scan(Checkpoint(specimen.model, info), clean, profile=PROFILE, every_search=True).result
             yield {
                 "architecture": architecture,
                 "attack": attack,

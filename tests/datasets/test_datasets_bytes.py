@@ -45,3 +45,11 @@ def test_a_scan_of_bytes_is_that_of_the_numbers_they_stand_for(mnist_test):
     stored = ImageSet(few.name, np.round(few.pixels * 255).astype(np.uint8), few.labels, few.classes)
     checkpoint = security.load_demo_checkpoint()
     assert security.scan(checkpoint, stored).result == security.scan(checkpoint, few).result
+
+
+def test_images_are_found_among_others_whether_bytes_or_numbers():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), dtype=np.uint8)
+    held = ImageSet("bytes", pixels, np.zeros(6, dtype=np.int64), 2)
+    others = ImageSet("numbers", held.unit([4, 1]), np.ones(2, dtype=np.int64), 2)
+    assert held.among(others).tolist() == [False, True, False, False, True, False]
+    assert others.among(held).all()

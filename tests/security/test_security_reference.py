@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -208,6 +209,29 @@ def test_a_scan_with_a_reference(scores, verdict):
         scan(network, images, reference=reference(scores, profile="quick"))
 
 
+@pytest.mark.parametrize(
+    ("score", "every_search", "spared", "verdict"),
+    [
+        (None, False, True, "backdoored"),
+        (None, True, False, "backdoored"),
+        (-1.0, False, True, "backdoored"),  # the patch alone ranks highest: no search can change that
+        (5.0, False, False, "no evidence"),
+    ],
+)
+def test_searches_are_spared_only_where_they_cannot_change_the_verdict(
+    monkeypatch, score, every_search, spared, verdict
+):
+    monkeypatch.setattr("trivet.security.scanning.scan.judge_scan", lambda *_: replace(ACCUSED, label=2))
+    network = Checkpoint(adapt(Quarters(), input_shape=(1, 12, 12), classes=4, name="written"), INFO)
+    images = toy(400, 3)
+    clean = None
+    if score is not None:
+        clean = reference((score,) * 19, profile="quick", images=pixels_sha256(images))
+    found = scan(network, images, profile="quick", reference=clean, every_search=every_search)
+    assert {search.strength is None for search in found.result.searches[1:]} == {spared}
+    assert found.result.verdict == verdict
+
+
 OWN = """
 from torch import nn
 
@@ -257,6 +281,8 @@ def test_clean_networks_are_trained_scanned_kept_and_not_made_again(options, tmp
             out / "networks" / name, architecture=options.arch, input_shape=(1, 12, 12), classes=4
         )
         assert network.info.sha256 == row["sha256"]
+    fewer = make_reference(replace(options, count=1), out)
+    assert (fewer.reference.weights, fewer.reused) == (first.reference.weights, (1, 1))
     with pytest.raises(UsageError, match="trained in another way"):
         make_reference(replace(options, epochs=4), out)
     by_hand = make_reference(
@@ -264,6 +290,14 @@ def test_clean_networks_are_trained_scanned_kept_and_not_made_again(options, tmp
     )
     assert by_hand.reference.scores == made.reference.scores
     assert by_hand.reference.conditions == made.reference.conditions
+    first_file = next(iter(rows))
+    (out / "networks" / "again.safetensors").write_bytes((out / "networks" / first_file).read_bytes())
+    (out / "networks" / "link.safetensors").symlink_to(first_file)
+    copied = make_reference(
+        replace(options, train=None, epochs=None), tmp_path / "by-hand", clean=out / "networks"
+    )
+    assert (copied.copies, by_hand.copies) == (2, 0)
+    assert sorted(copied.reference.weights) == sorted(by_hand.reference.weights)
 
 
 def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
@@ -295,7 +329,10 @@ def test_the_same_job_gives_a_scan_of_a_folder_its_reference(options, tmp_path):
         ({"train": None}, "need images to train on"),
         ({"arch": None, "train": None}, "need an architecture"),
         ({"arch": "hf:folder"}, "need an architecture"),
-        ({"train": "images"}, "are the same images"),
+        ({"layers": "layers.json"}, "--layers belong to one file"),
+        ({"train": "images"}, "300 of the 300 images of the scan are also among those to train on"),
+        ({"train": "images", "limit": 40}, "40 of the 40 images"),
+        ({"train": "images", "train_limit": 40}, "300 of the 300 images"),
     ],
 )
 def test_what_cannot_be_a_reference_is_refused(options, tmp_path, change, words):
@@ -306,6 +343,15 @@ def test_what_cannot_be_a_reference_is_refused(options, tmp_path, change, words)
         make_reference(settings, tmp_path / "reference")
 
 
+def test_a_network_of_others_is_not_overwritten(options, tmp_path):
+    theirs = tmp_path / "reference" / "networks" / "clean-00002.safetensors"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    with pytest.raises(UsageError, match=r"'clean-00002\.safetensors' in .* is in the way"):
+        make_reference(options, tmp_path / "reference")
+    assert theirs.read_bytes() == b"theirs"
+
+
 def test_training_images_of_another_shape_are_refused(options, tmp_path):
     np.savez(tmp_path / "wide.npz", images=np.zeros((40, 12, 14), dtype=np.uint8), labels=np.arange(40) % 4)
     with pytest.raises(DataError, match=r"training images have the shape \(1, 12, 14\)"):
@@ -313,12 +359,47 @@ def test_training_images_of_another_shape_are_refused(options, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[]", '{"schema_version": 1}', '{"schema_version": 1, "networks": []}']
+    "content", ["", "{}", "[]", '{"schema_version": 2}', '{"schema_version": 2, "networks": []}']
 )
 def test_a_damaged_reference_is_refused(tmp_path, content):
     (tmp_path / REFERENCE).write_text(content)
     with pytest.raises(DataError, match="not a reference, or a damaged one"):
         load_reference(tmp_path)
+
+
+def written(folder, networks=19, conditions=(), row=(), **content):
+    """Write a reference, with some of it replaced."""
+    own = asdict(conditions_of(INFO, "ab", profile="standard", declared=None, seed=0))
+    rows = [{"sha256": f"{at:064}", "score": 0.5, "clean_accuracy": 0.9} for at in range(networks)]
+    rows[0] |= dict(row)
+    document = {"schema_version": 2, "conditions": own | dict(conditions), "kinds": KINDS, "networks": rows}
+    (folder / REFERENCE).write_text(json.dumps(document | content))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conditions": {"declared": {}}},
+        {"conditions": {"declared": "name"}},
+        {"conditions": {"images": 7}},
+        {"conditions": {"seed": [1]}},
+        {"kinds": [1]},
+        {"kinds": ["a", 1]},
+        {"row": {"sha256": None}},
+        *({"row": {"score": score}} for score in (10**400, math.nan, math.inf, -1, "0.5", True)),
+        *({"row": {"clean_accuracy": accuracy}} for accuracy in (math.nan, 1.5, -0.1, 10**400)),
+    ],
+)
+def test_a_reference_of_other_values_is_damaged(tmp_path, change):
+    assert load_reference(written(tmp_path)).scores == (0.5,) * 19
+    with pytest.raises(DataError, match="not a reference, or a damaged one"):
+        load_reference(written(tmp_path, **change))
+
+
+def test_a_network_that_counts_twice_is_refused(tmp_path):
+    with pytest.raises(DataError, match="counts one network several times"):
+        load_reference(written(tmp_path, row={"sha256": f"{1:064}"}))
 
 
 def test_a_missing_or_older_reference_is_refused(tmp_path):

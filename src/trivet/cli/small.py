@@ -319,6 +319,7 @@ def reference(
                 "clean_accuracy": found.accuracy,
                 "scores": found.scores,
                 "left_out": [asdict(row) for row in made.failed],
+                "copies": made.copies,
                 "reused": {"trained": made.reused[0], "scanned": made.reused[1]},
                 "seconds": seconds,
             }
@@ -332,6 +333,8 @@ def reference(
     )
     for row in made.failed:
         console.print(escape(f"! {row.file} was left out: {row.failure.message if row.failure else ''}"))
+    if made.copies:
+        console.print(f"! {made.copies} left out: copies of other networks, each of which counts once")
     if len(found.scores) < SMALLEST:
         console.print(f"! fewer than {SMALLEST}: a scan shows its rank, and its verdict stays uncalibrated")
     print_files(console, [made.file])

@@ -3,6 +3,7 @@
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from importlib.resources import as_file, files
 from typing import Any, Final, Literal, Self
 
@@ -64,6 +65,11 @@ class ImageSet:
         index = np.asarray(rows)
         return replace(self, pixels=self.pixels[index], labels=self.labels[index])
 
+    def among(self, others: "ImageSet") -> NDArray[np.bool_]:
+        """Return which of the images are among others as well, pixel for pixel; shape (n,)."""
+        there = set(map(_digest, others.pixels))
+        return np.array([_digest(pixels) in there for pixels in self.pixels], dtype=np.bool_)
+
     def numbered(self, numbers: Sequence[int], how: str) -> Self:
         """Return the same images with other numbers for their classes, and with `how` beside their name."""
         if list(numbers) == list(range(self.classes)):
@@ -85,6 +91,11 @@ class ImageSet:
         order = np.random.default_rng(seed).permutation(len(self))
         cut = round(fraction * len(self))
         return self.take(order[:cut]), self.take(order[cut:])
+
+
+def _digest(pixels: Pixels) -> bytes:
+    """Return a digest of one image, the same for bytes and for numbers."""
+    return blake2b(in_kind(pixels, np.float32).tobytes(), digest_size=16).digest()
 
 
 def load_mnist(split: Literal["train", "test"]) -> ImageSet:

@@ -61,12 +61,15 @@ class MadeReference:
         Networks that an earlier call had trained, and scans that it had made.
     failed
         Networks of the user's that could not be scanned, each with the reason; they are left out.
+    copies
+        Files left out because another one holds the same bytes.
     """
 
     reference: Reference
     file: Path
     reused: tuple[int, int]
     failed: tuple[ManyRow, ...]
+    copies: int
 
     @property
     def middle(self) -> float:
@@ -122,11 +125,13 @@ def make_reference(
     Raises
     ------
     UsageError
-        If something is missing, the training images are those of the scan, or `out` holds networks that
-        were trained in another way.
+        If something is missing or belongs to one file, images to train on are those of the scan, or `out`
+        holds networks that were trained in another way.
     DataError
         If training images and images are not of one kind, or no network could be scanned.
     """
+    if options.layers is not None:
+        raise UsageError("--layers belong to one file, and a reference has several networks; leave them out.")
     source = images_for(options.arch, options.images)
     job = ScanJob(
         architecture=options.arch,
@@ -139,22 +144,31 @@ def make_reference(
         limit=options.limit,
         device=options.device,
         profile=options.profile,
+        every_search=True,
     )
-    training, trained = None, 0
+    training, trained, names = None, 0, None
     make_folder(out)
     if clean is None:
         training = _training(options, job)
         clean = make_subfolder(out, NETWORKS)
         trained = _train_all(training, options.count, clean, workers, initializer, progress)
+        names = {_files(number, clean)[0].name for number in range(1, options.count + 1)}
     found = scan_many(
         clean,
         make_subfolder(out, SCANS),
         job,
+        names=names,
         workers=workers,
         initializer=initializer,
         on_result=lambda _row, done, total: progress("scans of clean networks", done / total),
     )
-    documents = [_document(out, row) for row in found.rows if row.failure is None]
+    scanned = [_document(out, row) for row in found.rows if row.failure is None]
+    # Copies of one network are not exchangeable with another one: each network counts once.
+    single: dict[str, dict[str, Any]] = {}
+    for document in scanned:
+        single.setdefault(document["sha256"], document)
+    documents = list(single.values())
+    copies = len(scanned) - len(documents)
     failed = tuple(row for row in found.rows if row.failure is not None)
     if not documents:
         raise DataError(
@@ -169,9 +183,10 @@ def make_reference(
         "training": None if training is None else _plain(training),
         "networks": [_row(document) for document in documents],
         "left_out": [asdict(row) for row in failed],
+        "copies": copies,
     }
     write_result(out / REFERENCE, content)
-    return MadeReference(load_reference(out), out / REFERENCE, (trained, found.reused), failed)
+    return MadeReference(load_reference(out), out / REFERENCE, (trained, found.reused), failed, copies)
 
 
 def _training(options: ReferenceOptions, job: ScanJob) -> Training:
@@ -216,10 +231,11 @@ def _training(options: ReferenceOptions, job: ScanJob) -> Training:
                 f"the training images have the {what} {one}, the images of the scan {other}; give images of "
                 "one kind with --train and --images."
             )
-    if pixels_sha256(theirs) == pixels_sha256(scanned):
+    if shared := int(scanned.among(theirs).sum()):
         raise UsageError(
-            "--train and --images are the same images; a network knows those that it was trained on, so the "
-            "scores would be those of no other. Give other images to one of them."
+            f"{shared} of the {len(scanned)} images of the scan are also among those to train on; a network "
+            "knows those that it was trained on, so the scores would be those of no other. Give images to "
+            "--train that are not in --images."
         )
     return training
 
@@ -262,7 +278,7 @@ def _train_all(
 
 
 def train_one(training: Training, seed: int, folder: Path) -> None:
-    """Train one clean network with one thread; write its weights, and then how it was trained."""
+    """Train one clean network with one thread; write how it was trained, and then its weights."""
     torch.set_num_threads(1)
     images = drawn_images(_training_images(training), training.limit, seed=seed)
     network = train_classifier(
@@ -270,16 +286,21 @@ def train_one(training: Training, seed: int, folder: Path) -> None:
     )
     weights, card = _files(seed, folder)
     state = {name: value.contiguous() for name, value in network.weights().items()}
-    write_whole(weights, safetensors.torch.save(state))
     write_result(card, {"training": _plain(training), "seed": seed})
+    write_whole(weights, safetensors.torch.save(state))
 
 
 def _is_there(training: Training, seed: int, folder: Path) -> bool:
-    """Tell whether a network is trained; refuse one that was trained in another way."""
+    """Tell whether a network is trained; refuse one of others, or that was trained in another way."""
     weights, card = _files(seed, folder)
     kept = read_result(card)
-    if kept is None or not weights.is_file():
+    if not weights.exists():
         return False
+    if kept is None:
+        raise UsageError(
+            f"{quote(weights.name)} in {quote(str(folder))} is in the way: no readable {card.name} beside it "
+            "says how it was trained. Choose another --out, move it away, or give its folder with --clean."
+        )
     if kept.get("training") != _plain(training):
         raise UsageError(
             f"{quote(str(weights))} was trained in another way than this call asks for; choose another "

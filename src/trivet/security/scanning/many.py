@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -80,6 +80,7 @@ class ScanJob:
     device: str = CPU
     profile: ScanProfileName = "standard"
     reference: str | None = None
+    every_search: bool = False
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
@@ -122,6 +123,7 @@ def job_identity(job: ScanJob, images: ImageSet) -> Document:
         "declared": None if job.declared is None else asdict(job.declared),
         "seed": job.seed,
         "reference": None if job.reference is None else load_reference(job.reference).sha256,
+        "every_search": job.every_search,
     }
     text = json.dumps(identity, sort_keys=True)
     return {"digest": hashlib.sha256(text.encode()).hexdigest(), **identity}
@@ -162,6 +164,7 @@ def _scan(job: ScanJob, path: Path, images: ImageSet) -> Document:
         declared=job.declared,
         profile=job.profile,
         reference=None if job.reference is None else _kept_reference(job.reference),
+        every_search=job.every_search,
         seed=job.seed,
     )
     return scan_document(found.result)
@@ -287,6 +290,7 @@ def scan_many(
     out: str | Path,
     job: ScanJob,
     *,
+    names: Collection[str] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     initializer: Callable[[], object] | None = None,
@@ -311,6 +315,8 @@ def scan_many(
         Receives the results.
     job
         Settings of the scan of each checkpoint.
+    names
+        Those of the checkpoints to scan, as paths within the folder; None stands for all.
     executor
         Does the work; anything whose `submit` runs a function somewhere that sees the files at the
         same paths. None starts local processes.
@@ -336,7 +342,7 @@ def scan_many(
     count = (os.cpu_count() or 1) if workers is None else workers
     folder, out = Path(folder), Path(out)
     files = find_models(folder, leave_out=out)
-    models = files.models
+    models = [model for model in files.models if names is None or model.name in names]
     if job.images not in EMBEDDED:
         job = replace(job, images=os.path.abspath(job.images))  # noqa: PTH100 - links keep their names
     if job.reference is not None:

@@ -3,11 +3,13 @@
 Among N clean networks that are exchangeable with a clean one in question, the rank of its score is uniform:
 p = (1 + #{clean score >= score}) / (1 + N) is at most t with a probability of at most t, whatever the score
 is (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, proposition 2.8; for backdoors
-Xiang et al., NeurIPS 2023).
+Xiang et al., NeurIPS 2023). That takes one score for all: the scans of a reference leave no search out.
+Where the network in question is spared some, its score is at most that one and its p at least as large.
 """
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -46,7 +48,7 @@ __all__ = [
 ]
 
 REFERENCE: Final = "reference.json"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 #: An alarm is raised at this p-value and below: of clean networks at most this share is accused.
 ALARM_AT: Final = 0.05
 #: Clean networks from which on such a p-value is possible.
@@ -126,6 +128,10 @@ class Reference:
         weights, scores = (tuple(values) for values in zip(*left, strict=True)) if left else ((), ())
         return replace(self, weights=weights, scores=scores)
 
+    def is_alarm(self, score: float) -> bool:
+        """Tell whether a score ranks among the highest; one that grows further does as well."""
+        return conformal_p(score, self.scores) <= ALARM_AT
+
     def require(self, conditions: Conditions) -> None:
         """Refuse a scan under other conditions: its score would not be comparable.
 
@@ -182,7 +188,7 @@ def load_reference(folder: str | Path) -> Reference:
     UsageError
         If there is none, or it is of another version of trivet's.
     DataError
-        If it is damaged.
+        If it is damaged, or counts a network several times.
     """
     path = Path(folder) / REFERENCE
     try:
@@ -200,22 +206,53 @@ def load_reference(folder: str | Path) -> Reference:
                 "reference`."
             )
         rows = document["networks"]
-        accuracies = [float(row["clean_accuracy"]) for row in rows]
+        weights = tuple(_text(row["sha256"]) for row in rows)
+        if len(set(weights)) < len(weights):
+            raise DataError(
+                f"{quote(str(path))} counts one network several times, which makes p too small; make it "
+                "again with `trivet zoo reference`."
+            )
+        accuracies = [_number(row["clean_accuracy"], most=1.0) for row in rows]
         return Reference(
             name=one_line(Path(folder).resolve().name, limit=100),
             sha256=hashlib.sha256(content).hexdigest(),
-            conditions=Conditions(**document["conditions"]),
-            kinds=frozenset(document["kinds"]),
-            weights=tuple(row["sha256"] for row in rows),
-            scores=tuple(float(row["score"]) for row in rows),
+            conditions=_conditions(document["conditions"]),
+            kinds=frozenset(map(_text, document["kinds"])),
+            weights=weights,
+            scores=tuple(_number(row["score"]) for row in rows),
             accuracy=(min(accuracies), max(accuracies)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         if isinstance(error, UsageError):
             raise
         raise DataError(
             f"{quote(str(path))} is not a reference, or a damaged one; make it with `trivet zoo reference`."
         ) from error
+
+
+def _number(value: Any, *, most: float = sys.float_info.max) -> float:
+    """Return a number of the file, 0 to `most`; NaN and infinity are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ValueError(value)
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _conditions(plain: Any) -> Conditions:
+    """Return the conditions of the file, which refusals and pages show."""
+    found = Conditions(**plain)
+    for name in ("trivet", "architecture", "images", "profile"):
+        _text(getattr(found, name))
+    _number(found.parameters)
+    _number(found.seed)
+    if found.declared is not None:
+        _text(found.declared["name"])
+    return found
 
 
 def conformal_p(score: float, clean: Sequence[float]) -> float:

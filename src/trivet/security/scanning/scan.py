@@ -68,6 +68,7 @@ from trivet.verdict import NO_EVIDENCE
 __all__ = ["Scan", "scan", "scan_document", "strip_of"]
 
 MIN_CLASSES: Final = 3
+BACKDOORED: Final = "backdoored"
 #: Held-out images that the triggers are tried on: of a named label, and of all labels together.
 GATE_IMAGES: Final = 1_000
 ALL_GATE_IMAGES: Final = 5_000
@@ -113,6 +114,7 @@ def scan(
     declared: InputContract | None = None,
     profile: ScanProfileName = "standard",
     reference: Reference | None = None,
+    every_search: bool = False,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Scan:
@@ -132,6 +134,9 @@ def scan(
     reference
         Clean networks of the same kind, scanned with the same images and settings: the verdict is an alarm
         exactly where the network's score ranks among their highest. None leaves it uncalibrated.
+    every_search
+        Make the searches that the verdict does not depend on, too, for the score: where the network is to be
+        one of a reference.
     seed
         Draws the halves, the batches and the starting images. The same seed gives the same result,
         bit for bit, on one machine with the same number of threads.
@@ -197,6 +202,7 @@ def scan(
         working,
         held_out,
         reference,
+        every_search=every_search,
         profile=profile,
         seed=seed,
         progress=progress,
@@ -228,6 +234,7 @@ def _conclude(
     held_out: ImageSet,
     reference: Reference | None,
     *,
+    every_search: bool,
     profile: ScanProfileName,
     seed: int,
     progress: Progress,
@@ -249,7 +256,8 @@ def _conclude(
     steps = found.image_steps + found.search.image_steps + refined.image_steps
     strength = max((each.strength(found.p_value) for each in evidence.values()), default=0.0)
     patch = _patch_search(judgement, success, strength, steps)
-    if judgement.verdict == "backdoored":
+    decided = judgement.verdict == BACKDOORED and not every_search
+    if decided and (reference is None or reference.is_alarm(strength)):
         searches, stamp = (patch, *not_needed()), None
     else:
         further = look_further(
@@ -328,6 +336,8 @@ def _judged_with(
     led = {label: replace(each, led=each.led or label in whole) for label, each in evidence.items()}
     again = judge_scan(found.opinions, led, found.p_value)
     words = " ".join(said_of(search) for search in hits)
+    if judgement.verdict == BACKDOORED:
+        return replace(judgement, reason=f"{judgement.reason} {words}")
     if again.verdict != NO_EVIDENCE and again.label in labels:
         return replace(again, reason=f"{again.reason} {words}")
     label = judgement.label if judgement.label is not None else hits[0].label
