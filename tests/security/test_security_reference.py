@@ -36,7 +36,7 @@ from trivet.security.scanning.reference import (
     pixels_sha256,
 )
 from trivet.security.scanning.results import KindSearch
-from trivet.security.scanning.scan import scan, scan_document
+from trivet.security.scanning.scan import _judged_with, scan, scan_document
 from trivet.security.scanning.sequential import Judgement
 from trivet.security.settings import ReferenceOptions
 
@@ -60,7 +60,7 @@ def test_the_p_value_is_the_rank_from_above():
 def searches(**strengths):
     return [
         KindSearch(
-            kind, "words", "not found", 2 if kind == "spread" else None, 0.1, None, 1, strengths.get(kind, 0)
+            kind, "words", "not found", 2 if kind == "spread" else None, 0.1, 0.0, 1, strengths.get(kind, 0)
         )
         for kind in KINDS
     ]
@@ -230,6 +230,13 @@ def test_searches_are_spared_only_where_they_cannot_change_the_verdict(
     found = scan(network, images, profile="quick", reference=clean, every_search=every_search)
     assert {search.strength is None for search in found.result.searches[1:]} == {spared}
     assert found.result.verdict == verdict
+
+
+def test_what_other_searches_find_does_not_weaken_backdoored():
+    found = [replace(search, outcome="found") for search in searches(spread=2.0) if search.kind == "spread"]
+    again = _judged_with(found, ACCUSED, None, {})
+    assert (again.verdict, again.label) == ("backdoored", 4)
+    assert "of other classes to label 2" in again.reason
 
 
 OWN = """

@@ -331,13 +331,13 @@ def _judged_with(
     hits = [search for search in further if search.outcome == FOUND]
     if not hits:
         return judgement
+    words = " ".join(said_of(search) for search in hits)
+    if judgement.verdict == BACKDOORED:
+        return replace(judgement, reason=f"{judgement.reason} {words}")
     labels = {search.label for search in hits}
     whole = {search.label for search in hits if search.source is None}
     led = {label: replace(each, led=each.led or label in whole) for label, each in evidence.items()}
     again = judge_scan(found.opinions, led, found.p_value)
-    words = " ".join(said_of(search) for search in hits)
-    if judgement.verdict == BACKDOORED:
-        return replace(judgement, reason=f"{judgement.reason} {words}")
     if again.verdict != NO_EVIDENCE and again.label in labels:
         return replace(again, reason=f"{again.reason} {words}")
     label = judgement.label if judgement.label is not None else hits[0].label
