@@ -205,8 +205,8 @@ def test_what_one_method_or_the_second_scan_raises_loses_nothing_that_others_did
     def broken(case, *, seed, progress):
         raise RuntimeError("no gradient")
 
-    methods(("nothing", nothing), ("broken", broken))
-    result = repair().result
+    methods(("nothing", nothing), ("broken", broken), ("cure", cure(60)))
+    result = repair(method=["nothing", "broken"]).result
     assert [attempt.method for attempt in result.attempts] == ["nothing"]
     assert len(result.failed) == 1
     assert "broken was not possible" in result.failed[0]
@@ -217,8 +217,7 @@ def test_what_one_method_or_the_second_scan_raises_loses_nothing_that_others_did
     def unscannable(model):
         raise DataError("it guesses")
 
-    methods(("cure", cure(60)))
-    attempt = repair(rescan=unscannable).result.attempts[0]
+    attempt = repair(method="cure", rescan=unscannable).result.attempts[0]
     assert not attempt.removed
     assert "a second scan is not possible: it guesses" in attempt.reason
 

@@ -29,7 +29,7 @@ def scanned(labels, *, suspected=2):
     pixels = np.zeros((len(labels), 1, 2, 2), dtype=np.float32)
     pixels[:, 0, 1, 1] = labels / 8
     return SimpleNamespace(
-        result=SimpleNamespace(suspected_label=suspected),
+        result=SimpleNamespace(suspected_label=suspected, searches=()),
         held_out=ImageSet("toy", pixels, labels, classes=8),
         trigger=lambda label: CORNER if label == suspected else None,
     )

@@ -80,7 +80,7 @@ MIN_DESTINATIONS: Final = 3
 SOURCE_FROM: Final = 0.9
 APART_FROM_OTHERS: Final = 0.5
 CONFUSED_UP_TO: Final = 0.05
-#: Shares of a hundred images are no nearer to none or all than this.
+#: Shares of a hundred images are taken to lie at least this far from none and from all.
 FEWEST: Final = 0.005
 #: With more labels than this, only those are looked at that the search for patches followed.
 ALL_LABELS_UP_TO: Final = 100
@@ -107,7 +107,7 @@ PATCH_WORDS: Final = "a small mask and its pattern"
 
 @dataclass(frozen=True, eq=False)
 class Further:
-    """What the searches came to, and the stamp for one class, where one was made."""
+    """Results of the searches, and the stamp for one class, where one was made."""
 
     searches: tuple[KindSearch, ...]
     stamp: Trigger | None = None

@@ -279,7 +279,7 @@ class _Growing:
 
     @property
     def worth(self) -> float:
-        """How wrong the images go, -1 to 1."""
+        """Mean of the images' margins on their way to wrong, each between -1 and 1."""
         return self._worth(self._stamp, self._images)
 
     @property
