@@ -131,6 +131,18 @@ def test_a_stamp_to_any_label_is_the_pixel_that_the_network_waits_for(parts):
     assert stamp.consistency == 1
 
 
+def test_a_square_that_works_only_as_a_whole_is_found_where_it_lies(parts):
+    def whole(pixels):
+        logits = quarters(pixels)
+        on = (pixels[:, 0, 8:11, 4:7].flatten(1).amin(dim=1) > 0.9).float()[:, None]  # without any gradient
+        return logits * (1 - on) + logits.roll(1, dims=1) * on
+
+    stamp = find_sparse_stamp(whole, *parts, StampSettings(), seed=0)
+    assert np.argwhere(stamp.trigger.mask[0]).tolist() == [[r, c] for r in (8, 9, 10) for c in (4, 5, 6)]
+    assert (stamp.trigger.pattern[0, 8:11, 4:7] == 1).all()
+    assert stamp.wrong == 1
+
+
 def test_a_network_that_is_right_about_no_image_has_no_stamp(parts):
     assert find_sparse_stamp(lambda pixels: -quarters(pixels), *parts, StampSettings(), seed=0) is None
 

@@ -252,6 +252,7 @@ def repair(
     limit: int | None = None,
     device: str = CPU,
     profile: ScanProfileName = "standard",
+    reference: str | Path | None = None,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> Repair:
@@ -259,8 +260,8 @@ def repair(
 
     Parameters
     ----------
-    checkpoint, images, arch, state_key, contract, limit, device, profile, seed, progress
-        As of `scan`. The second scan has the profile of the first.
+    checkpoint, images, arch, state_key, contract, limit, device, profile, reference, seed, progress
+        As of `scan`. The second scan has the profile and the reference of the first.
     method
         A repair's name, or ``auto``: from cheap to costly, the one that loses least accuracy.
     max_loss
@@ -282,17 +283,26 @@ def repair(
         As `scan`, or if the scan suspects no label.
     """
     subject = _subject(checkpoint, images, arch, state_key, contract, limit=limit, device=device, seed=seed)
+    clean = None if reference is None else load_reference(reference)
     if found is None:
         found = scan_network(
             subject.checkpoint,
             subject.images,
             declared=subject.declared,
             profile=profile,
+            reference=clean,
             seed=seed,
             progress=progress,
         )
     return repair_suspect(
-        subject, found, method, max_loss=max_loss, budget=budget, seed=seed, progress=progress
+        subject,
+        found,
+        method,
+        max_loss=max_loss,
+        budget=budget,
+        reference=clean,
+        seed=seed,
+        progress=progress,
     )
 
 

@@ -1,4 +1,4 @@
-"""Can the backdoor be removed, by which method, and at what loss: judged on images that no repair saw."""
+"""Judgement of repairs on images that none of them saw, and the method worth keeping."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -37,7 +37,8 @@ class Relearning:
         Of the reconstructed trigger in the network as received, after the same training.
     unknown
         In the repaired network, of a backdoor that it never had: the same trigger on images turned by half,
-        to the next label. What exceeds it is a memory of the backdoor.
+        or moved by half of an image where turning changes nothing, to the next label. What exceeds it is a
+        memory of the backdoor.
     stamped, clean
         Images of the training, with and without trigger.
     steps, learning_rate

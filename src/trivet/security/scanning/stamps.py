@@ -291,8 +291,8 @@ class _Growing:
     def slide(self, square: int) -> None:
         """Set the white or black square of so many cells a side that sends most wrong, in its best place.
 
-        A trigger that is known whole to the network, such as a white square, often shows in no gradient.
-        Every other place is tried on a few images, and what lies around the best on all.
+        A trigger that works only as a whole, such as a white square, often shows in no gradient. Places two
+        cells apart are tried on a few images, and those around the best on all.
         """
         few = self._images.take(np.arange(min(self._settings.slid_over, len(self._images))))
         down, across = (size // self._side - square for size in self._stamp[0].shape[1:])
