@@ -26,7 +26,7 @@ from trivet.cli.terminal import (
 from trivet.errors import UsageError
 from trivet.record import STRIP_PIXELS, Triggers
 from trivet.security import Checkpoint, Classifier, Repair, Scan, SecurityAudit
-from trivet.security.checkpoint import images_for, load_subject
+from trivet.security.checkpoint import load_subject
 from trivet.security.frozen import freeze
 from trivet.security.scanning.rates import shown_rate
 from trivet.security.scanning.reference import load_reference
@@ -211,21 +211,8 @@ def scan_folder(
         0.
     """
     from trivet import security  # noqa: PLC0415 - PyTorch is heavy
-    from trivet.security.contract import parse_contract  # noqa: PLC0415 - as above
 
-    job = security.ScanJob(
-        architecture=options.arch,
-        images=images_for(options.arch, options.images),
-        state_key=options.state_key,
-        class_order=options.class_order,
-        fit=options.fit(),
-        declared=parse_contract(options.contract),
-        seed=seed,
-        limit=options.limit,
-        device=options.device,
-        profile=options.profile,
-        reference=None if options.reference is None else str(options.reference),
-    )
+    job = security.ScanJob.of(options, seed=seed, reference=options.reference)
     place = DEFAULT_OUT if out is None else out
     prepare_folder(place, SUMMARY)
     cluster = nullcontext() if dask is None else security.dask_executor(dask)

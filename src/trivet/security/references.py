@@ -16,8 +16,7 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import load_images
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.security.checkpoint import images_for
-from trivet.security.contract import InputContract, contract_named, numbered_by, parse_contract
+from trivet.security.contract import InputContract, contract_named, numbered_by
 from trivet.security.networks import FOLDER
 from trivet.security.results import CheckpointInfo
 from trivet.security.scanning.many import ScanJob, scan_many
@@ -132,20 +131,7 @@ def make_reference(
     """
     if options.layers is not None:
         raise UsageError("--layers belong to one file, and a reference has several networks; leave them out.")
-    source = images_for(options.arch, options.images)
-    job = ScanJob(
-        architecture=options.arch,
-        images=source,
-        state_key=options.state_key,
-        class_order=options.class_order,
-        fit=options.fit(),
-        declared=parse_contract(options.contract),
-        seed=seed,
-        limit=options.limit,
-        device=options.device,
-        profile=options.profile,
-        every_search=True,
-    )
+    job = ScanJob.of(options, seed=seed, every_search=True)
     training, trained, names = None, 0, None
     make_folder(out)
     if clean is None:

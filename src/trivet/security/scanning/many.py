@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -23,8 +23,8 @@ from trivet.datasets.fitting import AS_THEY_ARE, Fit
 from trivet.datasets.images import ImageSet
 from trivet.datasets.source import EMBEDDED, load_images
 from trivet.errors import CheckpointError, DataError, TrivetError, UsageError, import_extra
-from trivet.security.checkpoint import Checkpoint, load_checkpoint
-from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by
+from trivet.security.checkpoint import Checkpoint, images_for, load_checkpoint
+from trivet.security.contract import AS_READ, InputContract, in_fitting_order, numbered_by, parse_contract
 from trivet.security.device import CPU, find_device, on_device
 from trivet.security.networks import FOLDER
 from trivet.security.reading.parts import file_sha256
@@ -41,7 +41,7 @@ from trivet.security.scanning.results import (
     summary_document,
 )
 from trivet.security.scanning.scan import scan, scan_document
-from trivet.security.settings import ScanProfileName
+from trivet.security.settings import NetworkOptions, ScanProfileName
 from trivet.settings import Count, require
 from trivet.verdict import ORDERS
 from trivet.wording import describe_error, first_line, one_line
@@ -81,6 +81,26 @@ class ScanJob:
     profile: ScanProfileName = "standard"
     reference: str | None = None
     every_search: bool = False
+
+    @classmethod
+    def of(
+        cls, options: NetworkOptions, *, seed: int, reference: Path | None = None, every_search: bool = False
+    ) -> Self:
+        """Return the job that the options of a command ask for."""
+        return cls(
+            architecture=options.arch,
+            images=images_for(options.arch, options.images),
+            state_key=options.state_key,
+            class_order=options.class_order,
+            fit=options.fit(),
+            declared=parse_contract(options.contract),
+            seed=seed,
+            limit=options.limit,
+            device=options.device,
+            profile=options.profile,
+            reference=None if reference is None else str(reference),
+            every_search=every_search,
+        )
 
 
 def run_job(job: ScanJob, path: Path) -> Document:
