@@ -11,6 +11,7 @@ A theorem that cannot be evaluated for so many answers, or so different ones, ra
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -18,8 +19,8 @@ from dp_accounting import LaplaceDpEvent, get_epsilon_gaussian
 from dp_accounting.pld.privacy_loss_distribution import PrivacyLossDistribution, from_laplace_mechanism
 from dp_accounting.rdp import RdpAccountant
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import gammaln
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import gammaln, log_ndtr
 
 from trivet.errors import UsageError
 from trivet.privacy.adjacency import OutOfReachError
@@ -28,9 +29,11 @@ __all__ = [
     "ROUNDING",
     "Counts",
     "Scales",
+    "WholeLoss",
     "advanced",
     "answer_groups",
     "basic",
+    "epsilon_of_rho",
     "gaussian",
     "loss_distribution",
     "losses",
@@ -42,6 +45,7 @@ __all__ = [
     "rdp_accountant",
     "relative_error",
     "rho_of",
+    "rho_of_epsilon",
     "smallest_factor",
     "whatever_noise",
     "zcdp",
@@ -303,17 +307,128 @@ def optimal_exact(scale: Scales, queries: Counts, delta: float) -> float:
     return min(max(0.0, float(np.max(ratios, initial=0.0))), basic(scale, queries, 0.0))
 
 
-def whatever_noise(scale: Scales, queries: Counts, delta: float) -> float:
-    """Total epsilon of answers of which no more is known than the epsilon of each.
+def whatever_noise(scale: Scales, queries: Counts, delta: float, *, mu: float = 0.0) -> float:
+    r"""Total epsilon of answers of which no more is known than the epsilon of each, beside Gaussian noise.
 
     What a ledger accounts by: `optimal_exact`, and `optimal_bound` where that is out of reach. Integer
-    noise of sensitivity 1 is that worst case itself. `delta` is above 0.
+    noise of sensitivity 1 is that worst case itself. Gaussian answers of whatever sensitivities and
+    sigmas are one of :math:`\mu^2 = \sum_i \Delta_i^2 / \sigma_i^2` (Dong, Roth and Su 2022, Corollary
+    3.3), and the sum of both losses is followed exactly. `delta` is above 0.
     """
-    closed_form = optimal_bound(scale, queries, delta)
+    if not mu:
+        closed_form = optimal_bound(scale, queries, delta)
+        try:
+            return min(closed_form, optimal_exact(scale, queries, delta))
+        except OutOfReachError:
+            return closed_form
+    if not np.size(scale):
+        return gaussian(1 / mu, 1, delta)
     try:
-        return min(closed_form, optimal_exact(scale, queries, delta))
+        return WholeLoss.of(scale, queries, mu=mu).epsilon(delta)
     except OutOfReachError:
-        return closed_form
+        # Each of both has half of the delta.
+        return optimal_bound(scale, queries, delta / 2) + gaussian(1 / mu, 1, delta / 2)
+
+
+#: More than the difference of two normal probabilities errs by, as a part of the first.
+_CANCELLED = 1e-13
+
+
+@dataclass(frozen=True)
+class WholeLoss:
+    """Loss of the worst answers of their epsilons, beside that of Gaussian noise of one mu.
+
+    Attributes
+    ----------
+    loss, weights : Every value of the answers' loss, and its probability, rounded upwards.
+    mu : Of all Gaussian noise together; 0 without any.
+    """
+
+    loss: Floats
+    weights: Floats
+    mu: float
+
+    @classmethod
+    def of(cls, scale: Scales, queries: Counts, *, mu: float) -> "WholeLoss":
+        """Follow the loss of answers, as `optimal_exact` does."""
+        epsilons, counts = answer_groups(scale, queries)
+        loss, log_p, _ = losses(epsilons, counts)
+        return cls(loss, np.exp(log_p + relative_error(epsilons, counts, values=loss.size)), mu)
+
+    @classmethod
+    def nothing(cls, *, mu: float) -> "WholeLoss":
+        """Return the loss of no answer but the Gaussian ones."""
+        return cls(np.zeros(1), np.ones(1), mu)
+
+    def delta(self, epsilon: float, *, more: float = 0.0) -> float:
+        """Return the delta at an epsilon, where one more answer of epsilon `more` is given."""
+        if more:
+            likelier = 1 / (1 + math.exp(-more))
+            return likelier * self.delta(epsilon - more) + (1 - likelier) * self.delta(epsilon + more)
+        left = epsilon - self.loss
+        if not self.mu:
+            return float(np.sum(self.weights * -np.expm1(np.minimum(0.0, left))))
+        # The hockey-stick divergence of two Gaussians: Balle and Wang 2018, Theorem 8.
+        log_p = log_ndtr(self.mu / 2 - left / self.mu)
+        log_q = left + log_ndtr(-self.mu / 2 - left / self.mu)
+        with np.errstate(invalid="ignore"):
+            share = -np.expm1(np.minimum(0.0, log_q - log_p))
+        # Where both are 0 in double precision, nothing is left.
+        share = np.where(np.isfinite(log_p), share + _CANCELLED, 0.0)
+        return float(np.sum(self.weights * np.exp(log_p) * share))
+
+    def epsilon(self, delta: float, *, more: float = 0.0) -> float:
+        """Return the smallest epsilon at which no more than `delta` is left, rounded upwards."""
+
+        def excess(epsilon: float) -> float:
+            return math.log(max(self.delta(epsilon, more=more), 1e-300)) - math.log(delta)
+
+        if excess(0.0) <= 0:
+            return 0.0
+        high = 1.0
+        while excess(high) > 0:
+            if high > _LARGEST_EPSILON:
+                raise OutOfReachError("the deltas of the answers are above the budget's")
+            high *= 2
+        found = float(cast("float", brentq(excess, 0.0, high, xtol=1e-13, rtol=1e-13)))
+        step = 1e-13
+        while excess(found) > 0:
+            found, step = found * (1 + step), 2 * step
+        return found
+
+
+#: No epsilon above it promises anything.
+_LARGEST_EPSILON = 1e6
+
+
+def epsilon_of_rho(rho: float, delta: float) -> float:
+    r"""Epsilon at `delta` of rho-zero-concentrated privacy.
+
+    :math:`\min_{\alpha > 1} \alpha\rho + (\ln(1/\delta) + (\alpha - 1)\ln(1 - 1/\alpha) - \ln\alpha) /
+    (\alpha - 1)`; Canonne, Kamath and Steinke 2020, Proposition 12. Every alpha gives a sound figure.
+    """
+    if rho == 0:
+        return 0.0
+
+    def at(log_order: float) -> float:
+        above = math.exp(log_order)
+        gained = above * (math.log(above) - math.log1p(above)) - math.log1p(above)
+        return (1 + above) * rho + (math.log(1 / delta) + gained) / above
+
+    start = 0.5 * math.log(math.log(1 / delta) / rho)
+    found = minimize_scalar(at, bracket=(start - 1, start + 1), tol=1e-12)
+    return max(0.0, min(float(found.fun), at(start))) * (1 + 1e-12)
+
+
+def rho_of_epsilon(epsilon: float, delta: float) -> float:
+    """Largest rho of which `epsilon_of_rho` proves `epsilon` at `delta`."""
+    low, high = 0.0, epsilon
+    while epsilon_of_rho(high, delta) <= epsilon:
+        high *= 2
+    while high - low > 1e-12 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if epsilon_of_rho(middle, delta) <= epsilon else (low, middle)
+    return low
 
 
 def rdp(scale: Scales, queries: Counts, delta: float) -> float:

@@ -1,5 +1,6 @@
 """Ledger: a budget in a file that is charged before an answer is computed."""
 
+import hashlib
 import json
 import math
 import os
@@ -7,21 +8,48 @@ import re
 import secrets
 import sqlite3
 import threading
-from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
 from trivet.privacy.planning.settings import AdjacencyName
-from trivet.privacy.releases.question import Amount, as_text, exact, require_delta, require_epsilon, written
-from trivet.privacy.releases.results import ANSWERED, CHARGED, Accounting, LedgerEntry, LedgerState
+from trivet.privacy.releases.amounts import (
+    Amount,
+    as_text,
+    exact,
+    require_delta,
+    require_epsilon,
+    require_rho,
+    written,
+)
+from trivet.privacy.releases.charges import (
+    Budget,
+    Charge,
+    fits,
+    left_pld,
+    side_by_side,
+    spent_pld,
+    summed_rho,
+    total,
+    worst,
+)
+from trivet.privacy.releases.results import (
+    ANSWERED,
+    CHARGED,
+    Accounting,
+    LedgerEntry,
+    LedgerState,
+    PastLedger,
+    Period,
+)
 from trivet.settings import require
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import kind_of
@@ -29,25 +57,19 @@ from trivet.work.result_files import DISK_ERRORS
 
 __all__ = [
     "Asked",
-    "Charge",
     "Ledger",
     "append_entry",
     "connect",
     "create_file",
     "create_ledger",
-    "fits_basic",
-    "fits_pld",
-    "left_pld",
     "open_ledger",
     "read_entries",
     "require_ledger",
-    "spent_pld",
-    "total",
 ]
 
 #: "TRVL" in ASCII, in the header field that SQLite leaves to applications.
 APPLICATION: Final = int.from_bytes(b"TRVL", "big")
-FORMAT: Final = 1
+FORMAT: Final = 2
 _HEADER_BYTES: Final = 100
 _MAGIC: Final = b"SQLite format 3\x00"
 #: Read and write version of the header: a rollback journal, not a write-ahead log.
@@ -62,15 +84,30 @@ _ALONE: Final = threading.RLock()
 
 _BUDGET_TABLE: Final = (
     "CREATE TABLE budget (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, "
-    "created TEXT NOT NULL, adjacency TEXT NOT NULL, unit TEXT NOT NULL, accounting TEXT NOT NULL, "
-    "epsilon TEXT NOT NULL, delta TEXT NOT NULL, fingerprint_key BLOB NOT NULL) STRICT"
+    "created TEXT NOT NULL, adjacency TEXT NOT NULL, unit TEXT NOT NULL, parted_by TEXT NOT NULL, "
+    "period TEXT NOT NULL, accounting TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, "
+    "rho TEXT NOT NULL, past TEXT NOT NULL, fingerprint_key BLOB NOT NULL) STRICT"
 )
 _ENTRY_TABLE: Final = (
     "CREATE TABLE entry (number INTEGER PRIMARY KEY, time TEXT NOT NULL, table_name TEXT NOT NULL, "
     "fingerprint TEXT NOT NULL, query TEXT NOT NULL, asked TEXT NOT NULL, mechanism TEXT NOT NULL, "
-    "scales TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, state TEXT NOT NULL) STRICT"
+    "scales TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, rho TEXT NOT NULL, "
+    "gaussian INTEGER NOT NULL, within TEXT NOT NULL, state TEXT NOT NULL) STRICT"
 )
 _SCHEMA: Final = (_BUDGET_TABLE, _ENTRY_TABLE)
+#: Makes a ledger of format 1, of rows without rho, parts and periods, one of format 2.
+_RENEWED: Final = (
+    "ALTER TABLE budget RENAME TO old_budget",
+    "ALTER TABLE entry RENAME TO old_entry",
+    *_SCHEMA,
+    "INSERT INTO budget SELECT only, id, created, adjacency, '', '', '', accounting, epsilon, delta, '0', "
+    "'[]', fingerprint_key FROM old_budget",
+    "INSERT INTO entry SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, "
+    "delta, '0', 0, '', state FROM old_entry",
+    "DROP TABLE old_budget",
+    "DROP TABLE old_entry",
+    f"PRAGMA user_version = {FORMAT}",
+)
 
 
 def create_file(path: Path, budget: dict[str, str]) -> None:
@@ -80,7 +117,8 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
             connection.execute(statement)
         connection.execute(
             "INSERT INTO budget VALUES "
-            "(1, :id, :created, :adjacency, :unit, :accounting, :epsilon, :delta, :key)",
+            "(1, :id, :created, :adjacency, :unit, :parted_by, :period, :accounting, :epsilon, :delta, :rho, "
+            ":past, :key)",
             {**budget, "key": secrets.token_bytes(32)},
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -114,8 +152,22 @@ def create_file(path: Path, budget: dict[str, str]) -> None:
 def require_ledger(path: Path) -> None:
     """Make sure that a file is a ledger and undamaged; its bytes stay as they are."""
     with _ALONE:
-        _require_header(path)
+        if _require_header(path) < FORMAT:
+            _renew(path)
         _require_readable(path)
+
+
+def _renew(path: Path) -> None:
+    """Bring a ledger of an earlier trivet up to date, whole or not at all."""
+    with connect(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have been quicker.
+        if connection.execute("PRAGMA user_version").fetchone() == (FORMAT,):
+            connection.execute("ROLLBACK")
+            return
+        for statement in _RENEWED:
+            connection.execute(statement)
+        connection.execute("COMMIT")
 
 
 def _require_readable(path: Path) -> None:
@@ -150,7 +202,8 @@ def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
 
 
-def _require_header(path: Path) -> None:
+def _require_header(path: Path) -> int:
+    """Return the format of a ledger."""
     shown = one_line(path)
     try:
         if path.is_symlink():
@@ -172,9 +225,9 @@ def _require_header(path: Path) -> None:
     if int.from_bytes(header[68:72], "big") != APPLICATION:
         raise DataError(f"{foreign}: it is a database of another program. It was left as it is.")
     version = int.from_bytes(header[60:64], "big")
-    if version != FORMAT:
+    if not 1 <= version <= FORMAT:
         raise DataError(
-            f"the ledger {shown} has format {version}, and this trivet reads {FORMAT}; use the trivet that "
+            f"the ledger {shown} has format {version}, and this trivet reads 1 to {FORMAT}; use the trivet that "
             "wrote it."
         )
     if names > 1:
@@ -185,6 +238,7 @@ def _require_header(path: Path) -> None:
         )
     if header[18:20] != _ROLLBACK_JOURNAL:
         raise DataError(f"the ledger {shown} was changed by another program: it keeps a write-ahead log.")
+    return version
 
 
 def _require_content(connection: sqlite3.Connection) -> None:
@@ -232,13 +286,16 @@ class Asked:
     scales: tuple[float, ...]
     epsilon: str
     delta: str
+    rho: str = "0"
+    gaussian: bool = False
+    within: str = ""
 
 
 def append_entry(connection: sqlite3.Connection, asked: Asked) -> int:
     """Write an entry within the caller's transaction, and return its number."""
     cursor = connection.execute(
         "INSERT INTO entry (time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, "
-        "state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "rho, gaussian, within, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             now(),
             asked.table,
@@ -249,6 +306,9 @@ def append_entry(connection: sqlite3.Connection, asked: Asked) -> int:
             json.dumps(asked.scales),
             asked.epsilon,
             asked.delta,
+            asked.rho,
+            int(asked.gaussian),
+            asked.within,
             CHARGED,
         ),
     )
@@ -267,8 +327,8 @@ def mark_entry(connection: sqlite3.Connection, number: int, *, ledger: str) -> N
 def read_entries(connection: sqlite3.Connection, *, ledger: str) -> tuple[LedgerEntry, ...]:
     """Read all entries of the ledger of this id, oldest first."""
     rows = connection.execute(
-        "SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, "
-        "state FROM entry ORDER BY number"
+        "SELECT number, time, table_name, fingerprint, query, asked, mechanism, within, scales, epsilon, delta, "
+        "rho, gaussian, state FROM entry ORDER BY number"
     )
     return tuple(_entry(row, ledger=ledger) for row in rows)
 
@@ -279,17 +339,18 @@ def now() -> str:
 
 
 def _entry(row: Sequence[object], *, ledger: str) -> LedgerEntry:
-    number, *words, scales, epsilon, delta, state = map(str, row)
+    number, *words, scales, epsilon, delta, rho, gaussian, state = map(str, row)
     try:
         listed = tuple(map(float, json.loads(scales)))
     except (ValueError, TypeError, OverflowError, RecursionError):
         listed = ()
     if not all(math.isfinite(scale) and scale > 0 for scale in listed):
         listed = ()
-    readable = listed and exact(epsilon) and exact(delta) is not None and state in (CHARGED, ANSWERED)
-    if not readable:
+    costs = [exact(each) for each in (epsilon, delta, rho)]
+    readable = listed and None not in costs and any(costs) and state in (CHARGED, ANSWERED)
+    if not readable or gaussian not in ("0", "1"):
         raise DataError(f"the ledger is damaged: entry {number} cannot be read.")
-    time, table, fingerprint, query, asked, mechanism = words
+    time, table, fingerprint, query, asked, mechanism, within = words
     return LedgerEntry(
         id=f"{ledger}-{number}",
         time=time,
@@ -301,119 +362,21 @@ def _entry(row: Sequence[object], *, ledger: str) -> LedgerEntry:
         scales=listed,
         epsilon=epsilon,
         delta=delta,
+        rho=rho,
+        gaussian=gaussian == "1",
+        within=within,
         state=state,
     )
 
 
-#: More than decimals lose, relatively, when they become floats.
-_ROUNDING: Final = 1e-12
-#: What is left is looked for this closely, as a part of the budget.
-_CLOSE: Final = 1e-6
-
-
-@dataclass(frozen=True)
-class Charge:
-    """An epsilon and a delta, spent in one answer of several equal parts."""
-
-    epsilon: Fraction
-    delta: Fraction
-    parts: int = 1
-
-
-def total(charges: Iterable[Charge]) -> Charge:
-    """Return the sum of all charges: what basic composition says is spent."""
-    epsilon = delta = Fraction(0)
-    for charge in charges:
-        epsilon, delta = epsilon + charge.epsilon, delta + charge.delta
-    return Charge(epsilon, delta)
-
-
-def fits_basic(charges: Iterable[Charge], budget: Charge) -> bool:
-    """Return whether the sum of all charges is within the budget."""
-    spent = total(charges)
-    return spent.epsilon <= budget.epsilon and spent.delta <= budget.delta
-
-
-def fits_pld(charges: Iterable[Charge], budget: Charge) -> bool:
-    """Return whether one of the two theorems proves that all charges are within the budget."""
-    charges = tuple(charges)
-    return fits_basic(charges, budget) or _by_distribution(charges, budget) <= budget.epsilon
-
-
-def spent_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Total epsilon of all charges at the delta of the budget, rounded upwards; infinite beyond it."""
-    charges = tuple(charges)
-    spent = total(charges)
-    if not spent.epsilon and not spent.delta:
-        return 0.0
-    by_pld = _by_distribution(charges, budget)
-    return min(by_pld, _upwards(spent.epsilon)) if spent.delta <= budget.delta else by_pld
-
-
-def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
-    """Epsilon that further charges, together one answer of it, may sum to so that `fits_pld` still holds."""
-    from scipy.optimize import brentq  # noqa: PLC0415 - SciPy takes its time
-
-    charges = tuple(charges)
-    least = _downwards(max(Fraction(0), budget.epsilon - total(charges).epsilon))
-
-    def excess(epsilon: float) -> float:
-        with_it = (*charges, Charge(Fraction(epsilon), Fraction(0)))
-        return _by_distribution(with_it, budget) - float(budget.epsilon)
-
-    def fits(epsilon: float) -> bool:
-        return fits_pld((*charges, Charge(Fraction(epsilon), Fraction(0))), budget)
-
-    most = float(budget.epsilon)
-    if not fits(least):
-        return 0.0
-    if excess(least) >= 0 or excess(most) <= 0:
-        return _downwards(budget.epsilon) if fits(_downwards(budget.epsilon)) else least
-    close = _CLOSE * most
-    left = float(cast("float", brentq(excess, least, most, xtol=close / 4)))
-    while left > least and not fits(left):
-        left -= close
-    return max(left, least)
-
-
-def _downwards(value: Fraction) -> float:
-    found = float(value)
-    return found if Fraction(found) <= value else math.nextafter(found, 0.0)
-
-
-def _upwards(value: Fraction) -> float:
-    found = float(value)
-    return found if Fraction(found) >= value else math.nextafter(found, math.inf)
-
-
-def _by_distribution(charges: tuple[Charge, ...], budget: Charge) -> float:
-    from trivet.privacy.accountants import whatever_noise  # noqa: PLC0415 - loads SciPy
-
-    kept = Fraction(1)
-    equal: Counter[Fraction] = Counter()
-    for charge in charges:
-        kept *= (1 - charge.delta / charge.parts) ** charge.parts
-        if charge.epsilon:
-            equal[charge.epsilon / charge.parts] += charge.parts
-    # What deltas of the charges leave of the budget's: (1 - delta) = (1 - rest) * (1 - delta_1) * ...
-    rest = 1 - (1 - budget.delta) / kept if kept else Fraction(-1)
-    delta = float(rest)
-    if rest < 0:
-        return math.inf
-    if not equal:
-        return 0.0
-    if not delta:
-        return _upwards(total(charges).epsilon)
-    found = whatever_noise([float(1 / each) for each in equal], list(equal.values()), delta)
-    return found * (1 + _ROUNDING)
-
-
-#: What a guarantee protects: neighbouring tables differ in one row.
-UNIT: Final = "one row"
+#: Unit of a guarantee without another: neighbouring tables differ in one row.
+ROW: Final = "row"
 _NO_DELTA: Final = "the budget has no delta"
+_BY_RHO: Final = "the budget is a rho"
 #: As `create_ledger` writes them; both are printed.
 _ID: Final = re.compile("[0-9a-f]{8}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_PERIOD: Final = re.compile(r"\d{4}(-\d\d|-Q[1-4])?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -426,9 +389,12 @@ class Ledger:
     id : Eight hexadecimal digits.
     created : When it was made, UTC.
     adjacency : Which tables are neighbours, for all releases.
-    unit : Unit of privacy.
+    unit : Column that says whose row each is; None where the unit of privacy is a row.
+    parted_by : Column of disjoint parts that compose in parallel; None without.
+    period : Period that the budget is for, such as ``2026-Q4``; None without.
     accounting : What refuses a charge.
-    epsilon, delta : The budget, exact decimal text.
+    epsilon, delta, rho : The budget, exact decimal text.
+    past : Ledgers of earlier periods, oldest first.
     fingerprint_key : Key of `LedgerEntry.fingerprint`.
     """
 
@@ -436,45 +402,63 @@ class Ledger:
     id: str
     created: str
     adjacency: Adjacency
-    unit: str
+    unit: str | None
+    parted_by: str | None
+    period: str | None
     accounting: Accounting
     epsilon: str
     delta: str
+    rho: str
+    past: tuple[PastLedger, ...]
     fingerprint_key: bytes = field(repr=False)
 
+    @property
+    def unit_words(self) -> str:
+        """The unit of privacy in words."""
+        return f"one {self.unit or ROW}"
+
     def charge(self, asked: Asked) -> str:
-        """Charge the budget, durably, and return the id of the entry.
+        """Charge the budget for one answer, as `charge_all` does, and return the id of the entry."""
+        (entry,) = self.charge_all((asked,))
+        return entry
+
+    def charge_all(self, asked: Sequence[Asked]) -> tuple[str, ...]:
+        """Charge the budget for all answers or for none, durably, and return the ids of the entries.
 
         One transaction holds the file against all other processes from before the sum is taken until
-        the charge is on the disk.
+        the charges are on the disk.
 
         Raises
         ------
         UsageError
-            If the charge does not fit; the ledger stays as it was.
+            If the charges do not fit; the ledger stays as it was.
         DataError
             If the file cannot be read or written.
         """
         require_ledger(self.path)
+        self._require_period()
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self._require_same(connection)
             charges = tuple(_charge(entry) for entry in read_entries(connection, ledger=self.id))
             self._require_fit(charges, asked)
-            number = append_entry(connection, asked)
+            numbers = [append_entry(connection, each) for each in asked]
             connection.execute("COMMIT")
-        return f"{self.id}-{number}"
+        return tuple(f"{self.id}-{number}" for number in numbers)
 
-    def mark_answered(self, entry: str) -> None:
-        """Write down that an entry's answer was computed.
+    def mark_answered(self, *entries: str) -> None:
+        """Write down that the answers of entries were computed.
 
         Raises
         ------
         DataError
-            If the file cannot be written; the charge stands all the same.
+            If the file cannot be written; the charges stand all the same.
         """
         with connect(self.path) as connection:
-            mark_entry(connection, int(entry.rpartition("-")[2]), ledger=self.id)
+            connection.execute("BEGIN IMMEDIATE")
+            for entry in entries:
+                mark_entry(connection, int(entry.rpartition("-")[2]), ledger=self.id)
+            connection.execute("COMMIT")
 
     def state(self) -> LedgerState:
         """Return what was spent, on what, and what is left."""
@@ -483,57 +467,131 @@ class Ledger:
             self._require_same(connection)
             entries = read_entries(connection, ledger=self.id)
         charges = tuple(_charge(entry) for entry in entries)
-        budget, spent = self._budget(), total(charges)
-        has_delta = budget.delta > 0
+        budget = self.budget
+        spent, spent_rho = worst(charges, total), worst(charges, summed_rho).rho
+        parts = side_by_side(charges)
+        limit = Charge(budget.epsilon, budget.delta)
+        by_pld = budget.epsilon > 0 and budget.delta > 0
+        reason = None if by_pld else _NO_DELTA if budget.epsilon else _BY_RHO
+        found = [spent_pld(some, limit) for some in parts] if by_pld else []
+        pld = max(found, default=None)
+        if pld == math.inf:
+            pld, reason = None, "a charge has a rho that is not of Gaussian noise, or the delta is spent"
         return LedgerState(
             id=self.id,
             created=self.created,
             adjacency=self.adjacency.value,
-            unit=self.unit,
+            unit=self.unit_words,
+            parted_by=self.parted_by,
+            period=self.period,
             accounting=self.accounting,
             epsilon=self.epsilon,
             delta=self.delta,
+            rho=self.rho,
             spent_epsilon=as_text(spent.epsilon),
             spent_delta=as_text(spent.delta),
-            left_epsilon=as_text(max(Fraction(0), budget.epsilon - spent.epsilon)),
-            left_delta=as_text(max(Fraction(0), budget.delta - spent.delta)),
-            spent_pld=spent_pld(charges, budget) if has_delta else None,
-            left_pld=left_pld(charges, budget) if has_delta else None,
-            pld_reason=None if has_delta else _NO_DELTA,
+            spent_rho=as_text(spent_rho),
+            left_epsilon=_left(budget.epsilon, spent.epsilon),
+            left_delta=_left(budget.delta, spent.delta),
+            left_rho=_left(budget.rho, spent_rho),
+            spent_pld=pld,
+            left_pld=None if pld is None else min(left_pld(some, limit) for some in parts),
+            pld_reason=reason,
             entries=entries,
+            past=self.past,
         )
+
+    @property
+    def budget(self) -> Budget:
+        """The budget as fractions."""
+        return Budget(self.accounting, _exact(self.epsilon), _exact(self.delta), _exact(self.rho))
 
     def _require_same(self, connection: Connection) -> None:
         if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
             raise DataError(f"{one_line(self.path)} is another ledger than it was; open it again.")
 
-    def _budget(self) -> Charge:
-        return Charge(_exact(self.epsilon), _exact(self.delta))
+    def _require_period(self) -> None:
+        if self.period is not None and self.period != (today := _period_now(_kind_of(self.period))):
+            raise UsageError(
+                f"the budget of {one_line(self.path)} is for {self.period}, and now is {today}; make the next "
+                f"ledger with `trivet privacy ledger FILE --create --follows {one_line(self.path)}`. Nothing "
+                "was charged."
+            )
 
-    def _require_fit(self, charges: tuple[Charge, ...], asked: Asked) -> None:
-        budget = self._budget()
-        wanted = Charge(_exact(asked.epsilon), _exact(asked.delta), len(asked.scales))
-        by_pld = self.accounting == "pld"
-        if (fits_pld if by_pld else fits_basic)((*charges, wanted), budget):
-            return
-        spent = total(charges)
-        epsilon = f"{spent_pld(charges, budget):.6g}" if by_pld else as_text(spent.epsilon)
-        raise UsageError(
-            f"the ledger refuses epsilon {asked.epsilon}"
-            + (f" and delta {asked.delta}" if wanted.delta else "")
-            + f": {epsilon} of {self.epsilon} is spent"
-            + (f", and {as_text(spent.delta)} of delta {self.delta}" if wanted.delta else "")
-            + f" ({self.accounting} composition). Nothing was charged."
+    def _require_fit(self, charges: tuple[Charge, ...], asked: Sequence[Asked]) -> None:
+        budget = self.budget
+        wanted = tuple(
+            Charge(
+                _exact(each.epsilon),
+                _exact(each.delta),
+                len(each.scales),
+                _exact(each.rho),
+                each.gaussian,
+                each.within,
+            )
+            for each in asked
         )
+        for each in wanted:
+            _require_kind(each, budget)
+        if fits((*charges, *wanted), budget):
+            return
+        together = total(wanted)
+        costs = {"epsilon": together.epsilon, "delta": together.delta, "rho": together.rho}
+        said = " and ".join(f"{name} {as_text(cost)}" for name, cost in costs.items() if cost)
+        if len(asked) == 1 and together.epsilon and not together.rho:
+            said = f"epsilon {asked[0].epsilon}" + (f" and delta {asked[0].delta}" if together.delta else "")
+        spent = self._spent(charges)
+        many = f" for {len(asked)} answers" if len(asked) > 1 else ""
+        raise UsageError(
+            f"the ledger refuses {said}{many}: {spent} is spent ({self.accounting} composition). Nothing was "
+            "charged."
+        )
+
+    def _spent(self, charges: tuple[Charge, ...]) -> str:
+        budget = self.budget
+        if budget.accounting == "zcdp":
+            found = worst(charges, summed_rho)
+            spent = f"{as_text(found.rho)} of rho {self.rho}"
+        elif budget.accounting == "pld":
+            limit = Charge(budget.epsilon, budget.delta)
+            found = worst(charges, total)
+            most = max(spent_pld(some, limit) for some in side_by_side(charges))
+            spent = f"{most:.6g} of {self.epsilon}"
+        else:
+            found = worst(charges, total)
+            spent = f"{as_text(found.epsilon)} of {self.epsilon}"
+        return spent + (f", and {as_text(found.delta)} of delta {self.delta}" if found.delta else "")
+
+
+def _require_kind(charge: Charge, budget: Budget) -> None:
+    """Refuse a charge that the accounting has no sum for."""
+    if charge.rho and budget.accounting == "basic":
+        raise UsageError(
+            "Gaussian noise, and whatever costs a rho, has no epsilon to add up; give --epsilon, or make a ledger "
+            "with --accounting pld, or with a --rho. Nothing was charged."
+        )
+    if charge.rho and not charge.gaussian and budget.accounting == "pld":
+        raise UsageError(
+            "a quantile has a rho in a ledger of --rho only; give --epsilon here. Nothing was charged."
+        )
+
+
+def _left(budget: Fraction, spent: Fraction) -> str:
+    return as_text(max(Fraction(0), budget - spent), upwards=False)
 
 
 def create_ledger(
     path: str | Path,
     *,
-    epsilon: Amount,
-    delta: Amount = "0",
-    adjacency: str = Adjacency.ADD_REMOVE,
-    accounting: str = "basic",
+    epsilon: Amount | None = None,
+    delta: Amount | None = None,
+    rho: Amount | None = None,
+    adjacency: str | None = None,
+    accounting: str | None = None,
+    unit: str | None = None,
+    parted_by: str | None = None,
+    period: str | None = None,
+    follows: str | Path | Ledger | None = None,
 ) -> Ledger:
     """Make a ledger with a budget.
 
@@ -542,40 +600,123 @@ def create_ledger(
     path
         A file that is not there yet.
     epsilon, delta
-        The budget; decimal text is kept as it is written.
+        The budget; decimal text is kept as it is written. Delta is 0 where it is left out.
+    rho
+        The budget of a ledger of zero-concentrated privacy, in place of an epsilon; its delta then is for
+        groups with private keys alone.
     adjacency
-        ``add-remove`` or ``replace-one`` one row.
+        ``add-remove`` (as a rule) or ``replace-one`` unit.
     accounting
-        ``basic``: the ledger refuses when the sum of charges would exceed the budget, however their
-        sizes were chosen. ``pld``: it refuses when the privacy loss distribution would; the budget
-        needs a delta, and sizes must not be chosen by earlier answers.
+        ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget, however
+        their sizes were chosen. ``pld``: it refuses when the privacy loss distribution would; the budget
+        needs a delta, and sizes must not be chosen by earlier answers. ``zcdp``: it refuses when the sum of the
+        rho would, however they were chosen; of an epsilon with a delta it has the largest rho that both allow.
+    unit
+        Column that says whose row each is; without one the unit of privacy is a row.
+    parted_by
+        Column of disjoint parts of the table, whose charges compose in parallel: releases that name a part
+        count against that part alone. Only where neighbours differ by adding or removing.
+    period
+        ``month``, ``quarter`` or ``year``: the budget is for the present one, and charges after its end are
+        refused.
+    follows
+        The ledger of an earlier period, which goes on in this one; what is left out here is as there.
 
     Raises
     ------
     UsageError
-        If a number is out of range, or the file cannot be made.
+        If a number is out of range, settings do not go together, or the file cannot be made.
     """
-    allowed = require_delta(delta)
-    require_epsilon(epsilon)
+    old = None if follows is None else follows if isinstance(follows, Ledger) else open_ledger(follows)
+    if old is not None:
+        if (epsilon, delta, rho, accounting) == (None, None, None, None):
+            epsilon, delta, rho = old.epsilon, old.delta, old.rho
+            accounting = old.accounting
+            epsilon, rho = (None, rho) if old.accounting == "zcdp" else (epsilon, None)
+        adjacency, unit, parted_by = adjacency or old.adjacency, unit or old.unit, parted_by or old.parted_by
+        period = period or (_kind_of(old.period) if old.period else None)
+    accounting = accounting or ("zcdp" if rho is not None else "basic")
+    adjacency = str(adjacency or Adjacency.ADD_REMOVE)
+    allowed = require_delta("0" if delta is None else delta)
     require(AdjacencyName, adjacency=adjacency)
     require(Accounting, accounting=accounting)
-    if accounting == "pld" and not allowed:
+    if (epsilon is None) == (rho is None):
+        raise UsageError("a ledger needs one budget: an epsilon, or a rho of zero-concentrated privacy.")
+    if rho is not None and accounting != "zcdp":
+        raise UsageError(f"a budget of rho is held by zcdp accounting, not by {accounting}; leave one out.")
+    if accounting != "basic" and rho is None and not allowed:
+        named = "the privacy loss distribution" if accounting == "pld" else "zero-concentrated privacy"
+        raise UsageError(f"accounting by {named} needs a delta; give --delta, such as 1e-6.")
+    if parted_by is not None and adjacency != Adjacency.ADD_REMOVE:
+        raise UsageError("disjoint parts compose in parallel under add-remove only: a replaced unit is in two.")
+    budget = {"epsilon": "0", "delta": written("0" if delta is None else delta), "rho": "0"}
+    if rho is not None:
+        require_rho(rho)
+        budget["rho"] = written(rho)
+    else:
+        assert epsilon is not None, "one of both is given"
+        whole = require_epsilon(epsilon)
+        budget["epsilon"] = written(epsilon)
+        if accounting == "zcdp":
+            budget = {"epsilon": "0", "delta": "0", "rho": _rho_within(whole, allowed)}
+    this = "" if period is None else _period_now(period)
+    if old is not None and (not this or not old.period or old.period == this):
         raise UsageError(
-            "accounting by the privacy loss distribution needs a delta; give --delta, such as 1e-6."
+            f"the ledger {one_line(old.path)} is for {old.period or 'no period'}; one that follows it is for a "
+            "later period."
         )
+    past = () if old is None else (*old.past, _past(old))
     create_file(
         Path(path),
         {
+            **budget,
             "id": secrets.token_hex(4),
             "created": now(),
-            "adjacency": str(adjacency),
-            "unit": UNIT,
+            "adjacency": adjacency,
+            "unit": unit or "",
+            "parted_by": parted_by or "",
+            "period": this,
             "accounting": accounting,
-            "epsilon": written(epsilon),
-            "delta": written(delta),
+            "past": json.dumps([asdict(each) for each in past]),
         },
     )
     return open_ledger(path)
+
+
+def _rho_within(epsilon: Fraction, delta: Fraction) -> str:
+    """Return the largest rho of six digits that is within an epsilon at a delta."""
+    from trivet.privacy.accountants import rho_of_epsilon  # noqa: PLC0415 - loads SciPy
+
+    found = Decimal(rho_of_epsilon(float(epsilon), float(delta)))
+    return format(found.quantize(Decimal(1).scaleb(found.adjusted() - 5), ROUND_DOWN), "f")
+
+
+def _past(old: Ledger) -> PastLedger:
+    state = old.state()
+    entries = json.dumps([asdict(entry) for entry in state.entries], sort_keys=True)
+    return PastLedger(
+        id=old.id,
+        period=old.period or "",
+        digest=hashlib.sha256(entries.encode()).hexdigest(),
+        epsilon=state.spent_epsilon,
+        delta=state.spent_delta,
+        rho=state.spent_rho,
+    )
+
+
+def _period_now(kind: str) -> str:
+    """Return the present period of a kind, UTC."""
+    require(Period, period=kind)
+    today = datetime.now(UTC)
+    return {
+        "month": f"{today:%Y-%m}",
+        "quarter": f"{today.year}-Q{(today.month + 2) // 3}",
+        "year": f"{today.year}",
+    }[kind]
+
+
+def _kind_of(period: str) -> str:
+    return "quarter" if "Q" in period else "month" if "-" in period else "year"
 
 
 def open_ledger(path: str | Path) -> Ledger:
@@ -590,18 +731,48 @@ def open_ledger(path: str | Path) -> Ledger:
     require_ledger(file)
     with connect(file) as connection:
         row = connection.execute(
-            "SELECT id, created, adjacency, unit, accounting, epsilon, delta, fingerprint_key FROM budget"
+            "SELECT id, created, adjacency, unit, parted_by, period, accounting, epsilon, delta, rho, past, "
+            "fingerprint_key FROM budget"
         ).fetchone()
-    id_, created, adjacency, unit, accounting, epsilon, delta, key = row
+    id_, created, adjacency, unit, parted_by, period, accounting, *budget, past, key = row
     known = adjacency in [each.value for each in Adjacency] and accounting in get_args(Accounting)
     known = known and bool(_ID.fullmatch(id_)) and bool(_TIME.fullmatch(created))
-    if not known or unit != UNIT or not exact(epsilon) or exact(delta) is None:
+    known = known and (not period or bool(_PERIOD.fullmatch(period)))
+    amounts = [exact(each) for each in budget]
+    try:
+        before = tuple(PastLedger(**{name: str(value) for name, value in each.items()}) for each in json.loads(past))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        known, before = False, ()
+    wanted = 2 if accounting == "zcdp" else 0
+    if not known or None in amounts or not amounts[wanted]:
         raise DataError(f"the ledger {one_line(file)} is damaged: its budget cannot be read.")
-    return Ledger(file, id_, created, Adjacency(adjacency), unit, accounting, epsilon, delta, key)
+    epsilon, delta, rho = budget
+    return Ledger(
+        file,
+        id_,
+        created,
+        Adjacency(adjacency),
+        unit or None,
+        parted_by or None,
+        period or None,
+        accounting,
+        epsilon,
+        delta,
+        rho,
+        before,
+        key,
+    )
 
 
 def _charge(entry: LedgerEntry) -> Charge:
-    return Charge(_exact(entry.epsilon), _exact(entry.delta), len(entry.scales))
+    return Charge(
+        _exact(entry.epsilon),
+        _exact(entry.delta),
+        len(entry.scales),
+        _exact(entry.rho),
+        entry.gaussian,
+        entry.within,
+    )
 
 
 def _exact(text: str) -> Fraction:

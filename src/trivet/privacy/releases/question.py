@@ -1,198 +1,492 @@
-"""Query of a release, and what has to be read and covered by noise to answer it."""
+"""Question of a release, and what has to be read and covered by noise to answer it."""
 
 import math
-import re
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from fractions import Fraction
-from itertools import product
-from typing import Final
+from typing import Annotated, Any, Final, Literal
+
+from annotated_types import Interval
 
 from trivet.errors import DataError, UsageError
-from trivet.privacy.adjacency import Adjacency, histogram_sensitivity, sum_sensitivity
-from trivet.privacy.releases.noise import Measurement, half_width
-from trivet.privacy.releases.results import Cell, Query
-from trivet.privacy.releases.where import EVERY_ROW, Selection, is_unicode, number_sql, select_rows
-from trivet.settings import require
+from trivet.privacy.adjacency import Adjacency
+from trivet.privacy.releases.keys import KeySql, prepare_keys, private_key_sql
+from trivet.privacy.releases.records import Bound, Moves, RecordSql, Sql, moves, records_sql
+from trivet.privacy.releases.results import Query
+from trivet.privacy.releases.where import EVERY_ROW, Selection, number_sql, select_rows
+from trivet.settings import Settings, require
 from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.wording import first_line, one_line, quote
 
-__all__ = [
-    "CONFIDENCE",
-    "Amount",
-    "Prepared",
-    "Question",
-    "answer_from",
-    "as_text",
-    "exact",
-    "prepare",
-    "prepare_number",
-    "read_exact",
-    "require_answerable",
-    "require_delta",
-    "require_epsilon",
-    "written",
-]
+__all__ = ["Exact", "Part", "Prepared", "Question", "prepare", "read_exact", "require_answerable"]
+
+BoundsOf = Literal["row", "unit"]
+#: Rows or groups of one unit that count.
+Most = Annotated[int, Interval(ge=1, le=1_000_000)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """A query as the user gave it."""
+class Question(Settings):
+    """A query as the user gave it.
 
-    query: str
+    Attributes
+    ----------
+    query : A count of rows or of units, the sum, mean, variance, median or quantiles of a column, a proportion
+        of rows, or a histogram of a column's categories.
+    column : Of a sum, mean, variance, median, quantile or histogram; day(C), month(C), year(C) of dates.
+    bounds : Lower and upper one, to which values are clamped. They must not come from the data.
+    bounds_of : Whether the bounds are those of each row, or of what the rows of a unit add up to.
+    categories : Of a histogram: its cells. They must not come from the data.
+    missing : What a missing value counts as: drop, or a value, or a category.
+    where : Condition on rows. A comparison with a missing value is false.
+    of : Of a proportion: the condition whose share of the rows is asked for.
+    at : Of a quantile: which ones, between 0 and 1.
+    by : Answer for each group of rows that have the same value of a column.
+    keys : The groups of --by. They must not come from the data.
+    private_keys : Take the groups of --by from the data, those with enough units, at the cost of a delta.
+    max_rows : Rows of one unit that count at most.
+    max_groups : Groups of one unit that count at most, where the rows of a unit in a group are one record.
+    unit : Column that says whose row each is, where the ledger's unit has another name in this table.
+    within : Part of the table that is asked about, where the ledger composes disjoint parts in parallel.
+    non_negative : Afterwards make noisy counts whole and at least 0, those of groups with their sum kept.
+    """
+
+    query: Query
     column: str | None = None
     bounds: tuple[float, float] | None = None
+    bounds_of: BoundsOf = "row"
     categories: tuple[str, ...] = ()
     missing: str | None = None
     where: str | None = None
+    of: str | None = None
+    at: tuple[float, ...] = ()
+    by: str | None = None
+    keys: tuple[str, ...] = ()
+    private_keys: bool = False
+    max_rows: Most | None = None
+    max_groups: Most | None = None
+    unit: str | None = None
+    within: str | None = None
+    non_negative: bool = False
 
 
 @dataclass(frozen=True)
 class Part:
-    """One exact answer: its name, and the largest L1 change, in steps, between neighbouring tables."""
+    """Exact numbers, one a group, and by how much one unit moves them, in steps of `grid` units.
+
+    A choice has scores in place of numbers, each of which moves by `moves.l1` at most.
+    """
 
     name: str
-    sensitivity: int
+    moves: Moves
+    grid: float = 1.0
+    choice: Fraction | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Query with everything needed to answer it."""
+    """Question with everything needed to answer it.
+
+    Attributes
+    ----------
+    question, words : As understood.
+    sql, columns : What is read, of which columns.
+    parts : The numbers, or choices, that get noise.
+    bound : Records of one unit that count.
+    groups : Public keys, None in a place that has none; no entry where keys come from the data.
+    threshold_for : Groups that one unit can be in, where keys come from the data; 0 otherwise.
+    grid, lower, upper, centre : Of values: the step in units, and the rest in steps.
+    candidates : Of quantiles: what is chosen from, in steps.
+    """
 
     question: Question
-    sql: str
-    values: tuple[object, ...]
+    words: str
+    sql: Sql
     columns: tuple[Column, ...]
     parts: tuple[Part, ...]
+    bound: Bound
+    groups: tuple[str | None, ...] = (None,)
+    threshold_for: int = 0
     grid: float = 1.0
     lower: int = 0
     upper: int = 0
     centre: int = 0
-
-    @property
-    def words(self) -> str:
-        """The whole question in words."""
-        asked = self.question
-        said = asked.query if asked.column is None else f"{asked.query} of {asked.column}"
-        if asked.bounds is not None:
-            said += f" in [{_short(self.lower * self.grid)}, {_short(self.upper * self.grid)}]"
-        if asked.categories:
-            said += f" over {', '.join(asked.categories)}"
-        if asked.missing is not None:
-            said += f", missing: {asked.missing}"
-        return said if asked.where is None else f"{said}, where {asked.where}"
+    candidates: tuple[int, ...] = ()
 
 
-def _short(number: float) -> str:
-    return repr(number).removesuffix(".0")
-
-
-_MOST_CATEGORIES: Final = 10_000
-_KEYS: Final = (Kind.INTEGER, Kind.TEXT, Kind.BOOLEAN, Kind.CELL)
-
-
-def prepare_histogram(
-    question: Question, column: Column, selection: Selection, *, adjacency: Adjacency
-) -> Prepared:
-    """Say how a histogram is answered: a row is in one cell at most, an unlisted value in none."""
-    if column.kind not in _KEYS:
-        raise UsageError(
-            f"a histogram needs text, whole numbers or truth values, but {quote(column.name)} is "
-            f"{one_line(column.type)}; count ranges with --query count --where."
-        )
-    if not question.categories:
-        raise UsageError(
-            "a histogram needs its categories, since a key that comes from the data betrays a row; "
-            "give --categories a,b,c."
-        )
-    if len(question.categories) > _MOST_CATEGORIES:
-        raise UsageError(f"there are {len(question.categories)} categories; at most {_MOST_CATEGORIES}.")
-    keys = tuple(_key(each, column) for each in question.categories)
-    if len(set(keys)) < len(keys):
-        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise UsageError(f"the category {quote(twice)} is given twice.")
-    # By its bytes: under a collation that takes a for A, which of both a cell is named after would be
-    # decided by the rows, and one row could move all of a cell.
-    key_sql = f"encode(CAST({column.sql} AS VARCHAR))"
-    values: tuple[object, ...] = selection.values
-    missing = question.missing
-    if missing is not None and missing != "drop":
-        missing = _key(missing, column)
-        if missing not in keys:
-            raise UsageError(f"--missing must be drop or one of the categories, not {quote(missing)}.")
-        key_sql = f"COALESCE({key_sql}, CAST(? AS BLOB))"
-        values = (missing.encode(), *values)
-    sql = (
-        f"SELECT key, count(*) FROM (SELECT {key_sql} AS key FROM rows_asked WHERE {selection.sql}) "  # noqa: S608
-        "WHERE list_contains(CAST(? AS BLOB[]), key) GROUP BY key"
-    )
-    understood = replace(question, categories=keys, missing=missing)
-    moves = math.ceil(histogram_sensitivity(adjacency, cells=len(keys)))
-    values = (*values, [key.encode() for key in keys])
-    return Prepared(understood, sql, values, (*selection.columns, column), (Part("cells", moves),))
-
-
-def _key(text: str, column: Column) -> str:
-    """Return a category as DuckDB writes it."""
-    if not is_unicode(text):
-        raise UsageError(f"the category {quote(text)} is not valid Unicode.")
-    if column.kind is Kind.INTEGER:
-        digits = text.strip().removeprefix("-")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 40):  # noqa: PLR2004 - longer than any
-            raise UsageError(f"{quote(column.name)} holds whole numbers, but a category is {quote(text)}.")
-        return str(int(text))
-    if column.kind is Kind.BOOLEAN:
-        if text.strip().lower() not in ("true", "false"):
-            raise UsageError(f"{quote(column.name)} holds truth values, but a category is {quote(text)}.")
-        return text.strip().lower()
-    return text
-
+#: For each group (None: all rows) and each part its exact numbers in steps: one, or the scores of a choice.
+Exact = Mapping[str | None, tuple[tuple[int, ...], ...]]
 
 #: 2^20 steps between the bounds at least: rounding moves a value by half a millionth of the range.
 _STEPS_EXPONENT: Final = 20
 #: No value becomes an integer above 2^36, so that sums have room in 64 bits.
 _UNITS_EXPONENT: Final = 36
+#: What the rows of a unit add up to is followed up to 2^62 steps a row.
+_LARGEST_STEPS: Final = 2**62
 _LARGEST_BOUND: Final = 1e200
 #: Smaller steps would leave the range of normal doubles.
 _SMALLEST_EXPONENT: Final = -1000
 _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.CELL)
+#: Values that a quantile is chosen from, evenly spaced between the bounds.
+_CANDIDATES: Final = 1000
+_MOST_QUANTILES: Final = 100
+
+_OF_NUMBERS: Final = ("sum", "mean", "variance", "median", "quantile")
+#: Of each query, what it takes beside where, by, keys, unit and the bounds on a unit's records.
+_TAKES: Final = {
+    "count": {"non_negative"},
+    "units": {"non_negative"},
+    "sum": {"column", "bounds", "bounds_of", "missing"},
+    "mean": {"column", "bounds", "bounds_of", "missing"},
+    "variance": {"column", "bounds", "bounds_of", "missing"},
+    "median": {"column", "bounds", "bounds_of", "missing"},
+    "quantile": {"column", "bounds", "bounds_of", "missing", "at"},
+    "proportion": {"of"},
+    "histogram": {"column", "categories", "missing", "non_negative"},
+}
+_GIVEN: Final = ("column", "bounds", "categories", "missing", "of", "at", "non_negative")
 
 
-def prepare_number(
-    question: Question, column: Column, selection: Selection, *, adjacency: Adjacency
+def prepare(
+    question: Question,
+    columns: tuple[Column, ...],
+    *,
+    adjacency: Adjacency,
+    unit: str | None = None,
+    parted_by: str | None = None,
+    salt: bytes = b"",
 ) -> Prepared:
-    """Say how a sum or a mean is answered."""
+    """Check a question against a schema and say how it is answered; no row is looked at.
+
+    `unit` and `parted_by` are columns of the ledger: whose row each is, and which part of the table it is in.
+    """
+    _require_taken(question)
+    question = _spelled_out(question)
+    selection = EVERY_ROW
+    if question.where is not None:
+        selection = select_rows(question.where, columns)
+        question = replace(question, where=selection.text)
+    bound, whose = _bound(question, columns, unit=unit, parted_by=parted_by)
+    grouped = _grouped(question, columns)
+    values = _values(question, columns, bound)
+    if question.query == "histogram":
+        question = replace(question, categories=grouped.listed, missing=grouped.missing)
+    else:
+        keys = () if question.by is None or question.private_keys else grouped.listed
+        question = replace(question, keys=keys, missing=values.missing)
+    sql = records_sql(
+        RecordSql(
+            grouped.key, values.steps, Sql(selection.sql, selection.values), grouped.kept, values.total
+        ),
+        bound,
+        numbers=", ".join(_numbers_sql(question, values, bound)),
+        code=_code_sql(values) if values.candidates else "0",
+        salt=salt,
+    )
+    return Prepared(
+        question=question,
+        words=_words(question, values, bound),
+        sql=sql,
+        columns=tuple(dict.fromkeys((*selection.columns, *whose, *grouped.columns, *values.columns))),
+        parts=_parts(question, values, bound, adjacency, cells=grouped.cells),
+        bound=bound,
+        groups=() if question.private_keys else grouped.listed or (None,),
+        threshold_for=bound.most if question.private_keys else 0,
+        grid=values.grid,
+        lower=values.lower,
+        upper=values.upper,
+        centre=values.centre,
+        candidates=values.candidates,
+    )
+
+
+def _require_taken(question: Question) -> None:
+    """Refuse what the query does not take, and what goes only together."""
+    query = question.query
+    require(Query, query=query)
+    for name in _GIVEN:
+        if name not in _TAKES[query] and getattr(question, name):
+            if query == "count" and name in ("column", "bounds", "missing"):
+                raise UsageError(f"a count is of rows and takes no --{name}; choose rows with --where.")
+            raise UsageError(f"a {query} takes no --{name.replace('_', '-')}; leave it out.")
+    if question.bounds_of == "unit" and "bounds_of" not in _TAKES[query]:
+        raise UsageError(f"a {query} takes no --bounds-of; leave it out.")
+    if query in (*_OF_NUMBERS, "histogram") and question.column is None:
+        raise UsageError(f"a {query} is of a column; give --column.")
+    if query == "proportion" and question.of is None:
+        raise UsageError("a proportion is of the rows that a condition holds for; give --of CONDITION.")
+    if question.by is None and (question.keys or question.private_keys):
+        raise UsageError("--keys and --private-keys are of groups; give --by COLUMN.")
+    if question.by is not None:
+        if query == "histogram":
+            raise UsageError("a histogram has its own groups; count with --query count --by COLUMN instead.")
+        if bool(question.keys) == question.private_keys:
+            raise UsageError(
+                "groups need their keys: --keys A,B,C where they are known without the data, or "
+                "--private-keys to take those with enough units from it, at the cost of a delta."
+            )
+        if question.private_keys and query in ("median", "quantile"):
+            raise UsageError(f"a {query} by groups needs public keys; give --keys A,B,C.")
+        if len(question.at) > 1:
+            raise UsageError("one quantile is asked for by groups; ask for the others apart.")
+    if query == "quantile" and not question.at:
+        raise UsageError("which quantiles is open; give --at, such as 0.25,0.5,0.75.")
+    if len(question.at) > _MOST_QUANTILES:
+        raise UsageError(f"there are {len(question.at)} quantiles; at most {_MOST_QUANTILES}.")
+    for at in question.at:
+        if not 0 <= at <= 1 or Fraction(str(at)).denominator > 10_000:  # noqa: PLR2004 - four digits
+            raise UsageError(f"a quantile is a number of at most four digits from 0 to 1, not {at}.")
+    if len(set(question.at)) < len(question.at):
+        raise UsageError("a quantile is given twice.")
+
+
+def _spelled_out(question: Question) -> Question:
+    return replace(question, at=(0.5,)) if question.query == "median" else question
+
+
+def _bound(
+    question: Question, columns: tuple[Column, ...], *, unit: str | None, parted_by: str | None
+) -> tuple[Bound, list[Column]]:
+    """Return how many records of one unit count, and the columns that say whose a row is and where."""
+    used: list[Column] = []
+    home, within = "", b""
+    if question.within is not None:
+        if parted_by is None:
+            raise UsageError(
+                "--within names a part of the table, and this ledger composes none in parallel; make one with "
+                "`trivet privacy ledger FILE --create --parted-by COLUMN`, or choose rows with --where."
+            )
+        used.append(find_column(columns, parted_by))
+        home, within = _as_bytes(used[0]), question.within.encode()
+    of_unit = {
+        "--max-rows": question.max_rows is not None,
+        "--max-groups": question.max_groups is not None,
+        "--bounds-of unit": question.bounds_of == "unit",
+        "--query units": question.query == "units",
+        "--unit": question.unit is not None,
+    }
+    if unit is None:
+        given = next((option for option, is_given in of_unit.items() if is_given), None)
+        if given is not None:
+            raise UsageError(
+                f"{given} is about units, such as persons, and this ledger protects one row; make one with "
+                "`trivet privacy ledger FILE --create --unit COLUMN`."
+            )
+        return Bound(home=home, within=within), used
+    whose = find_column(columns, question.unit or unit)
+    used.append(whose)
+    totals = question.query == "units" or question.bounds_of == "unit"
+    if totals and question.max_rows is not None:
+        raise UsageError(f"all rows of one {one_line(unit)} count here; leave --max-rows out.")
+    if not totals and question.max_groups is not None:
+        raise UsageError("--max-groups goes with --bounds-of unit or --query units; here give --max-rows.")
+    if totals and question.by is None and question.max_groups is not None:
+        raise UsageError("--max-groups is of groups; give --by COLUMN, or leave it out.")
+    if totals:
+        most = question.max_groups if question.by is not None else 1
+        wanted = f"in how many groups one {one_line(unit)} may count is open; give --max-groups G"
+    else:
+        most = question.max_rows
+        wanted = f"how many rows of one {one_line(unit)} may count is open; give --max-rows M"
+        if "bounds_of" in _TAKES[question.query]:
+            wanted += ", or --bounds-of unit to add them up"
+    if most is None:
+        raise UsageError(f"{wanted}. It must not come from the data.")
+    return Bound(_as_bytes(whose), most, totals, home, within), used
+
+
+def _as_bytes(column: Column) -> str:
+    # By its bytes, as keys are: no collation makes two units one.
+    return f"encode(CAST({column.sql} AS VARCHAR))"
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """Key of a row, which keys are kept, and the public ones."""
+
+    key: Sql
+    kept: Sql
+    listed: tuple[str, ...] = ()
+    missing: str | None = None
+    columns: tuple[Column, ...] = ()
+    cells: int | None = 1
+
+
+def _grouped(question: Question, columns: tuple[Column, ...]) -> _Grouped:
+    if question.query == "histogram":
+        assert question.column is not None, "it was asked for"
+        return _of_public(prepare_keys(question.column, question.categories, columns, missing=question.missing))
+    if question.by is None:
+        return _Grouped(Sql("NULL"), Sql("TRUE"))
+    if not question.private_keys:
+        return _of_public(prepare_keys(question.by, question.keys, columns))
+    text, column = private_key_sql(question.by, columns)
+    return _Grouped(Sql(f"encode({text})"), Sql("key IS NOT NULL"), columns=(column,), cells=None)
+
+
+def _of_public(found: KeySql) -> _Grouped:
+    return _Grouped(
+        Sql(found.sql, found.values),
+        Sql("list_contains(CAST(? AS BLOB[]), key)", (found.listed,)),
+        found.keys,
+        found.missing,
+        (found.column,),
+        len(found.keys),
+    )
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Value of a row in steps, NULL where it does not count; fields as in `Prepared`."""
+
+    steps: Sql
+    columns: tuple[Column, ...] = ()
+    grid: float = 1.0
+    lower: int = 0
+    upper: int = 0
+    centre: int = 0
+    candidates: tuple[int, ...] = ()
+    missing: str | None = None
+    total: str = "{}"
+    leaves: bool = True
+
+
+def _values(question: Question, columns: tuple[Column, ...], bound: Bound) -> _Values:
+    if question.query == "proportion":
+        assert question.of is not None, "it was asked for"
+        held = select_rows(question.of, columns)
+        steps = Sql(f"CAST(CASE WHEN {held.sql} THEN 2 ELSE 0 END AS HUGEINT)", held.values)
+        leaves = question.where is not None or question.by is not None or _has_cells(held)
+        return _Values(steps, held.columns, 0.5, 0, 2, 1, leaves=leaves)
+    if question.query not in _OF_NUMBERS:
+        return _Values(Sql("CAST(0 AS HUGEINT)"))
+    assert question.column is not None, "it was asked for"
+    return _of_column(question, find_column(columns, question.column), bound)
+
+
+def _has_cells(selection: Selection) -> bool:
+    return any(column.kind is Kind.CELL for column in selection.columns)
+
+
+def _of_column(question: Question, column: Column, bound: Bound) -> _Values:
     query = question.query
     if column.kind not in _NUMBERS:
+        instead = "choose another column"
+        if column.kind is Kind.BOOLEAN:
+            instead = f"ask for its share with --query proportion --of {quote(column.name)}"
         raise UsageError(
-            f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; "
-            "choose another column."
+            f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; {instead}."
         )
     lower, upper = _bounds(question, column)
-    exponent = _exponent(lower, upper, whole=column.kind is Kind.INTEGER)
-    whole = column.kind is Kind.INTEGER and exponent == 0
+    whole = column.kind is Kind.INTEGER and query != "variance"
+    exponent = _exponent(lower, upper, whole=whole)
+    whole = whole and exponent == 0
     grid = math.ldexp(1.0, exponent)
     low, high = round(lower / grid), round(upper / grid)
     if low >= high:
         raise UsageError(f"the bounds {lower} and {upper} are too close together for their size.")
-    value, dropped, question = _value_sql(question, column, whole=whole)
-    steps = _steps_sql(value, grid, low, high, whole=whole)
-    centre = (low + high) // 2 if query == "mean" else 0
+    value, dropped, missing = _value_sql(question, column, whole=whole)
+    of_rows = (-_LARGEST_STEPS, _LARGEST_STEPS) if bound.totals else (low, high)
+    steps = _steps_sql(value, grid, *of_rows, whole=whole)
     # A row that the condition or a missing value keeps out adds 0, and so does an empty line of a CSV file.
-    leaves = dropped or question.where is not None or column.kind is Kind.CELL
-    # Whole numbers of steps, within 2^37, are exact.
-    moves = int(sum_sensitivity(low - centre, high - centre, adjacency, leaves=leaves))
-    # Numbers are the grid's own; columns are quoted and the values of the condition bound.
-    sql = (
-        f"SELECT coalesce(sum(steps - {centre}), 0), count(*) FROM "  # noqa: S608
-        f"(SELECT {steps} AS steps FROM rows_asked WHERE {selection.sql}) WHERE steps IS NOT NULL"
+    leaves = dropped or question.where is not None or question.by is not None or column.kind is Kind.CELL
+    return _Values(
+        Sql(steps),
+        (column,),
+        grid,
+        low,
+        high,
+        (low + high) // 2 if query in ("mean", "variance") else 0,
+        _candidates(low, high) if query in ("median", "quantile") else (),
+        missing,
+        f"greatest(least({{}}, {high}), {low})" if bound.totals else "{}",
+        leaves,
     )
-    parts = (Part("sum", moves),)
-    if query == "mean":
-        parts = (Part("centred sum", moves), Part("count", 1))
-    columns = (*selection.columns, column)
-    return Prepared(question, sql, selection.values, columns, parts, grid, low, high, centre)
+
+
+def _candidates(low: int, high: int) -> tuple[int, ...]:
+    return (*range(low, high, _between(low, high)), high)
+
+
+def _between(low: int, high: int) -> int:
+    """Steps between candidates."""
+    return -(-(high - low) // _CANDIDATES)
+
+
+def _code_sql(values: _Values) -> str:
+    """Return SQL of twice the place of the candidate that a value is, or one more where it is above it."""
+    low, high, between = values.lower, values.upper, _between(values.lower, values.upper)
+    last = 2 * (len(values.candidates) - 1)
+    above = f"CASE WHEN (steps - {low}) % {between} > 0 THEN 1 ELSE 0 END"
+    return f"CASE WHEN steps = {high} THEN {last} ELSE 2 * ((steps - {low}) // {between}) + {above} END"
+
+
+def _counts_units(question: Question, bound: Bound) -> bool:
+    """Return whether the number of units in a group is the answer itself."""
+    return question.query == "units" or (question.query == "count" and not bound.unit)
+
+
+def _numbers_sql(question: Question, values: _Values, bound: Bound) -> list[str]:
+    """Return SQL of the numbers of a group, one a part."""
+    present = ["count(DISTINCT unit)" if bound.unit else "count(*)"] if question.private_keys else []
+    if present and _counts_units(question, bound):
+        return present
+    moved = f"steps - {values.centre}"
+    numbers = {
+        "sum": [f"sum({moved})"],
+        "mean": [f"sum({moved})", "count(*)"],
+        "proportion": [f"sum({moved})", "count(*)"],
+        "variance": [f"sum({moved})", f"sum(({moved}) * ({moved}))", "count(*)"],
+    }
+    return [*present, *numbers.get(question.query, ["count(*)"])]
+
+
+def _parts(
+    question: Question, values: _Values, bound: Bound, adjacency: Adjacency, *, cells: int | None
+) -> tuple[Part, ...]:
+    def moved(least: int, greatest: int, *, leaves: bool = True) -> Moves:
+        return moves(least, greatest, bound=bound, adjacency=adjacency, cells=cells, leaves=leaves)
+
+    low, high = values.lower - values.centre, values.upper - values.centre
+    grid, query = values.grid, question.query
+    if query in ("median", "quantile"):
+        return tuple(
+            Part(f"quantile {at:g}", _score_moves(at, bound, adjacency, cells), choice=Fraction(str(at)))
+            for at in question.at
+        )
+    present: tuple[Part, ...] = ()
+    if question.private_keys:
+        # A unit adds 1 at most to each group that it is in.
+        apart = replace(bound, totals=True)
+        found = moves(1, 1, bound=apart, adjacency=adjacency, cells=None, leaves=True)
+        present = (Part("groups", found),)
+        if _counts_units(question, bound):
+            return present
+    if query == "sum":
+        return (*present, Part("sum", moved(low, high, leaves=values.leaves), grid))
+    name = "cells" if query == "histogram" else "count"
+    count = Part(name, moved(1, 1))
+    if query in ("count", "units", "histogram"):
+        return (*present, count)
+    parts = [*present, Part("centred sum", moved(low, high, leaves=values.leaves), grid)]
+    if query == "variance":
+        parts.append(Part("centred squares", moved(0, max(low**2, high**2)), grid**2))
+    return (*parts, count)
+
+
+def _score_moves(at: float, bound: Bound, adjacency: Adjacency, cells: int | None) -> Moves:
+    """By how much one unit moves the scores of all groups together.
+
+    A score is minus the distance of a rank from that asked for, in parts of a row: a row below counts as much as
+    the share above, and a row above as much as the share below.
+    """
+    share = Fraction(str(at))
+    below, above = share.denominator - share.numerator, share.numerator
+    if adjacency is Adjacency.ADD_REMOVE:
+        each = max(below, above)
+    else:
+        each = below + above if cells == 1 else 2 * max(below, above)
+    return Moves(bound.most * each, 0)
 
 
 def _bounds(question: Question, column: Column) -> tuple[float, float]:
@@ -225,8 +519,8 @@ def _exponent(lower: float, upper: float, *, whole: bool) -> int:
     return exponent
 
 
-def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str, bool, Question]:
-    """Return SQL of the value, whether a missing one is dropped, and the question as understood."""
+def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str, bool, str]:
+    """Return SQL of the value, whether a missing one is dropped, and what one counts as."""
     value = f"CAST({column.sql} AS HUGEINT)" if whole else number_sql(column)
     if question.missing is None:
         why = {
@@ -238,7 +532,7 @@ def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str,
             "there; give --missing drop, or --missing with a value within the bounds."
         )
     if question.missing == "drop":
-        return value, True, question
+        return value, True, question.missing
     assert question.bounds is not None
     try:
         filled = float(question.missing)
@@ -251,8 +545,7 @@ def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str,
     if column.kind is Kind.INTEGER and not filled.is_integer():
         raise UsageError(f"{quote(column.name)} holds whole numbers; --missing must be whole, not {filled}.")
     constant = f"CAST({int(filled)} AS HUGEINT)" if whole else _double(filled)
-    shown = repr(filled).removesuffix(".0")
-    return f"COALESCE({value}, {constant})", False, replace(question, missing=shown)
+    return f"COALESCE({value}, {constant})", False, repr(filled).removesuffix(".0")
 
 
 def _steps_sql(value: str, grid: float, low: int, high: int, *, whole: bool) -> str:
@@ -269,60 +562,45 @@ def _double(value: float) -> str:
     return f"CAST('{value!r}' AS DOUBLE)"
 
 
-#: What each query takes; anything else given is a misunderstanding, and said so.
-_TAKES: Final = {
-    "count": {"where"},
-    "sum": {"where", "column", "bounds", "missing"},
-    "mean": {"where", "column", "bounds", "missing"},
-    "histogram": {"where", "column", "categories", "missing"},
-}
-
-
-def prepare(question: Question, columns: tuple[Column, ...], *, adjacency: Adjacency) -> Prepared:
-    """Check a question against a schema and say how it is answered; no row is looked at."""
-    require(Query, query=question.query)
-    for name in ("column", "bounds", "categories", "missing"):
-        if name not in _TAKES[question.query] and getattr(question, name):
-            raise UsageError(_meaningless(question.query, name))
-    selection = EVERY_ROW
+def _words(question: Question, values: _Values, bound: Bound) -> str:
+    """Return the whole question in words."""
+    said = question.query if question.column is None else f"{question.query} of {question.column}"
+    if question.of is not None:
+        said += f" of {question.of}"
+    if question.query == "quantile":
+        said += f" at {', '.join(f'{at:g}' for at in question.at)}"
+    if question.bounds is not None:
+        of = " for each unit" if question.bounds_of == "unit" else ""
+        said += f" in [{_short(values.lower * values.grid)}, {_short(values.upper * values.grid)}]{of}"
+    if question.categories:
+        said += f" over {', '.join(question.categories)}"
+    if question.by is not None:
+        said += f" by {question.by}, {'private keys' if question.private_keys else ', '.join(question.keys)}"
+    if question.missing is not None:
+        said += f", missing: {question.missing}"
     if question.where is not None:
-        selection = select_rows(question.where, columns)
-        question = replace(question, where=selection.text)
-    if question.query == "count":
-        sql = f"SELECT count(*) FROM rows_asked WHERE {selection.sql}"  # noqa: S608 - quoted and bound
-        return Prepared(question, sql, selection.values, selection.columns, (Part("count", 1),))
-    if question.column is None:
-        raise UsageError(f"a {question.query} is of a column; give --column.")
-    column = find_column(columns, question.column)
-    if question.query == "histogram":
-        return prepare_histogram(question, column, selection, adjacency=adjacency)
-    return prepare_number(question, column, selection, adjacency=adjacency)
+        said += f", where {question.where}"
+    if question.within is not None:
+        said += f", within {question.within}"
+    if bound.unit:
+        said += f", at most {bound.most} {'groups' if bound.totals else 'rows'} a unit"
+    return said
 
 
-def _meaningless(query: str, name: str) -> str:
-    if query == "count":
-        return f"a count is of rows and takes no --{name}; choose rows with --where."
-    return f"a {query} takes no --{name}; leave it out."
-
-
-#: Probability with which the noise moves an answer by no more than its half-width.
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Fields as in `Release`."""
-
-    value: float | int | None
-    cells: tuple[Cell, ...]
-    half_width: float | None
-    message: str | None
+def _short(number: float) -> str:
+    return repr(number).removesuffix(".0")
 
 
 def require_answerable(table: Table, prepared: Prepared) -> None:
     """See whether the question fits the schema as DuckDB has it; no row is read."""
     try:
-        table.added_up(prepared.sql, prepared.values, prepared.columns, without_rows=True)
+        table.added_up(
+            prepared.sql.text,
+            prepared.sql.values,
+            prepared.columns,
+            without_rows=True,
+            whole=bool(prepared.bound.unit),
+        )
     except Exception as error:
         raise UsageError(
             f"the question cannot be answered from {quote(table.name)}: {first_line(error)}. Ask of another "
@@ -330,103 +608,39 @@ def require_answerable(table: Table, prepared: Prepared) -> None:
         ) from error
 
 
-def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
-    """Read the exact answers: one integer a part, of a histogram one a category. They must not leave."""
+def read_exact(table: Table, prepared: Prepared) -> Exact:
+    """Read the exact answers, which must not leave."""
+    whole = bool(prepared.bound.unit)
     try:
-        rows = table.added_up(prepared.sql, prepared.values, prepared.columns)
+        rows = table.added_up(prepared.sql.text, prepared.sql.values, prepared.columns, whole=whole)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
         raise DataError("not all rows of the table could be read; which, and why, stays private.") from None
-    if prepared.question.query == "histogram":
-        counts = Counter[bytes]()
-        for key, count in rows:
-            counts[bytes(key)] += int(count)
-        return tuple(counts[key.encode()] for key in prepared.question.categories)
-    return tuple(sum(int(row[i]) for row in rows) for i in range(len(prepared.parts)))
+    found: dict[str | None, dict[int, list[int]]] = {group: {} for group in prepared.groups}
+    for key, code, *numbers in rows:
+        group = None if key is None else bytes(key).decode()
+        sums = found.setdefault(group, {}).setdefault(int(code), [0] * len(numbers))
+        for place, number in enumerate(numbers):
+            sums[place] += int(number)
+    if prepared.candidates:
+        return {group: _scores(prepared, codes) for group, codes in found.items()}
+    nothing = [0] * len(prepared.parts)
+    return {group: tuple((number,) for number in codes.get(0, nothing)) for group, codes in found.items()}
 
 
-def answer_from(prepared: Prepared, exact: tuple[int, ...], measurements: tuple[Measurement, ...]) -> Answer:
-    """Add noise to exact answers and say what they mean in units of the column."""
-    query, wrong = prepared.question.query, 1 - CONFIDENCE
-    if query == "histogram":
-        (measurement,) = measurements
-        noisy = measurement.add(exact)
-        cells = tuple(Cell(*pair) for pair in zip(prepared.question.categories, noisy, strict=True))
-        return Answer(None, cells, half_width(measurement.scale, probability=wrong), None)
-    noisy = tuple(each.add((number,))[0] for each, number in zip(measurements, exact, strict=True))
-    if query == "mean":
-        return _mean(prepared, noisy, measurements)
-    error = half_width(measurements[0].scale, probability=wrong)
-    return Answer(_in_units(noisy[0], prepared.grid), (), _in_units(error, prepared.grid), None)
-
-
-def _mean(prepared: Prepared, noisy: tuple[int, ...], measurements: tuple[Measurement, ...]) -> Answer:
-    """Divide a noisy sum by a noisy count; both stay within their errors with probability 0.95."""
-    total, rows = noisy
-    total_error, rows_error = (
-        half_width(each.scale, probability=(1 - CONFIDENCE) / len(measurements)) for each in measurements
+def _scores(prepared: Prepared, codes: Mapping[int, Any]) -> tuple[tuple[int, ...], ...]:
+    """Return for each quantile the score of each candidate: minus the distance of its rank."""
+    counts = [codes.get(code, [0])[0] for code in range(2 * len(prepared.candidates))]
+    every, below = sum(counts), 0
+    ranks: list[tuple[int, int]] = []
+    for place in range(len(prepared.candidates)):
+        here = counts[2 * place]
+        ranks.append((below, every - below - here))
+        below += here + counts[2 * place + 1]
+    shares = [part.choice for part in prepared.parts if part.choice is not None]
+    return tuple(
+        tuple(
+            -abs((share.denominator - share.numerator) * below - share.numerator * above)
+            for below, above in ranks
+        )
+        for share in shares
     )
-    if rows <= rows_error:
-        return Answer(
-            None,
-            (),
-            None,
-            f"the noisy count is {rows}, within its noise of {rows_error}: too few rows for a mean.",
-        )
-    low, high = prepared.lower - prepared.centre, prepared.upper - prepared.centre
-
-    def within(quotient: float) -> float:
-        return max(low, min(high, quotient))
-
-    value = within(total / rows)
-    corners = product((total - total_error, total + total_error), (rows - rows_error, rows + rows_error))
-    error = max(abs(within(each / count) - value) for each, count in corners)
-    return Answer((prepared.centre + value) * prepared.grid, (), error * prepared.grid, None)
-
-
-def _in_units(steps: int, grid: float) -> float | int:
-    return steps if grid == 1 else steps * grid
-
-
-#: What a caller may give: text as written, or a number, which means its shortest decimal.
-Amount = str | int | float | Decimal
-
-_DECIMAL: Final = re.compile(r"(\d{1,12}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", re.ASCII)
-
-
-def written(amount: Amount) -> str:
-    """Return an amount as decimal text: text as it stands, without spaces around it, a number in short."""
-    return amount.strip() if isinstance(amount, str) else str(amount)
-
-
-def exact(text: str) -> Fraction | None:
-    """Return the number that decimal text means; None for any other text."""
-    return Fraction(Decimal(text)) if _DECIMAL.fullmatch(text) else None
-
-
-def as_text(value: Fraction) -> str:
-    """Write a fraction that has a finite decimal expansion, all digits of it."""
-    places, rest = 0, value.denominator
-    while 10**places % rest:
-        places += 1
-        if places > rest.bit_length():
-            raise ValueError("no finite decimal")
-    digits = str(value.numerator * 10**places // rest).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
-
-
-def require_epsilon(amount: Amount) -> Fraction:
-    """Return an epsilon as a fraction."""
-    value = exact(written(amount))
-    if value is None or value <= 0 or not math.isfinite(value):
-        raise UsageError(f"epsilon must be a positive decimal such as 0.1, not {one_line(amount)}.")
-    return value
-
-
-def require_delta(amount: Amount) -> Fraction:
-    """Return a delta as a fraction; 0 is pure differential privacy."""
-    value = exact(written(amount))
-    if value is None or not 0 <= value < 1:
-        raise UsageError(
-            f"delta must be a decimal, at least 0 and below 1, such as 1e-6, not {one_line(amount)}."
-        )
-    return value

@@ -17,13 +17,18 @@ __all__ = [
     "LedgerEntry",
     "LedgerState",
     "Noise",
+    "PastLedger",
+    "Period",
     "Query",
     "Receipt",
     "Release",
 ]
 
-Query = Literal["count", "sum", "mean", "histogram"]
-Accounting = Literal["basic", "pld"]
+Query = Literal[
+    "count", "units", "sum", "mean", "variance", "proportion", "median", "quantile", "histogram"
+]
+Accounting = Literal["basic", "pld", "zcdp"]
+Period = Literal["month", "quarter", "year"]
 #: States of an entry. A charge stays a charge, whether or not an answer came of it.
 CHARGED = "charged"
 ANSWERED = "answered"
@@ -31,17 +36,21 @@ ANSWERED = "answered"
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of one part of an answer: a number, or all cells of a histogram together.
+    """The noise of one part of an answer: a number, the same number of all groups together, or a choice.
 
     Attributes
     ----------
-    part : ``count``, ``sum``, ``centred sum`` or ``cells``.
-    mechanism : Name of the noise, such as ``discrete Laplace``.
-    sensitivity : Largest L1 change of the part between neighbouring tables, in units of the answer, above 0.
-    scale : Laplace scale b, in units of the answer, above 0.
-    epsilon, delta : Share of the charge that pays for this part, exact decimal text.
-    proven_epsilon, proven_delta : What the measurement itself proves at `sensitivity`; never above the share.
-    half_width : Smallest error that one number's noise exceeds with probability 0.05, in units of the answer.
+    part : ``count``, ``sum``, ``centred sum``, ``centred squares``, ``cells``, ``groups`` or a quantile.
+    mechanism : Name of the noise: ``discrete Laplace``, ``discrete Gaussian`` or ``exponential mechanism``.
+    sensitivity : Largest change of the part between neighbouring tables, above 0: in units of the answer, the L1
+        change, for Gaussian noise the L2 change; for a choice that of a score, in parts of a row.
+    scale : Laplace b, Gaussian sigma, or the scale of a choice, accordingly, above 0.
+    epsilon, delta, rho : Share of the charge that pays for this part, exact decimal text; a part that a rho pays
+        has epsilon ``"0"``, and the other way round.
+    proven : What the measurement itself proves at `sensitivity`, an epsilon or a rho; never above the share.
+    half_width : Smallest error that one number's noise exceeds with probability 0.05, in units of the answer;
+        of a choice the rows by which its rank may be off.
+    threshold : Noisy number of units with which a group is shown; None where groups are public.
     """
 
     part: str
@@ -50,9 +59,10 @@ class Noise:
     scale: float
     epsilon: str
     delta: str
-    proven_epsilon: float
-    proven_delta: float
+    rho: str
+    proven: float
     half_width: float
+    threshold: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,15 +73,24 @@ class Receipt:
     ----------
     entry : Entry of the ledger: eight hexadecimal digits of the ledger, a dash, the number of the entry.
     table : Name of the table without its folder, such as ``people.csv`` or ``people.duckdb:adults``.
-    query : ``count``, ``sum``, ``mean`` or ``histogram``.
-    column, where, missing : The column, the condition as understood, ``drop`` or a value; None without one.
+    query : ``count``, ``units``, ``sum``, ``mean``, ``variance``, ``proportion``, ``median``, ``quantile`` or
+        ``histogram``.
+    asked : The whole query in words.
+    column, where, of, missing : The column, the conditions as understood, ``drop`` or a value; None without one.
+    at : Quantiles; empty otherwise.
     categories : Keys of the histogram in the order given; empty otherwise.
+    by, keys : Column of the groups, and their public keys; None and empty without groups.
+    private_keys : Whether the groups come from the data.
     lower, upper : Bounds to which values were clamped, after rounding to the grid; None for counts.
+    bounds_of : ``row``, or ``unit`` where the rows of a unit were added up before.
     grid : Step to which values were rounded, a power of two, or 1 for whole numbers; None for counts.
     noise : One entry a part; a mean has two.
-    epsilon, delta : What was charged, exact decimal text.
+    epsilon, delta, rho : What was charged, exact decimal text.
     adjacency : ``add-remove`` or ``replace-one``.
-    unit : Unit of privacy: ``one row``.
+    unit : Unit of privacy: ``one row``, or ``one PERSON``, where PERSON is the ledger's unit.
+    max_rows, max_groups : Rows or groups of a unit that count at most; None where the unit is a row.
+    within : Part of the table that was asked about; None for the whole.
+    afterwards : What was done to the noisy numbers: ``non-negative``; None where nothing.
     library, library_version : What made the noise, such as ``opendp`` and its version.
     trivet_version : Version of trivet.
     """
@@ -79,18 +98,30 @@ class Receipt:
     entry: str
     table: str
     query: str
+    asked: str
     column: str | None
     where: str | None
+    of: str | None
     missing: str | None
+    at: tuple[float, ...]
     categories: tuple[str, ...]
+    by: str | None
+    keys: tuple[str, ...]
+    private_keys: bool
     lower: float | None
     upper: float | None
+    bounds_of: str
     grid: float | None
     noise: tuple[Noise, ...]
     epsilon: str
     delta: str
+    rho: str
     adjacency: str
     unit: str
+    max_rows: int | None
+    max_groups: int | None
+    within: str | None
+    afterwards: str | None
     library: str
     library_version: str
     trivet_version: str
@@ -98,34 +129,40 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a noisy histogram.
+    """One group of an answer, or one of several quantiles.
 
     Attributes
     ----------
-    key : The category.
-    value : Noisy count; it may be negative.
+    key : The group, or the quantile.
+    value : Noisy number; a count may be negative. None for a mean or variance of too few rows.
+    half_width, message : As in `Release`.
     """
 
     key: str
-    value: int
+    value: int | float | None
+    half_width: float | None
+    message: str | None
 
 
 @dataclass(frozen=True, repr=False)
 class Release(
     Table,
-    head=("value", "half_width", "message", "receipt.query", "receipt.epsilon", "receipt.entry"),
+    head=("value", "half_width", "rank_error", "message", "receipt.query", "receipt.epsilon", "receipt.entry"),
     rows="cells",
-    columns=("key", "value"),
+    columns=("key", "value", "half_width"),
 ):
     """A noisy answer and its receipt.
 
     Attributes
     ----------
-    value : The answer; None for a histogram, and for a mean of too few rows.
-    cells : The histogram in the order of its categories; empty for other queries.
-    half_width : With probability 0.95 the noise moved the answer (of a histogram: one cell) by no more than
-        this, in units of the answer; None where `value` is None and there are no cells. What clamping and
-        rounding to the grid do is not in it.
+    value : The answer; None where there are cells, and for a mean or variance of too few rows.
+    cells : One entry a group in the order of the keys (those from the data by name), or a quantile; empty for
+        a single number.
+    half_width : With probability 0.95 the noise moved the answer (of groups: each one's, where all have the
+        same) by no more than this, in units of the answer; None for quantiles, and where there is no value.
+        What clamping and rounding to the grid do is not in it.
+    rank_error : Of quantiles: with probability 0.95 the rank of each is off by no more than so many rows; None
+        otherwise.
     message : Why there is no value, computed from noisy numbers only; None otherwise.
     receipt : The query and its cost.
     """
@@ -133,6 +170,7 @@ class Release(
     value: float | int | None
     cells: tuple[Cell, ...]
     half_width: float | None
+    rank_error: float | None
     message: str | None
     receipt: Receipt
 
@@ -148,11 +186,13 @@ class LedgerEntry:
     table : As in `Receipt.table`.
     fingerprint : HMAC-SHA-256 of the file under a key that only the ledger holds, hexadecimal: equal exactly
         where the bytes were. It stays with the keeper of the data; receipts have none.
-    query : ``count``, ``sum``, ``mean`` or ``histogram``.
+    query : As in `Receipt.query`.
     asked : The whole query in words.
-    mechanism : Name of the noise.
+    mechanism : Names of the noise.
     scales : Scale of each part, in units of the answer.
-    epsilon, delta : What was charged, exact decimal text.
+    epsilon, delta, rho : What was charged, exact decimal text.
+    gaussian : Whether the rho is that of Gaussian noise.
+    within : Part of the table that was asked about; empty for the whole.
     state : ``answered`` where an answer was computed, ``charged`` where none is known to have been.
     """
 
@@ -166,7 +206,29 @@ class LedgerEntry:
     scales: tuple[float, ...]
     epsilon: str
     delta: str
+    rho: str
+    gaussian: bool
+    within: str
     state: str
+
+
+@dataclass(frozen=True)
+class PastLedger:
+    """Ledger of an earlier period, as it was when the next one was made.
+
+    Attributes
+    ----------
+    id, period : Its id, and the period that it was for, such as ``2026-Q3``.
+    digest : SHA-256 of its entries as they were, hexadecimal.
+    epsilon, delta, rho : What was spent of its budget, exact decimal text, by adding up.
+    """
+
+    id: str
+    period: str
+    digest: str
+    epsilon: str
+    delta: str
+    rho: str
 
 
 @dataclass(frozen=True)
@@ -178,29 +240,40 @@ class LedgerState:
     id : Eight hexadecimal digits, drawn when the ledger was made.
     created : When, UTC.
     adjacency : ``add-remove`` or ``replace-one``, for all releases.
-    unit : Unit of privacy: ``one row``.
-    accounting : What refuses: ``basic`` or ``pld``.
-    epsilon, delta : The budget, exact decimal text; delta may be ``"0"``.
-    spent_epsilon, spent_delta : Sums of all charges, exact decimal text.
-    left_epsilon, left_delta : Budget minus sums, exact decimal text, at least 0.
-    spent_pld : Total epsilon at `delta` by the loss distribution, never above `spent_epsilon`, or None.
+    unit : Unit of privacy: ``one row``, or ``one PERSON``, where PERSON is a column.
+    parted_by : Column whose values are disjoint parts that compose in parallel; None without.
+    period : Period that the budget is for, such as ``2026-Q4``; None for one without an end.
+    accounting : What refuses: ``basic``, ``pld`` or ``zcdp``.
+    epsilon, delta, rho : The budget, exact decimal text; ``zcdp`` has a rho, and the others an epsilon. Delta
+        may be ``"0"``.
+    spent_epsilon, spent_delta, spent_rho : Sums of all charges, exact decimal text; of disjoint parts the
+        largest. An epsilon has the rho of a pure one (epsilon^2 / 2).
+    left_epsilon, left_delta, left_rho : Budget minus sums, exact decimal text, at least 0.
+    spent_pld : Total epsilon at `delta` by the loss distribution, or None.
     left_pld : Largest sum of epsilons that the distribution of all still leaves within the budget, or None.
     pld_reason : Why there is no figure; None where there is.
     entries : All charges, oldest first.
+    past : Ledgers of earlier periods, oldest first.
     """
 
     id: str
     created: str
     adjacency: str
     unit: str
+    parted_by: str | None
+    period: str | None
     accounting: str
     epsilon: str
     delta: str
+    rho: str
     spent_epsilon: str
     spent_delta: str
+    spent_rho: str
     left_epsilon: str
     left_delta: str
+    left_rho: str
     spent_pld: float | None
     left_pld: float | None
     pld_reason: str | None
     entries: tuple[LedgerEntry, ...]
+    past: tuple[PastLedger, ...]
