@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 
 from trivet.errors import DataError
-from trivet.tables.csv_lines import read_cells
+from trivet.tables.csv_lines import header_of, read_cells
 from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
 from trivet.tables.values import literal, plain, restored
@@ -84,7 +84,9 @@ def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             source = (
                 f"read_parquet({literal(pattern)}, hive_partitioning = false)"
                 if kind == "parquet"
-                else _csv_source(pattern, request["width"], request["delimiter"])
+                else _csv_source(
+                    pattern, request["width"], request["delimiter"], skipped=request["lines"] - 1
+                )
             )
         if kind != "csv":
             described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
@@ -140,8 +142,7 @@ def _pieces(
     if without_rows:
         yield source, [""] * len(places)
         return
-    path, width, delimiter = Path(request["path"]), request["width"], request["delimiter"]
-    for block in read_cells(path, width=width, delimiter=delimiter, places=places):
+    for block in read_cells(Path(request["path"]), header_of(request), places=places):
         yield source, block
 
 
@@ -197,10 +198,11 @@ def _readable(path: Path, folder: Path, number: int) -> str:
     return str(link)
 
 
-def _csv_source(pattern: str, width: int, delimiter: str) -> str:
+def _csv_source(pattern: str, width: int, delimiter: str, *, skipped: int) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     return (
-        f"read_csv({literal(pattern)}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"read_csv({literal(pattern)}, auto_detect = false, header = true, skip = {skipped}, "
+        f"delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', compression = 'none', hive_partitioning = false, "
         f"columns = {{{columns}}})"
     )

@@ -11,9 +11,10 @@ from typing import Final
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency, histogram_sensitivity, sum_sensitivity
+from trivet.privacy.releases.keys import prepare_keys
 from trivet.privacy.releases.noise import Measurement, half_width
 from trivet.privacy.releases.results import Cell, Query
-from trivet.privacy.releases.where import EVERY_ROW, Selection, is_unicode, number_sql, select_rows
+from trivet.privacy.releases.where import EVERY_ROW, Selection, number_sql, select_rows
 from trivet.settings import require
 from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.wording import first_line, one_line, quote
@@ -88,65 +89,21 @@ def _short(number: float) -> str:
     return repr(number).removesuffix(".0")
 
 
-_MOST_CATEGORIES: Final = 10_000
-_KEYS: Final = (Kind.INTEGER, Kind.TEXT, Kind.BOOLEAN, Kind.CELL)
-
-
 def prepare_histogram(
-    question: Question, column: Column, selection: Selection, *, adjacency: Adjacency
+    question: Question, columns: tuple[Column, ...], selection: Selection, *, adjacency: Adjacency
 ) -> Prepared:
     """Say how a histogram is answered: a row is in one cell at most, an unlisted value in none."""
-    if column.kind not in _KEYS:
-        raise UsageError(
-            f"a histogram needs text, whole numbers or truth values, but {quote(column.name)} is "
-            f"{one_line(column.type)}; count ranges with --query count --where."
-        )
-    if not question.categories:
-        raise UsageError(
-            "a histogram needs its categories, since a key that comes from the data betrays a row; "
-            "give --categories a,b,c."
-        )
-    if len(question.categories) > _MOST_CATEGORIES:
-        raise UsageError(f"there are {len(question.categories)} categories; at most {_MOST_CATEGORIES}.")
-    keys = tuple(_key(each, column) for each in question.categories)
-    if len(set(keys)) < len(keys):
-        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise UsageError(f"the category {quote(twice)} is given twice.")
-    # By its bytes: under a collation that takes a for A, which of both a cell is named after would be
-    # decided by the rows, and one row could move all of a cell.
-    key_sql = f"encode(CAST({column.sql} AS VARCHAR))"
-    values: tuple[object, ...] = selection.values
-    missing = question.missing
-    if missing is not None and missing != "drop":
-        missing = _key(missing, column)
-        if missing not in keys:
-            raise UsageError(f"--missing must be drop or one of the categories, not {quote(missing)}.")
-        key_sql = f"COALESCE({key_sql}, CAST(? AS BLOB))"
-        values = (missing.encode(), *values)
+    assert question.column is not None
+    key = prepare_keys(question.column, question.categories, columns, missing=question.missing)
+    # As a set: a comparison with each of a list takes as many times the rows as there are keys.
     sql = (
-        f"SELECT key, count(*) FROM (SELECT {key_sql} AS key FROM rows_asked WHERE {selection.sql}) "  # noqa: S608
-        "WHERE list_contains(CAST(? AS BLOB[]), key) GROUP BY key"
+        f"SELECT key, count(*) FROM (SELECT {key.sql} AS key FROM rows_asked WHERE {selection.sql}) "  # noqa: S608
+        "WHERE key IN (SELECT unnest(CAST(? AS BLOB[]))) GROUP BY key"
     )
-    understood = replace(question, categories=keys, missing=missing)
-    moves = math.ceil(histogram_sensitivity(adjacency, cells=len(keys)))
-    values = (*values, [key.encode() for key in keys])
-    return Prepared(understood, sql, values, (*selection.columns, column), (Part("cells", moves),))
-
-
-def _key(text: str, column: Column) -> str:
-    """Return a category as DuckDB writes it."""
-    if not is_unicode(text):
-        raise UsageError(f"the category {quote(text)} is not valid Unicode.")
-    if column.kind is Kind.INTEGER:
-        digits = text.strip().removeprefix("-")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= 40):  # noqa: PLR2004 - longer than any
-            raise UsageError(f"{quote(column.name)} holds whole numbers, but a category is {quote(text)}.")
-        return str(int(text))
-    if column.kind is Kind.BOOLEAN:
-        if text.strip().lower() not in ("true", "false"):
-            raise UsageError(f"{quote(column.name)} holds truth values, but a category is {quote(text)}.")
-        return text.strip().lower()
-    return text
+    understood = replace(question, categories=key.keys, missing=key.missing)
+    moves = math.ceil(histogram_sensitivity(adjacency, cells=len(key.keys)))
+    values = (*key.values, *selection.values, key.listed)
+    return Prepared(understood, sql, values, (*selection.columns, key.column), (Part("cells", moves),))
 
 
 #: 2^20 steps between the bounds at least: rounding moves a value by half a millionth of the range.
@@ -165,9 +122,13 @@ def prepare_number(
     """Say how a sum or a mean is answered."""
     query = question.query
     if column.kind not in _NUMBERS:
+        way = {
+            Kind.BOOLEAN: "use --query proportion",
+            Kind.DATE: "count dates with --query histogram or --where",
+            Kind.TIMESTAMP: "count dates with --query histogram or --where",
+        }.get(column.kind, "choose another column")
         raise UsageError(
-            f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; "
-            "choose another column."
+            f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; {way}."
         )
     lower, upper = _bounds(question, column)
     exponent = _exponent(lower, upper, whole=column.kind is Kind.INTEGER)
@@ -293,9 +254,9 @@ def prepare(question: Question, columns: tuple[Column, ...], *, adjacency: Adjac
         return Prepared(question, sql, selection.values, selection.columns, (Part("count", 1),))
     if question.column is None:
         raise UsageError(f"a {question.query} is of a column; give --column.")
-    column = find_column(columns, question.column)
     if question.query == "histogram":
-        return prepare_histogram(question, column, selection, adjacency=adjacency)
+        return prepare_histogram(question, columns, selection, adjacency=adjacency)
+    column = find_column(columns, question.column)
     return prepare_number(question, column, selection, adjacency=adjacency)
 
 
@@ -335,7 +296,10 @@ def read_exact(table: Table, prepared: Prepared) -> tuple[int, ...]:
     try:
         rows = table.added_up(prepared.sql, prepared.values, prepared.columns)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
-        raise DataError("not all rows of the table could be read; which, and why, stays private.") from None
+        raise DataError(
+            "not all rows of the table could be read; which, and why, stays private. The owner can see it "
+            "with `trivet privacy check`."
+        ) from None
     if prepared.question.query == "histogram":
         counts = Counter[bytes]()
         for key, count in rows:

@@ -31,6 +31,7 @@ from trivet.privacy.releases.question import (
 )
 from trivet.privacy.releases.results import Noise, Receipt, Release
 from trivet.tables.opening import fingerprint, open_table
+from trivet.tables.settings import Reading
 
 __all__ = ["release"]
 
@@ -46,6 +47,7 @@ def release(
     categories: Sequence[str] = (),
     missing: str | float | None = None,
     where: str | None = None,
+    reading: Reading | None = None,
 ) -> Release:
     """Answer a question about a table with noise, after a ledger was charged for it.
 
@@ -75,6 +77,8 @@ def release(
     where
         Condition on rows, as in `trivet.privacy.releases.where`. A comparison with a missing
         value is false.
+    reading
+        How the cells of a CSV file are read; None reads decimal points, UTF-8 and ISO dates.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def release(
         missing=None if missing is None else str(missing),
         where=where,
     )
-    with open_table(table, by_line=True) as opened:
+    with open_table(table, by_line=True, reading=reading) as opened:
         prepared = prepare(question, opened.columns, adjacency=book.adjacency)
         require_answerable(opened, prepared)
         measurements = _measurements(prepared, whole)
