@@ -9,58 +9,110 @@ line decides on no other, and no line is an error:
 - bytes that are not UTF-8 become the replacement character;
 - a short line lacks its last cells; a longer one with anything but empty cells at the end is a row of
   missing values, and so is a line of more than a mebibyte;
+- UTF-16 is whole characters, and half of one becomes the replacement character too;
 - an empty line does not count as a row, unless the table has one column, of which it is a missing value.
 """
 
+import codecs
 import csv
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from trivet.tables.opening import LONGEST_HEADER
+from trivet.tables.header import Header
 
-__all__ = ["read_cells"]
+__all__ = ["Note", "header_of", "read_cells"]
 
 LONGEST_LINE: Final = 2**20
 _BLOCK: Final = 2**22
+#: Lines that a cell which goes on over lines is looked for in.
+_CELL_LINES: Final = 50
+
+#: Takes a finding about a line, by one of the words below, and the number of the line.
+Note = Callable[[str, int], None]
+
+EMPTY: Final = "empty"
+TOO_LONG: Final = "too long"
+NOT_TEXT: Final = "not in the encoding"
+STRAY_RETURN: Final = "carriage return"
+UNMATCHED: Final = "unmatched"
+CONTINUED: Final = "continued"
+SHORT: Final = "short"
+LONG: Final = "long"
+TRAILING: Final = "trailing"
+HEADER_AGAIN: Final = "header again"
 
 
-def read_cells(path: Path, *, width: int, delimiter: str, places: Sequence[int]) -> Generator[list[str]]:
+def header_of(request: Mapping[str, Any]) -> Header:
+    """Return the header that a request of `trivet.tables.opening` describes."""
+    known = {each: request[each] for each in ("delimiter", "encoding", "lines", "end")}
+    return Header(names=tuple(request["names"]), **known)
+
+
+def read_cells(
+    path: Path, header: Header, *, places: Sequence[int], note: Note | None = None
+) -> Generator[list[str]]:
     """Yield for some rows at a time the cells of each column in `places`, joined by line feeds."""
-    for lines in _lines(path):
-        rows = _rows(lines, width, delimiter)
+    number = header.lines + 1
+    for lines in _lines(path, header):
+        rows = _rows(lines, header, note, number)
+        number += len(lines)
         if rows:
             yield ["\n".join([row[place] for row in rows]) for place in places]
 
 
-def _lines(path: Path) -> Generator[list[bytes]]:
-    """Yield the lines below the header, many at a time; of a line that is too long only its beginning."""
+def _lines(path: Path, header: Header) -> Generator[list[bytes]]:
+    """Yield the lines below the header in UTF-8, many at a time; of one that is too long its beginning."""
+    recode = _recoder(header.encoding)
     with path.open("rb") as stream:
-        stream.readline(LONGEST_HEADER)
+        stream.seek(header.end)
         rest = b""
         while block := stream.read(_BLOCK):
-            *lines, rest = (rest + block).split(b"\n")
+            *lines, rest = (rest + recode(block)).split(b"\n")
             rest = rest[: LONGEST_LINE + 1]
             yield lines
-        if rest:
+        if rest := rest + recode(b""):
             yield [rest]
 
 
-def _rows(lines: list[bytes], width: int, delimiter: str) -> list[list[str]]:
+#: Bytes that Windows-1252 leaves open are read as in Latin-1, as browsers do.
+_LATIN: Final = "".join(bytes([each]).decode("cp1252", errors="ignore") or chr(each) for each in range(256))
+
+
+def _recoder(encoding: str) -> Callable[[bytes], bytes]:
+    """Return what turns one block after another into UTF-8; an empty one is the last."""
+    if encoding == "utf-8":
+        return bytes
+    if encoding == "latin-1":
+        return lambda block: codecs.charmap_decode(block, "strict", _LATIN)[0].encode()  # pyright: ignore[reportArgumentType] - typeshed knows no text
+    # Half of a character takes up two bytes, so that the end of a line stays where it is.
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    return lambda block: decoder.decode(block, final=not block).encode()
+
+
+def _rows(lines: list[bytes], header: Header, note: Note | None, first: int) -> list[list[str]]:
+    width, delimiter, names = len(header.names), header.delimiter, list(header.names)
     try:
         texts = b"\n".join(lines).decode().split("\n") if lines else []
     except UnicodeDecodeError:
         texts = [line.decode(errors="replace") for line in lines]
+        _note_bytes(lines, note, first)
     rows: list[list[str]] = []
-    for line, text in zip(lines, texts, strict=True):
+    for place, (line, text) in enumerate(zip(lines, texts, strict=True)):
         if len(line) > LONGEST_LINE:
             rows.append([""] * width)
+            if note:
+                note(TOO_LONG, first + place)
             continue
         # All of them: whether the last line of a file has an end of its own must not tell.
         shown = text.rstrip("\r")
         if not shown and width > 1:
+            if note:
+                note(EMPTY, first + place)
             continue
         cells = _unquoted(shown, delimiter) if '"' in shown else shown.split(delimiter)
+        if note:
+            _note_line(note, first + place, texts[place : place + _CELL_LINES], cells, names, delimiter)
         rows.append(cells if len(cells) == width else _fitted(cells, width))
     return rows
 
@@ -76,3 +128,51 @@ def _fitted(cells: list[str], width: int) -> list[str]:
     if any(cells[width:]):
         return [""] * width
     return cells[:width] + [""] * (width - len(cells))
+
+
+def _note_bytes(lines: Sequence[bytes], note: Note | None, first: int) -> None:
+    if note is None:
+        return
+    for place, line in enumerate(lines):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            # One that is too long is cut off, maybe within a character.
+            if len(line) <= LONGEST_LINE:
+                note(NOT_TEXT, first + place)
+
+
+def _note_line(
+    note: Note, number: int, texts: Sequence[str], cells: list[str], names: list[str], delimiter: str
+) -> None:
+    """Note of a line what of it is lost, or may be; the lines that follow it tell a cell that goes on."""
+    line = texts[0].rstrip("\r")
+    if "\r" in line:
+        note(STRAY_RETURN, number)
+    if '"' in line and cells == line.split(delimiter) and not _is_matched(line, delimiter):
+        note(CONTINUED if _goes_on(texts, delimiter, len(names)) else UNMATCHED, number)
+    if len(cells) < len(names):
+        note(SHORT, number)
+    elif len(cells) > len(names):
+        note(LONG if any(cells[len(names) :]) else TRAILING, number)
+    elif cells == names:
+        note(HEADER_AGAIN, number)
+
+
+def _is_matched(line: str, delimiter: str) -> bool:
+    try:
+        next(csv.reader([line], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
+def _goes_on(texts: Sequence[str], delimiter: str, width: int) -> bool:
+    """Return True if a row begins on the first line and goes on over others."""
+    if width > 1 and texts[0].count(delimiter) == width - 1:
+        return False
+    reader = csv.reader((f"{text}\n" for text in texts), delimiter=delimiter, strict=True)
+    try:
+        return len(next(reader)) == width and reader.line_num > 1
+    except (csv.Error, StopIteration):
+        return False

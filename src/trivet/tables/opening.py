@@ -7,15 +7,12 @@ number where a number is needed is missing. Only the header line decides on name
 DuckDB opens the file in a child process with limits, and hands back answers alone.
 """
 
-import csv
 import difflib
 import hashlib
 import hmac
-import re
-from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +20,13 @@ from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
+from trivet.tables.header import read_header
+from trivet.tables.settings import AS_USUAL, Reading
 from trivet.tables.values import identifier
 from trivet.wording import first_line, one_line, quote
 from trivet.work.bounded import FILE, kind_of_mode
 
 __all__ = [
-    "LONGEST_HEADER",
     "Column",
     "Kind",
     "Table",
@@ -50,39 +48,43 @@ class Kind(StrEnum):
     FLOAT = "floating-point numbers"
     TEXT = "text"
     BOOLEAN = "true or false"
+    DATE = "dates"
+    TIMESTAMP = "dates with a time"
     #: A cell of a CSV file, which is a number or a text as the query asks.
     CELL = "cells of a CSV file"
     OTHER = "something else"
 
 
-_INTEGERS: Final = frozenset(
-    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
-)
+_KINDS: Final = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"), Kind.INTEGER),
+    **dict.fromkeys(("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"), Kind.INTEGER),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), Kind.FLOAT),
+    **dict.fromkeys(("VARCHAR", "UUID"), Kind.TEXT),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), Kind.TIMESTAMP),
+    "TIMESTAMP WITH TIME ZONE": Kind.TIMESTAMP,
+    "DATE": Kind.DATE,
+    "BOOLEAN": Kind.BOOLEAN,
+}
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column."""
+    """One column; `reading` is of cells."""
 
     name: str
     kind: Kind
     type: str
     sql: str
+    reading: Reading = AS_USUAL
 
 
 def kind_of(duckdb_type: str) -> Kind:
     """Return what the values of a DuckDB type are."""
-    if duckdb_type in _INTEGERS:
-        return Kind.INTEGER
-    if duckdb_type in ("FLOAT", "DOUBLE"):
-        return Kind.FLOAT
-    if duckdb_type == "BOOLEAN":
-        return Kind.BOOLEAN
-    if duckdb_type == "VARCHAR" or (duckdb_type.startswith("ENUM(") and duckdb_type.endswith(")")):
+    if duckdb_type.startswith("ENUM(") and duckdb_type.endswith(")"):
         return Kind.TEXT
     if duckdb_type.startswith("DECIMAL(") and duckdb_type.endswith(")"):
         return Kind.DECIMAL
-    return Kind.OTHER
+    return _KINDS.get(duckdb_type, Kind.OTHER)
 
 
 def find_column(columns: tuple[Column, ...], name: str) -> Column:
@@ -98,62 +100,6 @@ def find_column(columns: tuple[Column, ...], name: str) -> Column:
         names = ", ".join(quote(column.name) for column in columns)
         hint = f"it has {one_line(names, limit=200)}."
     raise UsageError(f"the table has no column {quote(name)}; {hint}")
-
-
-#: A longer first line is not accepted as a header.
-LONGEST_HEADER: Final = 2**20
-MOST_COLUMNS: Final = 10_000
-_DELIMITERS: Final = ",;\t|"
-
-
-def read_header(path: Path) -> tuple[tuple[str, ...], str]:
-    """Return the names in the first line of a CSV file, and its most frequent delimiter, unquoted."""
-    name = quote(path.name)
-    try:
-        # Decoding as a text file would look at the rows that follow.
-        with path.open("rb") as stream:
-            first = stream.readline(LONGEST_HEADER)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}.") from error
-    if len(first) >= LONGEST_HEADER:
-        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
-    try:
-        line = first.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise DataError(f"the first line of {name} is not valid UTF-8; convert the file.") from error
-    if "\r" in line:
-        raise DataError(f"the lines of {name} end in carriage returns alone; convert them to line feeds.")
-    outside = re.sub(r'"[^"]*"', "", line)
-    delimiter = max(_DELIMITERS, key=outside.count)
-    try:
-        names = tuple(next(csv.reader([line], delimiter=delimiter, strict=True), ()))
-    except csv.Error as error:
-        raise DataError(
-            f"the quotation marks in the first line of {name} do not match; expected the names of the "
-            "columns on one line, each quotation mark closed."
-        ) from error
-    if not names or "" in names:
-        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
-    if len(names) > MOST_COLUMNS:
-        raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
-    if any(map(_is_number, names)):
-        # Without quoting it: a file without a header begins with a row.
-        raise DataError(
-            f"the first line of {name} has a number where the name of a column is expected; it "
-            "may be a row. Add a line with the names of the columns."
-        )
-    repeated, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise DataError(f"{name} has more than one column {quote(repeated)}; rename one.")
-    return names, delimiter
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return False
-    return True
 
 
 DATABASE_SUFFIXES: Final = (".duckdb", ".ddb")
@@ -199,12 +145,21 @@ class Table:
             child.close()
 
     def added_up(
-        self, sql: str, values: Sequence[object], columns: Sequence[Column], *, without_rows: bool = False
+        self,
+        sql: str,
+        values: Sequence[object],
+        columns: Sequence[Column],
+        *,
+        without_rows: bool = False,
+        whole: bool = False,
     ) -> list[list[Any]]:
-        """Return the rows of answers to a query for some rows of the table at a time, which add up."""
+        """Return the rows of answers to a query for some rows of the table at a time, which add up.
+
+        With `whole` there is one answer, for all rows at once.
+        """
         wanted = {column.sql for column in columns} or {self.columns[0].sql}
         places = [place for place, column in enumerate(self.columns) if column.sql in wanted]
-        more = {"places": places, "without_rows": without_rows}
+        more = {"places": places, "without_rows": without_rows, "whole": whole}
         return usual_child().ask(self._query("added up", sql, values) | more)
 
     def _query(self, what: str, sql: str, values: Sequence[object]) -> dict[str, Any]:
@@ -213,8 +168,13 @@ class Table:
 
 
 @contextmanager
-def open_table(table: str | Path | Table, *, by_line: bool = False) -> Generator[Table]:
-    """Open a table to read its schema, and its rows when they have been paid for; an open one stays so."""
+def open_table(
+    table: str | Path | Table, *, by_line: bool = False, reading: Reading | None = None
+) -> Generator[Table]:
+    """Open a table to read its schema, and its rows when they have been paid for; an open one stays so.
+
+    Where each line is a row, a reading says what its cells mean.
+    """
     if isinstance(table, Table):
         yield table
         return
@@ -224,7 +184,13 @@ def open_table(table: str | Path | Table, *, by_line: bool = False) -> Generator
     kind = "database" if of_database else _kind_of(path)
     state = _state_of(path)
     size = state[0]
-    names, delimiter = read_header(path) if kind == "csv" else ((), None)
+    reading = reading or AS_USUAL
+    if kind != "csv" and reading.options:
+        raise UsageError(
+            f"{' '.join(reading.options)} is for CSV files; the columns of {quote(path.name)} have types."
+        )
+    header = read_header(path, reading if by_line else None) if kind == "csv" else None
+    names = () if header is None else header.names
     request = {
         "path": str(path.resolve()),
         "size": size,
@@ -232,14 +198,15 @@ def open_table(table: str | Path | Table, *, by_line: bool = False) -> Generator
         "table": inner,
         "by_line": by_line,
         "width": len(names),
-        "delimiter": delimiter,
+        **({} if header is None else asdict(header)),
     }
     child = usual_child()
     number, described = child.open(request)
-    columns = tuple(Column(name, Kind.CELL, "a CSV cell", f"c{i}") for i, name in enumerate(names))
+    columns = tuple(Column(name, Kind.CELL, "a CSV cell", f"c{i}", reading) for i, name in enumerate(names))
     columns = columns or tuple(_column(name, of) for name, of in described["columns"])
     name = f"{path.name}:{inner}" if of_database else path.name
     try:
+        delimiter = None if header is None else header.delimiter
         yield Table(name, path, state, columns, described["source"], number, request, delimiter)
     finally:
         child.ask({"ask": "close", "number": number, **request})

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 
 from trivet.errors import DataError
-from trivet.tables.csv_lines import read_cells
+from trivet.tables.csv_lines import header_of, read_cells
 from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
 from trivet.tables.values import literal, plain, restored
@@ -33,6 +33,8 @@ _SAFE: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 #: An answer of more characters is handed over in a file.
 _LONG: Final = 2**20
+#: Columns of a CSV file that a question is about, where it takes all rows at once.
+_GATHERED: Final = "rows_gathered"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             source = (
                 f"read_parquet({literal(pattern)}, hive_partitioning = false)"
                 if kind == "parquet"
-                else _csv_source(pattern, request["width"], request["delimiter"])
+                else _csv_source(
+                    pattern, request["width"], request["delimiter"], skipped=request["lines"] - 1
+                )
             )
         if kind != "csv":
             described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()  # noqa: S608 - quoted
@@ -114,35 +118,42 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
             if request["ask"] == "rows":
                 return _told(opened.connection.execute(sql, values).fetchall(), folder)
             found: list[Any] = []
-            for source, bound in _pieces(opened, request["places"], without_rows=request["without_rows"]):
+            for source, bound in _pieces(opened, request):
                 query = f"WITH rows_asked AS (SELECT * FROM {source}) {sql}"  # noqa: S608 - quoted
                 if request["without_rows"]:
                     # The query is bound to the schema and goes no further.
                     opened.connection.execute(f"DESCRIBE {query}", [*bound, *values])
                 else:
                     found += opened.connection.execute(query, [*bound, *values]).fetchall()
+            if request["whole"]:
+                opened.connection.execute(f"DROP TABLE IF EXISTS {_GATHERED}")
             return _told(found, folder)
     except TooManyError as error:
         return {"too many": str(error)}
 
 
-def _pieces(
-    opened: _Opened, places: Sequence[int], *, without_rows: bool
-) -> Generator[tuple[str, list[str]]]:
-    """Yield SQL that stands for some rows, and the values that its marks stand for."""
-    request = opened.request
+def _pieces(opened: _Opened, asked: Mapping[str, Any]) -> Generator[tuple[str, list[str]]]:
+    """Yield SQL that stands for some rows, or for the whole table, and the values that its marks stand for."""
+    request, places = opened.request, asked["places"]
     if request["kind"] != "csv":
         yield opened.source, []
         return
     split = ", ".join(f"unnest(string_split(?, chr(10))) AS c{place}" for place in places)
     cells = ", ".join(f"nullif(c{place}, '') AS c{place}" for place in places)
     source = f"(SELECT {cells} FROM (SELECT {split}))"  # noqa: S608 - numbers of columns
-    if without_rows:
+    if asked["without_rows"]:
         yield source, [""] * len(places)
         return
-    path, width, delimiter = Path(request["path"]), request["width"], request["delimiter"]
-    for block in read_cells(path, width=width, delimiter=delimiter, places=places):
-        yield source, block
+    blocks = read_cells(Path(request["path"]), header_of(request), places=places)
+    if not asked["whole"]:
+        for block in blocks:
+            yield source, block
+        return
+    columns = ", ".join(f"c{place} VARCHAR" for place in places)
+    opened.connection.execute(f"CREATE OR REPLACE TEMP TABLE {_GATHERED} ({columns})")
+    for block in blocks:
+        opened.connection.execute(f"INSERT INTO {_GATHERED} SELECT * FROM {source}", block)  # noqa: S608
+    yield _GATHERED, []
 
 
 def _told(rows: Sequence[Any], folder: Path) -> Any:
@@ -197,10 +208,11 @@ def _readable(path: Path, folder: Path, number: int) -> str:
     return str(link)
 
 
-def _csv_source(pattern: str, width: int, delimiter: str) -> str:
+def _csv_source(pattern: str, width: int, delimiter: str, *, skipped: int) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
     return (
-        f"read_csv({literal(pattern)}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+        f"read_csv({literal(pattern)}, auto_detect = false, header = true, skip = {skipped}, "
+        f"delim = {literal(delimiter)}, "
         f"quote = '\"', escape = '\"', compression = 'none', hive_partitioning = false, "
         f"columns = {{{columns}}})"
     )

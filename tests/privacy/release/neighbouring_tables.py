@@ -11,6 +11,7 @@ from trivet.errors import UsageError
 from trivet.privacy import Adjacency
 from trivet.privacy.releases.question import Question, prepare, read_exact, require_answerable
 from trivet.tables.opening import open_table
+from trivet.tables.settings import Reading
 
 NUMBERS = ["0", "-0.0", "1", "-3", "7.25", "0.1", "1e3", "nan", "inf", "-inf", "1e300", "-1e-320", "40"]
 WHOLE = ["0", "1", "-3", "7", "40", "9007199254740993", "9223372036854775807", "-9223372036854775808"]
@@ -28,11 +29,56 @@ VALUES = {
     "VARCHAR": TEXTS,
     "VARCHAR COLLATE NOCASE": TEXTS,
     "ENUM('a', 'b', 'A')": ["a", "b", "A"],
-    "DATE": ["2020-01-01", "1066-10-14"],
-    "TIMESTAMP": ["2020-01-01 00:00:00", "1066-10-14 01:02:03"],
+    "DATE": ["2020-01-01", "1066-10-14", "infinity", "-infinity", "12000-01-01", "0044-03-15 (BC)"],
+    "TIMESTAMP": ["2020-01-01 00:00:00", "1066-10-14 01:02:03", "infinity", "290000-01-01 00:00:00"],
+    "TIMESTAMP_NS": ["2020-01-01 23:59:59.999999999", "2024-06-01 00:00:00"],
+    "TIMESTAMP_S": ["2020-01-01 00:00:00", "290000-01-01 00:00:00"],
+    "TIMESTAMP WITH TIME ZONE": ["2020-01-01 00:30:00+02", "-infinity", "9999-12-31 23:30:00-02"],
+    "UUID": ["00000000-0000-0000-0000-000000000007"],
+}
+DATED = ("DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE")
+#: Dates and numbers as they are written elsewhere, and what looks like them.
+WRITTEN = [
+    *("2024-06-01", "2024-6-1", "01.06.2024", "6/1/2024", "31.12.9999", "2024-06-01T00:30:00+02:00"),
+    *("2024-06-01 24:00", "9999-12-31T23:59:59-18:00", "0000-01-01", "2024-02-30", "2024-06-01 12:30Z"),
+    *(
+        "1.007,50",
+        "1 007",
+        "1\u00a0007,5",
+        "1'007.5",
+        "1,007",
+        "1,007.50",
+        "1.2.3",
+        ",5",
+        "-1.000.000",
+        "1e5,5",
+    ),
+]
+PARTS = {
+    "year": ("2019..2024",),
+    "month": ("2020-01", "2024-05..2024-06"),
+    "day": ("2024-05-30..2024-06-02",),
 }
 #: Of which a line of a CSV file is made.
-PIECES = [*NUMBERS, *WHOLE, *TEXTS, '"', '""', ",", ",", ",", ";", "\t", "\\", '"a', 'b"', '","', "#", " "]
+PIECES = [
+    *NUMBERS,
+    *WHOLE,
+    *TEXTS,
+    *WRITTEN,
+    '"',
+    '""',
+    ",",
+    ",",
+    ",",
+    ";",
+    "\t",
+    "\\",
+    '"a',
+    'b"',
+    '","',
+    "#",
+    " ",
+]
 BYTES = [b"\xff", b"\xc3", b"\x80", b"\xef\xbb\xbf", b"\x1a", b"\x01"]
 BOUNDS = [(0, 1), (-5, 10), (10, 12), (-12, -10), (0, 2**60), (0.1, 0.3), (-1e200, 1e200), (0, 1e-250)]
 CATEGORIES = [("a", "b"), ("1", "7"), ("true", "false"), ("", "a"), ("A", "a", "ä")]
@@ -49,6 +95,7 @@ class Pair:
     other: Path | str
     columns: dict[str, str]
     adjacency: Adjacency
+    reading: Reading | None = None
 
 
 def pair_of_csv(random: Random, folder: Path) -> Pair:
@@ -63,13 +110,32 @@ def pair_of_csv(random: Random, folder: Path) -> Pair:
     last = random.choice([b"", end])
     if not all(rows and rows[-1] for rows in (lines, changed)):
         last = end  # an empty last line is one by its end alone
-    bom = random.choice([b"", b"", b"\xef\xbb\xbf"])
+    reading = _reading(random)
+    bom = random.choice([b"", b"", b"\xef\xbb\xbf"]) if reading.encoding == "utf-8" else b""
+    first = random.choice([b"", b"", b"sep=" + delimiter.encode() + end])
     paths = []
     for name, rows in (("one", lines), ("other", changed)):
         path = folder / f"{name}.csv"
-        path.write_bytes(bom + end.join([header, *rows]) + last)
+        whole = bom + first + end.join([header, *rows]) + last
+        path.write_bytes(_wide(whole) if reading.encoding == "utf-16" else whole)
         paths.append(path)
-    return Pair(*paths, dict.fromkeys(names, "cell"), adjacency)
+    return Pair(*paths, dict.fromkeys(names, "cell"), adjacency, reading)
+
+
+def _reading(random: Random) -> Reading:
+    decimal = random.choice(["point", "point", "comma"])
+    return Reading(
+        decimal=decimal,
+        thousands=random.choice([None, None, "comma" if decimal == "point" else "point", "space"]),
+        encoding=random.choice(["utf-8", "utf-8", "latin-1", "utf-16"]),
+        date_format=random.choice(["iso", "dmy", "mdy"]),
+    )
+
+
+def _wide(content: bytes) -> bytes:
+    """The same in UTF-16, with halves of characters in the place of what is not ASCII."""
+    halves = "".join(chr(0xD800 + 9 * each) if each > 127 else chr(each) for each in content)
+    return halves.encode("utf-16-le", "surrogatepass")
 
 
 def pair_of_typed(random: Random, folder: Path, suffix: str) -> Pair:
@@ -123,7 +189,11 @@ def question_about(random: Random, columns: dict[str, str]) -> dict[str, Any]:
         known = [("1", "7", "0")] if "INT" in columns[column] else CATEGORIES
         known = [("true", "false")] if columns[column] == "BOOLEAN" else known
         asked["categories"] = categories = random.choice(known)
-        asked["missing"] = random.choice([None, "drop", categories[0]])
+        part = random.choice([None, *PARTS])
+        if columns[column] in (*DATED, "cell") and part is not None:
+            asked["column"] = f"{part}({_quoted(column)})"
+            asked["categories"] = categories = PARTS[part]
+        asked["missing"] = random.choice([None, "drop", categories[0].partition("..")[0]])
     if query == "count" or random.random() < 0.4:
         asked["where"] = _condition(random, columns)
     return asked
@@ -135,7 +205,10 @@ def shares(pair: Pair, questions: list[dict[str, Any]]) -> list[float]:
     A question that the schema forbids is left out; both tables have the same.
     """
     found = []
-    with open_table(pair.one, by_line=True) as one, open_table(pair.other, by_line=True) as other:
+    with (
+        open_table(pair.one, by_line=True, reading=pair.reading) as one,
+        open_table(pair.other, by_line=True, reading=pair.reading) as other,
+    ):
         for question in questions:
             try:
                 prepared = prepare(Question(**question), one.columns, adjacency=pair.adjacency)
@@ -164,7 +237,8 @@ def _changed(random: Random, rows: list[Any], row: Any) -> tuple[Adjacency, list
 
 def _line(random: Random, width: int, delimiter: str) -> bytes:
     if random.random() < 0.5:
-        cells = [random.choice([*NUMBERS, *WHOLE, *TEXTS, '"a', 'b"', '"1"']) for _ in range(width)]
+        known = [*NUMBERS, *WHOLE, *TEXTS, *WRITTEN, '"a', 'b"', '"1"', *(f'"{each}"' for each in WRITTEN)]
+        cells = [random.choice(known) for _ in range(width)]
         return delimiter.join(cells).encode()
     pieces = [random.choice(PIECES).encode() for _ in range(random.randrange(8))]
     if random.random() < 0.2:
@@ -176,11 +250,11 @@ def _line(random: Random, width: int, delimiter: str) -> bytes:
 
 def _queries_of(sort: str) -> list[str]:
     """What may be asked of a column."""
-    if sort in ("DATE", "TIMESTAMP"):
-        return ["count"]
+    if sort in DATED:
+        return ["count", "histogram"]
     if sort == "cell":
         return ["count", "sum", "sum", "mean", "histogram"]
-    if sort.startswith(("VARCHAR", "ENUM", "BOOLEAN")):
+    if sort.startswith(("VARCHAR", "ENUM", "BOOLEAN", "UUID")):
         return ["count", "histogram"]
     return ["count", "sum", "mean", "histogram"] if "INT" in sort else ["count", "sum", "mean"]
 
@@ -195,7 +269,19 @@ def _condition(random: Random, columns: dict[str, str]) -> str:
             values = ["true", "'a'", "'ä'", "''", *NUMBERS_ASKED]
         operator = random.choice(["=", "!="] if boolean or "true" in values else OPERATORS)
         value = random.choice(values)
-        side = '"' + column.replace('"', '""') + '"'
+        side = _quoted(column)
+        if columns[column] in DATED:
+            value = random.choice(["'2020-01-01'", "'2024-06-01T12:30:00+02:00'"])
+        if columns[column] in (*DATED, "cell") and random.random() < 0.5:
+            part, value = random.choice(
+                [
+                    ("year", "2024"),
+                    ("month", "'2024-06'"),
+                    ("day", "'2024-06-01'"),
+                    ("day", "'2024-05-31 22:30'"),
+                ]
+            )
+            side, operator = f"{part}({side})", random.choice(OPERATORS)
         one = f"{side} {operator} {value}"
         if random.random() < 0.2:
             one = f"{side} in ({value})"
@@ -203,3 +289,7 @@ def _condition(random: Random, columns: dict[str, str]) -> str:
             one = f"{side} {operator} {random.choice([side, '1'])}"
         parts.append(f"not {one}" if random.random() < 0.3 else one)
     return random.choice([" and ", " or "]).join(parts)
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'

@@ -15,6 +15,7 @@ from trivet.cli.terminal import print_json, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import AdjacencyName
 from trivet.privacy.releases.results import Accounting, Query
+from trivet.tables.settings import Reading
 from trivet.wording import one_line
 
 __all__ = ["ledger", "release"]
@@ -39,6 +40,7 @@ def release(
     categories: str | None = None,
     missing: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     where: str | None = None,
+    reading: Reading,
     json: Json = False,
 ) -> int:
     """Answer one query with noise, after charging the ledger for it.
@@ -57,11 +59,12 @@ def release(
     epsilon
         What this answer may cost.
     column
-        Of a sum, mean or histogram.
+        Of a sum, mean or histogram; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
     bounds
         Of a sum or mean, LOWER,UPPER: values are clamped to them. They must not come from the data.
     categories
-        Of a histogram, A,B,C: its cells. They must not come from the data.
+        Of a histogram, A,B,C: its cells, of dates or whole numbers also FIRST..LAST. They must not come from
+        the data.
     missing
         What a missing value counts as: drop, or a value. A sum or mean needs it.
     where
@@ -80,6 +83,7 @@ def release(
         categories=() if categories is None else _categories(categories),
         missing=missing,
         where=where,
+        reading=reading,
     )
     if json:
         print_json(asdict(found))

@@ -7,7 +7,6 @@ from fractions import Fraction
 from itertools import product
 from typing import Final
 
-from trivet.errors import UsageError
 from trivet.privacy import laplace
 from trivet.privacy.releases.noise import (
     Measurement,
@@ -20,7 +19,7 @@ from trivet.privacy.releases.noise import (
 from trivet.privacy.releases.question import Exact, Part, Prepared
 from trivet.privacy.releases.results import Cell
 
-__all__ = ["CONFIDENCE", "Answer", "Cost", "answer_from", "error_of", "measurements_of", "threshold_of"]
+__all__ = ["CONFIDENCE", "Answer", "Cost", "answer_from", "error_of", "measurements_of", "rank_error", "threshold_of"]
 
 #: Probability with which the noise moves an answer by no more than its half-width.
 CONFIDENCE: Final = 0.95
@@ -277,9 +276,3 @@ def _projected(values: list[float], sum_: int) -> list[float]:
     return [max(0.0, value - above) for value in values]
 
 
-def require_payable(prepared: Prepared, cost: Cost) -> None:
-    """Refuse a cost that the question cannot be paid with."""
-    if prepared.threshold_for and (not cost.delta or not cost.epsilon):
-        raise UsageError("groups with private keys cost an epsilon and a delta; give --epsilon and --delta.")
-    if cost.delta and not prepared.threshold_for:
-        raise UsageError("this answer spends no delta; leave --delta out.")

@@ -327,7 +327,8 @@ def _grouped(question: Question, columns: tuple[Column, ...]) -> _Grouped:
 def _of_public(found: KeySql) -> _Grouped:
     return _Grouped(
         Sql(found.sql, found.values),
-        Sql("list_contains(CAST(? AS BLOB[]), key)", (found.listed,)),
+        # As a set: a comparison with each of a list takes as many times the rows as there are keys.
+        Sql("key IN (SELECT unnest(CAST(? AS BLOB[])))", (found.listed,)),
         found.keys,
         found.missing,
         (found.column,),
@@ -371,9 +372,11 @@ def _has_cells(selection: Selection) -> bool:
 def _of_column(question: Question, column: Column, bound: Bound) -> _Values:
     query = question.query
     if column.kind not in _NUMBERS:
-        instead = "choose another column"
-        if column.kind is Kind.BOOLEAN:
-            instead = f"ask for its share with --query proportion --of {quote(column.name)}"
+        instead = {
+            Kind.BOOLEAN: f"ask for its share with --query proportion --of {quote(column.name)}",
+            Kind.DATE: "count dates with --query histogram or --where",
+            Kind.TIMESTAMP: "count dates with --query histogram or --where",
+        }.get(column.kind, "choose another column")
         raise UsageError(
             f"a {query} needs numbers, but {quote(column.name)} is {one_line(column.type)}; {instead}."
         )
@@ -614,7 +617,10 @@ def read_exact(table: Table, prepared: Prepared) -> Exact:
     try:
         rows = table.added_up(prepared.sql.text, prepared.sql.values, prepared.columns, whole=whole)
     except Exception:  # noqa: BLE001 - whatever it is, it may quote a row
-        raise DataError("not all rows of the table could be read; which, and why, stays private.") from None
+        raise DataError(
+            "not all rows of the table could be read; which, and why, stays private. The owner can see it "
+            "with `trivet privacy check`."
+        ) from None
     found: dict[str | None, dict[int, list[int]]] = {group: {} for group in prepared.groups}
     for key, code, *numbers in rows:
         group = None if key is None else bytes(key).decode()

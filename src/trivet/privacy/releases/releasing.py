@@ -1,38 +1,67 @@
-"""Release of one answer: checked, charged, read, covered with noise, and receipted."""
+"""Release of answers: checked, charged together, read, covered with noise, and receipted."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
+from trivet.privacy.releases.amounts import (
+    Amount,
+    as_text,
+    require_delta,
+    require_epsilon,
+    require_rho,
+    written,
+)
+from trivet.privacy.releases.answers import (
+    CONFIDENCE,
+    Answer,
+    Cost,
+    answer_from,
+    error_of,
+    measurements_of,
+    rank_error,
+    threshold_of,
+)
 from trivet.privacy.releases.ledger import Asked, Ledger, open_ledger
 from trivet.privacy.releases.noise import (
+    EXPONENTIAL,
+    GAUSSIAN,
     LIBRARY,
     MECHANISM,
     Measurement,
-    calibrate,
-    half_width,
     library_version,
 )
-from trivet.privacy.releases.question import (
-    CONFIDENCE,
-    Amount,
-    Prepared,
-    Question,
-    answer_from,
-    as_text,
-    prepare,
-    read_exact,
-    require_answerable,
-    require_epsilon,
-    written,
-)
+from trivet.privacy.releases.question import Prepared, Question, prepare, read_exact, require_answerable
 from trivet.privacy.releases.results import Noise, Receipt, Release
-from trivet.tables.opening import fingerprint, open_table
+from trivet.tables.opening import Table, fingerprint, open_table
+from trivet.tables.settings import Reading
 
-__all__ = ["release"]
+__all__ = ["Priced", "release", "release_all"]
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A question, and what its answer may cost, decimal text: an epsilon, with a delta perhaps, or a rho."""
+
+    question: Question
+    epsilon: Amount | None = None
+    delta: Amount | None = None
+    rho: Amount | None = None
+
+    @property
+    def cost(self) -> Cost:
+        """The amounts as fractions."""
+        if (self.epsilon is None) == (self.rho is None):
+            raise UsageError("an answer costs an epsilon or a rho; give one of both.")
+        delta = Fraction(0) if self.delta is None else require_delta(self.delta)
+        if self.rho is not None:
+            return Cost(rho=require_rho(self.rho), delta=delta)
+        return Cost(epsilon=require_epsilon(self.epsilon or ""), delta=delta)
 
 
 def release(
@@ -40,12 +69,26 @@ def release(
     *,
     query: str,
     ledger: str | Path | Ledger,
-    epsilon: Amount,
+    epsilon: Amount | None = None,
+    delta: Amount | None = None,
+    rho: Amount | None = None,
     column: str | None = None,
     bounds: tuple[float, float] | None = None,
+    bounds_of: Literal["row", "unit"] = "row",
     categories: Sequence[str] = (),
     missing: str | float | None = None,
     where: str | None = None,
+    of: str | None = None,
+    at: float | Sequence[float] = (),
+    by: str | None = None,
+    keys: Sequence[str] = (),
+    private_keys: bool = False,
+    max_rows: int | None = None,
+    max_groups: int | None = None,
+    unit: str | None = None,
+    within: str | None = None,
+    non_negative: bool = False,
+    reading: Reading | None = None,
 ) -> Release:
     """Answer a question about a table with noise, after a ledger was charged for it.
 
@@ -57,24 +100,49 @@ def release(
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE.
     query
-        ``count`` of rows, ``sum`` or ``mean`` of a column of numbers, or ``histogram`` of a column of
-        categories.
+        ``count`` of rows or ``units``; ``sum``, ``mean``, ``variance``, ``median`` or ``quantile`` of a column of
+        numbers; ``proportion`` of rows that a condition holds for; or ``histogram`` of a column of categories.
     ledger
-        The ledger, or its file.
+        The ledger, or its file. Its unit is that of the guarantee.
     epsilon
-        What the answer may cost, above 0; decimal text is kept as it is written.
+        What the answer may cost, above 0, for Laplace noise; decimal text is kept as it is written.
+    delta
+        With an epsilon and `private_keys`, above 0: the probability that a group of one unit is shown.
+    rho
+        In place of an epsilon: what the answer may cost by zero-concentrated privacy, for Gaussian noise. The
+        ledger's accounting is ``pld`` or ``zcdp``.
     column
-        Of a sum, mean or histogram.
+        Of a sum, mean, variance, median, quantile or histogram.
     bounds
-        Of a sum or mean: (lower, upper), to which values are clamped; they must not come from the data.
+        Of numbers: (lower, upper), to which values are clamped; they must not come from the data.
+    bounds_of
+        ``row``, or ``unit``: the rows of a unit are added up first, and clamped then.
     categories
         Of a histogram: its keys; they must not come from the data.
     missing
         What a missing value (NULL, NaN, a CSV cell that is not a number) counts as: ``drop``,
-        or a value within the bounds, or a category. A sum or mean needs it.
-    where
-        Condition on rows, as in `trivet.privacy.releases.where`. A comparison with a missing
-        value is false.
+        or a value within the bounds, or a category. Numbers need it.
+    where, of
+        Conditions on rows, as in `trivet.privacy.releases.where`. A comparison with a missing
+        value is false. `of` is what a proportion is of.
+    at
+        Of a quantile: which one or ones, 0 to 1, four digits.
+    by, keys
+        Column whose groups are answered one by one, and its keys, which must not come from the data. All
+        groups together cost as much as one answer, since a row is in one of them.
+    private_keys
+        Take the keys from the data: those that a noisy number of units proves to be there without any one unit.
+    max_rows, max_groups
+        Where the ledger has a unit: how many rows of one count, or in how many groups one counts where all
+        its rows in a group are one record (`bounds_of` ``unit``, and ``units``).
+    unit
+        Column that says whose row each is, where it is not called as in the ledger.
+    within
+        Part of the table that is asked about, of a ledger that was made with ``parted_by``.
+    non_negative
+        Make noisy counts whole numbers of at least 0 afterwards, those of groups with their sum kept.
+    reading
+        How the cells of a CSV file are read; None reads decimal points, UTF-8 and ISO dates.
 
     Returns
     -------
@@ -90,93 +158,211 @@ def release(
 
     Notes
     -----
-    Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009, drawn by OpenDP. How long an
-    answer takes is not covered.
+    Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009 or the discrete Gaussian of
+    Canonne, Kamath and Steinke 2020, and quantiles are chosen by the exponential mechanism of McSherry and Talwar
+    2007, all drawn by OpenDP. How long an answer takes is not covered.
     """
-    book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
-    whole = require_epsilon(epsilon)
     question = Question(
-        query=query,
+        query=query,  # pyright: ignore[reportArgumentType] - it says so itself
         column=column,
         bounds=bounds,
+        bounds_of=bounds_of,
         categories=tuple(categories),
         missing=None if missing is None else str(missing),
         where=where,
+        of=of,
+        at=(at,) if isinstance(at, int | float) else tuple(at),
+        by=by,
+        keys=tuple(keys),
+        private_keys=private_keys,
+        max_rows=max_rows,
+        max_groups=max_groups,
+        unit=unit,
+        within=within,
+        non_negative=non_negative,
     )
-    with open_table(table, by_line=True) as opened:
-        prepared = prepare(question, opened.columns, adjacency=book.adjacency)
-        require_answerable(opened, prepared)
-        measurements = _measurements(prepared, whole)
-        noise = tuple(_noise(prepared, i, each, whole) for i, each in enumerate(measurements))
-        entry = book.charge(
-            Asked(
-                table=opened.name,
-                fingerprint=fingerprint(opened.path, key=book.fingerprint_key),
-                query=query,
-                asked=prepared.words,
-                mechanism=MECHANISM,
-                scales=tuple(each.scale for each in noise),
-                epsilon=written(epsilon),
-                delta="0",
-            )
-        )
-        try:
-            exact = read_exact(opened, prepared)
-        except DataError as error:
-            raise DataError(f"{error} The charge {entry} stays.") from None
-        answer = answer_from(prepared, exact, measurements)
+    priced = Priced(question, epsilon=epsilon, delta=delta, rho=rho)
+    (answered,) = release_all(table, (priced,), ledger=ledger, reading=reading)
+    return answered
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A question that needs nothing more but a charge."""
+
+    priced: Priced
+    cost: Cost
+    prepared: Prepared
+    measurements: tuple[Measurement, ...]
+    noise: tuple[Noise, ...]
+
+
+def release_all(
+    table: str | Path,
+    asked: Iterable[Priced],
+    *,
+    ledger: str | Path | Ledger,
+    reading: Reading | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Release, ...]:
+    """Answer several questions about a table: all are checked first, and charged together or not at all.
+
+    Parameters
+    ----------
+    table, ledger, reading
+        As in `release`.
+    asked
+        Questions and their prices.
+    progress
+        Called with the question in words as each answer is computed.
+
+    Returns
+    -------
+    tuple of Release
+        One entry a question, each with its receipt.
+
+    Raises
+    ------
+    UsageError
+        If one of the questions cannot be answered or the ledger refuses all together; nothing was charged.
+    DataError
+        If the ledger or the table cannot be used.
+    """
+    book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
+    with open_table(table, by_line=True, reading=reading) as opened:
+        ready = tuple(_ready(each, opened, book) for each in asked)
+        entries = book.charge_all([_charged(each, opened, book) for each in ready])
+        answers: list[Answer] = []
+        for each in ready:
+            if progress is not None:
+                progress(each.prepared.words)
+            try:
+                exact = read_exact(opened, each.prepared)
+            except DataError as error:
+                many = "The charge" if len(entries) == 1 else "Charges from"
+                raise DataError(
+                    f"{error} {many} {entries[0]} {'stays' if len(entries) == 1 else 'on stay'}."
+                ) from None
+            answers.append(answer_from(each.prepared, exact, each.measurements, cost=each.cost))
     # The charge is what counts: an answer is not withheld because the mark could not be written.
     with contextlib.suppress(DataError):
-        book.mark_answered(entry)
-    receipt = _receipt(prepared, noise, table=opened.name, entry=entry, epsilon=written(epsilon), book=book)
-    return Release(answer.value, answer.cells, answer.half_width, answer.message, receipt)
-
-
-def _measurements(prepared: Prepared, epsilon: Fraction) -> tuple[Measurement, ...]:
-    share = epsilon / len(prepared.parts)
-    vector = prepared.question.query == "histogram"
+        book.mark_answered(*entries)
     return tuple(
-        calibrate(sensitivity=part.sensitivity, epsilon=share, vector=vector) for part in prepared.parts
+        Release(
+            value=answer.value,
+            cells=answer.cells,
+            half_width=answer.half_width,
+            rank_error=max((noise.half_width for noise in each.noise), default=None)
+            if each.prepared.candidates
+            else None,
+            message=answer.message,
+            receipt=_receipt(each, table=opened.name, entry=entry, book=book),
+        )
+        for each, answer, entry in zip(ready, answers, entries, strict=True)
     )
 
 
-def _noise(prepared: Prepared, index: int, measurement: Measurement, epsilon: Fraction) -> Noise:
+def _ready(priced: Priced, table: Table, book: Ledger) -> _Ready:
+    """See that a question can be answered and paid; no row is read."""
+    cost = priced.cost
+    prepared = prepare(
+        priced.question,
+        table.columns,
+        adjacency=book.adjacency,
+        unit=book.unit,
+        parted_by=book.parted_by,
+        salt=book.fingerprint_key,
+    )
+    if prepared.threshold_for and not (cost.epsilon and cost.delta):
+        raise UsageError("groups with private keys cost an epsilon and a delta; give --epsilon and --delta.")
+    if cost.delta and not prepared.threshold_for:
+        raise UsageError("this answer spends no delta; leave --delta out.")
+    require_answerable(table, prepared)
+    measurements = measurements_of(prepared, cost)
+    noise = tuple(_noise(prepared, i, each, cost) for i, each in enumerate(measurements))
+    return _Ready(priced, cost, prepared, measurements, noise)
+
+
+def _charged(ready: _Ready, table: Table, book: Ledger) -> Asked:
+    return Asked(
+        table=table.name,
+        fingerprint=fingerprint(table.path, key=book.fingerprint_key),
+        query=ready.prepared.question.query,
+        asked=ready.prepared.words,
+        mechanism=", ".join(dict.fromkeys(each.mechanism for each in ready.noise)),
+        scales=tuple(each.scale for each in ready.noise),
+        epsilon=_text(ready.priced.epsilon),
+        delta=_text(ready.priced.delta),
+        rho=_text(ready.priced.rho),
+        gaussian=bool(ready.cost.rho) and not ready.prepared.candidates,
+        within=ready.prepared.question.within or "",
+    )
+
+
+def _text(amount: Amount | None) -> str:
+    return "0" if amount is None else written(amount)
+
+
+def _noise(prepared: Prepared, index: int, measurement: Measurement, cost: Cost) -> Noise:
     part = prepared.parts[index]
-    step = 1.0 if part.name == "count" else prepared.grid
+    gaussian = bool(cost.rho) and part.choice is None
+    step, sensitivity = part.grid, float(part.moves.l1)
+    threshold = None
+    if part.choice is not None:
+        step = 1 / part.choice.denominator
+        wrong = rank_error(prepared, part, measurement)
+    else:
+        wrong = error_of(part, measurement, gaussian=gaussian, probability=1 - CONFIDENCE) * step
+        sensitivity = part.moves.l2_squared**0.5 if gaussian else sensitivity
+        if prepared.threshold_for and index == 0:
+            threshold = threshold_of(prepared, measurement, cost.delta)
+    names = EXPONENTIAL if part.choice is not None else GAUSSIAN if gaussian else MECHANISM
     return Noise(
         part=part.name,
-        mechanism=MECHANISM,
-        sensitivity=part.sensitivity * step,
+        mechanism=names,
+        sensitivity=sensitivity * step,
         scale=measurement.scale * step,
-        epsilon=as_text(epsilon / len(prepared.parts)),
-        delta="0",
-        proven_epsilon=measurement.proven_epsilon,
-        proven_delta=0.0,
-        half_width=half_width(measurement.scale, probability=1 - CONFIDENCE) * step,
+        epsilon=as_text(cost.epsilon / len(prepared.parts)),
+        delta=as_text(cost.delta) if threshold is not None else "0",
+        rho=as_text(cost.rho / len(prepared.parts)),
+        proven=measurement.proven,
+        half_width=wrong,
+        threshold=threshold,
     )
 
 
-def _receipt(
-    prepared: Prepared, noise: tuple[Noise, ...], *, table: str, entry: str, epsilon: str, book: Ledger
-) -> Receipt:
-    question = prepared.question
+def _receipt(ready: _Ready, *, table: str, entry: str, book: Ledger) -> Receipt:
+    prepared, question = ready.prepared, ready.prepared.question
     numbers = question.bounds is not None
+    bound = prepared.bound
     return Receipt(
         entry=entry,
         table=table,
         query=question.query,
+        asked=prepared.words,
         column=question.column,
         where=question.where,
+        of=question.of,
         missing=question.missing,
+        at=question.at,
         categories=question.categories,
+        by=question.by,
+        keys=question.keys,
+        private_keys=question.private_keys,
         lower=prepared.lower * prepared.grid if numbers else None,
         upper=prepared.upper * prepared.grid if numbers else None,
+        bounds_of=question.bounds_of,
         grid=prepared.grid if numbers else None,
-        noise=noise,
-        epsilon=epsilon,
-        delta="0",
+        noise=ready.noise,
+        epsilon=_text(ready.priced.epsilon),
+        delta=_text(ready.priced.delta),
+        rho=_text(ready.priced.rho),
         adjacency=book.adjacency.value,
-        unit=book.unit,
+        unit=book.unit_words,
+        max_rows=bound.most if bound.unit and not bound.totals else None,
+        max_groups=bound.most if bound.unit and bound.totals else None,
+        within=question.within,
+        afterwards="non-negative" if question.non_negative else None,
         library=LIBRARY,
         library_version=library_version(),
         trivet_version=version("trivet"),

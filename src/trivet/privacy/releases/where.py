@@ -7,12 +7,16 @@
     negation    = "not" negation | "(" condition ")" | comparison
     comparison  = operand (operator operand | ["not"] "in" "(" literal {"," literal} ")") | column
     operator    = "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
-    operand     = column | literal
+    operand     = column | ("year" | "month" | "day") "(" column ")" | literal
     column      = bare | '"' name '"'
     literal     = number | "'" text "'" | "true" | "false"
 
 There is no arithmetic, so a bare column may hold dashes and dots: ``hours-per-week``. Quotation marks
 are doubled within quotation marks.
+
+A column of dates is compared with a text such as ``'2024-06-01'`` or ``'2024-06-01 12:30:00'``, in UTC;
+``year(visited)`` with a number, ``month(visited)`` with ``'2024-06'``, ``day(visited)`` with a date. A cell
+of a CSV file is compared as a date within ``day(...)``, and as text without.
 """
 
 import math
@@ -22,10 +26,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import UsageError
-from trivet.tables.opening import Column, Kind, find_column, is_nan
+from trivet.privacy.releases.keys import is_unicode
+from trivet.tables.dates import DATED, PARTS, moment_sql, parse_moment, part_sql
+from trivet.tables.numbers import number_sql
+from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import one_line, quote
 
-__all__ = ["EVERY_ROW", "Selection", "is_unicode", "number_sql", "parse_where", "select_rows"]
+__all__ = ["EVERY_ROW", "Selection", "number_sql", "parse_where", "select_rows"]
 
 #: Characters shown on both sides of the place that an error marks.
 _SHOWN_BEFORE, _SHOWN_AFTER = 24, 30
@@ -81,15 +88,6 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
-def is_unicode(text: str) -> bool:
-    """Return whether text can be written as UTF-8; bytes of a command line that are none cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 MOST_CHARACTERS: Final = 4096
 DEEPEST: Final = 32
 
@@ -98,10 +96,11 @@ _SAME: Final = {"==": "=", "<>": "!="}
 
 @dataclass(frozen=True)
 class Named:
-    """A column by its name, and where it stands."""
+    """A column by its name, where it stands, and the part of its dates that is meant, if one is."""
 
     name: str
     at: int
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -214,13 +213,24 @@ class _Parser:
 
     def _operand(self) -> Named | Literal:
         token = self._token
+        if token.kind == "word" and token.text.lower() in PARTS and self._tokens[self._next + 1].text == "(":
+            self._next += 2
+            column = self._column()
+            self._expect_mark(")")
+            return Named(column.name, token.at, token.text.lower())
+        if token.kind in ("word", "name"):
+            return self._column()
+        if token.kind in ("number", "text", "true", "false"):
+            return self._literal()
+        raise self._wrong("expected a column or a value")
+
+    def _column(self) -> Named:
+        token = self._token
         if token.kind == "word":
             return Named(self._advance().text, token.at)
         if token.kind == "name":
             return Named(self._advance().text[1:-1].replace('""', '"'), token.at)
-        if token.kind in ("number", "text", "true", "false"):
-            return self._literal()
-        raise self._wrong("expected a column or a value")
+        raise self._wrong("expected a column")
 
     def _literal(self) -> Literal:
         token = self._token
@@ -272,10 +282,19 @@ class _Parser:
         return misplaced(self._text, token.at, f"{complaint}, found {found}")
 
 
-_NUMBERS: Final = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 #: What a literal or a column is when two sides are compared.
 _NUMBER, _TEXT, _BOOLEAN = "a number", "a text", "true or false"
-_SQL_TYPE: Final = {_TEXT: "VARCHAR", _BOOLEAN: "BOOLEAN"}
+_DATE, _MONTH = "a date", "a month"
+_SQL_TYPE: Final = {_TEXT: "VARCHAR", _BOOLEAN: "BOOLEAN", _DATE: "TIMESTAMP", _MONTH: "VARCHAR"}
+_OF_KIND: Final = {
+    **dict.fromkeys((Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT), _NUMBER),
+    **dict.fromkeys((Kind.DATE, Kind.TIMESTAMP), _DATE),
+    Kind.TEXT: _TEXT,
+    Kind.BOOLEAN: _BOOLEAN,
+    Kind.CELL: Kind.CELL,
+}
+_FORMS: Final = {_DATE: "'2024-06-01' or '2024-06-01 12:30:00'", _MONTH: "'2024-06'"}
+_OF_PART: Final = {"year": _NUMBER, "month": _MONTH, "day": _DATE}
 
 
 @dataclass(frozen=True)
@@ -296,15 +315,6 @@ def select_rows(where: str, columns: tuple[Column, ...]) -> Selection:
     writer = _Writer(where, columns)
     sql = writer.condition(parse_where(where))
     return Selection(_text(parse_where(where)), sql, tuple(writer.values), tuple(writer.used))
-
-
-def number_sql(column: Column) -> str:
-    """Return SQL for a column of numbers as DOUBLE, NULL where it is missing or NaN."""
-    cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
-    number = f"{cast}({column.sql} AS DOUBLE)"
-    if column.kind not in (Kind.CELL, Kind.FLOAT):
-        return number
-    return f"CASE WHEN {is_nan(number)} THEN NULL ELSE {number} END"
 
 
 class _Writer:
@@ -330,15 +340,19 @@ class _Writer:
         kinds = tuple(self._kind(side) for side in sides)
         if not any(isinstance(side, Named) for side in sides):
             raise self._wrong(sides[0], "two values are compared; one side has to be a column")
-        asked = next((kind for kind in kinds if kind is not Kind.CELL), None)
+        asked = next((kind for kind in kinds if kind in _FORMS), None)
+        asked = asked or next((kind for kind in kinds if kind is not Kind.CELL), None)
         if asked is None:
             raise self._wrong(
                 sides[1], "two columns of a CSV file have no types to be compared by; use a Parquet file"
             )
         for side, kind in zip(sides, kinds, strict=True):
-            if kind not in (Kind.CELL, asked):
+            is_written = asked in _FORMS and isinstance(side, Literal) and kind == _TEXT
+            if kind not in (Kind.CELL, asked) and not is_written:
                 alone = side.at == sides[0].at
                 complaint = "is not a condition" if alone else f"cannot be compared with {kind}"
+                if asked in _FORMS and isinstance(side, Literal) and not alone:
+                    complaint += f"; write one such as {_FORMS[asked]}"
                 raise self._wrong(side, f"{asked} {complaint}")
         if asked == _BOOLEAN and operator not in ("=", "!=", "IN"):
             raise self._wrong(sides[1], "true and false are compared with = or != only")
@@ -352,28 +366,47 @@ class _Writer:
             if isinstance(side.value, bool):
                 return _BOOLEAN
             return _TEXT if isinstance(side.value, str) else _NUMBER
-        kind = self._column(side).kind
-        if kind in _NUMBERS:
-            return _NUMBER
-        if kind is Kind.OTHER:
-            raise self._wrong(side, f"a column of type {self._column(side).type} cannot be compared")
-        return {Kind.TEXT: _TEXT, Kind.BOOLEAN: _BOOLEAN}.get(kind, kind)
+        column = self._column(side)
+        if side.part is not None:
+            if column.kind not in DATED:
+                raise self._wrong(side, f"{side.part}() is of dates, and the column is {column.type}")
+            return _OF_PART[side.part]
+        if column.kind not in _OF_KIND:
+            raise self._wrong(side, f"a column of type {column.type} cannot be compared")
+        return _OF_KIND[column.kind]
 
     def _is_whole(self, side: Named | Literal) -> bool:
         if isinstance(side, Literal):
             return isinstance(side.value, int)
-        return self._column(side).kind is Kind.INTEGER
+        return side.part == "year" or self._column(side).kind is Kind.INTEGER
 
     def _operand(self, side: Named | Literal, asked: str, *, whole: bool) -> str:
         wanted = _SQL_TYPE.get(asked, "HUGEINT" if whole else "DOUBLE")
         if isinstance(side, Literal):
-            self.values.append(side.value)
+            self.values.append(self._date(side, asked) if asked in _FORMS else side.value)
             return f"CAST(? AS {wanted})"
         column = self._column(side)
+        if side.part is not None:
+            return self._part(side.part, column, wanted)
         if wanted == "DOUBLE":
             return number_sql(column)
+        if asked == _DATE:
+            return moment_sql(column)
         cast = "TRY_CAST" if column.kind is Kind.CELL else "CAST"
         return f"{cast}({column.sql} AS {wanted})"
+
+    def _part(self, part: str, column: Column, wanted: str) -> str:
+        if part == "day":
+            return f"CAST(CAST({moment_sql(column)} AS DATE) AS TIMESTAMP)"
+        return f"CAST({part_sql(PARTS[part], column)} AS {wanted})"
+
+    def _date(self, side: Literal, asked: str) -> str:
+        """Return the text of a date or a month as SQL writes it; how it is read depends on itself alone."""
+        text = str(side.value)
+        try:
+            return PARTS["month"].parse(text) if asked == _MONTH else parse_moment(text)
+        except ValueError as error:
+            raise self._wrong(side, f"this is not {asked}; expected one such as {_FORMS[asked]}") from error
 
     def _column(self, side: Named) -> Column:
         try:
@@ -408,7 +441,8 @@ def _within(condition: Condition, *looser: str) -> str:
 
 def _side(side: Named | Literal) -> str:
     if isinstance(side, Named):
-        return '"' + side.name.replace('"', '""') + '"'
+        name = '"' + side.name.replace('"', '""') + '"'
+        return name if side.part is None else f"{side.part}({name})"
     if isinstance(side.value, bool):
         return str(side.value).lower()
     if isinstance(side.value, str):
