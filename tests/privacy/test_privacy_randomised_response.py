@@ -12,7 +12,7 @@ from mpmath import binomial, exp, log, mp, mpf
 
 from trivet.privacy import accountants
 from trivet.privacy.planning.deltas import deltas_at
-from trivet.privacy.releases.ledger import Charge, fits_pld, spent_pld
+from trivet.privacy.releases.charges import Charge, fits_pld, spent_pld
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ EXEMPT = {
     "security/reading/weights.py": "likewise",
     "tables/child.py": "it clears the private folder of the child process",
     "tables/session.py": "its reader writes into that folder",
-    "privacy/releases/ledger.py": "SQLite writes the ledger",
+    "privacy/releases/ledger_file.py": "SQLite writes the ledger",
 }
 METHODS = {
     "write_text", "write_bytes", "savefig", "save_file", "save_model", "to_csv", "to_parquet", "to_json",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency, create_ledger
 from trivet.privacy.planning import PlanSettings, QuerySettings, plan_queries
-from trivet.privacy.releases.ledger import Asked, Charge, fits_basic, fits_pld, total
+from trivet.privacy.releases.charges import Charge, fits_basic, fits_pld, total
+from trivet.privacy.releases.ledger import Asked
 from trivet.privacy.releases.question import Question, prepare
 from trivet.tables.opening import Column, Kind
 
@@ -163,7 +164,7 @@ def test_a_sum_is_planned_at_the_sensitivity_of_its_release(adjacency, where, mi
     fate = "drop" if missing == "drop" else str(bounds[0])
     question = Question(query="sum", column=column, bounds=bounds, missing=fate, where=where)
     prepared = prepare(question, (NUMBERS, WHOLE, TEXT), adjacency=adjacency)
-    released = prepared.parts[0].sensitivity * prepared.grid
+    released = prepared.parts[0].moves.l1 * prepared.grid
     every_row = where is None and missing != "drop"
     query = QuerySettings(bounds=bounds, selects=not every_row)
     plan = plan_queries(PlanSettings(epsilon=1.0, adjacency=adjacency.value, queries=(query,)))
@@ -190,4 +191,4 @@ def test_counts_and_histograms_are_planned_at_the_sensitivity_of_their_release(
     (count,) = prepare(Question(query="count", where=where), columns, adjacency=adjacency).parts
     queries = (QuerySettings(cells=cells), QuerySettings(kind="count"))
     plan = plan_queries(PlanSettings(epsilon=1.0, adjacency=adjacency.value, queries=queries))
-    assert [query.l1 for query in plan.queries] == [part.sensitivity, count.sensitivity]
+    assert [query.l1 for query in plan.queries] == [part.moves.l1, count.moves.l1]

@@ -9,7 +9,14 @@ import duckdb
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.question import Question, prepare, read_exact, require_answerable
+from trivet.privacy.releases.question import (
+    Exact,
+    Prepared,
+    Question,
+    prepare,
+    read_exact,
+    require_answerable,
+)
 from trivet.tables.opening import open_table
 from trivet.tables.settings import Reading
 
@@ -215,16 +222,27 @@ def shares(pair: Pair, questions: list[dict[str, Any]]) -> list[float]:
             except UsageError:
                 continue
             require_answerable(one, prepared)
-            moved = [
-                abs(a - b)
-                for a, b in zip(read_exact(one, prepared), read_exact(other, prepared), strict=True)
-            ]
-            if question["query"] == "histogram":
-                moved = [sum(moved)]
-            found.append(
-                max(each / part.sensitivity for each, part in zip(moved, prepared.parts, strict=True))
-            )
+            found.append(largest_share(prepared, read_exact(one, prepared), read_exact(other, prepared)))
     return found
+
+
+def largest_share(prepared: Prepared, one: Exact, other: Exact) -> float:
+    """The largest change of a part in L1 or L2, as a share of what is charged for."""
+    found = [0.0]
+    for place, part in enumerate(prepared.parts):
+        nothing = ((0,) * (len(prepared.candidates) or 1),) * len(prepared.parts)
+        moved = [
+            [abs(a - b) for a, b in zip(one.get(key, nothing)[place], other.get(key, nothing)[place], strict=True)]
+            for key in {*one, *other}
+        ]
+        if part.choice is not None:
+            # Scores of a group move together; groups add up.
+            found.append(sum(max(scores) for scores in moved) / part.moves.l1)
+            continue
+        numbers = [number for numbers in moved for number in numbers]
+        found.append(sum(numbers) / part.moves.l1)
+        found.append(sum(number**2 for number in numbers) / part.moves.l2_squared)
+    return max(found)
 
 
 def _changed(random: Random, rows: list[Any], row: Any) -> tuple[Adjacency, list[Any]]:

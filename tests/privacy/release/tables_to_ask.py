@@ -23,8 +23,11 @@ def write_table(path, types, rows):
         return path
 
 
-def exact(table, *, adjacency=Adjacency.ADD_REMOVE, **question):
-    """Exact answers, in steps, and how they were prepared."""
+def exact(table, *, adjacency=Adjacency.ADD_REMOVE, unit=None, **question):
+    """Exact answers, in steps, of each part or of each group, and how they were prepared."""
     with open_table(table, by_line=True) as opened:
-        prepared = prepare(Question(**question), opened.columns, adjacency=adjacency)
-        return read_exact(opened, prepared), prepared
+        prepared = prepare(Question(**question), opened.columns, adjacency=adjacency, unit=unit)
+        found = read_exact(opened, prepared)
+        if prepared.groups == (None,):
+            return tuple(number for (number,) in found[None]), prepared
+        return tuple(found[group][0][0] for group in prepared.groups), prepared

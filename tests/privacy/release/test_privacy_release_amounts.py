@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.question import as_text, exact, require_delta, require_epsilon, written
+from trivet.privacy.releases.amounts import as_text, exact, require_delta, require_epsilon, written
 
 
 def test_fifty_tenths_are_five_where_floats_are_not():
@@ -28,9 +28,9 @@ def test_shares_of_a_decimal_are_decimals(digits, places, halvings):
     assert Fraction(Decimal(as_text(value))) == value
 
 
-def test_a_third_is_no_decimal():
-    with pytest.raises(ValueError, match="no finite decimal"):
-        as_text(Fraction(1, 3))
+def test_a_third_is_rounded_in_the_direction_that_is_safe():
+    assert as_text(Fraction(1, 3)) == "0." + "3" * 19 + "4"
+    assert as_text(Fraction(1, 3), upwards=False) == "0." + "3" * 20
 
 
 @pytest.mark.parametrize(("amount", "value"), [("0.1", "0.1"), (0.1, "0.1"), (" 1e-5 ", "1e-5"), (2, "2")])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trivet.privacy import accountants
-from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld, left_pld, spent_pld, total
+from trivet.privacy.releases.charges import Charge, fits_basic, fits_pld, left_pld, spent_pld, total
 
 NOUGHT = Fraction(0)
 

@@ -99,7 +99,7 @@ def test_columns_of_dates_are_compared_with_iso_text(typed_visits, where, rows):
 def test_a_histogram_over_parts_of_dates(visits, column, categories, counts):
     found, prepared = exact(visits, query="histogram", column=column, categories=categories)
     assert dict(zip(prepared.question.categories, found, strict=True)) == counts
-    assert prepared.parts[0].sensitivity == 1
+    assert prepared.parts[0].moves.l1 == 1
 
 
 def test_rows_without_a_date_can_be_counted_with_a_category(visits):

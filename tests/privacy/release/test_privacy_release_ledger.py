@@ -17,11 +17,11 @@ from trivet.errors import DataError, UsageError
 from trivet.privacy.releases.ledger import (
     Asked,
     append_entry,
-    connect,
     create_ledger,
     open_ledger,
     read_entries,
 )
+from trivet.privacy.releases.ledger_file import connect
 from trivet.privacy.releases.results import LedgerState
 
 
@@ -226,7 +226,7 @@ def changed(statement):
         (empty, "SQLite file"),
         (foreign, "a database of another program"),
         (wal_of_another, "a database of another program"),
-        (patched(60, (2).to_bytes(4, "big")), "has format 2, and this trivet reads 1"),
+        (patched(60, (3).to_bytes(4, "big")), "has format 3, and this trivet reads 1 to 2"),
         (patched(18, b"\x02\x02"), "keeps a write-ahead log"),
         (patched(4096, b"\xff" * 64), "is damaged"),
         (patched(110, b"\xff" * 200), "is damaged"),

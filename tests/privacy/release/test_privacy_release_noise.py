@@ -83,14 +83,14 @@ def test_a_scale_that_is_a_tenth_off_is_seen(wrong):
 )
 def test_opendp_proves_no_more_than_was_charged_and_the_scale_is_not_wasted(sensitivity, epsilon):
     measurement = calibrate(sensitivity=sensitivity, epsilon=epsilon)
-    assert Fraction(measurement.proven_epsilon) <= epsilon
+    assert Fraction(measurement.proven) <= epsilon
     assert measurement.scale == pytest.approx(float(sensitivity / epsilon), rel=1e-13)
-    assert measurement.proven_epsilon == pytest.approx(float(epsilon), rel=1e-13)
+    assert measurement.proven == pytest.approx(float(epsilon), rel=1e-13)
 
 
 def test_a_scale_one_step_too_small_would_have_been_charged_too_little():
     # 1 / 0.7 in floating point is such a scale: the map exceeds 0.7.
-    assert Fraction(noise._measurement(1 / 0.7, vector=False).map(1)) > Fraction(7, 10)
+    assert Fraction(noise._laplace(1 / 0.7, vector=False).map(1)) > Fraction(7, 10)
     assert calibrate(sensitivity=1, epsilon=Fraction(7, 10)).scale > 1 / 0.7
 
 
@@ -98,7 +98,7 @@ def test_a_library_that_proves_too_much_is_refused(monkeypatch):
     def loose(scale, *, vector):
         return SimpleNamespace(map=lambda distance: 2.0 * distance)
 
-    monkeypatch.setattr(noise, "_measurement", loose)
+    monkeypatch.setattr(noise, "_laplace", loose)
     with pytest.raises(TrivetError, match="nothing was released"):
         calibrate(sensitivity=1, epsilon=Fraction(1))
 

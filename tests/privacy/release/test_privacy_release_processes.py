@@ -13,7 +13,7 @@ import pytest
 from tables_to_ask import write_table
 
 from trivet.errors import DataError
-from trivet.privacy.releases import ledger as ledger_file
+from trivet.privacy.releases import ledger_file
 from trivet.privacy.releases.ledger import create_ledger, open_ledger
 from trivet.privacy.releases.releasing import release
 
@@ -86,8 +86,8 @@ connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("PRAGMA cache_size = 1")
 connection.execute("BEGIN IMMEDIATE")
 for number in range(1, 301):
-    row = (number, "t", "t", "f", "count", "x" * 3000, "m", "[1]", "0.1", "0", "charged")
-    connection.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    row = (number, "t", "t", "f", "count", "x" * 3000, "m", "[1]", "0.1", "0", "0", 0, "", "charged")
+    connection.execute(f"INSERT INTO entry VALUES ({', '.join('?' * 14)})", row)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

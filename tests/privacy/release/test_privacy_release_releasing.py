@@ -69,7 +69,7 @@ def test_a_receipt_says_it_all_and_survives_json(people, ledger):
     assert (total.part, total.sensitivity, total.epsilon) == ("centred sum", 36, "0.35")
     assert (count.part, count.sensitivity, count.epsilon) == ("count", 1, "0.35")
     assert total.scale == pytest.approx(36 / 0.35, rel=1e-12)
-    assert Fraction(total.proven_epsilon) + Fraction(count.proven_epsilon) <= Fraction("0.7")
+    assert Fraction(total.proven) + Fraction(count.proven) <= Fraction("0.7")
     (entry,) = ledger.state().entries
     assert (entry.id, entry.epsilon, entry.state, entry.scales) == (
         receipt.entry,
@@ -179,7 +179,7 @@ def test_a_mean_stays_within_its_bounds(people, ledger):
             "takes no --bounds",
         ),
         ({"query": "count", "column": "age"}, "takes no --column"),
-        ({"query": "median", "column": "age"}, "query is 'median'; expected one of: count, sum, mean, hist"),
+        ({"query": "modus", "column": "age"}, "query is 'modus'; expected one of: count, units, sum, mean"),
         ({"query": "count", "where": "born = 1"}, "type DATE cannot be compared"),
         ({"query": "count", "epsilon": "0"}, "positive decimal"),
         ({"query": "count", "epsilon": "1e-25"}, "too small"),
@@ -258,8 +258,8 @@ def test_rows_that_cannot_be_read_are_not_quoted_and_the_charge_stays(tmp_path, 
         release(table, query="count", where="pay = 1", ledger=ledger, epsilon="1")
     (entry,) = ledger.state().entries
     assert str(failed.value) == (
-        "not all rows of the table could be read; which, and why, stays private. "
-        f"The charge {entry.id} stays."
+        "not all rows of the table could be read; which, and why, stays private. The owner can see it with "
+        f"`trivet privacy check`. The charge {entry.id} stays."
     )
     assert failed.value.__cause__ is None
     assert failed.value.__suppress_context__

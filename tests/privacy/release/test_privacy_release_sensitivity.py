@@ -11,8 +11,7 @@ from tables_to_ask import exact, write_table
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.question import Question, prepare_number
-from trivet.privacy.releases.where import EVERY_ROW
+from trivet.privacy.releases.question import Question, prepare
 from trivet.tables.opening import Column, Kind
 
 FLOATS = [None, "nan", "inf", "-1e300", "-0.0", "0.1", "12.25"]
@@ -40,16 +39,16 @@ def test_no_row_moves_a_sum_further_than_its_sensitivity(tmp_path, bounds, missi
         removed = write_table(tmp_path / "removed.parquet", {"x": "DOUBLE"}, others)
         moved, prepared = changes(whole, removed, adjacency=Adjacency.ADD_REMOVE, **asked)
         for each, part in zip(moved, prepared.parts, strict=True):
-            assert each <= part.sensitivity
+            assert each <= part.moves.l1
         largest[Adjacency.ADD_REMOVE] = max(largest[Adjacency.ADD_REMOVE], moved[0])
-        allowed[Adjacency.ADD_REMOVE] = prepared.parts[0].sensitivity
+        allowed[Adjacency.ADD_REMOVE] = prepared.parts[0].moves.l1
         for other in ("1e300", "-inf", None):
             replaced = write_table(tmp_path / "replaced.parquet", {"x": "DOUBLE"}, [*others, (other,)])
             moved, prepared = changes(whole, replaced, adjacency=Adjacency.REPLACE_ONE, **asked)
             for each, part in zip(moved, prepared.parts, strict=True):
-                assert each <= part.sensitivity, (value, other)
+                assert each <= part.moves.l1, (value, other)
             largest[Adjacency.REPLACE_ONE] = max(largest[Adjacency.REPLACE_ONE], moved[0])
-            allowed[Adjacency.REPLACE_ONE] = prepared.parts[0].sensitivity
+            allowed[Adjacency.REPLACE_ONE] = prepared.parts[0].moves.l1
     # The sensitivity is reached, so no noise is wasted.
     assert largest == allowed
 
@@ -92,7 +91,7 @@ def test_the_grid_keeps_the_bounds_and_its_integers_small(lower, upper, kind):
     question = Question(query="sum", column="x", bounds=(lower, upper), missing="drop")
     column = Column("x", kind, kind.value, '"x"')
     try:
-        prepared = prepare_number(question, column, EVERY_ROW, adjacency=Adjacency.ADD_REMOVE)
+        prepared = prepare(question, (column,), adjacency=Adjacency.ADD_REMOVE)
     except UsageError:
         return
     assert math.frexp(prepared.grid)[0] == 0.5
@@ -100,7 +99,7 @@ def test_the_grid_keeps_the_bounds_and_its_integers_small(lower, upper, kind):
     # The bounds move by half a step at most.
     for given_, used in ((lower, prepared.lower), (upper, prepared.upper)):
         assert abs(Fraction(given_) - used * Fraction(prepared.grid)) <= Fraction(prepared.grid) / 2
-    assert 1 <= prepared.parts[0].sensitivity == max(abs(prepared.lower), abs(prepared.upper))
+    assert 1 <= prepared.parts[0].moves.l1 == max(abs(prepared.lower), abs(prepared.upper))
 
 
 @pytest.mark.slow
@@ -121,7 +120,7 @@ def test_one_row_moves_a_histogram_by_one_or_two(tmp_path_factory, texts, other,
     ):
         near = write_table(folder / "near.parquet", {"x": "VARCHAR"}, neighbour)
         moved, prepared = changes(whole, near, adjacency=adjacency, **asked)
-        assert sum(moved) <= prepared.parts[0].sensitivity == limit
+        assert sum(moved) <= prepared.parts[0].moves.l1 == limit
     filled = [text if text is not None or missing != "b" else "b" for text in texts]
     assert exact(whole, **asked)[0] == tuple(filled.count(key) for key in ("a", "b", "z"))
 

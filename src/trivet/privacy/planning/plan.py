@@ -44,7 +44,7 @@ from trivet.privacy.planning.settings import (
     QuerySettings,
 )
 from trivet.privacy.planning.theorems import advanced_pays_from, likely_factor, theorem_of
-from trivet.privacy.releases.ledger import Charge, fits_basic, fits_pld
+from trivet.privacy.releases.charges import Charge, fits_basic, fits_pld
 from trivet.wording import listed
 
 __all__ = ["plan", "plan_queries", "spending_of"]

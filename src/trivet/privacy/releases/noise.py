@@ -83,14 +83,7 @@ def calibrate(*, sensitivity: int, epsilon: Fraction, vector: bool = False) -> M
         return measurement, float(measurement.map(sensitivity))
 
     measurement, scale, proven = _proven(made, float(wanted), epsilon)
-
-    def add(exact: Sequence[int]) -> tuple[int, ...]:
-        if vector:
-            return tuple(int(noisy) for noisy in measurement(_held(exact)))
-        (number,) = _held(exact)
-        return (int(measurement(number)),)
-
-    return Measurement(scale, proven, add)
+    return Measurement(scale, proven, _adder(measurement, vector=vector))
 
 
 def calibrate_gaussian(*, squared: int, rho: Fraction) -> Measurement:
@@ -183,6 +176,16 @@ def _laplace(scale: float, *, vector: bool) -> Any:
     if vector:
         return make_laplace(vector_domain(atom), l1_distance(T="i64"), scale=scale)
     return make_laplace(atom, absolute_distance(T="i64"), scale=scale)
+
+
+def _adder(measurement: Any, *, vector: bool) -> Callable[[Sequence[int]], tuple[int, ...]]:
+    def add(exact: Sequence[int]) -> tuple[int, ...]:
+        if vector:
+            return tuple(int(noisy) for noisy in measurement(_held(exact)))
+        (number,) = _held(exact)
+        return (int(measurement(number)),)
+
+    return add
 
 
 def _held(exact: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import add
 from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Interval
@@ -621,16 +622,16 @@ def read_exact(table: Table, prepared: Prepared) -> Exact:
             "not all rows of the table could be read; which, and why, stays private. The owner can see it "
             "with `trivet privacy check`."
         ) from None
-    found: dict[str | None, dict[int, list[int]]] = {group: {} for group in prepared.groups}
-    for key, code, *numbers in rows:
-        group = None if key is None else bytes(key).decode()
-        sums = found.setdefault(group, {}).setdefault(int(code), [0] * len(numbers))
-        for place, number in enumerate(numbers):
-            sums[place] += int(number)
+    # A group without rows has a row of zeros, so that each takes the same way.
+    nothing = (0,) * (1 if prepared.candidates else len(prepared.parts))
+    empty = [(None if group is None else group.encode(), 0, *nothing) for group in prepared.groups]
+    found: dict[str | None, dict[int, tuple[int, ...]]] = {}
+    for key, code, *numbers in (*empty, *rows):
+        codes = found.setdefault(None if key is None else bytes(key).decode(), {})
+        codes[int(code)] = tuple(map(add, codes.get(int(code), nothing), map(int, numbers)))
     if prepared.candidates:
         return {group: _scores(prepared, codes) for group, codes in found.items()}
-    nothing = [0] * len(prepared.parts)
-    return {group: tuple((number,) for number in codes.get(0, nothing)) for group, codes in found.items()}
+    return {group: tuple((number,) for number in codes[0]) for group, codes in found.items()}
 
 
 def _scores(prepared: Prepared, codes: Mapping[int, Any]) -> tuple[tuple[int, ...], ...]:
