@@ -10,6 +10,7 @@ from annotated_types import Ge, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.releases.settings import ReleaseSettings
 from trivet.security.settings import DEMO, ScanSettings, SecuritySettings
 from trivet.settings import Seed, Settings
 from trivet.study.fairness_results import FairnessSettings
@@ -214,11 +215,13 @@ class SecuritySection(NetworkOptions, SecuritySettings):
 class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
 
-    `plan` is of the user's queries, for an audit without the study. `audits` are files that ``trivet
+    `plan` is of the user's queries, for an audit without the study; `release` is for ``trivet privacy release``,
+    and no part of an audit. `audits` are files that ``trivet
     privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
 
     plan: PlanSettings | None = None
+    release: ReleaseSettings | None = None
     audits: tuple[Path, ...] = ()
 
 

@@ -12,7 +12,8 @@ from trivet.privacy import Adjacency, create_ledger
 from trivet.privacy.planning import PlanSettings, QuerySettings, plan_queries
 from trivet.privacy.releases.charges import Charge, fits_basic, fits_pld, total
 from trivet.privacy.releases.ledger import Asked
-from trivet.privacy.releases.question import Question, prepare
+from trivet.privacy.releases.question import prepare
+from trivet.privacy.releases.settings import Question
 from trivet.tables.opening import Column, Kind
 
 COUNT = QuerySettings(name="rows", kind="count")

@@ -12,11 +12,11 @@ from trivet.privacy import Adjacency
 from trivet.privacy.releases.question import (
     Exact,
     Prepared,
-    Question,
     prepare,
     read_exact,
     require_answerable,
 )
+from trivet.privacy.releases.settings import Question
 from trivet.tables.opening import open_table
 from trivet.tables.settings import Reading
 
@@ -232,7 +232,10 @@ def largest_share(prepared: Prepared, one: Exact, other: Exact) -> float:
     for place, part in enumerate(prepared.parts):
         nothing = ((0,) * (len(prepared.candidates) or 1),) * len(prepared.parts)
         moved = [
-            [abs(a - b) for a, b in zip(one.get(key, nothing)[place], other.get(key, nothing)[place], strict=True)]
+            [
+                abs(a - b)
+                for a, b in zip(one.get(key, nothing)[place], other.get(key, nothing)[place], strict=True)
+            ]
             for key in {*one, *other}
         ]
         if part.choice is not None:

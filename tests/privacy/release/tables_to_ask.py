@@ -3,7 +3,8 @@
 import duckdb
 
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.question import Question, prepare, read_exact
+from trivet.privacy.releases.question import prepare, read_exact
+from trivet.privacy.releases.settings import Question
 from trivet.tables.opening import open_table
 
 

@@ -11,7 +11,8 @@ from tables_to_ask import exact, write_table
 
 from trivet.errors import UsageError
 from trivet.privacy import Adjacency
-from trivet.privacy.releases.question import Question, prepare
+from trivet.privacy.releases.question import prepare
+from trivet.privacy.releases.settings import Question
 from trivet.tables.opening import Column, Kind
 
 FLOATS = [None, "nan", "inf", "-1e300", "-0.0", "0.1", "12.25"]

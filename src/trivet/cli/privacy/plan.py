@@ -285,7 +285,8 @@ def _print_release(console: Console, release: "PlannedRelease") -> None:
     for query in release.queries:
         name = one_line(query.name, limit=NAME_WIDTH)
         times = "once" if query.count == 1 else f"{query.count:,} times"
-        console.print(escape(f"  {name}: trivet privacy release, {times}, with --epsilon {query.epsilon}"))
+        price = f"--rho {query.rho}" if query.epsilon is None else f"--epsilon {query.epsilon}"
+        console.print(escape(f"  {name}: trivet privacy release, {times}, with {price}"))
 
 
 def _print_question(console: Console, queries: "Sequence[AskedQuery]", *, adjacency: str, group: int) -> None:

@@ -1,9 +1,10 @@
 """``trivet privacy release``: answer one query on a table with noise, and charge the ledger."""
 
 import csv
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -11,20 +12,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.cli.options import Json, command
-from trivet.cli.terminal import print_json, results_console
+from trivet.cli.terminal import print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import AdjacencyName
-from trivet.privacy.releases.results import Accounting, Query
+from trivet.privacy.releases.results import Accounting, Period, Query
+from trivet.privacy.releases.settings import BoundsOf, ReleaseSettings
 from trivet.tables.settings import Reading
 from trivet.wording import one_line
 
 __all__ = ["ledger", "release"]
 
 if TYPE_CHECKING:
-    from trivet.privacy.releases.results import Receipt, Release
+    from trivet.privacy.releases.results import Receipt, Release, Releases
 
 #: A longer condition or list of categories is cut on the terminal.
 SHOWN_CHARACTERS = 400
+#: A longer name of a question of several.
+NAME_CHARACTERS = 60
 
 
 @command
@@ -32,18 +36,33 @@ def release(
     table: str,
     /,
     *,
-    query: Query,
     ledger: Path,
-    epsilon: str,
+    query: Query | None = None,
+    plan: Path | None = None,
+    epsilon: str | None = None,
+    delta: str | None = None,
+    rho: str | None = None,
     column: str | None = None,
     bounds: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    bounds_of: BoundsOf = "row",
     categories: str | None = None,
     missing: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     where: str | None = None,
-    reading: Reading,
+    of: str | None = None,
+    at: str | None = None,
+    by: str | None = None,
+    keys: str | None = None,
+    private_keys: bool = False,
+    max_rows: int | None = None,
+    max_groups: int | None = None,
+    unit: str | None = None,
+    within: str | None = None,
+    non_negative: bool = False,
+    reading: Annotated[Mapping[str, Any], Reading],
+    dry_run: bool = False,
     json: Json = False,
 ) -> int:
-    """Answer one query with noise, after charging the ledger for it.
+    """Answer a query with noise, or all of a plan, after charging the ledger for it.
 
     An error before the charge reveals nothing of the rows; a CSV cell that is not a number, in a numeric
     column, counts as missing.
@@ -52,44 +71,123 @@ def release(
     ----------
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE.
-    query
-        A count of rows, the sum or mean of a column, or a histogram of its categories.
     ledger
-        The ledger, made with `trivet privacy ledger FILE --create --epsilon E`.
+        The ledger, made with `trivet privacy ledger FILE --create --epsilon E`. It says what the unit of
+        privacy is: a row, or a person by a column.
+    query
+        A count of rows or of units; sum, mean, variance, median or quantile of a column; proportion of rows;
+        or a histogram of a column's categories.
+    plan
+        In place of a query: an audit.toml with [privacy.release] and its queries, charged and answered as
+        one.
     epsilon
-        What this answer may cost.
+        What this answer may cost, for Laplace noise.
+    delta
+        With --private-keys: the probability that a group of one unit is shown.
+    rho
+        In place of --epsilon: what it may cost by zero-concentrated privacy, for Gaussian noise.
     column
-        Of a sum, mean or histogram; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
+        Of all but counts and proportions; of dates 'month(visited)', 'year(visited)' or 'day(visited)'.
     bounds
-        Of a sum or mean, LOWER,UPPER: values are clamped to them. They must not come from the data.
+        Of numbers, LOWER,UPPER: values are clamped to them. They must not come from the data.
+    bounds_of
+        row: each row is within the bounds. unit: what the rows of a unit add up to is.
     categories
         Of a histogram, A,B,C: its cells, of dates or whole numbers also FIRST..LAST. They must not come from
         the data.
     missing
-        What a missing value counts as: drop, or a value. A sum or mean needs it.
+        What a missing value counts as: drop, or a value. Numbers need it.
     where
         Rows that count, such as "age >= 40 and not sex in ('x', 'y')". A comparison with a missing
         value is false.
+    of
+        Of a proportion: the condition whose share of the rows is asked for.
+    at
+        Of a quantile, 0.25,0.5,0.75: which ones.
+    by
+        Answer for each group of rows with the same value of this column, for the price of one answer.
+    keys
+        The groups of --by, A,B,C or FIRST..LAST. They must not come from the data.
+    private_keys
+        Take the groups of --by from the data, those with enough units; costs --delta.
+    max_rows
+        Rows of one unit that count at most. It must not come from the data.
+    max_groups
+        Groups that one unit counts in at most, with --bounds-of unit or --query units.
+    unit
+        Column that says whose row each is, where it is not called as in the ledger.
+    within
+        Part of the table that is asked about, where the ledger was made with --parted-by.
+    non_negative
+        Make counts whole and at least 0 afterwards, those of groups with their sum kept.
+    dry_run
+        With --plan: say prices and noise, and charge nothing.
     """
-    from trivet.privacy.releases.releasing import release as release_query  # noqa: PLC0415 - loads DuckDB and OpenDP
+    from trivet.privacy.releases import releasing  # noqa: PLC0415 - loads DuckDB and OpenDP
 
-    found = release_query(
+    if plan is not None:
+        given = (query, epsilon, delta, rho, column, bounds, categories, missing, where, of, at, by, keys)
+        if any(each is not None for each in given):
+            raise UsageError("the questions and their budget are those of the plan; leave other options out.")
+        settings = _plan_of(plan, reading)
+        with report_progress() as progress:
+            found = releasing.release_plan(
+                table,
+                settings,
+                ledger=ledger,
+                charge=not dry_run,
+                progress=lambda words: progress("release", words, None),
+            )
+        if json:
+            print_json(asdict(found))
+        else:
+            _print_releases(found, results_console())
+        return 0
+    if dry_run:
+        raise UsageError("--dry-run goes with --plan.")
+    if query is None:
+        raise UsageError("nothing is asked; give --query, or --plan with an audit.toml of several.")
+    answer = releasing.release(
         table,
         query=query,
         ledger=ledger,
         epsilon=epsilon,
+        delta=delta,
+        rho=rho,
         column=column,
         bounds=None if bounds is None else _bounds(bounds),
-        categories=() if categories is None else _categories(categories),
+        bounds_of=bounds_of,
+        categories=() if categories is None else _divided("categories", categories),
         missing=missing,
         where=where,
-        reading=reading,
+        of=of,
+        at=() if at is None else _quantiles(at),
+        by=by,
+        keys=() if keys is None else _divided("keys", keys),
+        private_keys=private_keys,
+        max_rows=max_rows,
+        max_groups=max_groups,
+        unit=unit,
+        within=within,
+        non_negative=non_negative,
+        reading=Reading(**reading),
     )
     if json:
-        print_json(asdict(found))
+        print_json(asdict(answer))
     else:
-        _print_release(found, results_console())
+        _print_release(answer, results_console())
     return 0
+
+
+def _plan_of(file: Path, reading: Mapping[str, Any]) -> ReleaseSettings:
+    from trivet.config import load_config  # noqa: PLC0415 - only a file needs it
+
+    found = load_config(file).privacy.release
+    if found is None:
+        raise UsageError(
+            f"{one_line(file.name)} has no [privacy.release] table; add one with [[privacy.release.queries]]."
+        )
+    return replace(found, reading=replace(found.reading, **reading))
 
 
 def _bounds(text: str) -> tuple[float, float]:
@@ -100,58 +198,112 @@ def _bounds(text: str) -> tuple[float, float]:
     return lower, upper
 
 
-def _categories(text: str) -> tuple[str, ...]:
+def _quantiles(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise UsageError(f"--at is {one_line(text)}; expected numbers such as 0.25,0.5,0.75.") from error
+
+
+def _divided(option: str, text: str) -> tuple[str, ...]:
     """Split at commas; a category that holds one stands in double quotation marks."""
     try:
         return tuple(next(csv.reader([text], skipinitialspace=True), ()))
     except csv.Error as error:
-        raise UsageError(f"--categories is {one_line(text)}; expected A,B,C on one line.") from error
+        raise UsageError(f"--{option} is {one_line(text)}; expected A,B,C on one line.") from error
+
+
+def _print_releases(found: "Releases", console: Console) -> None:
+    """Print answers one after the other, then the prices and what all spend."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("question")
+    for heading in ("answer", "± 95 %", "noise", "price"):
+        table.add_column(heading, justify="right")
+    answers = found.releases or (None,) * len(found.planned)
+    for planned, answer in zip(found.planned, answers, strict=True):
+        name = escape(one_line(planned.name, limit=NAME_CHARACTERS))
+        price = f"rho {planned.rho}" if planned.rho != "0" else f"epsilon {planned.epsilon}"
+        noise = ", ".join(f"{each.scale:.4g}" for each in planned.noise)
+        if answer is None or not answer.cells:
+            value = "-" if answer is None else _number(answer.value)
+            error = "-" if answer is None else _error(answer.half_width, answer)
+            table.add_row(name, value, error, noise, price)
+            continue
+        table.add_row(name, "", "", noise, price)
+        for cell in answer.cells:
+            table.add_row(
+                f"  {escape(one_line(cell.key))}", _number(cell.value), _error(cell.half_width, answer)
+            )
+    console.print(table)
+    limit = found.rho if found.accounting == "zcdp" else found.epsilon
+    whose = "the ledger's" if found.of_ledger else "the plan's"
+    name = "rho" if found.accounting == "zcdp" else "epsilon"
+    said = "charged" if found.releases else "would be charged"
+    console.print()
+    console.print(
+        f"{len(found.planned)} questions {said} together: {found.spent:.9g} of {whose} {name} {limit} "
+        f"({found.accounting} composition)"
+    )
+
+
+def _error(error: float | None, answer: "Release") -> str:
+    """Return the error of a number, or of a quantile that of its rank."""
+    if answer.rank_error is not None:
+        return f"{_number(answer.rank_error)} rows"
+    return _number(error)
 
 
 def _print_release(found: "Release", console: Console) -> None:
-    if found.message is not None:
-        console.print(f"no value: {escape(found.message)}")
-    elif found.cells:
+    if found.cells:
         _print_cells(found, console)
+    elif found.message is not None:
+        console.print(f"no value: {escape(found.message)}")
     else:
-        console.print(f"[bold]{_number(found.value)}[/] ± {_number(found.half_width)}")
+        console.print(f"[bold]{_number(found.value)}[/] ± {_error(found.half_width, found)}")
     console.print()
     _print_noise(found.receipt, console)
     receipt = found.receipt
-    asked = receipt.query if receipt.column is None else f"{receipt.query} of {receipt.column}"
+    asked = receipt.asked
     if receipt.lower is not None:
-        asked += f", clamped to [{_number(receipt.lower)}, {_number(receipt.upper)}]"
         asked += f", rounded to steps of {_number(receipt.grid)}"
-    if receipt.missing is not None:
-        asked += f", missing: {receipt.missing}"
-    if receipt.where is not None:
-        asked += f", where {receipt.where}"
+    if receipt.afterwards is not None:
+        asked += f", afterwards made {receipt.afterwards}"
     console.print(escape(f"{one_line(receipt.table)}: {one_line(asked, limit=SHOWN_CHARACTERS)}"))
+    price = f"rho {receipt.rho}" if receipt.rho != "0" else f"epsilon {receipt.epsilon}"
     console.print(
-        f"charged: epsilon {receipt.epsilon}, delta {receipt.delta}, {receipt.adjacency} {receipt.unit}, "
-        f"entry {receipt.entry}"
+        escape(
+            f"charged: {price}, delta {receipt.delta}, {receipt.adjacency} {one_line(receipt.unit)}, "
+            f"entry {receipt.entry}"
+        )
     )
+    covers = "of it" if found.rank_error is None else "of ranks"
     console.print(
-        f"noise by {receipt.library} {receipt.library_version}; ± covers 95 % of it; clamping and rounding "
-        "come on top"
+        f"noise by {receipt.library} {receipt.library_version}; ± covers 95 % {covers}; clamping and "
+        "rounding come on top"
     )
 
 
 def _print_cells(found: "Release", console: Console) -> None:
+    receipt = found.receipt
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(escape(one_line(found.receipt.column)))
-    table.add_column("rows", justify="right")
+    counted = receipt.query in ("count", "histogram")
+    table.add_column(escape(one_line(receipt.by or (receipt.column if counted else "at"))))
+    table.add_column("rows" if counted else escape(receipt.query), justify="right")
     table.add_column("± each", justify="right")
     for cell in found.cells:
-        table.add_row(escape(one_line(cell.key)), str(cell.value), _number(found.half_width))
+        value = f"no value: {escape(cell.message)}" if cell.message is not None else _number(cell.value)
+        table.add_row(escape(one_line(cell.key)), value, _error(cell.half_width, found))
     console.print(table)
+    if not found.cells:
+        console.print("no group has enough units to be shown")
 
 
 def _print_noise(receipt: "Receipt", console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("part")
     table.add_column("noise")
-    for heading in ("scale", "sensitivity", "epsilon", "proven"):
+    price = "epsilon" if receipt.rho == "0" else "rho"
+    for heading in ("scale", "sensitivity", price, "proven"):
         table.add_column(heading, justify="right")
     for noise in receipt.noise:
         table.add_row(
@@ -159,10 +311,13 @@ def _print_noise(receipt: "Receipt", console: Console) -> None:
             noise.mechanism,
             _number(noise.scale),
             _number(noise.sensitivity),
-            noise.epsilon,
-            _number(noise.proven_epsilon),
+            noise.epsilon if receipt.rho == "0" else noise.rho,
+            _number(noise.proven),
         )
     console.print(table)
+    threshold = next((noise.threshold for noise in receipt.noise if noise.threshold is not None), None)
+    if threshold is not None:
+        console.print(f"groups of at least {threshold} units by the noisy number are shown")
 
 
 def _number(value: float | None) -> str:
@@ -188,8 +343,13 @@ def ledger(
     create: bool = False,
     epsilon: str | None = None,
     delta: str | None = None,
+    rho: str | None = None,
     adjacency: AdjacencyName | None = None,
     accounting: Accounting | None = None,
+    unit: str | None = None,
+    parted_by: str | None = None,
+    period: Period | None = None,
+    follows: Path | None = None,
     json: Json = False,
 ) -> int:
     """Show what a ledger spent and what is left, or make one with --create.
@@ -204,27 +364,43 @@ def ledger(
         With --create: the budget.
     delta
         With --create: the budget's delta, 0 by default.
+    rho
+        With --create, in place of --epsilon: a budget of zero-concentrated privacy.
     adjacency
-        With --create: neighbouring tables have one row more or less (add-remove, the default), or
-        another row in the place of one (replace-one).
+        With --create: neighbouring tables have one unit more or less (add-remove, the default), or
+        another unit in the place of one (replace-one).
     accounting
-        With --create: what refuses an answer. basic, the default, adds epsilons up and holds however
-        they were chosen. pld proves less spent; it needs a delta, and no epsilon may then be chosen by
-        looking at an earlier answer.
+        With --create: what refuses an answer. basic, the default, adds epsilons up, and zcdp adds up rho;
+        both hold however they were chosen. pld proves least spent; it needs a delta, and no price may then be
+        chosen by looking at an earlier answer.
+    unit
+        With --create: column that says whose row each is, such as a person's number. Without it the unit of
+        privacy is a row.
+    parted_by
+        With --create: column of disjoint parts of the table, whose charges do not add up.
+    period
+        With --create: the budget is for the present month, quarter or year, and charges after it are refused.
+    follows
+        With --create: the ledger of an earlier period, whose settings and history go on in this one.
     """
     from trivet.privacy.releases.ledger import create_ledger, open_ledger  # noqa: PLC0415 - loads SQLite
 
+    options = {
+        "epsilon": epsilon,
+        "delta": delta,
+        "rho": rho,
+        "adjacency": adjacency,
+        "accounting": accounting,
+        "unit": unit,
+        "parted_by": parted_by,
+        "period": period,
+        "follows": follows,
+    }
     if create:
-        if epsilon is None:
-            raise UsageError("a new ledger needs a budget; give --epsilon.")
-        book = create_ledger(
-            file,
-            epsilon=epsilon,
-            delta="0" if delta is None else delta,
-            adjacency=adjacency or "add-remove",
-            accounting=accounting or "basic",
-        )
-    elif (epsilon, delta, adjacency, accounting) != (None, None, None, None):
+        if epsilon is None and rho is None and follows is None:
+            raise UsageError("a new ledger needs a budget; give --epsilon, or --rho.")
+        book = create_ledger(file, **options)  # pyright: ignore[reportArgumentType] - each of its own type
+    elif any(each is not None for each in options.values()):
         raise UsageError("a ledger's budget never changes; --epsilon and the like go with --create.")
     else:
         book = open_ledger(file)
@@ -243,17 +419,34 @@ def _print_state(state: "LedgerState", console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "budget", "spent", "left"):
         table.add_column(heading, justify="right" if heading else "left")
-    table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
+    if state.accounting == "zcdp":
+        table.add_row("rho", state.rho, _shortened(state.spent_rho), _shortened(state.left_rho))
+    else:
+        table.add_row("epsilon, basic", state.epsilon, state.spent_epsilon, state.left_epsilon)
     table.add_row("delta, basic", state.delta, state.spent_delta, state.left_delta)
-    if state.pld_reason is None:
+    if state.spent_pld is not None and state.left_pld is not None:
         table.add_row("epsilon, pld", state.epsilon, f"{state.spent_pld:.6g}", f"{state.left_pld:.6g}")
     console.print(table)
+    parts = f"parts by {state.parted_by} in parallel; " if state.parted_by else ""
+    period = f"for {state.period}; " if state.period else ""
     console.print(
-        f"ledger {state.id}, made {state.created}; {state.adjacency} {state.unit}; "
-        f"{state.accounting} composition refuses what would exceed the budget"
+        escape(
+            f"ledger {state.id}, made {state.created}; {state.adjacency} {one_line(state.unit)}; "
+            f"{one_line(parts)}{period}{state.accounting} composition refuses what would exceed the budget"
+        )
     )
-    if state.pld_reason is not None:
+    for past in state.past:
+        spent = f"rho {past.rho}" if past.epsilon == "0" else f"epsilon {past.epsilon}, delta {past.delta}"
+        console.print(escape(f"before it, {past.period}: ledger {past.id} spent {spent}"))
+    if state.past:
+        console.print("each period has a budget of its own; a unit that is in all of them pays all of them")
+    if state.pld_reason is not None and state.accounting != "zcdp":
         console.print(f"no figure by privacy loss distributions: {state.pld_reason}")
+
+
+def _shortened(amount: str) -> str:
+    """Return a decimal of as many digits as are of use."""
+    return f"{float(amount):.9g}"
 
 
 def _print_entries(state: "LedgerState", console: Console) -> None:
@@ -261,12 +454,15 @@ def _print_entries(state: "LedgerState", console: Console) -> None:
     if len(shown) < len(state.entries):
         console.print(f"{len(state.entries) - len(shown)} earlier entries are in --json")
     with_delta = any(float(entry.delta) for entry in shown)
+    with_rho = any(float(entry.rho) for entry in shown)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("entry", no_wrap=True)
     table.add_column("time, UTC", no_wrap=True)
     table.add_column("query", overflow="fold")
     table.add_column("noise")
     table.add_column("epsilon", justify="right", no_wrap=True)
+    if with_rho:
+        table.add_column("rho", justify="right", no_wrap=True)
     if with_delta:
         table.add_column("delta", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -278,7 +474,8 @@ def _print_entries(state: "LedgerState", console: Console) -> None:
             escape(one_line(entry.time[:16].replace("T", " "))),
             escape(f"{one_line(entry.table)}: {asked}"),
             escape(f"{one_line(entry.mechanism)} {scales}"),
-            entry.epsilon,
+            "-" if entry.epsilon == "0" else entry.epsilon,
+            *(["-" if entry.rho == "0" else entry.rho] if with_rho else []),
             *([entry.delta] if with_delta else []),
             entry.state,
         )

@@ -229,12 +229,25 @@ def typed(epsilons: Sequence[float], fits: Callable[[tuple[str, ...]], bool]) ->
 
 def let_through(texts: Sequence[str], lines: Sequence[Line], settings: PlanSettings, *, pure: bool) -> bool:
     """Return whether a ledger of the plan's budget lets all answers through, as it would decide."""
-    budget = Charge(_decimal(settings.epsilon), _decimal(settings.delta))
     charges = [
         Charge(_decimal(text) * line.asked.count, Fraction(0), line.asked.count)
         for text, line in zip(texts, lines, strict=True)
     ]
+    budget = _budget(settings)
     return fits_basic(charges, budget) if pure else fits_pld(charges, budget)
+
+
+def gaussian_let_through(texts: Sequence[str], lines: Sequence[Line], settings: PlanSettings) -> bool:
+    """Return the same of Gaussian answers, each of a rho."""
+    charges = [
+        Charge(Fraction(0), Fraction(0), rho=_decimal(text) * line.asked.count)
+        for text, line in zip(texts, lines, strict=True)
+    ]
+    return fits_pld(charges, _budget(settings))
+
+
+def _budget(settings: PlanSettings) -> Charge:
+    return Charge(_decimal(settings.epsilon), _decimal(settings.delta))
 
 
 def plain(number: object) -> str:
@@ -322,7 +335,7 @@ def plan_queries(
         remarks=remarks_on(rows, best, lines, settings, epsilon=settings.epsilon),
         group_conversion=_conversion(settings, epsilon=settings.epsilon),
         curves=curves_of(rows, lines, epsilon=settings.epsilon, delta=settings.delta) if curves else None,
-        release=_release(lines, settings),
+        release=_release(lines, rows[best], settings),
     )
 
 
@@ -417,29 +430,48 @@ def _scales_of(epsilons: Iterable[float], lines: tuple[Line, ...]) -> list[float
     return [line.asked.l1 / epsilon * (1 + _SLACK) for line, epsilon in zip(lines, epsilons, strict=True)]
 
 
-def _release(lines: tuple[Line, ...], settings: PlanSettings) -> PlannedRelease | None:
-    """Say what to type where the answers are released, by the ledger's own accounting."""
-    pure = settings.delta == 0
-    wanted = "basic" if pure else "pld"
-    method = next(
-        each
-        for each in methods_for("discrete-laplace", lines, delta=settings.delta)
-        if each.theorem.method == wanted
-    )
-    assert settings.epsilon is not None
+def _release(lines: tuple[Line, ...], best: PlannedRow, settings: PlanSettings) -> PlannedRelease | None:
+    """Say what to type where the answers are released, with the noise of the best row that releases draw."""
     if settings.group > 1:
         return None
     try:
-        scales = _scales(method, lines, epsilon=settings.epsilon, delta=settings.delta)
-        epsilons = [line.asked.l1 / scale for line, scale in zip(lines, scales, strict=True)]
-        texts = _charged(method, lines, epsilons, settings)
+        charged = _gaussian_charges(lines, best, settings) if best.mechanism == "gaussian" else ()
+        charges = charged or _laplace_charges(lines, settings)
     except OutOfReachError:
         return None
-    charges = tuple(
-        PlannedCharge(line.asked.name, line.asked.count, text)
+    return PlannedRelease(
+        mechanism="discrete-laplace" if charges[0].rho is None else "discrete-gaussian",
+        accounting="basic" if settings.delta == 0 else "pld",
+        epsilon=plain(settings.epsilon),
+        delta=plain(settings.delta),
+        queries=charges,
+    )
+
+
+def _laplace_charges(lines: tuple[Line, ...], settings: PlanSettings) -> tuple[PlannedCharge, ...]:
+    wanted = "basic" if settings.delta == 0 else "pld"
+    methods = methods_for("discrete-laplace", lines, delta=settings.delta)
+    method = next(each for each in methods if each.theorem.method == wanted)
+    assert settings.epsilon is not None
+    scales = _scales(method, lines, epsilon=settings.epsilon, delta=settings.delta)
+    epsilons = [line.asked.l1 / scale for line, scale in zip(lines, scales, strict=True)]
+    texts = _charged(method, lines, epsilons, settings)
+    return tuple(
+        PlannedCharge(line.asked.name, line.asked.count, text, None)
         for line, text in zip(lines, texts, strict=True)
     )
-    return PlannedRelease(wanted, plain(settings.epsilon), plain(settings.delta), charges)
+
+
+def _gaussian_charges(
+    lines: tuple[Line, ...], row: PlannedRow, settings: PlanSettings
+) -> tuple[PlannedCharge, ...]:
+    """Return the rho of the row's noise, which the ledger accounts for as the row does."""
+    rhos = [(line.asked.l2 / noise.scale) ** 2 / 2 for line, noise in zip(lines, row.queries, strict=True)]
+    texts = typed(rhos, lambda texts: gaussian_let_through(texts, lines, settings))
+    return tuple(
+        PlannedCharge(line.asked.name, line.asked.count, None, text)
+        for line, text in zip(lines, texts, strict=True)
+    )
 
 
 def _noise(line: Line, scale: float, epsilon: float, mechanism: str, settings: PlanSettings) -> QueryNoise:

@@ -196,12 +196,15 @@ class PlannedCharge:
     Attributes
     ----------
     name, count : As in `AskedQuery`.
-    epsilon : Decimal text, as `release` takes it; for a mean the whole, of its sum and its count.
+    epsilon : Decimal text, as `release` takes it; for a mean the whole, of its sum and its count. None where
+        the noise is Gaussian.
+    rho : The same for Gaussian noise; None where it is Laplace noise.
     """
 
     name: str
     count: int
-    epsilon: str
+    epsilon: str | None
+    rho: str | None
 
 
 @dataclass(frozen=True)
@@ -210,11 +213,13 @@ class PlannedRelease:
 
     Attributes
     ----------
+    mechanism : ``discrete-laplace``, or ``discrete-gaussian`` where that needs less noise.
     accounting : ``basic``, or ``pld`` where the plan has a delta.
     epsilon, delta : The ledger's budget, decimal text.
     queries : One entry a line of the plan, in its order.
     """
 
+    mechanism: str
     accounting: str
     epsilon: str
     delta: str

@@ -19,7 +19,16 @@ from trivet.privacy.releases.noise import (
 from trivet.privacy.releases.question import Exact, Part, Prepared
 from trivet.privacy.releases.results import Cell
 
-__all__ = ["CONFIDENCE", "Answer", "Cost", "answer_from", "error_of", "measurements_of", "rank_error", "threshold_of"]
+__all__ = [
+    "CONFIDENCE",
+    "Answer",
+    "Cost",
+    "answer_from",
+    "error_of",
+    "measurements_of",
+    "rank_error",
+    "threshold_of",
+]
 
 #: Probability with which the noise moves an answer by no more than its half-width.
 CONFIDENCE: Final = 0.95
@@ -64,8 +73,8 @@ def _measurement(prepared: Prepared, part: Part, cost: Cost) -> Measurement:
 def threshold_of(prepared: Prepared, measurement: Measurement, delta: Fraction) -> int:
     """Smallest noisy number of units with which a group is shown.
 
-    A group that one unit alone is in has the number 1, and it may be in `threshold_for` such groups: all of them
-    together are shown with a probability of at most delta.
+    A group that one unit alone is in has the number 1, and it may be in `threshold_for` such groups: all of
+    them together are shown with a probability of at most delta.
     """
     allowed = float(delta) / prepared.threshold_for * (1 - 1e-9)
     # P(1 + X >= t) = P(X > t - 2).
@@ -77,8 +86,8 @@ def threshold_of(prepared: Prepared, measurement: Measurement, delta: Fraction) 
     return above
 
 
-def error_of(part: Part, measurement: Measurement, *, gaussian: bool, probability: float) -> float:
-    """Steps that the noise of one number exceeds with a probability of at most this."""
+def error_of(measurement: Measurement, *, gaussian: bool, probability: float) -> float:
+    """Return the steps that the noise of one number exceeds with a probability of at most this."""
     if gaussian:
         return normal_half_width(measurement.scale, probability=probability)
     return half_width(measurement.scale, probability=probability)
@@ -118,13 +127,13 @@ def answer_from(
         present = {group: found for group, found in zip(groups, units, strict=True) if found >= least}
         groups = sorted(present, key=str)
         if len(parts) == 1:
-            wrong = error_of(parts[0], measurements[0], gaussian=False, probability=1 - CONFIDENCE)
+            wrong = error_of(measurements[0], gaussian=False, probability=1 - CONFIDENCE)
             return _answered(prepared, [(group, present[group], wrong, None) for group in groups])
         parts, measurements = parts[1:], measurements[1:]
     skipped = len(prepared.parts) - len(parts)
     wrong = (1 - CONFIDENCE) / len(parts)
     errors = tuple(
-        error_of(part, each, gaussian=gaussian, probability=wrong)
+        error_of(each, gaussian=gaussian, probability=wrong)
         for part, each in zip(parts, measurements, strict=True)
     )
     columns = [
@@ -274,5 +283,3 @@ def _projected(values: list[float], sum_: int) -> list[float]:
         if value > (taken - sum_) / place:
             above = (taken - sum_) / place
     return [max(0.0, value - above) for value in values]
-
-

@@ -31,6 +31,7 @@ __all__ = [
     "fits_pld",
     "left_pld",
     "side_by_side",
+    "spent_of",
     "spent_pld",
     "summed_rho",
     "total",
@@ -119,6 +120,17 @@ def _fits(charges: tuple[Charge, ...], budget: Budget) -> bool:
         return spent.rho <= budget.rho and spent.delta <= budget.delta
     limit = Charge(budget.epsilon, budget.delta)
     return (fits_pld if budget.accounting == "pld" else fits_basic)(charges, limit)
+
+
+def spent_of(charges: Iterable[Charge], budget: Budget) -> float:
+    """Return what charges spend of the epsilon or the rho of a budget, by its accounting."""
+    charges = tuple(charges)
+    if budget.accounting == "zcdp":
+        return _upwards(worst(charges, summed_rho).rho)
+    limit = Charge(budget.epsilon, budget.delta)
+    if budget.accounting == "basic":
+        return _upwards(worst(charges, total).epsilon)
+    return max(spent_pld(some, limit) for some in side_by_side(charges))
 
 
 def fits_basic(charges: Iterable[Charge], budget: Charge) -> bool:

@@ -50,7 +50,8 @@ from trivet.privacy.releases.results import (
 from trivet.settings import require
 from trivet.wording import one_line
 
-__all__ = ["Asked", "Ledger", "append_entry", "create_ledger", "open_ledger", "read_entries"]
+__all__ = ["Asked", "Ledger", "append_entry", "charge_of", "create_ledger", "open_ledger", "read_entries"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -105,8 +106,8 @@ def mark_entry(connection: Connection, number: int, *, ledger: str) -> None:
 def read_entries(connection: Connection, *, ledger: str) -> tuple[LedgerEntry, ...]:
     """Read all entries of the ledger of this id, oldest first."""
     rows = connection.execute(
-        "SELECT number, time, table_name, fingerprint, query, asked, mechanism, within, scales, epsilon, delta, "
-        "rho, gaussian, state FROM entry ORDER BY number"
+        "SELECT number, time, table_name, fingerprint, query, asked, mechanism, within, scales, epsilon, "
+        "delta, rho, gaussian, state FROM entry ORDER BY number"
     )
     return tuple(_entry(row, ledger=ledger) for row in rows)
 
@@ -218,7 +219,7 @@ class Ledger:
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self._require_same(connection)
-            charges = tuple(_charge(entry) for entry in read_entries(connection, ledger=self.id))
+            charges = tuple(map(charge_of, read_entries(connection, ledger=self.id)))
             self._require_fit(charges, asked)
             numbers = [append_entry(connection, each) for each in asked]
             connection.execute("COMMIT")
@@ -238,13 +239,20 @@ class Ledger:
                 mark_entry(connection, int(entry.rpartition("-")[2]), ledger=self.id)
             connection.execute("COMMIT")
 
-    def state(self) -> LedgerState:
-        """Return what was spent, on what, and what is left."""
+    def charges(self) -> tuple[Charge, ...]:
+        """Return all charges, oldest first."""
+        return tuple(map(charge_of, self._entries()))
+
+    def _entries(self) -> tuple[LedgerEntry, ...]:
         require_ledger(self.path)
         with connect(self.path) as connection:
             self._require_same(connection)
-            entries = read_entries(connection, ledger=self.id)
-        charges = tuple(_charge(entry) for entry in entries)
+            return read_entries(connection, ledger=self.id)
+
+    def state(self) -> LedgerState:
+        """Return what was spent, on what, and what is left."""
+        entries = self._entries()
+        charges = tuple(map(charge_of, entries))
         budget = self.budget
         spent, spent_rho = worst(charges, total), worst(charges, summed_rho).rho
         parts = side_by_side(charges)
@@ -291,24 +299,14 @@ class Ledger:
     def _require_period(self) -> None:
         if self.period is not None and self.period != (today := _period_now(_kind_of(self.period))):
             raise UsageError(
-                f"the budget of {one_line(self.path)} is for {self.period}, and now is {today}; make the next "
-                f"ledger with `trivet privacy ledger FILE --create --follows {one_line(self.path)}`. Nothing "
+                f"the budget of {one_line(self.path)} is for {self.period}, and now is {today}; make the "
+                f"next ledger with `trivet privacy ledger FILE --create --follows {one_line(self.path)}`. Nothing "
                 "was charged."
             )
 
     def _require_fit(self, charges: tuple[Charge, ...], asked: Sequence[Asked]) -> None:
         budget = self.budget
-        wanted = tuple(
-            Charge(
-                _exact(each.epsilon),
-                _exact(each.delta),
-                len(each.scales),
-                _exact(each.rho),
-                each.gaussian,
-                each.within,
-            )
-            for each in asked
-        )
+        wanted = tuple(map(charge_of, asked))
         for each in wanted:
             _require_kind(each, budget)
         if fits((*charges, *wanted), budget):
@@ -345,8 +343,8 @@ def _require_kind(charge: Charge, budget: Budget) -> None:
     """Refuse a charge that the accounting has no sum for."""
     if charge.rho and budget.accounting == "basic":
         raise UsageError(
-            "Gaussian noise, and whatever costs a rho, has no epsilon to add up; give --epsilon, or make a ledger "
-            "with --accounting pld, or with a --rho. Nothing was charged."
+            "Gaussian noise, and whatever costs a rho, has no epsilon to add up; give --epsilon, or make a "
+            "ledger with --accounting pld, or with a --rho. Nothing was charged."
         )
     if charge.rho and not charge.gaussian and budget.accounting == "pld":
         raise UsageError(
@@ -387,8 +385,9 @@ def create_ledger(
     accounting
         ``basic`` (as a rule): the ledger refuses when the sum of charges would exceed the budget, however
         their sizes were chosen. ``pld``: it refuses when the privacy loss distribution would; the budget
-        needs a delta, and sizes must not be chosen by earlier answers. ``zcdp``: it refuses when the sum of the
-        rho would, however they were chosen; of an epsilon with a delta it has the largest rho that both allow.
+        needs a delta, and sizes must not be chosen by earlier answers. ``zcdp``: it refuses when the sum of
+        the rho would, however they were chosen; of an epsilon with a delta it has the largest rho that both
+        allow.
     unit
         Column that says whose row each is; without one the unit of privacy is a row.
     parted_by
@@ -426,7 +425,9 @@ def create_ledger(
         named = "the privacy loss distribution" if accounting == "pld" else "zero-concentrated privacy"
         raise UsageError(f"accounting by {named} needs a delta; give --delta, such as 1e-6.")
     if parted_by is not None and adjacency != Adjacency.ADD_REMOVE:
-        raise UsageError("disjoint parts compose in parallel under add-remove only: a replaced unit is in two.")
+        raise UsageError(
+            "disjoint parts compose in parallel under add-remove only: a replaced unit is in two."
+        )
     budget = {"epsilon": "0", "delta": written("0" if delta is None else delta), "rho": "0"}
     if rho is not None:
         require_rho(rho)
@@ -440,8 +441,8 @@ def create_ledger(
     this = "" if period is None else _period_now(period)
     if old is not None and (not this or not old.period or old.period == this):
         raise UsageError(
-            f"the ledger {one_line(old.path)} is for {old.period or 'no period'}; one that follows it is for a "
-            "later period."
+            f"the ledger {one_line(old.path)} is for {old.period or 'no period'}; one that follows it is for "
+            "a later period."
         )
     past = () if old is None else (*old.past, _past(old))
     create_file(
@@ -518,7 +519,9 @@ def open_ledger(path: str | Path) -> Ledger:
     known = known and (not period or bool(_PERIOD.fullmatch(period)))
     amounts = [exact(each) for each in budget]
     try:
-        before = tuple(PastLedger(**{name: str(value) for name, value in each.items()}) for each in json.loads(past))
+        before = tuple(
+            PastLedger(**{name: str(value) for name, value in each.items()}) for each in json.loads(past)
+        )
     except (ValueError, TypeError, AttributeError, RecursionError):
         known, before = False, ()
     wanted = 2 if accounting == "zcdp" else 0
@@ -542,7 +545,8 @@ def open_ledger(path: str | Path) -> Ledger:
     )
 
 
-def _charge(entry: LedgerEntry) -> Charge:
+def charge_of(entry: LedgerEntry | Asked) -> Charge:
+    """Return what an entry costs."""
     return Charge(
         _exact(entry.epsilon),
         _exact(entry.delta),

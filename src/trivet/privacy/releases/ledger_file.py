@@ -49,10 +49,14 @@ _RENEWED: Final = (
     "ALTER TABLE budget RENAME TO old_budget",
     "ALTER TABLE entry RENAME TO old_entry",
     *_SCHEMA,
-    "INSERT INTO budget SELECT only, id, created, adjacency, '', '', '', accounting, epsilon, delta, '0', "
-    "'[]', fingerprint_key FROM old_budget",
-    "INSERT INTO entry SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, "
-    "delta, '0', 0, '', state FROM old_entry",
+    (
+        "INSERT INTO budget SELECT only, id, created, adjacency, '', '', '', accounting, epsilon, delta, "
+        "'0', '[]', fingerprint_key FROM old_budget"
+    ),
+    (
+        "INSERT INTO entry SELECT number, time, table_name, fingerprint, query, asked, mechanism, scales, "
+        "epsilon, delta, '0', 0, '', state FROM old_entry"
+    ),
     "DROP TABLE old_budget",
     "DROP TABLE old_entry",
     f"PRAGMA user_version = {FORMAT}",
@@ -176,8 +180,8 @@ def _require_header(path: Path) -> int:
     version = int.from_bytes(header[60:64], "big")
     if not 1 <= version <= FORMAT:
         raise DataError(
-            f"the ledger {shown} has format {version}, and this trivet reads 1 to {FORMAT}; use the trivet that "
-            "wrote it."
+            f"the ledger {shown} has format {version}, and this trivet reads 1 to {FORMAT}; use the trivet "
+            "that wrote it."
         )
     if names > 1:
         # SQLite finds the journal of an interrupted write by the file's name, and would not by another.

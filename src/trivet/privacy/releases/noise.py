@@ -4,8 +4,8 @@ The scale is found from the charge, OpenDP's own privacy map gives what that sca
 answer leaves only if the map does not exceed the charge. Nothing here draws from another source.
 
 Discrete Gaussian noise is charged as the continuous one. A Gaussian of variance s^2 - 4, rounded at random to
-a whole number by the discrete Gaussian of variance 4 around it, is the discrete Gaussian of variance s^2, up to
-a factor within 1 +- 3e-34 in the probability of each number: the sums of both over all whole numbers are
+a whole number by the discrete Gaussian of variance 4 around it, is the discrete Gaussian of variance s^2, up
+to a factor within 1 +- 3e-34 in the probability of each number: the sums of both over all whole numbers are
 integrals up to 2 exp(-8 pi^2), by Poisson's formula (Peikert 2010, Theorem 3.1). So noise of variance
 D^2 / (2 rho) + 4 on numbers that move by D is rho-zero-concentrated and as private as Gaussian noise of
 mu = sqrt(2 rho), in vectors as well. Numbers are refined first, so that the 4 weighs nothing.

@@ -5,70 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import add
-from typing import Annotated, Any, Final, Literal
-
-from annotated_types import Interval
+from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
 from trivet.privacy.releases.keys import KeySql, prepare_keys, private_key_sql
 from trivet.privacy.releases.records import Bound, Moves, RecordSql, Sql, moves, records_sql
 from trivet.privacy.releases.results import Query
+from trivet.privacy.releases.settings import Question
 from trivet.privacy.releases.where import EVERY_ROW, Selection, number_sql, select_rows
-from trivet.settings import Settings, require
+from trivet.settings import require
 from trivet.tables.opening import Column, Kind, Table, find_column
 from trivet.wording import first_line, one_line, quote
 
-__all__ = ["Exact", "Part", "Prepared", "Question", "prepare", "read_exact", "require_answerable"]
-
-BoundsOf = Literal["row", "unit"]
-#: Rows or groups of one unit that count.
-Most = Annotated[int, Interval(ge=1, le=1_000_000)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question(Settings):
-    """A query as the user gave it.
-
-    Attributes
-    ----------
-    query : A count of rows or of units, the sum, mean, variance, median or quantiles of a column, a proportion
-        of rows, or a histogram of a column's categories.
-    column : Of a sum, mean, variance, median, quantile or histogram; day(C), month(C), year(C) of dates.
-    bounds : Lower and upper one, to which values are clamped. They must not come from the data.
-    bounds_of : Whether the bounds are those of each row, or of what the rows of a unit add up to.
-    categories : Of a histogram: its cells. They must not come from the data.
-    missing : What a missing value counts as: drop, or a value, or a category.
-    where : Condition on rows. A comparison with a missing value is false.
-    of : Of a proportion: the condition whose share of the rows is asked for.
-    at : Of a quantile: which ones, between 0 and 1.
-    by : Answer for each group of rows that have the same value of a column.
-    keys : The groups of --by. They must not come from the data.
-    private_keys : Take the groups of --by from the data, those with enough units, at the cost of a delta.
-    max_rows : Rows of one unit that count at most.
-    max_groups : Groups of one unit that count at most, where the rows of a unit in a group are one record.
-    unit : Column that says whose row each is, where the ledger's unit has another name in this table.
-    within : Part of the table that is asked about, where the ledger composes disjoint parts in parallel.
-    non_negative : Afterwards make noisy counts whole and at least 0, those of groups with their sum kept.
-    """
-
-    query: Query
-    column: str | None = None
-    bounds: tuple[float, float] | None = None
-    bounds_of: BoundsOf = "row"
-    categories: tuple[str, ...] = ()
-    missing: str | None = None
-    where: str | None = None
-    of: str | None = None
-    at: tuple[float, ...] = ()
-    by: str | None = None
-    keys: tuple[str, ...] = ()
-    private_keys: bool = False
-    max_rows: Most | None = None
-    max_groups: Most | None = None
-    unit: str | None = None
-    within: str | None = None
-    non_negative: bool = False
+__all__ = ["Exact", "Part", "Prepared", "prepare", "read_exact", "require_answerable"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +81,7 @@ _NUMBERS: Final = (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.CELL)
 #: Values that a quantile is chosen from, evenly spaced between the bounds.
 _CANDIDATES: Final = 1000
 _MOST_QUANTILES: Final = 100
+_FINEST_QUANTILE: Final = 10_000
 
 _OF_NUMBERS: Final = ("sum", "mean", "variance", "median", "quantile")
 #: Of each query, what it takes beside where, by, keys, unit and the bounds on a unit's records.
@@ -216,26 +167,35 @@ def _require_taken(question: Question) -> None:
         raise UsageError(f"a {query} is of a column; give --column.")
     if query == "proportion" and question.of is None:
         raise UsageError("a proportion is of the rows that a condition holds for; give --of CONDITION.")
-    if question.by is None and (question.keys or question.private_keys):
-        raise UsageError("--keys and --private-keys are of groups; give --by COLUMN.")
     if question.by is not None:
-        if query == "histogram":
-            raise UsageError("a histogram has its own groups; count with --query count --by COLUMN instead.")
-        if bool(question.keys) == question.private_keys:
-            raise UsageError(
-                "groups need their keys: --keys A,B,C where they are known without the data, or "
-                "--private-keys to take those with enough units from it, at the cost of a delta."
-            )
-        if question.private_keys and query in ("median", "quantile"):
-            raise UsageError(f"a {query} by groups needs public keys; give --keys A,B,C.")
-        if len(question.at) > 1:
-            raise UsageError("one quantile is asked for by groups; ask for the others apart.")
-    if query == "quantile" and not question.at:
+        _require_groups(question)
+    elif question.keys or question.private_keys:
+        raise UsageError("--keys and --private-keys are of groups; give --by COLUMN.")
+    if query == "quantile":
+        _require_quantiles(question)
+
+
+def _require_groups(question: Question) -> None:
+    if question.query == "histogram":
+        raise UsageError("a histogram has its own groups; count with --query count --by COLUMN instead.")
+    if bool(question.keys) == question.private_keys:
+        raise UsageError(
+            "groups need their keys: --keys A,B,C where they are known without the data, or --private-keys to "
+            "take those with enough units from it, at the cost of a delta."
+        )
+    if question.private_keys and question.query in ("median", "quantile"):
+        raise UsageError(f"a {question.query} by groups needs public keys; give --keys A,B,C.")
+    if len(question.at) > 1:
+        raise UsageError("one quantile is asked for by groups; ask for the others apart.")
+
+
+def _require_quantiles(question: Question) -> None:
+    if not question.at:
         raise UsageError("which quantiles is open; give --at, such as 0.25,0.5,0.75.")
     if len(question.at) > _MOST_QUANTILES:
         raise UsageError(f"there are {len(question.at)} quantiles; at most {_MOST_QUANTILES}.")
     for at in question.at:
-        if not 0 <= at <= 1 or Fraction(str(at)).denominator > 10_000:  # noqa: PLR2004 - four digits
+        if not 0 <= at <= 1 or Fraction(str(at)).denominator > _FINEST_QUANTILE:
             raise UsageError(f"a quantile is a number of at most four digits from 0 to 1, not {at}.")
     if len(set(question.at)) < len(question.at):
         raise UsageError("a quantile is given twice.")
@@ -254,8 +214,8 @@ def _bound(
     if question.within is not None:
         if parted_by is None:
             raise UsageError(
-                "--within names a part of the table, and this ledger composes none in parallel; make one with "
-                "`trivet privacy ledger FILE --create --parted-by COLUMN`, or choose rows with --where."
+                "--within names a part of the table, and this ledger composes none in parallel; make one "
+                "with `trivet privacy ledger FILE --create --parted-by COLUMN`, or choose rows with --where."
             )
         used.append(find_column(columns, parted_by))
         home, within = _as_bytes(used[0]), question.within.encode()
@@ -275,25 +235,38 @@ def _bound(
             )
         return Bound(home=home, within=within), used
     whose = find_column(columns, question.unit or unit)
-    used.append(whose)
     totals = question.query == "units" or question.bounds_of == "unit"
-    if totals and question.max_rows is not None:
+    most = _most_groups(question, unit) if totals else _most_rows(question, unit)
+    return Bound(_as_bytes(whose), most, totals, home, within), [*used, whose]
+
+
+def _most_groups(question: Question, unit: str) -> int:
+    """Return in how many groups one unit counts, where its rows in a group are one record."""
+    if question.max_rows is not None:
         raise UsageError(f"all rows of one {one_line(unit)} count here; leave --max-rows out.")
-    if not totals and question.max_groups is not None:
+    if question.by is None:
+        if question.max_groups is not None:
+            raise UsageError("--max-groups is of groups; give --by COLUMN, or leave it out.")
+        return 1
+    if question.max_groups is None:
+        raise UsageError(
+            f"in how many groups one {one_line(unit)} may count is open; give --max-groups G. It must not come "
+            "from the data."
+        )
+    return question.max_groups
+
+
+def _most_rows(question: Question, unit: str) -> int:
+    """Return how many rows of one unit count."""
+    if question.max_groups is not None:
         raise UsageError("--max-groups goes with --bounds-of unit or --query units; here give --max-rows.")
-    if totals and question.by is None and question.max_groups is not None:
-        raise UsageError("--max-groups is of groups; give --by COLUMN, or leave it out.")
-    if totals:
-        most = question.max_groups if question.by is not None else 1
-        wanted = f"in how many groups one {one_line(unit)} may count is open; give --max-groups G"
-    else:
-        most = question.max_rows
-        wanted = f"how many rows of one {one_line(unit)} may count is open; give --max-rows M"
-        if "bounds_of" in _TAKES[question.query]:
-            wanted += ", or --bounds-of unit to add them up"
-    if most is None:
-        raise UsageError(f"{wanted}. It must not come from the data.")
-    return Bound(_as_bytes(whose), most, totals, home, within), used
+    if question.max_rows is None:
+        other = ", or --bounds-of unit to add them up" if "bounds_of" in _TAKES[question.query] else ""
+        raise UsageError(
+            f"how many rows of one {one_line(unit)} may count is open; give --max-rows M{other}. It must not "
+            "come from the data."
+        )
+    return question.max_rows
 
 
 def _as_bytes(column: Column) -> str:
@@ -316,7 +289,9 @@ class _Grouped:
 def _grouped(question: Question, columns: tuple[Column, ...]) -> _Grouped:
     if question.query == "histogram":
         assert question.column is not None, "it was asked for"
-        return _of_public(prepare_keys(question.column, question.categories, columns, missing=question.missing))
+        return _of_public(
+            prepare_keys(question.column, question.categories, columns, missing=question.missing)
+        )
     if question.by is None:
         return _Grouped(Sql("NULL"), Sql("TRUE"))
     if not question.private_keys:
@@ -413,7 +388,7 @@ def _candidates(low: int, high: int) -> tuple[int, ...]:
 
 
 def _between(low: int, high: int) -> int:
-    """Steps between candidates."""
+    """Return the steps between candidates."""
     return -(-(high - low) // _CANDIDATES)
 
 
@@ -481,8 +456,8 @@ def _parts(
 def _score_moves(at: float, bound: Bound, adjacency: Adjacency, cells: int | None) -> Moves:
     """By how much one unit moves the scores of all groups together.
 
-    A score is minus the distance of a rank from that asked for, in parts of a row: a row below counts as much as
-    the share above, and a row above as much as the share below.
+    A score is minus the distance of a rank from that asked for, in parts of a row: a row below counts as
+    much as the share above, and a row above as much as the share below.
     """
     share = Fraction(str(at))
     below, above = share.denominator - share.numerator, share.numerator
@@ -586,8 +561,8 @@ def _words(question: Question, values: _Values, bound: Bound) -> str:
         said += f", where {question.where}"
     if question.within is not None:
         said += f", within {question.within}"
-    if bound.unit:
-        said += f", at most {bound.most} {'groups' if bound.totals else 'rows'} a unit"
+    if bound.unit and (not bound.totals or question.by is not None):
+        said += f", at most {bound.most} {'groups' if bound.totals else 'rows'} of one unit"
     return said
 
 

@@ -1,6 +1,7 @@
 """Records that an answer is made of, a bounded number for each unit, and by how much one unit moves it.
 
-Without a unit each row is a record, of a group at most. With one, rows of a unit are bounded in one of two ways:
+Without a unit each row is a record, of a group at most. With one, rows of a unit are bounded in one of two
+ways:
 
 - by rows: as many as were said are kept, chosen by a keyed hash of the unit's own rows, in whatever groups;
 - by totals: all rows of a unit in a group are added up to one record, and so many groups are kept.
@@ -19,8 +20,8 @@ __all__ = ["Bound", "Moves", "RecordSql", "Sql", "moves", "records_sql"]
 class Bound:
     """At most `most` records of a unit count; `unit` and `home` are SQL, and empty where there is none.
 
-    With `totals` a record is what the rows of a unit in a group add up to. `home` is the part of the table that
-    a row is in, and `within` the one that is asked about.
+    With `totals` a record is what the rows of a unit in a group add up to. `home` is the part of the table
+    that a row is in, and `within` the one that is asked about.
     """
 
     unit: str = ""

@@ -27,7 +27,8 @@ from trivet.privacy.releases.answers import (
     rank_error,
     threshold_of,
 )
-from trivet.privacy.releases.ledger import Asked, Ledger, open_ledger
+from trivet.privacy.releases.charges import Budget, Charge, spent_of
+from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger
 from trivet.privacy.releases.noise import (
     EXPONENTIAL,
     GAUSSIAN,
@@ -36,12 +37,14 @@ from trivet.privacy.releases.noise import (
     Measurement,
     library_version,
 )
-from trivet.privacy.releases.question import Prepared, Question, prepare, read_exact, require_answerable
-from trivet.privacy.releases.results import Noise, Receipt, Release
+from trivet.privacy.releases.pricing import prices_of
+from trivet.privacy.releases.question import Prepared, prepare, read_exact, require_answerable
+from trivet.privacy.releases.results import Noise, PlannedAnswer, Receipt, Release, Releases
+from trivet.privacy.releases.settings import Question, ReleaseSettings
 from trivet.tables.opening import Table, fingerprint, open_table
 from trivet.tables.settings import Reading
 
-__all__ = ["Priced", "release", "release_all"]
+__all__ = ["Priced", "release", "release_all", "release_plan"]
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,9 @@ def release(
     table
         A .csv or .parquet file, or FILE.duckdb:TABLE.
     query
-        ``count`` of rows or ``units``; ``sum``, ``mean``, ``variance``, ``median`` or ``quantile`` of a column of
-        numbers; ``proportion`` of rows that a condition holds for; or ``histogram`` of a column of categories.
+        ``count`` of rows or ``units``; ``sum``, ``mean``, ``variance``, ``median`` or ``quantile`` of a
+        column of numbers; ``proportion`` of rows that a condition holds for; or ``histogram`` of a column of
+        categories.
     ledger
         The ledger, or its file. Its unit is that of the guarantee.
     epsilon
@@ -131,7 +135,8 @@ def release(
         Column whose groups are answered one by one, and its keys, which must not come from the data. All
         groups together cost as much as one answer, since a row is in one of them.
     private_keys
-        Take the keys from the data: those that a noisy number of units proves to be there without any one unit.
+        Take the keys from the data: those that a noisy number of units proves to be there without any one
+        unit.
     max_rows, max_groups
         Where the ledger has a unit: how many rows of one count, or in how many groups one counts where all
         its rows in a group are one record (`bounds_of` ``unit``, and ``units``).
@@ -159,8 +164,8 @@ def release(
     Notes
     -----
     Noise is the discrete Laplace of Ghosh, Roughgarden and Sundararajan 2009 or the discrete Gaussian of
-    Canonne, Kamath and Steinke 2020, and quantiles are chosen by the exponential mechanism of McSherry and Talwar
-    2007, all drawn by OpenDP. How long an answer takes is not covered.
+    Canonne, Kamath and Steinke 2020, and quantiles are chosen by the exponential mechanism of McSherry and
+    Talwar 2007, all drawn by OpenDP. How long an answer takes is not covered.
     """
     question = Question(
         query=query,  # pyright: ignore[reportArgumentType] - it says so itself
@@ -230,20 +235,125 @@ def release_all(
     """
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     with open_table(table, by_line=True, reading=reading) as opened:
-        ready = tuple(_ready(each, opened, book) for each in asked)
-        entries = book.charge_all([_charged(each, opened, book) for each in ready])
-        answers: list[Answer] = []
-        for each in ready:
-            if progress is not None:
-                progress(each.prepared.words)
-            try:
-                exact = read_exact(opened, each.prepared)
-            except DataError as error:
-                many = "The charge" if len(entries) == 1 else "Charges from"
-                raise DataError(
-                    f"{error} {many} {entries[0]} {'stays' if len(entries) == 1 else 'on stay'}."
-                ) from None
-            answers.append(answer_from(each.prepared, exact, each.measurements, cost=each.cost))
+        ready = tuple(_ready(each, _prepared(each.question, opened, book), opened) for each in asked)
+        return _answered(ready, opened, book, progress)
+
+
+def release_plan(
+    table: str | Path,
+    settings: ReleaseSettings,
+    *,
+    ledger: str | Path | Ledger,
+    charge: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Releases:
+    """Give each of several questions its share of a budget, charge all together, and answer them.
+
+    Prices have the ratios of the shares, and are the largest that fit the budget by the ledger's accounting:
+    that of the settings, or what the ledger has left.
+
+    Parameters
+    ----------
+    table, ledger, progress
+        As in `release_all`.
+    settings
+        The budget, the questions, and the noise that they get.
+    charge
+        False to say prices and noise alone; no row is read then, and nothing charged.
+
+    Returns
+    -------
+    Releases
+        The plan, and the answers with their receipts.
+
+    Raises
+    ------
+    UsageError
+        If one of the questions cannot be answered, or all together do not fit; nothing was charged.
+    DataError
+        If the ledger or the table cannot be used.
+    """
+    book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
+    budget, before = _budget_of(settings, book)
+    with open_table(table, by_line=True, reading=settings.reading) as opened:
+        prepared = [_prepared(query, opened, book) for query in settings.queries]
+        prices = prices_of(settings, prepared, budget=budget, before=before)
+        ready = tuple(
+            _ready(
+                Priced(
+                    query,
+                    epsilon=None if price.rho != "0" else price.epsilon,
+                    delta=None if price.delta == "0" else price.delta,
+                    rho=None if price.rho == "0" else price.rho,
+                ),
+                each,
+                opened,
+            )
+            for query, price, each in zip(settings.queries, prices, prepared, strict=True)
+        )
+        charged = [charge_of(_charged(each, opened, book)) for each in ready]
+        answers = _answered(ready, opened, book, progress) if charge else ()
+    return Releases(
+        accounting=budget.accounting,
+        epsilon=as_text(budget.epsilon),
+        delta=as_text(budget.delta),
+        rho=as_text(budget.rho),
+        spent=spent_of((*before, *charged), budget),
+        of_ledger=settings.epsilon is None and settings.rho is None,
+        planned=tuple(
+            PlannedAnswer(
+                name=query.name or each.prepared.words,
+                asked=each.prepared.words,
+                epsilon=_text(each.priced.epsilon),
+                delta=_text(each.priced.delta),
+                rho=_text(each.priced.rho),
+                noise=each.noise,
+            )
+            for query, each in zip(settings.queries, ready, strict=True)
+        ),
+        releases=answers,
+    )
+
+
+def _budget_of(settings: ReleaseSettings, book: Ledger) -> tuple[Budget, tuple[Charge, ...]]:
+    """Return the budget of several questions, and what was charged to it before."""
+    if settings.epsilon is None and settings.rho is None:
+        return book.budget, book.charges()
+    of_rho = book.accounting == "zcdp"
+    if of_rho != (settings.rho is not None):
+        wanted, given = ("a rho", "an epsilon") if of_rho else ("an epsilon", "a rho")
+        raise UsageError(
+            f"the ledger has a budget of {wanted}, and these questions have {given}; give {wanted}, or none "
+            "to share out what the ledger has left."
+        )
+    epsilon, delta, rho = (
+        Fraction(str(each or 0)) for each in (settings.epsilon, settings.delta, settings.rho)
+    )
+    if book.accounting == "pld" and not delta:
+        raise UsageError("accounting by the privacy loss distribution needs a delta; give the plan one.")
+    return Budget(book.accounting, epsilon, delta, rho), ()
+
+
+def _answered(
+    ready: Sequence[_Ready],
+    opened: Table,
+    book: Ledger,
+    progress: Callable[[str], None] | None,
+) -> tuple[Release, ...]:
+    """Charge all together, and answer one after the other."""
+    entries = book.charge_all([_charged(each, opened, book) for each in ready])
+    answers: list[Answer] = []
+    for each in ready:
+        if progress is not None:
+            progress(each.prepared.words)
+        try:
+            exact = read_exact(opened, each.prepared)
+        except DataError as error:
+            one = f"The charge {entries[0]} stays."
+            raise DataError(
+                f"{error} {one if len(entries) == 1 else f'All charges from {entries[0]} on stay.'}"
+            ) from None
+        answers.append(answer_from(each.prepared, exact, each.measurements, cost=each.cost))
     # The charge is what counts: an answer is not withheld because the mark could not be written.
     with contextlib.suppress(DataError):
         book.mark_answered(*entries)
@@ -252,9 +362,7 @@ def release_all(
             value=answer.value,
             cells=answer.cells,
             half_width=answer.half_width,
-            rank_error=max((noise.half_width for noise in each.noise), default=None)
-            if each.prepared.candidates
-            else None,
+            rank_error=max(noise.half_width for noise in each.noise) if each.prepared.candidates else None,
             message=answer.message,
             receipt=_receipt(each, table=opened.name, entry=entry, book=book),
         )
@@ -262,17 +370,20 @@ def release_all(
     )
 
 
-def _ready(priced: Priced, table: Table, book: Ledger) -> _Ready:
-    """See that a question can be answered and paid; no row is read."""
-    cost = priced.cost
-    prepared = prepare(
-        priced.question,
+def _prepared(question: Question, table: Table, book: Ledger) -> Prepared:
+    return prepare(
+        question,
         table.columns,
         adjacency=book.adjacency,
         unit=book.unit,
         parted_by=book.parted_by,
         salt=book.fingerprint_key,
     )
+
+
+def _ready(priced: Priced, prepared: Prepared, table: Table) -> _Ready:
+    """See that a question can be answered and paid; no row is read."""
+    cost = priced.cost
     if prepared.threshold_for and not (cost.epsilon and cost.delta):
         raise UsageError("groups with private keys cost an epsilon and a delta; give --epsilon and --delta.")
     if cost.delta and not prepared.threshold_for:
@@ -312,7 +423,7 @@ def _noise(prepared: Prepared, index: int, measurement: Measurement, cost: Cost)
         step = 1 / part.choice.denominator
         wrong = rank_error(prepared, part, measurement)
     else:
-        wrong = error_of(part, measurement, gaussian=gaussian, probability=1 - CONFIDENCE) * step
+        wrong = error_of(measurement, gaussian=gaussian, probability=1 - CONFIDENCE) * step
         sensitivity = part.moves.l2_squared**0.5 if gaussian else sensitivity
         if prepared.threshold_for and index == 0:
             threshold = threshold_of(prepared, measurement, cost.delta)

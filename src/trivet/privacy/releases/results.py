@@ -19,14 +19,14 @@ __all__ = [
     "Noise",
     "PastLedger",
     "Period",
+    "PlannedAnswer",
     "Query",
     "Receipt",
     "Release",
+    "Releases",
 ]
 
-Query = Literal[
-    "count", "units", "sum", "mean", "variance", "proportion", "median", "quantile", "histogram"
-]
+Query = Literal["count", "units", "sum", "mean", "variance", "proportion", "median", "quantile", "histogram"]
 Accounting = Literal["basic", "pld", "zcdp"]
 Period = Literal["month", "quarter", "year"]
 #: States of an entry. A charge stays a charge, whether or not an answer came of it.
@@ -42,11 +42,11 @@ class Noise:
     ----------
     part : ``count``, ``sum``, ``centred sum``, ``centred squares``, ``cells``, ``groups`` or a quantile.
     mechanism : Name of the noise: ``discrete Laplace``, ``discrete Gaussian`` or ``exponential mechanism``.
-    sensitivity : Largest change of the part between neighbouring tables, above 0: in units of the answer, the L1
-        change, for Gaussian noise the L2 change; for a choice that of a score, in parts of a row.
+    sensitivity : Largest change of the part between neighbouring tables, above 0: in units of the answer,
+        the L1 change, for Gaussian noise the L2 change; for a choice that of a score, in parts of a row.
     scale : Laplace b, Gaussian sigma, or the scale of a choice, accordingly, above 0.
-    epsilon, delta, rho : Share of the charge that pays for this part, exact decimal text; a part that a rho pays
-        has epsilon ``"0"``, and the other way round.
+    epsilon, delta, rho : Share of the charge that pays for this part, exact decimal text; a part that a rho
+        pays has epsilon ``"0"``, and the other way round.
     proven : What the measurement itself proves at `sensitivity`, an epsilon or a rho; never above the share.
     half_width : Smallest error that one number's noise exceeds with probability 0.05, in units of the answer;
         of a choice the rows by which its rank may be off.
@@ -76,7 +76,8 @@ class Receipt:
     query : ``count``, ``units``, ``sum``, ``mean``, ``variance``, ``proportion``, ``median``, ``quantile`` or
         ``histogram``.
     asked : The whole query in words.
-    column, where, of, missing : The column, the conditions as understood, ``drop`` or a value; None without one.
+    column, where, of, missing : The column, the conditions as understood, ``drop`` or a value; None without
+        one.
     at : Quantiles; empty otherwise.
     categories : Keys of the histogram in the order given; empty otherwise.
     by, keys : Column of the groups, and their public keys; None and empty without groups.
@@ -147,7 +148,15 @@ class Cell:
 @dataclass(frozen=True, repr=False)
 class Release(
     Table,
-    head=("value", "half_width", "rank_error", "message", "receipt.query", "receipt.epsilon", "receipt.entry"),
+    head=(
+        "value",
+        "half_width",
+        "rank_error",
+        "message",
+        "receipt.query",
+        "receipt.epsilon",
+        "receipt.entry",
+    ),
     rows="cells",
     columns=("key", "value", "half_width"),
 ):
@@ -161,8 +170,8 @@ class Release(
     half_width : With probability 0.95 the noise moved the answer (of groups: each one's, where all have the
         same) by no more than this, in units of the answer; None for quantiles, and where there is no value.
         What clamping and rounding to the grid do is not in it.
-    rank_error : Of quantiles: with probability 0.95 the rank of each is off by no more than so many rows; None
-        otherwise.
+    rank_error : Of quantiles: with probability 0.95 the rank of each is off by no more than so many rows;
+        None otherwise.
     message : Why there is no value, computed from noisy numbers only; None otherwise.
     receipt : The query and its cost.
     """
@@ -173,6 +182,55 @@ class Release(
     rank_error: float | None
     message: str | None
     receipt: Receipt
+
+
+@dataclass(frozen=True)
+class PlannedAnswer:
+    """Price and noise of one question of several.
+
+    Attributes
+    ----------
+    name : As the user wrote it; the question in words where empty.
+    asked : The whole question in words.
+    epsilon, delta, rho : Its price, exact decimal text.
+    noise : One entry a part, as in `Receipt`.
+    """
+
+    name: str
+    asked: str
+    epsilon: str
+    delta: str
+    rho: str
+    noise: tuple[Noise, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Releases(
+    Table,
+    head=("accounting", "epsilon", "delta", "rho", "spent"),
+    rows="planned",
+    columns=("name", "epsilon", "rho"),
+):
+    """Questions that were planned, charged and answered as one.
+
+    Attributes
+    ----------
+    accounting : As in `LedgerState`.
+    epsilon, delta, rho : What all of them may spend together, exact decimal text.
+    spent : What they do spend of the epsilon or the rho, by that accounting.
+    of_ledger : Whether the budget is what the ledger has, with all of its earlier charges, or the plan's own.
+    planned : One entry a question, in the order asked.
+    releases : The answers in the same order, each with its receipt; empty where nothing was charged.
+    """
+
+    accounting: str
+    epsilon: str
+    delta: str
+    rho: str
+    spent: float
+    of_ledger: bool
+    planned: tuple[PlannedAnswer, ...]
+    releases: tuple[Release, ...]
 
 
 @dataclass(frozen=True)

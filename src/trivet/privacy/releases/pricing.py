@@ -1,0 +1,146 @@
+"""Prices of several questions that share a budget, by the accounting of the ledger that pays them."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
+from typing import Final, cast
+
+from trivet.errors import UsageError
+from trivet.privacy.releases.amounts import exact
+from trivet.privacy.releases.answers import Cost, measurements_of
+from trivet.privacy.releases.charges import Budget, Charge, fits, spent_of
+from trivet.privacy.releases.question import Prepared
+from trivet.privacy.releases.settings import AskedQuestion, ReleaseSettings
+
+__all__ = ["Price", "prices_of"]
+
+
+@dataclass(frozen=True)
+class Price:
+    """Price of a question, decimal text, and the standard deviation of each part's noise in steps."""
+
+    epsilon: str
+    delta: str
+    rho: str
+    gaussian: bool
+    deviations: tuple[float, ...]
+
+    @property
+    def cost(self) -> Cost:
+        """The price as fractions."""
+        return Cost(_fraction(self.epsilon), _fraction(self.delta), _fraction(self.rho))
+
+
+#: Digits of a price.
+_DIGITS: Final = 12
+#: Of the search for the largest prices, on the logarithm.
+_CLOSE: Final = 1e-11
+#: No answer of a price of exp(-40) says anything.
+_SMALLEST: Final = -40.0
+_SQRT2: Final = math.sqrt(2)
+
+
+def prices_of(
+    settings: ReleaseSettings, prepared: Sequence[Prepared], *, budget: Budget, before: Sequence[Charge]
+) -> tuple[Price, ...]:
+    """Return the largest prices, in the ratios of the shares, that fit a budget beside earlier charges."""
+    names = ("laplace", "gaussian") if settings.noise == "best" else (settings.noise,)
+    if budget.accounting == "basic":
+        if settings.noise == "gaussian":
+            raise UsageError("Gaussian noise needs a ledger with --accounting pld or zcdp.")
+        names = ("laplace",)
+    found = [_priced(name == "gaussian", settings, prepared, budget, tuple(before)) for name in names]
+    return min(found, key=lambda prices: _typical([price.deviations for price in prices]))
+
+
+def _typical(deviations: Sequence[Sequence[float]]) -> float:
+    """Mean of the logarithms: whatever the units of the answers are, the order of two choices is the same."""
+    return math.fsum(math.fsum(map(math.log, each)) / len(each) for each in deviations)
+
+
+def _priced(
+    gaussian: bool,  # noqa: FBT001 - one of two
+    settings: ReleaseSettings,
+    prepared: Sequence[Prepared],
+    budget: Budget,
+    before: tuple[Charge, ...],
+) -> tuple[Price, ...]:
+    largest = max(query.share for query in settings.queries)
+    shares = [query.share / largest for query in settings.queries]
+
+    def at(factor: float) -> list[Price]:
+        return [
+            _price(factor * share, query, each, budget, gaussian=gaussian)
+            for share, query, each in zip(shares, settings.queries, prepared, strict=True)
+        ]
+
+    def charges(factor: float) -> list[Charge]:
+        return [_charge(price, each) for price, each in zip(at(factor), prepared, strict=True)]
+
+    limit = float(budget.rho if budget.accounting == "zcdp" else budget.epsilon)
+
+    def excess(log_factor: float) -> float:
+        return min(spent_of((*before, *charges(math.exp(log_factor))), budget) / limit, 4.0) - 1.0
+
+    factor = _largest(excess, lambda factor: fits((*before, *charges(factor)), budget))
+    found = zip(at(factor), prepared, strict=True)
+    return tuple(replace(price, deviations=_deviations(price, each)) for price, each in found)
+
+
+def _largest(excess: Callable[[float], float], fit: Callable[[float], bool]) -> float:
+    """Return the largest factor that fits, nearly: the search errs by less than 1e-9 of it."""
+    from scipy.optimize import brentq  # noqa: PLC0415 - SciPy takes its time
+
+    low = high = 0.0
+    while excess(low) > 0:
+        low, high = low - 2.0, low
+        if low < _SMALLEST:
+            raise UsageError("the budget that is left is too small for these questions. Nothing was charged.")
+    while low == high or excess(high) <= 0:
+        low, high = high, high + 1.0
+    factor, step = math.exp(cast("float", brentq(excess, low, high, xtol=_CLOSE))), _CLOSE
+    while not fit(factor):
+        factor, step = factor * (1 - step), 2 * step
+        if step > 1:
+            raise UsageError("these questions spend more delta than the budget has. Nothing was charged.")
+    return factor
+
+
+def _price(
+    factor: float, query: AskedQuestion, prepared: Prepared, budget: Budget, *, gaussian: bool
+) -> Price:
+    delta = _rounded(query.delta) if query.delta else "0"
+    if gaussian and prepared.candidates and budget.accounting == "zcdp":
+        # The exponential mechanism of an epsilon: Cesar and Rogers 2021, Lemma 3.2.
+        return Price("0", delta, _rounded(factor**2 / 8), gaussian=False, deviations=())
+    if gaussian and not prepared.candidates and not prepared.threshold_for:
+        return Price("0", delta, _rounded(factor**2 / 2), gaussian=True, deviations=())
+    return Price(_rounded(factor), delta, "0", gaussian=False, deviations=())
+
+
+def _rounded(number: float) -> str:
+    whole = Decimal(number)
+    cut = whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_DOWN)
+    return format(cut.normalize(), "f")
+
+
+def _charge(price: Price, prepared: Prepared) -> Charge:
+    cost = price.cost
+    within = prepared.question.within or ""
+    return Charge(cost.epsilon, cost.delta, len(prepared.parts), cost.rho, price.gaussian, within)
+
+
+def _deviations(price: Price, prepared: Prepared) -> tuple[float, ...]:
+    """Return the standard deviation of the noise of each part, or the scale of a choice, in steps."""
+    return tuple(
+        each.scale * (1.0 if price.gaussian or prepared.candidates else _SQRT2)
+        for each in measurements_of(prepared, price.cost)
+    )
+
+
+def _fraction(text: str) -> Fraction:
+    value = exact(text)
+    assert value is not None, "it was written here"
+    return value
