@@ -1,9 +1,9 @@
 """A process that releases a count again and again and prints the entry of each answer.
 
-    release_in_a_loop.py at-once TABLE LEDGER EPSILON TRIES    waits for a line, then tries so often
-    release_in_a_loop.py killed TABLE LEDGER EPSILON KILLS     forks, and kills each fork at some time
+    release_in_a_loop.py at-once TABLE LEDGER PRICE MANY TRIES    waits for a line, then tries so often
+    release_in_a_loop.py killed TABLE LEDGER PRICE MANY KILLS     forks, and kills each fork at some time
 
-It prints one JSON document in the end.
+PRICE is an epsilon, or "rho R", and MANY counts are charged at once. It prints one JSON document in the end.
 """
 
 import json
@@ -16,22 +16,30 @@ import time
 
 from trivet.errors import UsageError
 from trivet.privacy.releases.ledger import open_ledger
-from trivet.privacy.releases.releasing import release
+from trivet.privacy.releases.releasing import Priced, release_all
+from trivet.privacy.releases.settings import Question
 
 
-def at_once(table, ledger, epsilon, tries):
+def entries(table, ledger, price, many):
+    """Answer some counts, and return their entries."""
+    name, _, amount = price.rpartition(" ")
+    one = Priced(Question(query="count"), **{name or "epsilon": amount})
+    return [answer.receipt.entry for answer in release_all(table, [one] * int(many), ledger=ledger)]
+
+
+def at_once(table, ledger, price, many, tries):
     say("ready")
     sys.stdin.readline()
     answers, refused = [], 0
     for _ in range(tries):
         try:
-            answers.append(release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry)
+            answers += entries(table, ledger, price, many)
         except UsageError as error:
-            refused += "refuses epsilon" in str(error)
+            refused += "the ledger refuses" in str(error)
     say(json.dumps({"answers": answers, "refused": refused}))
 
 
-def killed(table, ledger, epsilon, kills):
+def killed(table, ledger, price, many, kills):
     """The parent asks for nothing itself, so that what it has imported is all that a fork inherits."""
     generator = random.Random(0)
     answers, deaths = [], []
@@ -40,8 +48,8 @@ def killed(table, ledger, epsilon, kills):
         child = os.fork()
         if child == 0:
             while True:
-                entry = release(table, query="count", ledger=ledger, epsilon=epsilon).receipt.entry
-                os.write(write, f"{entry}\n".encode())
+                found = " ".join(entries(table, ledger, price, many))
+                os.write(write, f"{found}\n".encode())
         os.close(write)
         if kill % 3:  # a process that reads tables has to start first
             select.select([read], [], [], 60)
@@ -50,7 +58,7 @@ def killed(table, ledger, epsilon, kills):
         _, status = os.waitpid(child, 0)
         deaths.append(os.WTERMSIG(status) if os.WIFSIGNALED(status) else -1)
         with os.fdopen(read, encoding="utf-8") as stream:
-            answers += [line.rstrip() for line in stream if line.endswith("\n")]
+            answers += [entry for line in stream if line.endswith("\n") for entry in line.split()]
         open_ledger(ledger)
     say(json.dumps({"answers": answers, "deaths": deaths}))
 
@@ -61,4 +69,4 @@ def say(text):
 
 
 if __name__ == "__main__":
-    {"at-once": at_once, "killed": killed}[sys.argv[1]](*sys.argv[2:5], int(sys.argv[5]))
+    {"at-once": at_once, "killed": killed}[sys.argv[1]](*sys.argv[2:6], int(sys.argv[6]))

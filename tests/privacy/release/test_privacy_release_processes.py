@@ -14,6 +14,7 @@ from tables_to_ask import write_table
 
 from trivet.errors import DataError
 from trivet.privacy.releases import ledger_file
+from trivet.privacy.releases.charges import fits
 from trivet.privacy.releases.ledger import create_ledger, open_ledger
 from trivet.privacy.releases.releasing import release
 
@@ -42,7 +43,7 @@ def people(tmp_path):
 def test_processes_that_ask_two_hundred_times_get_the_fifty_that_are_paid_for(tmp_path, people, count):
     ledger = tmp_path / "ledger"
     create_ledger(ledger, epsilon="5")
-    processes = [start("at-once", people, ledger, "0.1", 200 // count) for _ in range(count)]
+    processes = [start("at-once", people, ledger, "0.1", 1, 200 // count) for _ in range(count)]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:
@@ -64,7 +65,7 @@ def test_processes_that_ask_two_hundred_times_get_the_fifty_that_are_paid_for(tm
 def test_no_process_that_is_killed_leaves_an_answer_that_was_not_charged(tmp_path, people):
     ledger = tmp_path / "ledger"
     create_ledger(ledger, epsilon="1000000")
-    process = start("killed", people, ledger, "0.1", KILLS)
+    process = start("killed", people, ledger, "0.1", 1, KILLS)
     found = json.loads(process.communicate(timeout=300)[0])
     assert found["deaths"] == [signal.SIGKILL] * KILLS
     state = open_ledger(ledger).state()
@@ -78,6 +79,56 @@ def test_no_process_that_is_killed_leaves_an_answer_that_was_not_charged(tmp_pat
     # A journal that the last one created and had not begun to write stays until the next charge.
     assert release(people, query="count", ledger=ledger, epsilon="1").receipt.entry not in charged
     assert sorted(tmp_path.glob("ledger*")) == [ledger]
+
+
+#: A ledger of each kind that has room for about fifty charges, and the price of one.
+KINDS = [
+    ({"epsilon": "5"}, "0.1"),
+    ({"epsilon": "5", "delta": "1e-6", "accounting": "pld"}, "0.7"),
+    ({"epsilon": "5", "delta": "1e-6", "accounting": "pld"}, "rho 0.02"),
+    ({"rho": "1"}, "rho 0.02"),
+    ({"epsilon": "10", "delta": "1e-6", "accounting": "zcdp"}, "0.2"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("many", [1, 3])
+@pytest.mark.parametrize(("budget", "price"), KINDS)
+def test_eight_processes_never_overspend_a_ledger_of_any_kind(tmp_path, people, budget, price, many):
+    ledger = tmp_path / "ledger"
+    create_ledger(ledger, **budget)
+    processes = [start("at-once", people, ledger, price, many, 12) for _ in range(8)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    found = [json.loads(process.communicate(timeout=300)[0]) for process in processes]
+    answers = [entry for each in found for entry in each["answers"]]
+    state = open_ledger(ledger).state()
+    assert sum(each["refused"] for each in found) == 8 * 12 - len(answers) // many > 0
+    assert sorted(answers) == sorted(entry.id for entry in state.entries)
+    assert len(answers) % many == 0
+    charges = open_ledger(ledger).charges()
+    assert fits(charges, open_ledger(ledger).budget)
+    assert not fits((*charges, *[charges[0]] * many), open_ledger(ledger).budget)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("many", [1, 3])
+@pytest.mark.parametrize(("budget", "price"), KINDS)
+def test_thirty_kills_leave_no_answer_uncharged_and_no_half_batch(tmp_path, people, budget, price, many):
+    ledger = tmp_path / "ledger"
+    create_ledger(
+        ledger, **{name: "1e6" if name in ("epsilon", "rho") else of for name, of in budget.items()}
+    )
+    process = start("killed", people, ledger, price, many, 30)
+    found = json.loads(process.communicate(timeout=500)[0])
+    assert found["deaths"] == [signal.SIGKILL] * 30
+    charged = {entry.id for entry in open_ledger(ledger).state().entries}
+    assert set(found["answers"]) <= charged
+    assert len(charged) % many == 0
+    assert len(charged) - len(found["answers"]) <= 30 * many
 
 
 DIE_WHILE_WRITING = """

@@ -300,8 +300,8 @@ class Ledger:
         if self.period is not None and self.period != (today := _period_now(_kind_of(self.period))):
             raise UsageError(
                 f"the budget of {one_line(self.path)} is for {self.period}, and now is {today}; make the "
-                f"next ledger with `trivet privacy ledger FILE --create --follows {one_line(self.path)}`. Nothing "
-                "was charged."
+                f"next ledger with `trivet privacy ledger FILE --create --follows {one_line(self.path)}`. "
+                "Nothing was charged."
             )
 
     def _require_fit(self, charges: tuple[Charge, ...], asked: Sequence[Asked]) -> None:

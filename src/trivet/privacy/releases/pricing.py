@@ -37,8 +37,8 @@ class Price:
 _DIGITS: Final = 12
 #: Of the search for the largest prices, on the logarithm.
 _CLOSE: Final = 1e-11
-#: No answer of a price of exp(-40) says anything.
-_SMALLEST: Final = -40.0
+#: Less of a budget than this is nothing to share out.
+_NOTHING: Final = 1e-6
 _SQRT2: Final = math.sqrt(2)
 
 
@@ -84,6 +84,8 @@ def _priced(
     def excess(log_factor: float) -> float:
         return min(spent_of((*before, *charges(math.exp(log_factor))), budget) / limit, 4.0) - 1.0
 
+    if spent_of(before, budget) > limit * (1 - _NOTHING):
+        raise UsageError("the budget that is left is too small for these questions. Nothing was charged.")
     factor = _largest(excess, lambda factor: fits((*before, *charges(factor)), budget))
     found = zip(at(factor), prepared, strict=True)
     return tuple(replace(price, deviations=_deviations(price, each)) for price, each in found)
@@ -96,8 +98,6 @@ def _largest(excess: Callable[[float], float], fit: Callable[[float], bool]) -> 
     low = high = 0.0
     while excess(low) > 0:
         low, high = low - 2.0, low
-        if low < _SMALLEST:
-            raise UsageError("the budget that is left is too small for these questions. Nothing was charged.")
     while low == high or excess(high) <= 0:
         low, high = high, high + 1.0
     factor, step = math.exp(cast("float", brentq(excess, low, high, xtol=_CLOSE))), _CLOSE

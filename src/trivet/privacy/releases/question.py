@@ -180,8 +180,8 @@ def _require_groups(question: Question) -> None:
         raise UsageError("a histogram has its own groups; count with --query count --by COLUMN instead.")
     if bool(question.keys) == question.private_keys:
         raise UsageError(
-            "groups need their keys: --keys A,B,C where they are known without the data, or --private-keys to "
-            "take those with enough units from it, at the cost of a delta."
+            "groups need their keys: --keys A,B,C where they are known without the data, or --private-keys "
+            "to take those with enough units from it, at the cost of a delta."
         )
     if question.private_keys and question.query in ("median", "quantile"):
         raise UsageError(f"a {question.query} by groups needs public keys; give --keys A,B,C.")
@@ -250,8 +250,8 @@ def _most_groups(question: Question, unit: str) -> int:
         return 1
     if question.max_groups is None:
         raise UsageError(
-            f"in how many groups one {one_line(unit)} may count is open; give --max-groups G. It must not come "
-            "from the data."
+            f"in how many groups one {one_line(unit)} may count is open; give --max-groups G. It must not "
+            "come from the data."
         )
     return question.max_groups
 

@@ -1,0 +1,190 @@
+"""Ledgers of units, disjoint parts and periods, of an earlier format, and of many charges."""
+
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from tables_to_ask import write_table
+
+from trivet.errors import UsageError
+from trivet.privacy import accountants
+from trivet.privacy.releases import ledger as ledger_module
+from trivet.privacy.releases.ledger import Asked, create_ledger, open_ledger
+from trivet.privacy.releases.ledger_file import connect
+from trivet.privacy.releases.releasing import release
+
+ROWS = [(str(i % 7), "north" if i % 3 else "south") for i in range(60)]
+
+
+@pytest.fixture
+def people(tmp_path):
+    return write_table(tmp_path / "people.parquet", {"who": "VARCHAR", "region": "VARCHAR"}, ROWS)
+
+
+def asked(epsilon="0.1", *, rho="0", within=""):
+    return Asked(
+        table="t",
+        fingerprint="",
+        query="count",
+        asked="count",
+        mechanism="discrete Laplace",
+        scales=(1.0,),
+        epsilon=epsilon,
+        delta="0",
+        rho=rho,
+        gaussian=rho != "0",
+        within=within,
+    )
+
+
+def test_disjoint_parts_of_a_table_do_not_add_up(tmp_path, people):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", parted_by="region")
+    north = release(people, query="count", within="north", epsilon="0.6", ledger=ledger)
+    south = release(people, query="count", within="south", epsilon="0.5", ledger=ledger)
+    assert abs(north.value - 40) < 60
+    assert abs(south.value - 20) < 60
+    assert ledger.state().spent_epsilon == "0.6"
+    release(people, query="count", epsilon="0.4", ledger=ledger)
+    state = ledger.state()
+    assert (state.spent_epsilon, state.left_epsilon) == ("1", "0")
+    with pytest.raises(UsageError, match="refuses epsilon 0.01"):
+        release(people, query="count", within="north", epsilon="0.01", ledger=ledger)
+    release(people, query="count", within="south", epsilon="0.1", ledger=ledger)
+    with pytest.raises(UsageError, match="composes none in parallel"):
+        release(
+            people, query="count", within="a", epsilon="1", ledger=create_ledger(tmp_path / "b", epsilon="1")
+        )
+    with pytest.raises(UsageError, match="under add-remove only"):
+        create_ledger(tmp_path / "c", epsilon="1", parted_by="region", adjacency="replace-one")
+
+
+def test_a_unit_in_two_parts_counts_in_one_of_them(tmp_path, people):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1e5", parted_by="region", unit="who")
+    counted = {
+        part: release(people, query="units", within=part, epsilon="1e4", ledger=ledger).value
+        for part in ("north", "south")
+    }
+    # All seven are in both; the first by name has them.
+    assert counted == {"north": 7, "south": 0}
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "name", "later"),
+    [
+        ("quarter", "2026-09-30T23:59:59", "2026-Q3", "2026-10-01T00:00:00"),
+        ("month", "2026-01-31T12:00:00", "2026-01", "2026-02-01T00:00:00"),
+        ("year", "2026-12-31T12:00:00", "2026", "2027-01-01T00:00:00"),
+    ],
+)
+def test_a_period_has_its_own_budget_and_the_history_of_those_before(
+    tmp_path, people, monkeypatch, period, now, name, later
+):
+    class Clock(ledger_module.datetime):
+        at = ""
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(cls.at).replace(tzinfo=tz)
+
+    Clock.at = now
+    monkeypatch.setattr(ledger_module, "datetime", Clock)
+    first = create_ledger(tmp_path / "first", epsilon="1", period=period)
+    assert first.period == name
+    release(people, query="count", epsilon="1", ledger=first)
+    with pytest.raises(UsageError, match="is for a later period"):
+        create_ledger(tmp_path / "second", follows=first)
+    Clock.at = later
+    with pytest.raises(UsageError, match="make the next ledger with"):
+        release(people, query="count", epsilon="0.1", ledger=first)
+    second = create_ledger(tmp_path / "second", follows=tmp_path / "first")
+    release(people, query="count", epsilon="1", ledger=second)
+    (past,) = open_ledger(tmp_path / "second").state().past
+    assert (past.id, past.period, past.epsilon) == (first.id, name, "1")
+    assert second.epsilon == "1"
+
+
+OLD_BUDGET = (
+    "CREATE TABLE budget (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, "
+    "created TEXT NOT NULL, adjacency TEXT NOT NULL, unit TEXT NOT NULL, accounting TEXT NOT NULL, "
+    "epsilon TEXT NOT NULL, delta TEXT NOT NULL, fingerprint_key BLOB NOT NULL) STRICT"
+)
+OLD_ENTRY = (
+    "CREATE TABLE entry (number INTEGER PRIMARY KEY, time TEXT NOT NULL, table_name TEXT NOT NULL, "
+    "fingerprint TEXT NOT NULL, query TEXT NOT NULL, asked TEXT NOT NULL, mechanism TEXT NOT NULL, "
+    "scales TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, state TEXT NOT NULL) STRICT"
+)
+
+
+def test_a_ledger_of_an_earlier_trivet_goes_on_with_what_it_spent(tmp_path, people):
+    path = tmp_path / "old"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(OLD_BUDGET)
+        connection.execute(OLD_ENTRY)
+        connection.execute(
+            "INSERT INTO budget VALUES (1, '0123abcd', '2026-01-01T00:00:00Z', 'add-remove', 'one row', "
+            "'basic', '1', '0', x'00')"
+        )
+        connection.execute(
+            "INSERT INTO entry VALUES (1, '2026-01-02T00:00:00Z', 't', '', 'count', 'count', 'discrete Laplace', "
+            "'[2.0]', '0.7', '0', 'answered')"
+        )
+        connection.execute(f"PRAGMA application_id = {int.from_bytes(b'TRVL', 'big')}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    ledger = open_ledger(path)
+    assert (ledger.unit, ledger.state().spent_epsilon) == (None, "0.7")
+    with pytest.raises(UsageError, match=r"0\.7 of 1 is spent"):
+        release(people, query="count", epsilon="0.4", ledger=ledger)
+    assert release(people, query="count", epsilon="0.3", ledger=path).receipt.entry == "0123abcd-2"
+
+
+@pytest.mark.parametrize(
+    ("budget", "price", "said"),
+    [
+        ({"epsilon": "1"}, {"epsilon": "0", "rho": "0.1"}, "no epsilon to add up"),
+        ({"rho": "0.1"}, {"epsilon": "0", "rho": "0.2"}, "0 of rho 0.1 is spent"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(tmp_path, budget, price, said):
+    ledger = create_ledger(tmp_path / "ledger", **budget)
+    with pytest.raises(UsageError, match=said):
+        ledger.charge(asked(**price))
+
+
+def test_an_epsilon_with_a_delta_is_a_rho_for_zcdp_accounting(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", delta="1e-6", accounting="zcdp")
+    # By a numerical minimum over alpha; Bun and Steinke's simple conversion would allow 0.0174.
+    assert ledger.rho == "0.0243559"
+    ledger.charge(asked("0.2"))
+    assert ledger.state().spent_rho == "0.02"
+    for wrong in (
+        {"epsilon": "1", "rho": "1"},
+        {},
+        {"rho": "1", "accounting": "pld"},
+        {"epsilon": "1", "accounting": "zcdp"},
+    ):
+        with pytest.raises(UsageError):
+            create_ledger(tmp_path / "other", **wrong)
+
+
+def test_ten_thousand_charges_are_counted_at_once(tmp_path):
+    ledger = create_ledger(tmp_path / "ledger", epsilon="100", delta="1e-6", accounting="pld")
+    ledger.charge(asked("0.001"))
+    columns = (
+        "time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, rho, gaussian, within, "
+        "state"
+    )
+    with connect(tmp_path / "ledger") as connection:
+        connection.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998) "  # noqa: S608
+            f"INSERT INTO entry ({columns}) SELECT {columns} FROM entry, n"
+        )
+    begun = time.process_time()
+    ledger.charge(asked("0.001"))
+    charged = time.process_time() - begun
+    state = ledger.state()
+    assert len(state.entries) == 10_000
+    assert state.spent_epsilon == "10"
+    assert state.spent_pld == pytest.approx(accountants.gaussian(10.0, 1, 1e-6), rel=0.01)
+    assert charged < 5
