@@ -258,7 +258,8 @@ def test_rows_that_cannot_be_read_are_not_quoted_and_the_charge_stays(tmp_path, 
         release(table, query="count", where="pay = 1", ledger=ledger, epsilon="1")
     (entry,) = ledger.state().entries
     assert str(failed.value) == (
-        "not all rows of the table could be read; which, and why, stays private. "
+        "not all rows of the table could be read; which, and why, stays private. The owner can see it "
+        "with `trivet privacy check`. "
         f"The charge {entry.id} stays."
     )
     assert failed.value.__cause__ is None
