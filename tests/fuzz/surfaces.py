@@ -479,6 +479,10 @@ def _release(path: Path) -> None:
     command("privacy", "release", _named(path), *question, "--epsilon", "1", "--ledger", str(ledger))
 
 
+def _check(path: Path) -> None:
+    command("privacy", "check", _named(path), "--where", "sex = 'a'", "--date-format", "dmy")
+
+
 def _audit_table(path: Path) -> None:
     columns = ("--label", "sex", "--positive", "a", "--sensitive", "town", "--prediction", "sex")
     command("fairness", _named(path), *columns)
@@ -506,6 +510,7 @@ SURFACES: Final[Mapping[str, Surface]] = MappingProxyType(
         "card": Surface(_record, _card, _sound_record),
         "compare": Surface(_record, _compare, _sound_record),
         "view": Surface(_record, _view, _sound_record),
+        "check": Surface(_table, _check, _sound_table),
         "release": Surface(_table, _release, _sound_table),
         "fairness": Surface(_table, _audit_table, _sound_table),
     }

@@ -18,7 +18,7 @@ TABLES = 600
 def inputs_of(name):
     if name in {"gate", "card", "compare", "view"}:
         return RECORDS
-    return LONG.get(name, TABLES if name in {"release", "fairness", "npz", "pictures"} else WEIGHTS)
+    return LONG.get(name, TABLES if name in {"check", "release", "fairness", "npz", "pictures"} else WEIGHTS)
 
 
 @pytest.mark.parametrize("name", SURFACES)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trivet.tables import csv_lines
+from trivet.tables.csv_lines import LineNote
 from trivet.tables.header import read_header
 from trivet.tables.settings import Reading
 
@@ -165,18 +166,18 @@ def test_what_is_lost_of_a_line_is_noted_with_its_number(tmp_path):
         b"x" * (2**20 + 1),
     ]
     assert notes(tmp_path, b"a,b,c\n" + b"\n".join(lines) + b"\n") == {
-        csv_lines.SHORT: [3, 13, 14],
-        csv_lines.LONG: [4],
-        csv_lines.TRAILING: [5],
-        csv_lines.EMPTY: [6, 7],
-        csv_lines.NOT_TEXT: [8],
-        csv_lines.STRAY_RETURN: [9],
-        csv_lines.HEADER_AGAIN: [10],
-        csv_lines.UNMATCHED: [11],
-        csv_lines.CONTINUED: [13],
-        csv_lines.TOO_LONG: [16],
+        LineNote.SHORT: [3, 13, 14],
+        LineNote.LONG: [4],
+        LineNote.TRAILING: [5],
+        LineNote.EMPTY: [6, 7],
+        LineNote.NOT_TEXT: [8],
+        LineNote.STRAY_RETURN: [9],
+        LineNote.HEADER_AGAIN: [10],
+        LineNote.UNMATCHED: [11],
+        LineNote.CONTINUED: [13],
+        LineNote.TOO_LONG: [16],
     }
-    assert notes(tmp_path, b"sep=;\na;b\n1;2\n1\n") == {csv_lines.SHORT: [4]}
+    assert notes(tmp_path, b"sep=;\na;b\n1;2\n1\n") == {LineNote.SHORT: [4]}
 
 
 @given(some=st.lists(lines, max_size=6))
@@ -184,7 +185,7 @@ def test_a_note_changes_no_row_and_a_well_formed_line_has_none(tmp_path_factory,
     folder = tmp_path_factory.getbasetemp()
     noted = notes(folder, b"a,b,c\n" + b"".join(line + b"\n" for line in some))
     found = rows(folder, *some)
-    assert len(found) == len(some) - len(noted.get(csv_lines.EMPTY, []))
+    assert len(found) == len(some) - len(noted.get(LineNote.EMPTY, []))
     for number, line in enumerate(some, start=2):
         if not any(number in places for places in noted.values()):
             assert next(csv.reader([line.decode().rstrip("\r")], strict=True)) in map(list, found)

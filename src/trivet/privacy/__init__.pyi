@@ -23,6 +23,9 @@ from .planning.theorems import THEOREMS as THEOREMS
 from .planning.theorems import advanced_pays_from as advanced_pays_from
 from .planning.theorems import required_scale as required_scale
 from .planning.theorems import spent_epsilon as spent_epsilon
+from .releases.checking import Reading as Reading
+from .releases.checking import TableCheck as TableCheck
+from .releases.checking import check_table as check_table
 from .releases.ledger import Ledger as Ledger
 from .releases.ledger import create_ledger as create_ledger
 from .releases.ledger import open_ledger as open_ledger

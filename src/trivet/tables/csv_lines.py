@@ -16,31 +16,39 @@ line decides on no other, and no line is an error:
 import codecs
 import csv
 from collections.abc import Callable, Generator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.tables.header import Header
 
-__all__ = ["Note", "header_of", "read_cells"]
+__all__ = ["LineNote", "Note", "header_of", "read_cells"]
 
 LONGEST_LINE: Final = 2**20
 _BLOCK: Final = 2**22
 #: Lines that a cell which goes on over lines is looked for in.
 _CELL_LINES: Final = 50
 
-#: Takes a finding about a line, by one of the words below, and the number of the line.
-Note = Callable[[str, int], None]
 
-EMPTY: Final = "empty"
-TOO_LONG: Final = "too long"
-NOT_TEXT: Final = "not in the encoding"
-STRAY_RETURN: Final = "carriage return"
-UNMATCHED: Final = "unmatched"
-CONTINUED: Final = "continued"
-SHORT: Final = "short"
-LONG: Final = "long"
-TRAILING: Final = "trailing"
-HEADER_AGAIN: Final = "header again"
+class LineNote(StrEnum):
+    """Something to know of a line, which is a line with it."""
+
+    RETURN = "a carriage return before its end"
+    EMPTY = "nothing in it"
+    TOO_LONG = "more than a mebibyte"
+    NOT_TEXT = "bytes that are not of the encoding"
+    NUL = "NUL characters"
+    STRAY_RETURN = "a carriage return within"
+    UNMATCHED = "a quotation mark that lacks its second"
+    CONTINUED = "a cell that goes on over lines"
+    SHORT = "fewer cells than columns"
+    LONG = "more cells than columns"
+    TRAILING = "empty cells beyond the last column"
+    HEADER_AGAIN = "the names of the header"
+
+
+#: Takes what there is to know of a line, and its number.
+Note = Callable[[LineNote, int], None]
 
 
 def header_of(request: Mapping[str, Any]) -> Header:
@@ -91,7 +99,7 @@ def _recoder(encoding: str) -> Callable[[bytes], bytes]:
 
 
 def _rows(lines: list[bytes], header: Header, note: Note | None, first: int) -> list[list[str]]:
-    width, delimiter, names = len(header.names), header.delimiter, list(header.names)
+    width, delimiter = len(header.names), header.delimiter
     try:
         texts = b"\n".join(lines).decode().split("\n") if lines else []
     except UnicodeDecodeError:
@@ -102,17 +110,17 @@ def _rows(lines: list[bytes], header: Header, note: Note | None, first: int) -> 
         if len(line) > LONGEST_LINE:
             rows.append([""] * width)
             if note:
-                note(TOO_LONG, first + place)
+                note(LineNote.TOO_LONG, first + place)
             continue
         # All of them: whether the last line of a file has an end of its own must not tell.
         shown = text.rstrip("\r")
         if not shown and width > 1:
             if note:
-                note(EMPTY, first + place)
+                note(LineNote.EMPTY, first + place)
             continue
         cells = _unquoted(shown, delimiter) if '"' in shown else shown.split(delimiter)
         if note:
-            _note_line(note, first + place, texts[place : place + _CELL_LINES], cells, names, delimiter)
+            _note_line(note, first + place, texts, place, cells, header)
         rows.append(cells if len(cells) == width else _fitted(cells, width))
     return rows
 
@@ -139,24 +147,30 @@ def _note_bytes(lines: Sequence[bytes], note: Note | None, first: int) -> None:
         except UnicodeDecodeError:
             # One that is too long is cut off, maybe within a character.
             if len(line) <= LONGEST_LINE:
-                note(NOT_TEXT, first + place)
+                note(LineNote.NOT_TEXT, first + place)
 
 
 def _note_line(
-    note: Note, number: int, texts: Sequence[str], cells: list[str], names: list[str], delimiter: str
+    note: Note, number: int, texts: Sequence[str], place: int, cells: list[str], header: Header
 ) -> None:
     """Note of a line what of it is lost, or may be; the lines that follow it tell a cell that goes on."""
-    line = texts[0].rstrip("\r")
+    text = texts[place]
+    line, width, delimiter = text.rstrip("\r"), len(header.names), header.delimiter
+    if len(line) < len(text):
+        note(LineNote.RETURN, number)
+    if "\0" in line:
+        note(LineNote.NUL, number)
     if "\r" in line:
-        note(STRAY_RETURN, number)
-    if '"' in line and cells == line.split(delimiter) and not _is_matched(line, delimiter):
-        note(CONTINUED if _goes_on(texts, delimiter, len(names)) else UNMATCHED, number)
-    if len(cells) < len(names):
-        note(SHORT, number)
-    elif len(cells) > len(names):
-        note(LONG if any(cells[len(names) :]) else TRAILING, number)
-    elif cells == names:
-        note(HEADER_AGAIN, number)
+        note(LineNote.STRAY_RETURN, number)
+    if '"' in line and not _is_matched(line, delimiter):
+        goes_on = _goes_on(texts[place : place + _CELL_LINES], delimiter, width)
+        note(LineNote.CONTINUED if goes_on else LineNote.UNMATCHED, number)
+    if len(cells) < width:
+        note(LineNote.SHORT, number)
+    elif len(cells) > width:
+        note(LineNote.LONG if any(cells[width:]) else LineNote.TRAILING, number)
+    elif cells[0] == header.names[0] and tuple(cells) == header.names:
+        note(LineNote.HEADER_AGAIN, number)
 
 
 def _is_matched(line: str, delimiter: str) -> bool:

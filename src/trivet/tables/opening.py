@@ -162,6 +162,11 @@ class Table:
         more = {"places": places, "without_rows": without_rows, "whole": whole}
         return usual_child().ask(self._query("added up", sql, values) | more)
 
+    def survey(self, columns: Sequence[Column]) -> dict[str, Any]:
+        """Return what `trivet.tables.cell_kinds` finds in a CSV file, of some of its columns."""
+        places = [place for place, column in enumerate(self.columns) if column in columns]
+        return usual_child().ask({**self.request, "ask": "survey", "places": places})
+
     def _query(self, what: str, sql: str, values: Sequence[object]) -> dict[str, Any]:
         known = {each: self.request[each] for each in ("path", "size")}
         return known | {"ask": what, "number": self.number, "name": self.name, "sql": sql, "values": values}

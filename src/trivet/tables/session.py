@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 
 from trivet.errors import DataError
+from trivet.tables.cell_kinds import survey
 from trivet.tables.csv_lines import header_of, read_cells
 from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
@@ -61,6 +62,9 @@ def answer(request: Mapping[str, Any], folder: Path) -> Any:
             with _connection() as connection:
                 attach_database(connection, Path(request["path"]))
                 return listed_tables(connection)
+        case "survey":
+            header = header_of(request)
+            return _handed(survey(Path(request["path"]), header, request["places"]), folder)
         case _:
             return _queried(request, folder)
 
@@ -116,7 +120,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
             if request["ask"] == "arrays":
                 return _written(opened.connection.execute(sql, values).fetchnumpy(), folder)
             if request["ask"] == "rows":
-                return _told(opened.connection.execute(sql, values).fetchall(), folder)
+                return _handed(plain(opened.connection.execute(sql, values).fetchall()), folder)
             found: list[Any] = []
             for source, bound in _pieces(opened, request):
                 query = f"WITH rows_asked AS (SELECT * FROM {source}) {sql}"  # noqa: S608 - quoted
@@ -127,7 +131,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
                     found += opened.connection.execute(query, [*bound, *values]).fetchall()
             if request["whole"]:
                 opened.connection.execute(f"DROP TABLE IF EXISTS {_GATHERED}")
-            return _told(found, folder)
+            return _handed(plain(found), folder)
     except TooManyError as error:
         return {"too many": str(error)}
 
@@ -156,11 +160,11 @@ def _pieces(opened: _Opened, asked: Mapping[str, Any]) -> Generator[tuple[str, l
     yield _GATHERED, []
 
 
-def _told(rows: Sequence[Any], folder: Path) -> Any:
-    """Return rows, or the name of a file that holds them where they are many."""
-    text = json.dumps(plain(rows))
+def _handed(document: Any, folder: Path) -> Any:
+    """Return an answer, or the name of a file that holds it where it is long."""
+    text = json.dumps(document)
     if len(text) < _LONG:
-        return plain(rows)
+        return document
     (folder / "rows").write_text(text, encoding="utf-8")
     return {"file": "rows"}
 

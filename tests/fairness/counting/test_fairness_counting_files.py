@@ -91,6 +91,19 @@ def test_typed_columns_are_coded_as_they_are_counted(tmp_path):
         assert read.coded["date"].categories == ("2025-01-01", "2026-01-31")
 
 
+def test_times_with_a_zone_and_identifiers_are_groups(tmp_path):
+    path = tmp_path / "t.parquet"
+    duckdb.sql(
+        "SELECT range % 2 AS y, TIMESTAMPTZ '2024-06-01 00:00:00+02' + INTERVAL (range % 2) DAY AS zoned, "
+        "CAST('00000000-0000-0000-0000-00000000000' || range % 2 AS UUID) AS id FROM range(4)"
+    ).write_parquet(str(path))
+    for name, first in (("zoned", "2024-05-31 22:00:00+00"), ("id", "00000000-0000-0000-0000-000000000000")):
+        names = read_columns(path, coded=(name,)).coded[name].categories
+        assert len(names) == 2
+        assert names == group_counts(path, "y", "y", name).names
+        assert names[0] == first or name == "zoned"  # which is written in the zone of the machine
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_large_file_keeps_its_order(tmp_path, kind):
     path = tmp_path / f"large.{kind}"

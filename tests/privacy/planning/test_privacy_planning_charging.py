@@ -130,7 +130,7 @@ def test_a_ledger_s_file_takes_the_printed_epsilons_to_the_last(tmp_path, delta,
     )
     assert plan.release.accounting == accounting
 
-    def charge(epsilon):
+    def charge(query):
         ledger.charge(
             Asked(
                 table="t",
@@ -139,16 +139,19 @@ def test_a_ledger_s_file_takes_the_printed_epsilons_to_the_last(tmp_path, delta,
                 asked="count",
                 mechanism="discrete Laplace",
                 scales=(1.0,),
-                epsilon=epsilon,
+                epsilon=query.epsilon or "0",
                 delta="0",
+                rho=query.rho or "0",
+                gaussian=query.rho is not None,
             )
         )
 
+    assert (plan.release.mechanism == "discrete-gaussian") == (delta > 0)
     for query in plan.release.queries:
         for _ in range(query.count):
-            charge(query.epsilon)
+            charge(query)
     with pytest.raises(UsageError, match="the ledger refuses"):
-        charge(plan.release.queries[0].epsilon)
+        charge(plan.release.queries[0])
 
 
 NUMBERS = Column("pay", Kind.FLOAT, "DOUBLE", '"pay"')

@@ -9,6 +9,11 @@ privacy.command(
     "trivet.cli.privacy.plan:plan", name="plan", help="Say how much noise a set of queries really needs."
 )
 privacy.command(
+    "trivet.cli.privacy.check:check",
+    name="check",
+    help="Show a table's owner, before anything is charged, how a release would read it.",
+)
+privacy.command(
     "trivet.cli.privacy.release:release",
     name="release",
     help="Answer a query with noise, and charge a ledger.",

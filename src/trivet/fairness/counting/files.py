@@ -71,8 +71,9 @@ def fetched(column: Column, sql: str) -> str:
     """Return SQL for a value of a column as it is brought into Python."""
     if column.type in _TIMES:
         return f"CAST({sql} AS TIMESTAMP)"
-    # Python has no type for some others, or one that needs another library.
-    return sql if column.kind is not Kind.OTHER or is_time(column) else f"CAST({sql} AS VARCHAR)"
+    # Python has no type for some others, or one that needs another library, as a time with a zone does.
+    has_type = is_time(column) or column.kind not in (Kind.OTHER, Kind.TIMESTAMP)
+    return sql if has_type else f"CAST({sql} AS VARCHAR)"
 
 
 def is_time(column: Column) -> bool:
