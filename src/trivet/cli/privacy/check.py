@@ -103,12 +103,18 @@ def _print_columns(columns: "tuple[ColumnCheck, ...]", console: "Console") -> No
         table.add_row(
             escape(one_line(each.name)),
             escape(", ".join(kinds) or one_line(each.type)),
-            "many" if each.distinct is None else f"{each.distinct:,}",
+            _distinct(each),
             "?" if each.missing is None else f"{each.missing:,}",
         )
     console.print(table)
     if len(columns) > SHOWN_COLUMNS:
         console.print(f"{len(columns) - SHOWN_COLUMNS:,} more columns are in --json")
+
+
+def _distinct(column: "ColumnCheck") -> str:
+    if column.holds == "something else":
+        return "-"
+    return "many" if column.distinct is None else f"{column.distinct:,}"
 
 
 def _said(finding: "CheckFinding") -> str:

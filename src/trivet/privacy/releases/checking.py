@@ -61,7 +61,8 @@ class ColumnCheck:
     cells : Kinds of cells, most frequent first; empty where the column has a type.
     missing : Rows in which it is missing as a release would read it, where numbers or dates are expected as
         `holds` says; None where not all rows can be read.
-    distinct : Number of different values; None where there are more than were counted.
+    distinct : Number of different values; None where there are more than were counted, and where `holds` is
+        ``something else``.
     """
 
     name: str
