@@ -215,8 +215,8 @@ class SecuritySection(NetworkOptions, SecuritySettings):
 class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
 
-    `plan` is of the user's queries, for an audit without the study; `release` is for ``trivet privacy release``,
-    and no part of an audit. `audits` are files that ``trivet
+    `plan` is of the user's queries, for an audit without the study; `release` is for ``trivet privacy
+    release``, and no part of an audit. `audits` are files that ``trivet
     privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
 

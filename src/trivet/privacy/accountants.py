@@ -390,7 +390,7 @@ class WholeLoss:
             if high > _LARGEST_EPSILON:
                 raise OutOfReachError("the deltas of the answers are above the budget's")
             high *= 2
-        found = float(cast("float", brentq(excess, 0.0, high, xtol=1e-13, rtol=1e-13)))
+        found = float(cast("float", brentq(excess, 0.0, high, xtol=1e-13)))
         step = 1e-13
         while excess(found) > 0:
             found, step = found * (1 + step), 2 * step

@@ -6,7 +6,7 @@ It runs in the process of `trivet.work.confined`, in which a file cannot harm mo
 import json
 import os
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -137,7 +137,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
 
 
 def _pieces(opened: _Opened, asked: Mapping[str, Any]) -> Generator[tuple[str, list[str]]]:
-    """Yield SQL that stands for some rows, or for the whole table, and the values that its marks stand for."""
+    """Yield SQL that stands for some rows, or for all, and the values that its marks stand for."""
     request, places = opened.request, asked["places"]
     if request["kind"] != "csv":
         yield opened.source, []

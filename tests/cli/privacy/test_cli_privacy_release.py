@@ -159,7 +159,7 @@ def test_rows_that_cannot_be_read_cost_and_say_nothing(trivet, tmp_path, ledger)
     (entry,) = open_ledger(ledger).state().entries
     assert (done.code, done.out) == (3, "")
     assert done.err == (
-        "trivet: not all rows of the table could be read; which, and why, stays private. The owner can see it "
-        "with `trivet privacy check`. "
+        "trivet: not all rows of the table could be read; which, and why, stays private. The owner can "
+        "see it with `trivet privacy check`. "
         f"The charge {entry.id} stays.\n"
     )

@@ -104,13 +104,13 @@ def _quantiles(random: Random) -> dict[str, Any]:
 
 _NUMBERS = ("sum", "mean", "variance", "median", "quantile")
 _QUERIES: dict[str, Callable[[Random], dict[str, Any]]] = {
-    "count": lambda random: {},
-    "units": lambda random: {},
+    "count": lambda _: {},
+    "units": lambda _: {},
     "sum": _number,
     "mean": _number,
     "variance": _number,
     "median": _number,
     "quantile": _quantiles,
     "proportion": lambda random: {"of": random.choice(["ok", "pay > 1", "town = 'a' or age = 7"])},
-    "histogram": lambda random: {"column": "town", "categories": ("a", "b", "z")},
+    "histogram": lambda _: {"column": "town", "categories": ("a", "b", "z")},
 }

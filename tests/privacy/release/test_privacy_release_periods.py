@@ -48,7 +48,7 @@ def test_disjoint_parts_of_a_table_do_not_add_up(tmp_path, people):
     release(people, query="count", epsilon="0.4", ledger=ledger)
     state = ledger.state()
     assert (state.spent_epsilon, state.left_epsilon) == ("1", "0")
-    with pytest.raises(UsageError, match="refuses epsilon 0.01"):
+    with pytest.raises(UsageError, match=r"refuses epsilon 0\.01"):
         release(people, query="count", within="north", epsilon="0.01", ledger=ledger)
     release(people, query="count", within="south", epsilon="0.1", ledger=ledger)
     with pytest.raises(UsageError, match="composes none in parallel"):
@@ -126,8 +126,8 @@ def test_a_ledger_of_an_earlier_trivet_goes_on_with_what_it_spent(tmp_path, peop
             "'basic', '1', '0', x'00')"
         )
         connection.execute(
-            "INSERT INTO entry VALUES (1, '2026-01-02T00:00:00Z', 't', '', 'count', 'count', 'discrete Laplace', "
-            "'[2.0]', '0.7', '0', 'answered')"
+            "INSERT INTO entry VALUES (1, '2026-01-02T00:00:00Z', 't', '', 'count', 'count', "
+            "'discrete Laplace', '[2.0]', '0.7', '0', 'answered')"
         )
         connection.execute(f"PRAGMA application_id = {int.from_bytes(b'TRVL', 'big')}")
         connection.execute("PRAGMA user_version = 1")
@@ -172,12 +172,12 @@ def test_ten_thousand_charges_are_counted_at_once(tmp_path):
     ledger = create_ledger(tmp_path / "ledger", epsilon="100", delta="1e-6", accounting="pld")
     ledger.charge(asked("0.001"))
     columns = (
-        "time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, rho, gaussian, within, "
-        "state"
+        "time, table_name, fingerprint, query, asked, mechanism, scales, epsilon, delta, rho, gaussian, "
+        "within, state"
     )
     with connect(tmp_path / "ledger") as connection:
         connection.execute(
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998) "  # noqa: S608
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998) "
             f"INSERT INTO entry ({columns}) SELECT {columns} FROM entry, n"
         )
     begun = time.process_time()

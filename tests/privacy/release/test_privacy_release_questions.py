@@ -230,7 +230,7 @@ def test_two_hundred_questions_spend_the_budget_and_no_more(tmp_path, people, bu
 def test_a_plan_is_charged_all_or_nothing(tmp_path, people):
     ledger = create_ledger(tmp_path / "plan", epsilon="1")
     settings = ReleaseSettings(epsilon=2.0, queries=two_hundred_questions()[:5])
-    with pytest.raises(UsageError, match="refuses .* for 5 answers"):
+    with pytest.raises(UsageError, match=r"refuses .* for 5 answers"):
         release_plan(people, settings, ledger=ledger)
     assert ledger.state().entries == ()
     answered = release_plan(

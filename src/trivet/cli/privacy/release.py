@@ -266,6 +266,8 @@ def _print_release(found: "Release", console: Console) -> None:
     asked = receipt.asked
     if receipt.lower is not None:
         asked += f", rounded to steps of {_number(receipt.grid)}"
+    if receipt.reading:
+        asked += f", read with {receipt.reading}"
     if receipt.afterwards is not None:
         asked += f", afterwards made {receipt.afterwards}"
     console.print(escape(f"{one_line(receipt.table)}: {one_line(asked, limit=SHOWN_CHARACTERS)}"))

@@ -132,10 +132,7 @@ def answer_from(
         parts, measurements = parts[1:], measurements[1:]
     skipped = len(prepared.parts) - len(parts)
     wrong = (1 - CONFIDENCE) / len(parts)
-    errors = tuple(
-        error_of(each, gaussian=gaussian, probability=wrong)
-        for part, each in zip(parts, measurements, strict=True)
-    )
+    errors = tuple(error_of(each, gaussian=gaussian, probability=wrong) for each in measurements)
     columns = [
         each.add([exact[group][place + skipped][0] for group in groups]) if groups else ()
         for place, each in enumerate(measurements)

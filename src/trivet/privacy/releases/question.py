@@ -10,7 +10,7 @@ from typing import Any, Final
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
 from trivet.privacy.releases.keys import KeySql, prepare_keys, private_key_sql
-from trivet.privacy.releases.records import Bound, Moves, RecordSql, Sql, moves, records_sql
+from trivet.privacy.releases.records import NO_KEY, Bound, Moves, RecordSql, Sql, moves, records_sql
 from trivet.privacy.releases.results import Query
 from trivet.privacy.releases.settings import Question
 from trivet.privacy.releases.where import EVERY_ROW, Selection, number_sql, select_rows
@@ -131,8 +131,8 @@ def prepare(
             grouped.key, values.steps, Sql(selection.sql, selection.values), grouped.kept, values.total
         ),
         bound,
-        numbers=", ".join(_numbers_sql(question, values, bound)),
-        code=_code_sql(values) if values.candidates else "0",
+        numbers=", ".join(f"coalesce({each}, 0)" for each in _numbers_sql(question, values, bound)),
+        code=_code_sql(values) if values.candidates else "",
         salt=salt,
     )
     return Prepared(
@@ -293,7 +293,7 @@ def _grouped(question: Question, columns: tuple[Column, ...]) -> _Grouped:
             prepare_keys(question.column, question.categories, columns, missing=question.missing)
         )
     if question.by is None:
-        return _Grouped(Sql("NULL"), Sql("TRUE"))
+        return _Grouped(Sql(NO_KEY), Sql("TRUE"))
     if not question.private_keys:
         return _of_public(prepare_keys(question.by, question.keys, columns))
     text, column = private_key_sql(question.by, columns)

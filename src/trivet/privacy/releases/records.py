@@ -10,10 +10,15 @@ What is kept of a unit depends on its own rows alone.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from trivet.privacy.adjacency import Adjacency
 
-__all__ = ["Bound", "Moves", "RecordSql", "Sql", "moves", "records_sql"]
+__all__ = ["NO_KEY", "Bound", "Moves", "RecordSql", "Sql", "moves", "records_sql"]
+
+
+#: Key of all rows where there are no groups.
+NO_KEY: Final = "NULL"
 
 
 @dataclass(frozen=True)
@@ -118,4 +123,9 @@ def records_sql(records: RecordSql, bound: Bound, *, numbers: str, code: str, sa
         )
         values = (salt, *values)
         text = f"SELECT * FROM ({text}) WHERE place <= {bound.most}"  # noqa: S608
-    return Sql(f"SELECT key, {code} AS code, {numbers} FROM ({text}) GROUP BY key, code", values)  # noqa: S608
+    groups = " GROUP BY key, code"
+    if records.key.text == NO_KEY and not code:
+        # One row whatever the table is, so that an empty selection takes the same way.
+        groups = ""
+    key = "key" if groups else NO_KEY
+    return Sql(f"SELECT {key} AS key, {code or 0} AS code, {numbers} FROM ({text}){groups}", values)  # noqa: S608

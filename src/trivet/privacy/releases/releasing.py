@@ -42,7 +42,7 @@ from trivet.privacy.releases.question import Prepared, prepare, read_exact, requ
 from trivet.privacy.releases.results import Noise, PlannedAnswer, Receipt, Release, Releases
 from trivet.privacy.releases.settings import Question, ReleaseSettings
 from trivet.tables.opening import Table, fingerprint, open_table
-from trivet.tables.settings import Reading
+from trivet.tables.settings import AS_USUAL, Reading
 
 __all__ = ["Priced", "release", "release_all", "release_plan"]
 
@@ -236,7 +236,7 @@ def release_all(
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     with open_table(table, by_line=True, reading=reading) as opened:
         ready = tuple(_ready(each, _prepared(each.question, opened, book), opened) for each in asked)
-        return _answered(ready, opened, book, progress)
+        return _answered(ready, opened, book, reading, progress)
 
 
 def release_plan(
@@ -292,7 +292,7 @@ def release_plan(
             for query, price, each in zip(settings.queries, prices, prepared, strict=True)
         )
         charged = [charge_of(_charged(each, opened, book)) for each in ready]
-        answers = _answered(ready, opened, book, progress) if charge else ()
+        answers = _answered(ready, opened, book, settings.reading, progress) if charge else ()
     return Releases(
         accounting=budget.accounting,
         epsilon=as_text(budget.epsilon),
@@ -338,6 +338,7 @@ def _answered(
     ready: Sequence[_Ready],
     opened: Table,
     book: Ledger,
+    reading: Reading | None,
     progress: Callable[[str], None] | None,
 ) -> tuple[Release, ...]:
     """Charge all together, and answer one after the other."""
@@ -364,7 +365,7 @@ def _answered(
             half_width=answer.half_width,
             rank_error=max(noise.half_width for noise in each.noise) if each.prepared.candidates else None,
             message=answer.message,
-            receipt=_receipt(each, table=opened.name, entry=entry, book=book),
+            receipt=_receipt(each, table=opened.name, entry=entry, book=book, reading=reading),
         )
         for each, answer, entry in zip(ready, answers, entries, strict=True)
     )
@@ -442,7 +443,7 @@ def _noise(prepared: Prepared, index: int, measurement: Measurement, cost: Cost)
     )
 
 
-def _receipt(ready: _Ready, *, table: str, entry: str, book: Ledger) -> Receipt:
+def _receipt(ready: _Ready, *, table: str, entry: str, book: Ledger, reading: Reading | None) -> Receipt:
     prepared, question = ready.prepared, ready.prepared.question
     numbers = question.bounds is not None
     bound = prepared.bound
@@ -474,6 +475,7 @@ def _receipt(ready: _Ready, *, table: str, entry: str, book: Ledger) -> Receipt:
         max_groups=bound.most if bound.unit and bound.totals else None,
         within=question.within,
         afterwards="non-negative" if question.non_negative else None,
+        reading=" ".join((reading or AS_USUAL).options),
         library=LIBRARY,
         library_version=library_version(),
         trivet_version=version("trivet"),

@@ -92,6 +92,8 @@ class Receipt:
     max_rows, max_groups : Rows or groups of a unit that count at most; None where the unit is a row.
     within : Part of the table that was asked about; None for the whole.
     afterwards : What was done to the noisy numbers: ``non-negative``; None where nothing.
+    reading : Options by which the cells of a CSV file were read, such as ``--decimal comma``; empty as a
+        rule.
     library, library_version : What made the noise, such as ``opendp`` and its version.
     trivet_version : Version of trivet.
     """
@@ -123,6 +125,7 @@ class Receipt:
     max_groups: int | None
     within: str | None
     afterwards: str | None
+    reading: str
     library: str
     library_version: str
     trivet_version: str
