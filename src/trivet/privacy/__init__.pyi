@@ -29,10 +29,17 @@ from .releases.checking import check_table as check_table
 from .releases.ledger import Ledger as Ledger
 from .releases.ledger import create_ledger as create_ledger
 from .releases.ledger import open_ledger as open_ledger
+from .releases.releasing import Priced as Priced
 from .releases.releasing import release as release
+from .releases.releasing import release_all as release_all
+from .releases.releasing import release_plan as release_plan
 from .releases.results import Cell as Cell
 from .releases.results import LedgerEntry as LedgerEntry
 from .releases.results import LedgerState as LedgerState
 from .releases.results import Noise as Noise
 from .releases.results import Receipt as Receipt
 from .releases.results import Release as Release
+from .releases.results import Releases as Releases
+from .releases.settings import AskedQuestion as AskedQuestion
+from .releases.settings import Question as Question
+from .releases.settings import ReleaseSettings as ReleaseSettings
