@@ -51,6 +51,7 @@ ALL = (
     "security_scan_triggers",
     "privacy_plan_noise",
     "privacy_plan_curves",
+    "privacy_training_curves",
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",

@@ -10,6 +10,7 @@ from annotated_types import Ge, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.planning.training import TrainingSettings
 from trivet.security.settings import DEMO, ScanSettings, SecuritySettings
 from trivet.settings import Seed, Settings
 from trivet.study.fairness_results import FairnessSettings
@@ -36,7 +37,7 @@ __all__ = [
 #: Keys of each section that describe the user's system.
 _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
     "security": ("scan",),
-    "privacy": ("plan", "audits"),
+    "privacy": ("plan", "training", "audits"),
     "fairness": ("table", "audits"),
 }
 #: What of it the study cannot take in.
@@ -44,7 +45,7 @@ _OWN_ONLY: Final[Mapping[Leg, str]] = {"security": "scan", "fairness": "table"}
 #: Where to begin.
 _BEGINNING: Final[Mapping[Leg, str]] = {
     "security": "[security.scan]",
-    "privacy": "[privacy.plan] or [privacy] audits",
+    "privacy": "[privacy.plan], [privacy.training] or [privacy] audits",
     "fairness": "[fairness.table] or [fairness] audits",
 }
 _CONTRACT_FILES: Final = {".json", ".toml"}
@@ -212,13 +213,14 @@ class SecuritySection(NetworkOptions, SecuritySettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacySection(PrivacySettings):
-    """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
+    """``[privacy]``: the study's budget and exercises, plans of queries and training, and finished audits.
 
-    `plan` is of the user's queries, for an audit without the study. `audits` are files that ``trivet
-    privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    `plan` is of the user's queries, for an audit without the study; `training` is of a private training.
+    `audits` are files that ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
 
     plan: PlanSettings | None = None
+    training: TrainingSettings | None = None
     audits: tuple[Path, ...] = ()
 
 
