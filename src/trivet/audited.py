@@ -135,9 +135,8 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
     if (plan := privacy["plan"]) is not None:
         word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
         yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
-    if (training := privacy["training"]) is not None:
-        words = [f"{each['sampling']} epsilon {each['epsilon']:.3g}" for each in training["guarantees"]]
-        yield JudgedPart("privacy", "training", "", ", ".join(words), "note", "privacy.training")
+    if privacy["training"] is not None:
+        yield JudgedPart("privacy", "training", "", "gaussian noise", "note", "privacy.training")
     for number, audit in enumerate(privacy["mechanisms"]):
         word, place = audit["verdict"], f"privacy.mechanisms.{number}"
         yield JudgedPart("privacy", "mechanisms", audit["name"], word, tone(word), place)

@@ -66,6 +66,7 @@ ALL = (
 )
 #: Of the user's own audits, and of what the study's baseline has no scores and columns for here.
 OWN = (
+    "privacy_training_curves",
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",

@@ -106,7 +106,7 @@ def test_a_run_keeps_the_plan_in_the_record_and_the_report(trivet, tmp_path):
         ([*LOOP, "--epochs", 1, "--noise-multiplier", 1], "--noise-multiplier gives the noise for --inverse"),
         ([*LOOP, "--epochs", 1, "--epsilon", 1, "--inverse"], "give it with --noise-multiplier"),
         (
-            NOISE[:4] + ["--batch", 5_001] + NOISE[6:],
+            [*NOISE[:4], "--batch", 5_001, *NOISE[6:]],
             "--batch is 5,001, more than the 5,000 examples of --dataset-size",
         ),
         ([*NOISE, "--queries", 3], "--queries: of queries"),

@@ -37,7 +37,7 @@ def training_settings(
     if foreign:
         given = ", ".join(f"--{name}" for name in foreign)
         raise UsageError(f"{given}: of queries, and dp-sgd is training, which answers none; leave it out.")
-    given = {name: options[name] for name in ("epsilon", "delta") if name in options} | training
+    given = {**training, **{name: options[name] for name in ("epsilon", "delta") if name in options}}
     if "noise_multiplier" in given and not inverse:
         raise UsageError("--noise-multiplier gives the noise for --inverse, and needs that option.")
     if config is None:
