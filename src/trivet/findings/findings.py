@@ -279,11 +279,14 @@ def _plan(record: Mapping[str, Any]) -> Finding:
 
 
 def _training(record: Mapping[str, Any]) -> Iterator[Finding]:
-    for number, guarantee in enumerate(record["privacy"]["training"]["guarantees"]):
+    training = record["privacy"]["training"]
+    for number, guarantee in enumerate(training["guarantees"]):
         yield make_finding(
             "privacy.training",
             level="note",
-            message=guarantee["statement"],
+            message=f"With {guarantee['sampling']} batches a noise multiplier of "
+            f"{guarantee['noise_multiplier']:.4g} spends an epsilon of {guarantee['epsilon']:.4g} at a delta "
+            f"of {training['delta']:g}; neighbours are {guarantee['adjacency']}.",
             measured=measured_at(record, f"privacy.training.guarantees.{number}.epsilon"),
             number=number + 1,
             subject=guarantee["sampling"],
