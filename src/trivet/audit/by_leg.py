@@ -330,7 +330,8 @@ def study_effects(
     """Measure the matrix of effects on what the study found; it is one part."""
     from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
 
-    settings, fairness = EffectSettings(), _fairness_settings(config.fairness)
+    settings = EffectSettings(private=config.audit.private_training)
+    fairness = _fairness_settings(config.fairness)
 
     def make() -> Made[EffectMatrix]:
         suspect = None

@@ -59,6 +59,10 @@ def describes(leg: Leg, section: Mapping[str, Any]) -> bool:
 def complaint_about(config: "AuditConfig") -> str | None:
     """Say what of a configuration does not go together with ``study``; None where all does."""
     sections: dict[Leg, dict[str, Any]] = {leg: vars(getattr(config, leg)) for leg in LEGS}
+    if config.audit.private_training and not config.audit.effects:
+        return (
+            "private_training is measured among the effects; set effects = true in [audit] too, or leave it out"
+        )
     if config.audit.study:
         return next(
             (
@@ -143,11 +147,14 @@ class AuditOptions(Settings):
         Seed of everything random.
     effects
         Measure what the remedies of each leg do to the other legs as well.
+    private_training
+        With effects: train networks privately as well, and measure them; takes minutes.
     """
 
     out: Path = Path("trivet-out")
     seed: Seed = 0
     effects: bool = False
+    private_training: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
