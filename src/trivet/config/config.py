@@ -12,7 +12,7 @@ from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
 from trivet.privacy.planning.training import TrainingSettings
 from trivet.security.settings import DEMO, ScanSettings, SecuritySettings
-from trivet.settings import Seed, Settings
+from trivet.settings import Seed, SettingError, Settings
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
 from trivet.verdict import LEGS, Leg
@@ -59,10 +59,6 @@ def describes(leg: Leg, section: Mapping[str, Any]) -> bool:
 def complaint_about(config: "AuditConfig") -> str | None:
     """Say what of a configuration does not go together with ``study``; None where all does."""
     sections: dict[Leg, dict[str, Any]] = {leg: vars(getattr(config, leg)) for leg in LEGS}
-    if config.audit.private_training and not config.audit.effects:
-        return (
-            "private_training is measured among the effects; set effects = true in [audit] too, or leave it out"
-        )
     if config.audit.study:
         return next(
             (
@@ -155,6 +151,11 @@ class AuditOptions(Settings):
     seed: Seed = 0
     effects: bool = False
     private_training: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.private_training and not self.effects:
+            raise SettingError("{private_training} is measured among {effects}; give both, or neither.")
 
 
 @dataclass(frozen=True, kw_only=True)
