@@ -16,9 +16,11 @@ from trivet.privacy.membership.results import (
     RateAtFpr,
     RocPoints,
 )
+from trivet.privacy.planning.dp_sgd import plan_training
 from trivet.privacy.planning.plan import plan_queries
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings, QuerySettings
+from trivet.privacy.planning.training import TrainingPlan, TrainingSettings
 from trivet.record import PrivacyLeg
 from trivet.study.privacy import PrivacySettings, publish_privacy, study_plan
 from trivet.verdict import CONSISTENT, EXPOSED, NO_EVIDENCE, VIOLATES
@@ -47,6 +49,15 @@ def example_plan(*, mixed=False, pure=False, group=1, name="residents by distric
         queries=queries,
     )
     return plan_queries(settings, curves=True)
+
+
+@cache
+def example_training(*, sampling="both") -> TrainingPlan:
+    """A small loop with its noise."""
+    loop = TrainingSettings(
+        dataset_size=5_000, batch=50, epochs=4, noise_multiplier=1.1, delta=1e-6, sampling=sampling
+    )
+    return plan_training(loop, curves=True)
 
 
 def finding(family, epsilon_lower, description="answer > 0.9") -> EventFinding:

@@ -124,6 +124,14 @@ def test_a_value_of_another_type_is_no_value(tmp_path, key, found):
     assert len(str(caught.value)) < 300
 
 
+def test_private_training_is_measured_among_the_effects(tmp_path):
+    with pytest.raises(UsageError, match="private_training is measured among effects"):
+        load_config(write(tmp_path, "[audit]\nprivate_training = true\n"))
+    assert load_config(
+        write(tmp_path, "[audit]\neffects = true\nprivate_training = true\n")
+    ).audit.private_training
+
+
 def test_a_number_may_be_written_as_a_whole_one(tmp_path):
     config = load_config(write(tmp_path, "[privacy]\nepsilon = 1\n[audit]\nseed = 4294967295\n"))
     assert config.privacy.epsilon == 1

@@ -23,6 +23,8 @@ sys.meta_path.insert(0, NoTorch())
 #: Of the other packages, what works on a network.
 NETWORKS = {
     "trivet.cli.scan",
+    "trivet.effects.private_sgd",
+    "trivet.effects.private_training",
     "trivet.effects.unlearning",
     "trivet.privacy.membership.torch_classifier",
     "trivet.work.device",

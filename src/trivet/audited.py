@@ -34,7 +34,7 @@ PUBLISHED_MODELS: Final = ("baseline", "promotion_demotion", "no_gender", "rewei
 #: Keys of a leg.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("published", "scan", "repair"),
-    "privacy": ("published", "plan", "mechanisms", "membership"),
+    "privacy": ("published", "plan", "training", "mechanisms", "membership"),
     "fairness": ("published", "audit", "comparison"),
 }
 
@@ -135,6 +135,8 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
     if (plan := privacy["plan"]) is not None:
         word = f"{plan['best_mechanism'].replace('-', ' ')} noise"
         yield JudgedPart("privacy", "plan", "", word, "note", "privacy.plan")
+    if privacy["training"] is not None:
+        yield JudgedPart("privacy", "training", "", "gaussian noise", "note", "privacy.training")
     for number, audit in enumerate(privacy["mechanisms"]):
         word, place = audit["verdict"], f"privacy.mechanisms.{number}"
         yield JudgedPart("privacy", "mechanisms", audit["name"], word, tone(word), place)

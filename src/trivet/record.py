@@ -23,6 +23,7 @@ from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
+from trivet.privacy.planning.training import TrainingPlan
 from trivet.result import Result
 from trivet.security.scanning.results import SecurityAudit
 from trivet.study.fairness_results import PublishedFairness
@@ -95,6 +96,8 @@ class PrivacyLeg:
         Finished audits of mechanisms and of a model; empty and None without.
     published
         The published exercises of the built-in study; None without it.
+    training
+        The noise of private training, with its curves; None where none was described.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -103,6 +106,7 @@ class PrivacyLeg:
     mechanisms: tuple[MechanismAudit, ...] = ()
     membership: MembershipAudit | None = None
     published: PublishedPrivacy | None = None
+    training: TrainingPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 
 from example_audits import write_audit
 from example_fairness import example_comparison, undefined_audit
-from example_privacy import example_mechanism, example_membership, example_plan
+from example_privacy import example_mechanism, example_membership, example_plan, example_training
 from example_records import example_record
 from example_scan import example_repair, example_scan
 from trivet.cli.main import main
@@ -113,6 +113,7 @@ def test_other_files_of_the_folder_are_nobody_s_business(place, capsys):
         ("fairness.json", lambda: dataclasses.asdict(undefined_audit())),
         ("fairness.json", lambda: dataclasses.asdict(example_comparison())),
         ("plan.json", lambda: dataclasses.asdict(example_plan())),
+        ("training.json", lambda: dataclasses.asdict(example_training())),
         ("mechanism.json", lambda: dataclasses.asdict(example_mechanism())),
         ("membership.json", lambda: dataclasses.asdict(example_membership())),
         ("repair.json", lambda: dataclasses.asdict(example_repair())),

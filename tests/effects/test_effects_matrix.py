@@ -1,5 +1,6 @@
 """The matrix as a whole: which cells there are, that it survives JSON, and that it is the same twice."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -60,6 +61,26 @@ def test_it_depends_on_the_seed_alone(matrix):
     np.random.seed(1)  # noqa: NPY002 - the global state must not matter
     assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=3) == matrix
     assert measure_effects(SMALL, legs=LEGS, suspect=None, seed=4).effects != matrix.effects
+
+
+@pytest.mark.slow
+def test_private_training_is_measured_where_it_is_wanted(matrix, monkeypatch):
+    from trivet.effects import private_training  # noqa: PLC0415 - its size is changed
+
+    monkeypatch.setattr(private_training, "IMAGE_STEPS", 4)
+    settings = dataclasses.replace(SMALL, private=True)
+    found = measure_effects(settings, legs=LEGS, suspect=None, seed=3)
+    assert found.effects[: len(matrix.effects)] == matrix.effects
+    added = found.effects[len(matrix.effects) :]
+    assert len(added) == 2 * 7
+    assert {effect.leg for effect in added} == {"privacy"}
+    legs = {each.name: each.leg for each in found.measurements}
+    assert {legs[effect.measurement] for effect in added} == set(LEGS)
+    pair = measure_effects(settings, legs=("security", "privacy"), suspect=None, seed=3)
+    assert {each.measurement for each in pair.effects if each.leg == "privacy"} == {
+        "private-clean-accuracy",
+        "private-asr",
+    }
 
 
 def test_legs_that_were_not_audited_are_left_out():

@@ -74,6 +74,8 @@ def test_a_system_of_ones_own_has_no_study_and_no_corrections(alone):
         "security.backdoor-removed": "pass",
         "security.accuracy-lost": "pass",
         "privacy.plan": "note",
+        "privacy.training.1": "note",
+        "privacy.training.2": "note",
         "privacy.mechanism.1": "pass",
         "privacy.mechanism.2": "breach",
         "privacy.membership": "breach",

@@ -8,7 +8,9 @@ from pydantic import TypeAdapter
 
 from example_effects import example_effects
 from example_records import example_record
-from trivet.effects.results import EffectMatrix
+from trivet.effects.matrix import effect_of
+from trivet.effects.private_training import IMAGE_MEASUREMENTS, PRIVATE, TABLE_MEASUREMENTS
+from trivet.effects.results import Change, EffectMatrix
 from trivet.record import as_json
 from trivet.report.figures.effects import alt_effects, draw_effects, has_effects
 from trivet.report.figures.registry import save_figure
@@ -108,6 +110,43 @@ def test_the_section_shows_the_record_and_names_its_sources():
             assert effect.outcome in texts
     assert {"fig:effects_matrix", "tbl:effects-fairness", "tbl:effects-privacy"} <= set(shown.targets)
     assert [source.key for source in shown.sources]
+
+
+def trained():
+    """The matrix with private training beside the noise."""
+    matrix = example_effects()
+    columns = (*TABLE_MEASUREMENTS, *IMAGE_MEASUREMENTS)
+    cells = tuple(
+        effect_of(row, column, Change(0.9, 0.9 - step / 50, -step / 50, -step / 40, -step / 60))
+        for row in PRIVATE
+        for step, column in enumerate(columns, 1)
+    )
+    return dataclasses.replace(
+        matrix,
+        interventions=(*matrix.interventions, *PRIVATE),
+        measurements=(*matrix.measurements, *columns),
+        effects=(*matrix.effects, *cells),
+    )
+
+
+def test_private_training_has_a_block_and_a_section_of_its_own():
+    figure = draw_effects(trained())
+    assert_texts_are_legible(figure)
+    assert len(figure.axes) == len(draw_effects(example_effects()).axes) + 7
+    shown = document(trained())
+    assert "tbl:effects-training" in shown.targets
+    assert "sec:effects-training" not in document(example_effects()).targets
+    texts = {value.text for value in shown.values.values()}
+    mine = [effect for effect in trained().effects if effect.intervention.startswith("dp-sgd")]
+    assert {effect.sentence for effect in mine} <= texts
+    # Its rows are in no table but their own.
+    text = repr(shown.blocks)
+    _, noise = text.split("sec:effects-privacy", 1)
+    noise, training = noise.split("sec:effects-training", 1)
+    first = len(example_effects().effects)
+    assert f"effects.effects.{first - 1}.row" in noise
+    assert f"effects.effects.{first}.row" not in noise
+    assert f"effects.effects.{first}.row" in training
 
 
 def test_without_a_matrix_there_is_no_section():

@@ -51,6 +51,7 @@ ALL = (
     "security_scan_triggers",
     "privacy_plan_noise",
     "privacy_plan_curves",
+    "privacy_training_curves",
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",
@@ -65,6 +66,7 @@ ALL = (
 )
 #: Of the user's own audits, and of what the study's baseline has no scores and columns for here.
 OWN = (
+    "privacy_training_curves",
     "privacy_mechanisms",
     "privacy_membership_roc",
     "privacy_membership_groups",

@@ -11,6 +11,7 @@ from example_privacy import (
     example_mechanism,
     example_membership,
     example_plan,
+    example_training,
     group,
     hostile_membership,
     without_canaries,
@@ -25,12 +26,15 @@ from trivet.report.figures.membership import (
     draw_membership_roc,
 )
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
-from trivet.report.pages import MECHANISM, MEMBERSHIP, PLAN, write_page
+from trivet.report.figures.training import draw_training_curves
+from trivet.report.pages import MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page
 
 CASES = {
     "plan": (PLAN, example_plan),
     "mixed plan": (PLAN, lambda: example_plan(mixed=True, group=3, name=HOSTILE)),
     "pure plan": (PLAN, lambda: example_plan(pure=True)),
+    "training": (TRAINING, example_training),
+    "one training": (TRAINING, lambda: example_training(sampling="poisson")),
     "consistent": (MECHANISM, example_mechanism),
     "violates": (
         MECHANISM,
@@ -167,6 +171,8 @@ FIGURES = {
     "curves": lambda: draw_plan_curves(example_plan()),
     "mixed curves": lambda: draw_plan_curves(example_plan(mixed=True)),
     "pure curves": lambda: draw_plan_curves(example_plan(pure=True)),
+    "training": lambda: draw_training_curves(example_training()),
+    "one training": lambda: draw_training_curves(example_training(sampling="poisson")),
     "mechanism": lambda: draw_mechanisms([example_mechanism()]),
     "broken mechanism": lambda: draw_mechanisms([example_mechanism(violates=True)]),
     "mechanisms": lambda: draw_mechanisms(

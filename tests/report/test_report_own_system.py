@@ -7,7 +7,7 @@ from page_elements import Page
 from pypdf import PdfReader
 
 from example_fairness import example_audit, lonely_comparison, many_groups_audit, undefined_audit
-from example_privacy import example_mechanism, example_membership, example_plan
+from example_privacy import example_mechanism, example_membership, example_plan, example_training
 from example_records import own_record, whole_own_record
 from example_scan import example_scan
 from trivet.record import FairnessLeg, PrivacyLeg, as_json
@@ -27,6 +27,7 @@ CASES = {
     "no evidence": lambda: scanned(suspected=False),
     "many labels": lambda: scanned(classes=60),
     "plan": lambda: (own_record(privacy=PrivacyLeg(plan=example_plan(pure=True))), {}),
+    "training": lambda: (own_record(privacy=PrivacyLeg(training=example_training())), {}),
     "mechanism": lambda: (own_record(privacy=PrivacyLeg(mechanisms=(example_mechanism(),))), {}),
     "model": lambda: (own_record(privacy=PrivacyLeg(membership=example_membership())), {}),
     "predictions": lambda: (own_record(fairness=FairnessLeg(example_audit())), {}),
@@ -97,12 +98,13 @@ def test_the_abstract_and_the_first_table_have_each_part_once(written):
 def test_verdicts_say_what_the_record_says():
     record, _ = whole_own_record()
     told = [(each.leg, each.tone, each.word) for each in verdicts(as_json(record))]
-    assert told[:4] == [
+    assert told[:5] == [
         ("security", "bad", "backdoored, label 4"),
         ("security", "good", f"removed by {record.security.repair.chosen}"),
         ("privacy", "note", f"{record.privacy.plan.best_mechanism} noise"),
+        ("privacy", "note", "gaussian noise"),
         ("privacy", "good", "consistent"),
     ]
-    assert told[4][:2] == ("privacy", "bad")
+    assert told[5][:2] == ("privacy", "bad")
     clean, _ = scanned(suspected=False)
     assert [(each.tone, each.word) for each in verdicts(as_json(clean))] == [("good", "no evidence")]

@@ -15,6 +15,7 @@ from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.results import Plan
 from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.planning.training import TrainingPlan, TrainingSettings
 from trivet.record import STRIP_PIXELS, FairnessLeg, PrivacyLeg, read_fairness_audits, read_privacy_audits
 from trivet.security.results import PublishedSecurity
 from trivet.security.scanning.results import ScanResult, SecurityAudit
@@ -329,7 +330,8 @@ def study_effects(
     """Measure the matrix of effects on what the study found; it is one part."""
     from trivet.effects import EffectSettings, measure_effects  # noqa: PLC0415 - as the legs
 
-    settings, fairness = EffectSettings(), _fairness_settings(config.fairness)
+    settings = EffectSettings(private=config.audit.private_training)
+    fairness = _fairness_settings(config.fairness)
 
     def make() -> Made[EffectMatrix]:
         suspect = None
@@ -374,9 +376,9 @@ def study_effects(
 def audit_privacy(
     section: PrivacySection, *, study: bool, parts: Parts, progress: Progress
 ) -> LegDone[PrivacyLeg]:
-    """Plan the queries of ``[privacy.plan]`` or of the study, and take in finished audits."""
+    """Plan the queries of ``[privacy.plan]`` or of the study, and training, and take in finished audits."""
     finished = read_privacy_audits(section.audits)  # first: it may be refused
-    plan = published = None
+    plan = published = training = None
     settings = study_plan(section) if study else section.plan
     if settings is not None:
 
@@ -391,4 +393,15 @@ def audit_privacy(
         if study:
             progress("privacy", "the published exercises", None)
             published = publish_privacy(section, plan)
-    return LegDone(PrivacyLeg(plan, finished.mechanisms, finished.membership, published), finished.inputs)
+    if (loop := section.training) is not None:
+
+        def ask_training() -> Made[TrainingPlan]:
+            from trivet.privacy.planning.dp_sgd import plan_training  # noqa: PLC0415 - as above
+
+            progress("privacy", "the training", None)
+            return Made(plan_training(loop, curves=True))
+
+        key = {"settings": settings_as_json(TrainingSettings, loop)}
+        training = parts.cached("privacy-training", TrainingPlan, key, ask_training).value
+    leg = PrivacyLeg(plan, finished.mechanisms, finished.membership, published, training)
+    return LegDone(leg, finished.inputs)

@@ -49,6 +49,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "fairness.json": b'"four_fifths"',
         "plan.json": b'"adjacency"',
         "spending.json": b'"adjacency"',
+        "training.json": b'"sampling_rate"',
         "mechanism.json": b'"epsilon_lower"',
         "membership.json": b'"non_members"',
         "comparison.json": b'"regressions"',

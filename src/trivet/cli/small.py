@@ -146,6 +146,7 @@ PAGES: Final = (
     "mechanism.html",
     "membership.html",
     "plan.html",
+    "training.html",
 )
 INDEX: Final = "index.html"
 

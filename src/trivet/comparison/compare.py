@@ -48,6 +48,8 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("security", "repair", "attempts", "robust_accuracy", "after", "value"): "robust accuracy after {}",
     ("privacy", "published", "correction", "spent_epsilon"): "epsilon of the published plan",
     ("privacy", "plan", "recommended", "typical_deviation"): "noise of the plan",
+    ("privacy", "training", "guarantees", "noise_multiplier"): "noise multiplier, {} batches",
+    ("privacy", "training", "guarantees", "epsilon"): "epsilon of training, {} batches",
     ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
     ("privacy", "membership", "attacks", "auroc", "value"): "membership AUROC: {}",
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",

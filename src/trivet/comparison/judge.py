@@ -337,6 +337,7 @@ _ASKED: Final = {
     ("security", "repair"): "requested working_images held_out_images seed",
     ("privacy", "plan"): "epsilon delta adjacency group answers value threshold",
     ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
+    ("privacy", "training"): "dataset_size batch sampling steps epsilon noise_multiplier delta",
     ("privacy", "mechanisms"): _MECHANISM,
     ("privacy", "membership"): _MEMBERSHIP,
     ("fairness", "published"): _STUDY,

@@ -10,9 +10,10 @@ from annotated_types import Ge, MinLen
 
 from trivet.fairness.auditing.settings import ADULT, TableSettings
 from trivet.privacy.planning.settings import PlanSettings
+from trivet.privacy.planning.training import TrainingSettings
 from trivet.privacy.releases.settings import ReleaseSettings
 from trivet.security.settings import DEMO, ScanSettings, SecuritySettings
-from trivet.settings import Seed, Settings
+from trivet.settings import Seed, SettingError, Settings
 from trivet.study.fairness_results import FairnessSettings
 from trivet.study.privacy import PrivacySettings
 from trivet.verdict import LEGS, Leg
@@ -37,7 +38,7 @@ __all__ = [
 #: Keys of each section that describe the user's system.
 _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
     "security": ("scan",),
-    "privacy": ("plan", "audits"),
+    "privacy": ("plan", "training", "audits"),
     "fairness": ("table", "audits"),
 }
 #: What of it the study cannot take in.
@@ -45,7 +46,7 @@ _OWN_ONLY: Final[Mapping[Leg, str]] = {"security": "scan", "fairness": "table"}
 #: Where to begin.
 _BEGINNING: Final[Mapping[Leg, str]] = {
     "security": "[security.scan]",
-    "privacy": "[privacy.plan] or [privacy] audits",
+    "privacy": "[privacy.plan], [privacy.training] or [privacy] audits",
     "fairness": "[fairness.table] or [fairness] audits",
 }
 _CONTRACT_FILES: Final = {".json", ".toml"}
@@ -143,11 +144,19 @@ class AuditOptions(Settings):
         Seed of everything random.
     effects
         Measure what the remedies of each leg do to the other legs as well.
+    private_training
+        With effects: train networks privately as well, and measure them; takes minutes.
     """
 
     out: Path = Path("trivet-out")
     seed: Seed = 0
     effects: bool = False
+    private_training: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.private_training and not self.effects:
+            raise SettingError("{private_training} is measured among {effects}; give both, or neither.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,14 +222,15 @@ class SecuritySection(NetworkOptions, SecuritySettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacySection(PrivacySettings):
-    """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
+    """``[privacy]``: the study's budget and exercises, plans of queries and training, and finished audits.
 
-    `plan` is of the user's queries, for an audit without the study; `release` is for ``trivet privacy
-    release``, and no part of an audit. `audits` are files that ``trivet
-    privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    `plan` is of the user's queries, for an audit without the study; `training` is of a private training;
+    `release` is for ``trivet privacy release``, and no part of an audit. `audits` are files that ``trivet privacy
+    audit-mechanism --out`` and ``audit-model --out`` wrote.
     """
 
     plan: PlanSettings | None = None
+    training: TrainingSettings | None = None
     release: ReleaseSettings | None = None
     audits: tuple[Path, ...] = ()
 

@@ -24,6 +24,7 @@ from trivet.effects.results import (
     Outcome,
     unmeasured,
 )
+from trivet.errors import import_extra
 from trivet.study.fairness_results import FairnessSettings
 
 __all__ = ["LIMITS", "EffectSettings", "Progress", "effect_of", "measure_effects", "signed", "statement_of"]
@@ -156,6 +157,8 @@ class EffectSettings:
         Of that noise.
     level
         Confidence level of every interval.
+    private
+        Whether networks are trained privately too, which takes minutes.
     """
 
     rows: Annotated[int, Ge(1_000)] = 50_000
@@ -168,6 +171,7 @@ class EffectSettings:
     )
     draws: Annotated[int, Ge(200)] = 2_000
     level: Annotated[float, Gt(0), Interval(lt=1)] = 0.95
+    private: bool = False
 
 
 if TYPE_CHECKING:
@@ -255,6 +259,8 @@ def measure_effects(
             table = load_adult()
         parts.append(_of_mitigations(settings, table, seed, progress))
         parts.append(_of_noise(settings, table, fairness or FairnessSettings(), seed, progress))
+    if settings.private and "privacy" in legs and {"security", "fairness"} & set(legs):
+        parts.append(_of_private_training(settings, legs, table, seed, progress))
     effects = tuple(cell for part in parts for cell in part.cells())
     known = {name: fact for part in parts for name, fact in part.facts.items()}
     return EffectMatrix(
@@ -321,6 +327,42 @@ def _of_mitigations(settings: EffectSettings, table: "AdultTable", seed: int, pr
         "models": 2 * settings.pairs,
     }
     return _Part(mitigations.MITIGATION_INTERVENTIONS, mitigations.EXPOSURES, changes, facts)
+
+
+def _of_private_training(
+    settings: EffectSettings,
+    legs: Collection[Leg],
+    table: "AdultTable | None",
+    seed: int,
+    progress: Progress,
+) -> _Part:
+    import_extra("torch", "private training")
+    from trivet.datasets import adult_sample, load_mnist  # noqa: PLC0415 - as above
+    from trivet.effects import mitigations, private_training  # noqa: PLC0415 - PyTorch
+
+    columns: tuple[Measurement, ...] = ()
+    changes: dict[tuple[str, str], Change] = {}
+    if table is not None:
+        columns += private_training.TABLE_MEASUREMENTS
+        changes |= private_training.table_changes(
+            mitigations.divided_rows(
+                adult_sample(table), rows=settings.rows, samples=settings.samples, seed=seed
+            ),
+            pairs=settings.pairs,
+            level=settings.level,
+            seed=seed,
+            progress=lambda share: progress("private training on a table", share),
+        )
+    if "security" in legs:
+        columns += private_training.IMAGE_MEASUREMENTS
+        changes |= private_training.image_changes(
+            load_mnist("train"),
+            load_mnist("test"),
+            level=settings.level,
+            seed=seed,
+            progress=lambda share: progress("private training on poisoned images", share),
+        )
+    return _Part(private_training.PRIVATE, columns, changes, {})
 
 
 def _of_noise(

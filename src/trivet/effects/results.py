@@ -142,7 +142,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class EffectMatrix:
-    """Every remedy of a leg against the figures of the other two.
+    """Every remedy of a leg against the figures of the other two; private training also against its own.
 
     Attributes
     ----------

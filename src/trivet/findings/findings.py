@@ -233,6 +233,8 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield _noise(record)
     if privacy["plan"] is not None:
         yield _plan(record)
+    if privacy["training"] is not None:
+        yield from _training(record)
     for place in range(len(privacy["mechanisms"])):
         yield _mechanism(record, place)
     if privacy["membership"] is not None:
@@ -274,6 +276,21 @@ def _plan(record: Mapping[str, Any]) -> Finding:
         f"{plan['epsilon']:g} and a delta of {plan['delta']:g}: {plan['why']}",
         measured=measured_at(record, f"privacy.plan.recommended.{shown}"),
     )
+
+
+def _training(record: Mapping[str, Any]) -> Iterator[Finding]:
+    training = record["privacy"]["training"]
+    for number, guarantee in enumerate(training["guarantees"]):
+        yield make_finding(
+            "privacy.training",
+            level="note",
+            message=f"With {guarantee['sampling']} batches a noise multiplier of "
+            f"{guarantee['noise_multiplier']:.4g} spends an epsilon of {guarantee['epsilon']:.4g} at a delta "
+            f"of {training['delta']:g}; neighbours are {guarantee['adjacency']}.",
+            measured=measured_at(record, f"privacy.training.guarantees.{number}.epsilon"),
+            number=number + 1,
+            subject=guarantee["sampling"],
+        )
 
 
 def _mechanism(record: Mapping[str, Any], place: int) -> Finding:

@@ -135,6 +135,17 @@ _RULES: Final = (
         places=("privacy.plan",),
     ),
     Rule(
+        id="privacy.training",
+        title="Private training",
+        why="The same noise proves very different guarantees, depending on how a batch is drawn: an "
+        "accountant for Poisson sampling says nothing about shuffled batches.",
+        action="Check every condition of the guarantee in the training loop; with one of them broken it is "
+        "void.",
+        source="Abadi et al., CCS 2016; Chua et al., ICML 2024",
+        heading="Plan private training",
+        places=("privacy.training",),
+    ),
+    Rule(
         id="privacy.mechanism",
         title="Does a mechanism keep the epsilon that it claims?",
         why="A mistake in the code of a mechanism voids its guarantee, and its answers do not look wrong.",

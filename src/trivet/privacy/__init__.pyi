@@ -12,6 +12,7 @@ from .mechanism.results import MechanismAudit as MechanismAudit
 from .membership.audit import audit_model as audit_model
 from .membership.results import MembershipAudit as MembershipAudit
 from .membership.torch_classifier import TorchClassifier as TorchClassifier
+from .planning.dp_sgd import plan_training as plan_training
 from .planning.plan import plan as plan
 from .planning.plan import plan_queries as plan_queries
 from .planning.plan import spending_of as spending_of
@@ -23,6 +24,8 @@ from .planning.theorems import THEOREMS as THEOREMS
 from .planning.theorems import advanced_pays_from as advanced_pays_from
 from .planning.theorems import required_scale as required_scale
 from .planning.theorems import spent_epsilon as spent_epsilon
+from .planning.training import TrainingPlan as TrainingPlan
+from .planning.training import TrainingSettings as TrainingSettings
 from .releases.checking import Reading as Reading
 from .releases.checking import TableCheck as TableCheck
 from .releases.checking import check_table as check_table

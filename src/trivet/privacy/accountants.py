@@ -508,13 +508,18 @@ _LOG_RANGE = (-700.0, 700.0)
 
 
 def smallest_factor(
-    spend: Callable[[float], float], *, epsilon: float, start: float, closed_form: float | None = None
+    spend: Callable[[float], float],
+    *,
+    epsilon: float,
+    start: float,
+    closed_form: float | None = None,
+    tolerance: float = _LOG_TOLERANCE,
 ) -> float:
-    """Find the smallest factor at which no more than epsilon is spent."""
+    """Find the smallest factor at which no more than epsilon is spent, up to a relative tolerance."""
     if closed_form is not None:
         factor, step = closed_form, _ULP
     else:
-        factor, step = _root(spend, epsilon=epsilon, start=start), _LOG_TOLERANCE
+        factor, step = _root(spend, epsilon=epsilon, start=start, tolerance=tolerance), tolerance
     if not 0 < factor < math.inf:
         raise OutOfReachError("the noise that is needed is beyond floating point")
     # The root may lie a hair on the wrong side, and a numerical accountant is not quite monotone.
@@ -523,7 +528,7 @@ def smallest_factor(
     return factor
 
 
-def _root(spend: Callable[[float], float], *, epsilon: float, start: float) -> float:
+def _root(spend: Callable[[float], float], *, epsilon: float, start: float, tolerance: float) -> float:
     def excess(log_factor: float) -> float:
         if not _LOG_RANGE[0] < log_factor < _LOG_RANGE[1]:
             raise OutOfReachError("the noise that is needed is beyond floating point")
@@ -536,4 +541,4 @@ def _root(spend: Callable[[float], float], *, epsilon: float, start: float) -> f
     else:
         while excess(low) <= 0:
             low, high = low - _LOG_STEP, low
-    return math.exp(cast("float", brentq(excess, low, high, xtol=_LOG_TOLERANCE)))
+    return math.exp(cast("float", brentq(excess, low, high, xtol=tolerance)))

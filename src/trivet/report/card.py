@@ -124,6 +124,16 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
             ),
         )
         yield ""
+    if (training := privacy["training"]) is not None:
+        yield f"Private training: {_sentences(training['why'])}"
+        yield ""
+        rows = [
+            (f"{title}, {each['sampling']} batches", f"privacy.training.guarantees.{number}.{name}")
+            for number, each in enumerate(training["guarantees"])
+            for title, name in (("Noise multiplier", "noise_multiplier"), ("Epsilon", "epsilon"))
+        ]
+        yield from _table(record, (("Delta", "privacy.training.delta"), *rows))
+        yield ""
     if privacy["published"] is not None:
         yield "The study's published plan for the same queries:"
         yield ""
@@ -381,6 +391,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
     "repair": ("the repair", False),
     "published": ("the published plan", False),
     "plan": ("the plan", False),
+    "training": ("private training", False),
     "mechanisms": ("mechanism", True),
     "membership": ("membership in", True),
     "audit": ("predictions", True),

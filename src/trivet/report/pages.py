@@ -86,13 +86,23 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
 PLAN: Final = Page(
     "plan.html",
     prose=("privacy", "privacy_pages"),
-    parts=("privacy.plan", "privacy.mechanisms", "privacy.membership"),
+    parts=("privacy.plan", "privacy.training", "privacy.mechanisms", "privacy.membership"),
     title=lambda _: "A plan for private answers",
     record=lambda plan: {"privacy": PrivacyLeg(plan=plan)},
     verdicts=lambda plan: [
         Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,))
     ],
     facts=lambda _: {"page": {"mechanism": None}},
+)
+TRAINING: Final = replace(
+    PLAN,
+    file="training.html",
+    title=lambda _: "A plan for private training",
+    record=lambda plan: {"privacy": PrivacyLeg(training=plan)},
+    verdicts=lambda plan: [
+        Verdict(each.sampling, "note", f"epsilon {each.epsilon:.3g}", (each.statement,))
+        for each in plan.guarantees
+    ],
 )
 MECHANISM: Final = replace(
     PLAN,

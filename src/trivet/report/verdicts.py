@@ -85,6 +85,7 @@ _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart
     ("security", "repair"): _told("summary"),
     ("privacy", "published"): _privacy,
     ("privacy", "plan"): _told("why"),
+    ("privacy", "training"): _told("why"),
     ("privacy", "mechanisms"): _mechanism,
     ("privacy", "membership"): _told("reason"),
     ("fairness", "audit"): _told("reason"),

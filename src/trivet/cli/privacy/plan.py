@@ -11,9 +11,11 @@ from rich.table import Table
 
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import prepare_folder
+from trivet.cli.privacy.training import plan_loop, refuse_training, training_settings
 from trivet.cli.terminal import print_files, print_json, report_progress, results_console
 from trivet.errors import UsageError
 from trivet.privacy.planning.settings import Answers, PlanOptions, PlanSettings, QuerySettings
+from trivet.privacy.planning.training import TrainingOptions
 from trivet.settings import require
 from trivet.wording import one_line, quote
 
@@ -29,6 +31,7 @@ def plan(
     /,
     *,
     options: Annotated[Mapping[str, Any], PlanOptions],
+    training: Annotated[Mapping[str, Any], TrainingOptions],
     queries: str | None = None,
     sensitivity: str | None = None,
     inverse: bool = False,
@@ -39,16 +42,19 @@ def plan(
 ) -> int:
     """Say how much noise a set of queries needs, by every composition theorem, and which is best.
 
+    With --mechanism dp-sgd, how much private training needs, from --dataset-size on.
+
     Parameters
     ----------
     config
-        An audit.toml with a [privacy.plan] table, for queries that differ; the options below override it.
+        An audit.toml with a [privacy.plan] table, for queries that differ, or with [privacy.training]; the
+        options below override it.
     queries
         Number of queries: K, or K,K,... for several kinds.
     sensitivity
         How far one record moves an answer under the adjacency that is named: S, or S,S,...
     inverse
-        Say instead what noise of --scale spends; name its --mechanism.
+        Say instead what noise of --scale, or of --noise-multiplier, spends; name its --mechanism.
     scale
         With --inverse: noise of each answer, Laplace b or sigma: B, or B,B,...
     out
@@ -56,6 +62,27 @@ def plan(
     curves
         With --json: also how the spending grows with the queries, and how delta falls with epsilon.
     """
+    asked = {"queries": queries, "sensitivity": sensitivity, "scale": scale}
+    if options.get("mechanism") == "dp-sgd":
+        of_queries = [name for name, value in asked.items() if value is not None]
+        settings = training_settings(config, options, training, of_queries=of_queries, inverse=inverse)
+        return plan_loop(settings, out=out, curves=curves, json=json)
+    refuse_training(training)
+    return _plan_queries(config, options, **asked, inverse=inverse, out=out, curves=curves, json=json)
+
+
+def _plan_queries(
+    config: Path | None,
+    options: Mapping[str, Any],
+    queries: str | None,
+    sensitivity: str | None,
+    scale: str | None,
+    *,
+    inverse: bool,
+    out: Path | None,
+    curves: bool,
+    json: bool,
+) -> int:
     if scale is not None and not inverse:
         raise UsageError("--scale gives the noise for --inverse, and needs that option.")
     if inverse and ("value" in options or "threshold" in options or curves):

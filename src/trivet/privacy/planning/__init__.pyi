@@ -1,3 +1,4 @@
+from .dp_sgd import plan_training as plan_training
 from .plan import plan_queries as plan_queries
 from .plan import spending_of as spending_of
 from .results import AskedQuery as AskedQuery
@@ -14,3 +15,5 @@ from .results import Spending as Spending
 from .results import SpentRow as SpentRow
 from .settings import PlanSettings as PlanSettings
 from .settings import QuerySettings as QuerySettings
+from .training import TrainingPlan as TrainingPlan
+from .training import TrainingSettings as TrainingSettings

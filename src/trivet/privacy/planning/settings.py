@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 AdjacencyName = Literal["add-remove", "replace-one"]
-MechanismName = Literal["laplace", "discrete-laplace", "gaussian", "all"]
+MechanismName = Literal["laplace", "discrete-laplace", "gaussian", "dp-sgd", "all"]
 QueryKind = Literal["count", "sum", "vector"]
 
 #: The mechanisms that "all" stands for.
@@ -115,7 +115,7 @@ class PlanOptions(Settings):
     delta : Total delta, in [0, 1); with 0 only pure methods apply.
     adjacency : What neighbouring datasets are: add-remove or replace-one.
     group : Protect that many records together.
-    mechanism : laplace, discrete-laplace (for integers), gaussian, or all.
+    mechanism : laplace, discrete-laplace (for integers), gaussian, or all three; or dp-sgd, private training.
     value : A true answer, for the chance that its noisy one exceeds the threshold.
     threshold : What the noisy answer is compared with.
     """
@@ -142,6 +142,11 @@ class PlanSettings(PlanOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.mechanism == "dp-sgd":
+            raise SettingError(
+                "dp-sgd is training, which answers no queries; describe it in [privacy.training] "
+                "(plan_training in Python)."
+            )
         if not self.queries:
             raise SettingError("a plan needs at least one query; add a [[privacy.plan.queries]] table.")
         if (self.value is None) != (self.threshold is None):

@@ -61,14 +61,11 @@ def has_effects(matrix: EffectMatrix) -> bool:
 @styled
 def draw_effects(matrix: EffectMatrix) -> Figure:
     """Show the change of each figure under each remedy as a mark with its interval, leg by leg."""
-    legs = [leg for leg in dict.fromkeys(row.leg for row in matrix.interventions) if _columns(matrix, leg)]
-    heights = [AROUND + ROW_HEIGHT * len(_rows(matrix, leg)) for leg in legs]
+    blocks = _blocks(matrix)
+    heights = [AROUND + ROW_HEIGHT * len(rows) for rows, _ in blocks]
     figure = new_figure(width=PAGE_WIDTH, height=sum(heights) + 0.3)
-    grid = figure.add_gridspec(
-        len(legs), max(len(_columns(matrix, leg)) for leg in legs), height_ratios=heights
-    )
-    for place, leg in enumerate(legs):
-        rows, columns = _rows(matrix, leg), _columns(matrix, leg)
+    grid = figure.add_gridspec(len(blocks), max(len(columns) for _, columns in blocks), height_ratios=heights)
+    for place, (rows, columns) in enumerate(blocks):
         drawn: dict[str, list[Axes]] = {}
         for number, column in enumerate(columns):
             axes = figure.add_subplot(grid[place, number])
@@ -110,13 +107,20 @@ def alt_effects(matrix: EffectMatrix) -> str:
     )
 
 
-def _rows(matrix: EffectMatrix, leg: str) -> list[Intervention]:
-    return [row for row in matrix.interventions if row.leg == leg]
-
-
-def _columns(matrix: EffectMatrix, leg: str) -> list[Measurement]:
-    asked = {effect.measurement for effect in matrix.effects if effect.leg == leg}
-    return [column for column in matrix.measurements if column.name in asked]
+def _blocks(matrix: EffectMatrix) -> list[tuple[list[Intervention], list[Measurement]]]:
+    """Divide the remedies of each leg into those that share figures, and name these."""
+    blocks: list[tuple[list[Intervention], set[str]]] = []
+    for row in matrix.interventions:
+        asked = {effect.measurement for effect in matrix.effects if effect.intervention == row.name}
+        for rows, names in blocks:
+            if rows[0].leg == row.leg and names & asked:
+                rows.append(row)
+                names.update(asked)
+                break
+        else:
+            if asked:
+                blocks.append(([row], asked))
+    return [(rows, [each for each in matrix.measurements if each.name in names]) for rows, names in blocks]
 
 
 def _cell(matrix: EffectMatrix, row: Intervention, column: Measurement) -> Effect | None:

@@ -26,6 +26,7 @@ from trivet.report.figures import (
     study_fairness,
     study_privacy,
     study_security,
+    training,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -40,6 +41,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *study_fairness.FIGURES,
     *scan.FIGURES,
     *plans.FIGURES,
+    *training.FIGURES,
     *mechanisms.FIGURES,
     *membership.FIGURES,
     *groups.FIGURES,
