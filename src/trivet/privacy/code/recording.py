@@ -1,0 +1,196 @@
+"""Recording of a run: the functions that draw are replaced, and what they draw goes on a tape."""
+
+import builtins
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from types import CellType, ModuleType
+from typing import Any, Final
+
+import numpy as np
+
+from trivet.privacy.code.noise import Noisy, known, make_noise
+from trivet.privacy.code.tape import Call, Tape
+
+__all__ = ["Patches", "Put", "active", "choose", "noise_of", "recording", "uncovered"]
+
+_stack: Final[list[Tape]] = []
+
+
+def active() -> Tape | None:
+    """Return the tape that runs, unless a library draws for itself."""
+    return _stack[-1] if _stack and not _stack[-1].inside else None
+
+
+@contextmanager
+def uncovered() -> Generator[None]:
+    """Let a library draw for itself, unrecorded: its caller records the whole."""
+    tape = _stack[-1] if _stack else Tape()
+    tape.inside += 1
+    try:
+        yield
+    finally:
+        tape.inside -= 1
+
+
+class Patches:
+    """Attributes that are replaced for the time of a run."""
+
+    def __init__(self) -> None:
+        self._old: list[tuple[Any, str, Any, bool]] = []
+        #: What stands for each replaced function, by its identity.
+        self.instead: dict[int, Any] = {}
+        #: Each returns what stands for an object that draws; None of others.
+        self.stand_ins: list[Callable[[Any], Any]] = []
+
+    def put(self, owner: Any, name: str, new: Any) -> None:
+        """Replace an attribute until `undo`."""
+        own = name in getattr(owner, "__dict__", ())
+        old = vars(owner)[name] if own else getattr(owner, name)
+        self._old.append((owner, name, old, own or not isinstance(owner, type)))
+        self.instead[id(old)] = new
+        setattr(owner, name, new)
+
+    def undo(self) -> None:
+        """Put everything back, the last first."""
+        while self._old:
+            owner, name, old, own = self._old.pop()
+            if own:
+                setattr(owner, name, old)
+            else:
+                delattr(owner, name)
+
+
+#: Replaces what draws in one library.
+Put = Callable[[Patches], None]
+
+
+@contextmanager
+def recording(tape: Tape, function: Callable[..., Any] | None, libraries: Mapping[str, Put]) -> Generator[None]:
+    """Put every draw of the code that runs within on a tape.
+
+    `libraries` holds what to do for each module, now or as soon as the code imports it.
+    """
+    patches = Patches()
+    waiting = dict(libraries)
+
+    def put_libraries() -> None:
+        for name in [name for name in waiting if name in sys.modules]:
+            waiting.pop(name)(patches)
+
+    load = builtins.__import__
+
+    def importing(name: str, *args: Any, **options: Any) -> Any:
+        # A library that draws while it is imported does not draw for the answer.
+        with uncovered():
+            module = load(name, *args, **options)
+            put_libraries()
+        return module
+
+    _stack.append(tape)
+    try:
+        put_libraries()
+        _put_own(patches, function)
+        patches.put(builtins, "__import__", importing)
+        yield
+    finally:
+        patches.undo()
+        _stack.pop()
+
+
+def noise_of(
+    tape: Tape,
+    call: Call,
+    sample: Callable[[tuple[int, ...]], Any],
+    *,
+    loc: Any = 0.0,
+    scale: Any = 1.0,
+    size: Any = None,
+) -> Noisy:
+    """Draw ``loc + scale * noise``; `sample` draws the standard distribution in a shape."""
+    if size is None:
+        shape = np.broadcast_shapes(np.shape(loc), np.shape(known(scale)))
+    else:
+        shape = tuple(int(each) for each in np.atleast_1d(known(size)))
+    scalar = size is None and shape == ()
+    with uncovered():
+        columns = tape.draw(call, shape, lambda: sample(shape))
+    return make_noise(tape, call, columns, loc=loc, scale=scale, shape=shape, scalar=scalar)
+
+
+def choose(
+    tape: Tape, source: str, count: int, pick: Callable[[], Any], probabilities: Any = None
+) -> np.ndarray:
+    """Draw whole numbers: with stated probabilities, or to select rows."""
+    if probabilities is None:
+        with uncovered():
+            tape.draw(Call("selection", source), (count,), pick)
+        return tape.drawn[-1].astype(np.int64)
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.asarray(known(probabilities), dtype=np.float64))
+    nothing = np.zeros(0)
+
+    def outcome(_: Any) -> Any:
+        with uncovered():
+            return np.asarray(pick(), dtype=np.int64).reshape(-1)
+
+    rows = make_noise(tape, Call("none", source), nothing, loc=0, scale=1, shape=(0,), scalar=False)._rows
+    seen = tape.event("choice", source, nothing, rows, outcome, {"log_probabilities": logs})
+    if len(seen) != count:
+        raise tape.stop(f"chooses {count} times, and {len(seen)} times on the data", source, chosen=True)
+    return np.array(seen)
+
+
+# Generators and functions that the user's code holds already.
+
+
+def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
+    for module in _own_modules(function):
+        for name, value in list(vars(module).items()):
+            if (new := _stand_in(value, patches)) is not None:
+                patches.put(module, name, new)
+    while function is not None and hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    for cell in getattr(function, "__closure__", None) or ():
+        _put_cell(patches, cell)
+    holder = getattr(function, "__self__", function)
+    for name, value in list(getattr(holder, "__dict__", {}).items()):
+        if (new := _stand_in(value, patches)) is not None:
+            patches.put(holder, name, new)
+
+
+def _put_cell(patches: Patches, cell: CellType) -> None:
+    try:
+        new = _stand_in(cell.cell_contents, patches)
+    except ValueError:  # an empty cell
+        return
+    if new is not None:
+        patches.put(cell, "cell_contents", new)
+
+
+def _own_modules(function: Callable[..., Any] | None) -> list[ModuleType]:
+    named = getattr(function, "__module__", None)
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if isinstance(module, ModuleType)
+        and (name in {named, "__main__"} or _is_own(getattr(module, "__file__", None)))
+    ]
+
+
+_HERE: Final = __file__.rpartition("privacy")[0]
+
+
+def _is_own(file: str | None) -> bool:
+    return file is not None and not ("site-packages" in file or file.startswith((_HERE, sys.base_prefix)))
+
+
+def _stand_in(value: Any, patches: Patches) -> Any:
+    for stand_in in patches.stand_ins:
+        if (new := stand_in(value)) is not None:
+            return new
+        if (new := stand_in(getattr(value, "__self__", None))) is not None:
+            return getattr(new, value.__name__)
+    if callable(value) and not isinstance(value, ModuleType):
+        return patches.instead.get(id(value))
+    return None
