@@ -1,0 +1,147 @@
+"""One run of the audited code, recorded or replayed, and its answer."""
+
+import contextlib
+import copy
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from trivet.errors import UsageError
+from trivet.privacy.code.noise import Noisy, known
+from trivet.privacy.code.numpy_noise import put_numpy
+from trivet.privacy.code.recording import Put, recording
+from trivet.privacy.code.standard_noise import put_math, put_random, put_scipy
+from trivet.privacy.code.tape import Diverged, Shift, Tape
+from trivet.privacy.mechanism.answers import Path, Plain, leaves, plain, spelled
+from trivet.wording import describe_error, one_line
+
+__all__ = ["COVERED", "Run", "differences", "require_run", "run"]
+
+#: What the record follows, for people.
+COVERED: Final = (
+    "numpy.random, the module random, scipy.stats, torch, OpenDP measurements, diffprivlib mechanisms"
+)
+
+LIBRARIES: Final[Mapping[str, Put]] = {
+    "numpy": put_numpy,
+    "random": put_random,
+    "math": put_math,
+    "scipy.stats": put_scipy,
+}
+_DEEPEST: Final = 20
+#: Places of an answer that a message names.
+_MOST_NAMED: Final = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """A tape and the answer at its end: single values by their places; and types that are not compared."""
+
+    tape: Tape
+    answer: dict[Path, Plain]
+    foreign: tuple[str, ...]
+    error: str = ""
+
+
+def run(
+    function: Callable[[Any], Any],
+    data: Any,
+    *,
+    recorded: Tape | None = None,
+    shift: Shift | None = None,
+) -> Run:
+    """Call the code on a copy of the data; an error of its own is described in the result.
+
+    Raises
+    ------
+    Diverged
+        A replay left the record.
+    """
+    tape = Tape(recorded=recorded, shift=shift)
+    foreign: list[str] = []
+    answer: Any = None
+    error = ""
+    with contextlib.redirect_stdout(sys.stderr), recording(tape, function, LIBRARIES):
+        try:
+            answer = _settled(function(copy.deepcopy(data)), foreign)
+            tape.finish()
+        except Diverged:
+            raise
+        except (Exception, SystemExit) as raised:  # the user's code can fail in any way
+            error = describe_error(raised)
+    if tape.diverged is not None:  # the code caught it
+        raise tape.diverged
+    return Run(tape, {} if error else dict(leaves(answer)), tuple(foreign), error)
+
+
+def _settled(value: Any, foreign: list[str], depth: int = 0) -> Plain:
+    """Look at all noise in an answer, and make it plain; what cannot be compared is named and left out."""
+    if isinstance(value, Noisy):
+        value = value.look("answer")
+    if hasattr(value, "detach") and hasattr(value, "state_dict") is False:
+        value = _of_tensor(value)
+    if depth > _DEEPEST:
+        foreign.append("nested too deeply")
+        return None
+    inner = depth + 1
+    if isinstance(value, Mapping):
+        return {str(key): _settled(known(each), foreign, inner) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_settled(each, foreign, inner) for each in value)
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted((_settled(each, foreign, inner) for each in value), key=repr))
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return tuple(_settled(each, foreign, inner) for each in value.tolist())
+    if hasattr(value, "to_dict") and hasattr(value, "index"):  # a data frame or a column
+        return _settled(value.to_dict(), foreign, inner)
+    if hasattr(value, "state_dict"):
+        return _settled(dict(value.state_dict()), foreign, inner)
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {each.name: getattr(value, each.name) for each in fields(value)}
+        return _settled(named, foreign, inner)
+    try:
+        return plain(value)
+    except TypeError:
+        foreign.append(type(value).__name__)
+        for each in getattr(value, "__dict__", {}).values():
+            if isinstance(each, Noisy):
+                each.look("answer")
+        return None
+
+
+def _of_tensor(value: Any) -> Any:
+    return value.detach().cpu().numpy()
+
+
+def differences(one: Run, two: Run, same: float) -> str:
+    """Name the places at which two answers differ by more than rounding; empty where they agree."""
+    if one.answer.keys() != two.answer.keys():
+        extra = [spelled(path) for path in one.answer.keys() ^ two.answer.keys()]
+        return f"the answer has another form: {one_line(', '.join(sorted(extra)[:_MOST_NAMED]))}"
+    unequal = [path for path in one.answer if not _equal(one.answer[path], two.answer[path], same)]
+    if not unequal:
+        return ""
+    shown = [
+        f"{spelled(path)} is {one_line(two.answer[path], limit=24)} and not "
+        f"{one_line(one.answer[path], limit=24)}"
+        for path in unequal[:_MOST_NAMED]
+    ]
+    return ", ".join(shown) + (f", and {len(unequal) - _MOST_NAMED} more" if unequal[_MOST_NAMED:] else "")
+
+
+def _equal(one: Plain, two: Plain, same: float) -> bool:
+    if isinstance(one, float) and isinstance(two, float):
+        if one != one or two != two:
+            return one != one and two != two
+        return one == two or abs(one - two) <= same * max(abs(one), abs(two))
+    return type(one) is type(two) and one == two
+
+
+def require_run(made: Run, name: str) -> Run:
+    """Raise UsageError where the code failed on the data itself."""
+    if made.error:
+        raise UsageError(f"the code {name} failed on the data: {made.error}.")
+    return made
