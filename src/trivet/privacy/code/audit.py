@@ -11,11 +11,11 @@ import numpy as np
 from trivet.privacy.adjacency import Adjacency
 from trivet.privacy.code.claims import Claims
 from trivet.privacy.code.judging import judge
-from trivet.privacy.code.loss import SAME, Part, PathLoss, path_loss
+from trivet.privacy.code.loss import NOT_FINITE, SAME, Part, PathLoss, path_loss
 from trivet.privacy.code.neighbours import Bounds, Neighbour, neighbours_of, rows_of
 from trivet.privacy.code.results import CodeAudit, CodeFinding, CodeSettings, NoiseCall
 from trivet.privacy.code.running import COVERED, Run, differences, require_run, run
-from trivet.privacy.code.tape import Diverged, Draw, Tape
+from trivet.privacy.code.tape import NO_NOISE, Diverged, Draw, Tape
 from trivet.privacy.mechanism.bounds import epsilon_bounds, fewest_trials
 from trivet.verdict import CONSISTENT, UNKNOWN, VIOLATES
 from trivet.wording import one_line
@@ -167,9 +167,10 @@ class _Audit:
         self.last, self.data = made, data
         self.recorded += 1
         tape = made.tape
-        self.drawn = self.drawn or bool(tape.draws or tape.events)
+        noise = any(draw.call.family not in NO_NOISE for draw in tape.draws)
+        self.drawn = self.drawn or noise or any(event.kind == "choice" for event in tape.events)
         for draw in tape.draws:
-            if draw.call.family not in {"derived", "selection"}:
+            if draw.call.family not in NO_NOISE:
                 seen = self.sites.setdefault((draw.site, draw.call.family), _Seen(draw))
                 seen.count += draw.count if self.recorded == 1 else 0
                 self._scale_of(seen, draw, tape)
@@ -257,7 +258,8 @@ class _Audit:
             if not sure:
                 message += " Which rows were chosen at random is taken as known: no amplification is counted."
                 self._unfollowed(f"randomness is used in a way that is not followed at {loss.hidden[0]}")
-            self._find("loss", site, message, sure, self.epsilon, found.epsilon, neighbour)
+            kind = "input" if found.words == NOT_FINITE else "loss"
+            self._find(kind, site, message, sure, self.epsilon, found.epsilon, neighbour)
         elif found.outcome == "unknown":
             site = f" at {found.cause.site}" if found.cause is not None else ""
             self._unfollowed(f"{found.words}{site}")
@@ -398,7 +400,7 @@ class _Audit:
 
 #: Sources whose noise is a floating-point number as it comes.
 _FLOATS: Final = frozenset({"numpy", "random", "scipy", "torch", "diffprivlib"})
-_KINDS: Final = ("sensitivity", "loss", "answer", "structure")
+_KINDS: Final = ("sensitivity", "loss", "answer", "structure", "input")
 
 
 def _rank(finding: CodeFinding) -> tuple[int, float]:

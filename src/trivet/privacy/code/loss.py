@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -13,12 +13,15 @@ from trivet.privacy.code.densities import distribution, grid_of_quantiles, recog
 from trivet.privacy.code.tape import Draw, Event, Floats, Tape, Whole
 from trivet.privacy.code.tested import Test, log_probability
 
-__all__ = ["SAME", "Part", "PathLoss", "path_loss"]
+__all__ = ["NOT_FINITE", "SAME", "Part", "PathLoss", "path_loss"]
 
+NOT_FINITE: Final = "noise is added to a number that is not finite"
 #: Relative difference that the rounding of sums explains.
 SAME: Final = 1e-9
 #: Draws that are joined are treated together only where there are at most so many.
 _TOGETHER: Final = 2_000
+#: Outcomes of a search for the largest that are compared.
+_MOST_OUTCOMES: Final = 100
 #: `laplace` and `pure`: a loss at most `amount` (of Laplace noise, exactly that distribution); `gaussian`: shift
 #: in standard deviations, squared; `tested`: log ratio of what was seen; `scales`: see `facts`; `unlimited`
 #: and `unknown`: see `words`; `approximate`: an (epsilon, delta) of a library.
@@ -59,6 +62,8 @@ class _Row:
     seen: float
     before: tuple[float, dict[int, float]]
     after: tuple[float, dict[int, float]]
+    #: Of the comparisons of one search for the largest, the number of that search.
+    search: int | None = None
 
     @property
     def moves(self) -> bool:
@@ -83,6 +88,8 @@ class _Comparison:
         self.fixed: dict[int, float] = {}
         self.found = PathLoss()
         self.made: dict[int, tuple[str, float] | None] = {}
+        #: What each search for the largest looked at.
+        self.searches: list[list[_Row]] = []
 
     def loss(self) -> PathLoss:
         """Go through all uses, then through draws that belong together."""
@@ -189,18 +196,8 @@ class _Comparison:
 
     def _largest(self, before: Event, after: Event) -> list[_Row]:
         rows = self._rows(before, after, np.zeros(len(before.offset)), "value")
-        winner = rows[int(before.outcome)]
-        return [
-            _Row(
-                "ge",
-                before.site,
-                1.0,
-                _minus(winner.before, row.before),
-                _minus(winner.after, row.after),
-            )
-            for row in rows
-            if row is not winner
-        ]
+        self.searches.append(rows)
+        return _won(rows, int(before.outcome), len(self.searches) - 1)
 
     # Uses that state their loss.
 
@@ -223,8 +220,9 @@ class _Comparison:
 
     def _library(self, before: Event, after: Event) -> None:
         kind, amount, words = before.facts["loss"](before.facts, after.facts)
-        facts = {"delta": amount[1]} if kind == "approximate" else {}
-        self._add(kind, amount[0] if kind == "approximate" else amount, before.site, (), words, facts)
+        facts = {"stated": 1.0} | ({"delta": amount[1]} if kind == "approximate" else {})
+        cost = amount[0] if kind == "approximate" else amount
+        self._add(kind, cost, before.site, (before.facts["draw"],), words, facts)
         if (moved := before.facts.get("moved")) is not None:
             distance = moved(before.facts, after.facts)
             number = before.facts["draw"]
@@ -320,7 +318,9 @@ class _Comparison:
         words: str = "",
         facts: Mapping[str, float | str] | None = None,
     ) -> None:
-        self.found.parts.append(Part(kind, float(amount), site, tuple(sorted(set(draws))), words, facts or {}))
+        numbers = tuple(sorted(set(draws)))
+        where = self.record.draws[numbers[0]].site if numbers else site
+        self.found.parts.append(Part(kind, float(amount), where, numbers, words, facts or {}))
 
     def _move(self, number: int, l1: float, l2: float) -> None:
         before = self.found.moved.get(number, (0.0, 0.0))
@@ -417,7 +417,7 @@ class _Comparison:
         values = [row for row in group if row.kind == "value"]
         if any(not np.isfinite(x) for row in values for x in (row.before[0], row.after[0])):
             if any(np.isfinite(row.before[0]) != np.isfinite(row.after[0]) for row in values):
-                self._add("unlimited", 0.0, site, draws, "noise is added to a number that is not finite")
+                self._add("unlimited", 0.0, site, draws, NOT_FINITE)
             return
         if not columns:
             self._without_noise(group)
@@ -555,6 +555,33 @@ class _Comparison:
     def _with_tests(
         self, tests: list[_Row], columns: list[int], sides: list[dict[int, float]], site: str, draws: list[int]
     ) -> None:
+        """Add the loss of what tests said; of a test by itself, of what it can say that costs most."""
+        could = [tests]
+        if not sides[0] and tests[0].search is not None and {row.search for row in tests} == {tests[0].search}:
+            rows = self.searches[tests[0].search]
+            could += [_won(rows, place, 0) for place in range(min(len(rows), _MOST_OUTCOMES))]
+        elif not sides[0] and len(tests) == 1:
+            could.append([replace(tests[0], seen=1.0 - tests[0].seen)])
+        outcomes = [self._outcome(each, columns, sides) for each in could]
+        if isinstance(outcomes[0], str):
+            self._add("unknown", 0.0, site, draws, outcomes[0])
+            return
+        pairs = [each for each in outcomes if not isinstance(each, str) and np.isfinite(each[0])]
+        impossible = [one for one, two in pairs if np.isneginf(two)]
+        if impossible:
+            words = "what a test of noise said is impossible on the neighbour"
+            self._add("unlimited", 0.0, site, draws, words, {"mass": float(np.exp(max(impossible)))})
+        elif not pairs:
+            words = "what was seen is too rare for its probability to be computed"
+            self._add("unknown", 0.0, site, draws, words)
+        else:
+            one, two = max(pairs, key=lambda pair: abs(pair[0] - pair[1]))
+            self._add("tested", abs(one - two), site, draws, "", {"log_p": max(one, two)})
+
+    def _outcome(
+        self, tests: list[_Row], columns: list[int], sides: list[dict[int, float]]
+    ) -> tuple[float, float] | str:
+        """Log density of what tests said, on the data and on the neighbour; in words why it is not known."""
         free = [column for column in columns if column not in sides[0]]
         place = {column: number for number, column in enumerate(free)}
         families = [self._family(column) for column in free]
@@ -565,24 +592,15 @@ class _Comparison:
                 family, unit = self._family(column)
                 known = distribution(family)
                 if known is None:
-                    self._unknown_noise(site, self._draw_of(column))
-                    return
+                    return f"the density of {family} noise is not known"
                 total += float(known.logpdf(value / unit))
             found = log_probability(
                 [_test(row, number, side, place, families) for row in tests], [each[0] for each in families]
             )
             if found is None:
-                words = "tests of noise depend on each other in a way that is not followed"
-                self._add("unknown", 0.0, site, draws, words)
-                return
+                return "tests of noise depend on each other in a way that is not followed"
             logs.append(total + found)
-        if np.isneginf(logs[0]):  # too rare to be computed
-            self._add("unknown", 0.0, site, draws, "what was seen is too rare for its probability to be computed")
-        elif np.isneginf(logs[1]):
-            words = "what was seen is impossible on the neighbour"
-            self._add("unlimited", 0.0, site, draws, words, {"mass": float(np.exp(logs[0]))})
-        else:
-            self._add("tested", abs(logs[0] - logs[1]), site, draws, "", {"log_p": max(logs)})
+        return logs[0], logs[1]
 
 
 def _test(
@@ -594,6 +612,16 @@ def _test(
     over = (row.kind in {"gt", "ge"}) == bool(row.seen)
     sign = 1.0 if over else -1.0
     return Test(sign * offset, tuple((draw, sign * factor) for draw, factor in free.items()))
+
+
+def _won(rows: list[_Row], winner: int, search: int) -> list[_Row]:
+    """Return the comparisons that say that one row is the largest."""
+    first = rows[winner]
+    return [
+        _Row("ge", row.site, 1.0, _minus(first.before, row.before), _minus(first.after, row.after), search)
+        for place, row in enumerate(rows)
+        if place != winner
+    ]
 
 
 def _passes(test: str, value: float) -> bool:

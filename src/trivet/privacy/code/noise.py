@@ -11,7 +11,7 @@ from scipy import sparse
 
 from trivet.privacy.code.tape import Call, Floats, Tape, Whole
 
-__all__ = ["Noisy", "known", "make_noise"]
+__all__ = ["Noisy", "known", "make_noise", "no_rows"]
 
 #: Columns of every matrix of rows: more than draws will ever be. It costs nothing, being sparse.
 COLUMNS: Final = 2**50
@@ -184,7 +184,7 @@ class Noisy:
             new = value._spread(places.shape)
         else:
             filled = _flat(known(value), places.shape)
-            new = Noisy(self._tape, filled, _nothing(len(flat)), places.shape, self._form)
+            new = Noisy(self._tape, filled, no_rows(len(flat)), places.shape, self._form)
         order = np.arange(self.size)
         order[flat] = self.size + np.arange(len(flat))
         self._offset = np.concatenate([self._offset, new._offset])[order]
@@ -530,7 +530,7 @@ class Noisy:
         new = other if isinstance(other, Noisy) and other._seen is None else None
         if new is None:
             flat = _flat(known(other), self._shape)
-            new = Noisy(self._tape, flat, _nothing(self.size), self._shape, self._form)
+            new = Noisy(self._tape, flat, no_rows(self.size), self._shape, self._form)
         self._offset, self._rows, self._seen = new._offset, new._rows, None
         return self
 
@@ -597,7 +597,8 @@ def _flat(value: Any, shape: tuple[int, ...]) -> Floats:
     return np.broadcast_to(np.asarray(value, dtype=np.float64), shape).reshape(-1)
 
 
-def _nothing(count: int) -> Any:
+def no_rows(count: int) -> Any:
+    """Return rows without noise."""
     return sparse.csr_array((count, COLUMNS), dtype=np.float64)
 
 
@@ -683,7 +684,7 @@ def _structural(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -
                 ends.append(ends[-1] + value.size)
                 return np.arange(ends[-2], ends[-1]).reshape(value._shape)
         array = np.asarray(value, dtype=np.float64)
-        parts.append(Noisy(tape, array.reshape(-1), _nothing(array.size), array.shape, _same))
+        parts.append(Noisy(tape, array.reshape(-1), no_rows(array.size), array.shape, _same))
         ends.append(ends[-1] + array.size)
         return np.arange(ends[-2], ends[-1]).reshape(array.shape)
 
@@ -698,7 +699,7 @@ def _structural(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -
         moved[0] = places_of(args[0])
     places = function(*moved, **options)
     offset = np.concatenate([[0.0], *(part._offset for part in parts)])
-    rows = sparse.vstack([_nothing(1), *(part._rows for part in parts)], format="csr")
+    rows = sparse.vstack([no_rows(1), *(part._rows for part in parts)], format="csr")
     whole = Noisy(tape, offset, rows, offset.shape, _same)
     if isinstance(places, list):
         return [whole._take(each.reshape(-1), each.shape, _as_array(each.shape)) for each in places]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.privacy.code.noise import Noisy, known, make_noise
+from trivet.privacy.code.noise import Noisy, known, make_noise, no_rows
 from trivet.privacy.code.tape import Call, Tape
 
 __all__ = ["Patches", "Put", "active", "choose", "noise_of", "recording", "uncovered"]
@@ -134,8 +134,7 @@ def choose(
         with uncovered():
             return np.asarray(pick(), dtype=np.int64).reshape(-1)
 
-    rows = make_noise(tape, Call("none", source), nothing, loc=0, scale=1, shape=(0,), scalar=False)._rows
-    seen = tape.event("choice", source, nothing, rows, outcome, {"log_probabilities": logs})
+    seen = tape.event("choice", source, nothing, no_rows(0), outcome, {"log_probabilities": logs})
     if len(seen) != count:
         raise tape.stop(f"chooses {count} times, and {len(seen)} times on the data", source, chosen=True)
     return np.array(seen)

@@ -72,7 +72,7 @@ class CodeFinding:
     ----------
     kind : ``sensitivity`` where more moves than a call claims; ``loss`` where the path spends more than is
         claimed; ``answer`` where the answer depends on the data without noise; ``structure`` where noise is
-        drawn or used otherwise on the neighbour.
+        drawn or used otherwise on the neighbour; ``input`` where a record that is not finite gets through.
     violates : Whether it refutes the claim; what does not is a caution.
     site : ``file:line, function``.
     message : What was found, in a sentence.

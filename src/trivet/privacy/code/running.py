@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.errors import UsageError
+from trivet.privacy.code.libraries import put_diffprivlib, put_opendp
 from trivet.privacy.code.noise import Noisy, known
 from trivet.privacy.code.numpy_noise import put_numpy
-from trivet.privacy.code.recording import Put, recording
+from trivet.privacy.code.recording import Patches, Put, recording
 from trivet.privacy.code.standard_noise import put_math, put_random, put_scipy
 from trivet.privacy.code.tape import Diverged, Shift, Tape
 from trivet.privacy.mechanism.answers import Path, Plain, leaves, plain, spelled
@@ -25,11 +26,21 @@ COVERED: Final = (
     "numpy.random, the module random, scipy.stats, torch, OpenDP measurements, diffprivlib mechanisms"
 )
 
+
+def _put_torch(patches: Patches) -> None:
+    from trivet.privacy.code.tensors import put_torch  # noqa: PLC0415 - only code with torch in it needs torch
+
+    put_torch(patches)
+
+
 LIBRARIES: Final[Mapping[str, Put]] = {
     "numpy": put_numpy,
     "random": put_random,
     "math": put_math,
     "scipy.stats": put_scipy,
+    "torch": _put_torch,
+    "opendp.mod": put_opendp,
+    "diffprivlib.mechanisms": put_diffprivlib,
 }
 _DEEPEST: Final = 20
 #: Places of an answer that a message names.
@@ -79,9 +90,10 @@ def run(
 
 def _settled(value: Any, foreign: list[str], depth: int = 0) -> Plain:
     """Look at all noise in an answer, and make it plain; what cannot be compared is named and left out."""
+    value = getattr(value, "noise", value) if hasattr(value, "detach") else value
     if isinstance(value, Noisy):
         value = value.look("answer")
-    if hasattr(value, "detach") and hasattr(value, "state_dict") is False:
+    if hasattr(value, "detach") and not hasattr(value, "state_dict"):
         value = _of_tensor(value)
     if depth > _DEEPEST:
         foreign.append("nested too deeply")

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from trivet.privacy.code.claims import Claims, claims_here
 
-__all__ = ["Call", "Diverged", "Draw", "Event", "Kind", "Shift", "Tape", "site_here"]
+__all__ = ["NO_NOISE", "Call", "Diverged", "Draw", "Event", "Kind", "Shift", "Tape", "site_here"]
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 #: What happens to noise: its value becomes known, its sign is tested, the place of the largest is taken, a
 #: function is applied; or something is drawn with probabilities, or by a library that states its own loss.
 Kind = Literal["value", "signs", "argmax", "derived", "choice", "library"]
+#: Draws that are added to nothing: choices of rows, and first weights of a network.
+NO_NOISE: Final = frozenset({"derived", "selection", "start"})
 #: A run that draws more is not an audit of one answer.
 MOST_DRAWN: Final = 50_000_000
 
@@ -168,7 +170,7 @@ class Tape:
         facts: Mapping[str, Any] | None = None,
     ) -> Any:
         """Note a use of noise and return what is seen: of the values on the data, or as on the record."""
-        site = site_here()
+        site = "the answer" if via == "answer" else site_here()
         if self.recorded is None:
             seen = outcome(self.values(offset, rows))
         else:
