@@ -391,4 +391,5 @@ def audit_privacy(
         if study:
             progress("privacy", "the published exercises", None)
             published = publish_privacy(section, plan)
-    return LegDone(PrivacyLeg(plan, finished.mechanisms, finished.membership, published), finished.inputs)
+    leg = PrivacyLeg(plan, finished.mechanisms, finished.membership, published, finished.code)
+    return LegDone(leg, finished.inputs)

@@ -50,6 +50,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "plan.json": b'"adjacency"',
         "spending.json": b'"adjacency"',
         "mechanism.json": b'"epsilon_lower"',
+        "code.json": b'"epsilon_seen"',
         "membership.json": b'"non_members"',
         "comparison.json": b'"regressions"',
         ".md": b"\ntags:\n- trivet\n",

@@ -215,7 +215,7 @@ class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, a noise plan, and finished audits.
 
     `plan` is of the user's queries, for an audit without the study. `audits` are files that ``trivet
-    privacy audit-mechanism --out`` and ``audit-model --out`` wrote.
+    privacy audit-mechanism --out``, ``audit-model --out`` and ``audit-code --out`` wrote.
     """
 
     plan: PlanSettings | None = None

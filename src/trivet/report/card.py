@@ -142,6 +142,15 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"### Membership in the training data of {model}: {markdown_text(membership['verdict'])}"
         yield ""
         yield from _told(record, membership, list(_attack_rows(membership)))
+        yield ""
+    for number, code in enumerate(privacy["code"]):
+        yield f"### Code {code_span(code['name'])}: {markdown_text(code['verdict'])}"
+        yield ""
+        place = f"privacy.code.{number}"
+        rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
+        rows += [("Epsilon that its paths need", f"{place}.epsilon_seen")]
+        yield from _told(record, code, rows)
+        yield ""
 
 
 def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
@@ -383,6 +392,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
     "plan": ("the plan", False),
     "mechanisms": ("mechanism", True),
     "membership": ("membership in", True),
+    "code": ("code", True),
     "audit": ("predictions", True),
     "comparison": ("mitigations on", True),
 }
