@@ -263,7 +263,7 @@ class _Audit:
         elif found.outcome == "unknown":
             site = f" at {found.cause.site}" if found.cause is not None else ""
             self._unfollowed(f"{found.words}{site}")
-        if found.epsilon is not None and not loss.hidden:
+        if found.epsilon is not None:
             self.worst = max(self.worst, found.epsilon)
         for claim, inside in _by_claim(parts, tape).items():
             self._judge_claim(claim, inside, loss, neighbour)

@@ -88,6 +88,8 @@ class _Comparison:
         self.fixed: dict[int, float] = {}
         self.found = PathLoss()
         self.made: dict[int, tuple[str, float] | None] = {}
+        #: Places that test uniform noise, and whether the data decides on the test.
+        self.chosen: dict[str, bool] = {}
         #: What each search for the largest looked at.
         self.searches: list[list[_Row]] = []
 
@@ -115,6 +117,8 @@ class _Comparison:
         for draw in self.record.draws:
             if draw.call.family == "selection":
                 self.found.hidden.append(f"{draw.site} ({draw.call.source})")
+        # Randomised response tests uniform noise against the data; a choice of rows never does.
+        self.found.hidden += [f"{site} (random choice)" for site, moves in self.chosen.items() if not moves]
         self._split(plain, rows)
         return self.found
 
@@ -138,7 +142,16 @@ class _Comparison:
         return True
 
     def _is_pure(self, event: Event) -> bool:
-        return bool(event.rows.nnz) and not event.offset.any()
+        """Tell whether what is seen is noise that nothing was added to, or a function of such noise."""
+        if not event.rows.nnz or event.offset.any():
+            return False
+        return all(self._without_data(int(column)) for column in np.unique(event.rows.indices))
+
+    def _without_data(self, column: int) -> bool:
+        draw = self.record.draws[self._draw_of(column)]
+        if draw.call.family == "derived":
+            return all(map(self._without_data, self._bases(draw, column - draw.start)))
+        return draw.call.family == "uniform" or column not in self.record.units
 
     def _one(self, offset: float, rows: Any, row: int) -> tuple[float, dict[int, float]]:
         factors: dict[int, float] = {}
@@ -159,13 +172,19 @@ class _Comparison:
         return [
             _Row(
                 kind,
-                before.site,
+                self._site_of(before, row),
                 float(seen[row]),
                 self._one(before.offset[row], before.rows, row),
                 self._one(after.offset[place], after.rows, place),
             )
             for place, row in enumerate(order.tolist()[: len(after.offset)])
         ]
+
+    def _site_of(self, event: Event, row: int) -> str:
+        first, end = event.rows.indptr[row : row + 2]
+        if first == end or int(event.rows.indices[first]) >= self.record.columns:
+            return event.site
+        return self.record.draws[self._draw_of(int(event.rows.indices[first]))].site
 
     def _derived(self, before: Event, after: Event) -> list[_Row]:
         """Let a function of noise be noise where its input is the same, and of an answer where it is not."""
@@ -186,8 +205,9 @@ class _Comparison:
 
     def _signs(self, before: Event, after: Event) -> list[_Row]:
         rows = self._rows(before, after, np.asarray(before.outcome, dtype=float), before.facts["test"])
-        if not any(row.moves for row in rows) and self._only_uniform(before):
-            self.found.hidden.append(f"{before.site} (random choice)")
+        if self._only_uniform(before):
+            moves = any(row.moves for row in rows)
+            self.chosen[before.site] = moves or self.chosen.get(before.site, False)
         return rows
 
     def _only_uniform(self, event: Event) -> bool:

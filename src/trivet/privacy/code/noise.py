@@ -92,9 +92,11 @@ class Noisy:
     def _derive(self, function: Callable[..., Any], via: str, *others: Any, form: Form | None = None) -> Any:
         """Apply a function to each number: the result is noise of its own until more is known of it."""
         operands = [self, *others]
-        if any(isinstance(each, Noisy) and each._seen is not None for each in operands):
-            return function(*(_array(known(each)) for each in operands))
         shape = np.broadcast_shapes(*(np.shape(_shaped(each)) for each in operands))
+        settled = [each._settle(shape) for each in operands if isinstance(each, Noisy)]
+        if all(settled):
+            return function(*(_array(known(each)) for each in operands))
+        operands = [known(each) if isinstance(each, Noisy) and each._seen is not None else each for each in operands]
         spread = [each._spread(shape) if isinstance(each, Noisy) else each for each in operands]
         noisy = [each for each in spread if isinstance(each, Noisy)]
         count = int(np.prod(shape, dtype=np.int64))
@@ -138,10 +140,16 @@ class Noisy:
         """As of an array."""
         return _structural(np.transpose, (self,), {})
 
-    @property
-    def index(self) -> Any:
-        """Of a pandas column."""
-        return self._form(np.zeros(self.size)).index
+    def _settle(self, shape: tuple[int, ...]) -> bool:
+        """Look at an answer that is to be spread over many numbers; True where its value is known."""
+        # Noise that has its data already is an answer, and whoever computes with it and every row knows it.
+        if self._seen is None and shape != self._shape and self._has_data():
+            self.look("spread over an array")
+        return self._seen is not None
+
+    def _has_data(self) -> bool:
+        units = self._tape.units
+        return bool(self._rows.nnz) and all(column in units for column in self._rows.indices.tolist())
 
     def _spread(self, shape: tuple[int, ...]) -> "Noisy":
         if shape == self._shape:
@@ -213,14 +221,16 @@ class Noisy:
     def _plus(self, other: Any, sign: float) -> Any:
         if self._seen is not None:
             return self._seen + other if sign > 0 else self._seen - other
-        if isinstance(other, Noisy) and other._seen is not None:
-            other = other._seen
         if not isinstance(other, Noisy):
             if not _is_numeric(other):
                 return NotImplemented
             if type(other) is int and other == 0:  # where sum() starts
                 return self
         shape = np.broadcast_shapes(self._shape, np.shape(_shaped(other)))
+        if isinstance(other, Noisy) and other._settle(shape):
+            other = other._seen
+        if self._settle(shape):
+            return self._plus(other, sign)
         mine = self._spread(shape)
         form = _joint_form(self, other, shape)
         if isinstance(other, Noisy):
@@ -249,6 +259,8 @@ class Noisy:
         if not _is_numeric(other):
             return NotImplemented
         shape = np.broadcast_shapes(self._shape, np.shape(_shaped(other)))
+        if self._settle(shape):
+            return self._times(other, divide=divide)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = _flat(other, shape)
             factor = 1.0 / factor if divide else factor
@@ -292,7 +304,7 @@ class Noisy:
 
     def _product(self, other: Any, *, left: bool) -> Any:
         other = known(other)
-        if self._seen is not None:
+        if self._settle((0,)):
             return self._seen @ other if left else other @ self._seen
         matrix = np.asarray(other, dtype=np.float64)
         if self.ndim != 1 or matrix.ndim not in {1, 2}:
@@ -447,6 +459,8 @@ class Noisy:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == "index" and self._shape:  # labels, which say nothing of the values
+            return self._form(np.zeros(self.size)).index
         return getattr(self.look(name), name)
 
     def astype(self, dtype: Any, **_: Any) -> Any:
@@ -566,7 +580,7 @@ def _like(column: Any) -> Form:
 
 
 def _joint_form(noisy: Noisy, other: Any, shape: tuple[int, ...]) -> Form:
-    if hasattr(other, "index") and hasattr(other, "to_numpy") and other.shape == shape:
+    if not isinstance(other, Noisy) and hasattr(other, "to_numpy") and other.shape == shape:
         return _like(other)
     if shape == noisy._shape and (shape or np.ndim(_shaped(other)) == 0):
         return noisy._form if noisy._form is not _as_whole else _as_float

@@ -82,8 +82,10 @@ def recording(tape: Tape, function: Callable[..., Any] | None, libraries: Mappin
 
     def importing(name: str, *args: Any, **options: Any) -> Any:
         # A library that draws while it is imported does not draw for the answer.
+        outermost = not tape.inside
         with uncovered():
             module = load(name, *args, **options)
+        if outermost and waiting:
             put_libraries()
         return module
 

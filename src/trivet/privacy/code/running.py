@@ -90,7 +90,8 @@ def run(
 
 def _settled(value: Any, foreign: list[str], depth: int = 0) -> Plain:
     """Look at all noise in an answer, and make it plain; what cannot be compared is named and left out."""
-    value = getattr(value, "noise", value) if hasattr(value, "detach") else value
+    if type(value).__name__ == "NoisyTensor":
+        value = value.noise
     if isinstance(value, Noisy):
         value = value.look("answer")
     if hasattr(value, "detach") and not hasattr(value, "state_dict"):
