@@ -217,8 +217,6 @@ SOUND = {
         Sound(two_stages, NUMBERS, PURE),
         Sound(dp_sgd, ROWS, {"epsilon": 1.0, "delta": 1e-5}),
         Sound(dp_sgd_of_a_sample, ROWS, {"epsilon": 0.6, "delta": 1e-5}, verdict="unknown"),
-        Sound(
-            counts_above_a_threshold, COUNTED, {"epsilon": 1.0, "delta": 1e-3}, CELLS, verdict="unknown"
-        ),
+        Sound(counts_above_a_threshold, COUNTED, {"epsilon": 1.0, "delta": 1e-3}, CELLS, verdict="unknown"),
     )
 }

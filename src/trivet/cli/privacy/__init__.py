@@ -4,7 +4,9 @@ from cyclopts import App
 
 __all__ = ["privacy"]
 
-privacy = App(name="privacy", help="Plan noise, release answers under a budget, audit mechanisms, models and code.")
+privacy = App(
+    name="privacy", help="Plan noise, release answers under a budget, audit mechanisms, models and code."
+)
 privacy.command(
     "trivet.cli.privacy.plan:plan", name="plan", help="Say how much noise a set of queries really needs."
 )

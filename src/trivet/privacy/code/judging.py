@@ -9,18 +9,20 @@ from typing import Final, Literal
 import numpy as np
 
 from trivet.privacy.code.densities import gaussian_of_scales, hockey_stick
-from trivet.privacy.code.loss import Part
+from trivet.privacy.code.pairs import Part
 from trivet.privacy.code.tested import ACCURACY
 
 __all__ = ["SLACK", "Judgement", "judge"]
 
 #: Relative excess over a claim that rounding explains.
 SLACK: Final = 1e-9
-#: The same of what a library states, which is rounded up: OpenDP's sums of floats by 1e-8.
+#: A delta below it is not told from rounding.
+_LEAST_DELTA: Final = 1e-11
+#: The same of what a library states, which it rounds up: OpenDP's sums of floats by 1e-8.
 _STATED_SLACK: Final = 1e-6
 #: The same of a delta, which is computed on a grid.
 _DELTA_SLACK: Final = 1e-5
-#: Losses of Laplace noise that are convolved one by one; the smaller ones are left out, which favours the code.
+#: Losses of Laplace noise that are convolved; the smaller ones are left out, which favours the code.
 _MOST_LOSSES: Final = 60
 
 
@@ -38,23 +40,15 @@ class Judgement:
     cause: Part | None
 
 
-def judge(parts: Sequence[Part], *, epsilon: float, delta: float) -> Judgement:
+def judge(parts: Sequence[Part], *, epsilon: float, delta: float, slack: float = SLACK) -> Judgement:
     """Add up the loss of a path: each call at its worst answer, tests as they were seen.
 
     Pure losses add up; shifts of Gaussians add up in L2 norm, and their delta is exact (Balle and Wang 2018,
-    Theorem 8); both together are convolved, rounded in favour of the code.
+    Theorem 8); both together are convolved, rounded in favour of the code. `slack` is the relative excess
+    that rounding explains.
     """
-    for part in parts:
-        mass = float(part.facts.get("mass", 1.0))
-        if part.kind == "unlimited" and mass > delta:
-            return Judgement("exceeds", None, part.words, part)
-    for deltas, part in _of_scales(parts, epsilon):
-        if delta == 0 or deltas > delta * (1 + _DELTA_SLACK) + 1e-12:
-            said = part.words or "the noise"
-            if deltas <= 1e-12:
-                continue
-            words = f"{said}: the loss is more than {epsilon:g} with a probability of {deltas:.3g}"
-            return Judgement("exceeds", None, words, part)
+    if (broken := _beyond_bounds(parts, epsilon, delta)) is not None:
+        return broken
     squared = math.fsum(part.amount for part in parts if part.kind == "gaussian")
     largest = max(parts, key=lambda part: part.amount, default=None)
     if squared > 0 and delta == 0:
@@ -63,17 +57,30 @@ def judge(parts: Sequence[Part], *, epsilon: float, delta: float) -> Judgement:
     tests = sum(part.kind == "tested" for part in parts)
     open_ = [part for part in parts if part.kind in {"unknown", "scales", "unlimited"}]
     stated = any(part.facts.get("stated") for part in parts)
-    slack = epsilon * (_STATED_SLACK if stated else SLACK) + tests * ACCURACY
-    if needed > epsilon * (1 + (_DELTA_SLACK if delta else 0.0)) + slack:
+    relative = max(slack, _STATED_SLACK if stated else 0.0, _DELTA_SLACK if delta else 0.0)
+    if needed > epsilon * (1 + relative) + tests * ACCURACY:
         sure = delta == 0 or all(part.kind in {"laplace", "gaussian"} for part in parts if part.amount)
         if sure or _by_tests(parts, epsilon, delta):
             return Judgement("exceeds", needed, f"an epsilon of {needed:.4g} is spent", largest)
         words = "the delta of its noise together is not known"
         return Judgement("unknown", needed, words, largest)
-    unknown = [part for part in open_ if part.kind == "unknown" or part.kind == "unlimited"]
+    unknown = [part for part in open_ if part.kind in {"unknown", "unlimited"}]
     if unknown:
         return Judgement("unknown", None, unknown[0].words, unknown[0])
     return Judgement("within", needed, f"an epsilon of {needed:.4g} is spent", largest)
+
+
+def _beyond_bounds(parts: Sequence[Part], epsilon: float, delta: float) -> Judgement | None:
+    """Judge the parts whose loss has no bound, each by itself."""
+    for part in parts:
+        if part.kind == "unlimited" and float(part.facts.get("mass", 1.0)) > delta:
+            return Judgement("exceeds", None, part.words, part)
+    for found, part in _of_scales(parts, epsilon):
+        if found > max(delta * (1 + _DELTA_SLACK), _LEAST_DELTA):
+            said = part.words or "the noise"
+            words = f"{said}: the loss is more than {epsilon:g} with a probability of {found:.3g}"
+            return Judgement("exceeds", None, words, part)
+    return None
 
 
 def _by_tests(parts: Sequence[Part], epsilon: float, delta: float) -> bool:

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.errors import UsageError
-from trivet.privacy.code.libraries import put_diffprivlib, put_opendp
-from trivet.privacy.code.noise import Noisy, known
-from trivet.privacy.code.numpy_noise import put_numpy
-from trivet.privacy.code.recording import Patches, Put, recording
-from trivet.privacy.code.standard_noise import put_math, put_random, put_scipy
+from trivet.privacy.code.sources.libraries import put_diffprivlib, put_opendp
+from trivet.privacy.code.carried.noise import Noisy, known
+from trivet.privacy.code.sources.numpy_noise import put_numpy
+from trivet.privacy.code.sources.recording import Patches, Put, recording
+from trivet.privacy.code.sources.standard_noise import put_math, put_random, put_scipy
 from trivet.privacy.code.tape import Diverged, Shift, Tape
 from trivet.privacy.mechanism.answers import Path, Plain, leaves, plain, spelled
 from trivet.wording import describe_error, one_line
@@ -28,7 +28,7 @@ COVERED: Final = (
 
 
 def _put_torch(patches: Patches) -> None:
-    from trivet.privacy.code.tensors import put_torch  # noqa: PLC0415 - only code with torch in it needs torch
+    from trivet.privacy.code.sources.tensors import put_torch  # noqa: PLC0415 - only code with torch in it needs torch
 
     put_torch(patches)
 

@@ -135,7 +135,9 @@ class Tape:
             if call.family == "uniform":
                 aligned = self.align(columns.reshape(before.shape), self.recorded.columns + self.columns)
             if aligned is None or aligned.shape != shape:
-                said = f"draws {call.family} noise of shape {list(shape)}, and {list(before.shape)} on the data"
+                said = (
+                    f"draws {call.family} noise of shape {list(shape)}, and {list(before.shape)} on the data"
+                )
                 raise self.stop(said, site, chosen=call.family in _CHOOSING)
             columns = aligned.reshape(-1)
             values = np.resize(values, count)

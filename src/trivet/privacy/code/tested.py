@@ -104,7 +104,9 @@ def _weights(
     for other, mine, theirs, offset in joined[draw]:
         if other == above:
             continue
-        logs = logs + _message(other, draw, -(offset + mine * grid) / theirs, theirs > 0, (families, low, high, joined))
+        logs = logs + _message(
+            other, draw, -(offset + mine * grid) / theirs, theirs > 0, (families, low, high, joined)
+        )
     return grid, logs
 
 

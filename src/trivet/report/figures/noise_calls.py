@@ -43,7 +43,9 @@ def draw_code(audits: Sequence[CodeAudit]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     reach = max(spent for _, spent, _ in rows) or 1.0
-    axes.set(xlim=(0, ROOM * reach), ylim=(len(rows) - 0.5, -0.5), xlabel="largest change, in scales of the noise")
+    axes.set(
+        xlim=(0, ROOM * reach), ylim=(len(rows) - 0.5, -0.5), xlabel="largest change, in scales of the noise"
+    )
     return figure
 
 
@@ -55,7 +57,11 @@ def alt_code(audits: Sequence[CodeAudit]) -> str:
 
 def _rows(audits: Sequence[CodeAudit]) -> list[tuple[str, float, bool]]:
     found = [
-        (drawn_text(call.site.partition(",")[0], width=NAME_POINTS) or call.family, call.spent, _accused(audit, call))
+        (
+            drawn_text(call.site.partition(",")[0], width=NAME_POINTS) or call.family,
+            call.spent,
+            _accused(audit, call),
+        )
         for audit in audits
         for call in audit.calls
         if call.spent is not None

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from trivet.privacy.code.noise import Noisy, known
-from trivet.privacy.code.recording import Patches, active, choose, noise_of, uncovered
+from trivet.privacy.code.carried.noise import Noisy, known
+from trivet.privacy.code.sources.recording import Patches, active, choose, noise_of, uncovered
 from trivet.privacy.code.tape import Call
 
 __all__ = ["NoisyTensor", "put_torch"]
@@ -48,7 +48,11 @@ class NoisyTensor(torch.Tensor):
                 return _in_place(act, args, options)
             if options.get("out") is None:
                 return _result(_acted(act, args, options), args)
-        if name in {"sum", "mean", "argmax"} and isinstance(args[0], NoisyTensor) and not options.get("keepdim"):
+        if (
+            name in {"sum", "mean", "argmax"}
+            and isinstance(args[0], NoisyTensor)
+            and not options.get("keepdim")
+        ):
             dim = args[1] if len(args) > 1 else options.get("dim")
             if dim is None or isinstance(dim, int):
                 return _result(getattr(args[0].noise, name)(dim), args)
@@ -121,7 +125,12 @@ def _in_place(act: Callable[..., Any], args: tuple[Any, ...], options: Mapping[s
 def _moved(func: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
     first: NoisyTensor = args[0]
     places = torch.arange(first.noise.size).reshape(first.noise.shape)
-    others = [_untouched(torch.Tensor.as_subclass, (each, torch.Tensor), {}) if isinstance(each, NoisyTensor) else each for each in args[1:]]
+    others = [
+        _untouched(torch.Tensor.as_subclass, (each, torch.Tensor), {})
+        if isinstance(each, NoisyTensor)
+        else each
+        for each in args[1:]
+    ]
     moved = func(places, *others, **options).numpy()
     noise = first.noise
     whole = noise.reshape(-1) if noise.ndim else noise.reshape(1)
@@ -195,7 +204,12 @@ def _sized(family: str, original: Callable[..., Any]) -> Callable[..., Any]:
         dtype = options.get("dtype") or torch.get_default_dtype()
         given = {"generator": options.get("generator")}
         return _drawn(
-            family, 0.0, 1.0, _shape_of(args, options), lambda shape: original(shape, dtype=dtype, **given), dtype
+            family,
+            0.0,
+            1.0,
+            _shape_of(args, options),
+            lambda shape: original(shape, dtype=dtype, **given),
+            dtype,
         )
 
     return draw
@@ -224,7 +238,12 @@ def _normal(original: Callable[..., Any]) -> Callable[..., Any]:
         given = {"generator": options.get("generator")}
         shape = None if size is None else tuple(size)
         return _drawn(
-            "normal", mean, std, shape, lambda wanted: original(0.0, 1.0, size=wanted, dtype=dtype, **given), dtype
+            "normal",
+            mean,
+            std,
+            shape,
+            lambda wanted: original(0.0, 1.0, size=wanted, dtype=dtype, **given),
+            dtype,
         )
 
     return normal
@@ -285,7 +304,9 @@ def _filled(family: str, original: Callable[..., Any]) -> Callable[..., Any]:
                 tape.draw(Call("start", "torch"), shape, lambda: original(blank, *args, **options).numpy())
             return self.copy_(torch.as_tensor(tape.drawn[-1].reshape(shape)))
         with uncovered():
-            noise = noise_of(tape, Call(family, "torch"), lambda _: original(blank, *args, **options).numpy(), size=shape)
+            noise = noise_of(
+                tape, Call(family, "torch"), lambda _: original(blank, *args, **options).numpy(), size=shape
+            )
         if isinstance(self, NoisyTensor):
             self.noise = noise
             return self

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.privacy.code.noise import known, make_noise, no_rows
-from trivet.privacy.code.recording import Patches, active, uncovered
+from trivet.privacy.code.carried.noise import known, make_noise
+from trivet.privacy.code.sources.recording import Patches, active, uncovered
+from trivet.privacy.code.carried.rows import no_rows
 from trivet.privacy.code.tape import Call, Floats, Tape
 
 __all__ = ["put_diffprivlib", "put_opendp"]
@@ -34,7 +35,12 @@ def _measured(original: Callable[..., Any]) -> Callable[..., Any]:
         if tape is None:
             return original(self, arg)
         arg = known(arg)
-        facts: dict[str, Any] = {"measurement": self, "arg": arg, "loss": _opendp_loss, "moved": _opendp_moved}
+        facts: dict[str, Any] = {
+            "measurement": self,
+            "arg": arg,
+            "loss": _opendp_loss,
+            "moved": _opendp_moved,
+        }
         return _library(tape, "OpenDP measurement", facts, lambda: original(self, arg))
 
     return invoke
@@ -183,9 +189,7 @@ def _scale(name: str, mechanism: Any, sensitivity: float | None, delta: float) -
     return None
 
 
-def _added(
-    tape: Tape, name: str, value: Any, scale: float, claimed: float | None, answer: Any
-) -> Any:
+def _added(tape: Tape, name: str, value: Any, scale: float, claimed: float | None, answer: Any) -> Any:
     """Note the noise of a mechanism as noise that is added to its value; return its own answer."""
     family = "normal" if name in _GAUSSIAN else "laplace"
     call = Call(family, "diffprivlib", sensitivity=claimed)
@@ -199,8 +203,10 @@ def _added(
         columns = tape.draw(call, (), lambda: np.array([gap]))
     noise = make_noise(tape, call, columns, loc=0.0, scale=step, shape=(), scalar=True)
     seen = (noise + float(value)).look(name)
-    return type(answer)(seen) if answer is not None and isinstance(answer, int) else (
-        int(round(seen)) if name in _GEOMETRIC else seen
+    return (
+        type(answer)(seen)
+        if answer is not None and isinstance(answer, int)
+        else (int(round(seen)) if name in _GEOMETRIC else seen)
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.privacy.code.noise import known, make_noise
-from trivet.privacy.code.recording import Patches, active, choose, noise_of, uncovered
+from trivet.privacy.code.carried.noise import known, make_noise
+from trivet.privacy.code.sources.recording import Patches, active, choose, noise_of, uncovered
 from trivet.privacy.code.tape import Call, Tape
 
 __all__ = ["put_numpy", "recorded_generator"]
@@ -18,7 +18,9 @@ def _standard(family: str, generator: Any, parameter: Any = None) -> Callable[[t
     base = np.random.RandomState if isinstance(generator, np.random.mtrand.RandomState) else _Generator
     owner = _State if base is not _Generator else _Generator
     draw = {
-        "uniform": lambda size: (owner.random_sample if owner is _State else owner.random)(generator, size=size),
+        "uniform": lambda size: (owner.random_sample if owner is _State else owner.random)(
+            generator, size=size
+        ),
         "geometric": lambda size: owner.geometric(generator, parameter, size=size),
         "cauchy": lambda size: owner.standard_cauchy(generator, size=size),
         "normal": lambda size: owner.standard_normal(generator, size=size),
@@ -62,7 +64,9 @@ def _unit_of_shape(family: str) -> Callable[..., Any]:
 def _uniform(self: Any, tape: Tape, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
     low, high = known(low), known(high)
     width = np.subtract(high, low)
-    return noise_of(tape, Call("uniform", "numpy"), _standard("uniform", self), loc=low, scale=width, size=size)
+    return noise_of(
+        tape, Call("uniform", "numpy"), _standard("uniform", self), loc=low, scale=width, size=size
+    )
 
 
 def _geometric(self: Any, tape: Tape, p: Any, size: Any = None) -> Any:
@@ -200,7 +204,9 @@ _RecordedGenerator: Final = _Stands(
     (_Generator,),
     {
         **{name: _recorded(_Generator, name, drawn) for name, drawn in _OF_GENERATOR.items()},
-        "spawn": lambda self, n: [_RecordedGenerator(each.bit_generator) for each in _Generator.spawn(self, n)],
+        "spawn": lambda self, n: [
+            _RecordedGenerator(each.bit_generator) for each in _Generator.spawn(self, n)
+        ],
     },
 )
 _RecordedState: Final = _Stands(
@@ -224,8 +230,14 @@ def put_numpy(patches: Patches) -> None:
     make = module.default_rng
 
     def default_rng(seed: Any = None) -> Any:
-        return seed if isinstance(seed, _RecordedGenerator) and type(seed) is _RecordedGenerator else (
-            _RecordedGenerator(make(seed).bit_generator)
+        with uncovered():  # its seed is no draw
+            return made_of(seed)
+
+    def made_of(seed: Any) -> Any:
+        return (
+            seed
+            if isinstance(seed, _RecordedGenerator) and type(seed) is _RecordedGenerator
+            else (_RecordedGenerator(make(seed).bit_generator))
         )
 
     shared = _RecordedState(legacy._rand._bit_generator)
@@ -235,5 +247,3 @@ def put_numpy(patches: Patches) -> None:
     patches.put(legacy, "_rand", shared)
     for name in _OF_STATE:
         patches.put(module, name, getattr(shared, name))
-
-

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 from collections.abc import Callable
 from functools import partial, wraps
@@ -9,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.privacy.code.noise import Noisy, known
-from trivet.privacy.code.recording import Patches, active, choose, noise_of, uncovered
+from trivet.privacy.code.carried.noise import Noisy, known
+from trivet.privacy.code.sources.recording import Patches, active, choose, noise_of, uncovered
 from trivet.privacy.code.tape import Call
 
 __all__ = ["put_math", "put_random", "put_scipy"]
@@ -62,7 +63,9 @@ def _py_order(self: random.Random, total: int, count: int, name: str) -> list[in
     if tape.recorded is not None and len(tape.draws) < len(tape.recorded.draws):
         before = tape.recorded.draws[len(tape.draws)]
         if before.call.parameter is not None and before.call.parameter != total:
-            raise tape.stop(f"chooses among {total} rows, and {before.call.parameter} on the data", name, chosen=True)
+            raise tape.stop(
+                f"chooses among {total} rows, and {before.call.parameter} on the data", name, chosen=True
+            )
     with uncovered():
         call = Call("selection", name, total)
         tape.draw(call, (count,), lambda: _PY["sample"](self, range(total), count))
@@ -122,6 +125,19 @@ def _py_recorded(original: Callable[..., Any], drawn: Callable[..., Any]) -> Cal
     return method
 
 
+def _bytes(original: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """Draw bytes of the operating system, of which `secrets` makes what it draws."""
+
+    @wraps(original)
+    def urandom(size: int, /) -> bytes:
+        tape = active()
+        if tape is None:
+            return original(size)
+        return bytes(choose(tape, "urandom", size, lambda: list(original(size))).tolist())
+
+    return urandom
+
+
 def put_random(patches: Patches) -> None:
     """Record what the module random draws."""
     shared: random.Random = random._inst  # pyright: ignore[reportAttributeAccessIssue]
@@ -129,6 +145,8 @@ def put_random(patches: Patches) -> None:
         method = _py_recorded(_PY[name], drawn)
         patches.put(random.Random, name, method)
         patches.put(random, name, partial(method, shared))
+    for owner, name in ((os, "urandom"), (random, "_urandom")):
+        patches.put(owner, name, _bytes(getattr(owner, name)))
     system = random.SystemRandom.random
     unit = _rv("uniform", system, lambda: (0.0, 1.0))
     patches.put(random.SystemRandom, "random", _py_recorded(system, unit))
@@ -137,7 +155,9 @@ def put_random(patches: Patches) -> None:
 #: Functions of one number, and the same of NumPy.
 _MATH: Final = {
     **{name: getattr(np, name) for name in ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "sin")},
-    **{name: getattr(np, name) for name in ("cos", "tan", "sinh", "cosh", "tanh", "fabs", "copysign", "fmod")},
+    **{
+        name: getattr(np, name) for name in ("cos", "tan", "sinh", "cosh", "tanh", "fabs", "copysign", "fmod")
+    },
     **{name: getattr(np, name) for name in ("isnan", "isinf", "isfinite")},
     **{"atan": np.arctan, "asinh": np.arcsinh, "pow": np.power, "erf": None, "erfc": None},
 }
@@ -213,5 +233,3 @@ def _scipy_rvs(original: Callable[..., Any]) -> Callable[..., Any]:
         return noise_of(tape, Call(family, "scipy", parameter), sample, loc=loc, scale=scale, size=size)
 
     return rvs
-
-

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from trivet.privacy.code.noise import Noisy, known, make_noise, no_rows
+from trivet.privacy.code.carried.noise import Noisy, known, make_noise
+from trivet.privacy.code.carried.rows import no_rows
 from trivet.privacy.code.tape import Call, Tape
 
 __all__ = ["Patches", "Put", "active", "choose", "noise_of", "recording", "uncovered"]
@@ -66,7 +67,9 @@ Put = Callable[[Patches], None]
 
 
 @contextmanager
-def recording(tape: Tape, function: Callable[..., Any] | None, libraries: Mapping[str, Put]) -> Generator[None]:
+def recording(
+    tape: Tape, function: Callable[..., Any] | None, libraries: Mapping[str, Put]
+) -> Generator[None]:
     """Put every draw of the code that runs within on a tape.
 
     `libraries` holds what to do for each module, now or as soon as the code imports it.
