@@ -303,7 +303,7 @@ class FairnessAudits:
 
 
 def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
-    """Read what ``trivet privacy audit-mechanism``, ``audit-model`` and ``audit-code`` wrote with ``--out``."""
+    """Read what ``trivet privacy audit-mechanism``, ``audit-model`` and ``audit-code`` wrote."""
     found, inputs = _read_all(
         paths,
         MechanismAudit | MembershipAudit | CodeAudit,

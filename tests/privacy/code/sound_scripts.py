@@ -52,7 +52,7 @@ def geometric_count(values):
 
 def opendp_sum(values):
     """OpenDP's clamped sum."""
-    import opendp.prelude as dp
+    import opendp.prelude as dp  # noqa: PLC0415 - slow
 
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.symmetric_distance()
@@ -62,7 +62,7 @@ def opendp_sum(values):
 
 def opendp_count(values):
     """OpenDP's integer Laplace noise on a count that Python made."""
-    import opendp.prelude as dp
+    import opendp.prelude as dp  # noqa: PLC0415 - slow
 
     dp.enable_features("contrib")
     noisy = dp.m.make_laplace(dp.atom_domain(T=int), dp.absolute_distance(T=int), scale=1.0)
@@ -71,7 +71,7 @@ def opendp_count(values):
 
 def opendp_gaussian(values):
     """OpenDP's Gaussian noise, whose zCDP is that of sensitivity 1."""
-    import opendp.prelude as dp
+    import opendp.prelude as dp  # noqa: PLC0415 - slow
 
     dp.enable_features("contrib")
     noisy = dp.m.make_gaussian(dp.atom_domain(T=int), dp.absolute_distance(T=int), scale=4.0)

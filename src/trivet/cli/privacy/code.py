@@ -40,7 +40,7 @@ def audit_code(
     out: Path | None = None,
     json: Json = False,
 ) -> int:
-    """Test code that adds noise, from recorded runs: exit code 0 if nothing refutes its claim, 1 if it violates.
+    """Test code that adds noise, from recorded runs: exit code 0 if nothing refutes its claim, else 1.
 
     The code runs as it is on the data while its noise is recorded, and then on neighbouring data with the
     same noisy values: what goes into the noise shows how much it has to hide.
@@ -116,7 +116,8 @@ def _bounds(text: str) -> dict[str | None, tuple[float, float]]:
             low, high = map(float, numbers.split(":"))
         except ValueError as error:
             raise UsageError(
-                f"--bounds has {one_line(repr(part))}; expected low:high, or column=low:high with commas between."
+                f"--bounds has {one_line(repr(part))}; expected low:high, or column=low:high, with commas "
+                "between."
             ) from error
         if not low < high:
             raise UsageError(f"--bounds has {one_line(part)}; expected a lower bound below the upper one.")

@@ -223,7 +223,7 @@ class _Audit:
         if said := differences(record, made, SAME):
             message = f"With the same noisy values the answer depends on the data: {said}."
             sure = self.drawn and not loss.hidden and self._again(record, made, neighbour)
-            self._find("answer", "the answer", message, sure, None, None, neighbour)
+            self._find("answer", "the answer", message, violates=sure, neighbour=neighbour)
             self.unlimited = self.unlimited or sure
             if not sure and loss.hidden:
                 self._unfollowed(f"randomness is used in a way that is not followed at {loss.hidden[0]}")
@@ -268,7 +268,15 @@ class _Audit:
                         f"One record moves what {draw.call.family} noise is added to by {size:.6g}, which is "
                         f"{ratio} as the sensitivity that is claimed, {claim:.6g}."
                     ).replace("more as", "more than")
-                    self._find("sensitivity", draw.site, message, True, claim, size, neighbour)
+                    self._find(
+                        "sensitivity",
+                        draw.site,
+                        message,
+                        violates=True,
+                        claimed=claim,
+                        seen=size,
+                        neighbour=neighbour,
+                    )
 
     def _judge(self, loss: PathLoss, tape: Tape, neighbour: Neighbour) -> None:
         parts = [part for part in loss.parts if part.kind == "unknown" or part.words or part.amount]
@@ -284,7 +292,15 @@ class _Audit:
                 message += " Which rows were chosen at random is taken as known: no amplification is counted."
                 self._unfollowed(f"randomness is used in a way that is not followed at {loss.hidden[0]}")
             kind = "input" if found.words == NOT_FINITE else "loss"
-            self._find(kind, site, message, sure, self.epsilon, found.epsilon, neighbour)
+            self._find(
+                kind,
+                site,
+                message,
+                violates=sure,
+                claimed=self.epsilon,
+                seen=found.epsilon,
+                neighbour=neighbour,
+            )
         elif found.outcome == "unknown":
             site = f" at {found.cause.site}" if found.cause is not None else ""
             self._unfollowed(f"{found.words}{site}")
@@ -300,13 +316,21 @@ class _Audit:
         if found.outcome == "exceeds" and found.cause is not None:
             message = f"Of the noise in `claims` {found.words}, and {claim.epsilon:g} is claimed of it."
             sure = not loss.hidden
-            self._find("loss", found.cause.site, message, sure, claim.epsilon, found.epsilon, neighbour)
+            self._find(
+                "loss",
+                found.cause.site,
+                message,
+                violates=sure,
+                claimed=claim.epsilon,
+                seen=found.epsilon,
+                neighbour=neighbour,
+            )
 
     def _diverged(self, left: Diverged, neighbour: Neighbour) -> None:
         message = f"On the neighbour the code {left.difference}, with the same noisy values before."
         if left.chosen:
             self._unfollowed(f"which rows are chosen at random cannot be repeated: {left.difference}")
-            self._find("structure", left.site, message, False, None, None, neighbour)
+            self._find("structure", left.site, message, violates=False, neighbour=neighbour)
             return
         sure = self.delta == 0 or self._forms_differ(left, neighbour)
         if not sure:
@@ -314,10 +338,10 @@ class _Audit:
                 f"noise depends on the data, for which delta may or may not allow, at {left.site}"
             )
         self.unlimited = self.unlimited or sure
-        self._find("structure", left.site, message, sure, None, None, neighbour)
+        self._find("structure", left.site, message, violates=sure, neighbour=neighbour)
 
     def _forms_differ(self, left: Diverged, neighbour: Neighbour) -> bool:
-        """Tell whether fresh answers show by their form alone which data they are of, more often than delta."""
+        """Tell whether the form of fresh answers alone shows which data they are of, beyond delta."""
         if left.site not in self.fixed_forms:
             level = _FORM_ERROR / 2
             trials = fewest_trials(self.epsilon, level=level, delta=self.delta, most=_MOST_FORMS)
@@ -341,10 +365,11 @@ class _Audit:
         kind: str,
         site: str,
         message: str,
-        violates: bool,  # noqa: FBT001 - a field
-        claimed: float | None,
-        seen: float | None,
+        *,
+        violates: bool,
         neighbour: Neighbour,
+        claimed: float | None = None,
+        seen: float | None = None,
     ) -> None:
         """Keep the worst finding of each kind and place."""
         key = (kind, site, violates)

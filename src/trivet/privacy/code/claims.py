@@ -3,7 +3,7 @@
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from trivet.errors import UsageError
 from trivet.settings import Positive, require
@@ -21,7 +21,7 @@ class Claims(ContextDecorator):
     def _recreate_cm(self) -> "Claims":
         return Claims(self.sensitivity, self.epsilon)
 
-    def __enter__(self) -> "Claims":
+    def __enter__(self) -> Self:
         self._tokens.append(_here.set((*_here.get(), self)))
         return self
 

@@ -1,4 +1,4 @@
-"""Cost of what differs between two runs: of numbers with a draw of their own, and of those that share draws."""
+"""Cost of what differs between two runs, of numbers with a draw of their own and of those that share."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from trivet.privacy.code.densities import distribution, shift_loss
 from trivet.privacy.code.families import Families
 from trivet.privacy.code.pairs import NOT_FINITE, SAME, Part, PartKind, PathLoss, Row, close, passes, won
-from trivet.privacy.code.tape import Call, Floats, Tape, Whole
+from trivet.privacy.code.tape import Floats, Tape, Whole
 from trivet.privacy.code.tested import Test, log_probability
 
 __all__ = ["Costs"]
@@ -39,11 +39,13 @@ class Costs:
         words: str = "",
         facts: Mapping[str, float | str] | None = None,
     ) -> None:
+        """Add a part; its place is where its first draw was drawn."""
         numbers = tuple(sorted(set(draws)))
         where = self.record.draws[numbers[0]].site if numbers else site
         self.found.parts.append(Part(kind, float(amount), where, numbers, words, facts or {}))
 
     def move(self, number: int, l1: float, l2: float) -> None:
+        """Note how far the input of a draw moved, in L1 and L2 norm."""
         before = self.found.moved.get(number, (0.0, 0.0))
         self.found.moved[number] = before[0] + l1, float(np.hypot(before[1], l2))
 
@@ -108,6 +110,7 @@ class Costs:
         self.add("unknown", 0.0, site, (number,), f"the density of {name} is not known")
 
     def together(self, group: list[Row]) -> None:
+        """Add the loss of numbers that share draws."""
         columns = sorted({column for row in group for column in (*row.before[1], *row.after[1])})
         draws = [self.families.number(column) for column in columns]
         site = next(row.site for row in group if row.moves)

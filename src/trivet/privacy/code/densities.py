@@ -48,9 +48,9 @@ def distribution(family: str) -> Any:
 
 
 def shift_loss(call: Call, shifts: Floats) -> Floats:
-    """Largest log ratio of the densities of noise and of noise shifted by so many scales, each.
+    r"""Largest log ratio of the densities of noise and of noise shifted by so many scales, each.
 
-    Infinite where the ratio has no bound. Of the Cauchy distribution :math:`2 \\sinh^{-1}(t/2)`, of the
+    Infinite where the ratio has no bound. Of the Cauchy distribution :math:`2 \sinh^{-1}(t/2)`, of the
     discrete Laplace t times its parameter.
     """
     if call.family in _SHIFTS:
@@ -62,9 +62,9 @@ def shift_loss(call: Call, shifts: Floats) -> Floats:
 
 
 def hockey_stick(family: str, shift: float, ratio: float, epsilon: float) -> float | None:
-    """Smallest delta at an epsilon, of noise and noise shifted and scaled; None of an unknown family.
+    r"""Smallest delta at an epsilon, of noise and noise shifted and scaled; None of an unknown family.
 
-    It is :math:`\\int \\max(p - e^\\epsilon q, 0)`, both ways, by the trapezoidal rule.
+    It is :math:`\int \max(p - e^\epsilon q, 0)`, both ways, by the trapezoidal rule.
     """
     known = distribution(family)
     if known is None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.privacy.code.densities import grid_of_quantiles, recognised
-from trivet.privacy.code.tape import Call, Draw, Event, Floats, Tape
+from trivet.privacy.code.tape import Draw, Event, Floats, Tape
 
 __all__ = ["Families"]
 
@@ -27,13 +27,15 @@ class Families:
         self.made: dict[int, tuple[str, Floats] | None] = {}
 
     def number(self, column: int) -> int:
+        """Return the number of the draw that a column is of."""
         return int(np.searchsorted(self.starts, column, side="right")) - 1
 
     def call(self, column: int) -> Any:
+        """Return the call that a column is of."""
         return self.record.draws[self.number(column)].call
 
     def of(self, column: int) -> tuple[str, float]:
-        """Family of a column and its scale: of a function of uniform noise, those it is recognised to have."""
+        """Return the family of a column and its scale, recognised where it is a function of uniform noise."""
         number = self.number(column)
         draw = self.record.draws[number]
         if draw.call.family != "derived":
@@ -84,6 +86,7 @@ class Families:
         return event.facts["apply"](np.array(inputs))
 
     def bases(self, draw: Draw, place: int) -> set[int]:
+        """Return the columns that a function of noise is of."""
         event = self.functions[draw.start]
         found: set[int] = set()
         for row in range(place, len(event.offset), draw.count):
@@ -96,6 +99,7 @@ class Families:
         return found
 
     def without_data(self, column: int) -> bool:
+        """Tell whether nothing was added to a draw, or to those that it is a function of."""
         draw = self.record.draws[self.number(column)]
         if draw.call.family == "derived":
             return all(map(self.without_data, self.bases(draw, column - draw.start)))

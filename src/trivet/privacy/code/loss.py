@@ -1,15 +1,27 @@
 """Privacy loss along one path: what a record and its replay on a neighbour differ in, and what that costs."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from trivet.privacy.code.costs import Costs
 from trivet.privacy.code.families import Families
-from trivet.privacy.code.pairs import SAME, Affine, PathLoss, Row, groups, minus, won
-from trivet.privacy.code.tape import Event, Floats, Tape, Whole
+from trivet.privacy.code.pairs import SAME, Affine, PathLoss, Row, groups, won
+from trivet.privacy.code.tape import Event, Floats, Tape
 
 __all__ = ["path_loss"]
+
+
+#: An event, the change of each number, the factor of its draw, and the column.
+_Plain = tuple[Event, Floats, Floats, Any]
+#: Functions that say less than the numbers that they are of: an order, a place, one of many.
+_LESS: Final = frozenset(
+    {
+        *("argsort", "argpartition", "max", "amax", "maximum.reduce", "min", "amin", "minimum.reduce"),
+        *("median", "percentile", "quantile", "norm", "any", "all", "count_nonzero", "nlargest"),
+        *("nsmallest", "idxmin", "sort_values", "mode", "std", "var", "topk", "sort"),
+    }
+)
 
 
 def path_loss(record: Tape, replay: Tape) -> PathLoss:
@@ -29,36 +41,32 @@ class _Comparison:
 
     def loss(self) -> PathLoss:
         """Go through all uses, then through draws that belong together."""
-        plain: list[tuple[Event, Floats, Floats, Any]] = []
+        plain: list[_Plain] = []
         rows: list[Row] = []
+        seen_rows = {"derived": self._derived, "signs": self._signs, "argmax": self._largest}
+        stated = {"choice": self._choice, "library": self._library}
         for before, after in zip(self.record.events, self.replay.events, strict=True):
-            match before.kind:
-                case "value":
-                    if not self._simple(before, after, plain):
-                        rows += self._rows(before, after, np.asarray(before.outcome, dtype=float), "value")
-                    if before.via != "answer" and self._is_pure(before):
-                        self.costs.found.hidden.append(f"{before.site} ({before.via})")
-                case "derived":
-                    rows += self._derived(before, after)
-                case "signs":
-                    rows += self._signs(before, after)
-                case "argmax":
-                    rows += self._largest(before, after)
-                case "choice":
-                    self._choice(before, after)
-                case "library":
-                    self._library(before, after)
-        for draw in self.record.draws:
-            if draw.call.family == "selection":
-                self.costs.found.hidden.append(f"{draw.site} ({draw.call.source})")
+            if before.kind == "value":
+                rows += self._value(before, after, plain)
+            elif before.kind in seen_rows:
+                rows += seen_rows[before.kind](before, after)
+            else:
+                stated[before.kind](before, after)
+        hidden = self.costs.found.hidden
+        hidden += [f"{d.site} ({d.call.source})" for d in self.record.draws if d.call.family == "selection"]
         # Randomised response tests uniform noise against the data; a choice of rows never does.
-        self.costs.found.hidden += [
-            f"{site} (random choice)" for site, moves in self.chosen.items() if not moves
-        ]
+        hidden += [f"{site} (random choice)" for site, moves in self.chosen.items() if not moves]
         self._split(plain, rows)
         return self.costs.found
 
-    def _simple(self, before: Event, after: Event, plain: list[tuple[Event, Floats, Floats, Any]]) -> bool:
+    def _value(self, before: Event, after: Event, plain: list[_Plain]) -> list[Row]:
+        if before.via in _LESS or (before.via != "answer" and self._is_pure(before)):
+            self.costs.found.hidden.append(f"{before.site} ({before.via})")
+        if self._simple(before, after, plain):
+            return []
+        return self._rows(before, after, np.asarray(before.outcome, dtype=float), "value")
+
+    def _simple(self, before: Event, after: Event, plain: list[_Plain]) -> bool:
         """Keep apart the plain case, in which each number has a draw of its own and the same scale."""
         one, two = before.rows, after.rows
         single = (np.diff(one.indptr) == 1).all() and (np.diff(two.indptr) == 1).all()
@@ -172,7 +180,7 @@ class _Comparison:
             number = before.facts["draw"]
             self.costs.move(number, distance, distance)
 
-    def _split(self, plain: list[tuple[Event, Floats, Floats, Any]], rows: list[Row]) -> None:
+    def _split(self, plain: list[_Plain], rows: list[Row]) -> None:
         """Treat numbers that share draws together, and all others by themselves."""
         joined: set[int] = {column for row in rows for column in (*row.before[1], *row.after[1])}
         counts = np.unique(

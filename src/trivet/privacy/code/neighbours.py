@@ -1,6 +1,7 @@
 """Neighbours of a data set: a row less, a row more, a row replaced, the telling ones first."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -194,9 +195,9 @@ def _order(rows: _Rows, generator: np.random.Generator) -> list[int]:
             if np.isfinite(numbers).any():
                 first += [int(np.nanargmax(numbers)), int(np.nanargmin(numbers))]
         else:
-            counts = {value: column.count(value) for value in dict.fromkeys(map(str, column[:1_000]))}
-            rarest = min(counts, key=lambda value: [str(each) for each in column].count(value))
-            first.append([str(each) for each in column].index(rarest))
+            texts = list(map(str, column))
+            counts = Counter(texts)
+            first.append(texts.index(min(counts, key=counts.__getitem__)))
     rest = generator.permutation(rows.count).tolist()
     return list(dict.fromkeys([*first, *rest]))
 
@@ -235,7 +236,7 @@ def _bounds_of(name: Any, bounds: Bounds | None) -> tuple[float, float] | None:
 def _values(column: list[Any], bounds: tuple[float, float] | None) -> list[Any]:
     """Return extreme values of a column: its highest and lowest first."""
     if not all(_is_number(value) for value in column):
-        common = max(set(map(str, column)), key=[str(each) for each in column].count)
+        common = Counter(map(str, column)).most_common(1)[0][0]
         return [common, "a value that nobody has"] if bounds is None else [common]
     if all(isinstance(value, (bool, np.bool_)) for value in column):
         return [True, False]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Final, Literal
 
 import numpy as np
@@ -27,9 +28,11 @@ __all__ = [
 #: An offset, and the factor of each draw by its column.
 Affine = tuple[float, dict[int, float]]
 NOT_FINITE: Final = "noise is added to a number that is not finite"
+#: Relative difference below which nothing is told apart.
+_ROUNDING: Final = 1e-12
 #: Relative difference that the rounding of sums explains.
 SAME: Final = 1e-9
-#: `laplace` and `pure`: a loss at most `amount` (of Laplace noise, exactly that distribution); `gaussian`: shift
+#: `laplace` and `pure`: a loss of `amount` at most (`laplace`: with that distribution); `gaussian`: a shift
 #: in standard deviations, squared; `tested`: log ratio of what was seen; `scales`: see `facts`; `unlimited`
 #: and `unknown`: see `words`; `approximate`: an (epsilon, delta) of a library.
 PartKind = Literal["laplace", "pure", "gaussian", "tested", "scales", "unlimited", "unknown", "approximate"]
@@ -76,7 +79,9 @@ class Row:
     def moves(self) -> bool:
         """Tell whether the two differ by more than rounding."""
         (x, mine), (other, theirs) = self.before, self.after
-        same = abs(x - other) <= 1e-12 * max(abs(x), abs(other)) or x == other or (x != x and other != other)
+        same = (
+            x == other or abs(x - other) <= _ROUNDING * max(abs(x), abs(other)) or (isnan(x) and isnan(other))
+        )
         return (
             not same
             or mine.keys() != theirs.keys()
@@ -95,14 +100,17 @@ def won(rows: list[Row], winner: int, search: int) -> list[Row]:
 
 
 def passes(test: str, value: float) -> bool:
+    """Tell whether a number passes a test against 0."""
     return bool({"gt": value > 0, "ge": value >= 0, "lt": value < 0, "le": value <= 0}[test])
 
 
 def close(one: float, two: float) -> bool:
+    """Tell whether two numbers agree but for rounding."""
     return abs(one - two) <= SAME * max(abs(one), abs(two), 1e-300)
 
 
 def minus(one: Affine, two: Affine) -> Affine:
+    """Return the difference of two numbers, draw by draw."""
     factors = dict(one[1])
     for column, factor in two[1].items():
         factors[column] = factors.get(column, 0.0) - factor

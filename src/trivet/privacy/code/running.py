@@ -5,13 +5,14 @@ import copy
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
 
 from trivet.errors import UsageError
-from trivet.privacy.code.sources.libraries import put_diffprivlib, put_opendp
 from trivet.privacy.code.carried.noise import Noisy, known
+from trivet.privacy.code.sources.libraries import put_diffprivlib, put_opendp
 from trivet.privacy.code.sources.numpy_noise import put_numpy
 from trivet.privacy.code.sources.recording import Patches, Put, recording
 from trivet.privacy.code.sources.standard_noise import put_math, put_random, put_scipy
@@ -81,7 +82,7 @@ def run(
             tape.finish()
         except Diverged:
             raise
-        except (Exception, SystemExit) as raised:  # the user's code can fail in any way
+        except (Exception, SystemExit) as raised:  # noqa: BLE001 - the user's code can fail in any way
             error = describe_error(raised)
     if tape.diverged is not None:  # the code caught it
         raise tape.diverged
@@ -90,43 +91,44 @@ def run(
 
 def _settled(value: Any, foreign: list[str], depth: int = 0) -> Plain:
     """Look at all noise in an answer, and make it plain; what cannot be compared is named and left out."""
+    if depth > _DEEPEST:
+        foreign.append("value that is nested too deeply")
+        return None
+    parts = _parts(_looked(value))
+    if isinstance(parts, Mapping):
+        return {str(key): _settled(known(each), foreign, depth + 1) for key, each in parts.items()}
+    if isinstance(parts, (list, tuple)):
+        return tuple(_settled(each, foreign, depth + 1) for each in parts)
+    if isinstance(parts, (set, frozenset)):
+        return tuple(sorted((_settled(each, foreign, depth + 1) for each in parts), key=repr))
+    try:
+        return plain(parts)
+    except TypeError:
+        foreign.append(type(parts).__name__)
+        for each in getattr(parts, "__dict__", {}).values():
+            _looked(each)
+        return None
+
+
+def _looked(value: Any) -> Any:
     if type(value).__name__ == "NoisyTensor":
         value = value.noise
-    if isinstance(value, Noisy):
-        value = value.look("answer")
-    if hasattr(value, "detach") and not hasattr(value, "state_dict"):
-        value = _of_tensor(value)
-    if depth > _DEEPEST:
-        foreign.append("nested too deeply")
-        return None
-    inner = depth + 1
-    if isinstance(value, Mapping):
-        return {str(key): _settled(known(each), foreign, inner) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return tuple(_settled(each, foreign, inner) for each in value)
-    if isinstance(value, (set, frozenset)):
-        return tuple(sorted((_settled(each, foreign, inner) for each in value), key=repr))
+    return value.look("answer") if isinstance(value, Noisy) else value
+
+
+def _parts(value: Any) -> Any:
+    """Return what an object is made of, where it is made of parts."""
+    if hasattr(value, "state_dict"):  # a network
+        return dict(value.state_dict())
+    if hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return tuple(_settled(each, foreign, inner) for each in value.tolist())
+        return value.tolist()
     if hasattr(value, "to_dict") and hasattr(value, "index"):  # a data frame or a column
-        return _settled(value.to_dict(), foreign, inner)
-    if hasattr(value, "state_dict"):
-        return _settled(dict(value.state_dict()), foreign, inner)
+        return value.to_dict()
     if is_dataclass(value) and not isinstance(value, type):
-        named = {each.name: getattr(value, each.name) for each in fields(value)}
-        return _settled(named, foreign, inner)
-    try:
-        return plain(value)
-    except TypeError:
-        foreign.append(type(value).__name__)
-        for each in getattr(value, "__dict__", {}).values():
-            if isinstance(each, Noisy):
-                each.look("answer")
-        return None
-
-
-def _of_tensor(value: Any) -> Any:
-    return value.detach().cpu().numpy()
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return value
 
 
 def differences(one: Run, two: Run, same: float) -> str:
@@ -147,8 +149,8 @@ def differences(one: Run, two: Run, same: float) -> str:
 
 def _equal(one: Plain, two: Plain, same: float) -> bool:
     if isinstance(one, float) and isinstance(two, float):
-        if one != one or two != two:
-            return one != one and two != two
+        if isnan(one) or isnan(two):
+            return isnan(one) and isnan(two)
         return one == two or abs(one - two) <= same * max(abs(one), abs(two))
     return type(one) is type(two) and one == two
 

@@ -26,7 +26,7 @@ NO_NOISE: Final = frozenset({"derived", "selection", "start"})
 MOST_DRAWN: Final = 50_000_000
 
 
-class Diverged(BaseException):  # noqa: N818 - the user's code should not catch it as an error
+class Diverged(BaseException):
     """The replay does not follow the record, as `difference` says."""
 
     def __init__(self, difference: str, site: str, *, chosen: bool) -> None:
@@ -187,7 +187,9 @@ class Tape:
             if len(offset) != len(before.offset):
                 aligned = None if np.ndim(seen) == 0 else self.align(np.asarray(seen), fresh=True)
                 if kind != "signs" or aligned is None or len(aligned) != len(offset):
-                    said = f"uses noise ({via}) on {len(offset)} numbers, and on {len(before.offset)} on the data"
+                    said = (
+                        f"uses noise ({via}) on {len(offset)} numbers, and {len(before.offset)} on the data"
+                    )
                     raise self.stop(said, site)
                 seen = aligned
         self.events.append(Event(kind, site, via, offset, rows, seen, facts or {}))

@@ -25,6 +25,33 @@ class Test:
     factors: tuple[tuple[int, float], ...]
 
 
+@dataclass
+class _Joined:
+    """Draws, the bounds that tests set on each, and the tests that join two."""
+
+    families: Sequence[str]
+    low: Floats
+    high: Floats
+    #: By draw: the other draw, the factors of both, the offset.
+    edges: dict[int, list[tuple[int, float, float, float]]]
+
+    def bound(self, draw: int, factor: float, offset: float) -> None:
+        """Take in a test of one draw."""
+        if factor > 0:
+            self.low[draw] = max(self.low[draw], -offset / factor)
+        else:
+            self.high[draw] = min(self.high[draw], -offset / factor)
+
+    def join(self, test: Test) -> bool:
+        """Take in a test of two draws; False where they are joined already."""
+        (one, of_one), (two, of_two) = test.factors
+        if any(other == two for other, *_ in self.edges[one]):
+            return False
+        self.edges[one].append((two, of_one, of_two, test.offset))
+        self.edges[two].append((one, of_two, of_one, test.offset))
+        return True
+
+
 def log_probability(tests: Sequence[Test], families: Sequence[str]) -> float | None:
     """Logarithm of the probability of all tests together, of draws of these families.
 
@@ -33,51 +60,44 @@ def log_probability(tests: Sequence[Test], families: Sequence[str]) -> float | N
     trees, and each draw is integrated over in turn, from the leaves (the integral in Lyu, Su and Li 2017,
     section 3, is the one of a star).
     """
-    low = np.full(len(families), -np.inf)
-    high = np.full(len(families), np.inf)
-    joined: dict[int, list[tuple[int, float, float, float]]] = {i: [] for i in range(len(families))}
-    pairs: set[frozenset[int]] = set()
-    for test in tests:
-        if len(test.factors) == 0:
-            if test.offset < 0:
-                return -np.inf
-        elif len(test.factors) == 1:
-            ((draw, factor),) = test.factors
-            bound = -test.offset / factor
-            if factor > 0:
-                low[draw] = max(low[draw], bound)
-            else:
-                high[draw] = min(high[draw], bound)
-        elif len(test.factors) == 2:  # noqa: PLR2004 - an edge has two ends
-            (one, of_one), (two, of_two) = test.factors
-            if frozenset((one, two)) in pairs:
-                return None
-            pairs.add(frozenset((one, two)))
-            joined[one].append((two, of_one, of_two, test.offset))
-            joined[two].append((one, of_two, of_one, test.offset))
-        else:
-            return None
     if any(distribution(family) is None or family == "cauchy" for family in families):
         return None
-    if (low > high).any():
-        return -np.inf
-    total, left = 0.0, set(range(len(families)))
+    count = len(families)
+    joined = _Joined(families, np.full(count, -np.inf), np.full(count, np.inf), {i: [] for i in range(count)})
+    for test in tests:
+        match test.factors:
+            case () if test.offset < 0:
+                return -np.inf
+            case ():
+                pass
+            case ((draw, factor),):
+                joined.bound(draw, factor, test.offset)
+            case (_, _) if joined.join(test):
+                pass
+            case _:
+                return None
+    return -np.inf if (joined.low > joined.high).any() else _over_trees(joined)
+
+
+def _over_trees(joined: _Joined) -> float | None:
+    total, left = 0.0, set(range(len(joined.families)))
     while left:
-        root = max(left, key=lambda draw: len(joined[draw]))
+        root = max(left, key=lambda draw: len(joined.edges[draw]))
         tree = _tree(root, joined)
         if tree is None:
             return None
         left -= tree
-        grid, logs = _weights(root, None, families, low, high, joined)
+        grid, logs = _weights(root, None, joined)
         total += float(_integral(grid, logs)[-1])
     return total
 
 
-def _tree(root: int, joined: dict[int, list[tuple[int, float, float, float]]]) -> set[int] | None:
+def _tree(root: int, joined: _Joined) -> set[int] | None:
+    """Return the draws that are joined with one; None where they are so in a ring."""
     seen, waiting = {root}, [(root, -1)]
     while waiting:
         here, above = waiting.pop()
-        for other, *_ in joined[here]:
+        for other, *_ in joined.edges[here]:
             if other == above:
                 continue
             if other in seen:
@@ -87,26 +107,20 @@ def _tree(root: int, joined: dict[int, list[tuple[int, float, float, float]]]) -
     return seen
 
 
-def _weights(
-    draw: int,
-    above: int | None,
-    families: Sequence[str],
-    low: Floats,
-    high: Floats,
-    joined: dict[int, list[tuple[int, float, float, float]]],
-) -> tuple[Floats, Floats]:
+def _weights(draw: int, above: int | None, joined: _Joined) -> tuple[Floats, Floats]:
     """Log density of a draw on a grid, times the probability of all tests below it."""
-    known = distribution(families[draw])
-    start = max(low[draw], float(known.ppf(_REACH)) - _room(low[draw]))
-    end = min(high[draw], float(known.isf(_REACH)) + _room(high[draw]))
+    known = distribution(joined.families[draw])
+    low, high = float(joined.low[draw]), float(joined.high[draw])
+    start = max(low, float(known.ppf(_REACH)) - _room(low))
+    end = min(high, float(known.isf(_REACH)) + _room(high))
     grid = np.linspace(start, max(start, end), _POINTS)
+    if start < 0 < end:  # where some densities have a kink
+        grid = np.sort(np.append(grid, 0.0))
     logs = known.logpdf(grid)
-    for other, mine, theirs, offset in joined[draw]:
-        if other == above:
-            continue
-        logs = logs + _message(
-            other, draw, -(offset + mine * grid) / theirs, theirs > 0, (families, low, high, joined)
-        )
+    for other, mine, theirs, offset in joined.edges[draw]:
+        if other != above:
+            bounds = -(offset + mine * grid) / theirs
+            logs = logs + _message(other, draw, bounds, joined, over=theirs > 0)
     return grid, logs
 
 
@@ -115,24 +129,28 @@ def _room(bound: float) -> float:
     return 40.0 + abs(bound) if np.isfinite(bound) else 40.0
 
 
-def _message(draw: int, above: int, bounds: Floats, over: bool, rest: tuple) -> Floats:  # noqa: FBT001
+def _message(draw: int, above: int, bounds: Floats, joined: _Joined, *, over: bool) -> Floats:
     """Log probability that a draw is over each bound, or under it, and passes the tests below it."""
-    families, low, high, joined = rest
-    if len(joined[draw]) == 1:
-        known = distribution(families[draw])
-        start, end = np.full_like(bounds, low[draw]), np.full_like(bounds, high[draw])
-        start, end = (np.maximum(start, bounds), end) if over else (start, np.minimum(end, bounds))
-        if np.isinf(high[draw]) and over:
-            return known.logsf(start)
-        if np.isinf(low[draw]) and not over:
-            return known.logcdf(end)
-        with np.errstate(divide="ignore"):
-            return np.log(np.maximum(known.cdf(end) - known.cdf(start), 0.0))
-    grid, logs = _weights(draw, above, families, low, high, joined)
+    if len(joined.edges[draw]) == 1:
+        return _single(draw, bounds, joined, over=over)
+    grid, logs = _weights(draw, above, joined)
     upto = np.exp(_integral(grid, logs))
     part = np.interp(bounds, grid, upto, left=0.0, right=upto[-1])
     with np.errstate(divide="ignore"):
         return np.log(np.maximum(upto[-1] - part if over else part, 0.0))
+
+
+def _single(draw: int, bounds: Floats, joined: _Joined, *, over: bool) -> Floats:
+    known = distribution(joined.families[draw])
+    low, high = joined.low[draw], joined.high[draw]
+    start = np.maximum(low, bounds) if over else np.full_like(bounds, low)
+    end = np.full_like(bounds, high) if over else np.minimum(high, bounds)
+    if np.isinf(high) and over:
+        return known.logsf(start)
+    if np.isinf(low) and not over:
+        return known.logcdf(end)
+    with np.errstate(divide="ignore"):
+        return np.log(np.maximum(known.cdf(end) - known.cdf(start), 0.0))
 
 
 def _integral(grid: Floats, logs: Floats) -> Floats:

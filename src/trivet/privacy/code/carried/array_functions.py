@@ -12,10 +12,10 @@ from trivet.privacy.code.carried.rows import as_array, no_rows, same
 __all__ = ["array_function", "structural", "ufunc"]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, via: str) -> Any:
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(each) for each in value)
-    return known(value)
+        return type(value)(_plain(each, via) for each in value)
+    return value.look(via) if isinstance(value, Noisy) else value
 
 
 _AFFINE: Final = {
@@ -68,25 +68,27 @@ def array_function(function: Any, args: tuple[Any, ...], options: dict[str, Any]
         return args[0] @ args[1] if np.ndim(shaped(args[1])) else args[0] * args[1]
     if function in _SHAPES:
         return function(*(shaped(each) for each in args), **options)
-    return function(*map(_plain, args), **{name: _plain(value) for name, value in options.items()})
+    via = function.__name__
+    return function(
+        *(_plain(each, via) for each in args), **{name: _plain(value, via) for name, value in options.items()}
+    )
 
 
-def _apply(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    if method == "reduce" and ufunc is np.add and isinstance(inputs[0], Noisy):
+def _apply(function: np.ufunc, method: str, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if method == "reduce" and function is np.add and isinstance(inputs[0], Noisy):
         return inputs[0].sum(options.get("axis", 0))
     if method != "__call__" or options.get("where", True) is not True:
-        return getattr(ufunc, method)(*map(_plain, inputs), **options)
-    if ufunc in _AFFINE:
-        act = _AFFINE[ufunc]
-        if not isinstance(inputs[0], Noisy):
-            return getattr(inputs[1], _MIRRORED[act])(inputs[0])
-        return act(*inputs)
+        via = f"{function.__name__}.{method}"
+        return getattr(function, method)(*(_plain(each, via) for each in inputs), **options)
     first = next(each for each in inputs if isinstance(each, Noisy))
-    if ufunc in _SAME_AS_OFFSET:
-        return first.form(ufunc(first.offset))
+    if function in _AFFINE:
+        act = _AFFINE[function]
+        return act(*inputs) if first is inputs[0] else getattr(first, _MIRRORED[act])(inputs[0])
+    if function in _SAME_AS_OFFSET:
+        return first.form(function(first.offset))
     if first is inputs[0]:
-        return first.derive(ufunc, ufunc.__name__, *inputs[1:])
-    return first.derive(lambda value, other: ufunc(other, value), ufunc.__name__, *inputs[:1])
+        return first.derive(function, function.__name__, *inputs[1:])
+    return first.derive(lambda value, other: function(other, value), function.__name__, *inputs[:1])
 
 
 #: They move numbers about and leave them as they are.

@@ -14,7 +14,7 @@ __all__ = ["Looking"]
 
 
 class Looking:
-    """A number, array or column that can be looked at, which makes its value public, or put into functions."""
+    """A number, array or column whose value becomes public when it is looked at."""
 
     @abstractmethod
     def look(self, via: str) -> Any:

@@ -1,29 +1,26 @@
 """Numbers with noise in them: what the noise was added to, carried along until the sum is looked at."""
 
-import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from trivet.privacy.code.carried.looking import Looking
 from trivet.privacy.code.carried.rows import (
     Form,
     as_array,
+    as_flat,
     as_float,
     as_whole,
     compact,
     expand,
-    as_flat,
     like,
     no_rows,
     rows_of_draws,
-    same,
 )
-from trivet.privacy.code.tape import Call, Floats, Tape, Whole
+from trivet.privacy.code.tape import Floats, Tape, Whole
 
 __all__ = ["Noisy", "known", "make_noise", "shaped"]
 
@@ -35,7 +32,7 @@ def _functions() -> Any:
 
 
 def make_noise(
-    tape: Tape, call: Call, columns: Whole, *, loc: Any, scale: Any, shape: tuple[int, ...], scalar: bool
+    tape: Tape, columns: Whole, *, loc: Any, scale: Any, shape: tuple[int, ...], scalar: bool
 ) -> "Noisy":
     """Return ``loc + scale * draw`` for draws of one call."""
     scales = np.broadcast_to(np.asarray(known(scale), dtype=np.float64), shape).reshape(-1)
@@ -129,15 +126,18 @@ class Noisy(Looking):
         return bool(self.rows.nnz) and all(column in units for column in self.rows.indices.tolist())
 
     def spread(self, shape: tuple[int, ...]) -> "Noisy":
+        """Return it broadcast to a shape."""
         if shape == self.shape:
             return self
         places = np.broadcast_to(np.arange(self.size).reshape(self.shape), shape)
         return self.at_places(places.reshape(-1), shape, as_array(shape))
 
     def at_places(self, places: Whole, shape: tuple[int, ...], form: Form) -> "Noisy":
+        """Return the numbers at some places, in a new form."""
         return Noisy(self.tape, self.offset[places], self.rows[places], shape, form)
 
-    def _scaled(self, factor: Floats) -> "Noisy":
+    def scaled(self, factor: Floats) -> "Noisy":
+        """Return it with each number multiplied."""
         rows = self.rows.copy()
         rows.data = rows.data * np.repeat(factor, np.diff(rows.indptr))
         return Noisy(self.tape, self.offset * factor, rows, self.shape, self.form)
@@ -215,10 +215,11 @@ class Noisy(Looking):
             (one, two), columns = compact(mine.rows, theirs.rows)
             rows = expand(one + sign * two, columns)
             return Noisy(self.tape, mine.offset + sign * theirs.offset, rows, shape, form)
-        mine._add_units()
+        mine.add_units()
         return Noisy(self.tape, mine.offset + sign * as_flat(other, shape), mine.rows, shape, form)
 
-    def _add_units(self) -> None:
+    def add_units(self) -> None:
+        """Note the scale of noise where data is first added to it."""
         single = np.diff(self.rows.indptr) == 1
         if single.all():
             pairs = zip(self.rows.indices.tolist(), np.abs(self.rows.data).tolist(), strict=True)
@@ -241,7 +242,7 @@ class Noisy(Looking):
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = as_flat(other, shape)
             factor = 1.0 / factor if divide else factor
-        scaled = self.spread(shape)._scaled(factor)
+        scaled = self.spread(shape).scaled(factor)
         scaled.form = _joint_form(self, other, shape)
         return scaled
 
@@ -268,7 +269,7 @@ class Noisy(Looking):
         return self.derive(lambda value, over: over / value, "quotient", other)
 
     def __neg__(self) -> Any:
-        return -self.seen if self.seen is not None else self._scaled(np.full(self.size, -1.0))
+        return -self.seen if self.seen is not None else self.scaled(np.full(self.size, -1.0))
 
     def __pos__(self) -> Any:
         return self

@@ -1,4 +1,4 @@
-"""Rows of numbers with noise in them: sparse matrices over all draws, and how numbers are put back in form."""
+"""Rows of numbers with noise in them: sparse matrices over all draws, and the forms of numbers."""
 
 import math
 from collections.abc import Callable
@@ -14,11 +14,11 @@ __all__ = [
     "COLUMNS",
     "Form",
     "as_array",
+    "as_flat",
     "as_float",
     "as_whole",
     "compact",
     "expand",
-    "as_flat",
     "like",
     "no_rows",
     "rows_of_draws",
@@ -31,14 +31,17 @@ Form = Callable[[NDArray[Any]], Any]
 
 
 def as_float(flat: NDArray[Any]) -> Any:
+    """Return the only number."""
     return flat[0].item()
 
 
 def as_array(shape: tuple[int, ...]) -> Form:
+    """Return what makes an array of a shape."""
     return lambda flat: flat.reshape(shape)
 
 
 def rows_of_draws(coefficients: Floats, columns: Whole) -> Any:
+    """Return rows of one draw each, with a factor."""
     count = len(columns)
     ends = np.arange(count + 1, dtype=np.int64)
     data = np.array(coefficients, dtype=np.float64)
@@ -57,6 +60,7 @@ def compact(*matrices: Any) -> tuple[list[Any], Whole]:
 
 
 def expand(small: Any, columns: Whole) -> Any:
+    """Put the columns of `compact` back."""
     small = sparse.csr_array(small)
     small.sum_duplicates()
     small.eliminate_zeros()
@@ -65,10 +69,12 @@ def expand(small: Any, columns: Whole) -> Any:
 
 
 def same(value: Any) -> Any:
+    """Return the value."""
     return value
 
 
 def as_whole(flat: NDArray[Any]) -> Any:
+    """Return the only number, as a whole number where it is finite."""
     value = flat[0].item()
     return int(value) if math.isfinite(value) else value
 
@@ -79,6 +85,7 @@ def like(column: Any) -> Form:
 
 
 def as_flat(value: Any, shape: tuple[int, ...]) -> Floats:
+    """Return the numbers of a value that is spread to a shape, one after the other."""
     return np.broadcast_to(np.asarray(value, dtype=np.float64), shape).reshape(-1)
 
 

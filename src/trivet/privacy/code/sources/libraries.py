@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from trivet.privacy.code.carried.noise import known, make_noise
-from trivet.privacy.code.sources.recording import Patches, active, uncovered
 from trivet.privacy.code.carried.rows import no_rows
+from trivet.privacy.code.pairs import NOT_FINITE
+from trivet.privacy.code.sources.recording import Patches, active, uncovered
 from trivet.privacy.code.tape import Call, Floats, Tape
 
 __all__ = ["put_diffprivlib", "put_opendp"]
@@ -109,16 +110,22 @@ def _opendp_loss(before: Mapping[str, Any], after: Mapping[str, Any]) -> Loss:
     distance = _opendp_distance(before, after)
     if distance == 0:
         return "pure", 0.0, ""
-    measure = str(one.output_measure)
-    if distance is None or not np.isfinite(distance):
-        if distance is not None and measure.startswith(("MaxDivergence", "ZeroConcentrated")):
-            return "unlimited", 0.0, "noise is added to a number that is not finite"
+    if distance is None:
         return "unknown", 0.0, f"a distance of {one.input_metric} is not computed"
-    whole = one.input_distance_type in {"u32", "i32", "u64", "i64", "u8", "u16", "i8", "i16", "usize"}
+    if not np.isfinite(distance):
+        return "unlimited", 0.0, NOT_FINITE
+    whole = str(one.input_distance_type) in _WHOLE
     try:
         cost = one.map(int(np.ceil(distance)) if whole else distance)
     except Exception as error:  # noqa: BLE001 - OpenDP may refuse a distance in its own ways
         return "unknown", 0.0, f"OpenDP gives no loss at the distance {distance:g}: {type(error).__name__}"
+    return _by_measure(str(one.output_measure), cost)
+
+
+_WHOLE: Final = frozenset({"u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "usize"})
+
+
+def _by_measure(measure: str, cost: Any) -> Loss:
     if measure.startswith("MaxDivergence"):
         return "pure", float(cost), ""
     if measure.startswith("ZeroConcentratedDivergence"):
@@ -185,7 +192,7 @@ def _scale(name: str, mechanism: Any, sensitivity: float | None, delta: float) -
     if name in _GEOMETRIC and sensitivity:
         return sensitivity / float(mechanism.epsilon)
     if name in _GAUSSIAN:
-        return float(mechanism._scale)
+        return float(mechanism._scale)  # noqa: SLF001 - it has no other name for it
     return None
 
 
@@ -201,12 +208,12 @@ def _added(tape: Tape, name: str, value: Any, scale: float, claimed: float | Non
     gap = 0.0 if answer is None or not step else (float(answer) - float(value)) / step
     with uncovered():
         columns = tape.draw(call, (), lambda: np.array([gap]))
-    noise = make_noise(tape, call, columns, loc=0.0, scale=step, shape=(), scalar=True)
+    noise = make_noise(tape, columns, loc=0.0, scale=step, shape=(), scalar=True)
     seen = (noise + float(value)).look(name)
     return (
         type(answer)(seen)
         if answer is not None and isinstance(answer, int)
-        else (int(round(seen)) if name in _GEOMETRIC else seen)
+        else (round(seen) if name in _GEOMETRIC else seen)
     )
 
 

@@ -27,7 +27,7 @@ def _standard(family: str, generator: Any, parameter: Any = None) -> Callable[[t
         "exponential": lambda size: owner.standard_exponential(generator, size=size),
     }
     if family in draw:
-        return lambda shape: draw[family](shape)
+        return draw[family]
     return lambda shape: getattr(owner, family)(generator, 0.0, 1.0, size=shape)
 
 
@@ -96,7 +96,7 @@ def _other(name: str) -> Callable[..., Any]:
             call = Call(name, "numpy", repr((args, options)))
             columns = tape.draw(call, np.shape(values), lambda: values)
         scalar = np.ndim(values) == 0
-        return make_noise(tape, call, columns, loc=0, scale=1, shape=np.shape(values), scalar=scalar)
+        return make_noise(tape, columns, loc=0, scale=1, shape=np.shape(values), scalar=scalar)
 
     return drawn
 
@@ -119,7 +119,7 @@ _INTEGERS: Final = [
 
 
 def _choice(
-    self: Any, tape: Tape, a: Any, size: Any = None, replace: Any = True, p: Any = None, *_: Any, **__: Any
+    self: Any, tape: Tape, a: Any, size: Any = None, replace: Any = 1, p: Any = None, *_: Any, **__: Any
 ) -> Any:
     owner = _State if isinstance(self, _State) else _Generator
     a, p = known(a), known(p)
@@ -130,7 +130,7 @@ def _choice(
         p, counted = None, p  # draws without replacement are not independent: followed as a selection
     else:
         counted = p
-    pick = lambda: owner.choice(self, total, size=count, replace=replace, p=counted)  # noqa: E731
+    pick = lambda: owner.choice(self, total, size=count, replace=bool(replace), p=counted)  # noqa: E731
     picked = choose(tape, "choice", count, pick, p)
     picked = picked[0] if size is None else picked.reshape(shape)
     return picked if np.ndim(a) == 0 else np.asarray(a)[picked]
@@ -219,8 +219,12 @@ def recorded_generator(value: Any) -> Any:
     if type(value) is _Generator:
         return _RecordedGenerator(value.bit_generator)
     if type(value) is _State:
-        return _RecordedState(value._bit_generator)
+        return _of_state(value)
     return None
+
+
+def _of_state(state: Any) -> Any:
+    return _RecordedState(state._bit_generator)  # noqa: SLF001 - it has no other name for it
 
 
 def put_numpy(patches: Patches) -> None:
@@ -240,7 +244,7 @@ def put_numpy(patches: Patches) -> None:
             else (_RecordedGenerator(make(seed).bit_generator))
         )
 
-    shared = _RecordedState(legacy._rand._bit_generator)
+    shared = _of_state(legacy._rand)  # noqa: SLF001 - it draws for all functions of numpy.random
     patches.put(module, "default_rng", default_rng)
     patches.put(module, "Generator", _RecordedGenerator)
     patches.put(module, "RandomState", _RecordedState)

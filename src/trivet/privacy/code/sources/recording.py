@@ -120,7 +120,7 @@ def noise_of(
     scalar = size is None and shape == ()
     with uncovered():
         columns = tape.draw(call, shape, lambda: sample(shape))
-    return make_noise(tape, call, columns, loc=loc, scale=scale, shape=shape, scalar=scalar)
+    return make_noise(tape, columns, loc=loc, scale=scale, shape=shape, scalar=scalar)
 
 
 def choose(

@@ -17,7 +17,7 @@ from trivet.privacy.code.tape import Call
 __all__ = ["put_math", "put_random", "put_scipy"]
 
 
-def _from_random(self: random.Random, call: Call, loc: Any, scale: Any, sample: Callable[[], float]) -> Any:
+def _from_random(call: Call, loc: Any, scale: Any, sample: Callable[[], float]) -> Any:
     tape = active()
     assert tape is not None
     return noise_of(tape, call, lambda _shape: sample(), loc=loc, scale=scale)
@@ -26,7 +26,7 @@ def _from_random(self: random.Random, call: Call, loc: Any, scale: Any, sample: 
 def _rv(family: str, sample: Callable[[random.Random], float], loc_scale: Callable[..., Any]) -> Any:
     def drawn(self: random.Random, *args: Any, **options: Any) -> Any:
         loc, scale = loc_scale(*args, **options)
-        return _from_random(self, Call(family, "random"), loc, scale, lambda: sample(self))
+        return _from_random(Call(family, "random"), loc, scale, lambda: sample(self))
 
     return drawn
 
@@ -97,7 +97,7 @@ _PY: Final = {
     )
 }
 _PY_DRAWN: Final[dict[str, Callable[..., Any]]] = {
-    "random": _rv("uniform", lambda own: _PY["random"](own), lambda: (0.0, 1.0)),
+    "random": _rv("uniform", _PY["random"], lambda: (0.0, 1.0)),
     "uniform": _rv("uniform", lambda own: own.random(), lambda a, b: (a, b - a)),
     "gauss": _rv("normal", lambda own: _PY["gauss"](own, 0.0, 1.0), lambda mu=0.0, sigma=1.0: (mu, sigma)),
     "normalvariate": _rv(
@@ -140,7 +140,7 @@ def _bytes(original: Callable[[int], bytes]) -> Callable[[int], bytes]:
 
 def put_random(patches: Patches) -> None:
     """Record what the module random draws."""
-    shared: random.Random = random._inst  # pyright: ignore[reportAttributeAccessIssue]
+    shared: random.Random = getattr(random, "_inst")  # noqa: B009 - it draws for all functions of the module
     for name, drawn in _PY_DRAWN.items():
         method = _py_recorded(_PY[name], drawn)
         patches.put(random.Random, name, method)
@@ -159,7 +159,11 @@ _MATH: Final = {
         name: getattr(np, name) for name in ("cos", "tan", "sinh", "cosh", "tanh", "fabs", "copysign", "fmod")
     },
     **{name: getattr(np, name) for name in ("isnan", "isinf", "isfinite")},
-    **{"atan": np.arctan, "asinh": np.arcsinh, "pow": np.power, "erf": None, "erfc": None},
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
+    "pow": np.power,
+    "erf": None,
+    "erfc": None,
 }
 
 

@@ -28,40 +28,43 @@ class NoisyTensor(torch.Tensor):
         options = dict(kwargs or {})
         name = func.__name__.strip("_")
         if name == "get":  # an attribute
-            name = func.__self__.__name__
-            if name in {"data", "real"}:
-                return args[0]
-            if name in {"T", "mT"}:
-                return _moved(func, args, options)
+            name = {"data": "clone", "real": "clone", "T": "t", "mT": "t"}.get(func.__self__.__name__, "set")
+        if name in _ABOUT:
             return _untouched(func, args, options)
-        if name in _ABOUT or name == "set":
-            return _untouched(func, args, options)
-        if name in _SAME and isinstance(args[0], NoisyTensor):
-            return _of(args[0].noise, _untouched(func, args, options).dtype)
-        if name in _MOVING and isinstance(args[0], NoisyTensor):
-            return _moved(func, args, options)
-        if name.removeprefix("i") in _ARITHMETIC and name not in _ARITHMETIC:
-            return _in_place(_ARITHMETIC[name.removeprefix("i")], args, options)
-        if name in _ARITHMETIC:
-            act = _ARITHMETIC[name]
-            if func.__name__.endswith("_") and not func.__name__.startswith("_"):
-                return _in_place(act, args, options)
-            if options.get("out") is None:
-                return _result(_acted(act, args, options), args)
-        if (
-            name in {"sum", "mean", "argmax"}
-            and isinstance(args[0], NoisyTensor)
-            and not options.get("keepdim")
-        ):
-            dim = args[1] if len(args) > 1 else options.get("dim")
-            if dim is None or isinstance(dim, int):
-                return _result(getattr(args[0].noise, name)(dim), args)
+        followed = _followed(func, name, args, options)
+        if followed is not NotImplemented:
+            return followed
         options = {key: _looked(value) for key, value in options.items()}
         return func(*map(_looked, args), **options)
 
 
+def _followed(func: Any, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Apply a function that leaves noise what it is; NotImplemented of any other."""
+    if name in _ARITHMETIC:
+        if func.__name__.endswith("_") and not func.__name__.startswith("_"):
+            return _in_place(_ARITHMETIC[name], args, options)
+        if options.get("out") is None:
+            return _result(_acted(_ARITHMETIC[name], args, options), args)
+    elif name.removeprefix("i") in _ARITHMETIC:
+        return _in_place(_ARITHMETIC[name.removeprefix("i")], args, options)
+    elif isinstance(args[0], NoisyTensor):
+        return _of_one(func, name, args, options)
+    return NotImplemented
+
+
+def _of_one(func: Any, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if name in _SAME:
+        return _of(args[0].noise, _untouched(func, args, options).dtype)
+    if name in _MOVING:
+        return _moved(func, args, options)
+    dim = args[1] if len(args) > 1 else options.get("dim")
+    if name in {"sum", "mean", "argmax"} and not options.get("keepdim") and isinstance(dim, int | None):
+        return _result(getattr(args[0].noise, name)(dim), args)
+    return NotImplemented
+
+
 def _untouched(func: Any, args: Any, options: Any) -> Any:
-    with torch._C.DisableTorchFunctionSubclass():
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - as PyTorch documents it
         return func(*args, **options)
 
 
@@ -172,7 +175,7 @@ _ABOUT: Final = frozenset(
     {
         *("dim", "size", "numel", "nelement", "is_floating_point", "is_complex", "stride", "get_device"),
         *("is_contiguous", "element_size", "is_inference", "is_same_size", "ndimension", "has_names"),
-        *("as_subclass", "backward_hooks", "is_shared", "hash"),
+        *("as_subclass", "backward_hooks", "is_shared", "hash", "set"),
     }
 )
 
