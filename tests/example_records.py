@@ -12,7 +12,7 @@ import numpy as np
 
 from example_effects import example_effects
 from example_fairness import example_audit, example_comparison
-from example_privacy import example_mechanism, example_membership, example_plan, studied_privacy
+from example_privacy import example_code, example_mechanism, example_membership, example_plan, studied_privacy
 from example_scan import attempt, example_scan
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.groups import judged
@@ -74,6 +74,7 @@ def example_own_record() -> AuditRecord:
         plan=example_plan(mixed=True, group=3),
         mechanisms=(example_mechanism(), example_mechanism(violates=True)),
         membership=example_membership(),
+        code=(example_code(), example_code(violates=True)),
     )
     comparison = dataclasses.replace(record.fairness.comparison, repeats=8)
     fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=comparison)
@@ -401,6 +402,9 @@ def whole_own_record():
     """Everything that a record without the study can have, and its triggers."""
     security, triggers = example_scan(repaired=True).audit
     privacy = PrivacyLeg(
-        example_plan(), (example_mechanism(), example_mechanism(violates=True)), example_membership()
+        example_plan(),
+        (example_mechanism(), example_mechanism(violates=True)),
+        example_membership(),
+        code=(example_code(), example_code(violates=True)),
     )
     return own_record(security, privacy, FairnessLeg(example_audit(), example_comparison())), triggers

@@ -28,7 +28,8 @@ SHOWS_NOT: Final[Mapping[str, str]] = {
     ),
     "privacy": (
         "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
-        "one pair of inputs may break it on another, and an attack that fails does not prove privacy."
+        "one pair of inputs may break it on another, so may code on other data, and an attack that fails "
+        "does not prove privacy."
     ),
     "fairness": (
         "Equal rates on the rows that were tested are not equal treatment: the intervals are of sampling "

@@ -29,6 +29,8 @@ class Costs:
         self.found = PathLoss()
         #: What each search for the largest looked at.
         self.searches: list[list[Row]] = []
+        #: Whether something was chosen with probabilities that the data decides on.
+        self.chooses = any(event.kind in {"choice", "library"} for event in record.events)
 
     def add(
         self,
@@ -96,6 +98,8 @@ class Costs:
             else:
                 words = "integer noise is added to numbers that are not whole"
                 self.add("unlimited", 0.0, site, (number,), words)
+        elif family == "uniform" and self.chooses:
+            self._add_within_chosen(site, number)
         elif family in {"uniform", "exponential", "gumbel"}:
             for shift in shifts.tolist():
                 self.add(
@@ -103,6 +107,11 @@ class Costs:
                 )
         else:
             self._unknown_noise(site, number)
+
+    def _add_within_chosen(self, site: str, number: int) -> None:
+        # A quantile by the exponential mechanism ends so, and the choice is not in its answer.
+        words = "uniform noise lies in an interval that was chosen at random"
+        self.add("unknown", 0.0, site, (number,), words)
 
     def _unknown_noise(self, site: str, number: int) -> None:
         call = self.record.draws[number].call
@@ -164,6 +173,9 @@ class Costs:
             self._of_family(
                 family, self.families.call(column), np.array([abs(change / one) / unit]), row.site, number
             )
+            return
+        if family == "uniform" and self.chooses:
+            self._add_within_chosen(row.site, number)
             return
         if distribution(family) is None:
             self._unknown_noise(row.site, number)

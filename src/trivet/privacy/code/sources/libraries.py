@@ -158,8 +158,8 @@ def put_diffprivlib(patches: Patches) -> None:
     from diffprivlib import mechanisms  # noqa: PLC0415 - loaded already
     from diffprivlib.mechanisms.base import DPMechanism  # noqa: PLC0415
 
-    for kind in dict.fromkeys(vars(mechanisms).values()):
-        if isinstance(kind, type) and issubclass(kind, DPMechanism) and "randomise" in vars(kind):
+    for kind in {each for each in vars(mechanisms).values() if isinstance(each, type)}:
+        if issubclass(kind, DPMechanism) and "randomise" in vars(kind):
             patches.put(kind, "randomise", _randomised(vars(kind)["randomise"]))
 
 
