@@ -74,5 +74,6 @@ def claims(*, sensitivity: float | None = None, epsilon: float | None = None) ->
     if sensitivity is None and epsilon is None:
         raise UsageError("claims() has nothing to claim; expected sensitivity=, epsilon=, or both.")
     given = {"sensitivity": sensitivity, "epsilon": epsilon}
-    require(Positive, **{name: value for name, value in given.items() if value is not None})
-    return Claims(sensitivity, epsilon)
+    made = {name: None if value is None else float(value) for name, value in given.items()}
+    require(Positive, **{name: value for name, value in made.items() if value is not None})
+    return Claims(made["sensitivity"], made["epsilon"])

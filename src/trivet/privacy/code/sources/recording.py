@@ -4,6 +4,7 @@ import builtins
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import CellType, ModuleType
 from typing import Any, Final
 
@@ -35,10 +36,10 @@ def uncovered() -> Generator[None]:
 
 
 class Patches:
-    """Attributes that are replaced for the time of a run."""
+    """Attributes and names that are replaced for the time of a run."""
 
     def __init__(self) -> None:
-        self._old: list[tuple[Any, str, Any, bool]] = []
+        self._undo: list[Callable[[], None]] = []
         #: What stands for each replaced function, by its identity.
         self.instead: dict[int, Any] = {}
         #: Each returns what stands for an object that draws; None of others.
@@ -48,18 +49,22 @@ class Patches:
         """Replace an attribute until `undo`."""
         own = name in getattr(owner, "__dict__", ())
         old = vars(owner)[name] if own else getattr(owner, name)
-        self._old.append((owner, name, old, own or not isinstance(owner, type)))
+        if own or not isinstance(owner, type):
+            self._undo.append(partial(setattr, owner, name, old))
+        else:
+            self._undo.append(partial(delattr, owner, name))
         self.instead[id(old)] = new
         setattr(owner, name, new)
 
+    def put_name(self, names: dict[str, Any], name: str, new: Any) -> None:
+        """Replace a name of a module until `undo`."""
+        self._undo.append(partial(names.__setitem__, name, names[name]))
+        names[name] = new
+
     def undo(self) -> None:
         """Put everything back, the last first."""
-        while self._old:
-            owner, name, old, own = self._old.pop()
-            if own:
-                setattr(owner, name, old)
-            else:
-                delattr(owner, name)
+        while self._undo:
+            self._undo.pop()()
 
 
 #: Replaces what draws in one library.
@@ -149,15 +154,24 @@ def choose(
 
 
 def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
-    for module in _own_modules(function):
-        for name, value in list(vars(module).items()):
-            if (new := _stand_in(value, patches)) is not None:
-                patches.put(module, name, new)
     while function is not None and hasattr(function, "__wrapped__"):
         function = function.__wrapped__
+    named = getattr(function, "__module__", None)
+    spaces = [vars(module) for module in _own_modules(named)]
+    spaces.append(getattr(function, "__globals__", {}))
+    kinds = {named, *(space.get("__name__") for space in spaces)}
+    for names in {id(space): space for space in spaces}.values():
+        for name, value in list(names.items()):
+            if (new := _stand_in(value, patches)) is not None:
+                patches.put_name(names, name, new)
+            elif type(value).__module__ in kinds:
+                _put_attributes(patches, value)
     for cell in getattr(function, "__closure__", None) or ():
         _put_cell(patches, cell)
-    holder = getattr(function, "__self__", function)
+    _put_attributes(patches, getattr(function, "__self__", function))
+
+
+def _put_attributes(patches: Patches, holder: Any) -> None:
     for name, value in list(getattr(holder, "__dict__", {}).items()):
         if (new := _stand_in(value, patches)) is not None:
             patches.put(holder, name, new)
@@ -172,8 +186,7 @@ def _put_cell(patches: Patches, cell: CellType) -> None:
         patches.put(cell, "cell_contents", new)
 
 
-def _own_modules(function: Callable[..., Any] | None) -> list[ModuleType]:
-    named = getattr(function, "__module__", None)
+def _own_modules(named: str | None) -> list[ModuleType]:
     return [
         module
         for name, module in list(sys.modules.items())
