@@ -7,14 +7,15 @@ import sound_scripts
 
 from trivet.privacy import audit_code
 
-SLOW = {"svt_releases_the_answer", "svt_without_bound"}
+#: Enough for each of them, unless it says otherwise.
+QUICK = {"neighbours": 30, "runs": 2}
 
 
 @pytest.mark.parametrize("name", published_violations.VIOLATIONS)
 def test_a_published_violation_is_found_where_it_is(name, monkeypatch):
     each = published_violations.VIOLATIONS[name]
     monkeypatch.setattr(published_violations, "rng", np.random.default_rng(each.seed))
-    found = audit_code(each.function, each.data, **each.claim, **each.options)
+    found = audit_code(each.function, each.data, **each.claim, **{**QUICK, **each.options})
     assert found.verdict == "violates", each.source
     accused = [finding for finding in found.findings if finding.violates]
     assert each.kind in {finding.kind for finding in accused}
@@ -26,7 +27,7 @@ def test_a_published_violation_is_found_where_it_is(name, monkeypatch):
 def test_sound_code_is_not_accused(name, monkeypatch):
     each = sound_scripts.SOUND[name]
     monkeypatch.setattr(sound_scripts, "rng", np.random.default_rng(11))
-    found = audit_code(each.function, each.data, **each.claim, **each.options)
+    found = audit_code(each.function, each.data, **each.claim, **{**QUICK, **each.options})
     assert not [finding for finding in found.findings if finding.violates]
     assert found.verdict == each.verdict
     assert found.failed == 0
@@ -57,4 +58,4 @@ def test_the_same_code_violates_a_claim_that_is_a_little_smaller(name, shrunk, m
     each = sound_scripts.SOUND[name]
     monkeypatch.setattr(sound_scripts, "rng", np.random.default_rng(11))
     claim = {**each.claim, "epsilon": each.claim["epsilon"] * shrunk}
-    assert audit_code(each.function, each.data, **claim, **each.options).verdict == "violates"
+    assert audit_code(each.function, each.data, **claim, **{**QUICK, **each.options}).verdict == "violates"

@@ -24,8 +24,8 @@ _MOST_OUTCOMES: Final = 100
 class Costs:
     """Adds up the parts of a loss."""
 
-    def __init__(self, record: Tape, families: Families) -> None:
-        self.record, self.families = record, families
+    def __init__(self, record: Tape, replay: Tape, families: Families) -> None:
+        self.record, self.replay, self.families = record, replay, families
         self.found = PathLoss()
         #: What each search for the largest looked at.
         self.searches: list[list[Row]] = []
@@ -168,7 +168,11 @@ class Costs:
         family, unit = self.families.of(column)
         change = row.after[0] - row.before[0]
         number = self.families.number(column)
-        self._moved(np.array([column]), np.array([change]), np.array([one]))
+        # Before whatever scales the sum on either side.
+        units = (self.record.units.get(column, abs(one)), self.replay.units.get(column, abs(two)))
+        moved = abs(row.after[0] / abs(two) * units[1] - row.before[0] / abs(one) * units[0])
+        if moved > SAME * abs(row.before[0] / one * units[0]):
+            self.move(number, moved, moved)
         if abs(one - two) <= SAME * abs(one):
             self._of_family(
                 family, self.families.call(column), np.array([abs(change / one) / unit]), row.site, number

@@ -33,7 +33,7 @@ class _Comparison:
     def __init__(self, record: Tape, replay: Tape) -> None:
         self.record, self.replay = record, replay
         self.families = Families(record)
-        self.costs = Costs(record, self.families)
+        self.costs = Costs(record, replay, self.families)
         #: Draws whose value is known by now, by column.
         self.fixed: dict[int, float] = {}
         #: Places that test uniform noise, and whether the data decides on the test.

@@ -87,9 +87,24 @@ def _over_trees(joined: _Joined) -> float | None:
         if tree is None:
             return None
         left -= tree
+        if len(tree) == 1:
+            total += _between(root, joined)
+            continue
         grid, logs = _weights(root, None, joined)
         total += float(_integral(grid, logs)[-1])
     return total
+
+
+def _between(draw: int, joined: _Joined) -> float:
+    """Log probability that a draw lies between its bounds, which no other draw decides on."""
+    known = distribution(joined.families[draw])
+    low, high = float(joined.low[draw]), float(joined.high[draw])
+    if np.isinf(high):
+        return float(known.logsf(low))
+    if np.isinf(low):
+        return float(known.logcdf(high))
+    with np.errstate(divide="ignore"):
+        return float(np.log(known.cdf(high) - known.cdf(low)))
 
 
 def _tree(root: int, joined: _Joined) -> set[int] | None:
@@ -111,8 +126,9 @@ def _weights(draw: int, above: int | None, joined: _Joined) -> tuple[Floats, Flo
     """Log density of a draw on a grid, times the probability of all tests below it."""
     known = distribution(joined.families[draw])
     low, high = float(joined.low[draw]), float(joined.high[draw])
-    start = max(low, float(known.ppf(_REACH)) - _room(low))
-    end = min(high, float(known.isf(_REACH)) + _room(high))
+    first, last = known.support()
+    start = max(low, first, float(known.ppf(_REACH)) - _room(low))
+    end = min(high, last, float(known.isf(_REACH)) + _room(high))
     grid = np.linspace(start, max(start, end), _POINTS)
     if start < 0 < end:  # where some densities have a kink
         grid = np.sort(np.append(grid, 0.0))

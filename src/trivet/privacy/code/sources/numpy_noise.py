@@ -227,6 +227,17 @@ def _of_state(state: Any) -> Any:
     return _RecordedState(state._bit_generator)  # noqa: SLF001 - it has no other name for it
 
 
+def _seeding(original: Callable[[int], int]) -> Callable[[int], int]:
+    """Take what seeds a generator for no draw of the code."""
+
+    @wraps(original)
+    def randbits(count: int, /) -> int:
+        with uncovered():
+            return original(count)
+
+    return randbits
+
+
 def put_numpy(patches: Patches) -> None:
     """Record what NumPy draws."""
     patches.stand_ins.append(recorded_generator)
@@ -234,10 +245,6 @@ def put_numpy(patches: Patches) -> None:
     make = module.default_rng
 
     def default_rng(seed: Any = None) -> Any:
-        with uncovered():  # its seed is no draw
-            return made_of(seed)
-
-    def made_of(seed: Any) -> Any:
         return (
             seed
             if isinstance(seed, _RecordedGenerator) and type(seed) is _RecordedGenerator
@@ -245,6 +252,7 @@ def put_numpy(patches: Patches) -> None:
         )
 
     shared = _of_state(legacy._rand)  # noqa: SLF001 - it draws for all functions of numpy.random
+    patches.put(module.bit_generator, "randbits", _seeding(module.bit_generator.randbits))
     patches.put(module, "default_rng", default_rng)
     patches.put(module, "Generator", _RecordedGenerator)
     patches.put(module, "RandomState", _RecordedState)
