@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from trivet.estimate import Estimate, Known
+from trivet.privacy.code.results import CodeAudit, CodeFinding, NoiseCall
 from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
     AttackResult,
@@ -23,7 +24,7 @@ from trivet.privacy.planning.settings import PlanSettings, QuerySettings
 from trivet.privacy.planning.training import TrainingPlan, TrainingSettings
 from trivet.record import PrivacyLeg
 from trivet.study.privacy import PrivacySettings, publish_privacy, study_plan
-from trivet.verdict import CONSISTENT, EXPOSED, NO_EVIDENCE, VIOLATES
+from trivet.verdict import CONSISTENT, EXPOSED, NO_EVIDENCE, UNKNOWN, VIOLATES
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
 STUDY_QUERIES = (QuerySettings(count=92, sensitivity=1.0),)
@@ -106,6 +107,58 @@ def example_mechanism(*, violates=False, name="shop.noise:noisy_count", text="1.
         examples_b=(text, "1.75"),
         reason=f"{findings[0].description} is what shows it best.",
         limits="This does not prove privacy.",
+    )
+
+
+def example_code(*, violates=False, name="release.py:release", text="with one row more, 90.0") -> CodeAudit:
+    call = NoiseCall(
+        site=f"release.py:12, {name.rpartition(':')[2]}",
+        family="laplace",
+        draws=1,
+        scale=2.0,
+        seen=6.0 if violates else 1.0,
+        spent=3.0 if violates else 0.5,
+        claimed=1.0,
+        neighbour=text,
+    )
+    unseen = NoiseCall(
+        site="release.py:15, release",
+        family="gamma",
+        draws=3,
+        scale=None,
+        seen=None,
+        spent=None,
+        claimed=None,
+        neighbour="",
+    )
+    found = CodeFinding(
+        kind="sensitivity",
+        violates=True,
+        site=call.site,
+        message=f"One record moves what laplace noise is added to by 6: {text}.",
+        claimed=1.0,
+        seen=6.0,
+        neighbour=text,
+    )
+    return CodeAudit(
+        name=name,
+        epsilon=1.0,
+        delta=0.0,
+        adjacency="add-remove",
+        data=text,
+        rows=8,
+        runs=3,
+        neighbours=60,
+        failed=0,
+        seed=0,
+        verdict=VIOLATES if violates else UNKNOWN,
+        epsilon_seen=3.0 if violates else None,
+        calls=(call, unseen),
+        findings=(found,) if violates else (),
+        not_followed=() if violates else (text,),
+        notes=(),
+        reason=f"{text} is what shows it.",
+        limits="Other paths may spend more.",
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from example_effects import example_effects
 from example_fairness import example_audit, example_comparison
 from example_privacy import (
+    example_code,
     example_mechanism,
     example_membership,
     example_plan,
@@ -81,6 +82,7 @@ def example_own_record() -> AuditRecord:
         mechanisms=(example_mechanism(), example_mechanism(violates=True)),
         membership=example_membership(),
         training=example_training(),
+        code=(example_code(), example_code(violates=True)),
     )
     comparison = dataclasses.replace(record.fairness.comparison, repeats=8)
     fairness = dataclasses.replace(record.fairness, audit=example_audit(), comparison=comparison)
@@ -412,5 +414,6 @@ def whole_own_record():
         (example_mechanism(), example_mechanism(violates=True)),
         example_membership(),
         training=example_training(),
+        code=(example_code(), example_code(violates=True)),
     )
     return own_record(security, privacy, FairnessLeg(example_audit(), example_comparison())), triggers

@@ -34,7 +34,7 @@ PUBLISHED_MODELS: Final = ("baseline", "promotion_demotion", "no_gender", "rewei
 #: Keys of a leg.
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "security": ("published", "scan", "repair"),
-    "privacy": ("published", "plan", "training", "mechanisms", "membership"),
+    "privacy": ("published", "plan", "training", "mechanisms", "membership", "code"),
     "fairness": ("published", "audit", "comparison"),
 }
 
@@ -143,6 +143,9 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
     if (audit := privacy["membership"]) is not None:
         word = audit["verdict"]
         yield JudgedPart("privacy", "membership", audit["model"], word, tone(word), "privacy.membership")
+    for number, audit in enumerate(privacy["code"]):
+        word, place = audit["verdict"], f"privacy.code.{number}"
+        yield JudgedPart("privacy", "code", audit["name"], word, tone(word), place)
 
 
 def _fairness(record: Record) -> Iterator[JudgedPart]:
@@ -185,6 +188,8 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
         yield from _of_words("membership", audit, "privacy.membership")
         attacks = [attack["attack"] for attack in audit["attacks"]]
         yield from _one_of(audit["best_attack"], attacks, "privacy.membership.best_attack")
+    for number, audit in enumerate(privacy["code"]):
+        yield from _of_words("code", audit, f"privacy.code.{number}")
 
 
 def _fairness_complaints(fairness: Record) -> Iterator[str]:

@@ -20,6 +20,7 @@ from trivet.audited import complaint_about
 from trivet.effects.results import EffectMatrix
 from trivet.errors import DataError, RecordError
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
+from trivet.privacy.code.results import CodeAudit
 from trivet.privacy.mechanism.results import MechanismAudit
 from trivet.privacy.membership.results import MembershipAudit
 from trivet.privacy.planning.results import Plan
@@ -92,8 +93,8 @@ class PrivacyLeg:
     ----------
     plan
         The noise of the queries, with its curves; None where none were named.
-    mechanisms, membership
-        Finished audits of mechanisms and of a model; empty and None without.
+    mechanisms, membership, code
+        Finished audits of mechanisms, of a model and of code; empty and None without.
     published
         The published exercises of the built-in study; None without it.
     training
@@ -107,6 +108,7 @@ class PrivacyLeg:
     membership: MembershipAudit | None = None
     published: PublishedPrivacy | None = None
     training: TrainingPlan | None = None
+    code: tuple[CodeAudit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -287,10 +289,11 @@ _Audit = TypeVar("_Audit")
 
 @dataclass(frozen=True)
 class PrivacyAudits:
-    """Finished audits of mechanisms and of a model, and the digests of their files by name."""
+    """Finished audits of mechanisms, of a model and of code, and the digests of their files by name."""
 
     mechanisms: tuple[MechanismAudit, ...]
     membership: MembershipAudit | None
+    code: tuple[CodeAudit, ...]
     inputs: dict[str, str]
 
 
@@ -304,16 +307,17 @@ class FairnessAudits:
 
 
 def read_privacy_audits(paths: Sequence[str | Path]) -> PrivacyAudits:
-    """Read what ``trivet privacy audit-mechanism --out`` and ``audit-model --out`` wrote."""
+    """Read what ``trivet privacy audit-mechanism``, ``audit-model`` and ``audit-code`` wrote."""
     found, inputs = _read_all(
         paths,
-        MechanismAudit | MembershipAudit,
-        "the mechanism.json of `trivet privacy audit-mechanism` or the membership.json of `trivet privacy "
-        "audit-model`",
+        MechanismAudit | MembershipAudit | CodeAudit,
+        "the mechanism.json of `trivet privacy audit-mechanism`, the membership.json of `trivet privacy "
+        "audit-model` or the code.json of `trivet privacy audit-code`",
     )
     mechanisms = tuple(audit for audit in found if isinstance(audit, MechanismAudit))
     models = [audit for audit in found if isinstance(audit, MembershipAudit)]
-    return PrivacyAudits(mechanisms, _only(models, "audits of models"), inputs)
+    code = tuple(audit for audit in found if isinstance(audit, CodeAudit))
+    return PrivacyAudits(mechanisms, _only(models, "audits of models"), code, inputs)
 
 
 def read_fairness_audits(paths: Sequence[str | Path]) -> FairnessAudits:

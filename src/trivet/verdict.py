@@ -17,6 +17,7 @@ __all__ = [
     "REMOVED",
     "SLIGHT",
     "TONES",
+    "UNKNOWN",
     "UNSETTLED",
     "VIOLATES",
     "WITHIN_BUDGET",
@@ -48,6 +49,8 @@ REMOVED: Final = "removed"
 NOT_REMOVED: Final = "not removed"
 CONSISTENT: Final = "consistent"
 VIOLATES: Final = "violates"
+#: Of an audit of code that was not followed to its end.
+UNKNOWN: Final = "unknown"
 WITHIN_BUDGET: Final = "within budget"
 OVER_BUDGET: Final = "over budget"
 IN_BAND: Final = "in band"
@@ -60,6 +63,7 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "repair": (REMOVED, UNSETTLED, NOT_REMOVED),
         "membership": (NO_EVIDENCE, SLIGHT, EXPOSED),
         "mechanism": (CONSISTENT, VIOLATES),
+        "code": (CONSISTENT, UNKNOWN, VIOLATES),
         "budget": (WITHIN_BUDGET, OVER_BUDGET),
         "fairness": (IN_BAND, UNSETTLED, DISPARATE),
     }

@@ -12,7 +12,13 @@ import yaml
 
 from example_audits import write_audit
 from example_fairness import example_audit, example_comparison, lonely_comparison, undefined_audit
-from example_privacy import example_mechanism, example_membership, example_plan, example_training
+from example_privacy import (
+    example_code,
+    example_mechanism,
+    example_membership,
+    example_plan,
+    example_training,
+)
 from example_records import example_own_record, example_record, own_record, whole_own_record
 from example_scan import example_scan
 from trivet.audited import has_study, parts_of, verdicts_of
@@ -48,6 +54,7 @@ def kinds():
         "own plan": own_record(privacy=PrivacyLeg(plan)),
         "own training": own_record(privacy=PrivacyLeg(training=example_training())),
         "own mechanisms": own_record(privacy=PrivacyLeg(None, (example_mechanism(violates=True),))),
+        "own code": own_record(privacy=PrivacyLeg(code=(example_code(violates=True),))),
         "own membership": own_record(privacy=PrivacyLeg(None, (), example_membership())),
         "own predictions": own_record(fairness=FairnessLeg(example_audit())),
         "own mitigations": own_record(fairness=FairnessLeg(example_audit(), example_comparison())),

@@ -78,6 +78,8 @@ def test_a_system_of_ones_own_has_no_study_and_no_corrections(alone):
         "privacy.training.2": "note",
         "privacy.mechanism.1": "pass",
         "privacy.mechanism.2": "breach",
+        "privacy.code.1": "warning",
+        "privacy.code.2": "breach",
         "privacy.membership": "breach",
     }
     assert found["security.backdoor-removed"].place == "security.repair.attempts.1.asr.after.value"

@@ -4,7 +4,7 @@ import pytest
 from sample_report import SAMPLE_PICTURES, SAMPLE_PROSE, draw_sample_figures, sample_record, write_prose
 
 from example_fairness import hostile_audit, hostile_comparison
-from example_privacy import HOSTILE, example_mechanism, example_plan, hostile_membership
+from example_privacy import HOSTILE, example_code, example_mechanism, example_plan, hostile_membership
 from example_records import example_own_record, example_record, example_triggers
 from example_records import own_record as record_of
 from example_scan import HOSTILE_NAMES, example_scan
@@ -89,6 +89,7 @@ def hostile_report(made_once):
             example_plan(mixed=True, group=3, name=HOSTILE),
             (example_mechanism(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),),
             hostile_membership(),
+            code=(example_code(violates=True, name=f"m:{HOSTILE}", text=HOSTILE),),
         ),
         fairness=FairnessLeg(hostile_audit(), hostile_comparison()),
     )

@@ -8,6 +8,7 @@ from page_elements import Page, assert_is_drawn_within_its_edges, rows_of
 
 from example_privacy import (
     HOSTILE,
+    example_code,
     example_mechanism,
     example_membership,
     example_plan,
@@ -25,9 +26,10 @@ from trivet.report.figures.membership import (
     draw_exposure,
     draw_membership_roc,
 )
+from trivet.report.figures.noise_calls import draw_code
 from trivet.report.figures.plans import alt_plan_curves, alt_plan_noise, draw_plan_curves, draw_plan_noise
 from trivet.report.figures.training import draw_training_curves
-from trivet.report.pages import MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page
+from trivet.report.pages import CODE, MECHANISM, MEMBERSHIP, PLAN, TRAINING, write_page
 
 CASES = {
     "plan": (PLAN, example_plan),
@@ -46,6 +48,8 @@ CASES = {
         lambda: without_canaries(example_membership(exposed=False, groups=())),
     ),
     "hostile": (MEMBERSHIP, hostile_membership),
+    "code": (CODE, example_code),
+    "hostile code": (CODE, lambda: example_code(violates=True, name=f"m:{HOSTILE}", text=HOSTILE)),
 }
 
 
@@ -67,6 +71,7 @@ def test_the_page_comes_first_and_the_pictures_that_belong_to_it(written):
     assert names["violates"] == ["mechanism.html", "privacy_mechanisms.png"]
     roc = ["membership.html", "privacy_membership_roc.png"]
     assert names["no evidence"] == roc
+    assert names["code"] == ["code.html", "privacy_code.png"]
     assert names["exposed"] == [*roc, "privacy_membership_groups.png"]
 
 
@@ -99,7 +104,7 @@ def test_nothing_on_a_page_runs_or_comes_from_elsewhere(pages):
         assert "\u202e" not in source
 
 
-@pytest.mark.parametrize("case", ["mixed plan", "violates", "hostile"])
+@pytest.mark.parametrize("case", ["mixed plan", "violates", "hostile", "hostile code"])
 def test_a_strangers_text_is_shown_as_text(pages, case):
     assert '<script>alert("x")</script>' in Page(pages[case]).text
     assert pages[case].count("<script") == 1
@@ -183,6 +188,8 @@ FIGURES = {
     "groups": lambda: draw_exposure(example_membership()),
     "many groups": lambda: draw_exposure(many_groups()),
     "hostile groups": lambda: draw_exposure(hostile_membership()),
+    "code": lambda: draw_code([example_code(violates=True)]),
+    "pieces of code": lambda: draw_code([example_code(), example_code(violates=True, name=f"m:{HOSTILE}")]),
     "no groups measured": lambda: draw_exposure(example_membership(groups=(group("a", None),))),
 }
 

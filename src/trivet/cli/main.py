@@ -59,8 +59,8 @@ class _Finder:
 HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
 
 Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, a
-mechanism that violates its claim, a model that is exposed, a group that is treated otherwise, a verdict
-or a headline measurement that got worse, or a requirement of [policy] breached; 2 usage or
+mechanism or code that violates its claim, a model that is exposed, a group that is treated otherwise, a
+verdict or a headline measurement that got worse, or a requirement of [policy] breached; 2 usage or
 configuration; 3 it could not be done.
 """
 INTERRUPTED: Final = 130
@@ -84,7 +84,7 @@ for _place, _help in {
     "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
     "repair:repair": "Remove a backdoor from a checkpoint.",
     "small:zoo": "Train small networks, clean and attacked in known ways.",
-    "privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms and models.",
+    "privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms, models and code.",
     "fairness:fairness": "Audit predictions, or fit and compare mitigations.",
     "run:gate": "Judge a finished audit again, without running it.",
     "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",

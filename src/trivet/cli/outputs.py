@@ -51,6 +51,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "spending.json": b'"adjacency"',
         "training.json": b'"sampling_rate"',
         "mechanism.json": b'"epsilon_lower"',
+        "code.json": b'"epsilon_seen"',
         "membership.json": b'"non_members"',
         "comparison.json": b'"regressions"',
         ".md": b"\ntags:\n- trivet\n",

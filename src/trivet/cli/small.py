@@ -145,6 +145,7 @@ PAGES: Final = (
     "fairness.html",
     "mechanism.html",
     "membership.html",
+    "code.html",
     "plan.html",
     "training.html",
 )

@@ -51,6 +51,7 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "training", "guarantees", "noise_multiplier"): "noise multiplier, {} batches",
     ("privacy", "training", "guarantees", "epsilon"): "epsilon of training, {} batches",
     ("privacy", "mechanisms", "epsilon_lower"): "epsilon shown: {}",
+    ("privacy", "code", "epsilon_seen"): "epsilon of the code's paths: {}",
     ("privacy", "membership", "attacks", "auroc", "value"): "membership AUROC: {}",
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
     ("fairness", "comparison", "models", "accuracy", "value"): "accuracy: {}",
@@ -60,6 +61,7 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "published", "correction", "verdict"): "privacy, published plan",
     ("privacy", "mechanisms", "verdict"): "mechanism {}",
     ("privacy", "membership", "verdict"): "membership",
+    ("privacy", "code", "verdict"): "code {}",
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
@@ -113,8 +115,8 @@ LIMITS: Final = (
     "has no interval, a difference is shown and does not count as a regression."
 )
 DIGEST_CHARACTERS: Final = 12
-#: The one part of which there can be several.
-MECHANISMS: Final = "privacy.mechanisms"
+#: The parts of which there can be several.
+SEVERAL: Final = ("privacy.mechanisms[", "privacy.code[")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -197,7 +199,7 @@ def cautions(
             which = "first" if part in old else "second"
             said.append(f"The part {part} is in the {which} audit only.")
     for change in changed:
-        if change.place.startswith(f"{MECHANISMS}[") and change.outcome in {ADDED, REMOVED}:
+        if change.place.startswith(SEVERAL) and change.outcome in {ADDED, REMOVED}:
             which = "first" if change.outcome == REMOVED else "second"
             said.append(f"The part {change.place} is in the {which} audit only.")
     for audit, which in ((before, "first"), (after, "second")):

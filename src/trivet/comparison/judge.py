@@ -324,6 +324,7 @@ _STUDY: Final = (
     "protected_group privileged_group positive_class"
 )
 _MECHANISM: Final = "epsilon delta input_a input_b trials error_rate seed"
+_CODE: Final = "epsilon delta adjacency data rows runs seed"
 _MEMBERSHIP: Final = "data rows features classes model shadows members non_members seed"
 #: Names of the inputs, by their place.
 _ASKED: Final = {
@@ -340,6 +341,7 @@ _ASKED: Final = {
     ("privacy", "training"): "dataset_size batch sampling steps epsilon noise_multiplier delta",
     ("privacy", "mechanisms"): _MECHANISM,
     ("privacy", "membership"): _MEMBERSHIP,
+    ("privacy", "code"): _CODE,
     ("fairness", "published"): _STUDY,
     ("fairness", "audit"): _AUDIT,
     ("fairness", "audit", "attributes"): "reference",
@@ -350,7 +352,7 @@ _NAMES: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
     place: frozenset(names.split()) for place, names in _ASKED.items()
 }
 #: Parts of the privacy leg that were sampled; the rest of it is computed, without error.
-_SAMPLED: Final = ("mechanisms", "membership")
+_SAMPLED: Final = ("mechanisms", "membership", "code")
 #: What a manifest says of the machinery, one value each and several by name.
 _NOTED: Final = ("trivet", "python", "platform")
 _LIBRARIES: Final = "libraries"

@@ -225,8 +225,8 @@ class PrivacySection(PrivacySettings):
     """``[privacy]``: the study's budget and exercises, plans of queries and training, and finished audits.
 
     `plan` is of the user's queries, for an audit without the study; `training` is of a private training;
-    `release` is for ``trivet privacy release``, and no part of an audit. `audits` are files that ``trivet privacy
-    audit-mechanism --out`` and ``audit-model --out`` wrote.
+    `release` is for ``trivet privacy release``, and no part of an audit. `audits` are files that ``trivet
+    privacy audit-mechanism --out``, ``audit-model --out`` and ``audit-code --out`` wrote.
     """
 
     plan: PlanSettings | None = None

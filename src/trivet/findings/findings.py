@@ -239,6 +239,8 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield _mechanism(record, place)
     if privacy["membership"] is not None:
         yield _membership(record)
+    for place in range(len(privacy["code"])):
+        yield _code(record, place)
 
 
 def _budget(record: Mapping[str, Any]) -> Finding:
@@ -302,6 +304,20 @@ def _mechanism(record: Mapping[str, Any], place: int) -> Finding:
         message=f"The epsilon of {one_line(audit['name'])} is at least {audit['epsilon_lower']:.3f}, and "
         f"{audit['epsilon']:g} is claimed: {audit['reason']}",
         measured=measured_at(record, f"privacy.mechanisms.{place}.epsilon_lower"),
+        required=f"<= {audit['epsilon']:g}",
+        number=place + 1,
+        subject=audit["name"],
+    )
+
+
+def _code(record: Mapping[str, Any], place: int) -> Finding:
+    audit = record["privacy"]["code"][place]
+    return make_finding(
+        "privacy.code",
+        level=level_of(audit["verdict"]),
+        title=f"{one_line(audit['name'])}: {audit['verdict']}",
+        message=f"{one_line(audit['name'])} claims an epsilon of {audit['epsilon']:g}: {audit['reason']}",
+        measured=measured_at(record, f"privacy.code.{place}.epsilon_seen"),
         required=f"<= {audit['epsilon']:g}",
         number=place + 1,
         subject=audit["name"],
@@ -412,6 +428,7 @@ GATES: Final = (
     "privacy.budget",
     "privacy.mechanism",
     "privacy.membership",
+    "privacy.code",
     "fairness.disparate-impact",
 )
 WAIVER: Final = "policy.waiver"
@@ -491,7 +508,7 @@ def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) 
     if rule == "security.backdoor-removed":
         whole = {f"{part.rpartition('.asr.')[0]}.removed", "security.repair.removed"}
         return part in places or bool(whole.intersection(places))
-    if rule == "privacy.mechanism":
+    if rule in {"privacy.mechanism", "privacy.code"}:
         return part in places or f"{part.rpartition('.')[0]}.verdict" in places
     if rule == "privacy.membership":
         return part in places or "privacy.membership.verdict" in places

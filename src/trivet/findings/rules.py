@@ -156,6 +156,17 @@ _RULES: Final = (
         places=("privacy.mechanisms",),
     ),
     Rule(
+        id="privacy.code",
+        title="Does the code add the noise that its claim needs?",
+        why="One value that is not clipped, counted or scaled as the proof assumes voids the guarantee, and "
+        "the answers do not look wrong.",
+        action="Do not release its answers: look at the call of noise and at the neighbour that are named, "
+        "and correct the code. Code that is consistent is not thereby proved private.",
+        source="Cebere et al., arXiv 2602.17454",
+        heading="Audit code",
+        places=("privacy.code",),
+    ),
+    Rule(
         id="privacy.membership",
         title="Does the model give its training data away?",
         why="Whoever can tell that a person was in the training data learns what the data is about: a "

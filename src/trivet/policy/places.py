@@ -63,6 +63,7 @@ def _fairness(below: str) -> tuple[Candidate, ...]:
 _GROUPS = "attributes.*.groups.*"
 _MEMBERSHIP = "privacy.membership"
 _MECHANISMS = "privacy.mechanisms"
+_CODE = "privacy.code"
 #: A requirement on a short name has to hold for each item that a ``*`` stands for.
 SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
     {
@@ -81,6 +82,7 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "privacy.verdict": (
             Candidate(_MEMBERSHIP, "verdict"),
             Candidate(_MECHANISMS, "*.verdict"),
+            Candidate(_CODE, "*.verdict"),
             Candidate("privacy.published", "correction.verdict"),
         ),
         "privacy.membership_verdict": (Candidate(_MEMBERSHIP, "verdict"),),
@@ -88,6 +90,8 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "privacy.canary_epsilon": (Candidate(f"{_MEMBERSHIP}.canaries", "epsilon_lower"),),
         "privacy.mechanism_verdict": (Candidate(_MECHANISMS, "*.verdict"),),
         "privacy.mechanism_epsilon": (Candidate(_MECHANISMS, "*.epsilon_lower"),),
+        "privacy.code_verdict": (Candidate(_CODE, "*.verdict"),),
+        "privacy.code_epsilon": (Candidate(_CODE, "*.epsilon_seen"),),
         "fairness.verdict": _fairness("verdict"),
         "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact"),
         "fairness.demographic_parity_difference": _fairness(f"{_GROUPS}.difference"),
@@ -104,6 +108,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "privacy.published.correction.verdict": ORDERS["budget"],
         "privacy.membership.verdict": ORDERS["membership"],
         "privacy.mechanisms.*.verdict": ORDERS["mechanism"],
+        "privacy.code.*.verdict": ORDERS["code"],
         "fairness.audit.verdict": _FAIRNESS,
         "fairness.audit.attributes.*.verdict": _FAIRNESS,
         "fairness.audit.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
@@ -381,6 +386,7 @@ def _below(node: _Node, path: str) -> Iterator[str]:
 #: One item of each list, and the field that names it.
 _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
     "mechanisms": ("mechanism", "name"),
+    "code": ("code", "name"),
     "attacks": ("attack", "attack"),
     "attributes": ("attribute", "name"),
     "groups": ("group", "group"),

@@ -6,6 +6,9 @@ from .adjacency import changed_records as changed_records
 from .adjacency import count_sensitivity as count_sensitivity
 from .adjacency import group_privacy as group_privacy
 from .adjacency import histogram_sensitivity as histogram_sensitivity
+from .code.audit import audit_code as audit_code
+from .code.claims import claims as claims
+from .code.results import CodeAudit as CodeAudit
 from .mechanism.audit import audit_answers as audit_answers
 from .mechanism.audit import audit_mechanism as audit_mechanism
 from .mechanism.results import MechanismAudit as MechanismAudit

@@ -28,7 +28,8 @@ SHOWS_NOT: Final[Mapping[str, str]] = {
     ),
     "privacy": (
         "A plan is of noise that is to be added, not of noise that was. A mechanism that keeps its claim on "
-        "one pair of inputs may break it on another, and an attack that fails does not prove privacy."
+        "one pair of inputs may break it on another, so may code on other data, and an attack that fails "
+        "does not prove privacy."
     ),
     "fairness": (
         "Equal rates on the rows that were tested are not equal treatment: the intervals are of sampling "
@@ -152,6 +153,15 @@ def privacy_section(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"### Membership in the training data of {model}: {markdown_text(membership['verdict'])}"
         yield ""
         yield from _told(record, membership, list(_attack_rows(membership)))
+        yield ""
+    for number, code in enumerate(privacy["code"]):
+        yield f"### Code {code_span(code['name'])}: {markdown_text(code['verdict'])}"
+        yield ""
+        place = f"privacy.code.{number}"
+        rows = [("Claimed epsilon", f"{place}.epsilon"), ("Claimed delta", f"{place}.delta")]
+        rows += [("Epsilon that its paths need", f"{place}.epsilon_seen")]
+        yield from _told(record, code, rows)
+        yield ""
 
 
 def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
@@ -394,6 +404,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
     "training": ("private training", False),
     "mechanisms": ("mechanism", True),
     "membership": ("membership in", True),
+    "code": ("code", True),
     "audit": ("predictions", True),
     "comparison": ("mitigations on", True),
 }

@@ -175,6 +175,7 @@ _READERS: Final[Mapping[str, Callable[[Path, Path, frozenset[str]], FoundAudit]]
     "scan.json": _reader("scan.json", "security", "Scan of", ("checkpoint", "name"), ("verdict",)),
     _FAIRNESS: _read_fairness,
     "mechanism.json": _reader("mechanism.json", "privacy", "Mechanism", ("name",), ("verdict",)),
+    "code.json": _reader("code.json", "privacy", "Code", ("name",), ("verdict",)),
     "membership.json": _reader("membership.json", "privacy", "Membership in", ("model",), ("verdict",)),
 }
 

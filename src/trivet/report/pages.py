@@ -86,13 +86,13 @@ def _judged(what: str, word: str, reason: str) -> Verdict:
 PLAN: Final = Page(
     "plan.html",
     prose=("privacy", "privacy_pages"),
-    parts=("privacy.plan", "privacy.training", "privacy.mechanisms", "privacy.membership"),
+    parts=("privacy.plan", "privacy.training", "privacy.mechanisms", "privacy.membership", "privacy.code"),
     title=lambda _: "A plan for private answers",
     record=lambda plan: {"privacy": PrivacyLeg(plan=plan)},
     verdicts=lambda plan: [
         Verdict("plan", "good", f"{plan.best_mechanism.replace('-', ' ')} noise", (plan.why,))
     ],
-    facts=lambda _: {"page": {"mechanism": None}},
+    facts=lambda _: {"page": {"mechanism": None, "code": None}},
 )
 TRAINING: Final = replace(
     PLAN,
@@ -110,7 +110,7 @@ MECHANISM: Final = replace(
     title=lambda audit: f"Privacy audit of {one_line(audit.name.rpartition(':')[2])}",
     record=lambda audit: {"privacy": PrivacyLeg(mechanisms=(audit,))},
     verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
-    facts=lambda audit: {"page": {"mechanism": asdict(audit)}},
+    facts=lambda audit: {"page": {"mechanism": asdict(audit), "code": None}},
 )
 MEMBERSHIP: Final = replace(
     PLAN,
@@ -118,6 +118,14 @@ MEMBERSHIP: Final = replace(
     title=lambda audit: f"Membership audit of {one_line(audit.model)}",
     record=lambda audit: {"privacy": PrivacyLeg(membership=audit)},
     verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+)
+CODE: Final = replace(
+    PLAN,
+    file="code.html",
+    title=lambda audit: f"Privacy audit of {one_line(audit.name)}",
+    record=lambda audit: {"privacy": PrivacyLeg(code=(audit,))},
+    verdicts=lambda audit: [_judged("audit", audit.verdict, audit.reason)],
+    facts=lambda audit: {"page": {"mechanism": None, "code": asdict(audit)}},
 )
 FAIRNESS: Final = Page(
     "fairness.html",

@@ -1,18 +1,21 @@
 """User code named as ``package.module:name``."""
 
 import contextlib
+import hashlib
 import importlib
+import importlib.util
 import os
 import re
 import sys
 from collections.abc import Callable, Generator
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, Final
 
 from trivet.errors import UsageError
 from trivet.wording import describe_error, first_line
 
-__all__ = ["OWN_CODE", "load_callable"]
+__all__ = ["OWN_CODE", "load_callable", "load_function", "name_of"]
 
 #: A module's dotted path, a colon, and a dotted path within it.
 OWN_CODE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -42,6 +45,40 @@ def load_callable(name: str, *, role: str) -> Callable[..., Any]:
     if not callable(found):
         raise UsageError(f"the {role} {name!r} is a {type(found).__name__}; expected a class or function.")
     return found
+
+
+def load_function(name: str, *, role: str) -> Callable[..., Any]:
+    """Return user code named as ``package.module:name`` or ``script.py:name``; of a bare script its main."""
+    path, colon, function = name.partition(".py:")
+    if not (colon or name.endswith(".py")):
+        return load_callable(name, role=role)
+    script = Path(f"{path.removesuffix('.py')}.py")
+    if not script.is_file():
+        raise UsageError(f"the {role} {name!r} does not exist: there is no file {script}.")
+    return load_callable(f"{_load_script(script, role)}:{function or 'main'}", role=role)
+
+
+def _load_script(script: Path, role: str) -> str:
+    """Run a script as a module, not as the main one, and return its name."""
+    name = f"script_{hashlib.sha256(str(script.resolve()).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, script.resolve())
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with _current_directory_importable():
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:  # the user's code can fail in any way
+            del sys.modules[name]
+            raise UsageError(f"the {role} {str(script)!r} cannot be run: {describe_error(error)}.") from error
+    return name
+
+
+def name_of(function: object) -> str:
+    """Return ``package.module:name`` of a callable."""
+    name = getattr(function, "__qualname__", type(function).__name__)
+    return f"{getattr(function, '__module__', None) or type(function).__module__}:{name}"
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ from cyclopts import App
 
 __all__ = ["privacy"]
 
-privacy = App(name="privacy", help="Plan noise, release answers under a budget, audit mechanisms and models.")
+privacy = App(
+    name="privacy", help="Plan noise, release answers under a budget, audit mechanisms, models and code."
+)
 privacy.command(
     "trivet.cli.privacy.plan:plan", name="plan", help="Say how much noise a set of queries really needs."
 )
@@ -30,4 +32,9 @@ privacy.command(
     "trivet.cli.privacy.audits:audit_model",
     name="audit-model",
     help="Measure how much a model betrays of who it was trained on.",
+)
+privacy.command(
+    "trivet.cli.privacy.code:audit_code",
+    name="audit-code",
+    help="Replay code that adds noise on neighbouring data, and see whether it keeps its claim.",
 )

@@ -23,7 +23,7 @@ from trivet.wording import one_line
 from trivet.work.own_code import load_callable
 from trivet.work.result_files import make_subfolder, write_result, write_whole
 
-__all__ = ["audit_mechanism", "audit_model"]
+__all__ = ["audit_mechanism", "audit_model", "from_json"]
 
 if TYPE_CHECKING:
     from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
@@ -58,7 +58,7 @@ def audit_mechanism(
     """
     from trivet.privacy.mechanism.audit import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
 
-    first, second = (_from_json(text) for text in inputs)
+    first, second = (from_json(text) for text in inputs)
     if json_text.dumps(first) == json_text.dumps(second):
         raise UsageError(
             f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
@@ -84,7 +84,8 @@ def audit_mechanism(
     return 1 if found.verdict == VIOLATES else 0
 
 
-def _from_json(text: str) -> Any:
+def from_json(text: str) -> Any:
+    """Read an input that is given in JSON."""
     try:
         return json_text.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

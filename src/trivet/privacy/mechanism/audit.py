@@ -16,7 +16,7 @@ from trivet.privacy.mechanism.bounds import require_refutable
 from trivet.privacy.mechanism.refutation import judge_answers
 from trivet.privacy.mechanism.results import MechanismAudit, MechanismSettings
 from trivet.wording import describe_error, one_line
-from trivet.work.own_code import load_callable
+from trivet.work.own_code import load_callable, name_of
 
 __all__ = ["audit_answers", "audit_mechanism", "numpy_laplace", "opendp_laplace"]
 
@@ -129,7 +129,7 @@ def audit_mechanism(
     UsageError
         A number is out of range, the mechanism fails, or so few trials could show no violation.
     """
-    called = name or (mechanism if isinstance(mechanism, str) else _name_of(mechanism))
+    called = name or (mechanism if isinstance(mechanism, str) else name_of(mechanism))
     if isinstance(mechanism, str):
         mechanism = load_callable(mechanism, role="mechanism")
     require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
@@ -191,11 +191,6 @@ def audit_answers(
     return judge_answers(
         plain_a, plain_b, inputs, epsilon=epsilon, delta=delta, error_rate=error_rate, seed=0, name=name
     )
-
-
-def _name_of(mechanism: object) -> str:
-    name = getattr(mechanism, "__qualname__", type(mechanism).__name__)
-    return f"{getattr(mechanism, '__module__', None) or type(mechanism).__module__}:{name}"
 
 
 #: Not seeded: the noise of a mechanism is nobody's to know.

@@ -3,7 +3,8 @@
 Inside ``::: {each="pattern"}``, which stands for nothing else, a row or list item whose values or
 conditions are ``@`` or begin with ``@.`` is repeated for every item of the lists that the pattern (see
 `trivet.place`) reaches, with the item's place instead of the ``@``. ``attributes.*.groups`` repeats for
-every group of every attribute, and ``@^.`` is then the place that the last ``*`` stands for.
+every group of every attribute, and ``@^.`` is then the place that the last ``*`` stands for. Of several
+patterns with spaces between, the items of each follow one another.
 """
 
 import copy
@@ -36,7 +37,7 @@ def repeat_rows(nodes: tree.Nodes, record: Mapping[str, Any]) -> tree.Nodes:
         path = dict(tree.attributes(node)).get("each")
         if tree.kind(node) != "Div" or path is None:
             return None
-        return _repeated(node["c"][1], list(_items(record, path)))
+        return _repeated(node["c"][1], [item for pattern in path.split() for item in _items(record, pattern)])
 
     return tree.walk(nodes, repeat)
 

@@ -78,6 +78,7 @@ ORIGINS: Final = (
     Origin(_CORRECTION, "noise_ratio", ("laplace",), ("koskela2020",)),
     Origin("privacy.plan.group_conversion", "", (), ("vadhan2017",)),
     Origin("privacy.mechanisms", "epsilon_lower", ("dp",), ("clopper1934", "ding2018")),
+    Origin("privacy.code", "epsilon_seen", ("dp",), ("cebere2026", "balle2018")),
     Origin("privacy.mechanisms", "p q", (), ("clopper1934",)),
     Origin("privacy.membership", "auroc", (), ("delong1988",)),
     Origin("privacy.membership.canaries", "", (), ("steinke2023",)),

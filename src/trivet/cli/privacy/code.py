@@ -1,0 +1,169 @@
+"""``trivet privacy audit-code``: replay code that adds noise on neighbouring data."""
+
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.cli.options import Json, command
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.privacy.audits import from_json
+from trivet.cli.terminal import print_files, print_json, report_progress, results_console, verdict_text
+from trivet.errors import DataError, UsageError, import_extra
+from trivet.privacy.code.results import CodeSettings
+from trivet.verdict import CONSISTENT, VIOLATES, tone
+from trivet.wording import first_line, one_line
+from trivet.work.own_code import load_function
+from trivet.work.result_files import write_result
+
+__all__ = ["audit_code"]
+
+if TYPE_CHECKING:
+    from trivet.privacy.code.results import CodeAudit
+
+RESULT = "code.json"
+
+
+@command
+def audit_code(
+    code: str,
+    /,
+    *,
+    settings: CodeSettings,
+    table: Path | None = None,
+    inputs: Annotated[tuple[str, str] | None, Parameter(negative="")] = None,
+    bounds: str | None = None,
+    out: Path | None = None,
+    json: Json = False,
+) -> int:
+    """Test code that adds noise, from recorded runs: exit code 0 if nothing refutes its claim, else 1.
+
+    The code runs as it is on the data while its noise is recorded, and then on neighbouring data with the
+    same noisy values: what goes into the noise shows how much it has to hide.
+
+    Parameters
+    ----------
+    code
+        script.py:function or package.module:function of your own, which takes the data and returns the
+        answer; of a bare script.py its function main.
+    table
+        A .csv or .parquet file, which the code gets as a pandas data frame; neighbours are made of its rows.
+    inputs
+        Instead of a table, two neighbouring inputs in JSON, as two arguments: --inputs '[1,2,3]' '[1,2]'.
+    bounds
+        What values can be in a column, or in all: age=0:120,income=0:1e6, or 0:1. Without it a neighbour may
+        hold any value, also ones that are not finite.
+    out
+        Folder for the result, code.json, its page and its picture.
+    """
+    from trivet.privacy.code.audit import audit_code as audit  # noqa: PLC0415 - imports SciPy
+
+    if (table is None) == (inputs is None):
+        raise UsageError("expected the data: either --table FILE or --inputs with two inputs.")
+    limits = None if bounds is None else _bounds(bounds)
+    data, neighbour = _data(table, inputs)
+    if out is not None:
+        prepare_folder(out, RESULT, "code.html")
+    function = load_function(code, role="code")
+    started = perf_counter()
+    with report_progress() as progress:
+        found = audit(
+            function,
+            data,
+            neighbour=neighbour,
+            bounds=limits,
+            name=code,
+            said=table.name if table is not None else None,
+            progress=lambda step, share: progress("audit", step, share),
+            **vars(settings),
+        )
+    seconds = perf_counter() - started
+    files = () if out is None else _write(found, out)
+    if json:
+        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
+    else:
+        _print(found, seconds, files)
+    return 1 if found.verdict == VIOLATES else 0
+
+
+def _data(table: Path | None, inputs: tuple[str, str] | None) -> tuple[Any, Any]:
+    if inputs is not None:
+        first, second = (from_json(text) for text in inputs)
+        if first == second:
+            raise UsageError(f"both inputs are {one_line(inputs[0])}; expected two that differ.")
+        return first, second
+    assert table is not None
+    pandas = import_extra("pandas", "--table")
+    read = {".csv": pandas.read_csv, ".parquet": pandas.read_parquet}.get(table.suffix.lower())
+    if read is None:
+        raise UsageError(f"the table {table} is neither .csv nor .parquet; expected one of these.")
+    try:
+        return read(table), None
+    except (OSError, ValueError, ImportError) as error:
+        raise DataError(f"the table {table} cannot be read: {first_line(error)}.") from error
+
+
+def _bounds(text: str) -> dict[str | None, tuple[float, float]]:
+    """Read ``age=0:120,income=0:1e6``, or ``0:1`` for every column."""
+    found: dict[str | None, tuple[float, float]] = {}
+    for part in text.split(","):
+        name, equals, numbers = part.rpartition("=")
+        try:
+            low, high = map(float, numbers.split(":"))
+        except ValueError as error:
+            raise UsageError(
+                f"--bounds has {one_line(repr(part))}; expected low:high, or column=low:high, with commas "
+                "between."
+            ) from error
+        if not low < high:
+            raise UsageError(f"--bounds has {one_line(part)}; expected a lower bound below the upper one.")
+        found[name.strip() if equals else None] = (low, high)
+    return found
+
+
+def _write(found: "CodeAudit", out: Path) -> tuple[Path, ...]:
+    from trivet.report.pages import CODE, write_page  # noqa: PLC0415 - draws, so it is heavy
+
+    path = out / RESULT
+    write_result(path, asdict(found))
+    page, *pictures = write_page(CODE, found, out)
+    return page, path, *pictures
+
+
+def _print(found: "CodeAudit", seconds: float, files: tuple[Path, ...]) -> None:
+    console = results_console()
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    table.add_column("noise drawn at")
+    table.add_column("noise")
+    for heading in ("scale", "seen", "claimed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    accused = {finding.site for finding in found.findings if finding.violates}
+    for call in found.calls:
+        mark = "▸ " if call.site in accused else "  "
+        numbers = [_number(value) for value in (call.scale, call.seen, call.claimed)]
+        table.add_row(escape(mark + one_line(call.site)), escape(one_line(call.family)), *numbers)
+    if found.calls:
+        console.print(table)
+        console.print()
+    for finding in found.findings:
+        sign = "violates" if finding.violates else "caution"
+        console.print(f"{sign}, {escape(finding.site)}: {escape(finding.message)}")
+        console.print(f"  on the neighbour {escape(finding.neighbour)}")
+    for words in found.not_followed:
+        console.print(f"not followed: {escape(words)}")
+    for words in found.notes:
+        console.print(f"note: {escape(words)}")
+    verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
+    told = verdict_text(tone(found.verdict), verdict, on=found.name)
+    claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
+    console.print(f"{told} {claim}. {escape(found.reason)}")
+    console.print(f"{escape(found.limits)} {seconds:.1f} s.")
+    print_files(console, files)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

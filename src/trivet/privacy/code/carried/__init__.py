@@ -1,0 +1,1 @@
+"""Numbers that carry what their noise was added to."""

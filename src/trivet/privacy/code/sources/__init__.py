@@ -1,0 +1,1 @@
+"""Sources of noise: what each library draws, while a run is recorded."""
