@@ -101,7 +101,7 @@ def release(
         Rows that count, such as "age >= 40 and not sex in ('x', 'y')". A comparison with a missing
         value is false.
     of
-        Of a proportion: the condition whose share of the rows is asked for.
+        Of a proportion: the condition whose share of the rows is wanted.
     at
         Of a quantile, 0.25,0.5,0.75: which ones.
     by
@@ -117,7 +117,7 @@ def release(
     unit
         Column that says whose row each is, where it is not called as in the ledger.
     within
-        Part of the table that is asked about, where the ledger was made with --parted-by.
+        Part of the table that the query is of, where the ledger was made with --parted-by.
     non_negative
         Make counts whole and at least 0 afterwards, those of groups with their sum kept.
     dry_run
@@ -146,7 +146,7 @@ def release(
     if dry_run:
         raise UsageError("--dry-run goes with --plan.")
     if query is None:
-        raise UsageError("nothing is asked; give --query, or --plan with an audit.toml of several.")
+        raise UsageError("there is no question; give --query, or --plan with an audit.toml of several.")
     answer = releasing.release(
         table,
         query=query,

@@ -186,7 +186,7 @@ def _require_groups(question: Question) -> None:
     if question.private_keys and question.query in ("median", "quantile"):
         raise UsageError(f"a {question.query} by groups needs public keys; give --keys A,B,C.")
     if len(question.at) > 1:
-        raise UsageError("one quantile is asked for by groups; ask for the others apart.")
+        raise UsageError("groups have one quantile at a time; release the others apart.")
 
 
 def _require_quantiles(question: Question) -> None:
@@ -288,7 +288,7 @@ class _Grouped:
 
 def _grouped(question: Question, columns: tuple[Column, ...]) -> _Grouped:
     if question.query == "histogram":
-        assert question.column is not None, "it was asked for"
+        assert question.column is not None, "the query needs it"
         return _of_public(
             prepare_keys(question.column, question.categories, columns, missing=question.missing)
         )
@@ -330,14 +330,14 @@ class _Values:
 
 def _values(question: Question, columns: tuple[Column, ...], bound: Bound) -> _Values:
     if question.query == "proportion":
-        assert question.of is not None, "it was asked for"
+        assert question.of is not None, "the query needs it"
         held = select_rows(question.of, columns)
         steps = Sql(f"CAST(CASE WHEN {held.sql} THEN 2 ELSE 0 END AS HUGEINT)", held.values)
         leaves = question.where is not None or question.by is not None or _has_cells(held)
         return _Values(steps, held.columns, 0.5, 0, 2, 1, leaves=leaves)
     if question.query not in _OF_NUMBERS:
         return _Values(Sql("CAST(0 AS HUGEINT)"))
-    assert question.column is not None, "it was asked for"
+    assert question.column is not None, "the query needs it"
     return _of_column(question, find_column(columns, question.column), bound)
 
 
@@ -456,7 +456,7 @@ def _parts(
 def _score_moves(at: float, bound: Bound, adjacency: Adjacency, cells: int | None) -> Moves:
     """By how much one unit moves the scores of all groups together.
 
-    A score is minus the distance of a rank from that asked for, in parts of a row: a row below counts as
+    A score is minus the distance of a rank from the one wanted, in parts of a row: a row below counts as
     much as the share above, and a row above as much as the share below.
     """
     share = Fraction(str(at))

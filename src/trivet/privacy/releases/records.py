@@ -26,7 +26,7 @@ class Bound:
     """At most `most` records of a unit count; `unit` and `home` are SQL, and empty where there is none.
 
     With `totals` a record is what the rows of a unit in a group add up to. `home` is the part of the table
-    that a row is in, and `within` the one that is asked about.
+    that a row is in, and `within` the one that the query is of.
     """
 
     unit: str = ""
@@ -81,7 +81,7 @@ class Sql:
 
 @dataclass(frozen=True)
 class RecordSql:
-    """Key of a row, its value in steps, and which rows are asked for and then kept.
+    """Key of a row, its value in steps, and which rows are selected and then kept.
 
     `total` is what becomes of the sum of a unit's steps, with a place for it.
     """

@@ -143,7 +143,7 @@ def release(
     unit
         Column that says whose row each is, where it is not called as in the ledger.
     within
-        Part of the table that is asked about, of a ledger that was made with ``parted_by``.
+        Part of the table that the query is of, of a ledger that was made with ``parted_by``.
     non_negative
         Make noisy counts whole numbers of at least 0 afterwards, those of groups with their sum kept.
     reading

@@ -90,7 +90,7 @@ class Receipt:
     adjacency : ``add-remove`` or ``replace-one``.
     unit : Unit of privacy: ``one row``, or ``one PERSON``, where PERSON is the ledger's unit.
     max_rows, max_groups : Rows or groups of a unit that count at most; None where the unit is a row.
-    within : Part of the table that was asked about; None for the whole.
+    within : Part of the table that the query is of; None for the whole.
     afterwards : What was done to the noisy numbers: ``non-negative``; None where nothing.
     reading : Options by which the cells of a CSV file were read, such as ``--decimal comma``; empty as a
         rule.
@@ -222,7 +222,7 @@ class Releases(
     epsilon, delta, rho : What all of them may spend together, exact decimal text.
     spent : What they do spend of the epsilon or the rho, by that accounting.
     of_ledger : Whether the budget is what the ledger has, with all of its earlier charges, or the plan's own.
-    planned : One entry a question, in the order asked.
+    planned : One entry a question, in the order given.
     releases : The answers in the same order, each with its receipt; empty where nothing was charged.
     """
 
@@ -253,7 +253,7 @@ class LedgerEntry:
     scales : Scale of each part, in units of the answer.
     epsilon, delta, rho : What was charged, exact decimal text.
     gaussian : Whether the rho is that of Gaussian noise.
-    within : Part of the table that was asked about; empty for the whole.
+    within : Part of the table that the query is of; empty for the whole.
     state : ``answered`` where an answer was computed, ``charged`` where none is known to have been.
     """
 

@@ -30,7 +30,7 @@ class Question(Settings):
     categories : Of a histogram: its cells. They must not come from the data.
     missing : What a missing value counts as: drop, or a value, or a category.
     where : Condition on rows. A comparison with a missing value is false.
-    of : Of a proportion: the condition whose share of the rows is asked for.
+    of : Of a proportion: the condition whose share of the rows is wanted.
     at : Of a quantile: which ones, between 0 and 1.
     by : Answer for each group of rows that have the same value of a column.
     keys : The groups of --by. They must not come from the data.
@@ -38,7 +38,7 @@ class Question(Settings):
     max_rows : Rows of one unit that count at most.
     max_groups : Groups of one unit that count at most, where the rows of a unit in a group are one record.
     unit : Column that says whose row each is, where the ledger's unit has another name in this table.
-    within : Part of the table that is asked about, where the ledger composes disjoint parts in parallel.
+    within : Part of the table that the query is of, where the ledger composes disjoint parts in parallel.
     non_negative : Afterwards make noisy counts whole and at least 0, those of groups with their sum kept.
     """
 
