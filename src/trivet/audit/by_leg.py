@@ -403,7 +403,5 @@ def audit_privacy(
 
         key = {"settings": settings_as_json(TrainingSettings, loop)}
         training = parts.cached("privacy-training", TrainingPlan, key, ask_training).value
-    leg = PrivacyLeg(
-        plan, finished.mechanisms, finished.membership, published, training, finished.code
-    )
+    leg = PrivacyLeg(plan, finished.mechanisms, finished.membership, published, training, finished.code)
     return LegDone(leg, finished.inputs)

@@ -30,6 +30,7 @@ __all__ = [
     "fits_basic",
     "fits_pld",
     "left_pld",
+    "merged",
     "side_by_side",
     "spent_of",
     "spent_pld",
@@ -42,6 +43,7 @@ __all__ = [
 _ROUNDING: Final = 1e-12
 #: What is left is looked for this closely, as a part of the budget.
 _CLOSE: Final = 1e-6
+_CLOSER: Final = (0.0, _CLOSE, 1e-4, 1e-2, 0.1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class Budget:
     epsilon: Fraction
     delta: Fraction
     rho: Fraction = Fraction(0)
+
+
+def merged(charges: Iterable[Charge]) -> tuple[Charge, ...]:
+    """Return equal charges as one of as many parts, which composes in the same way."""
+    return tuple(
+        each
+        if count == 1
+        else replace(each, epsilon=count * each.epsilon, parts=count * each.parts, rho=count * each.rho)
+        for charge, times in Counter(charges).items()
+        for each, count in ([(charge, times)] if not charge.delta else [(charge, 1)] * times)
+    )
 
 
 def total(charges: Iterable[Charge]) -> Charge:
@@ -160,17 +173,19 @@ def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
     from scipy.optimize import brentq  # noqa: PLC0415 - SciPy takes its time
 
     charges = tuple(charges)
-    only_pure = not total(charges).rho
-    least = _downwards(max(Fraction(0), budget.epsilon - total(charges).epsilon)) if only_pure else 0.0
-    answers = _answers(charges, budget)
+    before, answers = total(charges), _answers(charges, budget)
     spent = _spent_with(answers)
 
     def excess(epsilon: float) -> float:
         return min(spent(epsilon), 2 * float(budget.epsilon) + 1) - float(budget.epsilon)
 
     def fits(epsilon: float) -> bool:
-        return fits_pld((*charges, Charge(Fraction(epsilon), Fraction(0))), budget)
+        together = before.epsilon + Fraction(epsilon)
+        if not before.rho and together <= budget.epsilon and before.delta <= budget.delta:
+            return True
+        return answers is not None and _epsilon_of(_with(answers, epsilon)) <= budget.epsilon
 
+    least = 0.0 if before.rho else _downwards(max(Fraction(0), budget.epsilon - before.epsilon))
     most = float(budget.epsilon)
     if not fits(least):
         return 0.0
@@ -178,9 +193,10 @@ def left_pld(charges: Iterable[Charge], budget: Charge) -> float:
         return _downwards(budget.epsilon) if fits(_downwards(budget.epsilon)) else least
     close = _CLOSE * most
     left = float(cast("float", brentq(excess, least, most, xtol=close / 4)))
-    while left > least and not fits(left):
-        left -= close
-    return max(left, least)
+    # The losses of one more answer are followed on a grid of their own, which may tell more.
+    return next(
+        (found for share in _CLOSER if (found := max(least, left - share * most)) and fits(found)), least
+    )
 
 
 def _downwards(value: Fraction) -> float:
@@ -210,7 +226,8 @@ def _answers(charges: tuple[Charge, ...], budget: Charge) -> _Answers | None:
     for charge in charges:
         if charge.rho and not charge.gaussian:
             return None
-        kept *= 1 - charge.delta
+        if charge.delta:
+            kept *= 1 - charge.delta
         if charge.epsilon:
             equal[charge.epsilon / charge.parts] += charge.parts
     # What deltas of the charges leave of the budget's: (1 - delta) = (1 - rest) * (1 - delta_1) * ...
@@ -232,12 +249,17 @@ def _spent_with(answers: _Answers | None) -> Callable[[float], float]:
             scales = [float(1 / each) for each in answers.equal]
             before = WholeLoss.of(scales, list(answers.equal.values()), mu=_mu(answers))
         except OutOfReachError:
-            return lambda more: _epsilon_of(
-                replace(answers, equal=answers.equal + Counter({Fraction(more): 1 if more else 0}))
-            )
+            return lambda more: _epsilon_of(_with(answers, more))
     else:
         before = WholeLoss.nothing(mu=_mu(answers))
     return lambda more: before.epsilon(answers.delta, more=more)
+
+
+def _with(answers: _Answers, more: float) -> _Answers:
+    """Return the answers with one more."""
+    added = Fraction(more)
+    equal = answers.equal + Counter({added: 1} if added else {})
+    return replace(answers, equal=equal, sum=answers.sum + added)
 
 
 def _mu(answers: _Answers) -> float:

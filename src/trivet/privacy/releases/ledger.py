@@ -5,7 +5,7 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
@@ -31,6 +31,7 @@ from trivet.privacy.releases.charges import (
     Charge,
     fits,
     left_pld,
+    merged,
     side_by_side,
     spent_pld,
     summed_rho,
@@ -219,7 +220,7 @@ class Ledger:
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self._require_same(connection)
-            charges = tuple(map(charge_of, read_entries(connection, ledger=self.id)))
+            charges = charges_of(read_entries(connection, ledger=self.id))
             self._require_fit(charges, asked)
             numbers = [append_entry(connection, each) for each in asked]
             connection.execute("COMMIT")
@@ -240,8 +241,8 @@ class Ledger:
             connection.execute("COMMIT")
 
     def charges(self) -> tuple[Charge, ...]:
-        """Return all charges, oldest first."""
-        return tuple(map(charge_of, self._entries()))
+        """Return what was charged, equal charges together."""
+        return charges_of(self._entries())
 
     def _entries(self) -> tuple[LedgerEntry, ...]:
         require_ledger(self.path)
@@ -252,7 +253,7 @@ class Ledger:
     def state(self) -> LedgerState:
         """Return what was spent, on what, and what is left."""
         entries = self._entries()
-        charges = tuple(map(charge_of, entries))
+        charges = charges_of(entries)
         budget = self.budget
         spent, spent_rho = worst(charges, total), worst(charges, summed_rho).rho
         parts = side_by_side(charges)
@@ -543,6 +544,11 @@ def open_ledger(path: str | Path) -> Ledger:
         before,
         key,
     )
+
+
+def charges_of(entries: Iterable[LedgerEntry]) -> tuple[Charge, ...]:
+    """Return what entries cost, equal ones together."""
+    return merged(map(charge_of, entries))
 
 
 def charge_of(entry: LedgerEntry | Asked) -> Charge:
