@@ -109,6 +109,22 @@ def test_a_person_counts_for_as_many_rows_as_were_said(people, by_person):
     assert total.receipt.noise[0].sensitivity == 150
 
 
+def test_how_many_rows_a_person_has_can_be_asked_for_a_price(people, by_person):
+    asked = {"bounds_of": "unit", "bounds": (1, 50), "ledger": by_person, **PLENTY}
+    quantiles = release(people, query="quantile", at=(0.5, 1.0), **asked)
+    # All that is not below the largest is a quantile at 1.
+    middle, most = (cell.value for cell in quantiles.cells)
+    assert (middle, most >= 40) == (2, True)
+    assert release(people, query="mean", **asked).value == pytest.approx((40 + 2 * 500) / 501, rel=1e-6)
+    assert quantiles.receipt.asked.startswith(
+        "quantile of rows of one unit at 0.5, 1 in [1, 50] for each unit"
+    )
+    with pytest.raises(UsageError, match="never missing"):
+        release(people, query="mean", missing="drop", **asked)
+    with pytest.raises(UsageError, match="is of a column"):
+        release(people, query="mean", bounds=(1, 50), max_rows=2, ledger=by_person, **PLENTY)
+
+
 def test_what_is_about_units_needs_a_ledger_of_units_and_the_other_way_round(people, ledger, by_person):
     for asked in ({"query": "units"}, {"query": "count", "max_rows": 2}, {"query": "count", "unit": "who"}):
         with pytest.raises(UsageError, match="this ledger protects one row"):

@@ -164,7 +164,10 @@ def _require_taken(question: Question) -> None:
     if question.bounds_of == "unit" and "bounds_of" not in _TAKES[query]:
         raise UsageError(f"a {query} takes no --bounds-of; leave it out.")
     if query in (*_OF_NUMBERS, "histogram") and question.column is None:
-        raise UsageError(f"a {query} is of a column; give --column.")
+        if query == "histogram" or question.bounds_of == "row":
+            raise UsageError(f"a {query} is of a column; give --column.")
+        if question.missing is not None:
+            raise UsageError("the number of rows of a unit is never missing; leave --missing out.")
     if query == "proportion" and question.of is None:
         raise UsageError("a proportion is of the rows that a condition holds for; give --of CONDITION.")
     if question.by is not None:
@@ -337,7 +340,9 @@ def _values(question: Question, columns: tuple[Column, ...], bound: Bound) -> _V
         return _Values(steps, held.columns, 0.5, 0, 2, 1, leaves=leaves)
     if question.query not in _OF_NUMBERS:
         return _Values(Sql("CAST(0 AS HUGEINT)"))
-    assert question.column is not None, "the query needs it"
+    if question.column is None:
+        # Of how many rows a unit has.
+        return _of_column(question, Column("rows", Kind.INTEGER, "HUGEINT", "1"), bound)
     return _of_column(question, find_column(columns, question.column), bound)
 
 
@@ -371,7 +376,7 @@ def _of_column(question: Question, column: Column, bound: Bound) -> _Values:
     leaves = dropped or question.where is not None or question.by is not None or column.kind is Kind.CELL
     return _Values(
         Sql(steps),
-        (column,),
+        (column,) if question.column is not None else (),
         grid,
         low,
         high,
@@ -498,9 +503,11 @@ def _exponent(lower: float, upper: float, *, whole: bool) -> int:
     return exponent
 
 
-def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str, bool, str]:
+def _value_sql(question: Question, column: Column, *, whole: bool) -> tuple[str, bool, str | None]:
     """Return SQL of the value, whether a missing one is dropped, and what one counts as."""
     value = f"CAST({column.sql} AS HUGEINT)" if whole else number_sql(column)
+    if question.column is None:
+        return value, False, None
     if question.missing is None:
         why = {
             Kind.FLOAT: "its type can hold NaN and NULL",
@@ -543,27 +550,24 @@ def _double(value: float) -> str:
 
 def _words(question: Question, values: _Values, bound: Bound) -> str:
     """Return the whole question in words."""
-    said = question.query if question.column is None else f"{question.query} of {question.column}"
-    if question.of is not None:
-        said += f" of {question.of}"
-    if question.query == "quantile":
-        said += f" at {', '.join(f'{at:g}' for at in question.at)}"
-    if question.bounds is not None:
-        of = " for each unit" if question.bounds_of == "unit" else ""
-        said += f" in [{_short(values.lower * values.grid)}, {_short(values.upper * values.grid)}]{of}"
-    if question.categories:
-        said += f" over {', '.join(question.categories)}"
-    if question.by is not None:
-        said += f" by {question.by}, {'private keys' if question.private_keys else ', '.join(question.keys)}"
-    if question.missing is not None:
-        said += f", missing: {question.missing}"
-    if question.where is not None:
-        said += f", where {question.where}"
-    if question.within is not None:
-        said += f", within {question.within}"
-    if bound.unit and (not bound.totals or question.by is not None):
-        said += f", at most {bound.most} {'groups' if bound.totals else 'rows'} of one unit"
-    return said
+    numbers = question.query in _OF_NUMBERS
+    of = question.of or question.column or ("rows of one unit" if numbers else None)
+    each = " for each unit" if question.bounds_of == "unit" else ""
+    bounds = f"{_short(values.lower * values.grid)}, {_short(values.upper * values.grid)}"
+    keys = "private keys" if question.private_keys else ", ".join(question.keys)
+    most = f"{bound.most} {'groups' if bound.totals else 'rows'}"
+    said = {
+        f" of {of}": of is not None,
+        f" at {', '.join(f'{at:g}' for at in question.at)}": question.query == "quantile",
+        f" in [{bounds}]{each}": question.bounds is not None,
+        f" over {', '.join(question.categories)}": bool(question.categories),
+        f" by {question.by}, {keys}": question.by is not None,
+        f", missing: {question.missing}": question.missing is not None,
+        f", where {question.where}": question.where is not None,
+        f", within {question.within}": question.within is not None,
+        f", at most {most} of one unit": bool(bound.unit) and (not bound.totals or question.by is not None),
+    }
+    return question.query + "".join(words for words, is_said in said.items() if is_said)
 
 
 def _short(number: float) -> str:

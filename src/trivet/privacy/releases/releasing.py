@@ -116,7 +116,8 @@ def release(
         In place of an epsilon: what the answer may cost by zero-concentrated privacy, for Gaussian noise. The
         ledger's accounting is ``pld`` or ``zcdp``.
     column
-        Of a sum, mean, variance, median, quantile or histogram.
+        Of a sum, mean, variance, median, quantile or histogram. With `bounds_of` ``unit`` numbers may be of
+        none: of how many rows a unit has.
     bounds
         Of numbers: (lower, upper), to which values are clamped; they must not come from the data.
     bounds_of

@@ -24,7 +24,8 @@ class Question(Settings):
     ----------
     query : A count of rows or of units, the sum, mean, variance, median or quantiles of a column, a
         proportion of rows, or a histogram of a column's categories.
-    column : Of a sum, mean, variance, median, quantile or histogram; day(C), month(C), year(C) of dates.
+    column : Of a sum, mean, variance, median, quantile or histogram; day(C), month(C), year(C) of dates. Of
+        numbers with bounds_of unit it may be left out: they are then of how many rows a unit has.
     bounds : Lower and upper one, to which values are clamped. They must not come from the data.
     bounds_of : Whether the bounds are those of each row, or of what the rows of a unit add up to.
     categories : Of a histogram: its cells. They must not come from the data.
