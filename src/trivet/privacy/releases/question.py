@@ -164,10 +164,7 @@ def _require_taken(question: Question) -> None:
     if question.bounds_of == "unit" and "bounds_of" not in _TAKES[query]:
         raise UsageError(f"a {query} takes no --bounds-of; leave it out.")
     if query in (*_OF_NUMBERS, "histogram") and question.column is None:
-        if query == "histogram" or question.bounds_of == "row":
-            raise UsageError(f"a {query} is of a column; give --column.")
-        if question.missing is not None:
-            raise UsageError("the number of rows of a unit is never missing; leave --missing out.")
+        _require_rows_of_units(question)
     if query == "proportion" and question.of is None:
         raise UsageError("a proportion is of the rows that a condition holds for; give --of CONDITION.")
     if question.by is not None:
@@ -176,6 +173,14 @@ def _require_taken(question: Question) -> None:
         raise UsageError("--keys and --private-keys are of groups; give --by COLUMN.")
     if query == "quantile":
         _require_quantiles(question)
+
+
+def _require_rows_of_units(question: Question) -> None:
+    """Refuse a question without a column, unless it is of how many rows a unit has."""
+    if question.query == "histogram" or question.bounds_of == "row":
+        raise UsageError(f"a {question.query} is of a column; give --column.")
+    if question.missing is not None:
+        raise UsageError("the number of rows of a unit is never missing; leave --missing out.")
 
 
 def _require_groups(question: Question) -> None:
