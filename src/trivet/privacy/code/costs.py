@@ -168,11 +168,10 @@ class Costs:
         family, unit = self.families.of(column)
         change = row.after[0] - row.before[0]
         number = self.families.number(column)
-        # Before whatever scales the sum on either side.
+        # A sum that was scaled later on does not say what the noise was added to.
         units = (self.record.units.get(column, abs(one)), self.replay.units.get(column, abs(two)))
-        moved = abs(row.after[0] / abs(two) * units[1] - row.before[0] / abs(one) * units[0])
-        if moved > SAME * abs(row.before[0] / one * units[0]):
-            self.move(number, moved, moved)
+        if change and np.allclose(units, (abs(one), abs(two)), rtol=SAME, atol=0):
+            self.move(number, abs(change), abs(change))
         if abs(one - two) <= SAME * abs(one):
             self._of_family(
                 family, self.families.call(column), np.array([abs(change / one) / unit]), row.site, number
