@@ -216,7 +216,7 @@ class Costs:
         if not np.allclose(*matrices, rtol=SAME, atol=0):
             self.add("unknown", 0.0, site, draws, "sums of noise have other scales on the neighbour")
             return
-        shift = np.linalg.lstsq(matrices[0], change, rcond=None)[0]
+        shift: Floats = np.linalg.lstsq(matrices[0], change, rcond=None)[0].astype(np.float64)
         left = np.abs(matrices[0] @ shift - change).max()
         if left > 1e-6 * np.abs(change).max():
             self.add("unlimited", 0.0, site, draws, "noise is used twice, and cancels out")

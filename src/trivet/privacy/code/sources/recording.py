@@ -155,8 +155,8 @@ def choose(
 
 
 def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
-    while function is not None and hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
     named = getattr(function, "__module__", None)
     spaces = [vars(module) for module in _own_modules(named)]
     spaces.append(getattr(function, "__globals__", {}))
@@ -193,7 +193,7 @@ def _own_modules(named: str | None) -> list[ModuleType]:
     return [
         module
         for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType)
+        if isinstance(module, ModuleType)  # pyright: ignore[reportUnnecessaryIsInstance] - some are not
         and (name in {named, "__main__"} or _is_own(getattr(module, "__file__", None)))
     ]
 
