@@ -24,6 +24,7 @@ sys.meta_path.insert(0, NoTorch())
 NETWORKS = {
     "trivet.cli.scan",
     "trivet.effects.unlearning",
+    "trivet.privacy.code.sources.tensors",
     "trivet.privacy.membership.torch_classifier",
     "trivet.work.device",
 }
