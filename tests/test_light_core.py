@@ -26,6 +26,7 @@ NETWORKS = {
     "trivet.effects.private_sgd",
     "trivet.effects.private_training",
     "trivet.effects.unlearning",
+    "trivet.privacy.code.sources.tensors",
     "trivet.privacy.membership.torch_classifier",
     "trivet.work.device",
 }

@@ -55,8 +55,9 @@ def run(folder, capsys):
     """The command line in this process: exit code, standard output, standard error."""
 
     def run(*arguments):
-        code = main([*COMMAND, *map(str, arguments)])
-        return code, *capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*COMMAND, *map(str, arguments)])
+        return ended.value.code, *capsys.readouterr()
 
     return run
 
@@ -80,8 +81,8 @@ def test_the_main_of_a_bare_script_is_run_and_its_output_kept_apart(run):
     found = json.loads(out)
     assert "working" in err
     assert found["name"] == "release.py"
-    assert (code, found["verdict"]) == (1, "violates")  # what is not a number is not clipped
-    assert {each["kind"] for each in found["findings"] if each["violates"]} == {"input"}
+    assert (code, found["verdict"]) == (0, "consistent")
+    assert found["calls"][0]["seen"] == 100_000
 
 
 def test_two_inputs_are_the_only_neighbours(run):

@@ -214,7 +214,7 @@ SOUND = {
         Sound(noisy_max_laplace, COUNTED, PURE, CELLS),
         Sound(permute_and_flip, COUNTED, PURE, CELLS, tight=True),
         Sound(exponential_mechanism, COUNTED, PURE, CELLS),
-        Sound(above_threshold, NUMBERS, PURE, {"runs": 10}),
+        Sound(above_threshold, NUMBERS, PURE, {"runs": 3}),
         Sound(randomised_response, [0, 1, 1, 0], PURE, {"bounds": (0, 1), "adjacency": "replace-one"}),
         Sound(two_stages, NUMBERS, PURE, tight=True),
         Sound(dp_sgd, ROWS, {"epsilon": 1.0, "delta": 1e-5}),

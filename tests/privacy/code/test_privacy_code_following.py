@@ -154,7 +154,7 @@ def test_noise_that_is_used_twice_cancels_out():
     assert "cancels out" in found.reason
 
 
-def test_gaussians_that_are_shared_are_told_apart_by_algebra():
+def test_gaussians_that_are_shared_are_separated_by_algebra():
     def release(rows):
         one, two = rng.normal(size=2)
         return len(rows) + one + two, one - two

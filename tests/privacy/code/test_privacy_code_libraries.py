@@ -1,4 +1,4 @@
-"""Noise of OpenDP, PyTorch and diffprivlib in the release that installs: what it is given and what it states."""
+"""Noise of OpenDP, PyTorch and diffprivlib: what it is given, and what the libraries state of it."""
 
 import importlib
 import importlib.util

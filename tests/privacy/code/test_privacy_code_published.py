@@ -8,7 +8,7 @@ import sound_scripts
 from trivet.privacy import audit_code
 
 #: Enough for each of them, unless it says otherwise.
-QUICK = {"neighbours": 30, "runs": 2}
+QUICK = {"neighbours": 20, "runs": 1}
 
 
 @pytest.mark.parametrize("name", published_violations.VIOLATIONS)

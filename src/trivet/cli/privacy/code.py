@@ -153,14 +153,14 @@ def _print(found: "CodeAudit", seconds: float, files: tuple[Path, ...]) -> None:
         sign = "violates" if finding.violates else "caution"
         console.print(f"{sign}, {escape(finding.site)}: {escape(finding.message)}")
         console.print(f"  on the neighbour {escape(finding.neighbour)}")
-    for words in found.not_followed:
-        console.print(f"not followed: {escape(words)}")
-    for words in found.notes:
-        console.print(f"note: {escape(words)}")
+    for use in found.not_followed:
+        console.print(f"not followed: {escape(use)}")
+    for note in found.notes:
+        console.print(f"note: {escape(note)}")
     verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
-    told = verdict_text(tone(found.verdict), verdict, on=found.name)
+    words = verdict_text(tone(found.verdict), verdict, on=found.name)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
-    console.print(f"{told} {claim}. {escape(found.reason)}")
+    console.print(f"{words} {claim}. {escape(found.reason)}")
     console.print(f"{escape(found.limits)} {seconds:.1f} s.")
     print_files(console, files)
 

@@ -135,7 +135,7 @@ def audit_code(
 
 @dataclass
 class _Seen:
-    """What became of one place that draws noise."""
+    """Findings about one place that draws noise."""
 
     draw: Draw
     count: int = 0
@@ -186,8 +186,7 @@ class _Audit:
         except Diverged as left:
             self._unfollowed(f"the code does not run the same way twice: {left.difference} at {left.site}")
             return False
-        if again.error or (said := differences(made, again, SAME)):
-            why = again.error or said
+        if why := again.error or differences(made, again, SAME):
             self._unfollowed(f"something random is not recorded: with the same noise and data {why}")
             return False
         return True

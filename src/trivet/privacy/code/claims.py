@@ -12,7 +12,7 @@ __all__ = ["Claims", "claims", "claims_here"]
 
 
 class Claims(ContextDecorator):
-    """What is claimed of the noise that is drawn within; see `claims`."""
+    """Claims of the noise that is drawn within; see `claims`."""
 
     def __init__(self, sensitivity: float | None, epsilon: float | None) -> None:
         self.sensitivity, self.epsilon = sensitivity, epsilon

@@ -168,11 +168,10 @@ class Costs:
         family, unit = self.families.of(column)
         change = row.after[0] - row.before[0]
         number = self.families.number(column)
-        # Before whatever scales the sum on either side.
+        # A sum that was scaled later on does not say what the noise was added to.
         units = (self.record.units.get(column, abs(one)), self.replay.units.get(column, abs(two)))
-        moved = abs(row.after[0] / abs(two) * units[1] - row.before[0] / abs(one) * units[0])
-        if moved > SAME * abs(row.before[0] / one * units[0]):
-            self.move(number, moved, moved)
+        if change and np.allclose(units, (abs(one), abs(two)), rtol=SAME, atol=0):
+            self.move(number, abs(change), abs(change))
         if abs(one - two) <= SAME * abs(one):
             self._of_family(
                 family, self.families.call(column), np.array([abs(change / one) / unit]), row.site, number
@@ -217,7 +216,7 @@ class Costs:
         if not np.allclose(*matrices, rtol=SAME, atol=0):
             self.add("unknown", 0.0, site, draws, "sums of noise have other scales on the neighbour")
             return
-        shift = np.linalg.lstsq(matrices[0], change, rcond=None)[0]
+        shift: Floats = np.linalg.lstsq(matrices[0], change, rcond=None)[0].astype(np.float64)
         left = np.abs(matrices[0] @ shift - change).max()
         if left > 1e-6 * np.abs(change).max():
             self.add("unlimited", 0.0, site, draws, "noise is used twice, and cancels out")

@@ -16,7 +16,7 @@ __all__ = ["SLACK", "Judgement", "judge"]
 
 #: Relative excess over a claim that rounding explains.
 SLACK: Final = 1e-9
-#: A delta below it is not told from rounding.
+#: A delta below it is taken for rounding.
 _LEAST_DELTA: Final = 1e-11
 #: The same of what a library states, which it rounds up: OpenDP's sums of floats by 1e-8.
 _STATED_SLACK: Final = 1e-6
@@ -28,7 +28,7 @@ _MOST_LOSSES: Final = 60
 
 @dataclass(frozen=True)
 class Judgement:
-    """How a loss lies to a claim.
+    """Relation of a loss to a claim.
 
     `epsilon` is what the path needs at the claimed delta, None where nothing bounds it or it is not known;
     `cause` is the part that decides.

@@ -28,7 +28,7 @@ __all__ = [
 #: An offset, and the factor of each draw by its column.
 Affine = tuple[float, dict[int, float]]
 NOT_FINITE: Final = "noise is added to a number that is not finite"
-#: Relative difference below which nothing is told apart.
+#: Relative difference that is taken for none.
 _ROUNDING: Final = 1e-12
 #: Relative difference that the rounding of sums explains.
 SAME: Final = 1e-9

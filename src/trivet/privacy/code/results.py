@@ -66,7 +66,7 @@ class NoiseCall:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeFinding:
-    """What contradicts a claim, or what keeps the audit from judging it.
+    """Contradiction to a claim, or something that keeps the audit from judging it.
 
     Attributes
     ----------

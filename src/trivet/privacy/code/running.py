@@ -122,10 +122,10 @@ def _parts(value: Any) -> Any:
         return dict(value.state_dict())
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
+    if hasattr(value, "iloc"):  # a data frame or a column
+        return value.to_dict()
     if isinstance(value, np.ndarray) and value.dtype == object:
         return value.tolist()
-    if hasattr(value, "to_dict") and hasattr(value, "index"):  # a data frame or a column
-        return value.to_dict()
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     return value

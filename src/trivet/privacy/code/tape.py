@@ -77,7 +77,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Shift:
-    """Which row a neighbour lacks (`removed`) or has at its end (`added`), of so many rows."""
+    """The row that a neighbour lacks (`removed`), or has at its end (`added`), of so many rows."""
 
     rows: int
     removed: int | None = None
@@ -255,7 +255,7 @@ _DRAWING: Final = ("numpy/", "scipy/", "torch/", "pandas/", "sklearn/", "opendp/
 
 def site_here() -> str:
     """Return ``file:line, function`` of the code that asks for noise or uses it."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect.stack reads every source file
+    frame = sys._getframe(1)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and _makes_noise(frame.f_code.co_filename):
         frame = frame.f_back
     code = frame.f_code

@@ -19,7 +19,7 @@ _REACH: Final = 1e-15
 
 @dataclass(frozen=True)
 class Test:
-    """What was seen: ``offset + sum of factors * draws >= 0``, each draw given by its number."""
+    """An observation: ``offset + sum of factors * draws >= 0``, each draw given by its number."""
 
     offset: float
     factors: tuple[tuple[int, float], ...]

@@ -51,8 +51,8 @@ def draw_code(audits: Sequence[CodeAudit]) -> Figure:
 
 def alt_code(audits: Sequence[CodeAudit]) -> str:
     """Describe `draw_code` in words."""
-    told = "; ".join(f"{name}: {spent:.3g}" for name, spent, _ in _rows(audits))
-    return f"Largest change of what noise is added to, in scales of the noise. {told}."
+    listed = "; ".join(f"{name}: {spent:.3g}" for name, spent, _ in _rows(audits))
+    return f"Largest change of what noise is added to, in scales of the noise. {listed}."
 
 
 def _rows(audits: Sequence[CodeAudit]) -> list[tuple[str, float, bool]]:

@@ -4,10 +4,9 @@ import operator
 from typing import Any, Final
 
 import numpy as np
-from scipy import sparse
 
 from trivet.privacy.code.carried.noise import Noisy, known, shaped
-from trivet.privacy.code.carried.rows import as_array, no_rows, same
+from trivet.privacy.code.carried.rows import as_array, no_rows, same, stacked
 
 __all__ = ["array_function", "structural", "ufunc"]
 
@@ -18,7 +17,7 @@ def _plain(value: Any, via: str) -> Any:
     return value.look(via) if isinstance(value, Noisy) else value
 
 
-_AFFINE: Final = {
+_AFFINE: Final[dict[Any, Any]] = {
     np.add: operator.add,
     np.subtract: operator.sub,
     np.multiply: operator.mul,
@@ -33,7 +32,7 @@ _AFFINE: Final = {
 }
 #: Of a noisy number the same as of what the noise was added to.
 _SAME_AS_OFFSET: Final = frozenset({np.isnan, np.isfinite, np.isinf})
-_MIRRORED: Final = {
+_MIRRORED: Final[dict[Any, str]] = {
     operator.add: "__radd__",
     operator.sub: "__rsub__",
     operator.mul: "__rmul__",
@@ -136,7 +135,7 @@ def structural(function: Any, args: tuple[Any, ...], options: dict[str, Any]) ->
         moved[0] = places_of(args[0])
     places = function(*moved, **options)
     offset = np.concatenate([[0.0], *(part.offset for part in parts)])
-    rows = sparse.vstack([no_rows(1), *(part.rows for part in parts)], format="csr")
+    rows = stacked([no_rows(1), *(part.rows for part in parts)])
     whole = Noisy(tape, offset, rows, offset.shape, same)
     if isinstance(places, list):
         return [whole.at_places(each.reshape(-1), each.shape, as_array(each.shape)) for each in places]

@@ -16,6 +16,8 @@ __all__ = ["Looking"]
 class Looking:
     """A number, array or column whose value becomes public when it is looked at."""
 
+    shape: tuple[int, ...]
+
     @abstractmethod
     def look(self, via: str) -> Any:
         """Return the value; from now on it is public."""
@@ -23,6 +25,13 @@ class Looking:
     @abstractmethod
     def derive(self, function: Callable[..., Any], via: str, *others: Any, form: Any = None) -> Any:
         """Apply a function to each number."""
+
+    @abstractmethod
+    def copy(self, **_: Any) -> Any:
+        """Copy, as of an array."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Any]: ...
 
     @staticmethod
     def known(value: Any) -> Any:
@@ -99,12 +108,8 @@ class Looking:
     def astype(self, dtype: Any, **_: Any) -> Any:
         """Convert, as of an array."""
         if np.issubdtype(np.dtype(dtype), np.floating):
-            return self.__copy__()
+            return self.copy()
         return self.derive(lambda value: value.astype(dtype), "astype")
-
-    def copy(self, **_: Any) -> Any:
-        """Copy, as of an array."""
-        return self.__copy__()
 
     def round(self, decimals: int = 0) -> Any:
         """Round, as of an array."""
@@ -116,11 +121,13 @@ class Looking:
 
     def tolist(self) -> Any:
         """Return lists of single numbers, as of an array."""
-        return [part.tolist() if np.ndim(part) else part for part in self] if self.ndim else self
+        return (
+            [part.tolist() if getattr(part, "shape", ()) else part for part in self] if self.shape else self
+        )
 
     def items(self) -> Iterator[tuple[Any, Any]]:
         """Yield labels and single numbers, as of a pandas column."""
-        return zip(self.index, self, strict=True)
+        return zip(self.index, self, strict=True)  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
 
     def to_dict(self) -> dict[Any, Any]:
         """Return single numbers by label, as of a pandas column."""

@@ -19,6 +19,7 @@ from trivet.privacy.code.carried.rows import (
     like,
     no_rows,
     rows_of_draws,
+    stacked,
 )
 from trivet.privacy.code.tape import Floats, Tape, Whole
 
@@ -54,7 +55,8 @@ class Noisy(Looking):
     __pandas_priority__ = 1_000_000
 
     def __init__(self, tape: Tape, offset: Floats, rows: Any, shape: tuple[int, ...], form: Form) -> None:
-        self.tape, self.offset, self.rows, self.shape, self.form = tape, offset, rows, shape, form
+        self.tape, self.offset, self.shape, self.form = tape, offset, shape, form
+        self.rows: Any = rows
         self.seen: Any = None
 
     # Looking at it.
@@ -80,7 +82,7 @@ class Noisy(Looking):
         noisy = [each for each in spread if isinstance(each, Noisy)]
         count = int(np.prod(shape, dtype=np.int64))
         offset = np.concatenate([each.offset for each in noisy])
-        rows = sparse.vstack([each.rows for each in noisy], format="csr")
+        rows = stacked([each.rows for each in noisy])
 
         def apply(values: Floats) -> Floats:
             parts = iter(np.split(values, len(noisy)))
@@ -173,7 +175,7 @@ class Noisy(Looking):
         order = np.arange(self.size)
         order[flat] = self.size + np.arange(len(flat))
         self.offset = np.concatenate([self.offset, new.offset])[order]
-        self.rows = sparse.vstack([self.rows, new.rows], format="csr")[order]
+        self.rows = stacked([self.rows, new.rows])[order]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -362,6 +364,10 @@ class Noisy(Looking):
     def __copy__(self) -> "Noisy":
         return self if self.seen is not None else self.at_places(np.arange(self.size), self.shape, self.form)
 
+    def copy(self, **_: Any) -> Any:
+        """Copy, as of an array."""
+        return self.__copy__()
+
     def __deepcopy__(self, _memo: Any) -> "Noisy":
         return self.__copy__()
 
@@ -449,7 +455,7 @@ def is_numeric(value: Any) -> bool:
 
 
 def shaped(value: Any) -> Any:
-    """Return something of the same shape that NumPy can be asked about without looking at noise."""
+    """Return something of the same shape, of which NumPy takes no value."""
     return np.broadcast_to(np.float64(0), value.shape) if isinstance(value, Noisy) else value
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "no_rows",
     "rows_of_draws",
     "same",
+    "stacked",
 ]
 
 #: Columns of every matrix of rows: more than draws will ever be. It costs nothing, being sparse.
@@ -92,3 +93,8 @@ def as_flat(value: Any, shape: tuple[int, ...]) -> Floats:
 def no_rows(count: int) -> Any:
     """Return rows without noise."""
     return sparse.csr_array((count, COLUMNS), dtype=np.float64)
+
+
+def stacked(matrices: list[Any]) -> Any:
+    """Return the rows of several matrices, one below the other."""
+    return sparse.vstack(matrices, format="csr")

@@ -147,7 +147,7 @@ def _at_one(measurement: Any) -> str:
 
 # diffprivlib: each mechanism states the sensitivity that its noise is made for.
 
-#: Mechanisms that add Laplace noise, and what they do with it afterwards is no matter.
+#: Mechanisms that add Laplace noise, and post-process the sum.
 _LAPLACE: Final = frozenset({"Laplace", "LaplaceTruncated", "LaplaceFolded"})
 _GEOMETRIC: Final = frozenset({"Geometric", "GeometricTruncated", "GeometricFolded"})
 _GAUSSIAN: Final = frozenset({"Gaussian", "GaussianAnalytic"})
@@ -177,7 +177,7 @@ def _randomised(original: Callable[..., Any]) -> Callable[..., Any]:
         with uncovered():
             answer = original(self, *args, **options) if not tape.replays else None
         scale = _scale(name, self, claimed, delta)
-        if scale is not None and np.ndim(value) == 0:
+        if scale is not None and value is not None and np.ndim(value) == 0:
             return _added(tape, name, value, scale, claimed, answer)
         facts: dict[str, Any] = {"value": value, "state": _state(self), "loss": _diffprivlib_loss}
         facts["epsilon"], facts["name"] = float(self.epsilon), name

@@ -14,21 +14,22 @@ from trivet.privacy.code.tape import Call, Tape
 __all__ = ["put_numpy", "recorded_generator"]
 
 
+def _owner(generator: Any) -> Any:
+    """Return the class whose methods draw unrecorded."""
+    return _State if isinstance(generator, _State) else _Generator
+
+
 def _standard(family: str, generator: Any, parameter: Any = None) -> Callable[[tuple[int, ...]], Any]:
-    base = np.random.RandomState if isinstance(generator, np.random.mtrand.RandomState) else _Generator
-    owner = _State if base is not _Generator else _Generator
-    draw = {
-        "uniform": lambda size: (owner.random_sample if owner is _State else owner.random)(
-            generator, size=size
-        ),
-        "geometric": lambda size: owner.geometric(generator, parameter, size=size),
-        "cauchy": lambda size: owner.standard_cauchy(generator, size=size),
-        "normal": lambda size: owner.standard_normal(generator, size=size),
-        "exponential": lambda size: owner.standard_exponential(generator, size=size),
+    owner = _owner(generator)
+    named = {
+        "uniform": ("random_sample" if owner is _State else "random", ()),
+        "geometric": ("geometric", (parameter,)),
+        "cauchy": ("standard_cauchy", ()),
+        "normal": ("standard_normal", ()),
+        "exponential": ("standard_exponential", ()),
     }
-    if family in draw:
-        return draw[family]
-    return lambda shape: getattr(owner, family)(generator, 0.0, 1.0, size=shape)
+    name, given = named.get(family, (family, (0.0, 1.0)))
+    return lambda shape: getattr(owner, name)(generator, *given, size=shape)
 
 
 _Generator: Final = np.random.Generator
@@ -90,7 +91,7 @@ def _other(name: str) -> Callable[..., Any]:
 
     def drawn(self: Any, tape: Tape, *args: Any, **options: Any) -> Any:
         args, options = tuple(map(known, args)), {key: known(value) for key, value in options.items()}
-        owner = _State if isinstance(self, _State) else _Generator
+        owner = _owner(self)
         with uncovered():
             values = getattr(owner, name)(self, *args, **options)
             call = Call(name, "numpy", repr((args, options)))
@@ -102,7 +103,7 @@ def _other(name: str) -> Callable[..., Any]:
 
 
 def _integers(self: Any, tape: Tape, *args: Any, name: str, **options: Any) -> Any:
-    owner = _State if isinstance(self, _State) else _Generator
+    owner = _owner(self)
     args, options = tuple(map(known, args)), {key: known(value) for key, value in options.items()}
     size = inspect.Signature(_INTEGERS).bind(*args, **options).arguments.get("size")
     shape = () if size is None else tuple(np.atleast_1d(size))
@@ -121,7 +122,7 @@ _INTEGERS: Final = [
 def _choice(
     self: Any, tape: Tape, a: Any, size: Any = None, replace: Any = 1, p: Any = None, *_: Any, **__: Any
 ) -> Any:
-    owner = _State if isinstance(self, _State) else _Generator
+    owner = _owner(self)
     a, p = known(a), known(p)
     total = int(a) if np.ndim(a) == 0 else len(a)
     shape = () if size is None else tuple(np.atleast_1d(size))
@@ -137,7 +138,7 @@ def _choice(
 
 
 def _permutation(self: Any, tape: Tape, x: Any, **_: Any) -> Any:
-    owner = _State if isinstance(self, _State) else _Generator
+    owner = _owner(self)
     total = int(x) if np.ndim(x) == 0 else len(x)
     order = choose(tape, "permutation", total, lambda: owner.permutation(self, total))
     return order if np.ndim(x) == 0 else np.asarray(x)[order]

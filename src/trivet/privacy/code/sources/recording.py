@@ -5,7 +5,8 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from types import CellType, ModuleType
+from pathlib import Path
+from types import BuiltinMethodType, CellType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -154,8 +155,8 @@ def choose(
 
 
 def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
-    while function is not None and hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
+    while (inner := getattr(function, "__wrapped__", None)) is not None:
+        function = inner
     named = getattr(function, "__module__", None)
     spaces = [vars(module) for module in _own_modules(named)]
     spaces.append(getattr(function, "__globals__", {}))
@@ -172,6 +173,8 @@ def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
 
 
 def _put_attributes(patches: Patches, holder: Any) -> None:
+    if isinstance(holder, ModuleType):
+        return
     for name, value in list(getattr(holder, "__dict__", {}).items()):
         if (new := _stand_in(value, patches)) is not None:
             patches.put(holder, name, new)
@@ -190,7 +193,7 @@ def _own_modules(named: str | None) -> list[ModuleType]:
     return [
         module
         for name, module in list(sys.modules.items())
-        if isinstance(module, ModuleType)
+        if isinstance(module, ModuleType)  # pyright: ignore[reportUnnecessaryIsInstance] - some are not
         and (name in {named, "__main__"} or _is_own(getattr(module, "__file__", None)))
     ]
 
@@ -199,14 +202,16 @@ _HERE: Final = __file__.rpartition("privacy")[0]
 
 
 def _is_own(file: str | None) -> bool:
-    return file is not None and not ("site-packages" in file or file.startswith((_HERE, sys.base_prefix)))
+    if file is None or not Path(file).is_absolute():
+        return False
+    return not ("site-packages" in file or file.startswith((_HERE, sys.base_prefix)))
 
 
 def _stand_in(value: Any, patches: Patches) -> Any:
     for stand_in in patches.stand_ins:
         if (new := stand_in(value)) is not None:
             return new
-        if (new := stand_in(getattr(value, "__self__", None))) is not None:
+        if isinstance(value, BuiltinMethodType) and (new := stand_in(value.__self__)) is not None:
             return getattr(new, value.__name__)
     if callable(value) and not isinstance(value, ModuleType):
         return patches.instead.get(id(value))

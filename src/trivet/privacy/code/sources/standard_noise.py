@@ -38,7 +38,7 @@ def _py_choice(self: random.Random, seq: Any) -> Any:
 def _py_picked(self: random.Random, name: str, total: int, count: int) -> list[int]:
     tape = active()
     assert tape is not None
-    return choose(tape, name, count, lambda: [self._randbelow(total) for _ in range(count)]).tolist()
+    return choose(tape, name, count, lambda: [_PY["randrange"](self, total) for _ in range(count)]).tolist()
 
 
 def _py_choices(
@@ -148,7 +148,7 @@ def put_random(patches: Patches) -> None:
     for owner, name in ((os, "urandom"), (random, "_urandom")):
         patches.put(owner, name, _bytes(getattr(owner, name)))
     system = random.SystemRandom.random
-    unit = _rv("uniform", system, lambda: (0.0, 1.0))
+    unit = _rv("uniform", system, lambda: (0.0, 1.0))  # pyright: ignore[reportArgumentType]
     patches.put(random.SystemRandom, "random", _py_recorded(system, unit))
 
 
@@ -224,7 +224,7 @@ def _scipy_rvs(original: Callable[..., Any]) -> Callable[..., Any]:
         given = {} if state is None else {"random_state": state}
         shapes, loc, scale, size = self._parse_args_rvs(*args, **options)
         size = size if options.get("size") is not None else None
-        family = _SCIPY.get(self.name, self.name)
+        family = _SCIPY.get(self.name, str(self.name))
         known_family = self.name in _SCIPY and all(np.ndim(known(each)) == 0 for each in shapes)
         parameter = float(known(shapes[0])) if known_family and shapes else None
         if not known_family:

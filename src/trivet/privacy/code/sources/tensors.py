@@ -52,7 +52,7 @@ def _followed(func: Any, name: str, args: tuple[Any, ...], options: dict[str, An
     return NotImplemented
 
 
-def _of_one(func: Any, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _of_one(func: Any, name: str, args: Any, options: dict[str, Any]) -> Any:
     if name in _SAME:
         return _of(args[0].noise, _untouched(func, args, options).dtype)
     if name in _MOVING:
@@ -64,7 +64,7 @@ def _of_one(func: Any, name: str, args: tuple[Any, ...], options: dict[str, Any]
 
 
 def _untouched(func: Any, args: Any, options: Any) -> Any:
-    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - as PyTorch documents it
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as PyTorch documents it
         return func(*args, **options)
 
 
@@ -75,8 +75,12 @@ def _of(noise: Noisy, dtype: Any) -> NoisyTensor:
     return made
 
 
+def _dtype(tensor: Any) -> Any:
+    return _untouched(getattr, (tensor, "dtype"), {})
+
+
 def _value(tensor: NoisyTensor) -> torch.Tensor:
-    dtype = _untouched(torch.Tensor.dtype.__get__, (tensor,), {})
+    dtype = _dtype(tensor)
     seen = np.array(tensor.noise.look("tensor"), dtype=np.float64)
     return torch.as_tensor(seen).to(dtype)
 
@@ -100,7 +104,7 @@ def _operand(value: Any) -> Any:
 
 def _result(result: Any, args: tuple[Any, ...]) -> Any:
     first = next(each for each in args if isinstance(each, NoisyTensor))
-    dtype = _untouched(torch.Tensor.dtype.__get__, (first,), {})
+    dtype = _dtype(first)
     if isinstance(result, Noisy):
         return _of(result, dtype)
     array = np.asarray(result)
@@ -138,7 +142,7 @@ def _moved(func: Any, args: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
     noise = first.noise
     whole = noise.reshape(-1) if noise.ndim else noise.reshape(1)
     taken = whole[moved.reshape(-1)].reshape(moved.shape) if moved.ndim else whole[int(moved)]
-    dtype = _untouched(torch.Tensor.dtype.__get__, (first,), {})
+    dtype = _dtype(first)
     return _of(taken, dtype) if isinstance(taken, Noisy) else torch.as_tensor(np.asarray(taken)).to(dtype)
 
 
@@ -320,7 +324,7 @@ def _filled(family: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _starts() -> bool:
     """Tell whether a network gets its first weights, which whoever gets the network may know."""
-    frame = sys._getframe(2)  # noqa: SLF001 - inspect.stack reads every source file
+    frame = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     for _ in range(_NEAR):
         if "/torch/nn/" in frame.f_code.co_filename.replace("\\", "/"):
             return True
