@@ -110,6 +110,7 @@ def test_verdicts_of_each_leg_and_of_the_users_own_are_told(found):
         ("privacy", "good", "consistent"),
         ("privacy", "bad", "violates"),
         ("privacy", "bad", "exposed"),
+        ("privacy", "bad", "violates"),
         ("fairness", "bad", "disparate"),
         ("fairness", "bad", "disparate"),
     ]

@@ -339,6 +339,7 @@ _ASKED: Final = {
     ("privacy", "plan", "queries"): "count share cells touches l1 l2 scale",
     ("privacy", "mechanisms"): _MECHANISM,
     ("privacy", "membership"): _MEMBERSHIP,
+    ("privacy", "membership", "claim"): "epsilon delta claim",
     ("fairness", "published"): _STUDY,
     ("fairness", "audit"): _AUDIT,
     ("fairness", "audit", "attributes"): "reference",

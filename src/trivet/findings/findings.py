@@ -237,6 +237,8 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield _mechanism(record, place)
     if privacy["membership"] is not None:
         yield _membership(record)
+        if privacy["membership"]["claim"] is not None:
+            yield _claim(record)
 
 
 def _budget(record: Mapping[str, Any]) -> Finding:
@@ -304,6 +306,21 @@ def _membership(record: Mapping[str, Any]) -> Finding:
         f"{audit['attacks'][best]['auroc']['value']:.3f}: {audit['reason']}",
         measured=measured_at(record, f"privacy.membership.attacks.{best}.auroc"),
         required=NO_EVIDENCE,
+        subject=audit["model"],
+    )
+
+
+def _claim(record: Mapping[str, Any]) -> Finding:
+    audit = record["privacy"]["membership"]
+    claim = audit["claim"]
+    return make_finding(
+        "privacy.claim",
+        level=level_of(claim["verdict"]),
+        title=f"The epsilon that is claimed for {one_line(audit['model'])}: {claim['verdict']}",
+        message=f"The epsilon of the training is at least {claim['epsilon_lower']:.3f} at a delta of "
+        f"{claim['delta']:g}, and {claim['epsilon']:g} is claimed: {claim['reason']}",
+        measured=measured_at(record, "privacy.membership.claim.epsilon_lower"),
+        required=f"<= {claim['epsilon']:g}",
         subject=audit["model"],
     )
 
@@ -395,6 +412,7 @@ GATES: Final = (
     "privacy.budget",
     "privacy.mechanism",
     "privacy.membership",
+    "privacy.claim",
     "fairness.disparate-impact",
 )
 WAIVER: Final = "policy.waiver"
@@ -474,7 +492,7 @@ def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) 
     if rule == "security.backdoor-removed":
         whole = {f"{part.rpartition('.asr.')[0]}.removed", "security.repair.removed"}
         return part in places or bool(whole.intersection(places))
-    if rule == "privacy.mechanism":
+    if rule in {"privacy.mechanism", "privacy.claim"}:
         return part in places or f"{part.rpartition('.')[0]}.verdict" in places
     if rule == "privacy.membership":
         return part in places or "privacy.membership.verdict" in places

@@ -87,6 +87,7 @@ _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart
     ("privacy", "plan"): _told("why"),
     ("privacy", "mechanisms"): _mechanism,
     ("privacy", "membership"): _told("reason"),
+    ("privacy", "claim"): _told("reason"),
     ("fairness", "audit"): _told("reason"),
     ("fairness", "comparison"): _told("statement"),
 }

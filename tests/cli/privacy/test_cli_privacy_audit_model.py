@@ -202,7 +202,7 @@ def test_images_and_a_network(folder, run):
         (
             ("people.csv", "--label", "hired", "--claim", "gaussian"),
             2,
-            "set --canaries, or leave out --claim",
+            "set one, or leave out --claim",
         ),
         (("people.csv", "--label", "hird"), 2, "no column 'hird'; did you mean 'hired'?"),
         (("people.csv", "--label", "hired", "--group", "gender"), 2, "no column 'gender'"),

@@ -157,7 +157,7 @@ def test_planted_rows_bound_the_epsilon_of_a_model_that_remembers():
     assert found.epsilon_lower > 1
     gaussian = audit_model("tree", X, y, canaries=400, claim="gaussian", delta=1e-5, **FEW).canaries
     assert (found.claim, gaussian.claim, gaussian.delta) == ("epsilon-delta", "gaussian", 1e-5)
-    assert gaussian.correct == found.correct
+    assert gaussian.included == found.included
     assert gaussian.epsilon_lower > found.epsilon_lower
     assert audit_model(stumps, X, y, canaries=400, **FEW).canaries.epsilon_lower < 0.5
 
@@ -202,7 +202,7 @@ def test_a_network_is_audited_like_any_other():
         ({"canaries": 40, "claim": "gaussian"}, UsageError, "delta is 0.0; a gaussian claim is tested"),
         ({"canaries": 40, "delta": 0.1}, UsageError, "delta is 0.1; with so many canaries"),
         ({"canaries": 40, "claim": "pure"}, UsageError, "claim is 'pure'; expected one of"),
-        ({"claim": "gaussian", "delta": 0.1}, UsageError, "a claim is tested by canaries"),
+        ({"claim": "gaussian", "delta": 0.1}, UsageError, "a claim is tested at an epsilon or by canaries"),
         ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
         ({"workers": 0}, UsageError, "workers is 0; expected 1 or more"),
         ({"seed": -1}, UsageError, "seed is -1; expected 0 to"),

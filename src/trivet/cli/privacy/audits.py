@@ -170,15 +170,16 @@ def audit_model(
     attack: AttackName = "all",
     shadows: int = 64,
     canaries: int = 0,
-    claim: Claim = BARE,
+    epsilon: float | None = None,
     delta: float = 0.0,
+    claim: Claim = BARE,
     workers: Workers = None,
     device: str = "cpu",
     seed: RandomSeed = 0,
     out: Path | None = None,
     json: Json = False,
 ) -> int:
-    """Measure membership inference: exit code 0 if nothing or little is betrayed, 1 if members are exposed.
+    """Measure membership inference: exit code 1 if members are exposed or a claimed epsilon is violated.
 
     The attacks train models in the way the audited one is trained, so they need a recipe, not weights.
 
@@ -197,11 +198,14 @@ def audit_model(
         Models that are trained to compare with.
     canaries
         Rows to plant in one more training, for a lower bound on epsilon.
-    claim
-        What is claimed of the training that the planted rows test: a bare epsilon and delta; or gaussian, to
-        tell no more than Gaussian noise does, as DP-SGD claims, of which the same guesses refute more.
+    epsilon
+        Epsilon that is claimed for the training, which planted rows and the attacks test; each row is then
+        inside by the toss of a coin.
     delta
-        At which the planted rows bound epsilon; above 0 for a gaussian claim.
+        Delta of the claim, at which epsilon is bounded; above 0 for a gaussian claim.
+    claim
+        What is claimed of the training: a bare epsilon and delta; or gaussian, to tell no more than Gaussian
+        noise does, as DP-SGD claims, of which the same guesses refute more.
     device
         Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is one.
         Each worker has a network there. Results are the same bit for bit on the processor only.
@@ -229,8 +233,9 @@ def audit_model(
             shadows=shadows,
             attacks=tuple(ATTACKS) if attack == "all" else (attack,),
             canaries=canaries,
-            claim=claim,
+            epsilon=epsilon,
             delta=delta,
+            claim=claim,
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
             device=device,
@@ -253,7 +258,8 @@ def audit_model(
         _print_model(found.result, console)
         print_files(console, files)
         console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
-    return 1 if found.result.verdict == EXPOSED else 0
+    claimed = found.result.claim
+    return 1 if found.result.verdict == EXPOSED or (claimed and claimed.verdict == VIOLATES) else 0
 
 
 def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
@@ -285,17 +291,29 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
         f"accuracy {found.train_accuracy:.4f} on {found.members} training rows, {found.test_accuracy:.4f} on "
         f"{found.non_members} others"
     )
-    if found.canaries is not None:
+    if found.canaries is not None and found.claim is None:
         console.print(
             f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
         )
     if found.group_statement:
         console.print(escape(found.group_statement))
+    if found.claim is not None:
+        _print_claim(found, console)
     told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
     console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
         console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
     console.print(escape(found.limits))
+
+
+def _print_claim(found: "MembershipAudit", console: "Console") -> None:
+    claim = found.claim
+    assert claim is not None
+    word = "consistent with" if claim.verdict == CONSISTENT else claim.verdict
+    told = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
+    claimed = f"epsilon {claim.epsilon:g}" + (f", delta {claim.delta:g}" if claim.delta else "")
+    console.print(f"{told} {claimed}. {escape(claim.reason)}")
+    console.print(escape(claim.limits))
 
 
 def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
-from trivet.privacy.membership.attacks import lira_scores, rmia_scores
+from trivet.privacy.membership.claims import CANARIES, Tossed, judge_claim, require_refutable, testable
+from trivet.privacy.membership.evidence import ATTACKS, Evidence
 from trivet.privacy.membership.groups import (
     Relabelled,
     checked_groups,
     checked_members,
     checked_rows,
+    checked_tossed,
     checked_units,
     first_rows,
     group_exposures,
@@ -32,13 +34,10 @@ from trivet.privacy.membership.rates import attack_result
 from trivet.privacy.membership.recipe import CPU, kind, recipe_of
 from trivet.privacy.membership.results import A_ROW, BARE, Claim, ExposedRow, MembershipAudit
 from trivet.privacy.membership.shadows import (
-    CLIP,
     POPULATION,
     TARGET,
-    Signals,
     design_trainings,
     random_half,
-    resolution,
     signals_of,
     train_models,
     unit_labels,
@@ -58,6 +57,8 @@ MOST_SHADOWS: Final = 1024
 #: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
 #: the others could be in the population, that alone would tell them apart where scores tie.
 LARGEST_POPULATION: Final = 50_000
+#: Of a unit to be a member, where a claim is tested.
+FAIR: Final = 0.5
 #: Member rows that a result names.
 EXPOSED_ROWS: Final = 20
 
@@ -65,37 +66,6 @@ LIMITS: Final = (
     "These attacks know the model's recipe and have data like the training data; what others try with more, "
     "or on rows of another kind, they do not say. No evidence does not prove privacy."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Evidence:
-    """Signals of the audited model and the shadow models on the rows of the data."""
-
-    target: Signals
-    shadows: Signals
-    inside: NDArray[np.bool_]
-    population: NDArray[np.int64]
-    units: NDArray[np.int64]
-
-    def lira(self, *, online: bool) -> NDArray[np.float64]:
-        """Return LiRA's scores, on logits that one clip holds apart from infinity for all models."""
-        said = (self.target, self.shadows)
-        clip = resolution(*(each.probability for each in said), *(each.others for each in said))
-        target, shadows = (each.logits(clip) for each in said)
-        return lira_scores(target[0], shadows, self.inside, online=online)
-
-    def rmia(self) -> NDArray[np.float64]:
-        """Return RMIA's scores."""
-        target, shadows = self.target.probability[0], self.shadows.probability
-        return rmia_scores(target, shadows, self.inside, self.population, units=self.units)
-
-
-#: From what the models say to one score a row, higher where it is more surely a member.
-ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
-    "lira-online": lambda e: e.lira(online=True),
-    "lira-offline": lambda e: e.lira(online=False),
-    "rmia": lambda e: e.rmia(),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,8 +110,8 @@ def audit_model(
     seed
         Of everything random, from 0 to 2^32 - 1.
     **settings
-        ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``claim``, ``delta``,
-        ``workers``, ``work``, ``device``: as of `attack_model`.
+        ``groups``, ``target``, ``members``, ``tossed``, ``shadows``, ``attacks``, ``canaries``, ``epsilon``,
+        ``delta``, ``claim``, ``workers``, ``work``, ``device``: as of `attack_model`.
 
     Returns
     -------
@@ -193,8 +163,10 @@ def attack_model(
     shadows: int = 64,
     attacks: Sequence[str] = tuple(ATTACKS),
     canaries: int = 0,
-    claim: Claim = BARE,
+    epsilon: float | None = None,
     delta: float = 0.0,
+    claim: Claim = BARE,
+    tossed: ArrayLike | None = None,
     workers: int | None = None,
     work: str | Path | None = None,
     device: str = CPU,
@@ -206,11 +178,16 @@ def attack_model(
     progress: Progress | None = None,
 ) -> AuditedModel:
     """Attack a model with shadow models that were trained in the same way on other parts of the data."""
+    # With `epsilon` the claim is tested: by `canaries`, which are planted in a training of their own, and by
+    # the units that a fair coin each put into the audited model's training. These are all units where trivet
+    # trains it, and otherwise those that `tossed`, shape (rows,), marks.
     _require_settings(shadows, attacks, canaries, workers, seed)
-    if canaries:
+    if canaries or epsilon is not None:
         check_claim(canaries, delta, claim=claim)
     elif (claim, delta) != (BARE, 0.0):
-        raise SettingError("a claim is tested by canaries: set {canaries}, or leave out {claim} and {delta}.")
+        raise SettingError(
+            "a claim is tested at an {epsilon} or by canaries: set one, or leave out {claim} and {delta}."
+        )
     recipe = recipe_of(estimator, device)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
@@ -226,9 +203,15 @@ def attack_model(
         mask = checked_members(members, units)
     elif target is not None:
         raise UsageError("a model that is trained already needs members: which rows it was trained on.")
+    elif epsilon is not None:
+        mask = checked_members((use_of(seed, TARGET).random(len(firsts)) < FAIR)[units], units)
     else:
         mask = random_half(unit_labels(labels, units), generator=use_of(seed, TARGET))[units]
     inside = mask[firsts]
+    coin = checked_tossed(tossed, units, all_of_them=members is None)[firsts]
+    if epsilon is not None:
+        sizes = [testable(int(coin.sum()), delta, claim)] * len(attacks) if coin.any() else []
+        require_refutable(epsilon, delta, claim, [*sizes, *[canaries][: bool(canaries)]])
     known = None if target is None else Relabelled.of(target, classes)
     say: Progress = progress or (lambda _step, _share: None)
 
@@ -255,13 +238,13 @@ def attack_model(
         )
     say("attacking", None)
     audited = (
-        signals.of(slice(shadows, shadows + 1), rows)
+        signals.of(slice(shadows, shadows + 1), slice(rows))
         if known is None
         else signals_of(known, features, labels, len(classes))
     )
-    evidence = _Evidence(
+    evidence = Evidence(
         target=audited,
-        shadows=signals.of(slice(0, shadows), rows),
+        shadows=signals.of(slice(0, shadows), slice(rows)),
         inside=design.training.inside[:shadows, :rows],
         population=population_rows(units, LARGEST_POPULATION, generator=use_of(seed, POPULATION)),
         units=units,
@@ -273,6 +256,13 @@ def attack_model(
     exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)
+    planted: Tossed | None = None
+    if design.coins is not None:
+        said = [signals.of(models, design.canaries) for models in (slice(-1, None), slice(0, shadows))]
+        unseen = np.zeros((shadows, canaries), dtype=np.bool_)
+        of_planted = replace(evidence, target=said[0], shadows=said[1], inside=unseen)
+        planted = Tossed(CANARIES, of_planted.planted(), design.coins)
+    by_attack = [Tossed(attack, together[attack][coin], inside[coin]) for attack in attacks if coin.any()]
     surest = np.flatnonzero(inside)
     surest = surest[np.argsort(-together[best.attack][surest], kind="stable")[:EXPOSED_ROWS]]
     result = MembershipAudit(
@@ -293,10 +283,8 @@ def attack_model(
         most_exposed_group=None if named is None else named[1],
         group_statement=statement,
         canaries=None
-        if design.coins is None
-        else one_run_audit(
-            signals.logits(CLIP)[-1, design.canaries], design.coins, claim=claim, delta=delta, seed=seed
-        ),
+        if planted is None
+        else one_run_audit(planted.scores, planted.coins, claim=claim, delta=delta, seed=seed),
         verdict=verdict,
         reason=reason,
         limits=LIMITS,
@@ -310,6 +298,16 @@ def attack_model(
         else tuple(attack_result(attack, scores[attack], mask, units=units) for attack in attacks),
         shadow_share=float(evidence.inside.mean()),
         device=recipe.device,
+        claim=None
+        if epsilon is None
+        else judge_claim(
+            epsilon,
+            delta,
+            claim,
+            [*by_attack, *([] if planted is None else [planted])],
+            seed=seed,
+            of_model=bool(by_attack),
+        ),
     )
     return AuditedModel(result, mask, scores)
 

@@ -14,6 +14,8 @@ __all__ = [
     "AttackResult",
     "CanaryAudit",
     "Claim",
+    "ClaimAudit",
+    "ClaimTest",
     "ExposedRow",
     "GroupExposure",
     "MembershipAudit",
@@ -156,6 +158,51 @@ class CanaryAudit:
 
 
 @dataclass(frozen=True)
+class ClaimTest:
+    """A bound on epsilon from one kind of rows whose membership a fair coin decided.
+
+    Attributes
+    ----------
+    by : ``canaries`` for planted rows, or the key of the attack that scored the rows of the data.
+    bound : The bound, at a level that is corrected for the number of tests of the claim.
+    """
+
+    by: str
+    bound: CanaryAudit
+
+
+@dataclass(frozen=True)
+class ClaimAudit:
+    """Test of the (epsilon, delta) that is claimed for a training.
+
+    Attributes
+    ----------
+    epsilon, delta : The claim; epsilon above 0, delta in [0, 1).
+    claim : ``epsilon-delta``, or ``gaussian`` where it is claimed to tell no more than Gaussian noise.
+    verdict : ``violates`` where `epsilon_lower` exceeds `epsilon`, else ``consistent``, which proves nothing.
+    epsilon_lower : The largest bound: the true epsilon at `delta` is at least this, at confidence `level`.
+    best : What shows it, as the `by` of its test.
+    ceiling : The largest epsilon that the tests could have shown.
+    level : Confidence of all bounds together, in (0, 1).
+    tests : One for each kind of tossed rows.
+    reason : The verdict in one sentence.
+    limits : What the tests could have seen and what they cannot say.
+    """
+
+    epsilon: float
+    delta: float
+    claim: Claim
+    verdict: str
+    epsilon_lower: float
+    best: str
+    ceiling: float
+    level: float
+    tests: Annotated[tuple[ClaimTest, ...], MinLen(1)]
+    reason: str
+    limits: str
+
+
+@dataclass(frozen=True)
 class ExposedRow:
     """A member whom the attack is surest of: where it stands in the data, never what it says.
 
@@ -199,6 +246,7 @@ class MembershipAudit(
         Empty where a row is the unit.
     shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
     device : Where the networks ran.
+    claim : The test of a claimed epsilon; None where none is claimed.
     """
 
     data: str
@@ -227,3 +275,4 @@ class MembershipAudit(
     row_attacks: tuple[AttackResult, ...] = ()
     shadow_share: float = 0.5
     device: str = "cpu"
+    claim: ClaimAudit | None = None

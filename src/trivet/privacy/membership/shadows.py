@@ -131,9 +131,9 @@ class Signals:
     others: NDArray[np.float64]
     correct: NDArray[np.bool_]
 
-    def of(self, models: slice, rows: int) -> "Signals":
-        """Return what some models say of the first `rows` rows."""
-        return Signals(**{name: getattr(self, name)[models, :rows] for name in FIELDS})
+    def of(self, models: slice, rows: slice | NDArray[np.int64]) -> "Signals":
+        """Return what some models say of some rows."""
+        return Signals(**{name: getattr(self, name)[models, rows] for name in FIELDS})
 
     def logits(self, clip: float) -> NDArray[np.float64]:
         """Return the confidence logits, shape (models, rows), of probabilities of at least `clip`."""
