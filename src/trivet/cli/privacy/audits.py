@@ -37,7 +37,8 @@ def audit_mechanism(
     /,
     *,
     settings: MechanismSettings,
-    inputs: Annotated[tuple[str, str], Parameter(negative="")] = ("0", "1"),
+    inputs: Annotated[list[str] | None, Parameter(negative="", n_tokens=2, json_list=False)] = None,
+    queries: int | None = None,
     out: Path | None = None,
     json: Json = False,
 ) -> int:
@@ -52,17 +53,29 @@ def audit_mechanism(
         its own; try
         trivet.privacy.mechanism.audit:numpy_laplace.
     inputs
-        Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'.
+        Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'. Given
+        several times, the pair that shows most is tested, on fresh answers.
+    queries
+        Try patterns of so many answers of queries, in lists in which each differs by 1 at most, such as one
+        above, or half below and half above.
     out
         Folder for the result, mechanism.json, its page and its picture.
     """
     from trivet.privacy.mechanism.audit import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
 
-    first, second = (_from_json(text) for text in inputs)
-    if json_text.dumps(first) == json_text.dumps(second):
-        raise UsageError(
-            f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
-        )
+    if inputs and queries is not None:
+        raise UsageError("--inputs and --queries both say which inputs to try; give one of them.")
+    inputs = inputs or ["0", "1"]
+    pairs = [
+        (_from_json(first), _from_json(second))
+        for first, second in zip(inputs[::2], inputs[1::2], strict=True)
+    ]
+    for first, second in pairs:
+        if json_text.dumps(first) == json_text.dumps(second):
+            raise UsageError(
+                f"both inputs are {one_line(json_text.dumps(first))}; expected two that differ, such as "
+                "--inputs 0 1."
+            )
     if out is not None:
         prepare_folder(out, RESULT, "mechanism.html")
     function = load_callable(mechanism, role="mechanism")
@@ -70,7 +83,8 @@ def audit_mechanism(
     with report_progress() as progress:
         found = audit(
             function,
-            inputs=(first, second),
+            neighbours=None if queries is not None else pairs,
+            queries=queries,
             name=mechanism,
             progress=lambda step, share: progress("audit", step, share),
             **vars(settings),
@@ -121,7 +135,9 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
             escape(mark + finding.description), f"{on_a:.3%}", f"{on_b:.3%}", f"{finding.epsilon_lower:.2f}"
         )
     console.print(table)
-    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}.")
+    tried = f" ({found.pattern})" if found.pattern else ""
+    tried += f", of {found.pairs} pairs the one that showed most" if found.pairs > 1 else ""
+    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}{tried}.")
     verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
     told = verdict_text(tone(found.verdict), verdict, on=found.name)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
