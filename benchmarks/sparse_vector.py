@@ -1,6 +1,6 @@
 """Sparse vector variants and a geometric mechanism with known guarantees, audited over many neighbours.
 
-The table of docs/privacy.md: which are found at 100,000 trials apart from their bits, and by which neighbours.
+The table of docs/privacy.md: which are found at 100,000 trials apart from their bits, and by which inputs.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 from trivet.privacy.mechanism.audit import audit_mechanism
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "privacy" / "auditing"))
-from specimen_mechanisms import sparse_vector, truncated_geometric  # noqa: E402 - of the tests
+from specimen_mechanisms import sparse_vector, truncated_geometric
 
 TRIALS = 100_000
 QUERIES = 10

@@ -12,6 +12,7 @@ from trivet.privacy.membership.results import (
     CanaryAudit,
     ClaimAudit,
     ClaimTest,
+    Discoveries,
     ExposedRow,
     GroupExposure,
     MembershipAudit,
@@ -208,6 +209,7 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
             attack("lira-online", strength),
             attack("lira-offline", strength - 0.001),
             attack("rmia", 1.3),
+            attack("quantile", 1.2),
         ),
         best_attack="lira-online",
         groups=groups,
@@ -221,6 +223,7 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
         exposed_rows=(ExposedRow(17, 9.5),),
         seed=0,
         claim=example_claim() if exposed else None,
+        discoveries=Discoveries(0.05, 36_631, 12_210, 412 if exposed else 0, 20 if exposed else 0, ()),
     )
 
 

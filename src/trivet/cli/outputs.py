@@ -51,6 +51,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "spending.json": b'"adjacency"',
         "mechanism.json": b'"epsilon_lower"',
         "membership.json": b'"non_members"',
+        "exposed-rows.json": b'"fdr"',
         "comparison.json": b'"regressions"',
         ".md": b"\ntags:\n- trivet\n",
         ".json": b'"clean_accuracy"',

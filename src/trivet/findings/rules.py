@@ -160,8 +160,8 @@ _RULES: Final = (
         title="Does a training keep the epsilon that it claims?",
         why="A mistake in clipping, noise, sampling or accounting voids the guarantee of a private training, "
         "and the model does not look wrong.",
-        action="Do not give the model out: look at the clipping of each row, the noise, the sampling and what "
-        "the accountant assumes of it. A training that is consistent is not thereby proved private.",
+        action="Do not give the model out: look at the clipping of each row, the noise, the sampling and "
+        "what the accountant assumes of it. A training that is consistent is not thereby proved private.",
         source="Steinke, Nasr and Jagielski, NeurIPS 2023; Mahloujifar, Melis and Chaudhuri, ICML 2025",
         heading="Audit a model",
         places=("privacy.membership.claim",),

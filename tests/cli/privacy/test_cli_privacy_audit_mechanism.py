@@ -137,11 +137,11 @@ def test_inputs_are_any_two_json_values(run, own, inputs):
 def test_the_logic_is_audited_over_several_neighbours(run):
     noise = f"{EXAMPLES}:numpy_laplace"
     pairs = ("--inputs", 3, 3.5, "--inputs", 0, 1)
-    code, out, err = run(noise, "--epsilon", 1, "--logic", *pairs, "--trials", 4000, "--json")
+    code, out, err = run(noise, "--epsilon", 1, "--logic", *pairs, "--trials", 4000, *RARELY, "--json")
     found = json.loads(out)
     assert (code, found["verdict"]) == (0, "consistent"), err
     assert (found["pairs"], found["input_b"], found["logic"]) == (2, "1", True)
-    assert found["epsilon_lower"] > 0.5
+    assert found["epsilon_lower"] > 0.3
 
 
 def test_patterns_of_query_answers_are_tried(run, own):

@@ -21,7 +21,7 @@ FEW = {"shadows": 8, "workers": 1}
 
 
 class Histogram(ClassifierMixin, BaseEstimator):
-    """Label of each cell of one column by a noisy vote, which is (epsilon, 0)-private when rows come or go."""
+    """Label of each cell of one column by a noisy vote: (epsilon, 0)-private when rows come or go."""
 
     def __init__(self, epsilon=1.0, cells=600, random_state=0):
         self.epsilon = epsilon

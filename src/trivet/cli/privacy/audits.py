@@ -1,7 +1,7 @@
 """``trivet privacy audit-mechanism``: test a mechanism against the epsilon that it claims."""
 
 import json as json_text
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.results import BARE, Claim
 from trivet.privacy.membership.subject import ModelRows, load_subject
+from trivet.settings import Share
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
@@ -162,9 +163,11 @@ if TYPE_CHECKING:
     from trivet.privacy.membership.audit import AuditedModel
     from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
-AttackName = Literal["all", "lira-online", "lira-offline", "rmia"]
+AttackName = Literal["all", "lira-online", "lira-offline", "rmia", "quantile"]
 MODEL_RESULT = "membership.json"
 SCORES = "membership-scores.npz"
+#: Rows of people who can be named; a file of its own, so that the others can be given out.
+EXPOSED_ROWS = "exposed-rows.json"
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
 #: Rates from here on have one decimal.
@@ -189,6 +192,7 @@ def audit_model(
     epsilon: float | None = None,
     delta: float = 0.0,
     claim: Claim = BARE,
+    fdr: Share = 0.05,
     workers: Workers = None,
     device: str = "cpu",
     seed: RandomSeed = 0,
@@ -211,7 +215,7 @@ def audit_model(
     attack
         Which attack, or all.
     shadows
-        Models that are trained to compare with.
+        Models that are trained to compare with; 0 for the attack quantile alone, which needs none.
     canaries
         Rows to plant in one more training, for a lower bound on epsilon.
     epsilon
@@ -222,6 +226,9 @@ def audit_model(
     claim
         What is claimed of the training: a bare epsilon and delta; or gaussian, to tell no more than Gaussian
         noise does, as DP-SGD claims, of which the same guesses refute more.
+    fdr
+        False discovery rate of the list of exposed members: the share of it that are none, at most, on
+        average.
     device
         Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is one.
         Each worker has a network there. Results are the same bit for bit on the processor only.
@@ -235,7 +242,7 @@ def audit_model(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
     if out is not None:
-        prepare_folder(out, MODEL_RESULT, SCORES, "membership.html")
+        prepare_folder(out, MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html")
     started = perf_counter()
     with report_progress() as progress:
         progress("audit", "loading", None)
@@ -252,6 +259,7 @@ def audit_model(
             epsilon=epsilon,
             delta=delta,
             claim=claim,
+            fdr=fdr,
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
             device=device,
@@ -259,6 +267,7 @@ def audit_model(
             data=one_line(subject.name),
             model=model,
             unit_name=rows.unit or "a unit",
+            numbers=subject.numbers,
             own_process=":" in model,  # the user's code may exit
             progress=lambda step, share: progress("audit", step, share),
         )
@@ -283,13 +292,16 @@ def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
 
     from trivet.report.pages import MEMBERSHIP, write_page  # noqa: PLC0415 - draws, so it is heavy
 
-    result, scores = out / MODEL_RESULT, out / SCORES
-    write_result(result, asdict(found.result))
+    result, scores, exposed = out / MODEL_RESULT, out / SCORES, out / EXPOSED_ROWS
+    named = found.result.discoveries
+    assert named is not None
+    write_result(result, asdict(replace(found.result, discoveries=replace(named, rows=()))))
+    write_result(exposed, {"fdr": named.fdr, "unit": found.result.unit, "rows": named.rows})
     stream = BytesIO()
     np.savez_compressed(stream, allow_pickle=False, member=found.members, **dict(found.scores))
     write_whole(scores, stream.getbuffer())
     page, *pictures = write_page(MEMBERSHIP, found.result, out)
-    return page, result, scores, *pictures
+    return page, result, scores, exposed, *pictures
 
 
 def _print_model(found: "MembershipAudit", console: "Console") -> None:
@@ -310,6 +322,12 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
     if found.canaries is not None and found.claim is None:
         console.print(
             f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
+        )
+    if (named := found.discoveries) is not None:
+        of = "members" if not found.row_attacks else f"members by {one_line(found.unit)}"
+        console.print(
+            f"{named.members} of {found.attacks[0].members} {escape(of)} can be named at a false discovery "
+            f"rate of {named.fdr:.3g}. Who they are is personal data, in no file but {EXPOSED_ROWS} (--out)."
         )
     if found.group_statement:
         console.print(escape(found.group_statement))

@@ -146,6 +146,16 @@ class Answers:
             lambda: [repr(value) for value in (self.plain if path is None else self.at(path))],
         )
 
+    def labelled(self, wanted: Callable[[str], bool], path: Path | None = None) -> NDArray[np.bool_]:
+        """Return whether each label is wanted, asked once for each label that differs."""
+        words, places = self.known(("words", path), lambda: self._words(path))
+        return np.fromiter(map(wanted, words), bool, len(words))[places]
+
+    def _words(self, path: Path | None) -> tuple[list[str], NDArray[np.int64]]:
+        numbers: dict[str, int] = {}
+        places = [numbers.setdefault(label, len(numbers)) for label in self.labels(path)]
+        return list(numbers), np.array(places, dtype=np.int64)
+
     @property
     def _rows(self) -> list[dict[Path, Plain]]:
         """Single values of each answer by their place, the first `MOST_LEAVES` of each."""
@@ -255,7 +265,7 @@ def _places_of(answers: Answers, paths: tuple[Path, ...], label: str) -> NDArray
     """Return where a value stands in each answer, shape (answers, places)."""
     return answers.known(
         ("places of", label, paths),
-        lambda: np.stack([np.array(answers.labels(path)) == label for path in paths], axis=1),
+        lambda: np.stack([answers.labelled(label.__eq__, path) for path in paths], axis=1),
     )
 
 

@@ -262,7 +262,7 @@ def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     members = frozenset(labels)
 
     def holds(answers: Answers) -> NDArray[np.bool_]:
-        return np.fromiter((label in members for label in answers.labels(path)), bool, len(answers))
+        return answers.labelled(members.__contains__, path)
 
     if len(labels) == 1:
         said = one_line(labels[0], limit=50)

@@ -104,7 +104,7 @@ def _reason(verdict: str, best: ClaimTest, epsilon: float) -> str:
 def _limits(ceiling: float, *, of_model: bool) -> str:
     whose = "the audited model and " if of_model else ""
     return (
-        f"The bounds hold together at {LEVEL:.0%} and could have shown epsilon {ceiling:.1f} at most. They are "
-        f"of {whose}trainings by its recipe, on as many rows as here. Consistent does not prove privacy: what a "
-        "stronger guesser would see, or one of the steps in between, was not looked at."
+        f"The bounds hold together at {LEVEL:.0%} and could have shown epsilon {ceiling:.1f} at most. They "
+        f"are of {whose}trainings by its recipe, on as many rows as here. Consistent does not prove privacy: "
+        "what a stronger guesser would see, or one of the steps in between, was not looked at."
     )

@@ -16,6 +16,7 @@ __all__ = [
     "Claim",
     "ClaimAudit",
     "ClaimTest",
+    "Discoveries",
     "ExposedRow",
     "GroupExposure",
     "MembershipAudit",
@@ -74,7 +75,7 @@ class AttackResult:
 
     Attributes
     ----------
-    attack : Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
+    attack : Key of the attack: ``lira-online``, ``lira-offline``, ``rmia`` or ``quantile``.
     members, non_members : Rows attacked of either kind, or units where these are attacked, each at least 1.
     auroc : Area under the ROC curve, in [0, 1], ties half; 0.5 is guessing. The interval is that of `auroc`.
     rates : TPR at each requested false positive rate, in that order.
@@ -203,6 +204,28 @@ class ClaimAudit:
 
 
 @dataclass(frozen=True)
+class Discoveries:
+    """Members whom the attacks name while few of those named are not members.
+
+    Attributes
+    ----------
+    fdr : False discovery rate: on average at most this share of the named are not members, in (0, 1).
+    candidates : Rows or units that could be named: all members, and half of the non-members.
+    calibrating : The other half of the non-members, which says how high a score may come about.
+    members, others : Named candidates that are members, and that are not.
+    rows : Numbers of the named members in the data, from 0; of a unit its first row. They are personal data:
+        a record and ``membership.json`` have none of them, ``exposed-rows.json`` has them.
+    """
+
+    fdr: float
+    candidates: int
+    calibrating: int
+    members: int
+    others: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ExposedRow:
     """A member whom the attack is surest of: where it stands in the data, never what it says.
 
@@ -226,7 +249,7 @@ class MembershipAudit(
     ----------
     data, rows, features, classes : Name of the data, its rows, features after encoding, and classes.
     model : What was trained, in words or as ``package.module:factory``.
-    shadows : Shadow models, each trained on a random `shadow_share` of the rows.
+    shadows : Shadow models, each trained on a random `shadow_share` of the rows; 0 for `quantile` alone.
     members, non_members : Rows inside and outside the audited model's training data.
     train_accuracy, test_accuracy : The audited model's accuracy on members and on non-members, in [0, 1].
     attacks : One result for each attack, in the order given, by the mean score of a `unit`'s rows.
@@ -244,9 +267,11 @@ class MembershipAudit(
     row_attacks : The attacks on single rows, where a unit is named; the intervals respect that rows of one
         unit are not independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`).
         Empty where a row is the unit.
-    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
+    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's; 0
+        without shadow models.
     device : Where the networks ran.
     claim : The test of a claimed epsilon; None where none is claimed.
+    discoveries : The members who are named at a false discovery rate; None in a record without them.
     """
 
     data: str
@@ -276,3 +301,4 @@ class MembershipAudit(
     shadow_share: float = 0.5
     device: str = "cpu"
     claim: ClaimAudit | None = None
+    discoveries: Discoveries | None = None

@@ -118,8 +118,8 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
     """Return a copy of a trained network as a fitted classifier of `classes`, one logit each."""
     # Opacus wraps a network to take each row's gradient; what answers is the network inside.
-    wrapped = type(module).__name__ == GRADIENTS_OF_ROWS and isinstance(module._module, nn.Module)
-    module = module._module if wrapped else module
+    if type(module).__name__ == GRADIENTS_OF_ROWS:
+        module = module.get_submodule("_module")
     fitted = _Trained(module)
     fitted.classes_ = classes
     fitted.network_ = copy.deepcopy(module).cpu().float().eval()

@@ -1,0 +1,62 @@
+"""Rows that an attack may call members while few of them are not: a list at a false discovery rate.
+
+The candidates are all members and a random half of the non-members; the other half calibrates. A candidate's
+conformal p-value is the share of calibrating rows that score as high, and Benjamini and Hochberg's procedure
+(1995) keeps the share of non-members among those it names at `fdr` on average. Its p-values depend on one
+another, since they share the calibrating rows. They are positively regression dependent (PRDS), under which
+the procedure is valid (Benjamini and Yekutieli 2001; Bates et al. 2023, Theorem 2). What it takes is that the
+non-members are exchangeable, which their random halves are, whatever the members' scores (Marandon et al.
+2024). Each of several attacks has its share of `fdr`, and the list is what any of them names: the false share
+of a union is no larger than the sum of theirs.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trivet.privacy.membership.results import Discoveries
+
+__all__ = ["benjamini_hochberg", "conformal_p_values", "discover"]
+
+
+def conformal_p_values(scores: NDArray[np.float64], calibration: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (1 + calibrating scores at least as high) / (1 + their number) for each score."""
+    higher = len(calibration) - np.searchsorted(np.sort(calibration), scores, side="left")
+    return (1 + higher) / (1 + len(calibration))
+
+
+def benjamini_hochberg(p_values: NDArray[np.float64], fdr: float) -> NDArray[np.bool_]:
+    """Return which hypotheses are rejected: all up to the last p-value under its share of `fdr`."""
+    order = np.argsort(p_values, kind="stable")
+    under = np.flatnonzero(p_values[order] <= fdr * np.arange(1, len(order) + 1) / len(order))
+    rejected = np.zeros(len(order), dtype=np.bool_)
+    rejected[order[: under[-1] + 1 if under.size else 0]] = True
+    return rejected
+
+
+def discover(
+    scores: Mapping[str, NDArray[np.float64]],
+    inside: NDArray[np.bool_],
+    numbers: NDArray[np.int64],
+    *,
+    fdr: float,
+    generator: np.random.Generator,
+) -> Discoveries:
+    """Name the members, by their `numbers`, among what all attacks find at a false discovery rate."""
+    outside = generator.permutation(np.flatnonzero(~inside))
+    calibrating = outside[: (len(outside) + 1) // 2]
+    candidates = np.setdiff1d(np.arange(len(inside)), calibrating)
+    named = np.zeros(len(candidates), dtype=np.bool_)
+    for found in scores.values():
+        p_values = conformal_p_values(found[candidates], found[calibrating])
+        named |= benjamini_hochberg(p_values, fdr / len(scores))
+    whose = candidates[named]
+    return Discoveries(
+        fdr=fdr,
+        candidates=len(candidates),
+        calibrating=len(calibrating),
+        members=int(inside[whose].sum()),
+        others=int((~inside[whose]).sum()),
+        rows=tuple(numbers[whose[inside[whose]]].tolist()),
+    )
