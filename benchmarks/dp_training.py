@@ -1,4 +1,4 @@
-"""Audits of DP-SGD to epsilon 3 on MNIST, right and with the mistakes of practice: the table of docs/privacy.md."""
+"""Audits of DP-SGD to epsilon 3 on MNIST, right and with the mistakes of practice, as in docs/privacy.md."""
 
 import sys
 import time
@@ -11,7 +11,11 @@ from trivet.datasets import load_images
 from trivet.privacy.membership.audit import audit_model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "privacy" / "membership"))
-from private_trainings import MISTAKES, OpacusRegression, PrivateRegression
+from private_trainings import (  # pyright: ignore[reportMissingImports] - of the tests
+    MISTAKES,
+    OpacusRegression,
+    PrivateRegression,
+)
 
 ROWS = 1000
 SEEDS = 5

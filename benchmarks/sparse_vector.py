@@ -15,7 +15,10 @@ import numpy as np
 from trivet.privacy.mechanism.audit import audit_mechanism
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "privacy" / "auditing"))
-from specimen_mechanisms import sparse_vector, truncated_geometric
+from specimen_mechanisms import (  # pyright: ignore[reportMissingImports] - of the tests
+    sparse_vector,
+    truncated_geometric,
+)
 
 TRIALS = 100_000
 QUERIES = 10
@@ -29,9 +32,9 @@ def row(
 ) -> None:
     """Print a row of the table."""
     found = audit_mechanism(mechanism, epsilon=epsilon, trials=trials, logic=True, **how)
-    told = found.pattern or f"{found.input_a}, {found.input_b}"
+    inputs = found.pattern or f"{found.input_a}, {found.input_b}"
     print(
-        f"| {name} | {epsilon:g} | {truth} | {found.epsilon_lower:.3f} | {found.verdict} | {told} |",
+        f"| {name} | {epsilon:g} | {truth} | {found.epsilon_lower:.3f} | {found.verdict} | {inputs} |",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""DP-SGD of a softmax regression on random features, right and with the mistakes that are made in practice."""
+"""DP-SGD of a softmax regression on random features, right and with mistakes that are made in practice."""
 
 import logging
 import math
@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-#: What is wrong with a training: nothing; no noise; the mean gradient of a batch is clipped and not each row's;
-#: every row is in each batch, where the accountant assumes a random share; the noise is scaled by that share.
+#: What is wrong with a training: nothing; no noise; the mean gradient of a batch is clipped, not each row's;
+#: every row is in each batch, where the accountant assumes a random share; noise is scaled by that share.
 MISTAKES = ("none", "no noise", "clipped by batch", "no sampling", "noise scaled by share")
 FEATURES = 2000
 #: Of the features of a row, so that a gradient is clipped.

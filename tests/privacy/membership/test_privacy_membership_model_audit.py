@@ -20,9 +20,10 @@ from trivet.datasets.adult import adult_sample
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.attacks import lira_scores
 from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
+from trivet.privacy.membership.likeness import Likeness
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
 from trivet.privacy.membership.results import MembershipAudit
-from trivet.privacy.membership.shadows import model_seed, shadow_halves
+from trivet.privacy.membership.shadows import FOLDS, model_seed, shadow_halves, use_of
 from trivet.verdict import EXPOSED, NO_EVIDENCE
 
 FEW = {"shadows": 16, "workers": 1}
@@ -104,7 +105,8 @@ def test_lira_s_scores_are_those_of_models_trained_by_hand():
 
     shadows = [said(rows, place) for place, rows in enumerate(inside)]
     logits = confidence_logits([said(found.members, 8), *shadows], y)
-    expected = lira_scores(logits[0], logits[1:], inside, online=True)
+    likeness = Likeness.of(X, y, np.arange(120), generator=use_of(5, FOLDS))
+    expected = lira_scores(logits[0], logits[1:], inside, online=True, expected=likeness.expected)
     np.testing.assert_allclose(found.scores["lira-online"], expected, rtol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""DP-SGD to epsilon 3 on MNIST: the right one is consistent with its claim, those with a mistake are caught."""
+"""DP-SGD to epsilon 3 on MNIST: the right one is consistent with its claim, each mistake is caught."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,6 @@ def test_opacus_keeps_its_claim_and_is_caught_without_its_noise(digits):
     pytest.importorskip("opacus")
     verdicts = []
     for noisy in (True, False):
-        with pytest.warns(UserWarning):
-            audit = audit_model(OpacusRegression(noisy=noisy), *digits, canaries=1000, **ASKED)
+        audit = audit_model(OpacusRegression(noisy=noisy), *digits, canaries=1000, **ASKED)
         verdicts.append(audit.claim.verdict)
     assert verdicts == ["consistent", "violates"]

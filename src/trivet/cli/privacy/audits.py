@@ -344,9 +344,9 @@ def _print_claim(found: "MembershipAudit", console: "Console") -> None:
     claim = found.claim
     assert claim is not None
     word = "consistent with" if claim.verdict == CONSISTENT else claim.verdict
-    told = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
+    said = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
     claimed = f"epsilon {claim.epsilon:g}" + (f", delta {claim.delta:g}" if claim.delta else "")
-    console.print(f"{told} {claimed}. {escape(claim.reason)}")
+    console.print(f"{said} {claimed}. {escape(claim.reason)}")
     console.print(escape(claim.limits))
 
 

@@ -147,7 +147,7 @@ class Answers:
         )
 
     def labelled(self, wanted: Callable[[str], bool], path: Path | None = None) -> NDArray[np.bool_]:
-        """Return whether each label is wanted, asked once for each label that differs."""
+        """Return whether each label is wanted; `wanted` is called once for each that differs."""
         words, places = self.known(("words", path), lambda: self._words(path))
         return np.fromiter(map(wanted, words), bool, len(words))[places]
 

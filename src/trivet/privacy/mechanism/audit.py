@@ -166,8 +166,9 @@ def audit_mechanism(
             progress=lambda share: report("asking the mechanism", (before + share * number) / calls),
         )
 
-    best, on_a, on_b = pairs[0], [], []
-    shown = -np.inf
+    best, shown = pairs[0], -np.inf
+    on_a: list[Plain] = []
+    on_b: list[Plain] = []
     for pair in pairs if searching else ():
         answers = draw(pair, searching)
         found = shown_before(*answers, pair, delta=delta, error_rate=error_rate, seed=seed, logic=logic)

@@ -59,7 +59,7 @@ def thinned_bound(
 ) -> float:
     """Lower bound on epsilon at delta 0, by an exact test of both counts at once; minus infinity if none."""
     # If p <= e^epsilon q, and each answer with the event is kept with probability e^-epsilon on the first
-    # side, the event is no likelier there: Fisher's exact test (Ding et al. 2018, Section 5.4). An answer is
+    # side, the event is not likelier there: Fisher's exact test (Ding et al. 2018, Section 5.4). An answer is
     # kept as long as its uniform number is below e^-epsilon, so that the test rejects up to one epsilon.
     uniform = np.sort(generator.random(p_count))
 

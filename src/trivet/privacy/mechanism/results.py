@@ -103,7 +103,7 @@ class MechanismAudit(
     limits : What the audit could have seen and what it cannot say.
     logic : True where the bits of floating-point numbers were left out of account.
     pairs : Pairs of neighbouring inputs that were tried; the one that showed most was tested.
-    pattern : Name of the pattern of the tested pair; empty for inputs of the user's own.
+    pattern : Name of the pattern of the tested pair; empty for other inputs.
     """
 
     name: str

@@ -47,14 +47,16 @@ class Likeness:
         generator: np.random.Generator,
     ) -> "Likeness":
         """Return the rows of data, whose units are divided among folds by chance."""
-        flat = features if sparse.issparse(features) else np.asarray(features).reshape(len(labels), -1)
+        flat: Any = features if sparse.issparse(features) else np.asarray(features).reshape(len(labels), -1)
         if flat.shape[1] > MOST_FEATURES:
             with one_thread():
                 seed = int(generator.integers(2**32))
                 flat = TruncatedSVD(MOST_FEATURES, random_state=seed).fit_transform(flat)
-        dense = flat.toarray() if sparse.issparse(flat) else flat
+        dense: Any = flat
+        if sparse.issparse(flat):
+            dense = flat.toarray()
         folds = generator.permutation(int(units.max()) + 1) % FOLDS
-        whole = np.column_stack([np.asarray(dense, dtype=np.float64), labels])
+        whole = np.column_stack([dense, labels]).astype(np.float64)
         return cls(whole, folds[units], int(labels.max()) < MOST_CLASSES)
 
     def expected(
@@ -71,13 +73,12 @@ class Likeness:
             if not train.any():
                 found[here] = values[usable].mean() if usable.any() else 0.0
                 continue
-            categories = [self.rows.shape[1] - 1] if self.by_class else None
+            settings: dict[str, Any] = {
+                "categorical_features": [self.rows.shape[1] - 1] if self.by_class else None,
+                "early_stopping": False,
+            }
             trees = HistGradientBoostingRegressor(
-                max_iter=ROUNDS,
-                learning_rate=RATE,
-                categorical_features=categories,
-                early_stopping=False,
-                random_state=0,
+                max_iter=ROUNDS, learning_rate=RATE, random_state=0, **settings
             )
             with one_thread():
                 found[here] = trees.fit(self.rows[train], values[train]).predict(self.rows[here])
