@@ -52,13 +52,13 @@ def neighbour_patterns(queries: int) -> Mapping[str, tuple[list[int], list[int]]
 
 def pairs_of(
     inputs: tuple[Any, Any], neighbours: Sequence[tuple[Any, Any]] | None, queries: int | None
-) -> tuple[Neighbours, ...]:
+) -> list[Neighbours]:
     """Return the pairs to try: the one, those of a list, or the patterns for so many queries."""
     if queries is not None:
         if neighbours is not None:
             raise UsageError("neighbours and queries both say which inputs to try; give one of them.")
-        return tuple(Neighbours(*pair, name) for name, pair in neighbour_patterns(queries).items())
+        return [Neighbours(*pair, name) for name, pair in neighbour_patterns(queries).items()]
     chosen = [inputs] if neighbours is None else list(neighbours)
     if not chosen or any(len(pair) != 2 for pair in chosen):  # noqa: PLR2004 - a pair
         raise UsageError("the neighbours should be pairs of inputs, one or more.")
-    return tuple(Neighbours(*pair) for pair in chosen)
+    return [Neighbours(*pair) for pair in chosen]

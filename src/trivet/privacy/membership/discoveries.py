@@ -1,13 +1,13 @@
 """Rows that an attack may call members while few of them are not: a list at a false discovery rate.
 
-The candidates are all members and a random half of the non-members; the other half calibrates. A candidate's
-conformal p-value is the share of calibrating rows that score as high, and Benjamini and Hochberg's procedure
-(1995) keeps the share of non-members among those it names at `fdr` on average. Its p-values depend on one
-another, since they share the calibrating rows. They are positively regression dependent (PRDS), under which
-the procedure is valid (Benjamini and Yekutieli 2001; Bates et al. 2023, Theorem 2). What it takes is that the
-non-members are exchangeable, which their random halves are, whatever the members' scores (Marandon et al.
-2024). Each of several attacks has its share of `fdr`, and the list is what any of them names: the false share
-of a union is no larger than the sum of theirs.
+The candidates are all members and a random half of the non-members; a quarter of these chooses the attack,
+and a quarter calibrates it. A candidate's conformal p-value is the share of calibrating rows that score as
+high, and Benjamini and Hochberg's procedure (1995) keeps the share of non-members among those it names below
+its level times their share among the candidates, on average. That share is known, so the level is `fdr` over
+it. The p-values depend on one another, since they share the calibrating rows. They are positively regression
+dependent (PRDS), under which the procedure is valid (Benjamini and Yekutieli 2001; Bates et al. 2023, Theorem
+2). What it takes is that the non-members are exchangeable, which their random parts are, whatever the members'
+scores (Marandon et al. 2024).
 """
 
 from collections.abc import Mapping
@@ -43,20 +43,28 @@ def discover(
     fdr: float,
     generator: np.random.Generator,
 ) -> Discoveries:
-    """Name the members, by their `numbers`, among what all attacks find at a false discovery rate."""
+    """Name the members, by their `numbers`, that the best attack finds at a false discovery rate."""
     outside = generator.permutation(np.flatnonzero(~inside))
-    calibrating = outside[: (len(outside) + 1) // 2]
-    candidates = np.setdiff1d(np.arange(len(inside)), calibrating)
-    named = np.zeros(len(candidates), dtype=np.bool_)
-    for found in scores.values():
-        p_values = conformal_p_values(found[candidates], found[calibrating])
-        named |= benjamini_hochberg(p_values, fdr / len(scores))
-    whose = candidates[named]
+    choosing, calibrating, others = np.split(outside, [len(outside) // 4, len(outside) // 2])
+    candidates = np.concatenate([np.flatnonzero(inside), others])
+    level = fdr * len(candidates) / len(others)
+
+    def named_before(attack: str) -> int:
+        """Count members only: whether a candidate that is none is named has no part in the choice."""
+        found = scores[attack]
+        p_values = conformal_p_values(found[inside], found[choosing])
+        return int(benjamini_hochberg(p_values, level).sum())
+
+    best = max(scores, key=named_before)
+    p_values = conformal_p_values(scores[best][candidates], scores[best][calibrating])
+    whose = candidates[benjamini_hochberg(p_values, level)]
+    members = whose[inside[whose]]
     return Discoveries(
         fdr=fdr,
+        attack=best,
         candidates=len(candidates),
         calibrating=len(calibrating),
-        members=int(inside[whose].sum()),
-        others=int((~inside[whose]).sum()),
-        rows=tuple(numbers[whose[inside[whose]]].tolist()),
+        members=len(members),
+        others=len(whose) - len(members),
+        rows=tuple(numbers[members].tolist()),
     )

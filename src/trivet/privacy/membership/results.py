@@ -210,14 +210,16 @@ class Discoveries:
     Attributes
     ----------
     fdr : False discovery rate: on average at most this share of the named are not members, in (0, 1).
+    attack : Key of the attack, chosen on a quarter of the non-members.
     candidates : Rows or units that could be named: all members, and half of the non-members.
-    calibrating : The other half of the non-members, which says how high a score may come about.
+    calibrating : A quarter of the non-members, which says how high a score may come about.
     members, others : Named candidates that are members, and that are not.
     rows : Numbers of the named members in the data, from 0; of a unit its first row. They are personal data:
         a record and ``membership.json`` have none of them, ``exposed-rows.json`` has them.
     """
 
     fdr: float
+    attack: str
     candidates: int
     calibrating: int
     members: int
