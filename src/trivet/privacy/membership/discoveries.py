@@ -6,8 +6,8 @@ high, and Benjamini and Hochberg's procedure (1995) keeps the share of non-membe
 its level times their share among the candidates, on average. That share is known, so the level is `fdr` over
 it. The p-values depend on one another, since they share the calibrating rows. They are positively regression
 dependent (PRDS), under which the procedure is valid (Benjamini and Yekutieli 2001; Bates et al. 2023, Theorem
-2). What it takes is that the non-members are exchangeable, which their random parts are, whatever the members'
-scores (Marandon et al. 2024).
+2). What it takes is that the non-members are exchangeable, which their random parts are, whatever the scores
+of the members (Marandon et al. 2024).
 """
 
 from collections.abc import Mapping
