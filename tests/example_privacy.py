@@ -223,7 +223,9 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
         exposed_rows=(ExposedRow(17, 9.5),),
         seed=0,
         claim=example_claim() if exposed else None,
-        discoveries=Discoveries(0.05, "lira-online", 36_631, 6_105, 412 if exposed else 0, 20 if exposed else 0, ()),
+        discoveries=Discoveries(
+            0.05, "lira-online", 36_631, 6_105, 412 if exposed else 0, 20 if exposed else 0, ()
+        ),
     )
 
 

@@ -64,7 +64,7 @@ def test_adult_with_a_model_that_remembers(trivet, tmp_path):
     assert done.code == 1, done.err
     assert done.json["verdict"] == "exposed"
     assert done.json["canaries"]["canaries"] == 100
-    names = ["membership.html", "membership.json", "membership-scores.npz"]
+    names = ["membership.html", "membership.json", "membership-scores.npz", "exposed-rows.json"]
     pictures = [
         f"figures/privacy_membership_{name}.{end}" for name in ("roc", "groups") for end in ("svg", "png")
     ]
