@@ -166,7 +166,7 @@ def test_rows_of_one_person_are_inside_or_outside_together(folder, run):
     found = json.loads((folder / "out" / "membership.json").read_text(encoding="utf-8"))
     assert (found["unit"], found["rows"], found["features"]) == ("Patient ID", 240, 2)
     assert [(each["members"], each["non_members"]) for each in found["attacks"]] == [(30, 30)] * 4
-    assert [each["members"] for each in found["row_attacks"]] == [120] * 3
+    assert [each["members"] for each in found["row_attacks"]] == [120] * 4
     page = (folder / "out" / "membership.html").read_text(encoding="utf-8")
     assert "Patient ID" in page
     assert "The same by row" in page
