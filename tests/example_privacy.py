@@ -11,6 +11,9 @@ from trivet.privacy.mechanism.results import EventFinding, MechanismAudit
 from trivet.privacy.membership.results import (
     AttackResult,
     CanaryAudit,
+    ClaimAudit,
+    ClaimTest,
+    Discoveries,
     ExposedRow,
     GroupExposure,
     MembershipAudit,
@@ -217,6 +220,39 @@ def group(name, tpr, *, column="gender") -> GroupExposure:
     )
 
 
+def example_canaries() -> CanaryAudit:
+    return CanaryAudit(
+        canaries=1_000,
+        included=497,
+        guesses=200,
+        correct=164,
+        expected_by_chance=100.0,
+        epsilon_lower=1.2,
+        ceiling=4.2,
+        claim="epsilon-delta",
+        delta=0.0,
+        level=0.95,
+        tried=1,
+        reason="164 of 200 guesses were right.",
+    )
+
+
+def example_claim() -> ClaimAudit:
+    return ClaimAudit(
+        epsilon=1.0,
+        delta=1e-5,
+        claim="gaussian",
+        verdict=VIOLATES,
+        epsilon_lower=1.2,
+        best="canaries",
+        ceiling=4.2,
+        level=0.95,
+        tests=(ClaimTest("canaries", example_canaries()),),
+        reason="By canaries, 164 of 200 guesses are right: epsilon is at least 1.20, not 1.",
+        limits="Consistent does not prove privacy.",
+    )
+
+
 def example_membership(*, exposed=True, groups=None, data="Adult", model="tree") -> MembershipAudit:
     """A model that gives its members away, or one that does not."""
     strength = 1.5 if exposed else 1.002
@@ -237,31 +273,23 @@ def example_membership(*, exposed=True, groups=None, data="Adult", model="tree")
             attack("lira-online", strength),
             attack("lira-offline", strength - 0.001),
             attack("rmia", 1.3),
+            attack("quantile", 1.2),
         ),
         best_attack="lira-online",
         groups=groups,
         most_exposed_column="gender" if exposed and groups else None,
         most_exposed_group=groups[0].group if exposed and groups else None,
         group_statement="The members of gender Female are found most often." if groups else "",
-        canaries=CanaryAudit(
-            canaries=1_000,
-            included=497,
-            guesses=200,
-            correct=164,
-            expected_by_chance=100.0,
-            epsilon_lower=1.2,
-            ceiling=4.2,
-            claim="epsilon-delta",
-            delta=0.0,
-            level=0.95,
-            tried=1,
-            reason="164 of 200 guesses were right.",
-        ),
+        canaries=example_canaries(),
         verdict=EXPOSED if exposed else NO_EVIDENCE,
         reason="The attack finds far more members than guessing.",
         limits="No evidence does not prove privacy.",
         exposed_rows=(ExposedRow(17, 9.5),),
         seed=0,
+        claim=example_claim() if exposed else None,
+        discoveries=Discoveries(
+            0.05, "lira-online", 36_631, 6_105, 412 if exposed else 0, 20 if exposed else 0, ()
+        ),
     )
 
 

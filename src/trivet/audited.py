@@ -143,6 +143,9 @@ def _privacy(record: Record) -> Iterator[JudgedPart]:
     if (audit := privacy["membership"]) is not None:
         word = audit["verdict"]
         yield JudgedPart("privacy", "membership", audit["model"], word, tone(word), "privacy.membership")
+        if (claim := audit["claim"]) is not None:
+            word, name = claim["verdict"], f"epsilon of {audit['model']}"
+            yield JudgedPart("privacy", "claim", name, word, tone(word), "privacy.membership.claim")
     for number, audit in enumerate(privacy["code"]):
         word, place = audit["verdict"], f"privacy.code.{number}"
         yield JudgedPart("privacy", "code", audit["name"], word, tone(word), place)
@@ -188,6 +191,8 @@ def _privacy_complaints(privacy: Record) -> Iterator[str]:
         yield from _of_words("membership", audit, "privacy.membership")
         attacks = [attack["attack"] for attack in audit["attacks"]]
         yield from _one_of(audit["best_attack"], attacks, "privacy.membership.best_attack")
+        if (claim := audit["claim"]) is not None:
+            yield from _of_words("mechanism", claim, "privacy.membership.claim")
     for number, audit in enumerate(privacy["code"]):
         yield from _of_words("code", audit, f"privacy.code.{number}")
 

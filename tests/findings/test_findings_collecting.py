@@ -81,6 +81,7 @@ def test_a_system_of_ones_own_has_no_study_and_no_corrections(alone):
         "privacy.code.1": "warning",
         "privacy.code.2": "breach",
         "privacy.membership": "breach",
+        "privacy.claim": "breach",
     }
     assert found["security.backdoor-removed"].place == "security.repair.attempts.1.asr.after.value"
     assert alone["security"]["scan"]["reason"] in found["security.verdict"].message

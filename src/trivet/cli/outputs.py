@@ -53,6 +53,7 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "mechanism.json": b'"epsilon_lower"',
         "code.json": b'"epsilon_seen"',
         "membership.json": b'"non_members"',
+        "exposed-rows.json": b'"fdr"',
         "comparison.json": b'"regressions"',
         ".md": b"\ntags:\n- trivet\n",
         ".json": b'"clean_accuracy"',

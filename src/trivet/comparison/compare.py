@@ -54,6 +54,7 @@ _TITLES: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "code", "epsilon_seen"): "epsilon of the code's paths: {}",
     ("privacy", "membership", "attacks", "auroc", "value"): "membership AUROC: {}",
     ("privacy", "membership", "canaries", "epsilon_lower"): "epsilon shown by canaries",
+    ("privacy", "membership", "claim", "epsilon_lower"): "epsilon shown against the claim",
     ("fairness", "comparison", "models", "accuracy", "value"): "accuracy: {}",
     ("fairness", "comparison", "models", "disparate_impact", "value"): "disparate impact: {}",
 }
@@ -61,6 +62,7 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("privacy", "published", "correction", "verdict"): "privacy, published plan",
     ("privacy", "mechanisms", "verdict"): "mechanism {}",
     ("privacy", "membership", "verdict"): "membership",
+    ("privacy", "membership", "claim", "verdict"): "claimed epsilon",
     ("privacy", "code", "verdict"): "code {}",
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",

@@ -341,6 +341,7 @@ _ASKED: Final = {
     ("privacy", "training"): "dataset_size batch sampling steps epsilon noise_multiplier delta",
     ("privacy", "mechanisms"): _MECHANISM,
     ("privacy", "membership"): _MEMBERSHIP,
+    ("privacy", "membership", "claim"): "epsilon delta claim",
     ("privacy", "code"): _CODE,
     ("fairness", "published"): _STUDY,
     ("fairness", "audit"): _AUDIT,

@@ -239,6 +239,8 @@ def privacy_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         yield _mechanism(record, place)
     if privacy["membership"] is not None:
         yield _membership(record)
+        if privacy["membership"]["claim"] is not None:
+            yield _claim(record)
     for place in range(len(privacy["code"])):
         yield _code(record, place)
 
@@ -341,6 +343,21 @@ def _membership(record: Mapping[str, Any]) -> Finding:
     )
 
 
+def _claim(record: Mapping[str, Any]) -> Finding:
+    audit = record["privacy"]["membership"]
+    claim = audit["claim"]
+    return make_finding(
+        "privacy.claim",
+        level=level_of(claim["verdict"]),
+        title=f"The epsilon that is claimed for {one_line(audit['model'])}: {claim['verdict']}",
+        message=f"The epsilon of the training is at least {claim['epsilon_lower']:.3f} at a delta of "
+        f"{claim['delta']:g}, and {claim['epsilon']:g} is claimed: {claim['reason']}",
+        measured=measured_at(record, "privacy.membership.claim.epsilon_lower"),
+        required=f"<= {claim['epsilon']:g}",
+        subject=audit["model"],
+    )
+
+
 #: Kinds of cautions without which the figures mislead.
 _SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
 
@@ -428,6 +445,7 @@ GATES: Final = (
     "privacy.budget",
     "privacy.mechanism",
     "privacy.membership",
+    "privacy.claim",
     "privacy.code",
     "fairness.disparate-impact",
 )
@@ -508,7 +526,7 @@ def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) 
     if rule == "security.backdoor-removed":
         whole = {f"{part.rpartition('.asr.')[0]}.removed", "security.repair.removed"}
         return part in places or bool(whole.intersection(places))
-    if rule in {"privacy.mechanism", "privacy.code"}:
+    if rule in {"privacy.mechanism", "privacy.claim", "privacy.code"}:
         return part in places or f"{part.rpartition('.')[0]}.verdict" in places
     if rule == "privacy.membership":
         return part in places or "privacy.membership.verdict" in places

@@ -178,6 +178,17 @@ _RULES: Final = (
         places=("privacy.membership",),
     ),
     Rule(
+        id="privacy.claim",
+        title="Does a training keep the epsilon that it claims?",
+        why="A mistake in clipping, noise, sampling or accounting voids the guarantee of a private training, "
+        "and the model does not look wrong.",
+        action="Do not give the model out: look at the clipping of each row, the noise, the sampling and "
+        "what the accountant assumes of it. A training that is consistent is not thereby proved private.",
+        source="Steinke, Nasr and Jagielski, NeurIPS 2023; Mahloujifar, Melis and Chaudhuri, ICML 2025",
+        heading="Audit a model",
+        places=("privacy.membership.claim",),
+    ),
+    Rule(
         id="fairness.disparate-impact",
         title="Are the groups selected alike?",
         why="Selection at less than four fifths of the rate of another group is taken as a sign of adverse "

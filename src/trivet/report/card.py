@@ -224,6 +224,10 @@ def _attack_rows(membership: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{place}.attacks.{number}.rates.{which}.tpr.value"
     if membership["canaries"] is not None:
         yield "Epsilon that the canaries show, at least", f"{place}.canaries.epsilon_lower"
+    if membership["claim"] is not None:
+        yield "Claimed epsilon", f"{place}.claim.epsilon"
+        yield "Claimed delta", f"{place}.claim.delta"
+        yield "Epsilon that is shown against the claim, at least", f"{place}.claim.epsilon_lower"
 
 
 def _told(
@@ -404,6 +408,7 @@ _SUBJECTS: Final[Mapping[str, tuple[str, bool]]] = {
     "training": ("private training", False),
     "mechanisms": ("mechanism", True),
     "membership": ("membership in", True),
+    "claim": ("the claimed", True),
     "code": ("code", True),
     "audit": ("predictions", True),
     "comparison": ("mitigations on", True),

@@ -88,6 +88,7 @@ _REASONS: Final[Mapping[tuple[str, str], Callable[[Mapping[str, Any], JudgedPart
     ("privacy", "training"): _told("why"),
     ("privacy", "mechanisms"): _mechanism,
     ("privacy", "membership"): _told("reason"),
+    ("privacy", "claim"): _told("reason"),
     ("privacy", "code"): _mechanism,
     ("fairness", "audit"): _told("reason"),
     ("fairness", "comparison"): _told("statement"),

@@ -134,6 +134,26 @@ def test_inputs_are_any_two_json_values(run, own, inputs):
     assert json.loads(out)["input_a"] == inputs[0]
 
 
+def test_the_logic_is_audited_over_several_neighbours(run):
+    noise = f"{EXAMPLES}:numpy_laplace"
+    pairs = ("--inputs", 3, 3.5, "--inputs", 0, 1)
+    code, out, err = run(noise, "--epsilon", 1, "--logic", *pairs, "--trials", 4000, *RARELY, "--json")
+    found = json.loads(out)
+    assert (code, found["verdict"]) == (0, "consistent"), err
+    assert (found["pairs"], found["input_b"], found["logic"]) == (2, "1", True)
+    assert found["epsilon_lower"] > 0.3
+
+
+def test_patterns_of_query_answers_are_tried(run, own):
+    arguments = (f"{own}:count", "--epsilon", 1, "--queries", 4, "--trials", 1000)
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "(one above), of 8 pairs the one that showed most" in out
+    code, out, err = run(*arguments, "--inputs", 0, 1)
+    assert code == 2
+    assert "give one of them" in err
+
+
 WRONG = [
     (("own_audited:nothing", "--epsilon", 1), "has no nothing"),
     (("own_audited:number", "--epsilon", 1), "is a int; expected a class or function"),

@@ -64,7 +64,7 @@ def test_adult_with_a_model_that_remembers(trivet, tmp_path):
     assert done.code == 1, done.err
     assert done.json["verdict"] == "exposed"
     assert done.json["canaries"]["canaries"] == 100
-    names = ["membership.html", "membership.json", "membership-scores.npz"]
+    names = ["membership.html", "membership.json", "membership-scores.npz", "exposed-rows.json"]
     pictures = [
         f"figures/privacy_membership_{name}.{end}" for name in ("roc", "groups") for end in ("svg", "png")
     ]
@@ -165,8 +165,8 @@ def test_rows_of_one_person_are_inside_or_outside_together(folder, run):
     assert "…" not in out
     found = json.loads((folder / "out" / "membership.json").read_text(encoding="utf-8"))
     assert (found["unit"], found["rows"], found["features"]) == ("Patient ID", 240, 2)
-    assert [(each["members"], each["non_members"]) for each in found["attacks"]] == [(30, 30)] * 3
-    assert [each["members"] for each in found["row_attacks"]] == [120] * 3
+    assert [(each["members"], each["non_members"]) for each in found["attacks"]] == [(30, 30)] * 4
+    assert [each["members"] for each in found["row_attacks"]] == [120] * 4
     page = (folder / "out" / "membership.html").read_text(encoding="utf-8")
     assert "Patient ID" in page
     assert "The same by row" in page
@@ -202,7 +202,7 @@ def test_images_and_a_network(folder, run):
         (
             ("people.csv", "--label", "hired", "--claim", "gaussian"),
             2,
-            "set --canaries, or leave out --claim",
+            "set one, or leave out --claim",
         ),
         (("people.csv", "--label", "hird"), 2, "no column 'hird'; did you mean 'hired'?"),
         (("people.csv", "--label", "hired", "--group", "gender"), 2, "no column 'gender'"),

@@ -74,9 +74,8 @@ def by_rows(target, shadows, inside, *, online):
         d0 = 2 * trigamma_inverse(np.var(logs, ddof=1) - noise)
         s0 = math.exp(np.mean(logs) + digamma(d0 / 2) - math.log(d0 / 2))
         mu0 = np.mean([x.mean() for x in samples])
-        moderated = [(d0 * s0 + (len(x) - 1) * np.var(x, ddof=1)) / (d0 + len(x) - 1) for x in samples]
-        z = [(x.mean() - mu0) ** 2 / v - 1 / len(x) for x, v in zip(samples, moderated, strict=True)]
-        k0 = 1 / np.mean(z)
+        pooled = sum((len(x) - 1) * np.var(x, ddof=1) for x in samples) / sum(len(x) - 1 for x in samples)
+        k0 = 1 / np.mean([(x.mean() - mu0) ** 2 / pooled - 1 / len(x) for x in samples])
         laws = []
         for x in samples:
             n = len(x)

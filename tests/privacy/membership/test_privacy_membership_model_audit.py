@@ -20,9 +20,10 @@ from trivet.datasets.adult import adult_sample
 from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.attacks import lira_scores
 from trivet.privacy.membership.audit import ATTACKS, attack_model, audit_model
+from trivet.privacy.membership.likeness import Likeness
 from trivet.privacy.membership.recipe import class_probabilities, recipe_of, train
 from trivet.privacy.membership.results import MembershipAudit
-from trivet.privacy.membership.shadows import model_seed, shadow_halves
+from trivet.privacy.membership.shadows import FOLDS, model_seed, shadow_halves, use_of
 from trivet.verdict import EXPOSED, NO_EVIDENCE
 
 FEW = {"shadows": 16, "workers": 1}
@@ -104,7 +105,8 @@ def test_lira_s_scores_are_those_of_models_trained_by_hand():
 
     shadows = [said(rows, place) for place, rows in enumerate(inside)]
     logits = confidence_logits([said(found.members, 8), *shadows], y)
-    expected = lira_scores(logits[0], logits[1:], inside, online=True)
+    likeness = Likeness.of(X, y, np.arange(120), generator=use_of(5, FOLDS))
+    expected = lira_scores(logits[0], logits[1:], inside, online=True, expected=likeness.expected)
     np.testing.assert_allclose(found.scores["lira-online"], expected, rtol=1e-12)
 
 
@@ -157,7 +159,7 @@ def test_planted_rows_bound_the_epsilon_of_a_model_that_remembers():
     assert found.epsilon_lower > 1
     gaussian = audit_model("tree", X, y, canaries=400, claim="gaussian", delta=1e-5, **FEW).canaries
     assert (found.claim, gaussian.claim, gaussian.delta) == ("epsilon-delta", "gaussian", 1e-5)
-    assert gaussian.correct == found.correct
+    assert gaussian.included == found.included
     assert gaussian.epsilon_lower > found.epsilon_lower
     assert audit_model(stumps, X, y, canaries=400, **FEW).canaries.epsilon_lower < 0.5
 
@@ -202,7 +204,7 @@ def test_a_network_is_audited_like_any_other():
         ({"canaries": 40, "claim": "gaussian"}, UsageError, "delta is 0.0; a gaussian claim is tested"),
         ({"canaries": 40, "delta": 0.1}, UsageError, "delta is 0.1; with so many canaries"),
         ({"canaries": 40, "claim": "pure"}, UsageError, "claim is 'pure'; expected one of"),
-        ({"claim": "gaussian", "delta": 0.1}, UsageError, "a claim is tested by canaries"),
+        ({"claim": "gaussian", "delta": 0.1}, UsageError, "a claim is tested at an epsilon or by canaries"),
         ({"canaries": 500}, UsageError, "500 canaries are more than the 400 rows"),
         ({"workers": 0}, UsageError, "workers is 0; expected 1 or more"),
         ({"seed": -1}, UsageError, "seed is -1; expected 0 to"),

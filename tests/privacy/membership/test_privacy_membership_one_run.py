@@ -239,6 +239,18 @@ def test_a_gaussian_claim_is_refuted_further_than_its_epsilon_alone(epsilon):
     assert whole.ceiling > bare.ceiling
 
 
+def test_five_thousand_canaries_show_more_than_half_of_a_gaussian_s_epsilon_of_four():
+    # The recursion of the paper shows 2.2 at the level of a whole ladder of guesses.
+    ratio = brentq(lambda ratio: gaussian(1 / ratio, 1, 1e-5) - 4.0, 0.05, 5)
+    shown = []
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        coins = generator.random(5000) < 0.5
+        scores = ratio * coins + generator.normal(size=5000)
+        shown.append(one_run_audit(scores, coins, delta=1e-5, claim="gaussian").epsilon_lower)
+    assert 2.2 <= np.median(shown) < 4
+
+
 def test_a_gaussian_claim_needs_a_delta():
     with pytest.raises(UsageError, match="a gaussian claim is tested between 0 and 1"):
         one_run_audit([1.0, 0.0], np.array([True, False]), claim="gaussian")

@@ -181,6 +181,18 @@ def test_a_network_that_is_trained_already_is_asked_as_it_stands():
     assert asked.shape == (60, 2)
 
 
+def test_a_network_that_opacus_wrapped_is_asked_as_the_one_inside():
+    grad_sample = pytest.importorskip("opacus").GradSampleModule
+    torch.manual_seed(1)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+    asked = {"members": np.arange(60) < 30, "tossed": np.arange(60) < 60, "epsilon": 0.5, **FEW}
+    plain, wrapped = (
+        audit_model("logistic", X, y, target=each, **asked) for each in (network, grad_sample(network))
+    )
+    assert wrapped == plain
+    assert wrapped.claim.verdict == "consistent"
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_a_network_with_other_logits_than_classes_is_refused(outputs):
     network = torch.nn.Linear(2, outputs)

@@ -1,7 +1,7 @@
 """``trivet privacy audit-mechanism``: test a mechanism against the epsilon that it claims."""
 
 import json as json_text
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from trivet.errors import UsageError
 from trivet.privacy.mechanism.results import MechanismSettings
 from trivet.privacy.membership.results import BARE, Claim
 from trivet.privacy.membership.subject import ModelRows, load_subject
+from trivet.settings import Share
 from trivet.verdict import CONSISTENT, EXPOSED, VIOLATES, tone
 from trivet.wording import one_line
 from trivet.work.own_code import load_callable
@@ -37,7 +38,8 @@ def audit_mechanism(
     /,
     *,
     settings: MechanismSettings,
-    inputs: Annotated[tuple[str, str], Parameter(negative="")] = ("0", "1"),
+    inputs: Annotated[list[str] | None, Parameter(negative="", n_tokens=2, json_list=False)] = None,
+    queries: int | None = None,
     out: Path | None = None,
     json: Json = False,
 ) -> int:
@@ -52,17 +54,29 @@ def audit_mechanism(
         its own; try
         trivet.privacy.mechanism.audit:numpy_laplace.
     inputs
-        Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'.
+        Two neighbouring inputs in JSON, as two arguments: --inputs 0 1, --inputs '[1,2,3]' '[1,2]'. Given
+        several times, the pair that shows most is tested, on fresh answers.
+    queries
+        Try patterns of so many answers of queries, in lists in which each differs by 1 at most, such as one
+        above, or half below and half above.
     out
         Folder for the result, mechanism.json, its page and its picture.
     """
     from trivet.privacy.mechanism.audit import audit_mechanism as audit  # noqa: PLC0415 - imports SciPy
 
-    first, second = (from_json(text) for text in inputs)
-    if json_text.dumps(first) == json_text.dumps(second):
-        raise UsageError(
-            f"both inputs are {one_line(inputs[0])}; expected two that differ, such as --inputs 0 1."
-        )
+    if inputs and queries is not None:
+        raise UsageError("--inputs and --queries both say which inputs to try; give one of them.")
+    inputs = inputs or ["0", "1"]
+    pairs = [
+        (from_json(first), from_json(second))
+        for first, second in zip(inputs[::2], inputs[1::2], strict=True)
+    ]
+    for first, second in pairs:
+        if json_text.dumps(first) == json_text.dumps(second):
+            raise UsageError(
+                f"both inputs are {one_line(json_text.dumps(first))}; expected two that differ, such as "
+                "--inputs 0 1."
+            )
     if out is not None:
         prepare_folder(out, RESULT, "mechanism.html")
     function = load_callable(mechanism, role="mechanism")
@@ -70,7 +84,8 @@ def audit_mechanism(
     with report_progress() as progress:
         found = audit(
             function,
-            inputs=(first, second),
+            neighbours=None if queries is not None else pairs,
+            queries=queries,
             name=mechanism,
             progress=lambda step, share: progress("audit", step, share),
             **vars(settings),
@@ -122,7 +137,9 @@ def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> 
             escape(mark + finding.description), f"{on_a:.3%}", f"{on_b:.3%}", f"{finding.epsilon_lower:.2f}"
         )
     console.print(table)
-    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}.")
+    tried = f" ({found.pattern})" if found.pattern else ""
+    tried += f", of {found.pairs} pairs the one that showed most" if found.pairs > 1 else ""
+    console.print(f"\nA is {escape(found.input_a)}, B is {escape(found.input_b)}{tried}.")
     verdict = "consistent with" if found.verdict == CONSISTENT else found.verdict
     told = verdict_text(tone(found.verdict), verdict, on=found.name)
     claim = f"epsilon {found.epsilon:g}" + (f", delta {found.delta:g}" if found.delta else "")
@@ -147,9 +164,11 @@ if TYPE_CHECKING:
     from trivet.privacy.membership.audit import AuditedModel
     from trivet.privacy.membership.results import AttackResult, MembershipAudit, RateAtFpr
 
-AttackName = Literal["all", "lira-online", "lira-offline", "rmia"]
+AttackName = Literal["all", "lira-online", "lira-offline", "rmia", "quantile"]
 MODEL_RESULT = "membership.json"
 SCORES = "membership-scores.npz"
+#: Rows of people who can be named; a file of its own, so that the others can be given out.
+EXPOSED_ROWS = "exposed-rows.json"
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
 #: Rates from here on have one decimal.
@@ -171,15 +190,17 @@ def audit_model(
     attack: AttackName = "all",
     shadows: int = 64,
     canaries: int = 0,
-    claim: Claim = BARE,
+    epsilon: float | None = None,
     delta: float = 0.0,
+    claim: Claim = BARE,
+    fdr: Share = 0.05,
     workers: Workers = None,
     device: str = "cpu",
     seed: RandomSeed = 0,
     out: Path | None = None,
     json: Json = False,
 ) -> int:
-    """Measure membership inference: exit code 0 if nothing or little is betrayed, 1 if members are exposed.
+    """Measure membership inference: exit code 1 if members are exposed or a claimed epsilon is violated.
 
     The attacks train models in the way the audited one is trained, so they need a recipe, not weights.
 
@@ -195,14 +216,20 @@ def audit_model(
     attack
         Which attack, or all.
     shadows
-        Models that are trained to compare with.
+        Models that are trained to compare with; 0 for the attack quantile alone, which needs none.
     canaries
         Rows to plant in one more training, for a lower bound on epsilon.
-    claim
-        What is claimed of the training that the planted rows test: a bare epsilon and delta; or gaussian, to
-        tell no more than Gaussian noise does, as DP-SGD claims, of which the same guesses refute more.
+    epsilon
+        Epsilon that is claimed for the training, which planted rows and the attacks test; each row is then
+        inside by the toss of a coin.
     delta
-        At which the planted rows bound epsilon; above 0 for a gaussian claim.
+        Delta of the claim, at which epsilon is bounded; above 0 for a gaussian claim.
+    claim
+        What is claimed of the training: a bare epsilon and delta; or gaussian, to tell no more than Gaussian
+        noise does, as DP-SGD claims, of which the same guesses refute more.
+    fdr
+        False discovery rate of the list of exposed members: the share of it that are none, at most, on
+        average.
     device
         Where a network runs: cpu, cuda, cuda:1, mps, or auto, which takes an accelerator where there is one.
         Each worker has a network there. Results are the same bit for bit on the processor only.
@@ -216,7 +243,7 @@ def audit_model(
             f"the model {model} is one of the study's, for Adult; leave out the table, or name another."
         )
     if out is not None:
-        prepare_folder(out, MODEL_RESULT, SCORES, "membership.html")
+        prepare_folder(out, MODEL_RESULT, SCORES, EXPOSED_ROWS, "membership.html")
     started = perf_counter()
     with report_progress() as progress:
         progress("audit", "loading", None)
@@ -230,8 +257,10 @@ def audit_model(
             shadows=shadows,
             attacks=tuple(ATTACKS) if attack == "all" else (attack,),
             canaries=canaries,
-            claim=claim,
+            epsilon=epsilon,
             delta=delta,
+            claim=claim,
+            fdr=fdr,
             workers=workers,
             work=None if out is None else make_subfolder(out, "shadows"),
             device=device,
@@ -239,6 +268,7 @@ def audit_model(
             data=one_line(subject.name),
             model=model,
             unit_name=rows.unit or "a unit",
+            numbers=subject.numbers,
             own_process=":" in model,  # the user's code may exit
             progress=lambda step, share: progress("audit", step, share),
         )
@@ -254,7 +284,8 @@ def audit_model(
         _print_model(found.result, console)
         print_files(console, files)
         console.print(f"{found.result.shadows} shadow models in {seconds:.0f} s.")
-    return 1 if found.result.verdict == EXPOSED else 0
+    claimed = found.result.claim
+    return 1 if found.result.verdict == EXPOSED or (claimed and claimed.verdict == VIOLATES) else 0
 
 
 def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
@@ -262,13 +293,16 @@ def _write_model(found: "AuditedModel", out: Path) -> tuple[Path, ...]:
 
     from trivet.report.pages import MEMBERSHIP, write_page  # noqa: PLC0415 - draws, so it is heavy
 
-    result, scores = out / MODEL_RESULT, out / SCORES
-    write_result(result, asdict(found.result))
+    result, scores, exposed = out / MODEL_RESULT, out / SCORES, out / EXPOSED_ROWS
+    named = found.result.discoveries
+    assert named is not None
+    write_result(result, asdict(replace(found.result, discoveries=replace(named, rows=()))))
+    write_result(exposed, {"fdr": named.fdr, "unit": found.result.unit, "rows": named.rows})
     stream = BytesIO()
     np.savez_compressed(stream, allow_pickle=False, member=found.members, **dict(found.scores))
     write_whole(scores, stream.getbuffer())
     page, *pictures = write_page(MEMBERSHIP, found.result, out)
-    return page, result, scores, *pictures
+    return page, result, scores, exposed, *pictures
 
 
 def _print_model(found: "MembershipAudit", console: "Console") -> None:
@@ -286,17 +320,35 @@ def _print_model(found: "MembershipAudit", console: "Console") -> None:
         f"accuracy {found.train_accuracy:.4f} on {found.members} training rows, {found.test_accuracy:.4f} on "
         f"{found.non_members} others"
     )
-    if found.canaries is not None:
+    if found.canaries is not None and found.claim is None:
         console.print(
             f"epsilon is at least {found.canaries.epsilon_lower:.2f}: {escape(found.canaries.reason)}"
         )
+    if (named := found.discoveries) is not None:
+        of = "members" if not found.row_attacks else f"members by {one_line(found.unit)}"
+        console.print(
+            f"{named.members} of {found.attacks[0].members} {escape(of)} can be named at a false discovery "
+            f"rate of {named.fdr:.3g}. Who they are is personal data, in no file but {EXPOSED_ROWS} (--out)."
+        )
     if found.group_statement:
         console.print(escape(found.group_statement))
+    if found.claim is not None:
+        _print_claim(found, console)
     told = verdict_text(tone(found.verdict), found.verdict, on=f"{one_line(found.model)} on {found.data}")
     console.print(f"{told}. {escape(found.reason)}")
     if not found.row_attacks:
         console.print("Each row counts as a person; where people have several rows, name whose with --unit.")
     console.print(escape(found.limits))
+
+
+def _print_claim(found: "MembershipAudit", console: "Console") -> None:
+    claim = found.claim
+    assert claim is not None
+    word = "consistent with" if claim.verdict == CONSISTENT else claim.verdict
+    said = verdict_text(tone(claim.verdict), word, on=one_line(found.model))
+    claimed = f"epsilon {claim.epsilon:g}" + (f", delta {claim.delta:g}" if claim.delta else "")
+    console.print(f"{said} {claimed}. {escape(claim.reason)}")
+    console.print(escape(claim.limits))
 
 
 def _print_attacks(attacks: "tuple[AttackResult, ...]", found: "MembershipAudit", console: "Console") -> None:

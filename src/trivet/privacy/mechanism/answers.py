@@ -81,6 +81,10 @@ def _key(key: object) -> str | int:
 
 T = TypeVar("T")
 
+#: Values that may come up in an answer whose places are counted, such as above, below and missing.
+MOST_LABELS: Final = 6
+#: Fewer answers do not say that there are few values.
+FEWEST_OF_LABELS: Final = 50
 #: Single values of one answer that are looked at; an audit is for short vectors.
 MOST_LEAVES: Final = 64
 
@@ -141,6 +145,16 @@ class Answers:
             ("labels", path),
             lambda: [repr(value) for value in (self.plain if path is None else self.at(path))],
         )
+
+    def labelled(self, wanted: Callable[[str], bool], path: Path | None = None) -> NDArray[np.bool_]:
+        """Return whether each label is wanted; `wanted` is called once for each that differs."""
+        words, places = self.known(("words", path), lambda: self._words(path))
+        return np.fromiter(map(wanted, words), bool, len(words))[places]
+
+    def _words(self, path: Path | None) -> tuple[list[str], NDArray[np.int64]]:
+        numbers: dict[str, int] = {}
+        places = [numbers.setdefault(label, len(numbers)) for label in self.labels(path)]
+        return list(numbers), np.array(places, dtype=np.int64)
 
     @property
     def _rows(self) -> list[dict[Path, Plain]]:
@@ -228,7 +242,39 @@ def all_views(sample: Sample) -> list[View]:
             _summary("the smallest number", paths, lambda rows: _reduced(np.fmin, rows)),
             _summary("the Euclidean norm", paths, lambda rows: np.sqrt(_sum(rows**2))),
         ]
+        views += _label_views(sample)
     return views
+
+
+def _label_views(sample: Sample) -> list[View]:
+    """Return how often each value comes up in an answer and where first, where there are few values."""
+    paths = sample.paths
+    labels = {
+        label for side in (sample.on_a, sample.on_b) for path in paths for label in set(side.labels(path))
+    }
+    if len(labels) > MOST_LABELS or len(sample.on_a) < FEWEST_OF_LABELS:
+        return []
+    return [
+        View(f"{what} {label}", lambda answers, of=of, label=label: of(_places_of(answers, paths, label)))
+        for label in sorted(labels)
+        for what, of in (("the number of", _count), ("the first place of", _first))
+    ]
+
+
+def _places_of(answers: Answers, paths: tuple[Path, ...], label: str) -> NDArray[np.bool_]:
+    """Return where a value stands in each answer, shape (answers, places)."""
+    return answers.known(
+        ("places of", label, paths),
+        lambda: np.stack([answers.labelled(label.__eq__, path) for path in paths], axis=1),
+    )
+
+
+def _count(places: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return places.sum(axis=1).astype(np.float64)
+
+
+def _first(places: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.where(places.any(axis=1), places.argmax(axis=1), places.shape[1]).astype(np.float64)
 
 
 def _single(path: Path) -> View:

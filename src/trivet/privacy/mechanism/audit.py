@@ -13,7 +13,8 @@ import numpy as np
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.answers import Plain, plain
 from trivet.privacy.mechanism.bounds import require_refutable
-from trivet.privacy.mechanism.refutation import judge_answers
+from trivet.privacy.mechanism.neighbours import Neighbours, pairs_of
+from trivet.privacy.mechanism.refutation import judge_answers, part_of, shown_before
 from trivet.privacy.mechanism.results import MechanismAudit, MechanismSettings
 from trivet.wording import describe_error, one_line
 from trivet.work.own_code import load_callable, name_of
@@ -91,9 +92,12 @@ def audit_mechanism(
     epsilon: float,
     delta: float = MechanismSettings.delta,
     inputs: tuple[Any, Any] = (0, 1),
+    neighbours: Sequence[tuple[Any, Any]] | None = None,
+    queries: int | None = None,
     trials: int = MechanismSettings.trials,
     error_rate: float = MechanismSettings.error_rate,
     seed: int = MechanismSettings.seed,
+    logic: bool = MechanismSettings.logic,
     name: str | None = None,
     progress: Callable[[str, float | None], None] | None = None,
 ) -> MechanismAudit:
@@ -108,12 +112,22 @@ def audit_mechanism(
         The claim; above 0, and in [0, 1).
     inputs
         Two inputs that the claim calls neighbours; by default two answers of a query of sensitivity 1.
+    neighbours
+        Pairs of neighbours to try instead; the pair that shows most on the answers that propose and choose
+        events is tested on fresh ones.
+    queries
+        Try patterns of so many answers of queries of sensitivity 1 instead, in lists
+        (`neighbours.neighbour_patterns`).
     trials
-        Calls on each input.
+        Calls on each input of the tested pair; another pair costs the share that proposes and chooses, half
+        of them, or two fifths with `logic`.
     error_rate
         How often, at most, a mechanism that keeps its claim may be found to violate it; in (0, 1).
     seed
         Seed of the order of the calls; the noise is the mechanism's own, so two audits may differ.
+    logic
+        Leave floating-point bits out of account, and test the one event that showed most (Mironov 2012 is
+        about mechanisms that are right but for their bits).
     name
         What the result calls it; its own module and name where None.
     progress
@@ -132,20 +146,47 @@ def audit_mechanism(
     called = name or (mechanism if isinstance(mechanism, str) else name_of(mechanism))
     if isinstance(mechanism, str):
         mechanism = load_callable(mechanism, role="mechanism")
-    require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
+    require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials, logic=logic)
     MechanismSettings.require(seed=seed)
+    pairs = pairs_of(inputs, neighbours, queries)
     report = progress or (lambda _step, _share: None)
-    on_a, on_b = collect(
-        mechanism,
-        inputs,
-        name=called,
-        trials=trials,
-        generator=np.random.default_rng(seed),
-        progress=lambda share: report("asking the mechanism", share),
-    )
+    generator = np.random.default_rng(seed)
+    searching = 2 * part_of(trials, logic=logic) if len(pairs) > 1 else 0
+    calls, done = len(pairs) * searching + trials - searching, 0
+
+    def draw(pair: Neighbours, number: int) -> tuple[list[Plain], list[Plain]]:
+        nonlocal done
+        before, done = done, done + number
+        return collect(
+            mechanism,
+            (pair.a, pair.b),
+            name=called,
+            trials=number,
+            generator=generator,
+            progress=lambda share: report("asking the mechanism", (before + share * number) / calls),
+        )
+
+    best, shown = pairs[0], -np.inf
+    on_a: list[Plain] = []
+    on_b: list[Plain] = []
+    for pair in pairs if searching else ():
+        answers = draw(pair, searching)
+        found = shown_before(*answers, pair, delta=delta, error_rate=error_rate, seed=seed, logic=logic)
+        if found > shown or not on_a:
+            best, shown, (on_a, on_b) = pair, found, answers
+    fresh = draw(best, trials - searching)
     report("testing events", None)
     return judge_answers(
-        on_a, on_b, inputs, epsilon=epsilon, delta=delta, error_rate=error_rate, seed=seed, name=called
+        on_a + fresh[0],
+        on_b + fresh[1],
+        best,
+        epsilon=epsilon,
+        delta=delta,
+        error_rate=error_rate,
+        seed=seed,
+        name=called,
+        logic=logic,
+        pairs=len(pairs),
     )
 
 
@@ -157,6 +198,7 @@ def audit_answers(
     delta: float = MechanismSettings.delta,
     inputs: tuple[Any, Any] = (0, 1),
     error_rate: float = MechanismSettings.error_rate,
+    logic: bool = MechanismSettings.logic,
     name: str = "answers",
 ) -> MechanismAudit:
     """Test the claim of a mechanism that has answered already.
@@ -166,7 +208,7 @@ def audit_answers(
     on_a, on_b
         Independent answers on two neighbouring inputs, as many on each; lists or arrays whose first
         axis runs over the answers.
-    epsilon, delta, inputs, error_rate, name
+    epsilon, delta, inputs, error_rate, logic, name
         As in `audit_mechanism`.
 
     Returns
@@ -183,13 +225,21 @@ def audit_answers(
         raise UsageError(
             f"there are {len(on_a)} answers on one input and {len(on_b)} on the other; expected as many."
         )
-    require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=len(on_a))
+    require_refutable(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=len(on_a), logic=logic)
     try:
         plain_a, plain_b = (list(map(plain, answers)) for answers in (on_a, on_b))
     except TypeError as error:
         raise UsageError(f"{name}: an answer is a {one_line(error)}, which cannot be counted.") from error
     return judge_answers(
-        plain_a, plain_b, inputs, epsilon=epsilon, delta=delta, error_rate=error_rate, seed=0, name=name
+        plain_a,
+        plain_b,
+        Neighbours(*inputs),
+        epsilon=epsilon,
+        delta=delta,
+        error_rate=error_rate,
+        seed=0,
+        name=name,
+        logic=logic,
     )
 
 

@@ -12,13 +12,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.stats import beta, hypergeom
 
 from trivet.errors import UsageError
 from trivet.privacy.mechanism.families import FAMILIES
 from trivet.privacy.mechanism.results import MOST_TRIALS, MechanismSettings
 
 __all__ = [
+    "LOGIC_PARTS",
     "PARTS",
     "ceiling",
     "epsilon_bounds",
@@ -26,6 +27,7 @@ __all__ = [
     "lower",
     "planned_level",
     "require_refutable",
+    "thinned_bound",
     "upper",
     "visible_count",
 ]
@@ -50,6 +52,22 @@ def epsilon_bounds(
     room = lower(p_count, trials, level) - delta
     ratio = np.maximum(room, 0.0) / upper(q_count, trials, level)
     return np.log(ratio, out=np.full(ratio.shape, -np.inf), where=ratio > 0)
+
+
+def thinned_bound(
+    p_count: int, q_count: int, trials: int, *, level: float, generator: np.random.Generator
+) -> float:
+    """Lower bound on epsilon at delta 0, by an exact test of both counts at once; minus infinity if none."""
+    # If p <= e^epsilon q, and each answer with the event is kept with probability e^-epsilon on the first
+    # side, the event is not likelier there: Fisher's exact test (Ding et al. 2018, Section 5.4). An answer is
+    # kept as long as its uniform number is below e^-epsilon, so that the test rejects up to one epsilon.
+    uniform = np.sort(generator.random(p_count))
+
+    def rejects(kept: int) -> bool:
+        return float(hypergeom.sf(kept - 1, 2 * trials, kept + q_count, trials)) <= level
+
+    fewest = _first(rejects, p_count) if p_count else None
+    return -np.inf if fewest is None else -float(np.log(uniform[fewest - 1]))
 
 
 def ceiling(trials: int, *, level: float, delta: float) -> float:
@@ -84,19 +102,24 @@ def _first(holds: Callable[[int], bool], most: int) -> int | None:
 
 #: One part in so many proposes events, as many choose, the rest is for the test.
 PARTS: Final = 4
+#: The same where one event only is tested.
+LOGIC_PARTS: Final = 5
 #: With fewer, a quarter proposes next to nothing.
 FEWEST_TRIALS: Final = 400
 
 
-def planned_level(error_rate: float) -> float:
-    """Level of one Clopper-Pearson bound where every family has an event to test."""
-    return error_rate / (2 * len(FAMILIES))
+def planned_level(error_rate: float, *, logic: bool = False) -> float:
+    """Level of one Clopper-Pearson bound where every family, or with `logic` one, has an event to test."""
+    return error_rate / (2 * (1 if logic else len(FAMILIES)))
 
 
-def require_refutable(*, epsilon: float, delta: float, error_rate: float, trials: int) -> None:
+def require_refutable(
+    *, epsilon: float, delta: float, error_rate: float, trials: int, logic: bool = False
+) -> None:
     """Raise UsageError for a number out of range, and where so few trials could show no violation."""
     MechanismSettings.require(epsilon=epsilon, delta=delta, error_rate=error_rate, trials=trials)
-    needed = fewest_trials(epsilon, level=planned_level(error_rate), delta=delta, most=MOST_TRIALS // 2)
+    level = planned_level(error_rate, logic=logic)
+    needed = fewest_trials(epsilon, level=level, delta=delta, most=MOST_TRIALS // 2)
     if needed is None:
         raise UsageError(
             f"a violation of epsilon {epsilon!r} does not show in {MOST_TRIALS} trials, the most that are "

@@ -25,7 +25,7 @@ from trivet.privacy.mechanism.answers import (
 from trivet.privacy.mechanism.low_bits import grid, significand
 from trivet.wording import one_line
 
-__all__ = ["FAMILIES", "form", "intervals", "likelihood", "order", "thresholds", "values"]
+__all__ = ["BITS", "FAMILIES", "form", "intervals", "likelihood", "order", "thresholds", "values"]
 
 #: Kinds of answers proposed, the most frequent first.
 _KINDS: Final = 50
@@ -262,7 +262,7 @@ def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     members = frozenset(labels)
 
     def holds(answers: Answers) -> NDArray[np.bool_]:
-        return np.fromiter((label in members for label in answers.labels(path)), bool, len(answers))
+        return answers.labelled(members.__contains__, path)
 
     if len(labels) == 1:
         said = one_line(labels[0], limit=50)
@@ -273,6 +273,8 @@ def _one_of(name: str, path: Path | None, labels: list[str]) -> Event:
     return Event(f"{name} is one of {said}", f"{name} is none of {said}", holds)
 
 
+#: Families that read bits, which a test of the logic leaves out.
+BITS: Final = frozenset({"grid", "significand"})
 #: By key. One event of each family is tested at most, and the level is divided among them. Where two show the
 #: same, the first is named.
 FAMILIES: Final[dict[str, Proposer]] = {

@@ -26,6 +26,8 @@ class MechanismSettings(Settings):
     trials : Calls on each input.
     error_rate : How often a mechanism that keeps its claim may be said to violate it, at most.
     seed : Seed of the order of the calls.
+    logic : Test the mechanism apart from its floating-point bits: numbers are rounded to a coarse grid, and
+        the one event that showed most before is tested.
     """
 
     epsilon: Positive
@@ -33,6 +35,7 @@ class MechanismSettings(Settings):
     trials: Annotated[int, Le(MOST_TRIALS)] = 100_000
     error_rate: Share = 0.05
     seed: Seed = 0
+    logic: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class EventFinding:
     p_count, q_count : Answers in which the event held.
     p_trials, q_trials : Answers looked at, the same number on both sides.
     p, q : Shares in [0, 1] with a bound of Clopper and Pearson, p from below, q from above.
-    epsilon_lower : ``max(0, ln((p.low - delta) / q.high))``; 0 where nothing is shown.
+    epsilon_lower : ``max(0, ln((p.low - delta) / q.high))``, or the bound of Fisher's exact test on both
+        counts (`test`); 0 where nothing is shown.
+    test : ``Clopper-Pearson`` or ``Fisher``.
     """
 
     family: str
@@ -62,6 +67,7 @@ class EventFinding:
     q_trials: int
     q: Known
     epsilon_lower: float
+    test: str = "Clopper-Pearson"
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,6 +101,9 @@ class MechanismAudit(
     examples_a, examples_b : A few answers on each input, as text.
     reason : The verdict in one sentence.
     limits : What the audit could have seen and what it cannot say.
+    logic : True where the bits of floating-point numbers were left out of account.
+    pairs : Pairs of neighbouring inputs that were tried; the one that showed most was tested.
+    pattern : Name of the pattern of the tested pair; empty for other inputs.
     """
 
     name: str
@@ -121,3 +130,6 @@ class MechanismAudit(
     examples_b: tuple[str, ...]
     reason: str
     limits: str
+    logic: bool = False
+    pairs: int = 1
+    pattern: str = ""

@@ -11,6 +11,7 @@ Online, the score is the logarithm of the ratio of the two densities at the audi
 model's logit lies above theirs (Section IV-E).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,10 @@ from trivet.errors import DataError, UsageError
 from trivet.privacy.membership.shadows import ShadowValues, resolution, side_means
 from trivet.settings import Rate, require
 
-__all__ = ["lira_scores", "rmia_scores"]
+__all__ = ["Expected", "lira_scores", "rmia_scores"]
+
+#: From the rows' mean logits on one side, shape (n,), to what is expected of each without its own.
+Expected = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 #: No standard deviation counts as smaller: a tree that memorises gives all models one logit.
 SMALLEST_DEVIATION = 1e-6
@@ -54,7 +58,12 @@ class _Predictive:
 
 
 def lira_scores(
-    target: ArrayLike, shadows: ArrayLike, inside: ArrayLike, *, online: bool
+    target: ArrayLike,
+    shadows: ArrayLike,
+    inside: ArrayLike,
+    *,
+    online: bool,
+    expected: Expected | None = None,
 ) -> NDArray[np.float64]:
     """Score each row of `target`, shape (n,), by the likelihood ratio attack; higher is a member."""
     # On either side a row's logits x_1, ..., x_n are N(mu, s^2), s^2 ~ InvGamma(d_0/2, d_0 s_0^2/2) and mu |
@@ -63,33 +72,45 @@ def lira_scores(
     # rows' variances (Smyth 2004, Section 6.2), mu_0 is the mean of the rows' means, and k_0 is fitted by
     # their spread; the prior is that of BaVarIA (arXiv 2603.11799). Online: ln t_in - ln t_out. Offline:
     # `surprise` without the row, which is the order of the paper's P[Z <= t].
+    # `expected` gives mu_0 row by row, from the rows' means: what the models say of rows like it.
     values = ShadowValues.checked(target, shadows, inside)
-    without = _predictive(values, inside=False)
+    without = _predictive(values, expected, inside=False)
     if not online:
         return without.surprise(values.target)
-    return _predictive(values, inside=True).log_density(values.target) - without.log_density(values.target)
+    within = _predictive(values, expected, inside=True)
+    return within.log_density(values.target) - without.log_density(values.target)
 
 
-def _predictive(values: ShadowValues, *, inside: bool) -> _Predictive:
+def _predictive(values: ShadowValues, expected: Expected | None, *, inside: bool) -> _Predictive:
     """Return the predictive law of each row's next logit on one side."""
     values.needs(1, inside=inside)
     side = values.inside if inside else ~values.inside
     count = side.sum(axis=0).astype(np.float64)
     mean = side_means(values, inside=inside)
     squares = np.where(side, (values.shadows - mean) ** 2, 0.0).sum(axis=0)
+    within, freedom_within = float(squares.sum()), float((count - 1).sum())
     squares, prior_freedom, prior_variance = _moderated(squares, count - 1)
     freedom = prior_freedom + count - 1
     variance = (prior_freedom * prior_variance + squares) / freedom
-    centre = mean.mean() if len(mean) else 0.0
-    # The means differ by sigma^2 (1 / kappa + 1 / n) on average.
-    apart = float(((mean - centre) ** 2 / variance - 1 / count).mean()) if len(mean) else 0.0
-    kappa = 1 / max(apart, 1 / MOST_FREEDOM)
+    centre = np.full(len(mean), mean.mean() if len(mean) else 0.0) if expected is None else expected(mean)
+    kappa = _trust(mean - centre, count, variance if within == 0 else np.float64(within / freedom_within))
     variance += kappa * count / (kappa + count) * (mean - centre) ** 2 / freedom
     return _Predictive(
         freedom=freedom,
         location=(kappa * centre + count * mean) / (kappa + count),
         scale=np.maximum(np.sqrt(variance * (1 + 1 / (kappa + count))), SMALLEST_DEVIATION),
     )
+
+
+def _trust(
+    apart: NDArray[np.float64], count: NDArray[np.float64], variance: NDArray[np.float64] | np.float64
+) -> float:
+    """Return for how many models of its own a row's prior mean stands."""
+    # Means are apart from their prior means by sigma^2 (1 / kappa + 1 / n) on average.
+    if not len(apart):
+        return MOST_FREEDOM
+    share = float((apart**2).mean() - (variance / count).mean()) / float(np.mean(variance))
+    return 1 / max(share, 1 / MOST_FREEDOM)
 
 
 def _moderated(

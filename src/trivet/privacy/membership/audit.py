@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
-from trivet.privacy.membership.attacks import lira_scores, rmia_scores
+from trivet.privacy.membership.claims import CANARIES, Tossed, judge_claim, require_refutable, testable
+from trivet.privacy.membership.discoveries import discover
+from trivet.privacy.membership.evidence import ATTACKS, WITHOUT_SHADOWS, Evidence
 from trivet.privacy.membership.groups import (
     Relabelled,
     checked_groups,
     checked_members,
     checked_rows,
+    checked_tossed,
     checked_units,
     first_rows,
     group_exposures,
@@ -27,25 +30,27 @@ from trivet.privacy.membership.groups import (
     unit_groups,
     unit_scores,
 )
+from trivet.privacy.membership.likeness import Likeness
 from trivet.privacy.membership.one_run import FEWEST_GUESSES, check_claim, one_run_audit
 from trivet.privacy.membership.rates import attack_result
 from trivet.privacy.membership.recipe import CPU, kind, recipe_of
 from trivet.privacy.membership.results import A_ROW, BARE, Claim, ExposedRow, MembershipAudit
 from trivet.privacy.membership.shadows import (
-    CLIP,
+    CALIBRATION,
+    FOLDS,
     POPULATION,
     TARGET,
+    Design,
     Signals,
     design_trainings,
     random_half,
-    resolution,
     signals_of,
     train_models,
     unit_labels,
     use_of,
 )
 from trivet.result import Table
-from trivet.settings import Count, Seed, SettingError, require
+from trivet.settings import Count, Seed, SettingError, Share, require
 from trivet.wording import one_line, quote
 
 __all__ = ["ATTACKS", "AuditedModel", "Progress", "attack_model", "audit_model"]
@@ -58,6 +63,8 @@ MOST_SHADOWS: Final = 1024
 #: Rows that RMIA compares each row with, members or not: a row is not compared with itself, and if only
 #: the others could be in the population, that alone would tell them apart where scores tie.
 LARGEST_POPULATION: Final = 50_000
+#: Of a unit to be a member, where a claim is tested.
+FAIR: Final = 0.5
 #: Member rows that a result names.
 EXPOSED_ROWS: Final = 20
 
@@ -65,37 +72,6 @@ LIMITS: Final = (
     "These attacks know the model's recipe and have data like the training data; what others try with more, "
     "or on rows of another kind, they do not say. No evidence does not prove privacy."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Evidence:
-    """Signals of the audited model and the shadow models on the rows of the data."""
-
-    target: Signals
-    shadows: Signals
-    inside: NDArray[np.bool_]
-    population: NDArray[np.int64]
-    units: NDArray[np.int64]
-
-    def lira(self, *, online: bool) -> NDArray[np.float64]:
-        """Return LiRA's scores, on logits that one clip holds apart from infinity for all models."""
-        said = (self.target, self.shadows)
-        clip = resolution(*(each.probability for each in said), *(each.others for each in said))
-        target, shadows = (each.logits(clip) for each in said)
-        return lira_scores(target[0], shadows, self.inside, online=online)
-
-    def rmia(self) -> NDArray[np.float64]:
-        """Return RMIA's scores."""
-        target, shadows = self.target.probability[0], self.shadows.probability
-        return rmia_scores(target, shadows, self.inside, self.population, units=self.units)
-
-
-#: From what the models say to one score a row, higher where it is more surely a member.
-ATTACKS: Final[Mapping[str, Callable[[_Evidence], NDArray[np.float64]]]] = {
-    "lira-online": lambda e: e.lira(online=True),
-    "lira-offline": lambda e: e.lira(online=False),
-    "rmia": lambda e: e.rmia(),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -140,8 +116,8 @@ def audit_model(
     seed
         Of everything random, from 0 to 2^32 - 1.
     **settings
-        ``groups``, ``target``, ``members``, ``shadows``, ``attacks``, ``canaries``, ``claim``, ``delta``,
-        ``workers``, ``work``, ``device``: as of `attack_model`.
+        ``groups``, ``target``, ``members``, ``tossed``, ``shadows``, ``attacks``, ``canaries``, ``epsilon``,
+        ``delta``, ``claim``, ``fdr``, ``workers``, ``work``, ``device``: as of `attack_model`.
 
     Returns
     -------
@@ -174,6 +150,7 @@ def audit_model(
         "groups": subject.groups,
         "data": one_line(subject.name),
         "unit_name": unit or "a unit",
+        "numbers": subject.numbers,
         **settings,
     }
     return attack_model(
@@ -193,8 +170,11 @@ def attack_model(
     shadows: int = 64,
     attacks: Sequence[str] = tuple(ATTACKS),
     canaries: int = 0,
-    claim: Claim = BARE,
+    epsilon: float | None = None,
     delta: float = 0.0,
+    claim: Claim = BARE,
+    tossed: ArrayLike | None = None,
+    fdr: float = 0.05,
     workers: int | None = None,
     work: str | Path | None = None,
     device: str = CPU,
@@ -202,15 +182,18 @@ def attack_model(
     data: str = "",
     model: str = "",
     unit_name: str = "a unit",
+    numbers: ArrayLike | None = None,
     own_process: bool = False,
     progress: Progress | None = None,
 ) -> AuditedModel:
     """Attack a model with shadow models that were trained in the same way on other parts of the data."""
+    # With `epsilon` the claim is tested: by `canaries`, which are planted in a training of their own, and by
+    # the units that a fair coin each put into the audited model's training. These are all units where trivet
+    # trains it, and otherwise those that `tossed`, shape (rows,), marks. `fdr` is the false discovery rate of
+    # the list of members; `numbers` are those of the rows in a larger table, their places where None.
     _require_settings(shadows, attacks, canaries, workers, seed)
-    if canaries:
-        check_claim(canaries, delta, claim=claim)
-    elif (claim, delta) != (BARE, 0.0):
-        raise SettingError("a claim is tested by canaries: set {canaries}, or leave out {claim} and {delta}.")
+    _require_claim(canaries, epsilon, delta, claim)
+    require(Share, fdr=fdr)
     recipe = recipe_of(estimator, device)
     features, labels, classes = checked_rows(X, y)
     rows = len(labels)
@@ -226,9 +209,19 @@ def attack_model(
         mask = checked_members(members, units)
     elif target is not None:
         raise UsageError("a model that is trained already needs members: which rows it was trained on.")
+    elif epsilon is not None:
+        mask = checked_members((use_of(seed, TARGET).random(len(firsts)) < FAIR)[units], units)
     else:
         mask = random_half(unit_labels(labels, units), generator=use_of(seed, TARGET))[units]
     inside = mask[firsts]
+    tossing = checked_tossed(tossed, units, all_of_them=members is None)
+    # The quantile attack learns from known non-members. A coin that it knows is none that it can guess.
+    reference = ~mask if tossing.all() or epsilon is None else ~mask & ~tossing
+    guessing = [attack for attack in attacks if not (tossing.all() and attack in WITHOUT_SHADOWS)]
+    coin = tossing[firsts]
+    if epsilon is not None:
+        sizes = [testable(int(coin.sum()), delta, claim)] * len(guessing) if coin.any() else []
+        require_refutable(epsilon, delta, claim, [*sizes, *[canaries][: bool(canaries)]])
     known = None if target is None else Relabelled.of(target, classes)
     say: Progress = progress or (lambda _step, _share: None)
 
@@ -255,16 +248,18 @@ def attack_model(
         )
     say("attacking", None)
     audited = (
-        signals.of(slice(shadows, shadows + 1), rows)
+        signals.of(slice(shadows, shadows + 1), slice(rows))
         if known is None
         else signals_of(known, features, labels, len(classes))
     )
-    evidence = _Evidence(
+    evidence = Evidence(
         target=audited,
-        shadows=signals.of(slice(0, shadows), rows),
+        shadows=signals.of(slice(0, shadows), slice(rows)),
         inside=design.training.inside[:shadows, :rows],
         population=population_rows(units, LARGEST_POPULATION, generator=use_of(seed, POPULATION)),
         units=units,
+        likeness=Likeness.of(features, labels, units, generator=use_of(seed, FOLDS)),
+        reference=reference,
     )
     scores = {attack: ATTACKS[attack](evidence) for attack in attacks}
     together = {attack: unit_scores(found, units) for attack, found in scores.items()}
@@ -273,6 +268,9 @@ def attack_model(
     exposures = group_exposures(together[best.attack], inside, told) if told else ()
     named, statement = most_exposed(exposures)
     verdict, reason = judge(results)
+    planted = _planted(evidence, signals, design, shadows)
+    by_attack = [Tossed(attack, together[attack][coin], inside[coin]) for attack in guessing if coin.any()]
+    places = (np.arange(rows) if numbers is None else np.asarray(numbers))[firsts]
     surest = np.flatnonzero(inside)
     surest = surest[np.argsort(-together[best.attack][surest], kind="stable")[:EXPOSED_ROWS]]
     result = MembershipAudit(
@@ -293,31 +291,65 @@ def attack_model(
         most_exposed_group=None if named is None else named[1],
         group_statement=statement,
         canaries=None
-        if design.coins is None
-        else one_run_audit(
-            signals.logits(CLIP)[-1, design.canaries], design.coins, claim=claim, delta=delta, seed=seed
-        ),
+        if planted is None
+        else one_run_audit(planted.scores, planted.coins, claim=claim, delta=delta, seed=seed),
         verdict=verdict,
         reason=reason,
         limits=LIMITS,
         exposed_rows=tuple(
-            ExposedRow(int(firsts[place]), float(together[best.attack][place])) for place in surest
+            ExposedRow(int(places[place]), float(together[best.attack][place])) for place in surest
         ),
         seed=seed,
         unit=A_ROW if unit is None else unit_name,
         row_attacks=()
         if unit is None
         else tuple(attack_result(attack, scores[attack], mask, units=units) for attack in attacks),
-        shadow_share=float(evidence.inside.mean()),
+        shadow_share=float(evidence.inside.mean()) if shadows else 0.0,
         device=recipe.device,
+        claim=None
+        if epsilon is None
+        else judge_claim(
+            epsilon,
+            delta,
+            claim,
+            [*by_attack, *([] if planted is None else [planted])],
+            seed=seed,
+            of_model=bool(by_attack),
+        ),
+        discoveries=discover(together, inside, places, fdr=fdr, generator=use_of(seed, CALIBRATION)),
     )
     return AuditedModel(result, mask, scores)
+
+
+def _planted(evidence: Evidence, signals: Signals, design: Design, shadows: int) -> Tossed | None:
+    """Return the planted rows with their scores by the last model and the shadow models; None without any."""
+    if design.coins is None:
+        return None
+    said = [signals.of(models, design.canaries) for models in (slice(-1, None), slice(0, shadows))]
+    unseen = np.zeros((shadows, len(design.coins)), dtype=np.bool_)
+    of_planted = replace(evidence, target=said[0], shadows=said[1], inside=unseen)
+    return Tossed(CANARIES, of_planted.planted(), design.coins)
+
+
+def _require_claim(canaries: int, epsilon: float | None, delta: float, claim: Claim) -> None:
+    if canaries or epsilon is not None:
+        check_claim(canaries, delta, claim=claim)
+    elif (claim, delta) != (BARE, 0.0):
+        raise SettingError(
+            "a claim is tested at an {epsilon} or by canaries: set one, or leave out {claim} and {delta}."
+        )
 
 
 def _require_settings(
     shadows: int, attacks: Sequence[str], canaries: int, workers: int | None, seed: int
 ) -> None:
-    if not FEWEST_SHADOWS <= shadows <= MOST_SHADOWS:
+    needing = [attack for attack in attacks if attack not in WITHOUT_SHADOWS]
+    if shadows == 0 and needing and needing[0] in ATTACKS:
+        raise UsageError(
+            f"the attack {needing[0]} compares with shadow models; without any there is only: "
+            f"{', '.join(sorted(WITHOUT_SHADOWS))}."
+        )
+    if shadows != 0 and not FEWEST_SHADOWS <= shadows <= MOST_SHADOWS:
         raise UsageError(
             f"{shadows} shadow models; expected {FEWEST_SHADOWS} to {MOST_SHADOWS}, since every row needs "
             "models on either side."

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.stats import hypergeom, norm
 
-from trivet.errors import DataError
+from trivet.errors import DataError, UsageError
 from trivet.estimate import Estimate
 from trivet.privacy.mechanism.bounds import lower, upper
 from trivet.privacy.membership.rates import (
@@ -36,6 +36,7 @@ __all__ = [
     "checked_groups",
     "checked_members",
     "checked_rows",
+    "checked_tossed",
     "checked_units",
     "first_rows",
     "group_exposures",
@@ -359,6 +360,28 @@ def checked_members(members: ArrayLike, units: NDArray[np.int64]) -> NDArray[np.
             f"members and others are compared, and there are {few} of one kind; expected {FEWEST_OF_CLASS} "
             "or more."
         )
+    return mask
+
+
+def checked_tossed(
+    tossed: ArrayLike | None, units: NDArray[np.int64], *, all_of_them: bool
+) -> NDArray[np.bool_]:
+    """Return the rows whose membership a coin decided; all where trivet tosses, none where nobody says so."""
+    if tossed is None:
+        return np.full(len(units), all_of_them)
+    if all_of_them:
+        raise UsageError(
+            "tossed rows are those of a model with members; trivet tosses for all others itself."
+        )
+    mask = np.asarray(tossed)
+    if mask.shape != units.shape or mask.dtype != np.bool_ or not mask.any():
+        raise DataError(
+            f"tossed should be one boolean for each of the {len(units)} rows, some of them true, found shape "
+            f"{mask.shape} of {mask.dtype}."
+        )
+    divided = len(np.intersect1d(units[mask], units[~mask]))
+    if divided:
+        raise DataError(f"tossed should hold all rows of a unit or none, found {divided} units with some.")
     return mask
 
 

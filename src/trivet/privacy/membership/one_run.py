@@ -28,6 +28,7 @@ __all__ = [
     "FEWEST_GUESSES",
     "check_claim",
     "one_run_audit",
+    "one_run_ceiling",
     "one_run_epsilon",
     "one_run_gaussian",
     "one_run_probability",
@@ -96,6 +97,14 @@ def one_run_audit(
         tried=len(tried),
         reason=_reason(r, v, epsilon, ceiling, delta, level, claim),
     )
+
+
+def one_run_ceiling(canaries: int, *, delta: float = 0.0, level: float = 0.95, claim: Claim = BARE) -> float:
+    """Return the largest bound that `one_run_audit` can give: where every guess is right."""
+    bound = one_run_epsilon if claim == BARE else one_run_gaussian
+    tried = _ladder(canaries)
+    each = 1 - (1 - level) / len(tried)
+    return max(bound(canaries, r, r, delta=delta, level=each) for r in tried)
 
 
 def one_run_epsilon(

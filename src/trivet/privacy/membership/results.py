@@ -14,6 +14,9 @@ __all__ = [
     "AttackResult",
     "CanaryAudit",
     "Claim",
+    "ClaimAudit",
+    "ClaimTest",
+    "Discoveries",
     "ExposedRow",
     "GroupExposure",
     "MembershipAudit",
@@ -72,7 +75,7 @@ class AttackResult:
 
     Attributes
     ----------
-    attack : Key of the attack: ``lira-online``, ``lira-offline`` or ``rmia``.
+    attack : Key of the attack: ``lira-online``, ``lira-offline``, ``rmia`` or ``quantile``.
     members, non_members : Rows attacked of either kind, or units where these are attacked, each at least 1.
     auroc : Area under the ROC curve, in [0, 1], ties half; 0.5 is guessing. The interval is that of `auroc`.
     rates : TPR at each requested false positive rate, in that order.
@@ -156,6 +159,75 @@ class CanaryAudit:
 
 
 @dataclass(frozen=True)
+class ClaimTest:
+    """A bound on epsilon from one kind of rows whose membership a fair coin decided.
+
+    Attributes
+    ----------
+    by : ``canaries`` for planted rows, or the key of the attack that scored the rows of the data.
+    bound : The bound, at a level that is corrected for the number of tests of the claim.
+    """
+
+    by: str
+    bound: CanaryAudit
+
+
+@dataclass(frozen=True)
+class ClaimAudit:
+    """Test of the (epsilon, delta) that is claimed for a training.
+
+    Attributes
+    ----------
+    epsilon, delta : The claim; epsilon above 0, delta in [0, 1).
+    claim : ``epsilon-delta``, or ``gaussian`` where it is claimed to tell no more than Gaussian noise.
+    verdict : ``violates`` where `epsilon_lower` exceeds `epsilon`, else ``consistent``, which proves nothing.
+    epsilon_lower : The largest bound: the true epsilon at `delta` is at least this, at confidence `level`.
+    best : What shows it, as the `by` of its test.
+    ceiling : The largest epsilon that the tests could have shown.
+    level : Confidence of all bounds together, in (0, 1).
+    tests : One for each kind of tossed rows.
+    reason : The verdict in one sentence.
+    limits : What the tests could have seen and what they cannot say.
+    """
+
+    epsilon: float
+    delta: float
+    claim: Claim
+    verdict: str
+    epsilon_lower: float
+    best: str
+    ceiling: float
+    level: float
+    tests: Annotated[tuple[ClaimTest, ...], MinLen(1)]
+    reason: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Discoveries:
+    """Members whom the attacks name while few of those named are not members.
+
+    Attributes
+    ----------
+    fdr : False discovery rate: on average at most this share of the named are not members, in (0, 1).
+    attack : Key of the attack, chosen on a quarter of the non-members.
+    candidates : Rows or units that could be named: all members, and half of the non-members.
+    calibrating : A quarter of the non-members, which says how high a score may come about.
+    members, others : Named candidates that are members, and that are not.
+    rows : Numbers of the named members in the data, from 0; of a unit its first row. They are personal data:
+        a record and ``membership.json`` have none of them, ``exposed-rows.json`` has them.
+    """
+
+    fdr: float
+    attack: str
+    candidates: int
+    calibrating: int
+    members: int
+    others: int
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ExposedRow:
     """A member whom the attack is surest of: where it stands in the data, never what it says.
 
@@ -179,7 +251,7 @@ class MembershipAudit(
     ----------
     data, rows, features, classes : Name of the data, its rows, features after encoding, and classes.
     model : What was trained, in words or as ``package.module:factory``.
-    shadows : Shadow models, each trained on a random `shadow_share` of the rows.
+    shadows : Shadow models, each trained on a random `shadow_share` of the rows; 0 for `quantile` alone.
     members, non_members : Rows inside and outside the audited model's training data.
     train_accuracy, test_accuracy : The audited model's accuracy on members and on non-members, in [0, 1].
     attacks : One result for each attack, in the order given, by the mean score of a `unit`'s rows.
@@ -197,8 +269,11 @@ class MembershipAudit(
     row_attacks : The attacks on single rows, where a unit is named; the intervals respect that rows of one
         unit are not independent (Obuchowski 1997 for areas; for rates Clopper-Pearson on `effective_rows`).
         Empty where a row is the unit.
-    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's.
+    shadow_share : Share of the rows, or units, that a shadow model is trained on, near the audited model's; 0
+        without shadow models.
     device : Where the networks ran.
+    claim : The test of a claimed epsilon; None where none is claimed.
+    discoveries : The members who are named at a false discovery rate; None in a record without them.
     """
 
     data: str
@@ -227,3 +302,5 @@ class MembershipAudit(
     row_attacks: tuple[AttackResult, ...] = ()
     shadow_share: float = 0.5
     device: str = "cpu"
+    claim: ClaimAudit | None = None
+    discoveries: Discoveries | None = None

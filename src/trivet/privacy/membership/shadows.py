@@ -22,7 +22,9 @@ from trivet.work.result_files import hold_results, remove_result, write_whole
 from trivet.work.worker_pool import WorkerPool
 
 __all__ = [
+    "CALIBRATION",
     "CLIP",
+    "FOLDS",
     "POPULATION",
     "TARGET",
     "Design",
@@ -131,9 +133,9 @@ class Signals:
     others: NDArray[np.float64]
     correct: NDArray[np.bool_]
 
-    def of(self, models: slice, rows: int) -> "Signals":
-        """Return what some models say of the first `rows` rows."""
-        return Signals(**{name: getattr(self, name)[models, :rows] for name in FIELDS})
+    def of(self, models: slice, rows: slice | NDArray[np.int64]) -> "Signals":
+        """Return what some models say of some rows."""
+        return Signals(**{name: getattr(self, name)[models, rows] for name in FIELDS})
 
     def logits(self, clip: float) -> NDArray[np.float64]:
         """Return the confidence logits, shape (models, rows), of probabilities of at least `clip`."""
@@ -152,8 +154,12 @@ def train_models(
     """Train every model on its rows and let it score all rows, one thread a model."""
     # Each model has a file in `folder`, written whole or not at all, and kept when it belongs to the same
     # rows, halves, recipe, seed and versions: a run that was killed goes on and ends with the same bits.
-    identity = _identity(recipe, training)
     models, rows = training.inside.shape
+    if not models:
+        return Signals(
+            **{name: np.empty((0, rows), dtype=bool if name == FIELDS[-1] else float) for name in FIELDS}
+        )
+    identity = _identity(recipe, training)
     kept: dict[int, dict[str, NDArray[Any]]] = {}
     with hold_results(folder):
         for model in range(models):
@@ -372,7 +378,7 @@ def shadow_shares(
     # For a share other than a half, `models` rows of a class at a time are left out by one random choice of
     # models that moves on by one model a row: each row is left out of as many models, two at least.
     out = min(max(round((1 - share) * models), _FEWEST_OF_ROW), models - _FEWEST_OF_ROW)
-    if abs(2 * out - models) <= models % 2:
+    if not models or abs(2 * out - models) <= models % 2:
         return shadow_halves(labels, models, generator=generator)
     classes = np.asarray(labels)
     inside = np.ones((models, len(classes)), dtype=np.bool_)
@@ -414,7 +420,7 @@ def plant(
 
 
 #: One use of the seed each, so that no two draws depend on one another.
-HALVES, TARGET, CANARIES, COINS, POPULATION = range(5)
+HALVES, TARGET, CANARIES, COINS, POPULATION, FOLDS, CALIBRATION = range(7)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,6 +32,7 @@ class MembershipData:
     labels: NDArray[Any]
     groups: dict[str, NDArray[Any]]
     units: NDArray[Any] | None = None
+    numbers: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ def _adult(groups: Sequence[str], *, limit: int | None, seed: int) -> Membership
             name: np.array(["missing" if value is None else value for value in table[name][rows]])
             for name in chosen
         },
+        numbers=rows,
     )
 
 
@@ -154,7 +156,7 @@ def _table(path: Path, asked: ModelRows, *, seed: int) -> MembershipData:
             raise DataError(f"no row has the label {quote(positive)}; there are {found}.")
         labels = np.where(labels == positive, positive, f"not {positive}")
     units = owners if owners is None or rows is None else owners[rows]
-    return MembershipData(opened.name, _encoded(features), labels, protected, units)
+    return MembershipData(opened.name, _encoded(features), labels, protected, units, rows)
 
 
 def _known(values: NDArray[np.str_], column: str) -> NDArray[np.str_]:

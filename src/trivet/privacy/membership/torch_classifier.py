@@ -15,6 +15,8 @@ from trivet.work.device import CPU, seeded
 
 __all__ = ["TorchClassifier", "trained_network"]
 
+#: Opacus's wrapper, by name, so that Opacus need not be there.
+GRADIENTS_OF_ROWS = "GradSampleModule"
 #: Rows that are scored at a time.
 SCORED_ROWS = 4096
 
@@ -115,6 +117,9 @@ class TorchClassifier(ClassifierMixin, BaseEstimator):
 
 def trained_network(module: nn.Module, classes: NDArray[Any]) -> TorchClassifier:
     """Return a copy of a trained network as a fitted classifier of `classes`, one logit each."""
+    # Opacus wraps a network to take each row's gradient; what answers is the network inside.
+    if type(module).__name__ == GRADIENTS_OF_ROWS:
+        module = module.get_submodule("_module")
     fitted = _Trained(module)
     fitted.classes_ = classes
     fitted.network_ = copy.deepcopy(module).cpu().float().eval()

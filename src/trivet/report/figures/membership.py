@@ -31,7 +31,7 @@ GAP: Final = 0.09
 NAME_POINTS: Final = 110
 #: More groups than this are in the tables only; the most exposed ones are drawn.
 MOST_GROUPS: Final = 24
-_LINES: Final = {"lira-online": "-", "lira-offline": "--", "rmia": ":"}
+_LINES: Final = {"lira-online": "-", "lira-offline": "--", "rmia": ":", "quantile": "-."}
 
 
 @styled

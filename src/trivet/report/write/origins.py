@@ -82,6 +82,7 @@ ORIGINS: Final = (
     Origin("privacy.mechanisms", "p q", (), ("clopper1934",)),
     Origin("privacy.membership", "auroc", (), ("delong1988",)),
     Origin("privacy.membership.canaries", "", (), ("steinke2023",)),
+    Origin("privacy.membership.claim", "epsilon_lower ceiling", (), ("steinke2023", "mahloujifar2025")),
     Origin("privacy.membership", "tpr", (), ("carlini2022", "clopper1934")),
     Origin("fairness.published", "accuracy best_accuracy", ("accuracy",)),
     Origin("fairness.published", "disparate_impact", ("di", "risk"), ("feldman2015", "katz1978")),
