@@ -68,8 +68,7 @@ def audit_mechanism(
         raise UsageError("--inputs and --queries both say which inputs to try; give one of them.")
     inputs = inputs or ["0", "1"]
     pairs = [
-        (from_json(first), from_json(second))
-        for first, second in zip(inputs[::2], inputs[1::2], strict=True)
+        (from_json(first), from_json(second)) for first, second in zip(inputs[::2], inputs[1::2], strict=True)
     ]
     for first, second in pairs:
         if json_text.dumps(first) == json_text.dumps(second):
