@@ -239,3 +239,16 @@ def test_a_plan_is_charged_all_or_nothing(tmp_path, people):
     assert answered.spent == pytest.approx(0.5, abs=1e-9)
     with pytest.raises(UsageError, match="has a budget of an epsilon"):
         release_plan(people, ReleaseSettings(rho=0.5, queries=settings.queries), ledger=ledger)
+
+
+def test_a_plan_of_one_part_has_what_that_part_has_left(tmp_path, people):
+    ledger = create_ledger(tmp_path / "plan", epsilon="1", unit="who", parted_by="region")
+    release(people, query="units", within="a", epsilon="1", ledger=ledger)
+    release(people, query="units", within="b", epsilon="0.25", ledger=ledger)
+    settings = ReleaseSettings(queries=(AskedQuestion(query="units", within="b"),))
+    (planned,) = release_plan(people, settings, ledger=ledger, charge=False).planned
+    assert float(planned.epsilon) == pytest.approx(0.75, abs=1e-9)
+    (answered,) = release_plan(people, settings, ledger=ledger).releases
+    assert answered.receipt.epsilon == planned.epsilon
+    with pytest.raises(UsageError, match="too small for these questions"):
+        release_plan(people, settings, ledger=ledger, charge=False)

@@ -50,7 +50,16 @@ from trivet.privacy.releases.results import (
 from trivet.settings import require
 from trivet.wording import one_line
 
-__all__ = ["Asked", "Ledger", "append_entry", "charge_of", "create_ledger", "open_ledger", "read_entries"]
+__all__ = [
+    "Asked",
+    "Ledger",
+    "append_entry",
+    "charge_of",
+    "create_ledger",
+    "open_ledger",
+    "read_entries",
+    "table_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -554,7 +563,13 @@ def charge_of(entry: LedgerEntry | Asked) -> Charge:
         _exact(entry.rho),
         entry.gaussian,
         entry.within,
+        table_of(entry.fingerprint, entry.table),
     )
+
+
+def table_of(fingerprint: str, name: str) -> str:
+    """Return what is the same for charges on the same rows."""
+    return f"{fingerprint} {name}"
 
 
 def _exact(text: str) -> Fraction:

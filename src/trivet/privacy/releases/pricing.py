@@ -43,15 +43,27 @@ _SQRT2: Final = math.sqrt(2)
 
 
 def prices_of(
-    settings: ReleaseSettings, prepared: Sequence[Prepared], *, budget: Budget, before: Sequence[Charge]
+    settings: ReleaseSettings,
+    prepared: Sequence[Prepared],
+    *,
+    budget: Budget,
+    before: Sequence[Charge],
+    table: str,
 ) -> tuple[Price, ...]:
-    """Return the largest prices, in the ratios of the shares, that fit a budget beside earlier charges."""
+    """Return the largest prices, in the ratios of the shares, that fit a budget beside earlier charges.
+
+    `table` is that of `Charge`.
+    """
+    within = {each.question.within or "" for each in prepared}
+    if "" not in within:
+        # Who is in another part of the table pays for none of these questions.
+        before = [each for each in before if each.table != table or each.within in ("", *within)]
     names = ("laplace", "gaussian") if settings.noise == "best" else (settings.noise,)
     if budget.accounting == "basic":
         if settings.noise == "gaussian":
             raise UsageError("Gaussian noise needs a ledger with --accounting pld or zcdp.")
         names = ("laplace",)
-    found = [_priced(name == "gaussian", settings, prepared, budget, tuple(before)) for name in names]
+    found = [_priced(name == "gaussian", settings, prepared, budget, tuple(before), table) for name in names]
     return min(found, key=lambda prices: _typical([price.deviations for price in prices]))
 
 
@@ -66,6 +78,7 @@ def _priced(
     prepared: Sequence[Prepared],
     budget: Budget,
     before: tuple[Charge, ...],
+    table: str,
 ) -> tuple[Price, ...]:
     largest = max(query.share for query in settings.queries)
     shares = [query.share / largest for query in settings.queries]
@@ -77,7 +90,7 @@ def _priced(
         ]
 
     def charges(factor: float) -> list[Charge]:
-        return [_charge(price, each) for price, each in zip(at(factor), prepared, strict=True)]
+        return [_charge(price, each, table) for price, each in zip(at(factor), prepared, strict=True)]
 
     limit = float(budget.rho if budget.accounting == "zcdp" else budget.epsilon)
 
@@ -126,10 +139,10 @@ def _rounded(number: float) -> str:
     return format(cut.normalize(), "f")
 
 
-def _charge(price: Price, prepared: Prepared) -> Charge:
+def _charge(price: Price, prepared: Prepared, table: str) -> Charge:
     cost = price.cost
     within = prepared.question.within or ""
-    return Charge(cost.epsilon, cost.delta, len(prepared.parts), cost.rho, price.gaussian, within)
+    return Charge(cost.epsilon, cost.delta, len(prepared.parts), cost.rho, price.gaussian, within, table)
 
 
 def _deviations(price: Price, prepared: Prepared) -> tuple[float, ...]:

@@ -217,6 +217,11 @@ def _bound(
                 "--within names a part of the table, and this ledger composes none in parallel; make one "
                 "with `trivet privacy ledger FILE --create --parted-by COLUMN`, or choose rows with --where."
             )
+        if question.unit not in (None, unit):
+            raise UsageError(
+                "--within goes with the unit's column of the ledger: by another one a unit may be in another "
+                "part. Leave --unit or --within out."
+            )
         used.append(find_column(columns, parted_by))
         home, within = _as_bytes(used[0]), question.within.encode()
     of_unit = {

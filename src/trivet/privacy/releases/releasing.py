@@ -28,7 +28,7 @@ from trivet.privacy.releases.answers import (
     threshold_of,
 )
 from trivet.privacy.releases.charges import Budget, Charge, spent_of
-from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger
+from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger, table_of
 from trivet.privacy.releases.noise import (
     EXPONENTIAL,
     GAUSSIAN,
@@ -236,7 +236,8 @@ def release_all(
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     with open_table(table, by_line=True, reading=reading) as opened:
         ready = tuple(_ready(each, _prepared(each.question, opened, book), opened) for each in asked)
-        return _answered(ready, opened, book, reading, progress)
+        wanted = _charged(ready, opened, _fingerprint(opened, book))
+        return _answered(ready, wanted, opened, book, reading, progress)
 
 
 def release_plan(
@@ -277,7 +278,10 @@ def release_plan(
     budget, before = _budget_of(settings, book)
     with open_table(table, by_line=True, reading=settings.reading) as opened:
         prepared = [_prepared(query, opened, book) for query in settings.queries]
-        prices = prices_of(settings, prepared, budget=budget, before=before)
+        rows = _fingerprint(opened, book)
+        prices = prices_of(
+            settings, prepared, budget=budget, before=before, table=table_of(rows, opened.name)
+        )
         ready = tuple(
             _ready(
                 Priced(
@@ -291,14 +295,14 @@ def release_plan(
             )
             for query, price, each in zip(settings.queries, prices, prepared, strict=True)
         )
-        charged = [charge_of(_charged(each, opened, book)) for each in ready]
-        answers = _answered(ready, opened, book, settings.reading, progress) if charge else ()
+        wanted = _charged(ready, opened, rows)
+        answers = _answered(ready, wanted, opened, book, settings.reading, progress) if charge else ()
     return Releases(
         accounting=budget.accounting,
         epsilon=as_text(budget.epsilon),
         delta=as_text(budget.delta),
         rho=as_text(budget.rho),
-        spent=spent_of((*before, *charged), budget),
+        spent=spent_of((*before, *map(charge_of, wanted)), budget),
         of_ledger=settings.epsilon is None and settings.rho is None,
         planned=tuple(
             PlannedAnswer(
@@ -336,13 +340,14 @@ def _budget_of(settings: ReleaseSettings, book: Ledger) -> tuple[Budget, tuple[C
 
 def _answered(
     ready: Sequence[_Ready],
+    wanted: Sequence[Asked],
     opened: Table,
     book: Ledger,
     reading: Reading | None,
     progress: Callable[[str], None] | None,
 ) -> tuple[Release, ...]:
     """Charge all together, and answer one after the other."""
-    entries = book.charge_all([_charged(each, opened, book) for each in ready])
+    entries = book.charge_all(wanted)
     answers: list[Answer] = []
     for each in ready:
         if progress is not None:
@@ -395,19 +400,26 @@ def _ready(priced: Priced, prepared: Prepared, table: Table) -> _Ready:
     return _Ready(priced, cost, prepared, measurements, noise)
 
 
-def _charged(ready: _Ready, table: Table, book: Ledger) -> Asked:
-    return Asked(
-        table=table.name,
-        fingerprint=fingerprint(table.path, key=book.fingerprint_key),
-        query=ready.prepared.question.query,
-        asked=ready.prepared.words,
-        mechanism=", ".join(dict.fromkeys(each.mechanism for each in ready.noise)),
-        scales=tuple(each.scale for each in ready.noise),
-        epsilon=_text(ready.priced.epsilon),
-        delta=_text(ready.priced.delta),
-        rho=_text(ready.priced.rho),
-        gaussian=bool(ready.cost.rho) and not ready.prepared.candidates,
-        within=ready.prepared.question.within or "",
+def _fingerprint(table: Table, book: Ledger) -> str:
+    return fingerprint(table.path, key=book.fingerprint_key)
+
+
+def _charged(ready: Sequence[_Ready], table: Table, rows: str) -> tuple[Asked, ...]:
+    return tuple(
+        Asked(
+            table=table.name,
+            fingerprint=rows,
+            query=each.prepared.question.query,
+            asked=each.prepared.words,
+            mechanism=", ".join(dict.fromkeys(noise.mechanism for noise in each.noise)),
+            scales=tuple(noise.scale for noise in each.noise),
+            epsilon=_text(each.priced.epsilon),
+            delta=_text(each.priced.delta),
+            rho=_text(each.priced.rho),
+            gaussian=bool(each.cost.rho) and not each.prepared.candidates,
+            within=each.prepared.question.within or "",
+        )
+        for each in ready
     )
 
 
