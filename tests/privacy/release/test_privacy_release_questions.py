@@ -252,3 +252,34 @@ def test_a_plan_of_one_part_has_what_that_part_has_left(tmp_path, people):
     assert answered.receipt.epsilon == planned.epsilon
     with pytest.raises(UsageError, match="too small for these questions"):
         release_plan(people, settings, ledger=ledger, charge=False)
+
+
+TOWNS = {"query": "count", "by": "region", "private_keys": True}
+
+
+def plan_of(people, ledger, *queries, **settings):
+    asked = ReleaseSettings(queries=tuple(AskedQuestion(**each) for each in queries), **settings)
+    return release_plan(people, asked, ledger=ledger, charge=False).planned
+
+
+@pytest.mark.parametrize("accounting", ["basic", "pld"])
+def test_the_delta_of_a_plan_is_what_was_asked_and_no_more_than_there_is(tmp_path, people, accounting):
+    ledger = create_ledger(tmp_path / "plan", epsilon="1", delta="1e-6", accounting=accounting)
+    groups, rows = plan_of(people, ledger, TOWNS | {"delta": 1e-6}, {"query": "count"})
+    # Gaussian noise would need some delta as well.
+    assert (float(groups.delta), rows.rho) == (1e-6, "0")
+    with pytest.raises(UsageError, match="more delta than the budget has"):
+        plan_of(people, ledger, TOWNS | {"delta": 1.1e-6})
+    with pytest.raises(UsageError, match="a delta"):
+        plan_of(people, ledger, TOWNS)
+    if accounting == "pld":
+        with pytest.raises(UsageError, match="too little of the budget's delta"):
+            plan_of(people, ledger, TOWNS | {"delta": 1e-6}, {"query": "count"}, noise="gaussian")
+
+
+@pytest.mark.parametrize("shares", [(1e-50, 1.0), (1.0, 1e50), (1e-28, 1.0)])
+@pytest.mark.parametrize("budget", [{"epsilon": "1"}, {"rho": "1"}])
+def test_a_share_of_nothing_is_refused(tmp_path, people, shares, budget):
+    ledger = create_ledger(tmp_path / "plan", **budget)
+    with pytest.raises(UsageError, match="too small"):
+        plan_of(people, ledger, *({"query": "count", "share": share} for share in shares))
