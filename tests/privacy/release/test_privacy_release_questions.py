@@ -1,6 +1,7 @@
 """Groups, quantiles, proportions, variances, persons and Gaussian noise: answers, prices and receipts."""
 
 import math
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -45,6 +46,7 @@ def by_person(tmp_path):
 
 
 AGE = {"column": "age", "bounds": (0, 100), "missing": "drop"}
+TOWNS = {"query": "count", "by": "region", "private_keys": True}
 #: Noise of it is nothing.
 PLENTY = {"epsilon": "100000"}
 
@@ -157,6 +159,21 @@ def test_a_group_of_one_unit_is_shown_less_often_than_delta(most):
     assert most * shown.mean() > 0.05 / 4
 
 
+@pytest.mark.parametrize("epsilon", ["1", "0.013", "1e-4", "1e-9", "1e-16"])
+@pytest.mark.parametrize("delta", [Fraction(1, 3), Fraction(1, 10**6), Fraction(1, 10**90)])
+def test_the_threshold_is_the_least_one_whatever_the_noise(epsilon, delta):
+    columns = (Column("region", Kind.TEXT, "VARCHAR", '"region"'),)
+    prepared = prepare(Question(**TOWNS), columns, adjacency="add-remove")
+    measurement = calibrate(sensitivity=1, epsilon=Fraction(epsilon), vector=True)
+    begun = time.process_time()
+    threshold = threshold_of(prepared, measurement, delta)
+    assert time.process_time() - begun < 1
+    assert laplace.discrete_tail(threshold - 2, scale=measurement.scale) <= delta
+    # A part in 10^12 less is too low, or one step where the noise is small.
+    lower = threshold - max(1, threshold // 10**12)
+    assert lower < 2 or laplace.discrete_tail(lower - 2, scale=measurement.scale) > float(delta) * (1 - 1e-8)
+
+
 def test_gaussian_noise_has_the_distribution_of_its_receipt(people, ledger):
     counts = release(people, query="count", by="region", keys=REGIONS, ledger=ledger, rho="0.005")
     (noise,) = counts.receipt.noise
@@ -252,9 +269,6 @@ def test_a_plan_of_one_part_has_what_that_part_has_left(tmp_path, people):
     assert answered.receipt.epsilon == planned.epsilon
     with pytest.raises(UsageError, match="too small for these questions"):
         release_plan(people, settings, ledger=ledger, charge=False)
-
-
-TOWNS = {"query": "count", "by": "region", "private_keys": True}
 
 
 def plan_of(people, ledger, *queries, **settings):
