@@ -61,6 +61,8 @@ def test_disjoint_parts_of_a_table_do_not_add_up(tmp_path, people):
         release(
             people, query="count", within="a", epsilon="1", ledger=create_ledger(tmp_path / "b", epsilon="1")
         )
+    with pytest.raises(UsageError, match="not valid Unicode"):
+        release(people, query="count", within="\udcff", epsilon="1", ledger=ledger)
     with pytest.raises(UsageError, match="under add-remove only"):
         create_ledger(tmp_path / "c", epsilon="1", parted_by="region", adjacency="replace-one")
 
@@ -130,6 +132,59 @@ def test_where_there_are_too_many_ways_all_parts_of_some_tables_count():
     assert [total(each).epsilon for each in side_by_side(alike)] == [2]
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock(ledger_module.datetime):
+        at = ""
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(cls.at).replace(tzinfo=tz)
+
+    monkeypatch.setattr(ledger_module, "datetime", Clock)
+    return Clock
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "then", "later"),
+    [
+        # Within the period, before it, and a period that it is in.
+        ("year", "2026-06-01", "month", "2026-06-01"),
+        ("quarter", "2026-05-31", "month", "2026-06-01"),
+        ("month", "2026-05-31", "month", "2026-04-30"),
+        ("month", "2026-05-31", "quarter", "2026-06-01"),
+        ("quarter", "2026-05-31", "year", "2026-12-31"),
+        ("year", "2026-05-31", "quarter", "2025-12-31"),
+    ],
+)
+def test_no_month_has_two_budgets_of_ledgers_that_follow_each_other(
+    tmp_path, clock, period, now, then, later
+):
+    clock.at = now
+    first = create_ledger(tmp_path / "first", epsilon="1", period=period)
+    clock.at = later
+    with pytest.raises(UsageError, match="is for a later period"):
+        create_ledger(tmp_path / "second", follows=first, period=then)
+    clock.at = "2027-01-01"
+    assert create_ledger(tmp_path / "second", follows=first, period=then).past[0].id == first.id
+
+
+def test_a_charge_that_waits_beyond_the_period_is_refused(tmp_path, clock, monkeypatch):
+    clock.at = "2026-12-31T23:59:59"
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", period="year")
+    ledger.charge(asked())
+    same = ledger_module.Ledger._require_same
+
+    def late(self, connection):
+        clock.at = "2027-01-01T00:00:00"
+        same(self, connection)
+
+    monkeypatch.setattr(ledger_module.Ledger, "_require_same", late)
+    with pytest.raises(UsageError, match="now is 2027"):
+        ledger.charge(asked())
+    assert len(ledger.state().entries) == 1
+
+
 @pytest.mark.parametrize(
     ("period", "now", "name", "later"),
     [
@@ -139,23 +194,15 @@ def test_where_there_are_too_many_ways_all_parts_of_some_tables_count():
     ],
 )
 def test_a_period_has_its_own_budget_and_the_history_of_those_before(
-    tmp_path, people, monkeypatch, period, now, name, later
+    tmp_path, people, clock, period, now, name, later
 ):
-    class Clock(ledger_module.datetime):
-        at = ""
-
-        @classmethod
-        def now(cls, tz=None):
-            return cls.fromisoformat(cls.at).replace(tzinfo=tz)
-
-    Clock.at = now
-    monkeypatch.setattr(ledger_module, "datetime", Clock)
+    clock.at = now
     first = create_ledger(tmp_path / "first", epsilon="1", period=period)
     assert first.period == name
     release(people, query="count", epsilon="1", ledger=first)
     with pytest.raises(UsageError, match="is for a later period"):
         create_ledger(tmp_path / "second", follows=first)
-    Clock.at = later
+    clock.at = later
     with pytest.raises(UsageError, match="make the next ledger with"):
         release(people, query="count", epsilon="0.1", ledger=first)
     second = create_ledger(tmp_path / "second", follows=tmp_path / "first")

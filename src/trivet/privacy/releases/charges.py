@@ -258,7 +258,14 @@ def _spent_with(answers: _Answers | None) -> Callable[[float], float]:
             )
     else:
         before = WholeLoss.nothing(mu=_mu(answers))
-    return lambda more: before.epsilon(answers.delta, more=more)
+
+    def spent(more: float) -> float:
+        try:
+            return before.epsilon(answers.delta, more=more)
+        except OutOfReachError:
+            return math.inf
+
+    return spent
 
 
 def _mu(answers: _Answers) -> float:

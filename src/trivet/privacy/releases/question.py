@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
-from trivet.privacy.releases.keys import KeySql, prepare_keys, private_key_sql
+from trivet.privacy.releases.keys import KeySql, is_unicode, prepare_keys, private_key_sql
 from trivet.privacy.releases.records import NO_KEY, Bound, Moves, RecordSql, Sql, moves, records_sql
 from trivet.privacy.releases.results import Query
 from trivet.privacy.releases.settings import Question
@@ -222,6 +222,8 @@ def _bound(
                 "--within goes with the unit's column of the ledger: by another one a unit may be in another "
                 "part. Leave --unit or --within out."
             )
+        if not is_unicode(question.within):
+            raise UsageError(f"the part {quote(question.within)} is not valid Unicode.")
         used.append(find_column(columns, parted_by))
         home, within = _as_bytes(used[0]), question.within.encode()
     of_unit = {
