@@ -231,11 +231,15 @@ class Ledger:
             self._require_same(connection)
             # Others may have held the file until now.
             self._require_period()
-            charges = tuple(map(charge_of, read_entries(connection, ledger=self.id)))
-            self._require_fit(charges, asked)
+            self._require_fit(tuple(map(charge_of, read_entries(connection, ledger=self.id))), asked)
             numbers = [append_entry(connection, each) for each in asked]
             connection.execute("COMMIT")
         return tuple(f"{self.id}-{number}" for number in numbers)
+
+    def require_room(self, asked: Sequence[Asked]) -> None:
+        """Raise the error of `charge_all` where it would refuse; nothing is charged."""
+        self._require_period()
+        self._require_fit(self.charges(), asked)
 
     def mark_answered(self, *entries: str) -> None:
         """Write down that the answers of entries were computed.

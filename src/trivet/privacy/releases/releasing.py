@@ -64,7 +64,8 @@ class Priced:
         delta = Fraction(0) if self.delta is None else require_delta(self.delta)
         if self.rho is not None:
             return Cost(rho=require_rho(self.rho), delta=delta)
-        return Cost(epsilon=require_epsilon(self.epsilon or ""), delta=delta)
+        assert self.epsilon is not None, "one of both is given"
+        return Cost(epsilon=require_epsilon(self.epsilon), delta=delta)
 
 
 def release(
@@ -260,7 +261,8 @@ def release_plan(
     settings
         The budget, the questions, and the noise that they get.
     charge
-        False to say prices and noise alone; no row is read then, and nothing charged.
+        False to say prices and noise alone, or that the ledger would refuse them; no row is read then, and
+        nothing charged.
 
     Returns
     -------
@@ -280,7 +282,7 @@ def release_plan(
         prepared = [_prepared(query, opened, book) for query in settings.queries]
         rows = _fingerprint(opened, book)
         prices = prices_of(
-            settings, prepared, budget=budget, before=before, table=table_of(rows, opened.name)
+            settings, prepared, budget=budget, before=before, table=table_of(rows, _name(opened))
         )
         ready = tuple(
             _ready(
@@ -296,7 +298,11 @@ def release_plan(
             for query, price, each in zip(settings.queries, prices, prepared, strict=True)
         )
         wanted = _charged(ready, opened, rows)
-        answers = _answered(ready, wanted, opened, book, settings.reading, progress) if charge else ()
+        if charge:
+            answers = _answered(ready, wanted, opened, book, settings.reading, progress)
+        else:
+            book.require_room(wanted)
+            answers = ()
     return Releases(
         accounting=budget.accounting,
         epsilon=as_text(budget.epsilon),
@@ -370,9 +376,9 @@ def _answered(
             half_width=answer.half_width,
             rank_error=max(noise.half_width for noise in each.noise) if each.prepared.candidates else None,
             message=answer.message,
-            receipt=_receipt(each, table=opened.name, entry=entry, book=book, reading=reading),
+            receipt=_receipt(each, table=asked.table, entry=entry, book=book, reading=reading),
         )
-        for each, answer, entry in zip(ready, answers, entries, strict=True)
+        for each, asked, answer, entry in zip(ready, wanted, answers, entries, strict=True)
     )
 
 
@@ -404,10 +410,15 @@ def _fingerprint(table: Table, book: Ledger) -> str:
     return fingerprint(table.path, key=book.fingerprint_key)
 
 
+def _name(table: Table) -> str:
+    """Return a table's name, where it is of bytes that are no text with those escaped."""
+    return table.name.encode(errors="backslashreplace").decode()
+
+
 def _charged(ready: Sequence[_Ready], table: Table, rows: str) -> tuple[Asked, ...]:
     return tuple(
         Asked(
-            table=table.name,
+            table=_name(table),
             fingerprint=rows,
             query=each.prepared.question.query,
             asked=each.prepared.words,
