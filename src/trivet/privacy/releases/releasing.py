@@ -411,7 +411,7 @@ def _fingerprint(table: Table, book: Ledger) -> str:
 
 
 def _name(table: Table) -> str:
-    """Return a table's name, where it is of bytes that are no text with those escaped."""
+    """Return the name of a table, with bytes that are not UTF-8 escaped."""
     return table.name.encode(errors="backslashreplace").decode()
 
 
