@@ -163,3 +163,71 @@ def test_rows_that_cannot_be_read_cost_and_say_nothing(trivet, tmp_path, ledger)
         "see it with `trivet privacy check`. "
         f"The charge {entry.id} stays.\n"
     )
+
+
+def test_no_group_has_enough_units(trivet, tmp_path):
+    (tmp_path / "people.csv").write_text("town,age\nBonn,1\n", encoding="utf-8")
+    create_ledger(tmp_path / "ledger", epsilon="1", delta="1e-6")
+    asked = ("--query", "count", "--by", "town", "--private-keys", "--epsilon", "1", "--delta", "1e-9")
+    done = trivet("privacy", "release", "people.csv", *asked, "--ledger", "ledger", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("no group has enough units to be shown\n")
+
+
+PLAN = """[privacy.release]
+epsilon = 0.75
+[[privacy.release.queries]]
+query = "count"
+"""
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--within", "Bonn"),
+        ("--unit", "age"),
+        ("--max-rows", "3"),
+        ("--max-groups", "3"),
+        ("--bounds-of", "unit"),
+        ("--private-keys",),
+        ("--non-negative",),
+    ],
+)
+def test_a_plan_takes_no_part_of_a_question_beside_it(trivet, tmp_path, option):
+    (tmp_path / "people.csv").write_text("town,age\nBonn,1\n", encoding="utf-8")
+    (tmp_path / "audit.toml").write_text(PLAN, encoding="utf-8")
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", parted_by="town")
+    asked = ("--plan", "audit.toml", "--ledger", "ledger", *option)
+    done = trivet("privacy", "release", "people.csv", *asked, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "leave other options out" in done.err
+    assert ledger.state().entries == ()
+
+
+def test_a_dry_run_says_that_the_ledger_would_refuse(trivet, tmp_path):
+    (tmp_path / "people.csv").write_text("town,age\nBonn,1\n", encoding="utf-8")
+    (tmp_path / "audit.toml").write_text(PLAN, encoding="utf-8")
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1")
+    asked = ("privacy", "release", "people.csv", "--plan", "audit.toml", "--ledger", "ledger")
+    done = trivet(*asked, "--dry-run", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert "would be charged" in done.out
+    assert trivet(*asked, cwd=tmp_path).code == 0
+    done = trivet(*asked, "--dry-run", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "the ledger refuses epsilon 0.75: 0.75 of 1 is spent" in done.err
+    assert len(ledger.state().entries) == 1
+
+
+def test_a_file_whose_name_is_no_text_can_be_asked(trivet, tmp_path):
+    try:
+        (tmp_path / "x\udcff.csv").write_text("town,age\nBonn,1\n", encoding="utf-8")
+    except (OSError, UnicodeError):
+        pytest.skip("no such name here")
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1")
+    asked = ("--query", "count", "--epsilon", "1", "--ledger", "ledger", "--json")
+    done = trivet("privacy", "release", "x\udcff.csv", *asked, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.json["receipt"]["table"] == "x\\udcff.csv" == ledger.state().entries[0].table
+    done = trivet("privacy", "release", "x\udcff.csv", *asked[:2], "--epsilon", "0", *asked[4:], cwd=tmp_path)
+    assert "epsilon must be a positive decimal such as 0.1, not 0" in done.err

@@ -78,3 +78,8 @@ def test_nothing_spent_is_nothing():
     budget = Charge(Fraction(5), Fraction(1, 10**6))
     assert spent_pld([], budget) == 0
     assert left_pld([], budget) == pytest.approx(5, abs=1e-5)
+
+
+def test_an_epsilon_that_promises_nothing_can_be_looked_at():
+    budget = Charge(Fraction(10**11), Fraction(1, 10**9))
+    assert 0 <= left_pld([Charge(Fraction(2 * 10**6), NOUGHT)], budget) <= 10**11

@@ -133,6 +133,14 @@ def test_accounting_by_loss_distribution_lets_more_through(tmp_path):
         ({"epsilon": "1", "adjacency": "nearby"}, "expected one of: add-remove, replace-one"),
         ({"epsilon": "1", "accounting": "rdp"}, "expected one of: basic, pld"),
         ({"epsilon": "1", "accounting": "pld"}, "needs a delta"),
+        # Of which a double makes 1.
+        (
+            {"epsilon": "1", "accounting": "zcdp", "delta": "0.99999999999999999999"},
+            "delta must be a decimal",
+        ),
+        ({"epsilon": "1", "unit": ""}, "--unit names a column"),
+        ({"epsilon": "1", "unit": "\udcff"}, "--unit names a column"),
+        ({"epsilon": "1", "parted_by": ""}, "--parted-by names a column"),
     ],
 )
 def test_a_budget_that_cannot_be_is_refused(tmp_path, settings, said):
@@ -219,6 +227,10 @@ def changed(statement):
     return make
 
 
+#: It would clear the screen.
+PAST = '{"id": "0123abcd", "period": "2026", "digest": "", "epsilon": "\\u001b[2J", "delta": "0", "rho": "0"}'
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -227,6 +239,7 @@ def changed(statement):
         (foreign, "a database of another program"),
         (wal_of_another, "a database of another program"),
         (patched(60, (3).to_bytes(4, "big")), "has format 3, and this trivet reads 1 to 2"),
+        (patched(60, (1).to_bytes(4, "big")), "tables are not those of a ledger"),
         (patched(18, b"\x02\x02"), "keeps a write-ahead log"),
         (patched(4096, b"\xff" * 64), "is damaged"),
         (patched(110, b"\xff" * 200), "is damaged"),
@@ -235,6 +248,9 @@ def changed(statement):
         (changed("DROP TABLE entry"), "tables are not those of a ledger"),
         (changed("DELETE FROM budget"), "has no budget"),
         (changed("UPDATE budget SET epsilon = '1000 and more'"), "its budget cannot be read"),
+        (changed("UPDATE budget SET past = '{}'"), "its budget cannot be read"),
+        (changed("""UPDATE budget SET past = '[{"id": "0123abcd"}]'"""), "its budget cannot be read"),
+        (changed(f"UPDATE budget SET past = '[{PAST}]'"), "its budget cannot be read"),
         (changed("UPDATE entry SET epsilon = '-5'"), "entry 1 cannot be read"),
         (changed("UPDATE entry SET scales = '[]'"), "entry 1 cannot be read"),
     ],

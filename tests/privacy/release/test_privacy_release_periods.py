@@ -3,6 +3,10 @@
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from random import Random
 
 import pytest
 from tables_to_ask import write_table
@@ -10,10 +14,12 @@ from tables_to_ask import write_table
 from trivet.errors import UsageError
 from trivet.privacy import accountants
 from trivet.privacy.releases import ledger as ledger_module
+from trivet.privacy.releases.charges import Charge, side_by_side, spent_pld, total, worst
 from trivet.privacy.releases.ledger import Asked, create_ledger, open_ledger
 from trivet.privacy.releases.ledger_file import connect
 from trivet.privacy.releases.releasing import release
 
+NOUGHT = Fraction(0)
 ROWS = [(str(i % 7), "north" if i % 3 else "south") for i in range(60)]
 
 
@@ -55,6 +61,8 @@ def test_disjoint_parts_of_a_table_do_not_add_up(tmp_path, people):
         release(
             people, query="count", within="a", epsilon="1", ledger=create_ledger(tmp_path / "b", epsilon="1")
         )
+    with pytest.raises(UsageError, match="not valid Unicode"):
+        release(people, query="count", within="\udcff", epsilon="1", ledger=ledger)
     with pytest.raises(UsageError, match="under add-remove only"):
         create_ledger(tmp_path / "c", epsilon="1", parted_by="region", adjacency="replace-one")
 
@@ -69,6 +77,114 @@ def test_a_unit_in_two_parts_counts_in_one_of_them(tmp_path, people):
     assert counted == {"north": 7, "south": 0}
 
 
+def test_a_unit_may_be_in_another_part_of_another_table(tmp_path, people):
+    moved = write_table(
+        tmp_path / "moved.parquet",
+        {"who": "VARCHAR", "region": "VARCHAR"},
+        [(who, "south") for who, _ in ROWS],
+    )
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", parted_by="region", unit="who")
+    release(people, query="units", within="north", epsilon="0.6", ledger=ledger)
+    with pytest.raises(UsageError, match=r"0\.6 of 1 is spent"):
+        release(moved, query="units", within="south", epsilon="0.5", ledger=ledger)
+    release(people, query="units", within="south", epsilon="0.5", ledger=ledger)
+    release(moved, query="units", within="south", epsilon="0.4", ledger=ledger)
+    assert ledger.state().spent_epsilon == "1"
+    with pytest.raises(UsageError, match="by another one a unit may be in another part"):
+        release(people, query="units", within="north", unit="region", epsilon="0.1", ledger=ledger)
+
+
+def charges_of_parts(random, tables, parts):
+    drawn = []
+    for _ in range(random.randint(0, 12)):
+        within = random.choice(["", *parts])
+        epsilon = Fraction(random.randint(1, 5), 10)
+        drawn.append(Charge(epsilon, NOUGHT, within=within, table=random.choice(tables) if within else ""))
+    return drawn
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_unit_pays_more_than_the_worst_of_all_ways_to_be_in_parts(seed):
+    random, tables, parts = Random(seed), ["t", "u", "v"], ["a", "b", "c"]
+    charges = charges_of_parts(random, tables, parts)
+    budget = Charge(Fraction(100), Fraction(1, 10**6))
+    found = side_by_side(charges)
+    ways = [
+        [each for each in charges if not each.within or home[each.table] == each.within]
+        for home in (dict(zip(tables, each, strict=True)) for each in product(parts, repeat=3))
+    ]
+    assert max(total(each).epsilon for each in found) == max(total(each).epsilon for each in ways)
+    assert max(spent_pld(each, budget) for each in found) == max(spent_pld(each, budget) for each in ways)
+
+
+def test_where_there_are_too_many_ways_all_parts_of_some_tables_count():
+    tables, parts = range(20), range(1, 6)
+    charges = [
+        Charge(Fraction(part, 10), NOUGHT, within=str(part), table=str(table))
+        for table in tables
+        for part in parts
+    ]
+    found = side_by_side(charges)
+    assert len(found) <= 100
+    assert 20 * Fraction(5, 10) <= worst(charges, total).epsilon <= 20 * Fraction(15, 10)
+    # The same charges on each part are those of one.
+    alike = [replace(charge, epsilon=Fraction(1, 10)) for charge in charges]
+    assert [total(each).epsilon for each in side_by_side(alike)] == [2]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock(ledger_module.datetime):
+        at = ""
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(cls.at).replace(tzinfo=tz)
+
+    monkeypatch.setattr(ledger_module, "datetime", Clock)
+    return Clock
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "then", "later"),
+    [
+        # Within the period, before it, and a period that it is in.
+        ("year", "2026-06-01", "month", "2026-06-01"),
+        ("quarter", "2026-05-31", "month", "2026-06-01"),
+        ("month", "2026-05-31", "month", "2026-04-30"),
+        ("month", "2026-05-31", "quarter", "2026-06-01"),
+        ("quarter", "2026-05-31", "year", "2026-12-31"),
+        ("year", "2026-05-31", "quarter", "2025-12-31"),
+    ],
+)
+def test_no_month_has_two_budgets_of_ledgers_that_follow_each_other(
+    tmp_path, clock, period, now, then, later
+):
+    clock.at = now
+    first = create_ledger(tmp_path / "first", epsilon="1", period=period)
+    clock.at = later
+    with pytest.raises(UsageError, match="is for a later period"):
+        create_ledger(tmp_path / "second", follows=first, period=then)
+    clock.at = "2027-01-01"
+    assert create_ledger(tmp_path / "second", follows=first, period=then).past[0].id == first.id
+
+
+def test_a_charge_that_waits_beyond_the_period_is_refused(tmp_path, clock, monkeypatch):
+    clock.at = "2026-12-31T23:59:59"
+    ledger = create_ledger(tmp_path / "ledger", epsilon="1", period="year")
+    ledger.charge(asked())
+    same = ledger_module.Ledger._require_same
+
+    def late(self, connection):
+        clock.at = "2027-01-01T00:00:00"
+        same(self, connection)
+
+    monkeypatch.setattr(ledger_module.Ledger, "_require_same", late)
+    with pytest.raises(UsageError, match="now is 2027"):
+        ledger.charge(asked())
+    assert len(ledger.state().entries) == 1
+
+
 @pytest.mark.parametrize(
     ("period", "now", "name", "later"),
     [
@@ -78,23 +194,15 @@ def test_a_unit_in_two_parts_counts_in_one_of_them(tmp_path, people):
     ],
 )
 def test_a_period_has_its_own_budget_and_the_history_of_those_before(
-    tmp_path, people, monkeypatch, period, now, name, later
+    tmp_path, people, clock, period, now, name, later
 ):
-    class Clock(ledger_module.datetime):
-        at = ""
-
-        @classmethod
-        def now(cls, tz=None):
-            return cls.fromisoformat(cls.at).replace(tzinfo=tz)
-
-    Clock.at = now
-    monkeypatch.setattr(ledger_module, "datetime", Clock)
+    clock.at = now
     first = create_ledger(tmp_path / "first", epsilon="1", period=period)
     assert first.period == name
     release(people, query="count", epsilon="1", ledger=first)
     with pytest.raises(UsageError, match="is for a later period"):
         create_ledger(tmp_path / "second", follows=first)
-    Clock.at = later
+    clock.at = later
     with pytest.raises(UsageError, match="make the next ledger with"):
         release(people, query="count", epsilon="0.1", ledger=first)
     second = create_ledger(tmp_path / "second", follows=tmp_path / "first")

@@ -1,6 +1,7 @@
 """Groups, quantiles, proportions, variances, persons and Gaussian noise: answers, prices and receipts."""
 
 import math
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -45,6 +46,7 @@ def by_person(tmp_path):
 
 
 AGE = {"column": "age", "bounds": (0, 100), "missing": "drop"}
+TOWNS = {"query": "count", "by": "region", "private_keys": True}
 #: Noise of it is nothing.
 PLENTY = {"epsilon": "100000"}
 
@@ -173,6 +175,21 @@ def test_a_group_of_one_unit_is_shown_less_often_than_delta(most):
     assert most * shown.mean() > 0.05 / 4
 
 
+@pytest.mark.parametrize("epsilon", ["1", "0.013", "1e-4", "1e-9", "1e-16"])
+@pytest.mark.parametrize("delta", [Fraction(1, 3), Fraction(1, 10**6), Fraction(1, 10**90)])
+def test_the_threshold_is_the_least_one_whatever_the_noise(epsilon, delta):
+    columns = (Column("region", Kind.TEXT, "VARCHAR", '"region"'),)
+    prepared = prepare(Question(**TOWNS), columns, adjacency="add-remove")
+    measurement = calibrate(sensitivity=1, epsilon=Fraction(epsilon), vector=True)
+    begun = time.process_time()
+    threshold = threshold_of(prepared, measurement, delta)
+    assert time.process_time() - begun < 1
+    assert laplace.discrete_tail(threshold - 2, scale=measurement.scale) <= delta
+    # A part in 10^12 less is too low, or one step where the noise is small.
+    lower = threshold - max(1, threshold // 10**12)
+    assert lower < 2 or laplace.discrete_tail(lower - 2, scale=measurement.scale) > float(delta) * (1 - 1e-8)
+
+
 def test_gaussian_noise_has_the_distribution_of_its_receipt(people, ledger):
     counts = release(people, query="count", by="region", keys=REGIONS, ledger=ledger, rho="0.005")
     (noise,) = counts.receipt.noise
@@ -253,5 +270,49 @@ def test_a_plan_is_charged_all_or_nothing(tmp_path, people):
         people, ReleaseSettings(epsilon=0.5, queries=two_hundred_questions()[:5]), ledger=ledger
     )
     assert answered.spent == pytest.approx(0.5, abs=1e-9)
+    wrong = AskedQuestion(query="sum", name="total", column="age", missing="drop")
+    with pytest.raises(UsageError, match="total: a sum needs bounds"):
+        release_plan(people, ReleaseSettings(queries=(wrong,)), ledger=ledger)
     with pytest.raises(UsageError, match="has a budget of an epsilon"):
         release_plan(people, ReleaseSettings(rho=0.5, queries=settings.queries), ledger=ledger)
+
+
+def test_a_plan_of_one_part_has_what_that_part_has_left(tmp_path, people):
+    ledger = create_ledger(tmp_path / "plan", epsilon="1", unit="who", parted_by="region")
+    release(people, query="units", within="a", epsilon="1", ledger=ledger)
+    release(people, query="units", within="b", epsilon="0.25", ledger=ledger)
+    settings = ReleaseSettings(queries=(AskedQuestion(query="units", within="b"),))
+    (planned,) = release_plan(people, settings, ledger=ledger, charge=False).planned
+    assert float(planned.epsilon) == pytest.approx(0.75, abs=1e-9)
+    (answered,) = release_plan(people, settings, ledger=ledger).releases
+    assert answered.receipt.epsilon == planned.epsilon
+    with pytest.raises(UsageError, match="too small for these questions"):
+        release_plan(people, settings, ledger=ledger, charge=False)
+
+
+def plan_of(people, ledger, *queries, **settings):
+    asked = ReleaseSettings(queries=tuple(AskedQuestion(**each) for each in queries), **settings)
+    return release_plan(people, asked, ledger=ledger, charge=False).planned
+
+
+@pytest.mark.parametrize("accounting", ["basic", "pld"])
+def test_the_delta_of_a_plan_is_what_was_asked_and_no_more_than_there_is(tmp_path, people, accounting):
+    ledger = create_ledger(tmp_path / "plan", epsilon="1", delta="1e-6", accounting=accounting)
+    groups, rows = plan_of(people, ledger, TOWNS | {"delta": 1e-6}, {"query": "count"})
+    # Gaussian noise would need some delta as well.
+    assert (float(groups.delta), rows.rho) == (1e-6, "0")
+    with pytest.raises(UsageError, match="more delta than the budget has"):
+        plan_of(people, ledger, TOWNS | {"delta": 1.1e-6})
+    with pytest.raises(UsageError, match="a delta"):
+        plan_of(people, ledger, TOWNS)
+    if accounting == "pld":
+        with pytest.raises(UsageError, match="too little of the budget's delta"):
+            plan_of(people, ledger, TOWNS | {"delta": 1e-6}, {"query": "count"}, noise="gaussian")
+
+
+@pytest.mark.parametrize("shares", [(1e-50, 1.0), (1.0, 1e50), (1e-28, 1.0)])
+@pytest.mark.parametrize("budget", [{"epsilon": "1"}, {"rho": "1"}])
+def test_a_share_of_nothing_is_refused(tmp_path, people, shares, budget):
+    ledger = create_ledger(tmp_path / "plan", **budget)
+    with pytest.raises(UsageError, match="too small"):
+        plan_of(people, ledger, *({"query": "count", "share": share} for share in shares))

@@ -128,7 +128,9 @@ def release(
 
     if plan is not None:
         given = (query, epsilon, delta, rho, column, bounds, categories, missing, where, of, at, by, keys)
-        if any(each is not None for each in given):
+        given = (*given, max_rows, max_groups, unit, within)
+        chosen = bounds_of != "row" or private_keys or non_negative
+        if chosen or any(each is not None for each in given):
             raise UsageError("the questions and their budget are those of the plan; leave other options out.")
         settings = _plan_of(plan, reading)
         with report_progress() as progress:
@@ -255,7 +257,7 @@ def _error(error: float | None, answer: "Release") -> str:
 
 
 def _print_release(found: "Release", console: Console) -> None:
-    if found.cells:
+    if found.cells or found.receipt.private_keys:
         _print_cells(found, console)
     elif found.message is not None:
         console.print(f"no value: {escape(found.message)}")
@@ -296,9 +298,7 @@ def _print_cells(found: "Release", console: Console) -> None:
     for cell in found.cells:
         value = f"no value: {escape(cell.message)}" if cell.message is not None else _number(cell.value)
         table.add_row(escape(one_line(cell.key)), value, _error(cell.half_width, found))
-    console.print(table)
-    if not found.cells:
-        console.print("no group has enough units to be shown")
+    console.print(table if found.cells else "no group has enough units to be shown")
 
 
 def _print_noise(receipt: "Receipt", console: Console) -> None:

@@ -66,7 +66,7 @@ def _positive(name: str, amount: Amount, example: str) -> Fraction:
 def require_delta(amount: Amount) -> Fraction:
     """Return a delta as a fraction; 0 is pure differential privacy."""
     value = exact(written(amount))
-    if value is None or not 0 <= value < 1:
+    if value is None or float(value) >= 1:
         raise UsageError(
             f"delta must be a decimal, at least 0 and below 1, such as 1e-6, not {one_line(amount)}."
         )

@@ -77,10 +77,9 @@ def threshold_of(prepared: Prepared, measurement: Measurement, delta: Fraction) 
     them together are shown with a probability of at most delta.
     """
     allowed = float(delta) / prepared.threshold_for * (1 - 1e-9)
-    # P(1 + X >= t) = P(X > t - 2).
-    above = max(2, math.ceil(measurement.scale * math.log(1 / allowed)))
-    while above > 2 and laplace.discrete_tail(above - 3, scale=measurement.scale) <= allowed:  # noqa: PLR2004
-        above -= 1
+    # P(1 + X >= t) = P(X > t - 2) = a^(t - 1) / (1 + a), a = exp(-1 / b).
+    weight = 1 + math.exp(-1 / measurement.scale)
+    above = max(2, math.floor(1 - measurement.scale * math.log(allowed * weight)))
     while laplace.discrete_tail(above - 2, scale=measurement.scale) > allowed:
         above += 1
     return above

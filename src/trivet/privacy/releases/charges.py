@@ -10,7 +10,7 @@ Three ways of accounting decide whether a charge still fits. Each is a filter in
   (Smith and Thakurta 2022).
 
 Charges on disjoint parts of a table, of which one unit is in one at most, compose in parallel: the costliest
-part counts (McSherry 2009, Theorem 4).
+part counts (McSherry 2009, Theorem 4). In another table the unit may be in another part, so tables add up.
 """
 
 import math
@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain, product
 from typing import Final, cast
 
 from trivet.privacy.adjacency import OutOfReachError
@@ -41,6 +42,8 @@ __all__ = [
 
 #: More than decimals lose, relatively, when they become floats.
 _ROUNDING: Final = 1e-12
+#: Ways to be in one part of each table; where there are more, all parts of some tables count.
+_MOST_WAYS: Final = 100
 #: What is left is looked for this closely, as a part of the budget.
 _CLOSE: Final = 1e-6
 _CLOSER: Final = (0.0, _CLOSE, 1e-4, 1e-2, 0.1)
@@ -50,7 +53,8 @@ _CLOSER: Final = (0.0, _CLOSE, 1e-4, 1e-2, 0.1)
 class Charge:
     """Cost of one answer: an epsilon and a delta, spent in equal parts, or a rho.
 
-    A rho is Gaussian noise's, which ``pld`` follows exactly, or of any zero-concentrated mechanism.
+    A rho is Gaussian noise's, which ``pld`` follows exactly, or of any zero-concentrated mechanism. `within`
+    is the part of `table` that it is of, empty for the whole.
     """
 
     epsilon: Fraction
@@ -59,6 +63,7 @@ class Charge:
     rho: Fraction = Fraction(0)
     gaussian: bool = True
     within: str = ""
+    table: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,28 @@ def rho_of(charge: Charge) -> Fraction:
 
 
 def side_by_side(charges: Iterable[Charge]) -> tuple[tuple[Charge, ...], ...]:
-    """Return what each disjoint part of the table was charged, with what the whole was."""
+    """Return what one unit may have been charged: with the whole, one of the parts of each table."""
     everything = tuple(charges)
-    parts = dict.fromkeys(charge.within for charge in everything if charge.within)
-    return tuple(
-        tuple(charge for charge in everything if charge.within in ("", part)) for part in parts or ("",)
-    )
+    tables: dict[str, dict[str, list[Charge]]] = {}
+    for charge in everything:
+        if charge.within:
+            tables.setdefault(charge.table, {}).setdefault(charge.within, []).append(charge)
+    parts = sorted((_costliest(found.values()) for found in tables.values()), key=len)
+    for place, found in enumerate(parts[:-1]):
+        if math.prod(map(len, parts)) > _MOST_WAYS:
+            parts[place] = [tuple(chain.from_iterable(found))]
+    whole = tuple(charge for charge in everything if not charge.within)
+    return tuple((*whole, *chain.from_iterable(each)) for each in product(*parts))
+
+
+def _costliest(parts: Iterable[list[Charge]]) -> list[tuple[Charge, ...]]:
+    """Leave out parts of which another one was charged all and more."""
+    kept: list[tuple[Counter[Charge], tuple[Charge, ...]]] = []
+    for part in sorted(parts, key=len, reverse=True):
+        costs = Counter(replace(charge, within="", table="") for charge in part)
+        if not any(costs <= other for other, _ in kept):
+            kept.append((costs, tuple(part)))
+    return [part for _, part in kept]
 
 
 def worst(charges: Iterable[Charge], spent: Callable[[tuple[Charge, ...]], Charge]) -> Charge:
@@ -252,7 +273,14 @@ def _spent_with(answers: _Answers | None) -> Callable[[float], float]:
             return lambda more: _epsilon_of(_with(answers, more))
     else:
         before = WholeLoss.nothing(mu=_mu(answers))
-    return lambda more: before.epsilon(answers.delta, more=more)
+
+    def spent(more: float) -> float:
+        try:
+            return before.epsilon(answers.delta, more=more)
+        except OutOfReachError:
+            return math.inf
+
+    return spent
 
 
 def _with(answers: _Answers, more: float) -> _Answers:

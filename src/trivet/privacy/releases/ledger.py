@@ -38,6 +38,7 @@ from trivet.privacy.releases.charges import (
     total,
     worst,
 )
+from trivet.privacy.releases.keys import is_unicode
 from trivet.privacy.releases.ledger_file import connect, create_file, require_ledger
 from trivet.privacy.releases.results import (
     ANSWERED,
@@ -49,9 +50,18 @@ from trivet.privacy.releases.results import (
     Period,
 )
 from trivet.settings import require
-from trivet.wording import one_line
+from trivet.wording import one_line, quote
 
-__all__ = ["Asked", "Ledger", "append_entry", "charge_of", "create_ledger", "open_ledger", "read_entries"]
+__all__ = [
+    "Asked",
+    "Ledger",
+    "append_entry",
+    "charge_of",
+    "create_ledger",
+    "open_ledger",
+    "read_entries",
+    "table_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +167,7 @@ _BY_RHO: Final = "the budget is a rho"
 _ID: Final = re.compile("[0-9a-f]{8}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _PERIOD: Final = re.compile(r"\d{4}(-\d\d|-Q[1-4])?", re.ASCII)
+_AMOUNT: Final = re.compile(r"\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -216,15 +227,20 @@ class Ledger:
             If the file cannot be read or written.
         """
         require_ledger(self.path)
-        self._require_period()
         with connect(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             self._require_same(connection)
-            charges = charges_of(read_entries(connection, ledger=self.id))
-            self._require_fit(charges, asked)
+            # Others may have held the file until now.
+            self._require_period()
+            self._require_fit(charges_of(read_entries(connection, ledger=self.id)), asked)
             numbers = [append_entry(connection, each) for each in asked]
             connection.execute("COMMIT")
         return tuple(f"{self.id}-{number}" for number in numbers)
+
+    def require_room(self, asked: Sequence[Asked]) -> None:
+        """Raise the error of `charge_all` where it would refuse; nothing is charged."""
+        self._require_period()
+        self._require_fit(self.charges(), asked)
 
     def mark_answered(self, *entries: str) -> None:
         """Write down that the answers of entries were computed.
@@ -425,6 +441,8 @@ def create_ledger(
     if accounting != "basic" and rho is None and not allowed:
         named = "the privacy loss distribution" if accounting == "pld" else "zero-concentrated privacy"
         raise UsageError(f"accounting by {named} needs a delta; give --delta, such as 1e-6.")
+    _require_column("--unit", unit)
+    _require_column("--parted-by", parted_by)
     if parted_by is not None and adjacency != Adjacency.ADD_REMOVE:
         raise UsageError(
             "disjoint parts compose in parallel under add-remove only: a replaced unit is in two."
@@ -440,7 +458,7 @@ def create_ledger(
         if accounting == "zcdp":
             budget = {"epsilon": "0", "delta": "0", "rho": _rho_within(whole, allowed)}
     this = "" if period is None else _period_now(period)
-    if old is not None and (not this or not old.period or old.period == this):
+    if old is not None and not (this and old.period and _months(this)[0] > _months(old.period)[1]):
         raise UsageError(
             f"the ledger {one_line(old.path)} is for {old.period or 'no period'}; one that follows it is for "
             "a later period."
@@ -461,6 +479,11 @@ def create_ledger(
         },
     )
     return open_ledger(path)
+
+
+def _require_column(option: str, column: str | None) -> None:
+    if column is not None and not (column and is_unicode(column)):
+        raise UsageError(f"{option} names a column of the tables, not {quote(column)}.")
 
 
 def _rho_within(epsilon: Fraction, delta: Fraction) -> str:
@@ -499,6 +522,15 @@ def _kind_of(period: str) -> str:
     return "quarter" if "Q" in period else "month" if "-" in period else "year"
 
 
+def _months(period: str) -> tuple[int, int]:
+    """Return the first and the last month of a period, counted from the year 0."""
+    year, _, rest = period.partition("-")
+    if not rest:
+        return 12 * int(year), 12 * int(year) + 11
+    first = 12 * int(year) + (3 * (int(rest[1:]) - 1) if rest[0] == "Q" else int(rest) - 1)
+    return first, first + 2 * (rest[0] == "Q")
+
+
 def open_ledger(path: str | Path) -> Ledger:
     """Open a ledger.
 
@@ -520,9 +552,8 @@ def open_ledger(path: str | Path) -> Ledger:
     known = known and (not period or bool(_PERIOD.fullmatch(period)))
     amounts = [exact(each) for each in budget]
     try:
-        before = tuple(
-            PastLedger(**{name: str(value) for name, value in each.items()}) for each in json.loads(past)
-        )
+        earlier = json.loads(past)
+        known, before = known and isinstance(earlier, list), tuple(map(_earlier, earlier))
     except (ValueError, TypeError, AttributeError, RecursionError):
         known, before = False, ()
     wanted = 2 if accounting == "zcdp" else 0
@@ -546,6 +577,15 @@ def open_ledger(path: str | Path) -> Ledger:
     )
 
 
+def _earlier(values: dict[str, str]) -> PastLedger:
+    """Return a ledger of an earlier period; a ValueError says that it is none."""
+    found = PastLedger(**{name: str(value) for name, value in values.items()})
+    amounts = map(_AMOUNT.fullmatch, (found.epsilon, found.delta, found.rho))
+    if not (_ID.fullmatch(found.id) and _PERIOD.fullmatch(found.period) and all(amounts)):
+        raise ValueError("not a ledger's")
+    return found
+
+
 def charges_of(entries: Iterable[LedgerEntry]) -> tuple[Charge, ...]:
     """Return what entries cost, equal ones together."""
     return merged(map(charge_of, entries))
@@ -560,7 +600,13 @@ def charge_of(entry: LedgerEntry | Asked) -> Charge:
         _exact(entry.rho),
         entry.gaussian,
         entry.within,
+        table_of(entry.fingerprint, entry.table) if entry.within else "",
     )
+
+
+def table_of(fingerprint: str, name: str) -> str:
+    """Return what is the same for charges on the same rows."""
+    return f"{fingerprint} {name}"
 
 
 def _exact(text: str) -> Fraction:

@@ -44,6 +44,17 @@ _ENTRY_TABLE: Final = (
     "gaussian INTEGER NOT NULL, within TEXT NOT NULL, state TEXT NOT NULL) STRICT"
 )
 _SCHEMA: Final = (_BUDGET_TABLE, _ENTRY_TABLE)
+#: Tables of format 1.
+_OLD_BUDGET_TABLE: Final = (
+    "CREATE TABLE budget (only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, "
+    "created TEXT NOT NULL, adjacency TEXT NOT NULL, unit TEXT NOT NULL, accounting TEXT NOT NULL, "
+    "epsilon TEXT NOT NULL, delta TEXT NOT NULL, fingerprint_key BLOB NOT NULL) STRICT"
+)
+_OLD_ENTRY_TABLE: Final = (
+    "CREATE TABLE entry (number INTEGER PRIMARY KEY, time TEXT NOT NULL, table_name TEXT NOT NULL, "
+    "fingerprint TEXT NOT NULL, query TEXT NOT NULL, asked TEXT NOT NULL, mechanism TEXT NOT NULL, "
+    "scales TEXT NOT NULL, epsilon TEXT NOT NULL, delta TEXT NOT NULL, state TEXT NOT NULL) STRICT"
+)
 #: Makes a ledger of format 1, of rows without rho, parts and periods, one of format 2.
 _RENEWED: Final = (
     "ALTER TABLE budget RENAME TO old_budget",
@@ -118,6 +129,7 @@ def _renew(path: Path) -> None:
         if connection.execute("PRAGMA user_version").fetchone() == (FORMAT,):
             connection.execute("ROLLBACK")
             return
+        _require_content(connection, (_OLD_BUDGET_TABLE, _OLD_ENTRY_TABLE))
         for statement in _RENEWED:
             connection.execute(statement)
         connection.execute("COMMIT")
@@ -126,13 +138,15 @@ def _renew(path: Path) -> None:
 def _require_readable(path: Path) -> None:
     try:
         with closing(_connect(path, mode="ro")) as connection:
-            _require_content(connection)
+            connection.execute("PRAGMA query_only = ON")
+            _require_content(connection, _SCHEMA)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_CANTOPEN):
             raise _unusable(path, error) from error
         # A process was killed while it wrote; SQLite takes its half-written page back when it may write.
         with connect(path) as connection:
-            _require_content(connection)
+            connection.execute("PRAGMA query_only = ON")
+            _require_content(connection, _SCHEMA)
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
 
@@ -194,13 +208,12 @@ def _require_header(path: Path) -> int:
     return version
 
 
-def _require_content(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA query_only = ON")
+def _require_content(connection: sqlite3.Connection, tables: tuple[str, ...]) -> None:
     checked = connection.execute("PRAGMA quick_check(1)").fetchone()
     if checked != ("ok",):
         raise sqlite3.DatabaseError(f"its pages are damaged ({one_line(checked[0])})")
     schema = connection.execute("SELECT sql FROM sqlite_schema ORDER BY rowid").fetchall()
-    if schema != [(statement,) for statement in _SCHEMA]:
+    if schema != [(statement,) for statement in tables]:
         raise sqlite3.DatabaseError("its tables are not those of a ledger")
     if connection.execute("SELECT count(*) FROM budget").fetchone() != (1,):
         raise sqlite3.DatabaseError("it has no budget")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, cast
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.amounts import exact
+from trivet.privacy.releases.amounts import exact, require_delta, written
 from trivet.privacy.releases.answers import Cost, measurements_of
 from trivet.privacy.releases.charges import Budget, Charge, fits, spent_of
 from trivet.privacy.releases.question import Prepared
@@ -37,21 +37,44 @@ class Price:
 _DIGITS: Final = 12
 #: Of the search for the largest prices, on the logarithm.
 _CLOSE: Final = 1e-11
+#: Logarithm of a factor that no budget is too small for.
+_LEAST_LOG: Final = -28.0
+#: A price below it is that of no question.
+_LEAST: Final = 1e-28
 #: Less of a budget than this is nothing to share out.
 _NOTHING: Final = 1e-6
 _SQRT2: Final = math.sqrt(2)
 
 
 def prices_of(
-    settings: ReleaseSettings, prepared: Sequence[Prepared], *, budget: Budget, before: Sequence[Charge]
+    settings: ReleaseSettings,
+    prepared: Sequence[Prepared],
+    *,
+    budget: Budget,
+    before: Sequence[Charge],
+    table: str,
 ) -> tuple[Price, ...]:
-    """Return the largest prices, in the ratios of the shares, that fit a budget beside earlier charges."""
+    """Return the largest prices, in the ratios of the shares, that fit a budget beside earlier charges.
+
+    `table` is that of `Charge`.
+    """
+    within = {each.question.within or "" for each in prepared}
+    if "" not in within:
+        # Who is in another part of the table pays for none of these questions.
+        before = [each for each in before if each.table != table or each.within in ("", *within)]
     names = ("laplace", "gaussian") if settings.noise == "best" else (settings.noise,)
     if budget.accounting == "basic":
         if settings.noise == "gaussian":
             raise UsageError("Gaussian noise needs a ledger with --accounting pld or zcdp.")
         names = ("laplace",)
-    found = [_priced(name == "gaussian", settings, prepared, budget, tuple(before)) for name in names]
+    found: list[tuple[Price, ...]] = []
+    for name in names:
+        try:
+            found.append(_priced(name == "gaussian", settings, prepared, budget, tuple(before), table))
+        except UsageError:
+            # Of two kinds of noise one may do.
+            if not found and name == names[-1]:
+                raise
     return min(found, key=lambda prices: _typical([price.deviations for price in prices]))
 
 
@@ -66,6 +89,7 @@ def _priced(
     prepared: Sequence[Prepared],
     budget: Budget,
     before: tuple[Charge, ...],
+    table: str,
 ) -> tuple[Price, ...]:
     largest = max(query.share for query in settings.queries)
     shares = [query.share / largest for query in settings.queries]
@@ -77,7 +101,7 @@ def _priced(
         ]
 
     def charges(factor: float) -> list[Charge]:
-        return [_charge(price, each) for price, each in zip(at(factor), prepared, strict=True)]
+        return [_charge(price, each, table) for price, each in zip(at(factor), prepared, strict=True)]
 
     limit = float(budget.rho if budget.accounting == "zcdp" else budget.epsilon)
 
@@ -86,6 +110,9 @@ def _priced(
 
     if spent_of(before, budget) > limit * (1 - _NOTHING):
         raise UsageError("the budget that is left is too small for these questions. Nothing was charged.")
+    deltas = [Charge(Fraction(0), each.delta, within=each.within, table=table) for each in charges(1.0)]
+    if not fits((*before, *deltas), budget):
+        raise UsageError("these questions spend more delta than the budget has. Nothing was charged.")
     factor = _largest(excess, lambda factor: fits((*before, *charges(factor)), budget))
     found = zip(at(factor), prepared, strict=True)
     return tuple(replace(price, deviations=_deviations(price, each)) for price, each in found)
@@ -97,21 +124,24 @@ def _largest(excess: Callable[[float], float], fit: Callable[[float], bool]) -> 
 
     low = high = 0.0
     while excess(low) > 0:
+        if low < _LEAST_LOG:
+            raise UsageError(
+                "these questions leave too little of the budget's delta for any noise. Nothing was charged."
+            )
         low, high = low - 2.0, low
     while low == high or excess(high) <= 0:
         low, high = high, high + 1.0
     factor, step = math.exp(cast("float", brentq(excess, low, high, xtol=_CLOSE))), _CLOSE
     while not fit(factor):
         factor, step = factor * (1 - step), 2 * step
-        if step > 1:
-            raise UsageError("these questions spend more delta than the budget has. Nothing was charged.")
     return factor
 
 
 def _price(
     factor: float, query: AskedQuestion, prepared: Prepared, budget: Budget, *, gaussian: bool
 ) -> Price:
-    delta = _rounded(query.delta) if query.delta else "0"
+    require_delta(query.delta)
+    delta = written(query.delta) if query.delta else "0"
     if gaussian and prepared.candidates and budget.accounting == "zcdp":
         # The exponential mechanism of an epsilon: Cesar and Rogers 2021, Lemma 3.2.
         return Price("0", delta, _rounded(factor**2 / 8), gaussian=False, deviations=())
@@ -121,15 +151,20 @@ def _price(
 
 
 def _rounded(number: float) -> str:
+    if number < _LEAST:
+        raise UsageError(
+            "the share of a question is too small beside those of the others; the noise would have no "
+            "sensible size. Nothing was charged."
+        )
     whole = Decimal(number)
     cut = whole.quantize(Decimal(1).scaleb(whole.adjusted() - _DIGITS + 1), ROUND_DOWN)
     return format(cut.normalize(), "f")
 
 
-def _charge(price: Price, prepared: Prepared) -> Charge:
+def _charge(price: Price, prepared: Prepared, table: str) -> Charge:
     cost = price.cost
     within = prepared.question.within or ""
-    return Charge(cost.epsilon, cost.delta, len(prepared.parts), cost.rho, price.gaussian, within)
+    return Charge(cost.epsilon, cost.delta, len(prepared.parts), cost.rho, price.gaussian, within, table)
 
 
 def _deviations(price: Price, prepared: Prepared) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.privacy.adjacency import Adjacency
-from trivet.privacy.releases.keys import KeySql, prepare_keys, private_key_sql
+from trivet.privacy.releases.keys import KeySql, is_unicode, prepare_keys, private_key_sql
 from trivet.privacy.releases.records import NO_KEY, Bound, Moves, RecordSql, Sql, moves, records_sql
 from trivet.privacy.releases.results import Query
 from trivet.privacy.releases.settings import Question
@@ -225,6 +225,13 @@ def _bound(
                 "--within names a part of the table, and this ledger composes none in parallel; make one "
                 "with `trivet privacy ledger FILE --create --parted-by COLUMN`, or choose rows with --where."
             )
+        if question.unit not in (None, unit):
+            raise UsageError(
+                "--within goes with the unit's column of the ledger: by another one a unit may be in another "
+                "part. Leave --unit or --within out."
+            )
+        if not is_unicode(question.within):
+            raise UsageError(f"the part {quote(question.within)} is not valid Unicode.")
         used.append(find_column(columns, parted_by))
         home, within = _as_bytes(used[0]), question.within.encode()
     of_unit = {
@@ -570,6 +577,7 @@ def _words(question: Question, values: _Values, bound: Bound) -> str:
         f", missing: {question.missing}": question.missing is not None,
         f", where {question.where}": question.where is not None,
         f", within {question.within}": question.within is not None,
+        f", units by {question.unit}": question.unit is not None,
         f", at most {most} of one unit": bool(bound.unit) and (not bound.totals or question.by is not None),
     }
     return question.query + "".join(words for words, is_said in said.items() if is_said)

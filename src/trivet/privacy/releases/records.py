@@ -95,18 +95,24 @@ class RecordSql:
 
 def records_sql(records: RecordSql, bound: Bound, *, numbers: str, code: str, salt: bytes) -> Sql:
     """Return SQL of numbers by group and code, where `code` divides the records of a group."""
-    source, selected = "rows_asked", records.selected
+    columns = f"{bound.unit or 'NULL'} AS unit, {records.key.text} AS key, {records.steps.text} AS steps"
+    selected = records.selected
     if bound.unit and bound.home:
-        # A unit is in the first of the parts that its rows are in.
-        source = f"(SELECT *, min({bound.home}) OVER (PARTITION BY {bound.unit}) AS home_of FROM rows_asked)"  # noqa: S608
-    if bound.home:
-        home = "home_of" if bound.unit else bound.home
-        selected = Sql(f"{home} = CAST(? AS BLOB) AND {selected.text}", (bound.within, *selected.values))
-    text = (
-        f"SELECT {bound.unit or 'NULL'} AS unit, {records.key.text} AS key, {records.steps.text} AS steps "  # noqa: S608
-        f"FROM {source} WHERE {selected.text}"
-    )
-    values = (*records.key.values, *records.steps.values, *selected.values)
+        # A unit is in the first of the parts that its rows are in. Of the table's own columns none goes on,
+        # so that none is taken for the part.
+        text = (
+            f"SELECT {columns}, {selected.text} AS chosen, "  # noqa: S608
+            f"min({bound.home}) OVER (PARTITION BY {bound.unit}) AS home FROM rows_asked"
+        )
+        text = f"SELECT unit, key, steps FROM ({text}) WHERE chosen AND home = CAST(? AS BLOB)"  # noqa: S608
+        values = (*records.key.values, *records.steps.values, *selected.values, bound.within)
+    else:
+        if bound.home:
+            selected = Sql(
+                f"{bound.home} = CAST(? AS BLOB) AND {selected.text}", (bound.within, *selected.values)
+            )
+        text = f"SELECT {columns} FROM rows_asked WHERE {selected.text}"  # noqa: S608
+        values = (*records.key.values, *records.steps.values, *selected.values)
     text = f"SELECT unit, key, steps FROM ({text}) WHERE steps IS NOT NULL AND {records.kept.text}"  # noqa: S608
     values = (*values, *records.kept.values)
     if bound.unit:

@@ -1,7 +1,7 @@
 """Release of answers: checked, charged together, read, covered with noise, and receipted."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from trivet.privacy.releases.answers import (
     threshold_of,
 )
 from trivet.privacy.releases.charges import Budget, Charge, spent_of
-from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger
+from trivet.privacy.releases.ledger import Asked, Ledger, charge_of, open_ledger, table_of
 from trivet.privacy.releases.noise import (
     EXPONENTIAL,
     GAUSSIAN,
@@ -43,6 +43,7 @@ from trivet.privacy.releases.results import Noise, PlannedAnswer, Receipt, Relea
 from trivet.privacy.releases.settings import Question, ReleaseSettings
 from trivet.tables.opening import Table, fingerprint, open_table
 from trivet.tables.settings import AS_USUAL, Reading
+from trivet.wording import one_line
 
 __all__ = ["Priced", "release", "release_all", "release_plan"]
 
@@ -64,7 +65,8 @@ class Priced:
         delta = Fraction(0) if self.delta is None else require_delta(self.delta)
         if self.rho is not None:
             return Cost(rho=require_rho(self.rho), delta=delta)
-        return Cost(epsilon=require_epsilon(self.epsilon or ""), delta=delta)
+        assert self.epsilon is not None, "one of both is given"
+        return Cost(epsilon=require_epsilon(self.epsilon), delta=delta)
 
 
 def release(
@@ -237,7 +239,8 @@ def release_all(
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     with open_table(table, by_line=True, reading=reading) as opened:
         ready = tuple(_ready(each, _prepared(each.question, opened, book), opened) for each in asked)
-        return _answered(ready, opened, book, reading, progress)
+        wanted = _charged(ready, opened, _fingerprint(opened, book))
+        return _answered(ready, wanted, opened, book, reading, progress)
 
 
 def release_plan(
@@ -260,7 +263,8 @@ def release_plan(
     settings
         The budget, the questions, and the noise that they get.
     charge
-        False to say prices and noise alone; no row is read then, and nothing charged.
+        False to say prices and noise alone, or that the ledger would refuse them; no row is read then, and
+        nothing charged.
 
     Returns
     -------
@@ -277,8 +281,14 @@ def release_plan(
     book = ledger if isinstance(ledger, Ledger) else open_ledger(ledger)
     budget, before = _budget_of(settings, book)
     with open_table(table, by_line=True, reading=settings.reading) as opened:
-        prepared = [_prepared(query, opened, book) for query in settings.queries]
-        prices = prices_of(settings, prepared, budget=budget, before=before)
+        prepared: list[Prepared] = []
+        for number, query in enumerate(settings.queries, start=1):
+            with _named(query.name or f"query {number}"):
+                prepared.append(_prepared(query, opened, book))
+        rows = _fingerprint(opened, book)
+        prices = prices_of(
+            settings, prepared, budget=budget, before=before, table=table_of(rows, _name(opened))
+        )
         ready = tuple(
             _ready(
                 Priced(
@@ -292,14 +302,18 @@ def release_plan(
             )
             for query, price, each in zip(settings.queries, prices, prepared, strict=True)
         )
-        charged = [charge_of(_charged(each, opened, book)) for each in ready]
-        answers = _answered(ready, opened, book, settings.reading, progress) if charge else ()
+        wanted = _charged(ready, opened, rows)
+        if charge:
+            answers = _answered(ready, wanted, opened, book, settings.reading, progress)
+        else:
+            book.require_room(wanted)
+            answers = ()
     return Releases(
         accounting=budget.accounting,
         epsilon=as_text(budget.epsilon),
         delta=as_text(budget.delta),
         rho=as_text(budget.rho),
-        spent=spent_of((*before, *charged), budget),
+        spent=spent_of((*before, *map(charge_of, wanted)), budget),
         of_ledger=settings.epsilon is None and settings.rho is None,
         planned=tuple(
             PlannedAnswer(
@@ -314,6 +328,15 @@ def release_plan(
         ),
         releases=answers,
     )
+
+
+@contextlib.contextmanager
+def _named(query: str) -> Generator[None]:
+    """Say which of several questions it is that cannot be answered."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{one_line(query)}: {error}") from error
 
 
 def _budget_of(settings: ReleaseSettings, book: Ledger) -> tuple[Budget, tuple[Charge, ...]]:
@@ -337,13 +360,14 @@ def _budget_of(settings: ReleaseSettings, book: Ledger) -> tuple[Budget, tuple[C
 
 def _answered(
     ready: Sequence[_Ready],
+    wanted: Sequence[Asked],
     opened: Table,
     book: Ledger,
     reading: Reading | None,
     progress: Callable[[str], None] | None,
 ) -> tuple[Release, ...]:
     """Charge all together, and answer one after the other."""
-    entries = book.charge_all([_charged(each, opened, book) for each in ready])
+    entries = book.charge_all(wanted)
     answers: list[Answer] = []
     for each in ready:
         if progress is not None:
@@ -366,9 +390,9 @@ def _answered(
             half_width=answer.half_width,
             rank_error=max(noise.half_width for noise in each.noise) if each.prepared.candidates else None,
             message=answer.message,
-            receipt=_receipt(each, table=opened.name, entry=entry, book=book, reading=reading),
+            receipt=_receipt(each, table=asked.table, entry=entry, book=book, reading=reading),
         )
-        for each, answer, entry in zip(ready, answers, entries, strict=True)
+        for each, asked, answer, entry in zip(ready, wanted, answers, entries, strict=True)
     )
 
 
@@ -396,19 +420,31 @@ def _ready(priced: Priced, prepared: Prepared, table: Table) -> _Ready:
     return _Ready(priced, cost, prepared, measurements, noise)
 
 
-def _charged(ready: _Ready, table: Table, book: Ledger) -> Asked:
-    return Asked(
-        table=table.name,
-        fingerprint=fingerprint(table.path, key=book.fingerprint_key),
-        query=ready.prepared.question.query,
-        asked=ready.prepared.words,
-        mechanism=", ".join(dict.fromkeys(each.mechanism for each in ready.noise)),
-        scales=tuple(each.scale for each in ready.noise),
-        epsilon=_text(ready.priced.epsilon),
-        delta=_text(ready.priced.delta),
-        rho=_text(ready.priced.rho),
-        gaussian=bool(ready.cost.rho) and not ready.prepared.candidates,
-        within=ready.prepared.question.within or "",
+def _fingerprint(table: Table, book: Ledger) -> str:
+    return fingerprint(table.path, key=book.fingerprint_key)
+
+
+def _name(table: Table) -> str:
+    """Return the name of a table, with bytes that are not UTF-8 escaped."""
+    return table.name.encode(errors="backslashreplace").decode()
+
+
+def _charged(ready: Sequence[_Ready], table: Table, rows: str) -> tuple[Asked, ...]:
+    return tuple(
+        Asked(
+            table=_name(table),
+            fingerprint=rows,
+            query=each.prepared.question.query,
+            asked=each.prepared.words,
+            mechanism=", ".join(dict.fromkeys(noise.mechanism for noise in each.noise)),
+            scales=tuple(noise.scale for noise in each.noise),
+            epsilon=_text(each.priced.epsilon),
+            delta=_text(each.priced.delta),
+            rho=_text(each.priced.rho),
+            gaussian=bool(each.cost.rho) and not each.prepared.candidates,
+            within=each.prepared.question.within or "",
+        )
+        for each in ready
     )
 
 
