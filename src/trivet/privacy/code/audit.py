@@ -57,7 +57,8 @@ def audit_code(
     Each draw of noise is recorded with the value that it is added to. On a neighbour the code gets the same
     noisy values again, so that it takes the same path, and what the noise is added to shows the true
     sensitivity; with the densities of the noise that is the privacy loss of the path. Nothing is
-    estimated. The method is that of Cebere et al. (arXiv 2602.17454).
+    estimated, but where a claim has a delta and answers differ in form: there fresh runs decide, at an error
+    of 1e-6. The method is that of Cebere et al. (arXiv 2602.17454).
 
     Parameters
     ----------
