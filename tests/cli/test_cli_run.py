@@ -15,6 +15,8 @@ from trivet.report.figures import FIGURES
 OWN_FIGURES = (
     "privacy_mech",
     "privacy_memb",
+    "privacy_training",
+    "privacy_code",
     "effects",
     "compared",
 )

@@ -46,7 +46,7 @@ class Costs:
         where = self.record.draws[numbers[0]].site if numbers else site
         self.found.parts.append(Part(kind, float(amount), where, numbers, words, facts or {}))
 
-    def move(self, number: int, l1: float, l2: float) -> None:
+    def note_move(self, number: int, l1: float, l2: float) -> None:
         """Note how far the input of a draw moved, in L1 and L2 norm."""
         before = self.found.moved.get(number, (0.0, 0.0))
         self.found.moved[number] = before[0] + l1, float(np.hypot(before[1], l2))
@@ -60,7 +60,7 @@ class Costs:
             if size:
                 by_draw[self.families.number(column)].append(size)
         for number, found in by_draw.items():
-            self.move(number, float(np.sum(found)), float(np.linalg.norm(found)))
+            self.note_move(number, float(np.sum(found)), float(np.linalg.norm(found)))
 
     def shifts(self, site: str, changes: Floats, scales: Floats, columns: Whole) -> None:
         """Add the loss of numbers that have a draw of their own each."""
@@ -171,7 +171,7 @@ class Costs:
         # A sum that was scaled later on does not say what the noise was added to.
         units = (self.record.units.get(column, abs(one)), self.replay.units.get(column, abs(two)))
         if change and np.allclose(units, (abs(one), abs(two)), rtol=SAME, atol=0):
-            self.move(number, abs(change), abs(change))
+            self.note_move(number, abs(change), abs(change))
         if abs(one - two) <= SAME * abs(one):
             self._of_family(
                 family, self.families.call(column), np.array([abs(change / one) / unit]), row.site, number

@@ -178,7 +178,7 @@ class _Comparison:
         if (moved := before.facts.get("moved")) is not None:
             distance = moved(before.facts, after.facts)
             number = before.facts["draw"]
-            self.costs.move(number, distance, distance)
+            self.costs.note_move(number, distance, distance)
 
     def _split(self, plain: list[_Plain], rows: list[Row]) -> None:
         """Treat numbers that share draws together, and all others by themselves."""

@@ -77,13 +77,12 @@ class Budget:
 
 
 def merged(charges: Iterable[Charge]) -> tuple[Charge, ...]:
-    """Return equal charges as one of as many parts, which composes in the same way."""
+    """Return equal charges as one of as many parts, which composes in the same way; a delta stays alone."""
+    times = Counter(charges)
     return tuple(
-        each
-        if count == 1
-        else replace(each, epsilon=count * each.epsilon, parts=count * each.parts, rho=count * each.rho)
-        for charge, times in Counter(charges).items()
-        for each, count in ([(charge, times)] if not charge.delta else [(charge, 1)] * times)
+        replace(charge, epsilon=count * charge.epsilon, parts=count * charge.parts, rho=count * charge.rho)
+        for charge, number in times.items()
+        for count in ([1] * number if charge.delta else [number])
     )
 
 
