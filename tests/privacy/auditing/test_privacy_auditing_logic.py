@@ -140,6 +140,7 @@ def test_a_hundred_audits_of_the_logic_of_integer_laplace_noise():
     assert flagged <= binom.ppf(0.999, 100, 0.05)
 
 
+@pytest.mark.slow
 def test_a_mechanism_is_not_accused_for_having_many_neighbours():
     mechanism = seeded(noisy_vector, 4, fresh_noise=True, scale=8.0)
     audit = audit_mechanism(mechanism, epsilon=1.0, queries=8, trials=16_000, logic=True)

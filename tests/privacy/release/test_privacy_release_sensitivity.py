@@ -25,7 +25,7 @@ def changes(table, neighbour, **question):
     return [abs(a - b) for a, b in zip(one, other, strict=True)], prepared
 
 
-@pytest.mark.parametrize("bounds", [(-1.5, 10.0), (0.1, 0.3)])
+@pytest.mark.parametrize("bounds", [(-1.5, 10.0), pytest.param((0.1, 0.3), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("missing", ["drop", "lower"])
 @pytest.mark.parametrize("query", ["sum", "mean"])
 def test_no_row_moves_a_sum_further_than_its_sensitivity(tmp_path, bounds, missing, query):
