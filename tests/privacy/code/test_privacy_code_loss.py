@@ -241,7 +241,11 @@ def test_a_noisy_mean_whose_scale_is_that_of_the_number_of_rows_violates_its_cla
     rng = np.random.default_rng(0)
     rows = list(np.linspace(0, 1, 200))
     found = audit_code(
-        lambda rows: sum(rows) / len(rows) + rng.laplace(scale=1 / len(rows)), rows, epsilon=1, bounds=(0, 1)
+        lambda rows: sum(rows) / len(rows) + rng.laplace(scale=1 / len(rows)),
+        rows,
+        epsilon=1,
+        bounds=(0, 1),
+        neighbours=3,
     )
     assert found.verdict == "violates"
     assert "no epsilon bounds the loss" in found.reason
