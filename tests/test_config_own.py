@@ -26,6 +26,13 @@ def test_the_legs_are_those_that_are_described(tmp_path):
     assert load(tmp_path, OWN + '[privacy]\naudits = ["a.json"]\n').audit.legs == ("privacy",)
 
 
+def test_a_plan_of_releases_is_of_neither_the_study_nor_the_audited_system(tmp_path):
+    released = '[[privacy.release.queries]]\nquery = "count"\n'
+    own = load(tmp_path, OWN + '[privacy]\naudits = ["a.json"]\n' + released)
+    assert own.audit.legs == ("privacy",)
+    assert own.privacy.release is not None
+
+
 def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_path):
     scan = (
         '[security.scan]\ncheckpoint = "a.pth"\nimages = "pictures"\ncontract = "c.json"\nreference = "r"\n'

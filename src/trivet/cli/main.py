@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError
 
 from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.wording import describe_error, inert, json_text, one_line, quote
@@ -140,7 +140,7 @@ def _run(tokens: Sequence[str]) -> int:
     try:
         code = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _complain(UsageError(f"{error} See `trivet --help`."), tokens)
+        return _complain(UsageError(f"{_refusal(error)} See `trivet --help`."), tokens)
     except ModuleNotFoundError as error:
         missing = missing_extra(error, f"trivet {tokens[0]}" if tokens else "trivet")
         if missing is None:
@@ -149,6 +149,12 @@ def _run(tokens: Sequence[str]) -> int:
     except TrivetError as error:
         return _complain(error, tokens)
     return code if isinstance(code, int) else 0
+
+
+def _refusal(error: CycloptsError) -> str:
+    """Say what the parser refuses; of an option that was not given, that it is missing."""
+    absent = isinstance(error, MissingArgumentError) and error.keyword is None
+    return str(error).replace("requires an argument", "is missing; give it") if absent else str(error)
 
 
 def _complain(error: TrivetError, tokens: Sequence[str]) -> int:

@@ -41,6 +41,8 @@ _OWN: Final[Mapping[Leg, tuple[str, ...]]] = {
     "privacy": ("plan", "training", "audits"),
     "fairness": ("table", "audits"),
 }
+#: Keys that are of neither: other commands read them.
+_APART: Final[Mapping[Leg, tuple[str, ...]]] = {"privacy": ("release",)}
 #: What of it the study cannot take in.
 _OWN_ONLY: Final[Mapping[Leg, str]] = {"security": "scan", "fairness": "table"}
 #: Where to begin.
@@ -84,7 +86,7 @@ def complaint_about(config: "AuditConfig") -> str | None:
         if not describes(leg, sections[leg]):
             return f"legs names {leg}, and nothing describes it; add {_BEGINNING[leg]}, or leave it out"
     for leg in LEGS:
-        own = {*_OWN[leg], "seed"}
+        own = {*_OWN[leg], *_APART.get(leg, ()), "seed"}
         first = type(getattr(config, leg))()
         study = [
             each.name

@@ -23,27 +23,31 @@ OWN_CODE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*
 
 def load_callable(name: str, *, role: str) -> Callable[..., Any]:
     """Import a module of user code, never one that a file names, and return the callable in it."""
+    return _load(name, name, role)
+
+
+def _load(name: str, said: str, role: str) -> Callable[..., Any]:
     if not OWN_CODE.fullmatch(name):
-        raise UsageError(f"the {role} {name!r} is not a name; expected package.module:function.")
+        raise UsageError(f"the {role} {said!r} is not a name; expected package.module:function.")
     module_name, _, path = name.partition(":")
     with _current_directory_importable():
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise UsageError(
-                f"the {role} {name!r} cannot be imported: {first_line(error)}. Run trivet in the folder that "
+                f"the {role} {said!r} cannot be imported: {first_line(error)}. Run trivet in the folder that "
                 "holds the module, or install it."
             ) from error
         except (Exception, SystemExit) as error:  # the user's code can fail in any way
-            raise UsageError(f"the {role} {name!r} cannot be imported: {describe_error(error)}.") from error
+            raise UsageError(f"the {role} {said!r} cannot be imported: {describe_error(error)}.") from error
         try:
             found = attrgetter(path)(module)
         except AttributeError as error:
             raise UsageError(
-                f"the {role} {name!r} does not exist: the module {module_name} has no {path}."
+                f"the {role} {said!r} does not exist: the module {said.partition(':')[0]} has no {path}."
             ) from error
     if not callable(found):
-        raise UsageError(f"the {role} {name!r} is a {type(found).__name__}; expected a class or function.")
+        raise UsageError(f"the {role} {said!r} is a {type(found).__name__}; expected a class or function.")
     return found
 
 
@@ -55,7 +59,8 @@ def load_function(name: str, *, role: str) -> Callable[..., Any]:
     script = Path(f"{path.removesuffix('.py')}.py")
     if not script.is_file():
         raise UsageError(f"the {role} {name!r} does not exist: there is no file {script}.")
-    return load_callable(f"{_load_script(script, role)}:{function or 'main'}", role=role)
+    path = function or "main"
+    return _load(f"{_load_script(script, role)}:{path}", f"{script}:{path}", role)
 
 
 def _load_script(script: Path, role: str) -> str:

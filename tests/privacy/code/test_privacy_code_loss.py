@@ -210,3 +210,42 @@ def test_a_sparse_vector_costs_its_integral():
 
     expected = abs(math.log(probability(0.0) / probability(1.0)))
     assert found.epsilon_seen == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["laplace", "normal", "logistic"])
+def test_noise_of_another_scale_is_never_within_a_claim_without_a_delta(family):
+    # Its log ratio grows without bound in the tails, however near the scales are.
+    found = judge([part("scales", 0.5, family=family, ratio=1.005)], epsilon=1, delta=0)
+    assert (found.outcome, found.epsilon) == ("exceeds", None)
+
+
+def test_cauchy_noise_of_another_scale_has_a_bounded_loss():
+    shift, ratio = 0.1, 1.05
+    grid = np.linspace(-1e4, 1e4, 2_000_001)
+    loss = np.abs(stats.cauchy.logpdf(grid) - stats.cauchy.logpdf(grid, loc=shift, scale=ratio)).max()
+    found = [
+        judge([part("scales", shift, family="cauchy", ratio=ratio)], epsilon=loss * factor, delta=0).outcome
+        for factor in (0.9, 1.01)
+    ]
+    assert found == ["exceeds", "within"]
+
+
+def test_noise_of_another_scale_within_a_delta_needs_the_claim_at_most():
+    one = part("scales", 0.5, family="laplace", ratio=1.005)
+    assert judge([one], epsilon=1, delta=1e-6).epsilon == 1
+    assert judge([one, one], epsilon=1, delta=1e-6).outcome == "unknown"
+    assert judge([one, part("laplace", 0.5)], epsilon=1, delta=1e-6).outcome == "unknown"
+
+
+def test_a_noisy_mean_whose_scale_is_that_of_the_number_of_rows_violates_its_claim():
+    rng = np.random.default_rng(0)
+    rows = list(np.linspace(0, 1, 200))
+    found = audit_code(
+        lambda rows: sum(rows) / len(rows) + rng.laplace(scale=1 / len(rows)),
+        rows,
+        epsilon=1,
+        bounds=(0, 1),
+        neighbours=3,
+    )
+    assert found.verdict == "violates"
+    assert "no epsilon bounds the loss" in found.reason

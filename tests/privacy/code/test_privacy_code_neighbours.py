@@ -106,3 +106,14 @@ def test_no_rows_and_numbers_out_of_range_are_refused():
         audit_code(len, [1], epsilon=0)
     with pytest.raises(UsageError, match="delta"):
         audit_code(len, [1], epsilon=1, delta=1)
+
+
+def test_bounds_of_a_column_that_is_not_there_are_refused():
+    frame = pd.DataFrame({"age": [1, 2], "cost": [3.5, 4.5]})
+    with pytest.raises(UsageError, match="'agee', which the data does not have; it has age, cost"):
+        neighbours(frame, bounds={"agee": (0, 9)})
+
+
+def test_a_row_is_shown_as_plain_values():
+    frame = pd.DataFrame({"age": [1, 2], "town": ["Ulm", "Bonn"]})
+    assert "without row 2, [2, 'Bonn']" in [each.words for each in neighbours(frame)]

@@ -244,15 +244,15 @@ def _print_releases(found: "Releases", console: Console) -> None:
     said = "charged" if found.releases else "would be charged"
     console.print()
     console.print(
-        f"{len(found.planned)} questions {said} together: {found.spent:.9g} of {whose} {name} {limit} "
-        f"({found.accounting} composition)"
+        f"{len(found.planned)} questions {said} together; then spent in all: {found.spent:.9g} of "
+        f"{whose} {name} {limit} ({found.accounting} composition)"
     )
 
 
 def _error(error: float | None, answer: "Release") -> str:
     """Return the error of a number, or of a quantile that of its rank."""
     if answer.rank_error is not None:
-        return f"{_number(answer.rank_error)} rows"
+        return f"{_number(answer.rank_error)} {'units' if answer.receipt.bounds_of == 'unit' else 'rows'}"
     return _number(error)
 
 

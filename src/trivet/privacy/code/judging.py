@@ -30,7 +30,8 @@ _MOST_LOSSES: Final = 60
 class Judgement:
     """Relation of a loss to a claim.
 
-    `epsilon` is what the path needs at the claimed delta, None where nothing bounds it or it is not known;
+    `epsilon` is what the path needs at the claimed delta, or the claim where noise of another scale is shown
+    to need no more; None where nothing bounds it or it is not known;
     `cause` is the part that decides.
     """
 
@@ -64,10 +65,20 @@ def judge(parts: Sequence[Part], *, epsilon: float, delta: float, slack: float =
             return Judgement("exceeds", needed, f"an epsilon of {needed:.4g} is spent", largest)
         words = "the delta of its noise together is not known"
         return Judgement("unknown", needed, words, largest)
-    unknown = [part for part in open_ if part.kind in {"unknown", "unlimited"}]
+    if open_:
+        return _of_open(open_, needed, epsilon)
+    return Judgement("within", needed, f"an epsilon of {needed:.4g} is spent", largest)
+
+
+def _of_open(parts: Sequence[Part], needed: float, epsilon: float) -> Judgement:
+    """Judge parts that no pure loss stands for, each within the claim by itself or not known."""
+    unknown = [part for part in parts if part.kind != "scales"]
     if unknown:
         return Judgement("unknown", None, unknown[0].words, unknown[0])
-    return Judgement("within", needed, f"an epsilon of {needed:.4g} is spent", largest)
+    if needed > 0 or len(_grouped(parts)) > 1:
+        words = f"{parts[0].words or 'noise of another scale'}: its loss together with the rest is not known"
+        return Judgement("unknown", None, words, parts[0])
+    return Judgement("within", epsilon, f"an epsilon of {epsilon:.4g} at most is spent", parts[0])
 
 
 def _beyond_bounds(parts: Sequence[Part], epsilon: float, delta: float) -> Judgement | None:
@@ -80,6 +91,10 @@ def _beyond_bounds(parts: Sequence[Part], epsilon: float, delta: float) -> Judge
             said = part.words or "the noise"
             words = f"{said}: the loss is more than {epsilon:g} with a probability of {found:.3g}"
             return Judgement("exceeds", None, words, part)
+    if delta == 0:
+        for part in parts:
+            if part.kind == "scales" and part.facts["family"] != "cauchy" and part.facts["ratio"] != 1:
+                return Judgement("exceeds", None, f"{part.words}: no epsilon bounds the loss", part)
     return None
 
 
@@ -127,17 +142,22 @@ def _needed(parts: Sequence[Part], squared: float, delta: float) -> float:
 
 def _of_scales(parts: Iterable[Part], epsilon: float) -> Iterable[tuple[float, Part]]:
     """Yield the delta of each noise that has no bounded loss, Gaussians of one draw together."""
-    gaussians: defaultdict[tuple[tuple[int, ...], float], list[Part]] = defaultdict(list)
-    for part in parts:
-        if part.kind != "scales":
-            continue
-        family, ratio = str(part.facts["family"]), float(part.facts["ratio"])
+    for group in _grouped(parts):
+        family, ratio = str(group[0].facts["family"]), float(group[0].facts["ratio"])
         if family == "normal":
-            gaussians[part.draws, float(f"{ratio:.9g}")].append(part)
-        else:
-            found = hockey_stick(family, part.amount, ratio, epsilon)
-            if found is not None:
-                yield found, part
-    for (_, ratio), group in gaussians.items():
-        distance = float(np.linalg.norm([part.amount for part in group]))
-        yield gaussian_of_scales(distance, len(group), ratio, epsilon), group[0]
+            distance = float(np.linalg.norm([part.amount for part in group]))
+            yield gaussian_of_scales(distance, len(group), float(f"{ratio:.9g}"), epsilon), group[0]
+        elif (found := hockey_stick(family, group[0].amount, ratio, epsilon)) is not None:
+            yield found, group[0]
+
+
+def _grouped(parts: Iterable[Part]) -> list[list[Part]]:
+    """Return the parts with noise that has no bounded loss, Gaussians of one draw and ratio together."""
+    gaussians: defaultdict[tuple[tuple[int, ...], float], list[Part]] = defaultdict(list)
+    others: list[list[Part]] = []
+    for part in parts:
+        if part.kind == "scales" and part.facts["family"] == "normal":
+            gaussians[part.draws, float(f"{part.facts['ratio']:.9g}")].append(part)
+        elif part.kind == "scales":
+            others.append([part])
+    return [*others, *gaussians.values()]

@@ -140,6 +140,13 @@ def neighbours_of(
     rows = _Rows(data)
     if rows.count == 0:
         raise UsageError("the data has no rows; expected at least one, whose going and changing is audited.")
+    named = [name for name in bounds or () if name is not None]
+    known = [str(name) for name in rows.names()] if named else []
+    if unknown := next((name for name in named if str(name) not in known), None):
+        raise UsageError(
+            f"bounds are given of the column {str(unknown)!r}, which the data does not have; it has "
+            f"{one_line(', '.join(known))}."
+        )
     replaces = adjacency is Adjacency.REPLACE_ONE
     found = _replaced(rows, bounds, generator) if replaces else _added_and_removed(rows, bounds, generator)
     yield from islice(found, most)
@@ -256,4 +263,6 @@ def _is_number(value: Any) -> bool:
 
 
 def _said(row: Any) -> str:
-    return one_line(repr(row) if not hasattr(row, "item") else repr(row.item()), limit=60)
+    cells = row if isinstance(row, list) else [row]
+    plain = [each.item() if hasattr(each, "item") else each for each in cells]
+    return one_line(repr(plain if isinstance(row, list) else plain[0]), limit=60)

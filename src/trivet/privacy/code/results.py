@@ -111,7 +111,8 @@ class CodeAudit(
     seed : Seed of the order of the neighbours.
     verdict : ``violates`` where a finding refutes the claim; ``unknown`` where something essential was not
         followed; else ``consistent``, which proves nothing about other paths and other data.
-    epsilon_seen : What the worst path needs at `delta`; None where nothing bounds it, or it is not known.
+    epsilon_seen : What the worst path needs at `delta` at most; None where nothing bounds it, or it is not
+        known.
     calls : The places that draw noise, in the order in which the code comes to them.
     findings : What contradicts the claim, then cautions.
     not_followed : Uses of noise whose effect is not known, each in words.

@@ -274,7 +274,9 @@ def _most_groups(question: Question, unit: str) -> int:
 def _most_rows(question: Question, unit: str) -> int:
     """Return how many rows of one unit count."""
     if question.max_groups is not None:
-        raise UsageError("--max-groups goes with --bounds-of unit or --query units; here give --max-rows.")
+        raise UsageError(
+            "--max-groups goes with --bounds-of unit or --query units; leave it out, and give --max-rows."
+        )
     if question.max_rows is None:
         other = ", or --bounds-of unit to add them up" if "bounds_of" in _TAKES[question.query] else ""
         raise UsageError(

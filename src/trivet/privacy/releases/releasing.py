@@ -61,7 +61,7 @@ class Priced:
     def cost(self) -> Cost:
         """The amounts as fractions."""
         if (self.epsilon is None) == (self.rho is None):
-            raise UsageError("an answer costs an epsilon or a rho; give one of both.")
+            raise UsageError("an answer costs an epsilon or a rho; give --epsilon or --rho.")
         delta = Fraction(0) if self.delta is None else require_delta(self.delta)
         if self.rho is not None:
             return Cost(rho=require_rho(self.rho), delta=delta)

@@ -173,8 +173,8 @@ class Release(
     half_width : With probability 0.95 the noise moved the answer (of groups: each one's, where all have the
         same) by no more than this, in units of the answer; None for quantiles, and where there is no value.
         What clamping and rounding to the grid do is not in it.
-    rank_error : Of quantiles: with probability 0.95 the rank of each is off by no more than so many rows;
-        None otherwise.
+    rank_error : Of quantiles: with probability 0.95 the rank of each is off by no more than so many rows,
+        or units where the bounds are of a unit; None otherwise.
     message : Why there is no value, computed from noisy numbers only; None otherwise.
     receipt : The query and its cost.
     """

@@ -221,7 +221,7 @@ def _notes(surveyed: Sequence[ColumnSurvey]) -> list[str]:
         name, others = dates[0].name, f" and {len(dates) - 1:,} more" if len(dates) > 1 else ""
         zone = " in UTC" if any(column.type.endswith("TIME ZONE") for column in dates) else ""
         notes.append(
-            f"{quote(name)}{others} hold dates, read{zone} by their parts: "
+            f"{quote(name)}{others} {'hold' if others else 'holds'} dates, read{zone} by their parts: "
             f"--where \"month({name}) = '2024-06'\", or --query histogram --column 'month({name})' "
             "--categories 2024-01..2024-12"
         )
