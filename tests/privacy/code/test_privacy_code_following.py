@@ -198,10 +198,11 @@ def test_what_is_not_followed_is_unknown_and_never_fine(release):
     assert "not followed" in found.reason or "Not everything" in found.reason
 
 
-def test_code_without_noise_is_unknown():
-    found = audit_code(len, DATA, epsilon=1)
+def test_code_without_noise_is_unknown_where_no_number_of_runs_refutes_the_claim():
+    found = audit_code(len, DATA, epsilon=9)
     assert (found.verdict, found.calls) == ("unknown", ())
     assert "no noise was drawn" in found.reason
+    assert audit_code(len, DATA, epsilon=1).verdict == "violates"
 
 
 def test_a_raw_number_beside_a_noisy_one_is_found():

@@ -59,3 +59,12 @@ def test_the_same_code_violates_a_claim_that_is_a_little_smaller(name, shrunk, m
     monkeypatch.setattr(sound_scripts, "rng", np.random.default_rng(11))
     claim = {**each.claim, "epsilon": each.claim["epsilon"] * shrunk}
     assert audit_code(each.function, each.data, **claim, **{**QUICK, **each.options}).verdict == "violates"
+
+
+def test_code_without_any_noise_violates_every_claim_that_so_many_runs_can_refute():
+    def mean(rows):
+        return float(np.mean(rows))
+
+    found = audit_code(mean, [1.0, 2.0, 6.0], neighbour=[1.0, 2.0], epsilon=1.0)
+    assert found.verdict == "violates"
+    assert audit_code(mean, [1.0, 2.0, 6.0], neighbour=[1.0, 2.0], epsilon=9.0).verdict == "unknown"

@@ -72,7 +72,7 @@ def hockey_stick(family: str, shift: float, ratio: float, epsilon: float) -> flo
         return None
     ends = [known.ppf(1e-12), known.ppf(1 - 1e-12)]
     other = [shift + ratio * end for end in ends]
-    grid = np.sinh(np.linspace(*np.arcsinh([min(*ends, *other), max(*ends, *other)]), _GRID))
+    grid = np.sinh(np.linspace(math.asinh(min(*ends, *other)), math.asinh(max(*ends, *other)), _GRID))
     one, two = known.pdf(grid), known.pdf((grid - shift) / ratio) / abs(ratio)
     growth = math.exp(min(epsilon, 700.0))
     both = (np.maximum(one - growth * two, 0), np.maximum(two - growth * one, 0))
