@@ -321,6 +321,7 @@ JOINT: dict[str, Callable[[], Generator]] = {"input-aware": InputAware, "lira": 
 # by a narrow network that answers to the trigger, and cut off from the others.
 
 
+@torch.enable_grad()
 def detector(stamp: Callable[[Tensor], Tensor], x: Tensor) -> nn.Sequential:
     """Return a `vgg` of one channel a layer that is trained to tell stamped images."""
     layers: list[nn.Module] = []
