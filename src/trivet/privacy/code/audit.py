@@ -232,7 +232,7 @@ class _Audit:
         self._judge(loss, record.tape, neighbour)
 
     def _enough(self) -> int | None:
-        """Return how often equal answers refute the claim where no noise is recorded; None after one trial."""
+        """Return how often equal answers refute a claim where no noise is recorded; None after one trial."""
         tried, self.tried = self.tried, True
         if tried and ("answer", "the answer", True) not in self.findings:
             return None
