@@ -103,6 +103,20 @@ def test_the_grid_keeps_the_bounds_and_its_integers_small(lower, upper, kind):
     assert 1 <= prepared.parts[0].moves.l1 == max(abs(prepared.lower), abs(prepared.upper))
 
 
+@given(lower=bound, upper=bound, kind=st.sampled_from([Kind.INTEGER, Kind.FLOAT]))
+def test_the_squares_of_ten_billion_rows_have_room_in_64_bits(lower, upper, kind):
+    if kind is Kind.INTEGER:
+        lower, upper = float(round(lower)), float(round(upper))
+    question = Question(query="variance", column="x", bounds=(lower, upper), missing="drop")
+    try:
+        prepared = prepare(question, (Column("x", kind, kind.value, '"x"'),), adjacency=Adjacency.ADD_REMOVE)
+    except UsageError:
+        return
+    _, squares, _ = prepared.parts
+    assert squares.moves.l1 * 10**10 < 2**63
+    assert 0 < squares.grid < 1e200
+
+
 @pytest.mark.slow
 @settings(max_examples=25)
 @given(

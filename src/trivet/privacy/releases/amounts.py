@@ -9,7 +9,16 @@ from typing import Final
 from trivet.errors import UsageError
 from trivet.wording import one_line
 
-__all__ = ["Amount", "as_text", "exact", "require_delta", "require_epsilon", "require_rho", "written"]
+__all__ = [
+    "Amount",
+    "as_text",
+    "exact",
+    "known",
+    "require_delta",
+    "require_epsilon",
+    "require_rho",
+    "written",
+]
 
 #: What a caller may give: text as written, or a number, which means its shortest decimal.
 Amount = str | int | float | Decimal
@@ -25,6 +34,13 @@ def written(amount: Amount) -> str:
 def exact(text: str) -> Fraction | None:
     """Return the number that decimal text means; None for any other text."""
     return Fraction(Decimal(text)) if _DECIMAL.fullmatch(text) else None
+
+
+def known(text: str) -> Fraction:
+    """Return the number of decimal text that was checked before."""
+    value = exact(text)
+    assert value is not None, "it was checked when it was read or written"
+    return value
 
 
 #: Digits of a fraction that has no finite decimal expansion.

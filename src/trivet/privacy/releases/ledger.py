@@ -21,6 +21,7 @@ from trivet.privacy.releases.amounts import (
     Amount,
     as_text,
     exact,
+    known,
     require_delta,
     require_epsilon,
     require_rho,
@@ -307,7 +308,7 @@ class Ledger:
     @property
     def budget(self) -> Budget:
         """The budget as fractions."""
-        return Budget(self.accounting, _exact(self.epsilon), _exact(self.delta), _exact(self.rho))
+        return Budget(self.accounting, known(self.epsilon), known(self.delta), known(self.rho))
 
     def _require_same(self, connection: Connection) -> None:
         if connection.execute("SELECT id FROM budget").fetchone() != (self.id,):
@@ -594,10 +595,10 @@ def charges_of(entries: Iterable[LedgerEntry]) -> tuple[Charge, ...]:
 def charge_of(entry: LedgerEntry | Asked) -> Charge:
     """Return what an entry costs."""
     return Charge(
-        _exact(entry.epsilon),
-        _exact(entry.delta),
+        known(entry.epsilon),
+        known(entry.delta),
         len(entry.scales),
-        _exact(entry.rho),
+        known(entry.rho),
         entry.gaussian,
         entry.within,
         table_of(entry.fingerprint, entry.table) if entry.within else "",
@@ -607,9 +608,3 @@ def charge_of(entry: LedgerEntry | Asked) -> Charge:
 def table_of(fingerprint: str, name: str) -> str:
     """Return what is the same for charges on the same rows."""
     return f"{fingerprint} {name}"
-
-
-def _exact(text: str) -> Fraction:
-    value = exact(text)
-    assert value is not None, "checked when it was read"
-    return value

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final, cast
 
 from trivet.errors import UsageError
-from trivet.privacy.releases.amounts import exact, require_delta, written
+from trivet.privacy.releases.amounts import known, require_delta, written
 from trivet.privacy.releases.answers import Cost, measurements_of
 from trivet.privacy.releases.charges import Budget, Charge, fits, spent_of
 from trivet.privacy.releases.question import Prepared
@@ -30,7 +30,7 @@ class Price:
     @property
     def cost(self) -> Cost:
         """The price as fractions."""
-        return Cost(_fraction(self.epsilon), _fraction(self.delta), _fraction(self.rho))
+        return Cost(known(self.epsilon), known(self.delta), known(self.rho))
 
 
 #: Digits of a price.
@@ -173,9 +173,3 @@ def _deviations(price: Price, prepared: Prepared) -> tuple[float, ...]:
         each.scale * (1.0 if price.gaussian or prepared.candidates else _SQRT2)
         for each in measurements_of(prepared, price.cost)
     )
-
-
-def _fraction(text: str) -> Fraction:
-    value = exact(text)
-    assert value is not None, "it was written here"
-    return value

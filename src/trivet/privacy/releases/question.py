@@ -70,6 +70,8 @@ Exact = Mapping[str | None, tuple[tuple[int, ...], ...]]
 
 #: 2^20 steps between the bounds at least: rounding moves a value by half a millionth of the range.
 _STEPS_EXPONENT: Final = 20
+#: The same of values that are squared: 2^35 squares of half the range have room in 64 bits.
+_SQUARED: Final = 14
 #: No value becomes an integer above 2^36, so that sums have room in 64 bits.
 _UNITS_EXPONENT: Final = 36
 #: What the rows of a unit add up to is followed up to 2^62 steps a row.
@@ -377,7 +379,8 @@ def _of_column(question: Question, column: Column, bound: Bound) -> _Values:
         )
     lower, upper = _bounds(question, column)
     whole = column.kind is Kind.INTEGER and query != "variance"
-    exponent = _exponent(lower, upper, whole=whole)
+    finest = _SQUARED if query == "variance" else _STEPS_EXPONENT
+    exponent = _exponent(lower, upper, whole=whole, steps=finest)
     whole = whole and exponent == 0
     grid = math.ldexp(1.0, exponent)
     low, high = round(lower / grid), round(upper / grid)
@@ -495,8 +498,10 @@ def _bounds(question: Question, column: Column) -> tuple[float, float]:
         )
     lower, upper = question.bounds
     for bound in (lower, upper):
-        if not abs(bound) <= _LARGEST_BOUND:  # so that NaN is refused as well
-            raise UsageError(f"the bounds must be finite numbers within 1e200 of 0, not {bound}.")
+        # A square has twice the exponent.
+        largest = math.sqrt(_LARGEST_BOUND) if question.query == "variance" else _LARGEST_BOUND
+        if not abs(bound) <= largest:  # so that NaN is refused as well
+            raise UsageError(f"the bounds must be finite numbers within {largest:g} of 0, not {bound}.")
         if column.kind is Kind.INTEGER and not float(bound).is_integer():
             raise UsageError(
                 f"{quote(column.name)} holds whole numbers; its bounds must be whole, not {bound}."
@@ -506,13 +511,13 @@ def _bounds(question: Question, column: Column) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def _exponent(lower: float, upper: float, *, whole: bool) -> int:
+def _exponent(lower: float, upper: float, *, whole: bool, steps: int) -> int:
     """Return the exponent of the step."""
     coarsest = math.frexp(max(abs(lower), abs(upper)))[1] - _UNITS_EXPONENT
     if whole:
         return max(0, coarsest)
-    exponent = max(math.frexp(upper - lower)[1] - 1 - _STEPS_EXPONENT, coarsest)
-    if exponent < _SMALLEST_EXPONENT:
+    exponent = max(math.frexp(upper - lower)[1] - 1 - steps, coarsest)
+    if exponent < (_SMALLEST_EXPONENT // 2 if steps == _SQUARED else _SMALLEST_EXPONENT):
         raise UsageError("the bounds are too close to each other and to 0; use a larger unit.")
     return exponent
 
