@@ -7,9 +7,10 @@ from annotated_types import Ge, Interval, MinLen
 
 from trivet.settings import Count, Rate, SettingError, Settings, Share
 
-__all__ = ["ADULT", "EstimatorName", "TableOptions", "TableSettings"]
+__all__ = ["ADULT", "EstimatorName", "ReferenceName", "TableOptions", "TableSettings"]
 
 EstimatorName = Literal["logistic", "boosting"]
+ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
 
 #: Stands for the embedded Adult data with the features of the study.
@@ -20,7 +21,7 @@ LOWEST_BAND: Final = 0.01
 _IDLE: Final = {
     "prediction": ("cut", "mitigate", "repeats"),
     "score": ("mitigate", "repeats"),
-    "estimator": ("cut", "counts_only"),
+    "estimator": ("cut", "counts_only", "metric", "reference", "difference_band"),
 }
 
 
@@ -50,6 +51,11 @@ class TableOptions(Settings):
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
     rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
+    metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
+        selection_rate.
+    reference : What groups are compared with: favoured, the one with the largest share of positive labels
+        (the default), most-selected, largest, or population, all rows together.
+    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
     """
 
     label: Name | None = None
@@ -67,6 +73,9 @@ class TableOptions(Settings):
     ignore: tuple[Name, ...] = ()
     rows: Count | None = None
     counts_only: bool = False
+    metric: tuple[Name, ...] = ()
+    reference: ReferenceName | None = None
+    difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +104,10 @@ class TableSettings(TableOptions):
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
+            )
+        if self.reference is not None and self.privileged is not None:
+            raise SettingError(
+                "{privileged} names the group that the others are compared with; leave {reference} out."
             )
         if self.table == ADULT:
             if self.estimator is None:

@@ -11,8 +11,15 @@ from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mit
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
-from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
+from trivet.fairness.auditing.settings import (
+    ADULT,
+    EstimatorName,
+    ReferenceName,
+    TableOptions,
+    TableSettings,
+)
 from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.measures.registry import measures_named
 from trivet.tables.opening import open_table, table_file
 
 __all__ = ["audit", "audit_table", "compare"]
@@ -63,6 +70,7 @@ def audit_table(
 
 
 def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+    measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     table, label = settings.table, settings.label or ""
     prediction = settings.prediction or settings.score or ""
     cut = None if settings.score is None else settings.cut
@@ -108,6 +116,9 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         seed=seed,
         predicted=predicted,
         cautions=cautions,
+        metric=settings.metric,
+        reference=settings.reference,
+        difference_band=settings.difference_band,
     )
 
 
@@ -126,6 +137,9 @@ def audit(
     ignore: Sequence[str] = (),
     rows: int | None = None,
     counts_only: bool = False,
+    metric: str | Sequence[str] = (),
+    reference: ReferenceName | None = None,
+    difference_band: float | None = None,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit:
@@ -153,6 +167,14 @@ def audit(
     ignore, rows, counts_only
         Of a file, whose other columns are looked at as well: columns that models do not see, how many rows at
         most, or counts alone.
+    metric
+        Metrics that the verdict is about, of `trivet.fairness.measures.registry.MEASURES`; by default
+        ``selection_rate``.
+    reference
+        What groups are compared with: ``favoured``, the one with the largest share of positive labels (the
+        default), ``most-selected``, ``largest`` or ``population``, all rows together.
+    difference_band
+        Judge by differences: as much counts as parity, in (0, 1]. By default by the band of ratios.
     seed
         Of everything random.
     progress
@@ -169,6 +191,7 @@ def audit(
         Something that was named does not exist, or the table cannot be used.
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
+    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
     if isinstance(table, str | Path):
         found = audit_table(
             TableSettings(
@@ -185,6 +208,9 @@ def audit(
                 ignore=tuple(ignore),
                 rows=rows,
                 counts_only=counts_only,
+                metric=metrics,
+                reference=reference,
+                difference_band=difference_band,
             ),
             seed=seed,
             progress=progress,
@@ -206,6 +232,9 @@ def audit(
         four_fifths=four_fifths,
         level=level,
         seed=seed,
+        metric=metrics,
+        reference=reference,
+        difference_band=difference_band,
     )
 
 
