@@ -15,7 +15,7 @@ from trivet.fairness.counting.counts import GroupCounts, most_favoured
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.explain.classes import decompose_counts
 from trivet.fairness.intervals.shares import area_interval
-from trivet.fairness.measures.judging import audit_metric
+from trivet.fairness.measures.judging import attribute_reason, audit_metric
 from trivet.fairness.measures.registry import MEASURES, SELECTION, Measure
 from trivet.fairness.measures.sides import Sides, shares_by_group
 from trivet.fairness.metrics.comparisons import Disparity, selected
@@ -192,7 +192,9 @@ def audit_attribute(
             difference_band=difference_band,
         )
 
-    found = tuple(audited(measure, each * len(measures)) for measure in measures)
+    # What cannot be known without labels is no comparison.
+    known = sum(counts.labelled or not measure.needs_labels for measure in measures)
+    found = tuple(audited(measure, each * max(1, known)) for measure in measures)
     selection = next((one for one in found if one.metric == SELECTION), None)
     groups = audit_groups(
         counts,
@@ -215,7 +217,6 @@ def audit_attribute(
             level=level,
             seed=seed,
         )
-    verdict = worst_verdict(one.verdict for one in found)
     return AttributeAudit(
         columns=counts.columns,
         name=" x ".join(counts.columns),
@@ -235,13 +236,13 @@ def audit_attribute(
         by_class=by_class,
         by_feature=None,
         proxies=None,
-        verdict=verdict,
-        reason=next(one.reason for one in found if one.verdict == verdict),
+        verdict=worst_verdict(one.verdict for one in found),
+        reason=attribute_reason(found),
         measures=found,
     )
 
 
-_OTHERS: Final = "all other rows"
+_OTHERS: Final = "the rest"
 
 
 def most_disparate_group(groups: Sequence[GroupAudit]) -> int | None:

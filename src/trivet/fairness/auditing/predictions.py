@@ -139,12 +139,13 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
     """Say that nobody is selected, or everybody."""
     by_label = counts.table.sum(axis=0)
     chosen, rows, positives = int(by_label[:, 1].sum()), counts.rows, int(by_label[1].sum())
-    base = f"{positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
+    base = f", while {positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
+    base = base if counts.labelled else ""
     if rows and chosen == 0:
         what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {cut:g}"
         yield Caution(
             "nobody selected",
-            f"{what}, while {base}. A ratio of selection rates is then unknown, and a difference of 0 says "
+            f"{what}{base}. A ratio of selection rates is then unknown, and a difference of 0 says "
             "nothing. Where positives are rare take a lower cut, and audit that.",
         )
     elif rows and chosen == rows:
@@ -153,7 +154,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
         )
         yield Caution(
             "everybody selected",
-            f"{what}, while {base}. Groups are then treated alike whatever the model knows.",
+            f"{what}{base}. Groups are then treated alike whatever the model knows.",
         )
 
 

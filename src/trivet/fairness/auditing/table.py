@@ -191,7 +191,7 @@ def audit(
         Something that was named does not exist, or the table cannot be used.
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
-    metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+    metrics = tuple(metric.split(",") if isinstance(metric, str) else metric)
     if isinstance(table, str | Path):
         found = audit_table(
             TableSettings(

@@ -13,8 +13,8 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import TestResult, recovered_difference, recovered_ratio
 from trivet.fairness.intervals.power import smallest_disparate
 from trivet.fairness.intervals.shares import Floats, finite
-from trivet.fairness.measures.registry import Measure
-from trivet.fairness.measures.sides import NO_LABELS, Sides, pooled, shares_by_group, unknown
+from trivet.fairness.measures.registry import NO_LABELS, Measure
+from trivet.fairness.measures.sides import Sides, pooled, shares_by_group, unknown
 from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
 
 __all__ = ["compare_groups", "metric_by_group"]

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.band import judged_between, left_aside, most_unlike, that_count, verdict_on
+from trivet.fairness.auditing.band import (
+    judged_between,
+    left_aside,
+    most_unlike,
+    that_count,
+    verdict_on,
+    worst_verdict,
+)
 from trivet.fairness.auditing.results import GroupMeasure, MetricAudit
 from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.measures.comparing import compare_groups, metric_by_group
@@ -14,7 +21,7 @@ from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 from trivet.wording import listed, one_line
 
-__all__ = ["audit_metric"]
+__all__ = ["attribute_reason", "audit_metric"]
 
 #: Groups that are named of those left aside.
 _SHOWN: Final = 3
@@ -98,7 +105,7 @@ class _Telling:
             self.band = f"the band from {-difference_band:g} to {difference_band:g}"
 
     def reason(self, groups: Sequence[GroupMeasure]) -> str:
-        compared, aside = that_count(groups), left_aside(groups)
+        compared = that_count(groups)
         verdict = verdict_on(groups)
         concerned = [group for group in compared if group.verdict == verdict]
         if not concerned:
@@ -113,7 +120,7 @@ class _Telling:
             IN_BAND: f"which lies within {self.band}"
             + (", as all others that count do" if len(compared) > 1 else ""),
         }[verdict]
-        return f"{figures}, {conclusion}.{_of_small(aside)}"
+        return f"{figures}, {conclusion}."
 
     def _figures(self, group: GroupMeasure) -> str | None:
         """Say how a group compares with the reference; None where that is not known."""
@@ -188,6 +195,20 @@ def _lie(number: int) -> str:
     return "lies" if number == 1 else "lie"
 
 
+def _between(low: float | None, high: float | None) -> str:
+    if high is None:
+        return f"{low or 0:.3f} times or more"
+    return f"{low or 0:.3f} to {high:.3f}"
+
+
+def attribute_reason(measures: Sequence[MetricAudit]) -> str:
+    """Say what the worst verdict of some metrics rests on, which others have it, and who is left aside."""
+    verdict = worst_verdict(one.verdict for one in measures)
+    first, *others = (one for one in measures if one.verdict == verdict)
+    also = f" Also disparate: {listed([one.title for one in others])}." if others else ""
+    return f"{first.reason}{also if verdict == DISPARATE else ''}{_of_small(left_aside(first.groups))}"
+
+
 def _of_small(aside: Sequence[GroupMeasure]) -> str:
     """Name the groups that are too small for the verdict."""
     if not aside:
@@ -200,9 +221,3 @@ def _of_small(aside: Sequence[GroupMeasure]) -> str:
 
 def _rows(number: int) -> str:
     return "row" if number == 1 else "rows"
-
-
-def _between(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"{low or 0:.3f} times or more"
-    return f"{low or 0:.3f} to {high:.3f}"

@@ -18,7 +18,7 @@ from trivet.fairness.metrics.group_rates import (
 )
 from trivet.wording import quote
 
-__all__ = ["ALIASES", "MEASURES", "SELECTION", "Measure", "measures_named"]
+__all__ = ["ALIASES", "MEASURES", "NO_LABELS", "SELECTION", "Measure", "measures_named"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +85,8 @@ _ALL: Final = (*map(_measure, GROUP_METRICS), _EQUALIZED_ODDS)
 MEASURES: Final[Mapping[str, Measure]] = MappingProxyType({each.name: each for each in _ALL})
 #: The metric of an audit in which none is named.
 SELECTION: Final = selection_rates.name
+#: Why a metric that needs them is unknown without them.
+NO_LABELS: Final = "the table has no labels"
 #: Other names of the same metrics.
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {

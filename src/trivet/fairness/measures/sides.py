@@ -16,13 +16,13 @@ from trivet.fairness.intervals.comparisons import (
     ratio_intervals,
 )
 from trivet.fairness.intervals.shares import share_intervals
+from trivet.fairness.measures.registry import NO_LABELS
 from trivet.fairness.metrics.group_rates import GroupRate
 
-__all__ = ["ALL_ROWS", "NO_LABELS", "Sides", "pooled", "shares_by_group", "unknown"]
+__all__ = ["ALL_ROWS", "Sides", "pooled", "shares_by_group", "unknown"]
 
 #: What the population is called where groups are compared with it.
 ALL_ROWS: Final = "all rows"
-NO_LABELS: Final = "the table has no labels"
 _BESIDE: Final = ("the group", "all other rows")
 #: Which cells are counted, shape (classes, classes), indexed [label, prediction].
 Cells = NDArray[np.bool_]
