@@ -82,6 +82,7 @@ def audit_groups(
             smallest_detectable=group.smallest_detectable,
             scores=None if scores is None else scores[place],
             verdict=group.verdict,
+            below_four_fifths=group.below_four_fifths,
         )
         for place, group in enumerate(selection.groups)
     )

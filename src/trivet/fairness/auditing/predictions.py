@@ -570,6 +570,9 @@ def audit_counts(
         limits=LIMITS,
         overall=overall_rates(counts, level=level),
         folded=counts.folded,
+        other_metrics=tuple(
+            measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
+        ),
     )
 
 

@@ -67,6 +67,8 @@ class GroupAudit:
     scores : None where only predictions were given.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     false_negative_rate : A share in [0, 1]; None in a record of an earlier version.
+    below_four_fifths : Whether by the estimates alone one of the two selection rates is below four fifths (or
+        another end of the band) of the other; None where that is unknown, and for the reference group.
     """
 
     group: str
@@ -90,6 +92,7 @@ class GroupAudit:
     scores: ScoreAudit | None
     verdict: str
     false_negative_rate: Estimate | None = None
+    below_four_fifths: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class MetricAudit:
     Attributes
     ----------
     metric, title : Its name, and its name in words.
+    attribute : Name of the attribute.
     overall : The metric of all rows, whatever their group.
     groups : All groups, in the order of their values.
     most_disparate : The group that is shown to be most unlike the reference; None where none is known.
@@ -152,6 +156,7 @@ class MetricAudit:
 
     metric: str
     title: str
+    attribute: str
     overall: Estimate
     groups: tuple[GroupMeasure, ...]
     most_disparate: str | None
@@ -258,6 +263,7 @@ class FairnessAudit(
     limits : What the audit does not show.
     overall : Accuracy and rates of all rows; None in a record of an earlier version.
     folded : Where several values count as negative, each of them with its rows; else nothing.
+    other_metrics : What the verdict is about beside ratios of selection rates, in words.
     """
 
     data: str
@@ -277,6 +283,7 @@ class FairnessAudit(
     limits: str
     overall: OverallRates | None = None
     folded: tuple[FoldedValue, ...] = ()
+    other_metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

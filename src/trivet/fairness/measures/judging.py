@@ -67,6 +67,7 @@ def audit_metric(
     return MetricAudit(
         metric=measure.name,
         title=measure.title,
+        attribute=" x ".join(sides.counts.columns),
         overall=metric_by_group(measure, pooled(sides.counts), level=level)[0],
         groups=groups,
         most_disparate=None if farthest is None else groups[farthest].group,
