@@ -45,7 +45,7 @@ from trivet.wording import one_line, quote
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
 
-#: Squares of larger weights are no finite numbers.
+#: Squares of larger weights are beyond all floats.
 LARGEST_WEIGHT: Final = 1e150
 #: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
