@@ -21,11 +21,13 @@ from trivet.paired import normal_quantile, share_of
 
 __all__ = [
     "TestResult",
+    "difference_ends",
     "difference_interval",
     "difference_intervals",
     "difference_limits",
     "equality_test",
     "p_values",
+    "ratio_ends",
     "ratio_interval",
     "ratio_intervals",
     "ratio_limits",
@@ -125,7 +127,11 @@ def _hybrid_limits(
     few = np.zeros(x0.shape, dtype=np.bool_)
     limits0 = share_limits(x0, n0, level=level, large=few)
     limits1 = share_limits(x1, n1, level=level, large=few)
-    share0, share1 = share_of(x0, n0), share_of(x1, n1)
+    return ratio_ends(share_of(x0, n0), limits0, share_of(x1, n1), limits1)
+
+
+def ratio_ends(share0: Floats, limits0: Limits, share1: Floats, limits1: Limits) -> tuple[Floats, Floats]:
+    """Return the ends of share0 / share1 that follow from those of two independent shares."""
     # The upper end of a ratio is the lower end of the ratio the other way round.
     low = _hybrid_low(share0, limits0.low, share1, limits1.high)
     other = _hybrid_low(share1, limits1.low, share0, limits0.high)
@@ -217,12 +223,12 @@ def difference_limits(
     large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
     x, n = np.stack(np.broadcast_arrays(x0, x1)), np.stack(np.broadcast_arrays(n0, n1))
     limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
-    low, high = _hybrid(share_of(x, n), limits.low, limits.high)
+    low, high = difference_ends(share_of(x, n), limits.low, limits.high)
     return Limits(low, high, large)
 
 
-def _hybrid(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the privileged share minus the protected one; the first axis is the group."""
+def difference_ends(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the privileged share minus the protected one, independent; by group, then pair."""
     away, towards = shares - low, high - shares
     difference = shares[PRIVILEGED] - shares[PROTECTED]
     with np.errstate(invalid="ignore"):
