@@ -79,7 +79,7 @@ class Sample:
 
     @property
     def factors(self) -> Floats:
-        """n / (n - 1) of each stratum, and 1 of a lonely one."""
+        """Units over units less 1 of each stratum, and 1 of a lonely one."""
         return self.sizes / np.maximum(self.sizes - 1, 1)
 
     @property

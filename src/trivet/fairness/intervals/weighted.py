@@ -319,8 +319,8 @@ class _Pairs:
         few = np.zeros(len(self.share), dtype=np.bool_)
         mine = self.rates.limits(level, few)
         if np.ndim(level) == 0:
-            theirs = Limits(*(np.full_like(each, each[self.reference]) for each in mine))
-            return mine, theirs
+            low, high = (np.full_like(each, each[self.reference]) for each in (mine.low, mine.high))
+            return mine, Limits(low, high, few)
         alone = _only(self.rates, self.reference, len(self.share))
         return mine, alone.limits(level, few)
 
