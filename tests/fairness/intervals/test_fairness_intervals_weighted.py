@@ -147,7 +147,7 @@ def test_the_p_value_and_the_interval_agree(survey):
     for clusters in (None, few["clusters"]):
         counts = counts_of(**few | {"clusters": clusters})
         p = weighted_equality(counts, *SELECTED, 0)[2]
-        assert p.method.startswith("inverted interval")
+        assert p.method.startswith("inverted hybrid")
         inside = weighted_differences(counts, *SELECTED, 0, level=1 - p.p_value * 0.99)[2]
         outside = weighted_differences(counts, *SELECTED, 0, level=1 - p.p_value * 1.01)[2]
         assert inside.low < 0 < inside.high

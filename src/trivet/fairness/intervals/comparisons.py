@@ -130,19 +130,23 @@ def _hybrid_limits(
     return ratio_ends(share_of(x0, n0), limits0, share_of(x1, n1), limits1)
 
 
-def ratio_ends(share0: Floats, limits0: Limits, share1: Floats, limits1: Limits) -> tuple[Floats, Floats]:
-    """Return the ends of share0 / share1 that follow from those of two independent shares."""
+def ratio_ends(
+    share0: Floats, limits0: Limits, share1: Floats, limits1: Limits, correlation: float | Floats = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the ends of share0 / share1 that follow from those of two shares, not positively correlated."""
     # The upper end of a ratio is the lower end of the ratio the other way round.
-    low = _hybrid_low(share0, limits0.low, share1, limits1.high)
-    other = _hybrid_low(share1, limits1.low, share0, limits0.high)
+    low = _hybrid_low(share0, limits0.low, share1, limits1.high, correlation)
+    other = _hybrid_low(share1, limits1.low, share0, limits0.high, correlation)
     return low, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
 
 
-def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> Floats:
+def _hybrid_low(
+    share0: Floats, low0: Floats, share1: Floats, high1: Floats, correlation: float | Floats
+) -> Floats:
     """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out."""
     # With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is (A - sqrt(A^2 - a
     # b)) / b = a / (A + sqrt(A^2 - a b)).
-    product = share0 * share1
+    product = share0 * share1 - correlation * (share0 - low0) * (high1 - share1)
     a, b = low0 * (2 * share0 - low0), high1 * (2 * share1 - high1)
     # a b is at most A^2 but for rounding.
     denominator = product + np.sqrt(np.maximum(product**2 - a * b, 0))
@@ -227,14 +231,22 @@ def difference_limits(
     return Limits(low, high, large)
 
 
-def difference_ends(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the privileged share minus the protected one, independent; by group, then pair."""
+def difference_ends(
+    shares: Floats, low: Floats, high: Floats, correlation: float | Floats = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the ends of the privileged share minus the protected one; the first axis is the group."""
     away, towards = shares - low, high - shares
     difference = shares[PRIVILEGED] - shares[PROTECTED]
     with np.errstate(invalid="ignore"):
-        down = difference - _hypot(away[PRIVILEGED], towards[PROTECTED])
-        up = difference + _hypot(towards[PRIVILEGED], away[PROTECTED])
-    return np.asarray(down, dtype=np.float64), np.asarray(up, dtype=np.float64)
+        down = _joined(away[PRIVILEGED], towards[PROTECTED], correlation)
+        up = _joined(towards[PRIVILEGED], away[PROTECTED], correlation)
+        return difference - down, difference + up
+
+
+def _joined(one: Floats, other: Floats, correlation: float | Floats) -> Floats:
+    if np.ndim(correlation) == 0:
+        return np.asarray(_hypot(one, other), dtype=np.float64)
+    return np.sqrt(one**2 + other**2 - 2 * correlation * one * other)
 
 
 #: Relative; rounding must not decide which of two equally likely tables is the less likely one.

@@ -23,6 +23,7 @@ _NO_ROW = "there is no weighted row to take a share of"
 _NO_PAIR = "a group has no weighted row to take a share of"
 _FEW = "its rows are in too few sampling units to know the error"
 _SHARES = "Korn-Graubard, Wilson score", "Korn-Graubard, Clopper-Pearson"
+_HYBRID = "hybrid of Korn-Graubard"
 #: Halvings of a p-value's bracket: twelve digits.
 _HALVINGS = 40
 
@@ -80,9 +81,9 @@ def weighted_ratios(
 
     Where the effective successes and failures of both groups are more than 30 it is symmetric on the scale
     of logarithms, with the covariance of the groups through shared clusters and strata and a quantile of t.
-    Else it is put together from the two intervals of `weighted_shares`: as `ratio_interval` does where rows
-    are the units, which makes groups independent; of clusters from the ends of both at half the error,
-    which holds under any dependence.
+    Else it is put together from the exact intervals of the two shares, as `ratio_interval` does it; where
+    clusters tie the groups so that one is high when the other is low, with their correlation (A. Donner, G.
+    Y. Zou, Statistical Methods in Medical Research 21, 2012, equation 9).
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def weighted_ratios(
         low = np.where(large, ratio * np.exp(-reach), np.where((ratio == 0) | (ratio > 0), low, np.nan))
         high = np.where(large, ratio * np.exp(reach), high)
     reasons = [pairs.reason(place, ratio=True) for place in range(len(ratio))]
-    names = "log-linearised t", pairs.joined
+    names = "log-linearised t", _HYBRID
     return pairs.with_reference(ratio, Limits(low, high, large), 1.0, level, names, reasons)
 
 
@@ -147,7 +148,7 @@ def weighted_differences(
     low, high = np.where(large, difference - reach, low), np.where(large, difference + reach, high)
     limits = Limits(np.clip(low, -1, 1), np.clip(high, -1, 1), large)
     reasons = [pairs.reason(place) for place in range(len(difference))]
-    return pairs.with_reference(difference, limits, 0.0, level, ("linearised t", pairs.joined), reasons)
+    return pairs.with_reference(difference, limits, 0.0, level, ("linearised t", _HYBRID), reasons)
 
 
 def weighted_equality(
@@ -180,7 +181,7 @@ def weighted_equality(
         p_values = np.where(large, 2 * stdtr(pairs.freedom, -statistic), pairs.inverted())
     found: list[TestResult] = []
     for place, p_value in enumerate(p_values.tolist()):
-        method = "linearised t test" if large[place] else f"inverted interval, {pairs.joined}"
+        method = "linearised t test" if large[place] else f"inverted {_HYBRID}"
         if place == reference:
             found.append(TestResult(None, method, "it is the reference group"))
         elif np.isnan(p_value):
@@ -281,11 +282,6 @@ class _Pairs:
         """Share of the reference group."""
         return self.rates.share[self.reference]
 
-    @property
-    def joined(self) -> str:
-        """How the intervals of two shares are put together."""
-        return f"{'box' if self.rates.sample.squares is None else 'hybrid'} of Korn-Graubard"
-
     def large(self, level: float) -> Bools:
         """Return True where the effective counts of both groups are large."""
         large = self.rates.large(level)
@@ -324,24 +320,27 @@ class _Pairs:
         alone = _only(self.rates, self.reference, len(self.share))
         return mine, alone.limits(level, few)
 
+    @property
+    def correlation(self) -> Floats:
+        """Correlation with the reference group through shared clusters and strata, 0 where it is positive."""
+        variance = self.rates.variance
+        joint = variance + variance[self.reference] - self.variance(1.0, 1.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = joint / (2 * np.sqrt(variance * variance[self.reference]))
+        # A positive one would make intervals narrower, and rests on few rows here.
+        return np.clip(np.nan_to_num(found, nan=0.0), -1.0, 0.0)
+
     def ratio_ends(self, level: float) -> Ends:
         """Return the ends of a ratio that follow from those of both shares."""
-        if self.rates.sample.squares is not None:
-            mine, theirs = self.limits(level)
-            return ratio_ends(self.share, mine, np.full_like(self.share, self.other), theirs)
-        mine, theirs = self.limits((1 + level) / 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return mine.low / theirs.high, mine.high / theirs.low
+        mine, theirs = self.limits(level)
+        return ratio_ends(self.share, mine, np.full_like(self.share, self.other), theirs, self.correlation)
 
     def difference_ends(self, level: float | Floats) -> Ends:
         """Return the ends of a difference that follow from those of both shares."""
-        if self.rates.sample.squares is not None:
-            mine, theirs = self.limits(level)
-            shares = np.stack([self.share, np.full_like(self.share, self.other)])
-            low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
-            return difference_ends(shares, low, high)
-        mine, theirs = self.limits((1 + level) / 2)
-        return theirs.low - mine.high, theirs.high - mine.low
+        mine, theirs = self.limits(level)
+        shares = np.stack([self.share, np.full_like(self.share, self.other)])
+        low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
+        return difference_ends(shares, low, high, self.correlation)
 
     def inverted(self) -> Floats:
         """Return the smallest error at which the joined interval of the difference leaves 0 out."""
