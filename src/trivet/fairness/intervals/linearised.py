@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SurveyDesign:
-    """How a sample was drawn, as far as its variances see it.
+    """Design of a sample, as far as its variances see it.
 
     Attributes
     ----------
