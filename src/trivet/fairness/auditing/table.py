@@ -152,7 +152,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         cautions += (Caution("rows", message),)
     if predicted is not None and design.weighted:
         message = (
-            "Where a difference comes from, by class and by column, is not taken apart for rows with weights; "
+            "Where a difference comes from, by class and column, is not taken apart for rows with weights; "
             "scores within groups are of rows without them."
         )
         cautions += (Caution("not looked at", message),)
