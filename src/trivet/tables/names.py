@@ -1,0 +1,124 @@
+"""Names of columns as files have them: unnamed ones, repeated ones, years, and blanks around a name.
+
+Everything here follows from the header line alone; rows decide nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from trivet.errors import DataError
+from trivet.wording import listed, quote
+
+__all__ = ["Named", "is_number", "tidy_names"]
+
+#: Columns that a sentence lists.
+_SHOWN: Final = 8
+
+
+@dataclass(frozen=True)
+class Named:
+    """Names of columns, which differ, the places of those that had none, and places that share a name."""
+
+    names: tuple[str, ...]
+    unnamed: tuple[int, ...] = ()
+    repeated: tuple[tuple[int, ...], ...] = ()
+
+    def apart(self, different: Sequence[tuple[int, ...]]) -> "Named":
+        """Return names of which the first of a repeated one is numbered as well, where values differ."""
+        names = list(self.names)
+        taken = set(names)
+        for first, *_ in different:
+            names[first] = _free([f"{names[first]}.0"], taken)
+        return Named(tuple(names), self.unnamed, self.repeated)
+
+    def notes(self, different: Sequence[tuple[int, ...]] = ()) -> tuple[str, ...]:
+        """Return a sentence for each kind of name that the file does not have as it is called here."""
+        said: list[str] = []
+        if self.unnamed:
+            one = len(self.unnamed) == 1
+            said.append(
+                f"{'A column without a name is' if one else 'Columns without names are'} called by "
+                f"{'its place' if one else 'their places'}: {self._quoted(self.unnamed)}."
+            )
+        for places in self.repeated:
+            numbered = self._quoted(places)
+            if places in different:
+                said.append(
+                    f"The header has one name for {len(places)} columns whose values differ; they are called "
+                    f"{numbered}."
+                )
+            else:
+                said.append(
+                    f"The header has the name {quote(self.names[places[0]])} {len(places)} times, for "
+                    "columns with the same values; it is read once."
+                )
+        return tuple(said)
+
+    def _quoted(self, places: Sequence[int]) -> str:
+        shown = [quote(self.names[place]) for place in places[:_SHOWN]]
+        more = [f"{len(places) - _SHOWN} more"] if len(places) > _SHOWN else []
+        return listed([*shown, *more])
+
+
+def tidy_names(written: Sequence[str], file: str) -> Named:
+    """Return a name for each column: trimmed, by its place where it has none, and numbered where it repeats.
+
+    A repeated name is numbered as pandas does (``age``, ``age.1``). Whole numbers are names beside others, as
+    years are; a line of numbers alone, or with decimals, is a row, and refused.
+    """
+    trimmed = [" ".join(name.split()) if "\n" in name else name.strip() for name in written]
+    texts = [name for name in trimmed if name and not is_number(name)]
+    numbers = [name for name in trimmed if is_number(name)]
+    plain = all(name.isascii() and name.isdigit() for name in numbers)
+    if numbers and (not texts or not plain or len(set(numbers)) < len(numbers)):
+        # Without quoting it: a file without a header begins with a row.
+        raise DataError(
+            f"the first line of {file} has numbers where names of columns are expected; it may be a row. Add "
+            "a line with the names of the columns, of which whole numbers, such as years, may be some."
+        )
+    if not texts:
+        raise DataError(
+            f"the first line of {file} is not a header; expected the names of the columns, of which some may "
+            "be empty."
+        )
+    if any(name.startswith('"') for name in trimmed):
+        raise DataError(
+            f"the first line of {file} has a blank before a quotation mark, which is then part of the name; "
+            "remove these blanks."
+        )
+    names, unnamed = list(trimmed), [place for place, name in enumerate(trimmed) if not name]
+    taken = set(names)
+    for place in unnamed:
+        names[place] = _free([f"column {place + 1}", f"unnamed column {place + 1}"], taken)
+    places_of: defaultdict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(names):
+        places_of[name].append(place)
+    repeated = [tuple(places) for places in places_of.values() if len(places) > 1]
+    for places in repeated:
+        for number, place in enumerate(places[1:], start=1):
+            names[place] = _free((f"{names[place]}.{i}" for i in count(number)), taken)
+    return Named(tuple(names), tuple(unnamed), tuple(repeated))
+
+
+def is_number(name: str) -> bool:
+    """Return True if a name is a number, with a decimal point or comma."""
+    try:
+        float(name.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _free(names: Iterable[str], taken: set[str]) -> str:
+    """Return the first name that no column has, which is then taken."""
+    last = ""
+    for last in names:
+        if last not in taken:
+            break
+    while last in taken:
+        last += "'"
+    taken.add(last)
+    return last
