@@ -53,10 +53,16 @@ class Child:
         return number, self.ask({"ask": "open", "number": number, **request})
 
     def unpack(self, request: Mapping[str, Any]) -> Path:
-        """Return a plain file that the child makes of a packed one; `discard` it afterwards."""
+        """Return a plain file that the child makes of a packed one, for the caller to remove."""
         size = UNPACKED * request["size"]
-        made = self.ask({"ask": "unpack", "number": next(_numbers), **request, "size": size})
-        return self._confined.file(Path(made["made"]).name)
+        number = next(_numbers)
+        try:
+            made = self.ask({"ask": "unpack", "number": number, **request, "size": size})
+            return self._confined.file(Path(made["made"]).name)
+        except BaseException:
+            for part in self._confined.folder.glob(f"{number}.*"):
+                part.unlink()
+            raise
 
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Return the answer to a request of `trivet.tables.session`."""

@@ -5,7 +5,16 @@ from typing import Final, Literal
 
 from trivet.settings import SettingError, Settings
 
-__all__ = ["AS_USUAL", "ENCODINGS", "CellReading", "Reading"]
+__all__ = [
+    "AS_USUAL",
+    "ENCODINGS",
+    "CellReading",
+    "DateFormat",
+    "DecimalMark",
+    "Encoding",
+    "Reading",
+    "Thousands",
+]
 
 DecimalMark = Literal["point", "comma"]
 Thousands = Literal["comma", "point", "space", "apostrophe"]

@@ -1,7 +1,7 @@
 """The child's side of packed tables: compressed, in another encoding, of a spreadsheet, or of Arrow.
 
-Each becomes a plain file in the child's folder, UTF-8 text or Parquet, no larger than a bound that its own size
-sets; what is read from then on is that file.
+Each becomes a plain file in the child's folder, UTF-8 text or Parquet, no larger than a bound that its
+own size sets; what is read from then on is that file.
 """
 
 import bz2
@@ -23,7 +23,7 @@ from trivet.wording import describe_error, one_line, quote
 
 __all__ = ["unpack"]
 
-#: A file may unpack to so many times its size, any to the first number of bytes, and none to more than the last.
+#: A file may unpack to so many times its size, any to the first number of bytes, none to more than the last.
 _TIMES: Final = 200
 _ALWAYS, _NEVER = 256 * 2**20, 16 * 2**30
 _DAMAGES: Final = (

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessCom
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
 from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
 from trivet.fairness.counting.group_counts import group_counts
-from trivet.tables.opening import open_table, table_file
+from trivet.tables.opening import Table, open_table, table_file
+from trivet.tables.settings import DecimalMark, Encoding, Reading, Thousands
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -35,20 +37,23 @@ def audit_table(
     if settings.estimator is None:
         return _audit(settings, seed=seed, progress=progress)
     names = chosen_mitigations(settings.mitigate)
+    noted: tuple[Caution, ...] = ()
     progress("loading", None)
     if settings.table == ADULT:
         data = adult_rows(settings.sensitive or GENDER)
     else:
-        data = read_rows(
-            settings.table,
-            label=settings.label or "",
-            sensitive=settings.sensitive,
-            positive=settings.positive,
-            ignored=settings.ignore,
-            limit=settings.rows,
-            seed=seed,
-        )
-    return compare_mitigations(
+        with open_table(settings.table, reading=settings.reading) as opened:
+            data = read_rows(
+                opened,
+                label=settings.label or "",
+                sensitive=settings.sensitive,
+                positive=settings.positive,
+                ignored=settings.ignore,
+                limit=settings.rows,
+                seed=seed,
+            )
+            noted = _noted(opened, data.features.notes)
+    compared = compare_mitigations(
         data,
         estimator=settings.estimator,
         mitigations=names,
@@ -60,6 +65,17 @@ def audit_table(
         workers=workers or os.cpu_count() or 1,
         progress=progress,
     )
+    if not noted:
+        return compared
+    return replace(
+        compared,
+        baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
+    )
+
+
+def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
+    """Return cautions on what a table's columns are called, and on cells that may be meant otherwise."""
+    return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
 
 
 def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
@@ -67,7 +83,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
     prediction = settings.prediction or settings.score or ""
     cut = None if settings.score is None else settings.cut
     progress("counting", None)
-    with open_table(table) as opened:
+    with open_table(table, reading=settings.reading) as opened:
         counts = group_counts(
             opened, label, prediction, settings.sensitive, positive=settings.positive, cut=cut
         )
@@ -95,6 +111,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             "the rest is of all."
         )
         cautions = (Caution("rows", message),)
+    cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
     return audit_counts(
         counts,
@@ -126,6 +143,9 @@ def audit(
     ignore: Sequence[str] = (),
     rows: int | None = None,
     counts_only: bool = False,
+    decimal: DecimalMark = TableOptions.decimal,
+    thousands: Thousands | None = TableOptions.thousands,
+    encoding: Encoding = TableOptions.encoding,
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit:
@@ -134,7 +154,8 @@ def audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, any data frame that narwhals knows, or None with arrays.
+        A file as of ``trivet fairness`` (.csv, .parquet, .xlsx and others, FILE.duckdb:TABLE), any data frame
+        that narwhals knows, or None with arrays.
     label, prediction, score
         Names of columns, or arrays of shape (rows,) where there is no table. Exactly one of the last two is
         given: predicted labels, or scores from 0 to 1.
@@ -153,6 +174,8 @@ def audit(
     ignore, rows, counts_only
         Of a file, whose other columns are looked at as well: columns that models do not see, how many rows at
         most, or counts alone.
+    decimal, thousands, encoding
+        Of a CSV file: how its numbers are written, and how its characters are.
     seed
         Of everything random.
     progress
@@ -185,6 +208,9 @@ def audit(
                 ignore=tuple(ignore),
                 rows=rows,
                 counts_only=counts_only,
+                decimal=decimal,
+                thousands=thousands,
+                encoding=encoding,
             ),
             seed=seed,
             progress=progress,
@@ -195,6 +221,8 @@ def audit(
         raise UsageError("give one of prediction and score.")
     if ignore or rows is not None:
         raise UsageError("ignore and rows belong to a file; leave them out for a frame or arrays.")
+    if Reading(decimal=decimal, thousands=thousands, encoding=encoding).options:
+        raise UsageError("decimal, thousands and encoding belong to a file; leave them out.")
     return audit_predictions(
         table,
         label,
@@ -223,6 +251,9 @@ def compare(
     level: float = TableOptions.level,
     ignore: Sequence[str] = (),
     rows: int | None = None,
+    decimal: DecimalMark = TableOptions.decimal,
+    thousands: Thousands | None = TableOptions.thousands,
+    encoding: Encoding = TableOptions.encoding,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
@@ -232,9 +263,11 @@ def compare(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, any data frame that
-        narwhals knows, or rows that `trivet.fairness.auditing.rows` read.
-    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, seed, progress
+        A file as of `audit`, ``adult`` for the embedded data, any data frame that narwhals knows, or rows
+        that `trivet.fairness.auditing.rows` read.
+    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, decimal, thousands, encoding
+        As of `audit`.
+    seed, progress
         As of `audit`; Adult and rows have a label of their own.
     estimator
         ``logistic`` or ``boosting``.
@@ -282,6 +315,9 @@ def compare(
             level=level,
             ignore=tuple(ignore),
             rows=rows,
+            decimal=decimal,
+            thousands=thousands,
+            encoding=encoding,
         )
         found = audit_table(settings, seed=seed, workers=workers, progress=progress)
     assert isinstance(found, FairnessComparison)

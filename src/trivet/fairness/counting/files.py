@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.arrays import factorised
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.tabulate import (
@@ -27,6 +27,7 @@ from trivet.fairness.counting.tabulate import (
     require_rows,
     require_scores,
 )
+from trivet.tables.numbers import cell_sql, has_percent_signs, why_unreadable
 from trivet.tables.opening import (
     Column,
     Kind,
@@ -86,7 +87,7 @@ def scored(table: Table, name: str) -> Score:
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"
-        number = f"TRY_CAST({cell} AS DOUBLE)"
+        number = cell_sql(cell, column.reading, percent=has_percent_signs(table, column))
         return Score(
             number,
             f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
@@ -99,6 +100,14 @@ def scored(table: Table, name: str) -> Score:
         )
     number = f"CAST({column.sql} AS DOUBLE)"
     return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
+
+
+def require_readable(table: Table, name: str) -> None:
+    """Raise a DataError where scores are written otherwise than is read, with the way in."""
+    column, score = find_column(table.columns, name), scored(table, name)
+    why = why_unreadable(table, column, score.unreadable) if column.kind is Kind.CELL else None
+    if why is not None:
+        raise DataError(f"the scores in {quote(name)} should be numbers from 0 to 1; {why}.")
 
 
 class FileSource:
@@ -124,6 +133,8 @@ class FileSource:
         found = combinations(self._table, columns, *keys, limit=limit)
         if found is None:
             return None
+        if question.cut is not None and any(values[-1] == UNREADABLE for values, _ in found):
+            require_readable(self._table, question.y_pred)
         labels = {name_of(values[len(question.sensitive)]) for values, _ in found}
         require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
         return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
@@ -322,6 +333,8 @@ def _checked(table: Table, name: str, found: Any) -> Scores:
         ((missing, unreadable, outside),) = table.rows(
             f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
         )
+        if unreadable:
+            require_readable(table, name)
         require_no_missing({name: missing} if missing else {}, len(numbers))
         require_scores(name, outside=outside, unreadable=unreadable)
     return numbers
