@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from trivet.errors import DataError
-from trivet.tables.names import Named, is_number, tidy_names
+from trivet.tables.names import MOST_COLUMNS, Named, is_number, tidy_names
 from trivet.tables.settings import ENCODINGS, Reading
 from trivet.wording import quote
 
@@ -16,7 +16,6 @@ __all__ = ["LONGEST_HEADER", "Header", "read_header"]
 
 #: A longer first line is not accepted as a header.
 LONGEST_HEADER: Final = 2**20
-MOST_COLUMNS: Final = 10_000
 _DELIMITERS: Final = ",;\t|"
 #: Marks at the beginning of a file, and what they say of it.
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}

@@ -3,6 +3,7 @@
 Everything here follows from the header line alone; rows decide nothing.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,12 @@ from typing import Final
 from trivet.errors import DataError
 from trivet.wording import listed, quote
 
-__all__ = ["Named", "is_number", "tidy_names"]
+__all__ = ["MOST_COLUMNS", "Named", "is_number", "tidy_names"]
 
+MOST_COLUMNS: Final = 10_000
+_YEARS: Final = range(1800, 2200)
+#: So many numbers in a row of names may be a count; a row of cells has 0 and 1 often.
+_COUNTING: Final = 3
 #: Columns that a sentence lists.
 _SHOWN: Final = 8
 
@@ -66,25 +71,24 @@ class Named:
 def tidy_names(written: Sequence[str], file: str) -> Named:
     """Return a name for each column: trimmed, by its place where it has none, and numbered where it repeats.
 
-    A repeated name is numbered as pandas does (``age``, ``age.1``). Whole numbers are names beside others, as
-    years are; a line of numbers alone, or with decimals, is a row, and refused.
+    A repeated name is numbered as pandas does (``age``, ``age.1``). Numbers are names where they are years,
+    or count up by one, beside others that are none; a line with any other number may be a row, and is refused.
     """
     trimmed = [" ".join(name.split()) if "\n" in name else name.strip() for name in written]
     texts = [name for name in trimmed if name and not is_number(name)]
     numbers = [name for name in trimmed if is_number(name)]
-    plain = all(name.isascii() and name.isdigit() for name in numbers)
-    if numbers and (not texts or not plain or len(set(numbers)) < len(numbers)):
+    if numbers and not (texts and _are_names(numbers)):
         # Without quoting it: a file without a header begins with a row.
         raise DataError(
-            f"the first line of {file} has numbers where names of columns are expected; it may be a row. Add "
-            "a line with the names of the columns, of which whole numbers, such as years, may be some."
+            f"the first line of {file} has a number where the name of a column is expected; it may be a row. "
+            "Add a line with the names of the columns, of which only years, or 0, 1, 2 and so on, may be numbers."
         )
     if not texts:
         raise DataError(
             f"the first line of {file} is not a header; expected the names of the columns, of which some may "
             "be empty."
         )
-    if any(name.startswith('"') for name in trimmed):
+    if any(re.match(r'\s+"', name) for name in written):
         raise DataError(
             f"the first line of {file} has a blank before a quotation mark, which is then part of the name; "
             "remove these blanks."
@@ -101,6 +105,17 @@ def tidy_names(written: Sequence[str], file: str) -> Named:
         for number, place in enumerate(places[1:], start=1):
             names[place] = _free((f"{names[place]}.{i}" for i in count(number)), taken)
     return Named(tuple(names), tuple(unnamed), tuple(repeated))
+
+
+def _are_names(numbers: Sequence[str]) -> bool:
+    """Return True for years that differ, and for 0, 1, 2 and so on, as a table that was turned has them."""
+    if not all(name.isascii() and name.isdigit() and len(name) <= len(str(MOST_COLUMNS)) for name in numbers):
+        return False
+    whole = [int(name) for name in numbers]
+    counting = (
+        len(whole) >= _COUNTING and whole[0] <= 1 and whole == list(range(whole[0], whole[0] + len(whole)))
+    )
+    return counting or (len(set(whole)) == len(whole) and all(number in _YEARS for number in whole))
 
 
 def is_number(name: str) -> bool:

@@ -69,32 +69,58 @@ def has_percent_signs(table: Table, column: Column) -> bool:
     return any(found for (found,) in table.rows(sql))
 
 
-#: How a number that is not read may be written, looked at in this order: what it has, and the way in.
-_WRITTEN: Final[Mapping[str, tuple[str, str]]] = {
-    r"[+-]?\d*[.,]?\d+ ?%": (
+_POINT: Final = "leave out --decimal comma"
+_BLANKS: Final = r" '\x{00a0}\x{202f}"
+#: How a number that is not read may be written, looked at in this order: a cell that shows it, all such
+#: cells, what they have, and the way in.
+_WRITTEN: Final = (
+    (
+        r"[+-]?\d*[.,]?\d+ ?%",
+        r"[+-]?\d*[.,]?\d+ ?%",
         "a percent sign, which others lack",
         "write all numbers of the column with it, or none",
     ),
-    r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?": (
+    (
+        rf"[+-]?(\d[\d.{_BLANKS}]*)?,(\d{{1,2}}|\d{{4,}}) ?%?|[+-]?0*,\d+ ?%?",
+        rf"[+-]?(\d[\d.{_BLANKS}]*)?,\d+ ?%?",
+        "a decimal comma",
+        "give --decimal comma",
+    ),
+    (
+        r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?",
+        r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?",
         "commas between its thousands",
         "give --thousands comma, or --decimal comma where these are decimal commas",
     ),
-    r"[+-]?\d[\d. '\x{00a0}]*,\d+ ?%?|,\d+": ("a decimal comma", "give --decimal comma"),
-    r"[+-]?\d[\d, '\x{00a0}]*\.\d+ ?%?|\.\d+": ("a decimal point", "leave out --decimal comma"),
-    r"[+-]?[$€£] ?[\d.,]+|[\d.,]+ ?[$€£]": ("a sign of currency", "leave out the sign"),
-    r"[+-]?\d+": ("no percent sign, which others have", "write all numbers of the column with it, or none"),
-}
+    (
+        rf"[+-]?(\d[\d,{_BLANKS}]*)?\.\d+ ?%?",
+        rf"[+-]?(\d[\d,{_BLANKS}]*)?\.\d+ ?%?",
+        "a decimal point",
+        _POINT,
+    ),
+    (r"[+-]?[$€£] ?[\d.,]+|[\d.,]+ ?[$€£]", r".*[$€£].*", "a sign of currency", "leave out the sign"),
+)
 
 
 def why_unreadable(table: Table, column: Column, unreadable: str) -> str | None:
     """Return how cells that are not read as numbers are written, and what to do; None if unknown."""
     cell = f"trim({column.sql})"
     counted = ", ".join(
-        f"count(*) FILTER (WHERE regexp_full_match({cell}, {literal(pattern)}))" for pattern in _WRITTEN
+        f"count(*) FILTER (WHERE regexp_full_match({cell}, {literal(pattern)}))"
+        for shown, every, *_ in _WRITTEN
+        for pattern in (shown, every)
     )
-    sql = f"SELECT {counted} FROM {table.source} WHERE {cell} <> '' AND {unreadable}"  # noqa: S608 - quoted
-    (found,) = table.rows(sql)
-    for rows, (what, way) in zip(found, _WRITTEN.values(), strict=True):
-        if rows:
-            return f"{'1 row holds' if rows == 1 else f'{rows:,} rows hold'} a number with {what}; {way}"
+    sql = f"SELECT {counted}, count(*) FROM {table.source} WHERE {cell} <> '' AND {unreadable}"  # noqa: S608 - quoted
+    ((*found, every),) = table.rows(sql)
+    if has_percent_signs(table, column):
+        return (
+            f"{_rows(every)} no number with a percent sign, as others do; write all of them with it, or none"
+        )
+    for shown, rows, (*_, what, way) in zip(found[::2], found[1::2], _WRITTEN, strict=True):
+        if shown and (_POINT not in way or column.reading.decimal == "comma"):
+            return f"{_rows(rows)} a number with {what}; {way}"
     return None
+
+
+def _rows(count: int) -> str:
+    return "1 row holds" if count == 1 else f"{count:,} rows hold"

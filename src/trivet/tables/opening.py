@@ -98,7 +98,8 @@ def find_column(columns: tuple[Column, ...], name: str) -> Column:
             return column
     by_folded = {column.name.casefold(): column.name for column in columns}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
-    near += [each for each in by_folded if "," in each and name.casefold() in each and each not in near][:1]
+    within = [each for each in by_folded if "," in each and name.casefold() in each and each not in near]
+    near = [*within[:1], *near][:3]
     if near:
         hint = f"did you mean {' or '.join(quote(by_folded[each]) for each in near)}?"
     else:

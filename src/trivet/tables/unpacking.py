@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 
 from trivet.errors import DataError, UsageError, import_extra
 from trivet.tables.csv_lines import recoder
-from trivet.wording import describe_error, one_line, quote
+from trivet.wording import one_line, quote
 
 __all__ = ["unpack"]
 
@@ -54,7 +54,10 @@ def unpack(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             blocks = _recoded(_decompressed(path, packing, called), request["encoding"], called)
         _write(blocks, target, size, called)
     except _DAMAGES as error:
-        raise DataError(f"{quote(called)} cannot be unpacked: {describe_error(error)}.") from error
+        raise DataError(
+            f"{quote(called)} cannot be unpacked: it is damaged, cut off, protected by a password or "
+            "something else."
+        ) from error
     return {"made": target.name}
 
 
@@ -165,7 +168,8 @@ def _chosen(calamine: Any, book: Any, sheet: str, called: str) -> str:
         return sheets[0]
     listed = one_line(", ".join(map(quote, sheets)) or "no sheet", limit=200)
     if sheet:
-        raise UsageError(f"{quote(called)} has no sheet {quote(sheet)}; it has {listed}.")
+        file = called.removesuffix(f":{sheet}")
+        raise UsageError(f"{quote(file)} has no sheet {quote(sheet)}; it has {listed}.")
     raise UsageError(
         f"{quote(called)} has several sheets; name one as {one_line(called)}:SHEET. It has {listed}."
     )

@@ -163,7 +163,7 @@ def test_lists_are_no_groups(engine, tmp_path):
         ({"sensitive": [1]}, "are names of its columns, found 'int'"),
         ({"y_true": COLUMNS["label"]}, "are names of its columns, found 'list'"),
         ({"table": 3}, "'int' is not known"),
-        ({"table": "table.txt"}, "not a table"),
+        ({"table": "table.doc"}, "not a table"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, message):
