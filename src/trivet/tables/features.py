@@ -80,7 +80,7 @@ def read_features(
 ) -> Features:
     """Read columns of an open table: numbers where every cell not empty is finite, else texts.
 
-    A column without a name that is empty, or numbers the rows, is no feature.
+    A column without a name that is empty, or numbers the rows, does not count as a feature.
     """
     numbers, notes = _numbers(opened, columns)
     columns, idle = _with_something(opened, columns, numbers)
@@ -236,7 +236,11 @@ def _with_something(
             said[column.name] = f"{quote(column.name)} is empty"
         elif cells == different == whole == rows:
             said[column.name] = f"{quote(column.name)} numbers the rows"
-    notes = (f"{listed(list(said.values())[:MOST_NAMED])}; such columns are no features.",) if said else ()
+    notes = (
+        (f"{listed(list(said.values())[:MOST_NAMED])}; such a column does not count as a feature.",)
+        if said
+        else ()
+    )
     return [column for column in columns if column.name not in said], notes
 
 

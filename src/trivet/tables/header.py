@@ -128,7 +128,7 @@ def _written(line: str, delimiter: str, name: str) -> tuple[str, ...]:
 
 
 def _strict(names: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """Return the names, of which each is there, differs from the others, and is no number."""
+    """Return the names, of which each is there, differs from the others, and none a number."""
     if "" in names:
         raise DataError(
             f"the first line of {name} is not a header; expected the names of the columns, each with one "

@@ -13,7 +13,7 @@ from typing import Final
 from trivet.errors import DataError
 from trivet.wording import listed, quote
 
-__all__ = ["MOST_COLUMNS", "Named", "is_number", "tidy_names"]
+__all__ = ["MOST_COLUMNS", "Named", "is_number", "numbered", "tidy_names"]
 
 MOST_COLUMNS: Final = 10_000
 _YEARS: Final = range(1800, 2200)
@@ -72,7 +72,7 @@ def tidy_names(written: Sequence[str], file: str) -> Named:
     """Return a name for each column: trimmed, by its place where it has none, and numbered where it repeats.
 
     A repeated name is numbered as pandas does (``age``, ``age.1``). Numbers are names where they are years,
-    or count up by one, beside others that are none; a line with any other number may be a row, and is refused.
+    or count up by one, beside others that are none; a line with any other number may be a row: it is refused.
     """
     trimmed = [" ".join(name.split()) if "\n" in name else name.strip() for name in written]
     texts = [name for name in trimmed if name and not is_number(name)]
@@ -81,7 +81,7 @@ def tidy_names(written: Sequence[str], file: str) -> Named:
         # Without quoting it: a file without a header begins with a row.
         raise DataError(
             f"the first line of {file} has a number where the name of a column is expected; it may be a row. "
-            "Add a line with the names of the columns, of which only years, or 0, 1, 2 and so on, may be numbers."
+            "Add a line with the names of the columns; only years, or 0, 1, 2 and so on, may be numbers."
         )
     if not texts:
         raise DataError(
@@ -93,7 +93,12 @@ def tidy_names(written: Sequence[str], file: str) -> Named:
             f"the first line of {file} has a blank before a quotation mark, which is then part of the name; "
             "remove these blanks."
         )
-    names, unnamed = list(trimmed), [place for place, name in enumerate(trimmed) if not name]
+    return numbered(trimmed)
+
+
+def numbered(written: Sequence[str]) -> Named:
+    """Return names that differ: empty ones are places, and repeated ones are numbered."""
+    names, unnamed = list(written), [place for place, name in enumerate(written) if not name]
     taken = set(names)
     for place in unnamed:
         names[place] = _free([f"column {place + 1}", f"unnamed column {place + 1}"], taken)

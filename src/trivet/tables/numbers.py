@@ -32,7 +32,7 @@ def number_sql(column: Column) -> str:
 
 
 def cell_sql(cell: str, reading: Reading, *, percent: bool = False) -> str:
-    """Return SQL for a cell as DOUBLE, NULL where it is no number; `percent` is of those with the sign."""
+    """Return SQL for a cell as DOUBLE, NULL where it is none; `percent` is of those with the sign."""
     if percent:
         shown = f"trim({cell})"
         # The exponent makes 12.3% the number nearest to 0.123, which a division need not.

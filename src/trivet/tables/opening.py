@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
+from trivet.tables.frames import tidy_frame
 from trivet.tables.header import read_header
 from trivet.tables.names import Named
 from trivet.tables.paths import TableFile, state_of, table_file_of, unreadable
@@ -242,6 +243,8 @@ def _opened(
     header = None
     if file.kind == "csv":
         options = reading or (AS_USUAL if strict else None)
+        if options is not None and unpacked is not None:
+            options = replace(options, encoding=AS_USUAL.encoding)
         header = read_header(plain, options, strict=strict, called=file.called)
         request |= {**asdict(header), "named": None, "width": len(header.names)}
     child = usual_child()
@@ -406,7 +409,8 @@ def table_file(table: Any) -> Generator[str | Path]:
     import narwhals as nw  # noqa: PLC0415 - files need none of it
 
     try:
-        frame = nw.from_native(table)
+        # The index of pandas is not one of the columns.
+        frame = nw.maybe_reset_index(nw.from_native(tidy_frame(table)[0]))
     except TypeError as error:
         raise UsageError(
             f"a table is the path of a file or a data frame; found {quote(type(table).__name__)}."

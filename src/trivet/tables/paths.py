@@ -1,4 +1,4 @@
-"""What a table is called on the command line: a file, and a table or a sheet in it."""
+"""Names of tables on the command line: a file, and a table or a sheet in it."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -92,7 +92,7 @@ def _decompressed(path: Path, packing: str, called: str) -> Generator[bytes]:
         yield from _blocks(stream)
 
 
-def _blocks(stream: IO[bytes]) -> Generator[bytes]:
+def _blocks(stream: Any) -> Generator[bytes]:
     while block := stream.read(_BLOCK):
         yield block
 
