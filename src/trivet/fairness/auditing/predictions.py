@@ -34,9 +34,11 @@ from trivet.fairness.auditing.results import (
     OverallRates,
 )
 from trivet.fairness.auditing.rows import Predicted
-from trivet.fairness.auditing.settings import ReferenceName, TableOptions
+from trivet.fairness.auditing.settings import USUAL_CUT, Favourable, ReferenceName, TableOptions
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
+from trivet.fairness.counting.design import score_range as typed_scale
+from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
@@ -436,7 +438,10 @@ def audit_predictions(
     sensitive: Any,
     *,
     positive: object = None,
-    cut: float | None = None,
+    scored: bool = False,
+    cut: float | str | None = None,
+    score_range: str | None = None,
+    favourable: Favourable = TableOptions.favourable,
     privileged: str | Mapping[str, str] | None = None,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
@@ -445,17 +450,32 @@ def audit_predictions(
     metric: Sequence[str] = (),
     reference: ReferenceName | None = None,
     difference_band: float | None = None,
+    **amounts: Any,
 ) -> FairnessAudit:
     """Audit the predictions in a table of any size, from its counts alone."""
     measures_named(metric)
-    counts = group_counts(table, y_true, y_pred, sensitive, positive=positive, cut=cut)
+    scale = typed_scale(score_range, favourable)
+    if not scored and cut is None and (scale != UNIT):
+        raise UsageError("the score range and which scores are favourable go with a score; leave them out.")
+    counts, placed = counts_at_cut(
+        table,
+        y_true,
+        y_pred,
+        sensitive,
+        positive=positive,
+        cut=USUAL_CUT if scored and cut is None else cut,
+        scale=scale,
+        **amounts,
+    )
     return audit_counts(
         counts,
         privileged=privileged,
         data=data,
-        label=y_true if isinstance(y_true, str) else "the label",
+        label=y_true if isinstance(y_true, str) else "the label" if counts.labelled else "",
         prediction=y_pred if isinstance(y_pred, str) else "the prediction",
-        cut=cut,
+        cut=None if placed is None else placed.score,
+        scale=scale,
+        design=Design(**{role: _named(each, role) for role, each in amounts.items() if each is not None}),
         four_fifths=four_fifths,
         level=level,
         seed=seed,
@@ -463,6 +483,10 @@ def audit_predictions(
         reference=reference,
         difference_band=difference_band,
     )
+
+
+def _named(column: Any, role: str) -> str:
+    return column if isinstance(column, str) else role
 
 
 def audit_counts(
@@ -473,6 +497,8 @@ def audit_counts(
     label: str = "the label",
     prediction: str = "the prediction",
     cut: float | None = None,
+    scale: Scale = UNIT,
+    design: Design = EVERY_ROW,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
     seed: int = 0,
@@ -493,6 +519,8 @@ def audit_counts(
         As for `audit_predictions`.
     label, prediction
         What these are called.
+    scale, design
+        Where scores lie, and what a row stands for.
     predicted
         Rows for the measurements of columns and scores: those counted or a sample of them.
     cautions
@@ -570,6 +598,13 @@ def audit_counts(
         limits=LIMITS,
         overall=overall_rates(counts, level=level),
         folded=counts.folded,
+        labelled=counts.labelled,
+        score_range=None if cut is None else (scale.low, scale.high),
+        favourable=scale.favourable,
+        weight=design.weight,
+        strata=design.strata,
+        cluster=design.cluster,
+        count=design.count or design.total,
         other_metrics=tuple(
             measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
         ),
@@ -605,6 +640,8 @@ def _attribute(
         difference_band=difference_band,
     )
     worst = most_disparate_group(audit.groups)
+    if counts.weights is not None:
+        return audit
     # Several columns combined are predicted by the same columns as each of them.
     if predicted is None or worst is None or reference is None or len(counts.columns) > 1:
         return audit
