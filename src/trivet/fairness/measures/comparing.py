@@ -16,6 +16,7 @@ from trivet.fairness.intervals.shares import Floats, finite
 from trivet.fairness.measures.registry import NO_LABELS, Measure
 from trivet.fairness.measures.sides import Sides, pooled, shares_by_group, unknown
 from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
+from trivet.fairness.metrics.group_rates import GroupRate
 
 __all__ = ["compare_groups", "metric_by_group"]
 
@@ -172,31 +173,16 @@ def _compared(
     if measure.combine == "worst":
         # All of the intervals that the worst is made of hold at once at the level.
         each_level = 1 - (1 - level) / len(measure.rates)
-        made = [
-            (rate.title, sides.ratios(rate, level=each_level), sides.differences(rate, level=each_level))
-            for rate in measure.rates
-        ]
+        made = [(rate.title, _of_share(sides, rate, level=each_level)) for rate in measure.rates]
         return {
             place: _worst(
-                [(title, ratios[place], differences[place]) for title, ratios, differences in made],
-                level=level,
-                by_difference=by_difference,
+                [(title, *found[place]) for title, found in made], level=level, by_difference=by_difference
             )
             for place in sides.others
         }
     if measure.is_share:
-        (rate,) = measure.rates
-        ratios, differences = sides.ratios(rate, level=level), sides.differences(rate, level=level)
-        rates = shares_by_group(rate, sides.counts, level=level)
-        against = None if sides.reference is None else rates[sides.reference]
-        return {
-            place: (
-                _explained(ratios[place], rates[place], against),
-                _explained(differences[place], rates[place], against),
-                None,
-            )
-            for place in sides.others
-        }
+        found = _of_share(sides, measure.rates[0], level=level)
+        return {place: (*found[place], None) for place in sides.others}
     tied = _are_tied(sides.counts)
     each_level = 1 - (1 - level) / 2 if tied else level
     rates = metric_by_group(measure, sides.counts, level=each_level)
@@ -207,6 +193,20 @@ def _compared(
         else rates[sides.reference]
     )
     return {place: _recovered(rates[place], reference, level=level, tied=tied) for place in sides.others}
+
+
+def _of_share(sides: Sides, rate: GroupRate, *, level: float) -> dict[int, tuple[Estimate, Estimate]]:
+    """Return the ratio and the difference of one share, of each group but the reference, by its place."""
+    ratios, differences = sides.ratios(rate, level=level), sides.differences(rate, level=level)
+    rates = shares_by_group(rate, sides.counts, level=level)
+    against = None if sides.reference is None else rates[sides.reference]
+    return {
+        place: (
+            _explained(ratios[place], rates[place], against),
+            _explained(differences[place], rates[place], against),
+        )
+        for place in sides.others
+    }
 
 
 def _explained(compared: Estimate, own: Estimate, reference: Estimate | None) -> Estimate:
