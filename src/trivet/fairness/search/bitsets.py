@@ -58,6 +58,29 @@ class Blocks:
         found[..., : packed.shape[-1]] = packed
         return found.view(np.uint64)
 
+    def pack_in_order(self, members: NDArray[np.bool_]) -> Words:
+        """Return sets as `pack` does, with neighbouring rows in the same block."""
+        if not self.deep:
+            return self.pack(members)
+        whole = np.zeros((*members.shape[:-1], self.words * _BITS), dtype=np.bool_)
+        whole[..., : self.rows] = members
+        divided = whole.reshape(*members.shape[:-1], self.blocks, self.deep, _BITS)
+        packed = np.packbits(np.swapaxes(divided, -3, -2), axis=-1, bitorder="little")
+        return np.ascontiguousarray(packed).reshape(*members.shape[:-1], -1).view(np.uint64)
+
+    def unpack_in_order(self, words: Words) -> NDArray[np.bool_]:
+        """Return one set, shape (words,), that `pack_in_order` packed, as shape (rows,)."""
+        if not self.deep:
+            return self.unpack(words)
+        divided = np.ascontiguousarray(words.reshape(self.deep, self.blocks).T).view(np.uint8)
+        bits = np.unpackbits(divided.ravel(), bitorder="little")
+        return bits[: self.rows].astype(np.bool_)
+
+    @property
+    def first_rows(self) -> NDArray[np.int64]:
+        """Where each block begins among rows in their order, shape (blocks,)."""
+        return np.arange(self.blocks) * (1 if self.single else _BITS * self.deep if self.deep else _BYTE)
+
     def unpack(self, words: Words) -> NDArray[np.bool_]:
         """Return sets of shape (..., words) as shape (..., rows)."""
         bits = np.unpackbits(np.ascontiguousarray(words).view(np.uint8), axis=-1, bitorder="little")

@@ -1,5 +1,6 @@
 """Results of a search for subgroups: frozen values, no heavy import."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trivet.estimate import Estimate
@@ -12,9 +13,11 @@ __all__ = [
     "ExplainedSubgroup",
     "LeftOutColumn",
     "MiscalibratedSubgroup",
+    "SearchedColumn",
     "SearchedMetric",
     "Subgroup",
     "SubgroupSearch",
+    "description_of",
 ]
 
 
@@ -29,12 +32,25 @@ class Condition:
     text: str
 
 
+def description_of(conditions: Sequence[Condition]) -> str:
+    """Join conditions as a sentence has them."""
+    return " and ".join(each.text for each in conditions)
+
+
 @dataclass(frozen=True)
 class LeftOutColumn:
     """A column that defines no subgroup, and why."""
 
     column: str
     reason: str
+
+
+@dataclass(frozen=True)
+class SearchedColumn:
+    """A column whose values define subgroups, and these conditions."""
+
+    column: str
+    conditions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -177,7 +193,7 @@ class SubgroupSearch(
     mode : ``simultaneous``: all subgroups are found and tested on the same rows; ``split``: found on one half
         and tested on the other.
     metrics : The rates.
-    columns : Columns whose values define subgroups, each with its conditions.
+    columns : Columns whose values define subgroups.
     left_out : Columns that define none, each with its reason.
     depth, fewest : Conditions at most, and rows at least, of a subgroup and of the rest.
     subgroups : Subgroups that were compared, by their number of conditions.
@@ -199,7 +215,7 @@ class SubgroupSearch(
     rows: int
     mode: str
     metrics: tuple[SearchedMetric, ...]
-    columns: tuple[tuple[str, tuple[str, ...]], ...]
+    columns: tuple[SearchedColumn, ...]
     left_out: tuple[LeftOutColumn, ...]
     depth: int
     fewest: int

@@ -52,6 +52,12 @@ class Compared:
         """Differences that are compared with the critical value."""
         return int(self.tested.sum())
 
+    def counts(self, rate: int, group: int) -> tuple[int, int, int, int]:
+        """Return x and n of one subgroup, and those of all rows."""
+        found = self.x[rate, group], self.n[rate, group], self.all_x[rate], self.all_n[rate]
+        x, n, all_x, all_n = map(int, found)
+        return x, n, all_x, all_n
+
     def bonferroni(self, level: float) -> float:
         """Return the critical value that Bonferroni's inequality gives."""
         return float(-ndtri((1 - level) / 2 / max(self.comparisons, 1)))
