@@ -26,6 +26,7 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.measures.registry import measures_named
+from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import open_table, table_file
 
@@ -37,7 +38,9 @@ Progress = Callable[[str, float | None], object]
 MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
-_OF_FILES: Final = frozenset({"ignore", "rows", "bins", "one_hot", "missing", "exclude"})
+_OF_FILES: Final = frozenset(
+    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "search", "search_split", "search_rows"}
+)
 
 
 class AuditOptions(TypedDict, total=False):
@@ -65,6 +68,9 @@ class AuditOptions(TypedDict, total=False):
     counts_only: bool
     reference: ReferenceName | None
     difference_band: float | None
+    search: bool
+    search_split: bool
+    search_rows: int | None
 
 
 def audit_table(
@@ -76,7 +82,7 @@ def audit_table(
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
     if settings.estimator is None:
-        return _audit(settings, seed=seed, progress=progress)
+        return _audit(settings, seed=seed, workers=workers, progress=progress)
     names = chosen_mitigations(settings.mitigate)
     progress("loading", None)
     if settings.table == ADULT:
@@ -105,7 +111,9 @@ def audit_table(
     )
 
 
-def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+def _audit(
+    settings: TableSettings, *, seed: int, workers: int | None, progress: Progress
+) -> FairnessAudit:
     measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
@@ -127,6 +135,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             **asdict(design),
         )
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
             message = f"The other columns, and scores within groups, were not looked at{why or ''}."
@@ -144,6 +153,11 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
                 limit=settings.rows,
                 seed=seed,
             )
+        if settings.search or settings.search_split:
+            progress("subgroups", None)
+            searched = search_table(
+                shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
+            )
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
@@ -157,7 +171,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         )
         cautions += (Caution("not looked at", message),)
     progress("audit", None)
-    return audit_counts(
+    audited = audit_counts(
         counts,
         privileged=settings.privileged,
         data=Path(settings.table).name,
@@ -175,6 +189,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
+    return audited if searched is None else replace(audited, subgroups=searched)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -244,7 +259,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing` and `exclude` are of a file, or of a frame, which is then written to one.
+        `bins`, `one_hot`, `missing`, `exclude` and those of the search are of a file, or of a frame, which is
+        then written to one.
 
     Returns
     -------
