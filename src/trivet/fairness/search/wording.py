@@ -35,9 +35,10 @@ def statement(
     if not found:
         told = f"None of {comparisons:,} comparisons of a subgroup with the rest shows a difference, {at}."
     else:
+        others = "" if beyond == len(found) else f"; {len(found):,} of these are listed, and explain others"
         told = (
-            f"{beyond:,} of {comparisons:,} comparisons of a subgroup with the rest show a difference, {at}; "
-            f"{len(found):,} are listed, the others go with these or are weaker. {_strongest(found[0])}"
+            f"A difference is shown by {beyond:,} of {comparisons:,} comparisons of a subgroup with the rest, "
+            f"{at}{others}. {_strongest(found[0])}"
         )
     return f"{told}{_undetected(gaps, other=bool(found))}"
 
@@ -45,8 +46,8 @@ def statement(
 def split_statement(found: Sequence[Subgroup], proposed: int, comparisons: int, *, level: float) -> str:
     """Say what one half of the rows proposed and the other confirmed."""
     told = (
-        f"Of {comparisons:,} comparisons on one half of the rows {proposed:,} were tested on the other; "
-        f"{len(found):,} stand there, at {level:.0%} for all of those at once by exact tests."
+        f"Of {comparisons:,} comparisons on one half of the rows the strongest, {proposed:,}, were tested on the "
+        f"other. Confirmed there by exact tests, at {level:.0%} for all of them at once: {len(found):,}."
     )
     return f"{told} {_strongest(found[0])}" if found else told
 
@@ -71,7 +72,7 @@ def _undetected(gaps: Sequence[Detectable], *, other: bool) -> str:
     told = ""
     if known:
         told = (
-            f" No {'other ' if other else ''}subgroup of at least {sizes[0]:.0%} of the rows differs by "
+            f" {'Apart from these no' if other else 'No'} subgroup of at least {sizes[0]:.0%} of the rows differs by "
             f"{listed(known)} or more, or it would have been found four times in five."
         )
     if unknown:
