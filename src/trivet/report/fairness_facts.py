@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from trivet.estimate import Estimate
 from trivet.fairness.law.publishing import (
     NAME,
     SUPPRESSED,
@@ -10,9 +11,10 @@ from trivet.fairness.law.publishing import (
     table_notes,
 )
 from trivet.fairness.law.results import BiasAudit, CategoryTable
+from trivet.fairness.monitoring.results import FairnessWatch
 from trivet.wording import one_line
 
-__all__ = ["bias_audit_facts"]
+__all__ = ["bias_audit_facts", "watch_facts"]
 
 NOT_STATED: Final = "not stated"
 LAW: Final = "New York City's Local Law 144 of 2021 (6 RCNY 5-300 to 5-304)"
@@ -85,3 +87,51 @@ def _beside_rows(table: CategoryTable) -> list[dict[str, str]]:
 
 def _text(value: float | None, spec: str) -> str:
     return SUPPRESSED if value is None else format(value, spec)
+
+
+#: Looks of a group that the page shows; the file has all.
+MOST_LOOKS: Final = 60
+
+
+def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
+    """Return the last looks of each group as texts, under ``page``."""
+    rows = [
+        {
+            "group": one_line(group.group, limit=NAME),
+            "look": one_line(look.look, limit=NAME),
+            "rows": f"{look.rows:,}",
+            "rate": _none(look.rate),
+            "reference": _none(look.reference_rate),
+            "ratio": _none(look.ratio.value),
+            "ratio_ends": _ends(look.ratio),
+            "difference": _none(look.difference.value),
+            "difference_ends": _ends(look.difference),
+            "alone": _ends(look.alone),
+            "evidence": f"{look.log_e_band:.2f}",
+            "alarm": "alarm" if look.alarm else "",
+        }
+        for group in watch.groups
+        for look in group.looks[-MOST_LOOKS:]
+    ]
+    left_out = sum(max(0, len(group.looks) - MOST_LOOKS) for group in watch.groups)
+    return {
+        "page": {
+            "rows": rows,
+            "left_out": left_out or None,
+            "count": len(watch.looks),
+            "individuals": sum(watch.rows),
+            "metric": watch.metric.replace("_", " "),
+            "level": f"{100 * watch.level:g}%",
+        }
+    }
+
+
+def _none(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _ends(found: Estimate) -> str:
+    if found.low is None:
+        return "none"
+    text = f"{found.low:.3f} or more" if found.high is None else f"{found.low:.3f} to {found.high:.3f}"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
-from trivet.report.fairness_facts import bias_audit_facts
+from trivet.report.fairness_facts import bias_audit_facts, watch_facts
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.registry import FIGURES
 from trivet.report.figures.style import written_name
@@ -155,6 +155,16 @@ BIAS_AUDIT: Final = Page(
         Verdict("summary", "note", "Local Law 144", (f"{audit.applicants:,} individuals; no legal advice.",))
     ],
     facts=bias_audit_facts,
+)
+#: Of a disparity over time.
+WATCH: Final = Page(
+    "watch.html",
+    prose=("watch",),
+    parts=("watch",),
+    title=lambda watch: f"Watch over {one_line(', '.join(watch.data))}",
+    record=lambda watch: {"watch": watch},
+    verdicts=lambda watch: [_judged("watch", watch.verdict, watch.reason)],
+    facts=watch_facts,
 )
 
 

@@ -127,7 +127,7 @@ def _combined(table: Table, columns: Sequence[Column], *keys: str) -> list[tuple
             "categories."
         )
     require_rows(len(found))
-    return found
+    return [(values, int(rows)) for values, (rows,) in found]
 
 
 def _positive(values: set[str], prediction: str, positive: str | None) -> set[str]:

@@ -28,6 +28,7 @@ from trivet.report.figures import (
     study_privacy,
     study_security,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -52,6 +53,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *mitigations.FIGURES,
     *effects.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 
