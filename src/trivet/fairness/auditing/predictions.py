@@ -27,9 +27,11 @@ from trivet.fairness.auditing.groups import (
 )
 from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit, OverallRates
 from trivet.fairness.auditing.rows import Predicted
-from trivet.fairness.auditing.settings import TableOptions
+from trivet.fairness.auditing.settings import USUAL_CUT, Favourable, TableOptions
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
+from trivet.fairness.counting.design import score_range as typed_scale
+from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.metrics.scores import group_aucs
@@ -379,26 +381,48 @@ def audit_predictions(
     sensitive: Any,
     *,
     positive: object = None,
-    cut: float | None = None,
+    scored: bool = False,
+    cut: float | str | None = None,
+    score_range: str | None = None,
+    favourable: Favourable = TableOptions.favourable,
     privileged: str | Mapping[str, str] | None = None,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
     seed: int = 0,
     data: str = "the table",
+    **amounts: Any,
 ) -> FairnessAudit:
     """Audit the predictions in a table of any size, from its counts alone."""
-    counts = group_counts(table, y_true, y_pred, sensitive, positive=positive, cut=cut)
+    scale = typed_scale(score_range, favourable)
+    if not scored and cut is None and (scale != UNIT):
+        raise UsageError("the score range and which scores are favourable go with a score; leave them out.")
+    counts, placed = counts_at_cut(
+        table,
+        y_true,
+        y_pred,
+        sensitive,
+        positive=positive,
+        cut=USUAL_CUT if scored and cut is None else cut,
+        scale=scale,
+        **amounts,
+    )
     return audit_counts(
         counts,
         privileged=privileged,
         data=data,
-        label=y_true if isinstance(y_true, str) else "the label",
+        label=y_true if isinstance(y_true, str) else "the label" if counts.labelled else "",
         prediction=y_pred if isinstance(y_pred, str) else "the prediction",
-        cut=cut,
+        cut=None if placed is None else placed.score,
+        scale=scale,
+        design=Design(**{role: _named(each, role) for role, each in amounts.items() if each is not None}),
         four_fifths=four_fifths,
         level=level,
         seed=seed,
     )
+
+
+def _named(column: Any, role: str) -> str:
+    return column if isinstance(column, str) else role
 
 
 def audit_counts(
@@ -409,6 +433,8 @@ def audit_counts(
     label: str = "the label",
     prediction: str = "the prediction",
     cut: float | None = None,
+    scale: Scale = UNIT,
+    design: Design = EVERY_ROW,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
     seed: int = 0,
@@ -426,6 +452,8 @@ def audit_counts(
         As for `audit_predictions`.
     label, prediction
         What these are called.
+    scale, design
+        Where scores lie, and what a row stands for.
     predicted
         Rows for the measurements of columns and scores: those counted or a sample of them.
     cautions
@@ -488,6 +516,13 @@ def audit_counts(
         limits=LIMITS,
         overall=overall_rates(counts, level=level),
         folded=counts.folded,
+        labelled=counts.labelled,
+        score_range=None if cut is None else (scale.low, scale.high),
+        favourable=scale.favourable,
+        weight=design.weight,
+        strata=design.strata,
+        cluster=design.cluster,
+        count=design.count or design.total,
     )
 
 

@@ -182,6 +182,11 @@ class FairnessAudit(
     limits : What the audit does not show.
     overall : Accuracy and rates of all rows; None in a record of an earlier version.
     folded : Where several values count as negative, each of them with its rows; else nothing.
+    labelled : Whether the table has labels; without them `label` is empty, and only selection is known.
+    score_range : Where scores lie; None where predictions were given.
+    favourable : Which scores are selected, ``high`` or ``low``.
+    weight, strata, cluster : Columns of the survey that the intervals are of, or None.
+    count : Column that says how many rows a row of the table is, or None.
     """
 
     data: str
@@ -201,6 +206,13 @@ class FairnessAudit(
     limits: str
     overall: OverallRates | None = None
     folded: tuple[FoldedValue, ...] = ()
+    labelled: bool = True
+    score_range: tuple[float, float] | None = None
+    favourable: str = "high"
+    weight: str | None = None
+    strata: str | None = None
+    cluster: str | None = None
+    count: str | None = None
 
 
 @dataclass(frozen=True)

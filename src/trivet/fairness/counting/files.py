@@ -119,7 +119,8 @@ class FileSource:
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
         """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
-        columns = [groupable(self._table, name) for name in question.keys]
+        columns_by = {name: groupable(self._table, name) for name in question.keys}
+        columns = [columns_by[name] for name in question.keys]
         keys: list[str] = []
         if question.cut is not None:
             score = scored(self._table, question.y_pred or "", question.scale)
@@ -132,10 +133,12 @@ class FileSource:
         found = combinations(self._table, columns, *keys, limit=limit, sums=sums)
         if found is None:
             return None
-        first = question.y_true or question.sensitive[0]
-        place = question.keys.index(first)
-        known = {name_of(values[place]) for values, _ in found}
-        require_no_swallowed_rows(self._table, first, lambda text: name_of(text) in known)
+        # The label's values, or others' that are those of the file, tell a row in a cell from other text.
+        own = [name for name in (question.y_true, *question.keys) if name and not columns_by[name].derived]
+        known: set[str | None] = set()
+        if own:
+            known = {name_of(values[question.keys.index(own[0])]) for values, _ in found}
+        require_no_swallowed_rows(self._table, own[0] if own else None, lambda text: name_of(text) in known)
         rows: list[Row] = []
         for values, amounts in found:
             scored_as = values.pop() if keys else None

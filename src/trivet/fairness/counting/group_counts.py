@@ -15,7 +15,7 @@ from trivet.fairness.counting.tabulate import ask, assemble
 from trivet.tables.opening import Table, open_table
 from trivet.wording import quote
 
-__all__ = ["group_counts", "placed_cut"]
+__all__ = ["counts_at_cut", "group_counts", "placed_cut"]
 
 
 def group_counts(
@@ -25,7 +25,7 @@ def group_counts(
     sensitive: Any,
     *,
     positive: object = None,
-    cut: float | Cut | None = None,
+    cut: Cut | None = None,
     multiclass: bool = False,
     scale: Scale = UNIT,
     weight: Any = None,
@@ -87,15 +87,39 @@ def group_counts(
         If a file cannot be read, there is no row or only one group, arrays differ in length, a value is
         missing, or a score is not a number in [0, 1].
     """
-    design = {
-        "weight": weight,
-        "strata": strata,
-        "cluster": cluster,
-        "count": count,
-        "selected": selected,
-        "total": total,
-    }
-    design = {role: each for role, each in design.items() if each is not None}
+    counts, _ = counts_at_cut(
+        table,
+        y_true,
+        y_pred,
+        sensitive,
+        positive=positive,
+        cut=cut,
+        multiclass=multiclass,
+        scale=scale,
+        weight=weight,
+        strata=strata,
+        cluster=cluster,
+        count=count,
+        selected=selected,
+        total=total,
+    )
+    return counts
+
+
+def counts_at_cut(
+    table: Any,
+    y_true: Any,
+    y_pred: Any,
+    sensitive: Any,
+    *,
+    positive: object = None,
+    cut: Cut | None = None,
+    multiclass: bool = False,
+    scale: Scale = UNIT,
+    **amounts: Any,
+) -> tuple[GroupCounts, Placed | None]:
+    """Return what `group_counts` does, and where the cut lies."""
+    design = {role: each for role, each in amounts.items() if each is not None}
     asked: dict[str, Any] = {"positive": positive, "multiclass": multiclass, "scale": scale}
     if table is None:
         arrays = sensitive_arrays(sensitive)
@@ -125,11 +149,11 @@ def _counted(
     y_pred: str | None,
     sensitive: tuple[str, ...],
     *,
-    cut: float | Cut | None,
+    cut: Cut | None,
     scale: Scale,
     design: Design,
     **asked: Any,
-) -> GroupCounts:
+) -> tuple[GroupCounts, Placed | None]:
     """Count the rows of a source; a cut at a quantile of the scores is found first."""
     if design.total is None and y_pred is None:
         raise UsageError(
@@ -140,7 +164,7 @@ def _counted(
     placed = None if cut is None else _placed(source, y_pred or "", cut, scale=scale, design=design)
     place = None if placed is None else placed.place
     question = ask(y_true, y_pred, sensitive, cut=place, scale=scale, design=design, **asked)
-    return assemble(source, question)
+    return assemble(source, question), placed
 
 
 def placed_cut(
