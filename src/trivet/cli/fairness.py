@@ -26,6 +26,7 @@ from trivet.fairness.auditing.results import (
     FairnessComparison,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
+from trivet.fairness.inferred.settings import InferredOptions
 from trivet.fairness.law.settings import LawOptions
 from trivet.verdict import DISPARATE, rank, tone
 from trivet.wording import one_line
@@ -200,6 +201,7 @@ def audit(
     *,
     options: TableOptions,
     law: LawOptions,
+    inferred: InferredOptions,
     workers: Workers = None,
     seed: RandomSeed = 0,
     out: Out = None,
@@ -220,6 +222,10 @@ def audit(
         from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
 
         return write_template(table, options, law, out=out, json=json)
+    if inferred.given:
+        from trivet.cli.fairness_inferred import bound_table  # noqa: PLC0415 - as above
+
+        return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from trivet.estimate import Estimate
+from trivet.fairness.inferred.results import InferredAudit
 from trivet.fairness.law.publishing import (
     NAME,
     SUPPRESSED,
@@ -14,7 +15,7 @@ from trivet.fairness.law.results import BiasAudit, CategoryTable
 from trivet.fairness.monitoring.results import FairnessWatch
 from trivet.wording import one_line
 
-__all__ = ["bias_audit_facts", "watch_facts"]
+__all__ = ["bias_audit_facts", "inferred_facts", "watch_facts"]
 
 NOT_STATED: Final = "not stated"
 LAW: Final = "New York City's Local Law 144 of 2021 (6 RCNY 5-300 to 5-304)"
@@ -131,7 +132,58 @@ def _none(value: float | None) -> str:
 
 
 def _ends(found: Estimate) -> str:
-    if found.low is None:
-        return "none"
-    text = f"{found.low:.3f} or more" if found.high is None else f"{found.low:.3f} to {found.high:.3f}"
+    return _between(found.low, found.high)
+
+
+def inferred_facts(audit: InferredAudit) -> dict[str, Any]:
+    """Return all that disparities can be as texts, under ``page``."""
+    known = {
+        "probabilities": "the probability of its group",
+        "error rates": "an inferred group, and how often it is wrong,",
+    }
+    disparities = [
+        {
+            "metric": each.metric.replace("_", " "),
+            "group": one_line(each.group, limit=NAME),
+            "ratio": _between(each.ratio.low, each.ratio.high),
+            "ratio_sampled": _between(each.ratio.sampled_low, each.ratio.sampled_high),
+            "difference": _between(each.difference.low, each.difference.high),
+            "difference_sampled": _between(each.difference.sampled_low, each.difference.sampled_high),
+            "verdict": each.verdict,
+        }
+        for each in audit.disparities
+    ]
+    rates = [
+        {
+            "metric": each.metric.replace("_", " "),
+            "group": one_line(each.group, limit=NAME),
+            "rows": f"{each.rows:,.0f}",
+            "span": _between(each.span.low, each.span.high),
+            "weighted": _none(each.weighted),
+            "thresholded": _none(each.thresholded),
+            "adjusted": "" if each.adjusted is None else _none(each.adjusted),
+        }
+        for each in audit.rates
+    ]
+    return {
+        "page": {
+            "prediction": one_line(audit.prediction, limit=NAME),
+            "count": audit.rows,
+            "table": one_line(audit.data, limit=NAME),
+            "known": known[audit.known],
+            "reason": audit.reason,
+            "reference": one_line(audit.reference, limit=NAME),
+            "why": audit.reference_why,
+            "level": f"{100 * audit.level:g}%",
+            "disparities": disparities,
+            "rates": rates,
+            "limits": audit.limits,
+        }
+    }
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "unknown"
+    text = f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
     return text.replace("-", "\N{MINUS SIGN}")

@@ -12,7 +12,7 @@ from pydantic_core import to_jsonable_python
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
-from trivet.report.fairness_facts import bias_audit_facts, watch_facts
+from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, watch_facts
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.registry import FIGURES
 from trivet.report.figures.style import written_name
@@ -165,6 +165,16 @@ WATCH: Final = Page(
     record=lambda watch: {"watch": watch},
     verdicts=lambda watch: [_judged("watch", watch.verdict, watch.reason)],
     facts=watch_facts,
+)
+#: Of groups that are only inferred.
+INFERRED: Final = Page(
+    "inferred.html",
+    prose=("inferred",),
+    parts=(),
+    title=lambda audit: f"Inferred groups of {one_line(audit.data)}",
+    record=lambda _: {},
+    verdicts=lambda audit: [_judged("bounds", audit.verdict, audit.reason)],
+    facts=inferred_facts,
 )
 
 
