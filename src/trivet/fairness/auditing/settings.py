@@ -42,7 +42,7 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats"),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-        *("metric", "reference", "difference_band"),
+        *("metric", "reference", "difference_band", "suppress"),
     ),
     "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
 }
@@ -91,6 +91,7 @@ class TableOptions(Settings):
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
     difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -123,6 +124,7 @@ class TableOptions(Settings):
     metric: tuple[Name, ...] = ()
     reference: ReferenceName | None = None
     difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from trivet.fairness.auditing.settings import (
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import open_table, table_file
@@ -65,6 +66,7 @@ class AuditOptions(TypedDict, total=False):
     counts_only: bool
     reference: ReferenceName | None
     difference_band: float | None
+    suppress: int | None
 
 
 def audit_table(
@@ -157,7 +159,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         )
         cautions += (Caution("not looked at", message),)
     progress("audit", None)
-    return audit_counts(
+    found = audit_counts(
         counts,
         privileged=settings.privileged,
         data=Path(settings.table).name,
@@ -175,6 +177,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
+    return found if settings.suppress is None else suppressed(found, settings.suppress)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -276,7 +279,8 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    return audit_predictions(
+    fewest = rest.pop("suppress", None)
+    found = audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -285,6 +289,7 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
+    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(
