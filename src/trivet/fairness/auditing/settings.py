@@ -43,7 +43,7 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats"),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-        *("metric", "reference", "difference_band"),
+        *("metric", "reference", "difference_band", "suppress"),
         *("search", "search_split", "search_rows"),
     ),
     "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
@@ -96,6 +96,7 @@ class TableOptions(CellReading):
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -131,6 +132,7 @@ class TableOptions(CellReading):
     search: bool = False
     search_split: bool = False
     search_rows: Count | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +179,10 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.suppress is not None and self.search:
+            raise SettingError(
+                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
+            )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
