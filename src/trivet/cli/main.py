@@ -76,11 +76,12 @@ app = App(
     name="trivet",
     help=HELP,
     help_epilogue=CODES,
-    group_commands=Group("Options", sort_key=99),
     version=lambda: version("trivet"),
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
+for _flag in ("--help", "--version"):
+    app[_flag].group = (Group("Options", sort_key=99),)
 #: Commands by who uses them first, with an example.
 _GROUPS: Final = (
     (

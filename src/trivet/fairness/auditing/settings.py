@@ -71,10 +71,12 @@ class TableOptions(CellReading):
         the rows beyond it are.
     score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
     favourable : Which scores are selected, high or low.
-    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    selected : Of a table of counts: the column with how many are selected, beside the total. No labels then.
+    total : Of a table of counts: the column with how many there are.
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
-    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
+    strata : Column of the stratum of a row, for intervals of a survey.
+    cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
