@@ -80,8 +80,9 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
+_options: Final = Group("Options", sort_key=99)
 for _flag in ("--help", "--version"):
-    app[_flag].group = (Group("Options", sort_key=99),)
+    app[_flag].group = (_options,)
 #: Commands by who uses them first, with an example.
 _GROUPS: Final = (
     (
