@@ -26,12 +26,25 @@ ADULT: Final = "adult"
 USUAL_CUT: Final = 0.5
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
+_OF_A_RANKING: Final = ("query", "top")
+_OF_NUMBERS: Final = (
+    *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
+    *("ignore", "rows", "counts_only", "multiclass"),
+)
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
-    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats"),
-    "score": ("mitigate", "repeats"),
-    "estimator": ("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-    "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
+    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats", *_OF_A_RANKING),
+    "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
+    "estimator": (
+        *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
+        *_OF_A_RANKING,
+    ),
+    "selected": (
+        *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
+        *_OF_A_RANKING,
+    ),
+    "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
+    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster"),
 }
 
 
@@ -39,8 +52,8 @@ _IDLE: Final = {
 class TableOptions(Settings):
     """Options of ``trivet fairness``, beside the table.
 
-    Exactly one of `prediction`, `score`, `selected` (with `total`) and `estimator` is given: audit what
-    columns say, or fit.
+    Exactly one of `prediction`, `score`, `selected` (with `total`), `outcome`, `rank` and `estimator` is
+    given: audit what columns say, or fit.
 
     Attributes
     ----------
@@ -60,6 +73,11 @@ class TableOptions(Settings):
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
     strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
+    outcome : Compare the amounts in this column, such as limits, prices or wages, by group. No labels then.
+    rank : Compare the places in this column of ranks, 1 being the first, by group. No labels then.
+    query : Column of the query that a rank belongs to; without it there is one ranking.
+    top : How many places are the top of a ranking.
+    multiclass : Audit each class of the labels and predictions against all others.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
@@ -94,6 +112,11 @@ class TableOptions(Settings):
     one_hot: str | None = None
     missing: Missing = "refuse"
     exclude: str | None = None
+    outcome: Name | None = None
+    rank: Name | None = None
+    query: Name | None = None
+    top: Count = 10
+    multiclass: bool = False
     estimator: EstimatorName | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
@@ -121,8 +144,8 @@ class TableSettings(TableOptions):
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
-                f"expected one of {{prediction}}, {{score}}, {{selected}} and {{estimator}}, found {found}: "
-                "what is to be audited, or should models be fitted?"
+                f"expected one of {{prediction}}, {{score}}, {{selected}}, {{outcome}}, {{rank}} and "
+                f"{{estimator}}, found {found}: what is to be audited, or should models be fitted?"
             )
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
@@ -133,6 +156,7 @@ class TableSettings(TableOptions):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
+        self._require_classes()
         if self.table == ADULT:
             if self.estimator is None:
                 raise SettingError(
@@ -145,6 +169,15 @@ class TableSettings(TableOptions):
             raise SettingError("a table needs {sensitive}, the columns of the groups.")
         elif self.label is None and self.estimator is not None:
             raise SettingError("an {estimator} needs {label}, the column of the true labels.")
+
+    def _require_classes(self) -> None:
+        if self.multiclass and (self.label is None or self.positive is not None):
+            raise SettingError("{multiclass} needs {label}, and no {positive}: every class is looked at.")
+
+    @property
+    def of_outcomes(self) -> bool:
+        """Whether amounts, ranks or several classes are compared."""
+        return self.outcome is not None or self.rank is not None or self.multiclass
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}
