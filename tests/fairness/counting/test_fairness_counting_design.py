@@ -188,3 +188,11 @@ def test_a_quantile_has_a_name(cut):
 def test_scores_beyond_their_scale_say_how_to_name_it():
     with pytest.raises(DataError, match="score range"):
         group_counts(None, [0, 1], [50, 70], ["a", "b"], cut=0.5)
+
+
+def test_the_order_of_rows_moves_no_sum_of_weights(sources, frame, tmp_path):
+    path = tmp_path / "shuffled.csv"
+    frame.sample(frac=1, random_state=1).to_csv(path, index=False)
+    one, other = (group_counts(each, "y", "p", "sex", weight="w").weights for each in (sources["csv"], path))
+    assert np.array_equal(one.sums, other.sums)
+    assert np.array_equal(one.squares, other.squares)

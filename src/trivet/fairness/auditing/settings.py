@@ -7,14 +7,24 @@ from annotated_types import Ge, Interval, MinLen
 
 from trivet.settings import Count, SettingError, Settings, Share
 
-__all__ = ["ADULT", "USUAL_CUT", "EstimatorName", "Favourable", "Missing", "TableOptions", "TableSettings"]
+__all__ = [
+    "ADULT",
+    "USUAL_CUT",
+    "EstimatorName",
+    "Favourable",
+    "Missing",
+    "ReferenceName",
+    "TableOptions",
+    "TableSettings",
+]
 
 EstimatorName = Literal["logistic", "boosting"]
 Missing = Literal["refuse", "group", "drop"]
 Favourable = Literal["high", "low"]
+ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
 
-#: Settings that belong to a table of one's own.
+#: Settings that belong to a table that a user names.
 _OF_A_TABLE: Final = (
     *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "exclude"),
     *("selected", "total"),
@@ -26,10 +36,14 @@ ADULT: Final = "adult"
 USUAL_CUT: Final = 0.5
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
+_OF_TWO_CLASSES: Final = (
+    *("positive", "metric", "reference", "difference_band", "ignore"),
+    *("rows", "counts_only"),
+)
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
-    *("ignore", "rows", "counts_only", "multiclass"),
+    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
@@ -37,14 +51,14 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
-        *_OF_A_RANKING,
+        *("metric", "reference", "difference_band", *_OF_A_RANKING),
     ),
     "selected": (
         *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
         *_OF_A_RANKING,
     ),
     "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
-    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster"),
+    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster", "count"),
 }
 
 
@@ -91,6 +105,11 @@ class TableOptions(Settings):
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
     rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
+    metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
+        selection_rate.
+    reference : What groups are compared with: favoured, the one with the largest share of positive labels
+        (the default), most-selected, largest, or population, all rows together.
+    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
     """
 
     label: Name | None = None
@@ -125,6 +144,9 @@ class TableOptions(Settings):
     ignore: tuple[Name, ...] = ()
     rows: Count | None = None
     counts_only: bool = False
+    metric: tuple[Name, ...] = ()
+    reference: ReferenceName | None = None
+    difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +172,8 @@ class TableSettings(TableOptions):
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
             raise SettingError(f"{named}: nothing is done with it beside {{{given[0]}}}; leave it out.")
-        if self.score_range is not None and self.cut is None:
-            raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
-        if self.counts_only and (self.rows is not None or self.ignore):
-            raise SettingError(
-                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
-            )
         self._require_classes()
+        self._require_pairs()
         if self.table == ADULT:
             if self.estimator is None:
                 raise SettingError(
@@ -171,13 +188,32 @@ class TableSettings(TableOptions):
             raise SettingError("an {estimator} needs {label}, the column of the true labels.")
 
     def _require_classes(self) -> None:
-        if self.multiclass and (self.label is None or self.positive is not None):
-            raise SettingError("{multiclass} needs {label}, and no {positive}: every class is looked at.")
+        """Refuse settings that nothing is done with where every class is looked at."""
+        if not self.multiclass:
+            return
+        if self.label is None:
+            raise SettingError("{multiclass} needs {label}, the column of the true labels.")
+        if idle := [name for name in _OF_TWO_CLASSES if getattr(self, name) != _DEFAULTS[name]]:
+            named = ", ".join(f"{{{name}}}" for name in idle)
+            raise SettingError(f"{named}: nothing is done with it beside {{multiclass}}; leave it out.")
 
     @property
     def of_outcomes(self) -> bool:
         """Whether amounts, ranks or several classes are compared."""
         return self.outcome is not None or self.rank is not None or self.multiclass
+
+    def _require_pairs(self) -> None:
+        """Refuse settings that say two things about one."""
+        if self.score_range is not None and self.cut is None:
+            raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.counts_only and (self.rows is not None or self.ignore):
+            raise SettingError(
+                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
+            )
+        if self.reference is not None and self.privileged is not None:
+            raise SettingError(
+                "{privileged} names the group that the others are compared with; leave {reference} out."
+            )
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}

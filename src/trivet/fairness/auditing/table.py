@@ -18,12 +18,14 @@ from trivet.fairness.auditing.settings import (
     EstimatorName,
     Favourable,
     Missing,
+    ReferenceName,
     TableOptions,
     TableSettings,
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import open_table, table_file
 
@@ -61,6 +63,8 @@ class AuditOptions(TypedDict, total=False):
     ignore: Sequence[str]
     rows: int | None
     counts_only: bool
+    reference: ReferenceName | None
+    difference_band: float | None
 
 
 def audit_table(
@@ -102,6 +106,7 @@ def audit_table(
 
 
 def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+    measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
@@ -163,6 +168,9 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         seed=seed,
         predicted=predicted,
         cautions=cautions,
+        metric=settings.metric,
+        reference=settings.reference,
+        difference_band=settings.difference_band,
     )
 
 
@@ -207,6 +215,7 @@ def audit(
     sensitive: Any,
     prediction: Any = None,
     score: Any = None,
+    metric: str | Sequence[str] = (),
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
     **options: Unpack[AuditOptions],
@@ -222,6 +231,9 @@ def audit(
         predicted labels, or scores; or `selected` and `total` are. Without labels only selection is audited.
     sensitive
         Names of the columns of the groups; or arrays by name.
+    metric
+        Metrics that the verdict is about, of `trivet.fairness.measures.registry.MEASURES`; by default
+        ``selection_rate``.
     seed
         Of everything random.
     progress
@@ -243,6 +255,7 @@ def audit(
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     rest: dict[str, Any] = dict(options)
+    rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):
         rest["ignore"] = tuple(rest.get("ignore", ()))

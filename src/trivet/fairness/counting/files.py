@@ -45,6 +45,8 @@ from trivet.wording import one_line, quote
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
 
+#: Squares of larger weights are beyond all floats.
+LARGEST_WEIGHT: Final = 1e150
 #: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
@@ -177,9 +179,35 @@ def _summed(table: Table, design: Design) -> tuple[str, ...]:
     if design.count is not None:
         return f"sum({number(design.count)})", not_whole(design.count)
     if design.weight is not None:
-        own = number(design.weight)
-        return _ROWS, f"sum({own})", f"sum({own} * {own})", wrong(design.weight)
+        return _weight_sums(table, number(design.weight))
     return (_ROWS,)
+
+
+#: Bits of the largest weight, and of its square, as a whole number.
+_BITS: Final = 52
+
+
+def _weight_sums(table: Table, weight: str) -> tuple[str, ...]:
+    """Return SQL for rows, sum of weights, sum of squares, and wrong weights."""
+    # Whole numbers add up to the same whatever the order of threads: as many bits as floats have are kept.
+    right = f"({weight} >= 0 AND isfinite({weight}))"
+    ((largest,),) = table.rows(
+        f"SELECT max({weight}) FILTER ({right}) FROM {table.source}"  # noqa: S608 - names are quoted
+    )
+    if largest and largest > LARGEST_WEIGHT:
+        sums = ("CAST('inf' AS DOUBLE)",) * 2
+    elif largest:
+        known = f"CASE WHEN {right} THEN {weight} END"
+        sums = _exact_sum(known, largest), _exact_sum(f"({known} * {known})", largest * largest)
+    else:
+        sums = ("CAST(0 AS DOUBLE)",) * 2
+    return _ROWS, *sums, f"count(*) - count(CASE WHEN {right} THEN 1 END)"
+
+
+def _exact_sum(number: str, largest: float) -> str:
+    """Return SQL for the sum of numbers from 0 to the largest, rounded below its last bit."""
+    factor = f"CAST({math.ldexp(1.0, _BITS - math.frexp(largest)[1])!r} AS DOUBLE)"
+    return f"coalesce(CAST(sum(CAST({number} * {factor} AS BIGINT)) AS DOUBLE), 0) / {factor}"
 
 
 def _amount(table: Table, name: str) -> Column:

@@ -21,16 +21,16 @@ from trivet.paired import normal_quantile, share_of
 
 __all__ = [
     "TestResult",
-    "difference_ends",
     "difference_interval",
     "difference_intervals",
     "difference_limits",
     "equality_test",
     "p_values",
-    "ratio_ends",
     "ratio_interval",
     "ratio_intervals",
     "ratio_limits",
+    "recovered_difference",
+    "recovered_ratio",
 ]
 
 #: libm's, as numpy's differs in the last bit from processor to processor.
@@ -127,17 +127,26 @@ def _hybrid_limits(
     few = np.zeros(x0.shape, dtype=np.bool_)
     limits0 = share_limits(x0, n0, level=level, large=few)
     limits1 = share_limits(x1, n1, level=level, large=few)
-    return ratio_ends(share_of(x0, n0), limits0, share_of(x1, n1), limits1)
+    shares = np.stack([share_of(x0, n0), share_of(x1, n1)])
+    return recovered_ratio(
+        shares, np.stack([limits0.low, limits1.low]), np.stack([limits0.high, limits1.high])
+    )
 
 
-def ratio_ends(
-    share0: Floats, limits0: Limits, share1: Floats, limits1: Limits, correlation: float | Floats = 0.0
+def recovered_ratio(
+    shares: Floats, low: Floats, high: Floats, correlation: float | Floats = 0.0
 ) -> tuple[Floats, Floats]:
-    """Return the ends of share0 / share1 that follow from those of two shares, not positively correlated."""
+    """Return the ends of the first of two estimates over the second, from the ends of each.
+
+    The first axis is the group, protected first; figures are 0 or more, and no correlation is above 0 (A.
+    Donner, G. Y. Zou, Statistical Methods in Medical Research 21, 2012). An end is infinite where nothing
+    bounds the ratio.
+    """
+    (share0, share1), (low0, low1), (high0, high1) = shares, low, high
     # The upper end of a ratio is the lower end of the ratio the other way round.
-    low = _hybrid_low(share0, limits0.low, share1, limits1.high, correlation)
-    other = _hybrid_low(share1, limits1.low, share0, limits0.high, correlation)
-    return low, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
+    down = _hybrid_low(share0, low0, share1, high1, correlation)
+    other = _hybrid_low(share1, low1, share0, high0, correlation)
+    return down, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
 
 
 def _hybrid_low(
@@ -227,14 +236,17 @@ def difference_limits(
     large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
     x, n = np.stack(np.broadcast_arrays(x0, x1)), np.stack(np.broadcast_arrays(n0, n1))
     limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
-    low, high = difference_ends(share_of(x, n), limits.low, limits.high)
+    low, high = recovered_difference(share_of(x, n), limits.low, limits.high)
     return Limits(low, high, large)
 
 
-def difference_ends(
+def recovered_difference(
     shares: Floats, low: Floats, high: Floats, correlation: float | Floats = 0.0
 ) -> tuple[Floats, Floats]:
-    """Return the ends of the privileged share minus the protected one; the first axis is the group."""
+    """Return the ends of the privileged estimate minus the protected one, from the ends of each.
+
+    The first axis is the group, protected first (G. Y. Zou, A. Donner, Statistics in Medicine 27, 2008).
+    """
     away, towards = shares - low, high - shares
     difference = shares[PRIVILEGED] - shares[PROTECTED]
     with np.errstate(invalid="ignore"):

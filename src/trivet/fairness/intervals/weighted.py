@@ -12,7 +12,7 @@ from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 
 from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.comparisons import TestResult, difference_ends, ratio_ends
+from trivet.fairness.intervals.comparisons import TestResult, recovered_difference, recovered_ratio
 from trivet.fairness.intervals.linearised import Sample
 from trivet.fairness.intervals.shares import LARGE, Floats, Limits, bounds_of
 from trivet.settings import Share, require
@@ -333,14 +333,16 @@ class _Pairs:
     def ratio_ends(self, level: float) -> Ends:
         """Return the ends of a ratio that follow from those of both shares."""
         mine, theirs = self.limits(level)
-        return ratio_ends(self.share, mine, np.full_like(self.share, self.other), theirs, self.correlation)
+        shares = np.stack([self.share, np.full_like(self.share, self.other)])
+        low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
+        return recovered_ratio(shares, low, high, self.correlation)
 
     def difference_ends(self, level: float | Floats) -> Ends:
         """Return the ends of a difference that follow from those of both shares."""
         mine, theirs = self.limits(level)
         shares = np.stack([self.share, np.full_like(self.share, self.other)])
         low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
-        return difference_ends(shares, low, high, self.correlation)
+        return recovered_difference(shares, low, high, self.correlation)
 
     def inverted(self) -> Floats:
         """Return the smallest error at which the joined interval of the difference leaves 0 out."""

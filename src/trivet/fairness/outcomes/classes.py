@@ -13,14 +13,13 @@ from trivet.fairness.auditing.results import REFERENCE, Caution
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import (
-    difference_ends,
     difference_intervals,
-    ratio_ends,
     ratio_intervals,
+    recovered_difference,
+    recovered_ratio,
 )
 from trivet.fairness.intervals.linearised import design_covariance, survey_design
 from trivet.fairness.intervals.shares import (
-    Limits,
     finite,
     share_intervals,
     share_limits,
@@ -210,17 +209,14 @@ def _plain_macro(counts: GroupCounts, metric: str, reference: int, level: float)
         value = shares.mean(axis=1)
         low = value - np.sqrt(((shares - limits.low) ** 2).sum(axis=1)) / x.shape[1]
         high = value + np.sqrt(((limits.high - shares) ** 2).sum(axis=1)) / x.shape[1]
-    one = np.full_like(value, value[reference])
-    theirs = np.full_like(low, low[reference]), np.full_like(high, high[reference])
-    gaps = difference_ends(np.stack([value, one]), np.stack([low, theirs[0]]), np.stack([high, theirs[1]]))
-    large = np.zeros(len(value), dtype=np.bool_)
+    both = [np.stack([each, np.full_like(each, each[reference])]) for each in (value, low, high)]
+    gaps = recovered_difference(*both)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = value / one
-        ends = ratio_ends(value, Limits(low, high, large), one, Limits(*theirs, large))
+        ratio, ends = value / value[reference], recovered_ratio(*both)
     method = "hybrid of the classes' intervals"
     return (
         _estimates(value, low, high, level, method),
-        _estimates(one - value, *gaps, level, method),
+        _estimates(value[reference] - value, *gaps, level, method),
         _estimates(ratio, *ends, level, method),
     )
 
