@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_outcomes import audit_and_print
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import (
@@ -313,6 +314,8 @@ def fairness(
         --estimator.
     """
     settings = TableSettings(table=table, **vars(options))
+    if settings.of_outcomes:
+        return audit_and_print(settings, seed=seed, out=out, json=json)
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()

@@ -43,3 +43,5 @@ from .mitigation.thresholds.scalarised import apply_thresholds as apply_threshol
 from .mitigation.thresholds.scalarised import exact_thresholds as exact_thresholds
 from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
+from .outcomes.audit import audit_outcome as audit_outcome
+from .outcomes.by_group import by_group as by_group

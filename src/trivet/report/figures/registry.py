@@ -22,6 +22,7 @@ from trivet.report.figures import (
     membership,
     mitigations,
     noise_calls,
+    outcomes,
     parts,
     plans,
     scan,
@@ -53,6 +54,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *calibration.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
+    *outcomes.FIGURES,
     *compared.FIGURES,
 )
 
