@@ -208,7 +208,8 @@ def audit_attribute(
     names = counts.names
     worst = most_disparate_group(groups)
     by_class = None
-    if worst is not None and counts.labelled:
+    # The parts add up to a difference of rates without weights, which is another one.
+    if worst is not None and counts.labelled and counts.weights is None:
         others = counts.table.sum(axis=0) - counts.table[worst]
         beside = others if reference is None else counts.table[reference]
         by_class = decompose_counts(

@@ -640,6 +640,8 @@ def _attribute(
         difference_band=difference_band,
     )
     worst = most_disparate_group(audit.groups)
+    if counts.weights is not None:
+        return audit
     # Several columns combined are predicted by the same columns as each of them.
     if predicted is None or worst is None or reference is None or len(counts.columns) > 1:
         return audit

@@ -156,8 +156,11 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         )
         cautions += (Caution("rows", message),)
     if predicted is not None and design.weighted:
-        message = "What columns and scores tell is of rows as they are, without weights; the rest has them."
-        cautions += (Caution("rows", message),)
+        message = (
+            "Where a difference comes from, by class and column, is not taken apart for rows with weights; "
+            "scores within groups are of rows without them."
+        )
+        cautions += (Caution("not looked at", message),)
     progress("audit", None)
     return audit_counts(
         counts,

@@ -128,9 +128,8 @@ def _hybrid_limits(
     limits0 = share_limits(x0, n0, level=level, large=few)
     limits1 = share_limits(x1, n1, level=level, large=few)
     shares = np.stack([share_of(x0, n0), share_of(x1, n1)])
-    return recovered_ratio(
-        shares, np.stack([limits0.low, limits1.low]), np.stack([limits0.high, limits1.high])
-    )
+    low, high = (np.stack(ends) for ends in zip(limits0[:2], limits1[:2], strict=True))
+    return recovered_ratio(shares, low, high)
 
 
 def recovered_ratio(

@@ -332,17 +332,17 @@ class _Pairs:
 
     def ratio_ends(self, level: float) -> Ends:
         """Return the ends of a ratio that follow from those of both shares."""
-        mine, theirs = self.limits(level)
-        shares = np.stack([self.share, np.full_like(self.share, self.other)])
-        low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
-        return recovered_ratio(shares, low, high, self.correlation)
+        return recovered_ratio(*self._pair(level), self.correlation)
 
     def difference_ends(self, level: float | Floats) -> Ends:
         """Return the ends of a difference that follow from those of both shares."""
+        return recovered_difference(*self._pair(level), self.correlation)
+
+    def _pair(self, level: float | Floats) -> tuple[Floats, Floats, Floats]:
+        """Return both shares and their ends, with the group on the first axis."""
         mine, theirs = self.limits(level)
         shares = np.stack([self.share, np.full_like(self.share, self.other)])
-        low, high = np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
-        return recovered_difference(shares, low, high, self.correlation)
+        return shares, np.stack([mine.low, theirs.low]), np.stack([mine.high, theirs.high])
 
     def inverted(self) -> Floats:
         """Return the smallest error at which the joined interval of the difference leaves 0 out."""

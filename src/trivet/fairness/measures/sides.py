@@ -176,14 +176,14 @@ class Sides:
         )
 
     def test(self, rate: GroupRate, place: int) -> TestResult:
-        """Test whether a group has the share of the reference; without a p-value where rows have weights."""
-        if self.counts.weights is not None:
-            return TestResult(None, "none", "rows have weights, and no test of counts holds for them")
+        """Test whether a group has the share of the reference."""
         if rate.needs_labels and not self.counts.labelled:
             return TestResult(None, "none", NO_LABELS)
         # A group has the share of all rows exactly where it has that of all others.
         own, other = (place, self.reference) if self.reference is not None else (0, 1)
         counts = self.counts if self.reference is not None else self._beside_rest(place)
+        if counts.weights is not None:
+            return weighted.weighted_equality(counts, *_cells(rate), other)[own]
         x, n = (values.tolist() for values in rate.fractions(counts.table))
         return equality_test(x[own], n[own], x[other], n[other])
 

@@ -36,6 +36,8 @@ OutcomeAudit = AmountAudit | RankingAudit | MulticlassAudit
 
 #: More rows than this are in the tables only.
 _MOST: Final = 36
+#: Numbers from here on have no decimals, and from there on an exponent.
+_WHOLE, _LONG = 100, 1e6
 _SELECTION: Final = "selection_rate"
 
 
@@ -136,7 +138,13 @@ def _draw(axes: Axes, row: _Row, place: int) -> None:
     if figure.low is not None and figure.high is not None:
         axes.plot([figure.low, figure.high], [place, place], color=color, linewidth=1.5, zorder=3)
     axes.plot(figure.value, place, shape, color=color, clip_on=False, zorder=4)
-    write_at_edge(axes, f"{figure.value:.3g}", place, right=True)
+    write_at_edge(axes, _number(figure.value), place, right=True)
+
+
+def _number(value: float) -> str:
+    return (
+        f"{value:.2g}" if abs(value) >= _LONG else f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
+    )
 
 
 def _draw_quantiles(axes: Axes, quantiles: Sequence[float | None], place: int) -> None:
