@@ -183,7 +183,9 @@ class Sides:
         own, other = (place, self.reference) if self.reference is not None else (0, 1)
         counts = self.counts if self.reference is not None else self._beside_rest(place)
         if counts.weights is not None:
-            return weighted.weighted_equality(counts, *_cells(rate), other)[own]
+            from trivet.fairness.intervals.weighted import weighted_equality  # noqa: PLC0415 - as above
+
+            return weighted_equality(counts, *_cells(rate), other)[own]
         x, n = (values.tolist() for values in rate.fractions(counts.table))
         return equality_test(x[own], n[own], x[other], n[other])
 
