@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtrit
 
 from trivet.errors import DataError, UsageError
 from trivet.estimate import Estimate
@@ -149,30 +150,33 @@ def _number(found: Any) -> float:
         ) from error
 
 
+@dataclass(frozen=True, eq=False)
 class _Found:
-    """A metric of the groups and of all rows, and of bootstrap samples of both."""
+    """A metric of the groups and of all rows, and of bootstrap samples of both; `why` has -1 for all rows."""
 
-    def __init__(
-        self,
-        values: Floats,
-        draws: Floats,
-        whole: tuple[float, Floats],
-        jackknifes: dict[int, Floats],
-        why: dict[int, str],
-    ) -> None:
-        self.values, self.draws, self.whole = values, draws, whole
-        self.jackknifes, self.why = jackknifes, why
+    values: Floats
+    draws: Floats
+    whole: tuple[float, Floats]
+    jackknifes: dict[int, Floats]
+    why: dict[int, str]
+    rows: list[int]
 
     def of_group(self, place: int, level: float) -> Estimate:
         """Return the metric of one group."""
         jackknife = self.jackknifes.get(place)
         return _interval(
-            float(self.values[place]), self.draws[:, place], level, jackknife, self.why.get(place)
+            float(self.values[place]),
+            self.draws[:, place],
+            _expanded(level, self.rows[place]),
+            jackknife,
+            self.why.get(place),
+            level=level,
         )
 
     def overall(self, level: float) -> Estimate:
         """Return the metric of all rows."""
-        return _interval(self.whole[0], self.whole[1], level, None, self.why.get(-1))
+        wider = _expanded(level, sum(self.rows))
+        return _interval(self.whole[0], self.whole[1], wider, None, self.why.get(-1), level=level)
 
     def difference(self, level: float, names: tuple[str, ...]) -> Estimate:
         """Return the largest minus the smallest value of the groups."""
@@ -215,16 +219,17 @@ class _Found:
             return Estimate(
                 finite(value), None, None, level, method, f"{lost:.1%} of the draws have no figure"
             )
+        wider = float(ndtri((1 + _expanded(level, min(self.rows))) / 2) / ndtri((1 + level) / 2))
         if len(values) > _PAIRED:
             error = kept.std(axis=0)
-            reach = _largest(np.abs(kept - values), error, level)
+            reach = _largest(np.abs(kept - values), error, level) * wider
             low = (values - reach * error).max() - (values + reach * error).min()
             high = (values + reach * error).max() - (values - reach * error).min()
         else:
             one, other = (np.array(each) for each in zip(*combinations(range(len(values)), 2), strict=True))
             apart, drawn = values[one] - values[other], kept[:, one] - kept[:, other]
             error = drawn.std(axis=0)
-            reach = _largest(np.abs(drawn - apart), error, level)
+            reach = _largest(np.abs(drawn - apart), error, level) * wider
             low = (np.abs(apart) - reach * error).max()
             high = (np.abs(apart) + reach * error).max()
         lost = len(draws) - len(kept)
@@ -265,17 +270,32 @@ def _bootstrapped(
         for k, rows in enumerate(places)
         if 1 < len(rows) <= _JACKKNIFED and np.isfinite(values[k])
     }
-    return _Found(values, draws, (whole, together), jackknifes, why)
+    return _Found(values, draws, (whole, together), jackknifes, why, [len(rows) for rows in places])
+
+
+def _expanded(level: float, rows: int) -> float:
+    """Return the level at which percentiles reach as far as t does."""
+    # T. C. Hesterberg, American Statistician 69 (2015), page 382.
+    if rows < 2:  # noqa: PLR2004 - one row has no spread
+        return level
+    reach = float(stdtrit(rows - 1, (1 + level) / 2)) * np.sqrt(rows / (rows - 1))
+    return float(2 * ndtr(reach) - 1)
 
 
 def _interval(
-    value: float, draws: Floats, level: float, jackknife: Floats | None, why: str | None
+    value: float,
+    draws: Floats,
+    wider: float,
+    jackknife: Floats | None,
+    why: str | None,
+    *,
+    level: float,
 ) -> Estimate:
     """Return the percentiles of draws, corrected for bias and acceleration where there is a jackknife."""
     method = "percentile bootstrap"
     if not np.isfinite(value):
         return Estimate(None, None, None, level, method, why or "the metric is not finite")
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    tails = np.array([(1 - wider) / 2, (1 + wider) / 2])
     known = draws[~np.isnan(draws)]
     if not len(known) or (known == known[0]).all():
         return Estimate(value, None, None, level, method, "no draw has another figure")

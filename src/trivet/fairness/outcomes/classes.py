@@ -22,7 +22,6 @@ from trivet.fairness.intervals.linearised import design_covariance, survey_desig
 from trivet.fairness.intervals.shares import (
     finite,
     share_intervals,
-    share_limits,
     simultaneous_level,
 )
 from trivet.fairness.intervals.weighted import weighted_differences, weighted_ratios, weighted_shares
@@ -58,7 +57,7 @@ LIMITS: Final = (
     "The verdict is on how often each class is predicted; whether a class is good or bad for a row is not "
     "known."
 )
-#: Cells of the rates of each class whose mean is taken: by label for recall, by prediction for precision.
+#: Axis of the cells of a class: its labels for recall, its predictions for precision.
 _MACRO: Final = {"macro_recall": 0, "macro_precision": 1}
 
 
@@ -177,8 +176,8 @@ def _macro(counts: GroupCounts, reference: int, level: float) -> tuple[MacroRate
     for metric in ("accuracy", *_MACRO):
         rates, differences, ratios = (
             _weighted_macro(counts, metric, reference, level)
-            if counts.weights is not None
-            else _plain_macro(counts, metric, reference, level)
+            if counts.weights is not None and counts.weights.squares is None
+            else _independent_macro(counts, metric, reference, level)
         )
         found += [
             MacroRate(
@@ -193,27 +192,40 @@ def _macro(counts: GroupCounts, reference: int, level: float) -> tuple[MacroRate
     return tuple(found)
 
 
+def _class_shares(counts: GroupCounts, metric: str, level: float) -> list[tuple[Estimate, ...]]:
+    """Return the share of right rows of each group: among all, or among those of each class."""
+    size = len(counts.classes)
+    if metric == "accuracy":
+        cells = [(np.eye(size), np.ones((size, size)))]
+    else:
+        among = [np.zeros((size, size)) for _ in range(size)]
+        for place, each in enumerate(among):
+            each.swapaxes(0, _MACRO[metric])[place] = 1
+        cells = [(np.eye(size) * each, each) for each in among]
+    if counts.weights is not None:
+        return [weighted_shares(counts, *pair, level=level) for pair in cells]
+    x, n = (np.array([(counts.table * pair[i]).sum(axis=(1, 2)) for pair in cells]) for i in (0, 1))
+    return [share_intervals(*pair, level=level) for pair in zip(x, n, strict=True)]
+
+
 _Three = tuple[list[Estimate], list[Estimate], list[Estimate]]
 
 
-def _plain_macro(counts: GroupCounts, metric: str, reference: int, level: float) -> _Three:
+def _independent_macro(counts: GroupCounts, metric: str, reference: int, level: float) -> _Three:
     """Put the intervals of independent shares together: of their mean, and of two groups' means."""
-    right = np.diagonal(counts.table, axis1=1, axis2=2)
-    if metric == "accuracy":
-        x, n = right.sum(axis=1, keepdims=True), counts.table.sum(axis=(1, 2))[:, None]
-    else:
-        x, n = right, counts.table.sum(axis=2 - _MACRO[metric])
-    limits = share_limits(x, n, level=level)
-    with np.errstate(invalid="ignore"):
-        shares = np.where(n > 0, x / np.maximum(n, 1), np.nan)
-        value = shares.mean(axis=1)
-        low = value - np.sqrt(((shares - limits.low) ** 2).sum(axis=1)) / x.shape[1]
-        high = value + np.sqrt(((limits.high - shares) ** 2).sum(axis=1)) / x.shape[1]
+    classes = _class_shares(counts, metric, level)
+    shares, lows, highs = (
+        np.array([[getattr(each, end) for each in one] for one in classes], dtype=np.float64)
+        for end in ("value", "low", "high")
+    )
+    value = shares.mean(axis=0)
+    low = value - np.sqrt(((shares - lows) ** 2).sum(axis=0)) / len(classes)
+    high = value + np.sqrt(((highs - shares) ** 2).sum(axis=0)) / len(classes)
     both = [np.stack([each, np.full_like(each, each[reference])]) for each in (value, low, high)]
     gaps = recovered_difference(*both)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio, ends = value / value[reference], recovered_ratio(*both)
-    method = "hybrid of the classes' intervals"
+    method = "recovered from the classes' intervals"
     return (
         _estimates(value, low, high, level, method),
         _estimates(value[reference] - value, *gaps, level, method),
