@@ -124,7 +124,7 @@ def audit(
             raise UsageError(f"{', '.join(used)}: for [{section}], and nothing of that kind is named.")
     if missing:
         raise UsageError(f"the audit needs more: {' '.join(missing)}")
-    prepare_folder(out, CONFIG)
+    prepare_folder(out)
     config, text = out / CONFIG, "".join(_toml(sections))
     if config.exists() and read_bounded(config, _MOST_BYTES) != text.encode():
         raise UsageError(

@@ -45,3 +45,5 @@ from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
 from .outcomes.audit import audit_outcome as audit_outcome
 from .outcomes.by_group import by_group as by_group
+from .search.results import SubgroupSearch as SubgroupSearch
+from .search.table import search_subgroups as search_subgroups

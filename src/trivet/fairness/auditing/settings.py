@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Settings, Share
+from trivet.settings import Count, SettingError, Share
+from trivet.tables.settings import CellReading
 
 __all__ = [
     "ADULT",
@@ -38,12 +39,14 @@ USUAL_CUT: Final = 0.5
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only"),
+    *("rows", "counts_only", "search", "search_split", "search_rows"),
 )
+_OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
     *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
+    *_OF_A_SEARCH,
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
@@ -51,7 +54,7 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
-        *("metric", "reference", "difference_band", *_OF_A_RANKING),
+        *("metric", "reference", "difference_band", *_OF_A_SEARCH, *_OF_A_RANKING),
     ),
     "selected": (
         *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
@@ -63,7 +66,7 @@ _IDLE: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions(Settings):
+class TableOptions(CellReading):
     """Options of ``trivet fairness``, beside the table.
 
     Exactly one of `prediction`, `score`, `selected` (with `total`), `outcome`, `rank` and `estimator` is
@@ -110,6 +113,9 @@ class TableOptions(Settings):
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
     difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
+    search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
+    search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
     """
 
     label: Name | None = None
@@ -147,6 +153,9 @@ class TableOptions(Settings):
     metric: tuple[Name, ...] = ()
     reference: ReferenceName | None = None
     difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
+    search: bool = False
+    search_split: bool = False
+    search_rows: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +164,8 @@ class TableSettings(TableOptions):
 
     Attributes
     ----------
-    table : A .csv or .parquet file, or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
+    table : A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods
+        file (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
     """
 
     table: Name
@@ -179,6 +189,8 @@ class TableSettings(TableOptions):
                 raise SettingError(
                     "a table is missing: adult has no predictions to audit; give {estimator} to fit on it."
                 )
+            if self.reading.options:
+                raise SettingError("{decimal}, {thousands} and {encoding} belong to a table of your own.")
             if used := [name for name in _OF_A_TABLE if getattr(self, name) != _DEFAULTS[name]]:
                 named = ", ".join(f"{{{name}}}" for name in used)
                 raise SettingError(f"{named}: for a table of your own; adult has its own columns.")
@@ -210,10 +222,27 @@ class TableSettings(TableOptions):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
+        self._require_search()
         if self.reference is not None and self.privileged is not None:
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."
             )
+
+    def _require_search(self) -> None:
+        """Refuse a search of what is no row by row table."""
+        if not self.search and not self.search_split:
+            if self.search_rows is not None:
+                raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
+            return
+        asked = "search" if self.search else "search_split"
+        for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise SettingError(
+                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave {{{name}}} "
+                    "out, or search without it."
+                )
+        if self.label is None and self.score is not None:
+            raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}

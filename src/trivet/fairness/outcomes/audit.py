@@ -27,8 +27,9 @@ def audit_outcomes(
 ) -> OutcomeAudit:
     """Audit what the settings name: amounts, ranks or several classes."""
     progress("reading", None)
-    with open_table(settings.table) as opened:
+    with open_table(settings.table, reading=settings.reading) as opened:
         shaped, notes = shape_table(opened, shape_of(settings))
+        notes = (*opened.notes, *notes)
         if settings.multiclass:
             counts = group_counts(
                 shaped,

@@ -1,5 +1,6 @@
 """Audit of rankings by group: exposure, and the share among the first places."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -71,11 +72,21 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
         four_fifths=settings.four_fifths,
         level=settings.level,
         attributes=attributes,
-        cautions=tuple(Caution("rows", note) for note in rows.notes),
+        cautions=tuple(Caution("rows", note) for note in (*rows.notes, *_ties(ranks, settings))),
         verdict=verdict,
         reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
         limits=LIMITS,
     )
+
+
+def _ties(ranks: NDArray[np.float64], settings: TableOptions) -> Iterator[str]:
+    """Say where one ranking has several first rows, as where the column of the query is not named."""
+    first = int((ranks == ranks.min()).sum())
+    if settings.query is None and first > 1:
+        yield (
+            f"{first:,} rows have rank {ranks.min():g}, and all are taken for one ranking; name the column "
+            "of the query where there are several."
+        )
 
 
 def _attribute(
