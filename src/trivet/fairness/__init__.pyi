@@ -27,13 +27,13 @@ from .metrics.measure import measure_groups as measure_groups
 from .metrics.measure import metrics_markdown as metrics_markdown
 from .mitigation.classifier import GroupScorer as GroupScorer
 from .mitigation.drop_sensitive import DropSensitive as DropSensitive
-from .mitigation.fairlearn_reduction import FairlearnReduction as FairlearnReduction
 from .mitigation.labels import Massaging as Massaging
 from .mitigation.labels import group_cohorts as group_cohorts
 from .mitigation.labels import massaging_cohorts as massaging_cohorts
 from .mitigation.labels import massaging_size as massaging_size
 from .mitigation.labels import published_cohorts as published_cohorts
 from .mitigation.labels import swap_labels as swap_labels
+from .mitigation.reduction import Reduction as Reduction
 from .mitigation.registry import MITIGATIONS as MITIGATIONS
 from .mitigation.reweighing import Reweighing as Reweighing
 from .mitigation.reweighing import reweighing_weights as reweighing_weights

@@ -23,7 +23,7 @@ from trivet.fairness.auditing.rows import AuditRows
 from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
-from trivet.fairness.mitigation.thresholds.classifier import farthest_ratio
+from trivet.fairness.mitigation.thresholds.constraints import farthest_ratio
 from trivet.tables.features import Features, column_encoder
 from trivet.wording import first_line
 from trivet.work.worker_pool import WorkerPool
