@@ -21,8 +21,8 @@ from sklearn.utils.validation import _num_samples
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
-from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.reweighing import Reweighing
 
 BY_LOT = "one of several classifiers is drawn for each row, by a hash of its features"

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from trivet.errors import DataError
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.mitigation.classifier import GroupScorer
-from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 

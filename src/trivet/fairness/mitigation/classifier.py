@@ -345,8 +345,8 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     A subclass has ``estimator`` among its parameters, and its ``fit`` takes `sensitive_features` by
     keyword, sets ``estimator_`` and ``classes_``, and ends in ``_fitted()``. With metadata routing,
-    `sensitive_features` is requested by default (and `sample_weight` by those that take it), and other parameters go to the classifier where it
-    requests them; without, all others go to the classifier.
+    `sensitive_features` is requested by default, as is `sample_weight` by those that take it, and other
+    parameters go to the classifier where it requests them; without, all others go to the classifier.
     """
 
     #: Whether labels may have any number of values.
