@@ -69,13 +69,14 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `reading` is of cells."""
+    """One column; `reading` is of cells, and one that is derived is made of others."""
 
     name: str
     kind: Kind
     type: str
     sql: str
     reading: Reading = AS_USUAL
+    derived: bool = False
 
 
 def kind_of(duckdb_type: str) -> Kind:
@@ -280,22 +281,23 @@ def is_nan(number: str) -> str:
 _LOOKED_AT: Final = 1_000
 
 
-def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str], bool]) -> None:
+def require_no_swallowed_rows(table: Table, column: str | None, is_value: Callable[[str], bool]) -> None:
     """Refuse a CSV file of which a cell holds whole rows between its quotation marks."""
     # A quotation mark before a cell and one some lines below make a well-formed file with fewer rows. Such a
     # cell differs from text of more than one line by its delimiters: each whole line has all, and the first
     # and the last have those that their place leaves. In a column of few values, values are compared too.
-    width = len(table.columns)
+    columns = [each for each in table.columns if not each.derived]
+    width = len(columns)
     if table.delimiter is None or width == 1:
         return
-    place = [each.name for each in table.columns].index(column)
-    suspects = " OR ".join(_suspect(each.sql, table.delimiter, width) for each in table.columns)
+    place = next((i for i, each in enumerate(columns) if each.name == column), None)
+    suspects = " OR ".join(_suspect(each.sql, table.delimiter, width) for each in columns)
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
     for row in table.rows(sql):
         for i, cell in enumerate(row):
             lines = (cell or "").split("\n")
             if _has_rows(lines, i, place, table.delimiter, width, is_value):
-                name = quote(table.columns[i].name)
+                name = quote(columns[i].name)
                 raise DataError(
                     f"a cell of {name} in {quote(table.name)} holds {len(lines):,} lines that look like "
                     "rows, between two quotation marks; remove these, or write two for one in a cell."
@@ -312,13 +314,18 @@ def _suspect(sql: str, delimiter: str, width: int) -> str:
 
 
 def _has_rows(
-    lines: Sequence[str], place: int, known: int, delimiter: str, width: int, is_value: Callable[[str], bool]
+    lines: Sequence[str],
+    place: int,
+    known: int | None,
+    delimiter: str,
+    width: int,
+    is_value: Callable[[str], bool],
 ) -> bool:
     """Return True if the lines of a cell, in the column at `place`, are those of rows."""
     expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
     if len(lines) == 1 or [line.count(delimiter) for line in lines] != expected:
         return False
-    if known == place:
+    if known is None or known == place:
         return True
     own = lines[0].split(delimiter)[known - place] if known > place else lines[-1].split(delimiter)[known]
     return is_value(own)

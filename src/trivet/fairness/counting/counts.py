@@ -1,7 +1,7 @@
 """Counts of one table: group x label x prediction, with the names of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
 from trivet.fairness.counting.naming import in_order
+from trivet.fairness.counting.weights import WeightSums
 from trivet.wording import one_line, quote
 
 __all__ = ["SMALLEST_SHARE", "FoldedValue", "GroupCounts", "folded_values", "most_favoured"]
@@ -49,6 +50,8 @@ class GroupCounts:
     classes : What a label or a prediction can be; of two classes the positive one is the second.
     table : Shape (groups, classes, classes), indexed [group, label, prediction].
     folded : The values that are negative together, on either side, the most frequent first; empty for one.
+    labelled : Whether there are labels; without them all rows stand under the first class.
+    weights : Sums of the weights of the same rows, or None where each row counts once.
 
     Raises
     ------
@@ -61,6 +64,8 @@ class GroupCounts:
     classes: tuple[str, ...]
     table: NDArray[np.int64]
     folded: tuple[FoldedValue, ...] = ()
+    labelled: bool = True
+    weights: WeightSums | None = None
 
     def __post_init__(self) -> None:
         _require_texts("columns", self.columns)
@@ -78,6 +83,10 @@ class GroupCounts:
             twice = next(group for place, group in enumerate(self.groups) if group in self.groups[:place])
             raise _wrong(f"the group {_shown(twice)} is there twice")
         object.__setattr__(self, "table", self._checked_table())
+        if self.weights is not None and not np.array_equal(self.weights.rows.sum(axis=0), self.table):
+            raise _wrong("the weights are of other rows than the table")
+        if not self.labelled and self.table[:, 1:].any():
+            raise _wrong("there are no labels, and rows under a label")
 
     def _checked_table(self) -> NDArray[np.int64]:
         table: Any = self.table
@@ -98,6 +107,16 @@ class GroupCounts:
     def rows(self) -> int:
         """Rows of all groups."""
         return int(self.table.sum())
+
+    @property
+    def amounts(self) -> NDArray[Any]:
+        """The table, or the sums of weights in its place where rows have weights."""
+        return self.table if self.weights is None else self.weights.sums.sum(axis=0)
+
+    @property
+    def positives(self) -> NDArray[np.int64] | None:
+        """Rows of each group with a positive label, None where there are no labels."""
+        return self.table[:, 1].sum(axis=1) if self.labelled else None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -121,8 +140,10 @@ class GroupCounts:
         shorter = [tuple(values[place] for place in places) for values in self.groups]
         groups = in_order(shorter)
         table = np.zeros((len(groups), *self.table.shape[1:]), dtype=np.int64)
-        np.add.at(table, [groups.index(values) for values in shorter], self.table)
-        return GroupCounts(columns, groups, self.classes, table, self.folded)
+        merged = [groups.index(values) for values in shorter]
+        np.add.at(table, merged, self.table)
+        weights = None if self.weights is None else self.weights.merged(merged, len(groups))
+        return replace(self, columns=columns, groups=groups, table=table, weights=weights)
 
     def one_versus_rest(self, positive: str) -> "GroupCounts":
         """Return the counts of one class against all others; a UsageError for a class that nothing has."""
@@ -138,12 +159,14 @@ class GroupCounts:
         rest = self.classes[others[0]] if len(others) == 1 else f"not {positive}"
         by_side = {"label": self.table.sum(axis=(0, 2)), "prediction": self.table.sum(axis=(0, 1))}
         sides = [(side, {self.classes[i]: int(rows[i]) for i in others}) for side, rows in by_side.items()]
-        return GroupCounts(self.columns, self.groups, (rest, positive), table, folded_values(sides))
+        weights = None if self.weights is None else self.weights.one_versus_rest(place)
+        folded = folded_values(sides)
+        return replace(self, classes=(rest, positive), table=table, folded=folded, weights=weights)
 
-    def against(self, reference: int) -> NDArray[np.int64]:
+    def against(self, reference: int) -> NDArray[Any]:
         """Return each other group beside the reference, shape (groups - 1, 2, classes, classes)."""
-        others = np.delete(self.table, reference, axis=0)
-        return np.stack([others, np.broadcast_to(self.table[reference], others.shape)], axis=1)
+        others = np.delete(self.amounts, reference, axis=0)
+        return np.stack([others, np.broadcast_to(self.amounts[reference], others.shape)], axis=1)
 
 
 def folded_values(sides: Sequence[tuple[Any, dict[str, int]]]) -> tuple[FoldedValue, ...]:
@@ -178,15 +201,12 @@ def _shown(value: Any) -> str:
 SMALLEST_SHARE: Final = 0.02
 
 
-def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
+def most_favoured(rows: ArrayLike, positives: ArrayLike, *, of: str = "positive labels") -> tuple[int, str]:
     """Return the last group with the largest share of positive labels, of large ones if any, and why."""
     sizes, labels = np.asarray(rows), np.asarray(positives)
     large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
     if not len(large):
         return int(sizes.argmax()), "it is the largest group, and none has two percent of the rows"
-    why = (
-        "it has the largest share of positive labels among groups with at least "
-        f"{SMALLEST_SHARE:.0%} of the rows"
-    )
+    why = f"it has the largest share of {of} among groups with at least {SMALLEST_SHARE:.0%} of the rows"
     shares = labels[large] / sizes[large]
     return int(large[len(large) - 1 - np.argmax(shares[::-1])]), why

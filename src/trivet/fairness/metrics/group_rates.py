@@ -85,6 +85,11 @@ class GroupRate(Described):
         pairs = zip((*self.selects[0], *self.selects[1]), (*self.among[0], *self.among[1]), strict=True)
         return all(selected <= counted <= 1 for selected, counted in pairs)
 
+    @property
+    def needs_labels(self) -> bool:
+        """False if the label of a row makes no difference."""
+        return self.selects[0] != self.selects[1] or self.among[0] != self.among[1]
+
     def fractions(self, counts: Counts) -> tuple[Counts, Counts]:
         """Return numerators and denominators (..., groups) of counts of shape (..., groups, 2, 2)."""
         return _weighted(counts, self.selects), _weighted(counts, self.among)
@@ -114,6 +119,11 @@ class GroupMean(Described):
 
     rates: tuple[GroupRate, ...]
     symbol: str = ""
+
+    @property
+    def needs_labels(self) -> bool:
+        """False if the label of a row makes no difference."""
+        return any(rate.needs_labels for rate in self.rates)
 
     def __call__(self, counts: Counts) -> Rates:
         """Return the mean of each group; shapes as in `GroupRate`, NaN where one of the rates is."""

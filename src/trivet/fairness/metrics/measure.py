@@ -58,7 +58,7 @@ def measure_groups(
     reference
         Place of the group that every other group is compared with, as the privileged one.
     metrics
-        By default all that are functions of counts.
+        By default all that are functions of counts. Without labels those that need none are evaluated.
 
     Returns
     -------
@@ -80,7 +80,18 @@ def measure_groups(
         raise UsageError(
             f"the reference group should be a place from 0 to {len(counts.groups) - 1}, found {reference}."
         )
-    return tuple(value for metric in metrics for value in _values(metric, counts, reference))
+    known = (metric for metric in metrics if counts.labelled or not _needs_labels(metric))
+    return tuple(value for metric in known for value in _values(metric, counts, reference))
+
+
+def _needs_labels(metric: Metric) -> bool:
+    match metric:
+        case GroupRate() | GroupMean():
+            return metric.needs_labels
+        case Disparity() | Spread():
+            return any(rate.needs_labels for rate in metric.rates)
+        case Inequality():
+            return True
 
 
 def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[MetricValue]:
@@ -103,13 +114,13 @@ def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[Met
                     reason=None if known else metric.reason(table, (names[other], names[reference])),
                 )
         case Spread() | Inequality():
-            reason = metric.reason(counts.table, names)
-            left_out = metric.left_out(counts.table) if isinstance(metric, Spread) else ()
+            reason = metric.reason(counts.amounts, names)
+            left_out = metric.left_out(counts.amounts) if isinstance(metric, Spread) else ()
             yield MetricValue(
                 metric=metric.name,
                 group=None,
                 reference=None,
-                value=None if reason else float(metric(counts.table)),
+                value=None if reason else float(metric(counts.amounts)),
                 reason=reason,
                 left_out=tuple(names[group] for group in left_out),
             )
@@ -117,10 +128,12 @@ def _values(metric: Metric, counts: GroupCounts, reference: int) -> Iterator[Met
 
 def _of_groups(metric: GroupRate | GroupMean, counts: GroupCounts) -> Iterator[MetricValue]:
     """Evaluate a metric of each group."""
-    values, names = metric(counts.table).tolist(), counts.names
-    shares = metric.fractions(counts.table) if isinstance(metric, GroupRate) and metric.is_share else None
+    values, names = metric(counts.amounts).tolist(), counts.names
+    shares = None
+    if isinstance(metric, GroupRate) and metric.is_share and counts.weights is None:
+        shares = metric.fractions(counts.table)
     for group, name in enumerate(names):
-        reason = None if math.isfinite(values[group]) else metric.reason(counts.table, group, names)
+        reason = None if math.isfinite(values[group]) else metric.reason(counts.amounts, group, names)
         numerator, denominator = None, None
         if shares is not None:
             numerator, denominator = (int(rows[group]) for rows in shares)
