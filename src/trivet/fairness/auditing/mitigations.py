@@ -344,10 +344,15 @@ def compare_mitigations(
     plan = ComparisonPlan(
         rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed
     )
-    tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
-    step = f"{len(tasks)} models"
+    step = f"{(1 + len(names)) * (repeats + 1)} models"
     progress(step, 0.0)
-    fitted = train_all(plan, tasks, workers=workers, progress=lambda share: progress(step, share))
+    fitted = train_all(
+        plan,
+        (BASELINE, *names),
+        repeats,
+        workers=workers,
+        progress=lambda share: progress(step, share),
+    )
     progress("intervals", None)
 
     first = fitted[BASELINE, 0]

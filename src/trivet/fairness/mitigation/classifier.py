@@ -169,9 +169,10 @@ def _array(values: Any) -> NDArray[Any]:
 def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
     """Return the place of each row's value, and the values in their order; none may be missing."""
     if column.dtype == object:
-        found: dict[Any, int] = {}
+        entries = column.tolist()
         try:
-            codes = np.array([found.setdefault(value, len(found)) for value in column.tolist()])
+            found = {value: place for place, value in enumerate(dict.fromkeys(entries))}
+            codes = np.fromiter(map(found.__getitem__, entries), dtype=np.int64, count=len(entries))
         except TypeError as error:
             raise DataError(f"sensitive_features should hold plain values; {one_line(error)}.") from error
         values = [value.item() if isinstance(value, np.generic) else value for value in found]
