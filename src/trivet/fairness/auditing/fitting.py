@@ -11,22 +11,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from trivet.errors import TrivetError
+from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.results import FittedThresholds, GroupThreshold, TrainingSpread
 from trivet.fairness.auditing.rows import AuditRows
 from trivet.fairness.metrics.comparisons import accuracy
 from trivet.fairness.metrics.group_rates import selection_rates
+from trivet.fairness.mitigation.classifier import fit_rows, weight_parameter
 from trivet.fairness.mitigation.registry import MITIGATIONS
 from trivet.fairness.mitigation.thresholds.constraints import farthest_ratio
 from trivet.tables.features import Features, column_encoder
-from trivet.wording import first_line
+from trivet.wording import describe_error, first_line, one_line, quote
+from trivet.work.own_code import load_callable
 from trivet.work.worker_pool import WorkerPool
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Fitted",
     "Task",
     "fit_and_predict",
+    "own_classifier",
     "subsample",
     "train_all",
     "training_spread",
@@ -49,11 +52,43 @@ ESTIMATORS: Final[dict[str, Callable[[int], ClassifierMixin]]] = {
 }
 
 
-def make_estimator(name: str, features: Features, *, seed: int) -> Pipeline:
-    """Return a classifier of `Features.values`, not yet fitted."""
-    return Pipeline(
-        [("encode", column_encoder(features, standardise=True)), ("classify", ESTIMATORS[name](seed))]
-    )
+def make_estimator(estimator: Any, features: Features, *, seed: int) -> Pipeline:
+    """Return a classifier of `Features.values`, not yet fitted, from its name or an unfitted one."""
+    made = ESTIMATORS[estimator](seed) if isinstance(estimator, str) else clone(estimator)
+    return Pipeline([("encode", column_encoder(features, standardise=True)), ("classify", made)])
+
+
+def own_classifier(given: Any, *, seed: int) -> Any:
+    """Return an unfitted classifier of one's own, from ``package.module:factory`` or as it is given.
+
+    What it draws is drawn by the seed, unless its own `random_state` says otherwise.
+    """
+    made: Any = given
+    called = f"the estimator {one_line(type(given).__name__)}"
+    if isinstance(given, str):
+        factory, called = load_callable(given, role="estimator"), f"the factory {quote(given)}"
+        try:
+            made = factory()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the user's code can fail in any way
+            raise UsageError(
+                f"{called} failed when it was called without arguments: {describe_error(error)}."
+            ) from error
+    if isinstance(made, type) or not all(hasattr(made, name) for name in ("fit", "predict", "get_params")):
+        raise UsageError(
+            f"{called} gives {one_line(type(made).__name__)}, and models are trained anew: expected an "
+            "unfitted scikit-learn classifier or Pipeline."
+        )
+    if not is_classifier(made):
+        raise UsageError(f"{called} gives {one_line(type(made).__name__)}, which is not a classifier.")
+    classifier: Any = clone(made)
+    drawn = {name: seed for name, value in classifier.get_params().items() if _draws(name) and value is None}
+    return classifier.set_params(**drawn)
+
+
+def _draws(parameter: str) -> bool:
+    return parameter.rpartition("__")[2] == "random_state"
 
 
 #: Share of the training rows that each repeat keeps.
@@ -96,7 +131,7 @@ class ComparisonPlan:
     train: NDArray[np.int64]
     test: NDArray[np.int64]
     validation: NDArray[np.bool_]
-    estimator: str
+    estimator: Any
     reference: int
     four_fifths: float
     seed: int
@@ -147,7 +182,8 @@ class _Trained:
     def _model(self, places: NDArray[np.int64]) -> Any:
         rows = self.plan.rows
         model = make_estimator(self.plan.estimator, rows.features, seed=self.plan.seed)
-        return model.fit(rows.features.values[places], rows.labels[places])
+        weights = None if rows.weights is None else rows.weights[places]
+        return fit_rows(model, rows.features.values[places], rows.labels[places], weights, {})
 
 
 def _fitted(plan: ComparisonPlan, name: str, trained: _Trained) -> Fitted:
@@ -159,7 +195,7 @@ def _fitted(plan: ComparisonPlan, name: str, trained: _Trained) -> Fitted:
         note, thresholds = "", None
     else:
         mitigation = MITIGATIONS[name]
-        sensitive = [place for place, column in enumerate(rows.features.names) if column in rows.columns]
+        sensitive = list(rows.telling)
         seen = [place for place in range(len(rows.features.names)) if place not in sensitive]
         features = rows.features.only(seen) if mitigation.drops_sensitive else rows.features
         after = mitigation.kind == "after"
@@ -183,7 +219,12 @@ def _fitted(plan: ComparisonPlan, name: str, trained: _Trained) -> Fitted:
             model.set_params(ranker=FrozenEstimator(trained.whole))
         if trained.repeat and "proxy_folds" in known:
             model.set_params(proxy_folds=0)  # it is said of the first alone
-        model.fit(values[train], rows.labels[train], sensitive_features=_sensitive(rows, train))
+        given: dict[str, Any] = {}
+        if rows.weights is not None:
+            # Where the model is only left features out, weights are the classifier's.
+            name_of_weights = weight_parameter(estimator) if mitigation.drops_sensitive else "sample_weight"
+            given[name_of_weights] = rows.weights[train]
+        model.fit(values[train], rows.labels[train], sensitive_features=_sensitive(rows, train), **given)
         thresholds = _thresholds(plan, model, train) if after else None
         asked = (
             {"sensitive_features": _sensitive(rows, plan.test)}
@@ -201,10 +242,10 @@ def _thresholds(plan: ComparisonPlan, model: Any, places: NDArray[np.int64]) -> 
     rows = plan.rows
     predictions = model.predict(rows.features.values[places], sensitive_features=_sensitive(rows, places))
     counts = rows.count(np.asarray(predictions, dtype=np.int64), places)
-    impact = farthest_ratio(selection_rates(counts.table), plan.reference)
+    impact = farthest_ratio(selection_rates(counts.amounts), plan.reference)
     return FittedThresholds(
         rows=len(places),
-        accuracy=float(accuracy(counts.table)),
+        accuracy=float(accuracy(counts.amounts)),
         disparate_impact=impact if math.isfinite(impact) else None,
         groups=tuple(
             GroupThreshold(name, _cuts(model.thresholds_[_group(values)]))

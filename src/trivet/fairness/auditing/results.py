@@ -429,7 +429,7 @@ class FairnessComparison(
     Attributes
     ----------
     baseline : Audit of the model without mitigation, on the test rows.
-    estimator : ``logistic`` or ``boosting``.
+    estimator : ``logistic``, ``boosting``, or the name of own code.
     features : Columns that the model sees.
     columns : Sensitive columns.
     reference : The reference group, in all columns together.
@@ -440,6 +440,8 @@ class FairnessComparison(
     seed : Of the split, the repeats and whatever a mitigation draws.
     models : The baseline first.
     statement : What the comparison comes to, in one or two sentences.
+    classifier : What own code gave; None without.
+    weight : Column of the rows' weights, by which models are fitted and all figures weighted; None without.
     """
 
     baseline: FairnessAudit
@@ -455,3 +457,5 @@ class FairnessComparison(
     seed: int
     models: tuple[ModelOutcome, ...]
     statement: str
+    classifier: str | None = None
+    weight: str | None = None

@@ -6,19 +6,23 @@ from typing import Annotated, Final, Literal
 from annotated_types import Ge, Interval, MinLen
 
 from trivet.settings import Count, SettingError, Settings, Share
+from trivet.wording import quote
+from trivet.work.own_code import OWN_CODE
 
 __all__ = [
     "ADULT",
+    "ESTIMATOR_NAMES",
     "USUAL_CUT",
-    "EstimatorName",
     "Favourable",
     "Missing",
     "ReferenceName",
     "TableOptions",
     "TableSettings",
+    "require_estimator",
 ]
 
-EstimatorName = Literal["logistic", "boosting"]
+#: Classifiers that have a name; others are named as ``package.module:factory``.
+ESTIMATOR_NAMES: Final = ("logistic", "boosting")
 Missing = Literal["refuse", "group", "drop"]
 Favourable = Literal["high", "low"]
 ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
@@ -34,6 +38,21 @@ _OF_A_TABLE: Final = (
 ADULT: Final = "adult"
 #: The cut of scores from 0 to 1, where none is given.
 USUAL_CUT: Final = 0.5
+#: How the names of files of fitted models end.
+_MODEL_FILES: Final = (
+    "joblib",
+    "pkl",
+    "pickle",
+    "sav",
+    "skops",
+    "onnx",
+    "pt",
+    "pth",
+    "h5",
+    "json",
+    "bin",
+    "npz",
+)
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
 #: What is audited, one of these, and the settings that nothing is done with then.
@@ -73,7 +92,8 @@ class TableOptions(Settings):
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
     strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
-    estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
+    estimator : Fit this classifier on a part of the rows instead, with and without mitigations: logistic,
+        boosting, or package.module:factory of your own, which returns an unfitted scikit-learn classifier.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
     repeats : Trainings anew on other rows, for the spread of training.
@@ -112,7 +132,7 @@ class TableOptions(Settings):
     one_hot: str | None = None
     missing: Missing = "refuse"
     exclude: str | None = None
-    estimator: EstimatorName | None = None
+    estimator: Name | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
     four_fifths: Annotated[float, Interval(ge=LOWEST_BAND, le=1)] = 0.8
@@ -139,6 +159,8 @@ class TableSettings(TableOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in _IDLE if getattr(self, name) is not None]
+        if self.estimator is not None:
+            require_estimator(self.estimator)
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
@@ -174,6 +196,25 @@ class TableSettings(TableOptions):
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."
             )
+
+
+def require_estimator(name: str) -> None:
+    """Raise a SettingError unless a classifier has this name, or its text is one of own code."""
+    if name in ESTIMATOR_NAMES or OWN_CODE.fullmatch(name):
+        return
+    if name.rpartition(".")[2].lower() in _MODEL_FILES or "/" in name:
+        raise SettingError(
+            "{estimator} is {found}, which looks like a file: reading a fitted model can run what is in it, "
+            "and here models are trained anew. Give package.module:factory, a function of yours that returns "
+            "an unfitted scikit-learn classifier; predictions of a fitted one are audited with {prediction}.",
+            found=quote(name),
+        )
+    raise SettingError(
+        "{estimator} is {found}; expected {expected}, or package.module:factory, a function that returns an "
+        "unfitted scikit-learn classifier.",
+        found=quote(name),
+        expected=", ".join(ESTIMATOR_NAMES),
+    )
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}
