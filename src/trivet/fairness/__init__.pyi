@@ -38,6 +38,7 @@ from .mitigation.registry import MITIGATIONS as MITIGATIONS
 from .mitigation.reweighing import Reweighing as Reweighing
 from .mitigation.reweighing import reweighing_weights as reweighing_weights
 from .mitigation.thresholds.classifier import GroupThresholds as GroupThresholds
+from .mitigation.thresholds.frontier import odds_frontier as odds_frontier
 from .mitigation.thresholds.scalarised import Thresholds as Thresholds
 from .mitigation.thresholds.scalarised import apply_thresholds as apply_thresholds
 from .mitigation.thresholds.scalarised import exact_thresholds as exact_thresholds

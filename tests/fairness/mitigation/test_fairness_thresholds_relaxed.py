@@ -230,3 +230,22 @@ def test_groups_among_the_features_need_no_metadata(routing):
     with pytest.raises(UsageError, match="score with GroupScorer, or name sensitive_columns"):
         given.predict(X)
     assert columns.shape == (900, 2)
+
+
+@pytest.mark.parametrize(
+    ("seed", "errors"),
+    [
+        (0, (0.32802, 0.32151, 0.32045, 0.31885, 0.31538)),
+        (1, (0.34475, 0.33851, 0.33652, 0.33336, 0.32573)),
+    ],
+)
+def test_errors_are_those_of_error_parity(seed, errors):
+    # By RelaxedThresholdOptimizer of error-parity 0.3.12 with max_roc_ticks=None, of two and of three groups.
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 2 + seed, 8000)
+    scores = np.clip(rng.normal(0.35 + 0.12 * groups, 0.2), 0, 1)
+    labels = (rng.random(8000) < np.clip(scores + 0.1 * rng.normal(size=8000), 0, 1)).astype(int)
+    for bound, error in zip((0, 0.02, 0.05, 0.1, 0.3), errors, strict=True):
+        found = equalized_odds_thresholds(labels, scores, groups, bound=bound)
+        selection = selection_probability(scores, groups, found)
+        assert np.where(labels == 1, 1 - selection, selection).mean() == pytest.approx(error, abs=6e-6)
