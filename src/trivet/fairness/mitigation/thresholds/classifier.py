@@ -121,11 +121,12 @@ class GroupThresholds(MitigatedClassifier):
     constraint
         ``"ratio"``: selection rates of at least `bound`, and at most 1 / `bound`, times that of the
         privileged group (`ratio_thresholds`). ``"difference"``: selection rates at most `bound` apart
-        (`difference_thresholds`). ``"equalized_odds"``: true and false positive rates at most `bound` apart,
-        by randomised thresholds (`equalized_odds_thresholds`). ``"equal_opportunity"``: true positive
-        rates, likewise (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest
-        |1 - DI| + `penalty` (1 - accuracy) (`scalarised_thresholds`). Of more than two classes ``"ratio"``
-        and ``"difference"`` are of the share of each group that gets each class.
+        (`difference_thresholds`); at 0, which whole rows seldom meet, by randomised thresholds.
+        ``"equalized_odds"``: true and false positive rates at most `bound` apart, by randomised thresholds
+        (`equalized_odds_thresholds`). ``"equal_opportunity"``: true positive rates, likewise
+        (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest |1 - DI| + `penalty`
+        (1 - accuracy) (`scalarised_thresholds`). Of more than two classes ``"ratio"`` and ``"difference"``
+        are of the share of each group that gets each class.
     bound
         By default 0.8 for ``"ratio"``, 0.05 for ``"difference"``, and 0 for error rates; at 0 they are equal.
     attributes
@@ -264,18 +265,18 @@ class GroupThresholds(MitigatedClassifier):
         kept = self._fit_estimator(rows, weights, routed)
         weight = np.ones(len(rows.y)) if weights is None else weights
         kept = kept[weight[kept] > 0]
-        require_rows(
-            rows.groups[kept],
-            np.minimum(rows.labels[kept], 1),
-            rows.values,
-            both_labels=not many and (constraint.needs_both_labels or len(attributes) > 1),
-        )
         search = Search(
             bound=(constraint.usual_bound or 0) if self.bound is None else self.bound,
             objective=self.objective,
             penalty=self.penalty,
             grid=self.grid,
             attributes=attributes,
+        )
+        require_rows(
+            rows.groups[kept],
+            np.minimum(rows.labels[kept], 1),
+            rows.values,
+            both_labels=not many and search.needs_both_labels(constraint),
         )
         scored = Scored(
             labels=rows.labels[kept],

@@ -71,6 +71,10 @@ class Search:
         """Whether the attributes are held to the constraint one by one."""
         return len(self.attributes) > 1
 
+    def needs_both_labels(self, constraint: "Constraint") -> bool:
+        """Return whether thresholds are found on ROC curves, which take both labels in each group."""
+        return constraint.of_errors or self.each or (constraint.find is _difference and self.bound == 0)
+
 
 Found = tuple[float | MixedThreshold, ...]
 
@@ -82,7 +86,7 @@ class Constraint:
     find: Callable[[Scored, Search], Found]
     achieved: Callable[[Scored, Floats, Search], float]
     usual_bound: float | None = None
-    needs_both_labels: bool = False
+    of_errors: bool = False
 
 
 def farthest_ratio(rates: Floats, reference: int) -> float:
@@ -128,7 +132,7 @@ def _ratio(rows: Scored, search: Search) -> Found:
 
 
 def _difference(rows: Scored, search: Search) -> Found:
-    if search.each:
+    if search.each or search.bound == 0:  # which whole rows can seldom meet
         return _on_hulls(rows, search, _selection_difference_limits)
     return difference_thresholds(
         *_columns(rows), bound=search.bound, objective=search.objective, sample_weight=rows.weights
@@ -209,13 +213,13 @@ CONSTRAINTS: Final[dict[ConstraintName, Constraint]] = {
         _equalized_odds,
         lambda *found: _largest_difference(*found, (0,), (1,)),
         usual_bound=0,
-        needs_both_labels=True,
+        of_errors=True,
     ),
     "equal_opportunity": Constraint(
         _equal_opportunity,
         lambda *found: _largest_difference(*found, (1,)),
         usual_bound=0,
-        needs_both_labels=True,
+        of_errors=True,
     ),
     "scalarised": Constraint(_scalarised, _objective),
 }
