@@ -10,6 +10,7 @@ from cyclopts import App
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import (
@@ -62,6 +63,8 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
     _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console, audit.four_fifths)
+    if audit.subgroups is not None:
+        print_search(audit.subgroups, console)
     _print_end(audit, console)
 
 
@@ -332,7 +335,8 @@ def audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; without it Adult with the features of the study, for
+        A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods file
+        (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; without it Adult with the features of the study, for
         --estimator.
     """
     if law.template is not None:

@@ -6,6 +6,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
+from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
@@ -231,8 +232,8 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows``, ``not looked
-        at`` or ``suppressed``.
+        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
+        ``not looked at`` or ``suppressed``.
     message : One sentence.
     """
 
@@ -290,6 +291,7 @@ class FairnessAudit(
     weight, strata, cluster : Columns of the survey that the intervals are of, or None.
     count : Column that says how many rows a row of the table is, or None.
     other_metrics : What the verdict is about beside ratios of selection rates, in words.
+    subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
     suppressed_below : Counts of groups below this number are suppressed; None where none are.
     """
 
@@ -318,6 +320,7 @@ class FairnessAudit(
     cluster: str | None = None
     count: str | None = None
     other_metrics: tuple[str, ...] = ()
+    subgroups: SubgroupSearch | None = None
     suppressed_below: int | None = None
 
 

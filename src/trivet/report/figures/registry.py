@@ -28,6 +28,7 @@ from trivet.report.figures import (
     study_fairness,
     study_privacy,
     study_security,
+    subgroups,
     training,
     watched,
 )
@@ -52,6 +53,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *measures.FIGURES,
     *parts.FIGURES,
     *calibration.FIGURES,
+    *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
     *compared.FIGURES,
