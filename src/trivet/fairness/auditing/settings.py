@@ -43,7 +43,8 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats"),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-        *("metric", "reference", "difference_band"),
+        *("metric", "reference", "difference_band", "suppress"),
+        *("search", "search_split", "search_rows"),
     ),
     "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
 }
@@ -70,10 +71,12 @@ class TableOptions(CellReading):
         the rows beyond it are.
     score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
     favourable : Which scores are selected, high or low.
-    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    selected : Of a table of counts: the column with how many are selected, beside the total. No labels then.
+    total : Of a table of counts: the column with how many there are.
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
-    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
+    strata : Column of the stratum of a row, for intervals of a survey.
+    cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
@@ -92,6 +95,10 @@ class TableOptions(CellReading):
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
     difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
+    search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
+    search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -124,6 +131,10 @@ class TableOptions(CellReading):
     metric: tuple[Name, ...] = ()
     reference: ReferenceName | None = None
     difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
+    search: bool = False
+    search_split: bool = False
+    search_rows: Count | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,14 +181,35 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.suppress is not None and self.search:
+            raise SettingError(
+                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
+            )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
+        self._require_search()
         if self.reference is not None and self.privileged is not None:
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."
             )
+
+    def _require_search(self) -> None:
+        """Refuse a search of what is no row by row table."""
+        if not self.search and not self.search_split:
+            if self.search_rows is not None:
+                raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
+            return
+        asked = "search" if self.search else "search_split"
+        for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise SettingError(
+                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave {{{name}}} "
+                    "out, or search without it."
+                )
+        if self.label is None and self.score is not None:
+            raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}

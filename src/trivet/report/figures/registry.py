@@ -28,7 +28,9 @@ from trivet.report.figures import (
     study_fairness,
     study_privacy,
     study_security,
+    subgroups,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -51,9 +53,11 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *measures.FIGURES,
     *parts.FIGURES,
     *calibration.FIGURES,
+    *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 
