@@ -39,14 +39,14 @@ USUAL_CUT: Final = 0.5
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "suppress"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
     *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
-    *_OF_A_SEARCH,
+    *("suppress", *_OF_A_SEARCH),
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
@@ -54,7 +54,7 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
-        *("metric", "reference", "difference_band", *_OF_A_SEARCH, *_OF_A_RANKING),
+        *("metric", "reference", "difference_band", "suppress", *_OF_A_SEARCH, *_OF_A_RANKING),
     ),
     "selected": (
         *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
@@ -86,10 +86,12 @@ class TableOptions(CellReading):
         the rows beyond it are.
     score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
     favourable : Which scores are selected, high or low.
-    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    selected : Of a table of counts: the column with how many are selected, beside the total. No labels then.
+    total : Of a table of counts: the column with how many there are.
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
-    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
+    strata : Column of the stratum of a row, for intervals of a survey.
+    cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
     outcome : Compare the amounts in this column, such as limits, prices or wages, by group. No labels then.
     rank : Compare the places in this column of ranks, 1 being the first, by group. No labels then.
     query : Column of the query that a rank belongs to; without it there is one ranking.
@@ -116,6 +118,7 @@ class TableOptions(CellReading):
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -156,6 +159,7 @@ class TableOptions(CellReading):
     search: bool = False
     search_split: bool = False
     search_rows: Count | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +222,10 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.suppress is not None and self.search:
+            raise SettingError(
+                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
+            )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."

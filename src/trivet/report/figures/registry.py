@@ -31,6 +31,7 @@ from trivet.report.figures import (
     study_security,
     subgroups,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -58,6 +59,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *effects.FIGURES,
     *outcomes.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 
