@@ -1,4 +1,4 @@
-"""How often the intervals of every fairness metric hold what they are of, in simulated samples.
+"""Coverage of the intervals of every fairness metric, by simulation.
 
 Draws surveys and plain tables from populations whose figures are known, 2,000 of each by default, and
 counts how often the interval of each metric holds its figure. Writes docs/data/fairness-coverage.json, from
@@ -481,7 +481,7 @@ def own_metrics(simulations: int) -> Iterator[Tallies]:
         ("groups that differ, 150, 100 and 80 rows", (150, 100, 80), (0.8, 0.7, 0.65)),
         ("groups that are equal, 150, 100 and 80 rows", (150, 100, 80), (0.75, 0.75, 0.75)),
     ):
-        rng, tallies = np.random.default_rng(len(sample)), Tallies("metrics of one's own", sample)
+        rng, tallies = np.random.default_rng(len(sample)), Tallies("own metrics", sample)
         groups = np.repeat(list("abc"), sizes)
         chance = np.repeat(chances, sizes)
         for simulation in range(simulations // 4):

@@ -57,7 +57,7 @@ def weighted_shares(
     -------
     tuple of Estimate
         One for each group; without ends where the rows are in too few units, without any figure where there
-        is no row.
+        is none.
 
     Raises
     ------

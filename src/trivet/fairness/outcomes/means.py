@@ -34,7 +34,7 @@ ONE_ROW: Final = "one row says nothing of the error"
 
 @dataclass(frozen=True, eq=False)
 class RowDesign:
-    """How rows were drawn: weights, and codes of strata and of clusters within them, shape (rows,).
+    """Design of a sample of rows: weights, and codes of strata and of clusters within them, shape (rows,).
 
     `clusters` are numbered over all strata; None where each row is a unit.
     """
