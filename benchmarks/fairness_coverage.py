@@ -519,28 +519,26 @@ KINDS = (plain_tables, surveys, scores, plain_amounts, classes, rankings, own_me
 
 
 def main() -> None:
-    """Simulate, print and write."""
+    """Simulate, print and write; rows of what is not simulated now stay as they are."""
     arguments = sys.argv[1:]
     simulations = int(arguments[0]) if arguments else SIMULATIONS
     wanted = arguments[1:] or [kind.__name__ for kind in KINDS]
-    rows: list[dict[str, Any]] = []
+    rows = json.loads(DATA.read_text(encoding="utf-8"))["rows"] if DATA.exists() else []
     for kind in KINDS:
         if kind.__name__ not in wanted:
             continue
         started = time.perf_counter()
         for tallies in kind(simulations):
             own = list(tallies.rows())
-            rows += own
             covered = [row["covered"] for row in own]
-            seconds = time.perf_counter() - started
             span = f"{min(covered):.3f} to {max(covered):.3f}"
+            seconds = time.perf_counter() - started
             print(f"{tallies.kind}, {tallies.sample}: {span}, {seconds:.0f} s", flush=True)
-    DATA.parent.mkdir(exist_ok=True)
-    DATA.write_text(
-        json.dumps({"simulations": simulations, "level": LEVEL, "rows": rows}, indent=1, ensure_ascii=False)
-        + "\n",
-        encoding="utf-8",
-    )
+            place = tallies.kind, tallies.sample
+            rows = [row for row in rows if (row["kind"], row["sample"]) != place] + own
+            found = {"simulations": simulations, "level": LEVEL, "rows": rows}
+            text = json.dumps(found, indent=1, ensure_ascii=False)
+            DATA.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
