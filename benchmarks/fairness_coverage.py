@@ -88,6 +88,7 @@ class Tallies:
                     "sample": self.sample,
                     "metric": metric,
                     "figure": figure,
+                    "simulations": tally.simulations,
                     "intervals": known,
                     "without": tally.none,
                     "covered": (known - tally.below - tally.above) / known,
@@ -536,7 +537,7 @@ def main() -> None:
             print(f"{tallies.kind}, {tallies.sample}: {span}, {seconds:.0f} s", flush=True)
             place = tallies.kind, tallies.sample
             rows = [row for row in rows if (row["kind"], row["sample"]) != place] + own
-            found = {"simulations": simulations, "level": LEVEL, "rows": rows}
+            found = {"level": LEVEL, "rows": rows}
             text = json.dumps(found, indent=1, ensure_ascii=False)
             DATA.write_text(text + "\n", encoding="utf-8")
 

@@ -79,8 +79,8 @@ def by_group(
     Raises
     ------
     UsageError, DataError
-        If no metric is given or one is not a function, columns differ in length or lack a value, or a number is
-        out of range.
+        If no metric is given or one is not a function, columns differ in length or lack a value, or a number
+        is out of range.
     """
     require(Share, level=level)
     require(Count, replicates=replicates)
