@@ -1,4 +1,4 @@
-"""The committed simulations: every metric has an interval, and design-based ones hold as often as they say."""
+"""Committed simulations: every metric has an interval, and design-based ones hold as often as they say."""
 
 import json
 from pathlib import Path
