@@ -58,7 +58,7 @@ _MODEL_FILES: Final = (
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "suppress"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
 _OF_A_RANKING: Final = ("query", "top")
