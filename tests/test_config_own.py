@@ -76,12 +76,15 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
         (OWN + '[security.scan]\ncheckpoin = "a"\n', "did you mean checkpoint?"),
         (OWN + "[security]\nscan = 3\n", "[security] scan should be"),
         (OWN + '[security.scan]\ncheckpoint = "a"\nrepair = "pray"\n', "scan.repair should be 'auto'"),
-        (OWN + '[fairness.table]\ntable = "t.csv"\n', "one of prediction, score and estimator, found none"),
+        (
+            OWN + '[fairness.table]\ntable = "t.csv"\n',
+            "prediction, score, selected and estimator, found none",
+        ),
         (
             OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\nprediction = "p"\n',
             "found prediction and score",
         ),
-        (OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\n', "a table needs label"),
+        (OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\n', "a table needs sensitive"),
         (OWN + '[fairness.table]\ntable = "adult"\nscore = "s"\n', "adult has no predictions"),
         (OWN + '[fairness.table]\ntable = "adult"\nestimator = "logistic"\nrows = 3\n', "adult has its own"),
     ],

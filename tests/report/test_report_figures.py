@@ -58,6 +58,7 @@ ALL = (
     "privacy_code",
     "fairness_audit_impact",
     "fairness_audit_rates",
+    "fairness_audit_measures",
     "fairness_audit_classes",
     "fairness_audit_features",
     "fairness_audit_calibration",

@@ -73,7 +73,7 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `reading` is of cells, and `unnamed` one that is called by its place."""
+    """One column; `reading` is of cells, `unnamed` called by its place, `derived` made of others."""
 
     name: str
     kind: Kind
@@ -81,6 +81,7 @@ class Column:
     sql: str
     reading: Reading = AS_USUAL
     unnamed: bool = False
+    derived: bool = False
 
 
 def kind_of(duckdb_type: str) -> Kind:
@@ -354,7 +355,7 @@ def is_nan(number: str) -> str:
 _LOOKED_AT: Final = 1_000
 
 
-def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str], bool]) -> None:
+def require_no_swallowed_rows(table: Table, column: str | None, is_value: Callable[[str], bool]) -> None:
     """Refuse a CSV file of which a cell holds whole rows between its quotation marks."""
     # A quotation mark before a cell and one some lines below make a well-formed file with fewer rows. Such a
     # cell differs from text of more than one line by its delimiters: each whole line has all, and the first
@@ -364,7 +365,7 @@ def require_no_swallowed_rows(table: Table, column: str, is_value: Callable[[str
         return
     # A column that repeats another is none of the table's, and still one of the file's.
     names = {each.sql: each.name for each in table.columns}
-    place = int(find_column(table.columns, column).sql[1:])
+    place = None if column is None else int(find_column(table.columns, column).sql[1:])
     suspects = " OR ".join(_suspect(f"c{i}", table.delimiter, width) for i in range(width))
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
     for row in table.rows(sql):
@@ -388,13 +389,18 @@ def _suspect(sql: str, delimiter: str, width: int) -> str:
 
 
 def _has_rows(
-    lines: Sequence[str], place: int, known: int, delimiter: str, width: int, is_value: Callable[[str], bool]
+    lines: Sequence[str],
+    place: int,
+    known: int | None,
+    delimiter: str,
+    width: int,
+    is_value: Callable[[str], bool],
 ) -> bool:
     """Return True if the lines of a cell, in the column at `place`, are those of rows."""
     expected = [width - 1 - place, *[width - 1] * (len(lines) - 2), place]
     if len(lines) == 1 or [line.count(delimiter) for line in lines] != expected:
         return False
-    if known == place:
+    if known is None or known == place:
         return True
     own = lines[0].split(delimiter)[known - place] if known > place else lines[-1].split(delimiter)[known]
     return is_value(own)

@@ -12,6 +12,7 @@ from trivet.datasets.adult import POSITIVE_CLASS, adult_sample, load_adult
 from trivet.errors import UsageError
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
+from trivet.fairness.counting.design import UNIT, Placed, Scale
 from trivet.fairness.counting.files import CodedColumns, read_columns
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
@@ -140,7 +141,8 @@ def read_predicted(
     *,
     label: str,
     prediction: str,
-    cut: float | None,
+    cut: float | Placed | None,
+    scale: Scale = UNIT,
     ignored: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -152,7 +154,7 @@ def read_predicted(
         read = (
             read_columns(opened, coded=(*coded, prediction))
             if cut is None
-            else read_columns(opened, coded=coded, scores=(prediction,))
+            else read_columns(opened, coded=coded, scores=(prediction,), scale=scale)
         )
         rows = _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
     places = choose_rows(read.rows, limit or MOST_ROWS, seed=seed)
@@ -160,7 +162,8 @@ def read_predicted(
         scores, predictions = None, _is_positive(read, prediction, counts)[places]
     else:
         scores = read.scores[prediction][places]
-        predictions = (scores >= cut).astype(np.int64)
+        place = cut.place if isinstance(cut, Placed) else scale.placed(cut).place
+        predictions = (scores >= place).astype(np.int64)
     return Predicted(rows, np.arange(len(rows)), predictions, scores, np.array([], dtype=np.int64))
 
 
@@ -205,7 +208,7 @@ def _rows(
         find_column(opened.columns, each)
     features = read_features(
         opened,
-        [column for column in opened.columns if column.name not in hidden],
+        [column for column in opened.columns if column.name not in hidden and not column.derived],
         rows=None if len(places) == read.rows else places,
     )
     opened.require_unchanged()

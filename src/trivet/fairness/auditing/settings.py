@@ -5,23 +5,47 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, Rate, SettingError, Share
+from trivet.settings import Count, SettingError, Share
 from trivet.tables.settings import CellReading
 
-__all__ = ["ADULT", "EstimatorName", "TableOptions", "TableSettings"]
+__all__ = [
+    "ADULT",
+    "USUAL_CUT",
+    "EstimatorName",
+    "Favourable",
+    "Missing",
+    "ReferenceName",
+    "TableOptions",
+    "TableSettings",
+]
 
 EstimatorName = Literal["logistic", "boosting"]
+Missing = Literal["refuse", "group", "drop"]
+Favourable = Literal["high", "low"]
+ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
+
+#: Settings that belong to a table that a user names.
+_OF_A_TABLE: Final = (
+    *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "exclude"),
+    *("selected", "total"),
+)
 
 #: Stands for the embedded Adult data with the features of the study.
 ADULT: Final = "adult"
+#: The cut of scores from 0 to 1, where none is given.
+USUAL_CUT: Final = 0.5
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
-#: Settings that nothing is done with, by what is audited.
+#: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
-    "prediction": ("cut", "mitigate", "repeats"),
+    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats"),
     "score": ("mitigate", "repeats"),
-    "estimator": ("cut", "counts_only"),
+    "estimator": (
+        *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
+        *("metric", "reference", "difference_band"),
+    ),
+    "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
 }
 
 
@@ -29,28 +53,45 @@ _IDLE: Final = {
 class TableOptions(CellReading):
     """Options of ``trivet fairness``, beside the table.
 
-    Exactly one of `prediction`, `score` and `estimator` is given: audit what a column says, or fit.
+    Exactly one of `prediction`, `score`, `selected` (with `total`) and `estimator` is given: audit what
+    columns say, or fit.
 
     Attributes
     ----------
-    label : Column of the true labels; Adult has its own.
+    label : Column of the true labels, for all that compares with them; Adult has its own.
     positive : The label that counts as positive; not needed for 0 and 1, or true and false.
     sensitive : Columns of the groups, COL or COL,COL; several are looked at one by one and together. For
         Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
         share of positive labels.
     prediction : Audit the predictions in this column.
-    score : Audit the scores in this column, from 0 to 1.
-    cut : Score from which a row is predicted positive.
+    score : Audit the scores in this column.
+    cut : Score from which a row is predicted positive, 0.5 by default; median or a quantile such as q0.8, and
+        the rows beyond it are.
+    score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
+    favourable : Which scores are selected, high or low.
+    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    count : Column with how many equal rows each row is.
+    weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
+    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
     repeats : Trainings anew on other rows, for the spread of training.
+    bins : Groups of a sensitive column of numbers: age=25,45,65; a semicolon stands before another column.
+    one_hot : Sensitive columns made of columns with 1 or a blank: race=Black,White,Asian.
+    missing : What a missing sensitive value is: refuse, group (one of its own), or drop (row left out).
+    exclude : Values whose rows are left out: Unknown, or race=Unknown,Other; sex=X.
     four_fifths : Lower end of the band; the upper end is its inverse.
     level : Confidence level of every interval.
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
     rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
+    metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
+        selection_rate.
+    reference : What groups are compared with: favoured, the one with the largest share of positive labels
+        (the default), most-selected, largest, or population, all rows together.
+    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
     """
 
     label: Name | None = None
@@ -59,7 +100,19 @@ class TableOptions(CellReading):
     privileged: str | None = None
     prediction: Name | None = None
     score: Name | None = None
-    cut: Rate = 0.5
+    cut: float | str | None = None
+    score_range: str | None = None
+    favourable: Favourable = "high"
+    selected: Name | None = None
+    total: Name | None = None
+    count: Name | None = None
+    weight: Name | None = None
+    strata: Name | None = None
+    cluster: Name | None = None
+    bins: str | None = None
+    one_hot: str | None = None
+    missing: Missing = "refuse"
+    exclude: str | None = None
     estimator: EstimatorName | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
@@ -68,6 +121,9 @@ class TableOptions(CellReading):
     ignore: tuple[Name, ...] = ()
     rows: Count | None = None
     counts_only: bool = False
+    metric: tuple[Name, ...] = ()
+    reference: ReferenceName | None = None
+    difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +144,13 @@ class TableSettings(TableOptions):
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
-                f"expected one of {{prediction}}, {{score}} and {{estimator}}, found {found}: what is to be "
-                "audited, or should models be fitted?"
+                f"expected one of {{prediction}}, {{score}}, {{selected}} and {{estimator}}, found {found}: "
+                "what is to be audited, or should models be fitted?"
             )
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
             raise SettingError(f"{named}: nothing is done with it beside {{{given[0]}}}; leave it out.")
-        if self.counts_only and (self.rows is not None or self.ignore):
-            raise SettingError(
-                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
-            )
+        self._require_pairs()
         if self.table == ADULT:
             if self.estimator is None:
                 raise SettingError(
@@ -105,14 +158,25 @@ class TableSettings(TableOptions):
                 )
             if self.reading.options:
                 raise SettingError("{decimal}, {thousands} and {encoding} belong to a table of your own.")
-            if self.label or self.positive or self.ignore or self.rows:
-                raise SettingError(
-                    "{label}, {positive}, {ignore} and {rows} belong to a table of your own; adult has its "
-                    "own."
-                )
-        elif self.label is None or not self.sensitive:
+            if used := [name for name in _OF_A_TABLE if getattr(self, name) != _DEFAULTS[name]]:
+                named = ", ".join(f"{{{name}}}" for name in used)
+                raise SettingError(f"{named}: for a table of your own; adult has its own columns.")
+        elif not self.sensitive:
+            raise SettingError("a table needs {sensitive}, the columns of the groups.")
+        elif self.label is None and self.estimator is not None:
+            raise SettingError("an {estimator} needs {label}, the column of the true labels.")
+
+    def _require_pairs(self) -> None:
+        """Refuse settings that say two things about one."""
+        if self.score_range is not None and self.cut is None:
+            raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
-                "a table needs {label}, the column of the true labels, and {sensitive}, those of the groups."
+                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
+            )
+        if self.reference is not None and self.privileged is not None:
+            raise SettingError(
+                "{privileged} names the group that the others are compared with; leave {reference} out."
             )
 
 

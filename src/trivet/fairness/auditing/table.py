@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from trivet.errors import UsageError
 from trivet.fairness.auditing.groups import named_values
@@ -12,10 +12,23 @@ from trivet.fairness.auditing.mitigations import chosen_mitigations, compare_mit
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import Caution, FairnessAudit, FairnessComparison
 from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted, read_rows
-from trivet.fairness.auditing.settings import ADULT, EstimatorName, TableOptions, TableSettings
-from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.auditing.settings import (
+    ADULT,
+    USUAL_CUT,
+    EstimatorName,
+    Favourable,
+    Missing,
+    ReferenceName,
+    TableOptions,
+    TableSettings,
+)
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.design import Design, Scale, score_range
+from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.measures.registry import measures_named
+from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import Table, open_table, table_file
-from trivet.tables.settings import DecimalMark, Encoding, Reading, Thousands
+from trivet.tables.settings import DecimalMark, Encoding, Thousands
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -24,6 +37,40 @@ Progress = Callable[[str, float | None], object]
 #: Above this many rows only counts are taken, unless a number of rows is given.
 MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
+#: Options that change a table before it is read, or are of its other columns.
+_OF_FILES: Final = frozenset(
+    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"}
+)
+
+
+class AuditOptions(TypedDict, total=False):
+    """Options of `audit`: those of `TableOptions` that are not of models."""
+
+    positive: str | None
+    privileged: str | None
+    cut: float | str | None
+    score_range: str | None
+    favourable: Favourable
+    selected: Any
+    total: Any
+    count: Any
+    weight: Any
+    strata: Any
+    cluster: Any
+    bins: str | None
+    one_hot: str | None
+    missing: Missing
+    exclude: str | None
+    four_fifths: float
+    level: float
+    ignore: Sequence[str]
+    rows: int | None
+    counts_only: bool
+    reference: ReferenceName | None
+    difference_band: float | None
+    decimal: DecimalMark
+    thousands: Thousands | None
+    encoding: Encoding
 
 
 def audit_table(
@@ -79,29 +126,41 @@ def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
 
 
 def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
-    table, label = settings.table, settings.label or ""
-    prediction = settings.prediction or settings.score or ""
-    cut = None if settings.score is None else settings.cut
+    measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
+    label, prediction = settings.label, settings.prediction or settings.score
+    scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
-    with open_table(table, reading=settings.reading) as opened:
+    with open_table(settings.table, reading=settings.reading) as opened:
+        shaped, notes = shape_table(opened, shape_of(settings))
+        cut = None
+        if settings.score is not None:
+            asked = USUAL_CUT if settings.cut is None else settings.cut
+            cut = placed_cut(shaped, settings.score, asked, scale=scale, design=design)
         counts = group_counts(
-            opened, label, prediction, settings.sensitive, positive=settings.positive, cut=cut
+            shaped,
+            label,
+            prediction,
+            settings.sensitive,
+            positive=settings.positive,
+            cut=cut,
+            scale=scale,
+            **asdict(design),
         )
-        predicted, cautions = None, ()
-        if settings.counts_only or (settings.rows is None and counts.rows > MOST_LOOKED_AT):
-            many = f", for there are more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
-            why = "" if settings.counts_only else many
-            message = f"The other columns, and scores within groups, were not looked at{why}."
-            cautions = (Caution("not looked at", message),)
+        predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        why = _not_looked_at(settings, counts, design)
+        if why is not None or prediction is None or label is None:
+            message = f"The other columns, and scores within groups, were not looked at{why or ''}."
+            cautions += (Caution("not looked at", message),)
         else:
             progress("columns", None)
             predicted = read_predicted(
-                opened,
+                shaped,
                 counts,
                 label=label,
                 prediction=prediction,
                 cut=cut,
-                ignored=settings.ignore,
+                scale=scale,
+                ignored=(*settings.ignore, *design.columns),
                 limit=settings.rows,
                 seed=seed,
             )
@@ -110,44 +169,80 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
             "the rest is of all."
         )
-        cautions = (Caution("rows", message),)
+        cautions += (Caution("rows", message),)
+    if predicted is not None and design.weighted:
+        message = (
+            "Where a difference comes from, by class and column, is not taken apart for rows with weights; "
+            "scores within groups are of rows without them."
+        )
+        cautions += (Caution("not looked at", message),)
     cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
     return audit_counts(
         counts,
         privileged=settings.privileged,
-        data=Path(table).name,
-        label=label,
-        prediction=prediction,
-        cut=cut,
+        data=Path(settings.table).name,
+        label=label or "",
+        prediction=prediction or settings.selected or "",
+        cut=None if cut is None else cut.score,
+        scale=scale,
+        design=design,
         four_fifths=settings.four_fifths,
         level=settings.level,
         seed=seed,
         predicted=predicted,
         cautions=cautions,
+        metric=settings.metric,
+        reference=settings.reference,
+        difference_band=settings.difference_band,
+    )
+
+
+def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
+    """Say why only counts are taken, or nothing where rows are looked at as well."""
+    if settings.counts_only:
+        return ""
+    if not design.of_rows:
+        return ", for a row of the table stands for several"
+    if not counts.labelled:
+        return ", for the table has no labels"
+    if settings.rows is None and counts.rows > MOST_LOOKED_AT:
+        return f", for there are more than {MOST_LOOKED_AT:,} rows; --rows N looks at N drawn ones"
+    return None
+
+
+def scale_of(settings: TableOptions) -> Scale:
+    """Return where the scores lie."""
+    return score_range(settings.score_range, settings.favourable)
+
+
+def design_of(settings: TableOptions) -> Design:
+    """Return what a row stands for."""
+    return Design(**{each.name: getattr(settings, each.name) for each in fields(Design)})
+
+
+def shape_of(settings: TableOptions) -> Shape:
+    """Return what is made of the sensitive columns."""
+    return Shape.typed(
+        settings.sensitive,
+        bins=settings.bins,
+        one_hot=settings.one_hot,
+        exclude=settings.exclude,
+        missing=settings.missing,
     )
 
 
 def audit(
     table: Any,
     *,
-    label: Any,
+    label: Any = None,
     sensitive: Any,
     prediction: Any = None,
     score: Any = None,
-    cut: float = TableOptions.cut,
-    positive: str | None = None,
-    privileged: str | None = None,
-    four_fifths: float = TableOptions.four_fifths,
-    level: float = TableOptions.level,
-    ignore: Sequence[str] = (),
-    rows: int | None = None,
-    counts_only: bool = False,
-    decimal: DecimalMark = TableOptions.decimal,
-    thousands: Thousands | None = TableOptions.thousands,
-    encoding: Encoding = TableOptions.encoding,
+    metric: str | Sequence[str] = (),
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
+    **options: Unpack[AuditOptions],
 ) -> FairnessAudit:
     """Audit predictions, as ``trivet fairness`` does.
 
@@ -157,29 +252,21 @@ def audit(
         A file as of ``trivet fairness`` (.csv, .parquet, .xlsx and others, FILE.duckdb:TABLE), any data frame
         that narwhals knows, or None with arrays.
     label, prediction, score
-        Names of columns, or arrays of shape (rows,) where there is no table. Exactly one of the last two is
-        given: predicted labels, or scores from 0 to 1.
+        Names of columns, or arrays of shape (rows,) where there is no table. One of the last two is given:
+        predicted labels, or scores; or `selected` and `total` are. Without labels only selection is audited.
     sensitive
         Names of the columns of the groups; or arrays by name.
-    cut
-        Score from which a row is predicted positive.
-    positive
-        The label that counts as positive; not needed for 0 and 1, or true and false.
-    privileged
-        Value that the others are compared with, one a sensitive column with commas between.
-    four_fifths
-        Lower end of the band; the upper end is its inverse.
-    level
-        Confidence level of every interval, in (0, 1).
-    ignore, rows, counts_only
-        Of a file, whose other columns are looked at as well: columns that models do not see, how many rows at
-        most, or counts alone.
-    decimal, thousands, encoding
-        Of a CSV file: how its numbers are written, and how its characters are.
+    metric
+        Metrics that the verdict is about, of `trivet.fairness.measures.registry.MEASURES`; by default
+        ``selection_rate``.
     seed
         Of everything random.
     progress
         Called with a step's name and its finished share, None where that is unknown.
+    **options
+        As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
+        `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
+        `bins`, `one_hot`, `missing` and `exclude` are of a file, or of a frame, which is then written to one.
 
     Returns
     -------
@@ -192,48 +279,33 @@ def audit(
         Something that was named does not exist, or the table cannot be used.
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
-    if isinstance(table, str | Path):
-        found = audit_table(
-            TableSettings(
-                table=str(table),
+    rest: dict[str, Any] = dict(options)
+    rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
+    of_file = isinstance(table, str | Path)
+    if of_file or (table is not None and options.keys() & _OF_FILES):
+        rest["ignore"] = tuple(rest.get("ignore", ()))
+        with table_file(table) as file:
+            settings = TableSettings(
+                table=str(file),
                 label=label,
                 sensitive=tuple(columns),
                 prediction=prediction,
                 score=score,
-                cut=cut,
-                positive=positive,
-                privileged=privileged,
-                four_fifths=four_fifths,
-                level=level,
-                ignore=tuple(ignore),
-                rows=rows,
-                counts_only=counts_only,
-                decimal=decimal,
-                thousands=thousands,
-                encoding=encoding,
-            ),
-            seed=seed,
-            progress=progress,
-        )
+                **rest,
+            )
+            found = audit_table(settings, seed=seed, progress=progress)
         assert isinstance(found, FairnessAudit)
-        return found
-    if (prediction is None) == (score is None):
-        raise UsageError("give one of prediction and score.")
-    if ignore or rows is not None:
-        raise UsageError("ignore and rows belong to a file; leave them out for a frame or arrays.")
-    if Reading(decimal=decimal, thousands=thousands, encoding=encoding).options:
-        raise UsageError("decimal, thousands and encoding belong to a file; leave them out.")
+        return found if of_file else replace(found, data="the table")
+    if used := sorted(options.keys() & _OF_FILES):
+        raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
     return audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
         columns,
-        positive=positive,
-        cut=cut if prediction is None else None,
-        privileged=privileged,
-        four_fifths=four_fifths,
-        level=level,
+        scored=score is not None,
         seed=seed,
+        **{name: each for name, each in rest.items() if name != "counts_only"},
     )
 
 

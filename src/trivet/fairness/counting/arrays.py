@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.columns import binary_column, require_same_length, require_same_order, require_two_groups
+from trivet.fairness.counting.design import UNIT, Design, Scale
 from trivet.fairness.counting.naming import name_of
-from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
+from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row, rows_of
 from trivet.wording import one_line, quote
 
 __all__ = ["ArraySource", "binary_counts", "combined_codes", "factorised", "sensitive_arrays"]
@@ -26,42 +27,91 @@ _MOST_PLACES: Final = 2**20
 class ArraySource:
     """Rows of arrays."""
 
-    def __init__(self, y_true: ArrayLike, y_pred: ArrayLike, sensitive: Mapping[str, ArrayLike]) -> None:
-        require_same_order(y_true=y_true, y_pred=y_pred)
-        for name, values in sensitive.items():
-            require_same_order(y_true=y_true, **{one_line(name): values})
-        self._label = _column(y_true, "y_true")
-        self._prediction = _column(y_pred, "y_pred")
-        self._groups = {name: _column(values, name) for name, values in sensitive.items()}
-        for name, values in self._groups.items():
-            require_same_length(y_true=self._label, y_pred=self._prediction, **{one_line(name): values})
+    def __init__(self, **columns: ArrayLike | Mapping[str, ArrayLike] | None) -> None:
+        """Take labels, predictions, groups by name, and columns of a design, by the names of a question."""
+        groups: Any = columns.pop("sensitive", None) or {}
+        given = {name: values for name, values in columns.items() if values is not None} | groups
+        first = next(iter(given), "")
+        for name, values in given.items():
+            require_same_order(**{first: given[first], one_line(name): values})
+        #: By the names of a question.
+        self._columns = {name: _column(values, name) for name, values in given.items()}
+        sides = {name: self._columns[name] for name in ("y_true", "y_pred") if name in self._columns}
+        for name, values in self._columns.items():
+            if name not in sides:
+                require_same_length(**{first: self._columns[first], **sides, one_line(name): values})
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
         """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
-        coded = [*self._coded("groups"), *self._coded("label")]
-        if question.cut is None:
-            coded += self._coded("prediction")
-        else:
-            coded.append((_cut(self._prediction, question.y_pred, question.cut), range(OUTSIDE + 1)))
-        kinds, counts = _combinations(coded)
+        coded = [factorised(self._columns[name], name) for name in question.keys]
+        if question.cut is not None:
+            scores = _cut(
+                self._columns[question.y_pred or ""], question.y_pred or "", question.cut, question.scale
+            )
+            coded.append((scores, range(OUTSIDE + 1)))
+        kinds, numbers, codes = _combinations(coded)
         if len(kinds) > limit:
             return None
+        sums = self._summed(question.design, numbers, codes)
         rows: list[Row] = []
-        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-            *values, label, predicted = (known[code] for code, (_, known) in zip(kind, coded, strict=True))
-            rows.append((tuple(values), label, predicted, count))
+        for kind, amounts in zip(kinds.tolist(), zip(*sums, strict=True), strict=True):
+            values = [known[code] for code, (_, known) in zip(kind, coded, strict=True)]
+            scored = values.pop() if question.cut is not None else None
+            rows += rows_of(question, values, scored, amounts)
         return rows
 
-    def distinct(self, question: Question, part: Part) -> int:  # noqa: ARG002 - as other sources need it
+    def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
-        return len(_combinations(self._coded(part))[0])
+        names = question.columns(part)
+        return len(_combinations([factorised(self._columns[name], name) for name in names])[0])
 
-    def _coded(self, part: Part) -> list[tuple[Codes, Sequence[Any]]]:
-        if part == "groups":
-            return [factorised(values, name) for name, values in self._groups.items()]
-        return [
-            factorised(self._label, "y_true") if part == "label" else factorised(self._prediction, "y_pred")
-        ]
+    def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:
+        """Return what `trivet.fairness.counting.files.upper_cut` does."""
+        scores = scale.shares(_floats(self._columns[name], name, scale))
+        amount = design.weight or design.count
+        weights = np.ones(len(scores)) if amount is None else _floats(self._columns[amount], amount)
+        known = np.isfinite(scores)
+        if not known.any():
+            raise DataError(f"there is no score in {quote(name)}.")
+        order = np.argsort(scores[known])
+        sorted_scores, below = scores[known][order], np.cumsum(weights[known][order])
+        middle = sorted_scores[np.searchsorted(below, share * below[-1])]
+        above = sorted_scores[sorted_scores > middle]
+        return float(above[0]) if len(above) else math.nextafter(float(middle), math.inf)
+
+    def _summed(self, design: Design, numbers: Codes, codes: Codes) -> list[list[Any]]:
+        """Return what `rows_of` takes of each combination of values."""
+
+        def added(values: NDArray[Any] | None = None) -> list[Any]:
+            return np.bincount(codes, weights=values)[numbers].tolist()
+
+        def number(name: str) -> NDArray[np.float64]:
+            return _floats(self._columns[name], name)
+
+        def wrong(name: str, *, whole: bool = True) -> list[Any]:
+            own = number(name)
+            right = (own >= 0) & np.isfinite(own)
+            right &= (own == np.floor(own)) if whole else True
+            return added((~right).astype(np.float64))
+
+        if design.total is not None and design.selected is not None:
+            selected, total = design.selected, design.total
+            above = (number(selected) > number(total)).astype(np.float64)
+            return [
+                added(number(selected)),
+                added(number(total)),
+                wrong(selected),
+                wrong(total),
+                [int(each) for each in added(above)],
+            ]
+        if design.count is not None:
+            return [added(number(design.count)), wrong(design.count)]
+        if design.weight is not None:
+            own = number(design.weight)
+            with np.errstate(over="ignore"):
+                squares = own * own
+            return [added(), added(own), added(squares), wrong(design.weight, whole=False)]
+        return [added()]
 
 
 def sensitive_arrays(sensitive: Any) -> dict[str, ArrayLike]:
@@ -116,33 +166,42 @@ def _objects(values: NDArray[Any], name: str) -> tuple[Codes, Sequence[Any]]:
     return np.array(codes, dtype=np.int64), [value for _, value in known]
 
 
-def _cut(scores: NDArray[Any], name: str, cut: float) -> Codes:
-    """Return 1 from the cut on and 0 below, or what a score is that is none."""
+def _floats(values: NDArray[Any], name: str, scale: Scale = UNIT) -> NDArray[np.float64]:
+    """Return numbers as floats, NaN where one is missing."""
     wrong = UsageError(
-        f"the scores in {quote(name)} hold {one_line(scores.dtype)}; expected numbers from 0 to 1."
+        f"the scores in {quote(name)} hold {one_line(values.dtype)}; expected numbers from {scale.low:g} to "
+        f"{scale.high:g}."
+        if name == "y_pred"
+        else f"{quote(name)} holds {one_line(values.dtype)}; expected numbers."
     )
-    if scores.dtype.kind == "O":
-        scores = np.array([math.nan if name_of(each) is None else each for each in scores])
-    if scores.dtype.kind not in "iufO":
+    if values.dtype.kind == "O":
+        values = np.array([math.nan if name_of(each) is None else each for each in values])
+    if values.dtype.kind not in "iufO":
         raise wrong
     try:
-        floats = scores.astype(np.float64)
+        return values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise wrong from error
+
+
+def _cut(scores: NDArray[Any], name: str, cut: float, scale: Scale) -> Codes:
+    """Return 1 from the cut on and 0 below, or what a score is that is none."""
+    floats = _floats(scores, name, scale)
+    # The place of a score; infinite ones are beyond any scale.
+    floats = scale.shares(floats)
     beyond = (floats < 0) | (floats > 1)
     return np.select([np.isnan(floats), beyond], [MISSING, OUTSIDE], (floats >= cut).astype(np.int64))
 
 
-def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, Codes]:
-    """Return each combination of codes, shape (combinations, columns), and how many rows have it."""
+def _combinations(coded: Sequence[tuple[Codes, Sequence[Any]]]) -> tuple[Codes, Codes, Codes]:
+    """Return each combination of codes, shape (combinations, columns), its number, and each row's number."""
     sizes = [max(len(known), 1) for _, known in coded]
     if math.prod(sizes) > _MOST_PLACES:
         codes, kinds = combined_codes([(codes, size) for (codes, _), size in zip(coded, sizes, strict=True)])
-        return kinds, np.bincount(codes, minlength=len(kinds))
+        return kinds, np.arange(len(kinds)), codes
     places = np.ravel_multi_index([codes for codes, _ in coded], sizes)
-    every = np.bincount(places)
-    present = np.flatnonzero(every)
-    return np.stack(np.unravel_index(present, sizes), axis=1), every[present]
+    present = np.flatnonzero(np.bincount(places))
+    return np.stack(np.unravel_index(present, sizes), axis=1), present, places
 
 
 def _column(values: ArrayLike, name: str) -> NDArray[Any]:

@@ -1,9 +1,10 @@
 """Counting and reading of the columns of a CSV file, a Parquet file or a DuckDB table, by SQL."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.arrays import factorised
+from trivet.fairness.counting.design import UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.tabulate import (
     MISSING,
@@ -26,8 +28,9 @@ from trivet.fairness.counting.tabulate import (
     require_no_missing,
     require_rows,
     require_scores,
+    rows_of,
 )
-from trivet.tables.numbers import cell_sql, has_percent_signs, why_unreadable
+from trivet.tables.numbers import cell_sql, has_percent_signs, number_sql, why_unreadable
 from trivet.tables.opening import (
     Column,
     Kind,
@@ -42,6 +45,8 @@ from trivet.wording import one_line, quote
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
 
+#: Squares of larger weights are beyond all floats.
+LARGEST_WEIGHT: Final = 1e150
 #: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
@@ -82,32 +87,40 @@ def is_time(column: Column) -> bool:
     return column.type == "DATE" or column.type in _TIMES
 
 
-def scored(table: Table, name: str) -> Score:
-    """Return SQL for a column of scores."""
+def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
+    """Return SQL for a column of scores, as places on their scale."""
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"
         number = cell_sql(cell, column.reading, percent=has_percent_signs(table, column))
         return Score(
-            number,
+            scale.sql(number),
             f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
             f"{number} IS NULL",
-            f"{number} NOT BETWEEN 0 AND 1",
+            f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
         )
     if column.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
         raise UsageError(
-            f"the scores in {quote(name)} are {column.kind} ({column.type}); expected numbers from 0 to 1."
+            f"the scores in {quote(name)} are {column.kind} ({column.type}); expected numbers from "
+            f"{scale.low:g} to {scale.high:g}."
         )
     number = f"CAST({column.sql} AS DOUBLE)"
-    return Score(number, f"({number} IS NULL OR {is_nan(number)})", "false", f"{number} NOT BETWEEN 0 AND 1")
+    return Score(
+        scale.sql(number),
+        f"({number} IS NULL OR {is_nan(number)})",
+        "false",
+        f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
+    )
 
 
-def require_readable(table: Table, name: str) -> None:
+def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
     """Raise a DataError where scores are written otherwise than is read, with the way in."""
-    column, score = find_column(table.columns, name), scored(table, name)
+    column, score = find_column(table.columns, name), scored(table, name, scale)
     why = why_unreadable(table, column, score.unreadable) if column.kind is Kind.CELL else None
     if why is not None:
-        raise DataError(f"the scores in {quote(name)} should be numbers from 0 to 1; {why}.")
+        raise DataError(
+            f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
+        )
 
 
 class FileSource:
@@ -118,43 +131,121 @@ class FileSource:
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
         """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
-        names = [*question.sensitive, question.y_true]
-        if question.cut is None:
-            names.append(question.y_pred)
-        columns = [groupable(self._table, name) for name in names]
+        columns_by = {name: groupable(self._table, name) for name in question.keys}
+        columns = [columns_by[name] for name in question.keys]
         keys: list[str] = []
         if question.cut is not None:
-            score = scored(self._table, question.y_pred)
+            score = scored(self._table, question.y_pred or "", question.scale)
             keys.append(
                 f"CASE WHEN {score.missing} THEN {MISSING} WHEN {score.unreadable} THEN {UNREADABLE} "
                 f"WHEN {score.outside} THEN {OUTSIDE} "
                 f"WHEN {score.number} >= CAST({question.cut!r} AS DOUBLE) THEN 1 ELSE 0 END"
             )
-        found = combinations(self._table, columns, *keys, limit=limit)
+        sums = _summed(self._table, question.design)
+        found = combinations(self._table, columns, *keys, limit=limit, sums=sums)
         if found is None:
             return None
         if question.cut is not None and any(values[-1] == UNREADABLE for values, _ in found):
-            require_readable(self._table, question.y_pred)
-        labels = {name_of(values[len(question.sensitive)]) for values, _ in found}
-        require_no_swallowed_rows(self._table, question.y_true, lambda text: name_of(text) in labels)
-        return [(tuple(groups), label, prediction, count) for (*groups, label, prediction), count in found]
+            require_readable(self._table, question.y_pred or "", question.scale)
+        # The label's values, or others' that are those of the file, tell a row in a cell from other text.
+        own = [name for name in (question.y_true, *question.keys) if name and not columns_by[name].derived]
+        known: set[str | None] = set()
+        if own:
+            known = {name_of(values[question.keys.index(own[0])]) for values, _ in found}
+        require_no_swallowed_rows(self._table, own[0] if own else None, lambda text: name_of(text) in known)
+        rows: list[Row] = []
+        for values, amounts in found:
+            scored_as = values.pop() if keys else None
+            rows += rows_of(question, values, scored_as, amounts)
+        return rows
+
+    def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:
+        """Return what `upper_cut` does."""
+        return upper_cut(self._table, name, share, scale=scale, design=design)
 
     def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
         return distinct(self._table, question.columns(part))
 
 
+_ROWS: Final = "count(*)"
+
+
+def _summed(table: Table, design: Design) -> tuple[str, ...]:
+    """Return SQL for what `rows_of` takes of each combination of values."""
+
+    def number(name: str) -> str:
+        return number_sql(_amount(table, name))
+
+    def wrong(name: str, also: str = "") -> str:
+        return f"count(*) FILTER (({number(name)} >= 0 AND isfinite({number(name)}){also}) IS NOT TRUE)"
+
+    def not_whole(name: str) -> str:
+        return wrong(name, f" AND {number(name)} = floor({number(name)})")
+
+    if design.total is not None and design.selected is not None:
+        names = design.selected, design.total
+        sums = (f"sum({number(name)})" for name in names)
+        above = f"count(*) FILTER ({number(design.selected)} > {number(design.total)})"
+        return (*sums, *map(not_whole, names), above)
+    if design.count is not None:
+        return f"sum({number(design.count)})", not_whole(design.count)
+    if design.weight is not None:
+        return _weight_sums(table, number(design.weight))
+    return (_ROWS,)
+
+
+#: Bits of the largest weight, and of its square, as a whole number.
+_BITS: Final = 52
+
+
+def _weight_sums(table: Table, weight: str) -> tuple[str, ...]:
+    """Return SQL for rows, sum of weights, sum of squares, and wrong weights."""
+    # Whole numbers add up to the same whatever the order of threads: as many bits as floats have are kept.
+    right = f"({weight} >= 0 AND isfinite({weight}))"
+    ((largest,),) = table.rows(
+        f"SELECT max({weight}) FILTER ({right}) FROM {table.source}"  # noqa: S608 - names are quoted
+    )
+    if largest and largest > LARGEST_WEIGHT:
+        sums = ("CAST('inf' AS DOUBLE)",) * 2
+    elif largest:
+        known = f"CASE WHEN {right} THEN {weight} END"
+        sums = _exact_sum(known, largest), _exact_sum(f"({known} * {known})", largest * largest)
+    else:
+        sums = ("CAST(0 AS DOUBLE)",) * 2
+    return _ROWS, *sums, f"count(*) - count(CASE WHEN {right} THEN 1 END)"
+
+
+def _exact_sum(number: str, largest: float) -> str:
+    """Return SQL for the sum of numbers from 0 to the largest, rounded below its last bit."""
+    factor = f"CAST({math.ldexp(1.0, _BITS - math.frexp(largest)[1])!r} AS DOUBLE)"
+    return f"coalesce(CAST(sum(CAST({number} * {factor} AS BIGINT)) AS DOUBLE), 0) / {factor}"
+
+
+def _amount(table: Table, name: str) -> Column:
+    """Return a column of weights or of numbers of rows."""
+    column = find_column(table.columns, name)
+    if column.kind not in (Kind.CELL, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
+        raise UsageError(
+            f"the column {quote(name)} holds {column.kind} ({one_line(column.type)}); expected numbers."
+        )
+    # Where all that is wanted of a cell is a number, DuckDB reads one, and stumbles over what is none.
+    return replace(column, sql=f"trim({column.sql})") if column.kind is Kind.CELL else column
+
+
 def combinations(
-    table: Table, columns: Sequence[Column], *keys: str, limit: int
-) -> list[tuple[list[object], int]] | None:
-    """Return each combination of values of columns and expressions with its rows; None beyond `limit`."""
+    table: Table, columns: Sequence[Column], *keys: str, limit: int, sums: Sequence[str] = (_ROWS,)
+) -> list[tuple[list[object], list[Any]]] | None:
+    """Return each combination of values of columns and expressions with its sums; None beyond `limit`."""
     # Values are grouped as they are stored: naming those of each row would cost more than counting.
     inner = ", ".join(f"{key} AS k{i}" for i, key in enumerate([*(each.sql for each in columns), *keys]))
     shown = [fetched(column, f"k{i}") for i, column in enumerate(columns)]
     shown += [f"k{len(columns) + i}" for i in range(len(keys))]
+    named = [f"s{i}" for i in range(len(sums))]
+    added = ", ".join(f"{each} AS {name}" for each, name in zip(sums, named, strict=True))
     sql = (
-        f"SELECT {', '.join(shown)}, n FROM "  # noqa: S608 - names are quoted
-        f"(SELECT {inner}, count(*) AS n FROM {table.source} GROUP BY ALL LIMIT {limit + 1})"
+        f"SELECT {', '.join(shown + named)} FROM "  # noqa: S608 - names are quoted
+        f"(SELECT {inner}, {added} FROM {table.source} GROUP BY ALL LIMIT {limit + 1})"
     )
     try:
         rows = table.rows(sql)
@@ -164,13 +255,44 @@ def combinations(
         return None
     # Python has one kind of float, in which a single-precision number has more digits.
     single = [i for i, column in enumerate(columns) if column.type == "FLOAT"]
-    found: list[tuple[list[object], int]] = []
-    for *values, count in rows:
+    found: list[tuple[list[object], list[Any]]] = []
+    for row in rows:
+        values = row[: len(shown)]
         for place in single:
             if values[place] is not None:
                 values[place] = np.float32(values[place])
-        found.append((values, count))
+        found.append((values, row[len(shown) :]))
     return found
+
+
+def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: Design) -> float:
+    """Return the lowest score, as a place on its scale, that is above a quantile of the scores.
+
+    The quantile is the least score that this share of the rows does not exceed, each as often as it counts.
+    """
+    score = scored(table, name, scale)
+    amount = design.weight or design.count
+    rows = "1" if amount is None else number_sql(_amount(table, amount))
+    held = (
+        f"SELECT {score.number} AS s, sum({rows}) AS n FROM {table.source} "  # noqa: S608 - names are quoted
+        f"WHERE isfinite({score.number}) GROUP BY s"
+    )
+    below = f"SELECT s, sum(n) OVER (ORDER BY s) AS below, sum(n) OVER () AS whole FROM ({held})"  # noqa: S608
+    at = f"SELECT min(s) FROM ({below}) WHERE below >= {share!r} * whole"  # noqa: S608 - as above
+    ((middle, cut),) = table.rows(
+        f"SELECT ({at}), min(s) FROM ({held}) WHERE s > ({at})"  # noqa: S608 - as above
+    )
+    if middle is None:
+        require_no_missing({name: count_of(table)}, count_of(table))
+        raise DataError(f"there is no score in {quote(name)}.")
+    # Where no score is above it nobody is selected.
+    return math.nextafter(middle, math.inf) if cut is None else cut
+
+
+def count_of(table: Table) -> int:
+    """Return how many rows a table has."""
+    ((rows,),) = table.rows(f"SELECT count(*) FROM {table.source}")  # noqa: S608 - as above
+    return int(rows)
 
 
 def distinct(table: Table, names: Sequence[str]) -> int:
@@ -221,7 +343,11 @@ class CodedColumns:
 
 
 def read_columns(
-    table: str | Path | Table, *, coded: Sequence[str] = (), scores: Sequence[str] = ()
+    table: str | Path | Table,
+    *,
+    coded: Sequence[str] = (),
+    scores: Sequence[str] = (),
+    scale: Scale = UNIT,
 ) -> CodedColumns:
     """Read some columns of a file, and no others, in the order of its rows.
 
@@ -235,6 +361,8 @@ def read_columns(
         Names of columns of labels, predictions and groups.
     scores
         Names of columns of scores.
+    scale
+        Where these lie; by default from 0 to 1. What is read is their place on it, from 0 to 1.
 
     Raises
     ------
@@ -251,7 +379,7 @@ def read_columns(
         values = _values(opened, columns)
         sql = [_code(columns[name], values[name]) for name in columns]
         # DuckDB has no second name for a column that is read twice.
-        sql += [scored(opened, name).number for name in dict.fromkeys(scores)]
+        sql += [scored(opened, name, scale).number for name in dict.fromkeys(scores)]
         listed = ", ".join(f"{each} AS c{i}" for i, each in enumerate(sql))
         found = opened.arrays(f"SELECT {listed} FROM {opened.source}", count=len(sql))  # noqa: S608 - names are quoted
         rows = len(found["c0"])
@@ -261,7 +389,7 @@ def read_columns(
             for i, name in enumerate(columns)
         }
         numbers = {
-            name: _checked(opened, name, found.pop(f"c{len(columns) + i}"))
+            name: _checked(opened, name, found.pop(f"c{len(columns) + i}"), scale)
             for i, name in enumerate(dict.fromkeys(scores))
         }
         opened.require_unchanged()
@@ -282,11 +410,11 @@ def _values(table: Table, columns: dict[str, Column]) -> dict[str, list[object]]
         )
     require_rows(len(found))
     missing = Counter[str]()
-    for kind, count in found:
+    for kind, (count,) in found:
         missing.update(
             {name: count for name, value in zip(columns, kind, strict=True) if name_of(value) is None}
         )
-    require_no_missing(dict(missing), sum(count for _, count in found))
+    require_no_missing(dict(missing), sum(count for _, (count,) in found))
     values = {name: list(dict.fromkeys(kind[i] for kind, _ in found)) for i, name in enumerate(columns)}
     for name, known in values.items():
         require_few_groups(len(known), [name])
@@ -321,11 +449,11 @@ def _coded(found: Any, name: str, column: Column, values: Sequence[object]) -> C
     return CodedColumn(codes, categories)
 
 
-def _checked(table: Table, name: str, found: Any) -> Scores:
-    """Return scores, or say how many are missing, no number, or beyond [0, 1]."""
+def _checked(table: Table, name: str, found: Any, scale: Scale) -> Scores:
+    """Return scores, or say how many are missing, no number, or beyond their scale."""
     numbers = np.asarray(np.ma.filled(found, np.nan), dtype=np.float64)
     if not bool(((numbers >= 0) & (numbers <= 1)).all()):
-        score = scored(table, name)
+        score = scored(table, name, scale)
         sql = ", ".join(
             f"count(*) FILTER ({condition})"
             for condition in (score.missing, f"NOT {score.missing} AND {score.unreadable}", score.outside)
@@ -334,9 +462,9 @@ def _checked(table: Table, name: str, found: Any) -> Scores:
             f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
         )
         if unreadable:
-            require_readable(table, name)
+            require_readable(table, name, scale)
         require_no_missing({name: missing} if missing else {}, len(numbers))
-        require_scores(name, outside=outside, unreadable=unreadable)
+        require_scores(name, outside=outside, unreadable=unreadable, scale=scale)
     return numbers
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row
+from trivet.fairness.counting.arrays import ArraySource
+from trivet.fairness.counting.design import EVERY_ROW, Design, Scale
+from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row, rows_of
 from trivet.tables.frames import tidy_frame
 from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import describe_error, one_line, quote
@@ -38,18 +40,43 @@ class FrameSource:
 
     def tally(self, question: Question, *, limit: int) -> Sequence[Row] | None:
         """Return each combination of values and how many rows have it; nothing beyond `limit` of them."""
-        names = [*question.sensitive, question.y_true]
-        if question.cut is None:
-            names.append(question.y_pred)
+        names = question.keys
+        if question.design != EVERY_ROW:
+            return self._arrays(question).tally(question, limit=limit)
         columns = [self._groupable(name) for name in names]
         if question.cut is not None:
-            columns.append(self._cut(question.y_pred, question.cut))
+            columns.append(self._cut(question.y_pred or "", question.cut, question.scale))
         with _engine():
             rows = _rows(self._grouped(columns).head(limit + 1))
         if len(rows) > limit:
             return None
         single = [i for i, name in enumerate(names) if self._schema[name] == nw.Float32]
-        return [_row(list(row), single) for row in rows]
+        found: list[Row] = []
+        for row in rows:
+            values = _values(list(row[: len(names)]), single)
+            scored = row[len(names)] if question.cut is not None else None
+            found += rows_of(question, values, scored, [int(row[-1])])
+        return found
+
+    def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:
+        """Return what `trivet.fairness.counting.files.upper_cut` does."""
+        wanted = tuple(each for each in (name, design.weight or design.count) if each is not None)
+        return self._columns(wanted).upper_cut(name, share, scale=scale, design=design)
+
+    def _arrays(self, question: Question) -> ArraySource:
+        """Return the columns that a question is about, in memory."""
+        named = (*question.sensitive, question.y_true, question.y_pred, *question.design.columns)
+        return self._columns(tuple(name for name in dict.fromkeys(named) if name is not None))
+
+    def _columns(self, names: Sequence[str]) -> ArraySource:
+        for name in names:
+            self._groupable(name)
+        with _engine():
+            part = self._frame.select(
+                *(nw.col(self._called[name]).alias(f"k{i}") for i, name in enumerate(names))
+            )
+            rows = list(zip(*_rows(part), strict=True))
+        return ArraySource(sensitive={name: list(values) for name, values in zip(names, rows, strict=True)})
 
     def distinct(self, question: Question, part: Part) -> int:
         """Return how many groups, labels or predictions there are, missing ones included."""
@@ -86,12 +113,16 @@ class FrameSource:
             )
         return nw.col(self._called[name])
 
-    def _cut(self, name: str, cut: float) -> Any:
+    def _cut(self, name: str, cut: float, scale: Scale) -> Any:
         of = self._find(name)
         if not of.is_numeric():
-            raise UsageError(f"the scores in {quote(name)} are {one_line(of)}; expected numbers from 0 to 1.")
+            raise UsageError(
+                f"the scores in {quote(name)} are {one_line(of)}; expected numbers from {scale.low:g} to "
+                f"{scale.high:g}."
+            )
         # In single precision a score below the cut can be equal to it.
         score = nw.col(self._called[name]).cast(nw.Float64)
+        score = scale.shares(score)
         # DuckDB does not ask the rows of a Parquet file whether one is NaN; see `trivet.tables.opening`.
         nan = ~score.is_finite() & (score != math.inf) & (score != -math.inf)
         return (
@@ -122,12 +153,11 @@ def _rows(frame: Any) -> list[tuple[Any, ...]]:
     return list(zip(*(few[name].to_list() for name in few.columns), strict=True))
 
 
-def _row(row: list[Any], single: Sequence[int]) -> Row:
+def _values(row: list[Any], single: Sequence[int]) -> list[Any]:
     for place in single:
         if isinstance(row[place], float):
             row[place] = np.float32(row[place])
-    *values, label, prediction, count = row
-    return tuple(values), label, prediction, int(count)
+    return row
 
 
 @contextmanager

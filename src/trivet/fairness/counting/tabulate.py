@@ -1,17 +1,19 @@
 """Tabulation of a table's combinations of values: what is counted, what is missing, and what is positive."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, Literal, NoReturn, Protocol
+from typing import Any, Final, Literal, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_values
+from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of
-from trivet.settings import Rate, require
+from trivet.fairness.counting.weights import WeightSums
 from trivet.wording import one_line, quote
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "require_no_missing",
     "require_rows",
     "require_scores",
+    "rows_of",
 ]
 
 #: Groups, and values of a label or a prediction, beyond which a column is refused.
@@ -37,30 +40,61 @@ MOST_GROUPS: Final = 1_000
 MOST_CLASSES: Final = 100
 #: Combinations of group, label and prediction that are ever brought into Python.
 MOST_COMBINATIONS: Final = 100_000
+#: The same where each is divided by strata or clusters.
+MOST_PARTS: Final = 2_000_000
 
 #: Codes of scores without a prediction: missing, not in [0, 1], or not a number.
 MISSING, OUTSIDE, UNREADABLE = 2, 3, 4
 
-#: Values of the sensitive columns, the label, and the prediction (with a cut: 0, 1 or one of the
-#: three above), and how many rows have these.
-Row = tuple[tuple[object, ...], object, object, int]
 Part = Literal["groups", "label", "prediction"]
+
+
+class Row(NamedTuple):
+    """Rows that have the same values: of the sensitive columns, of stratum and cluster, and so on.
+
+    With a cut the prediction is 0, 1 or one of the three above; without labels the label is None.
+    """
+
+    groups: tuple[object, ...]
+    label: object
+    prediction: object
+    rows: int
+    part: tuple[object, ...] = ()
+    weight: float = 0.0
+    square: float = 0.0
 
 
 @dataclass(frozen=True)
 class Question:
     """Query of counts."""
 
-    y_true: str
-    y_pred: str
+    y_true: str | None
+    y_pred: str | None
     sensitive: tuple[str, ...]
     positive: str | None
     cut: float | None
     multiclass: bool
+    scale: Scale = UNIT
+    design: Design = EVERY_ROW
 
     def columns(self, part: Part) -> tuple[str, ...]:
         """Return the names of the columns of a part."""
-        return {"groups": self.sensitive, "label": (self.y_true,), "prediction": (self.y_pred,)}[part]
+        found = {"groups": self.sensitive, "label": (self.y_true,), "prediction": (self.y_pred,)}[part]
+        return tuple(name for name in found if name is not None)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns whose values are counted: groups, label, prediction where it is not scored, and parts."""
+        scored = self.cut is not None
+        named = (*self.sensitive, self.y_true, None if scored else self.y_pred, *self.design.parts)
+        return tuple(name for name in named if name is not None)
+
+    def row(self, values: Sequence[object], rows: int, *, scored: object, **sums: float) -> Row:
+        """Return the row for values of `keys`; with a cut `scored` is the prediction."""
+        rest = list(values[len(self.sensitive) :])
+        label = None if self.y_true is None else rest.pop(0)
+        prediction = scored if self.cut is not None or self.y_pred is None else rest.pop(0)
+        return Row(tuple(values[: len(self.sensitive)]), label, prediction, rows, tuple(rest), **sums)
 
 
 class Source(Protocol):
@@ -76,27 +110,28 @@ class Source(Protocol):
 
 
 def ask(
-    y_true: str,
-    y_pred: str,
+    y_true: str | None,
+    y_pred: str | None,
     sensitive: tuple[str, ...],
     *,
     positive: object,
     cut: float | None,
     multiclass: bool,
+    scale: Scale = UNIT,
+    design: Design = EVERY_ROW,
 ) -> Question:
-    """Return the question, checked."""
+    """Return the question, checked; the cut is a place on the scale."""
     if not sensitive:
         raise UsageError("no sensitive column is named; name one or more.")
     repeated = [name for i, name in enumerate(sensitive) if name in sensitive[:i]]
     if repeated:
         raise UsageError(f"the sensitive column {quote(repeated[0])} is named twice; name it once.")
-    require(Rate, cut=cut)
     if multiclass and cut is not None:
         raise UsageError("a cut makes two classes of scores; leave out the cut or multiclass.")
     called = name_of(positive)
     if positive is not None and called is None:
         raise UsageError("the positive label is empty; name the value that counts as positive.")
-    return Question(y_true, y_pred, sensitive, called, cut, multiclass)
+    return Question(y_true, y_pred, sensitive, called, cut, multiclass, scale, design)
 
 
 _NUMBERS, _TRUTHS = ("0", "1"), ("false", "true")
@@ -105,26 +140,37 @@ _AS_NUMBER: Final = dict(zip(_TRUTHS, _NUMBERS, strict=True))
 _ALIKE: Final = 0.75
 #: Values that are shown of a column that has too many.
 _SHOWN: Final = 8
-#: The groups, the label, the prediction (with a cut 0 or 1), and how many rows.
-_Named = tuple[tuple[str, ...], str, str, int]
+#: Sums of weights are kept for no more parts times cells than this.
+_MOST_SUMS: Final = 2**26
+
+
+class _Named(NamedTuple):
+    """A row by the names of its values; with a cut the prediction is 0 or 1."""
+
+    groups: tuple[str, ...]
+    label: str
+    prediction: str
+    row: Row
 
 
 def assemble(source: Source, question: Question) -> GroupCounts:
     """Count the rows of a table."""
-    rows = source.tally(question, limit=MOST_COMBINATIONS)
+    design = question.design
+    rows = source.tally(question, limit=MOST_PARTS if design.parts else MOST_COMBINATIONS)
     if rows is None:
         _refuse_many(source, question)
     require_rows(len(rows))
     named = _named(rows, question)
-    groups = in_order(values for values, _, _, _ in named)
+    groups = in_order(each.groups for each in named)
     require_few_groups(len(groups), question.sensitive)
     if len(groups) == 1:
         raise DataError(
             f"there is only one group, {_listed(question.sensitive)} is {_listed(groups[0])} in every row; "
             "two or more are compared. Name another column, or give all rows."
         )
-    labels = {label for _, label, _, _ in named}
-    predictions = {prediction for _, _, prediction, _ in named} if question.cut is None else set[str]()
+    counted = question.cut is not None or question.y_pred is None
+    labels = {each.label for each in named} if question.y_true is not None else set[str]()
+    predictions = set[str]() if counted else {each.prediction for each in named}
     _require_few_classes(len(labels), "label", question.y_true)
     _require_few_classes(len(predictions), "prediction", question.y_pred)
     mixed = not labels | predictions <= set(_TRUTHS) and labels | predictions <= {*_NUMBERS, *_TRUTHS}
@@ -138,20 +184,124 @@ def assemble(source: Source, question: Question) -> GroupCounts:
         called = alike.get(name, name)
         return int(called == classes[1]) if binary else classes.index(called)
 
-    table = np.zeros((len(groups), len(classes), len(classes)), dtype=np.int64)
+    shape = (len(groups), len(classes), len(classes))
     places = {values: i for i, values in enumerate(groups)}
-    for values, label, prediction, count in named:
-        predicted = place(prediction) if question.cut is None else int(prediction)
-        table[places[values], place(label), predicted] += count
+    cells = [
+        (
+            places[each.groups],
+            place(each.label) if question.y_true is not None else 0,
+            int(each.prediction) if counted else place(each.prediction),
+        )
+        for each in named
+    ]
+    table = np.zeros(shape, dtype=np.int64)
+    for cell, each in zip(cells, named, strict=True):
+        table[cell] += each.row.rows
     coded = _is_coded(labels | predictions)
     folded = _folded(named, classes[1], question) if binary and not coded else ()
-    return GroupCounts(question.sensitive, groups, classes, table, folded)
+    return GroupCounts(
+        question.sensitive,
+        groups,
+        classes,
+        table,
+        folded,
+        labelled=question.y_true is not None,
+        weights=_weights(named, cells, shape, design) if design.weighted else None,
+    )
+
+
+def _weights(
+    named: Sequence[_Named], cells: Sequence[tuple[int, int, int]], shape: tuple[int, ...], design: Design
+) -> WeightSums:
+    """Add up the weights of each part; strata and clusters are missing nowhere."""
+    places: dict[tuple[str | None, ...], int] = {}
+    parts = [tuple(map(name_of, each.row.part)) for each in named]
+    for part in parts:
+        places.setdefault(part, len(places))
+    if len(places) * math.prod(shape) > _MOST_SUMS:
+        raise UsageError(
+            f"there are {len(places):,} strata or clusters and {math.prod(shape):,} cells of group, label "
+            "and prediction, more than are kept apart; name fewer sensitive columns, or larger clusters."
+        )
+    kinds: dict[str | None, int] = {}
+    strata = [kinds.setdefault(part[0] if design.strata else None, len(kinds)) for part in places]
+    rows = np.zeros((len(places), *shape), dtype=np.int64)
+    sums, squares = np.zeros(rows.shape), np.zeros(rows.shape)
+    for part, cell, each in zip(parts, cells, named, strict=True):
+        rows[(places[part], *cell)] += each.row.rows
+        sums[(places[part], *cell)] += each.row.weight
+        squares[(places[part], *cell)] += each.row.square
+    if not float(sums.sum()) > 0:
+        raise DataError(f"the weights in {quote(design.weight or '')} are all 0; nothing can be weighed.")
+    return WeightSums(
+        design.weight or "",
+        np.asarray(strata, dtype=np.int64),
+        rows,
+        sums,
+        None if design.cluster else squares,
+    )
 
 
 def require_rows(rows: int) -> None:
     """Raise a DataError where a table has no row."""
     if not rows:
         raise DataError("the table has no rows, so there is nothing to count; check that it is the one.")
+
+
+#: Whole numbers below this are exact as floating-point numbers.
+_EXACT: Final = 2.0**53
+
+
+def rows_of(question: Question, values: Sequence[object], scored: object, sums: Sequence[Any]) -> list[Row]:
+    """Return the rows with some values of `Question.keys`, of what a source added up of them.
+
+    With totals: selected, all, rows with a wrong number of either, and with more selected than there are.
+    With a count: its sum, and rows with a wrong one. With a weight: rows, its sum, that of its squares, and
+    rows with a wrong one. Else: rows.
+    """
+    design = question.design
+    if design.total is not None and design.selected is not None:
+        selected, total = design.selected, design.total
+        chosen, every, *wrong, above = sums
+        _require_amounts(selected, "number", wrong[0])
+        _require_amounts(total, "number", wrong[1])
+        if above:
+            raise DataError(
+                f"{quote(selected)} is above {quote(total)} in {above:,} rows; it is how many of these are "
+                "selected."
+            )
+        sides = (1, _whole(selected, chosen)), (0, _whole(total, every - chosen))
+        return [question.row(values, rows, scored=side) for side, rows in sides if rows]
+    if design.count is not None:
+        rows, wrong = sums
+        _require_amounts(design.count, "number", wrong)
+        whole = _whole(design.count, rows)
+        return [question.row(values, whole, scored=scored)] if whole else []
+    if design.weight is not None:
+        rows, weight, square, wrong = sums
+        _require_amounts(design.weight, "weight", wrong)
+        if not math.isfinite(square):
+            raise DataError(f"the weights in {quote(design.weight)} are too large to be squared.")
+        return [question.row(values, rows, scored=scored, weight=weight, square=square)]
+    rows = sums[0]
+    return [question.row(values, rows, scored=scored, weight=float(rows), square=float(rows))]
+
+
+def _require_amounts(column: str, what: str, wrong: int) -> None:
+    """Raise a DataError where rows have no weight, or no number of rows, that can be added up."""
+    if wrong:
+        expected = "a finite number" if what == "weight" else "a whole number"
+        raise DataError(
+            f"the {what} in {quote(column)} should be {expected} from 0 up; {_rows(wrong)} none. Leave such "
+            "rows out, or correct them."
+        )
+
+
+def _whole(name: str, rows: float | None) -> int:
+    """Return a number of rows that was added up as a floating-point number."""
+    if rows is not None and not rows < _EXACT:
+        raise DataError(f"the rows in {quote(name)} add up to {rows:g}; at most {_EXACT:g} are counted.")
+    return int(rows or 0)
 
 
 def require_few_groups(groups: int, columns: Sequence[str]) -> None:
@@ -174,17 +324,18 @@ def require_no_missing(missing: dict[str, int], rows: int) -> None:
         )
 
 
-def require_scores(name: str, *, outside: int, unreadable: int) -> None:
-    """Raise a DataError where scores are not numbers in [0, 1]."""
+def require_scores(name: str, *, outside: int, unreadable: int, scale: Scale = UNIT) -> None:
+    """Raise a DataError where scores are not numbers of their scale."""
+    expected = f"from {scale.low:g} to {scale.high:g}"
     if unreadable:
         raise DataError(
-            f"the scores in {quote(name)} should be numbers from 0 to 1; {_rows(unreadable)} no number. "
+            f"the scores in {quote(name)} should be numbers {expected}; {_rows(unreadable)} no number. "
             "Leave out the cut where the column holds predictions."
         )
     if outside:
         raise DataError(
-            f"the scores in {quote(name)} should lie from 0 to 1; {_rows(outside)} one beyond. Turn them "
-            "into probabilities first."
+            f"the scores in {quote(name)} should lie {expected}; {_rows(outside)} one beyond. Say where they "
+            "lie, such as 0,100 or 300,850 (score range), and give a cut on that scale."
         )
 
 
@@ -193,25 +344,33 @@ def _named(rows: Sequence[Row], question: Question) -> list[_Named]:
     missing = Counter[str]()
     scores = Counter[object]()
     named: list[_Named] = []
-    for values, label, predicted, count in rows:
-        groups = [name_of(value) for value in values]
-        truth = name_of(label)
-        prediction = name_of(None if question.cut is not None and predicted == MISSING else predicted)
-        absent = [name for name, group in zip(question.sensitive, groups, strict=True) if group is None]
+    columns = (*question.sensitive, *question.design.parts)
+    for row in rows:
+        groups = [name_of(value) for value in row.groups]
+        truth = "" if question.y_true is None else name_of(row.label)
+        prediction = name_of(
+            None if question.cut is not None and row.prediction == MISSING else row.prediction
+        )
+        values = (*groups, *map(name_of, row.part))
+        absent = [name for name, value in zip(columns, values, strict=True) if value is None]
         if truth is None:
-            absent.append(question.y_true)
+            absent.append(question.y_true or "")
         if prediction is None:
-            absent.append(question.y_pred)
+            absent.append(question.y_pred or "")
         # A column can be the label and a group at once.
-        missing.update(dict.fromkeys(absent, count))
+        missing.update(dict.fromkeys(absent, row.rows))
         if question.cut is not None:
-            scores[predicted] += count
+            scores[row.prediction] += row.rows
         if truth is not None and prediction is not None:
-            named.append((tuple(group for group in groups if group is not None), truth, prediction, count))
-    in_place = dict.fromkeys((*question.sensitive, question.y_true, question.y_pred), 0) | missing
-    found = {name: count for name, count in in_place.items() if count}
-    require_no_missing(found, sum(count for *_, count in rows))
-    require_scores(question.y_pred, outside=scores[OUTSIDE], unreadable=scores[UNREADABLE])
+            named.append(
+                _Named(tuple(group for group in groups if group is not None), truth, prediction, row)
+            )
+    asked = dict.fromkeys((*columns, question.y_true or "", question.y_pred or ""), 0)
+    found = {name: count for name, count in (asked | missing).items() if count}
+    require_no_missing(found, sum(row.rows for row in rows))
+    require_scores(
+        question.y_pred or "", outside=scores[OUTSIDE], unreadable=scores[UNREADABLE], scale=question.scale
+    )
     return named
 
 
@@ -227,7 +386,7 @@ def _require_positive(positive: str, labels: set[str], predictions: set[str], qu
         (question.y_true, labels, predictions),
         (question.y_pred, predictions, labels),
     ):
-        if not names or positive in names or (names is predictions and names <= labels):
+        if not names or column is None or positive in names or (names is predictions and names <= labels):
             continue
         what = "label" if names is labels else "prediction"
         listed = _listed([name for (name,) in in_order((name,) for name in names)])
@@ -257,11 +416,13 @@ def _plain(name: str) -> str:
 def _folded(named: Sequence[_Named], positive: str, question: Question) -> tuple[FoldedValue, ...]:
     """Return the values that are counted as negative, where they are several."""
     sides: list[tuple[str, Counter[str]]] = [("label", Counter()), ("prediction", Counter())]
-    for _, label, prediction, count in named:
-        for (_, rows), name in zip(sides, (label, prediction), strict=True):
-            rows[name] += count
+    for each in named:
+        for (_, rows), name in zip(sides, (each.label, each.prediction), strict=True):
+            rows[name] += each.row.rows
     if question.cut is not None:
         sides.pop()
+    if question.y_true is None:
+        sides.pop(0)
     return folded_values(
         [(side, {name: count for name, count in rows.items() if name != positive}) for side, rows in sides]
     )
@@ -289,28 +450,36 @@ def _classes(names: set[str], question: Question) -> tuple[str, ...]:
         return pair
     if question.multiclass and len(found) > 1:
         return found
-    columns = f"the label {quote(question.y_true)}"
+    shown = [f"the label {quote(question.y_true)}"] if question.y_true is not None else []
     if question.cut is None:
-        columns += f" and the prediction {quote(question.y_pred)}"
+        shown.append(f"the prediction {quote(question.y_pred or '')}")
+    columns = " and ".join(shown)
     hint = ", or a cut where the predictions are scores" if question.cut is None and len(found) > 2 else ""  # noqa: PLR2004
     values = "one value" if len(found) == 1 else f"{len(found)} different values"
-    raise UsageError(f"{columns} have {values}, {_listed(found)}; say which one is positive{hint}.")
+    have = "has" if len(shown) == 1 else "have"
+    raise UsageError(f"{columns} {have} {values}, {_listed(found)}; say which one is positive{hint}.")
 
 
 def _refuse_many(source: Source, question: Question) -> NoReturn:
     """Say which column has too many values, without bringing them into Python."""
     require_few_groups(source.distinct(question, "groups"), question.sensitive)
-    _require_few_classes(source.distinct(question, "label"), "label", question.y_true)
-    if question.cut is None:
+    if question.y_true is not None:
+        _require_few_classes(source.distinct(question, "label"), "label", question.y_true)
+    if question.cut is None and question.y_pred is not None:
         _require_few_classes(source.distinct(question, "prediction"), "prediction", question.y_pred)
+    if question.design.parts:
+        raise UsageError(
+            f"there are more than {MOST_PARTS:,} combinations of group, label, prediction and "
+            f"{_listed(question.design.parts)}; name fewer sensitive columns, or larger clusters."
+        )
     raise UsageError(
         f"there are more than {MOST_COMBINATIONS:,} combinations of group, label and prediction; name fewer "
         "sensitive columns, or bin one."
     )
 
 
-def _require_few_classes(classes: int, what: str, name: str) -> None:
-    if classes > MOST_CLASSES:
+def _require_few_classes(classes: int, what: str, name: str | None) -> None:
+    if classes > MOST_CLASSES and name is not None:
         hint = " Give a cut where it holds scores." if what == "prediction" else ""
         raise UsageError(
             f"the {what} {quote(name)} has {classes:,} different values; expected {MOST_CLASSES} classes or "

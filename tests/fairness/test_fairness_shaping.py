@@ -1,0 +1,140 @@
+"""Tests of groups that are made of a table's columns, and of rows that are left out."""
+
+import pandas as pd
+import pytest
+
+from trivet import fairness
+from trivet.errors import TrivetError, UsageError
+from trivet.fairness.shaping import Shape
+
+
+def write(folder, content, name="t.csv"):
+    path = folder / name
+    path.write_text(content)
+    return path
+
+
+def groups_of(found, column=0):
+    return {group.group: group.rows for group in found.attributes[column].groups}
+
+
+def audited(path, sensitive, **options):
+    return fairness.audit(path, sensitive=sensitive, prediction="p", **options)
+
+
+AGES = "age,p\n" + "".join(f"{age},{i % 2}\n" for i, age in enumerate((18, 24, 25, 44, 44.5, 45, 70, "71.0")))
+
+
+def test_numbers_are_grouped_by_their_bins(tmp_path):
+    found = audited(
+        write(tmp_path, AGES.replace("44.5", "44").replace("44,1", "44,0")), "age", bins="age=25,45"
+    )
+    assert groups_of(found) == {"25 to below 45": 3, "45 or more": 3, "below 25": 2}
+
+
+def test_bins_keep_the_number_as_a_feature(tmp_path):
+    rows = "".join(f"{20 + i},{i % 2},{(i // 2) % 2}\n" for i in range(40))
+    path = write(tmp_path, "age,y,p\n" + rows)
+    read = fairness.audit(path, label="y", sensitive="age", prediction="p", bins="age=40")
+    assert groups_of(read) == {"40 or more": 20, "below 40": 20}
+
+
+ONE_HOT = "Black,White,Asian,p\n1,0,,1\n0,1.0,,1\n,1,,0\n,,1,1\n1,,1,0\n,,,1\n"
+
+
+def test_columns_of_marks_are_one_sensitive_column(tmp_path):
+    path = write(tmp_path, ONE_HOT)
+    with pytest.raises(TrivetError, match="missing in some of the 6 rows: 'race' in 1"):
+        audited(path, "race", one_hot="race=Black,White,Asian")
+    found = audited(path, "race", one_hot="race=Black,White,Asian", missing="group")
+    assert groups_of(found) == {"Asian": 1, "Black": 1, "White": 2, "missing": 1, "several": 1}
+    assert "1 row without 'race' are a group" in found.cautions[0].message
+
+
+RACES = "race,sex,p\nBlack,f,1\n Unknown,f,0\nWhite,m,1\nWhite,,0\nUnknown,m,1\nBlack,m,0\n"
+
+
+def test_rows_of_a_value_are_left_out_and_counted(tmp_path):
+    path = write(tmp_path, RACES)
+    found = audited(path, "race", exclude="Unknown")
+    assert groups_of(found) == {"Black": 2, "White": 2}
+    assert found.rows == 4
+    assert "Left out: 2 rows with 'Unknown'" in found.cautions[0].message
+    both = audited(path, ["race", "sex"], exclude="race=Unknown; sex=m", missing="group")
+    assert both.rows == 2
+    assert groups_of(both) == {"Black": 1, "White": 1}
+
+
+def test_rows_without_a_sensitive_value_are_refused_named_or_left_out(tmp_path):
+    path = write(tmp_path, RACES)
+    with pytest.raises(TrivetError, match="'sex' in 1"):
+        audited(path, "sex")
+    assert groups_of(audited(path, "sex", missing="group")) == {"f": 2, "m": 3, "missing": 1}
+    dropped = audited(path, "sex", missing="drop")
+    assert groups_of(dropped) == {"f": 2, "m": 3}
+    assert "Left out: 1 row without 'sex'" in dropped.cautions[0].message
+
+
+def test_a_frame_is_shaped_as_its_file_is(tmp_path):
+    path = write(tmp_path, RACES)
+    frame = pd.read_csv(path, skipinitialspace=True)
+    options = {"exclude": "Unknown", "missing": "group"}
+    of_file, of_frame = (audited(each, ["race", "sex"], **options) for each in (path, frame))
+    assert of_frame.attributes == of_file.attributes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bins": "age"}, "expected COLUMN=VALUE"),
+        ({"bins": "age=a,b"}, "expected numbers"),
+        ({"bins": "age=5,5"}, "ascend"),
+        ({"bins": "age=nan"}, "ascend"),
+        ({"bins": "height=5"}, "not a sensitive column"),
+        ({"bins": "p=5"}, "not a sensitive column"),
+        ({"exclude": "Nobody"}, "not a value of a sensitive column; there are"),
+        ({"exclude": "age=19"}, "not a value of 'age'"),
+        ({"exclude": 'age="19'}, "quotation marks"),
+        ({"one_hot": "age=age,q", "bins": "age=5"}, "leave one out"),
+        ({"one_hot": "age=age"}, "marks the rows of a group; 8 rows"),
+        ({"exclude": "age="}, "names no value"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(tmp_path, options, message):
+    with pytest.raises(TrivetError, match=message):
+        audited(write(tmp_path, AGES), "age", **options)
+
+
+def test_bins_of_a_text_say_how_many_are_none(tmp_path):
+    path = write(tmp_path, "age,p\n20,1\nold,0\n?,1\n40,0\n")
+    with pytest.raises(TrivetError, match="2 rows of 'age' hold something else"):
+        audited(path, "age", bins="age=30")
+
+
+def test_names_and_values_can_have_any_mark():
+    shape = Shape.typed(
+        ["Sex, at birth", "a=b"], exclude='"Sex, at birth"="not known; yet",x; "a=b"=1', missing="drop"
+    )
+    assert shape.exclude == {"Sex, at birth": ("not known; yet", "x"), "a=b": ("1",)}
+
+
+def test_every_row_left_out_is_an_error(tmp_path):
+    path = write(tmp_path, "race,p\nx,1\nx,0\n")
+    with pytest.raises(TrivetError, match=r"no row of 't\.csv' is left"):
+        audited(path, "race", exclude="x")
+
+
+def test_arrays_are_not_shaped():
+    with pytest.raises(UsageError, match="leave them out for arrays"):
+        fairness.audit(None, sensitive={"s": ["a", "b"]}, prediction=[0, 1], missing="group")
+
+
+def test_numbers_are_left_out_however_they_are_written(tmp_path):
+    path = write(tmp_path, "code,p\n1,1\n1.0,0\n2,1\n3,0\n")
+    assert groups_of(audited(path, "code", exclude="1")) == {"2": 1, "3": 1}
+
+
+def test_a_swallowed_row_is_seen_beside_groups_that_are_made(tmp_path):
+    path = write(tmp_path, 'age,x,p\n20,"a,1\n50,b,0\n30,c",1\n60,d,0\n')
+    with pytest.raises(TrivetError, match="look like rows"):
+        audited(path, "age", bins="age=40")
