@@ -105,6 +105,27 @@ def test_cells_that_may_be_numbers_are_not_silently_texts(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("cells", "design", "said"),
+    [
+        ("1,5", {"weight": "n"}, "'n' should hold numbers; 2 rows hold a number with a decimal comma"),
+        ("1,500", {"count": "n"}, "commas between its thousands; give --thousands comma"),
+        ("1 500", {"count": "n"}, "'n' should be a whole number"),
+        ("50%", {"weight": "n"}, "a number with a percent sign"),
+    ],
+)
+def test_weights_and_counts_that_are_written_otherwise_say_the_way_in(tmp_path, cells, design, said):
+    path = put(f'y,p,s,n\n1,1,a,"{cells}"\n0,1,b,"{cells}"\n')(tmp_path)
+    with pytest.raises(DataError, match=said), open_table(path, reading=Reading()) as opened:
+        group_counts(opened, "y", "p", "s", **design)
+
+
+def test_percent_signs_are_of_no_other_scale(tmp_path):
+    path = OPEN["percent signs"].write(tmp_path)
+    with pytest.raises(UsageError, match=r"50% is 0\.5; leave out the range"):
+        audit(path, label="label", score="score", sensitive="sex", cut=50, score_range="0,100")
+
+
+@pytest.mark.parametrize(
     ("content", "name", "said"),
     [
         (",a\n1,2\n", "t.csv", "each with one character or more"),
