@@ -197,10 +197,10 @@ def measures_of(columns, groups, against, metrics, *, difference_band=None):
         hits = round((each.true_positive_rate.value or 0) * each.positives)
         wrong = each.selected - hits
         tables.append([[each.rows - each.positives - wrong, wrong], [each.positives - hits, hits]])
-    values = tuple((each.group, *[""] * (len(columns) - 1)) for each in groups)
-    counts = GroupCounts(columns, values, ("no", "yes"), np.array(tables))
+    values = tuple((each.group,) for each in groups)
+    counts = GroupCounts((" x ".join(columns),), values, ("no", "yes"), np.array(tables))
     place = [each.group for each in groups].index(against)
-    found = (
+    return tuple(
         audit_metric(
             Sides(counts, place),
             MEASURES[metric],
@@ -210,16 +210,6 @@ def measures_of(columns, groups, against, metrics, *, difference_band=None):
             difference_band=difference_band,
         )
         for metric in metrics
-    )
-    return tuple(
-        dataclasses.replace(
-            audit,
-            groups=tuple(
-                dataclasses.replace(own, group=each.group)
-                for own, each in zip(audit.groups, groups, strict=True)
-            ),
-        )
-        for audit in found
     )
 
 

@@ -73,6 +73,7 @@ OWN = (
     "privacy_membership_roc",
     "privacy_membership_groups",
     "privacy_code",
+    "fairness_audit_measures",
     "fairness_audit_features",
     "fairness_audit_calibration",
     "effects_matrix",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import (
@@ -59,6 +60,8 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
     _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console, audit.four_fifths)
+    if audit.subgroups is not None:
+        print_search(audit.subgroups, console)
     _print_end(audit, console)
 
 

@@ -25,6 +25,8 @@ from .metrics.inequality import consistency as consistency
 from .metrics.measure import METRICS as METRICS
 from .metrics.measure import measure_groups as measure_groups
 from .metrics.measure import metrics_markdown as metrics_markdown
+from .search.results import SubgroupSearch as SubgroupSearch
+from .search.table import search_subgroups as search_subgroups
 from .mitigation.classifier import GroupScorer as GroupScorer
 from .mitigation.drop_sensitive import DropSensitive as DropSensitive
 from .mitigation.fairlearn_reduction import FairlearnReduction as FairlearnReduction

@@ -6,6 +6,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
+from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
@@ -269,6 +270,7 @@ class FairnessAudit(
     weight, strata, cluster : Columns of the survey that the intervals are of, or None.
     count : Column that says how many rows a row of the table is, or None.
     other_metrics : What the verdict is about beside ratios of selection rates, in words.
+    subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
     """
 
     data: str
@@ -296,6 +298,7 @@ class FairnessAudit(
     cluster: str | None = None
     count: str | None = None
     other_metrics: tuple[str, ...] = ()
+    subgroups: SubgroupSearch | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ _IDLE: Final = {
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
         *("metric", "reference", "difference_band"),
+        *("search", "search_split", "search_rows"),
     ),
     "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
 }
@@ -92,6 +93,9 @@ class TableOptions(CellReading):
     reference : What groups are compared with: favoured, the one with the largest share of positive labels
         (the default), most-selected, largest, or population, all rows together.
     difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
+    search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
+    search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
     """
 
     label: Name | None = None
@@ -124,6 +128,9 @@ class TableOptions(CellReading):
     metric: tuple[Name, ...] = ()
     reference: ReferenceName | None = None
     difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
+    search: bool = False
+    search_split: bool = False
+    search_rows: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +181,27 @@ class TableSettings(TableOptions):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
+        self._require_search()
         if self.reference is not None and self.privileged is not None:
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."
             )
+
+    def _require_search(self) -> None:
+        """Refuse a search of what is no row by row table."""
+        if not self.search and not self.search_split:
+            if self.search_rows is not None:
+                raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
+            return
+        asked = "search" if self.search else "search_split"
+        for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise SettingError(
+                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave {{{name}}} "
+                    "out, or search without it."
+                )
+        if self.label is None and self.score is not None:
+            raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}

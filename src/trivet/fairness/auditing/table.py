@@ -26,6 +26,7 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.measures.registry import measures_named
+from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import Table, open_table, table_file
 from trivet.tables.settings import DecimalMark, Encoding, Thousands
@@ -39,7 +40,10 @@ MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
 _OF_FILES: Final = frozenset(
-    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"}
+    {
+        *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
+        *("search", "search_split", "search_rows"),
+    }
 )
 
 
@@ -71,6 +75,9 @@ class AuditOptions(TypedDict, total=False):
     decimal: DecimalMark
     thousands: Thousands | None
     encoding: Encoding
+    search: bool
+    search_split: bool
+    search_rows: int | None
 
 
 def audit_table(
@@ -82,7 +89,7 @@ def audit_table(
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
     if settings.estimator is None:
-        return _audit(settings, seed=seed, progress=progress)
+        return _audit(settings, seed=seed, workers=workers, progress=progress)
     names = chosen_mitigations(settings.mitigate)
     noted: tuple[Caution, ...] = ()
     progress("loading", None)
@@ -125,7 +132,7 @@ def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
     return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
 
 
-def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress: Progress) -> FairnessAudit:
     measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
@@ -147,6 +154,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             **asdict(design),
         )
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
             message = f"The other columns, and scores within groups, were not looked at{why or ''}."
@@ -164,6 +172,11 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
                 limit=settings.rows,
                 seed=seed,
             )
+        if settings.search or settings.search_split:
+            progress("subgroups", None)
+            searched = search_table(
+                shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
+            )
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
@@ -178,7 +191,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         cautions += (Caution("not looked at", message),)
     cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
-    return audit_counts(
+    audited = audit_counts(
         counts,
         privileged=settings.privileged,
         data=Path(settings.table).name,
@@ -196,6 +209,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
+    return audited if searched is None else replace(audited, subgroups=searched)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -266,7 +280,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing` and `exclude` are of a file, or of a frame, which is then written to one.
+        `bins`, `one_hot`, `missing`, `exclude` and those of the search are of a file, or of a frame, which is
+        then written to one.
 
     Returns
     -------

@@ -28,6 +28,7 @@ from trivet.report.figures import (
     study_fairness,
     study_privacy,
     study_security,
+    subgroups,
     training,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
@@ -51,6 +52,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *measures.FIGURES,
     *parts.FIGURES,
     *calibration.FIGURES,
+    *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
     *compared.FIGURES,
