@@ -11,6 +11,7 @@ from tables_of_every_kind import CLOSED, COLUMNS, OPEN, PLAIN, archive, put, she
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness import audit, group_counts
+from trivet.tables import opening
 from trivet.tables.features import read_features
 from trivet.tables.opening import open_table
 from trivet.tables.settings import Reading
@@ -160,6 +161,12 @@ def test_nothing_that_was_unpacked_is_left(tmp_path):
         with pytest.raises(DataError):
             figures(CLOSED[kind].write(tmp_path))
     assert [each.name for each in folder.iterdir() if each.suffix in (".csv", ".parquet")] == []
+
+
+def test_a_large_unpacked_table_is_read_in_a_process_of_its_own(tmp_path, plain, monkeypatch):
+    monkeypatch.setattr(opening, "LARGEST_USUAL", -1)
+    _, _, columns, _ = figures(OPEN["gzip"].write(tmp_path))
+    np.testing.assert_array_equal(columns["x"][0], plain[2]["x"][0])
 
 
 parts = st.sampled_from(
