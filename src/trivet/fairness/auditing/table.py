@@ -25,6 +25,7 @@ from trivet.fairness.auditing.settings import (
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
@@ -78,6 +79,7 @@ class AuditOptions(TypedDict, total=False):
     search: bool
     search_split: bool
     search_rows: int | None
+    suppress: int | None
 
 
 def audit_table(
@@ -209,7 +211,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
-    return audited if searched is None else replace(audited, subgroups=searched)
+    audited = audited if searched is None else replace(audited, subgroups=searched)
+    return audited if settings.suppress is None else suppressed(audited, settings.suppress)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -313,7 +316,8 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    return audit_predictions(
+    fewest = rest.pop("suppress", None)
+    found = audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -322,6 +326,7 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
+    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(
