@@ -55,7 +55,8 @@ class CellReading(Settings):
     @property
     def reading(self) -> "Reading":
         """These settings alone."""
-        return Reading(**{each.name: getattr(self, each.name) for each in fields(CellReading)})
+        known = (each.name for each in fields(Reading) if hasattr(self, each.name))
+        return Reading(**{name: getattr(self, name) for name in known})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Reading(CellReading):
     def options(self) -> tuple[str, ...]:
         """Options of the command line that say the same; nothing for what is the default."""
         named = (
-            (each.name.replace("_", "-"), getattr(self, each.name), each.default) for each in fields(self)
+            (each.name.replace("_", "-"), getattr(self, each.name), each.default) for each in fields(Reading)
         )
         return tuple(
             part for name, value, default in named if value != default for part in (f"--{name}", value)

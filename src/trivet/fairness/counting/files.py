@@ -132,6 +132,17 @@ def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
         )
 
 
+def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
+    """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
+    for name in filter(None, names):
+        column = _amount(table, name)
+        if column.kind is not Kind.CELL:
+            continue
+        why = why_unreadable(table, column, f"({number_sql(column)}) IS NULL")
+        if why is not None:
+            raise DataError(f"the column {quote(name)} should hold numbers; {why}.")
+
+
 class FileSource:
     """Rows of an open table."""
 
@@ -167,18 +178,13 @@ class FileSource:
             for values, amounts in found:
                 scored_as = values.pop() if keys else None
                 rows += rows_of(question, values, scored_as, amounts)
-        except DataError as error:
-            self._require_amounts_readable(question.design, error)
+        except DataError:
+            design = question.design
+            require_amounts_readable(
+                self._table, (design.weight, design.count, design.selected, design.total)
+            )
             raise
         return rows
-
-    def _require_amounts_readable(self, design: Design, error: DataError) -> None:
-        """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
-        for name in filter(None, (design.weight, design.count, design.selected, design.total)):
-            column = _amount(self._table, name)
-            why = why_unreadable(self._table, column, f"({number_sql(column)}) IS NULL")
-            if column.kind is Kind.CELL and why is not None:
-                raise DataError(f"the column {quote(name)} should hold numbers; {why}.") from error
 
     def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:
         """Return what `upper_cut` does."""
