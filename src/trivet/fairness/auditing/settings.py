@@ -37,16 +37,31 @@ ADULT: Final = "adult"
 USUAL_CUT: Final = 0.5
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
+_OF_TWO_CLASSES: Final = (
+    *("positive", "metric", "reference", "difference_band", "ignore"),
+    *("rows", "counts_only", "search", "search_split", "search_rows"),
+)
+_OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
+_OF_A_RANKING: Final = ("query", "top")
+_OF_NUMBERS: Final = (
+    *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
+    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
+    *_OF_A_SEARCH,
+)
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
-    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats"),
-    "score": ("mitigate", "repeats"),
+    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats", *_OF_A_RANKING),
+    "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
     "estimator": (
-        *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-        *("metric", "reference", "difference_band", "suppress"),
-        *("search", "search_split", "search_rows"),
+        *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
+        *("metric", "reference", "difference_band", "suppress", *_OF_A_SEARCH, *_OF_A_RANKING),
     ),
-    "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
+    "selected": (
+        *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
+        *_OF_A_RANKING,
+    ),
+    "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
+    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster", "count"),
 }
 
 
@@ -54,8 +69,8 @@ _IDLE: Final = {
 class TableOptions(CellReading):
     """Options of ``trivet fairness``, beside the table.
 
-    Exactly one of `prediction`, `score`, `selected` (with `total`) and `estimator` is given: audit what
-    columns say, or fit.
+    Exactly one of `prediction`, `score`, `selected` (with `total`), `outcome`, `rank` and `estimator` is
+    given: audit what columns say, or fit.
 
     Attributes
     ----------
@@ -77,6 +92,11 @@ class TableOptions(CellReading):
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
     strata : Column of the stratum of a row, for intervals of a survey.
     cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
+    outcome : Compare the amounts in this column, such as limits, prices or wages, by group. No labels then.
+    rank : Compare the places in this column of ranks, 1 being the first, by group. No labels then.
+    query : Column of the query that a rank belongs to; without it there is one ranking.
+    top : How many places are the top of a ranking.
+    multiclass : Audit each class of the labels and predictions against all others.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
@@ -120,6 +140,11 @@ class TableOptions(CellReading):
     one_hot: str | None = None
     missing: Missing = "refuse"
     exclude: str | None = None
+    outcome: Name | None = None
+    rank: Name | None = None
+    query: Name | None = None
+    top: Count = 10
+    multiclass: bool = False
     estimator: EstimatorName | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
@@ -155,12 +180,13 @@ class TableSettings(TableOptions):
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
-                f"expected one of {{prediction}}, {{score}}, {{selected}} and {{estimator}}, found {found}: "
-                "what is to be audited, or should models be fitted?"
+                f"expected one of {{prediction}}, {{score}}, {{selected}}, {{outcome}}, {{rank}} and "
+                f"{{estimator}}, found {found}: what is to be audited, or should models be fitted?"
             )
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
             raise SettingError(f"{named}: nothing is done with it beside {{{given[0]}}}; leave it out.")
+        self._require_classes()
         self._require_pairs()
         if self.table == ADULT:
             if self.estimator is None:
@@ -176,6 +202,21 @@ class TableSettings(TableOptions):
             raise SettingError("a table needs {sensitive}, the columns of the groups.")
         elif self.label is None and self.estimator is not None:
             raise SettingError("an {estimator} needs {label}, the column of the true labels.")
+
+    def _require_classes(self) -> None:
+        """Refuse settings that nothing is done with where every class is looked at."""
+        if not self.multiclass:
+            return
+        if self.label is None:
+            raise SettingError("{multiclass} needs {label}, the column of the true labels.")
+        if idle := [name for name in _OF_TWO_CLASSES if getattr(self, name) != _DEFAULTS[name]]:
+            named = ", ".join(f"{{{name}}}" for name in idle)
+            raise SettingError(f"{named}: nothing is done with it beside {{multiclass}}; leave it out.")
+
+    @property
+    def of_outcomes(self) -> bool:
+        """Whether amounts, ranks or several classes are compared."""
+        return self.outcome is not None or self.rank is not None or self.multiclass
 
     def _require_pairs(self) -> None:
         """Refuse settings that say two things about one."""

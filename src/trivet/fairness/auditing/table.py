@@ -90,6 +90,11 @@ def audit_table(
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
+    if settings.of_outcomes:
+        raise UsageError(
+            "amounts, ranks and several classes are audited by `trivet fairness` on its own, and by "
+            "trivet.fairness.audit_outcome."
+        )
     if settings.estimator is None:
         return _audit(settings, seed=seed, workers=workers, progress=progress)
     names = chosen_mitigations(settings.mitigate)
