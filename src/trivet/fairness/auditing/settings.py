@@ -7,19 +7,23 @@ from annotated_types import Ge, Interval, MinLen
 
 from trivet.settings import Count, SettingError, Share
 from trivet.tables.settings import CellReading
+from trivet.wording import quote
+from trivet.work.own_code import OWN_CODE
 
 __all__ = [
     "ADULT",
+    "ESTIMATOR_NAMES",
     "USUAL_CUT",
-    "EstimatorName",
     "Favourable",
     "Missing",
     "ReferenceName",
     "TableOptions",
     "TableSettings",
+    "require_estimator",
 ]
 
-EstimatorName = Literal["logistic", "boosting"]
+#: Classifiers that have a name; others are named as ``package.module:factory``.
+ESTIMATOR_NAMES: Final = ("logistic", "boosting")
 Missing = Literal["refuse", "group", "drop"]
 Favourable = Literal["high", "low"]
 ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
@@ -35,6 +39,21 @@ _OF_A_TABLE: Final = (
 ADULT: Final = "adult"
 #: The cut of scores from 0 to 1, where none is given.
 USUAL_CUT: Final = 0.5
+#: How the names of files of fitted models end.
+_MODEL_FILES: Final = (
+    "joblib",
+    "pkl",
+    "pickle",
+    "sav",
+    "skops",
+    "onnx",
+    "pt",
+    "pth",
+    "h5",
+    "json",
+    "bin",
+    "npz",
+)
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
@@ -45,7 +64,7 @@ _OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
-    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band"),
+    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band", "suppress"),
     *_OF_A_SEARCH,
 )
 #: What is audited, one of these, and the settings that nothing is done with then.
@@ -97,7 +116,8 @@ class TableOptions(CellReading):
     query : Column of the query that a rank belongs to; without it there is one ranking.
     top : How many places are the top of a ranking.
     multiclass : Audit each class of the labels and predictions against all others.
-    estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
+    estimator : Fit this classifier on a part of the rows instead, with and without mitigations: logistic,
+        boosting, or package.module:factory of your own, which returns an unfitted scikit-learn classifier.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
     repeats : Trainings anew on other rows, for the spread of training.
@@ -145,7 +165,7 @@ class TableOptions(CellReading):
     query: Name | None = None
     top: Count = 10
     multiclass: bool = False
-    estimator: EstimatorName | None = None
+    estimator: Name | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
     four_fifths: Annotated[float, Interval(ge=LOWEST_BAND, le=1)] = 0.8
@@ -177,6 +197,8 @@ class TableSettings(TableOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in _IDLE if getattr(self, name) is not None]
+        if self.estimator is not None:
+            require_estimator(self.estimator)
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
@@ -222,10 +244,12 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
-        if self.suppress is not None and self.search:
-            raise SettingError(
-                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
-            )
+        for name in ("search", "search_split", "multiclass"):
+            if self.suppress is not None and getattr(self, name):
+                raise SettingError(
+                    f"{{{name}}} counts groups in many more ways, from which small ones follow; leave "
+                    "{suppress} out, or it."
+                )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
@@ -251,6 +275,25 @@ class TableSettings(TableOptions):
                 )
         if self.label is None and self.score is not None:
             raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")
+
+
+def require_estimator(name: str) -> None:
+    """Raise a SettingError unless a classifier has this name, or its text is one of own code."""
+    if name in ESTIMATOR_NAMES or OWN_CODE.fullmatch(name):
+        return
+    if name.rpartition(".")[2].lower() in _MODEL_FILES or "/" in name:
+        raise SettingError(
+            "{estimator} is {found}, which looks like a file: reading a fitted model can run what is in it, "
+            "and here models are trained anew. Give package.module:factory, a function of yours that returns "
+            "an unfitted scikit-learn classifier; predictions of a fitted one are audited with {prediction}.",
+            found=quote(name),
+        )
+    raise SettingError(
+        "{estimator} is {found}; expected {expected}, or package.module:factory, a function that returns an "
+        "unfitted scikit-learn classifier.",
+        found=quote(name),
+        expected=", ".join(ESTIMATOR_NAMES),
+    )
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}
