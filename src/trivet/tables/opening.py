@@ -408,9 +408,9 @@ def _has_rows(
 
 
 @contextmanager
-def table_file(table: Any) -> Generator[str | Path]:
-    """Yield the path of a table's file; a data frame is written to one that goes afterwards."""
-    if isinstance(table, str | Path):
+def table_file(table: Any) -> Generator[str | Path | Table]:
+    """Yield a table's file, or what is open; a data frame is written to a file that goes afterwards."""
+    if isinstance(table, str | Path | Table):
         yield table
         return
     import narwhals as nw  # noqa: PLC0415 - files need none of it

@@ -95,8 +95,8 @@ class TableOptions(CellReading):
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
     positive : The label that counts as positive; not needed for 0 and 1, or true and false.
-    sensitive : Columns of the groups, COL or COL,COL; several are looked at one by one and together. For
-        Adult gender where there are none.
+    sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
+        several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
         share of positive labels.
     prediction : Audit the predictions in this column.
