@@ -37,6 +37,8 @@ EXTRAS: Final = {
     "torchvision": "torchvision",
     "transformers": "transformers",
     "pandas": "pandas",
+    "pyarrow": "arrow",
+    "python_calamine": "excel",
     "torch": "security",
 }
 

@@ -312,7 +312,8 @@ def fairness(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; without it Adult with the features of the study, for
+        A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods file
+        (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; without it Adult with the features of the study, for
         --estimator.
     """
     settings = TableSettings(table=table, **vars(options))

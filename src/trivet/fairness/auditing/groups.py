@@ -22,6 +22,7 @@ from trivet.fairness.metrics.comparisons import Disparity, selected
 from trivet.fairness.metrics.measure import METRICS, measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
+from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 
 __all__ = [
@@ -93,7 +94,7 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     if privileged is None:
         return {}
     text = str(privileged)
-    values = (text,) if len(columns) == 1 else tuple(part.strip() for part in text.split(","))
+    values = (text,) if len(columns) == 1 else parts_of(text)
     if len(values) != len(columns):
         raise UsageError(
             f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "

@@ -211,8 +211,8 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or ``not looked
-        at``.
+        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows`` or
+        ``not looked at``.
     message : One sentence.
     """
 

@@ -97,7 +97,7 @@ _TRUTH_AS_NUMBER: Final = {"true": "1", "false": "0"}
 
 
 def read_rows(
-    table: str | Path,
+    table: str | Path | Table,
     *,
     label: str,
     sensitive: Sequence[str],
@@ -111,7 +111,7 @@ def read_rows(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE.
+        A file as of ``trivet fairness``, or an open one.
     label, sensitive
         Names of columns.
     positive

@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Settings, Share
+from trivet.settings import Count, SettingError, Share
+from trivet.tables.settings import CellReading
 
 __all__ = [
     "ADULT",
@@ -50,7 +51,7 @@ _IDLE: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions(Settings):
+class TableOptions(CellReading):
     """Options of ``trivet fairness``, beside the table.
 
     Exactly one of `prediction`, `score`, `selected` (with `total`) and `estimator` is given: audit what
@@ -138,7 +139,8 @@ class TableSettings(TableOptions):
 
     Attributes
     ----------
-    table : A .csv or .parquet file, or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
+    table : A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods
+        file (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
     """
 
     table: Name
@@ -161,6 +163,8 @@ class TableSettings(TableOptions):
                 raise SettingError(
                     "a table is missing: adult has no predictions to audit; give {estimator} to fit on it."
                 )
+            if self.reading.options:
+                raise SettingError("{decimal}, {thousands} and {encoding} belong to a table of your own.")
             if used := [name for name in _OF_A_TABLE if getattr(self, name) != _DEFAULTS[name]]:
                 named = ", ".join(f"{{{name}}}" for name in used)
                 raise SettingError(f"{named}: for a table of your own; adult has its own columns.")

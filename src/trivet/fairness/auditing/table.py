@@ -28,7 +28,8 @@ from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
-from trivet.tables.opening import open_table, table_file
+from trivet.tables.opening import Table, open_table, table_file
+from trivet.tables.settings import DecimalMark, Encoding, Thousands
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -39,7 +40,8 @@ MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
 _OF_FILES: Final = frozenset(
-    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "search", "search_split", "search_rows"}
+    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"}
+    | {"search", "search_split", "search_rows"}
 )
 
 
@@ -71,6 +73,9 @@ class AuditOptions(TypedDict, total=False):
     search: bool
     search_split: bool
     search_rows: int | None
+    decimal: DecimalMark
+    thousands: Thousands | None
+    encoding: Encoding
 
 
 def audit_table(
@@ -84,20 +89,23 @@ def audit_table(
     if settings.estimator is None:
         return _audit(settings, seed=seed, workers=workers, progress=progress)
     names = chosen_mitigations(settings.mitigate)
+    noted: tuple[Caution, ...] = ()
     progress("loading", None)
     if settings.table == ADULT:
         data = adult_rows(settings.sensitive or GENDER)
     else:
-        data = read_rows(
-            settings.table,
-            label=settings.label or "",
-            sensitive=settings.sensitive,
-            positive=settings.positive,
-            ignored=settings.ignore,
-            limit=settings.rows,
-            seed=seed,
-        )
-    return compare_mitigations(
+        with open_table(settings.table, reading=settings.reading) as opened:
+            data = read_rows(
+                opened,
+                label=settings.label or "",
+                sensitive=settings.sensitive,
+                positive=settings.positive,
+                ignored=settings.ignore,
+                limit=settings.rows,
+                seed=seed,
+            )
+            noted = _noted(opened, data.features.notes)
+    compared = compare_mitigations(
         data,
         estimator=settings.estimator,
         mitigations=names,
@@ -109,6 +117,17 @@ def audit_table(
         workers=workers or os.cpu_count() or 1,
         progress=progress,
     )
+    if not noted:
+        return compared
+    return replace(
+        compared,
+        baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
+    )
+
+
+def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
+    """Return cautions on what a table's columns are called, and on cells that may be meant otherwise."""
+    return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
 
 
 def _audit(
@@ -118,7 +137,7 @@ def _audit(
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
-    with open_table(settings.table) as opened:
+    with open_table(settings.table, reading=settings.reading) as opened:
         shaped, notes = shape_table(opened, shape_of(settings))
         cut = None
         if settings.score is not None:
@@ -170,6 +189,7 @@ def _audit(
             "scores within groups are of rows without them."
         )
         cautions += (Caution("not looked at", message),)
+    cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
     audited = audit_counts(
         counts,
@@ -243,7 +263,8 @@ def audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, any data frame that narwhals knows, or None with arrays.
+        A file as of ``trivet fairness`` (.csv, .parquet, .xlsx and others, FILE.duckdb:TABLE), any data frame
+        that narwhals knows, or None with arrays.
     label, prediction, score
         Names of columns, or arrays of shape (rows,) where there is no table. One of the last two is given:
         predicted labels, or scores; or `selected` and `total` are. Without labels only selection is audited.
@@ -317,6 +338,9 @@ def compare(
     level: float = TableOptions.level,
     ignore: Sequence[str] = (),
     rows: int | None = None,
+    decimal: DecimalMark = TableOptions.decimal,
+    thousands: Thousands | None = TableOptions.thousands,
+    encoding: Encoding = TableOptions.encoding,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
@@ -326,9 +350,11 @@ def compare(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, any data frame that
-        narwhals knows, or rows that `trivet.fairness.auditing.rows` read.
-    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, seed, progress
+        A file as of `audit`, ``adult`` for the embedded data, any data frame that narwhals knows, or rows
+        that `trivet.fairness.auditing.rows` read.
+    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, decimal, thousands, encoding
+        As of `audit`.
+    seed, progress
         As of `audit`; Adult and rows have a label of their own.
     estimator
         ``logistic`` or ``boosting``.
@@ -376,6 +402,9 @@ def compare(
             level=level,
             ignore=tuple(ignore),
             rows=rows,
+            decimal=decimal,
+            thousands=thousands,
+            encoding=encoding,
         )
         found = audit_table(settings, seed=seed, workers=workers, progress=progress)
     assert isinstance(found, FairnessComparison)
