@@ -154,7 +154,7 @@ def divexplorer(python: str) -> None:
     features, selected = table("planted", 0)
     import pandas as pd  # noqa: PLC0415 - only here
 
-    frame = pd.DataFrame(features.values.astype(np.int8), columns=list(features.names))
+    frame = pd.DataFrame(np.asarray(features.values, dtype=np.int8), columns=list(features.names))
     frame["selected"] = selected
     path = FOLDER / "planted.parquet"
     frame.to_parquet(path)

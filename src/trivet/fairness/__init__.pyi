@@ -25,8 +25,6 @@ from .metrics.inequality import consistency as consistency
 from .metrics.measure import METRICS as METRICS
 from .metrics.measure import measure_groups as measure_groups
 from .metrics.measure import metrics_markdown as metrics_markdown
-from .search.results import SubgroupSearch as SubgroupSearch
-from .search.table import search_subgroups as search_subgroups
 from .mitigation.classifier import GroupScorer as GroupScorer
 from .mitigation.drop_sensitive import DropSensitive as DropSensitive
 from .mitigation.fairlearn_reduction import FairlearnReduction as FairlearnReduction
@@ -45,3 +43,5 @@ from .mitigation.thresholds.scalarised import apply_thresholds as apply_threshol
 from .mitigation.thresholds.scalarised import exact_thresholds as exact_thresholds
 from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
+from .search.results import SubgroupSearch as SubgroupSearch
+from .search.table import search_subgroups as search_subgroups

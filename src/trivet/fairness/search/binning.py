@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -42,9 +43,7 @@ def bin_columns(features: Features, fewest: int) -> tuple[BinnedColumn, ...]:
     )
 
 
-def _texts(
-    name: str, values: NDArray[np.float64], known: Sequence[str], fewest: int
-) -> BinnedColumn:
+def _texts(name: str, values: NDArray[np.float64], known: Sequence[str], fewest: int) -> BinnedColumn:
     places = values.astype(np.int64)
     rows = np.bincount(places, minlength=len(known))
     # The most frequent first; of equally frequent ones the first by name.
@@ -90,7 +89,7 @@ def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
 def _ranges(edges: Sequence[str]) -> list[str]:
     if not edges:
         return ["is a number"]
-    between = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
     return [f"< {edges[0]}", *between, f">= {edges[-1]}"]
 
 

@@ -223,9 +223,7 @@ def _named(conditions: Sequence[Condition]) -> tuple[str, tuple[Condition, ...]]
     return description_of(conditions) or ALL_ROWS, tuple(conditions)
 
 
-def _statement(
-    found: Sequence[MiscalibratedSubgroup], tested: int, beyond: int, level: float
-) -> str:
+def _statement(found: Sequence[MiscalibratedSubgroup], tested: int, beyond: int, level: float) -> str:
     of = f"{tested:,} sets of rows (all of them, and subgroups)"
     at = f"at {level:.0%} for all of them at once"
     if not found:

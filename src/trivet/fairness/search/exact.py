@@ -17,6 +17,8 @@ LARGE_VARIANCE: Final = 1e5
 ROUNDING: Final = 1e-9
 #: Power of what is called detectable: four times in five.
 POWER: Final = 0.8
+#: With fewer rows counted a power far out in the tail is that of a binomial count.
+FEW: Final = 2000
 _STEPS: Final = 20
 
 
@@ -62,9 +64,7 @@ def _variance(n: Counts, all_x: int, all_n: int) -> Floats:
 
 def _log_upper_tails(x: Counts, n: Counts, all_x: Counts, all_n: int) -> Floats:
     """Return log P(X >= x) of hypergeometric counts that are above their means."""
-    first = (
-        _log_choose(n, x) + _log_choose(all_n - n, all_x - x) - _log_choose(np.full_like(n, all_n), all_x)
-    )
+    first = _log_choose(n, x) + _log_choose(all_n - n, all_x - x) - _log_choose(np.full_like(n, all_n), all_x)
     total, term = np.ones(len(x)), np.ones(len(x))
     place, left = x.astype(np.float64), np.arange(len(x))
     while len(left):
@@ -90,22 +90,17 @@ def detectable_gaps(n: Counts, all_x: int, all_n: int, critical: float) -> Float
     rate = all_x / max(all_n, 1)
     gaps = np.full((2, len(n)), np.nan)
     # Fewer rows for what the rest does not know for certain itself.
-    worth = np.maximum(np.floor(n * (1 - n / max(all_n, 1))), 1)
+    worth = np.maximum(np.rint(n * (1 - n / max(all_n, 1))), 1)
     for side, share in enumerate((rate, 1 - rate)):
-        few = worth * min(rate, 1 - rate) < _few(critical)
+        few = worth * min(rate, 1 - rate) < FEW
         gaps[side, few] = _binomial_gaps(worth[few], share, critical)
         gaps[side, ~few] = _normal_gaps(worth[~few], share, critical)
-    # A rate cannot rise above 1 or fall below 0: that side is not asked.
+    # A rate cannot rise above 1 or fall below 0: that side does not count.
     gaps[0, gaps[0] > 1 - rate + ROUNDING] = np.nan
     gaps[1, gaps[1] > rate + ROUNDING] = np.nan
     possible = ~np.isnan(gaps)
     worst = np.where(possible, gaps, -np.inf).max(axis=0)
     return np.where(possible.any(axis=0), worst, np.inf)
-
-
-def _few(critical: float) -> float:
-    """Return how many rows have to be counted for a normal power, so far out in the tail."""
-    return 30 * max(1.0, critical / 1.96) ** 2
 
 
 def _normal_gaps(worth: Floats, rate: float, critical: float) -> Floats:
@@ -131,5 +126,7 @@ def _binomial_gaps(worth: Floats, rate: float, critical: float) -> Floats:
         rare = betainc(np.maximum(middle, 1), worth - middle + 1, rate) <= alpha
         low, high = np.where(rare, low, middle), np.where(rare, middle, high)
     reached = high <= worth
-    needed = np.where(reached, betaincinv(np.minimum(high, worth), np.maximum(worth - high + 1, 1), POWER), np.nan)
+    needed = np.where(
+        reached, betaincinv(np.minimum(high, worth), np.maximum(worth - high + 1, 1), POWER), np.nan
+    )
     return needed - rate

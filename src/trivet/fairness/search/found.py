@@ -70,9 +70,7 @@ def described(
     )
 
 
-def detectable(
-    metric: str, n: Counts, all_x: int, all_n: int, critical: float
-) -> tuple[Detectable, ...]:
+def detectable(metric: str, n: Counts, all_x: int, all_n: int, critical: float) -> tuple[Detectable, ...]:
     """Sum up which gaps of one rate would have been found in the subgroups of each size."""
     if all_x in (0, all_n) or not len(n):
         return ()

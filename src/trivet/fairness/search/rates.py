@@ -49,7 +49,7 @@ def searched_rates(names: tuple[str, ...], *, labelled: bool) -> Rates:
         names = USUAL if labelled else USUAL[:1]
     if unknown := [name for name in names if name not in SEARCHED]:
         raise UsageError(
-            f"{quote(unknown[0])} is no rate that subgroups are searched for; expected some of "
+            f"{quote(unknown[0])} is not a rate that subgroups are searched for; expected some of "
             f"{listed(tuple(SEARCHED))}."
         )
     chosen = [SEARCHED[name] for name in dict.fromkeys(names)]
@@ -58,7 +58,9 @@ def searched_rates(names: tuple[str, ...], *, labelled: bool) -> Rates:
     used = np.any([pair != 0 for pairs in weights for pair in pairs], axis=0)
     sets = (0, *(place for place in range(1, 4) if used[place]))
     if not labelled and max(sets) > 1:
-        needing = next(each.name for each, pair in zip(chosen, weights, strict=True) if np.any(pair, axis=0)[2:].any())
+        needing = next(
+            each.name for each, pair in zip(chosen, weights, strict=True) if np.any(pair, axis=0)[2:].any()
+        )
         raise UsageError(f"{needing} needs labels, and the table has none; search for selection_rate.")
     columns = list(sets)
     return Rates(
@@ -83,5 +85,10 @@ def _over_sets(cells: Cells) -> NDArray[np.int64]:
     """Return weights of the four sets that add up to weights of the cells, by inclusion and exclusion."""
     (neither, only_selected), (only_positive, both) = cells
     return np.array(
-        [neither, only_selected - neither, only_positive - neither, both - only_selected - only_positive + neither]
+        [
+            neither,
+            only_selected - neither,
+            only_positive - neither,
+            both - only_selected - only_positive + neither,
+        ]
     )

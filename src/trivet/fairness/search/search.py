@@ -205,14 +205,12 @@ def _space(features: Features, fewest: int, left_out: tuple[LeftOutColumn, ...])
             f"no column has a value that divides the rows into parts of {fewest:,} or more; name other "
             "columns, or take fewer rows for a subgroup."
         )
-    return _Space(
-        tuple(columns), tuple(conditions), np.array(places), tuple(codes), (*left_out, *useless)
-    )
+    return _Space(tuple(columns), tuple(conditions), np.array(places), tuple(codes), (*left_out, *useless))
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What is searched, and how."""
+    """The rows and the settings of a search."""
 
     space: _Space
     rates: Rates
@@ -245,9 +243,7 @@ class _Search:
         )
         critical = compared.critical(self.level)
         differences = _beyond(compared, critical)
-        chosen = choose_differences(
-            differences, words, groups, masks, self.rates.rates, critical=critical
-        )
+        chosen = choose_differences(differences, words, groups, masks, self.rates.rates, critical=critical)
         found = tuple(
             self._subgroup(
                 groups,
@@ -443,8 +439,8 @@ class _Search:
             not_searched=None
             if groups.unsearched == 0
             else (
-                f"{groups.unsearched:,} longer conjunctions, of the smaller subgroups, were not looked at: no "
-                f"more than {self.most:,} subgroups are."
+                f"{groups.unsearched:,} longer conjunctions, of the smaller subgroups, were not looked at: "
+                f"no more than {self.most:,} subgroups are."
             ),
             level=self.level,
             critical=critical,
@@ -462,14 +458,12 @@ class _Search:
         )
 
 
-def _counted(
-    words: Words, groups: Groups, masks: Words, rates: Rates, fewest: int, workers: int
-) -> Compared:
+def _counted(words: Words, groups: Groups, masks: Words, rates: Rates, fewest: int, workers: int) -> Compared:
     """Count without a bootstrap."""
     x, n = count_groups(words, groups, masks, rates, workers=workers)
     all_x, all_n = x[:, -1], n[:, -1]
     x, n = x[:, :-1], n[:, :-1]
-    tested = (n >= fewest) & (all_n[:, None] - n >= fewest)
+    tested = (n >= fewest) & (all_n[:, None] - n >= fewest) & ((all_x > 0) & (all_x < all_n))[:, None]
     return Compared(x, n, all_x, all_n, tested, np.array([]))
 
 

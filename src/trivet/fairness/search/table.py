@@ -122,7 +122,8 @@ def searched_names(metrics: Sequence[str]) -> tuple[str, ...]:
         own = [rate.name for rate in each.rates if rate.name in SEARCHED]
         if not own:
             raise UsageError(
-                f"no subgroups can be searched for by {each.name}; expected some of {listed(tuple(SEARCHED))}."
+                f"no subgroups can be searched for by {each.name}; expected some of "
+                f"{listed(tuple(SEARCHED))}."
             )
         names += own
     return tuple(dict.fromkeys(names))
@@ -173,7 +174,7 @@ def search_subgroups(
     Returns
     -------
     SubgroupSearch
-        No column is left out for telling the label, as none is told apart from a feature here.
+        All columns given are searched, also those that tell the label.
 
     Raises
     ------
@@ -233,7 +234,9 @@ def _features(columns: Mapping[str, ArrayLike]) -> Features:
             values[np.isinf(values[:, place]), place] = np.nan
             categories.append(None)
         else:
-            texts = np.array(["" if _is_missing(each) else str(each) for each in array.tolist()], dtype=object)
+            texts = np.array(
+                ["" if _is_missing(each) else str(each) for each in array.tolist()], dtype=object
+            )
             known = tuple(sorted(set(texts.tolist())))
             codes = {text: code for code, text in enumerate(known)}
             values[:, place] = [codes[text] for text in texts.tolist()]

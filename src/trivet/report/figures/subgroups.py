@@ -56,8 +56,9 @@ def alt_subgroups(audit: FairnessAudit) -> str:
         if each.metric in {metric.metric for metric in _metrics(search)}
     )
     return (
-        "Gap between each subgroup that was found and the rest, in points, over the rows of the subgroup, with "
-        f"intervals that hold for all subgroups at once. The shaded gaps are too small to be found. {told}."
+        "Gap between each subgroup that was found and the rest, in points, over the rows of the subgroup, "
+        "with intervals that hold for all subgroups at once. The shaded gaps are found less than four times "
+        f"in five. {told}."
     )
 
 
@@ -74,7 +75,9 @@ def _metrics(search: SubgroupSearch) -> list[SearchedMetric]:
 
 
 def _draw_metric(axes: Axes, search: SubgroupSearch, metric: SearchedMetric) -> None:
-    own = [(number, each) for number, each in enumerate(search.found, start=1) if each.metric == metric.metric]
+    own = [
+        (number, each) for number, each in enumerate(search.found, start=1) if each.metric == metric.metric
+    ]
     largest = max(metric.rows / 2, *(each.rows for _, each in own))
     axes.set_xscale("log")
     axes.set_xlim(0.8 * min(search.fewest, *(each.rows for _, each in own)), 1.25 * largest)
