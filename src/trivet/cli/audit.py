@@ -11,7 +11,7 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.config import load_config
 from trivet.errors import UsageError
-from trivet.fairness.auditing.settings import EstimatorName
+from trivet.fairness.auditing.settings import ADULT, EstimatorName
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 from trivet.work.result_files import write_text
@@ -140,6 +140,8 @@ def _section_of(thing: str) -> str:
     """Return the section that a file is for."""
     suffix = PurePath(thing).suffix.lower()
     path = Path(thing)
+    if thing == ADULT:
+        return _TABLE
     if thing != "demo" and not _file_of(thing).exists():
         raise UsageError(f"there is no {quote(thing)}; check the path.")
     if thing == "demo" or suffix in _WEIGHTS or thing.startswith("hf:"):
@@ -180,6 +182,10 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an audit of a table needs, with the columns that there are."""
     from trivet.tables.opening import open_table  # noqa: PLC0415 - DuckDB
 
+    if thing == ADULT:
+        if "estimator" not in given:
+            yield "--estimator logistic, to fit on adult, which has no predictions."
+        return
     lacking: list[str] = []
     if not given.get("sensitive"):
         lacking.append("--sensitive COL, the groups to compare")

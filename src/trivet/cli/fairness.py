@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
+from cyclopts import App
 from rich.markup import escape
 from rich.table import Table
 
@@ -31,6 +32,8 @@ from trivet.fairness.auditing.results import (
     MetricAudit,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
+from trivet.fairness.inferred.settings import InferredOptions
+from trivet.fairness.law.settings import LawOptions
 from trivet.fairness.measures.registry import NO_LABELS, SELECTION
 from trivet.verdict import DISPARATE, rank, tone
 from trivet.wording import one_line
@@ -293,12 +296,23 @@ def _reach(ends: "Estimate | None") -> str:
 RESULT = "fairness.json"
 
 
+fairness = App(name="fairness", help="Audit predictions, or fit and compare mitigations.")
+fairness.command(
+    "trivet.cli.fairness_watch:watch",
+    name="watch",
+    help="Watch a disparity over time: intervals and an alarm that hold at every look.",
+)
+
+
+@fairness.default
 @command
-def fairness(
+def audit(
     table: str = ADULT,
     /,
     *,
     options: TableOptions,
+    law: LawOptions,
+    inferred: InferredOptions,
     workers: Workers = None,
     seed: RandomSeed = 0,
     out: Out = None,
@@ -316,6 +330,14 @@ def fairness(
         (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; without it Adult with the features of the study, for
         --estimator.
     """
+    if law.template is not None:
+        from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
+
+        return write_template(table, options, law, out=out, json=json)
+    if inferred.given:
+        from trivet.cli.fairness_inferred import bound_table  # noqa: PLC0415 - as above
+
+        return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")

@@ -43,7 +43,7 @@ _IDLE: Final = {
     "score": ("mitigate", "repeats"),
     "estimator": (
         *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-        *("metric", "reference", "difference_band"),
+        *("metric", "reference", "difference_band", "suppress"),
         *("search", "search_split", "search_rows"),
     ),
     "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
@@ -71,10 +71,12 @@ class TableOptions(CellReading):
         the rows beyond it are.
     score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
     favourable : Which scores are selected, high or low.
-    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    selected : Of a table of counts: the column with how many are selected, beside the total. No labels then.
+    total : Of a table of counts: the column with how many there are.
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
-    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
+    strata : Column of the stratum of a row, for intervals of a survey.
+    cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
     estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
@@ -96,6 +98,7 @@ class TableOptions(CellReading):
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -131,6 +134,7 @@ class TableOptions(CellReading):
     search: bool = False
     search_split: bool = False
     search_rows: Count | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +181,10 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        if self.suppress is not None and self.search:
+            raise SettingError(
+                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
+            )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."

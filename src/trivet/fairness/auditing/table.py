@@ -25,6 +25,7 @@ from trivet.fairness.auditing.settings import (
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
 from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
@@ -40,8 +41,10 @@ MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
 _OF_FILES: Final = frozenset(
-    {"ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"}
-    | {"search", "search_split", "search_rows"}
+    {
+        *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
+        *("search", "search_split", "search_rows"),
+    }
 )
 
 
@@ -70,12 +73,13 @@ class AuditOptions(TypedDict, total=False):
     counts_only: bool
     reference: ReferenceName | None
     difference_band: float | None
-    search: bool
-    search_split: bool
-    search_rows: int | None
     decimal: DecimalMark
     thousands: Thousands | None
     encoding: Encoding
+    search: bool
+    search_split: bool
+    search_rows: int | None
+    suppress: int | None
 
 
 def audit_table(
@@ -130,9 +134,7 @@ def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
     return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
 
 
-def _audit(
-    settings: TableSettings, *, seed: int, workers: int | None, progress: Progress
-) -> FairnessAudit:
+def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress: Progress) -> FairnessAudit:
     measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
@@ -209,7 +211,8 @@ def _audit(
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
-    return audited if searched is None else replace(audited, subgroups=searched)
+    audited = audited if searched is None else replace(audited, subgroups=searched)
+    return audited if settings.suppress is None else suppressed(audited, settings.suppress)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -313,7 +316,8 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    return audit_predictions(
+    fewest = rest.pop("suppress", None)
+    found = audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -322,6 +326,7 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
+    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(

@@ -30,6 +30,7 @@ from trivet.report.figures import (
     study_security,
     subgroups,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -56,6 +57,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *mitigations.FIGURES,
     *effects.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 
