@@ -181,9 +181,9 @@ class TableSettings(TableOptions):
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
-        if self.suppress is not None and self.search:
+        if self.suppress is not None and (self.search or self.search_split):
             raise SettingError(
-                "{search} counts thousands of groups, of which small ones follow; leave {suppress} out, or it."
+                "{search} counts thousands of groups, of which small ones follow; leave it or {suppress} out."
             )
         if self.counts_only and (self.rows is not None or self.ignore):
             raise SettingError(

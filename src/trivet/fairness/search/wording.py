@@ -37,7 +37,12 @@ def statement(
     if not found:
         told = f"None of {comparisons:,} comparisons of a subgroup with the rest shows a difference, {at}."
     else:
-        others = "" if beyond == len(found) else f"; {len(found):,} of these are listed, and explain others"
+        listing = (
+            "the strongest is listed, and explains others"
+            if len(found) == 1
+            else f"the {len(found):,} strongest are listed, and explain others"
+        )
+        others = "" if beyond == len(found) else f"; {listing}"
         told = (
             f"A difference is shown by {beyond:,} of {comparisons:,} comparisons of a subgroup with the "
             f"rest, {at}{others}. {_strongest(found[0])}"
