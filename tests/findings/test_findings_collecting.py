@@ -60,7 +60,7 @@ def test_audits_of_the_users_own_are_found_too(own):
     assert [found[f"fairness.caution.{n}"].level for n in (1, 2)] == ["note", "warning"]
     assert found["fairness.mitigation"].title == "massaging: in band"
     subgroup = found["fairness.subgroup"]
-    assert (subgroup.level, subgroup.place) == ("warning", "fairness.audit.subgroups.found.0.gap")
+    assert (subgroup.level, subgroup.place) == ("warning", "fairness.audit.subgroups.found.0.gap.value")
     assert subgroup.low < subgroup.value < subgroup.high < 0
 
 
