@@ -29,7 +29,6 @@ __all__ = [
 #: Optional libraries, and the extra of trivet that installs each.
 EXTRAS: Final = {
     "distributed": "dask",
-    "fairlearn": "fairlearn",
     "h5py": "keras",
     "onnx": "onnx",
     "onnx2torch": "onnx",

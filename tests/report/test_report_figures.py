@@ -67,6 +67,8 @@ ALL = (
     "fairness_mitigation_models",
     "effects_matrix",
 )
+#: Of pages alone: no record has them.
+OUTCOMES = ("outcome_amounts", "outcome_ranking", "outcome_classes")
 #: Of the user's own audits, and of what the study's baseline has no scores and columns for here.
 OWN = (
     "privacy_training_curves",
@@ -109,7 +111,7 @@ def own_figure(row):
 
 
 def test_the_names_in_the_order_of_the_report():
-    assert tuple(row.name for row in FIGURES) == (*ALL, "compared_differences")
+    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences")
 
 
 def test_a_plan_and_audits_of_the_user_s_own_have_figures():

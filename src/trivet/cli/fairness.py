@@ -10,6 +10,7 @@ from cyclopts import App
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_outcomes import audit_and_print
 from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
@@ -339,6 +340,8 @@ def audit(
 
         return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
+    if settings.of_outcomes:
+        return audit_and_print(settings, seed=seed, out=out, json=json)
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()

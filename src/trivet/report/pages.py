@@ -177,6 +177,18 @@ INFERRED: Final = Page(
     facts=inferred_facts,
 )
 
+#: The kinds of other outcomes, and the field that tells each; a record has no part for them.
+_OUTCOMES: Final = {"amounts": "outcome", "ranking": "queries", "classes": "classes"}
+OUTCOME: Final = replace(
+    FAIRNESS,
+    prose=("outcomes",),
+    parts=tuple(_OUTCOMES),
+    record=lambda audit: {
+        kind: audit if hasattr(audit, field) else None for kind, field in _OUTCOMES.items()
+    },
+    facts=lambda audit: {"page": {"limits": audit.limits}},
+)
+
 
 def _shortened(audit: SecurityAudit) -> dict[str, Any]:
     """Return the facts with shortened names of what comes from files."""

@@ -455,7 +455,7 @@ class FairnessComparison(
     Attributes
     ----------
     baseline : Audit of the model without mitigation, on the test rows.
-    estimator : ``logistic`` or ``boosting``.
+    estimator : ``logistic``, ``boosting``, or the name of own code.
     features : Columns that the model sees.
     columns : Sensitive columns.
     reference : The reference group, in all columns together.
@@ -466,6 +466,8 @@ class FairnessComparison(
     seed : Of the split, the repeats and whatever a mitigation draws.
     models : The baseline first.
     statement : What the comparison comes to, in one or two sentences.
+    classifier : What own code gave; None without.
+    weight : Column of the rows' weights, by which models are fitted and all figures weighted; None without.
     """
 
     baseline: FairnessAudit
@@ -481,3 +483,5 @@ class FairnessComparison(
     seed: int
     models: tuple[ModelOutcome, ...]
     statement: str
+    classifier: str | None = None
+    weight: str | None = None

@@ -15,7 +15,6 @@ from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted,
 from trivet.fairness.auditing.settings import (
     ADULT,
     USUAL_CUT,
-    EstimatorName,
     Favourable,
     Missing,
     ReferenceName,
@@ -90,20 +89,36 @@ def audit_table(
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
+    if settings.of_outcomes:
+        raise UsageError(
+            "amounts, ranks and several classes are audited by `trivet fairness` on its own, and by "
+            "trivet.fairness.audit_outcome."
+        )
     if settings.estimator is None:
         return _audit(settings, seed=seed, workers=workers, progress=progress)
+    return _compare(settings, settings.estimator, seed=seed, workers=workers, progress=progress)
+
+
+def _compare(
+    settings: TableSettings, estimator: Any, *, seed: int, workers: int | None, progress: Progress
+) -> FairnessComparison:
     names = chosen_mitigations(settings.mitigate)
     noted: tuple[Caution, ...] = ()
     progress("loading", None)
+    notes: Sequence[str] = ()
     if settings.table == ADULT:
         data = adult_rows(settings.sensitive or GENDER)
     else:
+        shape = shape_of(settings)
         with open_table(settings.table, reading=settings.reading) as opened:
+            shaped, notes = shape_table(opened, shape)
             data = read_rows(
-                opened,
+                shaped,
                 label=settings.label or "",
                 sensitive=settings.sensitive,
                 positive=settings.positive,
+                weight=settings.weight,
+                made_of=[name for names in shape.one_hot.values() for name in names],
                 ignored=settings.ignore,
                 limit=settings.rows,
                 seed=seed,
@@ -111,7 +126,8 @@ def audit_table(
             noted = _noted(opened, data.features.notes)
     compared = compare_mitigations(
         data,
-        estimator=settings.estimator,
+        estimator=estimator,
+        cautions=[Caution("rows", note) for note in notes],
         mitigations=names,
         privileged=named_values(data.columns, settings.privileged),
         repeats=settings.repeats,
@@ -334,13 +350,18 @@ def compare(
     *,
     label: str | None = None,
     sensitive: str | Sequence[str] = (),
-    estimator: EstimatorName = "logistic",
+    estimator: Any = "logistic",
     mitigate: str | Sequence[str] = TableOptions.mitigate,
     repeats: int = TableOptions.repeats,
     positive: str | None = None,
     privileged: str | None = None,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
+    weight: str | None = None,
+    bins: str | None = None,
+    one_hot: str | None = None,
+    missing: Missing = "refuse",
+    exclude: str | None = None,
     ignore: Sequence[str] = (),
     rows: int | None = None,
     decimal: DecimalMark = TableOptions.decimal,
@@ -361,8 +382,14 @@ def compare(
         As of `audit`.
     seed, progress
         As of `audit`; Adult and rows have a label of their own.
+    weight
+        Column of the rows' weights, by which models are fitted and all figures weighted.
+    bins, one_hot, missing, exclude
+        As of `audit`.
     estimator
-        ``logistic`` or ``boosting``.
+        ``logistic``, ``boosting``, ``package.module:factory`` of your own, or an unfitted scikit-learn
+        classifier, which is given the columns as numbers: missing ones filled and marked, texts one-hot, all
+        standardised.
     mitigate
         ``all``, or names of mitigations.
     repeats
@@ -398,19 +425,22 @@ def compare(
             table=str(file),
             label=label,
             sensitive=(sensitive,) if isinstance(sensitive, str) else tuple(sensitive),
-            estimator=estimator,
+            estimator=estimator if isinstance(estimator, str) else "own:classifier",
             mitigate=mitigate if isinstance(mitigate, str) else tuple(mitigate),
             repeats=repeats,
             positive=positive,
             privileged=privileged,
             four_fifths=four_fifths,
             level=level,
+            weight=weight,
+            bins=bins,
+            one_hot=one_hot,
+            missing=missing,
+            exclude=exclude,
             ignore=tuple(ignore),
             rows=rows,
             decimal=decimal,
             thousands=thousands,
             encoding=encoding,
         )
-        found = audit_table(settings, seed=seed, workers=workers, progress=progress)
-    assert isinstance(found, FairnessComparison)
-    return found
+        return _compare(settings, estimator, seed=seed, workers=workers, progress=progress)

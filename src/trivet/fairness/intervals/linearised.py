@@ -6,16 +6,19 @@ within each stratum, as if units were drawn with replacement. A group is a domai
 without a row of it count as zeros.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 from trivet.errors import UsageError
+from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import GroupCounts
 
-__all__ = ["Sample", "SurveyDesign", "design_covariance", "survey_design"]
+__all__ = ["Sample", "SurveyDesign", "design_covariance", "survey_design", "weighted_mean_interval"]
 
 Floats = NDArray[np.float64]
 
@@ -167,3 +170,21 @@ def _added(stratum: NDArray[np.int64], strata: int, values: NDArray[Any]) -> NDA
     found = np.zeros((strata, *values.shape[1:]), dtype=values.dtype)
     np.add.at(found, stratum, values)
     return found
+
+
+def weighted_mean_interval(values: Floats, weights: Floats, *, level: float = 0.95) -> Estimate:
+    """Return an interval of the weighted mean of some values, where every row is a sampling unit."""
+    rows, total = len(values), float(weights.sum())
+    name = "linearised t"
+    if total <= 0:
+        return Estimate(None, None, None, level, name, "there is no weighted row")
+    mean = float(weights @ values) / total
+    if rows < 2:  # noqa: PLR2004 - a variance takes two
+        return Estimate(
+            mean, None, None, level, name, "its rows are in too few sampling units to know the error"
+        )
+    # The derivatives add up to 0.
+    derived = weights * (values - mean) / total
+    deviation = math.sqrt(rows / (rows - 1) * float(derived @ derived))
+    reach = float(stdtrit(rows - 1, (1 + level) / 2)) * deviation
+    return Estimate(mean, mean - reach, mean + reach, level, name)

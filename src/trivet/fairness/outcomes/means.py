@@ -60,11 +60,12 @@ class RowDesign:
         """Return the totals of z by part and group, and the rows' own products, which clusters lack."""
         parts = self._strata if self.clusters is None else self._units
         shape = len(sample.stratum), number
-        totals = np.bincount(parts * number + groups, z, minlength=shape[0] * shape[1]).reshape(shape)
+        flat = np.bincount(parts * number + groups, z, minlength=shape[0] * shape[1])
+        totals = flat.astype(np.float64).reshape(shape)
         if self.clusters is not None:
             return totals, np.zeros(number)
         factors = np.where(sample.sizes > 1, sample.factors, 0.0)[self._strata]
-        return totals, np.bincount(groups, factors * z**2, minlength=number)
+        return totals, np.bincount(groups, factors * z**2, minlength=number).astype(np.float64)
 
     def freedom(self, groups: Ints, number: int) -> Ints:
         """Return units less strata with rows of each group."""
@@ -126,7 +127,8 @@ class GroupMeans:
             for place in (range(number) if few.any() else ())
             if _FEWEST <= rows[place] <= _MOST
         }
-        return cls(means, np.diag(variance), rows - 1.0, negative, weighted=False, draws=draws)
+        freedom = (rows - 1).astype(np.float64)
+        return cls(means, np.diag(variance), freedom, negative, weighted=False, draws=draws)
 
     @classmethod
     def _weighted(
@@ -153,7 +155,7 @@ class GroupMeans:
             draws = _studentised(means - self.means[place], variances)
         freedom, variance = self.freedom[place], self.covariance[place, place]
         low, high = _ends(self.means[place], variance, freedom, draws, level)
-        return self._estimate(self.means[place], low, high, level, draws is not None, freedom)
+        return self._estimate(self.means[place], low, high, level, freedom, drawn=draws is not None)
 
     def difference(self, place: int, reference: int, level: float) -> Estimate:
         """Return the reference group's mean minus one group's."""
@@ -165,7 +167,7 @@ class GroupMeans:
             (mine, own), (theirs, other) = self.draws[place], self.draws[reference]
             draws = _studentised(theirs - mine - value, own + other)
         low, high = _ends(value, variance, freedom, draws, level)
-        return self._estimate(value, low, high, level, draws is not None, freedom)
+        return self._estimate(value, low, high, level, freedom, drawn=draws is not None)
 
     def ratio(self, place: int, reference: int, level: float) -> Estimate:
         """Return one group's mean over the reference group's, where no value is below 0."""
@@ -180,7 +182,7 @@ class GroupMeans:
                 errors = np.log(means / others) - np.log(mine / theirs)
                 draws = _studentised(errors, own / means**2 + other / others**2)
         low, high = np.exp(_ends(np.log(mine / theirs), variance, freedom, draws, level))
-        return self._estimate(mine / theirs, low, high, level, draws is not None, freedom)
+        return self._estimate(mine / theirs, low, high, level, freedom, drawn=draws is not None)
 
     def p_value(self, place: int, reference: int) -> float | None:
         """Return the p-value of equal means by t, None where nothing is known of the error."""
@@ -200,7 +202,7 @@ class GroupMeans:
         return float(max(variance, 0.0)), float(np.nan_to_num(freedom, nan=0.0))
 
     def _estimate(
-        self, value: float, low: float, high: float, level: float, drawn: bool, freedom: float
+        self, value: float, low: float, high: float, level: float, freedom: float, *, drawn: bool
     ) -> Estimate:
         method = "linearised t" if self.weighted else "studentised bootstrap" if drawn else "Welch t"
         reason = None if freedom > 0 else ONE_ROW

@@ -22,6 +22,7 @@ from trivet.report.figures import (
     membership,
     mitigations,
     noise_calls,
+    outcomes,
     parts,
     plans,
     scan,
@@ -56,6 +57,7 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
+    *outcomes.FIGURES,
     *compared.FIGURES,
     *watched.FIGURES,
 )
