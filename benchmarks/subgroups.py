@@ -2,24 +2,35 @@
 
 Three kinds of tables without any difference, and one with a million rows of 20 columns in which a subgroup of
 three conditions and one percent of the rows is selected 3 points more often. Rates of false alarms and power
-stand beside those of Bonferroni over the same subgroups, and of the split into halves. Every run is kept in
+stand beside those of Bonferroni over the same subgroups, and of the split into halves. Runs are kept in
 build/subgroups, so that a second call goes on where the first stopped; `write` puts the sums into
 docs/data/subgroups.json.
 
-Usage: python benchmarks/subgroups.py null|few|wide|planted [RUNS] | times | divexplorer PYTHON | write
+A whole search takes a tenth of a second for a small table, and most of it is the critical value, which
+depends on the columns and hardly on who is selected. So `outcomes` takes it once for each of twenty tables and
+draws who is selected five hundred times, with all else as in the search.
+
+Usage: python benchmarks/subgroups.py null|few|wide|planted [RUNS] | outcomes KIND | times |
+    divexplorer PYTHON | write
 """
 
 import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from trivet.fairness.search.bitsets import Blocks
+from trivet.fairness.search.exact import score_quantiles
+from trivet.fairness.search.rates import outcome_masks, searched_rates
 from trivet.fairness.search.results import SubgroupSearch
-from trivet.fairness.search.search import search_rows
+from trivet.fairness.search.search import differences_beyond, search_rows, usual_fewest
+from trivet.fairness.search.simultaneous import compare_groups
+from trivet.fairness.search.tree import chunks_of, find_groups
 from trivet.tables.features import Features
 
 ROOT = Path(__file__).parent.parent
@@ -34,11 +45,12 @@ MANY = 1_000_000
 #: Rows, columns, and share selected, of each kind of table.
 KINDS = {
     "null": (20_000, 6, 0.3),
+    "larger": (100_000, 6, 0.3),
     "few": (5_000, 6, 0.05),
     "wide": (MANY, COLUMNS, RATE),
     "planted": (MANY, COLUMNS, RATE),
 }
-RUNS = {"null": 10_000, "few": 1_000, "wide": 100, "planted": 100}
+RUNS = {"null": 1_000, "larger": 1_000, "few": 1_000, "wide": 100, "planted": 100}
 
 
 def table(kind: str, seed: int) -> tuple[Features, np.ndarray]:
@@ -49,7 +61,7 @@ def table(kind: str, seed: int) -> tuple[Features, np.ndarray]:
     values = np.empty((rows, columns))
     for column in range(columns):
         own = generator.standard_normal(rows, dtype=np.float32)
-        if kind in {"null", "few"}:
+        if columns < COLUMNS:
             mixed = (own + common) / np.sqrt(2)
             values[:, column] = (mixed > -0.4).astype(np.int8) + (mixed > 0.4)
         elif column < len(PLANTED):
@@ -99,6 +111,58 @@ def main(kind: str, runs: int) -> None:
         for seed in range(done, runs):
             file.write(json.dumps(run(kind, seed)) + "\n")
             file.flush()
+
+
+#: Tables, and draws of who is selected for each of them.
+TABLES, OUTCOMES = 20, 500
+_AT_ONCE = 100
+
+
+def outcomes(kind: str) -> None:
+    """Count how often a difference is found where there is none, with one critical value for each table."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{kind}-outcomes.jsonl"
+    done = len(path.read_text().splitlines()) if path.exists() else 0
+    with path.open("a") as file:
+        for seed in range(done, TABLES):
+            file.write(json.dumps(of_one_table(kind, seed)) + "\n")
+            file.flush()
+
+
+def of_one_table(kind: str, seed: int) -> dict[str, Any]:
+    rows, _, rate = KINDS[kind]
+    features, selected = table(kind, seed)
+    blocks, fewest = Blocks.of(rows), usual_fewest(rows)
+    columns = features.values.T.astype(np.int8)
+    pairs = [(place, value) for place, column in enumerate(columns) for value in np.unique(column)]
+    words = blocks.pack(np.stack([columns[place] == value for place, value in pairs]))
+    places = np.array([place for place, _ in pairs])
+    groups = find_groups(words, places, rows, fewest=fewest, depth=3, most=100_000, workers=1)
+    rates = searched_rates((), labelled=False)
+    masks = blocks.pack(outcome_masks(rates, selected > 0, None))
+    compared = compare_groups(words, groups, masks, rates, blocks, fewest=fewest, seed=seed)
+    critical, bonferroni = compared.critical(0.95), compared.bonferroni(0.95)
+    members = np.concatenate([blocks.unpack(each) for each in chunks_of(words, groups.members)])
+    members = members.astype(np.float32)
+    generator = np.random.default_rng(seed)
+    row = {
+        "runs": OUTCOMES,
+        "subgroups": len(groups),
+        "critical": critical,
+        "bonferroni_critical": bonferroni,
+    }
+    row |= {"found": 0, "bonferroni": 0, "normal": 0}
+    for _ in range(OUTCOMES // _AT_ONCE):
+        drawn = generator.random((rows, _AT_ONCE)) < rate
+        counts = np.rint(members @ drawn.astype(np.float32)).astype(np.int64)
+        for x, all_x in zip(counts.T, drawn.sum(axis=0), strict=True):
+            one = replace(compared, x=x[None], all_x=all_x[None])
+            found = differences_beyond(one, critical)
+            row["found"] += len(found) > 0
+            row["bonferroni"] += any(abs(each.z) > bonferroni for each in found)
+            scores = score_quantiles(x, compared.n[0], int(all_x), rows)
+            row["normal"] += bool((np.abs(scores) > critical).any())
+    return row
 
 
 def kept(kind: str) -> list[dict[str, Any]]:
@@ -204,6 +268,15 @@ def write() -> None:
             row["found"] = sum(each["beyond"] > 0 for each in runs)
             row["bonferroni"] = sum(each["largest"] > each["bonferroni"] for each in runs)
         rows.append(row)
+    for kind, (size, columns, rate) in KINDS.items():
+        if tables := kept(f"{kind}-outcomes"):
+            row = {"kind": f"{kind}-outcomes", "rows": size, "columns": columns, "rate": rate}
+            for name in ("subgroups", "critical", "bonferroni_critical"):
+                row[name] = float(np.mean([each[name] for each in tables]))
+            for name in ("runs", "found", "bonferroni", "normal"):
+                row[name] = sum(each[name] for each in tables)
+            row["subgroups"] = round(row["subgroups"])
+            rows.append(row)
     document = {"searches": rows, "times": kept("times")}
     other = FOLDER / "divexplorer.json"
     if other.exists():
@@ -218,6 +291,8 @@ if __name__ == "__main__":
             times()
         case "divexplorer":
             divexplorer(*rest)
+        case "outcomes":
+            outcomes(*rest)
         case "write":
             write()
         case _:

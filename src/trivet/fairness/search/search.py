@@ -38,7 +38,7 @@ from trivet.fairness.search.wording import LIMITS, split_statement, statement
 from trivet.settings import Count, Seed, Share, require
 from trivet.tables.features import Features
 
-__all__ = ["FEWEST", "MOST_GROUPS", "search_rows", "usual_fewest"]
+__all__ = ["FEWEST", "MOST_GROUPS", "differences_beyond", "search_rows", "usual_fewest"]
 
 Progress = Callable[[str, float | None], object]
 
@@ -242,7 +242,7 @@ class _Search:
             workers=self.workers,
         )
         critical = compared.critical(self.level)
-        differences = _beyond(compared, critical)
+        differences = differences_beyond(compared, critical)
         chosen = choose_differences(differences, words, groups, masks, self.rates.rates, critical=critical)
         found = tuple(
             self._subgroup(
@@ -299,7 +299,7 @@ class _Search:
         )
         groups = self._groups(words, len(halves[0]))
         first = _counted(words, groups, masks, self.rates, self.fewest, self.workers)
-        differences = _beyond(first, SAME)
+        differences = differences_beyond(first, SAME)
         shown = math.ceil(PROPOSED / len(self.rates.rates))
         proposals = choose_differences(
             differences, words, groups, masks, self.rates.rates, critical=SAME, shown=shown
@@ -467,7 +467,7 @@ def _counted(words: Words, groups: Groups, masks: Words, rates: Rates, fewest: i
     return Compared(x, n, all_x, all_n, tested, np.array([]))
 
 
-def _beyond(compared: Compared, critical: float) -> list[Difference]:
+def differences_beyond(compared: Compared, critical: float) -> list[Difference]:
     """Return differences whose exact quantile is beyond a critical value, and whose interval agrees."""
     found: list[Difference] = []
     for place in range(len(compared.all_n)):
