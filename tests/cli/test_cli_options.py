@@ -136,7 +136,11 @@ def test_quotation_marks_that_do_not_match_are_refused_with_an_example(typed):
 
 def every_command(group):
     commands = [group[name] for name in group if not name.startswith("-")]
-    return [leaf for each in commands for leaf in ([each] if each.default_command else every_command(each))]
+    return [
+        leaf
+        for each in commands
+        for leaf in (*([each] if each.default_command else []), *every_command(each))
+    ]
 
 
 def test_every_option_of_every_command_has_words():
@@ -145,5 +149,5 @@ def test_every_option_of_every_command_has_words():
         for command in every_command(trivet)
         for each in command.assemble_argument_collection(parse_docstring=True)
     ]
-    assert len({command for command, _, _ in options}) == 21
+    assert len({command for command, _, _ in options}) == 22
     assert [(command, name) for command, name, words in options if not words] == []

@@ -365,9 +365,8 @@ def require_no_swallowed_rows(table: Table, column: str | None, is_value: Callab
         return
     # A column that repeats another is none of the table's, and still one of the file's.
     names = {each.sql: each.name for each in table.columns}
-    place = None
-    if column is not None and (own := re.fullmatch(r"c(\d+)", find_column(table.columns, column).sql)):
-        place = int(own[1])
+    found = None if column is None else find_column(table.columns, column)
+    place = None if found is None or found.derived else int(found.sql[1:])
     suspects = " OR ".join(_suspect(f"c{i}", table.delimiter, width) for i in range(width))
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
     for row in table.rows(sql):

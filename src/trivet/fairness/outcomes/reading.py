@@ -73,7 +73,7 @@ def read_numbers(
     query: str | None = None,
     notes: Sequence[str] = (),
 ) -> NumberRows:
-    """Read a column of numbers with the sensitive columns; rows without a number are left out, and told."""
+    """Read a column of numbers with the sensitive columns; rows without a number are left out and counted."""
     column = _number_column(opened, name)
     number, missing = number_sql(column), _missing(column)
     sql = [f"CASE WHEN isfinite({number}) THEN {number} END", missing]
