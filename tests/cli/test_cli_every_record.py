@@ -65,7 +65,30 @@ def kinds():
     }
 
 
-KINDS = tuple(kinds())
+KINDS = (
+    "study",
+    *(f"study, {leg}" for leg in LEGS),
+    "study with own audits",
+    *(f"study with own audits, {leg}" for leg in LEGS),
+    "own",
+    "own scan",
+    "own scan and repair",
+    "own plan",
+    "own training",
+    "own mechanisms",
+    "own code",
+    "own membership",
+    "own predictions",
+    "own mitigations",
+    "own finished comparison",
+    "own predictions that select nobody",
+    "own mitigations that failed",
+    "own scan and predictions",
+)
+
+
+def test_every_kind_is_looked_at():
+    assert tuple(kinds()) == KINDS
 
 
 @pytest.fixture(scope="module")
