@@ -111,8 +111,8 @@ def test_mitigations_are_compared_on_a_file(tmp_path):
 def test_images_are_a_name_a_set_or_arrays():
     images = load_images("mnist", limit=200)
     checkpoint = security.load_demo_checkpoint()
-    of_set = security.scan(checkpoint, images)
-    of_arrays = security.scan(checkpoint, (images.pixels, images.labels))
+    of_set = security.scan(checkpoint, images, profile="quick")
+    of_arrays = security.scan(checkpoint, (images.pixels, images.labels), profile="quick")
     assert of_set.result.labels == of_arrays.result.labels
     assert of_set.to_frame()["label"].tolist() == list(range(10))
     for wrong in (
