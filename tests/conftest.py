@@ -21,6 +21,10 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_unconfigure():
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory, request):
     """Return what makes a folder by a function of it once for all workers, and unpickles what it returned."""

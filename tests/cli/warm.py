@@ -2,8 +2,7 @@
 
 It reads one JSON request a line, ``{"arguments", "folder", "environment", "short", "drawn", "out", "err"}``,
 and answers with the exit code. A fork costs milliseconds where a new interpreter takes one to three seconds.
-``short`` asks for repairs of fewer steps, and for the first SHORT_IMAGES digits of MNIST in place of all;
-where ``drawn`` is false, a run draws no report.
+``short`` asks for repairs of fewer steps; where ``drawn`` is false, a run draws no report.
 """
 
 import atexit
@@ -24,7 +23,6 @@ LOADED = (
     *("torch", "pandas", "scipy.stats", "sklearn.linear_model", "matplotlib.figure", "duckdb", "rich.table"),
 )
 SECONDS = 540
-SHORT_IMAGES = 4_000
 
 
 def serve():
@@ -59,9 +57,6 @@ def run(*, arguments, folder, environment, short, drawn, out, err):
         methods = importlib.import_module("trivet.security.repairs.methods")
         methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=100),)
         methods.FINE_TUNING = dataclasses.replace(methods.FINE_TUNING, steps=50)
-        datasets = importlib.import_module("trivet.datasets")
-        load_all = datasets.load_mnist
-        datasets.load_mnist = lambda split: load_all(split).take(range(SHORT_IMAGES))
     sys.argv = ["trivet", *arguments]
     code = None
     try:
