@@ -62,6 +62,7 @@ ALL = (
     "fairness_audit_classes",
     "fairness_audit_features",
     "fairness_audit_calibration",
+    "fairness_audit_subgroups",
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
     "effects_matrix",
@@ -78,6 +79,7 @@ OWN = (
     "fairness_audit_measures",
     "fairness_audit_features",
     "fairness_audit_calibration",
+    "fairness_audit_subgroups",
     "effects_matrix",
 )
 NAMES = tuple(name for name in ALL if name not in OWN)

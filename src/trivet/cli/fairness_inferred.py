@@ -20,7 +20,6 @@ from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import ADULT, TableOptions
 from trivet.fairness.inferred.results import InferredAudit, Span
 from trivet.fairness.inferred.settings import InferredOptions
-from trivet.tables.settings import CellReading
 from trivet.verdict import DISPARATE, tone
 from trivet.wording import one_line
 
@@ -36,7 +35,6 @@ _USED: Final = (
     "prediction", "score", "cut", "score_range", "favourable", "label", "positive", "privileged",
     "four_fifths", "level",
 )  # fmt: skip
-_OF_CELLS: Final = tuple(each.name for each in fields(CellReading))
 
 
 def bound_table(
@@ -49,8 +47,10 @@ def bound_table(
     with report_progress() as progress:
         progress("fairness", "bounds", None)
         from trivet.fairness.inferred.reading import bound_disparities, parsed  # noqa: PLC0415 - DuckDB, SciPy
+        from trivet.tables.opening import open_table  # noqa: PLC0415 - as above
 
-        found = bound_disparities(table, **given, **parsed(inferred), seed=seed)
+        with open_table(table, reading=options.reading) as opened:
+            found = bound_disparities(opened, **given, **parsed(inferred), seed=seed)
         files: tuple[Path, ...] = ()
         if out is not None:
             progress("fairness", "page", None)
@@ -68,13 +68,14 @@ def _required(table: str, options: TableOptions, inferred: InferredOptions) -> d
     """Return the options that are used, or say what is missing or idle."""
     if table == ADULT:
         raise UsageError("a table is missing: name a .csv or .parquet file, or FILE.duckdb:TABLE.")
-    used = (*_USED, *_OF_CELLS, "sensitive") if inferred.error_rates is not None else (*_USED, *_OF_CELLS)
+    used = {*_USED, "decimal", "thousands", "encoding"}
+    used |= {"sensitive"} if inferred.error_rates is not None else set()
     defaults = {each.name: each.default for each in fields(TableOptions)}
     idle = [name for name in defaults if name not in used and getattr(options, name) != defaults[name]]
     if idle:
         named = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
         raise UsageError(f"{named}: nothing is done with it where groups are inferred; leave it out.")
-    given = {name: getattr(options, name) for name in _USED} | {"reading": options.reading}
+    given = {name: getattr(options, name) for name in _USED}
     if inferred.error_rates is not None:
         if len(options.sensitive) != 1:
             raise UsageError("--error-rates needs --sensitive COL, the column of the inferred group.")

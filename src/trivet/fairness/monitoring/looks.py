@@ -58,11 +58,11 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
         raise UsageError("several tables are a look each; leave --time and --every out, or name one table.")
     if not divided:
         names = _names(tables)
-        found: list[Look] = []
-        for table, name in zip(tables, names, strict=True):
-            with open_table(table, reading=options.reading) as opened:
-                found += _looks(_counted(opened, options), rate, name)
-        return tuple(found)
+        return tuple(
+            look
+            for table, name in zip(tables, names, strict=True)
+            for look in _looks(_counted_file(table, options), rate, name)
+        )
     with open_table(tables[0], reading=options.reading) as opened:
         column, whole = _divided(opened, options)
         counts = _counted(whole, options, column.name)
@@ -75,6 +75,11 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
         replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
         for look, start in zip(looks, ends, strict=True)
     )
+
+
+def _counted_file(table: str | Path, options: WatchOptions) -> GroupCounts:
+    with open_table(table, reading=options.reading) as opened:
+        return _counted(opened, options)
 
 
 def _names(tables: Sequence[str | Path]) -> list[str]:
