@@ -111,7 +111,7 @@ def own_figure(row):
 
 
 def test_the_names_in_the_order_of_the_report():
-    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences")
+    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences", "watch_ratio")
 
 
 def test_a_plan_and_audits_of_the_user_s_own_have_figures():

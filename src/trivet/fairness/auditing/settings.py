@@ -58,7 +58,7 @@ _MODEL_FILES: Final = (
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns", "suppress"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns")
 _OF_A_RANKING: Final = ("query", "top")
@@ -95,8 +95,8 @@ class TableOptions(CellReading):
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
     positive : The label that counts as positive; not needed for 0 and 1, or true and false.
-    sensitive : Columns of the groups, COL or COL,COL; several are looked at one by one and together. For
-        Adult gender where there are none.
+    sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
+        several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
         share of positive labels.
     prediction : Audit the predictions in this column.
