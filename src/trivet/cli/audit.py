@@ -11,7 +11,6 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.config import load_config
 from trivet.errors import UsageError
-from trivet.fairness.auditing.settings import EstimatorName
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 from trivet.work.result_files import write_text
@@ -42,7 +41,7 @@ def audit(
     privileged: str | None = None,
     prediction: str | None = None,
     score: str | None = None,
-    estimator: EstimatorName | None = None,
+    estimator: str | None = None,
     out: Path = Path("trivet-out"),
     seed: RandomSeed = 0,
     json: Json = False,
