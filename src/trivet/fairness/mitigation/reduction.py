@@ -50,8 +50,8 @@ class Reduction(MitigatedClassifier):
 
     The constraint is reduced to a sequence of classifiers on weighted rows with other labels (A. Agarwal, A.
     Beygelzimer, M. Dudik, J. Langford, H. Wallach, A reductions approach to fair classification, ICML 2018).
-    Beside the multipliers of their exponentiated gradient those of the linear programme over the classifiers
-    fitted so far are tried, and rows are looked up and not copied. Several groups are each held against all rows.
+    Multipliers are those of subgradient ascents, as in their exponentiated gradient, and of the linear
+    programme over the classifiers fitted so far. Several groups are each held against all rows.
 
     Parameters
     ----------
