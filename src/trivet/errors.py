@@ -36,6 +36,8 @@ EXTRAS: Final = {
     "torchvision": "torchvision",
     "transformers": "transformers",
     "pandas": "pandas",
+    "pyarrow": "arrow",
+    "python_calamine": "excel",
     "torch": "security",
 }
 

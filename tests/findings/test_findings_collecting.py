@@ -59,6 +59,9 @@ def test_audits_of_the_users_own_are_found_too(own):
     assert [found[f"fairness.disparate-impact.{n}"].level for n in (1, 2, 3)] == ["breach"] * 3
     assert [found[f"fairness.caution.{n}"].level for n in (1, 2)] == ["note", "warning"]
     assert found["fairness.mitigation"].title == "massaging: in band"
+    subgroup = found["fairness.subgroup"]
+    assert (subgroup.level, subgroup.place) == ("warning", "fairness.audit.subgroups.found.0.gap.value")
+    assert subgroup.low < subgroup.value < subgroup.high < 0
 
 
 def test_without_an_audit_the_baseline_of_a_comparison_is_looked_at(own):
@@ -155,6 +158,9 @@ def test_every_number_of_a_message_comes_from_the_record(own):
     """Move every number of the record a little: no message keeps a decimal of its own."""
     record = changed(changed(own, "security.scan.contract.finding", None), "security.scan.reason", "Why.")
     record = changed(record, "fairness.comparison.statement", "Why.")
+    for attribute in record["fairness"]["audit"]["attributes"]:
+        for measure in attribute["measures"]:
+            measure["reason"] = "Why."
     moved = json.loads(json.dumps(record), parse_float=lambda text: float(text) * 1.0625)
     for before, after in zip(findings_of(record), findings_of(moved), strict=True):
         decimals = [set(re.findall(r"\d\.\d{3,}", each.message)) for each in (before, after)]
@@ -174,8 +180,16 @@ def test_every_number_of_a_message_comes_from_the_record(own):
         ("privacy.published.correction.saves_noise", False, "privacy.noise", "pass"),
         ("privacy.membership.verdict", "slight", "privacy.membership", "warning"),
         ("privacy.membership.verdict", "no evidence", "privacy.membership", "pass"),
-        ("fairness.audit.attributes.0.verdict", "unsettled", "fairness.disparate-impact.1", "warning"),
-        ("fairness.audit.attributes.0.verdict", "in band", "fairness.disparate-impact.1", "pass"),
+        (
+            "fairness.audit.attributes.0.measures.0.verdict",
+            "unsettled",
+            "fairness.disparate-impact.1",
+            "warning",
+        ),
+        ("fairness.audit.attributes.0.measures.0.verdict", "in band", "fairness.disparate-impact.1", "pass"),
+        ("fairness.audit.attributes.0.measures.1.verdict", "unsettled", "fairness.metric.1", "warning"),
+        ("fairness.audit.attributes.0.measures.1.verdict", "in band", "fairness.metric.1", "pass"),
+        ("fairness.audit.attributes.0.measures.2.most_disparate", None, "fairness.metric.2", "breach"),
         ("fairness.audit.attributes.0.most_disparate", None, "fairness.disparate-impact.1", "breach"),
         ("fairness.comparison.models.1.verdict", "unsettled", "fairness.mitigation", "note"),
     ],
@@ -236,6 +250,7 @@ def test_a_requirement_on_nothing_is_refused(study):
         ("privacy.published.correction.spent_epsilon", "privacy.budget"),
         ("privacy.mechanisms.3.epsilon_lower", "privacy.mechanism"),
         ("fairness.audit.cautions.0.kind", "fairness.caution"),
+        ("fairness.audit.subgroups.beyond", "fairness.subgroup"),
         ("fairness.comparison.models.1.accuracy", "fairness.mitigation"),
         ("audit.seed", REQUIREMENT),
     ],

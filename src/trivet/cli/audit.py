@@ -11,6 +11,8 @@ from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.config import load_config
 from trivet.errors import UsageError
+from trivet.fairness.auditing.settings import ADULT
+from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 from trivet.work.result_files import write_text
@@ -89,7 +91,7 @@ def audit(
         _TABLE: {
             "label": label,
             "positive": positive,
-            "sensitive": None if sensitive is None else _divided(sensitive),
+            "sensitive": None if sensitive is None else parts_of(sensitive),
             "privileged": privileged,
             "prediction": prediction,
             "score": score,
@@ -123,7 +125,7 @@ def audit(
             raise UsageError(f"{', '.join(used)}: for [{section}], and nothing of that kind is named.")
     if missing:
         raise UsageError(f"the audit needs more: {' '.join(missing)}")
-    prepare_folder(out, CONFIG)
+    prepare_folder(out)
     config, text = out / CONFIG, "".join(_toml(sections))
     if config.exists() and read_bounded(config, _MOST_BYTES) != text.encode():
         raise UsageError(
@@ -139,6 +141,8 @@ def _section_of(thing: str) -> str:
     """Return the section that a file is for."""
     suffix = PurePath(thing).suffix.lower()
     path = Path(thing)
+    if thing == ADULT:
+        return _TABLE
     if thing != "demo" and not _file_of(thing).exists():
         raise UsageError(f"there is no {quote(thing)}; check the path.")
     if thing == "demo" or suffix in _WEIGHTS or thing.startswith("hf:"):
@@ -179,6 +183,10 @@ def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield what an audit of a table needs, with the columns that there are."""
     from trivet.tables.opening import open_table  # noqa: PLC0415 - DuckDB
 
+    if thing == ADULT:
+        if "estimator" not in given:
+            yield "--estimator logistic, to fit on adult, which has no predictions."
+        return
     lacking: list[str] = []
     if not given.get("sensitive"):
         lacking.append("--sensitive COL, the groups to compare")
@@ -207,10 +215,6 @@ def _file_of(thing: str) -> Path:
     named = thing.removeprefix("hf:")
     before, colon, _ = named.rpartition(":")
     return Path(before if colon and not Path(named).exists() else named)
-
-
-def _divided(names: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in names.split(","))
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -6,9 +6,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
+from cyclopts import App
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_outcomes import audit_and_print
+from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import (
@@ -30,6 +33,8 @@ from trivet.fairness.auditing.results import (
     MetricAudit,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
+from trivet.fairness.inferred.settings import InferredOptions
+from trivet.fairness.law.settings import LawOptions
 from trivet.fairness.measures.registry import NO_LABELS, SELECTION
 from trivet.verdict import DISPARATE, rank, tone
 from trivet.wording import one_line
@@ -59,6 +64,8 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
     _print_overall(audit, console)
     for attribute in audit.attributes:
         _print_attribute(attribute, console, audit.four_fifths)
+    if audit.subgroups is not None:
+        print_search(audit.subgroups, console)
     _print_end(audit, console)
 
 
@@ -147,6 +154,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
         )
     if more:
         console.print(f"{more} more groups are in the files of --out, and in --json.")
+    _print_withheld(attribute, console)
     for one in named:
         _print_measure(attribute, one, console, four_fifths)
     if attribute.by_class is not None:
@@ -154,6 +162,14 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
     if attribute.by_feature is not None:
         console.print(escape(attribute.by_feature.statement))
     console.print()
+
+
+def _print_withheld(attribute: AttributeAudit, console: "Console") -> None:
+    """Print which groups have no figures, or none of errors, since these are suppressed."""
+    for whole, what in ((True, "withheld"), (False, "figures of errors withheld")):
+        names = [_shown(each.group) for each in attribute.withheld if each.whole == whole]
+        if names:
+            console.print(f"{'; '.join(names)}: {what} ({attribute.withheld[0].reason}).", style="dim")
 
 
 def _print_measure(
@@ -290,12 +306,23 @@ def _reach(ends: "Estimate | None") -> str:
 RESULT = "fairness.json"
 
 
+fairness = App(name="fairness", help="Audit predictions, or fit and compare mitigations.")
+fairness.command(
+    "trivet.cli.fairness_watch:watch",
+    name="watch",
+    help="Watch a disparity over time: intervals and an alarm that hold at every look.",
+)
+
+
+@fairness.default
 @command
-def fairness(
+def audit(
     table: str = ADULT,
     /,
     *,
     options: TableOptions,
+    law: LawOptions,
+    inferred: InferredOptions,
     workers: Workers = None,
     seed: RandomSeed = 0,
     out: Out = None,
@@ -309,10 +336,21 @@ def fairness(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; without it Adult with the features of the study, for
+        A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods file
+        (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; without it Adult with the features of the study, for
         --estimator.
     """
+    if law.template is not None:
+        from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
+
+        return write_template(table, options, law, out=out, json=json)
+    if inferred.given:
+        from trivet.cli.fairness_inferred import bound_table  # noqa: PLC0415 - as above
+
+        return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
+    if settings.of_outcomes:
+        return audit_and_print(settings, seed=seed, out=out, json=json)
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()

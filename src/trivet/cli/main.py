@@ -76,11 +76,13 @@ app = App(
     name="trivet",
     help=HELP,
     help_epilogue=CODES,
-    group_commands=Group("Options", sort_key=99),
     version=lambda: version("trivet"),
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
+_options: Final = Group("Options", sort_key=99)
+for _flag in ("--help", "--version"):
+    app[_flag].group = (_options,)
 #: Commands by who uses them first, with an example.
 _GROUPS: Final = (
     (

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from cyclopts import Parameter
 
 from trivet.errors import UsageError
-from trivet.settings import Count, Seed, SettingError, Settings, require
+from trivet.settings import Count, Seed, SettingError, Settings, parts_of, require
 
 __all__ = ["Json", "Out", "RandomSeed", "Threads", "Workers", "command"]
 
@@ -74,8 +74,9 @@ def _settings_in(hint: Any) -> type[Settings] | None:
     return next((each for each in found if isinstance(each, type) and issubclass(each, Settings)), None)
 
 
-def _fields(kind: type[Settings]) -> tuple[Field[Any], ...]:
-    return fields(kind)  # pyright: ignore[reportArgumentType] - its subclasses are dataclasses
+def _fields(kind: type[Settings]) -> list[Field[Any]]:
+    known = fields(kind)  # pyright: ignore[reportArgumentType] - its subclasses are dataclasses
+    return sorted(known, key=lambda each: each.metadata.get("last", False))
 
 
 def _name(each: Field[Any]) -> str:
@@ -111,7 +112,7 @@ def _value(hint: Any, value: Any) -> Any:
     """Divide a text with commas, unless the field takes it as it is."""
     takes_text = get_origin(hint) is not tuple and str in get_args(hint)
     if _lists(hint) and not takes_text:
-        return tuple(part.strip() for part in value.split(","))
+        return parts_of(value)
     return value
 
 
@@ -119,8 +120,14 @@ def _words(kind: type[Settings]) -> str:
     """Return what the docstrings of a class and its bases say of each option."""
     texts = [inspect.cleandoc(vars(base).get("__doc__") or "") for base in reversed(kind.__mro__)]
     words = "\n".join(filter(None, (text.partition(_ATTRIBUTES)[2] for text in texts)))
+    # Of options that share their words each has them.
+    words = re.sub(r"^(\w+(?:, \w+)+) : (.*(?:\n +.*)*)", _each, words, flags=re.MULTILINE)
     # numpydoc takes what stands behind a colon for the type.
-    words = re.sub(r"^(\w+(?:, \w+)*) : ", r"\1\n    ", words, flags=re.MULTILINE)
+    words = re.sub(r"^(\w+) : ", r"\1\n    ", words, flags=re.MULTILINE)
     for each in _fields(kind):
         words = re.sub(rf"^{each.name}$", _name(each), words, flags=re.MULTILINE)
     return words
+
+
+def _each(shared: re.Match[str]) -> str:
+    return "\n".join(f"{name} : {shared[2]}" for name in shared[1].split(", "))

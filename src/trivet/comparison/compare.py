@@ -32,6 +32,7 @@ from trivet.comparison.results import (
     Compared,
     Comparison,
 )
+from trivet.fairness.measures.registry import SELECTION
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
 from trivet.wording import one_line
@@ -67,6 +68,10 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
+    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by metric {}",
+    ("fairness", "audit", "attributes", "measures", "groups", "verdict"): (
+        "own predictions by metric, group {}"
+    ),
     ("fairness", "comparison", "models", "verdict"): "mitigation {}",
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
     ("security", "scan", "verdict"): "security",
@@ -75,16 +80,19 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
 #: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
 _OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "value")
 _GROUP_TITLE: Final = "disparate impact: {}"
+#: The same by another metric.
+_OF_MEASURES: Final = ("fairness", "audit", "attributes", "measures", "groups", "ratio", "value")
 
 
 def headline_title(pair: Pair) -> str | None:
     """Return what a measurement of the headline is called; None for every other, and where none exists."""
     if _is_missing(pair.before) and _is_missing(pair.after):
         return None
-    if pair.names == _OF_GROUPS:
+    if pair.names in {_OF_GROUPS, _OF_MEASURES}:
         sides = pair.before_in, pair.after_in
         farthest = any(parts[-2]["group"] == parts[-3]["most_disparate"] for parts in sides)
-        title = _GROUP_TITLE if farthest else None
+        named = _GROUP_TITLE if pair.names == _OF_GROUPS else f"{sides[0][-3]['title']} ratio: {{}}"
+        title = named if farthest else None
     else:
         title = _TITLES.get(pair.names)
     if title is None:
@@ -319,8 +327,17 @@ def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
     """Yield every value once; an interval is a part of its estimate."""
     for pair in pairs(before.record, after.record):
         around = pair.before_in[-1]
-        if not belongs_to_an_estimate(pair.names[-1], around):
+        if not belongs_to_an_estimate(pair.names[-1], around) and not _repeats(pair):
             yield pair
+
+
+def _repeats(pair: Pair) -> bool:
+    """Tell whether a value stands with the groups of its attribute as well: ratios of selection rates."""
+    of_selection = any(
+        step.name == "measures" and (step.item or "").partition(",")[0] == f"metric={SELECTION}"
+        for step in pair.steps
+    )
+    return of_selection and all(part.get("difference_band") is None for part in pair.before_in)
 
 
 def _leg_number(change: Change) -> int:

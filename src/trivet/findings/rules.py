@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from trivet.place import EVERY, matches
+
 __all__ = ["CATALOGUE", "REQUIREMENT", "Rule", "rule_about"]
 
 
@@ -200,6 +202,28 @@ _RULES: Final = (
         places=("fairness.audit", "fairness.comparison"),
     ),
     Rule(
+        id="fairness.metric",
+        title="Are the groups alike by the other metrics that were named?",
+        why="Groups that are selected alike can still be treated otherwise: wrongly selected or wrongly "
+        "passed over more often, or with predictions that mean less of them.",
+        action="See in the report how the groups compare by this metric. Metrics can contradict each other: "
+        "decide which of them matters before the next change.",
+        source="Hardt et al., NeurIPS 2016; Chouldechova, Big Data 2017",
+        heading="Audit predictions",
+        places=("fairness.audit.attributes.*.measures", "fairness.comparison.baseline.attributes.*.measures"),
+    ),
+    Rule(
+        id="fairness.subgroup",
+        title="Is there a subgroup that nobody named and that differs?",
+        why="A model can treat every named group alike and not those who belong to several of them, or to a "
+        "group that nobody thought of.",
+        action="Look at the subgroups that are listed: a column that the model rightly uses makes subgroups "
+        "with other rates, and one that it should not use does so too.",
+        source="Chernozhukov, Chetverikov and Kato, Annals of Statistics 41, 2013",
+        heading="Subgroups that nobody named",
+        places=("fairness.audit.subgroups",),
+    ),
+    Rule(
         id="fairness.caution",
         title="What has to be known before the numbers?",
         why="A column that tells the label, a group of a few rows or a proxy of the group can make every "
@@ -272,5 +296,10 @@ CATALOGUE: Final[Mapping[str, Rule]] = MappingProxyType({rule.id: rule for rule 
 
 def rule_about(place: str) -> Rule:
     """Return the rule that is about a place, by the longest beginning; that of requirements where none is."""
-    fits = [(len(begin), rule) for rule in _RULES for begin in rule.places if place.startswith(begin)]
+    fits = [
+        (len(begin), rule)
+        for rule in _RULES
+        for begin in rule.places
+        if place.startswith(begin) or (EVERY in begin and matches(begin, place))
+    ]
     return max(fits, key=lambda fit: fit[0])[1] if fits else CATALOGUE[REQUIREMENT]

@@ -22,6 +22,7 @@ from trivet.fairness.metrics.comparisons import Disparity, selected
 from trivet.fairness.metrics.measure import METRICS, measure_groups
 from trivet.fairness.metrics.results import GroupAuc
 from trivet.fairness.metrics.scores import group_aucs, group_calibration
+from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 
 __all__ = [
@@ -93,7 +94,7 @@ def named_values(columns: tuple[str, ...], privileged: str | None) -> Mapping[st
     if privileged is None:
         return {}
     text = str(privileged)
-    values = (text,) if len(columns) == 1 else tuple(part.strip() for part in text.split(","))
+    values = (text,) if len(columns) == 1 else parts_of(text)
     if len(values) != len(columns):
         raise UsageError(
             f"the privileged group needs a value for each sensitive column, {one_line(', '.join(columns))}; "
@@ -127,7 +128,7 @@ def choose_reference(
     """Return the place of the reference group, None for all rows together, and why it is this one.
 
     Without a choice it is the named group, else that with the largest share of positive labels; where there
-    are no labels that which is selected most often.
+    are none that which is selected most often.
     """
     how = how or ("favoured" if counts.labelled or privileged else "most-selected")
     if how == "population":
@@ -193,7 +194,7 @@ def audit_attribute(
             difference_band=difference_band,
         )
 
-    # What cannot be known without labels is no comparison.
+    # Metrics that are unknown without labels are not compared.
     known = sum(counts.labelled or not measure.needs_labels for measure in measures)
     found = tuple(audited(measure, each * max(1, known)) for measure in measures)
     selection = next((one for one in found if one.metric == SELECTION), None)

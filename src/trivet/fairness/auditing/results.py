@@ -6,6 +6,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
+from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "OverallRates",
     "ScoreAudit",
     "TrainingSpread",
+    "WithheldGroup",
 ]
 
 REFERENCE = "reference"
@@ -167,6 +169,24 @@ class MetricAudit:
 
 
 @dataclass(frozen=True)
+class WithheldGroup:
+    """A group of which figures are suppressed, so that no small count can be computed.
+
+    Attributes
+    ----------
+    group : Its name.
+    whole : Whether no figure of it is there; else those of errors are not.
+    reason : Why.
+    rows : None: suppressed.
+    """
+
+    group: str
+    whole: bool
+    reason: str
+    rows: None = None
+
+
+@dataclass(frozen=True)
 class AttributeAudit:
     """One sensitive column, or several together.
 
@@ -186,6 +206,7 @@ class AttributeAudit:
         metrics in `measures`, and of selection rates where there are none.
     reason : What it rests on, in one sentence.
     measures : The metrics that the audit is about; none in a record of an earlier version.
+    withheld : Groups of which figures are suppressed; none where nothing is.
     """
 
     columns: tuple[str, ...]
@@ -201,6 +222,7 @@ class AttributeAudit:
     verdict: str
     reason: str
     measures: tuple[MetricAudit, ...] = ()
+    withheld: tuple[WithheldGroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,8 +232,8 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or ``not looked
-        at``.
+        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
+        ``not looked at`` or ``suppressed``.
     message : One sentence.
     """
 
@@ -269,6 +291,8 @@ class FairnessAudit(
     weight, strata, cluster : Columns of the survey that the intervals are of, or None.
     count : Column that says how many rows a row of the table is, or None.
     other_metrics : What the verdict is about beside ratios of selection rates, in words.
+    subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
+    suppressed_below : Counts of groups below this number are suppressed; None where none are.
     """
 
     data: str
@@ -296,6 +320,8 @@ class FairnessAudit(
     cluster: str | None = None
     count: str | None = None
     other_metrics: tuple[str, ...] = ()
+    subgroups: SubgroupSearch | None = None
+    suppressed_below: int | None = None
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def read_rows(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; or such a table that is open.
+        A file as of ``trivet fairness``, or an open one.
     label, sensitive
         Names of columns.
     positive

@@ -24,9 +24,12 @@ from trivet.fairness.auditing.settings import (
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
+from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
-from trivet.tables.opening import open_table, table_file
+from trivet.tables.opening import Table, open_table, table_file
+from trivet.tables.settings import DecimalMark, Encoding, Thousands
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -36,7 +39,12 @@ Progress = Callable[[str, float | None], object]
 MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
-_OF_FILES: Final = frozenset({"ignore", "rows", "bins", "one_hot", "missing", "exclude"})
+_OF_FILES: Final = frozenset(
+    {
+        *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
+        *("search", "search_split", "search_rows"),
+    }
+)
 
 
 class AuditOptions(TypedDict, total=False):
@@ -64,6 +72,13 @@ class AuditOptions(TypedDict, total=False):
     counts_only: bool
     reference: ReferenceName | None
     difference_band: float | None
+    decimal: DecimalMark
+    thousands: Thousands | None
+    encoding: Encoding
+    search: bool
+    search_split: bool
+    search_rows: int | None
+    suppress: int | None
 
 
 def audit_table(
@@ -74,8 +89,13 @@ def audit_table(
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
+    if settings.of_outcomes:
+        raise UsageError(
+            "amounts, ranks and several classes are audited by `trivet fairness` on its own, and by "
+            "trivet.fairness.audit_outcome."
+        )
     if settings.estimator is None:
-        return _audit(settings, seed=seed, progress=progress)
+        return _audit(settings, seed=seed, workers=workers, progress=progress)
     return _compare(settings, settings.estimator, seed=seed, workers=workers, progress=progress)
 
 
@@ -83,13 +103,14 @@ def _compare(
     settings: TableSettings, estimator: Any, *, seed: int, workers: int | None, progress: Progress
 ) -> FairnessComparison:
     names = chosen_mitigations(settings.mitigate)
+    noted: tuple[Caution, ...] = ()
     progress("loading", None)
     notes: Sequence[str] = ()
     if settings.table == ADULT:
         data = adult_rows(settings.sensitive or GENDER)
     else:
         shape = shape_of(settings)
-        with open_table(settings.table) as opened:
+        with open_table(settings.table, reading=settings.reading) as opened:
             shaped, notes = shape_table(opened, shape)
             data = read_rows(
                 shaped,
@@ -102,7 +123,8 @@ def _compare(
                 limit=settings.rows,
                 seed=seed,
             )
-    return compare_mitigations(
+            noted = _noted(opened, data.features.notes)
+    compared = compare_mitigations(
         data,
         estimator=estimator,
         cautions=[Caution("rows", note) for note in notes],
@@ -115,14 +137,25 @@ def _compare(
         workers=workers or os.cpu_count() or 1,
         progress=progress,
     )
+    if not noted:
+        return compared
+    return replace(
+        compared,
+        baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
+    )
 
 
-def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
+    """Return cautions on what a table's columns are called, and on cells that may be meant otherwise."""
+    return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
+
+
+def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress: Progress) -> FairnessAudit:
     measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
-    with open_table(settings.table) as opened:
+    with open_table(settings.table, reading=settings.reading) as opened:
         shaped, notes = shape_table(opened, shape_of(settings))
         cut = None
         if settings.score is not None:
@@ -139,6 +172,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             **asdict(design),
         )
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
             message = f"The other columns, and scores within groups, were not looked at{why or ''}."
@@ -156,6 +190,11 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
                 limit=settings.rows,
                 seed=seed,
             )
+        if settings.search or settings.search_split:
+            progress("subgroups", None)
+            searched = search_table(
+                shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
+            )
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
@@ -168,8 +207,9 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             "scores within groups are of rows without them."
         )
         cautions += (Caution("not looked at", message),)
+    cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
-    return audit_counts(
+    audited = audit_counts(
         counts,
         privileged=settings.privileged,
         data=Path(settings.table).name,
@@ -187,6 +227,8 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         reference=settings.reference,
         difference_band=settings.difference_band,
     )
+    audited = audited if searched is None else replace(audited, subgroups=searched)
+    return audited if settings.suppress is None else suppressed(audited, settings.suppress)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -240,7 +282,8 @@ def audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, any data frame that narwhals knows, or None with arrays.
+        A file as of ``trivet fairness`` (.csv, .parquet, .xlsx and others, FILE.duckdb:TABLE), any data frame
+        that narwhals knows, or None with arrays.
     label, prediction, score
         Names of columns, or arrays of shape (rows,) where there is no table. One of the last two is given:
         predicted labels, or scores; or `selected` and `total` are. Without labels only selection is audited.
@@ -256,7 +299,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing` and `exclude` are of a file, or of a frame, which is then written to one.
+        `bins`, `one_hot`, `missing`, `exclude` and those of the search are of a file, or of a frame, which is
+        then written to one.
 
     Returns
     -------
@@ -288,7 +332,8 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    return audit_predictions(
+    fewest = rest.pop("suppress", None)
+    found = audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -297,6 +342,7 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
+    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(
@@ -318,6 +364,9 @@ def compare(
     exclude: str | None = None,
     ignore: Sequence[str] = (),
     rows: int | None = None,
+    decimal: DecimalMark = TableOptions.decimal,
+    thousands: Thousands | None = TableOptions.thousands,
+    encoding: Encoding = TableOptions.encoding,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
@@ -327,9 +376,11 @@ def compare(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, any data frame that
-        narwhals knows, or rows that `trivet.fairness.auditing.rows` read.
-    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, seed, progress
+        A file as of `audit`, ``adult`` for the embedded data, any data frame that narwhals knows, or rows
+        that `trivet.fairness.auditing.rows` read.
+    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, decimal, thousands, encoding
+        As of `audit`.
+    seed, progress
         As of `audit`; Adult and rows have a label of their own.
     weight
         Column of the rows' weights, by which models are fitted and all figures weighted.
@@ -388,5 +439,8 @@ def compare(
             exclude=exclude,
             ignore=tuple(ignore),
             rows=rows,
+            decimal=decimal,
+            thousands=thousands,
+            encoding=encoding,
         )
         return _compare(settings, estimator, seed=seed, workers=workers, progress=progress)

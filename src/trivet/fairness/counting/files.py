@@ -30,7 +30,7 @@ from trivet.fairness.counting.tabulate import (
     require_scores,
     rows_of,
 )
-from trivet.tables.numbers import number_sql
+from trivet.tables.numbers import cell_sql, has_percent_signs, number_sql, why_unreadable
 from trivet.tables.opening import (
     Column,
     Kind,
@@ -92,7 +92,13 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"
-        number = f"TRY_CAST({cell} AS DOUBLE)"
+        percent = has_percent_signs(table, column)
+        if percent and (scale.low, scale.high) != (UNIT.low, UNIT.high):
+            raise UsageError(
+                f"the scores in {quote(name)} have percent signs, so that 50% is 0.5; leave out the range of "
+                "scores, and give a cut from 0 to 1."
+            )
+        number = cell_sql(cell, column.reading, percent=percent)
         return Score(
             scale.sql(number),
             f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
@@ -111,6 +117,30 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
         "false",
         f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
     )
+
+
+def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
+    """Raise a DataError where scores are written otherwise than is read, with the way in."""
+    column, score = find_column(table.columns, name), scored(table, name, scale)
+    if column.kind is not Kind.CELL:
+        return
+    percent = has_percent_signs(table, column)
+    why = why_unreadable(table, column, score.unreadable, percent=percent)
+    if why is not None:
+        raise DataError(
+            f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
+        )
+
+
+def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
+    """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
+    for name in filter(None, names):
+        column = _amount(table, name)
+        if column.kind is not Kind.CELL:
+            continue
+        why = why_unreadable(table, column, f"({number_sql(column)}) IS NULL")
+        if why is not None:
+            raise DataError(f"the column {quote(name)} should hold numbers; {why}.")
 
 
 class FileSource:
@@ -135,6 +165,8 @@ class FileSource:
         found = combinations(self._table, columns, *keys, limit=limit, sums=sums)
         if found is None:
             return None
+        if question.cut is not None and any(values[-1] == UNREADABLE for values, _ in found):
+            require_readable(self._table, question.y_pred or "", question.scale)
         # The label's values, or others' that are those of the file, tell a row in a cell from other text.
         own = [name for name in (question.y_true, *question.keys) if name and not columns_by[name].derived]
         known: set[str | None] = set()
@@ -142,9 +174,16 @@ class FileSource:
             known = {name_of(values[question.keys.index(own[0])]) for values, _ in found}
         require_no_swallowed_rows(self._table, own[0] if own else None, lambda text: name_of(text) in known)
         rows: list[Row] = []
-        for values, amounts in found:
-            scored_as = values.pop() if keys else None
-            rows += rows_of(question, values, scored_as, amounts)
+        try:
+            for values, amounts in found:
+                scored_as = values.pop() if keys else None
+                rows += rows_of(question, values, scored_as, amounts)
+        except DataError:
+            design = question.design
+            require_amounts_readable(
+                self._table, (design.weight, design.count, design.selected, design.total)
+            )
+            raise
         return rows
 
     def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:
@@ -449,6 +488,8 @@ def _checked(table: Table, name: str, found: Any, scale: Scale) -> Scores:
         ((missing, unreadable, outside),) = table.rows(
             f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
         )
+        if unreadable:
+            require_readable(table, name, scale)
         require_no_missing({name: missing} if missing else {}, len(numbers))
         require_scores(name, outside=outside, unreadable=unreadable, scale=scale)
     return numbers

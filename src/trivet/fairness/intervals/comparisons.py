@@ -137,8 +137,9 @@ def recovered_ratio(
 ) -> tuple[Floats, Floats]:
     """Return the ends of the first of two estimates over the second, from the ends of each.
 
-    The first axis is the group, protected first; figures are 0 or more (A. Donner, G. Y. Zou, Statistical
-    Methods in Medical Research 21, 2012). An end is infinite where nothing bounds the ratio.
+    The first axis is the group, protected first; figures are 0 or more, and no correlation is above 0 (A.
+    Donner, G. Y. Zou, Statistical Methods in Medical Research 21, 2012). An end is infinite where nothing
+    bounds the ratio.
     """
     (share0, share1), (low0, low1), (high0, high1) = shares, low, high
     # The upper end of a ratio is the lower end of the ratio the other way round.

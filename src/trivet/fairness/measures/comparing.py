@@ -16,6 +16,7 @@ from trivet.fairness.intervals.shares import Floats, finite
 from trivet.fairness.measures.registry import NO_LABELS, Measure
 from trivet.fairness.measures.sides import Sides, pooled, shares_by_group, unknown
 from trivet.fairness.metrics.comparisons import ROUNDING, band_ends
+from trivet.fairness.metrics.group_rates import GroupRate
 
 __all__ = ["compare_groups", "metric_by_group"]
 
@@ -61,6 +62,8 @@ def compare_groups(
     if difference_band is not None:
         highest = difference_band * (1 + ROUNDING)
         lowest = -highest
+    has_test = measure.is_share or measure.combine == "worst"
+    tests = [sides.tests(rate) for rate in measure.rates] if has_test else []
     among = None
     if len(measure.rates) == 1 and (counts.labelled or not measure.needs_labels):
         among = measure.rates[0].fractions(counts.table)[1].tolist()
@@ -78,7 +81,7 @@ def compare_groups(
         if place in own:
             (ratio, difference, worst), (ratio_wide, difference_wide, _) = own[place], wide[place]
             judging = ratio_wide if difference_band is None else difference_wide
-            test = _test(sides, measure, place)
+            test = _test(measure, [each[place] for each in tests])
             group = replace(
                 group,
                 ratio=ratio,
@@ -125,17 +128,25 @@ def metric_by_group(measure: Measure, counts: GroupCounts, *, level: float) -> t
         return (unknown(level, f"{measure.title} has no value of one group: {_NO_RATE}"),) * len(
             counts.groups
         )
-    shares = [shares_by_group(rate, counts, level=level) for rate in measure.rates]
+    tied = _are_tied(counts)
+    each_level = 1 - (1 - level) / len(measure.rates) if tied else level
+    shares = [shares_by_group(rate, counts, level=each_level) for rate in measure.rates]
     if measure.is_share:
         return shares[0]
-    return tuple(_mean(measure, each, level=level) for each in zip(*shares, strict=True))
+    return tuple(_mean(measure, each, level=level, tied=tied) for each in zip(*shares, strict=True))
 
 
-def _mean(measure: Measure, shares: Sequence[Estimate], *, level: float) -> Estimate:
+def _are_tied(counts: GroupCounts) -> bool:
+    """Tell whether shares of different rows vary together, as in the clusters of a survey."""
+    return counts.weights is not None and counts.weights.squares is None
+
+
+def _mean(measure: Measure, shares: Sequence[Estimate], *, level: float, tied: bool) -> Estimate:
     """Return the mean of shares of different rows, of each the function that the metric is.
 
     The distances of its ends are the roots of the sums of squares of those of the shares (G. Y. Zou, W.
-    Huang, X. Zhang, Computational Statistics and Data Analysis 53, 2009).
+    Huang, X. Zhang, Computational Statistics and Data Analysis 53, 2009); where shares are tied, of which the
+    intervals then hold together, the means of those.
     """
     missing = next((each for each in shares if each.value is None), None)
     if missing is not None:
@@ -146,9 +157,12 @@ def _mean(measure: Measure, shares: Sequence[Estimate], *, level: float) -> Esti
         for ends in zip(*((each.value, each.low, each.high) for each in shares), strict=True)
     )
     value, many = float(values.mean()), len(values)
-    down, up = (float(np.linalg.norm(reach)) / many for reach in (values - low, high - values))
+    together = np.sum if tied else np.linalg.norm
+    down, up = (float(together(reach)) / many for reach in (values - low, high - values))
     method = shares[0].method if many == 1 else f"recovered from {shares[0].method}"
-    return Estimate(value, finite(max(value - down, 0.0)), finite(min(value + up, 1.0)), level, method)
+    reason = next((each.reason for each in shares if each.reason), None)
+    low, high = finite(max(value - down, 0.0)), finite(min(value + up, 1.0))
+    return Estimate(value, low, high, level, method, reason)
 
 
 def _compared(
@@ -161,39 +175,40 @@ def _compared(
     if measure.combine == "worst":
         # All of the intervals that the worst is made of hold at once at the level.
         each_level = 1 - (1 - level) / len(measure.rates)
-        made = [
-            (rate.title, sides.ratios(rate, level=each_level), sides.differences(rate, level=each_level))
-            for rate in measure.rates
-        ]
+        made = [(rate.title, _of_share(sides, rate, level=each_level)) for rate in measure.rates]
         return {
             place: _worst(
-                [(title, ratios[place], differences[place]) for title, ratios, differences in made],
-                level=level,
-                by_difference=by_difference,
+                [(title, *found[place]) for title, found in made], level=level, by_difference=by_difference
             )
             for place in sides.others
         }
     if measure.is_share:
-        (rate,) = measure.rates
-        ratios, differences = sides.ratios(rate, level=level), sides.differences(rate, level=level)
-        rates = shares_by_group(rate, sides.counts, level=level)
-        against = None if sides.reference is None else rates[sides.reference]
-        return {
-            place: (
-                _explained(ratios[place], rates[place], against),
-                _explained(differences[place], rates[place], against),
-                None,
-            )
-            for place in sides.others
-        }
-    rates = metric_by_group(measure, sides.counts, level=level)
+        found = _of_share(sides, measure.rates[0], level=level)
+        return {place: (*found[place], None) for place in sides.others}
+    tied = _are_tied(sides.counts)
+    each_level = 1 - (1 - level) / 2 if tied else level
+    rates = metric_by_group(measure, sides.counts, level=each_level)
     # A group is a part of all rows, so that their figures vary together; as if they did not, is wider.
     reference = (
-        metric_by_group(measure, pooled(sides.counts), level=level)[0]
+        metric_by_group(measure, pooled(sides.counts), level=each_level)[0]
         if sides.reference is None
         else rates[sides.reference]
     )
-    return {place: _recovered(rates[place], reference, level=level) for place in sides.others}
+    return {place: _recovered(rates[place], reference, level=level, tied=tied) for place in sides.others}
+
+
+def _of_share(sides: Sides, rate: GroupRate, *, level: float) -> dict[int, tuple[Estimate, Estimate]]:
+    """Return the ratio and the difference of one share, of each group but the reference, by its place."""
+    ratios, differences = sides.ratios(rate, level=level), sides.differences(rate, level=level)
+    rates = shares_by_group(rate, sides.counts, level=level)
+    against = None if sides.reference is None else rates[sides.reference]
+    return {
+        place: (
+            _explained(ratios[place], rates[place], against),
+            _explained(differences[place], rates[place], against),
+        )
+        for place in sides.others
+    }
 
 
 def _explained(compared: Estimate, own: Estimate, reference: Estimate | None) -> Estimate:
@@ -202,8 +217,8 @@ def _explained(compared: Estimate, own: Estimate, reference: Estimate | None) ->
     return compared if missing is None else replace(compared, reason=missing.reason)
 
 
-def _recovered(own: Estimate, reference: Estimate, *, level: float) -> _Compared:
-    """Compare two independent figures by their own intervals."""
+def _recovered(own: Estimate, reference: Estimate, *, level: float, tied: bool) -> _Compared:
+    """Compare two figures by their own intervals, which hold together where the figures are tied."""
     for each in (own, reference):
         if each.value is None:
             nothing = unknown(level, each.reason or "it is undefined")
@@ -215,15 +230,28 @@ def _recovered(own: Estimate, reference: Estimate, *, level: float) -> _Compared
 
     values, low, high = pair("value"), pair("low"), pair("high")
     method = f"recovered from {own.method.removeprefix('recovered from ')}"
-    left, right = (finite(float(end)) for end in recovered_difference(values, low, high))
-    difference = Estimate(float(values[1] - values[0]), left, right, level, method)
-    down, up = (finite(float(end)) for end in recovered_ratio(values, low, high))
+    made = (_boxed_difference, _boxed_ratio) if tied else (recovered_difference, recovered_ratio)
+    left, right = (finite(float(end)) for end in made[0](values, low, high))
+    unsure = own.reason or reference.reason
+    difference = Estimate(float(values[1] - values[0]), left, right, level, method, unsure)
+    down, up = (finite(float(end)) for end in made[1](values, low, high))
     if values[1] > 0:
-        return Estimate(float(values[0] / values[1]), down, up, level, method), difference, None
+        return Estimate(float(values[0] / values[1]), down, up, level, method, unsure), difference, None
     if values[0] > 0:
         reason = "that of the reference is 0: the ratio has no upper bound"
         return Estimate(None, down, None, level, method, reason), difference, None
     return unknown(level, "both are 0, and 0/0 is unknown"), difference, None
+
+
+def _boxed_difference(_: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the second figure minus the first, wherever the two lie between their ends."""
+    return low[1] - high[0], high[1] - low[0]
+
+
+def _boxed_ratio(_: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of the first figure over the second, wherever the two lie between their ends."""
+    nothing = np.where(np.isnan(high[0]) | np.isnan(low[1]), np.nan, np.inf)
+    return low[0] / high[1], np.divide(high[0], low[1], out=nothing, where=low[1] > 0)
 
 
 def _worst(
@@ -286,14 +314,11 @@ def _absolute(difference: Estimate) -> tuple[float | None, float | None, float |
     return abs(value), 0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high))
 
 
-def _test(sides: Sides, measure: Measure, place: int) -> TestResult:
-    """Test whether a group and the reference are alike; of several rates, in all of them."""
-    if not measure.is_share and measure.combine != "worst":
-        return TestResult(None, "none", "there is no test of this metric")
-    tests = [sides.test(rate, place) for rate in measure.rates]
+def _test(measure: Measure, tests: Sequence[TestResult]) -> TestResult:
+    """Put tests of the rates that a metric is made of together: it is the same where all of them are."""
     known = [test.p_value for test in tests if test.p_value is not None]
     if not known:
-        return tests[0]
+        return tests[0] if tests else TestResult(None, "none", f"there is no test of {measure.title}")
     methods = " and ".join(dict.fromkeys(test.method for test in tests if test.p_value is not None))
     return TestResult(min(1.0, len(tests) * min(known)), methods)
 

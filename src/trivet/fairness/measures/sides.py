@@ -44,13 +44,22 @@ class _Compared(Protocol):
     ) -> tuple[Estimate, ...]: ...
 
 
+class _Tests(Protocol):
+    """Test whether each group has the share of the group at a place."""
+
+    def __call__(
+        self, counts: GroupCounts, numerator: Cells, denominator: Cells, reference: int
+    ) -> tuple[TestResult, ...]: ...
+
+
 @dataclass(frozen=True)
 class _Intervals:
-    """Where intervals come from."""
+    """Source of intervals and tests."""
 
     shares: _Shares
     ratios: _Compared
     differences: _Compared
+    tests: _Tests
 
 
 def _fractions(
@@ -79,7 +88,14 @@ def _differences(
     return difference_intervals(x, n, x[reference], n[reference], level=level)
 
 
-_PLAIN: Final = _Intervals(_shares, _ratios, _differences)
+def _tests(
+    counts: GroupCounts, numerator: Cells, denominator: Cells, reference: int
+) -> tuple[TestResult, ...]:
+    x, n = (values.tolist() for values in _fractions(counts, numerator, denominator))
+    return tuple(equality_test(x[place], n[place], x[reference], n[reference]) for place in range(len(n)))
+
+
+_PLAIN: Final = _Intervals(_shares, _ratios, _differences, _tests)
 
 
 def _intervals_of(counts: GroupCounts) -> _Intervals:
@@ -88,7 +104,12 @@ def _intervals_of(counts: GroupCounts) -> _Intervals:
         return _PLAIN
     from trivet.fairness.intervals import weighted  # noqa: PLC0415 - only weights need it
 
-    return _Intervals(weighted.weighted_shares, weighted.weighted_ratios, weighted.weighted_differences)
+    return _Intervals(
+        weighted.weighted_shares,
+        weighted.weighted_ratios,
+        weighted.weighted_differences,
+        weighted.weighted_equality,
+    )
 
 
 def _cells(rate: GroupRate) -> tuple[Cells, Cells]:
@@ -146,7 +167,7 @@ class Sides:
 
     @property
     def reference_name(self) -> str:
-        """What is compared with."""
+        """Name of the reference."""
         return ALL_ROWS if self.reference is None else self.counts.names[self.reference]
 
     def ratios(self, rate: GroupRate, *, level: float) -> tuple[Estimate, ...]:
@@ -175,17 +196,16 @@ class Sides:
             for two in map(self._beside_rest, self.others)
         )
 
-    def test(self, rate: GroupRate, place: int) -> TestResult:
-        """Test whether a group has the share of the reference; without a p-value where rows have weights."""
-        if self.counts.weights is not None:
-            return TestResult(None, "none", "rows have weights, and no test of counts holds for them")
+    def tests(self, rate: GroupRate) -> tuple[TestResult, ...]:
+        """Test whether each group has the share of the reference."""
         if rate.needs_labels and not self.counts.labelled:
-            return TestResult(None, "none", NO_LABELS)
+            return (TestResult(None, "none", NO_LABELS),) * len(self.counts.groups)
+        if self.reference is not None:
+            return _intervals_of(self.counts).tests(self.counts, *_cells(rate), self.reference)
         # A group has the share of all rows exactly where it has that of all others.
-        own, other = (place, self.reference) if self.reference is not None else (0, 1)
-        counts = self.counts if self.reference is not None else self._beside_rest(place)
-        x, n = (values.tolist() for values in rate.fractions(counts.table))
-        return equality_test(x[own], n[own], x[other], n[other])
+        return tuple(
+            _intervals_of(two).tests(two, *_cells(rate), 1)[0] for two in map(self._beside_rest, self.others)
+        )
 
     def _beside_rest(self, place: int) -> GroupCounts:
         """Return the counts of one group and of all other rows, which are independent of it."""

@@ -6,6 +6,7 @@ with the variance by linearisation.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -34,7 +35,7 @@ ONE_ROW: Final = "one row says nothing of the error"
 
 @dataclass(frozen=True, eq=False)
 class RowDesign:
-    """How rows were drawn: weights, and codes of strata and of clusters within them, shape (rows,).
+    """Design of a sample of rows: weights, and codes of strata and of clusters within them, shape (rows,).
 
     `clusters` are numbered over all strata; None where each row is a unit.
     """
@@ -43,8 +44,9 @@ class RowDesign:
     strata: Ints
     clusters: Ints | None = None
 
+    @cached_property
     def sample(self) -> Sample:
-        """Return the units of the strata."""
+        """The units of the strata."""
         strata = self._strata
         if self.clusters is None:
             sizes, places = np.bincount(strata), np.arange(strata.max() + 1)
@@ -60,11 +62,12 @@ class RowDesign:
         """Return the totals of z by part and group, and the rows' own products, which clusters lack."""
         parts = self._strata if self.clusters is None else self._units
         shape = len(sample.stratum), number
-        totals = np.bincount(parts * number + groups, z, minlength=shape[0] * shape[1]).reshape(shape)
+        flat = np.bincount(parts * number + groups, z, minlength=shape[0] * shape[1])
+        totals = flat.astype(np.float64).reshape(shape)
         if self.clusters is not None:
             return totals, np.zeros(number)
         factors = np.where(sample.sizes > 1, sample.factors, 0.0)[self._strata]
-        return totals, np.bincount(groups, factors * z**2, minlength=number)
+        return totals, np.bincount(groups, factors * z**2, minlength=number).astype(np.float64)
 
     def freedom(self, groups: Ints, number: int) -> Ints:
         """Return units less strata with rows of each group."""
@@ -76,11 +79,11 @@ class RowDesign:
         )
         return units - strata
 
-    @property
+    @cached_property
     def _strata(self) -> Ints:
         return np.unique(self.strata, return_inverse=True)[1]
 
-    @property
+    @cached_property
     def _units(self) -> Ints:
         return np.unique(self.clusters, return_inverse=True)[1]  # pyright: ignore[reportArgumentType,reportCallIssue]
 
@@ -126,7 +129,8 @@ class GroupMeans:
             for place in (range(number) if few.any() else ())
             if _FEWEST <= rows[place] <= _MOST
         }
-        return cls(means, np.diag(variance), rows - 1.0, negative, weighted=False, draws=draws)
+        freedom = (rows - 1).astype(np.float64)
+        return cls(means, np.diag(variance), freedom, negative, weighted=False, draws=draws)
 
     @classmethod
     def _weighted(
@@ -136,7 +140,7 @@ class GroupMeans:
         under = np.bincount(groups, weights, minlength=number)
         means = np.bincount(groups, weights * values, minlength=number) / under
         z = weights * (values - means[groups]) / under[groups]
-        sample = design.sample()
+        sample = design.sample
         totals, own = design.totals(z, groups, number, sample)
         columns = [
             sample.covariances(totals, totals[:, [k]], np.where(np.arange(number) == k, own, 0.0))
@@ -153,7 +157,7 @@ class GroupMeans:
             draws = _studentised(means - self.means[place], variances)
         freedom, variance = self.freedom[place], self.covariance[place, place]
         low, high = _ends(self.means[place], variance, freedom, draws, level)
-        return self._estimate(self.means[place], low, high, level, draws is not None, freedom)
+        return self._estimate(self.means[place], low, high, level, freedom, drawn=draws is not None)
 
     def difference(self, place: int, reference: int, level: float) -> Estimate:
         """Return the reference group's mean minus one group's."""
@@ -165,7 +169,7 @@ class GroupMeans:
             (mine, own), (theirs, other) = self.draws[place], self.draws[reference]
             draws = _studentised(theirs - mine - value, own + other)
         low, high = _ends(value, variance, freedom, draws, level)
-        return self._estimate(value, low, high, level, draws is not None, freedom)
+        return self._estimate(value, low, high, level, freedom, drawn=draws is not None)
 
     def ratio(self, place: int, reference: int, level: float) -> Estimate:
         """Return one group's mean over the reference group's, where no value is below 0."""
@@ -180,7 +184,7 @@ class GroupMeans:
                 errors = np.log(means / others) - np.log(mine / theirs)
                 draws = _studentised(errors, own / means**2 + other / others**2)
         low, high = np.exp(_ends(np.log(mine / theirs), variance, freedom, draws, level))
-        return self._estimate(mine / theirs, low, high, level, draws is not None, freedom)
+        return self._estimate(mine / theirs, low, high, level, freedom, drawn=draws is not None)
 
     def p_value(self, place: int, reference: int) -> float | None:
         """Return the p-value of equal means by t, None where nothing is known of the error."""
@@ -200,7 +204,7 @@ class GroupMeans:
         return float(max(variance, 0.0)), float(np.nan_to_num(freedom, nan=0.0))
 
     def _estimate(
-        self, value: float, low: float, high: float, level: float, drawn: bool, freedom: float
+        self, value: float, low: float, high: float, level: float, freedom: float, *, drawn: bool
     ) -> Estimate:
         method = "linearised t" if self.weighted else "studentised bootstrap" if drawn else "Welch t"
         reason = None if freedom > 0 else ONE_ROW

@@ -22,13 +22,16 @@ from trivet.report.figures import (
     membership,
     mitigations,
     noise_calls,
+    outcomes,
     parts,
     plans,
     scan,
     study_fairness,
     study_privacy,
     study_security,
+    subgroups,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -51,9 +54,12 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *measures.FIGURES,
     *parts.FIGURES,
     *calibration.FIGURES,
+    *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
+    *outcomes.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 

@@ -173,7 +173,7 @@ def _rates(
     """Return expected selected rows and all rows, each of shape (labels, groups)."""
     kinds = [labels == label for label in of_labels]
     selected = np.array([np.bincount(codes[own], weights=chance[own]) for own in kinds], dtype=np.float64)
-    return selected, np.array([np.bincount(codes[own], weights=np.ones(own.sum())) for own in kinds])
+    return selected, np.array([np.bincount(codes[own]) for own in kinds], dtype=np.float64)
 
 
 def _expected_share(right: Floats, *, level: float) -> Estimate:
