@@ -88,6 +88,7 @@ for _place, _help in {
     "fairness:fairness": "Audit predictions, or fit and compare mitigations.",
     "run:gate": "Judge a finished audit again, without running it.",
     "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
+    "evidence:evidence": "Write evidence of an audit in the formats of others, sign it, and verify it.",
     "small:card": "Write a model card with an audit's numbers.",
     "small:view": "Open a report, or one page of all audits in a folder.",
     "small:report": "Draw the report again from the record alone.",

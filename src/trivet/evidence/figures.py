@@ -14,10 +14,11 @@ __all__ = ["MEASURES", "Figure", "Measure", "figures_of", "written"]
 #: Of a name, which a column or a file has.
 NAME_CHARACTERS: Final = 200
 _ESTIMATE: Final = frozenset({"value", "low", "high", "level", "method"})
-#: Parts whose estimates are about the detector on its benchmark, about the published study, or about one bin
-#: or one look at what another figure sums up.
+#: Parts whose estimates are about the detector on its benchmark, the published study, other trainings, or one
+#: bin or one look at what another figure sums up.
 _PASSED_OVER: Final = frozenset(
-    {"published", "calibration", "benchmark", "searches", "findings", "best", "training", "tests"}
+    "published calibration benchmark searches findings best tests relearning own "
+    "training accuracy_training disparate_impact_training".split()
 )
 
 
@@ -169,7 +170,7 @@ def _headlines(record: Mapping[str, Any]) -> Iterator[Figure]:
     for name in SHORT_NAMES:
         for each in measure(record, name):
             number = isinstance(each.value, int | float) and not isinstance(each.value, bool)
-            if number and ".published." not in each.place:
+            if number and not each.place.endswith(".value") and ".published." not in each.place:
                 yield _figure(record, each.place, {"value": each.value})
     privacy = record["privacy"]
     if privacy is not None and privacy["training"] is not None:
@@ -231,7 +232,8 @@ def _part(record: Mapping[str, Any], names: list[str]) -> str:
             attribute = _name(here["name"])
         elif before == "groups":
             column = here.get("column", attribute)
-            found.append(f"{_name(column)} = {_name(here['group'])}" if column else _name(here["group"]))
+            group = _name(here["group"])
+            found.append(f"{_name(column)} = {group}" if column else f"group {group}")
         elif before in _ITEMS:
             kind, field = _ITEMS[before]
             found.append(f"{kind} {_name(here.get(field))}")
