@@ -113,7 +113,8 @@ def test_settings_in_python_are_named_as_their_fields():
 
 def every_command(group):
     commands = [group[name] for name in group if not name.startswith("-")]
-    return [leaf for each in commands for leaf in ([each] if each.default_command else every_command(each))]
+    own = [group] if group.default_command else []
+    return [*own, *(leaf for each in commands for leaf in every_command(each))]
 
 
 def test_every_option_of_every_command_has_words():
@@ -122,5 +123,5 @@ def test_every_option_of_every_command_has_words():
         for command in every_command(trivet)
         for each in command.assemble_argument_collection(parse_docstring=True)
     ]
-    assert len({command for command, _, _ in options}) == 20
+    assert len({command for command, _, _ in options}) == 23
     assert [(command, name) for command, name, words in options if not words] == []

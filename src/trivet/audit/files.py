@@ -1,9 +1,9 @@
-"""Files that an audit reads, by place and digest, and how it was invoked: for its manifest, and to run it again."""
+"""Files that an audit reads, by place and digest, and its invocation: for the manifest and a second run."""
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
-from os.path import abspath
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 from trivet.audit.by_leg import FOLDER, TABLE, path_digest
@@ -36,14 +36,14 @@ def invocation_of(
     options
         Section -> key -> value, as `trivet.config.load_config` takes them; None values are passed over.
     """
-    root = Path.cwd() if path is None else Path(abspath(path)).parent
+    root = Path.cwd() if path is None else _whole(path).parent
     given = _plain_options(options, root)
     files: dict[str, str] = {}
     for file in _files(config):
         if (digest := path_digest(file)) is not None:
             place = _place(file, root)
             if files.get(place, digest) != digest:
-                place = f"{Path(abspath(file)).parent.name}/{place}"
+                place = f"{_whole(file).parent.name}/{place}"
             files[place] = digest
     named = None if path is None else {"name": path.name, "sha256": path_digest(path)}
     return {
@@ -67,7 +67,7 @@ def _files(config: AuditConfig) -> Iterator[Path]:
             if IDX_IMAGES in scan.images:
                 yield Path(scan.images.replace(IDX_IMAGES, IDX_LABELS))
         named = (scan.layers, scan.reference, scan.contract, scan.class_order)
-        yield from (Path(each) for each in named if _is_file(each))
+        yield from (Path(each) for each in named if each is not None and _is_file(each))
         yield from _code(scan.arch)
     if fairness.table is not None and fairness.table.table != ADULT:
         table = Path(fairness.table.table)
@@ -75,13 +75,13 @@ def _files(config: AuditConfig) -> Iterator[Path]:
     yield from (*config.privacy.audits, *fairness.audits)
 
 
-def _is_file(named: Path | str | None) -> bool:
+def _is_file(named: Path | str) -> bool:
     """Tell the path of a setting from a name such as ``auto``."""
-    return named is not None and (isinstance(named, Path) or named.lower().endswith(_SETTING_FILES))
+    return isinstance(named, Path) or named.lower().endswith(_SETTING_FILES)
 
 
 def _code(named: str | None) -> Iterator[Path]:
-    """Yield the module beside the working folder that builds a network, or the description in ``hf:FOLDER``."""
+    """Yield the module in the working folder that builds a network, or the description in ``hf:FOLDER``."""
     if named is not None and named.startswith(FOLDER):
         yield Path(named.removeprefix(FOLDER), "config.json")
     elif named is not None and OWN_CODE.fullmatch(named):
@@ -90,8 +90,13 @@ def _code(named: str | None) -> Iterator[Path]:
 
 def _place(file: Path, root: Path) -> str:
     """Return a path from the root; the name alone of a file outside of it."""
-    whole = Path(abspath(file))
+    whole = _whole(file)
     return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.name
+
+
+def _whole(path: Path) -> Path:
+    """Return an absolute path without following a link."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve follows links
 
 
 def _plain_options(options: Mapping[str, Mapping[str, Any]], root: Path) -> dict[str, dict[str, Any]]:
@@ -101,7 +106,7 @@ def _plain_options(options: Mapping[str, Mapping[str, Any]], root: Path) -> dict
         for key, value in values.items():
             if value is None or (section, key) == ("audit", "out"):
                 continue
-            kept: Any = _place(value, root) if isinstance(value, PurePath) else value
+            kept: Any = _place(value, root) if isinstance(value, Path) else value
             if key == "student_id":  # a person's; the model that it chooses says enough
                 from trivet.security import index_from_student_id  # noqa: PLC0415 - PyTorch
 

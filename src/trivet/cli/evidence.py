@@ -62,7 +62,9 @@ def write(
     from trivet import evidence as made  # noqa: PLC0415 - the report of a usage error needs none of it
 
     about = made.About(supplier, model_version, released, download)
-    require_path(folder, "audit", wanted=A_FOLDER, error=DataError, advice="name the output folder of trivet run")
+    require_path(
+        folder, "audit", wanted=A_FOLDER, error=DataError, advice="name the output folder of trivet run"
+    )
     place = folder / FOLDER if out is None else out
     prepare_folder(place, *EVIDENCE_FILES)
     done = made.write(folder, place, sign=sign, about=about)
@@ -143,6 +145,6 @@ def keygen(path: Path, /, *, json: Json = False) -> int:
         print_json({"private": str(private), "public": str(public)})
     else:
         results_console().print(
-            f"Wrote {path_text(private)}, which nobody else may have, and {path_text(public)}, which verifies."
+            f"Wrote {path_text(private)}, which nobody else may have, and {path_text(public)} to verify with."
         )
     return 0

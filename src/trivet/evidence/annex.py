@@ -118,7 +118,9 @@ def _html(block: Block) -> str:
             return "<ul>\n" + "\n".join(f"<li>{_escaped(item)}</li>" for item in items) + "\n</ul>"
         case Grid(header, rows):
             head = "".join(f'<th scope="col">{_escaped(each)}</th>' for each in header)
-            body = "\n".join("<tr>" + "".join(f"<td>{_escaped(each)}</td>" for each in row) + "</tr>" for row in rows)
+            body = "\n".join(
+                "<tr>" + "".join(f"<td>{_escaped(each)}</td>" for each in row) + "</tr>" for row in rows
+            )
             return (
                 f'<div class="wide" tabindex="0" role="region" aria-label="Table: {_escaped(header[0])}">\n'
                 f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
@@ -132,8 +134,9 @@ def _escaped(text: str) -> str:
 def _blocks(dossier: Dossier) -> Iterator[Block]:
     yield Heading(1, f"{TITLE}: {dossier.title}")
     yield Paragraph(
-        f"Annex IV, points 2(g), 2(h), 3 and 4, of {FRAMEWORKS['eu-ai-act'].name}. Dated {dossier.timestamp}, "
-        f"when the audit began. Subject: {dossier.subject}. Result of all tests: {dossier.result}."
+        f"Annex IV, points 2(g), 2(h), 3 and 4, of {FRAMEWORKS['eu-ai-act'].name}. Dated "
+        f"{dossier.timestamp}, when the audit began. Subject: {dossier.subject}. "
+        f"Result of all tests: {dossier.result}."
     )
     yield Paragraph(
         f"Every number below is read from {METRICS}, whose SHA-256 is {dossier.record_sha256}; the column "
@@ -171,7 +174,11 @@ def _testing(dossier: Dossier) -> Iterator[Block]:
     yield Heading(2, "2(g) Validation and testing procedures")
     yield Heading(3, "Data and weights used")
     rows = tuple((source.name, source.sha256) for source in dossier.sources)
-    yield Grid(("Name", "SHA-256"), rows) if rows else Paragraph("The audit read no file but its configuration.")
+    yield (
+        Grid(("Name", "SHA-256"), rows)
+        if rows
+        else Paragraph("The audit read no file but its configuration.")
+    )
     yield Heading(3, "Test log")
     yield Grid(
         ("Test", "Outcome", "What was found", "Required"),
@@ -199,20 +206,23 @@ def _testing(dossier: Dossier) -> Iterator[Block]:
 
 
 def _figure_row(figure: Figure) -> tuple[str, ...]:
-    interval = "none recorded"
-    if figure.level is not None:
-        ends = (written(each) or "unbounded" for each in (figure.low, figure.high))
-        interval = f"{' to '.join(ends)} ({figure.level:.0%})"
     return (
         figure.name,
         figure.part,
         written(figure.value),
-        interval,
+        _interval(figure),
         figure.unit,
         figure.method,
         figure.seed.removeprefix("Seed "),
         figure.place,
     )
+
+
+def _interval(figure: Figure) -> str:
+    if figure.level is None:
+        return "none recorded"
+    ends = (written(each) or "unbounded" for each in (figure.low, figure.high))
+    return f"{' to '.join(ends)} ({figure.level:.0%})"
 
 
 def _groups(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -244,11 +254,13 @@ def _searches(scan: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 def _limits(dossier: Dossier) -> Iterator[Block]:
     yield Heading(2, "3 Capabilities and limitations")
-    parts = [each for each in dossier.figures if each.part and each.value is not None and "accuracy" in each.key]
-    yield Paragraph(
-        f"Accuracy of the whole and of groups is among the figures above, with intervals; {len(parts)} of them "
-        "are of a part."
-    )
+    accuracy = [each for each in dossier.figures if each.value is not None and "accuracy" in each.key]
+    yield Heading(3, "Accuracy, of the whole and of parts")
+    if accuracy:
+        rows = tuple((each.name, each.part, written(each.value), _interval(each)) for each in accuracy)
+        yield Grid(("Measure", "Of", "Value", "Interval"), rows)
+    else:
+        yield Paragraph("Not tested: the record has no figure of accuracy.")
     if limits := tuple(limits_of(dossier.record)):
         yield Heading(3, "What the tests cannot show")
         yield Listing(limits)
@@ -284,7 +296,7 @@ def _bearing(dossier: Dossier) -> Iterator[Block]:
             found.append((f"{framework.name} {framework.version}", item.id, item.title, ", ".join(on)))
     yield Heading(2, "Requirements and techniques that the tests bear on")
     yield Paragraph(
-        "Whether a requirement is met is for an assessor to say; a test shows part of it. Ids change from one "
-        "version of a framework to the next."
+        "Whether a requirement is met is for an assessor to say; a test shows part of it. Ids change from "
+        "one version of a framework to the next."
     )
     yield Grid(("Framework", "Id", "Title", "Tests"), tuple(found))

@@ -1,4 +1,4 @@
-"""The audit as a CycloneDX 1.7 bill of materials: model card, declarations, and a backdoor as vulnerability."""
+"""The audit as a CycloneDX 1.7 bill of materials: model card, declarations, a backdoor as vulnerability."""
 
 import json
 import uuid
@@ -41,9 +41,7 @@ def bill_of_materials(dossier: Dossier) -> dict[str, Any]:
         "metadata": {
             "timestamp": dossier.timestamp,
             "lifecycles": [{"name": "audit"}],
-            "tools": {
-                "components": [{"type": "application", "name": "trivet", "version": dossier.version}]
-            },
+            "tools": {"components": [{"type": "application", "name": "trivet", "version": dossier.version}]},
             "properties": list(_properties(dossier)),
         },
         "components": [_model(dossier), *_data(dossier)],
@@ -115,9 +113,7 @@ def _card(dossier: Dossier) -> dict[str, Any]:
         card["modelParameters"] = {
             "approach": {"type": "supervised"},
             "task": "classification",
-            "modelArchitecture": one_line(
-                dossier.network.checkpoint["architecture"], limit=NAME_CHARACTERS
-            ),
+            "modelArchitecture": one_line(dossier.network.checkpoint["architecture"], limit=NAME_CHARACTERS),
         }
     if data := [{"ref": each["bom-ref"]} for each in _data(dossier)]:
         card.setdefault("modelParameters", {})["datasets"] = data

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,17 @@ from trivet.record import MANIFEST, METRICS, as_json, load_record
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
 
-__all__ = ["FINDINGS", "RECORD_FILES", "About", "Dossier", "Source", "read_dossier", "sha256_of"]
+__all__ = [
+    "FINDINGS",
+    "RECORD_FILES",
+    "About",
+    "Dossier",
+    "Source",
+    "json_bytes",
+    "read_dossier",
+    "sha256_of",
+    "text_bytes",
+]
 
 FINDINGS: Final = "findings.json"
 #: Files of an audit that evidence rests on, with what each may take.
@@ -27,6 +37,8 @@ RECORD_FILES: Final[Mapping[str, int]] = {METRICS: 64 * 2**20, MANIFEST: 2**20, 
 MOST_CHARACTERS: Final = 500
 DIGEST_CHARACTERS: Final = 64
 MOST_FILES: Final = 10_000
+#: No audit takes a year.
+MOST_SECONDS: Final = 366 * 86_400
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,8 @@ class About:
             value = getattr(self, field.name)
             if value is not None and (not value.strip() or one_line(value, limit=MOST_CHARACTERS) != value):
                 raise UsageError(
-                    f"--{field.name.replace('_', '-')} is {one_line(value)!r}; expected a text on one line, of at "
-                    f"most {MOST_CHARACTERS} characters."
+                    f"--{field.name.replace('_', '-')} is {one_line(value)!r}; expected a text on one line, "
+                    f"of at most {MOST_CHARACTERS} characters."
                 )
         if self.released is not None:
             try:
@@ -116,6 +128,15 @@ class Dossier:
         return _started(self.manifest)
 
     @property
+    def days(self) -> tuple[date, ...]:
+        """The days, in UTC, on which the findings can have been made."""
+        seconds = self.manifest.get("seconds")
+        taken = seconds.get("all") if isinstance(seconds, Mapping) else 0
+        known = taken if isinstance(taken, int | float) and 0 <= taken <= MOST_SECONDS else 0
+        ended = self.started + timedelta(seconds=known)
+        return tuple(dict.fromkeys((self.started.date(), ended.date())))
+
+    @property
     def timestamp(self) -> str:
         """When the audit began, as ``2026-11-30T06:34:06Z``."""
         return self.started.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -142,7 +163,7 @@ class Dossier:
         found = self.invocation.get("config")
         if not isinstance(found, Mapping):
             return None
-        name, digest = found.get("name"), found.get("sha256")
+        name, digest = found.get("name"), str(found.get("sha256"))
         return Source(_text(name), digest) if _is_digest(digest) and isinstance(name, str) else None
 
     @cached_property
@@ -157,7 +178,7 @@ class Dossier:
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
-        """What was audited: weights, data, finished audits, each digest once."""
+        """Weights, data and finished audits that were audited, each digest once."""
         found: dict[str, Source] = {}
         if self.network is not None:
             checkpoint = self.network.checkpoint
@@ -233,6 +254,16 @@ def read_dossier(folder: Path, about: About, *, links: bool = True) -> Dossier:
     return Dossier(record, manifest, findings, files, about)
 
 
+def json_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return the content of a JSON file of evidence: one spelling for one document."""
+    return text_bytes(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def text_bytes(text: str) -> bytes:
+    """Return a text as UTF-8; half a character as its escape."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def sha256_of(content: bytes) -> str:
     """Return the SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
@@ -247,8 +278,8 @@ def _read(path: Path, most: int, *, links: bool) -> bytes:
     except FileNotFoundError as error:
         kind = RecordError if path.name == METRICS else DataError
         raise kind(
-            f"there is no {path.name} in {one_line(path.parent, limit=MOST_CHARACTERS)}; expected the output folder "
-            "of `trivet run`."
+            f"there is no {path.name} in {one_line(path.parent, limit=MOST_CHARACTERS)}; expected the output "
+            "folder of `trivet run`."
         ) from error
     except OSError as error:
         raise DataError(f"{shown} cannot be read: {error.strerror or first_line(error)}.") from error

@@ -17,8 +17,10 @@ _ESTIMATE: Final = frozenset({"value", "low", "high", "level", "method"})
 #: Parts whose estimates are about the detector on its benchmark, the published study, other trainings, or one
 #: bin or one look at what another figure sums up.
 _PASSED_OVER: Final = frozenset(
-    "published calibration benchmark searches findings best tests relearning own "
-    "training accuracy_training disparate_impact_training".split()
+    {
+        *("published", "calibration", "benchmark", "searches", "findings", "best", "tests", "relearning"),
+        *("own", "training", "accuracy_training", "disparate_impact_training"),
+    }
 )
 
 
@@ -166,7 +168,7 @@ def _repeated(record: Mapping[str, Any]) -> str:
 
 
 def _headlines(record: Mapping[str, Any]) -> Iterator[Figure]:
-    """Yield the figures under a short name, and the numbers of a plan, that are no estimates."""
+    """Yield the figures under a short name, and the numbers of a plan, that have no interval."""
     for name in SHORT_NAMES:
         for each in measure(record, name):
             number = isinstance(each.value, int | float) and not isinstance(each.value, bool)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trivet.errors import DataError, UsageError, import_extra
-from trivet.evidence.dossier import Source
+from trivet.evidence.dossier import Source, json_bytes, text_bytes
 from trivet.evidence.in_toto import statement_of
 from trivet.wording import first_line, one_line
 from trivet.work.bounded import read_bounded
@@ -31,7 +31,6 @@ __all__ = [
     "bundle",
     "listed_in",
     "make_keys",
-    "open_bundle",
 ]
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
@@ -44,11 +43,11 @@ MODE: Final = 0o600
 
 
 class BadSignature(Exception):  # noqa: N818 - what it is
-    """A signature is not that of the key, or what bears it is no envelope."""
+    """A signature is not that of the key, or what bears it is not an envelope."""
 
 
 def make_keys(path: str | Path) -> tuple[Path, Path]:
-    """Write a new pair of keys, ECDSA on the curve P-256: the private one to `path`, the other to ``PATH.pub``.
+    """Write a new pair of keys, ECDSA on the curve P-256: the private one in `path`, the other in PATH.pub.
 
     The private key is readable by its owner alone and not encrypted. No file is overwritten.
 
@@ -67,7 +66,9 @@ def make_keys(path: str | Path) -> tuple[Path, Path]:
     path = Path(path)
     public = path.with_name(f"{path.name}.pub")
     if public.exists() or public.is_symlink():
-        raise UsageError(f"{one_line(public, limit=500)} exists already and was left alone; name another file.")
+        raise UsageError(
+            f"{one_line(public, limit=500)} exists already and was left alone; name another file."
+        )
     write_new(path, private, mode=MODE)
     write_new(public, _public_pem(key.public_key()))
     return path, public
@@ -89,8 +90,8 @@ class Signer:
             self._key: PrivateKeyTypes = serialization.load_pem_private_key(content, None)
         except Exception as error:  # an untrusted file can make the library fail in any way
             raise DataError(
-                f"{one_line(path, limit=500)} is not a private key that can be used ({first_line(error)}); expected "
-                "PEM without a password, such as `trivet evidence keygen` writes."
+                f"{one_line(path, limit=500)} is not a private key that can be used ({first_line(error)}); "
+                "expected PEM without a password, such as `trivet evidence keygen` writes."
             ) from error
         _refuse_other(self._key.public_key(), path)
         self.public_pem = _public_pem(self._key.public_key())
@@ -102,16 +103,7 @@ class Signer:
 
     def envelope(self, payload: bytes, *, key_id: bool = True) -> dict[str, Any]:
         """Return a DSSE envelope; the same payload and key give the same one."""
-        return {
-            "payload": base64.b64encode(payload).decode("ascii"),
-            "payloadType": PAYLOAD_TYPE,
-            "signatures": [
-                {
-                    "sig": base64.b64encode(self._sign(_encoded(payload))).decode("ascii"),
-                    "keyid": self.key_id if key_id else "",
-                }
-            ],
-        }
+        return _envelope(payload, self._sign(_encoded(payload)), self.key_id if key_id else "")
 
     def _sign(self, message: bytes) -> bytes:
         key: Any = self._key
@@ -141,20 +133,38 @@ class Verifier:
             self._key: PublicKeyTypes = serialization.load_pem_public_key(content)
         except Exception as error:  # as above
             raise DataError(
-                f"{one_line(path, limit=500)} is not a public key ({first_line(error)}); expected PEM, such as the "
-                ".pub file of `trivet evidence keygen`."
+                f"{one_line(path, limit=500)} is not a public key ({first_line(error)}); expected PEM, such "
+                "as the .pub file of `trivet evidence keygen`."
             ) from error
         _refuse_other(self._key, path)
         self.key_id = hashlib.sha256(_public_pem(self._key)).hexdigest()
 
-    def payload(self, envelope: Any) -> bytes:
-        """Return the payload of an envelope that the key signed.
+    def payload_of(self, text: bytes) -> bytes:
+        """Return the payload of a file with an envelope or a bundle that the key signed.
+
+        A file is refused whose bytes are not those that `Signer` and `bundle` give for this payload and
+        signature: no byte of it is without meaning.
 
         Raises
         ------
         BadSignature
-            It is no such envelope, or the signature is not the key's.
+            It is neither, or the signature is not the key's.
         """
+        try:
+            document = json.loads(text) if len(text) <= MOST_BYTES else None
+        except (ValueError, RecursionError) as error:
+            raise BadSignature("it is not JSON") from error
+        if not isinstance(document, Mapping):
+            raise BadSignature("it is not an envelope")
+        bundled = "dsseEnvelope" in document
+        payload, signature = self._verified(document["dsseEnvelope"] if bundled else document)
+        envelope = _envelope(payload, signature, "" if bundled else self.key_id)
+        if json_bytes(_bundle(envelope, self.key_id) if bundled else envelope) != text:
+            raise BadSignature("it is not spelled as it was written")
+        return payload
+
+    def _verified(self, envelope: Any) -> tuple[bytes, bytes]:
+        """Return payload and signature."""
         try:
             if envelope["payloadType"] != PAYLOAD_TYPE:
                 raise BadSignature("its payload is of another type")
@@ -175,7 +185,7 @@ class Verifier:
                 key.verify(given, _encoded(payload), ecdsa)
         except _crypto_error("InvalidSignature") as error:
             raise BadSignature("the signature is not that of the key and of this content") from error
-        return payload
+        return payload, given
 
 
 def bundle(signer: Signer, name: str, files: Sequence[Source]) -> dict[str, Any]:
@@ -199,33 +209,26 @@ def bundle(signer: Signer, name: str, files: Sequence[Source]) -> dict[str, Any]
             "allow_symlinks": False,
             "ignore_paths": [],
         },
-        "resources": [
-            {"name": each.name, "algorithm": "sha256", "digest": each.sha256} for each in ordered
-        ],
+        "resources": [{"name": each.name, "algorithm": "sha256", "digest": each.sha256} for each in ordered],
     }
     payload = json.dumps(statement_of([Source(name, root)], SIGNATURE_PREDICATE, content), ensure_ascii=False)
+    return _bundle(signer.envelope(text_bytes(payload), key_id=False), signer.key_id)
+
+
+def _bundle(envelope: Mapping[str, Any], key_id: str) -> dict[str, Any]:
     return {
         "mediaType": BUNDLE_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": signer.key_id}, "tlogEntries": []},
-        "dsseEnvelope": signer.envelope(payload.encode("utf-8", "backslashreplace"), key_id=False),
+        "verificationMaterial": {"publicKey": {"hint": key_id}, "tlogEntries": []},
+        "dsseEnvelope": envelope,
     }
 
 
-def open_bundle(text: bytes) -> Any:
-    """Return the envelope of a bundle, or that of a DSSE file.
-
-    Raises
-    ------
-    BadSignature
-        It is neither.
-    """
-    try:
-        document = json.loads(text) if len(text) <= MOST_BYTES else None
-    except (ValueError, RecursionError) as error:
-        raise BadSignature("it is not JSON") from error
-    if not isinstance(document, Mapping):
-        raise BadSignature("it is not an envelope")
-    return document.get("dsseEnvelope", document)
+def _envelope(payload: bytes, signature: bytes, key_id: str) -> dict[str, Any]:
+    return {
+        "payload": base64.b64encode(payload).decode("ascii"),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"sig": base64.b64encode(signature).decode("ascii"), "keyid": key_id}],
+    }
 
 
 def listed_in(payload: bytes) -> dict[str, str]:
@@ -260,18 +263,19 @@ def _read_key(path: Path, what: str) -> bytes:
         return read_bounded(path, MOST_KEY_BYTES)
     except OSError as error:
         raise DataError(
-            f"the {what} key {one_line(path, limit=500)} cannot be read: {error.strerror or first_line(error)}."
+            f"the {what} key {one_line(path, limit=500)} cannot be read: {error.strerror or error}."
         ) from error
 
 
 def _refuse_other(key: Any, path: Path) -> None:
     ec = _crypto("primitives.asymmetric.ec")
     if not _is_edwards(key) and not (
-        isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in {"secp256r1", "secp384r1", "secp521r1"}
+        isinstance(key, ec.EllipticCurvePublicKey)
+        and key.curve.name in {"secp256r1", "secp384r1", "secp521r1"}
     ):
         raise DataError(
-            f"{one_line(path, limit=500)} is a key of another kind; expected Ed25519, or ECDSA on P-256, P-384 or "
-            "P-521."
+            f"{one_line(path, limit=500)} is a key of another kind; expected Ed25519, or ECDSA on P-256, "
+            "P-384 or P-521."
         )
 
 

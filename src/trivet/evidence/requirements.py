@@ -1,4 +1,4 @@
-"""Requirements and techniques of others that each rule of the findings bears on, by framework, version and id.
+"""Requirements and techniques of others that each rule of findings bears on, by framework, version and id.
 
 Ids drift: MITRE ATLAS merged AML.T0019, AML.T0058 and AML.T0104 into AML.T0115 in its release 2026.07. So
 each stands with the version of its framework.

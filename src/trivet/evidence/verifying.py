@@ -19,7 +19,7 @@ from trivet.config import AuditConfig, load_config
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.evidence.again import run_again
 from trivet.evidence.dossier import RECORD_FILES, About, Dossier, read_dossier, sha256_of
-from trivet.evidence.keys import BadSignature, Verifier, listed_in, open_bundle
+from trivet.evidence.keys import BadSignature, Verifier, listed_in
 from trivet.evidence.writing import (
     DOCUMENTS,
     ENVELOPE,
@@ -102,7 +102,7 @@ class Verification(Table, head=("statement", "key"), rows="checks", columns=("na
 
     @property
     def unchecked(self) -> tuple[Check, ...]:
-        """What could not be checked."""
+        """The checks that could not be made."""
         return tuple(each for each in self.checks if each.outcome == "unchecked")
 
     @property
@@ -211,7 +211,7 @@ class _Case:
                 self.add(name, "failed", "the signature is missing")
                 continue
             try:
-                payload = verifier.payload(open_bundle(self.content[name]))
+                payload = verifier.payload_of(self.content[name])
                 if name == ENVELOPE and payload != self.content.get(STATEMENT):
                     raise BadSignature(f"it is of another statement than {STATEMENT}")  # noqa: TRY301 - as below
                 if name == WEIGHTS_SIGNATURE and listed_in(payload) != {".": network}:
@@ -241,7 +241,9 @@ class _Case:
         try:
             return read_dossier(self.place, About(**(about if isinstance(about, dict) else {})), links=False)
         except (TypeError, AttributeError, UsageError) as error:  # of another version, or not texts
-            raise DataError(f"{self.place / INDEX} does not describe the model as this version does.") from error
+            raise DataError(
+                f"{self.place / INDEX} does not describe the model as this version does."
+            ) from error
 
     def check_documents(self, dossier: Dossier) -> None:
         """Derive all documents from the record anew; only the version that wrote them writes them alike."""
@@ -302,10 +304,14 @@ def _check_inputs(
     if configuration is not None:
         wanted.insert(0, (configuration.name, configuration.sha256))
     if not dossier.invocation:
-        case.add("weights and data", "unchecked", "the manifest is of a version that does not say where they are")
+        case.add(
+            "weights and data", "unchecked", "the manifest is of a version that does not say where they are"
+        )
         return
     for name, digest in wanted:
         _check_input(case, root, name, digest)
+    if dossier.network is not None and dossier.network.checkpoint["source"] == "embedded":
+        case.add("weights", "note", "they are those of the demonstration, in the package of trivet")
     if case.failed or any(each.outcome == "unchecked" for each in case.checks):
         if again:
             case.add("the audit again", "unchecked", "its inputs are not those of the evidence, or not here")
@@ -315,7 +321,7 @@ def _check_inputs(
     if again and not case.failed:
         try:
             found = run_again(config, dossier, root, progress=progress)
-        except TrivetError as error:  # which is no verdict
+        except TrivetError as error:  # and not a verdict
             case.add("the audit again", "unchecked", str(error))
         else:
             case.add("the audit again", "ok" if found.agrees else "failed", found.statement)
@@ -338,7 +344,7 @@ def _check_input(case: _Case, root: Path, name: str, digest: str) -> None:
 def _config(root: Path, dossier: Dossier) -> AuditConfig:
     """Return the configuration of the audit from an audit.toml that was checked, and the options over it."""
     configuration, options = dossier.configuration, dossier.invocation.get("options")
-    given = {section: dict(values) for section, values in options.items()} if _is_nested(options) else {}
+    given = _nested(options)
     for key in ("checkpoint", "archive"):
         place = given.get("security", {}).get(key)
         if isinstance(place, str):
@@ -352,18 +358,16 @@ def _check_gate(case: _Case, dossier: Dossier, config: AuditConfig) -> None:
     if dossier.version != version("trivet"):
         case.add(name, "note", f"they are of trivet {dossier.version}, and this is {version('trivet')}")
         return
-    found = findings_of(
-        dossier.record,
-        parse_requirements(config.policy.require),
-        config.policy.waivers,
-        day=dossier.started.date(),
+    requirements, waivers = parse_requirements(config.policy.require), config.policy.waivers
+    same = any(
+        findings_of(dossier.record, requirements, waivers, day=day) == dossier.findings
+        for day in dossier.days
     )
-    same = found == dossier.findings
     case.add(name, "ok" if same else "failed", "" if same else "the record and audit.toml give others")
 
 
 def _root(case: _Case, dossier: Dossier) -> Path:
-    """Return the folder with the audit.toml of the evidence, of those that are likely; else the working one."""
+    """Return the likely folder that has the audit.toml of the evidence; else the working one."""
     configuration = dossier.configuration
     here = Path.cwd()
     if configuration is None:
@@ -394,9 +398,8 @@ def _read_all(place: Path) -> dict[str, bytes]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise DataError(
-                f"{one_line(path, limit=MOST_CHARACTERS)} cannot be read: {error.strerror or first_line(error)}."
-            ) from error
+            why = error.strerror or first_line(error)
+            raise DataError(f"{one_line(path, limit=MOST_CHARACTERS)} cannot be read: {why}.") from error
     if not {INDEX, SUMS, STATEMENT} & content.keys():
         raise DataError(f"{shown} holds no evidence; expected the folder that `trivet evidence` wrote.")
     return content
@@ -412,7 +415,7 @@ def _object(text: bytes | None) -> Mapping[str, Any]:
 
 
 def _sums(text: bytes | None) -> dict[str, str] | None:
-    """Return digests by name; None of what is no such list, or lists what is no file of evidence."""
+    """Return digests by name; None of anything else, and of a list of other files."""
     try:
         lines = [line.split("  ") for line in (text or b"").decode("ascii").splitlines()]
     except UnicodeDecodeError:
@@ -422,8 +425,10 @@ def _sums(text: bytes | None) -> dict[str, str] | None:
     return {name: digest for digest, name in lines}
 
 
-def _is_nested(options: Any) -> bool:
-    return isinstance(options, Mapping) and all(isinstance(each, Mapping) for each in options.values())
+def _nested(options: Any) -> dict[str, dict[str, Any]]:
+    """Return options by section; without what is none."""
+    found = options if isinstance(options, Mapping) else {}
+    return {section: dict(values) for section, values in found.items() if isinstance(values, Mapping)}
 
 
 def _parts(place: str) -> Path:
@@ -437,7 +442,9 @@ def _parts(place: str) -> Path:
     parts = place.split("/")
     wrong = not place or "\0" in place or "\\" in place or len(parts) > MOST_PARTS
     if wrong or any(part in {"", ".", ".."} for part in parts) or Path(place).is_absolute():
-        raise DataError(f"the evidence names {one_line(place)!r}; expected a path below the folder of the inputs.")
+        raise DataError(
+            f"the evidence names {one_line(place)!r}; expected a path below the folder of the inputs."
+        )
     return Path(*parts)
 
 
@@ -469,7 +476,9 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     with os.fdopen(os.open(path, flags), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(0, "it is not a regular file", str(path))

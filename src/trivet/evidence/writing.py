@@ -1,15 +1,23 @@
 """Evidence of a finished audit, written."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from trivet.evidence.annex import annex_html, annex_markdown
 from trivet.evidence.cyclonedx import bill_of_materials
-from trivet.evidence.dossier import RECORD_FILES, About, Dossier, Source, read_dossier, sha256_of
+from trivet.evidence.dossier import (
+    RECORD_FILES,
+    About,
+    Dossier,
+    Source,
+    json_bytes,
+    read_dossier,
+    sha256_of,
+    text_bytes,
+)
 from trivet.evidence.in_toto import test_result
 from trivet.evidence.keys import Signer, bundle
 from trivet.evidence.spdx import spdx_document
@@ -120,11 +128,11 @@ def write(
 def documents_of(dossier: Dossier) -> dict[str, bytes]:
     """Return the content of every document by its name."""
     return {
-        STATEMENT: _json(test_result(dossier)),
-        BOM: _json(bill_of_materials(dossier)),
-        SPDX: _json(spdx_document(dossier)),
-        MARKDOWN: _text(annex_markdown(dossier)),
-        PAGE: _text(annex_html(dossier)),
+        STATEMENT: json_bytes(test_result(dossier)),
+        BOM: json_bytes(bill_of_materials(dossier)),
+        SPDX: json_bytes(spdx_document(dossier)),
+        MARKDOWN: text_bytes(annex_markdown(dossier)),
+        PAGE: text_bytes(annex_html(dossier)),
     }
 
 
@@ -135,16 +143,16 @@ def sums_of(digests: Mapping[str, str]) -> bytes:
 
 def _sign(dossier: Dossier, signer: Signer, files: dict[str, bytes]) -> None:
     """Add the signatures: of the statement, of weights in a single file, and of all files."""
-    files[ENVELOPE] = _json(signer.envelope(files[STATEMENT]))
+    files[ENVELOPE] = json_bytes(signer.envelope(files[STATEMENT]))
     if dossier.network is not None:
         name, digest = (dossier.network.checkpoint[key] for key in ("name", "sha256"))
-        files[WEIGHTS_SIGNATURE] = _json(bundle(signer, str(name), [Source(".", digest)]))
+        files[WEIGHTS_SIGNATURE] = json_bytes(bundle(signer, str(name), [Source(".", digest)]))
     listed = [Source(name, sha256_of(content)) for name, content in files.items()]
-    files[SIGNATURE] = _json(bundle(signer, FOLDER, listed))
+    files[SIGNATURE] = json_bytes(bundle(signer, FOLDER, listed))
 
 
 def _index(dossier: Dossier, key: str | None) -> bytes:
-    return _json(
+    return json_bytes(
         {
             "evidence_version": EVIDENCE_VERSION,
             "trivet": version("trivet"),
@@ -153,11 +161,3 @@ def _index(dossier: Dossier, key: str | None) -> bytes:
             "key": key,
         }
     )
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return _text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _text(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")

@@ -179,7 +179,9 @@ def _finished(path: Path, content: bytes | memoryview, mode: int = 0o666) -> Gen
     unfinished = _unfinished(path.parent)
     with _explained(path.parent):
         try:
-            number = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+            number = os.open(
+                unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
+            )
             with os.fdopen(number, "wb") as stream:
                 stream.write(content)
                 stream.flush()
