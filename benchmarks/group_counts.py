@@ -1,8 +1,8 @@
-"""Time to count 100 million rows of a Parquet file by group, label and prediction.
+"""Time to count 100 million rows of a Parquet file by group, label and prediction, with weights and without.
 
-The file has a label, a prediction and two sensitive columns, made once in a temporary folder that is
-removed. Each count is the first of a process of its own, so that the peak of its memory is known; the
-counts alternate with Fairlearn's MetricFrame, which takes the selection rate by one sensitive column
+The file has a label, a prediction, two sensitive columns and a weight, made once in a temporary folder
+that is removed. Each count is the first of a process of its own, so that the peak of its memory is known;
+the counts alternate with Fairlearn's MetricFrame, which takes the selection rate by one sensitive column
 of a million rows that are in memory already, and is scaled to as many rows.
 """
 
@@ -18,11 +18,13 @@ ROUNDS = 3
 SIZES = (100_000, 1_000_000, 10_000_000, 100_000_000)
 FAIRLEARN_ROWS = 1_000_000
 WANTED_RATIO = 20
+WANTED_WEIGHTED = 3.0
 WANTED_MEMORY = 4 * 2**30
 ROWS = """
     SELECT (hash(range) % 2)::TINYINT AS label, (hash(range + 1_000_000_007) % 2)::TINYINT AS prediction,
         CASE WHEN hash(range * 3) % 3 = 0 THEN 'female' ELSE 'male' END AS sex,
-        ['a', 'b', 'c', 'd', 'e'][1 + (hash(range * 7) % 5)::INTEGER] AS origin
+        ['a', 'b', 'c', 'd', 'e'][1 + (hash(range * 7) % 5)::INTEGER] AS origin,
+        0.5 + (hash(range * 5) % 1000) / 400.0 AS weight
     FROM range({rows})
 """
 
@@ -35,14 +37,14 @@ def make(path: str, rows: str) -> None:
     )
 
 
-def count(path: str, columns: str) -> dict[str, float]:
+def count(path: str, columns: str, weight: str | None = None) -> dict[str, float]:
     import resource  # noqa: PLC0415 - as above
 
     from trivet.fairness.counting.group_counts import group_counts  # noqa: PLC0415 - as above
     from trivet.tables.child import usual_child  # noqa: PLC0415 - as above
 
     start = time.perf_counter()
-    counts = group_counts(path, "label", "prediction", columns.split(","))
+    counts = group_counts(path, "label", "prediction", columns.split(","), weight=weight)
     seconds = time.perf_counter() - start
     usual_child().close()
     # In KiB on Linux, in bytes on macOS; what a child took is known when it has ended.
@@ -87,22 +89,25 @@ def main() -> None:
         for rows in SIZES:
             path = Path(folder, f"{rows}.parquet")
             apart("make", path, rows)
-            counts, others = [], []
+            counts, weighted, others = [], [], []
             for _ in range(ROUNDS):
                 counts.append(apart("count", path, "sex,origin"))
+                weighted.append(apart("count", path, "sex,origin", "weight")["seconds"])
                 if rows == SIZES[-1]:
                     others.append(apart("fairlearn")["seconds"] * rows / FAIRLEARN_ROWS)
             seconds = statistics.median(each["seconds"] for each in counts)
             peak = max(each["peak"] for each in counts)
             print(
                 f"{rows:11,} rows, {counts[0]['groups']} groups, {path.stat().st_size / 1e6:6.1f} MB: "
-                f"{seconds:6.3f} s, peak {peak / 2**20:5.0f} MiB"
+                f"{seconds:6.3f} s, with weights {statistics.median(weighted):6.3f} s, "
+                f"peak {peak / 2**20:5.0f} MiB"
             )
         alone = statistics.median(apart("count", path, "sex")["seconds"] for _ in range(ROUNDS))
     fairlearn = statistics.median(others)
     print(f"Fairlearn's selection rate by one column, {FAIRLEARN_ROWS:,} rows scaled up: {fairlearn:.1f} s")
     print(f"{fairlearn / seconds:.0f} times faster by two columns (at least {WANTED_RATIO} is wanted)")
     print(f"{fairlearn / alone:.0f} times faster by one column, {alone:.2f} s")
+    print(f"{statistics.median(weighted):.2f} s with weights (at most {WANTED_WEIGHTED:g} s are wanted)")
     print(f"peak {peak / 2**30:.2f} GiB (at most {WANTED_MEMORY / 2**30:.0f} is wanted)")
 
 

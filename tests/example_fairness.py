@@ -4,7 +4,10 @@ import dataclasses
 import math
 from functools import cache
 
+import numpy as np
+
 from trivet.estimate import Estimate
+from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
     REFERENCE,
     AttributeAudit,
@@ -17,6 +20,7 @@ from trivet.fairness.auditing.results import (
     ScoreAudit,
     TrainingSpread,
 )
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.explain.results import (
     BASE_RATES,
     EXPLAINED,
@@ -29,6 +33,9 @@ from trivet.fairness.explain.results import (
     Part,
     ProxyStrength,
 )
+from trivet.fairness.measures.judging import audit_metric
+from trivet.fairness.measures.registry import MEASURES
+from trivet.fairness.measures.sides import Sides
 from trivet.fairness.metrics.results import CalibrationBin, GroupCalibration, MetricValue
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
@@ -102,6 +109,8 @@ def group(name, rows, selected, positives, reference, *, hits=None, scored=True)
         false_positive_rate=share(selected - hits, rows - positives),
         positive_predictive_value=share(hits, selected, reason="no row of the group is predicted positive"),
         accuracy=share(rows - positives - selected + 2 * hits, rows),
+        false_negative_rate=share(positives - hits, positives),
+        below_four_fifths=None if impact is None else below_four_fifths(impact, 0.8),
         disparate_impact=impact,
         simultaneous_low=None if wide is None else wide.low,
         simultaneous_high=None if wide is None else wide.high,
@@ -181,7 +190,43 @@ def proxies() -> ProxyStrength:
     )
 
 
-def attribute(columns, groups, against, *, name=None, by_classes=None, by_features=None, proxy=None):
+def measures_of(columns, groups, against, metrics, *, difference_band=None):
+    """The audits of some metrics of such groups, as the audit itself makes them."""
+    tables = []
+    for each in groups:
+        hits = round((each.true_positive_rate.value or 0) * each.positives)
+        wrong = each.selected - hits
+        tables.append([[each.rows - each.positives - wrong, wrong], [each.positives - hits, hits]])
+    values = tuple((each.group,) for each in groups)
+    counts = GroupCounts((" x ".join(columns),), values, ("no", "yes"), np.array(tables))
+    place = [each.group for each in groups].index(against)
+    return tuple(
+        audit_metric(
+            Sides(counts, place),
+            MEASURES[metric],
+            four_fifths=0.8,
+            level=LEVEL,
+            comparisons=2 * len(groups),
+            difference_band=difference_band,
+        )
+        for metric in metrics
+    )
+
+
+METRICS = ("selection_rate", "false_positive_rate", "equalized_odds")
+
+
+def attribute(
+    columns,
+    groups,
+    against,
+    *,
+    name=None,
+    by_classes=None,
+    by_features=None,
+    proxy=None,
+    metrics=("selection_rate",),
+):
     found = [each for each in groups if each.disparate_impact and each.disparate_impact.value is not None]
     most = max(found, key=lambda each: abs(math.log(each.disparate_impact.value or 1e-9)), default=None)
     undefined = most is None
@@ -209,6 +254,7 @@ def attribute(columns, groups, against, *, name=None, by_classes=None, by_featur
         proxies=proxy,
         verdict=max((each.verdict for each in groups if each.verdict in VERDICTS), key=VERDICTS.index),
         reason="what it rests on is told here.",
+        measures=measures_of(columns, groups, against, metrics),
     )
 
 
@@ -228,6 +274,7 @@ def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Esk
         by_classes=by_class(female, male),
         by_features=by_feature(female, male),
         proxy=proxies(),
+        metrics=METRICS,
     )
     race = attribute(
         ("race",),
@@ -238,6 +285,7 @@ def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Esk
         ),
         white,
         by_classes=by_class(eskimo, white, 0.16, undefined=True),
+        metrics=METRICS,
     )
     both = attribute(
         ("gender", "race"),
@@ -250,6 +298,7 @@ def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Esk
             group(f"{male}, {white}", 8_500, 1_800, 2_715, None, scored=scored),
         ),
         f"{male}, {white}",
+        metrics=METRICS,
     )
     return FairnessAudit(
         data="adult.csv",
@@ -270,6 +319,7 @@ def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Esk
         verdict=DISPARATE,
         reason="Female is selected at 0.18 times the rate of Male (0.15 to 0.21), all of it below 0.8.",
         limits="It says nothing of how the labels came about.",
+        other_metrics=("false positive rate", "equalized odds"),
     )
 
 
@@ -304,7 +354,13 @@ def undefined_audit() -> FairnessAudit:
         verdict=UNSETTLED,
     )
     return dataclasses.replace(
-        example_audit(scored=False), rows=50, attributes=(only,), cautions=(), law=(), verdict=UNSETTLED
+        example_audit(scored=False),
+        rows=50,
+        attributes=(only,),
+        cautions=(),
+        law=(),
+        verdict=UNSETTLED,
+        other_metrics=(),
     )
 
 
@@ -317,7 +373,10 @@ def many_groups_audit(count=60) -> FairnessAudit:
         group("reference", 1_000, 400, 300, None),
     )
     return dataclasses.replace(
-        example_audit(), attributes=(attribute(("district",), groups, "reference"),), verdict=DISPARATE
+        example_audit(),
+        attributes=(attribute(("district",), groups, "reference"),),
+        verdict=DISPARATE,
+        other_metrics=(),
     )
 
 

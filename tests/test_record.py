@@ -7,6 +7,7 @@ import pytest
 
 from example_privacy import studied_privacy
 from trivet.errors import RecordError
+from trivet.place import find
 from trivet.record import (
     SCHEMA_VERSION,
     TRIGGER_NAMES,
@@ -93,3 +94,16 @@ def test_damaged_triggers(tmp_path):
     (tmp_path / "triggers.safetensors").write_bytes(b"nonsense")
     with pytest.raises(RecordError, match="cannot be read"):
         load_triggers(tmp_path)
+
+
+def test_the_record_is_a_frame_of_its_numbers(record):
+    frame = record.to_frame().set_index("place")
+    plain = as_json(record)
+    for place in frame.index:
+        value = find(plain, place)
+        row = frame.loc[place]
+        if isinstance(value, dict):
+            assert (row.value, row.low, row.method) == (value["value"], value["low"], value["method"])
+        else:
+            assert row.value == value
+    assert len(frame) > 50

@@ -30,7 +30,6 @@ __all__ = [
 EXTRAS: Final = {
     "cryptography": "evidence",
     "distributed": "dask",
-    "fairlearn": "fairlearn",
     "h5py": "keras",
     "onnx": "onnx",
     "onnx2torch": "onnx",
@@ -38,6 +37,8 @@ EXTRAS: Final = {
     "torchvision": "torchvision",
     "transformers": "transformers",
     "pandas": "pandas",
+    "pyarrow": "arrow",
+    "python_calamine": "excel",
     "torch": "security",
 }
 

@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import distributions, version
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from trivet.audited import complaint_about
 from trivet.effects.results import EffectMatrix
-from trivet.errors import DataError, RecordError
+from trivet.errors import DataError, RecordError, import_extra
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import FairnessAudit, FairnessComparison
 from trivet.privacy.code.results import CodeAudit
 from trivet.privacy.mechanism.results import MechanismAudit
@@ -146,6 +147,39 @@ class AuditRecord(Result, head=("audit.title", "audit.seed", "schema_version")):
     privacy: PrivacyLeg | None
     fairness: FairnessLeg | None
     effects: EffectMatrix | None = None
+
+    def to_frame(self) -> Any:
+        """Return every number as a row of a pandas.DataFrame: ``place``, ``value``, and of an estimate more.
+
+        An estimate is one row, with the columns ``low``, ``high``, ``level``, ``method`` and ``reason``. A
+        place is that of `trivet.place`, as requirements of a policy name it.
+
+        Raises
+        ------
+        UsageError
+            If pandas is not installed.
+        """
+        pandas = import_extra("pandas", "to_frame")
+        columns = ("place", *_ESTIMATE)
+        return pandas.DataFrame(list(_numbers(as_json(self), "")), columns=columns)
+
+
+_ESTIMATE: Final = tuple(each.name for each in fields(Estimate))
+
+
+def _numbers(value: Any, place: str) -> Iterator[dict[str, Any]]:
+    """Yield every number below a place of a record, an estimate as a whole."""
+    if isinstance(value, dict):
+        if value.keys() >= set(_ESTIMATE):
+            yield {"place": place, **{name: value[name] for name in _ESTIMATE}}
+            value = {name: each for name, each in value.items() if name not in _ESTIMATE}
+        for name, each in value.items():
+            yield from _numbers(each, f"{place}.{name}" if place else name)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _numbers(each, f"{place}.{index}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield {"place": place, "value": value}
 
 
 @cache

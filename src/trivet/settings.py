@@ -1,5 +1,6 @@
 """Settings: a field is an option of a command, a key of audit.toml and a parameter in Python at once."""
 
+import csv
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from annotated_types import Ge, GroupedMetadata, Interval
 from trivet.errors import UsageError
 from trivet.wording import quote
 
-__all__ = ["Count", "Positive", "Rate", "Seed", "SettingError", "Settings", "Share", "require"]
+__all__ = ["Count", "Positive", "Rate", "Seed", "SettingError", "Settings", "Share", "parts_of", "require"]
 
 Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Ge(1)]
@@ -73,6 +74,22 @@ def require(kind: Any, /, **values: Any) -> None:
             text = f"{{{setting}}} is {{found}}; expected {{expected}}."
             found = quote(value) if isinstance(value, str) else value
             raise SettingError(text, found=found, expected=_expected(kind))
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the parts of a text with commas between; one in quotation marks may have commas within."""
+    if '"' not in text:
+        return tuple(part.strip() for part in text.split(","))
+    try:
+        (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise SettingError(
+            "{text} has quotation marks that do not match; in a list, a name with a comma stands between "
+            "them, as in {example}.",
+            text=quote(text),
+            example="'\"a, b\",c'",
+        ) from error
+    return tuple(part.strip() for part in parts)
 
 
 def _fits(kind: Any, value: Any) -> bool:

@@ -18,6 +18,7 @@ OWN_FIGURES = (
     "privacy_training",
     "privacy_code",
     "effects",
+    "outcome",
     "compared",
 )
 STUDY_FIGURES = [row.name for row in FIGURES if not row.name.startswith(OWN_FIGURES)]

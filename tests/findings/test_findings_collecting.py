@@ -155,6 +155,9 @@ def test_every_number_of_a_message_comes_from_the_record(own):
     """Move every number of the record a little: no message keeps a decimal of its own."""
     record = changed(changed(own, "security.scan.contract.finding", None), "security.scan.reason", "Why.")
     record = changed(record, "fairness.comparison.statement", "Why.")
+    for attribute in record["fairness"]["audit"]["attributes"]:
+        for measure in attribute["measures"]:
+            measure["reason"] = "Why."
     moved = json.loads(json.dumps(record), parse_float=lambda text: float(text) * 1.0625)
     for before, after in zip(findings_of(record), findings_of(moved), strict=True):
         decimals = [set(re.findall(r"\d\.\d{3,}", each.message)) for each in (before, after)]
@@ -174,8 +177,16 @@ def test_every_number_of_a_message_comes_from_the_record(own):
         ("privacy.published.correction.saves_noise", False, "privacy.noise", "pass"),
         ("privacy.membership.verdict", "slight", "privacy.membership", "warning"),
         ("privacy.membership.verdict", "no evidence", "privacy.membership", "pass"),
-        ("fairness.audit.attributes.0.verdict", "unsettled", "fairness.disparate-impact.1", "warning"),
-        ("fairness.audit.attributes.0.verdict", "in band", "fairness.disparate-impact.1", "pass"),
+        (
+            "fairness.audit.attributes.0.measures.0.verdict",
+            "unsettled",
+            "fairness.disparate-impact.1",
+            "warning",
+        ),
+        ("fairness.audit.attributes.0.measures.0.verdict", "in band", "fairness.disparate-impact.1", "pass"),
+        ("fairness.audit.attributes.0.measures.1.verdict", "unsettled", "fairness.metric.1", "warning"),
+        ("fairness.audit.attributes.0.measures.1.verdict", "in band", "fairness.metric.1", "pass"),
+        ("fairness.audit.attributes.0.measures.2.most_disparate", None, "fairness.metric.2", "breach"),
         ("fairness.audit.attributes.0.most_disparate", None, "fairness.disparate-impact.1", "breach"),
         ("fairness.comparison.models.1.verdict", "unsettled", "fairness.mitigation", "note"),
     ],

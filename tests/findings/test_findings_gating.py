@@ -25,6 +25,9 @@ from trivet.report.write.opening import findings_section
 
 DAY = date(2026, 11, 28)
 ATTRIBUTES = tuple(f"fairness.disparate-impact.{number}" for number in (1, 2, 3))
+#: By false positive rates and by equalized odds, attribute by attribute; that of the third is unsettled.
+METRICS = tuple(f"fairness.metric.{number}" for number in (1, 2, 4, 5, 6))
+FIRST = {"fairness.disparate-impact.1", "fairness.metric.1", "fairness.metric.2"}
 #: A requirement that holds, and the defaults that it stands in the place of.
 REPLACES = {
     "privacy.plan.epsilon <= 1": set(),
@@ -41,8 +44,13 @@ REPLACES = {
     "security.verdict != 'no evidence'": {"security.verdict"},
     "privacy.membership_auroc >= 0": {"privacy.membership"},
     "fairness.disparate_impact >= 0": set(ATTRIBUTES),
-    "fairness.audit.attributes.0.verdict == 'disparate'": {"fairness.disparate-impact.1"},
-    "fairness.verdict == 'disparate'": set(ATTRIBUTES),
+    "fairness.audit.attributes.0.verdict == 'disparate'": FIRST,
+    "fairness.verdict == 'disparate'": {*ATTRIBUTES, *METRICS},
+    "fairness.audit.attributes.0.measures.1.verdict == 'disparate'": {"fairness.metric.1"},
+    "fairness.audit.attributes.0.measures[metric=equalized_odds].groups.0.ratio >= 0": {"fairness.metric.2"},
+    "fairness.audit.attributes.2.measures.1.groups.0.ratio >= 0": set(),  # one group of several
+    "fairness.audit.attributes.0.measures.1.groups.0.difference >= -1": set(),  # judged by the ratio
+    "fairness.false_positive_rate_ratio >= 0": {"fairness.metric.1", "fairness.metric.5"},
 }
 
 

@@ -58,6 +58,7 @@ ALL = (
     "privacy_code",
     "fairness_audit_impact",
     "fairness_audit_rates",
+    "fairness_audit_measures",
     "fairness_audit_classes",
     "fairness_audit_features",
     "fairness_audit_calibration",
@@ -65,6 +66,8 @@ ALL = (
     "fairness_mitigation_models",
     "effects_matrix",
 )
+#: Of pages alone: no record has them.
+OUTCOMES = ("outcome_amounts", "outcome_ranking", "outcome_classes")
 #: Of the user's own audits, and of what the study's baseline has no scores and columns for here.
 OWN = (
     "privacy_training_curves",
@@ -72,6 +75,7 @@ OWN = (
     "privacy_membership_roc",
     "privacy_membership_groups",
     "privacy_code",
+    "fairness_audit_measures",
     "fairness_audit_features",
     "fairness_audit_calibration",
     "effects_matrix",
@@ -105,7 +109,7 @@ def own_figure(row):
 
 
 def test_the_names_in_the_order_of_the_report():
-    assert tuple(row.name for row in FIGURES) == (*ALL, "compared_differences")
+    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences")
 
 
 def test_a_plan_and_audits_of_the_user_s_own_have_figures():

@@ -34,6 +34,7 @@ from trivet.report.figures.groups import (
     draw_outcome_rates,
     has_impact,
 )
+from trivet.report.figures.measures import draw_measures, has_measures
 from trivet.report.figures.mitigations import alt_frontier, alt_models, draw_frontier, draw_models, has_models
 from trivet.report.figures.parts import (
     alt_parts_by_class,
@@ -130,7 +131,10 @@ def test_each_group_is_told_with_its_intervals(pages):
     impact = female.disparate_impact
     assert shown[0][2] == f"{impact.value:.3f} ({impact.low:.3f} to {impact.high:.3f})"
     assert shown[0][3] == f"{female.simultaneous_low:.3f} to {female.simultaneous_high:.3f}"
-    assert shown[1][2:-1] == [""] * 5
+    assert shown[1][2:-1] == [""] * 6
+    assert [row[-2] for row in shown] == [
+        {None: "", True: "yes", False: "no"}[group.below_four_fifths] for _, group in groups
+    ]
     eskimo = rows_of(pages["comparison"], "tbl:own-fairness-rates")[3]
     assert eskimo[1:4] == ["Eskimo", "53", "0"]
     assert eskimo[5] == "undefined"
@@ -234,6 +238,7 @@ FIGURES = {
         for name, make in AUDITS.items()
         for draw, has in (
             (draw_impact, has_impact),
+            (draw_measures, has_measures),
             (draw_outcome_rates, lambda _: True),
             (draw_parts_by_class, has_parts_by_class),
             (draw_parts_by_feature, has_parts_by_feature),
@@ -313,7 +318,7 @@ def test_a_table_of_the_report_is_no_longer_than_a_printed_page(tmp_path, pages)
     files = write_report(as_json(record), tmp_path / "figures", tmp_path, engine="typst")
     rows = rows_of(files.html.read_text(encoding="utf-8"), "tbl:own-fairness-rates")
     assert len(rows) == MOST_ROWS
-    assert rows[-1] == [f"… and {61 - MOST_ROWS + 1} more", *[""] * 6]
+    assert rows[-1] == [f"… and {61 - MOST_ROWS + 1} more", *[""] * 7]
     assert len(rows_of(pages["many"], "tbl:own-fairness-rates")) == 61
 
 

@@ -78,9 +78,10 @@ def test_what_the_header_tells_is_refused(tmp_path, content, said):
 
 
 def test_options_are_not_named_where_there_are_none(tmp_path):
-    for content in (b"a,\xfc\n", "a,b\n1,2\n".encode("utf-16"), b"a\0,b\n"):
-        (tmp_path / "t.csv").write_bytes(content)
-        with pytest.raises(DataError) as refused, open_table(tmp_path / "t.csv"):
-            pass
+    path = tmp_path / "t.csv"
+    for content in (b"a,\xfc\n", b"a\0,b\n", b"a,b\n1,\xfc\n"):
+        path.write_bytes(content)
+        with pytest.raises(DataError) as refused, open_table(path) as opened:
+            opened.rows(f"SELECT * FROM {opened.source}")
         assert "convert the file" in str(refused.value)
         assert "--" not in str(refused.value)

@@ -114,6 +114,8 @@ def audit_fairness(
     elif table is not None:
         digest = None if table.table == ADULT else path_digest(table.table)
         key = {"settings": settings_as_json(TableSettings, table), "table": digest, "seed": section.seed}
+        if (code := code_digest(table.estimator)) is not None:
+            key["code"] = code
 
         def ask() -> Made[Any]:
             from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - as above

@@ -19,7 +19,7 @@ __all__ = ["evidence"]
 
 evidence = App(
     name="evidence",
-    help="Write evidence of an audit in the formats of others, sign it, and verify it.",
+    help="Write evidence of an audit for others, sign it, and verify it.",
 )
 TONES: dict[str, Tone] = {"ok": "good", "failed": "bad", "unchecked": "unsure", "note": "note"}
 

@@ -1,13 +1,17 @@
 """``trivet fairness``: disparities between groups, and the effect of each mitigation."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from cyclopts import App
 from rich.markup import escape
 from rich.table import Table
 
+from trivet.cli.fairness_outcomes import audit_and_print
+from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.terminal import (
@@ -18,13 +22,20 @@ from trivet.cli.terminal import (
     results_console,
     verdict_text,
 )
+from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
     REFERENCE,
     AttributeAudit,
     FairnessAudit,
     FairnessComparison,
+    GroupAudit,
+    GroupMeasure,
+    MetricAudit,
 )
 from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
+from trivet.fairness.inferred.settings import InferredOptions
+from trivet.fairness.law.settings import LawOptions
+from trivet.fairness.measures.registry import NO_LABELS, SELECTION
 from trivet.verdict import DISPARATE, rank, tone
 from trivet.wording import one_line
 
@@ -52,7 +63,9 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
     """Print the figures of all rows, each attribute's groups, what is to be known first, and the verdict."""
     _print_overall(audit, console)
     for attribute in audit.attributes:
-        _print_attribute(attribute, console)
+        _print_attribute(attribute, console, audit.four_fifths)
+    if audit.subgroups is not None:
+        print_search(audit.subgroups, console)
     _print_end(audit, console)
 
 
@@ -87,7 +100,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
     console.print(escape(comparison.statement))
     console.print()
     _print_overall(comparison.baseline, console)
-    _print_attribute(comparison.baseline.attributes[-1], console)
+    _print_attribute(comparison.baseline.attributes[-1], console, comparison.baseline.four_fifths)
     _print_end(comparison.baseline, console)
 
 
@@ -109,30 +122,132 @@ def _print_overall(audit: FairnessAudit, console: "Console") -> None:
     console.print()
 
 
-def _print_attribute(attribute: AttributeAudit, console: "Console") -> None:
-    table = _table(escape(one_line(attribute.name, limit=NAME)), "rows", "rate", "DI", "interval", "TPR", "")
-    others = [group for group in attribute.groups if group.verdict != REFERENCE]
-    # The worst first; of equally bad ones the largest.
-    others.sort(key=lambda group: (-(rank(group.verdict) or 0), -group.rows))
-    shown = [group for group in attribute.groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
+def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths: float) -> None:
+    labelled = any(group.true_positive_rate.reason != NO_LABELS for group in attribute.groups)
+    rates = (("TPR", _tpr), ("FPR", _fpr), ("FNR", _fnr)) if labelled else ()
+    named = _named(attribute)
+    table = _table(_shown(attribute.name), "rows", "rate", "DI", "interval", *(name for name, _ in rates), "")
+    shown, more = _worst_first(attribute.groups)
+    marks = {group.group: _mark(group.disparate_impact, four_fifths) for group in shown}
+    judged = not attribute.measures or any(one.metric == SELECTION for one in attribute.measures)
     for group in shown:
         table.add_row(
-            escape(one_line(group.group, limit=NAME)),
+            _shown(group.group),
             f"{group.rows:,}",
             _value(group.selection_rate, ".3f"),
-            "" if group.disparate_impact is None else _value(group.disparate_impact, ".3f"),
+            ""
+            if group.disparate_impact is None
+            else _value(group.disparate_impact, ".3f")
+            # A blank where there is no mark keeps the points below each other.
+            + ((marks.get(group.group) or " ") if any(marks.values()) else ""),
             _between(group.simultaneous_low, group.simultaneous_high),
-            _value(group.true_positive_rate, ".3f"),
-            group.verdict if group.verdict == REFERENCE else marked(tone(group.verdict), group.verdict),
+            *(_value(of(group), ".3f") for _, of in rates),
+            _verdict(group.verdict) if judged or group.verdict == REFERENCE else "",
         )
     console.print(table)
-    if len(others) > SHOWN_GROUPS:
-        console.print(f"{len(others) - SHOWN_GROUPS} more groups are in the files of --out, and in --json.")
+    if any(marks.values()):
+        share = _share(four_fifths)
+        console.print(
+            f"By the estimate alone, {BELOW}: below {share} of the reference; {ABOVE}: the reference is "
+            f"below {share} of it.",
+            style="dim",
+        )
+    if more:
+        console.print(f"{more} more groups are in the files of --out, and in --json.")
+    for one in named:
+        _print_measure(attribute, one, console, four_fifths)
     if attribute.by_class is not None:
         console.print(escape(attribute.by_class.statement))
     if attribute.by_feature is not None:
         console.print(escape(attribute.by_feature.statement))
     console.print()
+
+
+def _print_measure(
+    attribute: AttributeAudit, one: MetricAudit, console: "Console", four_fifths: float
+) -> None:
+    """Print one metric by group, and what its verdict rests on."""
+    console.print()
+    has_rate = any(group.rate.value is not None for group in one.groups)
+    many = any(group.among is not None for group in one.groups)
+    headings = [
+        *(["of"] if many else []),
+        *(["rate"] if has_rate else []),
+        "ratio",
+        "interval",
+        "difference",
+        "4/5" if four_fifths == FOUR_FIFTHS else f"{four_fifths:g}",
+        "",
+    ]
+    table = _table(f"{one.title}, {_shown(attribute.name)}", *headings)
+    shown, more = _worst_first(one.groups)
+    for group in shown:
+        other = group.verdict != REFERENCE
+        known = {None: "unknown", True: "below", False: "met"}[group.below_four_fifths]
+        table.add_row(
+            _shown(group.group),
+            *([f"{group.among or 0:,}"] if many else []),
+            *([_value(group.rate, ".3f")] if has_rate else []),
+            _value(group.ratio, ".3f") if other else "",
+            _between(group.simultaneous_low, group.simultaneous_high),
+            _value(group.difference, "+.3f" if group.worst is None else ".3f") if other else "",
+            known if other else "",
+            _verdict(group.verdict),
+        )
+    console.print(table)
+    if more:
+        console.print(f"{more} more groups are in the files of --out, and in --json.")
+    console.print(escape(one.reason))
+
+
+def _share(four_fifths: float) -> str:
+    return "four fifths" if four_fifths == FOUR_FIFTHS else f"{four_fifths:g}"
+
+
+FOUR_FIFTHS = 0.8
+BELOW, ABOVE = "↓", "↑"
+_Compared = TypeVar("_Compared", GroupAudit, GroupMeasure)
+
+
+def _worst_first(groups: Sequence[_Compared]) -> tuple[list[_Compared], int]:
+    """Return the reference and the worst of the other groups, and how many more there are."""
+    others = [group for group in groups if group.verdict != REFERENCE]
+    # Of equally bad ones the largest first.
+    others.sort(key=lambda group: (-(rank(group.verdict) or 0), -group.rows))
+    shown = [group for group in groups if group.verdict == REFERENCE] + others[:SHOWN_GROUPS]
+    return shown, max(0, len(others) - SHOWN_GROUPS)
+
+
+def _named(attribute: AttributeAudit) -> list[MetricAudit]:
+    """Return the metrics that have a table of their own."""
+    return [one for one in attribute.measures if one.metric != SELECTION or one.difference_band is not None]
+
+
+def _mark(ratio: "Estimate | None", four_fifths: float) -> str:
+    """Return an arrow where by the estimate alone the four-fifths rule is broken, and which way."""
+    if ratio is None or not below_four_fifths(ratio, four_fifths):
+        return ""
+    return BELOW if ratio.value is not None and ratio.value < 1 else ABOVE
+
+
+def _tpr(group: GroupAudit) -> "Estimate | None":
+    return group.true_positive_rate
+
+
+def _fpr(group: GroupAudit) -> "Estimate | None":
+    return group.false_positive_rate
+
+
+def _fnr(group: GroupAudit) -> "Estimate | None":
+    return group.false_negative_rate
+
+
+def _verdict(word: str) -> str:
+    return word if word == REFERENCE else marked(tone(word), word)
+
+
+def _shown(name: str) -> str:
+    return escape(one_line(name, limit=NAME))
 
 
 def _print_end(audit: FairnessAudit, console: "Console") -> None:
@@ -182,12 +297,23 @@ def _reach(ends: "Estimate | None") -> str:
 RESULT = "fairness.json"
 
 
+fairness = App(name="fairness", help="Audit predictions, or fit and compare mitigations.")
+fairness.command(
+    "trivet.cli.fairness_watch:watch",
+    name="watch",
+    help="Watch a disparity over time: intervals and an alarm that hold at every look.",
+)
+
+
+@fairness.default
 @command
-def fairness(
+def audit(
     table: str = ADULT,
     /,
     *,
     options: TableOptions,
+    law: LawOptions,
+    inferred: InferredOptions,
     workers: Workers = None,
     seed: RandomSeed = 0,
     out: Out = None,
@@ -195,16 +321,27 @@ def fairness(
 ) -> int:
     """Audit predictions, or fit and compare mitigations: exit code 1 if a group is treated otherwise.
 
-    A group is called disparate if the whole interval of its disparate impact lies outside the band
-    [0.8, 1.25], for all groups at once.
+    A group is called disparate if the whole interval of its disparate impact, or of its ratio by another
+    --metric, lies outside the band [0.8, 1.25], for all groups and metrics at once.
 
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE; without it Adult with the features of the study, for
+        A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods file
+        (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; without it Adult with the features of the study, for
         --estimator.
     """
+    if law.template is not None:
+        from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
+
+        return write_template(table, options, law, out=out, json=json)
+    if inferred.given:
+        from trivet.cli.fairness_inferred import bound_table  # noqa: PLC0415 - as above
+
+        return bound_table(table, options, inferred, seed=seed, out=out, json=json)
     settings = TableSettings(table=table, **vars(options))
+    if settings.of_outcomes:
+        return audit_and_print(settings, seed=seed, out=out, json=json)
     if out is not None:
         prepare_folder(out, RESULT, "fairness.html")
     started = perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn
 
-from cyclopts import App, CycloptsError, MissingArgumentError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError
 
 from trivet.errors import TrivetError, UsageError, missing_extra
 from trivet.wording import describe_error, inert, json_text, one_line, quote
@@ -56,8 +56,8 @@ class _Finder:
         return spec
 
 
-HELP = """Audit a machine-learning system on three legs: security, privacy and fairness.
-
+HELP = """Audit a machine-learning system on three legs: security, privacy and fairness."""
+CODES: Final = """
 Exit codes: 0 done and nothing found or breached; 1 a backdoor suspected, a repair that failed, a
 mechanism or code that violates its claim, a model that is exposed, a group that is treated otherwise, a
 verdict or a headline measurement that got worse, or a requirement of [policy] breached; 2 usage or
@@ -75,27 +75,62 @@ PACKAGE: Final = Path(__file__).parents[1]
 app = App(
     name="trivet",
     help=HELP,
+    help_epilogue=CODES,
     version=lambda: version("trivet"),
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # main says that it was interrupted
 )
-for _place, _help in {
-    "run:run": "Run an audit and write its record and report.",
-    "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
-    "repair:repair": "Remove a backdoor from a checkpoint.",
-    "small:zoo": "Train small networks, clean and attacked in known ways.",
-    "privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms, models and code.",
-    "fairness:fairness": "Audit predictions, or fit and compare mitigations.",
-    "run:gate": "Judge a finished audit again, without running it.",
-    "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
-    "evidence:evidence": "Write evidence of an audit in the formats of others, sign it, and verify it.",
-    "small:card": "Write a model card with an audit's numbers.",
-    "small:view": "Open a report, or one page of all audits in a folder.",
-    "small:report": "Draw the report again from the record alone.",
-    "small:init": "Write a commented audit.toml to start from.",
-    "small:schema": "Print the JSON Schema of metrics.json.",
-}.items():
-    app.command(f"trivet.cli.{_place}", name=_place.rpartition(":")[2], help=_help)
+_options: Final = Group("Options", sort_key=99)
+for _flag in ("--help", "--version"):
+    app[_flag].group = (_options,)
+#: Commands by who uses them first, with an example.
+_GROUPS: Final = (
+    (
+        "Start here",
+        "trivet audit people.csv --label hired --prediction guess --sensitive sex",
+        {
+            "audit:audit": "Audit a checkpoint, a table or a plan: the front door.",
+            "small:init": "Write a commented audit.toml to start from.",
+            "run:run": "Run an audit.toml, or the built-in study.",
+        },
+    ),
+    (
+        "You were handed a checkpoint",
+        "trivet scan weights.pth --arch mnist-cnn --images photos/",
+        {
+            "scan:scan": "Scan a checkpoint, or many, for a backdoor.",
+            "repair:repair": "Remove a backdoor from a checkpoint.",
+            "small:zoo": "Train small networks, clean and attacked in known ways.",
+        },
+    ),
+    (
+        "You own a table",
+        "trivet privacy plan --queries 92 --sensitivity 1 --epsilon 1 --delta 1e-6",
+        {"privacy:privacy": "Plan noise, release answers under a budget, audit mechanisms, models and code."},
+    ),
+    (
+        "You judge predictions",
+        "trivet fairness people.csv --label hired --prediction guess --sensitive sex,town",
+        {"fairness:fairness": "Audit predictions, or fit and compare mitigations."},
+    ),
+    (
+        "You keep audits",
+        "trivet gate trivet-out --require 'fairness.disparate_impact >= 0.8'",
+        {
+            "run:gate": "Judge a finished audit again, without running it.",
+            "compare:compare": "Compare two audits: what changed, and what of it is more than noise.",
+            "evidence:evidence": "Write evidence of an audit for others, sign it, and verify it.",
+            "small:view": "Open a report, or one page of all audits in a folder.",
+            "small:report": "Draw the report again from the record alone.",
+            "small:card": "Write a model card with an audit's numbers.",
+            "small:schema": "Print the JSON Schema of metrics.json.",
+        },
+    ),
+)
+for _order, (_title, _example, _commands) in enumerate(_GROUPS):
+    _group = Group(_title, help=f"Example: {_example}", sort_key=_order)
+    for _place, _help in _commands.items():
+        app.command(f"trivet.cli.{_place}", name=_place.rpartition(":")[2], help=_help, group=_group)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

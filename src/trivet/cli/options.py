@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from cyclopts import Parameter
 
 from trivet.errors import UsageError
-from trivet.settings import Count, Seed, SettingError, Settings, require
+from trivet.settings import Count, Seed, SettingError, Settings, parts_of, require
 
 __all__ = ["Json", "Out", "RandomSeed", "Threads", "Workers", "command"]
 
@@ -111,7 +111,7 @@ def _value(hint: Any, value: Any) -> Any:
     """Divide a text with commas, unless the field takes it as it is."""
     takes_text = get_origin(hint) is not tuple and str in get_args(hint)
     if _lists(hint) and not takes_text:
-        return tuple(part.strip() for part in value.split(","))
+        return parts_of(value)
     return value
 
 

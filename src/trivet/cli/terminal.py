@@ -30,6 +30,8 @@ __all__ = [
     "verdict_text",
 ]
 
+#: Seconds between lines of a step that goes on, off a terminal.
+_LINE_EVERY = 2.0
 #: Characters of a step's name, and of a path.
 _STEP, _PATH = 200, 4_096
 
@@ -115,12 +117,17 @@ def _bars(console: Console) -> Generator[Progress]:
 
 def _log_lines() -> Progress:
     start = monotonic()
-    seen: set[tuple[str, str]] = set()
+    # When each step had its last line, and how many tenths of it were done.
+    seen: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def progress(leg: str, step: str, _share: float | None) -> None:
-        if (leg, step) not in seen:
-            seen.add((leg, step))
-            sys.stderr.write(inert(f"[{monotonic() - start:6.1f} s] {leg}: {one_line(step, limit=_STEP)}\n"))
+    def progress(leg: str, step: str, share: float | None) -> None:
+        now, tenths = monotonic(), int(10 * (share or 0) + 1e-9)
+        last, said = seen.get((leg, step), (None, 0))
+        if last is not None and (tenths <= said or now - last < _LINE_EVERY or tenths == 10):  # noqa: PLR2004
+            return
+        seen[leg, step] = now, tenths
+        done = f", {tenths}0%" if last is not None else ""
+        sys.stderr.write(inert(f"[{now - start:6.1f} s] {leg}: {one_line(step, limit=_STEP)}{done}\n"))
 
     return progress
 

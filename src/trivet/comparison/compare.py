@@ -32,6 +32,7 @@ from trivet.comparison.results import (
     Compared,
     Comparison,
 )
+from trivet.fairness.measures.registry import SELECTION
 from trivet.record import MANIFEST
 from trivet.verdict import LEGS
 from trivet.wording import one_line
@@ -67,6 +68,10 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
     ("fairness", "audit", "verdict"): "own predictions",
     ("fairness", "audit", "attributes", "verdict"): "own predictions by {}",
     ("fairness", "audit", "attributes", "groups", "verdict"): "own predictions, group {}",
+    ("fairness", "audit", "attributes", "measures", "verdict"): "own predictions by metric {}",
+    ("fairness", "audit", "attributes", "measures", "groups", "verdict"): (
+        "own predictions by metric, group {}"
+    ),
     ("fairness", "comparison", "models", "verdict"): "mitigation {}",
     ("fairness", "comparison", "baseline", "verdict"): "own model without mitigation",
     ("security", "scan", "verdict"): "security",
@@ -319,8 +324,17 @@ def _measurements(before: ReadAudit, after: ReadAudit) -> Iterator[Pair]:
     """Yield every value once; an interval is a part of its estimate."""
     for pair in pairs(before.record, after.record):
         around = pair.before_in[-1]
-        if not belongs_to_an_estimate(pair.names[-1], around):
+        if not belongs_to_an_estimate(pair.names[-1], around) and not _repeats(pair):
             yield pair
+
+
+def _repeats(pair: Pair) -> bool:
+    """Tell whether a value stands with the groups of its attribute as well: ratios of selection rates."""
+    of_selection = any(
+        step.name == "measures" and (step.item or "").partition(",")[0] == f"metric={SELECTION}"
+        for step in pair.steps
+    )
+    return of_selection and all(part.get("difference_band") is None for part in pair.before_in)
 
 
 def _leg_number(change: Change) -> int:

@@ -244,6 +244,7 @@ _IN_LEG: Final[Mapping[str, Mapping[str, Direction]]] = {
     "fairness": {
         "parity": UP,
         "difference": TOWARDS_ZERO,
+        "ratio": TOWARDS_ONE,
         "equalized_odds": DOWN,
         "expected_error": DOWN,
         "in_the_large": TOWARDS_ZERO,

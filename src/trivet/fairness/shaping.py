@@ -27,7 +27,7 @@ _NO: Final = ("0", "false", "no", "n", "")
 
 @dataclass(frozen=True)
 class Shape:
-    """What is made of the sensitive columns before rows are counted.
+    """Making of the sensitive columns before rows are counted.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Shape:
             for name in named:
                 if name and name not in shape.sensitive:
                     raise UsageError(
-                        f"{what} names {quote(name)}, which is no sensitive column; these are "
+                        f"{what} names {quote(name)}, which is not a sensitive column; these are "
                         f"{one_line(', '.join(map(quote, shape.sensitive)), limit=200)}."
                     )
         if twice := edges.keys() & shape.one_hot.keys():
@@ -177,7 +177,7 @@ def _excluded(table: Table, columns: Sequence[Column], name: str, value: str) ->
     if not conditions:
         of = f"of {quote(name)}" if name else "of a sensitive column"
         shown = one_line(", ".join(map(quote, sorted(known)[:8])), limit=200)
-        raise UsageError(f"exclude names {quote(value)}, which is no value {of}; there are {shown}.")
+        raise UsageError(f"exclude names {quote(value)}, which is not a value {of}; there are {shown}.")
     return " OR ".join(conditions)
 
 

@@ -1,5 +1,6 @@
 """Findings of a record, with or without a policy."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
 from trivet.errors import UsageError
 from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.measures.registry import SELECTION
 from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
 from trivet.findings.rules import REQUIREMENT, rule_about
 from trivet.place import find
@@ -358,6 +360,8 @@ def _claim(record: Mapping[str, Any]) -> Finding:
     )
 
 
+IMPACT: Final = "fairness.disparate-impact"
+METRIC: Final = "fairness.metric"
 #: Kinds of cautions without which the figures mislead.
 _SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
 
@@ -383,23 +387,75 @@ def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
 def _attributes(
     record: Mapping[str, Any], place: str, audit: Mapping[str, Any], *, demonstration: bool
 ) -> Iterator[Finding]:
+    """Yield a finding for each metric that the verdict on an attribute is about."""
+    worst: Level = "warning" if demonstration else "breach"
+    others = itertools.count(1)
     for number, attribute in enumerate(audit["attributes"]):
         here = f"{place}.attributes.{number}"
-        groups = [group["group"] for group in attribute["groups"]]
-        measured = Measured(f"{here}.verdict", attribute["verdict"])
-        if attribute["most_disparate"] is not None:
-            group = groups.index(attribute["most_disparate"])
-            measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
-        yield make_finding(
-            "fairness.disparate-impact",
-            level=level_of(attribute["verdict"], worst="warning" if demonstration else "breach"),
-            title=f"{one_line(attribute['name'])}: {attribute['verdict']}",
-            message=attribute["reason"],
-            measured=measured,
-            required=_band(audit["four_fifths"]),
-            number=number + 1,
-            subject=attribute["name"],
-        )
+        judged = [*enumerate(attribute["measures"])]
+        if len(judged) < 2:  # noqa: PLR2004 - the verdict on the attribute is that on one metric
+            judged = [
+                (which, {**one, "verdict": attribute["verdict"], "reason": attribute["reason"]})
+                for which, one in judged
+            ]
+        for which, one in judged or [(0, attribute)]:
+            if one.get("metric", SELECTION) == SELECTION and one.get("difference_band") is None:
+                yield _impact(record, here, attribute, one, audit, worst, number + 1)
+            else:
+                metric = f"{here}.measures.{which}"
+                yield _metric(record, metric, attribute, one, audit, worst, next(others))
+
+
+def _impact(
+    record: Mapping[str, Any],
+    here: str,
+    attribute: Mapping[str, Any],
+    one: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    worst: Level,
+    number: int,
+) -> Finding:
+    measured = Measured(f"{here}.verdict", attribute["verdict"])
+    if attribute["most_disparate"] is not None:
+        group = [group["group"] for group in attribute["groups"]].index(attribute["most_disparate"])
+        measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
+    return make_finding(
+        IMPACT,
+        level=level_of(one["verdict"], worst=worst),
+        title=f"{one_line(attribute['name'])}: {one['verdict']}",
+        message=one["reason"],
+        measured=measured,
+        required=_band(audit["four_fifths"]),
+        number=number,
+        subject=attribute["name"],
+    )
+
+
+def _metric(
+    record: Mapping[str, Any],
+    here: str,
+    attribute: Mapping[str, Any],
+    one: Mapping[str, Any],
+    audit: Mapping[str, Any],
+    worst: Level,
+    number: int,
+) -> Finding:
+    band = one["difference_band"]
+    measured = Measured(f"{here}.verdict", one["verdict"])
+    if one["most_disparate"] is not None:
+        group = [group["group"] for group in one["groups"]].index(one["most_disparate"])
+        compared = "ratio" if band is None else "difference"
+        measured = measured_at(record, f"{here}.groups.{group}.{compared}")
+    return make_finding(
+        METRIC,
+        level=level_of(one["verdict"], worst=worst),
+        title=f"{one_line(attribute['name'])}, {one_line(one['title'])}: {one['verdict']}",
+        message=one["reason"],
+        measured=measured,
+        required=_band(audit["four_fifths"]) if band is None else f"within {-band:g} to {band:g}",
+        number=number,
+        subject=attribute["name"],
+    )
 
 
 def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
@@ -447,7 +503,8 @@ GATES: Final = (
     "privacy.membership",
     "privacy.claim",
     "privacy.code",
-    "fairness.disparate-impact",
+    IMPACT,
+    METRIC,
 )
 WAIVER: Final = "policy.waiver"
 TEXT_CHARACTERS: Final = 300
@@ -530,25 +587,38 @@ def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) 
         return part in places or f"{part.rpartition('.')[0]}.verdict" in places
     if rule == "privacy.membership":
         return part in places or "privacy.membership.verdict" in places
-    if rule == "fairness.disparate-impact":
+    if rule in {IMPACT, METRIC}:
         return _covers_attribute(record, part, places)
     return rule in GATES and part in places
 
 
 def _covers_attribute(record: Mapping[str, Any], place: str, places: Sequence[str]) -> bool:
-    """Tell whether every group of an attribute that is compared with another is measured."""
+    """Tell whether every group of an attribute that is compared with another is measured, by that metric."""
     audit, _, rest = place.partition(".attributes.")
     attribute = f"{audit}.attributes.{rest.partition('.')[0]}"
-    if {f"{audit}.verdict", f"{attribute}.verdict"}.intersection(places):
+    below = rest.split(".")[1:]
+    whole, compared = {f"{audit}.verdict", f"{attribute}.verdict"}, "disparate_impact"
+    alike = [attribute]
+    if below[0] == "measures":
+        one = find(record, f"{attribute}.measures.{below[1]}")
+        compared = "ratio" if one["difference_band"] is None else "difference"
+        # By its index or by its name.
+        alike = [f"{attribute}.measures.{below[1]}", f"{attribute}.measures[metric={one['metric']}]"]
+        whole |= {f"{each}.verdict" for each in alike}
+    if whole.intersection(places):
         return True
-    compared = [
-        f"{attribute}.groups.{number}"
-        for number, group in enumerate(find(record, attribute)["groups"])
+    groups = [
+        [f"{each}.groups.{number}" for each in alike]
+        for number, group in enumerate(find(record, alike[0])["groups"])
         if group["verdict"] != REFERENCE
     ]
     return all(
-        any(each == f"{group}.verdict" or each.startswith(f"{group}.disparate_impact") for each in places)
-        for group in compared
+        any(
+            each == f"{group}.verdict" or each.startswith(f"{group}.{compared}")
+            for each in places
+            for group in names
+        )
+        for names in groups
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from trivet.place import EVERY, matches
+
 __all__ = ["CATALOGUE", "REQUIREMENT", "Rule", "rule_about"]
 
 
@@ -200,6 +202,17 @@ _RULES: Final = (
         places=("fairness.audit", "fairness.comparison"),
     ),
     Rule(
+        id="fairness.metric",
+        title="Are the groups alike by the other metrics that were named?",
+        why="Groups that are selected alike can still be treated otherwise: wrongly selected or wrongly "
+        "passed over more often, or with predictions that mean less of them.",
+        action="See in the report how the groups compare by this metric. Metrics can contradict each other: "
+        "decide which of them matters before the next change.",
+        source="Hardt et al., NeurIPS 2016; Chouldechova, Big Data 2017",
+        heading="Audit predictions",
+        places=("fairness.audit.attributes.*.measures", "fairness.comparison.baseline.attributes.*.measures"),
+    ),
+    Rule(
         id="fairness.caution",
         title="What has to be known before the numbers?",
         why="A column that tells the label, a group of a few rows or a proxy of the group can make every "
@@ -272,5 +285,10 @@ CATALOGUE: Final[Mapping[str, Rule]] = MappingProxyType({rule.id: rule for rule 
 
 def rule_about(place: str) -> Rule:
     """Return the rule that is about a place, by the longest beginning; that of requirements where none is."""
-    fits = [(len(begin), rule) for rule in _RULES for begin in rule.places if place.startswith(begin)]
+    fits = [
+        (len(begin), rule)
+        for rule in _RULES
+        for begin in rule.places
+        if place.startswith(begin) or (EVERY in begin and matches(begin, place))
+    ]
     return max(fits, key=lambda fit: fit[0])[1] if fits else CATALOGUE[REQUIREMENT]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from trivet.audited import PUBLISHED_MODELS
 from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.measures.registry import MEASURES
 from trivet.place import EVERY, find, is_index, parent, parse, pattern_of, spread
 from trivet.record import json_schema
 from trivet.verdict import LEGS, ORDERS
@@ -30,11 +31,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Candidate:
-    """One place that a short name can mean."""
+    """One place that a short name can mean; it is there where `needs` is, which is the anchor by default."""
 
     anchor: str
     below: str
     choose: Callable[[Mapping[str, Any]], int | None] | None = None
+    needs: str = ""
 
     @property
     def place(self) -> str:
@@ -58,6 +60,17 @@ def _repair(below: str) -> tuple[Candidate, ...]:
 
 def _fairness(below: str) -> tuple[Candidate, ...]:
     return Candidate("fairness.audit", below), Candidate("fairness.comparison.baseline", below)
+
+
+def _metric(name: str, below: str) -> tuple[Candidate, ...]:
+    """Return where a figure of a metric stands in every group, if the audit is about that metric."""
+    measure = f"measures[metric={name}]"
+    return tuple(
+        Candidate(
+            anchor, f"attributes.*.{measure}.groups.*.{below}", needs=f"{anchor}.attributes.0.{measure}"
+        )
+        for anchor in ("fairness.audit", "fairness.comparison.baseline")
+    )
 
 
 _GROUPS = "attributes.*.groups.*"
@@ -98,6 +111,11 @@ SHORT_NAMES: Final[Mapping[str, tuple[Candidate, ...]]] = MappingProxyType(
         "fairness.disparate_impact": _fairness(f"{_GROUPS}.disparate_impact"),
         "fairness.demographic_parity_difference": _fairness(f"{_GROUPS}.difference"),
         "fairness.accuracy": _fairness(f"{_GROUPS}.accuracy"),
+        **{
+            f"fairness.{name}_{kind}": _metric(name, kind)
+            for name in MEASURES
+            for kind in ("ratio", "difference")
+        },
     }
 )
 
@@ -120,6 +138,11 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "fairness.comparison.baseline.attributes.*.groups.*.verdict": (*_FAIRNESS, REFERENCE),
         "fairness.comparison.models.*.verdict": _FAIRNESS,
         **{f"fairness.published.{model}.verdict": _FAIRNESS for model in PUBLISHED_MODELS},
+        **{
+            f"{audit}.attributes.*.measures.*.{place}": words
+            for audit in ("fairness.audit", "fairness.comparison.baseline")
+            for place, words in (("verdict", _FAIRNESS), ("groups.*.verdict", (*_FAIRNESS, REFERENCE)))
+        },
     }
 )
 
@@ -192,9 +215,9 @@ def measure(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:
     name, bound = split_bound(path)
     if name not in SHORT_NAMES:
         return _measure_place(record, path)
-    present = [each for each in SHORT_NAMES[name] if _is_there(record, each.anchor)]
+    present = [each for each in SHORT_NAMES[name] if _is_there(record, each.needs or each.anchor)]
     if not present:
-        anchors = " and no ".join(each.anchor for each in SHORT_NAMES[name])
+        anchors = " and no ".join(each.needs or each.anchor for each in SHORT_NAMES[name])
         leg = name.partition(".")[0]
         reason = _no_leg(record, leg) or f"the record has no {anchors}"
         return (Measured(SHORT_NAMES[name][0].place, None, reason=reason),)
@@ -392,6 +415,7 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
     "code": ("code", "name"),
     "attacks": ("attack", "attack"),
     "attributes": ("attribute", "name"),
+    "measures": ("metric", "title"),
     "groups": ("group", "group"),
     "models": ("model", "title"),
     "attempts": ("repair", "method"),

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 from trivet.comparison import Comparison, outcome_text, sides_text
 from trivet.record import FairnessLeg, PrivacyLeg, Triggers
 from trivet.report.facts import page_facts, scan_facts
+from trivet.report.fairness_facts import bias_audit_facts, inferred_facts, watch_facts
 from trivet.report.figures.figure import save_figure
 from trivet.report.figures.registry import FIGURES
 from trivet.report.figures.style import written_name
@@ -142,6 +143,50 @@ MITIGATIONS: Final = replace(
     record=lambda found: {"fairness": FairnessLeg(found.baseline, found)},
     verdicts=lambda found: [_judged("baseline", found.baseline.verdict, found.statement)],
     moved={"66-own-fairness.md": "68-own-fairness.md"},
+)
+#: Of a table in the layout of a law: its rows are texts, since a number in it can be withheld.
+BIAS_AUDIT: Final = Page(
+    "ll144.html",
+    prose=("bias_audit",),
+    parts=(),
+    title=lambda audit: f"Bias audit of {one_line(audit.data)}",
+    record=lambda _: {},
+    verdicts=lambda audit: [
+        Verdict("summary", "note", "Local Law 144", (f"{audit.applicants:,} individuals; no legal advice.",))
+    ],
+    facts=bias_audit_facts,
+)
+#: Of a disparity over time.
+WATCH: Final = Page(
+    "watch.html",
+    prose=("watch",),
+    parts=("watch",),
+    title=lambda watch: f"Watch over {one_line(', '.join(watch.data))}",
+    record=lambda watch: {"watch": watch},
+    verdicts=lambda watch: [_judged("watch", watch.verdict, watch.reason)],
+    facts=watch_facts,
+)
+#: Of groups that are only inferred.
+INFERRED: Final = Page(
+    "inferred.html",
+    prose=("inferred",),
+    parts=(),
+    title=lambda audit: f"Inferred groups of {one_line(audit.data)}",
+    record=lambda _: {},
+    verdicts=lambda audit: [_judged("bounds", audit.verdict, audit.reason)],
+    facts=inferred_facts,
+)
+
+#: The kinds of other outcomes, and the field that tells each; a record has no part for them.
+_OUTCOMES: Final = {"amounts": "outcome", "ranking": "queries", "classes": "classes"}
+OUTCOME: Final = replace(
+    FAIRNESS,
+    prose=("outcomes",),
+    parts=tuple(_OUTCOMES),
+    record=lambda audit: {
+        kind: audit if hasattr(audit, field) else None for kind, field in _OUTCOMES.items()
+    },
+    facts=lambda audit: {"page": {"limits": audit.limits}},
 )
 
 

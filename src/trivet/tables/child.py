@@ -29,6 +29,8 @@ LARGEST_USUAL: Final = 1_024
 #: Processor time of a request, and what each MiB of the file adds to it.
 SECONDS: Final = 15.0
 SECONDS_A_MIB: Final = 0.5
+#: Size that a packed file is given time for, in its own.
+UNPACKED: Final = 8
 _numbers = itertools.count()
 
 
@@ -50,10 +52,22 @@ class Child:
         number = next(_numbers)
         return number, self.ask({"ask": "open", "number": number, **request})
 
+    def unpack(self, request: Mapping[str, Any]) -> Path:
+        """Return a plain file that the child makes of a packed one, for the caller to remove."""
+        size = UNPACKED * request["size"]
+        number = next(_numbers)
+        try:
+            made = self.ask({"ask": "unpack", "number": number, **request, "size": size})
+            return self._confined.file(Path(made["made"]).name)
+        except BaseException:
+            for part in self._confined.folder.glob(f"{number}.*"):
+                part.unlink()
+            raise
+
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Return the answer to a request of `trivet.tables.session`."""
         seconds = math.ceil(SECONDS + SECONDS_A_MIB * request["size"] / 2**20)
-        name = quote(Path(request["path"]).name)
+        name = quote(request.get("called") or Path(request["path"]).name)
         sent = dict(request) | {"values": plain(request.get("values", ()))}
         with self._turn:
             answer = self._confined.ask(READER, sent, name=name, seconds=seconds)

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from trivet.tables.header import Header
 
-__all__ = ["LineNote", "Note", "header_of", "read_cells"]
+__all__ = ["LineNote", "Note", "header_of", "read_cells", "recoder"]
 
 LONGEST_LINE: Final = 2**20
 _BLOCK: Final = 2**22
@@ -71,7 +71,7 @@ def read_cells(
 
 def _lines(path: Path, header: Header) -> Generator[list[bytes]]:
     """Yield the lines below the header in UTF-8, many at a time; of one that is too long its beginning."""
-    recode = _recoder(header.encoding)
+    recode = recoder(header.encoding)
     with path.open("rb") as stream:
         stream.seek(header.end)
         rest = b""
@@ -87,14 +87,14 @@ def _lines(path: Path, header: Header) -> Generator[list[bytes]]:
 _LATIN: Final = "".join(bytes([each]).decode("cp1252", errors="ignore") or chr(each) for each in range(256))
 
 
-def _recoder(encoding: str) -> Callable[[bytes], bytes]:
+def recoder(encoding: str, *, errors: str = "replace") -> Callable[[bytes], bytes]:
     """Return what turns one block after another into UTF-8; an empty one is the last."""
     if encoding == "utf-8":
         return bytes
     if encoding == "latin-1":
         return lambda block: codecs.charmap_decode(block, "strict", _LATIN)[0].encode()  # pyright: ignore[reportArgumentType] - typeshed knows no text
     # Half of a character takes up two bytes, so that the end of a line stays where it is.
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
     return lambda block: decoder.decode(block, final=not block).encode()
 
 

@@ -8,38 +8,43 @@ from pathlib import Path
 from typing import Final
 
 from trivet.errors import DataError
-from trivet.tables.settings import Reading
+from trivet.tables.names import MOST_COLUMNS, Named, is_number, tidy_names
+from trivet.tables.settings import ENCODINGS, Reading
 from trivet.wording import quote
 
 __all__ = ["LONGEST_HEADER", "Header", "read_header"]
 
 #: A longer first line is not accepted as a header.
 LONGEST_HEADER: Final = 2**20
-MOST_COLUMNS: Final = 10_000
 _DELIMITERS: Final = ",;\t|"
 #: Marks at the beginning of a file, and what they say of it.
 _MARKS: Final = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_OPTIONS: Final = "give --encoding latin-1 (for Windows-1252 as well) or utf-16, or convert the file"
 
 
 @dataclass(frozen=True)
 class Header:
-    """Names, delimiter, encoding as Python calls it, lines before the first row, and where that begins."""
+    """Names, delimiter, encoding as Python calls it, lines before the first row, and where that begins.
+
+    `named` is there unless the header was read strictly.
+    """
 
     names: tuple[str, ...]
     delimiter: str
     encoding: str
     lines: int
     end: int
+    named: Named | None = None
 
 
-def read_header(path: Path, reading: Reading | None = None) -> Header:
+def read_header(
+    path: Path, reading: Reading | None = None, *, strict: bool = True, called: str | None = None
+) -> Header:
     """Read the first line of a CSV file, and the second where Excel's ``sep=;`` is the first.
 
-    Without a reading only UTF-8 is taken.
+    Without a reading only UTF-8 is taken. Unless it is `strict`, names are those of `tidy_names`.
     """
-    name = quote(path.name)
+    name = quote(called or path.name)
     try:
         with path.open("rb") as stream:
             # Only what ends at a line's end is decoded: the rest is rows.
@@ -59,8 +64,17 @@ def read_header(path: Path, reading: Reading | None = None) -> Header:
         line, end = _line(start, end, encoding, name, options=reading is not None)
         lines = 2
     outside = re.sub(r'"[^"]*"', "", line)
-    delimiter = delimiter or max(_DELIMITERS, key=outside.count)
-    return Header(_names(line, delimiter, name), delimiter, encoding, lines, end)
+    delimiter = delimiter or max(_delimiters(called or path.name), key=outside.count)
+    written = _written(line, delimiter, name)
+    if strict:
+        return Header(_strict(written, name), delimiter, encoding, lines, end)
+    named = tidy_names(written, name)
+    return Header(named.names, delimiter, encoding, lines, end, named)
+
+
+def _delimiters(name: str) -> str:
+    """Return the delimiters that there are, first the one that wins where others are as frequent."""
+    return "\t,;|" if re.search(r"\.(tsv|tab)\b", name, re.IGNORECASE) else _DELIMITERS
 
 
 def _encoding(start: bytes, reading: Reading | None) -> tuple[str, int]:
@@ -92,12 +106,13 @@ def _line(start: bytes, begin: int, encoding: str, name: str, *, options: bool) 
         text = line.decode(encoding)
     except UnicodeDecodeError as error:
         said = "UTF-16" if wide else "UTF-8"
-        way = _OPTIONS if options and not wide else "convert the file"
+        way = ENCODINGS if options and not wide else "convert the file"
         raise DataError(f"the first line of {name} is not valid {said}; {way}.") from error
     return text.removesuffix("\r"), len(start) if at < 0 else at + len(feed)
 
 
-def _names(line: str, delimiter: str, name: str) -> tuple[str, ...]:
+def _written(line: str, delimiter: str, name: str) -> tuple[str, ...]:
+    """Return the names as they are written."""
     try:
         names = tuple(next(csv.reader([line], delimiter=delimiter, strict=True), ()))
     except csv.Error as error:
@@ -105,14 +120,21 @@ def _names(line: str, delimiter: str, name: str) -> tuple[str, ...]:
             f"the quotation marks in the first line of {name} do not match; expected the names of the "
             "columns on one line, each quotation mark closed. Put a name of several lines on one."
         ) from error
-    if not names or "" in names:
+    if not any(names):
+        raise DataError(f"the first line of {name} is not a header; expected the names of the columns.")
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
+    return names
+
+
+def _strict(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """Return the names, of which each is there, differs from the others, and none a number."""
+    if "" in names:
         raise DataError(
             f"the first line of {name} is not a header; expected the names of the columns, each with one "
             "character or more."
         )
-    if len(names) > MOST_COLUMNS:
-        raise DataError(f"{name} has {len(names):,} columns; at most {MOST_COLUMNS:,} are read.")
-    if any(map(_is_number, names)):
+    if any(map(is_number, names)):
         # Without quoting it: a file without a header begins with a row.
         raise DataError(
             f"the first line of {name} has a number where the name of a column is expected; it "
@@ -122,11 +144,3 @@ def _names(line: str, delimiter: str, name: str) -> tuple[str, ...]:
     if times > 1:
         raise DataError(f"{name} has more than one column {quote(repeated)}; rename one.")
     return names
-
-
-def _is_number(name: str) -> bool:
-    try:
-        float(name.replace(",", "."))
-    except ValueError:
-        return False
-    return True

@@ -10,9 +10,11 @@ DuckDB opens the file in a child process with limits, and hands back answers alo
 import difflib
 import hashlib
 import hmac
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,11 +22,13 @@ from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
 from trivet.tables.child import LARGEST_USUAL, Child, usual_child
+from trivet.tables.frames import tidy_frame
 from trivet.tables.header import read_header
+from trivet.tables.names import Named
+from trivet.tables.paths import TableFile, state_of, table_file_of, unreadable
 from trivet.tables.settings import AS_USUAL, Reading
 from trivet.tables.values import identifier
 from trivet.wording import first_line, one_line, quote
-from trivet.work.bounded import FILE, kind_of_mode
 
 __all__ = [
     "Column",
@@ -69,13 +73,14 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `reading` is of cells, and one that is derived is made of others."""
+    """One column; `reading` is of cells, `unnamed` called by its place, `derived` made of others."""
 
     name: str
     kind: Kind
     type: str
     sql: str
     reading: Reading = AS_USUAL
+    unnamed: bool = False
     derived: bool = False
 
 
@@ -95,22 +100,37 @@ def find_column(columns: tuple[Column, ...], name: str) -> Column:
             return column
     by_folded = {column.name.casefold(): column.name for column in columns}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
+    within = [each for each in by_folded if "," in each and name.casefold() in each and each not in near]
+    near = [*within[:1], *near][:3]
     if near:
         hint = f"did you mean {' or '.join(quote(by_folded[each]) for each in near)}?"
     else:
         names = ", ".join(quote(column.name) for column in columns)
         hint = f"it has {one_line(names, limit=200)}."
-    raise UsageError(f"the table has no column {quote(name)}; {hint}")
+    raise UsageError(f"the table has no column {quote(name)}; {hint}{_way(columns, near, name)}")
 
 
-DATABASE_SUFFIXES: Final = (".duckdb", ".ddb")
+def _way(columns: tuple[Column, ...], near: list[str], name: str) -> str:
+    """Return what else may be wrong with a name, or with the header that lacks it."""
+    if any("," in each for each in near):
+        return " In a list, a name with a comma stands in quotation marks, as in '\"a, b\",c'."
+    numbered = [each.name for each in columns if re.fullmatch(rf"{re.escape(name)}\.\d+", each.name)]
+    if len(numbered) > 1:
+        return f" {len(numbered)} columns have this name and other values, so they are numbered."
+    if any(each.name.isdecimal() for each in columns):
+        return " Where the first line is a row, add one with the names of the columns."
+    if len(columns) == 1 and columns[0].kind is Kind.CELL:
+        return " Columns are separated by a comma, a semicolon, a tab or a vertical bar."
+    return ""
+
+
 #: Of an array, of DuckDB's answer before it becomes one, and of a copy.
 _BYTES_A_CELL: Final = 24
 
 
 @dataclass(frozen=True)
 class Table:
-    """An open table; `state` is the file's when it was opened."""
+    """An open table; `state` is the file's when it was opened, and `notes` say what is called otherwise."""
 
     name: str
     path: Path
@@ -120,10 +140,11 @@ class Table:
     number: int
     request: Mapping[str, Any]
     delimiter: str | None = None
+    notes: tuple[str, ...] = ()
 
     def require_unchanged(self) -> None:
         """Raise a DataError if the file is not the one that was opened, or was written to."""
-        if _state_of(self.path) != self.state:
+        if state_of(self.path) != self.state:
             raise DataError(
                 f"{quote(self.name)} changed while it was read; read it again when nobody writes to it."
             )
@@ -184,38 +205,125 @@ def open_table(
     if isinstance(table, Table):
         yield table
         return
-    before, colon, inner = str(table).rpartition(":")
-    of_database = bool(colon) and before.lower().endswith(DATABASE_SUFFIXES)
-    path = Path(before if of_database else table)
-    kind = "database" if of_database else _kind_of(path)
-    state = _state_of(path)
-    size = state[0]
-    reading = reading or AS_USUAL
-    if kind != "csv" and reading.options:
-        raise UsageError(
-            f"{' '.join(reading.options)} is for CSV files; the columns of {quote(path.name)} have types."
-        )
-    header = read_header(path, reading if by_line else None) if kind == "csv" else None
-    names = () if header is None else header.names
-    request = {
+    file = table_file_of(table, strict=by_line)
+    path, state = file.path, state_of(file.path)
+    child, given = usual_child(), reading or AS_USUAL
+    _require_meant(file, given)
+    request: dict[str, Any] = {
         "path": str(path.resolve()),
-        "size": size,
-        "kind": kind,
-        "table": inner,
+        "called": file.called,
+        "size": state[0],
+        "kind": file.kind,
+        "table": file.inner,
         "by_line": by_line,
-        "width": len(names),
-        **({} if header is None else asdict(header)),
+        "options": reading is not None,
+        "width": 0,
     }
+    packing = file.packing if by_line else _packing(file, given)
+    unpacked = None if packing is None else child.unpack(request | _unpacking(file, packing, given))
+    try:
+        with _opened(file, state, request, reading, unpacked) as opened:
+            yield opened
+    finally:
+        if unpacked is not None:
+            unpacked.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(
+    file: TableFile,
+    state: tuple[int, ...],
+    request: dict[str, Any],
+    reading: Reading | None,
+    unpacked: Path | None,
+) -> Generator[Table]:
+    """Open a file that is plain, or what was made of it."""
+    plain, strict = unpacked or file.path, bool(request["by_line"])
+    if unpacked is not None:
+        request |= {"path": str(unpacked), "size": unpacked.stat().st_size}
+    header = None
+    if file.kind == "csv":
+        options = reading or (AS_USUAL if strict else None)
+        if options is not None and unpacked is not None:
+            options = replace(options, encoding=AS_USUAL.encoding)
+        header = read_header(plain, options, strict=strict, called=file.called)
+        request |= {**asdict(header), "named": None, "width": len(header.names)}
     child = usual_child()
     number, described = child.open(request)
-    columns = tuple(Column(name, Kind.CELL, "a CSV cell", f"c{i}", reading) for i, name in enumerate(names))
-    columns = columns or tuple(_column(name, of) for name, of in described["columns"])
-    name = f"{path.name}:{inner}" if of_database else path.name
     try:
-        delimiter = None if header is None else header.delimiter
-        yield Table(name, path, state, columns, described["source"], number, request, delimiter)
+        if header is None:
+            columns = tuple(_column(name, of) for name, of in described["columns"])
+            columns = columns if strict else _trimmed(columns)
+            yield Table(file.called, file.path, state, columns, described["source"], number, request)
+            return
+        columns = tuple(
+            Column(name, Kind.CELL, "a CSV cell", f"c{i}", reading or AS_USUAL)
+            for i, name in enumerate(header.names)
+        )
+        opened = Table(
+            file.called, file.path, state, columns, described["source"], number, request, header.delimiter
+        )
+        yield opened if header.named is None else _with_names(opened, header.named)
     finally:
         child.ask({"ask": "close", "number": number, **request})
+
+
+def _require_meant(file: TableFile, reading: Reading) -> None:
+    """Refuse what is said of cells where a file has types, or of an encoding where it has its own."""
+    if file.kind != "csv" and reading.options:
+        raise UsageError(
+            f"{' '.join(reading.options)} is for CSV files; the columns of {quote(file.path.name)} have "
+            "types."
+        )
+    if file.packing == "spreadsheet" and reading.encoding != AS_USUAL.encoding:
+        raise UsageError("--encoding is for CSV files; a spreadsheet has its own. Leave it out.")
+
+
+def _packing(file: TableFile, reading: Reading) -> str | None:
+    """Return how a file is packed; "" for one that is in another encoding, None for one to read as it is."""
+    if file.packing is not None or file.kind != "csv":
+        return file.packing
+    try:
+        with file.path.open("rb") as stream:
+            start = stream.read(3)
+    except OSError as error:
+        raise unreadable(file.path, error) from error
+    other = start[:2] in (BOM_UTF16_LE, BOM_UTF16_BE)
+    return "" if other or (reading.encoding != "utf-8" and start != BOM_UTF8) else None
+
+
+def _unpacking(file: TableFile, packing: str, reading: Reading) -> dict[str, Any]:
+    of_text = {"encoding": reading.encoding, "decimal": reading.decimal}
+    return {"packing": packing, "inner": file.inner, **of_text}
+
+
+def _trimmed(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return columns without the blanks around their names, where these still differ."""
+    names = [column.name.strip() for column in columns]
+    if len(set(names)) < len(names) or not all(names):
+        return columns
+    return tuple(replace(column, name=name) for column, name in zip(columns, names, strict=True))
+
+
+def _with_names(opened: Table, named: Named) -> Table:
+    """Return a table whose columns of one name are one where they hold the same, and are numbered else."""
+    different: list[tuple[int, ...]] = []
+    if named.repeated:
+        differ = [
+            " OR ".join(f"c{places[0]} IS DISTINCT FROM c{i}" for i in places[1:])
+            for places in named.repeated
+        ]
+        unequal = ", ".join(f"count(*) FILTER (WHERE {each})" for each in differ)
+        (found,) = opened.rows(f"SELECT {unequal} FROM {opened.source}")  # noqa: S608 - numbers of columns
+        different = [places for places, rows in zip(named.repeated, found, strict=True) if rows]
+    once = {i for places in named.repeated if places not in different for i in places[1:]}
+    names = named.apart(different).names
+    columns = tuple(
+        replace(column, name=name, unnamed=i in named.unnamed)
+        for i, (column, name) in enumerate(zip(opened.columns, names, strict=True))
+        if i not in once
+    )
+    return replace(opened, columns=columns, notes=named.apart(different).notes(different))
 
 
 def fingerprint(path: Path, *, key: bytes) -> str:
@@ -227,47 +335,13 @@ def fingerprint(path: Path, *, key: bytes) -> str:
             while block := stream.read(2**20):
                 digest.update(block)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return digest.hexdigest()
-
-
-def _kind_of(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix in DATABASE_SUFFIXES:
-        size, *_ = _state_of(path)
-        listed = usual_child().ask({"ask": "list", "path": str(path.resolve()), "size": size})
-        raise UsageError(
-            f"{quote(path.name)} is a database; name a table as FILE.duckdb:TABLE. It has {listed}."
-        )
-    if suffix not in (".csv", ".parquet"):
-        raise UsageError(
-            f"{quote(path.name)} is not a table; expected a .csv or .parquet file, or FILE.duckdb:TABLE."
-        )
-    return suffix[1:]
 
 
 def _column(name: str, of: str) -> Column:
     # An ENUM's type lists its values, which may have been taken from the rows.
     return Column(name, kind_of(of), "ENUM" if of.startswith("ENUM(") else of, identifier(name))
-
-
-def _state_of(path: Path) -> tuple[int, ...]:
-    """Return the bytes of a file, and what else changes with it, or say what else it is."""
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"the table {one_line(path)} is not there; check the path.") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except ValueError as error:
-        raise DataError(f"the table {one_line(path)} is not there: no path holds this.") from error
-    if (kind := kind_of_mode(found.st_mode)) != FILE:
-        raise DataError(f"the table {one_line(path)} is not a file but {kind}; check the path.")
-    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
-
-
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{quote(path.name)} cannot be read: {error.strerror or first_line(error)}.")
 
 
 def is_nan(number: str) -> str:
@@ -286,18 +360,19 @@ def require_no_swallowed_rows(table: Table, column: str | None, is_value: Callab
     # A quotation mark before a cell and one some lines below make a well-formed file with fewer rows. Such a
     # cell differs from text of more than one line by its delimiters: each whole line has all, and the first
     # and the last have those that their place leaves. In a column of few values, values are compared too.
-    columns = [each for each in table.columns if not each.derived]
-    width = len(columns)
+    width = table.request["width"]
     if table.delimiter is None or width == 1:
         return
-    place = next((i for i, each in enumerate(columns) if each.name == column), None)
-    suspects = " OR ".join(_suspect(each.sql, table.delimiter, width) for each in columns)
+    # A column that repeats another is none of the table's, and still one of the file's.
+    names = {each.sql: each.name for each in table.columns}
+    place = None if column is None else int(find_column(table.columns, column).sql[1:])
+    suspects = " OR ".join(_suspect(f"c{i}", table.delimiter, width) for i in range(width))
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
     for row in table.rows(sql):
         for i, cell in enumerate(row):
             lines = (cell or "").split("\n")
             if _has_rows(lines, i, place, table.delimiter, width, is_value):
-                name = quote(columns[i].name)
+                name = quote(names.get(f"c{i}", f"column {i + 1}"))
                 raise DataError(
                     f"a cell of {name} in {quote(table.name)} holds {len(lines):,} lines that look like "
                     "rows, between two quotation marks; remove these, or write two for one in a cell."
@@ -340,7 +415,8 @@ def table_file(table: Any) -> Generator[str | Path]:
     import narwhals as nw  # noqa: PLC0415 - files need none of it
 
     try:
-        frame = nw.from_native(table)
+        # The index of pandas is not one of the columns.
+        frame = nw.maybe_reset_index(nw.from_native(tidy_frame(table)[0]))
     except TypeError as error:
         raise UsageError(
             f"a table is the path of a file or a data frame; found {quote(type(table).__name__)}."

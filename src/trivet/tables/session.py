@@ -19,6 +19,7 @@ from trivet.tables.cell_kinds import survey
 from trivet.tables.csv_lines import header_of, read_cells
 from trivet.tables.databases import attach_database, find_table, listed_tables
 from trivet.tables.reading import TooManyError, reading
+from trivet.tables.unpacking import unpack
 from trivet.tables.values import literal, plain, restored
 from trivet.wording import quote
 
@@ -62,6 +63,8 @@ def answer(request: Mapping[str, Any], folder: Path) -> Any:
             with _connection() as connection:
                 attach_database(connection, Path(request["path"]))
                 return listed_tables(connection)
+        case "unpack":
+            return unpack(request, folder)
         case "survey":
             header = header_of(request)
             return _handed(survey(Path(request["path"]), header, request["places"]), folder)
@@ -101,7 +104,8 @@ def _open(request: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         connection.close()
         # What DuckDB says of a file can quote what is in it.
         raise DataError(
-            f"{quote(path.name)} cannot be read as {kind}: it is damaged or something else."
+            f"{quote(request.get('called', path.name))} cannot be read as {kind}: it is damaged or something "
+            "else."
         ) from error
     except BaseException:
         connection.close()
@@ -116,7 +120,7 @@ def _queried(request: Mapping[str, Any], folder: Path) -> Any:
         raise DataError("the process that read the table ended meanwhile; start again.")
     name, sql, values = request["name"], request["sql"], restored(request["values"])
     try:
-        with reading(name):
+        with reading(name, options=bool(opened.request.get("options"))):
             if request["ask"] == "arrays":
                 return _written(opened.connection.execute(sql, values).fetchnumpy(), folder)
             if request["ask"] == "rows":

@@ -5,17 +5,28 @@ from typing import Final, Literal
 
 from trivet.settings import SettingError, Settings
 
-__all__ = ["AS_USUAL", "Reading"]
+__all__ = [
+    "AS_USUAL",
+    "ENCODINGS",
+    "CellReading",
+    "DateFormat",
+    "DecimalMark",
+    "Encoding",
+    "Reading",
+    "Thousands",
+]
 
 DecimalMark = Literal["point", "comma"]
 Thousands = Literal["comma", "point", "space", "apostrophe"]
 Encoding = Literal["utf-8", "latin-1", "utf-16"]
 DateFormat = Literal["iso", "dmy", "mdy"]
+#: What to do about a file that is not UTF-8.
+ENCODINGS: Final = "give --encoding latin-1 (for Windows-1252 as well) or utf-16, or convert the file"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading(Settings):
-    """Reading of the cells of a CSV file; other files have types of their own.
+class CellReading(Settings):
+    """Reading of the cells of a CSV file where no dates are meant.
 
     Attributes
     ----------
@@ -25,14 +36,11 @@ class Reading(Settings):
         out, a decimal point goes with none, and a decimal comma with a point, a space or an apostrophe.
     encoding : Of a CSV file: its encoding, never guessed from rows. latin-1 is Windows-1252. A file that
         begins with the mark of UTF-16 is read as that.
-    date_format : Of a CSV file: what 01.06.2024, 01/06/2024 and 01-06-2024 mean, day first (dmy) or month
-        first (mdy). 2024-06-01 is read always.
     """
 
     decimal: DecimalMark = "point"
     thousands: Thousands | None = None
     encoding: Encoding = "utf-8"
-    date_format: DateFormat = "iso"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,6 +48,24 @@ class Reading(Settings):
             raise SettingError(
                 "{decimal} and {thousands} are both {mark}; a number cannot be read so.", mark=self.decimal
             )
+
+    @property
+    def reading(self) -> "Reading":
+        """These settings alone."""
+        return Reading(**{each.name: getattr(self, each.name) for each in fields(CellReading)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading(CellReading):
+    """Reading of the cells of a CSV file; other files have types of their own.
+
+    Attributes
+    ----------
+    date_format : Of a CSV file: what 01.06.2024, 01/06/2024 and 01-06-2024 mean, day first (dmy) or month
+        first (mdy). 2024-06-01 is read always.
+    """
+
+    date_format: DateFormat = "iso"
 
     @property
     def options(self) -> tuple[str, ...]:

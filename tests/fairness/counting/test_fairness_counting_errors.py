@@ -163,7 +163,7 @@ def test_lists_are_no_groups(engine, tmp_path):
         ({"sensitive": [1]}, "are names of its columns, found 'int'"),
         ({"y_true": COLUMNS["label"]}, "are names of its columns, found 'list'"),
         ({"table": 3}, "'int' is not known"),
-        ({"table": "table.txt"}, "not a table"),
+        ({"table": "table.doc"}, "not a table"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, message):
@@ -189,8 +189,12 @@ def test_arrays_that_do_not_fit_are_refused(arrays, message):
 
 
 def test_a_column_of_a_repeated_name_is_refused():
-    frame = pd.DataFrame(np.zeros((3, 3), dtype=int), columns=["y", "y", "s"])
-    assert "two columns of the table have the same name" in refused(UsageError, frame, "y", "y", "s")
+    frame = pd.DataFrame([[0, 1, "a"], [1, 1, "b"]], columns=["y", "y", "s"])
+    message = refused(UsageError, frame, "y", "y", "s")
+    assert "no column 'y'; did you mean 'y.1' or 'y.0'? 2 columns have this name and other values" in message
+    assert group_counts(frame, "y.0", "y.1", "s").table.sum() == 2
+    table = pa.table([[0, 1], [0, 1], ["a", "b"]], names=["y", "y", "s"])
+    assert "two columns of the table have the same name" in refused(UsageError, table, "y", "y", "s")
 
 
 MANY = {

@@ -6,15 +6,15 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
-from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
 from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.reweighing import Reweighing
 
 BUILDERS = {
     "massaging": Massaging,
     "reweighing": Reweighing,
     "drop-sensitive": lambda estimator, **options: DropSensitive(estimator, **{"columns": 0, **options}),
-    "reduction": FairlearnReduction,
+    "reduction": Reduction,
 }
 
 

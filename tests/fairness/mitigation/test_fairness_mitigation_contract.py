@@ -21,21 +21,18 @@ from sklearn.utils.validation import _num_samples
 
 from trivet.errors import DataError, UsageError
 from trivet.fairness.mitigation.drop_sensitive import DropSensitive
-from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
 from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.reweighing import Reweighing
 
 BY_LOT = "one of several classifiers is drawn for each row, by a hash of its features"
 ANYTHING = "the column that is dropped may hold anything"
 EXPECTED = {
-    "GroupedMassaging": {
-        "check_classifiers_one_label_sample_weights": "labels are changed whatever their rows weigh",
-    },
+    "GroupedMassaging": {},
     "GroupedReweighing": {},
     "GroupedDropSensitive": {"check_dtype_object": ANYTHING, "check_estimators_nan_inf": ANYTHING},
     "GroupedReduction": {
         "check_classifiers_train": BY_LOT,
-        "check_classifiers_one_label_sample_weights": "weights are refused, which Fairlearn would not heed",
     },
 }
 NAMES = tuple(BUILDERS)
@@ -72,7 +69,7 @@ class GroupedDropSensitive(Grouped, DropSensitive):
         return tags
 
 
-class GroupedReduction(Grouped, FairlearnReduction):
+class GroupedReduction(Grouped, Reduction):
     pass
 
 
@@ -192,10 +189,10 @@ def test_a_pipeline_gives_the_groups_to_its_last_step(name):
     np.testing.assert_array_equal(routed.predict_proba(rows.X), pipeline.predict_proba(rows.X))
 
 
-@pytest.mark.parametrize("name", ["massaging", "drop-sensitive"])
-def test_weights_go_to_the_classifier(name):
+def test_weights_of_a_classifier_alone_go_where_they_are_requested():
     rows = unequal_rows()
     weights = np.random.default_rng(0).uniform(0.2, 3, len(rows.y))
+    name = "drop-sensitive"
     plain = mitigated(name).fit(rows.X, rows.y, sensitive_features=rows.groups, sample_weight=weights)
     assert not np.array_equal(plain.predict_proba(rows.X), with_groups(name)[0].predict_proba(rows.X))
     with config_context(enable_metadata_routing=True):
@@ -241,21 +238,6 @@ def test_weights_for_the_last_step_of_a_pipeline_are_those_before():
     np.testing.assert_array_equal(step.predict_proba(rows.X), own.predict_proba(rows.X))
     with pytest.raises(UsageError, match="both sample_weight and logisticregression__sample_weight"):
         step.fit(rows.X, rows.y, sample_weight=weights, logisticregression__sample_weight=weights, **groups)
-
-
-@pytest.mark.parametrize("routing", [False, True])
-@pytest.mark.parametrize(
-    ("estimator", "name"),
-    [
-        (LogisticRegression(), "sample_weight"),
-        (make_pipeline(StandardScaler(), LogisticRegression()), "logisticregression__sample_weight"),
-    ],
-)
-def test_reductions_refuse_weights_that_they_would_not_heed(estimator, name, routing):
-    rows = unequal_rows()
-    weights = {"sample_weight" if routing else name: np.ones(240)}
-    with config_context(enable_metadata_routing=routing), pytest.raises(UsageError, match="cannot heed"):
-        FairlearnReduction(estimator).fit(rows.X, rows.y, sensitive_features=rows.groups, **weights)
 
 
 def test_a_mitigation_inside_another_gets_the_groups_by_routing():

@@ -153,7 +153,7 @@ def test_adult_tells_the_gender_as_well_as_the_study_says():
         ("race", UsageError, "found 'race'; there are gender, merit, proxy"),
         (3, UsageError, "found 3; there are gender, merit, proxy"),
         (-1, UsageError, "found -1"),
-        ([], UsageError, "at least one column should be dropped, found none"),
+        ([], UsageError, "at least one column to drop, found none"),
         (NAMES, DataError, "no feature is left: n_features = 3"),
     ],
 )

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from trivet.errors import DataError
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.mitigation.classifier import GroupScorer
-from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
 from trivet.fairness.mitigation.labels import Massaging
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 
@@ -51,7 +51,7 @@ def test_groups_reach_predictions_in_cross_validation(scoring):
             assert score == f1_score(Y.iloc[test], predicted)
 
 
-@pytest.mark.parametrize("make", [Reweighing, lambda inner: FairlearnReduction(inner, max_iter=3)])
+@pytest.mark.parametrize("make", [Reweighing, lambda inner: Reduction(inner, max_iter=3)])
 def test_weights_reach_the_end_of_a_pipeline_with_routing_as_without(make):
     if make is not Reweighing:
         pytest.importorskip("fairlearn")

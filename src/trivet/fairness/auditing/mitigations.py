@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,17 @@ from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import frontier, parity_of, that_count, verdict_on, worst_of
 from trivet.fairness.auditing.fitting import (
     BASELINE,
+    ESTIMATORS,
     KEPT,
     ComparisonPlan,
     Fitted,
     Task,
+    own_classifier,
     train_all,
     training_spread,
 )
 from trivet.fairness.auditing.groups import audit_groups, find_reference
-from trivet.fairness.auditing.predictions import audit_counts, family_size, parts_of
+from trivet.fairness.auditing.predictions import audit_counts, family_size, overall_rates, parts_of
 from trivet.fairness.auditing.results import (
     REFERENCE,
     Caution,
@@ -30,16 +32,17 @@ from trivet.fairness.auditing.results import (
     TrainingSpread,
 )
 from trivet.fairness.auditing.rows import AuditRows, Predicted
-from trivet.fairness.auditing.settings import TableOptions
+from trivet.fairness.auditing.settings import TableOptions, require_estimator
 from trivet.fairness.counting.counts import GroupCounts
-from trivet.fairness.intervals.shares import finite, share_interval
+from trivet.fairness.counting.design import Design
+from trivet.fairness.intervals.linearised import weighted_mean_interval
+from trivet.fairness.intervals.shares import finite
 from trivet.fairness.metrics.comparisons import (
     accuracy,
     band_ends,
     demographic_parity_spread,
     equalized_odds_spread,
     ratio_of_rates,
-    selected,
 )
 from trivet.fairness.metrics.group_rates import selection_rates
 from trivet.fairness.mitigation.registry import MITIGATIONS
@@ -48,6 +51,7 @@ from trivet.paired import paired_difference_interval
 from trivet.settings import Seed, require
 from trivet.verdict import IN_BAND
 from trivet.wording import listed, one_line, quote
+from trivet.work.own_code import name_of
 
 __all__ = ["Split", "chosen_mitigations", "compare_mitigations", "comparison_statement", "model_outcome"]
 
@@ -72,7 +76,6 @@ def model_outcome(
     )
     counted = that_count(audited)
     worst = worst_of(audited)
-    correct = int(np.trace(counts.table.sum(axis=0)))
     impacts = [_impacts(each, reference) for each in repeats]
     spreads = [
         None
@@ -80,14 +83,15 @@ def model_outcome(
         else _spread(group.disparate_impact.value, [values[i] for values in impacts], level=level)
         for i, group in enumerate(audited)
     ]
-    own_accuracy = share_interval(correct, counts.rows, level=level)
+    overall = overall_rates(counts, level=level)
+    own_accuracy = overall.accuracy
     return replace(
         unmeasured,
         failed=False,
         accuracy=own_accuracy,
         accuracy_training=training_spread(
             own_accuracy.value,
-            [float(accuracy(each.table)) for each in repeats],
+            [float(accuracy(each.amounts)) for each in repeats],
             level=level,
             lowest=0.0,
             highest=1.0,
@@ -97,8 +101,8 @@ def model_outcome(
         disparate_impact=None if worst is None else worst.disparate_impact,
         disparate_impact_training=None if worst is None else spreads[audited.index(worst)],
         parity=None if worst is None else parity_of(worst.disparate_impact),
-        difference=finite(float(demographic_parity_spread(counts.table))),
-        equalized_odds=finite(float(equalized_odds_spread(counts.table))),
+        difference=finite(float(demographic_parity_spread(counts.amounts))),
+        equalized_odds=finite(float(equalized_odds_spread(counts.amounts))),
         groups=tuple(
             GroupOutcome(
                 group=group.group,
@@ -115,13 +119,13 @@ def model_outcome(
             for group, spread in zip(audited, spreads, strict=True)
         ),
         verdict=verdict_on(audited),
-        selection_rate=share_interval(int(selected(counts.table).sum()), counts.rows, level=level),
+        selection_rate=overall.selection_rate,
     )
 
 
 def _impacts(counts: GroupCounts, reference: int) -> list[float | None]:
     """Return each group's selection rate over the reference group's."""
-    rates = selection_rates(counts.table)
+    rates = selection_rates(counts.amounts)
     return [finite(ratio) for ratio in ratio_of_rates(rates, np.full_like(rates, rates[reference])).tolist()]
 
 
@@ -283,7 +287,7 @@ class Split:
 def compare_mitigations(
     rows: AuditRows,
     *,
-    estimator: str = "logistic",
+    estimator: Any = "logistic",
     mitigations: str | Sequence[str] = TableOptions.mitigate,
     privileged: Mapping[str, str] | None = None,
     repeats: int = TableOptions.repeats,
@@ -292,6 +296,7 @@ def compare_mitigations(
     seed: int = 0,
     workers: int = 1,
     split: Split | None = None,
+    cautions: Sequence[Caution] = (),
     progress: Callable[[str, float | None], object] = lambda _step, _share: None,
 ) -> FairnessComparison:
     """Fit a classifier without and with each mitigation, and measure all of them on the same test rows.
@@ -305,7 +310,8 @@ def compare_mitigations(
     rows
         The table.
     estimator
-        ``logistic`` or ``boosting``.
+        ``logistic``, ``boosting``, ``package.module:factory``, or an unfitted scikit-learn classifier. It is
+        given the columns as numbers: missing ones filled and marked, texts one-hot, all standardised.
     mitigations
         ``all``, or names of `trivet.fairness.mitigation.registry.MITIGATIONS`.
     privileged
@@ -323,6 +329,8 @@ def compare_mitigations(
         Processes; the result does not depend on it.
     split
         The rows' parts; by default they are drawn by `seed`.
+    cautions
+        What to know first.
     progress
         Called with what is done, and the share of it that is.
 
@@ -334,8 +342,15 @@ def compare_mitigations(
         If there are too few rows of a label, or the classifier without mitigation cannot be fitted.
     """
     names = chosen_mitigations(mitigations)
-    TableOptions.require(estimator=estimator, repeats=repeats, four_fifths=four_fifths, level=level)
+    TableOptions.require(repeats=repeats, four_fifths=four_fifths, level=level)
     require(Seed, seed=seed)
+    named = estimator if isinstance(estimator, str) else name_of(type(estimator))
+    if isinstance(estimator, str):
+        require_estimator(estimator)
+    classifier = None
+    if not isinstance(estimator, str) or estimator not in ESTIMATORS:
+        estimator = own_classifier(estimator, seed=seed)
+        classifier = one_line(repr(estimator), limit=300)
     _require_labels(rows)
     whole = rows.count(rows.labels, np.arange(len(rows)))
     reference, _ = find_reference(whole, privileged or {})
@@ -344,10 +359,15 @@ def compare_mitigations(
     plan = ComparisonPlan(
         rows, train, test, parts.validation, estimator, reference, four_fifths=four_fifths, seed=seed
     )
-    tasks: list[Task] = [(name, repeat) for repeat in range(repeats + 1) for name in (BASELINE, *names)]
-    step = f"{len(tasks)} models"
+    step = f"{(1 + len(names)) * (repeats + 1)} models"
     progress(step, 0.0)
-    fitted = train_all(plan, tasks, workers=workers, progress=lambda share: progress(step, share))
+    fitted = train_all(
+        plan,
+        (BASELINE, *names),
+        repeats,
+        workers=workers,
+        progress=lambda share: progress(step, share),
+    )
     progress("intervals", None)
 
     first = fitted[BASELINE, 0]
@@ -375,18 +395,21 @@ def compare_mitigations(
         references=whole,
         data=f"{rows.name}, test rows",
         label=rows.label,
-        prediction=f"{estimator} without mitigation",
+        prediction=f"{named} without mitigation",
         cut=None,
         four_fifths=four_fifths,
         level=level,
         seed=seed,
         predicted=Predicted(rows, test, first.predictions, first.scores, train),
-        cautions=_sampled(rows),
+        design=Design(weight=rows.weight),
+        cautions=(*cautions, *_sampled(rows)),
     )
+    if classifier is not None:
+        outcomes[0] = replace(outcomes[0], note=f"fits {classifier}")
     models = _with_frontier(outcomes)
     return FairnessComparison(
         baseline=audit,
-        estimator=estimator,
+        estimator=named,
         features=rows.features.names,
         columns=rows.columns,
         reference=whole.names[reference],
@@ -398,6 +421,8 @@ def compare_mitigations(
         seed=seed,
         models=models,
         statement=comparison_statement(models, four_fifths=four_fifths),
+        classifier=classifier,
+        weight=rows.weight,
     )
 
 
@@ -477,6 +502,9 @@ def _change(plan: ComparisonPlan, own: Fitted, baseline: Fitted, *, level: float
     """Return the accuracy of a model minus that of the baseline, on the same rows."""
     labels = plan.rows.labels[plan.test]
     right, right_before = own.predictions == labels, baseline.predictions == labels
+    if plan.rows.weights is not None:
+        changes = right.astype(np.float64) - right_before
+        return weighted_mean_interval(changes, plan.rows.weights[plan.test], level=level)
     cells = np.bincount(2 * (1 - right) + (1 - right_before), minlength=4).tolist()
     return paired_difference_interval(*cells, level=level)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,35 @@ from trivet.fairness.auditing.groups import (
     area_bounds,
     audit_attribute,
     audit_scores,
-    find_reference,
+    choose_reference,
     most_disparate_group,
     named_values,
 )
-from trivet.fairness.auditing.results import AttributeAudit, Caution, FairnessAudit, OverallRates
+from trivet.fairness.auditing.results import (
+    AttributeAudit,
+    Caution,
+    FairnessAudit,
+    GroupAudit,
+    GroupMeasure,
+    OverallRates,
+)
 from trivet.fairness.auditing.rows import Predicted
-from trivet.fairness.auditing.settings import USUAL_CUT, Favourable, TableOptions
+from trivet.fairness.auditing.settings import USUAL_CUT, Favourable, ReferenceName, TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.design import score_range as typed_scale
 from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
+from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
+from trivet.fairness.measures.sides import pooled, shares_by_group
+from trivet.fairness.metrics.group_rates import (
+    accuracies,
+    base_rates,
+    false_positive_rates,
+    selection_rates,
+    true_positive_rates,
+)
 from trivet.fairness.metrics.scores import group_aucs
 from trivet.settings import Seed, require
 from trivet.wording import one_line, quote
@@ -125,12 +141,13 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
     """Say that nobody is selected, or everybody."""
     by_label = counts.table.sum(axis=0)
     chosen, rows, positives = int(by_label[:, 1].sum()), counts.rows, int(by_label[1].sum())
-    base = f"{positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
+    base = f", while {positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
+    base = base if counts.labelled else ""
     if rows and chosen == 0:
         what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {cut:g}"
         yield Caution(
             "nobody selected",
-            f"{what}, while {base}. A ratio of selection rates is then unknown, and a difference of 0 says "
+            f"{what}{base}. A ratio of selection rates is then unknown, and a difference of 0 says "
             "nothing. Where positives are rare take a lower cut, and audit that.",
         )
     elif rows and chosen == rows:
@@ -139,7 +156,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
         )
         yield Caution(
             "everybody selected",
-            f"{what}, while {base}. Groups are then treated alike whatever the model knows.",
+            f"{what}{base}. Groups are then treated alike whatever the model knows.",
         )
 
 
@@ -280,18 +297,16 @@ LAW: Final = (
 
 def overall_rates(counts: GroupCounts, *, level: float) -> OverallRates:
     """Measure all rows, whatever their group."""
-    (true_negatives, false_positives), (false_negatives, true_positives) = counts.table.sum(axis=0).tolist()
-    rows, positives = counts.rows, false_negatives + true_positives
-    chosen = false_positives + true_positives
+    everyone = pooled(counts)
     return OverallRates(
-        rows=rows,
-        positives=positives,
-        selected=chosen,
-        accuracy=share_interval(true_negatives + true_positives, rows, level=level),
-        base_rate=share_interval(positives, rows, level=level),
-        selection_rate=share_interval(chosen, rows, level=level),
-        true_positive_rate=share_interval(true_positives, positives, level=level),
-        false_positive_rate=share_interval(false_positives, rows - positives, level=level),
+        rows=counts.rows,
+        positives=int(counts.table[:, 1].sum()),
+        selected=int(counts.table[..., 1].sum()),
+        accuracy=shares_by_group(accuracies, everyone, level=level)[0],
+        base_rate=shares_by_group(base_rates, everyone, level=level)[0],
+        selection_rate=shares_by_group(selection_rates, everyone, level=level)[0],
+        true_positive_rate=shares_by_group(true_positive_rates, everyone, level=level)[0],
+        false_positive_rate=shares_by_group(false_positive_rates, everyone, level=level)[0],
     )
 
 
@@ -304,20 +319,24 @@ class Part:
     """Counts by one sensitive column or by several together."""
 
     counts: GroupCounts
-    reference: int
+    reference: int | None
     why: str
     comparisons: tuple[Comparison | None, ...]
 
 
 def parts_of(
-    counts: GroupCounts, privileged: Mapping[str, str], *, references: GroupCounts | None = None
+    counts: GroupCounts,
+    privileged: Mapping[str, str],
+    *,
+    references: GroupCounts | None = None,
+    how: ReferenceName | None = None,
 ) -> tuple[Part, ...]:
     """Return the counts by each column that has two groups or more, then by all columns together."""
     columns = counts.columns
     asked = [*((column,) for column in columns if len(columns) > 1), columns]
     divided = [(counts.over(*names), (references or counts).over(*names)) for names in asked]
     return tuple(
-        _part(own, known, counts, privileged)
+        _part(own, known, counts, privileged, how)
         for own, known in divided
         if len(own.groups) > 1 or own.columns == columns
     )
@@ -328,42 +347,80 @@ def family_size(parts: Iterable[Part]) -> int:
     return max(1, len({each for part in parts for each in part.comparisons if each is not None}))
 
 
+#: A comparison by one metric.
+_Tested = tuple[str, Comparison]
+_Group = TypeVar("_Group", GroupAudit, GroupMeasure)
+
+
 def adjusted(attributes: Sequence[AttributeAudit], parts: Sequence[Part]) -> tuple[AttributeAudit, ...]:
     """Return the attributes with p-values that are adjusted by Holm's method over the whole audit."""
-    alone = {
-        comparison: group.p_value
-        for attribute, part in zip(attributes, parts, strict=True)
-        for group, comparison in zip(attribute.groups, part.comparisons, strict=True)
-        if comparison is not None
+    paired = list(zip(attributes, parts, strict=True))
+    family = {
+        tested: p_value
+        for attribute, part in paired
+        for one in attribute.measures
+        for tested, p_value in _p_values(one.metric, one.groups, part)
     }
-    found = dict(zip(alone, holm(list(alone.values())), strict=True))
+    found = dict(zip(family, holm(list(family.values())), strict=True))
+    # Selection rates that the audit is not about are a family of their own.
+    beside = {
+        tested: p_value
+        for attribute, part in paired
+        for tested, p_value in _p_values(SELECTION, attribute.groups, part)
+    }
+    found = dict(zip(beside, holm(list(beside.values())), strict=True)) | found
     return tuple(
         replace(
             attribute,
-            groups=tuple(
-                group if comparison is None else replace(group, p_adjusted=found[comparison])
-                for group, comparison in zip(attribute.groups, part.comparisons, strict=True)
+            groups=_with_adjusted(SELECTION, attribute.groups, part, found),
+            measures=tuple(
+                replace(one, groups=_with_adjusted(one.metric, one.groups, part, found))
+                for one in attribute.measures
             ),
         )
-        for attribute, part in zip(attributes, parts, strict=True)
+        for attribute, part in paired
+    )
+
+
+def _p_values(
+    metric: str, groups: Sequence[GroupAudit] | Sequence[GroupMeasure], part: Part
+) -> Iterator[tuple[_Tested, float | None]]:
+    for group, comparison in zip(groups, part.comparisons, strict=True):
+        if comparison is not None:
+            yield (metric, comparison), group.p_value
+
+
+def _with_adjusted(
+    metric: str, groups: Sequence[_Group], part: Part, found: Mapping[_Tested, float | None]
+) -> tuple[_Group, ...]:
+    return tuple(
+        group if comparison is None else replace(group, p_adjusted=found[metric, comparison])
+        for group, comparison in zip(groups, part.comparisons, strict=True)
     )
 
 
 def _part(
-    counts: GroupCounts, references: GroupCounts, whole: GroupCounts, privileged: Mapping[str, str]
+    counts: GroupCounts,
+    references: GroupCounts,
+    whole: GroupCounts,
+    privileged: Mapping[str, str],
+    how: ReferenceName | None,
 ) -> Part:
     # A place is one among groups in a certain order, which these two need not share.
-    place, why = find_reference(references, privileged)
-    values = references.groups[place]
-    if values not in counts.groups:
-        raise UsageError(f"no row is of the reference group, {one_line(', '.join(values))}.")
-    reference = counts.groups.index(values)
+    place, why = choose_reference(references, privileged, how)
+    reference = None
+    if place is not None:
+        values = references.groups[place]
+        if values not in counts.groups:
+            raise UsageError(f"no row is of the reference group, {one_line(', '.join(values))}.")
+        reference = counts.groups.index(values)
     cells: dict[tuple[str, ...], list[int]] = {group: [] for group in counts.groups}
     chosen = [whole.columns.index(name) for name in counts.columns]
     for cell, own in enumerate(whole.groups):
         cells[tuple(own[column] for column in chosen)].append(cell)
     sets = [frozenset(cells[group]) for group in counts.groups]
-    compared = tuple(None if i == reference else (own, sets[reference]) for i, own in enumerate(sets))
+    against = frozenset[int]().union(*sets) if reference is None else sets[reference]
+    compared = tuple(None if i == reference else (own, against) for i, own in enumerate(sets))
     return Part(counts, reference, why, compared)
 
 
@@ -390,9 +447,13 @@ def audit_predictions(
     level: float = TableOptions.level,
     seed: int = 0,
     data: str = "the table",
+    metric: Sequence[str] = (),
+    reference: ReferenceName | None = None,
+    difference_band: float | None = None,
     **amounts: Any,
 ) -> FairnessAudit:
     """Audit the predictions in a table of any size, from its counts alone."""
+    measures_named(metric)
     scale = typed_scale(score_range, favourable)
     if not scored and cut is None and (scale != UNIT):
         raise UsageError("the score range and which scores are favourable go with a score; leave them out.")
@@ -418,6 +479,9 @@ def audit_predictions(
         four_fifths=four_fifths,
         level=level,
         seed=seed,
+        metric=metric,
+        reference=reference,
+        difference_band=difference_band,
     )
 
 
@@ -441,6 +505,9 @@ def audit_counts(
     predicted: Predicted | None = None,
     cautions: tuple[Caution, ...] = (),
     references: GroupCounts | None = None,
+    metric: Sequence[str] = (),
+    reference: ReferenceName | None = None,
+    difference_band: float | None = None,
 ) -> FairnessAudit:
     """Audit counts of group x label x prediction; see `audit_predictions`.
 
@@ -460,8 +527,21 @@ def audit_counts(
         What is to be known first, beside what is found here.
     references
         Counts of the same groups by which the reference groups are found; by default `counts`.
+    metric
+        Names of `trivet.fairness.measures.registry.MEASURES` that the verdict is about; by default that of
+        selection rates.
+    reference
+        What groups are compared with: ``favoured``, ``most-selected``, ``largest`` or ``population``.
+    difference_band
+        The largest difference that counts as parity, where the verdict rests on differences; by default it
+        rests on ratios.
     """
-    TableOptions.require(four_fifths=four_fifths, level=level)
+    TableOptions.require(
+        four_fifths=four_fifths, level=level, reference=reference, difference_band=difference_band
+    )
+    measures = measures_named(metric)
+    if reference is not None and privileged:
+        raise UsageError("privileged names the group that the others are compared with; leave reference out.")
     require(Seed, seed=seed)
     if len(counts.classes) != 2:  # noqa: PLR2004 - positive and negative
         raise UsageError(
@@ -470,7 +550,7 @@ def audit_counts(
         )
     named = privileged if isinstance(privileged, Mapping) else named_values(counts.columns, privileged)
     # More threads only get in each other's way on so few rows, and sum in another order.
-    parts = parts_of(counts, named, references=references)
+    parts = parts_of(counts, named, references=references, how=reference)
     comparisons = family_size(parts)
     with threadpool_limits(1):
         telling = None if predicted is None else telling_columns(predicted, seed=seed)
@@ -479,10 +559,12 @@ def audit_counts(
                 part,
                 predicted,
                 telling,
+                measures=measures,
                 four_fifths=four_fifths,
                 level=level,
                 seed=seed,
                 comparisons=comparisons,
+                difference_band=difference_band,
             )
             for part in parts
         )
@@ -523,6 +605,9 @@ def audit_counts(
         strata=design.strata,
         cluster=design.cluster,
         count=design.count or design.total,
+        other_metrics=tuple(
+            measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
+        ),
     )
 
 
@@ -531,10 +616,12 @@ def _attribute(
     predicted: Predicted | None,
     telling: TellingColumns | None,
     *,
+    measures: Sequence[Measure],
     four_fifths: float,
     level: float,
     seed: int,
     comparisons: int,
+    difference_band: float | None,
 ) -> AttributeAudit:
     counts, reference = part.counts, part.reference
     scores = None
@@ -544,15 +631,19 @@ def _attribute(
         counts,
         reference,
         part.why,
+        measures=measures,
         four_fifths=four_fifths,
         level=level,
         seed=seed,
         scores=scores,
         comparisons=comparisons,
+        difference_band=difference_band,
     )
     worst = most_disparate_group(audit.groups)
+    if counts.weights is not None:
+        return audit
     # Several columns combined are predicted by the same columns as each of them.
-    if predicted is None or worst is None or len(counts.columns) > 1:
+    if predicted is None or worst is None or reference is None or len(counts.columns) > 1:
         return audit
     # What the models of a comparison were fitted on belongs to what their predictions go with.
     known = telling is not None and not len(predicted.fitted)

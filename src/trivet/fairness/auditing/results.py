@@ -6,6 +6,7 @@ from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
 from trivet.fairness.explain.results import Decomposition, ProxyStrength
 from trivet.fairness.metrics.results import GroupCalibration, MetricValue
+from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
@@ -16,12 +17,15 @@ __all__ = [
     "FairnessComparison",
     "FittedThresholds",
     "GroupAudit",
+    "GroupMeasure",
     "GroupOutcome",
     "GroupThreshold",
+    "MetricAudit",
     "ModelOutcome",
     "OverallRates",
     "ScoreAudit",
     "TrainingSpread",
+    "WithheldGroup",
 ]
 
 REFERENCE = "reference"
@@ -64,6 +68,9 @@ class GroupAudit:
     smallest_detectable : Largest ratio, in (0, 1), found ``disparate`` four times in five; else None.
     scores : None where only predictions were given.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    false_negative_rate : A share in [0, 1]; None in a record of an earlier version.
+    below_four_fifths : Whether by the estimates alone one of the two selection rates is below four fifths (or
+        another end of the band) of the other; None where that is unknown, and for the reference group.
     """
 
     group: str
@@ -86,6 +93,97 @@ class GroupAudit:
     smallest_detectable: float | None
     scores: ScoreAudit | None
     verdict: str
+    false_negative_rate: Estimate | None = None
+    below_four_fifths: bool | None = None
+
+
+@dataclass(frozen=True)
+class GroupMeasure:
+    """One metric of one group, and how it compares with the reference.
+
+    Attributes
+    ----------
+    group, rows : The group, and its rows.
+    among : Rows that the metric is a share of; None where it is none.
+    rate : The metric.
+    ratio : Over that of the reference, or for a worst of several rates the smaller over the larger of the
+        rate that is farthest from parity; None for the reference group.
+    simultaneous_low, simultaneous_high : Ends at which all comparisons of the audit hold at once, or None.
+    difference : Of the reference minus this one's, or for a worst of several rates the largest one without
+        its sign; None for the reference group.
+    difference_low, difference_high : Its ends at which all comparisons hold at once, or None.
+    p_value, p_adjusted : Of equal rates, alone and by Holm over all comparisons; None where there is no test.
+    test : Which test.
+    smallest_detectable : Largest ratio, in (0, 1), found ``disparate`` four times in five; else None.
+    below_four_fifths : Whether by the estimates alone one of the two rates is below four fifths (or another
+        end of the band) of the other; None where that is unknown, and for the reference group.
+    worst : The rate that is farthest from parity, of a worst of several; else None.
+    verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
+    """
+
+    group: str
+    rows: int
+    among: int | None
+    rate: Estimate
+    ratio: Estimate | None
+    simultaneous_low: float | None
+    simultaneous_high: float | None
+    difference: Estimate | None
+    difference_low: float | None
+    difference_high: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    test: str | None
+    smallest_detectable: float | None
+    below_four_fifths: bool | None
+    worst: str | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class MetricAudit:
+    """One metric of an attribute, by group.
+
+    Attributes
+    ----------
+    metric, title : Its name, and its name in words.
+    attribute : Name of the attribute.
+    overall : The metric of all rows, whatever their group.
+    groups : All groups, in the order of their values.
+    most_disparate : The group that is shown to be most unlike the reference; None where none is known.
+    difference_band : Where the verdict rests on differences, the largest that counts as parity; else None.
+    comparisons : Number of comparisons that the simultaneous intervals hold for at once.
+    verdict, reason : The worst verdict of the groups that count, and what it rests on, in one sentence.
+    """
+
+    metric: str
+    title: str
+    attribute: str
+    overall: Estimate
+    groups: tuple[GroupMeasure, ...]
+    most_disparate: str | None
+    difference_band: float | None
+    comparisons: int
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WithheldGroup:
+    """A group of which figures are suppressed, so that no small count can be computed.
+
+    Attributes
+    ----------
+    group : Its name.
+    whole : Whether no figure of it is there; else those of errors are not.
+    reason : Why.
+    rows : None: suppressed.
+    """
+
+    group: str
+    whole: bool
+    reason: str
+    rows: None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +202,11 @@ class AttributeAudit:
     by_feature : The same by the other columns; None where they were not looked at.
     proxies : How well the other columns tell the group; None where they were not looked at.
     verdict : The worst verdict of the groups that count, ``disparate``, ``unsettled`` or ``in band``: those
-        with at least two percent of the rows, and smaller ones that are shown to be disparate.
+        with at least two percent of the rows, and smaller ones that are shown to be disparate. It is of the
+        metrics in `measures`, and of selection rates where there are none.
     reason : What it rests on, in one sentence.
+    measures : The metrics that the audit is about; none in a record of an earlier version.
+    withheld : Groups of which figures are suppressed; none where nothing is.
     """
 
     columns: tuple[str, ...]
@@ -120,6 +221,8 @@ class AttributeAudit:
     proxies: ProxyStrength | None
     verdict: str
     reason: str
+    measures: tuple[MetricAudit, ...] = ()
+    withheld: tuple[WithheldGroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,8 +232,8 @@ class Caution:
     Attributes
     ----------
     kind : ``leakage``, ``tells the prediction``, ``key``, ``reversed``, ``folded values``, ``spelling``,
-        ``nobody selected``, ``everybody selected``, ``small group``, ``proxies``, ``rows`` or ``not looked
-        at``.
+        ``nobody selected``, ``everybody selected``, ``columns``, ``small group``, ``proxies``, ``rows``,
+        ``not looked at`` or ``suppressed``.
     message : One sentence.
     """
 
@@ -187,6 +290,9 @@ class FairnessAudit(
     favourable : Which scores are selected, ``high`` or ``low``.
     weight, strata, cluster : Columns of the survey that the intervals are of, or None.
     count : Column that says how many rows a row of the table is, or None.
+    other_metrics : What the verdict is about beside ratios of selection rates, in words.
+    subgroups : What a search for subgroups found; None where none was made. The verdict is not about it.
+    suppressed_below : Counts of groups below this number are suppressed; None where none are.
     """
 
     data: str
@@ -213,6 +319,9 @@ class FairnessAudit(
     strata: str | None = None
     cluster: str | None = None
     count: str | None = None
+    other_metrics: tuple[str, ...] = ()
+    subgroups: SubgroupSearch | None = None
+    suppressed_below: int | None = None
 
 
 @dataclass(frozen=True)
@@ -346,7 +455,7 @@ class FairnessComparison(
     Attributes
     ----------
     baseline : Audit of the model without mitigation, on the test rows.
-    estimator : ``logistic`` or ``boosting``.
+    estimator : ``logistic``, ``boosting``, or the name of own code.
     features : Columns that the model sees.
     columns : Sensitive columns.
     reference : The reference group, in all columns together.
@@ -357,6 +466,8 @@ class FairnessComparison(
     seed : Of the split, the repeats and whatever a mitigation draws.
     models : The baseline first.
     statement : What the comparison comes to, in one or two sentences.
+    classifier : What own code gave; None without.
+    weight : Column of the rows' weights, by which models are fitted and all figures weighted; None without.
     """
 
     baseline: FairnessAudit
@@ -372,3 +483,5 @@ class FairnessComparison(
     seed: int
     models: tuple[ModelOutcome, ...]
     statement: str
+    classifier: str | None = None
+    weight: str | None = None

@@ -1,7 +1,7 @@
 """Rows of a table for models and audits: features, labels and groups, and what they are called."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.datasets.adult import POSITIVE_CLASS, adult_sample, load_adult
-from trivet.errors import UsageError
+from trivet.errors import DataError, UsageError
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.design import UNIT, Placed, Scale
 from trivet.fairness.counting.files import CodedColumns, read_columns
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.naming import in_order
+from trivet.fairness.counting.weights import WeightSums
 from trivet.tables.features import Features, choose_rows, read_features
 from trivet.tables.opening import Table, find_column, open_table
 from trivet.wording import quote
@@ -37,6 +38,8 @@ class AuditRows:
     columns, values : The sensitive columns, and for each group its value in each of them.
     drawn_from : Rows of the table that these were drawn from; as many where they are all.
     folded : Values of the label that count as negative together, where they are several, in the whole table.
+    weight, weights : Column of weights and what it holds, shape (rows,); None where each row counts once.
+    made_of : Columns that sensitive ones are made of.
     """
 
     name: str
@@ -50,6 +53,15 @@ class AuditRows:
     values: tuple[tuple[str, ...], ...]
     drawn_from: int
     folded: tuple[FoldedValue, ...] = ()
+    weight: str | None = None
+    weights: NDArray[np.float64] | None = None
+    made_of: tuple[str, ...] = ()
+
+    @property
+    def telling(self) -> tuple[int, ...]:
+        """Places of the features that are sensitive columns, or that these are made of."""
+        known = {*self.columns, *self.made_of}
+        return tuple(place for place, name in enumerate(self.features.names) if name in known)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,9 +69,20 @@ class AuditRows:
     def count(self, predictions: NDArray[np.int64], rows: NDArray[np.int64]) -> GroupCounts:
         """Count rows by their indices and predictions (0 or 1), shape (rows,) each; all groups are there."""
         cells = 4 * self.groups[rows] + 2 * self.labels[rows] + predictions
-        table = np.bincount(cells, minlength=4 * len(self.values)).reshape(-1, 2, 2)
+        size = 4 * len(self.values)
+        table = np.bincount(cells, minlength=size).reshape(-1, 2, 2)
+        weights = None
+        if self.weights is not None:
+            own = self.weights[rows]
+            sums, squares = (
+                np.bincount(cells, weights=amount, minlength=size).astype(np.float64).reshape(1, -1, 2, 2)
+                for amount in (own, own**2)
+            )
+            weights = WeightSums(
+                self.weight or "weight", np.zeros(1, dtype=np.int64), table[np.newaxis], sums, squares
+            )
         classes = self.negative, self.positive
-        return GroupCounts(self.columns, self.values, classes, table, self.folded)
+        return GroupCounts(self.columns, self.values, classes, table, self.folded, weights=weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +120,13 @@ _TRUTH_AS_NUMBER: Final = {"true": "1", "false": "0"}
 
 
 def read_rows(
-    table: str | Path,
+    table: str | Path | Table,
     *,
     label: str,
     sensitive: Sequence[str],
     positive: str | None = None,
+    weight: str | None = None,
+    made_of: Sequence[str] = (),
     ignored: Sequence[str] = (),
     limit: int | None = None,
     seed: int = 0,
@@ -111,11 +136,15 @@ def read_rows(
     Parameters
     ----------
     table
-        A .csv or .parquet file, or FILE.duckdb:TABLE.
+        A file as of ``trivet fairness``, or an open one.
     label, sensitive
         Names of columns.
     positive
         The label that counts as positive; not needed where labels are 0 and 1, or true and false.
+    weight
+        Column of weights, finite numbers from 0 up. It is no feature.
+    made_of
+        Columns that sensitive ones are made of.
     ignored
         Names of columns that are not features, such as a row number.
     limit
@@ -131,8 +160,29 @@ def read_rows(
     with open_table(table) as opened:
         counts = group_counts(opened, label, label, sensitive, positive=positive)
         read = read_columns(opened, coded=(label, *sensitive))
-        hidden = (label, *ignored)
-        return _rows(opened, counts, read, label=label, hidden=hidden, limit=limit or MOST_ROWS, seed=seed)
+        hidden = (label, *ignored, *(() if weight is None else (weight,)))
+        limit = limit or MOST_ROWS
+        rows = _rows(opened, counts, read, label=label, hidden=hidden, limit=limit, seed=seed)
+        weights = None if weight is None else _weights(opened, weight, read.rows, limit=limit, seed=seed)
+    return replace(rows, weight=weight, weights=weights, made_of=tuple(made_of))
+
+
+def _weights(opened: Table, name: str, rows: int, *, limit: int, seed: int) -> NDArray[np.float64]:
+    """Read the weights of the rows that are drawn."""
+    places = choose_rows(rows, limit, seed=seed)
+    column = find_column(opened.columns, name)
+    read = read_features(opened, [column], rows=None if len(places) == rows else places)
+    weights = read.values[:, 0]
+    if read.categories[0] is not None:
+        raise UsageError(f"the column {quote(name)} should hold weights, found text; expected numbers.")
+    wrong = ~(weights >= 0)
+    if wrong.any() or not weights.any():
+        found = "a missing one" if np.isnan(weights).any() else f"{np.nanmin(weights):g}"
+        raise DataError(
+            f"weights in {quote(name)} should be numbers from 0 up that are not all zero, found {found} "
+            f"({int(wrong.sum())} rows in all). Leave such rows out, or give them a weight."
+        )
+    return weights
 
 
 def read_predicted(

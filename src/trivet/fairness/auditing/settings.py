@@ -5,16 +5,31 @@ from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Interval, MinLen
 
-from trivet.settings import Count, SettingError, Settings, Share
+from trivet.settings import Count, SettingError, Share
+from trivet.tables.settings import CellReading
+from trivet.wording import quote
+from trivet.work.own_code import OWN_CODE
 
-__all__ = ["ADULT", "USUAL_CUT", "EstimatorName", "Favourable", "Missing", "TableOptions", "TableSettings"]
+__all__ = [
+    "ADULT",
+    "ESTIMATOR_NAMES",
+    "USUAL_CUT",
+    "Favourable",
+    "Missing",
+    "ReferenceName",
+    "TableOptions",
+    "TableSettings",
+    "require_estimator",
+]
 
-EstimatorName = Literal["logistic", "boosting"]
+#: Classifiers that have a name; others are named as ``package.module:factory``.
+ESTIMATOR_NAMES: Final = ("logistic", "boosting")
 Missing = Literal["refuse", "group", "drop"]
 Favourable = Literal["high", "low"]
+ReferenceName = Literal["favoured", "most-selected", "largest", "population"]
 Name = Annotated[str, MinLen(1)]
 
-#: Settings that belong to a table of one's own.
+#: Settings that belong to a table that a user names.
 _OF_A_TABLE: Final = (
     *("label", "positive", "ignore", "rows", "weight", "bins", "one_hot", "missing", "exclude"),
     *("selected", "total"),
@@ -24,23 +39,57 @@ _OF_A_TABLE: Final = (
 ADULT: Final = "adult"
 #: The cut of scores from 0 to 1, where none is given.
 USUAL_CUT: Final = 0.5
+#: How the names of files of fitted models end.
+_MODEL_FILES: Final = (
+    "joblib",
+    "pkl",
+    "pickle",
+    "sav",
+    "skops",
+    "onnx",
+    "pt",
+    "pth",
+    "h5",
+    "json",
+    "bin",
+    "npz",
+)
 #: A band that begins lower holds everything.
 LOWEST_BAND: Final = 0.01
+_OF_TWO_CLASSES: Final = (
+    *("positive", "metric", "reference", "difference_band", "ignore"),
+    *("rows", "counts_only", "search", "search_split", "search_rows"),
+)
+_OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
+_OF_A_RANKING: Final = ("query", "top")
+_OF_NUMBERS: Final = (
+    *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
+    *("ignore", "rows", "counts_only", "multiclass", "metric", "reference", "difference_band", "suppress"),
+    *_OF_A_SEARCH,
+)
 #: What is audited, one of these, and the settings that nothing is done with then.
 _IDLE: Final = {
-    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats"),
-    "score": ("mitigate", "repeats"),
-    "estimator": ("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only"),
-    "selected": ("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats"),
+    "prediction": ("cut", "score_range", "favourable", "mitigate", "repeats", *_OF_A_RANKING),
+    "score": ("mitigate", "repeats", "multiclass", *_OF_A_RANKING),
+    "estimator": (
+        *("cut", "score_range", "favourable", "strata", "cluster", "count", "counts_only", "multiclass"),
+        *("metric", "reference", "difference_band", "suppress", *_OF_A_SEARCH, *_OF_A_RANKING),
+    ),
+    "selected": (
+        *("label", "positive", "cut", "score_range", "favourable", "mitigate", "repeats", "multiclass"),
+        *_OF_A_RANKING,
+    ),
+    "outcome": (*_OF_NUMBERS, *_OF_A_RANKING),
+    "rank": (*_OF_NUMBERS, "weight", "strata", "cluster", "count"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableOptions(Settings):
+class TableOptions(CellReading):
     """Options of ``trivet fairness``, beside the table.
 
-    Exactly one of `prediction`, `score`, `selected` (with `total`) and `estimator` is given: audit what
-    columns say, or fit.
+    Exactly one of `prediction`, `score`, `selected` (with `total`), `outcome`, `rank` and `estimator` is
+    given: audit what columns say, or fit.
 
     Attributes
     ----------
@@ -56,11 +105,19 @@ class TableOptions(Settings):
         the rows beyond it are.
     score_range : Where the scores lie, LOWEST,HIGHEST, such as 300,850; from 0 to 1 by default.
     favourable : Which scores are selected, high or low.
-    selected, total : Of a table of counts: columns with how many are selected of how many. No labels then.
+    selected : Of a table of counts: the column with how many are selected, beside the total. No labels then.
+    total : Of a table of counts: the column with how many there are.
     count : Column with how many equal rows each row is.
     weight : Column of survey weights. Rates are weighted, and intervals are those of the design.
-    strata, cluster : Columns of the stratum and the primary sampling unit of a row, for the same intervals.
-    estimator : Fit this classifier on a part of the rows instead, with and without mitigations.
+    strata : Column of the stratum of a row, for intervals of a survey.
+    cluster : Column of the primary sampling unit of a row, within its stratum, for the same.
+    outcome : Compare the amounts in this column, such as limits, prices or wages, by group. No labels then.
+    rank : Compare the places in this column of ranks, 1 being the first, by group. No labels then.
+    query : Column of the query that a rank belongs to; without it there is one ranking.
+    top : How many places are the top of a ranking.
+    multiclass : Audit each class of the labels and predictions against all others.
+    estimator : Fit this classifier on a part of the rows instead, with and without mitigations: logistic,
+        boosting, or package.module:factory of your own, which returns an unfitted scikit-learn classifier.
     mitigate : all, or names: drop-sensitive, reweighing, massaging, exponentiated-gradient, group-thresholds,
         equalized-odds.
     repeats : Trainings anew on other rows, for the spread of training.
@@ -73,6 +130,15 @@ class TableOptions(Settings):
     ignore : Columns that are not features, COL or COL,COL, such as a row number or another prediction.
     rows : Look at that many rows at most, drawn at random, for all that counts do not tell.
     counts_only : Audit counts alone: no columns, no scores within groups. As fast as the file can be read.
+    metric : Metrics that the verdict is about, such as selection_rate,false_positive_rate; by default
+        selection_rate.
+    reference : What groups are compared with: favoured, the one with the largest share of positive labels
+        (the default), most-selected, largest, or population, all rows together.
+    difference_band : Judge by differences: as much counts as parity. By default by the band of ratios.
+    search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
+    search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
+    search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
     label: Name | None = None
@@ -94,7 +160,12 @@ class TableOptions(Settings):
     one_hot: str | None = None
     missing: Missing = "refuse"
     exclude: str | None = None
-    estimator: EstimatorName | None = None
+    outcome: Name | None = None
+    rank: Name | None = None
+    query: Name | None = None
+    top: Count = 10
+    multiclass: bool = False
+    estimator: Name | None = None
     mitigate: tuple[Name, ...] | Name = "all"
     repeats: Annotated[int, Ge(0)] = 10
     four_fifths: Annotated[float, Interval(ge=LOWEST_BAND, le=1)] = 0.8
@@ -102,6 +173,13 @@ class TableOptions(Settings):
     ignore: tuple[Name, ...] = ()
     rows: Count | None = None
     counts_only: bool = False
+    metric: tuple[Name, ...] = ()
+    reference: ReferenceName | None = None
+    difference_band: Annotated[float, Interval(gt=0, le=1)] | None = None
+    search: bool = False
+    search_split: bool = False
+    search_rows: Count | None = None
+    suppress: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +188,8 @@ class TableSettings(TableOptions):
 
     Attributes
     ----------
-    table : A .csv or .parquet file, or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
+    table : A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip; a .parquet, .feather, .xlsx or .ods
+        file (FILE.xlsx:SHEET), or FILE.duckdb:TABLE; ``adult`` is the embedded data, for an estimator.
     """
 
     table: Name
@@ -118,26 +197,26 @@ class TableSettings(TableOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         given = [name for name in _IDLE if getattr(self, name) is not None]
+        if self.estimator is not None:
+            require_estimator(self.estimator)
         if len(given) != 1:
             found = " and ".join(f"{{{name}}}" for name in given) or "none"
             raise SettingError(
-                f"expected one of {{prediction}}, {{score}}, {{selected}} and {{estimator}}, found {found}: "
-                "what is to be audited, or should models be fitted?"
+                f"expected one of {{prediction}}, {{score}}, {{selected}}, {{outcome}}, {{rank}} and "
+                f"{{estimator}}, found {found}: what is to be audited, or should models be fitted?"
             )
         if idle := [name for name in _IDLE[given[0]] if getattr(self, name) != _DEFAULTS[name]]:
             named = ", ".join(f"{{{name}}}" for name in idle)
             raise SettingError(f"{named}: nothing is done with it beside {{{given[0]}}}; leave it out.")
-        if self.score_range is not None and self.cut is None:
-            raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
-        if self.counts_only and (self.rows is not None or self.ignore):
-            raise SettingError(
-                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
-            )
+        self._require_classes()
+        self._require_pairs()
         if self.table == ADULT:
             if self.estimator is None:
                 raise SettingError(
                     "a table is missing: adult has no predictions to audit; give {estimator} to fit on it."
                 )
+            if self.reading.options:
+                raise SettingError("{decimal}, {thousands} and {encoding} belong to a table of your own.")
             if used := [name for name in _OF_A_TABLE if getattr(self, name) != _DEFAULTS[name]]:
                 named = ", ".join(f"{{{name}}}" for name in used)
                 raise SettingError(f"{named}: for a table of your own; adult has its own columns.")
@@ -145,6 +224,76 @@ class TableSettings(TableOptions):
             raise SettingError("a table needs {sensitive}, the columns of the groups.")
         elif self.label is None and self.estimator is not None:
             raise SettingError("an {estimator} needs {label}, the column of the true labels.")
+
+    def _require_classes(self) -> None:
+        """Refuse settings that nothing is done with where every class is looked at."""
+        if not self.multiclass:
+            return
+        if self.label is None:
+            raise SettingError("{multiclass} needs {label}, the column of the true labels.")
+        if idle := [name for name in _OF_TWO_CLASSES if getattr(self, name) != _DEFAULTS[name]]:
+            named = ", ".join(f"{{{name}}}" for name in idle)
+            raise SettingError(f"{named}: nothing is done with it beside {{multiclass}}; leave it out.")
+
+    @property
+    def of_outcomes(self) -> bool:
+        """Whether amounts, ranks or several classes are compared."""
+        return self.outcome is not None or self.rank is not None or self.multiclass
+
+    def _require_pairs(self) -> None:
+        """Refuse settings that say two things about one."""
+        if self.score_range is not None and self.cut is None:
+            raise SettingError("{score_range} has scores of its own; give {cut}, a score or median.")
+        for name in ("search", "search_split", "multiclass"):
+            if self.suppress is not None and getattr(self, name):
+                raise SettingError(
+                    f"{{{name}}} counts groups in many more ways, from which small ones follow; leave "
+                    "{suppress} out, or it."
+                )
+        if self.counts_only and (self.rows is not None or self.ignore):
+            raise SettingError(
+                "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
+            )
+        self._require_search()
+        if self.reference is not None and self.privileged is not None:
+            raise SettingError(
+                "{privileged} names the group that the others are compared with; leave {reference} out."
+            )
+
+    def _require_search(self) -> None:
+        """Refuse a search of what is no row by row table."""
+        if not self.search and not self.search_split:
+            if self.search_rows is not None:
+                raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
+            return
+        asked = "search" if self.search else "search_split"
+        for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise SettingError(
+                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave {{{name}}} "
+                    "out, or search without it."
+                )
+        if self.label is None and self.score is not None:
+            raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")
+
+
+def require_estimator(name: str) -> None:
+    """Raise a SettingError unless a classifier has this name, or its text is one of own code."""
+    if name in ESTIMATOR_NAMES or OWN_CODE.fullmatch(name):
+        return
+    if name.rpartition(".")[2].lower() in _MODEL_FILES or "/" in name:
+        raise SettingError(
+            "{estimator} is {found}, which looks like a file: reading a fitted model can run what is in it, "
+            "and here models are trained anew. Give package.module:factory, a function of yours that returns "
+            "an unfitted scikit-learn classifier; predictions of a fitted one are audited with {prediction}.",
+            found=quote(name),
+        )
+    raise SettingError(
+        "{estimator} is {found}; expected {expected}, or package.module:factory, a function that returns an "
+        "unfitted scikit-learn classifier.",
+        found=quote(name),
+        expected=", ".join(ESTIMATOR_NAMES),
+    )
 
 
 _DEFAULTS: Final = {each.name: each.default for each in fields(TableOptions)}

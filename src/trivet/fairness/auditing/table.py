@@ -15,17 +15,21 @@ from trivet.fairness.auditing.rows import AuditRows, adult_rows, read_predicted,
 from trivet.fairness.auditing.settings import (
     ADULT,
     USUAL_CUT,
-    EstimatorName,
     Favourable,
     Missing,
+    ReferenceName,
     TableOptions,
     TableSettings,
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.law.suppression import suppressed
+from trivet.fairness.measures.registry import measures_named
+from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
-from trivet.tables.opening import open_table, table_file
+from trivet.tables.opening import Table, open_table, table_file
+from trivet.tables.settings import DecimalMark, Encoding, Thousands
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -35,7 +39,12 @@ Progress = Callable[[str, float | None], object]
 MOST_LOOKED_AT: Final = 10_000_000
 GENDER: Final = ("gender",)
 #: Options that change a table before it is read, or are of its other columns.
-_OF_FILES: Final = frozenset({"ignore", "rows", "bins", "one_hot", "missing", "exclude"})
+_OF_FILES: Final = frozenset(
+    {
+        *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
+        *("search", "search_split", "search_rows"),
+    }
+)
 
 
 class AuditOptions(TypedDict, total=False):
@@ -61,6 +70,15 @@ class AuditOptions(TypedDict, total=False):
     ignore: Sequence[str]
     rows: int | None
     counts_only: bool
+    reference: ReferenceName | None
+    difference_band: float | None
+    decimal: DecimalMark
+    thousands: Thousands | None
+    encoding: Encoding
+    search: bool
+    search_split: bool
+    search_rows: int | None
+    suppress: int | None
 
 
 def audit_table(
@@ -71,25 +89,45 @@ def audit_table(
     progress: Progress = lambda _step, _share: None,
 ) -> FairnessAudit | FairnessComparison:
     """Audit the predictions of a table, or fit and compare mitigations on its rows."""
+    if settings.of_outcomes:
+        raise UsageError(
+            "amounts, ranks and several classes are audited by `trivet fairness` on its own, and by "
+            "trivet.fairness.audit_outcome."
+        )
     if settings.estimator is None:
-        return _audit(settings, seed=seed, progress=progress)
+        return _audit(settings, seed=seed, workers=workers, progress=progress)
+    return _compare(settings, settings.estimator, seed=seed, workers=workers, progress=progress)
+
+
+def _compare(
+    settings: TableSettings, estimator: Any, *, seed: int, workers: int | None, progress: Progress
+) -> FairnessComparison:
     names = chosen_mitigations(settings.mitigate)
+    noted: tuple[Caution, ...] = ()
     progress("loading", None)
+    notes: Sequence[str] = ()
     if settings.table == ADULT:
         data = adult_rows(settings.sensitive or GENDER)
     else:
-        data = read_rows(
-            settings.table,
-            label=settings.label or "",
-            sensitive=settings.sensitive,
-            positive=settings.positive,
-            ignored=settings.ignore,
-            limit=settings.rows,
-            seed=seed,
-        )
-    return compare_mitigations(
+        shape = shape_of(settings)
+        with open_table(settings.table, reading=settings.reading) as opened:
+            shaped, notes = shape_table(opened, shape)
+            data = read_rows(
+                shaped,
+                label=settings.label or "",
+                sensitive=settings.sensitive,
+                positive=settings.positive,
+                weight=settings.weight,
+                made_of=[name for names in shape.one_hot.values() for name in names],
+                ignored=settings.ignore,
+                limit=settings.rows,
+                seed=seed,
+            )
+            noted = _noted(opened, data.features.notes)
+    compared = compare_mitigations(
         data,
-        estimator=settings.estimator,
+        estimator=estimator,
+        cautions=[Caution("rows", note) for note in notes],
         mitigations=names,
         privileged=named_values(data.columns, settings.privileged),
         repeats=settings.repeats,
@@ -99,13 +137,25 @@ def audit_table(
         workers=workers or os.cpu_count() or 1,
         progress=progress,
     )
+    if not noted:
+        return compared
+    return replace(
+        compared,
+        baseline=replace(compared.baseline, cautions=(*noted, *compared.baseline.cautions)),
+    )
 
 
-def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> FairnessAudit:
+def _noted(opened: Table, notes: Sequence[str] = ()) -> tuple[Caution, ...]:
+    """Return cautions on what a table's columns are called, and on cells that may be meant otherwise."""
+    return tuple(Caution("columns", each) for each in (*opened.notes, *notes))
+
+
+def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress: Progress) -> FairnessAudit:
+    measures_named(settings.metric)  # first: a name may be wrong, and counting takes time
     label, prediction = settings.label, settings.prediction or settings.score
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
-    with open_table(settings.table) as opened:
+    with open_table(settings.table, reading=settings.reading) as opened:
         shaped, notes = shape_table(opened, shape_of(settings))
         cut = None
         if settings.score is not None:
@@ -122,6 +172,7 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
             **asdict(design),
         )
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
+        searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
             message = f"The other columns, and scores within groups, were not looked at{why or ''}."
@@ -139,6 +190,11 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
                 limit=settings.rows,
                 seed=seed,
             )
+        if settings.search or settings.search_split:
+            progress("subgroups", None)
+            searched = search_table(
+                shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
+            )
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
@@ -146,10 +202,14 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         )
         cautions += (Caution("rows", message),)
     if predicted is not None and design.weighted:
-        message = "What columns and scores tell is of rows as they are, without weights; the rest has them."
-        cautions += (Caution("rows", message),)
+        message = (
+            "Where a difference comes from, by class and column, is not taken apart for rows with weights; "
+            "scores within groups are of rows without them."
+        )
+        cautions += (Caution("not looked at", message),)
+    cautions = (*_noted(opened, () if predicted is None else predicted.rows.features.notes), *cautions)
     progress("audit", None)
-    return audit_counts(
+    audited = audit_counts(
         counts,
         privileged=settings.privileged,
         data=Path(settings.table).name,
@@ -163,7 +223,12 @@ def _audit(settings: TableSettings, *, seed: int, progress: Progress) -> Fairnes
         seed=seed,
         predicted=predicted,
         cautions=cautions,
+        metric=settings.metric,
+        reference=settings.reference,
+        difference_band=settings.difference_band,
     )
+    audited = audited if searched is None else replace(audited, subgroups=searched)
+    return audited if settings.suppress is None else suppressed(audited, settings.suppress)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -207,6 +272,7 @@ def audit(
     sensitive: Any,
     prediction: Any = None,
     score: Any = None,
+    metric: str | Sequence[str] = (),
     seed: int = 0,
     progress: Progress = lambda _step, _share: None,
     **options: Unpack[AuditOptions],
@@ -216,12 +282,16 @@ def audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, any data frame that narwhals knows, or None with arrays.
+        A file as of ``trivet fairness`` (.csv, .parquet, .xlsx and others, FILE.duckdb:TABLE), any data frame
+        that narwhals knows, or None with arrays.
     label, prediction, score
         Names of columns, or arrays of shape (rows,) where there is no table. One of the last two is given:
         predicted labels, or scores; or `selected` and `total` are. Without labels only selection is audited.
     sensitive
         Names of the columns of the groups; or arrays by name.
+    metric
+        Metrics that the verdict is about, of `trivet.fairness.measures.registry.MEASURES`; by default
+        ``selection_rate``.
     seed
         Of everything random.
     progress
@@ -229,7 +299,8 @@ def audit(
     **options
         As of the command line and `trivet.fairness.auditing.settings.TableOptions`. `weight`, `strata`,
         `cluster`, `count`, `selected` and `total` can be arrays where there is no table. `ignore`, `rows`,
-        `bins`, `one_hot`, `missing` and `exclude` are of a file, or of a frame, which is then written to one.
+        `bins`, `one_hot`, `missing`, `exclude` and those of the search are of a file, or of a frame, which is
+        then written to one.
 
     Returns
     -------
@@ -243,6 +314,7 @@ def audit(
     """
     columns = (sensitive,) if isinstance(sensitive, str) else sensitive
     rest: dict[str, Any] = dict(options)
+    rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):
         rest["ignore"] = tuple(rest.get("ignore", ()))
@@ -260,7 +332,8 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    return audit_predictions(
+    fewest = rest.pop("suppress", None)
+    found = audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -269,6 +342,7 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
+    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(
@@ -276,15 +350,23 @@ def compare(
     *,
     label: str | None = None,
     sensitive: str | Sequence[str] = (),
-    estimator: EstimatorName = "logistic",
+    estimator: Any = "logistic",
     mitigate: str | Sequence[str] = TableOptions.mitigate,
     repeats: int = TableOptions.repeats,
     positive: str | None = None,
     privileged: str | None = None,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
+    weight: str | None = None,
+    bins: str | None = None,
+    one_hot: str | None = None,
+    missing: Missing = "refuse",
+    exclude: str | None = None,
     ignore: Sequence[str] = (),
     rows: int | None = None,
+    decimal: DecimalMark = TableOptions.decimal,
+    thousands: Thousands | None = TableOptions.thousands,
+    encoding: Encoding = TableOptions.encoding,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
@@ -294,12 +376,20 @@ def compare(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, ``adult`` for the embedded data, any data frame that
-        narwhals knows, or rows that `trivet.fairness.auditing.rows` read.
-    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, seed, progress
+        A file as of `audit`, ``adult`` for the embedded data, any data frame that narwhals knows, or rows
+        that `trivet.fairness.auditing.rows` read.
+    label, sensitive, positive, privileged, four_fifths, level, ignore, rows, decimal, thousands, encoding
+        As of `audit`.
+    seed, progress
         As of `audit`; Adult and rows have a label of their own.
+    weight
+        Column of the rows' weights, by which models are fitted and all figures weighted.
+    bins, one_hot, missing, exclude
+        As of `audit`.
     estimator
-        ``logistic`` or ``boosting``.
+        ``logistic``, ``boosting``, ``package.module:factory`` of your own, or an unfitted scikit-learn
+        classifier, which is given the columns as numbers: missing ones filled and marked, texts one-hot, all
+        standardised.
     mitigate
         ``all``, or names of mitigations.
     repeats
@@ -335,16 +425,22 @@ def compare(
             table=str(file),
             label=label,
             sensitive=(sensitive,) if isinstance(sensitive, str) else tuple(sensitive),
-            estimator=estimator,
+            estimator=estimator if isinstance(estimator, str) else "own:classifier",
             mitigate=mitigate if isinstance(mitigate, str) else tuple(mitigate),
             repeats=repeats,
             positive=positive,
             privileged=privileged,
             four_fifths=four_fifths,
             level=level,
+            weight=weight,
+            bins=bins,
+            one_hot=one_hot,
+            missing=missing,
+            exclude=exclude,
             ignore=tuple(ignore),
             rows=rows,
+            decimal=decimal,
+            thousands=thousands,
+            encoding=encoding,
         )
-        found = audit_table(settings, seed=seed, workers=workers, progress=progress)
-    assert isinstance(found, FairnessComparison)
-    return found
+        return _compare(settings, estimator, seed=seed, workers=workers, progress=progress)

@@ -201,15 +201,12 @@ def _shown(value: Any) -> str:
 SMALLEST_SHARE: Final = 0.02
 
 
-def most_favoured(rows: ArrayLike, positives: ArrayLike) -> tuple[int, str]:
+def most_favoured(rows: ArrayLike, positives: ArrayLike, *, of: str = "positive labels") -> tuple[int, str]:
     """Return the last group with the largest share of positive labels, of large ones if any, and why."""
     sizes, labels = np.asarray(rows), np.asarray(positives)
     large = np.flatnonzero((sizes > 0) & (sizes >= SMALLEST_SHARE * sizes.sum()))
     if not len(large):
         return int(sizes.argmax()), "it is the largest group, and none has two percent of the rows"
-    why = (
-        "it has the largest share of positive labels among groups with at least "
-        f"{SMALLEST_SHARE:.0%} of the rows"
-    )
+    why = f"it has the largest share of {of} among groups with at least {SMALLEST_SHARE:.0%} of the rows"
     shares = labels[large] / sizes[large]
     return int(large[len(large) - 1 - np.argmax(shares[::-1])]), why

@@ -1,4 +1,4 @@
-"""What a row of a table stands for, and the scale of its score."""
+"""Meaning of a row of a table, and the scale of its score."""
 
 import math
 from dataclasses import dataclass, fields
@@ -76,12 +76,12 @@ class Design:
 
     @property
     def weighted(self) -> bool:
-        """Whether estimates and intervals are those of a survey."""
+        """True where estimates and intervals are those of a survey."""
         return bool(self.weight or self.parts)
 
     @property
     def of_rows(self) -> bool:
-        """Whether a row of the table is a row that is counted, once."""
+        """True where a row of the table is counted once."""
         return not (self.count or self.total)
 
 

@@ -30,7 +30,7 @@ from trivet.fairness.counting.tabulate import (
     require_scores,
     rows_of,
 )
-from trivet.tables.numbers import number_sql
+from trivet.tables.numbers import cell_sql, has_percent_signs, number_sql, why_unreadable
 from trivet.tables.opening import (
     Column,
     Kind,
@@ -45,7 +45,7 @@ from trivet.wording import one_line, quote
 
 __all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
 
-#: Squares of larger weights are no finite numbers.
+#: Squares of larger weights are beyond all floats.
 LARGEST_WEIGHT: Final = 1e150
 #: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
@@ -92,7 +92,7 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"
-        number = f"TRY_CAST({cell} AS DOUBLE)"
+        number = cell_sql(cell, column.reading, percent=has_percent_signs(table, column))
         return Score(
             scale.sql(number),
             f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
@@ -111,6 +111,16 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
         "false",
         f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
     )
+
+
+def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
+    """Raise a DataError where scores are written otherwise than is read, with the way in."""
+    column, score = find_column(table.columns, name), scored(table, name, scale)
+    why = why_unreadable(table, column, score.unreadable) if column.kind is Kind.CELL else None
+    if why is not None:
+        raise DataError(
+            f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
+        )
 
 
 class FileSource:
@@ -135,6 +145,8 @@ class FileSource:
         found = combinations(self._table, columns, *keys, limit=limit, sums=sums)
         if found is None:
             return None
+        if question.cut is not None and any(values[-1] == UNREADABLE for values, _ in found):
+            require_readable(self._table, question.y_pred or "", question.scale)
         # The label's values, or others' that are those of the file, tell a row in a cell from other text.
         own = [name for name in (question.y_true, *question.keys) if name and not columns_by[name].derived]
         known: set[str | None] = set()
@@ -449,6 +461,8 @@ def _checked(table: Table, name: str, found: Any, scale: Scale) -> Scores:
         ((missing, unreadable, outside),) = table.rows(
             f"SELECT {sql} FROM {table.source}"  # noqa: S608 - as above
         )
+        if unreadable:
+            require_readable(table, name, scale)
         require_no_missing({name: missing} if missing else {}, len(numbers))
         require_scores(name, outside=outside, unreadable=unreadable, scale=scale)
     return numbers

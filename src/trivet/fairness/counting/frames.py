@@ -1,7 +1,7 @@
 """Counting the rows of a data frame in its own engine: pandas, Polars, Arrow, DuckDB, Spark and others."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness.counting.arrays import ArraySource
 from trivet.fairness.counting.design import EVERY_ROW, Design, Scale
 from trivet.fairness.counting.tabulate import MISSING, OUTSIDE, Part, Question, Row, rows_of
+from trivet.tables.frames import tidy_frame
 from trivet.tables.opening import Column, Kind, find_column
 from trivet.wording import describe_error, one_line, quote
 
@@ -137,16 +138,8 @@ class FrameSource:
 
 def with_text_names(table: Any, wanted: Sequence[Any]) -> tuple[Any, list[Any]]:
     """Return a frame whose columns have texts for names, and the wanted names; pandas may have numbers."""
-    # Only a frame of pandas has this, and reading the columns of a lazy frame costs a query.
-    if not hasattr(table, "set_axis"):
-        return table, list(wanted)
-    names: list[Any] = list(table.columns)
-    if all(isinstance(name, str) for name in names):
-        return table, list(wanted)
-    called = list(map(str, names))
-    if len(set(called)) < len(called):
-        raise UsageError("two columns of the table have the same name; rename one.")
-    return table.set_axis(called, axis=1), [str(name) if name in names else name for name in wanted]
+    tidy, called = tidy_frame(table)
+    return tidy, [called.get(name, name) if isinstance(name, Hashable) else name for name in wanted]
 
 
 def _rows(frame: Any) -> list[tuple[Any, ...]]:

@@ -84,7 +84,7 @@ class Question:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Columns whose values are counted: groups, label, prediction where it is no score, and parts."""
+        """Columns whose values are counted: groups, label, prediction where it is not scored, and parts."""
         scored = self.cut is not None
         named = (*self.sensitive, self.y_true, None if scored else self.y_pred, *self.design.parts)
         return tuple(name for name in named if name is not None)

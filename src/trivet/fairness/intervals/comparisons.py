@@ -29,6 +29,8 @@ __all__ = [
     "ratio_interval",
     "ratio_intervals",
     "ratio_limits",
+    "recovered_difference",
+    "recovered_ratio",
 ]
 
 #: libm's, as numpy's differs in the last bit from processor to processor.
@@ -125,18 +127,34 @@ def _hybrid_limits(
     few = np.zeros(x0.shape, dtype=np.bool_)
     limits0 = share_limits(x0, n0, level=level, large=few)
     limits1 = share_limits(x1, n1, level=level, large=few)
-    share0, share1 = share_of(x0, n0), share_of(x1, n1)
+    shares = np.stack([share_of(x0, n0), share_of(x1, n1)])
+    low, high = (np.stack(ends) for ends in zip(limits0[:2], limits1[:2], strict=True))
+    return recovered_ratio(shares, low, high)
+
+
+def recovered_ratio(
+    shares: Floats, low: Floats, high: Floats, correlation: float | Floats = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the ends of the first of two estimates over the second, from the ends of each.
+
+    The first axis is the group, protected first; figures are 0 or more, and no correlation is above 0 (A.
+    Donner, G. Y. Zou, Statistical Methods in Medical Research 21, 2012). An end is infinite where nothing
+    bounds the ratio.
+    """
+    (share0, share1), (low0, low1), (high0, high1) = shares, low, high
     # The upper end of a ratio is the lower end of the ratio the other way round.
-    low = _hybrid_low(share0, limits0.low, share1, limits1.high)
-    other = _hybrid_low(share1, limits1.low, share0, limits0.high)
-    return low, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
+    down = _hybrid_low(share0, low0, share1, high1, correlation)
+    other = _hybrid_low(share1, low1, share0, high0, correlation)
+    return down, np.divide(1, other, out=np.where(np.isnan(other), np.nan, np.inf), where=other > 0)
 
 
-def _hybrid_low(share0: Floats, low0: Floats, share1: Floats, high1: Floats) -> Floats:
+def _hybrid_low(
+    share0: Floats, low0: Floats, share1: Floats, high1: Floats, correlation: float | Floats
+) -> Floats:
     """Return the lower end of share0 / share1: their L, with a root of the denominator multiplied out."""
     # With A the product of the shares and a, b = l(2 share - l) of the two limits l, it is (A - sqrt(A^2 - a
     # b)) / b = a / (A + sqrt(A^2 - a b)).
-    product = share0 * share1
+    product = share0 * share1 - correlation * (share0 - low0) * (high1 - share1)
     a, b = low0 * (2 * share0 - low0), high1 * (2 * share1 - high1)
     # a b is at most A^2 but for rounding.
     denominator = product + np.sqrt(np.maximum(product**2 - a * b, 0))
@@ -217,18 +235,29 @@ def difference_limits(
     large = is_large(x0, n0, level=level) & is_large(x1, n1, level=level)
     x, n = np.stack(np.broadcast_arrays(x0, x1)), np.stack(np.broadcast_arrays(n0, n1))
     limits = share_limits(x, n, level=level, large=np.broadcast_to(large, x.shape))
-    low, high = _hybrid(share_of(x, n), limits.low, limits.high)
+    low, high = recovered_difference(share_of(x, n), limits.low, limits.high)
     return Limits(low, high, large)
 
 
-def _hybrid(shares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the privileged share minus the protected one; the first axis is the group."""
+def recovered_difference(
+    shares: Floats, low: Floats, high: Floats, correlation: float | Floats = 0.0
+) -> tuple[Floats, Floats]:
+    """Return the ends of the privileged estimate minus the protected one, from the ends of each.
+
+    The first axis is the group, protected first (G. Y. Zou, A. Donner, Statistics in Medicine 27, 2008).
+    """
     away, towards = shares - low, high - shares
     difference = shares[PRIVILEGED] - shares[PROTECTED]
     with np.errstate(invalid="ignore"):
-        down = difference - _hypot(away[PRIVILEGED], towards[PROTECTED])
-        up = difference + _hypot(towards[PRIVILEGED], away[PROTECTED])
-    return np.asarray(down, dtype=np.float64), np.asarray(up, dtype=np.float64)
+        down = _joined(away[PRIVILEGED], towards[PROTECTED], correlation)
+        up = _joined(towards[PRIVILEGED], away[PROTECTED], correlation)
+        return difference - down, difference + up
+
+
+def _joined(one: Floats, other: Floats, correlation: float | Floats) -> Floats:
+    if np.ndim(correlation) == 0:
+        return np.asarray(_hypot(one, other), dtype=np.float64)
+    return np.sqrt(one**2 + other**2 - 2 * correlation * one * other)
 
 
 #: Relative; rounding must not decide which of two equally likely tables is the less likely one.

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.exceptions import UnsetMetadataPassedError
@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d, has_fit_parameter
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import Group, require_same_order
+from trivet.fairness.columns import Group, require_same_order, score_column
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.naming import is_missing
 from trivet.wording import one_line
@@ -31,11 +31,16 @@ __all__ = [
     "SensitiveFeatures",
     "TrainingRows",
     "codes_of",
+    "feature_places",
+    "features_at",
+    "fit_rows",
     "fit_weighted",
+    "is_frame",
     "named",
     "positive_scores",
     "sensitive_codes",
     "sensitive_names",
+    "takes_weights",
     "unfitted",
     "weight_parameter",
 ]
@@ -128,7 +133,8 @@ def _columns(sensitive_features: SensitiveFeatures, rows: int) -> dict[Hashable,
         raise UsageError(
             "a mitigation needs to know each row's group, found no sensitive_features. Pass "
             "sensitive_features=..., one value a row; a mitigation inside another gets them with "
-            "sklearn.set_config(enable_metadata_routing=True)."
+            "sklearn.set_config(enable_metadata_routing=True). A scorer of scikit-learn passes none on: "
+            "score with GroupScorer, or name sensitive_columns of the features."
         )
     names = sensitive_names(sensitive_features)
     columns: dict[Hashable, NDArray[Any]]
@@ -163,9 +169,10 @@ def _array(values: Any) -> NDArray[Any]:
 def _factorised(column: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]]:
     """Return the place of each row's value, and the values in their order; none may be missing."""
     if column.dtype == object:
-        found: dict[Any, int] = {}
+        entries = column.tolist()
         try:
-            codes = np.array([found.setdefault(value, len(found)) for value in column.tolist()])
+            found = {value: place for place, value in enumerate(dict.fromkeys(entries))}
+            codes = np.fromiter(map(found.__getitem__, entries), dtype=np.int64, count=len(entries))
         except TypeError as error:
             raise DataError(f"sensitive_features should hold plain values; {one_line(error)}.") from error
         values = [value.item() if isinstance(value, np.generic) else value for value in found]
@@ -204,6 +211,39 @@ class TrainingRows:
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     values: tuple[Group, ...]
+
+
+def feature_places(columns: str | int | Sequence[str | int], X: Any, what: str) -> tuple[int, ...]:
+    """Return the places of some features, by name or by place, or say which is none of them."""
+    names = list(nw.from_native(X, eager_only=True).columns) if is_frame(X) else []
+    features = len(names) if is_frame(X) else int(np.shape(X)[1])
+    asked = [columns] if isinstance(columns, str | int) else list(columns)
+    known = one_line(", ".join(map(str, names)), limit=200) if names else f"{features} features without names"
+    places: list[int] = []
+    for column in asked:
+        if column in names:
+            places.append(names.index(column))
+        elif not isinstance(column, str) and 0 <= column < features:
+            places.append(int(column))
+        else:
+            raise UsageError(
+                f"the {what} should be one of the features, found {one_line(repr(column))}; there "
+                f"are {known}. Give its name, or its place from 0."
+            )
+    if not places:
+        raise UsageError(f"there should be at least one {what}, found none; there are {known}.")
+    return tuple(sorted(set(places)))
+
+
+def features_at(X: Any, places: Sequence[int]) -> Any:
+    """Return some of the features, in the kind of table that they are in."""
+    chosen = list(places)
+    return nw.from_native(X, eager_only=True)[:, chosen].to_native() if is_frame(X) else X[:, chosen]
+
+
+def is_frame(X: Any) -> bool:
+    """Return True for a data frame."""
+    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)
 
 
 def delegated(method: str) -> Callable[[Any], bool]:
@@ -246,6 +286,11 @@ def weight_parameter(estimator: Any) -> str:
     return name
 
 
+def takes_weights(estimator: Any) -> bool:
+    """Return True if fit takes a weight for each row."""
+    return _weight_parameter(estimator) is not None
+
+
 def _weight_parameter(estimator: Any) -> str | None:
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
@@ -273,13 +318,36 @@ def fit_weighted(
         return unfitted(estimator).fit(X, y, **{weight_parameter(estimator): weights})
 
 
+def fit_rows(
+    estimator: Any, X: Any, y: Any, weights: NDArray[np.float64] | None, params: Mapping[str, Any]
+) -> Any:
+    """Fit a copy of a classifier, with a weight for each row where there are weights."""
+    if weights is None:
+        return unfitted(estimator).fit(X, y, **params)
+    return fit_weighted(estimator, X, y, weights, params)
+
+
+def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
+    """Return the weights as floats, or say what is wrong with them."""
+    try:
+        weights = score_column(sample_weight, "sample_weight")
+    except DataError as error:
+        raise FitError(str(error)) from error
+    if weights.shape != (rows,) or weights.min() < 0 or weights.max() == 0:
+        raise FitError(
+            f"sample_weight should be {rows} numbers from 0 up that are not all zero, found {len(weights)} "
+            f"from {weights.min():g} to {weights.max():g}. Give each row of the features its weight."
+        )
+    return weights
+
+
 class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """A classifier that is fitted so that groups are treated more alike.
 
     A subclass has ``estimator`` among its parameters, and its ``fit`` takes `sensitive_features` by
     keyword, sets ``estimator_`` and ``classes_``, and ends in ``_fitted()``. With metadata routing,
-    `sensitive_features` is requested by default, and other parameters go to the classifier where it
-    requests them; without, all others go to the classifier.
+    `sensitive_features` is requested by default, as is `sample_weight` by those that take it, and other
+    parameters go to the classifier where it requests them; without, all others go to the classifier.
     """
 
     #: Whether labels may have any number of values.
@@ -330,6 +398,21 @@ class MitigatedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         labels = np.searchsorted(classes, target)
         nobody = np.zeros(len(labels), dtype=np.int64)
         return TrainingRows(features, target, classes, labels, nobody, ())
+
+    def _weights(
+        self, rows: TrainingRows, sample_weight: ArrayLike | None, params: dict[str, Any]
+    ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
+        """Return what each row weighs, if anything is given, and the parameters without the weights."""
+        # For a pipeline they may also be given as its last step takes them.
+        name = _weight_parameter(self.estimator)
+        if name is not None and name != "sample_weight" and params.get(name) is not None:
+            if sample_weight is not None:
+                raise UsageError(
+                    f"rows have one weight before, found both sample_weight and {name}. Give one of them."
+                )
+            sample_weight = params[name]
+        others = {key: value for key, value in params.items() if key != name}
+        return None if sample_weight is None else _weight_column(sample_weight, len(rows.y)), others
 
     def _routed(self, name: str, sensitive_features: SensitiveFeatures, params: dict[str, Any]) -> Any:
         """Return the parameters that the fit of one inner estimator takes."""

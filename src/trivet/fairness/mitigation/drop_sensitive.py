@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final, Self
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
@@ -11,15 +10,18 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.utils.validation import validate_data
 
-from trivet.errors import DataError, TrivetError, UsageError
+from trivet.errors import DataError, TrivetError
 from trivet.fairness.mitigation.classifier import (
     FitError,
     MitigatedClassifier,
     SensitiveFeatures,
+    feature_places,
+    features_at,
+    is_frame,
     sensitive_codes,
     unfitted,
 )
-from trivet.wording import first_line, one_line
+from trivet.wording import first_line
 
 __all__ = ["DropSensitive", "proxy_auc"]
 
@@ -96,8 +98,7 @@ class DropSensitive(MitigatedClassifier):
         """
         rows = self._labelled(X, y)
         features = self._checked(rows.X, reset=True)
-        names = getattr(self, "feature_names_in_", None)
-        self.dropped_ = _places(self.columns, self.n_features_in_, [] if names is None else list(names))
+        self.dropped_ = feature_places(self.columns, features, "column to drop")
         if len(self.dropped_) == self.n_features_in_:
             raise FitError(
                 f"no feature is left: n_features = {self.n_features_in_}, and {len(self.dropped_)} of them "
@@ -117,7 +118,7 @@ class DropSensitive(MitigatedClassifier):
             return None, "it was not requested"
         given = sensitive_features is not None
         try:
-            columns = sensitive_features if given else _taken(X, self.dropped_)
+            columns = sensitive_features if given else features_at(X, self.dropped_)
             groups, values = sensitive_codes(columns, rows)
         except DataError:
             if given:
@@ -134,13 +135,13 @@ class DropSensitive(MitigatedClassifier):
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Check names and number of the features; what they hold is the classifier's to check."""
-        if _is_frame(X):
+        if is_frame(X):
             return validate_data(self, X, reset=reset, skip_check_array=True)
         # A dropped column may hold anything.
         return validate_data(self, X, reset=reset, accept_sparse="csr", dtype=None, ensure_all_finite=False)
 
     def _others(self, X: Any) -> Any:
-        return _taken(X, [place for place in range(self.n_features_in_) if place not in self.dropped_])
+        return features_at(X, [place for place in range(self.n_features_in_) if place not in self.dropped_])
 
 
 def proxy_auc(
@@ -179,33 +180,3 @@ def _one_against_others(estimator: Any, X: Any, groups: NDArray[np.int64]) -> fl
     if scores.ndim == 1:
         return float(roc_auc_score(groups, scores))
     return float(np.mean([roc_auc_score(groups == place, column) for place, column in enumerate(scores.T)]))
-
-
-def _places(columns: str | int | Sequence[str | int], features: int, names: list[str]) -> tuple[int, ...]:
-    """Return the places of the named features, or say which is none of them."""
-    asked = [columns] if isinstance(columns, str | int) else list(columns)
-    known = one_line(", ".join(names), limit=200) if names else f"{features} features without names"
-    places: list[int] = []
-    for column in asked:
-        if column in names:
-            places.append(names.index(str(column)))
-        elif not isinstance(column, str) and 0 <= column < features:
-            places.append(int(column))
-        else:
-            raise UsageError(
-                f"the column to drop should be one of the features, found {one_line(repr(column))}; there "
-                f"are {known}. Give its name, or its place from 0."
-            )
-    if not places:
-        raise UsageError(f"at least one column should be dropped, found none; there are {known}.")
-    return tuple(sorted(set(places)))
-
-
-def _taken(X: Any, places: Sequence[int]) -> Any:
-    """Return some of the features, in the kind of table that they are in."""
-    chosen = list(places)
-    return nw.from_native(X, eager_only=True)[:, chosen].to_native() if _is_frame(X) else X[:, chosen]
-
-
-def _is_frame(X: Any) -> bool:
-    return isinstance(nw.from_native(X, eager_only=True, pass_through=True), nw.DataFrame)

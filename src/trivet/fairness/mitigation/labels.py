@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,10 @@ from trivet.fairness.mitigation.classifier import (
     MitigatedClassifier,
     SensitiveFeatures,
     TrainingRows,
+    fit_rows,
     named,
     positive_scores,
-    unfitted,
+    takes_weights,
 )
 from trivet.wording import one_line
 
@@ -123,7 +124,12 @@ def massaging_cohorts(y_true: ArrayLike, scores: ArrayLike, sensitive: ArrayLike
 
 
 def group_cohorts(
-    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, size: int | None = None
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    size: int | None = None,
+    *,
+    sample_weight: ArrayLike | None = None,
 ) -> Cohorts:
     """Choose rows of any number of groups so that each group on its own goes to the base rate of all rows.
 
@@ -140,6 +146,9 @@ def group_cohorts(
     size
         Rows in each cohort, divided among the groups by how far each is from the rate; by default as many as
         make base rates equal.
+    sample_weight
+        What each row weighs, shape (rows,), not negative; base rates are then shares of weight, and each
+        group comes as near to that of all as whole rows can. By default 1.
 
     Raises
     ------
@@ -150,6 +159,10 @@ def group_cohorts(
     labels, ranking = binary_column(y_true, "y_true"), score_column(scores, "scores")
     codes = np.asarray(groups, dtype=np.int64)
     require_same_length(y_true=labels, scores=ranking, groups=codes)
+    if sample_weight is not None and size is None:
+        weights = score_column(sample_weight, "sample_weight")
+        require_same_length(y_true=labels, sample_weight=weights)
+        return _in_order(_weighted_moves(labels, ranking, codes, weights), ranking)
     rows, positives = np.bincount(codes), np.bincount(codes, weights=labels).astype(np.int64)
     # In whole numbers, as many times as there are rows: no rounding of a rate can add or lose one.
     total, everyone = int(positives.sum()), len(labels)
@@ -172,21 +185,43 @@ def group_cohorts(
         up = _divided(size, [max(part, 0) for part in owed])
         down = _divided(size, [max(-part, 0) for part in owed])
         moves = [one - other for one, other in zip(up, down, strict=True)]
-    promoted, demoted = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    chosen: list[NDArray[np.int64]] = []
     for group, move in enumerate(moves):
-        label, chosen = (0, promoted) if move > 0 else (1, demoted)
-        candidates = (codes == group) & (labels == label)
+        candidates = (codes == group) & (labels == (0 if move > 0 else 1))
         if abs(move) > candidates.sum():
             raise DataError(
                 f"massaging {abs(move)} labels of a group needs as many candidates, found "
                 f"{candidates.sum()}. Ask for fewer swaps."
             )
         chosen.append(_lowest(-ranking if move > 0 else ranking, candidates, abs(move)))
-    up_rows, down_rows = np.concatenate(promoted), np.concatenate(demoted)
-    return Cohorts(
-        promoted=up_rows[np.lexsort((up_rows, -ranking[up_rows]))],
-        demoted=down_rows[np.lexsort((down_rows, ranking[down_rows]))],
-    )
+    rows_moved = np.concatenate(chosen)
+    up = labels[rows_moved] == 0
+    return _in_order(Cohorts(rows_moved[up], rows_moved[~up]), ranking)
+
+
+def _weighted_moves(
+    labels: NDArray[np.int64],
+    ranking: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> Cohorts:
+    """Choose rows so that the weighted base rate of each group comes nearest to that of all."""
+    rate = np.average(labels, weights=weights)
+    promoted, demoted = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for group in range(int(codes.max()) + 1):
+        own = (codes == group) & (weights > 0)
+        owed = rate * weights[own].sum() - weights[own & (labels == 1)].sum()
+        label, chosen = (0, promoted) if owed > 0 else (1, demoted)
+        ranked = _lowest(-ranking if owed > 0 else ranking, own & (labels == label), len(labels))
+        moved = np.concatenate([[0.0], np.cumsum(weights[ranked])])
+        chosen.append(ranked[: int(np.argmin(np.abs(moved - abs(owed))))])
+    return Cohorts(np.concatenate(promoted), np.concatenate(demoted))
+
+
+def _in_order(cohorts: Cohorts, ranking: NDArray[np.float64]) -> Cohorts:
+    """Return both cohorts in the order of the ranking, equal ones in the order of the rows."""
+    up, down = cohorts.promoted, cohorts.demoted
+    return Cohorts(up[np.lexsort((up, -ranking[up]))], down[np.lexsort((down, ranking[down]))])
 
 
 def _divided(size: int, shares: list[int]) -> list[int]:
@@ -300,6 +335,8 @@ class Massaging(MitigatedClassifier):
     promoted_, demoted_ : Places of the rows whose labels were changed, in the order of the ranking.
     """
 
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
+
     def __init__(
         self,
         estimator: Any,
@@ -317,7 +354,15 @@ class Massaging(MitigatedClassifier):
         self.privileged = privileged
         self.cut = cut
 
-    def fit(self, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **fit_params: Any) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: SensitiveFeatures = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Rank the rows, change labels and fit the classifier.
 
         Parameters
@@ -326,6 +371,9 @@ class Massaging(MitigatedClassifier):
             Features and labels, one row each.
         sensitive_features
             The group of each row: see `sensitive_codes`.
+        sample_weight
+            What each row weighs, shape (rows,), not negative, for ranker and classifier; base rates are then
+            shares of weight.
         **fit_params
             For the classifier, and for a ranker that is a copy of it.
 
@@ -338,18 +386,20 @@ class Massaging(MitigatedClassifier):
         """
         self._require_parameters()
         rows = self._training_rows(X, y, sensitive_features)
-        privileged = privileged_place(rows, self.privileged)
-        routed = self._routed("estimator", sensitive_features, fit_params)
+        weights, params = self._weights(rows, sample_weight, fit_params)
+        privileged = privileged_place(rows, self.privileged, weights)
+        routed = self._routed("estimator", sensitive_features, params)
         if self.ranker is None:
-            self.ranker_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
+            self.ranker_ = fit_rows(self.estimator, rows.X, rows.y, weights, routed)
         else:
-            ranking = self._routed("ranker", sensitive_features, fit_params)
-            self.ranker_ = unfitted(self.ranker).fit(rows.X, rows.y, **ranking)
-        cohorts = self._cohorts(rows, privileged)
+            ranking = self._routed("ranker", sensitive_features, params)
+            own = weights if takes_weights(self.ranker) else None
+            self.ranker_ = fit_rows(self.ranker, rows.X, rows.y, own, ranking)
+        cohorts = self._cohorts(rows, privileged, weights)
         self.privileged_ = rows.values[privileged]
         self.promoted_, self.demoted_ = cohorts.promoted, cohorts.demoted
         labels = rows.classes[swap_labels(rows.labels, cohorts)]
-        self.estimator_ = unfitted(self.estimator).fit(rows.X, labels, **routed)
+        self.estimator_ = fit_rows(self.estimator, rows.X, labels, weights, routed)
         self.classes_, self.groups_ = rows.classes, rows.values
         return self._fitted()
 
@@ -360,11 +410,12 @@ class Massaging(MitigatedClassifier):
             return router
         return router.add(ranker=self.ranker, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
 
-    def _cohorts(self, rows: TrainingRows, privileged: int) -> Cohorts:
+    def _cohorts(self, rows: TrainingRows, privileged: int, weights: NDArray[np.float64] | None) -> Cohorts:
         """Choose the rows whose labels are changed."""
         sensitive = np.where(rows.groups == privileged, PRIVILEGED, PROTECTED)
         whole = self.size == "equal base rates"
-        by_group = self.direction == "protected" and len(rows.values) > 2  # noqa: PLR2004 - as published
+        several = len(rows.values) > 2 or (whole and weights is not None)  # noqa: PLR2004 - as published
+        by_group = self.direction == "protected" and several
         known = getattr(self.ranker_, "classes_", rows.classes)
         if not np.array_equal(known, rows.classes):
             raise FitError(
@@ -373,7 +424,8 @@ class Massaging(MitigatedClassifier):
             )
         if by_group:
             scores = positive_scores(self.ranker_, rows.X)
-            cohorts = group_cohorts(rows.labels, scores, rows.groups, None if whole else int(self.size))
+            size = None if whole else int(self.size)
+            cohorts = group_cohorts(rows.labels, scores, rows.groups, size, sample_weight=weights)
             self.size_ = len(cohorts.promoted)
             return cohorts
         self.size_ = massaging_size(rows.labels, sensitive) if whole else int(self.size)
@@ -403,11 +455,15 @@ class Massaging(MitigatedClassifier):
             )
 
 
-def privileged_place(rows: TrainingRows, privileged: Group | None) -> int:
+def privileged_place(
+    rows: TrainingRows, privileged: Group | None, weights: NDArray[np.float64] | None = None
+) -> int:
     """Return the place of the privileged group: the one that is named, or that which an audit takes."""
     if privileged is None:
-        positives = np.bincount(rows.groups, weights=rows.labels)
-        return most_favoured(np.bincount(rows.groups), positives)[0]
+        positives = np.bincount(
+            rows.groups, weights=rows.labels if weights is None else rows.labels * weights
+        )
+        return most_favoured(np.bincount(rows.groups, weights=weights), positives)[0]
     if privileged not in rows.values:
         raise UsageError(
             f"privileged should be one of the groups {named(rows.values)}, found {named([privileged])}."

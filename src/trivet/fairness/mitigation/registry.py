@@ -36,7 +36,7 @@ def proxies(dropped: Any) -> str:
 
 
 def drawn_classifiers(reduction: Any) -> str:
-    """Say how many classifiers a fitted `FairlearnReduction` draws from."""
+    """Say how many classifiers a fitted `Reduction` draws from."""
     number = len(reduction.estimator_.estimators)
     return "one classifier" if number == 1 else f"draws one of {number} classifiers for each row"
 
@@ -151,8 +151,8 @@ _ROWS: Final = (
         title="exponentiated gradient",
         kind="while",
         source="A. Agarwal et al., ICML 2018",
-        note="Fairlearn fits classifiers to equal selection rates, and one is drawn for each row.",
-        path="fairlearn_reduction:FairlearnReduction",
+        note="Classifiers are fitted to equal selection rates, and one of them is drawn for each row.",
+        path="reduction:Reduction",
         takes=("random_state",),
         describe=drawn_classifiers,
     ),

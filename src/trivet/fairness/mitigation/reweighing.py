@@ -5,10 +5,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import binary_column, require_same_length, require_two_groups, score_column
+from trivet.fairness.columns import binary_column, require_same_length, require_two_groups
 from trivet.fairness.mitigation.classifier import (
-    FitError,
     MitigatedClassifier,
     SensitiveFeatures,
     fit_weighted,
@@ -67,6 +65,7 @@ class Reweighing(MitigatedClassifier):
     """
 
     _many_classes: ClassVar[bool] = True
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
 
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
@@ -101,19 +100,12 @@ class Reweighing(MitigatedClassifier):
         DataError
             If labels, groups or weights are not what they should be.
         """
-        name = weight_parameter(self.estimator)
+        weight_parameter(self.estimator)
         rows = self._training_rows(X, y, sensitive_features)
-        if name != "sample_weight" and fit_params.get(name) is not None:
-            if sample_weight is not None:
-                raise UsageError(
-                    f"rows have one weight before, found both sample_weight and {name}. Give one of them."
-                )
-            sample_weight = fit_params[name]
-        before = None if sample_weight is None else _weight_column(sample_weight, len(rows.y))
+        before, params = self._weights(rows, sample_weight, fit_params)
         self.weights_ = _independent(rows.groups, rows.labels, before)
-        routed = self._routed("estimator", sensitive_features, fit_params)
-        others = {key: value for key, value in routed.items() if key != name}
-        self.estimator_ = fit_weighted(self.estimator, rows.X, rows.y, self.weights_, others)
+        routed = self._routed("estimator", sensitive_features, params)
+        self.estimator_ = fit_weighted(self.estimator, rows.X, rows.y, self.weights_, routed)
         self.classes_, self.groups_ = rows.classes, rows.values
         return self._fitted()
 
@@ -129,17 +121,3 @@ def _independent(
     # A cell whose rows all weigh nothing has no share, and its rows still weigh nothing.
     factors = np.divide(expected, joint, out=np.zeros(shape), where=joint > 0)[groups, labels]
     return factors if before is None else factors * before
-
-
-def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
-    """Return the weights as floats, or say what is wrong with them."""
-    try:
-        weights = score_column(sample_weight, "sample_weight")
-    except DataError as error:
-        raise FitError(str(error)) from error
-    if weights.shape != (rows,) or weights.min() < 0 or weights.max() == 0:
-        raise FitError(
-            f"sample_weight should be {rows} numbers from 0 up that are not all zero, found {len(weights)} "
-            f"from {weights.min():g} to {weights.max():g}. Give each row of the features its weight."
-        )
-    return weights

@@ -1,7 +1,7 @@
 """Groups in the figures of a fairness audit: choice, order and names."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import AttributeAudit, FairnessAudit, GroupAudit
 from trivet.report.figures.figure import FigureRow
 from trivet.report.figures.labels import write_above
@@ -30,14 +31,18 @@ from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
 
 __all__ = [
     "FIGURES",
+    "MOST_GROUPS",
     "NAME_POINTS",
     "ROW_HEIGHT",
+    "bounds_text",
     "disparity",
+    "draw_compared",
     "heading_text",
     "mark_band",
     "most_disparate_first",
     "name_rows",
     "ratio_axis",
+    "ratio_text",
     "write_at_edge",
 ]
 
@@ -192,7 +197,16 @@ def draw_impact(audit: FairnessAudit) -> Figure:
             against = drawn_text(row.attribute.reference, width=NAME_POINTS) or "the reference group"
             write_at_edge(axes, f"against {against}", place, right=False)
         else:
-            _draw_group(axes, row.group, place, low, high)
+            together = row.group.simultaneous_low, row.group.simultaneous_high
+            draw_compared(
+                axes,
+                row.group.disparate_impact,
+                together,
+                row.group.verdict,
+                place,
+                (low, high),
+                ratio_text,
+            )
     name_rows(axes, [row.text for row in rows], [row.group is None for row in rows])
     axes.set_xlabel(f"disparate impact{left_out_text(audit)}")
     return figure
@@ -210,7 +224,7 @@ def alt_impact(audit: FairnessAudit) -> str:
             told.append(f"{name}: undefined")
         else:
             told.append(
-                f"{name}: {impact.value:.4f} ({_bounds(impact.low, impact.high)}), {row.group.verdict}"
+                f"{name}: {impact.value:.4f} ({bounds_text(impact.low, impact.high)}), {row.group.verdict}"
             )
     return (
         "Disparate impact of each group against its reference group, with its interval, on a logarithmic "
@@ -252,36 +266,41 @@ def mark_band(axes: Axes, four_fifths: float) -> None:
     write_above(axes, f"{four_fifths:g} to {1 / four_fifths:g}", 1.0)
 
 
-def _draw_group(axes: Axes, group: GroupAudit, place: int, low: float, high: float) -> None:
-    impact = group.disparate_impact
-    if impact is None or impact.value is None:
+def draw_compared(
+    axes: Axes,
+    compared: Estimate | None,
+    together: tuple[float | None, float | None],
+    verdict: str,
+    place: int,
+    limits: tuple[float, float],
+    text: Callable[[float], str],
+) -> None:
+    """Draw how one group compares: a thick interval of its own, a thin one that holds for all, and a mark."""
+    low, high = limits
+    if compared is None or compared.value is None:
         write_at_edge(axes, "undefined", place, right=True, color=PUBLISHED_TEXT)
         return
-    shape, color, filled = _MARKS.get(group.verdict, _MARKS[UNSETTLED])
-    for ends, width in (
-        ((group.simultaneous_low, group.simultaneous_high), 0.6),
-        ((impact.low, impact.high), 1.5),
-    ):
+    shape, color, filled = _MARKS.get(verdict, _MARKS[UNSETTLED])
+    for ends, width in ((together, 0.6), ((compared.low, compared.high), 1.5)):
         if width < 1 and ends == (None, None):  # there is no simultaneous interval
             continue
         left, right = (limit if end is None else end for end, limit in zip(ends, (low, high), strict=True))
         axes.plot([max(left, low), min(right, high)], [place, place], color=color, linewidth=width)
-    drawn = min(max(impact.value, low), high)
+    drawn = min(max(compared.value, low), high)
     axes.plot(
         drawn,
         place,
-        shape if drawn == impact.value else "<" if drawn == low else ">",
+        shape if drawn == compared.value else "<" if drawn == low else ">",
         color=color,
         markerfacecolor=color if filled else "white",
         clip_on=False,
     )
-    write_at_edge(
-        axes,
-        f"{impact.value:.2f}" if impact.value >= SMALL_RATIO else f"{impact.value:.2g}",
-        place,
-        right=True,
-        color=color,
-    )
+    write_at_edge(axes, text(compared.value), place, right=True, color=color)
+
+
+def ratio_text(ratio: float) -> str:
+    """Write a ratio beside its mark."""
+    return f"{ratio:.2f}" if ratio >= SMALL_RATIO else f"{ratio:.2g}"
 
 
 def _ends(group: GroupAudit | None) -> list[float]:
@@ -291,7 +310,8 @@ def _ends(group: GroupAudit | None) -> list[float]:
     return [end for end in (impact.low, impact.value, impact.high) if end is not None]
 
 
-def _bounds(low: float | None, high: float | None) -> str:
+def bounds_text(low: float | None, high: float | None) -> str:
+    """Write an interval for the words beside a figure."""
     if low is None or high is None:
         known = "no interval" if low is None and high is None else ""
         return known or (f"up to {high:.4f}" if low is None else f"from {low:.4f}")

@@ -17,17 +17,21 @@ from trivet.report.figures import (
     compared,
     effects,
     groups,
+    measures,
     mechanisms,
     membership,
     mitigations,
     noise_calls,
+    outcomes,
     parts,
     plans,
     scan,
     study_fairness,
     study_privacy,
     study_security,
+    subgroups,
     training,
+    watched,
 )
 from trivet.report.figures.figure import FigureRow, save_figure
 from trivet.report.text.tree import Picture
@@ -47,11 +51,15 @@ FIGURES: Final[tuple[FigureRow, ...]] = (
     *membership.FIGURES,
     *noise_calls.FIGURES,
     *groups.FIGURES,
+    *measures.FIGURES,
     *parts.FIGURES,
     *calibration.FIGURES,
+    *subgroups.FIGURES,
     *mitigations.FIGURES,
     *effects.FIGURES,
+    *outcomes.FIGURES,
     *compared.FIGURES,
+    *watched.FIGURES,
 )
 
 

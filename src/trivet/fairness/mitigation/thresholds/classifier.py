@@ -1,11 +1,9 @@
 """Classifier with a threshold for each group."""
 
-import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,184 +13,47 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.columns import PRIVILEGED, PROTECTED, Group, require_same_order
-from trivet.fairness.counting.arrays import binary_counts
+from trivet.fairness.columns import Group, require_same_order
 from trivet.fairness.mitigation.classifier import (
     FitError,
     MitigatedClassifier,
     SensitiveFeatures,
     TrainingRows,
     codes_of,
+    feature_places,
+    features_at,
+    fit_rows,
     named,
     positive_scores,
     sensitive_names,
-    unfitted,
 )
 from trivet.fairness.mitigation.labels import privileged_place
-from trivet.fairness.mitigation.thresholds.cuts import Objective, difference_thresholds, ratio_thresholds
-from trivet.fairness.mitigation.thresholds.odds import equal_opportunity_thresholds, equalized_odds_thresholds
+from trivet.fairness.mitigation.thresholds.constraints import (
+    Constraint,
+    ConstraintName,
+    Scored,
+    Search,
+    chosen_constraint,
+)
+from trivet.fairness.mitigation.thresholds.cuts import Objective
+from trivet.fairness.mitigation.thresholds.limits import Attribute
+from trivet.fairness.mitigation.thresholds.many_classes import (
+    MixedOffsets,
+    achieved_rates,
+    best_offsets,
+    drawn_classes,
+    offset_limits,
+)
 from trivet.fairness.mitigation.thresholds.randomised import (
     MixedThreshold,
     apply_group_thresholds,
+    lots_of_rows,
     require_seed,
     selection_probability,
 )
-from trivet.fairness.mitigation.thresholds.scalarised import (
-    grid_thresholds,
-    scalarised_objective,
-    scalarised_thresholds,
-)
 from trivet.wording import one_line
 
-__all__ = [
-    "CONSTRAINTS",
-    "GroupThresholds",
-    "Scored",
-    "Search",
-    "ThresholdsOnTrainingRows",
-    "draw_rows",
-    "farthest_ratio",
-]
-
-ConstraintName = Literal["ratio", "difference", "equalized_odds", "equal_opportunity", "scalarised"]
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    """Rows that thresholds are fitted on: label (0 or 1), score and group of each, shape (rows,)."""
-
-    labels: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    groups: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """Settings of a search; `reference` is the place of the privileged group."""
-
-    bound: float
-    objective: Objective
-    penalty: float
-    grid: ArrayLike | None
-    reference: int
-
-
-Found = tuple[float | MixedThreshold, ...]
-Selection = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """One row of the table of constraints."""
-
-    find: Callable[[Scored, Search], Found]
-    achieved: Callable[[Scored, Selection, Search], float]
-    usual_bound: float = 0
-    needs_both_labels: bool = False
-
-
-def _rates(groups: NDArray[np.int64], selection: Selection) -> NDArray[np.float64]:
-    """Return the mean selection of each group."""
-    return np.bincount(groups, weights=selection) / np.bincount(groups)
-
-
-def farthest_ratio(rates: NDArray[np.float64], reference: int) -> float:
-    """Return the ratio to the reference's selection rate farthest from 1; NaN where that is 0."""
-    if rates[reference] == 0:
-        return math.nan
-    ratios = rates / rates[reference]
-    nearness = np.minimum(ratios, np.divide(1, ratios, out=np.zeros_like(ratios), where=ratios > 0))
-    return float(ratios[np.argmin(nearness)])
-
-
-def _farthest_ratio(rows: Scored, selection: Selection, search: Search) -> float:
-    return farthest_ratio(_rates(rows.groups, selection), search.reference)
-
-
-def _rate_difference(rows: Scored, selection: Selection, _search: Search) -> float:
-    return float(np.ptp(_rates(rows.groups, selection)))
-
-
-def _error_rate_difference(rows: Scored, selection: Selection, *labels: int) -> float:
-    """Return the largest difference between groups of the selection rate among rows of one label."""
-    return max(
-        float(np.ptp(_rates(rows.groups[rows.labels == label], selection[rows.labels == label])))
-        for label in labels
-    )
-
-
-def _sides(rows: Scored, search: Search) -> NDArray[np.int64]:
-    return np.where(rows.groups == search.reference, PRIVILEGED, PROTECTED)
-
-
-def _scalarised(rows: Scored, search: Search) -> Found:
-    """Find the pair over all pairs of cuts, or over those of a grid."""
-    columns = rows.labels, rows.scores, _sides(rows, search)
-    if search.grid is None:
-        pair = scalarised_thresholds(*columns, penalty=search.penalty)
-    else:
-        grid = np.asarray(search.grid, dtype=np.float64)
-        pair = grid_thresholds(*columns, grid=grid, penalty=search.penalty)
-    # There are two groups, numbered 0 and 1.
-    found = pair.protected, pair.privileged
-    return found if search.reference == PRIVILEGED else found[::-1]
-
-
-def _objective(rows: Scored, selection: Selection, search: Search) -> float:
-    counts = binary_counts(rows.labels, selection, _sides(rows, search))
-    return float(scalarised_objective(counts, penalty=search.penalty))
-
-
-CONSTRAINTS: Final[dict[ConstraintName, Constraint]] = {
-    "ratio": Constraint(
-        find=lambda rows, search: ratio_thresholds(
-            rows.labels,
-            rows.scores,
-            rows.groups,
-            reference=search.reference,
-            bound=search.bound,
-            objective=search.objective,
-        ),
-        achieved=_farthest_ratio,
-        usual_bound=0.8,
-    ),
-    "difference": Constraint(
-        find=lambda rows, search: difference_thresholds(
-            rows.labels, rows.scores, rows.groups, bound=search.bound, objective=search.objective
-        ),
-        achieved=_rate_difference,
-        usual_bound=0.05,
-    ),
-    "equalized_odds": Constraint(
-        find=lambda rows, search: equalized_odds_thresholds(
-            rows.labels, rows.scores, rows.groups, objective=search.objective
-        ),
-        achieved=lambda rows, selection, _search: _error_rate_difference(rows, selection, 0, 1),
-        needs_both_labels=True,
-    ),
-    "equal_opportunity": Constraint(
-        find=lambda rows, search: equal_opportunity_thresholds(
-            rows.labels, rows.scores, rows.groups, objective=search.objective
-        ),
-        achieved=lambda rows, selection, _search: _error_rate_difference(rows, selection, 1),
-        needs_both_labels=True,
-    ),
-    "scalarised": Constraint(find=_scalarised, achieved=_objective),
-}
-
-
-def chosen_constraint(name: ConstraintName, *, bound: float | None, grid: ArrayLike | None) -> Constraint:
-    """Return a constraint by name."""
-    constraint = CONSTRAINTS.get(name)
-    if constraint is None:
-        raise UsageError(
-            f"the constraint should be one of {', '.join(CONSTRAINTS)}, found {one_line(repr(name))}."
-        )
-    if bound is not None and not constraint.usual_bound:
-        raise UsageError(f"the constraint {name} takes no bound. Leave it out.")
-    if grid is not None and name != "scalarised":
-        raise UsageError(f"a grid is for the constraint scalarised, found {name}, which tries every cut.")
-    return constraint
+__all__ = ["GroupThresholds", "ThresholdsOnTrainingRows", "draw_rows"]
 
 
 class ThresholdsOnTrainingRows(UserWarning):
@@ -256,16 +117,22 @@ class GroupThresholds(MitigatedClassifier):
     Parameters
     ----------
     estimator
-        A classifier for two classes with ``predict_proba`` or ``decision_function``.
+        A classifier with ``predict_proba``, or for two classes ``decision_function``.
     constraint
         ``"ratio"``: selection rates of at least `bound`, and at most 1 / `bound`, times that of the
         privileged group (`ratio_thresholds`). ``"difference"``: selection rates at most `bound` apart
-        (`difference_thresholds`). ``"equalized_odds"``: equal true and false positive rates, by
-        randomised thresholds (`equalized_odds_thresholds`). ``"equal_opportunity"``: equal true positive
-        rates, likewise (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest
-        |1 - DI| + `penalty` (1 - accuracy) (`scalarised_thresholds`).
+        (`difference_thresholds`); at 0, which whole rows seldom meet, by randomised thresholds.
+        ``"equalized_odds"``: true and false positive rates at most `bound` apart, by randomised thresholds
+        (`equalized_odds_thresholds`). ``"equal_opportunity"``: true positive rates, likewise
+        (`equal_opportunity_thresholds`). ``"scalarised"``, for two groups: the smallest |1 - DI| + `penalty`
+        (1 - accuracy) (`scalarised_thresholds`). Of more than two classes ``"ratio"`` and ``"difference"``
+        are of the share of each group that gets each class.
     bound
-        Of ``"ratio"``, by default 0.8, or ``"difference"``, by default 0.05.
+        By default 0.8 for ``"ratio"``, 0.05 for ``"difference"``, and 0 for error rates; at 0 they are equal.
+    attributes
+        Of several sensitive columns, whether the constraint is on their combinations (``"together"``) or on
+        the values of each (``"each"``). Combinations have thresholds of their own either way; for each they
+        are randomised, and the best that there are of such.
     objective
         What is maximised: ``"accuracy"``, ``"balanced_accuracy"``, or the negative cost of a pair, the costs
         of a false positive and of a false negative. ``"scalarised"`` has its own.
@@ -284,7 +151,10 @@ class GroupThresholds(MitigatedClassifier):
         published search (`grid_thresholds`).
     privileged
         Value of the privileged group, by default the group with the highest base rate among those with at
-        least two percent of the rows: see `most_favoured`.
+        least two percent of the rows: see `most_favoured`. Of several columns one value each.
+    sensitive_columns
+        Names or places of features that hold the groups, for calls that give no `sensitive_features`: with
+        it ``predict(X)`` and all of scikit-learn's scorers work. The classifier sees them as it sees others.
     random_state
         Seed of the rows kept for the thresholds, and of the draws, from 0 to 2^32 - 1. A draw depends on
         the row's features and this seed: see `apply_group_thresholds`.
@@ -292,25 +162,27 @@ class GroupThresholds(MitigatedClassifier):
     Attributes
     ----------
     estimator_ : The fitted classifier.
-    classes_ : The two labels; the second is the positive one.
+    classes_ : The labels; of two the second is the positive one.
     thresholds_ : From the value of each group to the score from which its members are predicted positive: a
-        float, or a `MixedThreshold` where it is randomised.
+        float, or a `MixedThreshold` where it is randomised. Of more than two classes `MixedOffsets`.
     sensitive_names_ : Names of the sensitive columns, if a frame or a mapping gave them. `predict` finds the
         columns of another frame by them, and those of an array by place.
     privileged_ : Value of the privileged group.
     achieved_ : How near the constraint comes on the rows of the thresholds: the ratio to the privileged
         group's selection rate that is farthest from 1; the largest difference of selection rates, or of
-        expected error rates; or the scalarised objective.
+        expected error rates, over groups, attributes and classes; or the scalarised objective.
     validation_rows_ : Places of the rows that the thresholds were fitted on, shape (kept,).
     n_features_in_, feature_names_in_ : Of the classifier, where it has them.
 
     Notes
     -----
-    Sample weights and the like are for the classifier; in fitting thresholds every row counts once.
     ``predict_proba`` and ``decision_function`` are those of the classifier and know of no group.
-    scikit-learn's scorers cannot pass groups on to ``predict``: cross-validate with `GroupScorer`.
+    scikit-learn's scorers cannot pass groups on to ``predict``: cross-validate with `GroupScorer`, or name
+    `sensitive_columns`. Of more than two classes thresholds go by the classifier's probabilities as if they
+    were right, and not by labels.
     """
 
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"sample_weight": True}
     # Predictions need the groups as fitting does.
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"sensitive_features": True}
     __metadata_request__score: ClassVar[dict[str, bool]] = {"sensitive_features": True}
@@ -324,6 +196,7 @@ class GroupThresholds(MitigatedClassifier):
         *,
         constraint: ConstraintName = "ratio",
         bound: float | None = None,
+        attributes: Literal["together", "each"] = "together",
         objective: Objective = "accuracy",
         penalty: float = 0.2,
         validation: float | None = 0.25,
@@ -331,11 +204,13 @@ class GroupThresholds(MitigatedClassifier):
         prefit: bool = False,
         grid: ArrayLike | None = None,
         privileged: Group | None = None,
+        sensitive_columns: str | int | Sequence[str | int] | None = None,
         random_state: int = 0,
     ) -> None:
         self.estimator = estimator
         self.constraint = constraint
         self.bound = bound
+        self.attributes = attributes
         self.objective = objective
         self.penalty = penalty
         self.validation = validation
@@ -343,9 +218,18 @@ class GroupThresholds(MitigatedClassifier):
         self.prefit = prefit
         self.grid = grid
         self.privileged = privileged
+        self.sensitive_columns = sensitive_columns
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, *, sensitive_features: SensitiveFeatures = None, **fit_params: Any) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: SensitiveFeatures = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Fit the classifier on some rows and the thresholds on the others.
 
         Parameters
@@ -354,6 +238,9 @@ class GroupThresholds(MitigatedClassifier):
             Features and labels, one row each.
         sensitive_features
             The group of each row: see `sensitive_codes`.
+        sample_weight
+            What each row weighs, shape (rows,), not negative, for the classifier and for the thresholds:
+            rates and the objective are then of weight.
         **fit_params
             For the classifier, unless it is fitted already. What has an entry a row is divided as the rows
             are.
@@ -363,45 +250,50 @@ class GroupThresholds(MitigatedClassifier):
         UsageError
             If a parameter is not among those above, or there are no sensitive features.
         DataError
-            If labels or groups are not what they should be, or a group has too few rows for the thresholds.
+            If labels, groups or weights are not what they should be, or a group has too few rows for the
+            thresholds.
         """
         constraint = chosen_constraint(self.constraint, bound=self.bound, grid=self.grid)
         require_share_and_seed(self.validation, self.random_state)
+        sensitive_features = self._given(X, sensitive_features)
         rows = self._training_rows(X, y, sensitive_features)
-        if self.constraint == "scalarised" and len(rows.values) > 2:  # noqa: PLR2004 (equation 25 has two)
-            raise UsageError(
-                f"the scalarised constraint compares two groups, found {len(rows.values)} "
-                f"({named(rows.values)}). Use ratio or difference."
-            )
-        privileged = privileged_place(rows, self.privileged)
-        routed = self._routed("estimator", sensitive_features, fit_params)
-        kept = self._fit_estimator(rows, routed)
-        require_rows(
-            rows.groups[kept], rows.labels[kept], rows.values, both_labels=constraint.needs_both_labels
-        )
-
-        scored = Scored(
-            labels=rows.labels[kept],
-            scores=positive_scores(self.estimator_, _safe_indexing(rows.X, kept)),
-            groups=rows.groups[kept],
-        )
+        many = len(rows.classes) > 2  # noqa: PLR2004 - of two classes one is selected
+        weights, params = self._weights(rows, sample_weight, fit_params)
+        self._require_parameters(rows, many=many)
+        attributes = self._attributes(rows, weights)
+        routed = self._routed("estimator", sensitive_features, params)
+        kept = self._fit_estimator(rows, weights, routed)
+        weight = np.ones(len(rows.y)) if weights is None else weights
+        kept = kept[weight[kept] > 0]
         search = Search(
-            bound=constraint.usual_bound if self.bound is None else self.bound,
+            bound=(constraint.usual_bound or 0) if self.bound is None else self.bound,
             objective=self.objective,
             penalty=self.penalty,
             grid=self.grid,
-            reference=privileged,
+            attributes=attributes,
         )
-        found = constraint.find(scored, search)
-        selection = selection_probability(scored.scores, scored.groups, found)
-        self.achieved_ = constraint.achieved(scored, selection, search)
-        self.thresholds_: dict[Group, float | MixedThreshold] = dict(zip(rows.values, found, strict=True))
+        require_rows(
+            rows.groups[kept],
+            np.minimum(rows.labels[kept], 1),
+            rows.values,
+            both_labels=not many and search.needs_both_labels(constraint),
+        )
+        scored = Scored(
+            labels=rows.labels[kept],
+            scores=self._scores(_safe_indexing(rows.X, kept), many=many),
+            groups=rows.groups[kept],
+            weights=weight[kept],
+        )
+        found = self._offsets(scored, search) if many else self._cuts(scored, search, constraint)
+        self.thresholds_: dict[Group, float | MixedThreshold | MixedOffsets] = dict(
+            zip(rows.values, found, strict=True)
+        )
         self.sensitive_names_ = sensitive_names(sensitive_features)
-        self.privileged_ = rows.values[privileged]
+        self.privileged_ = _privileged(rows, attributes)
         self.validation_rows_ = kept
         self.classes_ = rows.classes
         if self.refit and not self.prefit:
-            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **routed)
+            self.estimator_ = fit_rows(self.estimator, rows.X, rows.y, weights, routed)
         return self._fitted()
 
     def predict(self, X: Any, *, sensitive_features: SensitiveFeatures = None) -> NDArray[Any]:
@@ -415,12 +307,17 @@ class GroupThresholds(MitigatedClassifier):
             If they are not what they should be, or name a group that `fit` did not see.
         """
         check_is_fitted(self, "thresholds_")
+        sensitive_features = self._given(X, sensitive_features)
         require_same_order(X=X, sensitive_features=sensitive_features)
-        scores = positive_scores(self.estimator_, X)
+        thresholds: Any = tuple(self.thresholds_.values())
+        many = isinstance(thresholds[0], MixedOffsets)
+        scores = self._scores(X, many=many)
         codes = codes_of(
             sensitive_features, tuple(self.thresholds_), rows=len(scores), names=self.sensitive_names_
         )
-        thresholds = tuple(self.thresholds_.values())
+        if many:
+            lots = lots_of_rows(X, scores[:, 0], codes, seed=self.random_state)
+            return self.classes_[drawn_classes(scores, codes, thresholds, lots)]
         return self.classes_[
             apply_group_thresholds(scores, codes, thresholds, random_state=self.random_state, features=X)
         ]
@@ -432,7 +329,84 @@ class GroupThresholds(MitigatedClassifier):
         predictions = self.predict(X, sensitive_features=sensitive_features)
         return float(accuracy_score(y, predictions, sample_weight=sample_weight))
 
-    def _fit_estimator(self, rows: TrainingRows, params: Mapping[str, Any]) -> NDArray[np.int64]:
+    @property
+    def _many_classes(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the constraint can be on each of more than two classes."""
+        return self.constraint in ("ratio", "difference")
+
+    def _given(self, X: Any, sensitive_features: SensitiveFeatures) -> SensitiveFeatures:
+        """Return the groups that are given, or else those among the features."""
+        if sensitive_features is not None or self.sensitive_columns is None:
+            return sensitive_features
+        return features_at(X, feature_places(self.sensitive_columns, X, "sensitive column"))
+
+    def _require_parameters(self, rows: TrainingRows, *, many: bool) -> None:
+        """Raise a UsageError where a constraint is not for such groups or classes."""
+        if self.attributes not in ("together", "each"):
+            raise UsageError(
+                f'attributes should be "together" or "each", found {one_line(repr(self.attributes))}.'
+            )
+        if self.constraint == "scalarised" and len(rows.values) > 2:  # noqa: PLR2004 (equation 25 has two)
+            raise UsageError(
+                f"the scalarised constraint compares two groups, found {len(rows.values)} "
+                f"({named(rows.values)}). Use ratio or difference."
+            )
+        if many and self.objective != "accuracy":
+            raise UsageError("of more than two classes the objective is accuracy. Leave it out.")
+
+    def _attributes(self, rows: TrainingRows, weights: NDArray[np.float64] | None) -> tuple[Attribute, ...]:
+        """Return what the constraint is on, with the privileged value of each."""
+        first = rows.values[0]
+        if self.attributes == "together" or not isinstance(first, tuple):
+            reference = privileged_place(rows, self.privileged, weights)
+            return (Attribute(np.arange(len(rows.values)), reference),)
+        if self.constraint == "scalarised":
+            raise UsageError(
+                "the scalarised constraint compares two groups. Use ratio or difference for each."
+            )
+        columns = list(zip(*rows.values, strict=True))  # pyright: ignore[reportArgumentType] - tuples
+        chosen = (None,) * len(columns) if self.privileged is None else self.privileged
+        if not isinstance(chosen, tuple | list) or len(chosen) != len(columns):
+            raise UsageError(
+                f"privileged should name one value for each of {len(columns)} columns, found "
+                f"{named([self.privileged])}."
+            )
+        found: list[Attribute] = []
+        for column, value in zip(columns, chosen, strict=True):
+            known = tuple(dict.fromkeys(column))
+            codes = np.array([known.index(each) for each in column])
+            alone = TrainingRows(rows.X, rows.y, rows.classes, rows.labels, codes[rows.groups], known)
+            found.append(Attribute(codes, privileged_place(alone, value, weights)))
+        return tuple(found)
+
+    def _scores(self, X: Any, *, many: bool) -> NDArray[np.float64]:
+        """Return the score of the positive class, or the probability of each of more than two."""
+        if not many:
+            return positive_scores(self.estimator_, X)
+        if not hasattr(self.estimator_, "predict_proba"):
+            raise FitError(
+                f"{type(self.estimator_).__name__} gives no probabilities; of more than two classes a "
+                "classifier with predict_proba is expected."
+            )
+        return np.asarray(self.estimator_.predict_proba(X))
+
+    def _cuts(self, scored: Scored, search: Search, constraint: Constraint) -> tuple[Any, ...]:
+        found = constraint.find(scored, search)
+        selection = selection_probability(scored.scores, scored.groups, found)
+        self.achieved_ = constraint.achieved(scored, selection, search)
+        return found
+
+    def _offsets(self, scored: Scored, search: Search) -> tuple[MixedOffsets, ...]:
+        sizes = np.bincount(scored.groups, weights=scored.weights)
+        kind: Any = self.constraint
+        limits = offset_limits(kind, search, sizes, scored.scores.shape[1])
+        found = best_offsets(scored.scores, scored.groups, scored.weights, limits)
+        self.achieved_ = achieved_rates(kind, search, scored, found)
+        return found
+
+    def _fit_estimator(
+        self, rows: TrainingRows, weights: NDArray[np.float64] | None, params: Mapping[str, Any]
+    ) -> NDArray[np.int64]:
         """Fit the classifier, and return the rows that are for the thresholds."""
         every = np.arange(len(rows.y))
         if self.prefit:
@@ -444,19 +418,33 @@ class GroupThresholds(MitigatedClassifier):
                 )
             self.estimator_ = self.estimator
             return every
+        frozen = isinstance(self.estimator, FrozenEstimator)
         if self.validation is None:
             # A frozen classifier is not fitted on these rows.
-            if not isinstance(self.estimator, FrozenEstimator):
+            if not frozen:
                 warnings.warn(
                     "the thresholds are fitted on the rows that the classifier is fitted on, where its "
                     "scores look better than they are; validation=0.25 keeps a quarter of the rows for them.",
                     ThresholdsOnTrainingRows,
                     stacklevel=3,
                 )
-            self.estimator_ = unfitted(self.estimator).fit(rows.X, rows.y, **params)
+            own = None if frozen else weights
+            self.estimator_ = fit_rows(self.estimator, rows.X, rows.y, own, params)
             return every
         kept = draw_rows(rows.groups, rows.labels, share=self.validation, seed=self.random_state)
         used = np.flatnonzero(~kept)
         divided = {name: part_of(value, used, size=len(every)) for name, value in params.items()}
-        self.estimator_ = unfitted(self.estimator).fit(_safe_indexing(rows.X, used), rows.y[used], **divided)
+        own = None if frozen or weights is None else weights[used]
+        self.estimator_ = fit_rows(self.estimator, _safe_indexing(rows.X, used), rows.y[used], own, divided)
         return np.flatnonzero(kept)
+
+
+def _privileged(rows: TrainingRows, attributes: Sequence[Attribute]) -> Group:
+    """Return the privileged group, or the privileged value of each attribute."""
+    if len(attributes) == 1 and len(np.unique(attributes[0].values)) == len(rows.values):
+        return rows.values[attributes[0].reference]
+    columns: Any = list(zip(*rows.values, strict=True))  # pyright: ignore[reportArgumentType] - tuples
+    return tuple(
+        column[int(np.flatnonzero(each.values == each.reference)[0])]
+        for column, each in zip(columns, attributes, strict=True)
+    )

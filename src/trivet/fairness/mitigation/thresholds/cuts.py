@@ -57,27 +57,28 @@ class Gains:
 class Cuts:
     """The cuts of one group, from selecting nobody to selecting everybody."""
 
+    # Rows, or what they weigh: whole numbers unless weights are not.
     threshold: NDArray[np.float64]
-    selected: NDArray[np.int64]
-    true_positives: NDArray[np.int64]
+    selected: NDArray[Any]
+    true_positives: NDArray[Any]
 
     @property
-    def rows(self) -> int:
+    def rows(self) -> float:
         """Rows of the group."""
-        return int(self.selected[-1])
+        return self.selected[-1].item()
 
     @property
-    def positives(self) -> int:
+    def positives(self) -> float:
         """Rows whose label is positive."""
-        return int(self.true_positives[-1])
+        return self.true_positives[-1].item()
 
     @property
-    def false_positives(self) -> NDArray[np.int64]:
+    def false_positives(self) -> NDArray[Any]:
         """Rows whose label is negative that the cut selects; shape (cuts,)."""
         return self.selected - self.true_positives
 
     @property
-    def correct(self) -> NDArray[np.int64]:
+    def correct(self) -> NDArray[Any]:
         """Rows that the cut predicts right; shape (cuts,)."""
         return self.true_positives + (self.rows - self.positives) - self.false_positives
 
@@ -88,7 +89,12 @@ class Cuts:
 
 
 def cuts_by_group(
-    y_true: ArrayLike, scores: ArrayLike, groups: ArrayLike, *, cut_at: CutPlace = "between"
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    *,
+    cut_at: CutPlace = "between",
+    sample_weight: ArrayLike | None = None,
 ) -> tuple[Cuts, ...]:
     """Return the cuts of each group."""
     # Scores tie, and no cut falls between them, where they differ by no more than 1e-9 of the larger (1e-5 in
@@ -100,6 +106,14 @@ def cuts_by_group(
     labels, values = binary_column(y_true, "y_true"), score_column(scores, "scores")
     codes = group_column(groups)
     require_same_length(y_true=labels, scores=values, groups=codes)
+    weights: NDArray[Any] = np.ones(len(labels), dtype=np.int64)
+    if sample_weight is not None:
+        weights = _whole(score_column(sample_weight, "sample_weight"))
+        require_same_length(y_true=labels, sample_weight=weights)
+        if weights.min() < 0:
+            raise DataError(f"sample_weight should hold numbers from 0 up, found {weights.min():g}.")
+        weighty = weights > 0
+        labels, values, codes, weights = labels[weighty], values[weighty], codes[weighty], weights[weighty]
     sizes = np.bincount(codes)
     if not sizes.all():
         raise DataError(
@@ -112,7 +126,8 @@ def cuts_by_group(
     order = order[np.argsort(small[order], kind="stable")]
     tie = TIE_SINGLE if single else TIE
     return tuple(
-        _cuts(labels[rows], values[rows], cut_at, tie) for rows in np.split(order, np.cumsum(sizes)[:-1])
+        _cuts(labels[rows], values[rows], weights[rows], cut_at, tie)
+        for rows in np.split(order, np.cumsum(sizes)[:-1])
     )
 
 
@@ -146,9 +161,22 @@ def group_column(groups: ArrayLike) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _cuts(labels: NDArray[np.int64], ranked: NDArray[np.float64], cut_at: CutPlace, tie: float) -> Cuts:
+def _whole(weights: Floats) -> NDArray[Any]:
+    """Return whole weights as integers, whose sums are exact."""
+    whole = (weights == np.floor(weights)).all() and weights.sum() < 2.0**53
+    return weights.astype(np.int64) if whole else weights
+
+
+def _cuts(
+    labels: NDArray[np.int64],
+    ranked: NDArray[np.float64],
+    weights: NDArray[Any],
+    cut_at: CutPlace,
+    tie: float,
+) -> Cuts:
     """Count what every cut between distinct scores of one group selects; scores are in decreasing order."""
-    true_positives = np.concatenate([[0], np.cumsum(labels)])
+    weight = np.concatenate([np.zeros(1, weights.dtype), np.cumsum(weights)])
+    true_positives = np.concatenate([np.zeros(1, weights.dtype), np.cumsum(weights * labels)])
     # A cut may only fall where the score changes: rows that tie are selected together.
     above, below = ranked[:-1], ranked[1:]
     size = np.abs(ranked)
@@ -161,7 +189,7 @@ def _cuts(labels: NDArray[np.int64], ranked: NDArray[np.float64], cut_at: CutPla
     else:
         halves = ranked[inner] / 2 + ranked[inner - 1] / 2
         threshold = np.concatenate([[np.inf], halves, [-np.inf]])
-    return Cuts(threshold=threshold, selected=selected, true_positives=true_positives[selected])
+    return Cuts(threshold, weight[selected], true_positives[selected])
 
 
 def range_argmax(
@@ -196,6 +224,7 @@ def ratio_thresholds(
     reference: int,
     bound: float = 0.8,
     objective: Objective = "accuracy",
+    sample_weight: ArrayLike | None = None,
     cut_at: CutPlace = "between",
 ) -> tuple[float, ...]:
     """Return the best thresholds with each group's selection rate in [t, 1/t] times the reference's."""
@@ -204,7 +233,7 @@ def ratio_thresholds(
     # equally good ones those that select the fewest of the reference group, then the fewest of each other.
     if not 0 < bound <= 1:
         raise UsageError(f"the bound on a ratio should be above 0 and at most 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at)
+    cuts = cuts_by_group(y_true, scores, groups, cut_at=cut_at, sample_weight=sample_weight)
     if not 0 <= reference < len(cuts):
         raise UsageError(
             f"the reference should be one of the groups 0 to {len(cuts) - 1}, found {reference}."
@@ -230,6 +259,7 @@ def difference_thresholds(
     *,
     bound: float = 0.05,
     objective: Objective = "accuracy",
+    sample_weight: ArrayLike | None = None,
 ) -> tuple[float, ...]:
     """Return the best thresholds whose largest and smallest selection rate differ by `bound`."""
     # Each cut of each group is taken for the smallest rate in turn; it allows every other group a range of
@@ -237,19 +267,23 @@ def difference_thresholds(
     # the lowest smallest rate, then, of the groups that can have it, the first.
     if not 0 <= bound <= 1:
         raise UsageError(f"the bound on a difference should be from 0 to 1, found {bound}.")
-    cuts = cuts_by_group(y_true, scores, groups)
+    cuts = cuts_by_group(y_true, scores, groups, sample_weight=sample_weight)
     values = _values(cuts, objective)
     best_value, best_rate, best_cuts = -math.inf, Fraction(0), [0] * len(cuts)
     for lowest, anchor in enumerate(cuts):
 
         def window(group: Cuts, anchor: Cuts = anchor) -> Window:
-            least = -(-anchor.selected * group.rows // anchor.rows)
+            least = (
+                -(-anchor.selected * group.rows // anchor.rows)
+                if anchor.selected.dtype.kind == "i" and group.selected.dtype.kind == "i"
+                else anchor.selected * (group.rows / anchor.rows) * (1 - ROUNDING)
+            )
             most = (anchor.selected * (group.rows / anchor.rows) + bound * group.rows) * (1 + ROUNDING)
             return least, most
 
         total, chosen = _best_within(cuts, values, lowest, window)
         place = int(np.argmax(total))
-        rate = Fraction(int(anchor.selected[place]), anchor.rows)
+        rate = Fraction(anchor.selected[place].item()) / Fraction(anchor.rows)
         if (total[place], -rate) > (best_value, -best_rate):
             best_value, best_rate = float(total[place]), rate
             best_cuts = [int(at[place]) for at in chosen]

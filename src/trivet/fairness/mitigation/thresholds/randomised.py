@@ -23,6 +23,7 @@ __all__ = [
     "MixedThreshold",
     "apply_group_thresholds",
     "lots",
+    "lots_of_rows",
     "marks_of_rows",
     "marks_of_scores",
     "require_seed",
@@ -187,6 +188,13 @@ def apply_group_thresholds(
     return (drawn < probability).astype(np.int64)
 
 
+def lots_of_rows(
+    features: Any, scores: NDArray[np.float64], groups: NDArray[np.int64], *, seed: int
+) -> NDArray[np.float64]:
+    """Return a number in [0, 1) for each row, by its features, or else by its score and group."""
+    return lots(_marks(scores, groups, features, np.arange(len(scores))), seed)
+
+
 def _marks(
     scores: ArrayLike, groups: ArrayLike, features: Any, rows: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
@@ -196,7 +204,9 @@ def _marks(
         found = features.shape[0] if hasattr(features, "shape") else len(features)
         if found != len(values):
             raise DataError(f"features should have {len(values)} rows, as the scores have, found {found}.")
-        marks = marks_of_rows(_safe_indexing(features, rows))
+        # Not all kinds of sparse matrices have rows that can be taken.
+        table = sparse.csr_array(features) if sparse.issparse(features) else features
+        marks = marks_of_rows(_safe_indexing(table, rows))
         if marks is not None:
             return marks
     return marks_of_scores(values[rows], codes[rows])

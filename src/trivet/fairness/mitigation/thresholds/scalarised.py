@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from trivet.fairness.columns import (
     require_two_groups,
     score_column,
 )
-from trivet.fairness.metrics.comparisons import accuracy, disparate_impact
+from trivet.fairness.metrics.comparisons import ROUNDING, accuracy, disparate_impact
 from trivet.fairness.mitigation.thresholds.cuts import CutPlace, cuts_by_group, ratio_thresholds
 
 __all__ = [
@@ -37,7 +38,12 @@ class Thresholds:
 
 
 def scalarised_thresholds(
-    y_true: ArrayLike, scores: ArrayLike, sensitive: ArrayLike, *, penalty: float = 0.2
+    y_true: ArrayLike,
+    scores: ArrayLike,
+    sensitive: ArrayLike,
+    *,
+    penalty: float = 0.2,
+    sample_weight: ArrayLike | None = None,
 ) -> Thresholds:
     """Return the pair of thresholds with the smallest |1 - DI| + penalty (1 - accuracy)."""
     # Let a cut of the privileged group select s' of its n' rows, and one of the protected group s of its n
@@ -52,15 +58,19 @@ def scalarised_thresholds(
         raise UsageError(f"the penalty should be finite and not negative, found {penalty}.")
     groups = binary_column(sensitive, "sensitive")
     require_two_groups(groups)
-    cuts = cuts_by_group(y_true, scores, groups)
+    cuts = cuts_by_group(y_true, scores, groups, sample_weight=sample_weight)
     protected, privileged = cuts[PROTECTED], cuts[PRIVILEGED]
     total = protected.rows + privileged.rows
 
     # The cut of the privileged group that selects nobody leaves DI undefined.
     rival = privileged.selected[1:]
     shares = rival * protected.rows
-    below = np.searchsorted(protected.selected, shares // privileged.rows, side="right") - 1
-    above = np.searchsorted(protected.selected, -(-shares // privileged.rows), side="left")
+    if shares.dtype.kind == "i":
+        low, high = shares // privileged.rows, -(-shares // privileged.rows)
+    else:
+        low, high = shares / privileged.rows * (1 + ROUNDING), shares / privileged.rows * (1 - ROUNDING)
+    below = np.searchsorted(protected.selected, low, side="right") - 1
+    above = np.searchsorted(protected.selected, high, side="left")
     worth = protected.rows * rival * (penalty / (privileged.rows * total))
     theta = np.divide(1, worth, out=np.full(len(worth), np.inf), where=worth > 0)
     highest = len(protected.selected) - 1
@@ -91,7 +101,7 @@ def scalarised_thresholds(
 
 
 def _best_up_to(
-    x: NDArray[np.int64], y: NDArray[np.int64], ends: NDArray[np.int64], theta: NDArray[np.float64]
+    x: NDArray[Any], y: NDArray[Any], ends: NDArray[np.int64], theta: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Return for each end the last place up to it, inclusive, where theta x + y is largest."""
     # `x` increases, `y` never changes by more than `x` does, and `ends` do not decrease.
@@ -119,7 +129,7 @@ def _best_up_to(
     return places
 
 
-def scalarised_objective(counts: NDArray[np.int64], *, penalty: float = 0.2) -> NDArray[np.float64]:
+def scalarised_objective(counts: NDArray[Any], *, penalty: float = 0.2) -> NDArray[np.float64]:
     """Return |1 - DI| + penalty (1 - accuracy), the objective of equation 25.
 
     Parameters
@@ -145,6 +155,7 @@ def grid_thresholds(
     *,
     grid: NDArray[np.float64],
     penalty: float = 0.2,
+    sample_weight: ArrayLike | None = None,
 ) -> Thresholds:
     """Return the pair of grid points with the smallest scalarised objective.
 
@@ -156,6 +167,8 @@ def grid_thresholds(
         Candidate thresholds of either group, shape (points,).
     penalty
         lambda of equation 25.
+    sample_weight
+        What each row weighs, shape (rows,); by default 1.
 
     Returns
     -------
@@ -172,8 +185,11 @@ def grid_thresholds(
     groups = binary_column(sensitive, "sensitive")
     require_same_length(y_true=labels, scores=values, sensitive=groups)
     require_two_groups(groups)
+    weights = np.ones(len(labels)) if sample_weight is None else score_column(sample_weight, "sample_weight")
+    require_same_length(y_true=labels, sample_weight=weights)
     tables = [
-        _tables(labels[groups == group], values[groups == group], grid) for group in (PROTECTED, PRIVILEGED)
+        _tables(labels[groups == group], values[groups == group], weights[groups == group], grid)
+        for group in (PROTECTED, PRIVILEGED)
     ]
     points = len(grid)
     shape = (points, points, 2, 2)
@@ -188,14 +204,19 @@ def grid_thresholds(
 
 
 def _tables(
-    labels: NDArray[np.int64], scores: NDArray[np.float64], grid: NDArray[np.float64]
-) -> NDArray[np.int64]:
+    labels: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    grid: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Count one group's rows by label and prediction at each threshold; shape (points, 2, 2)."""
     by_label = []
     for label in (0, 1):
-        ranked = np.sort(scores[labels == label])
-        rejected = np.searchsorted(ranked, grid, side="left")
-        by_label.append(np.stack([rejected, len(ranked) - rejected], axis=-1))
+        own = np.flatnonzero(labels == label)
+        own = own[np.argsort(scores[own], kind="stable")]
+        weight = np.concatenate([[0.0], np.cumsum(weights[own])])
+        rejected = weight[np.searchsorted(scores[own], grid, side="left")]
+        by_label.append(np.stack([rejected, weight[-1] - rejected], axis=-1))
     return np.stack(by_label, axis=-2)
 
 

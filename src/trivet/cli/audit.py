@@ -1,0 +1,248 @@
+"""``trivet audit``: the front door, which takes files as they are and finds the leg of each."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from json import dumps
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+from trivet.cli.options import Json, RandomSeed, command
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.run import run
+from trivet.config import load_config
+from trivet.errors import UsageError
+from trivet.fairness.auditing.settings import ADULT
+from trivet.wording import one_line, quote
+from trivet.work.bounded import read_bounded, read_toml
+from trivet.work.result_files import write_text
+
+__all__ = ["audit"]
+
+CONFIG: Final = "audit.toml"
+#: Columns of a table that are named where some have to be chosen.
+SHOWN: Final = 30
+_SCAN, _TABLE, _PLAN = "security.scan", "fairness.table", "privacy.plan"
+_WEIGHTS: Final = frozenset(
+    {".pth", ".pt", ".safetensors", ".pt2", ".onnx", ".ckpt", ".bin", ".th", ".h5", ".keras"}
+)
+#: Weights with the network that they belong to.
+_WHOLE: Final = (".onnx",)
+_MOST_BYTES: Final = 2**24
+
+
+@command
+def audit(
+    *things: str,
+    arch: str | None = None,
+    images: str | None = None,
+    contract: str | None = None,
+    label: str | None = None,
+    positive: str | None = None,
+    sensitive: str | None = None,
+    privileged: str | None = None,
+    prediction: str | None = None,
+    score: str | None = None,
+    estimator: str | None = None,
+    out: Path = Path("trivet-out"),
+    seed: RandomSeed = 0,
+    json: Json = False,
+) -> int:
+    """Audit a checkpoint, a table, a plan, or several of them, with one record and one report.
+
+    What is missing is said in one message. The audit.toml in the folder of --out repeats the audit, has
+    room for all other options, and is not written over.
+
+    Parameters
+    ----------
+    things
+        Weights of a network, a table of predictions or of people, an audit.toml with [privacy.plan], or a
+        file that trivet privacy audit-mechanism, -model or -code --out wrote.
+    arch
+        Of weights: what they belong to, mnist-cnn, timm:NAME, or code of yours as package.module:factory.
+    images
+        Of weights: clean images, a folder with a subfolder a class, an .npz or IDX files.
+    contract
+        Of weights: mean/std that the network expects, such as 0.5/0.5; found by itself where left out.
+    label
+        Of a table: the column of the true labels.
+    positive
+        Of a table: the label that counts as positive; not needed for 0 and 1.
+    sensitive
+        Of a table: columns of the groups, COL or COL,COL.
+    privileged
+        Of a table: the group that the others are compared with.
+    prediction
+        Of a table: the column of the predictions.
+    score
+        Of a table: the column of the scores.
+    estimator
+        Of a table without predictions: fit this classifier, with and without mitigations.
+    out
+        Folder that receives everything.
+    """
+    if not things:
+        raise UsageError(
+            "there is nothing to audit; name weights, a table or a plan, such as trivet audit people.csv. "
+            "The built-in study is trivet run."
+        )
+    given = {
+        _SCAN: {"arch": arch, "images": images, "contract": contract},
+        _TABLE: {
+            "label": label,
+            "positive": positive,
+            "sensitive": None if sensitive is None else _divided(sensitive),
+            "privileged": privileged,
+            "prediction": prediction,
+            "score": score,
+            "estimator": estimator,
+        },
+    }
+    sections: dict[str, dict[str, Any]] = {"audit": {"study": False, "seed": seed, "out": "."}}
+    missing: list[str] = []
+    for thing in things:
+        section = _section_of(thing)
+        if section in sections:
+            raise UsageError(
+                f"{quote(thing)} is the second for [{section}]; an audit has one of each. Take one after the "
+                "other, each with an --out of its own."
+            )
+        sections[section] = {
+            key: value for key, value in given.get(section, {}).items() if value not in (None, "")
+        }
+        if section == _SCAN:
+            sections[section] |= {"checkpoint": _beside(thing, out)}
+            sections[section] |= {} if images is None else {"images": _beside(images, out)}
+            missing += _lacking_scan(thing, arch=arch, images=images)
+        elif section == _TABLE:
+            sections[section] |= {"table": _beside(thing, out)}
+            missing += _lacking_table(thing, sections[section])
+        else:
+            sections[section] = read_toml(Path(thing))["privacy"]["plan"]
+    for section, values in given.items():
+        used = [f"--{key}" for key, value in values.items() if value is not None]
+        if used and section not in sections:
+            raise UsageError(f"{', '.join(used)}: for [{section}], and nothing of that kind is named.")
+    if missing:
+        raise UsageError(f"the audit needs more: {' '.join(missing)}")
+    prepare_folder(out)
+    config, text = out / CONFIG, "".join(_toml(sections))
+    if config.exists() and read_bounded(config, _MOST_BYTES) != text.encode():
+        raise UsageError(
+            f"{one_line(config)} is of another audit, or was changed; type trivet run {one_line(config)}, or "
+            "name another folder with --out."
+        )
+    write_text(config, text)
+    load_config(config)
+    return run(config, json=json)
+
+
+def _section_of(thing: str) -> str:
+    """Return the section that a file is for."""
+    suffix = PurePath(thing).suffix.lower()
+    path = Path(thing)
+    if thing == ADULT:
+        return _TABLE
+    if thing != "demo" and not _file_of(thing).exists():
+        raise UsageError(f"there is no {quote(thing)}; check the path.")
+    if thing == "demo" or suffix in _WEIGHTS or thing.startswith("hf:"):
+        return _SCAN
+    if suffix == ".toml":
+        content = read_toml(path)
+        privacy = content.get("privacy")
+        if set(content) - {"privacy"} or not isinstance(privacy, dict) or set(privacy) != {"plan"}:
+            raise UsageError(f"{quote(path.name)} is a whole audit; type trivet run {one_line(path)}.")
+        return _PLAN
+    if path.is_dir():
+        raise UsageError(
+            f"{quote(thing)} is a folder; name the weights in it, or type "
+            f"trivet scan --many {one_line(thing)}."
+        )
+    from trivet.tables.paths import table_file_of  # noqa: PLC0415 - reads tables
+
+    table_file_of(thing, strict=False)
+    return _TABLE
+
+
+def _lacking_scan(thing: str, *, arch: str | None, images: str | None) -> Iterator[str]:
+    """Yield what a scan needs beside the weights, with a way to give it."""
+    name = one_line(thing)
+    if arch is None and thing != "demo" and PurePath(thing).suffix.lower() not in _WHOLE:
+        yield (
+            f"the network that {name} belongs to: --arch mnist-cnn, --arch timm:resnet18, or "
+            "--arch package.module:factory for a function of yours that returns it."
+        )
+    if images is None:
+        yield (
+            f"clean images for {name}: --images FOLDER with a subfolder a class, an .npz with images and "
+            "labels, or mnist."
+        )
+
+
+def _lacking_table(thing: str, given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what an audit of a table needs, with the columns that there are."""
+    from trivet.tables.opening import open_table  # noqa: PLC0415 - DuckDB
+
+    if thing == ADULT:
+        if "estimator" not in given:
+            yield "--estimator logistic, to fit on adult, which has no predictions."
+        return
+    lacking: list[str] = []
+    if not given.get("sensitive"):
+        lacking.append("--sensitive COL, the groups to compare")
+    if not {"prediction", "score", "estimator"} & given.keys():
+        lacking.append("one of --prediction COL, --score COL, and --estimator logistic to fit a model")
+    if "label" not in given and ("estimator" in given or lacking):
+        lacking.append("--label COL, the true outcome, if there is one")
+    if "estimator" in given and "label" not in given:
+        lacking[-1] = "--label COL, the true outcome"
+    if not lacking:
+        return
+    with open_table(thing) as opened:
+        names = [column.name for column in opened.columns]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    listed = ", ".join(map(one_line, names[:SHOWN]))
+    yield f"columns of {one_line(thing)}: {'; '.join(lacking)}. It has {listed}{more}."
+
+
+def _beside(thing: str, out: Path) -> str:
+    """Return a path as audit.toml in the folder has it; names of embedded data stay as they are."""
+    return os.path.relpath(thing, out) if _file_of(thing).exists() else thing
+
+
+def _file_of(thing: str) -> Path:
+    """Return the file of FILE.duckdb:TABLE, FILE.xlsx:SHEET and hf:FOLDER, or of a plain path."""
+    named = thing.removeprefix("hf:")
+    before, colon, _ = named.rpartition(":")
+    return Path(before if colon and not Path(named).exists() else named)
+
+
+def _divided(names: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in names.split(","))
+
+
+def _toml(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of audit.toml."""
+    yield "# Written by trivet audit. Run it again with: trivet run audit.toml\n"
+    yield "# Other keys of a section are the options of its command: trivet scan, fairness, privacy plan.\n"
+    for name, values in sections.items():
+        yield f"\n[{name}]\n"
+        tables = {key: value for key, value in values.items() if _is_tables(value)}
+        for key, value in values.items():
+            if key not in tables:
+                yield f"{key} = {_value(value)}\n"
+        for key, rows in tables.items():
+            for row in rows:
+                yield f"\n[[{name}.{key}]]\n"
+                yield from (f"{each} = {_value(value)}\n" for each, value in row.items())
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{dumps(str(key))} = {_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return dumps(value, ensure_ascii=False) if isinstance(value, str) else dumps(value)

@@ -1,0 +1,1 @@
+"""Bounds of a disparity where the group of a row is only inferred."""

@@ -1,0 +1,1 @@
+"""Metrics that an audit can be about: rates by group, compared with a reference."""

@@ -1,0 +1,1 @@
+"""Intervals and alarms that hold however often the rows are looked at."""

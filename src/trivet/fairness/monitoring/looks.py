@@ -1,0 +1,147 @@
+"""Counts of a rate at each look: of several tables in their order, or of one that a column divides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from trivet.errors import DataError, UsageError
+from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.design import score_range
+from trivet.fairness.counting.group_counts import group_counts
+from trivet.fairness.counting.naming import in_order
+from trivet.fairness.metrics.group_rates import GroupRate
+from trivet.fairness.metrics.measure import METRICS
+from trivet.fairness.monitoring.settings import WatchOptions
+from trivet.tables.dates import DATED, PARTS, part_sql
+from trivet.tables.opening import Column, Kind, Table, find_column, open_table
+from trivet.wording import quote
+
+__all__ = ["Look", "read_looks", "watched_rate"]
+
+#: The cut of scores from 0 to 1, where none is given.
+USUAL_CUT: Final = 0.5
+_ORDER: Final = "look"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Counts at one look.
+
+    Attributes
+    ----------
+    name : What it is called.
+    rows : All its rows.
+    tallies : By group, the rows that the rate is the share of, and how many of them count.
+    """
+
+    name: str
+    rows: int
+    tallies: dict[str, tuple[int, int]]
+
+
+def watched_rate(name: str) -> GroupRate:
+    """Return a rate that can be watched, by its name."""
+    found = METRICS.get(name)
+    if not isinstance(found, GroupRate) or not found.is_share:
+        raise UsageError(f"{quote(name)} is not a share of rows, and only these are watched.")
+    return found
+
+
+def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Look, ...]:
+    """Count each look of some tables, in order."""
+    rate = watched_rate(options.metric)
+    if not tables:
+        raise UsageError("a table is missing: name one with --time or --every, or several in their order.")
+    divided = options.time is not None or options.every is not None
+    if divided and len(tables) > 1:
+        raise UsageError("several tables are a look each; leave --time and --every out, or name one table.")
+    if not divided:
+        names = _names(tables)
+        return tuple(
+            look
+            for table, name in zip(tables, names, strict=True)
+            for look in _looks(_counted(table, options), rate, name)
+        )
+    with open_table(tables[0]) as opened:
+        column, whole = _divided(opened, options)
+        counts = _counted(whole, options, column.name)
+    found = _looks(counts, rate, None)
+    if options.every is None:
+        return found
+    every = options.every
+    ends = [(int(look.name) - 1) * every for look in found]
+    return tuple(
+        replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
+        for look, start in zip(found, ends, strict=True)
+    )
+
+
+def _names(tables: Sequence[str | Path]) -> list[str]:
+    """Return the name of each table, with its folder where two are called alike."""
+    short = [Path(table).name for table in tables]
+    return [own if short.count(own) == 1 else str(table) for own, table in zip(short, tables, strict=True)]
+
+
+def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
+    """Return a table with a column of looks, and that column."""
+    if options.every is not None:
+        # A name of its own, whatever the columns are called.
+        name = _ORDER
+        while any(column.name == name for column in opened.columns):
+            name += "_"
+        inner = '"trivet look"'
+        number = f"CAST((row_number() OVER () - 1) // {options.every} + 1 AS VARCHAR) AS {inner}"
+        source = f"(SELECT *, {number} FROM {opened.source})"  # noqa: S608 - a number
+        column = Column(name, Kind.TEXT, "VARCHAR", inner)
+        return column, replace(opened, columns=(*opened.columns, column), source=source)
+    column = find_column(opened.columns, options.time or "")
+    if column.name in options.sensitive:
+        raise UsageError(f"{quote(column.name)} is named for the time and for the groups; name two columns.")
+    if options.period == "value":
+        return column, opened
+    if column.kind not in DATED:
+        raise UsageError(f"the column {quote(column.name)} holds {column.kind}; expected dates.")
+    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=part_sql(PARTS[options.period], column))
+    columns = tuple(dated if each.name == column.name else each for each in opened.columns)
+    return dated, replace(opened, columns=columns)
+
+
+def _counted(table: Any, options: WatchOptions, *first: str) -> GroupCounts:
+    score = options.score is not None
+    cut = options.cut if options.cut is not None else USUAL_CUT
+    return group_counts(
+        table,
+        options.label if options.metric != WatchOptions.metric else None,
+        options.score if score else options.prediction,
+        (*first, *options.sensitive),
+        positive=options.positive,
+        cut=cut if score else None,
+        scale=score_range(options.score_range, options.favourable),
+        selected=options.selected,
+        total=options.total,
+    )
+
+
+def _looks(counts: GroupCounts, rate: GroupRate, name: str | None) -> tuple[Look, ...]:
+    """Divide counts by their first column, unless all are of one look that has a name."""
+    successes, rows = (each.tolist() for each in rate.fractions(counts.table))
+    whole = counts.table.sum(axis=(1, 2)).tolist()
+    if name is not None:
+        return (
+            Look(name, sum(whole), dict(zip(counts.names, zip(rows, successes, strict=True), strict=True))),
+        )
+    order = [value for (value,) in in_order((values[0],) for values in counts.groups)]
+    others = counts.over(*counts.columns[1:])
+    if len(others.groups) == 1:
+        raise DataError(
+            f"there is only one group, {quote(others.names[0])}; two or more are compared. Name another "
+            "column."
+        )
+    called = dict(zip(others.groups, others.names, strict=True))
+    tallies: dict[str, dict[str, tuple[int, int]]] = {value: {} for value in order}
+    sizes = dict.fromkeys(order, 0)
+    for (value, *group), n, x, size in zip(counts.groups, rows, successes, whole, strict=True):
+        tallies[value][called[tuple(group)]] = (n, x)
+        sizes[value] += size
+    return tuple(Look(value, sizes[value], tallies[value]) for value in order)

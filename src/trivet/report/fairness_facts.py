@@ -1,0 +1,189 @@
+"""Rows of texts for the pages of fairness whose numbers can be withheld."""
+
+from typing import Any, Final
+
+from trivet.estimate import Estimate
+from trivet.fairness.inferred.results import InferredAudit
+from trivet.fairness.law.publishing import (
+    NAME,
+    SUPPRESSED,
+    interval_text,
+    rate_sentence,
+    table_notes,
+)
+from trivet.fairness.law.results import BiasAudit, CategoryTable
+from trivet.fairness.monitoring.results import FairnessWatch
+from trivet.wording import one_line
+
+__all__ = ["bias_audit_facts", "inferred_facts", "watch_facts"]
+
+NOT_STATED: Final = "not stated"
+LAW: Final = "New York City's Local Law 144 of 2021 (6 RCNY 5-300 to 5-304)"
+RULE: Final = "29 CFR 1607.4(D)"
+
+
+def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
+    """Return the tables of a bias audit as texts, under ``page``."""
+    names = ("sex", "race", "both")
+    tables = {name: _category_rows(table) for name, table in zip(names, audit.tables, strict=True)}
+    notes = {
+        f"{name}_notes": [{"text": note} for note in table_notes(table)]
+        for name, table in zip(names, audit.tables, strict=True)
+    }
+    missing = [{"text": sentence.partition(": --")[0] + "."} for sentence in audit.missing]
+    return {
+        "page": {
+            "law": LAW,
+            "rule": RULE,
+            "csv": "ll144.csv",
+            "individuals": audit.applicants,
+            "data_name": one_line(audit.data, limit=NAME),
+            "rate": rate_sentence(audit),
+            "audit_date": audit.audit_date or NOT_STATED,
+            "distribution_date": audit.distribution_date or NOT_STATED,
+            "data_source": audit.data_source or NOT_STATED,
+            "unknown": _text(audit.unknown, ",d"),
+            **tables,
+            **notes,
+            "beside": [row for table in audit.tables for row in _beside_rows(table)],
+            "level": f"{100 * audit.level:g}%",
+            "four_fifths": audit.four_fifths,
+            "missing": missing,
+            "limits": audit.limits,
+        }
+    }
+
+
+def _category_rows(table: CategoryTable) -> list[dict[str, str]]:
+    return [
+        {
+            "name": one_line(each.name, limit=NAME),
+            "sex": one_line(each.sex or "", limit=NAME),
+            "race": one_line(each.race or "", limit=NAME),
+            "applicants": _text(each.applicants, ",d"),
+            "percent": _text(None if each.share is None else 100 * each.share, ".1f"),
+            "selected": _text(each.selected, ",d"),
+            "rate": _text(each.rate, ".3f"),
+            "ratio": "not calculated" if each.excluded or each.reason else _text(each.impact_ratio, ".3f"),
+        }
+        for each in table.categories
+    ]
+
+
+def _beside_rows(table: CategoryTable) -> list[dict[str, str]]:
+    below = {True: "yes", False: "no", None: ""}
+    return [
+        {
+            "table": table.name,
+            "name": one_line(each.name, limit=NAME),
+            "ratio": _text(each.impact_ratio, ".3f"),
+            "interval": "" if found.impact_ratio is None else interval_text(found),
+            "below": below[found.below],
+            "verdict": found.verdict if found.impact_ratio is not None else "most selected",
+        }
+        for each in table.categories
+        if (found := each.statistics) is not None
+    ]
+
+
+def _text(value: float | None, spec: str) -> str:
+    return SUPPRESSED if value is None else format(value, spec)
+
+
+#: Looks of a group that the page shows; the file has all.
+MOST_LOOKS: Final = 60
+
+
+def watch_facts(watch: FairnessWatch) -> dict[str, Any]:
+    """Return the last looks of each group as texts, under ``page``."""
+    rows = [
+        {
+            "group": one_line(group.group, limit=NAME),
+            "look": one_line(look.look, limit=NAME),
+            "rows": f"{look.rows:,}",
+            "rate": _none(look.rate),
+            "reference": _none(look.reference_rate),
+            "ratio": _none(look.ratio.value),
+            "ratio_ends": _ends(look.ratio),
+            "difference": _none(look.difference.value),
+            "difference_ends": _ends(look.difference),
+            "alone": _ends(look.alone),
+            "evidence": f"{look.log_e_band:.2f}",
+            "alarm": "alarm" if look.alarm else "",
+        }
+        for group in watch.groups
+        for look in group.looks[-MOST_LOOKS:]
+    ]
+    left_out = sum(max(0, len(group.looks) - MOST_LOOKS) for group in watch.groups)
+    return {
+        "page": {
+            "rows": rows,
+            "left_out": left_out or None,
+            "count": len(watch.looks),
+            "individuals": sum(watch.rows),
+            "metric": watch.metric.replace("_", " "),
+            "level": f"{100 * watch.level:g}%",
+        }
+    }
+
+
+def _none(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _ends(found: Estimate) -> str:
+    return _between(found.low, found.high)
+
+
+def inferred_facts(audit: InferredAudit) -> dict[str, Any]:
+    """Return all that disparities can be as texts, under ``page``."""
+    known = {
+        "probabilities": "the probability of its group",
+        "error rates": "an inferred group, and how often it is wrong,",
+    }
+    disparities = [
+        {
+            "metric": each.metric.replace("_", " "),
+            "group": one_line(each.group, limit=NAME),
+            "ratio": _between(each.ratio.low, each.ratio.high),
+            "ratio_sampled": _between(each.ratio.sampled_low, each.ratio.sampled_high),
+            "difference": _between(each.difference.low, each.difference.high),
+            "difference_sampled": _between(each.difference.sampled_low, each.difference.sampled_high),
+            "verdict": each.verdict,
+        }
+        for each in audit.disparities
+    ]
+    rates = [
+        {
+            "metric": each.metric.replace("_", " "),
+            "group": one_line(each.group, limit=NAME),
+            "rows": f"{each.rows:,.0f}",
+            "span": _between(each.span.low, each.span.high),
+            "weighted": _none(each.weighted),
+            "thresholded": _none(each.thresholded),
+            "adjusted": "" if each.adjusted is None else _none(each.adjusted),
+        }
+        for each in audit.rates
+    ]
+    return {
+        "page": {
+            "prediction": one_line(audit.prediction, limit=NAME),
+            "count": audit.rows,
+            "table": one_line(audit.data, limit=NAME),
+            "known": known[audit.known],
+            "reason": audit.reason,
+            "reference": one_line(audit.reference, limit=NAME),
+            "why": audit.reference_why,
+            "level": f"{100 * audit.level:g}%",
+            "disparities": disparities,
+            "rates": rates,
+            "limits": audit.limits,
+        }
+    }
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "unknown"
+    text = f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,84 @@
+"""Tests of the front door: what it finds of files, says is missing, and writes as audit.toml."""
+
+import pytest
+
+from trivet.cli import main
+from trivet.config import load_config
+from trivet.record import load_record
+
+TABLE = "sex,hired,guess\n" + "f,1,1\nf,0,0\nm,1,1\nm,0,1\n" * 40
+PLAN = """[privacy.plan]
+epsilon = 1.0
+
+[[privacy.plan.queries]]
+name = 'by "district"'
+cells = 3
+touches = 1
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text(TABLE)
+    (tmp_path / "plan.toml").write_text(PLAN)
+    (tmp_path / "weights.pth").write_bytes(b"")
+    return tmp_path
+
+
+def trivet(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", *map(str, arguments)])
+    return ended.value.code
+
+
+def test_everything_that_is_missing_is_said_at_once(here, capsys):
+    assert trivet("people.csv", "weights.pth") == 2
+    said = capsys.readouterr().err
+    for each in ("--sensitive", "--prediction", "--label", "sex, hired, guess", "--arch", "--images"):
+        assert each in said
+    assert said.count("\n") == 1
+    assert not (here / "trivet-out").exists()
+
+
+def test_a_table_and_a_plan_are_one_audit(here, capsys):
+    given = ("--label", "hired", "--prediction", "guess", "--sensitive", "sex", "--out", "out")
+    assert trivet("people.csv", "plan.toml", *given) == 1
+    record = load_record(here / "out")
+    assert record.fairness.audit.rows == 160
+    assert record.privacy.plan.epsilon == 1.0
+    assert record.security is None
+    config = load_config(here / "out" / "audit.toml")
+    assert config.privacy.plan.queries[0].name == 'by "district"'
+    assert config.fairness.table.sensitive == ("sex",)
+    capsys.readouterr()
+    # Another audit leaves the file of this one alone.
+    before = (here / "out" / "audit.toml").read_bytes()
+    assert trivet("people.csv", *given) == 2
+    assert "of another audit" in capsys.readouterr().err
+    assert (here / "out" / "audit.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "nothing to audit"),
+        (("nobody.csv",), "there is no 'nobody.csv'"),
+        (("people.csv", "people.csv", "--sensitive", "sex"), "the second for [fairness.table]"),
+        (("plan.toml", "--label", "hired"), "--label: for [fairness.table]"),
+        ((".",), "is a folder"),
+        (("people.csv", "--sensitive", "sex", "--estimator", "logistic"), "--label COL, the true outcome"),
+        (("people.csv", "--sensitive", "six", "--prediction", "guess"), "no column 'six'"),
+    ],
+)
+def test_what_cannot_be_audited_is_said_in_one_line(here, capsys, arguments, said):
+    assert trivet(*arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.strip().splitlines()[-1].startswith("trivet: ")
+
+
+def test_a_whole_audit_is_sent_to_run(here, capsys):
+    (here / "audit.toml").write_text("[audit]\nstudy = false\n" + PLAN)
+    assert trivet("audit.toml") == 2
+    assert "type trivet run audit.toml" in capsys.readouterr().err
