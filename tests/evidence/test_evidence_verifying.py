@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("cryptography")
-from example_evidence import audited, flip, saved
+from example_evidence import PLAN, ROWS, TABLE, audited, flip, saved
 from example_records import example_record
+from trivet.audit.files import invocation_of
+from trivet.config import load_config
 from trivet.errors import DataError, UsageError
 from trivet.evidence import make_keys, verify, write
 from trivet.evidence.dossier import sha256_of
 from trivet.evidence.writing import EVIDENCE_FILES, WEIGHTS_SIGNATURE, sums_of
+from trivet.security import index_from_student_id
 
 SIGNED = [name for name in EVIDENCE_FILES if name != WEIGHTS_SIGNATURE]
 
@@ -284,3 +287,33 @@ def test_a_folder_without_evidence_is_none(tmp_path):
             verify(folder)
     with pytest.raises(UsageError):
         verify(tmp_path, files_only=True, again=True)
+
+
+def test_places_start_at_the_folder_that_holds_the_inputs(tmp_path):
+    (tmp_path / "loans.csv").write_text(ROWS, encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "audit.toml"
+    path.write_text(PLAN + TABLE.replace("data/loans.csv", "../loans.csv"), encoding="utf-8")
+    config = load_config(path)
+    found = invocation_of(config, path, {})
+    assert found["files"] == {"loans.csv": sha256_of(ROWS.encode())}
+    assert found["invocation"]["config"]["name"] == "out/audit.toml"
+    assert found["invocation"]["command"] == "trivet run out/audit.toml"
+    assert invocation_of(config, None, {})["files"] == {"loans.csv": sha256_of(ROWS.encode())}
+
+
+def test_options_are_noted_without_what_names_a_person(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.zip").write_bytes(b"archive")
+    options = {
+        "audit": {"seed": None, "out": Path("x"), "effects": True},
+        "security": {"archive": tmp_path / "models.zip", "student_id": "3119307"},
+    }
+    config = load_config(None, {"security": {"archive": tmp_path / "models.zip", "student_id": "3119307"}})
+    found = invocation_of(config, None, options)
+    assert found["invocation"]["options"] == {
+        "audit": {"effects": True},
+        "security": {"archive": "models.zip", "model_index": index_from_student_id("3119307")},
+    }
+    assert "3119307" not in json.dumps(found)
+    assert found["files"] == {"models.zip": sha256_of(b"archive")}

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ __all__ = ["invocation_of"]
 
 #: Endings of settings that name a file or an algorithm.
 _SETTING_FILES: Final = (".json", ".toml")
+#: Folders above that of audit.toml from which places can start.
+ABOVE: Final = 2
 IDX_IMAGES, IDX_LABELS = "-images-idx3-", "-labels-idx1-"
 
 
@@ -23,9 +25,10 @@ def invocation_of(
 ) -> dict[str, Any]:
     """Return ``invocation`` and ``files`` of a manifest.
 
-    ``invocation`` has the command, the name of audit.toml with its digest, and the options that were laid
-    over it. ``files`` has the SHA-256 of everything that was read, by its place from the folder of audit.toml
-    or, without one, from the working folder; what lies outside of that folder has its name alone.
+    ``invocation`` has the command, the place of audit.toml with its digest, and the options that were laid
+    over it. ``files`` has the SHA-256 of everything that was read, by place. Places start at the folder of
+    audit.toml, or at one of the two above it that holds more of the files; without an audit.toml at the
+    working folder. What lies outside has its name alone.
 
     Parameters
     ----------
@@ -36,18 +39,19 @@ def invocation_of(
     options
         Section -> key -> value, as `trivet.config.load_config` takes them; None values are passed over.
     """
-    root = Path.cwd() if path is None else _whole(path).parent
+    read = [(file, digest) for file in _files(config) if (digest := path_digest(file)) is not None]
+    root = Path.cwd() if path is None else _root(path, [file for file, _ in read])
     given = _plain_options(options, root)
     files: dict[str, str] = {}
-    for file in _files(config):
-        if (digest := path_digest(file)) is not None:
-            place = _place(file, root)
-            if files.get(place, digest) != digest:
-                place = f"{_whole(file).parent.name}/{place}"
-            files[place] = digest
-    named = None if path is None else {"name": path.name, "sha256": path_digest(path)}
+    for file, digest in read:
+        place = _place(file, root)
+        if files.get(place, digest) != digest:
+            place = f"{_whole(file).parent.name}/{place}"
+        files[place] = digest
+    named = None if path is None else {"name": _place(path, root), "sha256": path_digest(path)}
+    command = _command(None if named is None else str(named["name"]), given)
     return {
-        "invocation": {"command": _command(path, given), "config": named, "options": given},
+        "invocation": {"command": command, "config": named, "options": given},
         "files": dict(sorted(files.items())),
     }
 
@@ -72,6 +76,7 @@ def _files(config: AuditConfig) -> Iterator[Path]:
     if fairness.table is not None and fairness.table.table != ADULT:
         table = Path(fairness.table.table)
         yield table if table.exists() else Path(fairness.table.table.rpartition(TABLE)[0] or table)
+        yield from _code(fairness.table.estimator)
     yield from (*config.privacy.audits, *fairness.audits)
 
 
@@ -81,11 +86,18 @@ def _is_file(named: Path | str) -> bool:
 
 
 def _code(named: str | None) -> Iterator[Path]:
-    """Yield the module in the working folder that builds a network, or the description in ``hf:FOLDER``."""
+    """Yield the module of own code in the working folder, or the description in ``hf:FOLDER``."""
     if named is not None and named.startswith(FOLDER):
         yield Path(named.removeprefix(FOLDER), "config.json")
     elif named is not None and OWN_CODE.fullmatch(named):
         yield Path(*named.partition(":")[0].split(".")).with_suffix(".py")
+
+
+def _root(path: Path, files: Sequence[Path]) -> Path:
+    """Return the folder of audit.toml, or the nearest of those above it that holds more of the files."""
+    folder = _whole(path).parent
+    above = [each for each in folder.parents[:ABOVE] if each != Path(each.anchor)]
+    return max((folder, *above), key=lambda root: sum(_whole(file).is_relative_to(root) for file in files))
 
 
 def _place(file: Path, root: Path) -> str:
@@ -115,8 +127,8 @@ def _plain_options(options: Mapping[str, Mapping[str, Any]], root: Path) -> dict
     return found
 
 
-def _command(path: Path | None, options: Mapping[str, Mapping[str, Any]]) -> str:
-    words = ["trivet", "run"] if path is None else ["trivet", "run", path.name]
+def _command(place: str | None, options: Mapping[str, Mapping[str, Any]]) -> str:
+    words = ["trivet", "run", *([] if place is None else [place])]
     for values in options.values():
         for key, value in values.items():
             option = f"--{key.replace('_', '-')}"

@@ -281,7 +281,7 @@ def _metrics(dossier: Dossier) -> Iterator[Block]:
     yield Grid(
         ("Measure", "Unit", "What it measures", "What it does not show"),
         tuple(
-            (key.replace("_", " "), each.unit, each.meaning, each.limits)
+            (key.replace("_", " ").replace(".", ", "), each.unit, each.meaning, each.limits)
             for key, each in MEASURES.items()
             if key in used
         ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trivet.place import find, parse
+from trivet.place import Step, find, join, parse
 from trivet.policy import SHORT_NAMES, measure
 from trivet.report.write.origins import seed_line
 from trivet.wording import one_line
@@ -87,11 +87,19 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "difference": Measure(
         "difference of shares", "selection rate of the reference minus that of a group; zero is parity"
     ),
+    "measures.overall": Measure("that of the metric", "a metric of all rows"),
+    "measures.rate": Measure("that of the metric", "a metric of the rows of a group"),
+    "measures.ratio": Measure("ratio", "a metric of a group over that of the reference; one is parity"),
+    "measures.difference": Measure(
+        "difference of shares", "a metric of a group beside that of the reference; zero is parity"
+    ),
     "auc": Measure("area, 0 to 1", "chance that a score ranks a positive row above a negative one"),
     "bpsn_auc": Measure("area, 0 to 1", "the same of the group's negatives and the others' positives"),
     "bnsp_auc": Measure("area, 0 to 1", "the same of the group's positives and the others' negatives"),
 }
 _TIMES: Final = ("before", "after")
+#: Metrics of an attribute that were chosen, each by group.
+_MEASURES: Final = "measures"
 #: Lists of a record, and the field that names an item.
 _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
     "attempts": ("repair", "method"),
@@ -202,11 +210,15 @@ def _figure(record: Mapping[str, Any], place: str, estimate: Mapping[str, Any]) 
     when = names[-1] if names[-1] in _TIMES else ""
     key = names[-2] if when else names[-1]
     words = f"{key} {when} the repair" if when else key
+    if _MEASURES in names:
+        number = names.index(_MEASURES) + 1
+        title = find(record, join([Step(name) for name in names[: number + 1]]))["title"]
+        key, words = f"{_MEASURES}.{key}", f"{_name(title)}, {key}"
     known = MEASURES.get(key)
     bounds = (estimate.get("low"), estimate.get("high"))
     return Figure(
         place=place,
-        name=words.replace("_", " "),
+        name=words.replace("_", " ") if _MEASURES not in names else words,
         key=key if known else "",
         part=_part(record, names),
         value=estimate["value"],
@@ -239,6 +251,8 @@ def _part(record: Mapping[str, Any], names: list[str]) -> str:
         elif before in _ITEMS:
             kind, field = _ITEMS[before]
             found.append(f"{kind} {_name(here.get(field))}")
+        elif before != _MEASURES and (named := here.get("title", here.get("name"))) is not None:
+            found.append(_name(named))
     return ", ".join(found)
 
 

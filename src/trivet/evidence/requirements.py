@@ -138,7 +138,9 @@ _FAIR: Final = (
     "",
     "Art. 10(2)(f), Art. 10(2)(g), Art. 13(3)(b), Annex IV 2(g), Annex IV 3, Annex IV 4",
 )
-#: For each rule the ids of every framework, in the order of `FRAMEWORKS`.
+#: Before the rules of the fairness leg, which all bear on the same.
+FAIRNESS: Final = "fairness."
+#: For each rule of another leg the ids of every framework, in the order of `FRAMEWORKS`.
 _BEARS_ON: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "security.verdict": _BACKDOOR,
     "security.input-contract": _ACCURACY,
@@ -152,9 +154,6 @@ _BEARS_ON: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "privacy.code": _PRIVATE,
     "privacy.membership": _MEMBERSHIP,
     "privacy.claim": _MEMBERSHIP,
-    "fairness.disparate-impact": _FAIR,
-    "fairness.caution": _FAIR,
-    "fairness.mitigation": _FAIR,
     "effects.worse": _ACCURACY,
 }
 
@@ -167,6 +166,8 @@ def rule_of(finding: Finding) -> str:
 def items_of(finding: Finding) -> Sequence[Item]:
     """Return what a finding bears on, framework by framework; empty where nothing is known to fit."""
     found: list[Item] = []
-    for framework, ids in zip(FRAMEWORKS, _BEARS_ON.get(rule_of(finding), ()), strict=False):
+    rule = rule_of(finding)
+    known = _BEARS_ON.get(rule, _FAIR if rule.startswith(FAIRNESS) else ())
+    for framework, ids in zip(FRAMEWORKS, known, strict=False):
         found += [REQUIREMENTS[framework, each] for each in filter(None, ids.split(", "))]
     return found
