@@ -184,6 +184,14 @@ def test_another_document_does_not_follow_from_the_record(moved):
     assert names(moved[1](key=None).failed) == {"annex-iv.md"}
 
 
+def test_a_file_that_nothing_vouches_for_is_named(moved):
+    (moved[0] / "trivet-out" / "evidence" / "certificate.pdf").write_bytes(b"")
+    found = moved[1]()
+    assert found.holds
+    (other,) = [check for check in found.checks if check.name == "other files"]
+    assert "certificate.pdf" in other.detail
+
+
 def test_a_key_is_needed_and_has_to_be_the_right_one(moved, tmp_path):
     with pytest.raises(UsageError, match="--key"):
         moved[1](key=None)

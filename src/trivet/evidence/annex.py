@@ -143,7 +143,7 @@ def _blocks(dossier: Dossier) -> Iterator[Block]:
         "“place” says where it stands there. Signed is the folder of this document, in evidence.sig, where "
         "that file lies beside it."
     )
-    yield Grid(("Made by", ""), tuple(_made(dossier)))
+    yield Grid(("Made by", "Value"), tuple(_made(dossier)))
     yield from _testing(dossier)
     yield from _cybersecurity(dossier)
     yield from _limits(dossier)

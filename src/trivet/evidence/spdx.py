@@ -8,11 +8,13 @@ from trivet.evidence.cyclonedx import limits_of
 from trivet.evidence.dossier import Dossier
 from trivet.evidence.figures import written
 from trivet.evidence.requirements import FRAMEWORKS, items_of
+from trivet.wording import one_line
 
 __all__ = ["spdx_document"]
 
 CONTEXT: Final = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 CREATION: Final = "_:creation"
+NAME_CHARACTERS: Final = 200
 
 
 def spdx_document(dossier: Dossier) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _model(dossier: Dossier) -> dict[str, Any]:
     }
     if network is not None:
         fields["verifiedUsing"] = [_hash(digest)]
-        fields["ai_typeOfModel"] = [str(network.checkpoint["architecture"])]
+        fields["ai_typeOfModel"] = [one_line(network.checkpoint["architecture"], limit=NAME_CHARACTERS)]
     if limits := " ".join(limits_of(dossier.record)):
         fields["ai_limitation"] = limits
     if about.supplier is not None:

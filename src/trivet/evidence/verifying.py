@@ -47,6 +47,8 @@ MOST_BYTES: Final = 256 * 2**20
 BLOCK: Final = 2**20
 MOST_PARTS: Final = 64
 MOST_CHARACTERS: Final = 500
+#: Other files that are named.
+MOST_NAMED: Final = 5
 #: Folders above that of the evidence in which audit.toml is looked for.
 ABOVE: Final = 3
 #: Signed with a key, or absent without one.
@@ -201,6 +203,11 @@ class _Case:
                 self.add(name, "failed", f"its content is not that of {SUMS}")
         if not self.failed:
             self.add(f"{len(sums)} files against {SUMS}", "ok")
+        with suppress(OSError):
+            others = sorted(name for name in os.listdir(self.place) if name not in EVIDENCE_FILES)  # noqa: PTH208
+            if others:
+                named = ", ".join(map(one_line, others[:MOST_NAMED]))
+                self.add("other files", "note", f"{len(others)} that nothing here vouches for: {named}")
 
     def check_signatures(self, verifier: Verifier) -> None:
         """Check all signatures, and that they are of these files."""
