@@ -1,4 +1,4 @@
-"""How often the intervals of every fairness metric hold what they are of, in simulated samples.
+"""Coverage of the intervals of every fairness metric, by simulation.
 
 Draws surveys and plain tables from populations whose figures are known, 2,000 of each by default, and
 counts how often the interval of each metric holds its figure. Writes docs/data/fairness-coverage.json, from
@@ -88,6 +88,7 @@ class Tallies:
                     "sample": self.sample,
                     "metric": metric,
                     "figure": figure,
+                    "simulations": tally.simulations,
                     "intervals": known,
                     "without": tally.none,
                     "covered": (known - tally.below - tally.above) / known,
@@ -481,7 +482,7 @@ def own_metrics(simulations: int) -> Iterator[Tallies]:
         ("groups that differ, 150, 100 and 80 rows", (150, 100, 80), (0.8, 0.7, 0.65)),
         ("groups that are equal, 150, 100 and 80 rows", (150, 100, 80), (0.75, 0.75, 0.75)),
     ):
-        rng, tallies = np.random.default_rng(len(sample)), Tallies("metrics of one's own", sample)
+        rng, tallies = np.random.default_rng(len(sample)), Tallies("own metrics", sample)
         groups = np.repeat(list("abc"), sizes)
         chance = np.repeat(chances, sizes)
         for simulation in range(simulations // 4):
@@ -519,28 +520,26 @@ KINDS = (plain_tables, surveys, scores, plain_amounts, classes, rankings, own_me
 
 
 def main() -> None:
-    """Simulate, print and write."""
+    """Simulate, print and write; rows of what is not simulated now stay as they are."""
     arguments = sys.argv[1:]
     simulations = int(arguments[0]) if arguments else SIMULATIONS
     wanted = arguments[1:] or [kind.__name__ for kind in KINDS]
-    rows: list[dict[str, Any]] = []
+    rows = json.loads(DATA.read_text(encoding="utf-8"))["rows"] if DATA.exists() else []
     for kind in KINDS:
         if kind.__name__ not in wanted:
             continue
         started = time.perf_counter()
         for tallies in kind(simulations):
             own = list(tallies.rows())
-            rows += own
             covered = [row["covered"] for row in own]
-            seconds = time.perf_counter() - started
             span = f"{min(covered):.3f} to {max(covered):.3f}"
+            seconds = time.perf_counter() - started
             print(f"{tallies.kind}, {tallies.sample}: {span}, {seconds:.0f} s", flush=True)
-    DATA.parent.mkdir(exist_ok=True)
-    DATA.write_text(
-        json.dumps({"simulations": simulations, "level": LEVEL, "rows": rows}, indent=1, ensure_ascii=False)
-        + "\n",
-        encoding="utf-8",
-    )
+            place = tallies.kind, tallies.sample
+            rows = [row for row in rows if (row["kind"], row["sample"]) != place] + own
+            found = {"level": LEVEL, "rows": rows}
+            text = json.dumps(found, indent=1, ensure_ascii=False)
+            DATA.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def assert_data_are_the_record_s(record, row):
 
 def test_every_figure_but_that_of_a_comparison_is_of_a_record():
     names = [row.name for row in FIGURES if not row.name.startswith("outcome_")]
-    assert names == [*(row.name for row in available(example_own_record())), "compared_differences"]
+    assert names == [*(row.name for row in available(example_own_record())), "compared_differences", "watch_ratio"]
 
 
 @pytest.mark.parametrize("row", available(example_own_record()), ids=lambda row: row.name)

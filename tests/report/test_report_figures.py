@@ -62,6 +62,7 @@ ALL = (
     "fairness_audit_classes",
     "fairness_audit_features",
     "fairness_audit_calibration",
+    "fairness_audit_subgroups",
     "fairness_mitigation_frontier",
     "fairness_mitigation_models",
     "effects_matrix",
@@ -78,6 +79,7 @@ OWN = (
     "fairness_audit_measures",
     "fairness_audit_features",
     "fairness_audit_calibration",
+    "fairness_audit_subgroups",
     "effects_matrix",
 )
 NAMES = tuple(name for name in ALL if name not in OWN)
@@ -109,7 +111,7 @@ def own_figure(row):
 
 
 def test_the_names_in_the_order_of_the_report():
-    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences")
+    assert tuple(row.name for row in FIGURES) == (*ALL, *OUTCOMES, "compared_differences", "watch_ratio")
 
 
 def test_a_plan_and_audits_of_the_user_s_own_have_figures():

@@ -12,10 +12,18 @@ from .counting.counts import GroupCounts as GroupCounts
 from .counting.files import read_columns as read_columns
 from .counting.group_counts import group_counts as group_counts
 from .explain.proxies import proxy_strength as proxy_strength
+from .inferred.misreading import bounds_by_errors as bounds_by_errors
+from .inferred.probabilities import bounds_by_probability as bounds_by_probability
+from .inferred.reading import bound_disparities as bound_disparities
+from .inferred.results import InferredAudit as InferredAudit
 from .intervals.comparisons import difference_interval as difference_interval
 from .intervals.comparisons import ratio_interval as ratio_interval
 from .intervals.power import smallest_detectable as smallest_detectable
 from .intervals.shares import share_interval as share_interval
+from .law.ll144 import bias_audit as bias_audit
+from .law.results import BiasAudit as BiasAudit
+from .law.suppressed_table import suppressed_bias_audit as suppressed_bias_audit
+from .law.suppression import suppressed as suppressed
 from .metrics.comparisons import accuracy as accuracy
 from .metrics.comparisons import demographic_parity_difference as demographic_parity_difference
 from .metrics.comparisons import disparate_impact as disparate_impact
@@ -46,5 +54,8 @@ from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
 from .outcomes.audit import audit_outcome as audit_outcome
 from .outcomes.by_group import by_group as by_group
+from .monitoring.results import FairnessWatch as FairnessWatch
+from .monitoring.settings import WatchOptions as WatchOptions
+from .monitoring.watch import watch_tables as watch_tables
 from .search.results import SubgroupSearch as SubgroupSearch
 from .search.table import search_subgroups as search_subgroups

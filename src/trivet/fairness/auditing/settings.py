@@ -58,7 +58,7 @@ _MODEL_FILES: Final = (
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "suppress"),
 )
 _OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
 _OF_A_RANKING: Final = ("query", "top")
@@ -95,8 +95,8 @@ class TableOptions(CellReading):
     ----------
     label : Column of the true labels, for all that compares with them; Adult has its own.
     positive : The label that counts as positive; not needed for 0 and 1, or true and false.
-    sensitive : Columns of the groups, COL or COL,COL; several are looked at one by one and together. For
-        Adult gender where there are none.
+    sensitive : Columns of the groups, COL or COL,COL ('"Sex, at birth",race' where a name has a comma);
+        several are looked at one by one and together. For Adult gender where there are none.
     privileged : Value that the others are compared with, V or V,V; by default the group with the largest
         share of positive labels.
     prediction : Audit the predictions in this column.
@@ -261,7 +261,7 @@ class TableSettings(TableOptions):
             )
 
     def _require_search(self) -> None:
-        """Refuse a search of what is no row by row table."""
+        """Refuse a search where rows are not looked at one by one and alike."""
         if not self.search and not self.search_split:
             if self.search_rows is not None:
                 raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
@@ -270,8 +270,8 @@ class TableSettings(TableOptions):
         for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):
             if getattr(self, name) != _DEFAULTS[name]:
                 raise SettingError(
-                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave {{{name}}} "
-                    "out, or search without it."
+                    f"{{{asked}}} looks for subgroups among single rows that all count alike; leave "
+                    f"{{{name}}} out, or search without it."
                 )
         if self.label is None and self.score is not None:
             raise SettingError(f"{{{asked}}} of scores needs {{label}}; without labels give {{prediction}}.")

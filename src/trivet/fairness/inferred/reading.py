@@ -49,7 +49,7 @@ def bound_disparities(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, or any data frame that narwhals knows.
+        A file as of ``trivet fairness``, an open one, or any data frame that narwhals knows.
     inferred
         By group, the column of the probability that a row is of it.
     sensitive, error_rates
@@ -84,7 +84,7 @@ def bound_disparities(
     }
     asked = _Asked(prediction, score, cut, score_range, favourable, label, positive)
     with table_file(table) as file, open_table(file) as opened:
-        known["data"] = Path(file).name if isinstance(table, str | Path) else "the table"
+        known["data"] = opened.name if isinstance(table, str | Path | Table) else "the table"
         if inferred is not None:
             for column in inferred.values():
                 find_column(opened.columns, column)

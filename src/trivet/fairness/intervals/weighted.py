@@ -5,6 +5,7 @@ A survey's rows are drawn within strata, often by clusters, and weigh differentl
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,7 @@ _HALVINGS = 40
 
 Ends = tuple[Floats, Floats]
 Bools = NDArray[np.bool_]
+_Cells = tuple[tuple[float, ...], ...]
 
 
 def weighted_shares(
@@ -57,7 +59,7 @@ def weighted_shares(
     -------
     tuple of Estimate
         One for each group; without ends where the rows are in too few units, without any figure where there
-        is no row.
+        is none.
 
     Raises
     ------
@@ -212,8 +214,14 @@ class _Rates:
     @classmethod
     def of(cls, counts: GroupCounts, numerator: ArrayLike, denominator: ArrayLike) -> "_Rates":
         """Return the shares of the cells in the numerator among those in the denominator."""
+        cells = (np.asarray(each, dtype=np.float64) for each in (numerator, denominator))
+        return cls._of(counts, *(tuple(map(tuple, each.tolist())) for each in cells))
+
+    @classmethod
+    @lru_cache(maxsize=2)  # one rate is asked for in turn: its ratios, its differences, at two levels
+    def _of(cls, counts: GroupCounts, numerator: _Cells, denominator: _Cells) -> "_Rates":
         sample = Sample.of(counts)
-        a, b = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+        a, b = np.array(numerator), np.array(denominator)
         weights = sample.sums.sum(axis=0)
         over, under = (weights * a).sum(axis=(1, 2)), (weights * b).sum(axis=(1, 2))
         rest = (weights * (b - a)).sum(axis=(1, 2))

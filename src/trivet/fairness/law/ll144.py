@@ -17,7 +17,7 @@ from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable, FourFifths
 from trivet.fairness.law.tallies import Cells, Tallies, read_counts, read_scores, read_selections
 from trivet.settings import Share, require
-from trivet.tables.opening import open_table, table_file
+from trivet.tables.opening import Table, open_table, table_file
 from trivet.wording import quote
 
 __all__ = ["LL144", "bias_audit", "summary_of"]
@@ -59,7 +59,7 @@ def bias_audit(
     Parameters
     ----------
     table
-        A .csv or .parquet file, FILE.duckdb:TABLE, or any data frame that narwhals knows.
+        A file as of ``trivet fairness``, an open one, or any data frame that narwhals knows.
     sex, race
         Names of the columns of sex and of race or ethnicity.
     prediction, score
@@ -106,7 +106,7 @@ def bias_audit(
             )
     return summary_of(
         tallies,
-        data=Path(file).name if isinstance(table, str | Path) else "the table",
+        data=opened.name if isinstance(table, str | Path | Table) else "the table",
         sex=sex,
         race=race,
         measured=prediction or score or selected or "",

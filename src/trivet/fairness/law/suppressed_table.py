@@ -105,7 +105,7 @@ def _lines(audit: BiasAudit, names: Sequence[_Name]) -> tuple[list[Line], list[t
             if (sex is None and number != RACE) or (race is None and number != SEX)
         )
         if unknown:
-            lines.append(Line(number, unknown, rows_only=True))
+            lines.append(Line(number, unknown, kept=True, rows_only=True))
             places.append((number, None))
     return lines, places
 

@@ -70,7 +70,7 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
     A group with fewer rows, positives, negatives, selected or not selected rows is withheld: no figure of it
     is there. Where only an error is so rare, figures of errors are. Then more groups are, until no sum or
     difference of what is left, over single columns and all of them together, determines a withheld count.
-    Totals and verdicts stay.
+    Totals and verdicts stay; a search for subgroups goes.
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
         cautions=tuple(_cautions(audit.cautions, fewest, hidden=hidden, small=small)),
         folded=() if small else audit.folded,
         reason=_reason(audit.verdict, fewest) if hidden else audit.reason,
+        subgroups=None,
         suppressed_below=fewest,
     )
 

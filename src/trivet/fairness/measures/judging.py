@@ -85,7 +85,7 @@ def _farthest(groups: Sequence[GroupMeasure], difference_band: float | None) -> 
 
 
 class _Telling:
-    """What a verdict rests on, in one sentence: the worst group, and the interval that holds for all."""
+    """Sentence that a verdict rests on: the worst group, and the interval that holds for all."""
 
     def __init__(
         self,

@@ -61,9 +61,9 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
         return tuple(
             look
             for table, name in zip(tables, names, strict=True)
-            for look in _looks(_counted(table, options), rate, name)
+            for look in _looks(_counted_file(table, options), rate, name)
         )
-    with open_table(tables[0]) as opened:
+    with open_table(tables[0], reading=options.reading) as opened:
         column, whole = _divided(opened, options)
         counts = _counted(whole, options, column.name)
     found = _looks(counts, rate, None)
@@ -75,6 +75,11 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
         replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
         for look, start in zip(found, ends, strict=True)
     )
+
+
+def _counted_file(table: str | Path, options: WatchOptions) -> GroupCounts:
+    with open_table(table, reading=options.reading) as opened:
+        return _counted(opened, options)
 
 
 def _names(tables: Sequence[str | Path]) -> list[str]:

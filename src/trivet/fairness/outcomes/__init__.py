@@ -1,1 +1,1 @@
-"""Outcomes other than two classes: amounts, several classes, rankings, and metrics of one's own."""
+"""Outcomes other than two classes: amounts, several classes, rankings, and any metric by group."""

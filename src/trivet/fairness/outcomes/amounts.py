@@ -159,7 +159,7 @@ class _Ordered:
         below = self.rows.numbers <= value
         share = weights @ below / weights.sum()
         z = weights * (below - share) / weights.sum()
-        sample, one = design.sample(), np.where(inside, 0, 1)
+        sample, one = design.sample, np.where(inside, 0, 1)
         totals, own = design.totals(z, one, 2, sample)
         variance = float(sample.covariances(totals, totals, own)[0])
         return variance, int(min(design.freedom(one, 2)[0], sample.freedom))

@@ -1,4 +1,4 @@
-"""Metrics of one's own by group, with bootstrap intervals."""
+"""Any metric by group, with bootstrap intervals."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -79,8 +79,8 @@ def by_group(
     Raises
     ------
     UsageError, DataError
-        If no metric is given or one is no function, columns differ in length or lack a value, or a number is
-        out of range.
+        If no metric is given or one is not a function, columns differ in length or lack a value, or a number
+        is out of range.
     """
     require(Share, level=level)
     require(Count, replicates=replicates)
@@ -257,7 +257,7 @@ def _bootstrapped(
         measure.why = None
         measured.append(measure(rows))
         if np.isnan(measured[-1]):
-            why[k if k < len(places) else -1] = measure.why or "the metric is no number there"
+            why[k if k < len(places) else -1] = measure.why or "the metric is not a number there"
     values, whole = np.array(measured[:-1]), measured[-1]
     draws = np.empty((replicates, len(places)))
     together = np.empty(replicates)

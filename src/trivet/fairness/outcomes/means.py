@@ -6,6 +6,7 @@ with the variance by linearisation.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -34,7 +35,7 @@ ONE_ROW: Final = "one row says nothing of the error"
 
 @dataclass(frozen=True, eq=False)
 class RowDesign:
-    """How rows were drawn: weights, and codes of strata and of clusters within them, shape (rows,).
+    """Design of a sample of rows: weights, and codes of strata and of clusters within them, shape (rows,).
 
     `clusters` are numbered over all strata; None where each row is a unit.
     """
@@ -43,8 +44,9 @@ class RowDesign:
     strata: Ints
     clusters: Ints | None = None
 
+    @cached_property
     def sample(self) -> Sample:
-        """Return the units of the strata."""
+        """The units of the strata."""
         strata = self._strata
         if self.clusters is None:
             sizes, places = np.bincount(strata), np.arange(strata.max() + 1)
@@ -77,11 +79,11 @@ class RowDesign:
         )
         return units - strata
 
-    @property
+    @cached_property
     def _strata(self) -> Ints:
         return np.unique(self.strata, return_inverse=True)[1]
 
-    @property
+    @cached_property
     def _units(self) -> Ints:
         return np.unique(self.clusters, return_inverse=True)[1]  # pyright: ignore[reportArgumentType,reportCallIssue]
 
@@ -138,7 +140,7 @@ class GroupMeans:
         under = np.bincount(groups, weights, minlength=number)
         means = np.bincount(groups, weights * values, minlength=number) / under
         z = weights * (values - means[groups]) / under[groups]
-        sample = design.sample()
+        sample = design.sample
         totals, own = design.totals(z, groups, number, sample)
         columns = [
             sample.covariances(totals, totals[:, [k]], np.where(np.arange(number) == k, own, 0.0))

@@ -7,11 +7,11 @@ both (G. Y. Zou, A. Donner, Statistics in Medicine 27, 2008), of ratios on the s
 """
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, betaincinv, stdtrit
+from scipy.special import bdtr, bdtrik, betaincinv, stdtrit
 
 from trivet.estimate import Estimate
 
@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 #: Quantiles that are shown.
 SHARES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
+#: Of fewer rows all places are looked at, of more only those around the end.
+_ALL: Final = 100
 _FEW: Final = "there are too few rows for an end on either side"
 _NOT_POSITIVE: Final = "a quantile is not above 0, so that a ratio says nothing"
 
@@ -28,10 +30,9 @@ _NOT_POSITIVE: Final = "a quantile is not above 0, so that a ratio says nothing"
 def quantile(ordered: Floats, share: float, *, level: float) -> Estimate:
     """Return a quantile of values in order, with an interval of order statistics."""
     rows, tail = len(ordered), (1 - level) / 2
-    below = bdtr(np.arange(rows), rows, share)  # P(X <= k) for k = 0 to rows - 1
     # Of the order statistics 1 to n the l-th is an end where P(X < l) is at most the tail.
-    low = int(np.searchsorted(below, tail, side="right"))
-    high = int(np.searchsorted(below, 1 - tail, side="left")) + 1
+    low = _place(tail, rows, share, side="right")
+    high = _place(1 - tail, rows, share, side="left") + 1
     value = float(np.quantile(ordered, share))
     return Estimate(
         value,
@@ -41,6 +42,14 @@ def quantile(ordered: Floats, share: float, *, level: float) -> Estimate:
         "order statistics",
         None if low >= 1 and high <= rows else _FEW,
     )
+
+
+def _place(level: float, rows: int, share: float, *, side: Literal["left", "right"]) -> int:
+    """Return how many of P(X <= k), k = 0 to rows - 1, are below a level; at most it, on the right side."""
+    near, around = bdtrik(level, rows, share), 4
+    start = 0 if np.isnan(near) or rows < _ALL else max(0, int(near) - around)
+    stop = rows if rows < _ALL else min(rows, start + 3 * around)
+    return start + int(np.searchsorted(bdtr(np.arange(start, stop), rows, share), level, side=side))
 
 
 def weighted_quantile(

@@ -324,7 +324,7 @@ class GroupMetric:
 
 @dataclass(frozen=True)
 class MetricGap:
-    """How far apart the groups are in one metric.
+    """Distance of the groups in one metric.
 
     Attributes
     ----------
@@ -342,7 +342,7 @@ class MetricGap:
 
 @dataclass(frozen=True, repr=False)
 class ByGroup(Table, head=("columns", "rows"), rows="by_group", columns=("metric", "group", "rows", "value")):
-    """Metrics of one's own by group, with bootstrap intervals.
+    """Any metrics by group, with bootstrap intervals.
 
     Attributes
     ----------

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -88,7 +89,7 @@ def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
 def _ranges(edges: Sequence[str]) -> list[str]:
     if not edges:
         return ["is a number"]
-    between = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
     return [f"< {edges[0]}", *between, f">= {edges[-1]}"]
 
 

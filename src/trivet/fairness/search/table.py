@@ -62,6 +62,8 @@ def search_table(
     return search_predicted(
         predicted,
         labelled=labelled,
+        # Scores of another scale are not shares of positives, and have no calibration.
+        calibrated=settings.score_range is None and settings.favourable == "high",
         metrics=settings.metric,
         fewest=settings.search_rows,
         split=settings.search_split,
@@ -76,6 +78,7 @@ def search_predicted(
     predicted: Predicted,
     *,
     labelled: bool = True,
+    calibrated: bool = True,
     metrics: Sequence[str] = (),
     fewest: int | None = None,
     split: bool = False,
@@ -101,7 +104,7 @@ def search_predicted(
         rows.features.only(kept).take(predicted.places),
         predicted.predictions,
         rows.labels[predicted.places] if labelled else None,
-        scores=predicted.scores if labelled else None,
+        scores=predicted.scores if labelled and calibrated else None,
         metrics=searched_names(metrics),
         left_out=left_out,
         fewest=fewest,
@@ -122,7 +125,8 @@ def searched_names(metrics: Sequence[str]) -> tuple[str, ...]:
         own = [rate.name for rate in each.rates if rate.name in SEARCHED]
         if not own:
             raise UsageError(
-                f"no subgroups can be searched for by {each.name}; expected some of {listed(tuple(SEARCHED))}."
+                f"no subgroups can be searched for by {each.name}; expected some of "
+                f"{listed(tuple(SEARCHED))}."
             )
         names += own
     return tuple(dict.fromkeys(names))
@@ -173,7 +177,7 @@ def search_subgroups(
     Returns
     -------
     SubgroupSearch
-        No column is left out for telling the label, as none is told apart from a feature here.
+        All columns given are searched, also those that tell the label.
 
     Raises
     ------
