@@ -68,6 +68,7 @@ def test_a_file_of_someone_else_is_left_alone(finished):
     assert run("evidence", out, "--out", folder / "other") == 0  # its own files may be written again
 
 
+@pytest.mark.slow
 def test_a_run_notes_how_it_was_invoked_and_what_it_read(tmp_path, trivet):
     out = audited(tmp_path / "loans", out="before")
     done = trivet("run", "audit.toml", "--out", "after", "--seed", 9, "--json", cwd=out.parent)

@@ -13,6 +13,7 @@ from trivet.audit.files import invocation_of
 from trivet.config import load_config
 from trivet.errors import DataError, UsageError
 from trivet.evidence import make_keys, verify, write
+from trivet.evidence.again import as_many_threads
 from trivet.evidence.dossier import sha256_of
 from trivet.evidence.writing import EVIDENCE_FILES, WEIGHTS_SIGNATURE, sums_of
 from trivet.security import index_from_student_id
@@ -325,3 +326,14 @@ def test_options_are_noted_without_what_names_a_person(tmp_path, monkeypatch):
     }
     assert "3119307" not in json.dumps(found)
     assert found["files"] == {"models.zip": sha256_of(b"archive")}
+
+
+def test_a_scan_runs_again_with_as_many_threads():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    for threads, expected in ((before + 1, before + 1), (0, before), (10**9, before)):
+        with as_many_threads({"security": {"scan": {"threads": threads}}}):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == before
+    with as_many_threads({"security": None}):
+        assert torch.get_num_threads() == before

@@ -1,12 +1,12 @@
 """An audit run again from evidence, and its record compared with the evidence's byte by byte."""
 
 import tempfile
-from collections.abc import Callable
-from contextlib import chdir
+from collections.abc import Callable, Generator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trivet.audit import run_audit
 from trivet.comparison import ReadAudit, change_text, compare_audits
@@ -15,12 +15,13 @@ from trivet.evidence.dossier import Dossier
 from trivet.record import METRICS, as_json, make_manifest, to_text
 from trivet.wording import one_line
 
-__all__ = ["Again", "run_again"]
+__all__ = ["Again", "as_many_threads", "run_again"]
 
 #: What of a manifest is the kind of a machine.
 _KIND: Final = ("trivet", "python", "platform", "processors", "libraries")
 MOST_SHOWN: Final = 5
 CHANGE_CHARACTERS: Final = 120
+MOST_THREADS: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ def run_again(
     progress: Callable[[str, str, float | None], None],
 ) -> Again:
     """Run the audit in a temporary folder, with `root` as the working folder, and compare."""
-    with tempfile.TemporaryDirectory(prefix="trivet-again-") as folder, chdir(root):
+    with (
+        tempfile.TemporaryDirectory(prefix="trivet-again-") as folder,
+        chdir(root),
+        as_many_threads(dossier.record),
+    ):
         audit = replace(config.audit, out=Path(folder))
         done = run_audit(replace(config, audit=audit), progress=progress)
     if to_text(done.record).encode("utf-8", "backslashreplace") == dossier.files[METRICS]:
@@ -62,6 +67,23 @@ def run_again(
         ReadAudit("again", as_json(done.record), manifest),
         other,
     )
+
+
+@contextmanager
+def as_many_threads(record: Mapping[str, Any]) -> Generator[None]:
+    """Let PyTorch have as many threads as it had, on which the digits of a scan depend."""
+    scan = (record["security"] or {}).get("scan")
+    if scan is None or not 0 < scan["threads"] <= MOST_THREADS:
+        yield
+        return
+    import torch  # noqa: PLC0415 - only a scan needs it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(scan["threads"])
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _judge(before: ReadAudit, after: ReadAudit, other: list[str]) -> Again:
