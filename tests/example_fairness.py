@@ -37,6 +37,18 @@ from trivet.fairness.measures.judging import audit_metric
 from trivet.fairness.measures.registry import MEASURES
 from trivet.fairness.measures.sides import Sides
 from trivet.fairness.metrics.results import CalibrationBin, GroupCalibration, MetricValue
+from trivet.fairness.search.results import (
+    CalibrationSearch,
+    Condition,
+    Detectable,
+    ExplainedSubgroup,
+    LeftOutColumn,
+    MiscalibratedSubgroup,
+    SearchedColumn,
+    SearchedMetric,
+    Subgroup,
+    SubgroupSearch,
+)
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
 
 HOSTILE = '<script>alert("x")</script> $x^2$ \x1b[31m \\input{secret} 猫 \u202e'
@@ -259,6 +271,74 @@ def attribute(
 
 
 @cache
+def searched(first, second) -> SubgroupSearch:
+    """Two subgroups that differ, one of them within the other's column, and one out of calibration."""
+    one, two = Condition("gender", first), Condition("race", second)
+    both = f"{first} and {second}"
+    return SubgroupSearch(
+        rows=14_653,
+        mode="simultaneous",
+        metrics=(
+            SearchedMetric("selection_rate", 14_653, share(2_165, 14_653), 210),
+            SearchedMetric("false_positive_rate", 11_156, share(700, 11_156), 190),
+        ),
+        columns=(SearchedColumn("gender", (first,)), SearchedColumn("race", (second,))),
+        left_out=(LeftOutColumn(first, "it has a value of its own in every row"),),
+        depth=3,
+        fewest=30,
+        subgroups=(14, 70, 126),
+        not_searched="12 longer conjunctions were not looked at.",
+        level=LEVEL,
+        critical=3.71,
+        bonferroni=3.86,
+        draws=2000,
+        blocks=1832,
+        seed=0,
+        beyond=5,
+        found=(
+            Subgroup(
+                both,
+                (one, two),
+                "selection_rate",
+                1_200,
+                1_200 / 14_653,
+                share(40, 1_200),
+                share(2_125, 13_453),
+                Estimate(-0.1246, -0.1478, -0.0963, LEVEL, "Newcombe, all at once"),
+                -11.7,
+                2e-29,
+                3,
+            ),
+            Subgroup(
+                second,
+                (two,),
+                "false_positive_rate",
+                900,
+                900 / 11_156,
+                share(98, 900),
+                share(602, 10_256),
+                Estimate(0.0502, 0.0138, 0.0941, LEVEL, "Newcombe, all at once"),
+                5.21,
+                0.00008,
+            ),
+        ),
+        explained=(ExplainedSubgroup(first, "selection_rate", 4_917, -0.1113, both),),
+        detectable=(
+            Detectable("selection_rate", 0.01, 180, 0.0712, 0.1304),
+            Detectable("false_positive_rate", 0.01, 170, 0.0653, None),
+        ),
+        calibration=CalibrationSearch(
+            190,
+            20.0,
+            2,
+            (MiscalibratedSubgroup(both, (one, two), 1_200, 0.08, 0.05, 0.031, 4.6, 2e-5, 0.0038),),
+            f"Out of calibration: {both}.",
+        ),
+        statement=f"A difference is shown by 5 of 400 comparisons. The strongest is of {both}.",
+        limits="A gap is not a cause.",
+    )
+
+
 def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Eskimo", "White")):
     """Two attributes and both together: a disparate group, one in the band, and groups too small."""
     female, male = sexes
@@ -320,6 +400,7 @@ def example_audit(*, scored=True, sexes=("Female", "Male"), races=("Black", "Esk
         reason="Female is selected at 0.18 times the rate of Male (0.15 to 0.21), all of it below 0.8.",
         limits="It says nothing of how the labels came about.",
         other_metrics=("false positive rate", "equalized odds"),
+        subgroups=searched(f"gender = {female}", f"race = {black}"),
     )
 
 
@@ -361,6 +442,7 @@ def undefined_audit() -> FairnessAudit:
         law=(),
         verdict=UNSETTLED,
         other_metrics=(),
+        subgroups=None,
     )
 
 
@@ -377,6 +459,7 @@ def many_groups_audit(count=60) -> FairnessAudit:
         attributes=(attribute(("district",), groups, "reference"),),
         verdict=DISPARATE,
         other_metrics=(),
+        subgroups=None,
     )
 
 

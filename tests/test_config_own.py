@@ -78,7 +78,7 @@ def test_paths_start_at_the_files_folder_and_names_of_embedded_data_stay(tmp_pat
         (OWN + '[security.scan]\ncheckpoint = "a"\nrepair = "pray"\n', "scan.repair should be 'auto'"),
         (
             OWN + '[fairness.table]\ntable = "t.csv"\n',
-            "prediction, score, selected and estimator, found none",
+            "prediction, score, selected, outcome, rank and estimator, found none",
         ),
         (
             OWN + '[fairness.table]\ntable = "t.csv"\nscore = "s"\nprediction = "p"\n',

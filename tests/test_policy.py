@@ -281,6 +281,14 @@ def test_every_meaning_of_a_short_name_is_a_place_of_the_record(candidate):
     assert not isinstance(value, list)
 
 
+def test_a_metric_is_measured_where_the_audit_is_about_it(own):
+    assert one("fairness.false_positive_rate_ratio >= 0", own).met
+    assert one("fairness.equalized_odds_difference.low >= 0", own).place.endswith(".low")
+    unmeasured = one("fairness.accuracy_ratio >= 0", own)
+    assert (unmeasured.met, unmeasured.found) == (False, None)
+    assert "names what an audit is about" in unmeasured.told_first
+
+
 def test_nothing_is_executed():
     with pytest.raises(UsageError):
         parse_requirements(["a == __import__('os').getcwd()"])

@@ -150,7 +150,7 @@ BAD = [
     (OK, ("--label", "lable", "--sensitive", "sex", "--prediction", "pred"), 2, "did you mean 'label'"),
     (OK, ("--label", "label", "--sensitive", "sx", "--prediction", "pred"), 2, "did you mean 'sex'"),
     (OK, (*LABELLED, "--prediction", "perd"), 2, "did you mean 'pred'"),
-    (OK, LABELLED, 2, "--prediction, --score, --selected and --estimator, found none"),
+    (OK, LABELLED, 2, "--selected, --outcome, --rank and --estimator, found none"),
     (OK, (*LABELLED, "--prediction", "pred", "--score", "pred"), 2, "found --prediction and --score"),
     (OK, ("--prediction", "pred"), 2, "a table needs --sensitive"),
     (OK, (*LABELLED, "--prediction", "pred", "--privileged", "x"), 2, "there are f; m"),

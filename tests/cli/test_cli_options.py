@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge
 from cyclopts import App
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trivet.cli.main import app as trivet
 from trivet.cli.options import RandomSeed, Workers, command
 from trivet.errors import UsageError
-from trivet.settings import SettingError, Settings, Share
+from trivet.settings import SettingError, Settings, Share, parts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +113,34 @@ def test_settings_in_python_are_named_as_their_fields():
         Bakery.require(share=2)
 
 
+words = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), min_size=1).map(
+    str.strip
+)
+
+
+@given(st.lists(words.filter(bool), min_size=1, max_size=5))
+def test_a_list_of_names_with_commas_is_what_its_quotation_marks_say(names):
+    typed = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+    assert parts_of(typed) == tuple(names)
+    plain = [name.replace(",", ";").replace('"', "'") for name in names]
+    assert parts_of(",".join(plain)) == tuple(name.strip() for name in plain)
+
+
+@pytest.mark.parametrize("typed", ['"a, b', '"a" b,c', '"a""'])
+def test_quotation_marks_that_do_not_match_are_refused_with_an_example(typed):
+    with pytest.raises(
+        SettingError, match="quotation marks that do not match; in a list, a name with a comma"
+    ):
+        parts_of(typed)
+
+
 def every_command(group):
     commands = [group[name] for name in group if not name.startswith("-")]
-    return [leaf for each in commands for leaf in ([each] if each.default_command else every_command(each))]
+    return [
+        leaf
+        for each in commands
+        for leaf in (*([each] if each.default_command else []), *every_command(each))
+    ]
 
 
 def test_every_option_of_every_command_has_words():
@@ -122,5 +149,5 @@ def test_every_option_of_every_command_has_words():
         for command in every_command(trivet)
         for each in command.assemble_argument_collection(parse_docstring=True)
     ]
-    assert len({command for command, _, _ in options}) == 21
+    assert len({command for command, _, _ in options}) == 25
     assert [(command, name) for command, name, words in options if not words] == []

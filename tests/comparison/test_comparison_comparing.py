@@ -267,6 +267,19 @@ def test_the_most_disparate_groups_are_in_the_headline():
     titles = {change.title for change in found.headline}
     assert {"disparate impact: Female", "disparate impact: Eskimo", "membership AUROC: rmia"} <= titles
     assert "disparate impact: Black" not in titles
+    assert {"false positive rate ratio: Female", "equalized odds ratio: Female"} <= titles
+
+
+def test_the_metric_of_selection_rates_is_not_compared_beside_the_groups_that_it_is_of():
+    place = "fairness.audit.attributes.0.measures.{}.groups.0.verdict"
+    for number, changes in ((0, 0), (1, 1)):
+        after = changed(example_own_record(), place.format(number), "in band")
+        assert len(compare(example_own_record(), after).regressions) == 0
+        assert len(differing(compare(example_own_record(), after))) == changes
+
+
+def differing(found):
+    return [change for change in found.verdicts if change.before != change.after]
 
 
 def test_one_more_group_shifts_no_other():

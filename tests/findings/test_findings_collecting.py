@@ -59,6 +59,9 @@ def test_audits_of_the_users_own_are_found_too(own):
     assert [found[f"fairness.disparate-impact.{n}"].level for n in (1, 2, 3)] == ["breach"] * 3
     assert [found[f"fairness.caution.{n}"].level for n in (1, 2)] == ["note", "warning"]
     assert found["fairness.mitigation"].title == "massaging: in band"
+    subgroup = found["fairness.subgroup"]
+    assert (subgroup.level, subgroup.place) == ("warning", "fairness.audit.subgroups.found.0.gap.value")
+    assert subgroup.low < subgroup.value < subgroup.high < 0
 
 
 def test_without_an_audit_the_baseline_of_a_comparison_is_looked_at(own):
@@ -247,6 +250,7 @@ def test_a_requirement_on_nothing_is_refused(study):
         ("privacy.published.correction.spent_epsilon", "privacy.budget"),
         ("privacy.mechanisms.3.epsilon_lower", "privacy.mechanism"),
         ("fairness.audit.cautions.0.kind", "fairness.caution"),
+        ("fairness.audit.subgroups.beyond", "fairness.subgroup"),
         ("fairness.comparison.models.1.accuracy", "fairness.mitigation"),
         ("audit.seed", REQUIREMENT),
     ],

@@ -1,9 +1,11 @@
 """What trivet reads of other people's making: for each kind, how odd ones are made and what reads them."""
 
+import bz2
 import contextlib
 import gzip
 import io
 import json
+import lzma
 import shutil
 import struct
 import tarfile
@@ -448,6 +450,49 @@ def _table(random: Random, folder: Path) -> Path:
     return _put(folder, "t.csv", b"\n".join(lines))
 
 
+def _packed(random: Random, folder: Path) -> Path:
+    header, _, rows = ROWS.partition(b"\n")
+    names = random.choice(
+        [
+            header,
+            b",sex,town,income",
+            b"sex,sex,town,",
+            b"0,1,2,sex",
+            b'" sex", town,2019,"a, b"',
+            header + b",",
+        ]
+    )
+    text = b"\n".join([names, rows])
+    text = damaged(random, text) if random.random() < 0.5 else text
+    if random.random() < 0.3:
+        text = text.decode(errors="replace").encode("utf-16")
+    name, pack = random.choice(list(PACKED.items()))
+    packed = pack(text)
+    return _put(folder, name, damaged(random, packed) if random.random() < 0.5 else packed)
+
+
+def _zipped_text(text: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", text)
+    return packed.getvalue()
+
+
+#: Names of files and how a text is packed in them; no spreadsheet has this text, so that one is refused.
+PACKED: Final[Mapping[str, Callable[[bytes], bytes]]] = MappingProxyType(
+    {
+        "t.csv": bytes,
+        "t.tsv": lambda text: text.replace(b",", b"\t"),
+        "t.csv.gz": gzip.compress,
+        "t.csv.bz2": bz2.compress,
+        "t.csv.xz": lzma.compress,
+        "t.zip": _zipped_text,
+        "t.xlsx": _zipped_text,
+        "t.arrow": bytes,
+    }
+)
+
+
 @cache
 def _stored_table(kind: str) -> bytes:
     """The table as a Parquet or a DuckDB file."""
@@ -513,5 +558,6 @@ SURFACES: Final[Mapping[str, Surface]] = MappingProxyType(
         "check": Surface(_table, _check, _sound_table),
         "release": Surface(_table, _release, _sound_table),
         "fairness": Surface(_table, _audit_table, _sound_table),
+        "packed table": Surface(_packed, _audit_table, _sound_table),
     }
 )

@@ -13,12 +13,13 @@ LONG = {"archive": 6_900, "audit.toml": 2_700, "IDX": 2_700}
 WEIGHTS = 3_000
 RECORDS = 1_750
 TABLES = 600
+OF_TABLES = {"check", "release", "fairness", "packed table", "npz", "pictures"}
 
 
 def inputs_of(name):
     if name in {"gate", "card", "compare", "view"}:
         return RECORDS
-    return LONG.get(name, TABLES if name in {"check", "release", "fairness", "npz", "pictures"} else WEIGHTS)
+    return LONG.get(name, TABLES if name in OF_TABLES else WEIGHTS)
 
 
 @pytest.mark.parametrize("name", SURFACES)

@@ -130,6 +130,13 @@ def test_a_leg_that_was_not_audited_has_no_section_and_no_model():
     assert "model-index" not in front(model_card(audit_of(alone)))[0]
 
 
+def test_each_metric_of_the_verdict_has_a_table():
+    matter, body = front(model_card(audit_of(example_own_record())))
+    assert body.count("By false positive rate: ") == body.count("By equalized odds: ") == 3
+    assert "By selection rate" not in body
+    assert "false_positive_rate_ratio" in str(matter)
+
+
 def test_groups_beyond_the_most_disparate_are_counted():
     record = example_own_record()
     group = record.fairness.audit.attributes[0].groups[0]

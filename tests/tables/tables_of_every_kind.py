@@ -146,7 +146,9 @@ def workbook(rows, sheets=("Sheet 1",), *, hidden=()):
     files = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types">{types}</Types>',
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships">{book}</Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>',
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{listed}</sheets></workbook>'
+        ),
         "xl/_rels/workbook.xml.rels": (
             f'<Relationships xmlns="{package}/relationships">{relations}</Relationships>'
         ),

@@ -11,6 +11,7 @@ from tables_of_every_kind import CLOSED, COLUMNS, OPEN, PLAIN, archive, put, she
 
 from trivet.errors import DataError, TrivetError, UsageError
 from trivet.fairness import audit, group_counts
+from trivet.tables import opening
 from trivet.tables.features import read_features
 from trivet.tables.opening import open_table
 from trivet.tables.settings import Reading
@@ -105,6 +106,27 @@ def test_cells_that_may_be_numbers_are_not_silently_texts(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("cells", "design", "said"),
+    [
+        ("1,5", {"weight": "n"}, "'n' should hold numbers; 2 rows hold a number with a decimal comma"),
+        ("1,500", {"count": "n"}, "commas between its thousands; give --thousands comma"),
+        ("1 500", {"count": "n"}, "'n' should be a whole number"),
+        ("50%", {"weight": "n"}, "a number with a percent sign"),
+    ],
+)
+def test_weights_and_counts_that_are_written_otherwise_say_the_way_in(tmp_path, cells, design, said):
+    path = put(f'y,p,s,n\n1,1,a,"{cells}"\n0,1,b,"{cells}"\n')(tmp_path)
+    with pytest.raises(DataError, match=said), open_table(path, reading=Reading()) as opened:
+        group_counts(opened, "y", "p", "s", **design)
+
+
+def test_percent_signs_are_of_no_other_scale(tmp_path):
+    path = OPEN["percent signs"].write(tmp_path)
+    with pytest.raises(UsageError, match=r"50% is 0\.5; leave out the range"):
+        audit(path, label="label", score="score", sensitive="sex", cut=50, score_range="0,100")
+
+
+@pytest.mark.parametrize(
     ("content", "name", "said"),
     [
         (",a\n1,2\n", "t.csv", "each with one character or more"),
@@ -133,12 +155,19 @@ def test_nothing_that_was_unpacked_is_left(tmp_path):
     from trivet.tables.child import usual_child  # noqa: PLC0415 - this one's folder
 
     folder = usual_child()._confined.folder
+    before = set(folder.iterdir())
     for kind in ("gzip", "UTF-16"):
         figures(OPEN[kind].write(tmp_path))
     for kind in ("gzip that is cut off", "half a character of UTF-16"):
         with pytest.raises(DataError):
             figures(CLOSED[kind].write(tmp_path))
-    assert [each.name for each in folder.iterdir() if each.suffix in (".csv", ".parquet")] == []
+    assert set(folder.iterdir()) == before
+
+
+def test_a_large_unpacked_table_is_read_in_a_process_of_its_own(tmp_path, plain, monkeypatch):
+    monkeypatch.setattr(opening, "LARGEST_USUAL", -1)
+    _, _, columns, _ = figures(OPEN["gzip"].write(tmp_path))
+    np.testing.assert_array_equal(columns["x"][0], plain[2]["x"][0])
 
 
 parts = st.sampled_from(

@@ -12,6 +12,7 @@ from trivet.cli.run import run
 from trivet.config import load_config
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import ADULT
+from trivet.settings import parts_of
 from trivet.wording import one_line, quote
 from trivet.work.bounded import read_bounded, read_toml
 from trivet.work.result_files import write_text
@@ -90,7 +91,7 @@ def audit(
         _TABLE: {
             "label": label,
             "positive": positive,
-            "sensitive": None if sensitive is None else _divided(sensitive),
+            "sensitive": None if sensitive is None else parts_of(sensitive),
             "privileged": privileged,
             "prediction": prediction,
             "score": score,
@@ -214,10 +215,6 @@ def _file_of(thing: str) -> Path:
     named = thing.removeprefix("hf:")
     before, colon, _ = named.rpartition(":")
     return Path(before if colon and not Path(named).exists() else named)
-
-
-def _divided(names: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in names.split(","))
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

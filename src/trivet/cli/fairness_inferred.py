@@ -47,8 +47,10 @@ def bound_table(
     with report_progress() as progress:
         progress("fairness", "bounds", None)
         from trivet.fairness.inferred.reading import bound_disparities, parsed  # noqa: PLC0415 - DuckDB, SciPy
+        from trivet.tables.opening import open_table  # noqa: PLC0415 - as above
 
-        found = bound_disparities(table, **given, **parsed(inferred), seed=seed)
+        with open_table(table, reading=options.reading) as opened:
+            found = bound_disparities(opened, **given, **parsed(inferred), seed=seed)
         files: tuple[Path, ...] = ()
         if out is not None:
             progress("fairness", "page", None)
@@ -66,7 +68,8 @@ def _required(table: str, options: TableOptions, inferred: InferredOptions) -> d
     """Return the options that are used, or say what is missing or idle."""
     if table == ADULT:
         raise UsageError("a table is missing: name a .csv or .parquet file, or FILE.duckdb:TABLE.")
-    used = (*_USED, "sensitive") if inferred.error_rates is not None else _USED
+    used = {*_USED, "decimal", "thousands", "encoding"}
+    used |= {"sensitive"} if inferred.error_rates is not None else set()
     defaults = {each.name: each.default for each in fields(TableOptions)}
     idle = [name for name in defaults if name not in used and getattr(options, name) != defaults[name]]
     if idle:

@@ -23,6 +23,7 @@ from trivet.fairness.law.publishing import (
 )
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
 from trivet.fairness.law.settings import LawOptions
+from trivet.tables.settings import CellReading
 from trivet.verdict import DISPARATE, tone
 from trivet.wording import one_line
 
@@ -36,7 +37,7 @@ RESULT, CSV, PAGE = "ll144.json", "ll144.csv", "ll144.html"
 _USED: Final = frozenset(
     {
         "sensitive", "prediction", "score", "selected", "total", "positive", "four_fifths", "level",
-        "suppress",
+        "suppress", "one_hot", "exclude", *(each.name for each in fields(CellReading)),
     }
 )  # fmt: skip
 
@@ -51,20 +52,24 @@ def write_template(
     with report_progress() as progress:
         progress("fairness", "counting", None)
         from trivet.fairness.law.ll144 import bias_audit  # noqa: PLC0415 - DuckDB and SciPy
+        from trivet.tables.opening import open_table  # noqa: PLC0415 - as above
 
         sex, race = options.sensitive
         chosen = {name: value for name, value in vars(law).items() if name != "template"}
         chosen["audit_date"] = law.audit_date or datetime.now(UTC).date().isoformat()
-        found = bias_audit(
-            table,
-            sex=sex,
-            race=race,
-            positive=options.positive,
-            four_fifths=options.four_fifths,
-            level=options.level,
-            **given,
-            **chosen,
-        )
+        with open_table(table, reading=options.reading) as opened:
+            found = bias_audit(
+                opened,
+                sex=sex,
+                race=race,
+                positive=options.positive,
+                four_fifths=options.four_fifths,
+                level=options.level,
+                one_hot=options.one_hot,
+                exclude=options.exclude,
+                **given,
+                **chosen,
+            )
         beside = [each.statistics for table in found.tables for each in table.categories if each.statistics]
         if options.suppress is not None:
             from trivet.fairness.law.suppressed_table import suppressed_bias_audit  # noqa: PLC0415 - as above
@@ -122,7 +127,7 @@ def print_bias_audit(audit: BiasAudit, console: "Console") -> None:
         _print_table(audit, each, console)
     console.print()
     _print_beside(audit, console)
-    for sentence in audit.missing:
+    for sentence in (*audit.notes, *audit.missing):
         console.print(f"[yellow]![/] {escape(sentence)}")
     console.print(audit.limits, style="dim")
 

@@ -1,4 +1,4 @@
-"""What ``trivet fairness --search`` prints of the subgroups that it found, and of what it would have."""
+"""Print the subgroups that ``trivet fairness --search`` found, and the gaps that it would have."""
 
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,9 @@ def print_search(search: "SubgroupSearch", console: "Console") -> None:
         console.print(f"{place:3d}  {_name(each.description)}")
         more = f"; {each.stands_for:,} more go with it" if each.stands_for else ""
         console.print(
-            f"     {each.metric.replace('_', ' ')} {each.rate:.3f} against {each.rest:.3f}, gap {each.gap:+.3f} "
-            f"({_signed(each.gap)} for all at once), {each.rows:,} rows, p {_p(each.p_adjusted)}{more}"
+            f"     {each.metric.replace('_', ' ')} {each.rate:.3f} against {each.rest:.3f}, gap "
+            f"{each.gap:+.3f} ({_signed(each.gap)} for all at once), {each.rows:,} rows, p "
+            f"{_p(each.p_adjusted)}{more}"
         )
     if len(search.found) > SHOWN:
         console.print(f"{len(search.found) - SHOWN} more are in the files of --out, and in --json.")

@@ -47,7 +47,7 @@ def watch(*tables: str, options: WatchOptions, out: Out = None, json: Json = Fal
     Parameters
     ----------
     tables
-        .csv or .parquet files, or FILE.duckdb:TABLE, in the order of time; or one, with --time or --every.
+        Files as of trivet fairness, in the order of time; or one, with --time or --every.
     """
     if out is not None:
         prepare_folder(out, RESULT, "watch.html")

@@ -74,8 +74,9 @@ def _settings_in(hint: Any) -> type[Settings] | None:
     return next((each for each in found if isinstance(each, type) and issubclass(each, Settings)), None)
 
 
-def _fields(kind: type[Settings]) -> tuple[Field[Any], ...]:
-    return fields(kind)  # pyright: ignore[reportArgumentType] - its subclasses are dataclasses
+def _fields(kind: type[Settings]) -> list[Field[Any]]:
+    known = fields(kind)  # pyright: ignore[reportArgumentType] - its subclasses are dataclasses
+    return sorted(known, key=lambda each: each.metadata.get("last", False))
 
 
 def _name(each: Field[Any]) -> str:
@@ -119,8 +120,14 @@ def _words(kind: type[Settings]) -> str:
     """Return what the docstrings of a class and its bases say of each option."""
     texts = [inspect.cleandoc(vars(base).get("__doc__") or "") for base in reversed(kind.__mro__)]
     words = "\n".join(filter(None, (text.partition(_ATTRIBUTES)[2] for text in texts)))
+    # Of options that share their words each has them.
+    words = re.sub(r"^(\w+(?:, \w+)+) : (.*(?:\n +.*)*)", _each, words, flags=re.MULTILINE)
     # numpydoc takes what stands behind a colon for the type.
-    words = re.sub(r"^(\w+(?:, \w+)*) : ", r"\1\n    ", words, flags=re.MULTILINE)
+    words = re.sub(r"^(\w+) : ", r"\1\n    ", words, flags=re.MULTILINE)
     for each in _fields(kind):
         words = re.sub(rf"^{each.name}$", _name(each), words, flags=re.MULTILINE)
     return words
+
+
+def _each(shared: re.Match[str]) -> str:
+    return "\n".join(f"{name} : {shared[2]}" for name in shared[1].split(", "))

@@ -80,16 +80,19 @@ _VERDICTS: Final[Mapping[tuple[str, ...], str]] = {
 #: For the user's predictions: the group of each attribute that is farthest from parity in an audit.
 _OF_GROUPS: Final = ("fairness", "audit", "attributes", "groups", "disparate_impact", "value")
 _GROUP_TITLE: Final = "disparate impact: {}"
+#: The same by another metric.
+_OF_MEASURES: Final = ("fairness", "audit", "attributes", "measures", "groups", "ratio", "value")
 
 
 def headline_title(pair: Pair) -> str | None:
     """Return what a measurement of the headline is called; None for every other, and where none exists."""
     if _is_missing(pair.before) and _is_missing(pair.after):
         return None
-    if pair.names == _OF_GROUPS:
+    if pair.names in {_OF_GROUPS, _OF_MEASURES}:
         sides = pair.before_in, pair.after_in
         farthest = any(parts[-2]["group"] == parts[-3]["most_disparate"] for parts in sides)
-        title = _GROUP_TITLE if farthest else None
+        named = _GROUP_TITLE if pair.names == _OF_GROUPS else f"{sides[0][-3]['title']} ratio: {{}}"
+        title = named if farthest else None
     else:
         title = _TITLES.get(pair.names)
     if title is None:

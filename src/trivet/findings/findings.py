@@ -379,9 +379,25 @@ def fairness_findings(record: Mapping[str, Any]) -> Iterator[Finding]:
         own = "fairness.comparison.baseline", fairness["comparison"]["baseline"]
     if own is not None:
         yield from _attributes(record, *own, demonstration=demonstrates(fairness))
+        yield from _subgroups(record, *own)
         yield from _cautions(*own)
     if fairness["comparison"] is not None:
         yield _mitigations(record)
+
+
+def _subgroups(record: Mapping[str, Any], place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what a search for subgroups found: a warning, for a difference is not a verdict."""
+    searched = audit.get("subgroups")
+    if searched is None:
+        return
+    strongest = f"{place}.subgroups.found.0.gap"
+    yield make_finding(
+        "fairness.subgroup",
+        level="warning" if searched["found"] else "pass",
+        message=searched["statement"],
+        measured=measured_at(record, strongest if searched["found"] else f"{place}.subgroups.beyond"),
+        required="no subgroup that differs",
+    )
 
 
 def _attributes(

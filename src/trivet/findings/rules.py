@@ -213,6 +213,17 @@ _RULES: Final = (
         places=("fairness.audit.attributes.*.measures", "fairness.comparison.baseline.attributes.*.measures"),
     ),
     Rule(
+        id="fairness.subgroup",
+        title="Is there a subgroup that nobody named and that differs?",
+        why="A model can treat every named group alike and not those who belong to several of them, or to a "
+        "group that nobody thought of.",
+        action="Look at the subgroups that are listed: a column that the model rightly uses makes subgroups "
+        "with other rates, and one that it should not use does so too.",
+        source="Chernozhukov, Chetverikov and Kato, Annals of Statistics 41, 2013",
+        heading="Subgroups that nobody named",
+        places=("fairness.audit.subgroups",),
+    ),
+    Rule(
         id="fairness.caution",
         title="What has to be known before the numbers?",
         why="A column that tells the label, a group of a few rows or a proxy of the group can make every "

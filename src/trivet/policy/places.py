@@ -219,7 +219,9 @@ def measure(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]:
     if not present:
         anchors = " and no ".join(each.needs or each.anchor for each in SHORT_NAMES[name])
         leg = name.partition(".")[0]
-        reason = _no_leg(record, leg) or f"the record has no {anchors}"
+        hint = "; --metric, or metric in audit.toml, names what an audit is about"
+        missing = f"the record has no {anchors}{hint if SHORT_NAMES[name][0].needs else ''}"
+        reason = _no_leg(record, leg) or missing
         return (Measured(SHORT_NAMES[name][0].place, None, reason=reason),)
     return _measure_candidate(record, present[0], bound)
 

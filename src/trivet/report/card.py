@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.comparison import ReadAudit, interval_text, measured, value_text
+from trivet.fairness.measures.registry import SELECTION
 from trivet.place import find
 from trivet.report.text.values import code_span, markdown_row, markdown_text
 from trivet.report.verdicts import Verdict, verdicts
@@ -185,7 +186,11 @@ def fairness_section(record: Mapping[str, Any]) -> Iterator[str]:
             compared = f"{code_span(attribute['name'])}, against {code_span(attribute['reference'])}"
             yield f"{compared}: {markdown_text(attribute['verdict'])}"
             yield ""
-            yield from _groups(record, attribute, f"fairness.audit.attributes.{number}.groups")
+            here = f"fairness.audit.attributes.{number}"
+            yield from _groups(record, attribute, f"{here}.groups")
+            for which, measure in enumerate(attribute["measures"]):
+                if measure["metric"] != SELECTION:
+                    yield from _measure(record, measure, f"{here}.measures.{which}.groups")
         yield ""
         yield _sentences(audit["reason"], audit["limits"])
         yield ""
@@ -259,12 +264,35 @@ def _groups(record: Mapping[str, Any], attribute: Mapping[str, Any], place: str)
         yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
 
 
+def _measure(record: Mapping[str, Any], measure: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield the groups by one metric, those farthest from parity first."""
+    yield ""
+    yield f"By {markdown_text(measure['title'])}: {markdown_text(measure['verdict'])}"
+    yield ""
+    yield markdown_row("Group", "Rate", "Ratio", "Verdict")
+    yield markdown_row(":---", "---:", "---:", ":---")
+    numbered = sorted(enumerate(measure["groups"]), key=lambda each: _parity(each[1]["ratio"]))
+    for number, group in numbered[:MOST_GROUPS]:
+        yield markdown_row(
+            code_span(group["group"]),
+            _number(record, f"{place}.{number}.rate.value"),
+            _number(record, f"{place}.{number}.ratio.value"),
+            markdown_text(group["verdict"]),
+        )
+    if len(numbered) > MOST_GROUPS:
+        yield ""
+        yield f"{len(numbered) - MOST_GROUPS} more groups are nearer to parity."
+
+
 def _nearness(group: Mapping[str, Any]) -> float:
     """Return how near to parity a group is, 1 where it is there; the reference group comes last."""
-    impact = group["disparate_impact"]
-    if impact is None:
+    return _parity(group["disparate_impact"])
+
+
+def _parity(compared: Mapping[str, Any] | None) -> float:
+    if compared is None:
         return 2.0
-    ratio = impact["value"]
+    ratio = compared["value"]
     return 0.0 if not ratio else min(ratio, 1 / ratio)
 
 
@@ -351,6 +379,12 @@ def _impacts(record: Mapping[str, Any], audit: Mapping[str, Any]) -> list[dict[s
                 name = f"disparate impact of {attribute['name']} {group['group']}"
                 place = f"fairness.audit.attributes.{number}.groups.{row}.disparate_impact.value"
                 places.append(("disparate_impact", name, place))
+        for which, measure in enumerate(attribute["measures"]):
+            for row, group in enumerate(measure["groups"]):
+                if measure["metric"] != SELECTION and group["group"] == measure["most_disparate"]:
+                    name = f"{measure['title']} ratio of {attribute['name']} {group['group']}"
+                    place = f"fairness.audit.attributes.{number}.measures.{which}.groups.{row}.ratio.value"
+                    places.append((f"{measure['metric']}_ratio", name, place))
     return _metrics(record, places)
 
 

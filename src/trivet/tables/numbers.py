@@ -77,8 +77,8 @@ _WRITTEN: Final = (
     (
         r"[+-]?\d*[.,]?\d+ ?%",
         r"[+-]?\d*[.,]?\d+ ?%",
-        "a percent sign, which others lack",
-        "write all numbers of the column with it, or none",
+        "a percent sign",
+        "write all numbers of a column of scores with it, or none of a column",
     ),
     (
         rf"[+-]?(\d[\d.{_BLANKS}]*)?,(\d{{1,2}}|\d{{4,}}) ?%?|[+-]?0*,\d+ ?%?",
@@ -102,8 +102,11 @@ _WRITTEN: Final = (
 )
 
 
-def why_unreadable(table: Table, column: Column, unreadable: str) -> str | None:
-    """Return how cells that are not read as numbers are written, and what to do; None if unknown."""
+def why_unreadable(table: Table, column: Column, unreadable: str, *, percent: bool = False) -> str | None:
+    """Return how cells that are not read as numbers are written, and what to do; None if unknown.
+
+    With `percent` those with its sign are read, and no others.
+    """
     cell = f"trim({column.sql})"
     counted = ", ".join(
         f"count(*) FILTER (WHERE regexp_full_match({cell}, {literal(pattern)}))"
@@ -112,7 +115,7 @@ def why_unreadable(table: Table, column: Column, unreadable: str) -> str | None:
     )
     sql = f"SELECT {counted}, count(*) FROM {table.source} WHERE {cell} <> '' AND {unreadable}"  # noqa: S608 - quoted
     ((*found, every),) = table.rows(sql)
-    if has_percent_signs(table, column):
+    if percent:
         return (
             f"{_rows(every)} no number with a percent sign, as others do; write all of them with it, or none"
         )

@@ -365,7 +365,8 @@ def require_no_swallowed_rows(table: Table, column: str | None, is_value: Callab
         return
     # A column that repeats another is none of the table's, and still one of the file's.
     names = {each.sql: each.name for each in table.columns}
-    place = None if column is None else int(find_column(table.columns, column).sql[1:])
+    found = None if column is None else find_column(table.columns, column)
+    place = None if found is None or found.derived else int(found.sql[1:])
     suspects = " OR ".join(_suspect(f"c{i}", table.delimiter, width) for i in range(width))
     sql = f"SELECT * FROM {table.source} WHERE {suspects} LIMIT {_LOOKED_AT}"  # noqa: S608 - no text of others
     for row in table.rows(sql):
@@ -407,9 +408,9 @@ def _has_rows(
 
 
 @contextmanager
-def table_file(table: Any) -> Generator[str | Path]:
-    """Yield the path of a table's file; a data frame is written to one that goes afterwards."""
-    if isinstance(table, str | Path):
+def table_file(table: Any) -> Generator[str | Path | Table]:
+    """Yield a table's file, or what is open; a data frame is written to a file that goes afterwards."""
+    if isinstance(table, str | Path | Table):
         yield table
         return
     import narwhals as nw  # noqa: PLC0415 - files need none of it

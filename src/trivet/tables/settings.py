@@ -1,6 +1,7 @@
 """Settings of how the cells of a CSV file are read; they come from its owner, never from its rows."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
 from trivet.settings import SettingError, Settings
@@ -20,6 +21,8 @@ DecimalMark = Literal["point", "comma"]
 Thousands = Literal["comma", "point", "space", "apostrophe"]
 Encoding = Literal["utf-8", "latin-1", "utf-16"]
 DateFormat = Literal["iso", "dmy", "mdy"]
+#: As options they stand behind those of what is done with the table.
+_LAST: Final[Mapping[str, bool]] = {"last": True}
 #: What to do about a file that is not UTF-8.
 ENCODINGS: Final = "give --encoding latin-1 (for Windows-1252 as well) or utf-16, or convert the file"
 
@@ -38,9 +41,9 @@ class CellReading(Settings):
         begins with the mark of UTF-16 is read as that.
     """
 
-    decimal: DecimalMark = "point"
-    thousands: Thousands | None = None
-    encoding: Encoding = "utf-8"
+    decimal: DecimalMark = field(default="point", metadata=_LAST)
+    thousands: Thousands | None = field(default=None, metadata=_LAST)
+    encoding: Encoding = field(default="utf-8", metadata=_LAST)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,7 +55,8 @@ class CellReading(Settings):
     @property
     def reading(self) -> "Reading":
         """These settings alone."""
-        return Reading(**{each.name: getattr(self, each.name) for each in fields(CellReading)})
+        known = (each.name for each in fields(Reading) if hasattr(self, each.name))
+        return Reading(**{name: getattr(self, name) for name in known})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +69,13 @@ class Reading(CellReading):
         first (mdy). 2024-06-01 is read always.
     """
 
-    date_format: DateFormat = "iso"
+    date_format: DateFormat = field(default="iso", metadata=_LAST)
 
     @property
     def options(self) -> tuple[str, ...]:
         """Options of the command line that say the same; nothing for what is the default."""
         named = (
-            (each.name.replace("_", "-"), getattr(self, each.name), each.default) for each in fields(self)
+            (each.name.replace("_", "-"), getattr(self, each.name), each.default) for each in fields(Reading)
         )
         return tuple(
             part for name, value, default in named if value != default for part in (f"--{name}", value)

@@ -68,7 +68,7 @@ def _most(size: int) -> int:
 def _too_large(called: str, size: int) -> DataError:
     return DataError(
         f"{quote(called)} was refused: it unpacks to more than {_most(size) // 2**20:,} MiB, which is more "
-        "than a table of its size has. Unpack it yourself if you trust it."
+        "than a table of its size has. If you trust it, write it as a .csv file."
     )
 
 

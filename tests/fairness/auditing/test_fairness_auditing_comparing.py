@@ -117,7 +117,7 @@ def test_adult_has_the_features_of_the_study():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"estimator": "forest"}, "estimator is 'forest'; expected one of: logistic, boosting"),
+        ({"estimator": "forest"}, "estimator is 'forest'; expected logistic, boosting, or package"),
         ({"mitigations": "reweighing,wishing"}, "there is no mitigation 'wishing'; there are all, drop-sens"),
         ({"repeats": -1}, "repeats is -1; expected 0 or more"),
         ({"four_fifths": 0}, "four_fifths is 0; expected 0.01 to 1"),

@@ -128,7 +128,7 @@ def choose_reference(
     """Return the place of the reference group, None for all rows together, and why it is this one.
 
     Without a choice it is the named group, else that with the largest share of positive labels; where there
-    are no labels that which is selected most often.
+    are none that which is selected most often.
     """
     how = how or ("favoured" if counts.labelled or privileged else "most-selected")
     if how == "population":
@@ -194,7 +194,7 @@ def audit_attribute(
             difference_band=difference_band,
         )
 
-    # What cannot be known without labels is no comparison.
+    # Metrics that are unknown without labels are not compared.
     known = sum(counts.labelled or not measure.needs_labels for measure in measures)
     found = tuple(audited(measure, each * max(1, known)) for measure in measures)
     selection = next((one for one in found if one.metric == SELECTION), None)

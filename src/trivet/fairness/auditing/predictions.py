@@ -572,6 +572,8 @@ def audit_counts(
         of_rows = ()
         if predicted is not None and telling is not None:
             of_rows = caution_rows(predicted, telling, level=level)
+    if predicted is not None and reference == "population":
+        cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes
@@ -609,6 +611,11 @@ def audit_counts(
             measure.title for measure in measures if measure.name != SELECTION or difference_band is not None
         ),
     )
+
+
+_NOT_BY_COLUMN: Final = (
+    "Against all rows together no difference is divided by column: name a group with --privileged for that."
+)
 
 
 def _attribute(

@@ -92,7 +92,13 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
     column = find_column(table.columns, name)
     if column.kind is Kind.CELL:
         cell = f"trim({column.sql}, e' \\t\\r\\n')"
-        number = cell_sql(cell, column.reading, percent=has_percent_signs(table, column))
+        percent = has_percent_signs(table, column)
+        if percent and (scale.low, scale.high) != (UNIT.low, UNIT.high):
+            raise UsageError(
+                f"the scores in {quote(name)} have percent signs, so that 50% is 0.5; leave out the range of "
+                "scores, and give a cut from 0 to 1."
+            )
+        number = cell_sql(cell, column.reading, percent=percent)
         return Score(
             scale.sql(number),
             f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
@@ -116,11 +122,25 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
 def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
     """Raise a DataError where scores are written otherwise than is read, with the way in."""
     column, score = find_column(table.columns, name), scored(table, name, scale)
-    why = why_unreadable(table, column, score.unreadable) if column.kind is Kind.CELL else None
+    if column.kind is not Kind.CELL:
+        return
+    percent = has_percent_signs(table, column)
+    why = why_unreadable(table, column, score.unreadable, percent=percent)
     if why is not None:
         raise DataError(
             f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
         )
+
+
+def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
+    """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
+    for name in filter(None, names):
+        column = _amount(table, name)
+        if column.kind is not Kind.CELL:
+            continue
+        why = why_unreadable(table, column, f"({number_sql(column)}) IS NULL")
+        if why is not None:
+            raise DataError(f"the column {quote(name)} should hold numbers; {why}.")
 
 
 class FileSource:
@@ -154,9 +174,16 @@ class FileSource:
             known = {name_of(values[question.keys.index(own[0])]) for values, _ in found}
         require_no_swallowed_rows(self._table, own[0] if own else None, lambda text: name_of(text) in known)
         rows: list[Row] = []
-        for values, amounts in found:
-            scored_as = values.pop() if keys else None
-            rows += rows_of(question, values, scored_as, amounts)
+        try:
+            for values, amounts in found:
+                scored_as = values.pop() if keys else None
+                rows += rows_of(question, values, scored_as, amounts)
+        except DataError:
+            design = question.design
+            require_amounts_readable(
+                self._table, (design.weight, design.count, design.selected, design.total)
+            )
+            raise
         return rows
 
     def upper_cut(self, name: str, share: float, *, scale: Scale, design: Design) -> float:

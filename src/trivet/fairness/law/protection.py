@@ -24,8 +24,13 @@ _APART: Final = 2
 #: Cells beyond which the table by all columns is withheld as a whole.
 _MOST_CELLS: Final = 300
 
+_ROUNDING: Final = 1e-9
+#: Withheld lines beyond which none is published again.
+_MOST_TRIED: Final = 60
+
 #: Kinds of rows: with labels negative and positive label, each not selected and selected; else the last two.
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ def _withheld_until_safe(
     counts: Counts, lines: Sequence[Line], sums: Counts, levels: Sequence[int], fewest: int
 ) -> list[int]:
     """Withhold more lines until no withheld count can be computed."""
-    found, rows = list(levels), sums.sum(axis=1)
+    found, rows, last = list(levels), sums.sum(axis=1), max(line.table for line in lines)
     # What cannot be computed from some lines cannot be from fewer: a line is looked at once a level.
     safe: dict[int, int] = {}
+    lost: dict[int, int] = {}
     while (place := _computed(counts, lines, found, fewest, safe)) is not None:
         own = lines[place]
         near = [
@@ -115,10 +121,28 @@ def _withheld_until_safe(
         near = near or [other for other in range(len(lines)) if found[other] < found[place]]
         if not near:
             # Nothing is left to be withheld: only the total tells, and that is published.
-            safe[place] = found[place]
+            safe[place] = lost[place] = found[place]
             continue
-        added = min(near, key=lambda other: (lines[other].kept, rows[other], other))
+        # Tables by single columns are what readers look for first.
+        added = min(
+            near, key=lambda other: (lines[other].kept, lines[other].table != last, rows[other], other)
+        )
         found[added] = found[place]
+    if sum(level > PUBLISHED for level in found) > _MOST_TRIED:
+        return found
+    # Not all that were withheld on the way were needed: those of a table, of which two tell each other, and
+    # then the largest are published again where that is safe.
+    extra = [place for place in range(len(lines)) if found[place] > levels[place]]
+    extra.sort(key=lambda other: (lines[other].table == last, not lines[other].kept, -rows[other]))
+    tables = [
+        [place for place in extra if lines[place].table == own] for own in {line.table for line in lines}
+    ]
+    for chosen in [each for each in tables if len(each) > 1] + [[place] for place in extra]:
+        tried = [levels[other] if other in chosen else level for other, level in enumerate(found)]
+        if tried == found:
+            continue
+        if _computed(counts, lines, tried, fewest, dict(lost)) is None:
+            found = tried
     return found
 
 
@@ -127,7 +151,9 @@ def _computed(
 ) -> int | None:
     """Return a line of which a withheld count can be computed, or narrowed down to too few values."""
     kinds = counts.shape[1]
-    matrix, right = _published(counts, lines, levels)
+    matrix = _published(counts, lines, levels)
+    known = counts.ravel().astype(np.float64)
+    basis = _fixed(matrix, known)
     for place, line in enumerate(lines):
         if levels[place] == PUBLISHED or safe.get(place) == levels[place]:
             continue
@@ -136,16 +162,14 @@ def _computed(
             cost = np.zeros((len(counts), kinds))
             cost[list(line.cells)] = form
             apart = fewest if levels[place] == WITHHELD and number == 0 else _APART
-            if _range(cost.ravel(), matrix, right) < apart:
+            if _reach(cost.ravel(), basis, known) < apart and _range(cost.ravel(), matrix, known) < apart:
                 return place
         safe[place] = levels[place]
     return None
 
 
-def _published(
-    counts: Counts, lines: Sequence[Line], levels: Sequence[int]
-) -> tuple[csr_array, NDArray[np.float64]]:
-    """Return what is published as equations: sums of the counts of cells, and their values."""
+def _published(counts: Counts, lines: Sequence[Line], levels: Sequence[int]) -> Floats:
+    """Return what is published as sums of the counts of cells, shape (sums, cells x kinds)."""
     cells, kinds = counts.shape
     equations: list[NDArray[np.int64]] = []
     total = Line(0, tuple(range(cells)))
@@ -157,15 +181,34 @@ def _published(
             row = np.zeros((cells, kinds), dtype=np.int64)
             row[list(line.cells)] = form
             equations.append(row.ravel())
-    matrix = np.array(equations)
-    return csr_array(matrix.astype(np.float64)), (matrix @ counts.ravel()).astype(np.float64)
+    return np.array(equations, dtype=np.float64)
 
 
-def _range(cost: NDArray[np.float64], matrix: csr_array, right: NDArray[np.float64]) -> float:
+def _fixed(matrix: Floats, known: Floats) -> Floats:
+    """Return an orthonormal basis of what is published, with each count in units of itself."""
+    _, sizes, basis = np.linalg.svd(matrix * known, full_matrices=False)
+    return basis[sizes > _ROUNDING * max(sizes.max(initial=0.0), 1.0)]
+
+
+def _reach(cost: Floats, basis: Floats, known: Floats) -> float:
+    """Return a distance that the ends of a sum of counts are apart at least, by one step to either side."""
+    # The step keeps what is published and is in units of the counts, so that small ones bound it least (as
+    # in affine scaling). It spares most of the linear programmes.
+    scaled = known * cost
+    step = known * (scaled - basis.T @ (basis @ scaled))
+    if (gained := float(cost @ step)) <= _ROUNDING:
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lengths = np.where(step != 0, known / np.abs(step), np.inf)
+    return gained * float(sum(lengths[side].min(initial=np.inf) for side in (step < 0, step > 0)))
+
+
+def _range(cost: Floats, matrix: Floats, known: Floats) -> float:
     """Return how far apart the least and the greatest value of a sum of counts are."""
     ends: list[float] = []
+    equations, right = csr_array(matrix), matrix @ known
     for sign in (1, -1):
-        found = linprog(sign * cost, A_eq=matrix, b_eq=right, bounds=(0, None), method="highs")
+        found = linprog(sign * cost, A_eq=equations, b_eq=right, bounds=(0, None), method="highs")
         # The counts themselves are a solution and the total bounds them, so that there is an end.
         if found.status != 0:
             return 0.0

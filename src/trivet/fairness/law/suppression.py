@@ -24,7 +24,7 @@ from trivet.fairness.law.protection import PARTLY, PUBLISHED, WITHHELD, Line, pr
 from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
 
-__all__ = ["suppressed", "suppression_reason"]
+__all__ = ["suppressed", "suppression_reason", "tells_few"]
 
 #: Metrics that tell nothing of errors.
 _SELECTION: Final = frozenset(
@@ -70,7 +70,7 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
     A group with fewer rows, positives, negatives, selected or not selected rows is withheld: no figure of it
     is there. Where only an error is so rare, figures of errors are. Then more groups are, until no sum or
     difference of what is left, over single columns and all of them together, determines a withheld count.
-    Totals and verdicts stay.
+    Totals and verdicts stay; a search for subgroups goes.
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
         cautions=tuple(_cautions(audit.cautions, fewest, hidden=hidden, small=small)),
         folded=() if small else audit.folded,
         reason=_reason(audit.verdict, fewest) if hidden else audit.reason,
+        subgroups=None,
         suppressed_below=fewest,
     )
 
@@ -340,11 +341,15 @@ def _reason(verdict: str, fewest: int) -> str:
 _ROWS: Final = re.compile(r"(\d[\d,]*) (?:drawn |more |different )?rows?\b")
 
 
+def tells_few(text: str, fewest: int) -> bool:
+    """Tell whether a sentence has a number of rows below `fewest`."""
+    return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
+
+
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
     for caution in cautions:
-        rows = [int(found.replace(",", "")) for found in _ROWS.findall(caution.message)]
-        tells = any(number < fewest for number in rows) or (hidden and caution.kind not in _HARMLESS)
+        tells = tells_few(caution.message, fewest) or (hidden and caution.kind not in _HARMLESS)
         if not tells and not (small and caution.kind in {"folded values", "spelling"}):
             yield caution
     if hidden:

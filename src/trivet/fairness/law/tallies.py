@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.files import combinations, groupable, scored
+from trivet.fairness.counting.files import combinations, groupable, require_amounts_readable, scored
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.tabulate import (
     MOST_COMBINATIONS,
@@ -16,6 +16,7 @@ from trivet.fairness.counting.tabulate import (
     require_rows,
     require_scores,
 )
+from trivet.tables.numbers import cell_sql
 from trivet.tables.opening import Column, Kind, Table, find_column, is_nan, require_no_swallowed_rows
 from trivet.wording import listed, one_line, quote
 
@@ -110,6 +111,7 @@ def read_counts(
     told: list[tuple[object, object, bool, int]] = []
     for number, (own, other, some, whole) in enumerate(rows, 1):
         if not (_is_count(some) and _is_count(whole) and some <= whole):
+            require_amounts_readable(table, (selected, total))
             raise DataError(
                 f"row {number} of the table of counts has {quote(some)} in {quote(selected)} and "
                 f"{quote(whole)} in {quote(total)}; expected whole numbers, from 0 up to the number of all."
@@ -176,7 +178,7 @@ def _tallied(rows: Sequence[tuple[object, object, bool, int]], unknown: Sequence
 def _number(column: Column) -> str:
     """Return SQL for a column's values as numbers; NULL for what is none."""
     if column.kind is Kind.CELL:
-        return f"TRY_CAST(trim({column.sql}, e' \\t\\r\\n') AS DOUBLE)"
+        return cell_sql(f"trim({column.sql}, e' \\t\\r\\n')", column.reading)
     if column.kind not in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
         raise UsageError(
             f"the counts in {quote(column.name)} are {column.kind} ({column.type}); expected whole numbers."

@@ -54,7 +54,7 @@ class _Tests(Protocol):
 
 @dataclass(frozen=True)
 class _Intervals:
-    """Where intervals and tests come from."""
+    """Source of intervals and tests."""
 
     shares: _Shares
     ratios: _Compared
@@ -167,7 +167,7 @@ class Sides:
 
     @property
     def reference_name(self) -> str:
-        """What is compared with."""
+        """Name of the reference."""
         return ALL_ROWS if self.reference is None else self.counts.names[self.reference]
 
     def ratios(self, rate: GroupRate, *, level: float) -> tuple[Estimate, ...]:

@@ -7,7 +7,8 @@ from annotated_types import Ge, Interval, MinLen
 
 from trivet.fairness.auditing.settings import LOWEST_BAND
 from trivet.fairness.counting.design import Favourable
-from trivet.settings import SettingError, Settings, Share
+from trivet.settings import SettingError, Share
+from trivet.tables.settings import Reading
 
 __all__ = ["Period", "WatchOptions", "WatchedMetric"]
 
@@ -27,7 +28,7 @@ _SELECTION: Final = "selection_rate"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchOptions(Settings):
+class WatchOptions(Reading):
     """Options of ``trivet fairness watch``, beside the tables.
 
     Attributes

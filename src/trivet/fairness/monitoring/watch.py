@@ -39,7 +39,7 @@ def watch_tables(tables: Sequence[str | Path], options: WatchOptions) -> Fairnes
     Parameters
     ----------
     tables
-        .csv or .parquet files, or FILE.duckdb:TABLE, in the order of time; one where `options` divides it.
+        Files as of trivet fairness, in the order of time; one where `options` divides it.
     options
         Columns, the rate, and the band.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.arrays import combined_codes
-from trivet.fairness.counting.files import read_columns
+from trivet.fairness.counting.files import read_columns, require_amounts_readable
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.counting.tabulate import require_few_groups, require_no_missing
 from trivet.fairness.outcomes.means import RowDesign
@@ -88,7 +88,11 @@ def read_numbers(
     found = opened.arrays(f"SELECT {listed} FROM {opened.source}", count=len(sql))  # noqa: S608 - quoted
     opened.require_unchanged()
     arrays = [found[f"c{i}"] for i in range(len(sql))]
-    numbers, known = _checked(arrays[0], arrays[1], name)
+    try:
+        numbers, known = _checked(arrays[0], arrays[1], name)
+    except DataError:
+        require_amounts_readable(opened, (name,))
+        raise
     groups, values = _groups(read, settings.sensitive)
     notes = (*notes, *_left_out(name, groups, values, known))
     rest = iter(arrays[2:])

@@ -78,7 +78,7 @@ class Blocks:
 
     @property
     def first_rows(self) -> NDArray[np.int64]:
-        """Where each block begins among rows in their order, shape (blocks,)."""
+        """First row of each block among rows in their order, shape (blocks,)."""
         return np.arange(self.blocks) * (1 if self.single else _BITS * self.deep if self.deep else _BYTE)
 
     def unpack(self, words: Words) -> NDArray[np.bool_]:

@@ -129,7 +129,7 @@ def search_calibration(
     for place in np.argsort(-z, kind="stable")[:MOST_EXACT].tolist():
         if p[place] * len(p) <= _NEAR * (1 - level):
             z[place] = _exact_quantile(scored, rows_of(place))
-            p[place] = range_tail(z[place])
+            p[place] = range_tail(float(z[place]))
     adjusted = np.array(holm(p.tolist()), dtype=np.float64)
     beyond = np.flatnonzero(adjusted <= 1 - level).tolist()
     # All rows first; of p-values that are 0 the one farther out is the smaller one.

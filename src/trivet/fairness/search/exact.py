@@ -17,6 +17,8 @@ LARGE_VARIANCE: Final = 1e5
 ROUNDING: Final = 1e-9
 #: Power of what is called detectable: four times in five.
 POWER: Final = 0.8
+#: With fewer rows counted a power far out in the tail is that of a binomial count.
+FEW: Final = 2000
 _STEPS: Final = 20
 
 
@@ -88,22 +90,17 @@ def detectable_gaps(n: Counts, all_x: int, all_n: int, critical: float) -> Float
     rate = all_x / max(all_n, 1)
     gaps = np.full((2, len(n)), np.nan)
     # Fewer rows for what the rest does not know for certain itself.
-    worth = np.maximum(np.floor(n * (1 - n / max(all_n, 1))), 1)
+    worth = np.maximum(np.rint(n * (1 - n / max(all_n, 1))), 1)
     for side, share in enumerate((rate, 1 - rate)):
-        few = worth * min(rate, 1 - rate) < _few(critical)
+        few = worth * min(rate, 1 - rate) < FEW
         gaps[side, few] = _binomial_gaps(worth[few], share, critical)
         gaps[side, ~few] = _normal_gaps(worth[~few], share, critical)
-    # A rate cannot rise above 1 or fall below 0: that side is not asked.
+    # A rate cannot rise above 1 or fall below 0: that side does not count.
     gaps[0, gaps[0] > 1 - rate + ROUNDING] = np.nan
     gaps[1, gaps[1] > rate + ROUNDING] = np.nan
     possible = ~np.isnan(gaps)
     worst = np.where(possible, gaps, -np.inf).max(axis=0)
     return np.where(possible.any(axis=0), worst, np.inf)
-
-
-def _few(critical: float) -> float:
-    """Return how many rows have to be counted for a normal power, so far out in the tail."""
-    return 30 * max(1.0, critical / 1.96) ** 2
 
 
 def _normal_gaps(worth: Floats, rate: float, critical: float) -> Floats:

@@ -49,7 +49,7 @@ def searched_rates(names: tuple[str, ...], *, labelled: bool) -> Rates:
         names = USUAL if labelled else USUAL[:1]
     if unknown := [name for name in names if name not in SEARCHED]:
         raise UsageError(
-            f"{quote(unknown[0])} is no rate that subgroups are searched for; expected some of "
+            f"{quote(unknown[0])} is not a rate that subgroups are searched for; expected some of "
             f"{listed(tuple(SEARCHED))}."
         )
     chosen = [SEARCHED[name] for name in dict.fromkeys(names)]

@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Differences to list, each with those that it explains; and how many are neither listed nor explained."""
+    """Differences to list, each with those that it explains, and the number of those that are neither."""
 
     listed: tuple[Difference, ...]
     explained: tuple[tuple[Difference, ...], ...]
@@ -53,11 +53,16 @@ def choose_differences(
     critical value, among rows that are alike in that subgroup: the test of N. Mantel and W. Haenszel (J. of
     the National Cancer Institute 22, 1959), with the rows of that subgroup and all others as the strata.
     """
+    lengths = groups.lengths
     listed: list[Difference] = []
     explained: list[tuple[Difference, ...]] = []
     further = 0
     for place, rate in enumerate(rates):
-        own = sorted((each for each in found if each.rate == place), key=lambda each: -abs(each.z))
+        # Of equal ones, which can be the same rows, the shortest and first conjunction.
+        own = sorted(
+            (each for each in found if each.rate == place),
+            key=lambda each: (-abs(each.z), int(lengths[each.group]), *groups.members[each.group].tolist()),
+        )
         left, beyond = own[:MOST_LOOKED_AT], own[MOST_LOOKED_AT:]
         count = 0
         while left and count < shown:

@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Condition:
-    """What one column has to be: its name, and the condition in words, such as ``age 25 to 45``.
+    """A condition on one column: its name, and the condition in words, such as ``age 25 to 45``.
 
     A range ``25 to 45`` holds its lower end and not its upper one.
     """
@@ -104,7 +104,7 @@ class Subgroup:
 
 @dataclass(frozen=True)
 class ExplainedSubgroup:
-    """A subgroup beyond the critical value whose gap does not stand once `by`, listed above it, is held fixed."""
+    """A subgroup beyond the critical value whose gap does not stand once `by`, which is listed, is fixed."""
 
     description: str
     metric: str

@@ -38,7 +38,7 @@ from trivet.fairness.search.wording import LIMITS, split_statement, statement
 from trivet.settings import Count, Seed, Share, require
 from trivet.tables.features import Features
 
-__all__ = ["FEWEST", "MOST_GROUPS", "search_rows", "usual_fewest"]
+__all__ = ["FEWEST", "MOST_GROUPS", "differences_beyond", "search_rows", "usual_fewest"]
 
 Progress = Callable[[str, float | None], object]
 
@@ -210,7 +210,7 @@ def _space(features: Features, fewest: int, left_out: tuple[LeftOutColumn, ...])
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """What is searched, and how."""
+    """The rows and the settings of a search."""
 
     space: _Space
     rates: Rates
@@ -242,7 +242,7 @@ class _Search:
             workers=self.workers,
         )
         critical = compared.critical(self.level)
-        differences = _beyond(compared, critical)
+        differences = differences_beyond(compared, critical)
         chosen = choose_differences(differences, words, groups, masks, self.rates.rates, critical=critical)
         found = tuple(
             self._subgroup(
@@ -299,7 +299,7 @@ class _Search:
         )
         groups = self._groups(words, len(halves[0]))
         first = _counted(words, groups, masks, self.rates, self.fewest, self.workers)
-        differences = _beyond(first, SAME)
+        differences = differences_beyond(first, SAME)
         shown = math.ceil(PROPOSED / len(self.rates.rates))
         proposals = choose_differences(
             differences, words, groups, masks, self.rates.rates, critical=SAME, shown=shown
@@ -439,8 +439,8 @@ class _Search:
             not_searched=None
             if groups.unsearched == 0
             else (
-                f"{groups.unsearched:,} longer conjunctions, of the smaller subgroups, were not looked at: no "
-                f"more than {self.most:,} subgroups are."
+                f"{groups.unsearched:,} longer conjunctions, of the smaller subgroups, were not looked at: "
+                f"no more than {self.most:,} subgroups are."
             ),
             level=self.level,
             critical=critical,
@@ -463,11 +463,11 @@ def _counted(words: Words, groups: Groups, masks: Words, rates: Rates, fewest: i
     x, n = count_groups(words, groups, masks, rates, workers=workers)
     all_x, all_n = x[:, -1], n[:, -1]
     x, n = x[:, :-1], n[:, :-1]
-    tested = (n >= fewest) & (all_n[:, None] - n >= fewest)
+    tested = (n >= fewest) & (all_n[:, None] - n >= fewest) & ((all_x > 0) & (all_x < all_n))[:, None]
     return Compared(x, n, all_x, all_n, tested, np.array([]))
 
 
-def _beyond(compared: Compared, critical: float) -> list[Difference]:
+def differences_beyond(compared: Compared, critical: float) -> list[Difference]:
     """Return differences whose exact quantile is beyond a critical value, and whose interval agrees."""
     found: list[Difference] = []
     for place in range(len(compared.all_n)):

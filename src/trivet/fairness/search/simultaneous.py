@@ -68,7 +68,8 @@ class Compared:
         # As among draws + 1 exchangeable values; Bonferroni's holds as well.
         place = math.ceil(level * (draws + 1)) - 1
         bonferroni = self.bonferroni(level)
-        return min(float(self.maxima[place]), bonferroni) if place < draws else bonferroni
+        known = place < draws and self.comparisons > 0
+        return min(float(self.maxima[place]), bonferroni) if known else bonferroni
 
     def adjusted(self, z: float) -> float:
         """Return the p-value of one difference for all of them at once."""
@@ -146,7 +147,7 @@ def compare_groups(
         n=n,
         all_x=all_x,
         all_n=all_n,
-        tested=_tested(n, all_n[:, None], fewest),
+        tested=_tested(n, all_n[:, None], fewest) & ((all_x > 0) & (all_x < all_n))[:, None],
         maxima=np.sort(maxima.astype(np.float64)),
     )
 

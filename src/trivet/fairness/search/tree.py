@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeVar
 
 import numpy as np
@@ -44,7 +45,7 @@ class Groups:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """How many conditions each has."""
+        """Number of conditions of each."""
         return (self.members != NONE).sum(axis=1)
 
 
@@ -80,7 +81,7 @@ def find_groups(
     found = [_padded(kept[:, None])]
     found_rows = [counts[kept]]
     conditions = len(words)
-    #: Rows of each pair, or 0 where it is no subgroup of its own.
+    #: Rows of each pair, or 0 where it is not a subgroup of its own.
     pairs = np.zeros((conditions, conditions), dtype=np.int64)
     parents, parent_rows = kept[:, None], counts[kept]
     unsearched = 0
@@ -183,7 +184,7 @@ def chunks_of(words: Words, members: Places, mask: Words | None = None) -> Itera
     # Neighbours differ in their last condition only, so that the others are joined once.
     changes = np.flatnonzero((starts[1:] != starts[:-1]).any(axis=1)) + 1
     bounds = [0, *changes.tolist(), len(members)]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in pairwise(bounds):
         common = mask
         for place in starts[begin].tolist():
             if place != NONE:

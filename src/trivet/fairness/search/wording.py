@@ -11,7 +11,7 @@ __all__ = ["LIMITS", "metric_words", "split_statement", "statement"]
 LIMITS: Final = (
     "Subgroups are conjunctions of conditions on the columns listed, in the bins listed; a gap along other "
     "lines was not looked for. A gap is not a cause: columns that the model rightly uses make subgroups with "
-    "other rates. Of the gaps found the largest are overstated by having been chosen; the intervals allow for it."
+    "other rates. The largest gaps are overstated by having been chosen; the intervals allow for it."
 )
 #: The size that the sentence is about, or else the next larger one.
 _SIZE: Final = 0.01
@@ -32,13 +32,20 @@ def statement(
 ) -> str:
     """Say what was found on all rows, and what would have been."""
     at = f"at {level:.0%} for all of them at once"
+    if comparisons == 0:
+        return "No subgroup could be compared: too few rows, or a rate that is 0 or 1 in all of them."
     if not found:
         told = f"None of {comparisons:,} comparisons of a subgroup with the rest shows a difference, {at}."
     else:
-        others = "" if beyond == len(found) else f"; {len(found):,} of these are listed, and explain others"
+        listing = (
+            "the strongest is listed, and explains others"
+            if len(found) == 1
+            else f"the {len(found):,} strongest are listed, and explain others"
+        )
+        others = "" if beyond == len(found) else f"; {listing}"
         told = (
-            f"A difference is shown by {beyond:,} of {comparisons:,} comparisons of a subgroup with the rest, "
-            f"{at}{others}. {_strongest(found[0])}"
+            f"A difference is shown by {beyond:,} of {comparisons:,} comparisons of a subgroup with the "
+            f"rest, {at}{others}. {_strongest(found[0])}"
         )
     return f"{told}{_undetected(gaps, other=bool(found))}"
 
@@ -46,8 +53,8 @@ def statement(
 def split_statement(found: Sequence[Subgroup], proposed: int, comparisons: int, *, level: float) -> str:
     """Say what one half of the rows proposed and the other confirmed."""
     told = (
-        f"Of {comparisons:,} comparisons on one half of the rows the strongest, {proposed:,}, were tested on the "
-        f"other. Confirmed there by exact tests, at {level:.0%} for all of them at once: {len(found):,}."
+        f"Of {comparisons:,} comparisons on one half of the rows the strongest, {proposed:,}, were tested on "
+        f"the other. Confirmed there by exact tests, at {level:.0%} for all of them at once: {len(found):,}."
     )
     return f"{told} {_strongest(found[0])}" if found else told
 
@@ -78,8 +85,8 @@ def _undetected(gaps: Sequence[Detectable], *, other: bool) -> str:
     told = ""
     if known:
         told = (
-            f" {'Apart from these no' if other else 'No'} subgroup of at least {sizes[0]:.0%} of the rows differs by "
-            f"{listed(known)} or more, or it would have been found four times in five."
+            f" {'Apart from these no' if other else 'No'} subgroup of at least {sizes[0]:.0%} of the rows "
+            f"differs by {listed(known)} or more, or it would have been found four times in five."
         )
     if unknown:
         told += f" In {listed(unknown)} not even the largest gap would be found in some of that size."

@@ -120,7 +120,8 @@ def draw_measures(audit: FairnessAudit) -> Figure:
         if band is not None:
             together = row.group.difference_low, row.group.difference_high
         compared = _compared(row.group, row.measure)
-        text = ratio_text if band is None else "{:+.2f}".format
+        signed = "{:+.2f}" if row.group.worst is None else "{:.2f}"
+        text = ratio_text if band is None else signed.format
         draw_compared(axes, compared, together, row.group.verdict, place, limits, text)
     name_rows(axes, [row.text for row in rows], [row.group is None for row in rows])
     what = "ratio to the reference" if band is None else "difference, reference minus group"

@@ -56,8 +56,9 @@ def alt_subgroups(audit: FairnessAudit) -> str:
         if each.metric in {metric.metric for metric in _metrics(search)}
     )
     return (
-        "Gap between each subgroup that was found and the rest, in points, over the rows of the subgroup, with "
-        f"intervals that hold for all subgroups at once. The shaded gaps are too small to be found. {told}."
+        "Gap between each subgroup that was found and the rest, in points, over the rows of the subgroup, "
+        "with intervals that hold for all subgroups at once. The shaded gaps are found less than four times "
+        f"in five. {told}."
     )
 
 

@@ -12,7 +12,7 @@ from trivet.place import find, matches, parent, parse, pattern_of, spelling
 from trivet.report.text.document import Document, words
 from trivet.wording import one_line
 
-__all__ = ["NOT_RANDOM", "ORIGINS", "SEEDS", "Origin", "origin_lines"]
+__all__ = ["NOT_RANDOM", "ORIGINS", "SEEDS", "Origin", "origin_lines", "seed_line"]
 
 #: Characters of a paper's entry in the references.
 ENTRY_CHARACTERS: Final = 160
@@ -96,7 +96,9 @@ ORIGINS: Final = (
     Origin("fairness", "thresholds", ("di-thresholds", "scalarised"), ("hardt2016",)),
     Origin(f"{_GROUPS}.disparate_impact.value", "", (), ("feldman2015",)),
     Origin("fairness.audit", "disparate_impact simultaneous_low simultaneous_high", (), ("katz1978",)),
-    Origin("fairness.audit", "difference", (), ("newcombe1998",)),
+    Origin("fairness.audit", "ratio", (), ("katz1978",)),
+    Origin("fairness.audit", "difference difference_low difference_high", (), ("newcombe1998",)),
+    Origin("fairness.audit", "below_four_fifths", (), ("eeoc1978",)),
     Origin("fairness.audit", "p_adjusted", (), ("holm1979",)),
     Origin("fairness.audit", "by_class", (), ("kitagawa1955",)),
     Origin("fairness.audit", "by_feature", (), ("oaxaca1973", "blinder1973", "jann2008")),
@@ -127,6 +129,11 @@ def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> li
     above = list(_above(record, path))
     found = (_defined(path, document), _told(above), _seed(path, record, above))
     return [line for line in found if line]
+
+
+def seed_line(path: str, record: Mapping[str, Any]) -> str:
+    """Return the seed that the value at a place depends on, such as ``Seed 7``; empty where it has none."""
+    return _seed(path, record, list(_above(record, path)))
 
 
 def _defined(path: str, document: Document) -> str:
