@@ -8,6 +8,10 @@ OUT ?= trivet-out
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Builds of PyTorch without CUDA, smaller by gigabytes; where they are out of reach, the usual one is taken.
 TORCH ?= https://download.pytorch.org/whl/cpu
+# Tests of what networks compute, whose numbers depend on the processor; the others read files and outputs.
+COMPUTED := $(foreach part, activations adapter attack contract detection evaluation footprint frozen inversion \
+	kinds outputs refine repair* scanning search* sequential* stamping training trigger zoo, \
+	$(wildcard tests/security/test_security_$(part).py)) $(wildcard tests/reproduction/test_security_*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-isa lint bench docs clean
@@ -23,8 +27,7 @@ test: $(READY) ## run the tests
 
 test-isa: $(READY) ## run what depends on the processor with older instructions, and the published study
 	OMP_NUM_THREADS=1 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 \
-		$(BIN)/pytest --numprocesses auto --dist loadfile -m "published or not slow" \
-		-k "not many and not cluster and not hostile" tests/reproduction tests/security
+		$(BIN)/pytest --numprocesses auto --dist loadfile -m "published or not slow" $(COMPUTED)
 
 test-extras: $(READY) ## run the tests that need Spark, ONNX, timm or LaTeX, where these are (gigabytes)
 	$(BIN)/python tools/test_extras.py

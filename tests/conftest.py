@@ -1,5 +1,6 @@
 """What tests of every leg share: the reference folder and MNIST."""
 
+import gc
 import os
 import pickle
 from pathlib import Path
@@ -12,6 +13,16 @@ from trivet.datasets import load_mnist
 # A deadline tests the machine, and a failure must come back when the test runs again.
 settings.register_profile("trivet", database=None, deadline=None, derandomize=True)
 settings.load_profile("trivet")
+
+
+def pytest_collection_finish():
+    """Leave modules and thousands of tests out of what is searched for garbage while they run."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

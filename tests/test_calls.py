@@ -109,10 +109,10 @@ def test_mitigations_are_compared_on_a_file(tmp_path):
 
 
 def test_images_are_a_name_a_set_or_arrays():
-    images = load_images("mnist", limit=400)
+    images = load_images("mnist", limit=200)
     checkpoint = security.load_demo_checkpoint()
-    of_set = security.scan(checkpoint, images)
-    of_arrays = security.scan(checkpoint, (images.pixels, images.labels))
+    of_set = security.scan(checkpoint, images, profile="quick")
+    of_arrays = security.scan(checkpoint, (images.pixels, images.labels), profile="quick")
     assert of_set.result.labels == of_arrays.result.labels
     assert of_set.to_frame()["label"].tolist() == list(range(10))
     for wrong in (
@@ -127,7 +127,7 @@ def test_images_are_a_name_a_set_or_arrays():
         security.scan(3, images)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def workers():
     random = np.random.default_rng(0)
     age, merit = random.integers(20, 60, 400), random.normal(size=400).round(3)
@@ -135,22 +135,28 @@ def workers():
     return {"age": age, "sex": random.choice(["f", "m"], 400), "merit": merit, "good": good}
 
 
+def compared_and_audited(table):
+    return (
+        fairness.compare(table, label="good", sensitive="sex", mitigate="massaging", repeats=0, workers=1),
+        privacy.audit_model("logistic", table, label="good", group="sex", shadows=16, workers=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def of_file(tmp_path_factory, workers):
+    path = tmp_path_factory.mktemp("frames") / "people.parquet"
+    pl.DataFrame(workers).write_parquet(path)
+    return compared_and_audited(path)
+
+
 @pytest.mark.parametrize(
     "make", [pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.table], ids=lambda f: f.__module__
 )
-def test_a_frame_is_taken_as_its_file_is(tmp_path, workers, make):
-    pl.DataFrame(workers).write_parquet(tmp_path / "people.parquet")
-    asked = {"label": "good", "sensitive": "sex", "mitigate": "massaging", "repeats": 0, "workers": 1}
-    of_file, of_frame = (
-        fairness.compare(each, **asked) for each in (tmp_path / "people.parquet", make(workers))
-    )
-    assert of_frame.models == of_file.models
-    audited = [
-        privacy.audit_model("logistic", each, label="good", group="sex", shadows=16, workers=1)
-        for each in (tmp_path / "people.parquet", make(workers))
-    ]
-    assert audited[0].attacks == audited[1].attacks
-    assert {each.column for each in audited[1].groups} == {"sex"}
+def test_a_frame_is_taken_as_its_file_is(of_file, workers, make):
+    compared, audited = compared_and_audited(make(workers))
+    assert compared.models == of_file[0].models
+    assert audited.attacks == of_file[1].attacks
+    assert {each.column for each in audited.groups} == {"sex"}
 
 
 def test_what_is_no_table_is_named(workers):

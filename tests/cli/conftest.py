@@ -52,7 +52,7 @@ def trivet(tmp_path_factory):
         [sys.executable, str(warm)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
 
-        def call(*arguments, cwd=None, environment=None, short=False):
+        def call(*arguments, cwd=None, environment=None, short=False, drawn=True):
             out.write_bytes(b"")
             err.write_bytes(b"")
             request = {
@@ -60,6 +60,7 @@ def trivet(tmp_path_factory):
                 "folder": str(cwd or Path.cwd()),
                 "environment": environment or {},
                 "short": short,
+                "drawn": drawn,
                 "out": str(out),
                 "err": str(err),
             }

@@ -65,7 +65,30 @@ def kinds():
     }
 
 
-KINDS = tuple(kinds())
+KINDS = (
+    "study",
+    *(f"study, {leg}" for leg in LEGS),
+    "study with own audits",
+    *(f"study with own audits, {leg}" for leg in LEGS),
+    "own",
+    "own scan",
+    "own scan and repair",
+    "own plan",
+    "own training",
+    "own mechanisms",
+    "own code",
+    "own membership",
+    "own predictions",
+    "own mitigations",
+    "own finished comparison",
+    "own predictions that select nobody",
+    "own mitigations that failed",
+    "own scan and predictions",
+)
+
+
+def test_every_kind_is_looked_at():
+    assert tuple(kinds()) == KINDS
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +97,18 @@ def folders(tmp_path_factory):
     return {kind: write_audit(top / kind.replace(",", ""), record) for kind, record in kinds().items()}
 
 
+@pytest.fixture(scope="module")
+def audits(folders):
+    return {kind: read_audit(folder) for kind, folder in folders.items()}
+
+
+@cache
+def plain(kind):
+    return as_json(kinds()[kind])
+
+
 def words_of(kind):
-    return {part.word for part in verdicts_of(as_json(kinds()[kind]))}
+    return {part.word for part in verdicts_of(plain(kind))}
 
 
 def own_names(kind):
@@ -119,16 +152,15 @@ def test_a_record_is_the_same_as_itself(folders, capsys, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_kinds_are_compared_and_told_apart(folders, kind):
-    before = read_audit(folders[kind])
+def test_two_kinds_are_compared_and_told_apart(audits, kind):
     for other in KINDS:
-        found = compare_audits(before, read_audit(folders[other]))
-        old, new = (set(parts_of(as_json(kinds()[each]))) for each in (kind, other))
+        found = compare_audits(audits[kind], audits[other])
+        old, new = (set(parts_of(plain(each))) for each in (kind, other))
         said = " ".join(found.cautions)
         absent = set()  # of a leg that one of the two lacks, no part has a place of its own
         for part in old ^ new:
             leg = part.partition(".")[0]
-            both = as_json(kinds()[kind])[leg] and as_json(kinds()[other])[leg]
+            both = plain(kind)[leg] and plain(other)[leg]
             assert f"The part {part} is in the" in said if both else f"The {leg} leg is in the" in said
             absent.add(part if both else leg)
         shown = {change.place for change in (*found.changed, *found.headline, *found.verdicts, *found.rest)}

@@ -35,7 +35,7 @@ def undisturbed(request, tmp_path_factory, trivet):
     config = folder / "audit.toml"
     (folder / "rows.csv").write_text(ROWS, encoding="utf-8")
     config.write_text(STUDY if request.param == "study" else AUDIT, encoding="utf-8")
-    done = trivet("run", config, "--out", folder / "out")
+    done = trivet("run", config, "--out", folder / "out", drawn=False)
     assert done.code == CODES[request.param], done.err
     assert not list((folder / "out").glob(".*"))
     return config, (folder / "out" / "metrics.json").read_bytes(), PARTS[request.param], done.code
@@ -47,7 +47,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_record(undisturbed, trivet,
     for part in parts if code == CODES["study"] else parts[1:]:
         assert kill_after(part, config, tmp_path)
         assert (tmp_path / ".parts" / part).is_file()
-    done = trivet("run", config, "--out", tmp_path)
+    done = trivet("run", config, "--out", tmp_path, drawn=False)
     assert done.code == code, done.err
     assert done.err.count("taken over from a run that did not end") == len(parts)
     assert (tmp_path / "metrics.json").read_bytes() == metrics

@@ -1,8 +1,8 @@
 """A process that has loaded what the commands need, and forks once for each command line.
 
-It reads one JSON request a line, ``{"arguments", "folder", "environment", "short", "out", "err"}``, and
-answers with the exit code. A fork costs milliseconds where a new interpreter takes one to three seconds.
-``short`` asks for repairs of fewer steps.
+It reads one JSON request a line, ``{"arguments", "folder", "environment", "short", "drawn", "out", "err"}``,
+and answers with the exit code. A fork costs milliseconds where a new interpreter takes one to three seconds.
+``short`` asks for repairs of fewer steps; where ``drawn`` is false, a run draws no report.
 """
 
 import atexit
@@ -40,7 +40,7 @@ def serve():
     os._exit(0)
 
 
-def run(*, arguments, folder, environment, short, out, err):
+def run(*, arguments, folder, environment, short, drawn, out, err):
     """Do what ``python -m trivet`` does in that folder, and end."""
     signal.alarm(SECONDS)
     os.chdir(folder)
@@ -50,6 +50,9 @@ def run(*, arguments, folder, environment, short, out, err):
         opened = os.open(path, os.O_RDONLY if descriptor == 0 else os.O_WRONLY)
         os.dup2(opened, descriptor)
         os.close(opened)
+    if not drawn:
+        nothing = sys.modules["trivet.cli.outputs"].Drawn((), "none")
+        sys.modules["trivet.cli.run"].draw = lambda *_, **__: nothing
     if short:
         methods = importlib.import_module("trivet.security.repairs.methods")
         methods.ROUNDS = (dataclasses.replace(methods.ROUNDS[-1], steps=100),)

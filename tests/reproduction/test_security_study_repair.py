@@ -46,6 +46,8 @@ def test_the_scan_names_the_right_label_and_unlearning_removes_its_trigger(
     assert repair.result.chosen == "unlearn"
 
 
+@pytest.mark.slow
+@pytest.mark.published
 def test_the_contract_finding_on_model_4(archive, mnist_test):
     check = security.check_contract(load_from_archive(archive, 4).model, mnist_test)
     assert check.declared.clean_accuracy == pytest.approx(0.3518, abs=1e-9)

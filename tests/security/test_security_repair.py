@@ -73,6 +73,7 @@ def test_the_network_and_the_global_generator_are_left_alone(images, model, drop
     assert not first.training
 
 
+@pytest.mark.slow
 def test_unlearning_the_true_trigger_removes_the_backdoor(mnist_test):
     working, held_out = mnist_test.split(0.5, seed=0)
     attacked = load_demo_checkpoint().model

@@ -13,6 +13,7 @@ def sound(study):
     return {model.name: model for model in study.comparison.models}
 
 
+@pytest.mark.slow
 def test_two_runs_are_identical(study):
     assert publish_fairness(FairnessSettings(), compare_studied(FairnessSettings())) == study.published
 

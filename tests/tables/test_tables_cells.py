@@ -111,9 +111,7 @@ def test_marks_that_are_the_same_are_refused():
 characters = st.sampled_from(
     [*"0123456789.,:-+/TZ eE'_ ", "\u00a0", "\u202f", "\0", "\u0661", "9999", "2024-"]
 )
-cells = st.lists(
-    st.lists(characters, max_size=14).map("".join) | st.text(max_size=5), min_size=1, max_size=20
-)
+cells = st.lists(st.lists(characters, max_size=14).map("".join) | st.text(max_size=5), min_size=1, max_size=6)
 
 
 @settings(max_examples=40)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -203,9 +204,12 @@ def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
+@cache
 def _installed() -> dict[str, str]:
     """Return the version of everything that is installed, trivet among it."""
-    return {str(found.name): str(found.version) for found in distributions()}
+    # Their names and versions alone would parse each text twice.
+    texts = [found.metadata for found in distributions()]
+    return {str(text["Name"]): str(text["Version"]) for text in texts}
 
 
 def _text(kind: Any, value: Any) -> str | None:

@@ -59,6 +59,16 @@ _MARKS: Final[Mapping[str, bytes]] = MappingProxyType(
         "membership.json": b'"non_members"',
         "exposed-rows.json": b'"fdr"',
         "comparison.json": b'"regressions"',
+        "evidence.json": b'"evidence_version"',
+        "test-result.json": b"https://in-toto.io/Statement/v1",
+        "test-result.dsse.json": b'"payloadType"',
+        "bom.cdx.json": b'"name": "trivet"',
+        "model.spdx3.json": b"spdxdocs/trivet-",
+        "annex-iv.md": b"# Testing part of the technical documentation",
+        "annex-iv.html": b'content="trivet evidence"',
+        "evidence.sig": b'"dsseEnvelope"',
+        "weights.sig": b'"dsseEnvelope"',
+        "SHA256SUMS": b"  evidence.json\n",
         ".md": b"\ntags:\n- trivet\n",
         ".json": b'"clean_accuracy"',
     }
@@ -97,6 +107,8 @@ WEIGHTS = "repaired.safetensors"
 SUMMARY = "summary.json"
 SCAN_FILES = ("scan.html", "scan.json", "scan-triggers.safetensors")
 REPORT_FILES = ("report.html", "report.pdf", "report.tex", "macros.tex")
+#: So many are drawn here before another process has loaded matplotlib.
+FEW_FIGURES: Final = 12
 RECORD_FILES = (METRICS, TRIGGERS, WEIGHTS, MANIFEST, *FINDINGS_FILES)
 
 
@@ -129,12 +141,16 @@ def save_weights(weights: Mapping[str, NDArray[Any]], folder: Path) -> tuple[Pat
 def draw(record: AuditRecord, triggers: Triggers, out: Path, *, findings: Sequence[Finding]) -> Drawn:
     """Draw figures, macros and the report from the record alone, with its findings, into `out`."""
     from trivet.report import write_report  # noqa: PLC0415 - matplotlib and pandoc, only when drawing
-    from trivet.report.figures import pictures, save_figures  # noqa: PLC0415
+    from trivet.report.figures import available, pictures, save_figures  # noqa: PLC0415
 
-    # A fresh interpreter each: forking after PyTorch has started its threads can hang.
-    with ProcessPoolExecutor(
-        os.cpu_count(), mp_context=get_context("spawn"), initializer=ignore_matplotlibrc
-    ) as executor:
-        figures = save_figures(record, triggers, make_subfolder(out, FIGURES), executor=executor)
+    folder = make_subfolder(out, FIGURES)
+    if len(available(record)) <= FEW_FIGURES:
+        figures = save_figures(record, triggers, folder)
+    else:
+        # A fresh interpreter each: forking after PyTorch has started its threads can hang.
+        with ProcessPoolExecutor(
+            os.cpu_count(), mp_context=get_context("spawn"), initializer=ignore_matplotlibrc
+        ) as executor:
+            figures = save_figures(record, triggers, folder, executor=executor)
     report = write_report(as_json(record), out / FIGURES, out, pictures=pictures(record), findings=findings)
     return Drawn((report.pdf, report.html, report.tex, report.macros, *figures), report.engine)

@@ -83,14 +83,17 @@ def read_bounded(path: str | os.PathLike[str], most: int) -> bytes:
         raise OSError(errno.EINVAL, "its name holds a NUL character", named)
     number = os.open(named, _FLAGS)
     try:
-        kind = kind_of_mode(os.fstat(number).st_mode)
+        status = os.fstat(number)
+        kind = kind_of_mode(status.st_mode)
         if kind != FILE:
             raise OSError(errno.EINVAL, f"it is not a regular file but {kind}", named)
-        with os.fdopen(number, "rb", closefd=False) as stream:
-            content = stream.read(most + 1)
+        content = b""
+        if status.st_size <= most:
+            with os.fdopen(number, "rb", closefd=False) as stream:
+                content = stream.read(most + 1)  # it may grow
     finally:
         os.close(number)
-    if len(content) > most:
+    if max(status.st_size, len(content)) > most:
         raise OSError(errno.EFBIG, f"it is larger than {_size(most)}", named)
     return content
 

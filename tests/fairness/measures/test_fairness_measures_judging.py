@@ -11,6 +11,7 @@ from trivet.errors import UsageError
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import FairnessAudit
 from trivet.fairness.counting.counts import GroupCounts
+from trivet.fairness.counting.weights import WeightSums
 from trivet.fairness.intervals.comparisons import ratio_interval
 from trivet.fairness.intervals.shares import holm, simultaneous_level
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED
@@ -88,6 +89,24 @@ def test_equalized_odds_say_which_rates_differ():
     assert audit.reason.startswith(f"{told}, the smaller being 0.200 times the larger (")
     audit = audit_counts(THREE, privileged="c", metric=["equalized_odds"], difference_band=0.05)
     assert "the false positive rates differ most, by 0.160 (" in audit.reason
+
+
+def test_a_figure_without_an_interval_settles_nothing_and_says_so():
+    # One cluster alone tells nothing of its error.
+    table = np.array([(4, 1, 2, 5), (200, 50, 40, 110)]).reshape(1, 2, 2, 2)
+    alone, others = (table * np.array(kept).reshape(1, 2, 1, 1) for kept in ((1, 0), (0, 1)))
+    parts = np.concatenate([alone, others, others, others])
+    weights = WeightSums("w", np.zeros(4, dtype=np.int64), parts, parts * 1.5, None)
+    counts = GroupCounts(("letter",), (("a",), ("b",)), ("0", "1"), parts.sum(axis=0), weights=weights)
+    for band in (None, 0.1):
+        audit = audit_counts(counts, privileged="b", metric=["f1"], difference_band=band)
+        group = audit.attributes[0].measures[0].groups[0]
+        assert "None" not in audit.reason
+        assert group.ratio.low is group.simultaneous_high is group.difference_low is None
+        assert group.rate.reason == group.ratio.reason == group.difference.reason
+        assert "too few sampling units" in group.rate.reason
+        assert "(without an interval), so these rows do not settle it" in audit.reason
+        assert audit.verdict == UNSETTLED
 
 
 def test_small_groups_are_left_aside_unless_they_are_disparate():

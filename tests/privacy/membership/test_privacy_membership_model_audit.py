@@ -73,9 +73,7 @@ def test_the_more_exposed_group_is_named(audits):
     assert sum(row.members for row in audit.groups) == audit.members == 24_421
 
 
-@pytest.mark.parametrize(
-    "seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 9))]
-)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9))])
 def test_shuffled_membership_shows_nothing(seed):
     """A tree that does remember, told to have been trained on rows that it was not; its scores tie much."""
     X, y = noisy_rows()

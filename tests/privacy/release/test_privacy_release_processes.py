@@ -39,7 +39,7 @@ def people(tmp_path):
     return write_table(tmp_path / "people.csv", {"age": "INTEGER"}, [(str(i),) for i in range(50)])
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_processes_that_ask_two_hundred_times_get_the_fifty_that_are_paid_for(tmp_path, people, count):
     ledger = tmp_path / "ledger"
     create_ledger(ledger, epsilon="5")

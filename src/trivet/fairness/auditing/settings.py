@@ -239,7 +239,7 @@ class TableSettings(TableOptions):
 
     @property
     def of_outcomes(self) -> bool:
-        """Whether amounts, ranks or several classes are compared."""
+        """True where amounts, ranks or several classes are compared."""
         return self.outcome is not None or self.rank is not None or self.multiclass
 
     def _require_pairs(self) -> None:

@@ -160,7 +160,9 @@ def _mean(measure: Measure, shares: Sequence[Estimate], *, level: float, tied: b
     together = np.sum if tied else np.linalg.norm
     down, up = (float(together(reach)) / many for reach in (values - low, high - values))
     method = shares[0].method if many == 1 else f"recovered from {shares[0].method}"
-    return Estimate(value, finite(max(value - down, 0.0)), finite(min(value + up, 1.0)), level, method)
+    reason = next((each.reason for each in shares if each.reason), None)
+    low, high = finite(max(value - down, 0.0)), finite(min(value + up, 1.0))
+    return Estimate(value, low, high, level, method, reason)
 
 
 def _compared(
@@ -230,10 +232,11 @@ def _recovered(own: Estimate, reference: Estimate, *, level: float, tied: bool) 
     method = f"recovered from {own.method.removeprefix('recovered from ')}"
     made = (_boxed_difference, _boxed_ratio) if tied else (recovered_difference, recovered_ratio)
     left, right = (finite(float(end)) for end in made[0](values, low, high))
-    difference = Estimate(float(values[1] - values[0]), left, right, level, method)
+    unsure = own.reason or reference.reason
+    difference = Estimate(float(values[1] - values[0]), left, right, level, method, unsure)
     down, up = (finite(float(end)) for end in made[1](values, low, high))
     if values[1] > 0:
-        return Estimate(float(values[0] / values[1]), down, up, level, method), difference, None
+        return Estimate(float(values[0] / values[1]), down, up, level, method, unsure), difference, None
     if values[0] > 0:
         reason = "that of the reference is 0: the ratio has no upper bound"
         return Estimate(None, down, None, level, method, reason), difference, None

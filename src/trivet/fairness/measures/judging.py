@@ -25,6 +25,7 @@ __all__ = ["attribute_reason", "audit_metric"]
 
 #: Groups that are named of those left aside.
 _SHOWN: Final = 3
+_NO_INTERVAL: Final = "(without an interval)"
 
 
 def audit_metric(
@@ -116,8 +117,7 @@ class _Telling:
             return self._unknown(shown, groups)
         conclusion = {
             DISPARATE: f"which lies outside {self.band}",
-            UNSETTLED: f"which reaches across an end of {self.band}, so these rows do not settle it"
-            f"{self._estimates(compared)}",
+            UNSETTLED: f"{self._open(figures)}so these rows do not settle it{self._estimates(compared)}",
             IN_BAND: f"which lies within {self.band}"
             + (", as all others that count do" if len(compared) > 1 else ""),
         }[verdict]
@@ -146,10 +146,13 @@ class _Telling:
 
     def _by_difference(self, group: GroupMeasure) -> str | None:
         gap, low, high = group.difference, group.difference_low, group.difference_high
-        if gap is None or gap.value is None or low is None or high is None:
+        if gap is None or gap.value is None:
             return None
-        value, (low, high) = gap.value, (low, high) if gap.value >= 0 else (-high, -low)
-        held = self._held(f"{low:.3f} to {high:.3f}")
+        value, ends = gap.value, None
+        if low is not None and high is not None:
+            low, high = (low, high) if value >= 0 else (-high, -low)
+            ends = f"{low:.3f} to {high:.3f}"
+        held = self._held(ends)
         if group.worst is not None:
             return f"{self._differing(group)}, by {value:.3f} {held}"
         side = "below" if value >= 0 else "above"
@@ -162,7 +165,12 @@ class _Telling:
         several = listed([f"{rate.title}s" for rate in self.measure.rates])
         return f"Of {several} of {one_line(group.group)} and {self.reference} the {group.worst}s differ most"
 
-    def _held(self, ends: str) -> str:
+    def _open(self, figures: str) -> str:
+        return "" if figures.endswith(_NO_INTERVAL) else f"which reaches across an end of {self.band}, "
+
+    def _held(self, ends: str | None) -> str:
+        if ends is None:
+            return _NO_INTERVAL
         number = f" for all {self.number} comparisons at once" if self.number > 1 else ""
         return f"({ends} at {100 * self.level:g}%{number})"
 
@@ -196,9 +204,10 @@ def _lie(number: int) -> str:
     return "lies" if number == 1 else "lie"
 
 
-def _between(low: float | None, high: float | None) -> str:
+def _between(low: float | None, high: float | None) -> str | None:
+    """Write the ends of the interval of a ratio; nothing where there are none."""
     if high is None:
-        return f"{low or 0:.3f} times or more"
+        return None if low is None else f"{low:.3f} times or more"
     return f"{low or 0:.3f} to {high:.3f}"
 
 

@@ -66,14 +66,14 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
     with open_table(tables[0], reading=options.reading) as opened:
         column, whole = _divided(opened, options)
         counts = _counted(whole, options, column.name)
-    found = _looks(counts, rate, None)
+    looks = _looks(counts, rate, None)
     if options.every is None:
-        return found
+        return looks
     every = options.every
-    ends = [(int(look.name) - 1) * every for look in found]
+    ends = [(int(look.name) - 1) * every for look in looks]
     return tuple(
         replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
-        for look, start in zip(found, ends, strict=True)
+        for look, start in zip(looks, ends, strict=True)
     )
 
 
@@ -98,7 +98,7 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
         inner = '"trivet look"'
         number = f"CAST((row_number() OVER () - 1) // {options.every} + 1 AS VARCHAR) AS {inner}"
         source = f"(SELECT *, {number} FROM {opened.source})"  # noqa: S608 - a number
-        column = Column(name, Kind.TEXT, "VARCHAR", inner)
+        column = Column(name, Kind.TEXT, "VARCHAR", inner, derived=True)
         return column, replace(opened, columns=(*opened.columns, column), source=source)
     column = find_column(opened.columns, options.time or "")
     if column.name in options.sensitive:
@@ -107,7 +107,8 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
         return column, opened
     if column.kind not in DATED:
         raise UsageError(f"the column {quote(column.name)} holds {column.kind}; expected dates.")
-    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=part_sql(PARTS[options.period], column))
+    sql = part_sql(PARTS[options.period], column)
+    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=sql, derived=True)
     columns = tuple(dated if each.name == column.name else each for each in opened.columns)
     return dated, replace(opened, columns=columns)
 

@@ -14,6 +14,7 @@ from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.outcomes.reading import NumberRows
+from trivet.settings import parts_of
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
 from trivet.wording import one_line, quote
 
@@ -44,7 +45,7 @@ def reference_of(
     """Return the place of the reference group, and why it is this one."""
     if privileged is None:
         return int(np.argmax(sizes)), _LARGEST
-    typed = [privileged] if len(named) == 1 else [part.strip() for part in privileged.split(",")]
+    typed = [privileged] if len(named) == 1 else list(parts_of(privileged))
     if len(typed) != len(named):
         raise UsageError(
             f"the privileged group needs a value for each sensitive column, {one_line(', '.join(named))}; "

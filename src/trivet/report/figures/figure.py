@@ -77,9 +77,10 @@ class FigureRow:
 def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write a figure as files beside each other."""
     # The layout is solved here for all formats, so that they agree to the point; it takes two passes,
-    # since the ticks of the first depend on the size that it gives to the axes.
-    figure.draw_without_rendering()
-    figure.draw_without_rendering()
+    # since the ticks of the first depend on the size that it gives to the axes. Nothing is drawn for it.
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)
+        layout.execute(figure)
     figure.set_layout_engine("none")
     paths = {suffix: stem.with_name(f"{stem.name}.{suffix}") for suffix in formats}
     # Straight to the canvases: `savefig` would draw everything once more for a layout that is done.

@@ -7,6 +7,7 @@ frozen dataclass: it stands in the tree until a writer turns it into pandoc's no
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_uppercase
 from typing import Any, NamedTuple, TypeAlias
 
@@ -234,7 +235,12 @@ _READER = ("--columns=100000",)
 
 def read_markdown(text: str) -> dict[str, Any]:
     """Parse Markdown into pandoc's tree (its JSON form)."""
-    return json.loads(_convert(text, source="markdown", target="json", options=_READER))
+    return json.loads(_parsed(text))
+
+
+@lru_cache(maxsize=4)  # a run reads the same prose for several pages
+def _parsed(text: str) -> str:
+    return _convert(text, source="markdown", target="json", options=_READER)
 
 
 def write(tree: dict[str, Any], target: str, *options: str) -> str:

@@ -1,12 +1,12 @@
 """Recording of a run: the functions that draw are replaced, and what they draw goes on a tape."""
 
 import builtins
+import os.path
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from types import BuiltinMethodType, CellType, ModuleType
+from types import BuiltinMethodType, CellType, FunctionType, ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -153,6 +153,9 @@ def choose(
 
 # Generators and functions that the user's code holds already.
 
+#: Most of what modules name; nothing stands in for these but what is put instead of a function or class.
+_PLAIN: Final = frozenset({FunctionType, type, str, int, float, bool, type(None), ModuleType})
+
 
 def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
     while (inner := getattr(function, "__wrapped__", None)) is not None:
@@ -163,6 +166,8 @@ def _put_own(patches: Patches, function: Callable[..., Any] | None) -> None:
     kinds = {named, *(space.get("__name__") for space in spaces)}
     for names in {id(space): space for space in spaces}.values():
         for name, value in list(names.items()):
+            if type(value) in _PLAIN and id(value) not in patches.instead:
+                continue
             if (new := _stand_in(value, patches)) is not None:
                 patches.put_name(names, name, new)
             elif type(value).__module__ in kinds:
@@ -202,9 +207,10 @@ _HERE: Final = __file__.rpartition("privacy")[0]
 
 
 def _is_own(file: str | None) -> bool:
-    if file is None or not Path(file).is_absolute():
+    # Of thousands of modules, in each run: strings, and no paths.
+    if file is None or "site-packages" in file or file.startswith((_HERE, sys.base_prefix)):
         return False
-    return not ("site-packages" in file or file.startswith((_HERE, sys.base_prefix)))
+    return os.path.isabs(file)  # noqa: PTH117
 
 
 def _stand_in(value: Any, patches: Patches) -> Any:
