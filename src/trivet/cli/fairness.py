@@ -1,27 +1,25 @@
 """``trivet fairness``: disparities between groups, and the effect of each mitigation."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from cyclopts import App
 from rich.markup import escape
-from rich.table import Table
 
+from trivet.audit import Progress
 from trivet.cli.fairness_outcomes import audit_and_print
+from trivet.cli.fairness_output import (
+    FILES,
+    carry_out,
+    figures_table,
+    name_text,
+    print_verdict,
+    value_text,
+    verdict_cell,
+)
 from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import (
-    marked,
-    print_files,
-    print_json,
-    report_progress,
-    results_console,
-    verdict_text,
-)
 from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
     REFERENCE,
@@ -36,8 +34,7 @@ from trivet.fairness.auditing.settings import ADULT, TableOptions, TableSettings
 from trivet.fairness.inferred.settings import InferredOptions
 from trivet.fairness.law.settings import LawOptions
 from trivet.fairness.measures.registry import NO_LABELS, SELECTION
-from trivet.verdict import DISPARATE, rank, tone
-from trivet.wording import one_line
+from trivet.verdict import DISPARATE, rank
 
 __all__ = ["fairness"]
 
@@ -48,8 +45,6 @@ if TYPE_CHECKING:
 
 #: Groups shown on the terminal; the files have all.
 SHOWN_GROUPS = 12
-#: Longer names of groups and columns are not read on a terminal; shorter ones are never cut.
-NAME = 500
 _OVERALL = (
     ("accuracy", "accuracy"),
     ("base_rate", "base rate"),
@@ -71,7 +66,7 @@ def print_audit(audit: FairnessAudit, console: "Console") -> None:
 
 def print_comparison(comparison: FairnessComparison, console: "Console") -> None:
     """Print each model with its intervals, what they come to, and the verdict on the baseline."""
-    table = _table("model", "accuracy", "±s", "±t", "DI", "s", "t")
+    table = figures_table("model", "accuracy", "±s", "±t", "DI", "s", "t")
     for model in comparison.models:
         name = ("▸" if model.on_frontier else " ") + model.name
         if model.failed:
@@ -79,16 +74,16 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
             continue
         table.add_row(
             name,
-            _value(model.accuracy, ".3f"),
+            value_text(model.accuracy),
             _reach(model.accuracy),
             _reach(model.accuracy_training),
-            _value(model.disparate_impact, ".3f"),
+            value_text(model.disparate_impact),
             _interval(model.disparate_impact),
             _interval(model.disparate_impact_training),
         )
     console.print(table)
     console.print(
-        f"DI: {_worst(comparison)} against {escape(one_line(comparison.reference, limit=NAME))}. s: other "
+        f"DI: {_worst(comparison)} against {name_text(comparison.reference)}. s: other "
         f"test rows (sampling). t: other training rows ({comparison.repeats} repeats). ▸: no model is better "
         "in both.",
         style="dim",
@@ -107,7 +102,7 @@ def print_comparison(comparison: FairnessComparison, console: "Console") -> None
 def _worst(comparison: FairnessComparison) -> str:
     """Name the group whose disparate impact is shown, if it is the same for all models."""
     groups = {model.group for model in comparison.models if model.group is not None}
-    return escape(one_line(groups.pop(), limit=NAME)) if len(groups) == 1 else "worst group"
+    return name_text(groups.pop()) if len(groups) == 1 else "worst group"
 
 
 def _print_overall(audit: FairnessAudit, console: "Console") -> None:
@@ -126,23 +121,24 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
     labelled = any(group.true_positive_rate.reason != NO_LABELS for group in attribute.groups)
     rates = (("TPR", _tpr), ("FPR", _fpr), ("FNR", _fnr)) if labelled else ()
     named = _named(attribute)
-    table = _table(_shown(attribute.name), "rows", "rate", "DI", "interval", *(name for name, _ in rates), "")
+    rated = [name for name, _ in rates]
+    table = figures_table(name_text(attribute.name), "rows", "rate", "DI", "interval", *rated, "")
     shown, more = _worst_first(attribute.groups)
     marks = {group.group: _mark(group.disparate_impact, four_fifths) for group in shown}
     judged = not attribute.measures or any(one.metric == SELECTION for one in attribute.measures)
     for group in shown:
         table.add_row(
-            _shown(group.group),
+            name_text(group.group),
             f"{group.rows:,}",
-            _value(group.selection_rate, ".3f"),
+            value_text(group.selection_rate),
             ""
             if group.disparate_impact is None
-            else _value(group.disparate_impact, ".3f")
+            else value_text(group.disparate_impact)
             # A blank where there is no mark keeps the points below each other.
             + ((marks.get(group.group) or " ") if any(marks.values()) else ""),
             _between(group.simultaneous_low, group.simultaneous_high),
-            *(_value(of(group), ".3f") for _, of in rates),
-            _verdict(group.verdict) if judged or group.verdict == REFERENCE else "",
+            *(value_text(of(group)) for _, of in rates),
+            verdict_cell(group.verdict) if judged or group.verdict == REFERENCE else "",
         )
     console.print(table)
     if any(marks.values()):
@@ -167,7 +163,7 @@ def _print_attribute(attribute: AttributeAudit, console: "Console", four_fifths:
 def _print_withheld(attribute: AttributeAudit, console: "Console") -> None:
     """Print which groups have no figures, or none of errors, since these are suppressed."""
     for whole, what in ((True, "withheld"), (False, "figures of errors withheld")):
-        names = [_shown(each.group) for each in attribute.withheld if each.whole == whole]
+        names = [name_text(each.group) for each in attribute.withheld if each.whole == whole]
         if names:
             console.print(f"{'; '.join(names)}: {what} ({attribute.withheld[0].reason}).", style="dim")
 
@@ -188,20 +184,20 @@ def _print_measure(
         "4/5" if four_fifths == FOUR_FIFTHS else f"{four_fifths:g}",
         "",
     ]
-    table = _table(f"{one.title}, {_shown(attribute.name)}", *headings)
+    table = figures_table(f"{one.title}, {name_text(attribute.name)}", *headings)
     shown, more = _worst_first(one.groups)
     for group in shown:
         other = group.verdict != REFERENCE
         known = {None: "unknown", True: "below", False: "met"}[group.below_four_fifths]
         table.add_row(
-            _shown(group.group),
+            name_text(group.group),
             *([f"{group.among or 0:,}"] if many else []),
-            *([_value(group.rate, ".3f")] if has_rate else []),
-            _value(group.ratio, ".3f") if other else "",
+            *([value_text(group.rate)] if has_rate else []),
+            value_text(group.ratio) if other else "",
             _between(group.simultaneous_low, group.simultaneous_high),
-            _value(group.difference, "+.3f" if group.worst is None else ".3f") if other else "",
+            value_text(group.difference, "+.3f" if group.worst is None else ".3f") if other else "",
             known if other else "",
-            _verdict(group.verdict),
+            verdict_cell(group.verdict),
         )
     console.print(table)
     if more:
@@ -251,38 +247,11 @@ def _fnr(group: GroupAudit) -> "Estimate | None":
     return group.false_negative_rate
 
 
-def _verdict(word: str) -> str:
-    return word if word == REFERENCE else marked(tone(word), word)
-
-
-def _shown(name: str) -> str:
-    return escape(one_line(name, limit=NAME))
-
-
 def _print_end(audit: FairnessAudit, console: "Console") -> None:
     parts = [part for each in audit.attributes for part in (each.by_class, each.by_feature) if part]
     for limits in dict.fromkeys(part.limits for part in parts):
         console.print(limits, style="dim")
-    for caution in audit.cautions:
-        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
-    for line in audit.law:
-        console.print(escape(line), style="dim")
-    told = verdict_text(tone(audit.verdict), audit.verdict, on=audit.data)
-    console.print(f"{told}. {escape(audit.reason)}")
-    console.print(audit.limits, style="dim")
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    # Where there is too little room names are folded, and nothing is cut.
-    table.add_column(first, overflow="fold")
-    for heading in others:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
-
-
-def _value(bounds: "Estimate | None", spec: str) -> str:
-    return "none" if bounds is None or bounds.value is None else format(bounds.value, spec)
+    print_verdict(audit, console, law=audit.law)
 
 
 def _interval(ends: "Estimate | None") -> str:
@@ -301,9 +270,6 @@ def _reach(ends: "Estimate | None") -> str:
     if ends is None or ends.low is None or ends.high is None:
         return ""
     return f"{(ends.high - ends.low) / 2:.3f}"
-
-
-RESULT = "fairness.json"
 
 
 fairness = App(name="fairness", help="Audit predictions, or fit and compare mitigations.")
@@ -351,34 +317,28 @@ def audit(
     settings = TableSettings(table=table, **vars(options))
     if settings.of_outcomes:
         return audit_and_print(settings, seed=seed, out=out, json=json)
-    if out is not None:
-        prepare_folder(out, RESULT, "fairness.html")
-    started = perf_counter()
-    with report_progress() as progress:
+
+    def run(progress: Progress) -> FairnessAudit | FairnessComparison:
         from trivet.fairness.auditing.table import audit_table  # noqa: PLC0415 - DuckDB and scikit-learn
 
-        found = audit_table(
+        return audit_table(
             settings,
             seed=seed,
             workers=workers,
             progress=lambda step, share: progress("fairness", step, share),
         )
-        files: tuple[Path, ...] = ()
-        if out is not None:
-            progress("fairness", "pictures and page", None)
-            files = _write(found, out)
-    seconds = perf_counter() - started
-    if json:
-        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        console = results_console()
-        if isinstance(found, FairnessAudit):
-            print_audit(found, console)
-        else:
-            print_comparison(found, console)
-        print_files(console, files)
-        console.print(f"{_audited(found).rows:,} rows in {seconds:.1f} s.")
+
+    found = carry_out(
+        run, _print, _write, files=FILES, out=out, json=json, rows=lambda found: _audited(found).rows
+    )
     return 1 if _audited(found).verdict == DISPARATE else 0
+
+
+def _print(found: FairnessAudit | FairnessComparison, console: "Console") -> None:
+    if isinstance(found, FairnessAudit):
+        print_audit(found, console)
+    else:
+        print_comparison(found, console)
 
 
 def _audited(found: FairnessAudit | FairnessComparison) -> FairnessAudit:
@@ -386,11 +346,6 @@ def _audited(found: FairnessAudit | FairnessComparison) -> FairnessAudit:
 
 
 def _write(found: FairnessAudit | FairnessComparison, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import FAIRNESS, MITIGATIONS, write_page  # noqa: PLC0415 - draws
-    from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
+    from trivet.report.pages import FAIRNESS, MITIGATIONS, write_with_result  # noqa: PLC0415 - draws
 
-    result = out / RESULT
-    write_result(result, asdict(found))
-    kind = FAIRNESS if isinstance(found, FairnessAudit) else MITIGATIONS
-    page, *pictures = write_page(kind, found, out)
-    return page, result, *pictures
+    return write_with_result(FAIRNESS if isinstance(found, FairnessAudit) else MITIGATIONS, found, out)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from trivet.wording import one_line
+from trivet.cli.fairness_output import name_text
 
 __all__ = ["print_search"]
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 #: Subgroups and columns shown on the terminal; the files have all.
 SHOWN = 10
 SHOWN_COLUMNS = 5
-#: Longer descriptions are not read on a terminal; shorter ones are never cut.
-NAME = 500
 #: P-values below it are written as being below.
 LEAST_P = 1e-4
 
@@ -28,7 +26,7 @@ def print_search(search: "SubgroupSearch", console: "Console") -> None:
     if search.found:
         console.print("Subgroups that differ from the rest", style="bold")
     for place, each in enumerate(search.found[:SHOWN], start=1):
-        console.print(f"{place:3d}  {_name(each.description)}")
+        console.print(f"{place:3d}  {name_text(each.description)}")
         more = f"; {each.stands_for:,} more go with it" if each.stands_for else ""
         console.print(
             f"     {each.metric.replace('_', ' ')} {each.rate:.3f} against {each.rest:.3f}, gap "
@@ -41,7 +39,7 @@ def print_search(search: "SubgroupSearch", console: "Console") -> None:
     if search.calibration is not None:
         _print_calibration(search.calibration, console)
     if search.left_out:
-        shown = [f"{_name(each.column)} ({each.reason})" for each in search.left_out[:SHOWN_COLUMNS]]
+        shown = [f"{name_text(each.column)} ({each.reason})" for each in search.left_out[:SHOWN_COLUMNS]]
         more = len(search.left_out) - len(shown)
         console.print(f"Not searched: {'; '.join(shown)}{f'; {more} more' if more else ''}.", style="dim")
     if search.not_searched is not None:
@@ -59,16 +57,12 @@ def _print_calibration(calibration: "CalibrationSearch", console: "Console") -> 
     if calibration.found:
         console.print("Scores out of calibration", style="bold")
     for place, each in enumerate(calibration.found[:SHOWN], start=1):
-        console.print(f"{place:3d}  {_name(each.description)}")
+        console.print(f"{place:3d}  {name_text(each.description)}")
         console.print(
             f"     mean score {each.mean_score:.3f}, share of positive labels {each.base_rate:.3f}, Kuiper's "
             f"statistic {each.kuiper:.3f}, {each.rows:,} rows, p {_p(each.p_adjusted)}"
         )
     console.print(escape(calibration.statement))
-
-
-def _name(text: str) -> str:
-    return escape(one_line(text, limit=NAME))
 
 
 def _signed(ends: "Estimate") -> str:

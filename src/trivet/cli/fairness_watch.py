@@ -1,24 +1,14 @@
 """``trivet fairness watch``: a disparity over time, with an alarm that holds at every look."""
 
-from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
-from rich.table import Table
 
+from trivet.audit import Progress
+from trivet.cli.fairness_output import NAME, carry_out, ends_text, figures_table, name_text, value_text
 from trivet.cli.options import Json, Out, command
-from trivet.cli.outputs import prepare_folder
-from trivet.cli.terminal import (
-    marked,
-    print_files,
-    print_json,
-    report_progress,
-    results_console,
-    verdict_text,
-)
-from trivet.estimate import Estimate
+from trivet.cli.terminal import marked, verdict_text
 from trivet.fairness.monitoring.results import FairnessWatch, WatchedGroup
 from trivet.fairness.monitoring.settings import WatchOptions
 from trivet.verdict import DISPARATE, tone
@@ -29,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["print_watch", "watch"]
 
-RESULT: Final = "watch.json"
-#: Longer names are not read on a terminal; shorter ones are never cut.
-NAME: Final = 500
 #: Looks of each group, and groups, that a terminal shows; the files have all.
 SHOWN_LOOKS: Final = 6
 SHOWN_GROUPS: Final = 8
@@ -49,32 +36,28 @@ def watch(*tables: str, options: WatchOptions, out: Out = None, json: Json = Fal
     tables
         Files as of trivet fairness, in the order of time; or one, with --time or --every.
     """
-    if out is not None:
-        prepare_folder(out, RESULT, "watch.html")
-    started = perf_counter()
-    with report_progress() as progress:
+
+    def look(progress: Progress) -> FairnessWatch:
         progress("fairness", "counting", None)
         from trivet.fairness.monitoring.watch import watch_tables  # noqa: PLC0415 - DuckDB and SciPy
 
-        found = watch_tables(tables, options)
-        files: tuple[Path, ...] = ()
-        if out is not None:
-            progress("fairness", "pictures and page", None)
-            files = _write(found, out)
-    seconds = perf_counter() - started
-    if json:
-        print_json({**asdict(found), "seconds": seconds, "files": list(map(str, files))})
-    else:
-        console = results_console()
-        print_watch(found, console)
-        print_files(console, files)
-        console.print(f"{sum(found.rows):,} rows in {seconds:.1f} s.")
+        return watch_tables(tables, options)
+
+    found = carry_out(
+        look,
+        print_watch,
+        _write,
+        files=("watch.json", "watch.html"),
+        out=out,
+        json=json,
+        rows=lambda found: sum(found.rows),
+    )
     return 1 if found.verdict == DISPARATE else 0
 
 
 def print_watch(found: FairnessWatch, console: "Console") -> None:
     """Print the last looks of each group, alarms, and the verdict."""
-    reference = escape(one_line(found.reference, limit=NAME))
+    reference = name_text(found.reference)
     console.print(
         f"{found.metric.replace('_', ' ')} against {reference} ({found.reference_why}), at "
         f"{len(found.looks):,} looks; intervals hold for all groups and looks at {100 * found.level:g}%."
@@ -91,11 +74,8 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
 
 
 def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") -> None:
-    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    shown.add_column(escape(one_line(group.group, limit=NAME)), overflow="fold")
     what = "ratio" if found.difference is None else "difference"
-    for heading in ("rows", "rate", "reference", what, "interval", ""):
-        shown.add_column(heading, justify="right", no_wrap=True)
+    shown = figures_table(name_text(group.group), "rows", "rate", "reference", what, "interval", "")
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
     if alarm is not None and alarm not in looks:
@@ -103,12 +83,12 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
     for look in looks:
         judged = look.ratio if found.difference is None else look.difference
         shown.add_row(
-            escape(one_line(look.look, limit=NAME)),
+            name_text(look.look),
             f"{look.rows:,}",
-            _value(look.rate),
-            _value(look.reference_rate),
-            _value(judged.value),
-            _ends(judged),
+            value_text(look.rate),
+            value_text(look.reference_rate),
+            value_text(judged),
+            ends_text(judged.low, judged.high),
             marked("bad", "alarm") if look.alarm else "",
         )
     console.print(shown)
@@ -120,20 +100,7 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
     console.print(f"{len(group.looks):,} looks, {escape(said)}; p of equal rates {group.p_value:.2g}.")
 
 
-def _value(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"
-
-
-def _ends(found: Estimate) -> str:
-    if found.low is None:
-        return "none"
-    return f"{found.low:.3f} or more" if found.high is None else f"{found.low:.3f} to {found.high:.3f}"
-
-
 def _write(found: FairnessWatch, out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import WATCH, write_page  # noqa: PLC0415 - draws
-    from trivet.work.result_files import write_result  # noqa: PLC0415 - as above
+    from trivet.report.pages import WATCH, write_with_result  # noqa: PLC0415 - draws
 
-    write_result(out / RESULT, asdict(found))
-    page, *pictures = write_page(WATCH, found, out)
-    return page, out / RESULT, *pictures
+    return write_with_result(WATCH, found, out)

@@ -23,7 +23,7 @@ from trivet.security.scanning.results import SecurityAudit
 from trivet.verdict import LEGS, NOT_REMOVED, REMOVED, repair_word
 from trivet.verdict import tone as tone_of
 from trivet.wording import one_line
-from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_text
+from trivet.work.result_files import make_folder, make_subfolder, remove_result, write_result, write_text
 
 __all__ = []
 
@@ -78,6 +78,14 @@ def write_page(
     document = make_document(facts, prose, pictures=pictures)
     source = html_page(document, page.verdicts(result), figures, record=facts)
     return write_text(path, source), *files
+
+
+def write_with_result(page: Page, result: Any, folder: Path) -> tuple[Path, ...]:
+    """Write a page, and the result as JSON beside it; return the page first, then the result."""
+    path = (folder / page.file).with_suffix(".json")
+    write_result(path, asdict(result))
+    shown, *pictures = write_page(page, result, folder)
+    return shown, path, *pictures
 
 
 def _judged(what: str, word: str, reason: str) -> Verdict:

@@ -114,13 +114,9 @@ def _no_constant(name: str) -> None:
 
 
 def _write(found: "MechanismAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import MECHANISM, write_page  # noqa: PLC0415 - draws, so it is heavy
-    from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
+    from trivet.report.pages import MECHANISM, write_with_result  # noqa: PLC0415 - draws, so it is heavy
 
-    path = out / RESULT
-    write_result(path, asdict(found))
-    page, *pictures = write_page(MECHANISM, found, out)
-    return page, path, *pictures
+    return write_with_result(MECHANISM, found, out)
 
 
 def _print(found: "MechanismAudit", seconds: float, files: tuple[Path, ...]) -> None:

@@ -18,7 +18,6 @@ from trivet.privacy.code.results import CodeSettings
 from trivet.verdict import CONSISTENT, VIOLATES, tone
 from trivet.wording import first_line, one_line
 from trivet.work.own_code import load_function
-from trivet.work.result_files import write_result
 
 __all__ = ["audit_code"]
 
@@ -126,12 +125,9 @@ def _bounds(text: str) -> dict[str | None, tuple[float, float]]:
 
 
 def _write(found: "CodeAudit", out: Path) -> tuple[Path, ...]:
-    from trivet.report.pages import CODE, write_page  # noqa: PLC0415 - draws, so it is heavy
+    from trivet.report.pages import CODE, write_with_result  # noqa: PLC0415 - draws, so it is heavy
 
-    path = out / RESULT
-    write_result(path, asdict(found))
-    page, *pictures = write_page(CODE, found, out)
-    return page, path, *pictures
+    return write_with_result(CODE, found, out)
 
 
 def _print(found: "CodeAudit", seconds: float, files: tuple[Path, ...]) -> None:

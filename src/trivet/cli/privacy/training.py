@@ -91,13 +91,9 @@ def plan_loop(settings: TrainingSettings, *, out: Path | None, curves: bool, jso
     document = asdict(plan)
     files: tuple[Path, ...] = ()
     if out is not None:
-        from trivet.report.pages import TRAINING, write_page  # noqa: PLC0415 - draws, so it is heavy
-        from trivet.work.result_files import write_result  # noqa: PLC0415 - only --out needs it
+        from trivet.report.pages import TRAINING, write_with_result  # noqa: PLC0415 - draws, so it is heavy
 
-        data = out / "training.json"
-        write_result(data, document)
-        page, *pictures = write_page(TRAINING, plan, out)
-        files = (page, data, *pictures)
+        files = write_with_result(TRAINING, plan, out)
     if json:
         print_json({**document, "files": [str(path) for path in files]})
     else:

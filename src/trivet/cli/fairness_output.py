@@ -1,0 +1,140 @@
+"""What the commands of the fairness leg share: one run with its files, and the cells of their tables."""
+
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, fields
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.markup import escape
+from rich.table import Table
+
+from trivet.audit import Progress
+from trivet.cli.outputs import prepare_folder
+from trivet.cli.terminal import (
+    marked,
+    print_files,
+    print_json,
+    report_progress,
+    results_console,
+    verdict_text,
+)
+from trivet.errors import UsageError
+from trivet.estimate import Estimate
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.auditing.settings import ADULT, TableOptions
+from trivet.verdict import tone
+from trivet.wording import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "FILES",
+    "NAME",
+    "carry_out",
+    "ends_text",
+    "figures_table",
+    "name_text",
+    "print_verdict",
+    "refuse_idle",
+    "value_text",
+    "verdict_cell",
+]
+
+#: What an audit writes.
+FILES = ("fairness.json", "fairness.html")
+#: Longer names are not read on a terminal; shorter ones are never cut.
+NAME = 500
+_Found = TypeVar("_Found", bound=Any)
+
+
+def carry_out(
+    audit: Callable[[Progress], _Found],
+    show: Callable[[_Found, "Console"], None],
+    write: Callable[[_Found, Path], tuple[Path, ...]],
+    *,
+    files: tuple[str, ...],
+    out: Path | None,
+    json: bool,
+    drawn: str = "pictures and page",
+    rows: Callable[[_Found], int] | None = None,
+) -> _Found:
+    """Audit, write and print; where rows are counted, the time is printed as well."""
+    if out is not None:
+        prepare_folder(out, *files)
+    started = perf_counter()
+    with report_progress() as progress:
+        found = audit(progress)
+        written: tuple[Path, ...] = ()
+        if out is not None:
+            progress("fairness", drawn, None)
+            written = write(found, out)
+    seconds = perf_counter() - started
+    if json:
+        timed = {} if rows is None else {"seconds": seconds}
+        print_json({**asdict(found), **timed, "files": list(map(str, written))})
+        return found
+    console = results_console()
+    show(found, console)
+    print_files(console, written)
+    if rows is not None:
+        console.print(f"{rows(found):,} rows in {seconds:.1f} s.")
+    return found
+
+
+def refuse_idle(table: str, options: TableOptions, used: AbstractSet[str], *, where: str) -> None:
+    """Raise a UsageError where there is no table, or an option is given that does nothing `where` it is."""
+    if table == ADULT:
+        raise UsageError("a table is missing: name a .csv or .parquet file, or FILE.duckdb:TABLE.")
+    defaults = {each.name: each.default for each in fields(TableOptions)}
+    idle = [name for name in defaults if name not in used and getattr(options, name) != defaults[name]]
+    if idle:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise UsageError(f"{named}: nothing is done with it {where}; leave it out.")
+
+
+def print_verdict(found: Any, console: "Console", *, law: Iterable[str] = ()) -> None:
+    """Print what is to be known first of an audit, the law, the verdict and what it leaves out."""
+    for caution in found.cautions:
+        console.print(f"[yellow]![/] [bold]{caution.kind}[/]: {escape(caution.message)}")
+    for line in law:
+        console.print(escape(line), style="dim")
+    console.print(
+        f"{verdict_text(tone(found.verdict), found.verdict, on=found.data)}. {escape(found.reason)}"
+    )
+    console.print(found.limits, style="dim")
+
+
+def figures_table(first: str, *others: str) -> Table:
+    """Return a table of names and of figures to the right of them; headings are markup."""
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    # Where there is too little room names are folded, and nothing is cut.
+    table.add_column(first, overflow="fold")
+    for heading in others:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def name_text(name: str) -> str:
+    """Return the name of a group, a column or a table as markup, in one line."""
+    return escape(one_line(name, limit=NAME))
+
+
+def verdict_cell(word: str) -> str:
+    """Return a group's verdict as markup; that of the reference group has no sign."""
+    return word if word == REFERENCE else marked(tone(word), word)
+
+
+def value_text(found: Estimate | float | None, spec: str = ".3f") -> str:
+    """Return a figure, or that there is none."""
+    value = found.value if isinstance(found, Estimate) else found
+    return "none" if value is None else format(value, spec)
+
+
+def ends_text(low: float | None, high: float | None, *, unknown: str = "none") -> str:
+    """Return an interval that may have no upper end."""
+    if low is None:
+        return unknown
+    return f"{low:.3f} or more" if high is None else f"{low:.3f} to {high:.3f}"
