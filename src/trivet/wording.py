@@ -17,6 +17,7 @@ __all__ = [
     "listed",
     "one_line",
     "quote",
+    "rows_hold",
 ]
 
 #: Layer names are shortened to this length.
@@ -53,6 +54,11 @@ def listed(names: Sequence[str]) -> str:
     """Return names, one or more, as a sentence has them: ``a, b and c``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def rows_hold(count: int) -> str:
+    """Return the beginning of a sentence on so many rows."""
+    return "1 row holds" if count == 1 else f"{count:,} rows hold"
 
 
 def first_line(error: BaseException) -> str:

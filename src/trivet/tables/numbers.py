@@ -6,6 +6,7 @@ from typing import Final
 from trivet.tables.opening import Column, Kind, Table, is_nan
 from trivet.tables.settings import Reading
 from trivet.tables.values import literal
+from trivet.wording import rows_hold
 
 __all__ = ["cell_sql", "has_percent_signs", "number_sql", "why_unreadable"]
 
@@ -117,13 +118,10 @@ def why_unreadable(table: Table, column: Column, unreadable: str, *, percent: bo
     ((*found, every),) = table.rows(sql)
     if percent:
         return (
-            f"{_rows(every)} no number with a percent sign, as others do; write all of them with it, or none"
+            f"{rows_hold(every)} no number with a percent sign, as others do; write all of them with it, or "
+            "none"
         )
     for shown, rows, (*_, what, way) in zip(found[::2], found[1::2], _WRITTEN, strict=True):
         if shown and (_POINT not in way or column.reading.decimal == "comma"):
-            return f"{_rows(rows)} a number with {what}; {way}"
+            return f"{rows_hold(rows)} a number with {what}; {way}"
     return None
-
-
-def _rows(count: int) -> str:
-    return "1 row holds" if count == 1 else f"{count:,} rows hold"

@@ -14,7 +14,7 @@ from trivet.fairness.counting.counts import FoldedValue, GroupCounts, folded_val
 from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.naming import in_order, name_of
 from trivet.fairness.counting.weights import WeightSums
-from trivet.wording import one_line, quote
+from trivet.wording import one_line, quote, rows_hold
 
 __all__ = [
     "MISSING",
@@ -292,8 +292,8 @@ def _require_amounts(column: str, what: str, wrong: int) -> None:
     if wrong:
         expected = "a finite number" if what == "weight" else "a whole number"
         raise DataError(
-            f"the {what} in {quote(column)} should be {expected} from 0 up; {_rows(wrong)} none. Leave such "
-            "rows out, or correct them."
+            f"the {what} in {quote(column)} should be {expected} from 0 up; {rows_hold(wrong)} none. Leave "
+            "such rows out, or correct them."
         )
 
 
@@ -329,13 +329,13 @@ def require_scores(name: str, *, outside: int, unreadable: int, scale: Scale = U
     expected = f"from {scale.low:g} to {scale.high:g}"
     if unreadable:
         raise DataError(
-            f"the scores in {quote(name)} should be numbers {expected}; {_rows(unreadable)} no number. "
+            f"the scores in {quote(name)} should be numbers {expected}; {rows_hold(unreadable)} no number. "
             "Leave out the cut where the column holds predictions."
         )
     if outside:
         raise DataError(
-            f"the scores in {quote(name)} should lie {expected}; {_rows(outside)} one beyond. Say where they "
-            "lie, such as 0,100 or 300,850 (score range), and give a cut on that scale."
+            f"the scores in {quote(name)} should lie {expected}; {rows_hold(outside)} one beyond. Say where "
+            "they lie, such as 0,100 or 300,850 (score range), and give a cut on that scale."
         )
 
 
@@ -490,7 +490,3 @@ def _require_few_classes(classes: int, what: str, name: str | None) -> None:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(map(quote, names[:_SHOWN]))
     return one_line(shown if len(names) <= _SHOWN else f"{shown} and others", limit=200)
-
-
-def _rows(count: int) -> str:
-    return "1 row holds" if count == 1 else f"{count:,} rows hold"

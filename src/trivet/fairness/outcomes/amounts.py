@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import REFERENCE, Caution
+from trivet.fairness.auditing.band import verdict_on
+from trivet.fairness.auditing.results import Caution
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.intervals.shares import holm, simultaneous_level
 from trivet.fairness.outcomes.comparing import (
     attributes_of,
     comparisons_of,
-    counted,
+    farthest,
     reference_of,
     sentence,
     verdict_of,
-    worst,
+    worst_of,
 )
 from trivet.fairness.outcomes.distances import kolmogorov_smirnov, wasserstein
 from trivet.fairness.outcomes.means import GroupMeans, RowDesign
@@ -52,8 +53,7 @@ def audit_amounts(rows: NumberRows, settings: TableOptions, *, data: str, seed: 
     attributes = tuple(
         _attribute(rows, columns, settings, comparisons, seed=seed) for columns in attributes_of(rows.columns)
     )
-    verdict = worst([each.verdict for each in attributes])
-    first = next(each for each in attributes if each.verdict == verdict)
+    verdict, reason = worst_of(attributes)
     return AmountAudit(
         data=Path(data).name,
         outcome=settings.outcome or "",
@@ -64,7 +64,7 @@ def audit_amounts(rows: NumberRows, settings: TableOptions, *, data: str, seed: 
         attributes=attributes,
         cautions=tuple(Caution("rows", note) for note in rows.notes),
         verdict=verdict,
-        reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
+        reason=reason,
         limits=LIMITS,
     )
 
@@ -113,7 +113,7 @@ def _attribute(
             )
         )
     groups_found = tuple(found)
-    verdict = worst([each.verdict for each in counted(groups_found)])
+    verdict = verdict_on(groups_found)
     return AmountAttribute(
         columns=columns,
         name=" x ".join(columns),
@@ -211,10 +211,7 @@ def _reason(
     comparisons: int,
 ) -> str:
     """Say what the verdict rests on: the group farthest from the reference group."""
-    shown = [each for each in counted(groups) if each.verdict == verdict] or [
-        each for each in groups if each.verdict != REFERENCE
-    ]
-    far = max(shown, key=_distance)
+    far = farthest(groups, verdict, lambda each: each.mean_ratio)
     name, other = one_line(far.group), one_line(reference)
     ratio = far.mean_ratio
     if ratio is None or ratio.value is None:
@@ -227,16 +224,4 @@ def _reason(
                 f"({gap.low:+.4g} to {gap.high:+.4g})."
             )
         return f"There is no verdict on the means of {name} and {other}{why}.{told}"
-    return f"{name} has {ratio.value:.3f} times the mean of {other} " + sentence(
-        far.verdict,
-        far.simultaneous_low,
-        far.simultaneous_high,
-        four_fifths=settings.four_fifths,
-        level=settings.level,
-        comparisons=comparisons,
-    )
-
-
-def _distance(group: GroupAmounts) -> float:
-    ratio = group.mean_ratio
-    return -1.0 if ratio is None or ratio.value is None else abs(float(np.log(ratio.value)))
+    return f"{name} has {ratio.value:.3f} times the mean of {other} " + sentence(far, settings, comparisons)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import REFERENCE, Caution
+from trivet.fairness.auditing.band import that_count, worst_verdict
+from trivet.fairness.auditing.results import Caution
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import (
@@ -34,11 +35,10 @@ from trivet.fairness.metrics.group_rates import (
 )
 from trivet.fairness.outcomes.comparing import (
     attributes_of,
-    counted,
     reference_of,
     sentence,
     verdict_of,
-    worst,
+    worst_of,
 )
 from trivet.fairness.outcomes.results import ClassRate, MacroRate, MulticlassAttribute, MulticlassAudit
 from trivet.wording import one_line
@@ -71,8 +71,7 @@ def audit_classes(
     groups = [counts.over(*columns) for columns in attributes_of(counts.columns)]
     comparisons = len(counts.classes) * sum(len(each.groups) - 1 for each in groups)
     attributes = tuple(_attribute(each, counts.columns, settings, comparisons) for each in groups)
-    verdict = worst([each.verdict for each in attributes])
-    first = next(each for each in attributes if each.verdict == verdict)
+    verdict, reason = worst_of(attributes)
     return MulticlassAudit(
         data=Path(data).name,
         label=settings.label or "",
@@ -84,7 +83,7 @@ def audit_classes(
         attributes=attributes,
         cautions=tuple(Caution("rows", note) for note in notes),
         verdict=verdict,
-        reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
+        reason=reason,
         limits=LIMITS,
     )
 
@@ -102,8 +101,8 @@ def _attribute(
         for each in _class_rates(counts.one_versus_rest(label), label, rate, reference, settings, together)
     )
     judged = [each for each in rates if each.metric == selection_rates.name]
-    large = {each.group for each in counted(_sized(judged, counts))}
-    verdict = worst([each.verdict for each in judged if each.group in large])
+    large = {each.group for each in that_count(_sized(judged, counts))}
+    verdict = worst_verdict(each.verdict for each in judged if each.group in large)
     return MulticlassAttribute(
         columns=counts.columns,
         name=" x ".join(counts.columns),
@@ -122,7 +121,7 @@ def _attribute(
 
 
 class _Sized:
-    """A rate with the rows of its group, as `counted` looks at it."""
+    """A rate with the rows of its group, as `that_count` looks at it."""
 
     def __init__(self, rate: ClassRate, rows: int) -> None:
         self.group, self.verdict, self.rows = rate.group, rate.verdict, rows
@@ -289,11 +288,4 @@ def _reason(rates: Sequence[ClassRate], reference: str, settings: TableOptions, 
     return (
         f"{one_line(far.label)} is predicted {far.ratio.value:.3f} times as often for {one_line(far.group)} "
         f"as for {one_line(reference)} "
-    ) + sentence(
-        far.verdict if far.verdict != REFERENCE else "",
-        far.simultaneous_low,
-        far.simultaneous_high,
-        four_fifths=settings.four_fifths,
-        level=settings.level,
-        comparisons=comparisons,
-    )
+    ) + sentence(far, settings, comparisons)

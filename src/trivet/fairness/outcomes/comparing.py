@@ -2,24 +2,33 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged, that_count, worst_verdict
 from trivet.fairness.auditing.results import REFERENCE
-from trivet.fairness.counting.counts import SMALLEST_SHARE
+from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.outcomes.reading import NumberRows
 from trivet.settings import parts_of
-from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
+from trivet.verdict import DISPARATE, IN_BAND
 from trivet.wording import one_line, quote
 
-__all__ = ["attributes_of", "comparisons_of", "counted", "reference_of", "sentence", "verdict_of", "worst"]
+__all__ = [
+    "attributes_of",
+    "comparisons_of",
+    "farthest",
+    "reference_of",
+    "sentence",
+    "verdict_of",
+    "worst_of",
+]
 
+_Group = TypeVar("_Group", bound=Any)
 _LARGEST: Final = "it is the largest group"
 
 
@@ -66,40 +75,38 @@ def verdict_of(place: int, reference: int, ratio: Estimate, *, four_fifths: floa
     return REFERENCE if place == reference else judged(ratio, four_fifths=four_fifths)
 
 
-def counted(groups: Sequence[Any]) -> list[Any]:
-    """Return the groups that a verdict is about: with two percent of the rows, or shown to be disparate."""
-    total = sum(group.rows for group in groups)
-    others = [group for group in groups if group.verdict != REFERENCE]
-    large = [each for each in others if each.rows >= SMALLEST_SHARE * total or each.verdict == DISPARATE]
-    return large if any(each.rows >= SMALLEST_SHARE * total for each in others) else others
+def worst_of(attributes: Sequence[Any]) -> tuple[str, str]:
+    """Return the worst verdict of the attributes, and what it rests on."""
+    verdict = worst_verdict(each.verdict for each in attributes)
+    first = next(each for each in attributes if each.verdict == verdict)
+    return verdict, first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}"
 
 
-def worst(verdicts: Sequence[str]) -> str:
-    """Return the worst verdict, ``unsettled`` where there is none."""
-    return max(verdicts, key=lambda word: rank(word) or 0, default=UNSETTLED)
+def farthest(groups: Sequence[_Group], verdict: str, ratio: Callable[[_Group], Estimate | None]) -> _Group:
+    """Return the group with the verdict whose ratio is farthest from 1."""
+
+    def distance(group: _Group) -> float:
+        found = ratio(group)
+        return -1.0 if found is None or found.value is None else abs(float(np.log(found.value)))
+
+    shown = [each for each in that_count(groups) if each.verdict == verdict]
+    return max(shown or [each for each in groups if each.verdict != REFERENCE], key=distance)
 
 
-def sentence(
-    verdict: str,
-    low: float | None,
-    high: float | None,
-    *,
-    four_fifths: float,
-    level: float,
-    comparisons: int,
-    write: Callable[[float], str] = "{:.3f}".format,
-) -> str:
+def sentence(group: Any, settings: TableOptions, comparisons: int) -> str:
     """Return the end of a sentence on a ratio: its interval, and where this lies."""
+    low, high = group.simultaneous_low, group.simultaneous_high
     if low is None and high is None:
         ends = "no interval"
     elif high is None:
-        ends = f"{write(low or 0)} or more"
+        ends = f"{low or 0:.3f} or more"
     else:
-        ends = f"{write(low or 0)} to {write(high)}"
-    held = f"{ends} at {100 * level:g}%" + (f" for all {comparisons} comparisons at once" * (comparisons > 1))
-    band = f"the band from {four_fifths:g} to {1 / four_fifths:g}"
+        ends = f"{low or 0:.3f} to {high:.3f}"
+    held = f"{ends} at {100 * settings.level:g}%"
+    held += f" for all {comparisons} comparisons at once" * (comparisons > 1)
+    band = f"the band from {settings.four_fifths:g} to {1 / settings.four_fifths:g}"
     conclusion = {
         DISPARATE: f"which lies outside {band}",
         IN_BAND: f"which lies within {band}",
-    }.get(verdict, f"which does not settle whether it is in {band}")
+    }.get(group.verdict, f"which does not settle whether it is in {band}")
     return f"({held}), {conclusion}."

@@ -27,7 +27,6 @@ _DRAWS: Final = 1_999
 #: It is taken from so many rows on, up to so many, and where skewness over the root of rows is larger.
 _FEWEST, _MOST, _SKEWED = 10, 5_000, 0.05
 _CHUNK: Final = 2_000_000
-_TWO: Final = 2
 NEGATIVE: Final = "some values are below 0, so that a ratio of means says nothing"
 ZERO: Final = "a mean is 0, and nothing can be divided by it"
 ONE_ROW: Final = "one row says nothing of the error"

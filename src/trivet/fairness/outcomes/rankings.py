@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.results import REFERENCE, Caution
+from trivet.fairness.auditing.band import verdict_on
+from trivet.fairness.auditing.results import Caution
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.weights import WeightSums
@@ -19,11 +20,11 @@ from trivet.fairness.intervals.weighted import weighted_ratios, weighted_shares
 from trivet.fairness.outcomes.comparing import (
     attributes_of,
     comparisons_of,
-    counted,
+    farthest,
     reference_of,
     sentence,
     verdict_of,
-    worst,
+    worst_of,
 )
 from trivet.fairness.outcomes.means import GroupMeans, RowDesign
 from trivet.fairness.outcomes.reading import NumberRows
@@ -60,8 +61,7 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
     attributes = tuple(
         _attribute(rows, columns, settings, comparisons, seed=seed) for columns in attributes_of(rows.columns)
     )
-    verdict = worst([each.verdict for each in attributes])
-    first = next(each for each in attributes if each.verdict == verdict)
+    verdict, reason = worst_of(attributes)
     return RankingAudit(
         data=Path(data).name,
         rank=settings.rank or "",
@@ -74,7 +74,7 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
         attributes=attributes,
         cautions=tuple(Caution("rows", note) for note in (*rows.notes, *_ties(ranks, settings))),
         verdict=verdict,
-        reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
+        reason=reason,
         limits=LIMITS,
     )
 
@@ -133,7 +133,7 @@ def _attribute(
                 verdict=verdict_of(k, reference, wide, four_fifths=settings.four_fifths),
             )
         )
-    verdict = worst([each.verdict for each in counted(found)])
+    verdict = verdict_on(found)
     return RankingAttribute(
         columns=columns,
         name=" x ".join(columns),
@@ -199,24 +199,11 @@ def _reason(
     groups: list[GroupRanking], reference: str, verdict: str, settings: TableOptions, comparisons: int
 ) -> str:
     """Say what the verdict rests on: the group whose exposure is farthest from the reference group's."""
-    shown = [each for each in counted(groups) if each.verdict == verdict]
-    far = max(shown or [each for each in groups if each.verdict != REFERENCE], key=_distance)
+    far = farthest(groups, verdict, lambda each: each.exposure_ratio)
     ratio = far.exposure_ratio
     if ratio is None or ratio.value is None:
         return f"The exposure of {one_line(far.group)} against {one_line(reference)} is not known."
     return (
         f"{one_line(far.group)} has {ratio.value:.3f} times the exposure of {one_line(reference)} "
-        + sentence(
-            far.verdict,
-            far.simultaneous_low,
-            far.simultaneous_high,
-            four_fifths=settings.four_fifths,
-            level=settings.level,
-            comparisons=comparisons,
-        )
+        + sentence(far, settings, comparisons)
     )
-
-
-def _distance(group: GroupRanking) -> float:
-    ratio = group.exposure_ratio
-    return -1.0 if ratio is None or not ratio.value else abs(float(np.log(ratio.value)))

@@ -17,7 +17,7 @@ from trivet.fairness.counting.tabulate import require_few_groups, require_no_mis
 from trivet.fairness.outcomes.means import RowDesign
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, Table, find_column
-from trivet.wording import one_line, quote
+from trivet.wording import one_line, quote, rows_hold
 
 __all__ = ["NumberRows", "read_numbers"]
 
@@ -126,7 +126,7 @@ def _checked(found: Any, absent: Any, name: str) -> tuple[NDArray[np.float64], N
     known = ~np.isnan(numbers)
     if wrong := int((~known & ~missing).sum()):
         raise DataError(
-            f"the column {quote(name)} should hold numbers; {_rows(wrong)} something else. Leave these "
+            f"the column {quote(name)} should hold numbers; {rows_hold(wrong)} something else. Leave these "
             "empty, or name another column."
         )
     if not known.any():
@@ -217,7 +217,7 @@ def _amounts(found: Any, name: str, *, whole: bool) -> NDArray[np.float64]:
         kind = "a whole number" if whole else "a number"
         raise DataError(
             f"the column {quote(name)} should hold {kind} from 0 up in every row; "
-            f"{_rows(int(wrong.sum()))} something else."
+            f"{rows_hold(int(wrong.sum()))} something else."
         )
     if not amounts.sum() > 0:
         raise DataError(f"the column {quote(name)} is 0 in every row.")
@@ -228,7 +228,3 @@ def _codes(found: Any, absent: Any, name: str) -> Ints:
     missing = np.asarray(np.ma.filled(absent, fill_value=True), dtype=np.bool_)
     require_no_missing({name: int(missing.sum())} if missing.any() else {}, len(missing))
     return np.asarray(np.ma.filled(found, 0), dtype=np.int64)
-
-
-def _rows(count: int) -> str:
-    return "1 row holds" if count == 1 else f"{count:,} rows hold"

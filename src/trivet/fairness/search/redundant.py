@@ -30,11 +30,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Differences to list, each with those that it explains, and the number of those that are neither."""
+    """Differences to list, each with those that it explains."""
 
     listed: tuple[Difference, ...]
     explained: tuple[tuple[Difference, ...], ...]
-    further: int
 
 
 def choose_differences(
@@ -56,14 +55,13 @@ def choose_differences(
     lengths = groups.lengths
     listed: list[Difference] = []
     explained: list[tuple[Difference, ...]] = []
-    further = 0
     for place, rate in enumerate(rates):
         # Of equal ones, which can be the same rows, the shortest and first conjunction.
         own = sorted(
             (each for each in found if each.rate == place),
             key=lambda each: (-abs(each.z), int(lengths[each.group]), *groups.members[each.group].tolist()),
         )
-        left, beyond = own[:MOST_LOOKED_AT], own[MOST_LOOKED_AT:]
+        left = own[:MOST_LOOKED_AT]
         count = 0
         while left and count < shown:
             best, *left = left
@@ -75,11 +73,8 @@ def choose_differences(
                 gone = [each for each, stays in zip(left, still.tolist(), strict=True) if not stays]
                 left = [each for each, stays in zip(left, still.tolist(), strict=True) if stays]
             explained.append(tuple(gone))
-        further += len(left) + len(beyond)
     order = sorted(range(len(listed)), key=lambda place: -abs(listed[place].z))
-    return Chosen(
-        tuple(listed[place] for place in order), tuple(explained[place] for place in order), further
-    )
+    return Chosen(tuple(listed[place] for place in order), tuple(explained[place] for place in order))
 
 
 def _stands(
