@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from trivet.errors import TrivetError, UsageError
-from trivet.fairness.auditing.predictions import audit_counts, caution_counts
+from trivet.fairness.auditing.cautions import caution_counts
+from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.counting.counts import FoldedValue, GroupCounts
 from trivet.fairness.counting.group_counts import group_counts
 from trivet.fairness.counting.tabulate import nearest
