@@ -3,9 +3,7 @@ from .finding import LEVELS as LEVELS
 from .finding import Finding as Finding
 from .finding import breached as breached
 from .finding import counts as counts
-from .findings import GATES as GATES
 from .findings import findings_of as findings_of
-from .findings import refuse_waivers as refuse_waivers
 from .formats import FINDINGS_FILES as FINDINGS_FILES
 from .formats import Origin as Origin
 from .formats import findings_json as findings_json
@@ -15,5 +13,7 @@ from .formats import findings_sarif as findings_sarif
 from .formats import findings_schema as findings_schema
 from .formats import origin_of as origin_of
 from .formats import write_findings as write_findings
+from .gating import GATES as GATES
+from .gating import refuse_waivers as refuse_waivers
 from .rules import CATALOGUE as CATALOGUE
 from .rules import Rule as Rule

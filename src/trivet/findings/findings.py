@@ -3,23 +3,21 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from trivet.audited import chosen_attempt, demonstrates, has_study, network_of
 from trivet.effects.results import WORSE
-from trivet.errors import UsageError
-from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.measures.registry import SELECTION
 from trivet.findings.finding import Finding, Level, level_of, make_finding, measured_at
-from trivet.findings.rules import REQUIREMENT, rule_about
-from trivet.place import find
+from trivet.findings.gating import gated, refuse_waivers, today
+from trivet.findings.rules import IMPACT, METRIC, REQUIREMENT, rule_about
 from trivet.policy import Measured, Outcome, Requirement, judge
 from trivet.policy.requirements import shown
 from trivet.verdict import IN_BAND, NO_EVIDENCE
-from trivet.wording import one_line, quote
+from trivet.wording import one_line
 
-__all__ = ["GATES", "findings_of", "refuse_waivers"]
+__all__ = ["findings_of"]
 
 
 def requirement_findings(
@@ -360,8 +358,6 @@ def _claim(record: Mapping[str, Any]) -> Finding:
     )
 
 
-IMPACT: Final = "fairness.disparate-impact"
-METRIC: Final = "fairness.metric"
 #: Kinds of cautions without which the figures mislead.
 _SERIOUS = frozenset({"leakage", "nobody selected", "spelling", "tells the prediction", "reversed"})
 
@@ -415,63 +411,39 @@ def _attributes(
                 for which, one in judged
             ]
         for which, one in judged or [(0, attribute)]:
-            if one.get("metric", SELECTION) == SELECTION and one.get("difference_band") is None:
-                yield _impact(record, here, attribute, one, audit, worst, number + 1)
-            else:
-                metric = f"{here}.measures.{which}"
-                yield _metric(record, metric, attribute, one, audit, worst, next(others))
+            band = one.get("difference_band")
+            if one.get("metric", SELECTION) == SELECTION and band is None:
+                yield make_finding(
+                    IMPACT,
+                    title=f"{one_line(attribute['name'])}: {one['verdict']}",
+                    measured=_farthest(record, here, attribute, "disparate_impact"),
+                    required=_band(audit["four_fifths"]),
+                    number=number + 1,
+                    **_judged(attribute, one, worst),
+                )
+                continue
+            compared = "ratio" if band is None else "difference"
+            yield make_finding(
+                METRIC,
+                title=f"{one_line(attribute['name'])}, {one_line(one['title'])}: {one['verdict']}",
+                measured=_farthest(record, f"{here}.measures.{which}", one, compared),
+                required=_band(audit["four_fifths"]) if band is None else f"within {-band:g} to {band:g}",
+                number=next(others),
+                **_judged(attribute, one, worst),
+            )
 
 
-def _impact(
-    record: Mapping[str, Any],
-    here: str,
-    attribute: Mapping[str, Any],
-    one: Mapping[str, Any],
-    audit: Mapping[str, Any],
-    worst: Level,
-    number: int,
-) -> Finding:
-    measured = Measured(f"{here}.verdict", attribute["verdict"])
-    if attribute["most_disparate"] is not None:
-        group = [group["group"] for group in attribute["groups"]].index(attribute["most_disparate"])
-        measured = measured_at(record, f"{here}.groups.{group}.disparate_impact")
-    return make_finding(
-        IMPACT,
-        level=level_of(one["verdict"], worst=worst),
-        title=f"{one_line(attribute['name'])}: {one['verdict']}",
-        message=one["reason"],
-        measured=measured,
-        required=_band(audit["four_fifths"]),
-        number=number,
-        subject=attribute["name"],
-    )
+def _judged(attribute: Mapping[str, Any], one: Mapping[str, Any], worst: Level) -> dict[str, Any]:
+    level = level_of(one["verdict"], worst=worst)
+    return {"level": level, "message": one["reason"], "subject": attribute["name"]}
 
 
-def _metric(
-    record: Mapping[str, Any],
-    here: str,
-    attribute: Mapping[str, Any],
-    one: Mapping[str, Any],
-    audit: Mapping[str, Any],
-    worst: Level,
-    number: int,
-) -> Finding:
-    band = one["difference_band"]
-    measured = Measured(f"{here}.verdict", one["verdict"])
-    if one["most_disparate"] is not None:
-        group = [group["group"] for group in one["groups"]].index(one["most_disparate"])
-        compared = "ratio" if band is None else "difference"
-        measured = measured_at(record, f"{here}.groups.{group}.{compared}")
-    return make_finding(
-        METRIC,
-        level=level_of(one["verdict"], worst=worst),
-        title=f"{one_line(attribute['name'])}, {one_line(one['title'])}: {one['verdict']}",
-        message=one["reason"],
-        measured=measured,
-        required=_band(audit["four_fifths"]) if band is None else f"within {-band:g} to {band:g}",
-        number=number,
-        subject=attribute["name"],
-    )
+def _farthest(record: Mapping[str, Any], place: str, judged: Mapping[str, Any], compared: str) -> Measured:
+    """Return the figure of the group that is farthest from parity; the verdict where none is."""
+    if judged["most_disparate"] is None:
+        return Measured(f"{place}.verdict", judged["verdict"])
+    group = [group["group"] for group in judged["groups"]].index(judged["most_disparate"])
+    return measured_at(record, f"{place}.groups.{group}.{compared}")
 
 
 def _cautions(place: str, audit: Mapping[str, Any]) -> Iterator[Finding]:
@@ -505,160 +477,6 @@ def _mitigations(record: Mapping[str, Any]) -> Finding:
 
 def _band(low: float) -> str:
     return f"within {low:g} to {1 / low:g}"
-
-
-if TYPE_CHECKING:
-    from trivet.config import Waiver
-
-#: Rules whose findings can be a breach without any requirement, in the order of the documentation.
-GATES: Final = (
-    "security.verdict",
-    "security.backdoor-removed",
-    "privacy.budget",
-    "privacy.mechanism",
-    "privacy.membership",
-    "privacy.claim",
-    "privacy.code",
-    IMPACT,
-    METRIC,
-)
-WAIVER: Final = "policy.waiver"
-TEXT_CHARACTERS: Final = 300
-
-
-def today() -> date:
-    """Return the day in UTC, by which waivers expire on every machine alike."""
-    return datetime.now(UTC).date()
-
-
-def refuse_waivers(waivers: Sequence["Waiver"]) -> None:
-    """Refuse waivers of what no default gates.
-
-    Raises
-    ------
-    UsageError
-        Naming all of them, and the rules that there are.
-    """
-    wrong = [quote(waiver.rule) for waiver in waivers if waiver.rule not in GATES]
-    if wrong:
-        raise UsageError(
-            f"[[policy.waivers]] rule: nothing can be waived under {', '.join(wrong)}; expected one of "
-            f"{', '.join(GATES)}. A requirement is changed in require instead."
-        )
-
-
-def gated(
-    record: Mapping[str, Any],
-    findings: Sequence[Finding],
-    outcomes: Sequence[Outcome],
-    waivers: Sequence["Waiver"],
-    *,
-    day: date,
-) -> tuple[Finding, ...]:
-    """Return findings at the level that requirements and waivers leave, then waivers that nothing needed.
-
-    A requirement replaces the default of the rule that it measures, for the very parts that it measures. A
-    waiver lets one rule pass, of one subject where it names one, through the day that it expires. Both leave
-    a warning. Nothing else switches a default off.
-    """
-    used: set[int] = set()
-    found = tuple(_gated(record, each, outcomes, waivers, day, used) for each in findings)
-    return *found, *(
-        _unused(waiver, number, day) for number, waiver in enumerate(waivers, start=1) if number not in used
-    )
-
-
-def _gated(
-    record: Mapping[str, Any],
-    finding: Finding,
-    outcomes: Sequence[Outcome],
-    waivers: Sequence["Waiver"],
-    day: date,
-    used: set[int],
-) -> Finding:
-    if finding.level != "breach":
-        return finding
-    for number, outcome in enumerate(outcomes, start=1):
-        if _covers(record, finding, outcome.places):
-            said = f"{finding.message} The requirement policy.{number} stands in the place of this default."
-            return replace(finding, level="warning", message=said)
-    expired = ""
-    for number, waiver in enumerate(waivers, start=1):
-        if waiver.rule != finding.rule or waiver.subject not in {None, finding.subject}:
-            continue
-        used.add(number)
-        if day <= waiver.expires:
-            return replace(finding, level="warning", waiver=_text(waiver))
-        expired = f" Its waiver expired on {waiver.expires.isoformat()}: {_line(waiver.reason)}"
-    return replace(finding, message=f"{finding.message}{expired}") if expired else finding
-
-
-def _covers(record: Mapping[str, Any], finding: Finding, places: Sequence[str]) -> bool:
-    """Tell whether requirements on `places` measure all that a default finding judges."""
-    rule, part = finding.rule, finding.place
-    if rule == "security.backdoor-removed":
-        whole = {f"{part.rpartition('.asr.')[0]}.removed", "security.repair.removed"}
-        return part in places or bool(whole.intersection(places))
-    if rule in {"privacy.mechanism", "privacy.claim", "privacy.code"}:
-        return part in places or f"{part.rpartition('.')[0]}.verdict" in places
-    if rule == "privacy.membership":
-        return part in places or "privacy.membership.verdict" in places
-    if rule in {IMPACT, METRIC}:
-        return _covers_attribute(record, part, places)
-    return rule in GATES and part in places
-
-
-def _covers_attribute(record: Mapping[str, Any], place: str, places: Sequence[str]) -> bool:
-    """Tell whether every group of an attribute that is compared with another is measured, by that metric."""
-    audit, _, rest = place.partition(".attributes.")
-    attribute = f"{audit}.attributes.{rest.partition('.')[0]}"
-    below = rest.split(".")[1:]
-    whole, compared = {f"{audit}.verdict", f"{attribute}.verdict"}, "disparate_impact"
-    alike = [attribute]
-    if below[0] == "measures":
-        one = find(record, f"{attribute}.measures.{below[1]}")
-        compared = "ratio" if one["difference_band"] is None else "difference"
-        # By its index or by its name.
-        alike = [f"{attribute}.measures.{below[1]}", f"{attribute}.measures[metric={one['metric']}]"]
-        whole |= {f"{each}.verdict" for each in alike}
-    if whole.intersection(places):
-        return True
-    groups = [
-        [f"{each}.groups.{number}" for each in alike]
-        for number, group in enumerate(find(record, alike[0])["groups"])
-        if group["verdict"] != REFERENCE
-    ]
-    return all(
-        any(
-            each == f"{group}.verdict" or each.startswith(f"{group}.{compared}")
-            for each in places
-            for group in names
-        )
-        for names in groups
-    )
-
-
-def _unused(waiver: "Waiver", number: int, day: date) -> Finding:
-    over = day > waiver.expires
-    about = f"{waiver.rule}{'' if waiver.subject is None else f' of {_line(waiver.subject)}'}"
-    found = make_finding(
-        WAIVER,
-        level="warning" if over else "note",
-        title=f"Waiver of {about}",
-        message=f"Nothing is breached that it lets pass; it is {'expired' if over else 'not needed'}: "
-        f"{_text(waiver)}.",
-        measured=Measured(f"policy.waivers.{number}", None),
-    )
-    return replace(found, id=f"{WAIVER}.{number}")
-
-
-def _text(waiver: "Waiver") -> str:
-    by = "" if waiver.decided_by is None else f" (decided by {_line(waiver.decided_by)})"
-    return f"waived through {waiver.expires.isoformat()}: {_line(waiver.reason)}{by}"
-
-
-def _line(text: str) -> str:
-    return one_line(text.strip(), limit=TEXT_CHARACTERS)
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Final
 
 from trivet.place import EVERY, matches
 
-__all__ = ["CATALOGUE", "REQUIREMENT", "Rule", "rule_about"]
+__all__ = ["CATALOGUE", "IMPACT", "METRIC", "REQUIREMENT", "Rule", "rule_about"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Rule:
 
 
 REQUIREMENT: Final = "policy.requirement"
+IMPACT: Final = "fairness.disparate-impact"
+METRIC: Final = "fairness.metric"
 _RULES: Final = (
     Rule(
         id=REQUIREMENT,
@@ -191,7 +193,7 @@ _RULES: Final = (
         places=("privacy.membership.claim",),
     ),
     Rule(
-        id="fairness.disparate-impact",
+        id=IMPACT,
         title="Are the groups selected alike?",
         why="Selection at less than four fifths of the rate of another group is taken as a sign of adverse "
         "impact, and the interval says whether so few rows can show it at all.",
@@ -202,7 +204,7 @@ _RULES: Final = (
         places=("fairness.audit", "fairness.comparison"),
     ),
     Rule(
-        id="fairness.metric",
+        id=METRIC,
         title="Are the groups alike by the other metrics that were named?",
         why="Groups that are selected alike can still be treated otherwise: wrongly selected or wrongly "
         "passed over more often, or with predictions that mean less of them.",
