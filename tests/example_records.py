@@ -22,7 +22,7 @@ from example_privacy import (
 )
 from example_scan import attempt, example_scan
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.auditing.mitigations import comparison_statement, model_outcome
 from trivet.fairness.auditing.predictions import audit_counts
 from trivet.fairness.auditing.results import (

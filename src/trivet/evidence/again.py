@@ -32,14 +32,11 @@ class Again:
     ----------
     agrees
         The record is the same byte by byte; on a machine of another kind, every verdict is the same.
-    identical
-        The record is the same byte by byte.
     statement
         In a sentence or two, with what differs.
     """
 
     agrees: bool
-    identical: bool
     statement: str
 
 
@@ -59,7 +56,7 @@ def run_again(
         audit = replace(config.audit, out=Path(folder))
         done = run_audit(replace(config, audit=audit), progress=progress)
     if to_text(done.record).encode("utf-8", "backslashreplace") == dossier.files[METRICS]:
-        return Again(agrees=True, identical=True, statement="The record is the same, byte by byte.")
+        return Again(agrees=True, statement="The record is the same, byte by byte.")
     manifest = make_manifest(inputs=done.inputs, seconds={}, pdf_engine="", started=datetime.now(UTC))
     other = [name for name in _KIND if dossier.manifest.get(name) != manifest.get(name)]
     return _judge(
@@ -96,8 +93,8 @@ def _judge(before: ReadAudit, after: ReadAudit, other: list[str]) -> Again:
     what = f"{shown}{more}" if shown else "only what no comparison names"
     if not other:
         said = f"The record differs on a machine of the same kind: {what}."
-        return Again(agrees=False, identical=False, statement=said)
+        return Again(agrees=False, statement=said)
     kind = f"The record differs, on a machine with another {', '.join(other)}"
     if verdicts:
-        return Again(agrees=False, identical=False, statement=f"{kind}, and so does a verdict: {what}.")
-    return Again(agrees=True, identical=False, statement=f"{kind}; every verdict is the same: {what}.")
+        return Again(agrees=False, statement=f"{kind}, and so does a verdict: {what}.")
+    return Again(agrees=True, statement=f"{kind}; every verdict is the same: {what}.")

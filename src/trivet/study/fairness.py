@@ -27,7 +27,7 @@ from trivet.datasets.adult import (
     load_adult,
 )
 from trivet.errors import DataError
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.auditing.mitigations import Split, compare_mitigations
 from trivet.fairness.auditing.results import FairnessComparison
 from trivet.fairness.auditing.rows import adult_rows

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from trivet.errors import DataError, UsageError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.auditing.predictions import audit_counts, audit_predictions
 from trivet.fairness.auditing.results import REFERENCE, FairnessAudit
 from trivet.fairness.auditing.rows import AuditRows, Predicted

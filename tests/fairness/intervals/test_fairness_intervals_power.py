@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from scipy.stats import binom
 
 from trivet.errors import UsageError
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.intervals import power as module
 from trivet.fairness.intervals.comparisons import equality_test, p_values, ratio_interval, ratio_intervals
 from trivet.fairness.intervals.power import (

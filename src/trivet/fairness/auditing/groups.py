@@ -7,7 +7,7 @@ import numpy as np
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.band import judged, most_unlike, worst_verdict
+from trivet.fairness.auditing.band import most_unlike, worst_verdict
 from trivet.fairness.auditing.results import AttributeAudit, GroupAudit, MetricAudit, ScoreAudit
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.settings import ReferenceName
@@ -32,7 +32,6 @@ __all__ = [
     "audit_scores",
     "choose_reference",
     "find_reference",
-    "judged",
     "most_disparate_group",
     "named_values",
 ]

@@ -1,6 +1,7 @@
 """Results of an audit of predictions and a comparison of mitigations: frozen values, no heavy import."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import FoldedValue
@@ -10,6 +11,7 @@ from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
+    "COMPARED",
     "REFERENCE",
     "AttributeAudit",
     "Caution",
@@ -138,6 +140,13 @@ class GroupMeasure:
     below_four_fifths: bool | None
     worst: str | None
     verdict: str
+
+
+#: Fields of `GroupMeasure` that are None for the reference group.
+COMPARED: Final = (
+    "ratio", "simultaneous_low", "simultaneous_high", "difference", "difference_low", "difference_high",
+    "p_value", "p_adjusted", "test", "smallest_detectable", "below_four_fifths", "worst",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trivet.errors import UsageError
-from trivet.fairness.counting.naming import in_order
+from trivet.fairness.counting.naming import group_name, in_order
 from trivet.fairness.counting.weights import WeightSums
 from trivet.wording import one_line, quote
 
@@ -121,12 +121,7 @@ class GroupCounts:
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each group: its values with commas between, in quotation marks where one has a comma."""
-        return tuple(
-            values[0]
-            if len(values) == 1
-            else ", ".join(f'"{value}"' if "," in value or '"' in value else value for value in values)
-            for values in self.groups
-        )
+        return tuple(map(group_name, self.groups))
 
     def over(self, *columns: str) -> "GroupCounts":
         """Return the counts by some of the sensitive columns; a UsageError for one that was not counted."""

@@ -1,14 +1,14 @@
 """Names of a table's values, equal in every engine, so that counts of the same data are equal."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any, Final, cast
 
 import numpy as np
 
-__all__ = ["in_order", "is_missing", "name_of"]
+__all__ = ["group_name", "in_order", "is_missing", "name_of", "quoted"]
 
 _WHOLE: Final = re.compile(r"([+-]?)(\d+)\.0+", re.ASCII)
 _NUMERAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -28,6 +28,16 @@ def name_of(value: object) -> str | None:
     if isinstance(value, datetime):
         return _time_name(value)
     return _text_name(format(value, "f") if isinstance(value, Decimal) else str(value))
+
+
+def quoted(value: str) -> str:
+    """Return a value as it stands beside others in the name of a group."""
+    return f'"{value}"' if "," in value or '"' in value else value
+
+
+def group_name(values: Sequence[str]) -> str:
+    """Return the name of a group, of its value in each column."""
+    return values[0] if len(values) == 1 else ", ".join(map(quoted, values))
 
 
 def in_order(groups: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.inferred.results import InferredAudit, InferredDisparity, InferredRate, Span
 from trivet.verdict import DISPARATE, IN_BAND, rank
 from trivet.wording import one_line, quote

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from trivet.errors import DataError, UsageError
-from trivet.estimate import Estimate
-from trivet.fairness.auditing.groups import judged
+from trivet.fairness.auditing.band import judged
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import SMALLEST_SHARE
@@ -283,14 +283,9 @@ def _beside(
         return FourFifths(None, None, None, None, REFERENCE)
     own, wide = (ratio_interval(*counts, *best, level=level) for level in levels)
     # A rate cannot be above the highest: only the lower end of the band matters.
-    verdict = judged(_at_most_one(wide), four_fifths=four_fifths)
-    return FourFifths(own, wide.low, wide.high, ratio < four_fifths, verdict)
-
-
-def _at_most_one(wide: Estimate) -> Estimate:
-    """Return an estimate whose upper end is not above 1."""
     high = None if wide.high is None else min(wide.high, 1.0)
-    return Estimate(wide.value, wide.low, high, wide.level, wide.method, wide.reason)
+    verdict = judged(replace(wide, high=high), four_fifths=four_fifths)
+    return FourFifths(own, wide.low, wide.high, ratio < four_fifths, verdict)
 
 
 def _excluded(whole: int, smallest_share: float, justification: str | None) -> str:

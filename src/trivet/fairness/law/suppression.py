@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
+    COMPARED,
     REFERENCE,
     AttributeAudit,
     Caution,
@@ -20,6 +21,7 @@ from trivet.fairness.auditing.results import (
     ScoreAudit,
     WithheldGroup,
 )
+from trivet.fairness.counting.naming import quoted
 from trivet.fairness.law.protection import PARTLY, PUBLISHED, WITHHELD, Line, protect
 from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
@@ -154,7 +156,7 @@ def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
     found: list[dict[str, list[int]]] = [{group.group: [] for group in each.groups} for each in singles]
     by_column = {each.columns[0]: number for number, each in enumerate(singles)}
     known = [
-        {_written(name): name for name in found[by_column[column]]} if column in by_column else None
+        {quoted(name): name for name in found[by_column[column]]} if column in by_column else None
         for column in whole.columns
     ]
     for place, group in enumerate(whole.groups):
@@ -163,11 +165,6 @@ def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
             if column in by_column:
                 found[by_column[column]][value].append(place)
     return [{name: tuple(cells) for name, cells in each.items()} for each in found]
-
-
-def _written(value: str) -> str:
-    # As `GroupCounts.names` writes it beside others.
-    return f'"{value}"' if "," in value or '"' in value else value
 
 
 def _values(name: str, known: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:
@@ -271,10 +268,6 @@ _COMPARED: Final = (
     "disparate_impact", "simultaneous_low", "simultaneous_high", "difference", "p_value", "p_adjusted",
     "test", "smallest_detectable", "below_four_fifths",
 )  # fmt: skip
-_MEASURED: Final = (
-    "ratio", "simultaneous_low", "simultaneous_high", "difference", "difference_low", "difference_high",
-    "p_value", "p_adjusted", "test", "smallest_detectable", "below_four_fifths", "worst",
-)  # fmt: skip
 
 
 def _measure(
@@ -302,7 +295,7 @@ def _measure(
 
 def _measured(group: GroupMeasure, without: bool, family: int) -> GroupMeasure:  # noqa: FBT001
     if without:
-        return replace(group, **dict.fromkeys(_MEASURED))
+        return replace(group, **dict.fromkeys(COMPARED))
     if group.p_value is None:
         return group
     return replace(group, p_adjusted=min(1.0, family * group.p_value))

@@ -8,7 +8,7 @@ import numpy as np
 
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import below_four_fifths, judged_between, parity
-from trivet.fairness.auditing.results import REFERENCE, GroupMeasure
+from trivet.fairness.auditing.results import COMPARED, REFERENCE, GroupMeasure
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import TestResult, recovered_difference, recovered_ratio
 from trivet.fairness.intervals.power import smallest_disparate
@@ -75,7 +75,7 @@ def compare_groups(
             rows=sizes[place],
             among=None if among is None else among[place],
             rate=rates[place],
-            **dict.fromkeys(_OF_OTHERS),
+            **dict.fromkeys(COMPARED),
             verdict=REFERENCE,
         )
         if place in own:
@@ -102,22 +102,6 @@ def compare_groups(
             )
         found.append(group)
     return tuple(found)
-
-
-_OF_OTHERS: Final = (
-    "ratio",
-    "simultaneous_low",
-    "simultaneous_high",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "p_value",
-    "p_adjusted",
-    "test",
-    "smallest_detectable",
-    "below_four_fifths",
-    "worst",
-)
 
 
 def metric_by_group(measure: Measure, counts: GroupCounts, *, level: float) -> tuple[Estimate, ...]:

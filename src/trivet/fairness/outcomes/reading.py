@@ -12,7 +12,7 @@ from trivet.errors import DataError, UsageError
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.files import read_columns, require_amounts_readable
-from trivet.fairness.counting.naming import in_order
+from trivet.fairness.counting.naming import group_name, in_order
 from trivet.fairness.counting.tabulate import require_few_groups, require_no_missing
 from trivet.fairness.outcomes.means import RowDesign
 from trivet.tables.numbers import number_sql
@@ -56,13 +56,7 @@ class NumberRows:
         shorter = [tuple(values[place] for place in places) for values in self.values]
         known = in_order(shorter)
         lookup = np.array([known.index(values) for values in shorter], dtype=np.int64)
-        names = tuple(
-            ", ".join(
-                f'"{each}"' if len(columns) > 1 and ("," in each or '"' in each) else each for each in own
-            )
-            for own in known
-        )
-        return lookup[self.groups], names, known
+        return lookup[self.groups], tuple(map(group_name, known)), known
 
 
 def read_numbers(
