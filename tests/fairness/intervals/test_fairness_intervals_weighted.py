@@ -8,7 +8,7 @@ from surveys import SELECTED, TRUE_POSITIVE, counts_of, direct
 from trivet.errors import UsageError
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import difference_intervals, equality_test, ratio_intervals
-from trivet.fairness.intervals.linearised import design_covariance, survey_design
+from trivet.fairness.intervals.linearised import Sample, design_covariance
 from trivet.fairness.intervals.shares import share_intervals
 from trivet.fairness.intervals.weighted import (
     weighted_differences,
@@ -63,7 +63,7 @@ def test_variances_are_those_of_the_rows(survey, clustered, metric):
     ratio = weighted_ratios(counts, *metric, 0)[1]
     if ratio.method == "log-linearised t":
         reach = (difference.high - difference.low) / 2 / np.sqrt(variance)
-        freedom = survey_design(counts).degrees_of_freedom
+        freedom = Sample.of(counts).freedom
         assert t.ppf(0.975, 3 * freedom) < reach < t.ppf(0.975, 20)
         np.testing.assert_allclose(
             [ratio.low, ratio.high],
@@ -74,11 +74,11 @@ def test_variances_are_those_of_the_rows(survey, clustered, metric):
 
 
 def test_the_design_is_told(survey):
-    clustered = survey_design(counts_of(**survey))
-    assert (clustered.units, clustered.strata, clustered.lonely) == (41, 6, 1)
-    assert clustered.degrees_of_freedom == 35
-    of_rows = survey_design(counts_of(**survey | {"clusters": None}))
-    assert (of_rows.units, of_rows.strata, of_rows.lonely, of_rows.clustered) == (900, 6, 1, False)
+    clustered = Sample.of(counts_of(**survey))
+    assert (clustered.sizes.sum(), len(clustered.sizes), (clustered.sizes == 1).sum()) == (41, 6, 1)
+    assert clustered.freedom == 35
+    of_rows = Sample.of(counts_of(**survey | {"clusters": None}))
+    assert (of_rows.sizes.sum(), len(of_rows.sizes), (of_rows.sizes == 1).sum()) == (900, 6, 1)
 
 
 def test_linearisation_is_near_the_jackknife_over_clusters(survey):

@@ -18,29 +18,9 @@ from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import GroupCounts
 
-__all__ = ["Sample", "SurveyDesign", "design_covariance", "survey_design", "weighted_mean_interval"]
+__all__ = ["Sample", "design_covariance", "weighted_mean_interval"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class SurveyDesign:
-    """Design of a sample, as far as its variances see it.
-
-    Attributes
-    ----------
-    units : Primary sampling units: clusters, or rows where there are none.
-    strata : Strata that the units were drawn in; 1 where there are none.
-    lonely : Strata with one unit, whose spread is taken around the mean of all units.
-    degrees_of_freedom : Units less strata.
-    clustered : True where the units are clusters.
-    """
-
-    units: int
-    strata: int
-    lonely: int
-    degrees_of_freedom: int
-    clustered: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,24 +94,6 @@ class Sample:
         alone = (added[0] - grand[0]) * (added[1] - grand[1])
         several = -(self.factors / self.sizes)[:, None] * added[0] * added[1]
         return own + np.where(lonely, alone, several).sum(axis=0)
-
-
-def survey_design(counts: GroupCounts) -> SurveyDesign:
-    """Return how many units and strata there are, and in how many strata a unit is alone.
-
-    Raises
-    ------
-    UsageError
-        If the counts have no weights.
-    """
-    sample = Sample.of(counts)
-    return SurveyDesign(
-        units=int(sample.sizes.sum()),
-        strata=len(sample.sizes),
-        lonely=int((sample.sizes == 1).sum()),
-        degrees_of_freedom=sample.freedom,
-        clustered=sample.squares is None,
-    )
 
 
 def design_covariance(counts: GroupCounts, scores: ArrayLike) -> Floats:

@@ -19,7 +19,7 @@ from trivet.fairness.intervals.comparisons import (
     recovered_difference,
     recovered_ratio,
 )
-from trivet.fairness.intervals.linearised import design_covariance, survey_design
+from trivet.fairness.intervals.linearised import Sample, design_covariance
 from trivet.fairness.intervals.shares import (
     finite,
     share_intervals,
@@ -252,7 +252,7 @@ def _weighted_macro(counts: GroupCounts, metric: str, reference: int, level: flo
             scores[group, group] = one / size
     scores = np.where(np.isnan(value)[:, None, None, None], 0.0, scores)
     covariance = design_covariance(counts, scores)
-    freedom = survey_design(counts).degrees_of_freedom
+    freedom = Sample.of(counts).freedom
     t = float(stdtrit(freedom, (1 + level) / 2)) if freedom > 0 else np.nan
     own, other = np.diag(covariance), covariance[:, reference]
     error = t * np.sqrt(own)
