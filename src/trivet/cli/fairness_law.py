@@ -11,16 +11,16 @@ from trivet.audit import Progress
 from trivet.cli.fairness_output import carry_out, figures_table, name_text, refuse_idle
 from trivet.cli.terminal import marked
 from trivet.errors import UsageError
-from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.law.publishing import (
-    SUPPRESSED,
-    interval_text,
+    MOST_SELECTED,
+    beside_rows,
+    category_rows,
     published_csv,
     rate_sentence,
     table_notes,
 )
-from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
+from trivet.fairness.law.results import BiasAudit, CategoryTable
 from trivet.fairness.law.settings import LawOptions
 from trivet.tables.settings import CellReading
 from trivet.verdict import DISPARATE, tone
@@ -124,16 +124,8 @@ def _print_table(audit: BiasAudit, table: CategoryTable, console: "Console") -> 
     rate = "selection rate" if audit.kind == "selection" else "scoring rate"
     chosen = "selected" if audit.kind == "selection" else "above"
     shown = figures_table(table.name, "applicants", "%", chosen, rate, "impact ratio")
-    for each in table.categories:
-        ratio = "not calculated" if each.excluded or each.reason else ""
-        shown.add_row(
-            name_text(each.name),
-            _text(each.applicants, ",d"),
-            _text(None if each.share is None else 100 * each.share, ".1f"),
-            _text(each.selected, ",d"),
-            _text(each.rate, ".3f"),
-            ratio if each.impact_ratio is None and ratio else _text(each.impact_ratio, ".3f"),
-        )
+    for name, _, _, *cells in map(dict.values, category_rows(table)):
+        shown.add_row(escape(name), *cells)
     console.print(shown)
     for sentence in table_notes(table):
         console.print(escape(sentence))
@@ -146,26 +138,11 @@ def _print_beside(audit: BiasAudit, console: "Console") -> None:
         f"{100 * audit.level:g}% for all pairs of a table at once."
     )
     shown = figures_table("category", "impact ratio", "interval", f"below {audit.four_fifths:g}", "")
-    for table in audit.tables:
-        for each in table.categories:
-            if each.statistics is not None:
-                shown.add_row(*_beside_row(each))
+    for row in (row for table in audit.tables for row in beside_rows(table)):
+        verdict = row["verdict"]
+        said = verdict if verdict == MOST_SELECTED else marked(tone(verdict), verdict)
+        shown.add_row(escape(row["name"]), row["ratio"], row["interval"], row["below"], said)
     console.print(shown)
-
-
-def _beside_row(each: CategoryFigures) -> tuple[str, ...]:
-    found = each.statistics
-    assert found is not None
-    name = name_text(each.name)
-    if found.verdict == REFERENCE:
-        return name, _text(each.impact_ratio, ".3f"), "", "", "most selected"
-    below = {True: "yes", False: "no", None: ""}[found.below]
-    ends = interval_text(found)
-    return name, _text(each.impact_ratio, ".3f"), ends, below, marked(tone(found.verdict), found.verdict)
-
-
-def _text(value: float | None, spec: str) -> str:
-    return SUPPRESSED if value is None else format(value, spec)
 
 
 def _write(found: BiasAudit, out: Path) -> tuple[Path, ...]:

@@ -6,12 +6,13 @@ from trivet.estimate import Estimate
 from trivet.fairness.inferred.results import InferredAudit
 from trivet.fairness.law.publishing import (
     NAME,
-    SUPPRESSED,
-    interval_text,
+    beside_rows,
+    category_rows,
+    figure_text,
     rate_sentence,
     table_notes,
 )
-from trivet.fairness.law.results import BiasAudit, CategoryTable
+from trivet.fairness.law.results import BiasAudit
 from trivet.fairness.monitoring.results import FairnessWatch
 from trivet.wording import one_line
 
@@ -25,7 +26,7 @@ RULE: Final = "29 CFR 1607.4(D)"
 def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
     """Return the tables of a bias audit as texts, under ``page``."""
     names = ("sex", "race", "both")
-    tables = {name: _category_rows(table) for name, table in zip(names, audit.tables, strict=True)}
+    tables = {name: category_rows(table) for name, table in zip(names, audit.tables, strict=True)}
     notes = {
         f"{name}_notes": [{"text": note} for note in table_notes(table)]
         for name, table in zip(names, audit.tables, strict=True)
@@ -43,52 +44,16 @@ def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
             "audit_date": audit.audit_date or NOT_STATED,
             "distribution_date": audit.distribution_date or NOT_STATED,
             "data_source": audit.data_source or NOT_STATED,
-            "unknown": _text(audit.unknown, ",d"),
+            "unknown": figure_text(audit.unknown, ",d"),
             **tables,
             **notes,
-            "beside": [row for table in audit.tables for row in _beside_rows(table)],
+            "beside": [row for table in audit.tables for row in beside_rows(table)],
             "level": f"{100 * audit.level:g}%",
             "four_fifths": audit.four_fifths,
             "missing": known + missing,
             "limits": audit.limits,
         }
     }
-
-
-def _category_rows(table: CategoryTable) -> list[dict[str, str]]:
-    return [
-        {
-            "name": one_line(each.name, limit=NAME),
-            "sex": one_line(each.sex or "", limit=NAME),
-            "race": one_line(each.race or "", limit=NAME),
-            "applicants": _text(each.applicants, ",d"),
-            "percent": _text(None if each.share is None else 100 * each.share, ".1f"),
-            "selected": _text(each.selected, ",d"),
-            "rate": _text(each.rate, ".3f"),
-            "ratio": "not calculated" if each.excluded or each.reason else _text(each.impact_ratio, ".3f"),
-        }
-        for each in table.categories
-    ]
-
-
-def _beside_rows(table: CategoryTable) -> list[dict[str, str]]:
-    below = {True: "yes", False: "no", None: ""}
-    return [
-        {
-            "table": table.name,
-            "name": one_line(each.name, limit=NAME),
-            "ratio": _text(each.impact_ratio, ".3f"),
-            "interval": "" if found.impact_ratio is None else interval_text(found),
-            "below": below[found.below],
-            "verdict": found.verdict if found.impact_ratio is not None else "most selected",
-        }
-        for each in table.categories
-        if (found := each.statistics) is not None
-    ]
-
-
-def _text(value: float | None, spec: str) -> str:
-    return SUPPRESSED if value is None else format(value, spec)
 
 
 #: Looks of a group that the page shows; the file has all.

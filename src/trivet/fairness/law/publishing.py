@@ -10,10 +10,11 @@ from trivet.wording import one_line
 
 __all__ = [
     "HEADER",
+    "MOST_SELECTED",
     "NAME",
-    "SUPPRESSED",
-    "category_note",
-    "interval_text",
+    "beside_rows",
+    "category_rows",
+    "figure_text",
     "published_csv",
     "rate_sentence",
     "table_notes",
@@ -21,6 +22,8 @@ __all__ = [
 
 #: Stands where a number is suppressed.
 SUPPRESSED: Final = "withheld"
+#: Verdict of the category that the others are divided by.
+MOST_SELECTED: Final = "most selected"
 #: Longer names are not read on a terminal or a page; shorter ones are never cut.
 NAME: Final = 500
 
@@ -45,7 +48,7 @@ def category_note(audit: BiasAudit, figures: CategoryFigures) -> str:
     """Say what is to be known of a category: why it has no ratio, or that it is the most selected."""
     notes = [note for note in (figures.excluded, figures.reason) if note]
     if figures.statistics is not None and figures.statistics.impact_ratio is None:
-        notes.append("most selected" if audit.kind == "selection" else "highest scoring")
+        notes.append(MOST_SELECTED if audit.kind == "selection" else "highest scoring")
     return "; ".join(notes)
 
 
@@ -72,7 +75,48 @@ def table_notes(table: CategoryTable) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def interval_text(found: FourFifths) -> str:
+def category_rows(table: CategoryTable) -> list[dict[str, str]]:
+    """Return the rows of one table of the law as texts."""
+    return [
+        {
+            "name": one_line(each.name, limit=NAME),
+            "sex": one_line(each.sex or "", limit=NAME),
+            "race": one_line(each.race or "", limit=NAME),
+            "applicants": figure_text(each.applicants, ",d"),
+            "percent": figure_text(None if each.share is None else 100 * each.share, ".1f"),
+            "selected": figure_text(each.selected, ",d"),
+            "rate": figure_text(each.rate, ".3f"),
+            "ratio": "not calculated"
+            if each.excluded or each.reason
+            else figure_text(each.impact_ratio, ".3f"),
+        }
+        for each in table.categories
+    ]
+
+
+def beside_rows(table: CategoryTable) -> list[dict[str, str]]:
+    """Return what stands beside the figures of one table as texts."""
+    below = {True: "yes", False: "no", None: ""}
+    return [
+        {
+            "table": table.name,
+            "name": one_line(each.name, limit=NAME),
+            "ratio": figure_text(each.impact_ratio, ".3f"),
+            "interval": "" if found.impact_ratio is None else _interval_text(found),
+            "below": below[found.below],
+            "verdict": found.verdict if found.impact_ratio is not None else MOST_SELECTED,
+        }
+        for each in table.categories
+        if (found := each.statistics) is not None
+    ]
+
+
+def figure_text(value: float | None, spec: str) -> str:
+    """Return a figure, or that it is withheld."""
+    return SUPPRESSED if value is None else format(value, spec)
+
+
+def _interval_text(found: FourFifths) -> str:
     """Write the interval that holds for all pairs at once."""
     if found.low is None:
         return "none"
