@@ -122,6 +122,24 @@ def test_earlier_looks_do_not_depend_on_later_ones_or_on_new_groups():
     assert [group.group for group in second.groups] == ["f", "x"]
     assert sum(group.error for group in second.groups) < 0.05
     assert second.groups[1].looks[0].look == "new"
+    # Whoever stops at the fourth look has the p-value that the fifth does not take back.
+    assert second.groups[0].p_value <= first.groups[0].p_value
+    parts = [group.p_value * group.error for group in second.groups if group.p_value < 1]
+    evidence = [math.exp(-max(each.log_e_equal for each in group.looks)) for group in second.groups]
+    assert parts == pytest.approx([0.05 * each for each in evidence[-len(parts) :]])
+
+
+def test_a_file_does_not_count_twice_and_nothing_is_idle(stream):
+    options = {"sensitive": ("sex",), "prediction": "hit"}
+    with pytest.raises(UsageError, match="named twice"):
+        read_looks(["m0.csv", "./m0.csv"], WatchOptions(**options))
+    for idle in (
+        {"label": "good"},
+        {"difference": 0.1, "four_fifths": 0.5},
+        {"prediction": None, "score": "hit", "positive": "1"},
+    ):
+        with pytest.raises(UsageError, match="leave"):
+            WatchOptions(**(options | idle))
 
 
 def test_the_difference_decides_where_it_is_named():

@@ -84,6 +84,9 @@ def _counted_file(table: str | Path, options: WatchOptions) -> GroupCounts:
 
 def _names(tables: Sequence[str | Path]) -> list[str]:
     """Return the name of each table, with its folder where two are called alike."""
+    places = [Path(table).resolve() for table in tables]
+    if twice := [table for table, place in zip(tables, places, strict=True) if places.count(place) > 1]:
+        raise UsageError(f"{quote(str(twice[0]))} is named twice, and its rows would count twice; name it once.")
     short = [Path(table).name for table in tables]
     return [own if short.count(own) == 1 else str(table) for own, table in zip(short, tables, strict=True)]
 
@@ -98,7 +101,7 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
         inner = '"trivet look"'
         number = f"CAST((row_number() OVER () - 1) // {options.every} + 1 AS VARCHAR) AS {inner}"
         source = f"(SELECT *, {number} FROM {opened.source})"  # noqa: S608 - a number
-        column = Column(name, Kind.TEXT, "VARCHAR", inner)
+        column = Column(name, Kind.TEXT, "VARCHAR", inner, derived=True)
         return column, replace(opened, columns=(*opened.columns, column), source=source)
     column = find_column(opened.columns, options.time or "")
     if column.name in options.sensitive:
@@ -107,7 +110,9 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
         return column, opened
     if column.kind not in DATED:
         raise UsageError(f"the column {quote(column.name)} holds {column.kind}; expected dates.")
-    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=part_sql(PARTS[options.period], column))
+    dated = replace(
+        column, kind=Kind.TEXT, type="VARCHAR", sql=part_sql(PARTS[options.period], column), derived=True
+    )
     columns = tuple(dated if each.name == column.name else each for each in opened.columns)
     return dated, replace(opened, columns=columns)
 

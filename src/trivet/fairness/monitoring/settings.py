@@ -85,6 +85,12 @@ class WatchOptions(Reading):
             raise SettingError("{score_range} has scores of its own; give {cut}.")
         if self.metric != _SELECTION and self.label is None:
             raise SettingError("{metric} {found} compares with labels; give {label}.", found=self.metric)
+        if self.metric == _SELECTION and self.label is not None:
+            raise SettingError("{metric} {found} needs no labels; leave {label} out.", found=self.metric)
+        if self.score is not None and self.label is None and self.positive is not None:
+            raise SettingError("{positive} is of labels or predictions, and {score} has neither; leave it out.")
+        if self.difference is not None and self.four_fifths != WatchOptions.four_fifths:
+            raise SettingError("{difference} takes the place of the ratio; leave {four_fifths} out.")
         if self.selected is not None and (self.label or self.positive):
             raise SettingError("{selected} has no labels; leave {label} and {positive} out.")
         if self.every is not None and self.time is not None:
