@@ -208,6 +208,28 @@ def file(tmp_path, monkeypatch):
     return tmp_path / "people.csv"
 
 
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"prediction": "hired", "positive": "yes", "cut": 0.3},
+        {"prediction": "hired", "positive": "yes", "favourable": "low"},
+        {"score": "score", "score_range": "0,2"},
+        {"score": "score", "positive": "yes"},
+    ],
+)
+def test_options_that_nothing_would_be_done_with_are_refused(file, idle):
+    with pytest.raises(UsageError, match="leave|give a cut"):
+        bound_disparities(file, inferred={"f": "p_f"}, **idle)
+
+
+def test_bounds_and_the_table_of_a_law_are_not_taken_at_once(file, capsys):
+    law = ["--template", "ll144", "--sensitive", "guess,hired", "--prediction", "hired", "--positive", "yes"]
+    with pytest.raises(SystemExit) as end:
+        main(["fairness", str(file), *law, "--inferred", "f=p_f"])
+    assert end.value.code == 2
+    assert "--inferred" in capsys.readouterr().err
+
+
 def test_a_file_gives_the_figures_of_its_columns_by_prediction_and_by_score(file):
     chosen = bound_disparities(file, inferred={"f": "p_f"}, prediction="hired", positive="yes")
     scored = bound_disparities(file, inferred={"f": "p_f"}, score="score")

@@ -92,6 +92,8 @@ def bias_audit(
     given = [prediction is not None, score is not None, selected is not None or total is not None]
     if sum(given) != 1 or (selected is None) != (total is None):
         raise UsageError("give one of prediction, score, and selected with total.")
+    if positive is not None and prediction is None:
+        raise UsageError("positive is a decision, and scores and counts have none; leave it out.")
     _require_order(sex, race)
     with table_file(table) as file, open_table(file) as opened:
         if prediction is not None:
