@@ -174,6 +174,25 @@ def test_error_rates_hold_the_truth_and_find_it_where_errors_do_not_depend_on_th
     assert perfect.ratio.low == pytest.approx(perfect.thresholded)
 
 
+def test_few_rows_do_not_settle_what_draws_of_them_never_show():
+    # None of 30 is selected: no draw from these rows has another rate, and the true one can be 0.1.
+    table = np.array([[[30, 0], [0, 0]], [[65, 5], [0, 0]]])
+    found = bounds_by_errors(table, ("f", "m"), np.eye(2), labelled=False)
+    (only,), rate = found.disparities, found.rates[0]
+    assert (rate.span.low, rate.span.high, rate.span.sampled_low, rate.span.sampled_high) == (0, 0, 0, 1)
+    assert only.ratio.low == only.ratio.high == 0
+    assert only.ratio.sampled_high is None
+    assert "few rows" in only.ratio.reason
+    assert (found.verdict, only.verdict) == ("unsettled", "unsettled")
+    rng, missed = np.random.default_rng(5), 0
+    for seed in range(20):
+        f, m = rng.binomial(30, 0.03), rng.binomial(70, 0.05)
+        table = np.array([[[30 - f, f], [0, 0]], [[70 - m, m], [0, 0]]])
+        rates = bounds_by_errors(table, ("f", "m"), np.eye(2), labelled=False, seed=seed).rates
+        missed += not rates[0].span.sampled_low <= 0.03 <= rates[0].span.sampled_high
+    assert not missed
+
+
 def test_error_rates_that_do_not_fit_are_refused():
     table = np.array([[[0, 0], [5, 5]], [[0, 0], [500, 500]]])
     with pytest.raises(DataError, match="do not fit the table"):
