@@ -52,10 +52,10 @@ from .mitigation.thresholds.scalarised import apply_thresholds as apply_threshol
 from .mitigation.thresholds.scalarised import exact_thresholds as exact_thresholds
 from .mitigation.thresholds.scalarised import grid_thresholds as grid_thresholds
 from .mitigation.thresholds.scalarised import scalarised_objective as scalarised_objective
-from .outcomes.audit import audit_outcome as audit_outcome
-from .outcomes.by_group import by_group as by_group
 from .monitoring.results import FairnessWatch as FairnessWatch
 from .monitoring.settings import WatchOptions as WatchOptions
 from .monitoring.watch import watch_tables as watch_tables
+from .outcomes.audit import audit_outcome as audit_outcome
+from .outcomes.by_group import by_group as by_group
 from .search.results import SubgroupSearch as SubgroupSearch
 from .search.table import search_subgroups as search_subgroups

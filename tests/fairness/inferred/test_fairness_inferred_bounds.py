@@ -237,7 +237,7 @@ def file(tmp_path, monkeypatch):
     ],
 )
 def test_options_that_nothing_would_be_done_with_are_refused(file, idle):
-    with pytest.raises(UsageError, match="leave|give a cut"):
+    with pytest.raises(UsageError, match=r"leave|give a cut"):
         bound_disparities(file, inferred={"f": "p_f"}, **idle)
 
 

@@ -39,8 +39,9 @@ def misread_rates(counts: Floats, errors: Floats, *, at: Floats | None = None) -
 def misread_parts(counts: Floats, errors: Floats, *, at: Floats | None = None) -> tuple[Floats, Floats]:
     """Return the share of the rows that count for a rate, and that count for its denominator alone.
 
-    Of the lowest and of the highest rate of each true group, each of shape (..., groups, 2). The bounds are Frechet's within each inferred group. `at` are the counts that say on which side of a
-    minimum each inferred group is, by default these counts themselves.
+    Of the lowest and of the highest rate of each true group, each of shape (..., groups, 2). The bounds are
+    Frechet's within each inferred group. `at` are the counts that say on which side of a minimum each
+    inferred group is, by default these counts themselves.
     """
     chosen = counts if at is None else at
     r, whole = _posterior(counts, errors)

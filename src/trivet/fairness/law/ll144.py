@@ -251,7 +251,7 @@ def _category(
     ratio = statistics = reason = None
     if excluded is None and best is not None and best[0] > 0:
         ratio = (some / whole) / (best[0] / best[1])
-        statistics = _beside(counts, best, ratio, is_best=is_best, four_fifths=four_fifths, levels=levels)
+        statistics = beside(counts, best, ratio, is_best=is_best, four_fifths=four_fifths, levels=levels)
     elif excluded is None:
         reason = "nobody in any category is selected, and 0/0 is unknown"
     return CategoryFigures(
@@ -259,7 +259,7 @@ def _category(
     )
 
 
-def _beside(
+def beside(
     counts: tuple[int, int],
     best: tuple[int, int],
     ratio: float,
