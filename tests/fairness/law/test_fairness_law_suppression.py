@@ -16,6 +16,7 @@ from trivet.fairness.law.publishing import published_csv
 from trivet.fairness.law.suppressed_table import suppressed_bias_audit
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.law.tallies import Tallies
+from trivet.policy.requirements import judge, parse_requirements
 
 FEWEST = 5
 #: Label and prediction of the kinds of rows.
@@ -174,6 +175,19 @@ def test_a_reference_that_counts_chose_is_withheld_by_name():
     assert (found.reference, "2%" in found.reference_why) == ("(withheld)", False)
     (named,) = fairness.audit(None, **columns, privileged="c").attributes
     assert named.reference == "c"
+
+
+def test_a_requirement_is_not_met_by_the_groups_that_are_left():
+    group = np.repeat(["a", "b", "c", "d"], [300, 60, 60, 300])
+    place = np.concatenate([np.arange(300), np.arange(60), np.arange(60), np.arange(300)])
+    chosen = (place % 2 == 0) & ((group != "c") | (place < 3)) & ((group != "b") | (place < 30))
+    audit = fairness.audit(None, prediction=chosen.astype(int), sensitive={"g": group}, suppress=FEWEST)
+    assert [each.group for each in audit.attributes[0].withheld] == ["b", "c"]
+    record = json.loads(json.dumps({"fairness": {"audit": asdict(audit)}}))
+    for text in ("fairness.disparate_impact >= 0.8", "fairness.selection_rate_ratio >= 0.8"):
+        (found,) = judge(record, parse_requirements([text]))
+        assert (found.met, found.found, found.breaching) == (False, None, 2)
+        assert found.subject == "group 'b' of attribute 'g'"
 
 
 def test_what_other_columns_tell_goes_where_any_group_is_withheld(tmp_path):
