@@ -177,6 +177,19 @@ def test_a_reference_that_counts_chose_is_withheld_by_name():
     assert named.reference == "c"
 
 
+def test_values_with_commas_and_quotation_marks_stay_whole():
+    rng = np.random.default_rng(4)
+    columns = {
+        "k": rng.choice([", ", "b"], 300),
+        "l": rng.choice(['"a", b', "c,d", "b"], 300),
+        "m": np.where(np.arange(300) < 3, 'a", "b', "b"),
+    }
+    found = fairness.audit(None, prediction=rng.integers(0, 2, 300), sensitive=columns, suppress=FEWEST)
+    assert [each.group for each in found.attributes[2].withheld] == ['a", "b', "b"]
+    whole = {each.group for each in found.attributes[3].withheld}
+    assert not whole & {each.group for each in found.attributes[3].groups}
+
+
 def test_a_requirement_is_not_met_by_the_groups_that_are_left():
     group = np.repeat(["a", "b", "c", "d"], [300, 60, 60, 300])
     place = np.concatenate([np.arange(300), np.arange(60), np.arange(60), np.arange(300)])

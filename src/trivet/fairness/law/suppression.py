@@ -26,6 +26,7 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.law.protection import PARTLY, PUBLISHED, WITHHELD, Line, protect
 from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
+from trivet.wording import quote
 
 __all__ = ["suppressed", "suppression_reason"]
 
@@ -84,7 +85,8 @@ def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = N
     fewest
         Smaller counts are withheld, 1 or more.
     counts
-        What was audited; only with weights, whose rates do not tell how many rows they are of.
+        What was audited. Only with weights, whose rates do not tell how many rows they are of, and where
+        names of groups do not tell where a value ends, are they needed.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def _cells(
     else:
         counts = np.array([_kinds(group, audit) for group in whole.groups], dtype=np.int64)
     last = len(audit.attributes) - 1
-    members = _members(audit)
+    members = _members(audit, given)
     lines: list[Line] = []
     places: list[tuple[int, int]] = []
     for number, attribute in enumerate(audit.attributes):
@@ -161,7 +163,7 @@ def _kinds(group: GroupAudit, audit: FairnessAudit) -> tuple[int, ...]:
     return group.rows - group.positives - wrong, wrong, missed, hits
 
 
-def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
+def _members(audit: FairnessAudit, given: GroupCounts | None) -> list[dict[str, tuple[int, ...]]]:
     """Return for each attribute but the last, by its groups, the places of the finest groups in them."""
     *singles, whole = audit.attributes
     found: list[dict[str, list[int]]] = [{group.group: [] for group in each.groups} for each in singles]
@@ -170,8 +172,12 @@ def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
         {_written(name): name for name in found[by_column[column]]} if column in by_column else None
         for column in whole.columns
     ]
+    # Names do not always tell where a value ends.
+    written = {} if given is None else dict(zip(given.names, given.groups, strict=True))
     for place, group in enumerate(whole.groups):
-        values = _values(group.group, known)
+        values = written.get(group.group) or _values(group.group, known)
+        if len(values) != len(whole.columns):
+            raise UsageError(f"the values of {quote(group.group)} cannot be told apart; give counts.")
         for column, value in zip(whole.columns, values, strict=True):
             if column in by_column:
                 found[by_column[column]][value].append(place)
