@@ -83,6 +83,27 @@ def test_the_ends_are_where_the_evidence_meets_the_bound():
     assert (rates[None, :] / rates[:, None])[inside].max() == pytest.approx(ratio, rel=2e-2)
 
 
+def test_rates_near_0_and_1_of_many_rows_are_looked_at_closely():
+    few, fewer = Tallied.of([10.0], [1e9]), Tallied.of([5.0], [1e9])
+    rates = np.geomspace(1e-12, 1e-6, 4_001)
+    held = few.capital(rates)[:, None] + fewer.capital(rates)[None, :] <= -math.log(0.05)
+    own, other = np.nonzero(held)
+    assert upper_ratio(few, fewer, error=0.05)[0] == pytest.approx(
+        (rates[other] / rates[own]).max(), rel=0.02
+    )
+    apart = (rates[other] - rates[own]).max()
+    assert upper_difference(few, fewer, error=0.05)[0] == pytest.approx(apart, rel=0.02)
+    assert log_e_value(few, fewer)[0] < 0
+    none = Tallied.of([0.0], [1e7])
+    assert none.lowest[0] < 0
+    assert math.isinf(upper_ratio(none, none, error=0.05)[0])
+    # The same of rows that all count: what is 0 and 1 is the other way round.
+    many, more = Tallied.of([1e9 - 10], [1e9]), Tallied.of([1e9 - 5], [1e9])
+    turned = upper_difference(more, many, error=0.05)[0]
+    assert turned == pytest.approx(upper_difference(fewer, few, error=0.05)[0], abs=1e-4)
+    assert log_e_value(many, more)[0] < 0
+
+
 def test_of_no_row_nothing_is_known():
     none, some = Tallied.of([0.0], [0.0]), Tallied.of([5.0], [20.0])
     assert upper_difference(none, some, error=0.05)[0] > 0.4
