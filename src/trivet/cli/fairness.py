@@ -22,6 +22,7 @@ from trivet.cli.terminal import (
     results_console,
     verdict_text,
 )
+from trivet.errors import UsageError
 from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
     REFERENCE,
@@ -341,6 +342,11 @@ def audit(
         --estimator.
     """
     if law.template is not None:
+        if inferred.given:
+            raise UsageError(
+                "--inferred and --error-rates: nothing is done with them in a table of --template; leave "
+                "them out."
+            )
         from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
 
         return write_template(table, options, law, out=out, json=json)

@@ -41,6 +41,7 @@ from trivet.fairness.counting.design import score_range as typed_scale
 from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
 from trivet.fairness.measures.sides import pooled, shares_by_group
 from trivet.fairness.metrics.group_rates import (
@@ -450,6 +451,7 @@ def audit_predictions(
     metric: Sequence[str] = (),
     reference: ReferenceName | None = None,
     difference_band: float | None = None,
+    suppress: int | None = None,
     **amounts: Any,
 ) -> FairnessAudit:
     """Audit the predictions in a table of any size, from its counts alone."""
@@ -467,7 +469,7 @@ def audit_predictions(
         scale=scale,
         **amounts,
     )
-    return audit_counts(
+    found = audit_counts(
         counts,
         privileged=privileged,
         data=data,
@@ -483,6 +485,7 @@ def audit_predictions(
         reference=reference,
         difference_band=difference_band,
     )
+    return found if suppress is None else suppressed(found, suppress, counts)
 
 
 def _named(column: Any, role: str) -> str:

@@ -10,6 +10,7 @@ from trivet.fairness.search.results import SubgroupSearch
 from trivet.result import Table
 
 __all__ = [
+    "NAMED",
     "REFERENCE",
     "AttributeAudit",
     "Caution",
@@ -28,6 +29,8 @@ __all__ = [
     "WithheldGroup",
 ]
 
+#: Why a group is the reference that no count chose.
+NAMED = "it was named as privileged"
 REFERENCE = "reference"
 
 

@@ -229,7 +229,7 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
         difference_band=settings.difference_band,
     )
     audited = audited if searched is None else replace(audited, subgroups=searched)
-    return audited if settings.suppress is None else suppressed(audited, settings.suppress)
+    return audited if settings.suppress is None else suppressed(audited, settings.suppress, counts)
 
 
 def _not_looked_at(settings: TableSettings, counts: GroupCounts, design: Design) -> str | None:
@@ -334,8 +334,7 @@ def audit(
         return found if of_file else replace(found, data="the table")
     if used := sorted(options.keys() & _OF_FILES):
         raise UsageError(f"{', '.join(used)}: of a file or a frame; leave them out for arrays.")
-    fewest = rest.pop("suppress", None)
-    found = audit_predictions(
+    return audit_predictions(
         table,
         label,
         score if prediction is None else prediction,
@@ -344,7 +343,6 @@ def audit(
         seed=seed,
         **{name: each for name, each in rest.items() if name != "counts_only"},
     )
-    return found if fewest is None else suppressed(found, fewest)
 
 
 def compare(
