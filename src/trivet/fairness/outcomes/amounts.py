@@ -50,7 +50,8 @@ def audit_amounts(rows: NumberRows, settings: TableOptions, *, data: str, seed: 
     """Compare the amounts of groups, for each sensitive column and for all together."""
     comparisons = comparisons_of(rows)
     attributes = tuple(
-        _attribute(rows, columns, settings, comparisons, seed=seed) for columns in attributes_of(rows.columns)
+        _attribute(rows, columns, settings, comparisons, seed=seed)
+        for columns in attributes_of(rows.columns, rows.values)
     )
     verdict = worst([each.verdict for each in attributes])
     first = next(each for each in attributes if each.verdict == verdict)

@@ -68,7 +68,7 @@ def audit_classes(
 
     Intervals of the verdict hold for all classes and groups at once (Bonferroni).
     """
-    groups = [counts.over(*columns) for columns in attributes_of(counts.columns)]
+    groups = [counts.over(*columns) for columns in attributes_of(counts.columns, counts.groups)]
     comparisons = len(counts.classes) * sum(len(each.groups) - 1 for each in groups)
     attributes = tuple(_attribute(each, counts.columns, settings, comparisons) for each in groups)
     verdict = worst([each.verdict for each in attributes])

@@ -1,7 +1,6 @@
 """Verdicts, references and sentences that audits of other outcomes share."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -23,16 +22,20 @@ __all__ = ["attributes_of", "comparisons_of", "counted", "reference_of", "senten
 _LARGEST: Final = "it is the largest group"
 
 
-def attributes_of(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield each sensitive column, and all of them together where there is more than one."""
-    yield from combinations(columns, 1)
+def attributes_of(
+    columns: Sequence[str], values: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[str, ...]]:
+    """Yield each sensitive column that has two groups or more, and all together where there are several."""
+    for place, name in enumerate(columns):
+        if len({own[place] for own in values}) > 1:
+            yield (name,)
     if len(columns) > 1:
         yield tuple(columns)
 
 
 def comparisons_of(rows: NumberRows) -> int:
     """Return how many groups are compared with a reference group, over all attributes."""
-    return sum(len(rows.over(*columns)[2]) - 1 for columns in attributes_of(rows.columns))
+    return sum(len(rows.over(*columns)[2]) - 1 for columns in attributes_of(rows.columns, rows.values))
 
 
 def reference_of(

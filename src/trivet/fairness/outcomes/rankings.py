@@ -58,7 +58,8 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
     queries = 1 if rows.query is None else int(rows.query.max()) + 1
     comparisons = comparisons_of(rows)
     attributes = tuple(
-        _attribute(rows, columns, settings, comparisons, seed=seed) for columns in attributes_of(rows.columns)
+        _attribute(rows, columns, settings, comparisons, seed=seed)
+        for columns in attributes_of(rows.columns, rows.values)
     )
     verdict = worst([each.verdict for each in attributes])
     first = next(each for each in attributes if each.verdict == verdict)
