@@ -240,6 +240,13 @@ class TableSettings(TableOptions):
         """Whether amounts, ranks or several classes are compared."""
         return self.outcome is not None or self.rank is not None or self.multiclass
 
+    @property
+    def of_counts(self) -> bool:
+        """Whether rows are counted, and never looked at one by one."""
+        predicted = self.prediction is not None or self.score is not None
+        alone = self.label is None and predicted and not (self.search or self.search_split)
+        return alone or self.selected is not None or (predicted and self.count is not None)
+
     def _require_pairs(self) -> None:
         """Refuse settings that say two things about one."""
         if self.score_range is not None and self.cut is None:
@@ -255,6 +262,11 @@ class TableSettings(TableOptions):
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
         self._require_search()
+        if self.of_counts and (self.rows is not None or self.ignore):
+            raise SettingError(
+                "{rows} and {ignore} are of what is looked at row by row, for which there are no labels, or "
+                "no single rows; leave them out."
+            )
         if self.reference is not None and self.privileged is not None:
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."

@@ -175,7 +175,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
         searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
-            message = f"The other columns, and scores within groups, were not looked at{why or ''}."
+            beside = " beside the search" if settings.search or settings.search_split else ""
+            message = f"The other columns, and scores within groups, were not looked at{beside}{why or ''}."
             cautions += (Caution("not looked at", message),)
         else:
             progress("columns", None)
@@ -195,6 +196,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
             searched = search_table(
                 shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
             )
+    if predicted is None and searched is not None and searched.rows < counts.rows:
+        cautions += (Caution("rows", f"The search is of {searched.rows:,} rows, drawn at random."),)
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "
