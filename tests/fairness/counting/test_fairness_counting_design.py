@@ -230,3 +230,31 @@ def test_sums_of_weights_do_not_depend_on_the_order_of_what_a_source_gives():
 def test_the_score_at_a_place_is_the_one_that_lies_there(scale):
     scores = np.random.default_rng(0).uniform(scale.low, scale.high, 300).round(3).tolist()
     assert [scale.score(scale.share(each)) for each in scores] == scores
+
+
+def written(tmp_path, weights):
+    lines = [f"{'ab'[i % 2]},{i % 3 % 2},{weight!r}" for i, weight in enumerate(weights)]
+    path = tmp_path / "weights.csv"
+    path.write_text("\n".join(["g,p,w", *lines]) + "\n")
+    return path
+
+
+def test_small_weights_keep_their_digits_beside_a_large_one(tmp_path):
+    weights = [float(each) for each in np.random.default_rng(2).gamma(2, 1, 60)]
+    weights[0] = 1e10
+    found = group_counts(written(tmp_path, weights), None, "p", "g", weight="w").weights
+    of = [np.flatnonzero((np.arange(60) % 2 == 1) & (np.arange(60) % 3 % 2 == each)) for each in (0, 1)]
+    for power, table in ((1, found.sums), (2, found.squares)):
+        expected = [sum(weights[i] ** power for i in places) for places in of]
+        assert table[0, 1, 0].tolist() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "large", "why"), [(1e-170, 1, "too small"), (1, 1e17, "would be lost")])
+def test_weights_that_floats_cannot_add_up_are_refused(tmp_path, scale, large, why):
+    path = written(tmp_path, [scale * large, *[scale * 0.5] * 20])
+    with pytest.raises(DataError, match=why):
+        group_counts(path, None, "p", "g", weight="w")
+    frame = pd.read_csv(path)
+    if why == "too small":
+        with pytest.raises(DataError, match=why):
+            group_counts(frame, None, "p", "g", weight="w")

@@ -281,8 +281,9 @@ def rows_of(question: Question, values: Sequence[object], scored: object, sums: 
     if design.weight is not None:
         rows, weight, square, wrong = sums
         _require_amounts(design.weight, "weight", wrong)
-        if not math.isfinite(square):
-            raise DataError(f"the weights in {quote(design.weight)} are too large to be squared.")
+        if not math.isfinite(square) or (square == 0 and weight > 0):
+            far = "small" if square == 0 else "large"
+            raise DataError(f"the weights in {quote(design.weight)} are too {far} to be squared.")
         return [question.row(values, rows, scored=scored, weight=weight, square=square)]
     rows = sums[0]
     return [question.row(values, rows, scored=scored, weight=float(rows), square=float(rows))]
