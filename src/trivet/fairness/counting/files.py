@@ -237,7 +237,8 @@ def _weight_sums(table: Table, name: str, weight: str) -> tuple[str, ...]:
     # Whole numbers add up to the same whatever the order of threads: as many bits as floats have are kept.
     right = f"({weight} >= 0 AND isfinite({weight}))"
     ((largest, smallest),) = table.rows(
-        f"SELECT max({weight}) FILTER ({right}), min({weight}) FILTER ({right} AND {weight} > 0) "  # noqa: S608 - names are quoted
+        f"SELECT max({weight}) FILTER ({right}), "  # noqa: S608 - names are quoted
+        f"min({weight}) FILTER ({right} AND {weight} > 0) "
         f"FROM {table.source}"
     )
     if largest and largest < SMALLEST_WEIGHT:
