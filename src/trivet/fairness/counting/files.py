@@ -245,8 +245,8 @@ def _weight_sums(table: Table, name: str, weight: str) -> tuple[str, ...]:
         raise DataError(f"the weights in {quote(name)} are too small to be squared; multiply all by as much.")
     if largest and largest <= LARGEST_WEIGHT and largest > _FAR * smallest:
         raise DataError(
-            f"the weights in {quote(name)} are from {smallest:g} to {largest:g}, so that the small ones would "
-            "be lost in sums; correct the largest, or leave such rows out."
+            f"the weights in {quote(name)} are from {smallest:g} to {largest:g}, so that the small ones "
+            "would be lost in sums; correct the largest, or leave such rows out."
         )
     if largest and largest > LARGEST_WEIGHT:
         sums = ("CAST('inf' AS DOUBLE)",) * 2
