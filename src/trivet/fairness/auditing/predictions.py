@@ -40,6 +40,7 @@ from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.design import score_range as typed_scale
 from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
+from trivet.fairness.intervals.linearised import Sample, design_sentence
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
 from trivet.fairness.measures.sides import pooled, shares_by_group
@@ -581,6 +582,9 @@ def audit_counts(
             of_rows = caution_rows(predicted, telling, level=level)
     if predicted is not None and reference == "population":
         cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
+    if counts.weights is not None:
+        message = design_sentence(Sample.of(counts), counts.weights.weight)
+        cautions = (Caution("weights", message), *cautions)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes

@@ -18,7 +18,7 @@ from trivet.fairness.intervals.comparisons import (
     recovered_difference,
     recovered_ratio,
 )
-from trivet.fairness.intervals.linearised import design_covariance, survey_design
+from trivet.fairness.intervals.linearised import Sample, design_covariance, design_sentence, survey_design
 from trivet.fairness.intervals.shares import (
     finite,
     share_intervals,
@@ -82,11 +82,18 @@ def audit_classes(
         four_fifths=settings.four_fifths,
         level=settings.level,
         attributes=attributes,
-        cautions=tuple(Caution("rows", note) for note in notes),
+        cautions=tuple(Caution("rows", note) for note in (*notes, *_weighed(counts))),
         verdict=verdict,
         reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
         limits=LIMITS,
     )
+
+
+def _weighed(counts: GroupCounts) -> tuple[str, ...]:
+    """Say what is weighted, where rows have weights."""
+    if counts.weights is None:
+        return ()
+    return (design_sentence(Sample.of(counts), counts.weights.weight),)
 
 
 def _attribute(

@@ -14,6 +14,7 @@ from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.files import read_columns, require_amounts_readable
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.counting.tabulate import require_few_groups, require_no_missing
+from trivet.fairness.intervals.linearised import design_sentence
 from trivet.fairness.outcomes.means import RowDesign
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, Table, find_column
@@ -114,12 +115,15 @@ def read_numbers(
         found_ones = "only one group with a number" if values else "no group with a number"
         weigh = "" if design.weight is None and design.count is None else " in rows that count"
         raise DataError(f"there is {found_ones}{weigh}; two or more are compared.")
+    weighed = _design(design, weights, codes, kept)
+    if weighed is not None:
+        notes = (*notes, design_sentence(weighed.sample, design.weight or ""))
     return NumberRows(
         numbers=numbers[kept],
         groups=groups,
         columns=settings.sensitive,
         values=values,
-        design=_design(design, weights, codes, kept),
+        design=weighed,
         query=None if query is None else np.unique(codes[query][kept], return_inverse=True)[1],
         notes=notes,
     )
