@@ -178,3 +178,9 @@ def test_options_of_single_rows_are_refused_where_none_are_looked_at(tmp_path, o
         audited(path, "race", **options)
     with pytest.raises(UsageError, match="no single rows; leave them out"):
         audited(path, "race", label="y", count="n", **options)
+
+
+def test_lines_that_stand_for_nobody_are_counted(tmp_path):
+    path = write(tmp_path, "g,n,of\na,3,10\nb,5,9\nc,0,0\n")
+    found = fairness.audit(path, sensitive="g", selected="n", total="of")
+    assert found.cautions[0].message == "1 line of the table stands for nobody, with 0 in 'of'."

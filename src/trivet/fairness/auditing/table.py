@@ -23,6 +23,7 @@ from trivet.fairness.auditing.settings import (
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
+from trivet.fairness.counting.files import rows_of_none
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
@@ -30,6 +31,7 @@ from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import Table, open_table, table_file
 from trivet.tables.settings import DecimalMark, Encoding, Thousands
+from trivet.wording import quote
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -171,6 +173,10 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
             scale=scale,
             **asdict(design),
         )
+        amount = design.count or design.total
+        if amount is not None and (none := rows_of_none(shaped, amount)):
+            stand = "1 line of the table stands" if none == 1 else f"{none:,} lines of the table stand"
+            notes = (*notes, f"{stand} for nobody, with 0 in {quote(amount)}.")
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
         searched = None
         why = _not_looked_at(settings, counts, design)

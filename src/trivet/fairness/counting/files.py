@@ -43,7 +43,7 @@ from trivet.tables.opening import (
 from trivet.tables.reading import TooManyError
 from trivet.wording import one_line, quote
 
-__all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
+__all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns", "rows_of_none"]
 
 #: Squares of larger weights are beyond all floats.
 LARGEST_WEIGHT: Final = 1e150
@@ -334,6 +334,14 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
         raise DataError(f"there is no score in {quote(name)}.")
     # Where no score is above it nobody is selected.
     return math.nextafter(middle, math.inf) if cut is None else cut
+
+
+def rows_of_none(table: Table, name: str) -> int:
+    """Return how many rows of a table of counts stand for no row."""
+    ((rows,),) = table.rows(
+        f"SELECT count(*) FROM {table.source} WHERE {number_sql(_amount(table, name))} = 0"  # noqa: S608 - quoted
+    )
+    return int(rows)
 
 
 def count_of(table: Table) -> int:
