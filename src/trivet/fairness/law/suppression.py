@@ -50,6 +50,7 @@ _HARMLESS: Final = frozenset(
         "key",
         "rows",
         "not looked at",
+        "weights",
         "nobody selected",
         "everybody selected",
     }
