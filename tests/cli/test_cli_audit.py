@@ -41,6 +41,17 @@ def test_everything_that_is_missing_is_said_at_once(here, capsys):
     assert not (here / "trivet-out").exists()
 
 
+def test_what_could_not_be_audited_is_not_in_the_way_of_the_next_try(here, capsys):
+    given = ("people.csv", "--label", "hired", "--sensitive", "sex", "--out", "out")
+    assert trivet(*given, "--prediction", "guess", "--score", "guess") == 2
+    assert trivet(*given, "--prediction", "guess", "--positive", "maybe") == 2
+    assert trivet(*given, "--prediction", "guess") == 1
+    (here / "broken.toml").write_text("[privacy.plan\n")
+    capsys.readouterr()
+    assert trivet("broken.toml") == 2
+    assert "'broken.toml' is no TOML" in capsys.readouterr().err
+
+
 def test_a_table_and_a_plan_are_one_audit(here, capsys):
     given = ("--label", "hired", "--prediction", "guess", "--sensitive", "sex", "--out", "out")
     assert trivet("people.csv", "plan.toml", *given) == 1

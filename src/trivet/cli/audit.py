@@ -10,7 +10,7 @@ from trivet.cli.options import Json, RandomSeed, command
 from trivet.cli.outputs import prepare_folder
 from trivet.cli.run import run
 from trivet.config import load_config
-from trivet.errors import UsageError
+from trivet.errors import TrivetError, UsageError
 from trivet.fairness.auditing.settings import ADULT
 from trivet.settings import parts_of
 from trivet.wording import one_line, quote
@@ -125,6 +125,11 @@ def audit(
             raise UsageError(f"{', '.join(used)}: for [{section}], and nothing of that kind is named.")
     if missing:
         raise UsageError(f"the audit needs more: {' '.join(missing)}")
+    return _run_in(out, sections, json=json)
+
+
+def _run_in(out: Path, sections: Mapping[str, Mapping[str, Any]], *, json: bool) -> int:
+    """Write the audit.toml of some sections into a folder, and run it."""
     prepare_folder(out)
     config, text = out / CONFIG, "".join(_toml(sections))
     if config.exists() and read_bounded(config, _MOST_BYTES) != text.encode():
@@ -132,9 +137,16 @@ def audit(
             f"{one_line(config)} is of another audit, or was changed; type trivet run {one_line(config)}, or "
             "name another folder with --out."
         )
+    before = config.exists()
     write_text(config, text)
-    load_config(config)
-    return run(config, json=json)
+    try:
+        load_config(config)
+        return run(config, json=json)
+    except TrivetError:
+        # An audit that could not be made is not in the way of the next try.
+        if not before:
+            config.unlink(missing_ok=True)
+        raise
 
 
 def _section_of(thing: str) -> str:
@@ -148,7 +160,10 @@ def _section_of(thing: str) -> str:
     if thing == "demo" or suffix in _WEIGHTS or thing.startswith("hf:"):
         return _SCAN
     if suffix == ".toml":
-        content = read_toml(path)
+        try:
+            content = read_toml(path)
+        except ValueError as error:
+            raise UsageError(f"{quote(path.name)} is no TOML: {one_line(error, limit=300)}.") from error
         privacy = content.get("privacy")
         if set(content) - {"privacy"} or not isinstance(privacy, dict) or set(privacy) != {"plan"}:
             raise UsageError(f"{quote(path.name)} is a whole audit; type trivet run {one_line(path)}.")

@@ -20,6 +20,7 @@ from trivet.cli.fairness_output import (
 )
 from trivet.cli.fairness_search import print_search
 from trivet.cli.options import Json, Out, RandomSeed, Workers, command
+from trivet.errors import UsageError
 from trivet.fairness.auditing.band import below_four_fifths
 from trivet.fairness.auditing.results import (
     REFERENCE,
@@ -307,6 +308,11 @@ def audit(
         --estimator.
     """
     if law.template is not None:
+        if inferred.given:
+            raise UsageError(
+                "--inferred and --error-rates: nothing is done with them in a table of --template; leave "
+                "them out."
+            )
         from trivet.cli.fairness_law import write_template  # noqa: PLC0415 - an audit needs none of it
 
         return write_template(table, options, law, out=out, json=json)

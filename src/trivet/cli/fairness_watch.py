@@ -60,7 +60,7 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
     reference = name_text(found.reference)
     console.print(
         f"{found.metric.replace('_', ' ')} against {reference} ({found.reference_why}), at "
-        f"{len(found.looks):,} looks; intervals hold for all groups and looks at {100 * found.level:g}%."
+        f"{_looks(len(found.looks))}; intervals hold for all groups and looks at {100 * found.level:g}%."
     )
     for group in found.groups[:SHOWN_GROUPS]:
         console.print()
@@ -97,7 +97,11 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
         if group.first_alarm is None
         else f"first alarm at {one_line(group.first_alarm, limit=NAME)}"
     )
-    console.print(f"{len(group.looks):,} looks, {escape(said)}; p of equal rates {group.p_value:.2g}.")
+    console.print(f"{_looks(len(group.looks))}, {escape(said)}; p of equal rates {group.p_value:.2g}.")
+
+
+def _looks(number: int) -> str:
+    return "1 look" if number == 1 else f"{number:,} looks"
 
 
 def _write(found: FairnessWatch, out: Path) -> tuple[Path, ...]:

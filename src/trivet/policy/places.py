@@ -250,7 +250,21 @@ def _measure_place(record: Mapping[str, Any], path: str) -> tuple[Measured, ...]
         one = _measure_one(record, place)
         if one.value is not None or not _is_reference(record, place):
             found.append(one)
+    found += _withheld(record, path)
     return tuple(found) or (Measured(path, None, reason="the record has nothing there"),)
+
+
+def _withheld(record: Mapping[str, Any], path: str) -> Iterator[Measured]:
+    """Yield the groups that a path is of, and that the record lacks as their counts are suppressed."""
+    head, groups, _ = path.partition(".groups.*")
+    for place in spread(record, head) if groups else ():
+        attribute = place.partition(".measures")[0]
+        own = find(record, attribute)
+        held = (own.get("withheld") or ()) if isinstance(own, Mapping) else ()
+        present = {each["group"] for each in find(record, f"{place}.groups")} if held else set()
+        for number, each in enumerate(held):
+            if each["group"] not in present:
+                yield Measured(f"{attribute}.withheld.{number}", None, reason=each["reason"])
 
 
 def _measure_one(record: Mapping[str, Any], place: str) -> Measured:
@@ -419,6 +433,7 @@ _ITEMS: Final[Mapping[str, tuple[str, str]]] = {
     "attributes": ("attribute", "name"),
     "measures": ("metric", "title"),
     "groups": ("group", "group"),
+    "withheld": ("group", "group"),
     "models": ("model", "title"),
     "attempts": ("repair", "method"),
 }
@@ -448,4 +463,4 @@ def named_place(record: Mapping[str, Any], place: str) -> str:
         return ""
     end = _PARTS.get(measure[-1]) if len(measure) > 1 else None
     words = " ".join(measure if end is None else measure[:-1]).replace("_", " ")
-    return f"{end or ''}{words} of {' of '.join(items)}"
+    return f"{end or ''}{words} of {' of '.join(items)}".removeprefix(" of ")

@@ -174,6 +174,25 @@ def test_error_rates_hold_the_truth_and_find_it_where_errors_do_not_depend_on_th
     assert perfect.ratio.low == pytest.approx(perfect.thresholded)
 
 
+def test_few_rows_do_not_settle_what_draws_of_them_never_show():
+    # None of 30 is selected: no draw from these rows has another rate, and the true one can be 0.1.
+    table = np.array([[[30, 0], [0, 0]], [[65, 5], [0, 0]]])
+    found = bounds_by_errors(table, ("f", "m"), np.eye(2), labelled=False)
+    (only,), rate = found.disparities, found.rates[0]
+    assert (rate.span.low, rate.span.high, rate.span.sampled_low, rate.span.sampled_high) == (0, 0, 0, 1)
+    assert only.ratio.low == only.ratio.high == 0
+    assert only.ratio.sampled_high is None
+    assert "few rows" in only.ratio.reason
+    assert (found.verdict, only.verdict) == ("unsettled", "unsettled")
+    rng, missed = np.random.default_rng(5), 0
+    for seed in range(20):
+        f, m = rng.binomial(30, 0.03), rng.binomial(70, 0.05)
+        table = np.array([[[30 - f, f], [0, 0]], [[70 - m, m], [0, 0]]])
+        rates = bounds_by_errors(table, ("f", "m"), np.eye(2), labelled=False, seed=seed).rates
+        missed += not rates[0].span.sampled_low <= 0.03 <= rates[0].span.sampled_high
+    assert not missed
+
+
 def test_error_rates_that_do_not_fit_are_refused():
     table = np.array([[[0, 0], [5, 5]], [[0, 0], [500, 500]]])
     with pytest.raises(DataError, match="do not fit the table"):
@@ -206,6 +225,28 @@ def file(tmp_path, monkeypatch):
     (tmp_path / "people.csv").write_text("p_f,hired,guess,score\n" + "\n".join(lines) + "\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "people.csv"
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"prediction": "hired", "positive": "yes", "cut": 0.3},
+        {"prediction": "hired", "positive": "yes", "favourable": "low"},
+        {"score": "score", "score_range": "0,2"},
+        {"score": "score", "positive": "yes"},
+    ],
+)
+def test_options_that_nothing_would_be_done_with_are_refused(file, idle):
+    with pytest.raises(UsageError, match=r"leave|give a cut"):
+        bound_disparities(file, inferred={"f": "p_f"}, **idle)
+
+
+def test_bounds_and_the_table_of_a_law_are_not_taken_at_once(file, capsys):
+    law = ["--template", "ll144", "--sensitive", "guess,hired", "--prediction", "hired", "--positive", "yes"]
+    with pytest.raises(SystemExit) as end:
+        main(["fairness", str(file), *law, "--inferred", "f=p_f"])
+    assert end.value.code == 2
+    assert "--inferred" in capsys.readouterr().err
 
 
 def test_a_file_gives_the_figures_of_its_columns_by_prediction_and_by_score(file):

@@ -134,6 +134,7 @@ def test_the_csv_has_a_row_a_category_and_no_formula():
         ({"sex": "race", "race": "sex", "prediction": "hired"}, "name sex first"),
         ({"sex": "sex", "race": "sex", "prediction": "hired"}, "name two columns"),
         ({"sex": "sex", "race": "race"}, "give one of prediction, score"),
+        ({"sex": "sex", "race": "race", "score": "score", "positive": "1"}, "leave it out"),
         ({"sex": "sex", "race": "race", "prediction": "sex"}, "say which one is positive"),
         ({"sex": "sex", "race": "race", "prediction": "sex", "positive": "Femal"}, "Did you mean 'Female'"),
         ({"sex": "sex", "race": "race", "prediction": "hired", "unknown": ["Xyz"]}, "is 'Xyz'"),

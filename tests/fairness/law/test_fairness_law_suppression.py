@@ -16,6 +16,7 @@ from trivet.fairness.law.publishing import published_csv
 from trivet.fairness.law.suppressed_table import suppressed_bias_audit
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.law.tallies import Tallies
+from trivet.policy.requirements import judge, parse_requirements
 
 FEWEST = 5
 #: Label and prediction of the kinds of rows.
@@ -146,6 +147,97 @@ def test_no_small_count_is_published_and_nothing_of_a_withheld_group(seed):
             assert all(name not in one.reason for one in (after, *after.measures) for name in gone)
     assert [each.verdict for each in found.attributes] == [each.verdict for each in audit.attributes]
     assert found.overall == audit.overall
+
+
+def test_rows_with_weights_are_withheld_by_their_counts():
+    group = np.repeat(["a", "b", "c"], [200, 60, 60])
+    place = np.arange(320)
+    label = np.where(group == "b", place == 200, place % 2 == 0).astype(int)
+    chosen = (place % 3 == 0).astype(int)
+    weight = np.ones(320)
+    columns = {"label": label, "prediction": chosen, "sensitive": {"g": group}, "suppress": FEWEST}
+    plain, weighted = fairness.audit(None, **columns), fairness.audit(None, **columns, weight=weight)
+    # One row of b is positive: nothing of it is shown, nor what would tell it.
+    assert [each.group for each in weighted.attributes[0].groups] == ["c"]
+    assert plain.attributes[0].withheld == weighted.attributes[0].withheld
+    whole = fairness.audit(None, **(columns | {"suppress": None}), weight=weight)
+    with pytest.raises(UsageError, match="give counts"):
+        suppressed(whole, FEWEST)
+
+
+def test_a_reference_that_counts_chose_is_withheld_by_name():
+    # Seven rows are of b and c, and the reference has 2 % of 300 or more: c would have 6, and b 1.
+    group = np.repeat(["a", "b", "c"], [293, 1, 6])
+    chosen = np.concatenate([np.arange(293) % 3 == 0, [False], np.arange(6) < 3]).astype(int)
+    columns = {"prediction": chosen, "sensitive": {"g": group}, "suppress": FEWEST}
+    (found,) = fairness.audit(None, **columns).attributes
+    assert [(each.group, each.whole) for each in found.withheld] == [("b", True), ("c", True)]
+    assert (found.reference, "2%" in found.reference_why) == ("(withheld)", False)
+    (named,) = fairness.audit(None, **columns, privileged="c").attributes
+    assert named.reference == "c"
+
+
+def test_values_with_commas_and_quotation_marks_stay_whole():
+    rng = np.random.default_rng(4)
+    columns = {
+        "k": rng.choice([", ", "b"], 300),
+        "l": rng.choice(['"a", b', "c,d", "b"], 300),
+        "m": np.where(np.arange(300) < 3, 'a", "b', "b"),
+    }
+    found = fairness.audit(None, prediction=rng.integers(0, 2, 300), sensitive=columns, suppress=FEWEST)
+    assert [each.group for each in found.attributes[2].withheld] == ['a", "b', "b"]
+    whole = {each.group for each in found.attributes[3].withheld}
+    assert not whole & {each.group for each in found.attributes[3].groups}
+
+
+def test_a_requirement_is_not_met_by_the_groups_that_are_left():
+    group = np.repeat(["a", "b", "c", "d"], [300, 60, 60, 300])
+    place = np.concatenate([np.arange(300), np.arange(60), np.arange(60), np.arange(300)])
+    chosen = (place % 2 == 0) & ((group != "c") | (place < 3)) & ((group != "b") | (place < 30))
+    audit = fairness.audit(None, prediction=chosen.astype(int), sensitive={"g": group}, suppress=FEWEST)
+    assert [each.group for each in audit.attributes[0].withheld] == ["b", "c"]
+    record = json.loads(json.dumps({"fairness": {"audit": asdict(audit)}}))
+    for text in ("fairness.disparate_impact >= 0.8", "fairness.selection_rate_ratio >= 0.8"):
+        (found,) = judge(record, parse_requirements([text]))
+        assert (found.met, found.found, found.breaching) == (False, None, 2)
+        assert found.subject == "group 'b' of attribute 'g'"
+
+
+def test_what_other_columns_tell_goes_where_any_group_is_withheld(tmp_path):
+    # What goes with town, of the gap between sexes, is made of the counts by both.
+    rng, lines = np.random.default_rng(0), ["sex,town,label,chosen,age"]
+    for sex, town, rows in [
+        ("f", "a", 90),
+        ("m", "a", 90),
+        ("f", "b", 3),
+        ("m", "b", 80),
+        ("f", "c", 80),
+        ("m", "c", 80),
+    ]:
+        rate = {"f": 0.3, "m": 0.6}[sex]
+        lines += [
+            f"{sex},{town},{rng.integers(2)},{int(rng.random() < rate)},{rng.integers(90)}"
+            for _ in range(rows)
+        ]
+    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
+    options = {"label": "label", "prediction": "chosen", "sensitive": ["sex", "town"]}
+    plain = fairness.audit(tmp_path / "people.csv", **options)
+    assert plain.attributes[0].by_feature is not None
+    found = fairness.audit(tmp_path / "people.csv", **options, suppress=FEWEST)
+    assert (found.attributes[0].withheld, found.attributes[0].by_feature) == ((), None)
+    assert all(each.proxies is None for each in found.attributes)
+
+
+def test_the_number_of_comparisons_of_a_bias_audit_does_not_tell_who_is_below_two_percent():
+    cells = {("a", "x"): (200, 400), ("b", "x"): (100, 400), ("c", "x"): (30, 100), ("d", "x"): (0, 0)}
+    ends = []
+    for few, more in ((3, 40), (30, 13)):
+        own = cells | {("d", "x"): (1, few), ("e", "x"): (9, more)}
+        found = suppressed_bias_audit(summary_of(Tallies(own, ()), data="people"), 8)
+        shown = {each.sex: each for each in found.tables[0].categories}
+        assert shown["d"].applicants is shown["e"].applicants is None
+        ends.append((shown["b"].statistics.low, shown["b"].statistics.high))
+    assert ends[0] == ends[1]
 
 
 def test_an_audit_without_small_counts_stays_as_it_is():

@@ -202,7 +202,9 @@ def test_labels_of_one_value_need_no_classifier():
     ("options", "message"),
     [
         ({"constraint": "parity"}, "constraint should be one of demographic_parity, .* found 'parity'"),
-        ({"max_iter": 0}, "max_iter should be 1 or more, found 0"),
+        ({"max_iter": 0}, "max_iter should be a whole number, 1 or more, found 0"),
+        ({"max_iter": 2.5}, "max_iter should be a whole number, 1 or more, found 2.5"),
+        ({"bound": "a"}, "bound should be a number from 0 up, found 'a'"),
         ({"bound": -0.1}, "bound should be a number from 0 up, found -0.1"),
         ({"bound": float("nan")}, "found nan"),
         ({"estimator": KNeighborsClassifier()}, "KNeighborsClassifier takes no sample_weight"),

@@ -7,6 +7,8 @@ from sklearn.linear_model import LogisticRegression
 
 from trivet.errors import DataError
 from trivet.fairness.mitigation.labels import Massaging, group_cohorts
+from trivet.fairness.mitigation.reduction import Reduction
+from trivet.fairness.mitigation.reweighing import Reweighing
 from trivet.fairness.mitigation.thresholds.classifier import GroupThresholds
 from trivet.fairness.mitigation.thresholds.cuts import difference_thresholds, ratio_thresholds
 from trivet.fairness.mitigation.thresholds.odds import equal_opportunity_thresholds, equalized_odds_thresholds
@@ -121,3 +123,13 @@ def test_massaging_makes_weighted_base_rates_equal():
 def test_weights_that_are_none_are_refused():
     with pytest.raises(DataError, match="numbers from 0 up, found -1"):
         difference_thresholds([0, 1, 1], [0.1, 0.2, 0.3], [0, 1, 1], sample_weight=[1, -1, 1])
+
+
+@pytest.mark.parametrize("size", [1e308, 1e-308])
+@pytest.mark.parametrize("kind", [GroupThresholds, Massaging, Reweighing, Reduction])
+def test_weights_whose_sums_are_no_numbers_are_refused(kind, size):
+    X, groups = np.arange(60.0)[:, None], np.arange(60) % 2
+    with pytest.raises(DataError, match="Divide all by the largest"):
+        kind(LogisticRegression()).fit(
+            X, X[:, 0] > 30, sensitive_features=groups, sample_weight=np.full(60, size)
+        )

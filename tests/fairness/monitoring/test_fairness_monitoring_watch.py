@@ -83,6 +83,27 @@ def test_the_ends_are_where_the_evidence_meets_the_bound():
     assert (rates[None, :] / rates[:, None])[inside].max() == pytest.approx(ratio, rel=2e-2)
 
 
+def test_rates_near_0_and_1_of_many_rows_are_looked_at_closely():
+    few, fewer = Tallied.of([10.0], [1e9]), Tallied.of([5.0], [1e9])
+    rates = np.geomspace(1e-12, 1e-6, 4_001)
+    held = few.capital(rates)[:, None] + fewer.capital(rates)[None, :] <= -math.log(0.05)
+    own, other = np.nonzero(held)
+    assert upper_ratio(few, fewer, error=0.05)[0] == pytest.approx(
+        (rates[other] / rates[own]).max(), rel=0.02
+    )
+    apart = (rates[other] - rates[own]).max()
+    assert upper_difference(few, fewer, error=0.05)[0] == pytest.approx(apart, rel=0.02)
+    assert log_e_value(few, fewer)[0] < 0
+    none = Tallied.of([0.0], [1e7])
+    assert none.lowest[0] < 0
+    assert math.isinf(upper_ratio(none, none, error=0.05)[0])
+    # The same of rows that all count: what is 0 and 1 is the other way round.
+    many, more = Tallied.of([1e9 - 10], [1e9]), Tallied.of([1e9 - 5], [1e9])
+    turned = upper_difference(more, many, error=0.05)[0]
+    assert turned == pytest.approx(upper_difference(fewer, few, error=0.05)[0], abs=1e-4)
+    assert log_e_value(many, more)[0] < 0
+
+
 def test_of_no_row_nothing_is_known():
     none, some = Tallied.of([0.0], [0.0]), Tallied.of([5.0], [20.0])
     assert upper_difference(none, some, error=0.05)[0] > 0.4
@@ -122,6 +143,24 @@ def test_earlier_looks_do_not_depend_on_later_ones_or_on_new_groups():
     assert [group.group for group in second.groups] == ["f", "x"]
     assert sum(group.error for group in second.groups) < 0.05
     assert second.groups[1].looks[0].look == "new"
+    # Whoever stops at the fourth look has the p-value that the fifth does not take back.
+    assert second.groups[0].p_value <= first.groups[0].p_value
+    parts = [group.p_value * group.error for group in second.groups if group.p_value < 1]
+    evidence = [math.exp(-max(each.log_e_equal for each in group.looks)) for group in second.groups]
+    assert parts == pytest.approx([0.05 * each for each in evidence[-len(parts) :]])
+
+
+def test_a_file_does_not_count_twice_and_nothing_is_idle(stream):
+    options = {"sensitive": ("sex",), "prediction": "hit"}
+    with pytest.raises(UsageError, match="named twice"):
+        read_looks(["m0.csv", "./m0.csv"], WatchOptions(**options))
+    for idle in (
+        {"label": "good"},
+        {"difference": 0.1, "four_fifths": 0.5},
+        {"prediction": None, "score": "hit", "positive": "1"},
+    ):
+        with pytest.raises(UsageError, match="leave"):
+            WatchOptions(**(options | idle))
 
 
 def test_the_difference_decides_where_it_is_named():

@@ -106,7 +106,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
     base = f", while {positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
     base = base if counts.labelled else ""
     if rows and chosen == 0:
-        what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {cut:g}"
+        what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {_cut(cut)}"
         yield Caution(
             "nobody selected",
             f"{what}{base}. A ratio of selection rates is then unknown, and a difference of 0 says "
@@ -114,12 +114,19 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
         )
     elif rows and chosen == rows:
         what = (
-            "The predictions select everybody" if cut is None else f"Every score reaches the cut of {cut:g}"
+            "The predictions select everybody"
+            if cut is None
+            else f"Every score reaches the cut of {_cut(cut)}"
         )
         yield Caution(
             "everybody selected",
             f"{what}{base}. Groups are then treated alike whatever the model knows.",
         )
+
+
+def _cut(cut: float) -> str:
+    """Write a cut; one just above a score, where a quantile is the highest of them, with all its digits."""
+    return f"{cut:g}" if float(f"{cut:g}") == cut else repr(float(cut))
 
 
 def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:

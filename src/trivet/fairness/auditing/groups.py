@@ -8,7 +8,13 @@ import numpy as np
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.band import most_unlike, worst_verdict
-from trivet.fairness.auditing.results import AttributeAudit, GroupAudit, MetricAudit, ScoreAudit
+from trivet.fairness.auditing.results import (
+    NAMED,
+    AttributeAudit,
+    GroupAudit,
+    MetricAudit,
+    ScoreAudit,
+)
 from trivet.fairness.auditing.rows import Predicted
 from trivet.fairness.auditing.settings import ReferenceName
 from trivet.fairness.counting.counts import GroupCounts, most_favoured
@@ -117,7 +123,7 @@ def find_reference(counts: GroupCounts, privileged: Mapping[str, str]) -> tuple[
                 f"no row has the privileged value {quote(', '.join(wanted))} in "
                 f"{one_line(', '.join(counts.columns))}; there are {known}."
             )
-        return counts.groups.index(wanted), "it was named as privileged"
+        return counts.groups.index(wanted), NAMED
     return most_favoured(counts.amounts.sum(axis=(1, 2)), counts.amounts[:, 1].sum(axis=1))
 
 

@@ -31,7 +31,9 @@ from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.design import score_range as typed_scale
 from trivet.fairness.counting.group_counts import counts_at_cut
+from trivet.fairness.intervals.linearised import Sample, design_sentence
 from trivet.fairness.intervals.shares import holm
+from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
 from trivet.fairness.measures.sides import pooled, shares_by_group
 from trivet.fairness.metrics.group_rates import (
@@ -223,6 +225,7 @@ def audit_predictions(
     metric: Sequence[str] = (),
     reference: ReferenceName | None = None,
     difference_band: float | None = None,
+    suppress: int | None = None,
     **amounts: Any,
 ) -> FairnessAudit:
     """Audit the predictions in a table of any size, from its counts alone."""
@@ -240,7 +243,7 @@ def audit_predictions(
         scale=scale,
         **amounts,
     )
-    return audit_counts(
+    found = audit_counts(
         counts,
         privileged=privileged,
         data=data,
@@ -256,6 +259,7 @@ def audit_predictions(
         reference=reference,
         difference_band=difference_band,
     )
+    return found if suppress is None else suppressed(found, suppress, counts)
 
 
 def _named(column: Any, role: str) -> str:
@@ -347,6 +351,9 @@ def audit_counts(
             of_rows = caution_rows(predicted, telling, level=level)
     if predicted is not None and reference == "population":
         cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
+    if counts.weights is not None:
+        message = design_sentence(Sample.of(counts), counts.weights.weight)
+        cautions = (Caution("weights", message), *cautions)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes

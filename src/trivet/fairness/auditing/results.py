@@ -12,6 +12,7 @@ from trivet.result import Table
 
 __all__ = [
     "COMPARED",
+    "NAMED",
     "REFERENCE",
     "AttributeAudit",
     "Caution",
@@ -30,6 +31,8 @@ __all__ = [
     "WithheldGroup",
 ]
 
+#: Why a group is the reference that no count chose.
+NAMED = "it was named as privileged"
 REFERENCE = "reference"
 
 

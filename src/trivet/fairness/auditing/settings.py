@@ -257,10 +257,25 @@ class TableSettings(TableOptions):
                 "{counts_only} looks at no rows and no other columns; leave {rows} and {ignore} out."
             )
         self._require_search()
+        self._require_labels()
         if self.reference is not None and self.privileged is not None:
             raise SettingError(
                 "{privileged} names the group that the others are compared with; leave {reference} out."
             )
+
+    def _require_labels(self) -> None:
+        """Refuse settings of labels, and of other columns, where there are no labels."""
+        if self.score is not None and self.label is None and self.positive is not None:
+            raise SettingError("{positive} is a label, and there is no {label}; leave it out.")
+        if self.estimator is not None or self.search or self.search_split:
+            return
+        alone = self.label is None or self.count is not None
+        if alone and (
+            idle := [name for name in ("ignore", "rows") if getattr(self, name) != _DEFAULTS[name]]
+        ):
+            named = ", ".join(f"{{{name}}}" for name in idle)
+            why = "without {label}" if self.label is None else "where rows are counted by {count}"
+            raise SettingError(f"{named}: other columns are not looked at {why}; leave it out.")
 
     def _require_search(self) -> None:
         """Refuse a search where rows are not looked at one by one and alike."""

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["group_shares", "misread_rates"]
+__all__ = ["group_shares", "misread_parts", "misread_rates"]
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +29,19 @@ def group_shares(counts: Floats, errors: Floats) -> Floats:
 
 
 def misread_rates(counts: Floats, errors: Floats, *, at: Floats | None = None) -> Floats:
-    """Return the lowest and the highest rate of each true group, shape (..., groups, 2); NaN of no group.
+    """Return the lowest and the highest rate of each true group, shape (..., groups, 2); NaN of no group."""
+    n, m = misread_parts(counts, errors, at=at)
+    found = np.divide(n, n + m, out=np.full(n.shape, np.nan), where=n + m > _TINY)
+    wrong = group_shares(counts, errors).min(axis=-1, keepdims=True)[..., None] < -_TINY
+    return np.where(wrong, np.nan, found)
 
-    The bounds are Frechet's within each inferred group. `at` are the counts that say on which side of a
-    minimum each inferred group is, by default these counts themselves.
+
+def misread_parts(counts: Floats, errors: Floats, *, at: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return the share of the rows that count for a rate, and that count for its denominator alone.
+
+    Of the lowest and of the highest rate of each true group, each of shape (..., groups, 2). The bounds are
+    Frechet's within each inferred group. `at` are the counts that say on which side of a minimum each
+    inferred group is, by default these counts themselves.
     """
     chosen = counts if at is None else at
     r, whole = _posterior(counts, errors)
@@ -45,10 +54,11 @@ def misread_rates(counts: Floats, errors: Floats, *, at: Floats | None = None) -
     least = np.where(own - 1 + hit_at > 0, r - 1 + hit, 0.0)
     most_rest = np.where(miss_at < own, miss, r)
     least_rest = np.where(own - 1 + miss_at > 0, r - 1 + miss, 0.0)
-    ends = [_rate(weight * least, weight * most_rest), _rate(weight * most, weight * least_rest)]
-    found = np.stack(ends, axis=-1)
-    wrong = group_shares(counts, errors).min(axis=-1, keepdims=True)[..., None] < -_TINY
-    return np.where(wrong, np.nan, found)
+    n, m = (
+        np.stack([np.maximum((weight * each).sum(axis=-1), 0.0) for each in pair], axis=-1)
+        for pair in ((least, most), (most_rest, least_rest))
+    )
+    return n, m
 
 
 def _posterior(counts: Floats, errors: Floats) -> tuple[Floats, Floats]:
@@ -65,8 +75,3 @@ def _within(counts: Floats) -> Floats:
     """Return the share of each part of the rate within each inferred group."""
     rows = counts.sum(axis=-1, keepdims=True)
     return np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
-
-
-def _rate(counted: Floats, rest: Floats) -> Floats:
-    n, m = (np.maximum(each.sum(axis=-1), 0.0) for each in (counted, rest))
-    return np.divide(n, n + m, out=np.full(n.shape, np.nan), where=n + m > _TINY)

@@ -1,5 +1,6 @@
 """Disparities where an inferred group is wrong at known rates: all that they can be."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -16,7 +17,7 @@ from trivet.fairness.inferred.disparities import (
     quotient,
     summed_up,
 )
-from trivet.fairness.inferred.misread import group_shares, misread_rates
+from trivet.fairness.inferred.misread import group_shares, misread_parts, misread_rates
 from trivet.fairness.inferred.results import InferredAudit, InferredDisparity, InferredRate, Span
 from trivet.fairness.intervals.bootstrap import bootstrap_bounds
 from trivet.fairness.intervals.shares import simultaneous_level
@@ -32,6 +33,9 @@ _REPLICATES: Final = 4_000
 #: Beyond this condition number no digit of the true shares would be left.
 _WORST_CONDITION: Final = 1e6
 _FEWEST_GROUPS: Final = 2
+#: Rows of the numerator, and of the rest, of an end from which on its draws are taken to show its error.
+_ENOUGH: Final = 15
+_FEW: Final = "where few rows bound a rate, its sampling error is taken as unknown"
 
 
 def bounds_by_errors(
@@ -165,18 +169,27 @@ def _cells(counts: NDArray[np.int64], side: int | None) -> NDArray[np.int64]:
 def _figure(cells: NDArray[np.int64], errors: Floats, compare: Any, *, level: float, seed: int) -> Span:
     """Return all that a figure can be, with a bootstrap interval of either end."""
     at = cells.astype(np.float64)
+    # Draws from few rows are too much alike: the end of a rate that they give is 0 or 1 then.
+    few = np.minimum(*misread_parts(at, errors)) * at.sum() < _ENOUGH
 
-    def statistic(counts: NDArray[np.int64], end: int) -> Floats:
+    def statistic(counts: NDArray[np.int64], end: int, *, sampled: bool = True) -> Floats:
+        ends = misread_rates(counts.astype(np.float64), errors, at=at)
+        if sampled:
+            ends = np.where(few & ~np.isnan(ends), (0.0, 1.0), ends)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return compare(misread_rates(counts.astype(np.float64), errors, at=at))[..., end]
+            return compare(ends)[..., end]
 
-    found = [
+    values = [float(statistic(cells, end, sampled=False)) for end in (0, 1)]
+    low, high = (value if math.isfinite(value) else None for value in values)
+    sampled = [
         bootstrap_bounds(cells, partial(statistic, end=end), replicates=_REPLICATES, level=level, seed=seed)
         for end in (0, 1)
     ]
-    low, high = found
-    reason = low.reason if low.value is None else high.reason if high.value is None else None
-    return Span(low.value, high.value, low.low, high.high, reason)
+    unknown = [each.reason or _FEW for each, value in zip(sampled, (low, high), strict=True) if value is None]
+    # Which rates a figure is of shows in what it becomes without the few.
+    told = any(each.value != value for each, value in zip(sampled, values, strict=True))
+    reason = unknown[0] if unknown else _FEW if told else None
+    return Span(low, high, sampled[0].low, sampled[1].high, reason)
 
 
 def _differences(ends: Floats, own: int, other: int) -> Floats:

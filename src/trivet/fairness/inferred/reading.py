@@ -78,6 +78,14 @@ def bound_disparities(
         raise UsageError("give either inferred, or sensitive with error_rates.")
     if (prediction is None) == (score is None):
         raise UsageError("give one of prediction and score.")
+    if score is None and (
+        cut is not None or score_range is not None or favourable != TableOptions.favourable
+    ):
+        raise UsageError("cut, score range and favourable are of a score; leave them out.")
+    if score_range is not None and cut is None:
+        raise UsageError("the score range has scores of its own; give a cut, a score or median.")
+    if score is not None and label is None and positive is not None:
+        raise UsageError("positive is of labels or predictions, and a score has neither; leave it out.")
     known: dict[str, Any] = {
         "privileged": privileged,
         "four_fifths": four_fifths,

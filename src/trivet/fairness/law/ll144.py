@@ -99,6 +99,8 @@ def bias_audit(
     given = [prediction is not None, score is not None, selected is not None or total is not None]
     if sum(given) != 1 or (selected is None) != (total is None):
         raise UsageError("give one of prediction, score, and selected with total.")
+    if positive is not None and prediction is None:
+        raise UsageError("positive is a decision, and scores and counts have none; leave it out.")
     _require_order(sex, race)
     shape = Shape.typed((sex, race), one_hot=one_hot, exclude=exclude)
     with table_file(table) as file, open_table(file, reading=reading) as whole:
@@ -261,7 +263,7 @@ def _category(
     ratio = statistics = reason = None
     if excluded is None and best is not None and best[0] > 0:
         ratio = (some / whole) / (best[0] / best[1])
-        statistics = _beside(counts, best, ratio, is_best=is_best, four_fifths=four_fifths, levels=levels)
+        statistics = beside(counts, best, ratio, is_best=is_best, four_fifths=four_fifths, levels=levels)
     elif excluded is None:
         reason = "nobody in any category is selected, and 0/0 is unknown"
     return CategoryFigures(
@@ -269,7 +271,7 @@ def _category(
     )
 
 
-def _beside(
+def beside(
     counts: tuple[int, int],
     best: tuple[int, int],
     ratio: float,

@@ -6,6 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from trivet.fairness.auditing.results import REFERENCE
+from trivet.fairness.intervals.shares import simultaneous_level
+from trivet.fairness.law.ll144 import beside
 from trivet.fairness.law.protection import WITHHELD, Line, protect
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
 from trivet.fairness.law.suppression import suppression_reason, tells_few
@@ -54,6 +57,7 @@ def suppressed_bias_audit(audit: BiasAudit, fewest: int) -> BiasAudit:
             [(number, place) in hidden for place in range(len(table.categories))],
             (number, None) in hidden,
             suppression_reason(fewest),
+            audit,
         )
         for number, table in enumerate(audit.tables)
     )
@@ -111,7 +115,13 @@ def _lines(audit: BiasAudit, names: Sequence[_Name]) -> tuple[list[Line], list[t
     return lines, places
 
 
-def _table(table: CategoryTable, hidden: Sequence[bool], hides_unknown: bool, reason: str) -> CategoryTable:  # noqa: FBT001
+def _table(
+    table: CategoryTable,
+    hidden: Sequence[bool],
+    hides_unknown: bool,  # noqa: FBT001 - as `hidden`, of the unknown ones
+    reason: str,
+    audit: BiasAudit,
+) -> CategoryTable:
     """Return a table without the figures that are withheld."""
     if not any(hidden) and not hides_unknown:
         return table
@@ -129,6 +139,8 @@ def _table(table: CategoryTable, hidden: Sequence[bool], hides_unknown: bool, re
             else replace(each, impact_ratio=None, statistics=None, reason=reason)
             for each in categories
         ]
+    elif any(hidden):
+        categories = [_for_all_pairs(each, table, audit) for each in categories]
     if hides_unknown:
         categories = [replace(each, share=None) for each in categories]
     return replace(
@@ -138,3 +150,24 @@ def _table(table: CategoryTable, hidden: Sequence[bool], hides_unknown: bool, re
         most_selected=None if without else table.most_selected,
         categories=tuple(categories),
     )
+
+
+def _for_all_pairs(each: CategoryFigures, table: CategoryTable, audit: BiasAudit) -> CategoryFigures:
+    """Return a category with intervals that hold for all pairs of the table, and not of those that count.
+
+    Their number would tell how many of the withheld categories are above two percent.
+    """
+    if each.statistics is None or each.impact_ratio is None or each.statistics.verdict == REFERENCE:
+        return each
+    best = next(one for one in table.categories if one.statistics and one.statistics.verdict == REFERENCE)
+    own, other = (_counts(one) for one in (each, best))
+    number = len(table.categories)
+    statistics = beside(
+        (own[1], sum(own)),
+        (other[1], sum(other)),
+        each.impact_ratio,
+        is_best=False,
+        four_fifths=audit.four_fifths,
+        levels=(audit.level, simultaneous_level(audit.level, number * (number - 1) // 2)),
+    )
+    return replace(each, statistics=statistics)

@@ -8,9 +8,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.auditing.results import (
     COMPARED,
+    NAMED,
     REFERENCE,
     AttributeAudit,
     Caution,
@@ -21,10 +23,12 @@ from trivet.fairness.auditing.results import (
     ScoreAudit,
     WithheldGroup,
 )
+from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.naming import quoted
 from trivet.fairness.law.protection import PARTLY, PUBLISHED, WITHHELD, Line, protect
 from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
+from trivet.wording import quote
 
 __all__ = ["suppressed", "suppression_reason", "tells_few"]
 
@@ -48,10 +52,13 @@ _HARMLESS: Final = frozenset(
         "key",
         "rows",
         "not looked at",
+        "weights",
         "nobody selected",
         "everybody selected",
     }
 )
+#: In place of a reference group that is withheld and that was chosen by its counts, and of the reason.
+_WITHHELD, _CHOSEN = "(withheld)", "it is withheld as well, and by what it was chosen"
 #: Fields of an attribute that are seen to below; any other gets its default where something is withheld.
 _SEEN: Final = frozenset(
     {
@@ -66,7 +73,7 @@ def suppression_reason(fewest: int) -> str:
     return f"suppressed: a count below {fewest}, or one that would let such a count be computed"
 
 
-def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
+def suppressed(audit: FairnessAudit, fewest: int, counts: GroupCounts | None = None) -> FairnessAudit:
     """Return an audit without counts of groups below a number, and without what would tell them.
 
     A group with fewer rows, positives, negatives, selected or not selected rows is withheld: no figure of it
@@ -80,6 +87,9 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
         A finished audit.
     fewest
         Smaller counts are withheld, 1 or more.
+    counts
+        What was audited. Only with weights, whose rates do not tell how many rows they are of, and where
+        names of groups do not tell where a value ends, are they needed.
 
     Returns
     -------
@@ -89,11 +99,11 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
     Raises
     ------
     UsageError
-        If `fewest` is below 1.
+        If `fewest` is below 1, or counts of rows with weights are missing.
     """
     require(Count, suppress=fewest)
-    counts, lines, places = _cells(audit)
-    levels = protect(counts, lines, fewest=fewest)
+    cells, lines, places = _cells(audit, counts)
+    levels = protect(cells, lines, fewest=fewest)
     by_group = dict(zip(places, levels, strict=True))
     hidden = any(levels)
     bins = _small_bins(audit, fewest)
@@ -120,13 +130,19 @@ def suppressed(audit: FairnessAudit, fewest: int) -> FairnessAudit:
 
 
 def _cells(
-    audit: FairnessAudit,
+    audit: FairnessAudit, given: GroupCounts | None
 ) -> tuple[NDArray[np.int64], list[Line], list[tuple[int, int]]]:
     """Return the counts of the finest groups, and each group of each attribute as a sum of these."""
     whole = audit.attributes[-1]
-    counts = np.array([_kinds(group, audit) for group in whole.groups], dtype=np.int64)
+    if audit.labelled and (audit.weight or audit.strata or audit.cluster):
+        if given is None:
+            raise UsageError("rates of rows with weights do not tell how many rows they are of; give counts.")
+        rows = dict(zip(given.names, given.table.reshape(-1, 4), strict=True))
+        counts = np.array([rows[group.group] for group in whole.groups], dtype=np.int64)
+    else:
+        counts = np.array([_kinds(group, audit) for group in whole.groups], dtype=np.int64)
     last = len(audit.attributes) - 1
-    members = _members(audit)
+    members = _members(audit, given)
     lines: list[Line] = []
     places: list[tuple[int, int]] = []
     for number, attribute in enumerate(audit.attributes):
@@ -139,7 +155,7 @@ def _cells(
 
 def _kinds(group: GroupAudit, audit: FairnessAudit) -> tuple[int, ...]:
     """Return the rows of each kind: by label where errors are known, and by selection."""
-    if not audit.labelled or audit.weight or audit.strata or audit.cluster:
+    if not audit.labelled:
         return group.rows - group.selected, group.selected
     hits = (
         0
@@ -150,7 +166,7 @@ def _kinds(group: GroupAudit, audit: FairnessAudit) -> tuple[int, ...]:
     return group.rows - group.positives - wrong, wrong, missed, hits
 
 
-def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
+def _members(audit: FairnessAudit, given: GroupCounts | None) -> list[dict[str, tuple[int, ...]]]:
     """Return for each attribute but the last, by its groups, the places of the finest groups in them."""
     *singles, whole = audit.attributes
     found: list[dict[str, list[int]]] = [{group.group: [] for group in each.groups} for each in singles]
@@ -159,8 +175,12 @@ def _members(audit: FairnessAudit) -> list[dict[str, tuple[int, ...]]]:
         {quoted(name): name for name in found[by_column[column]]} if column in by_column else None
         for column in whole.columns
     ]
+    # Names do not always tell where a value ends.
+    written = {} if given is None else dict(zip(given.names, given.groups, strict=True))
     for place, group in enumerate(whole.groups):
-        values = _values(group.group, known)
+        values = written.get(group.group) or _values(group.group, known)
+        if len(values) != len(whole.columns):
+            raise UsageError(f"the values of {quote(group.group)} cannot be told apart; give counts.")
         for column, value in zip(whole.columns, values, strict=True):
             if column in by_column:
                 found[by_column[column]][value].append(place)
@@ -202,6 +222,8 @@ def _attribute(
         for group in attribute.groups
         if level[group.group] != WITHHELD
     )
+    # What other columns tell is of all columns together, sensitive ones among them.
+    attribute = replace(attribute, by_feature=None, proxies=None) if hidden else attribute
     if not any(levels):
         return replace(
             attribute,
@@ -212,6 +234,7 @@ def _attribute(
         )
     told = [level.get(name, PUBLISHED) for name in (attribute.most_disparate, attribute.reference) if name]
     worst = max(told, default=PUBLISHED)
+    chosen = attribute.reference_why != NAMED
     others = {each.name: each.default for each in fields(AttributeAudit) if each.name not in _SEEN}
     return replace(
         attribute,
@@ -224,10 +247,10 @@ def _attribute(
                 value.metric, [value.group, value.reference], level, any(own == WITHHELD for own in levels)
             )
         ),
+        reference=_WITHHELD if reference == WITHHELD and chosen else attribute.reference,
+        reference_why=_CHOSEN if reference == WITHHELD and chosen else attribute.reference_why,
         most_disparate=attribute.most_disparate if worst != WITHHELD else None,
         by_class=attribute.by_class if worst == PUBLISHED else None,
-        by_feature=attribute.by_feature if worst != WITHHELD else None,
-        proxies=attribute.proxies if worst != WITHHELD else None,
         reason=_reason(attribute.verdict, fewest),
         measures=tuple(_measure(one, level, reference, fewest, hidden=hidden) for one in attribute.measures),
         withheld=tuple(
@@ -259,7 +282,7 @@ def _group(
     elif hidden and group.p_value is not None:
         # Holm's method would let the p-values of withheld groups be seen.
         changed["p_adjusted"] = min(1.0, family * group.p_value)
-    if bins and group.scores is not None:
+    if (bins or own == PARTLY) and group.scores is not None:
         changed["scores"] = _without_bins(group.scores, fewest)
     return replace(group, **changed)
 

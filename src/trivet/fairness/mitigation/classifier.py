@@ -327,6 +327,10 @@ def fit_rows(
     return fit_weighted(estimator, X, y, weights, params)
 
 
+#: Sums and products of larger weights, or of smaller ones than its inverse, can be infinite or 0.
+_MOST_WEIGHT: Final = 1e100
+
+
 def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
     """Return the weights as floats, or say what is wrong with them."""
     try:
@@ -337,6 +341,11 @@ def _weight_column(sample_weight: ArrayLike, rows: int) -> NDArray[np.float64]:
         raise FitError(
             f"sample_weight should be {rows} numbers from 0 up that are not all zero, found {len(weights)} "
             f"from {weights.min():g} to {weights.max():g}. Give each row of the features its weight."
+        )
+    if not 1 / _MOST_WEIGHT <= weights.max() <= _MOST_WEIGHT:
+        raise FitError(
+            f"the largest sample_weight is {weights.max():g}, of which products are not numbers; expected "
+            f"one from {1 / _MOST_WEIGHT:g} to {_MOST_WEIGHT:g}. Divide all by the largest."
         )
     return weights
 

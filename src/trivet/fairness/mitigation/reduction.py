@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -173,10 +174,13 @@ class Reduction(MitigatedClassifier):
                 f"{one_line(repr(self.constraint))}."
             )
         require_seed(self.random_state)
-        if not self.bound >= 0:
+        if isinstance(self.bound, bool) or not isinstance(self.bound, Real) or not float(self.bound) >= 0:
             raise UsageError(f"bound should be a number from 0 up, found {one_line(repr(self.bound))}.")
-        if not self.max_iter >= 1:
-            raise UsageError(f"max_iter should be 1 or more, found {one_line(repr(self.max_iter))}.")
+        most: Any = self.max_iter
+        if isinstance(most, bool) or not isinstance(most, Integral) or int(most) < 1:
+            raise UsageError(
+                f"max_iter should be a whole number, 1 or more, found {one_line(repr(self.max_iter))}."
+            )
 
 
 class _Rates:

@@ -84,6 +84,11 @@ def _counted_file(table: str | Path, options: WatchOptions) -> GroupCounts:
 
 def _names(tables: Sequence[str | Path]) -> list[str]:
     """Return the name of each table, with its folder where two are called alike."""
+    places = [Path(table).resolve() for table in tables]
+    if twice := [table for table, place in zip(tables, places, strict=True) if places.count(place) > 1]:
+        raise UsageError(
+            f"{quote(str(twice[0]))} is named twice, and its rows would count twice; name it once."
+        )
     short = [Path(table).name for table in tables]
     return [own if short.count(own) == 1 else str(table) for own, table in zip(short, tables, strict=True)]
 

@@ -49,7 +49,7 @@ class WatchedGroup:
     looks : From the group's first look on, in order.
     first_alarm : Look of the first alarm; None without.
     p_value : Of equal rates at all looks, whenever one stops: 1 over the largest e-value so far, at most 1,
-        and adjusted for the number of groups.
+        and adjusted for all groups by their parts of the error.
     verdict : ``disparate`` after an alarm, ``in band`` where the last interval lies within, or ``unsettled``.
     """
 

@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
 __all__ = ["Tallied", "log_capital", "log_e_value", "rate_limits", "upper_difference", "upper_ratio"]
 
@@ -32,9 +33,10 @@ _BETS: Final = np.concatenate([-_SIZES, _SIZES])
 _STAKES: Final = np.expm1(_BETS)
 _WEIGHTS: Final = np.tile(1 / (1 + ((_PLACES - 11) / 5) ** 2), 2)
 _LOG_WEIGHTS: Final = np.log(_WEIGHTS / _WEIGHTS.sum())
-#: Halvings of [0, 1], and steps of a golden section search.
-_HALVINGS: Final = 30
-_SECTIONS: Final = 28
+#: Halvings, and steps of a golden section search, between these log odds and their opposites.
+_HALVINGS: Final = 44
+_SECTIONS: Final = 62
+_FAR: Final = 45.0
 _GOLDEN: Final = (5**0.5 - 1) / 2
 
 
@@ -71,25 +73,33 @@ def log_capital(successes: Floats, rows: Floats, rates: Floats) -> Floats:
 
 def minimum(function: Callable[[Floats], Floats], low: Floats, high: Floats) -> Floats:
     """Return where a function of one peak downwards is least, by golden sections."""
-    low, high = low.copy(), high.copy()
+    # By log odds: of many rows that hardly ever count, or nearly always, rates that are apart by less than
+    # any part of [0, 1] that is looked at are as different as others.
+    low, high = (np.clip(logit(end), -_FAR, _FAR) for end in (low, high))
+    first, second = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_first, at_second = function(expit(first)), function(expit(second))
     for _ in range(_SECTIONS):
-        reach = _GOLDEN * (high - low)
-        first, second = high - reach, low + reach
-        falls = function(first) > function(second)
+        falls = at_first > at_second
         low, high = np.where(falls, first, low), np.where(falls, high, second)
-    return (low + high) / 2
+        new = np.where(falls, low + _GOLDEN * (high - low), high - _GOLDEN * (high - low))
+        at_new = function(expit(new))
+        first, second = np.where(falls, second, new), np.where(falls, new, first)
+        at_first, at_second = np.where(falls, at_second, at_new), np.where(falls, at_new, at_first)
+    return expit((low + high) / 2)
 
 
 def _end(tallied: Tallied, room: Floats, *, upwards: bool) -> Floats:
     """Return the end of the rates with a capital within `room`, never too near."""
-    inside = tallied.lowest_at.copy()
-    outside = np.full(inside.shape, 1.0 if upwards else 0.0)
-    everything = tallied.capital(outside) <= room
+    inside = np.clip(logit(tallied.lowest_at), -_FAR, _FAR)
+    outside = np.full(inside.shape, _FAR if upwards else -_FAR)
+    last = np.full(inside.shape, 1.0 if upwards else 0.0)
+    # Where the end of the search is within, so may be what lies beyond.
+    everything = (tallied.capital(last) <= room) | (tallied.capital(expit(outside)) <= room)
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
-        within = tallied.capital(middle) <= room
+        within = tallied.capital(expit(middle)) <= room
         inside, outside = np.where(within, middle, inside), np.where(within, outside, middle)
-    return np.where(everything, 1.0 if upwards else 0.0, outside)
+    return np.where(everything, last, expit(outside))
 
 
 def rate_limits(successes: ArrayLike, rows: ArrayLike, *, error: float) -> tuple[Floats, Floats]:

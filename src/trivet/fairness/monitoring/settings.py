@@ -83,11 +83,23 @@ class WatchOptions(Reading):
             raise SettingError("{cut}, {score_range} and {favourable} are of a {score}; leave them out.")
         if self.score_range is not None and self.cut is None:
             raise SettingError("{score_range} has scores of its own; give {cut}.")
-        if self.metric != _SELECTION and self.label is None:
-            raise SettingError("{metric} {found} compares with labels; give {label}.", found=self.metric)
-        if self.selected is not None and (self.label or self.positive):
-            raise SettingError("{selected} has no labels; leave {label} and {positive} out.")
+        self._require_labels()
+        if self.difference is not None and self.four_fifths != WatchOptions.four_fifths:
+            raise SettingError("{difference} takes the place of the ratio; leave {four_fifths} out.")
         if self.every is not None and self.time is not None:
             raise SettingError("{every} and {time} both divide a table into looks; leave one out.")
         if self.period != "value" and self.time is None:
             raise SettingError("{period} is of the dates in a column; name it with {time}.")
+
+    def _require_labels(self) -> None:
+        """Refuse labels that nothing is done with, and a metric without them."""
+        if self.metric != _SELECTION and self.label is None:
+            raise SettingError("{metric} {found} compares with labels; give {label}.", found=self.metric)
+        if self.metric == _SELECTION and self.label is not None:
+            raise SettingError("{metric} {found} needs no labels; leave {label} out.", found=self.metric)
+        if self.score is not None and self.label is None and self.positive is not None:
+            raise SettingError(
+                "{positive} is of labels or predictions, and {score} has neither; leave it out."
+            )
+        if self.selected is not None and (self.label or self.positive):
+            raise SettingError("{selected} has no labels; leave {label} and {positive} out.")

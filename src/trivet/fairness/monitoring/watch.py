@@ -90,7 +90,7 @@ def watch_looks(
     errors = _errors(names, looks[0], 1 - level)
     band = _Band(four_fifths, difference)
     groups = tuple(
-        _watched(looks, name, reference, band=band, error=error, level=level, family=len(names))
+        _watched(looks, name, reference, band=band, error=error, level=level)
         for name, error in zip(names, errors, strict=True)
     )
     order = [look.name for look in looks]
@@ -193,7 +193,6 @@ def _watched(
     band: _Band,
     error: float,
     level: float,
-    family: int,
 ) -> WatchedGroup:
     start = next(place for place, look in enumerate(looks) if name in look.tallies)
     shown = looks[start:]
@@ -236,7 +235,8 @@ def _watched(
         error=error,
         looks=tuple(found),
         first_alarm=first,
-        p_value=min(1.0, family * math.exp(-max(0.0, float(equal.max())))),
+        # By the group's part of the error, which no later group changes: so it holds whenever one stops.
+        p_value=min(1.0, (1 - level) / error * math.exp(-max(0.0, float(equal.max())))),
         verdict=DISPARATE if first is not None else last,
     )
 
