@@ -1,4 +1,4 @@
-"""What the commands of the fairness leg share: one run with its files, and the cells of their tables."""
+"""Shared parts of the fairness commands: one run with its files, and the cells of their tables."""
 
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet

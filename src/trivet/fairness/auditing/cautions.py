@@ -1,4 +1,4 @@
-"""What the counts and the rows of an audit give reason to say before its figures."""
+"""Cautions of an audit: all that the counts and the rows give reason to say before its figures."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
