@@ -196,3 +196,20 @@ def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_aud
     assert (found.applicants, found.median) == (12, 2.0)
     assert any("3 rows" in note for note in found.notes)
     assert suppressed_bias_audit(found, 5).notes == ()
+
+
+@pytest.mark.parametrize("cells", [("83,1 %", "34,5 %"), ("706,6", "293,2"), ("706", "293,2")])
+def test_scores_with_a_decimal_comma_are_refused_with_the_way_in(tmp_path, cells):
+    path = tmp_path / "comma.csv"
+    path.write_text("sex;race;score\n" + "".join(f"{s};{r};{c}\n" for s in "fm" for r in "ab" for c in cells))
+    with pytest.raises(DataError, match="a decimal comma; give --decimal comma"):
+        bias_audit(path, sex="sex", race="race", score="score")
+    found = bias_audit(path, sex="sex", race="race", score="score", reading=Reading(decimal="comma"))
+    assert found.applicants == 8
+
+
+def test_scores_that_are_no_numbers_are_refused(tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("sex,race,score\nf,a,good\nm,b,0.5\n")
+    with pytest.raises(DataError, match="should be numbers; 1 row holds no number"):
+        bias_audit(path, sex="sex", race="race", score="score")

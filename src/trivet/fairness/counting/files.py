@@ -101,7 +101,8 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
         number = cell_sql(cell, column.reading, percent=percent)
         return Score(
             scale.sql(number),
-            f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
+            # Of what is no number nothing but NULL is known of NaN.
+            f"({column.sql} IS NULL OR {cell} = '' OR coalesce({is_nan(number)}, false))",
             f"{number} IS NULL",
             f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
         )
@@ -119,17 +120,16 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
     )
 
 
-def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
-    """Raise a DataError where scores are written otherwise than is read, with the way in."""
-    column, score = find_column(table.columns, name), scored(table, name, scale)
+def require_readable(table: Table, name: str, scale: Scale | None = UNIT) -> None:
+    """Raise a DataError where scores, on a scale or on any, are written otherwise, with the way in."""
+    column, score = find_column(table.columns, name), scored(table, name, scale or UNIT)
     if column.kind is not Kind.CELL:
         return
     percent = has_percent_signs(table, column)
     why = why_unreadable(table, column, score.unreadable, percent=percent)
     if why is not None:
-        raise DataError(
-            f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
-        )
+        ends = "" if scale is None else f" from {scale.low:g} to {scale.high:g}"
+        raise DataError(f"the scores in {quote(name)} should be numbers{ends}; {why}.")
 
 
 def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
