@@ -5,6 +5,7 @@ import pytest
 
 from trivet import fairness
 from trivet.errors import TrivetError, UsageError
+from trivet.fairness.law.suppression import published_note
 from trivet.fairness.shaping import Shape
 
 
@@ -138,3 +139,32 @@ def test_a_swallowed_row_is_seen_beside_groups_that_are_made(tmp_path):
     path = write(tmp_path, 'age,x,p\n20,"a,1\n50,b,0\n30,c",1\n60,d,0\n')
     with pytest.raises(TrivetError, match="look like rows"):
         audited(path, "age", bins="age=40")
+
+
+def test_rows_left_out_are_those_that_the_lines_stand_for(tmp_path):
+    path = write(tmp_path, 'race,n,k\nA,40,10\nB,50,20\nX,2,1\nX,1,0\nY,"1,200",30\n')
+    options = {"sensitive": "race", "exclude": "X,Y", "thousands": "comma"}
+    found = fairness.audit(path, selected="k", total="n", **options)
+    told = [each.message for each in found.cautions if each.kind == "rows"]
+    assert told == ["Left out: 3 rows with 'X'.", "Left out: 1,200 rows with 'Y'."]
+    hidden = fairness.audit(path, selected="k", total="n", suppress=5, **options)
+    told = [each.message for each in hidden.cautions if each.kind == "rows"]
+    assert told == [
+        "Left out: some rows, a number that is withheld, with 'X'.",
+        "Left out: 1,200 rows with 'Y'.",
+    ]
+    counted = fairness.audit(path, prediction="k", count="n", positive="10", **options)
+    assert "Left out: 3 rows with 'X'." in [each.message for each in counted.cautions]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Left out: 8 rows with '3 rows'.", "Left out: 8 rows with '3 rows'."),
+        ("1 row without 'a' are a group.", "Some rows, a number that is withheld, without 'a' are a group."),
+        ("What it tells is of 3 rows.", None),
+        ("Nothing is counted.", "Nothing is counted."),
+    ],
+)
+def test_a_sentence_is_published_without_a_small_number(text, told):
+    assert published_note(text, 5) == told

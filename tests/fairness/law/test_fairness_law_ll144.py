@@ -195,7 +195,9 @@ def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_aud
     assert [each.name for each in found.tables[1].categories] == ["Black", "White"]
     assert (found.applicants, found.median) == (12, 2.0)
     assert any("3 rows" in note for note in found.notes)
-    assert suppressed_bias_audit(found, 5).notes == ()
+    assert suppressed_bias_audit(found, 5).notes == (
+        "Left out: some rows, a number that is withheld, with 'x' in 'sex'.",
+    )
 
 
 @pytest.mark.parametrize("cells", [("83,1 %", "34,5 %"), ("706,6", "293,2"), ("706", "293,2")])

@@ -135,7 +135,7 @@ def require_readable(table: Table, name: str, scale: Scale | None = UNIT) -> Non
 def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
     """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
     for name in filter(None, names):
-        column = _amount(table, name)
+        column = amount_column(table, name)
         if column.kind is not Kind.CELL:
             continue
         why = why_unreadable(table, column, f"({number_sql(column)}) IS NULL")
@@ -202,7 +202,7 @@ def _summed(table: Table, design: Design) -> tuple[str, ...]:
     """Return SQL for what `rows_of` takes of each combination of values."""
 
     def number(name: str) -> str:
-        return number_sql(_amount(table, name))
+        return number_sql(amount_column(table, name))
 
     def wrong(name: str, also: str = "") -> str:
         return f"count(*) FILTER (({number(name)} >= 0 AND isfinite({number(name)}){also}) IS NOT TRUE)"
@@ -249,7 +249,7 @@ def _exact_sum(number: str, largest: float) -> str:
     return f"coalesce(CAST(sum(CAST({number} * {factor} AS BIGINT)) AS DOUBLE), 0) / {factor}"
 
 
-def _amount(table: Table, name: str) -> Column:
+def amount_column(table: Table, name: str) -> Column:
     """Return a column of weights or of numbers of rows."""
     column = find_column(table.columns, name)
     if column.kind not in (Kind.CELL, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
@@ -299,7 +299,7 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
     """
     score = scored(table, name, scale)
     amount = design.weight or design.count
-    rows = "1" if amount is None else number_sql(_amount(table, amount))
+    rows = "1" if amount is None else number_sql(amount_column(table, amount))
     held = (
         f"SELECT {score.number} AS s, sum({rows}) AS n FROM {table.source} "  # noqa: S608 - names are quoted
         f"WHERE isfinite({score.number}) GROUP BY s"

@@ -28,7 +28,7 @@ from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
 from trivet.wording import quote
 
-__all__ = ["suppressed", "suppression_reason", "tells_few"]
+__all__ = ["LEFT_OUT", "published_note", "suppressed", "suppression_reason"]
 
 #: Metrics that tell nothing of errors.
 _SELECTION: Final = frozenset(
@@ -359,21 +359,44 @@ def _reason(verdict: str, fewest: int) -> str:
     )
 
 
+#: In place of sentences that have other small counts.
+LEFT_OUT: Final = "Cautions that could tell a count below {fewest} are left out."
 #: A number of rows in a sentence.
 _ROWS: Final = re.compile(r"(\d[\d,]*) (?:drawn |more |different )?rows?\b")
 
 
-def tells_few(text: str, fewest: int) -> bool:
+def _tells_few(text: str, fewest: int) -> bool:
     """Tell whether a sentence has a number of rows below `fewest`."""
     return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
 
 
+#: A sentence on rows that were left out, or made a group: what is before their number, the number, the rest.
+_SHAPED: Final = re.compile(r"(Left out: |)(\d[\d,]*) rows?( with(?:out)? .*)", re.DOTALL)
+
+
+def published_note(text: str, fewest: int) -> str | None:
+    """Return a sentence without a number of rows below `fewest`; None where it has others of them."""
+    shaped = _SHAPED.fullmatch(text)
+    if shaped is None:
+        return None if _tells_few(text, fewest) else text
+    before, number, rest = shaped.groups()
+    if int(number.replace(",", "")) >= fewest:
+        return text
+    return f"{before}{'some' if before else 'Some'} rows, a number that is withheld,{rest}"
+
+
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
+    dropped = False
     for caution in cautions:
-        tells = tells_few(caution.message, fewest) or (hidden and caution.kind not in _HARMLESS)
-        if not tells and not (small and caution.kind in {"folded values", "spelling"}):
-            yield caution
+        message = published_note(caution.message, fewest)
+        tells = message is None or (hidden and caution.kind not in _HARMLESS)
+        if message is None or tells or (small and caution.kind in {"folded values", "spelling"}):
+            dropped = True
+        else:
+            yield replace(caution, message=message)
+    if dropped:
+        yield Caution("suppressed", LEFT_OUT.format(fewest=fewest))
     if hidden:
         yield Caution(
             "suppressed",
