@@ -15,6 +15,7 @@ from trivet.fairness.law.publishing import published_csv
 from trivet.fairness.law.settings import LawOptions
 from trivet.fairness.law.suppressed_table import suppressed_bias_audit
 from trivet.fairness.law.tallies import Tallies
+from trivet.report.pages import BIAS_AUDIT, write_page
 from trivet.tables.settings import Reading
 
 #: Selected and all, by sex and race; the ratios of the tests below were computed by hand.
@@ -178,6 +179,14 @@ def test_the_command_writes_a_page_a_csv_and_the_result(applicants, tmp_path, mo
         main([*asked, "--prediction", "hired", "--label", "hired", "--json"])
     assert ended.value.code == 2
     assert "--label: nothing is done with it" in capsys.readouterr().out
+
+
+def test_a_page_without_a_picture_makes_no_folder_of_pictures(applicants, tmp_path):
+    page, *pictures = write_page(
+        BIAS_AUDIT, bias_audit(applicants, sex="sex", race="race", score="score"), tmp_path
+    )
+    assert (page.name, pictures) == ("ll144.html", [])
+    assert list(tmp_path.iterdir()) == [page]
 
 
 def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_audit(tmp_path):
