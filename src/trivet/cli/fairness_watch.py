@@ -79,6 +79,14 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
         f"{found.metric.replace('_', ' ')} against {reference} ({found.reference_why}), at "
         f"{_looks(len(found.looks))}; intervals hold for all groups and looks at {100 * found.level:g}%."
     )
+    what, judged = (
+        (f"The ratio is the group's rate over that of {reference}", "ratio")
+        if found.difference is None
+        else (f"The difference is the rate of {reference} minus the group's", "difference")
+    )
+    console.print(
+        f"New rows are of the look alone; rates, {judged} and interval of all rows up to it. {what}."
+    )
     for group in found.groups[:SHOWN_GROUPS]:
         console.print()
         _print_group(found, group, console)
@@ -94,7 +102,7 @@ def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") 
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     shown.add_column(escape(one_line(group.group, limit=NAME)), overflow="fold")
     what = "ratio" if found.difference is None else "difference"
-    for heading in ("rows", "rate", "reference", what, "interval", ""):
+    for heading in ("new rows", "rate", "reference", what, "interval", ""):
         shown.add_column(heading, justify="right", no_wrap=True)
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
