@@ -92,7 +92,7 @@ def test_metrics_have_the_names_of_an_audit():
     }.items():
         assert WatchOptions(**common, metric=name).metric == usual
     for name in ("f1", "equalized_odds", "balanced_accuracy"):
-        with pytest.raises(UsageError, match="no share of rows"):
+        with pytest.raises(UsageError, match="not a share of rows"):
             WatchOptions(**common, metric=name)
     with pytest.raises(UsageError, match="did you mean tpr"):
         WatchOptions(**common, metric="tprr")

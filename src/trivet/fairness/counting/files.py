@@ -101,7 +101,7 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
         number = cell_sql(cell, column.reading, percent=percent)
         return Score(
             scale.sql(number),
-            # Of what is no number nothing but NULL is known of NaN.
+            # Of what cannot be a number nothing but NULL is known of NaN.
             f"({column.sql} IS NULL OR {cell} = '' OR coalesce({is_nan(number)}, false))",
             f"{number} IS NULL",
             f"{scale.sql(number)} NOT BETWEEN 0 AND 1",

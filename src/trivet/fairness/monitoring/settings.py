@@ -107,7 +107,7 @@ def _watched(name: str) -> str:
     if not found.is_share:
         known = ", ".join(each.name for each in MEASURES.values() if each.is_share)
         raise SettingError(
-            "{metric} {found} is no share of rows, and only these are watched: {known}.",
+            "{metric} {found} is not a share of rows, and only these are watched: {known}.",
             found=found.name,
             known=known,
         )
