@@ -49,7 +49,7 @@ def test_columns_of_marks_are_one_sensitive_column(tmp_path):
         audited(path, "race", one_hot="race=Black,White,Asian")
     found = audited(path, "race", one_hot="race=Black,White,Asian", missing="group")
     assert groups_of(found) == {"Asian": 1, "Black": 1, "White": 2, "missing": 1, "several": 1}
-    assert "1 row without 'race' are a group" in found.cautions[0].message
+    assert any("1 row without 'race' are a group" in each.message for each in found.cautions)
 
 
 RACES = "race,sex,p\nBlack,f,1\n Unknown,f,0\nWhite,m,1\nWhite,,0\nUnknown,m,1\nBlack,m,0\n"
@@ -157,14 +157,80 @@ def test_rows_left_out_are_those_that_the_lines_stand_for(tmp_path):
     assert "Left out: 3 rows with 'X'." in [each.message for each in counted.cautions]
 
 
+SOME = "Some rows, a number that is withheld,"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("Left out: 8 rows with '3 rows'.", "Left out: 8 rows with '3 rows'."),
-        ("1 row without 'a' are a group.", "Some rows, a number that is withheld, without 'a' are a group."),
+        (
+            "1 row without 'a' are a group of their own, 'missing'.",
+            "Some rows, a number that is withheld, without 'a' are a group of their own, 'missing'.",
+        ),
+        (
+            "9 rows without 'a' are a group, with 1 row that hold this word, 'missing'.",
+            f"{SOME} without 'a' are a group, with some that hold this word, 'missing'.",
+        ),
+        (
+            "Some are several of these: 17 rows are left out in all.",
+            "Some are several of these; how many are left out in all is withheld.",
+        ),
         ("What it tells is of 3 rows.", None),
         ("Nothing is counted.", "Nothing is counted."),
     ],
 )
 def test_a_sentence_is_published_without_a_small_number(text, told):
-    assert published_note(text, 5) == told
+    assert published_note(text, 5, hidden=False) == told
+
+
+def test_the_size_of_a_group_that_was_made_is_withheld_where_any_group_is():
+    text = "12 rows with marks of more than one group of 'a' are a group of their own, 'several'."
+    assert published_note(text, 5, hidden=False) == text
+    assert "12" not in (published_note(text, 5, hidden=True) or "")
+
+
+def test_blanks_that_join_rows_with_the_word_missing_are_counted_beside_these(tmp_path):
+    path = write(tmp_path, "race,p\nmissing,1\n,0\n,1\na,1\na,0\n")
+    found = audited(path, "race", missing="group")
+    assert groups_of(found) == {"a": 2, "missing": 3}
+    notes = [each.message for each in found.cautions]
+    assert "2 rows without 'race' are a group, with 1 row that hold this word, 'missing'." in notes
+
+
+def test_rows_with_several_marks_are_counted(tmp_path):
+    path = write(tmp_path, "b,c,p\n1,,1\n,1,0\n1,1,1\n")
+    found = audited(path, "race", one_hot="race=b,b,c")
+    assert groups_of(found) == {"b": 1, "c": 1, "several": 1}
+    assert any("1 row with marks of more than one group" in each.message for each in found.cautions)
+    path = write(tmp_path, "several,c,p\n1,,1\n,1,0\n1,1,1\n")
+    with pytest.raises(UsageError, match="name that column otherwise"):
+        audited(path, "race", one_hot="race=several,c")
+
+
+def test_rows_left_out_for_two_reasons_are_counted_once_in_all(tmp_path):
+    path = write(tmp_path, "race,sex,p\nU,U,1\na,U,0\na,f,1\nb,m,0\n")
+    notes = [each.message for each in audited(path, ["race", "sex"], exclude="race=U; sex=U").cautions]
+    assert "Some are several of these: 2 rows are left out in all." in notes
+
+
+def test_edges_of_bins_that_agree_in_six_digits_stay_apart(tmp_path):
+    path = write(tmp_path, "income,p\n1000000,1\n1000001,0\n1000002,1\n1000003,0\n")
+    groups = groups_of(audited(path, "income", bins="income=1000001,1000002,1000003"))
+    assert set(groups.values()) == {1}
+    assert "1000001 to below 1000002" in groups
+
+
+@pytest.mark.parametrize("options", [{"rows": 3}, {"ignore": ["age"]}])
+def test_options_of_single_rows_are_refused_where_none_are_looked_at(tmp_path, options):
+    path = write(tmp_path, "race,age,p,y,n\na,1,1,1,2\nb,2,0,0,1\na,3,0,1,1\n")
+    with pytest.raises(UsageError, match="no single rows; leave them out"):
+        audited(path, "race", **options)
+    with pytest.raises(UsageError, match="no single rows; leave them out"):
+        audited(path, "race", label="y", count="n", **options)
+
+
+def test_lines_that_stand_for_nobody_are_counted(tmp_path):
+    path = write(tmp_path, "g,n,of\na,3,10\nb,5,9\nc,0,0\n")
+    found = fairness.audit(path, sensitive="g", selected="n", total="of")
+    assert found.cautions[0].message == "1 line of the table stands for nobody, with 0 in 'of'."

@@ -83,17 +83,25 @@ def shape_table(table: Table, shape: Shape, amount: str | None = None) -> tuple[
     for name in shape.sensitive:
         column = _made(table, name, shape)
         text = _text(column)
+        if name in shape.one_hot and (count := _amount(table, f"{text} = {literal(SEVERAL)}", amount)):
+            notes.append(
+                f"{_rows(count)} with marks of more than one group of {quote(name)} are a group of their "
+                f"own, {SEVERAL!r}."
+            )
         if shape.missing == "group":
             column = _derived(name, f"coalesce({text}, {literal(MISSING)})")
             if count := _amount(table, f"{text} IS NULL", amount):
-                notes.append(f"{_rows(count)} without {quote(name)} are a group of their own, {MISSING!r}.")
+                named = _amount(table, f"{text} = {literal(MISSING)}", amount)
+                own = f", with {_rows(named)} that hold this word" if named else " of their own"
+                notes.append(f"{_rows(count)} without {quote(name)} are a group{own}, {MISSING!r}.")
         columns.append(column)
     conditions = dict(_left_out(table, columns, shape))
-    notes += [
-        f"Left out: {_rows(count)} {what}."
-        for what, each in conditions.items()
-        if (count := _amount(table, each, amount))
-    ]
+    left_out = {what: count for what, each in conditions.items() if (count := _amount(table, each, amount))}
+    notes += [f"Left out: {_rows(count)} {what}." for what, count in left_out.items()]
+    if len(left_out) > 1:
+        every = _amount(table, " OR ".join(f"({each})" for each in conditions.values()), amount)
+        if every < sum(left_out.values()):
+            notes.append(f"Some are several of these: {_rows(every)} are left out in all.")
     # Those that were made stand first, where they are found before a column of the same name.
     made = tuple(column for column in columns if column.derived)
     shaped = replace(table, columns=(*made, *table.columns))
@@ -140,14 +148,20 @@ def _binned(table: Table, column: Column, edges: Sequence[float]) -> Column:
 
 def _bin_name(edges: Sequence[float], place: int) -> str:
     if place == 0:
-        return f"below {edges[0]:g}"
+        return f"below {edges[0]:.15g}"
     if place == len(edges):
-        return f"{edges[-1]:g} or more"
-    return f"{edges[place - 1]:g} to below {edges[place]:g}"
+        return f"{edges[-1]:.15g} or more"
+    return f"{edges[place - 1]:.15g} to below {edges[place]:.15g}"
 
 
 def _of_marks(table: Table, name: str, groups: Sequence[str]) -> Column:
     marks: list[str] = []
+    groups = tuple(dict.fromkeys(groups))
+    if SEVERAL in groups:
+        raise UsageError(
+            f"rows with several marks of {quote(name)} are a group called {SEVERAL!r}, which is a column of "
+            "it as well; name that column otherwise."
+        )
     for group in groups:
         column = find_column(table.columns, group)
         text = f"coalesce(lower({_text(column)}), '')"

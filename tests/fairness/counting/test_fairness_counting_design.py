@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from trivet.errors import DataError, TrivetError, UsageError
-from trivet.fairness.counting.design import Placed, Scale, quantile_of
+from trivet.fairness.counting.design import Design, Placed, Scale, quantile_of
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
+from trivet.fairness.counting.tabulate import Row, ask, assemble
 from trivet.tables.opening import open_table
 
 ROWS = 60
@@ -196,3 +197,64 @@ def test_the_order_of_rows_moves_no_sum_of_weights(sources, frame, tmp_path):
     one, other = (group_counts(each, "y", "p", "sex", weight="w").weights for each in (sources["csv"], path))
     assert np.array_equal(one.sums, other.sums)
     assert np.array_equal(one.squares, other.squares)
+
+
+def test_sums_of_weights_do_not_depend_on_the_order_of_what_a_source_gives():
+    rng = np.random.default_rng(5)
+    values = [
+        Row((group,), label, label, 1, (part,), weight, weight**2)
+        for part in range(40)
+        for group in "ab"
+        for label in "uvwx"
+        for weight in [float(rng.gamma(1))]
+    ]
+
+    class Shuffled:
+        def __init__(self, seed):
+            self.rows = [values[i] for i in np.random.default_rng(seed).permutation(len(values))]
+
+        def tally(self, _question, **_limit):
+            return self.rows
+
+    question = ask(
+        "y", "y", ("g",), positive="u", cut=None, multiclass=False, design=Design(weight="w", strata="s")
+    )
+    first, second = (assemble(Shuffled(seed), question).weights for seed in (1, 2))
+    assert (first.strata == second.strata).all()
+    assert (first.rows == second.rows).all()
+    assert (first.sums == second.sums).all()
+    assert (first.squares == second.squares).all()
+
+
+@pytest.mark.parametrize("scale", [Scale(0, 1, "low"), Scale(300, 850), Scale(300, 850, "low")])
+def test_the_score_at_a_place_is_the_one_that_lies_there(scale):
+    scores = np.random.default_rng(0).uniform(scale.low, scale.high, 300).round(3).tolist()
+    assert [scale.score(scale.share(each)) for each in scores] == scores
+
+
+def written(tmp_path, weights):
+    lines = [f"{'ab'[i % 2]},{i % 3 % 2},{weight!r}" for i, weight in enumerate(weights)]
+    path = tmp_path / "weights.csv"
+    path.write_text("\n".join(["g,p,w", *lines]) + "\n")
+    return path
+
+
+def test_small_weights_keep_their_digits_beside_a_large_one(tmp_path):
+    weights = [float(each) for each in np.random.default_rng(2).gamma(2, 1, 60)]
+    weights[0] = 1e10
+    found = group_counts(written(tmp_path, weights), None, "p", "g", weight="w").weights
+    of = [np.flatnonzero((np.arange(60) % 2 == 1) & (np.arange(60) % 3 % 2 == each)) for each in (0, 1)]
+    for power, table in ((1, found.sums), (2, found.squares)):
+        expected = [sum(weights[i] ** power for i in places) for places in of]
+        assert table[0, 1, 0].tolist() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "large", "why"), [(1e-170, 1, "too small"), (1, 1e17, "would be lost")])
+def test_weights_that_floats_cannot_add_up_are_refused(tmp_path, scale, large, why):
+    path = written(tmp_path, [scale * large, *[scale * 0.5] * 20])
+    with pytest.raises(DataError, match=why):
+        group_counts(path, None, "p", "g", weight="w")
+    frame = pd.read_csv(path)
+    if why == "too small":
+        with pytest.raises(DataError, match=why):
+            group_counts(frame, None, "p", "g", weight="w")

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import t
 from surveys import SELECTED, TRUE_POSITIVE, counts_of, direct
 
+from trivet import fairness
 from trivet.errors import UsageError
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.intervals.comparisons import difference_intervals, equality_test, ratio_intervals
@@ -177,3 +178,32 @@ def test_what_is_unknown_has_a_reason():
     plain = GroupCounts(counts.columns, counts.groups, counts.classes, counts.table)
     with pytest.raises(UsageError, match="have no weights"):
         weighted_shares(plain, *SELECTED)
+
+
+def test_an_audit_says_what_is_weighted_and_where_a_stratum_has_one_unit():
+    y, groups = [0, 1] * 10, ["a", "b"] * 10
+    options = {"sensitive": {"g": groups}, "label": y, "prediction": y[::-1]}
+    found = fairness.audit(None, **options, weight=[1.0, 2.0] * 10, strata=[0] * 12 + [1] * 7 + [2])
+    message = next(each.message for each in found.cautions if each.kind == "weights")
+    assert "Figures are weighted by 'weight'" in message
+    assert "within 3 strata; numbers of rows are not weighted. 1 stratum has a single row" in message
+    assert not any(each.kind == "weights" for each in fairness.audit(None, **options).cautions)
+
+
+def test_clusters_without_a_weight_are_no_degrees_of_freedom():
+    rng = np.random.default_rng(4)
+    groups, chosen, clusters = np.arange(120) % 2, rng.integers(0, 2, 120), np.arange(120) // 10
+    weights = np.where(clusters < 4, rng.gamma(2, 1, 120), 0.0)
+    made = {"sensitive": groups, "weight": weights, "cluster": clusters}
+    (whole, _), (short, _) = (
+        weighted_shares(counts, *SELECTED)
+        for counts in (
+            fairness.group_counts(None, None, chosen, **made),
+            fairness.group_counts(
+                None, None, chosen[:40], **{name: values[:40] for name, values in made.items()}
+            ),
+        )
+    )
+    # The variances differ by 12/11 for 4/3, and t by 3 degrees of freedom on both sides.
+    width = [each.high - each.low for each in (whole, short)]
+    assert width[0] == pytest.approx(width[1], rel=0.1)

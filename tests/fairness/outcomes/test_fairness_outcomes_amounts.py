@@ -228,3 +228,39 @@ def test_simulated_means_are_covered():
             covered[place] += found.low <= truth <= found.high
     # A binomial number of 200 with 0.95 is below 180 once in 1,000 times.
     assert (covered >= 180).all()
+
+
+def test_a_column_with_one_value_is_not_compared(people):
+    frame, _ = people
+    frame = frame.assign(town="x")
+    found = audit_outcome(frame, outcome="limit", sensitive=["town", "sex"])
+    alone = audit_outcome(frame, outcome="limit", sensitive="sex")
+    assert [each.name for each in found.attributes] == ["sex", "town x sex"]
+    assert found.attributes[0].groups[0].mean == alone.attributes[0].groups[0].mean
+
+
+def test_groups_of_no_weight_are_left_out_and_named(people):
+    frame, _ = people
+    first = frame.sex.iloc[0]
+    extra = frame.head(40).assign(sex="none", w=0.0)
+    found = audit_outcome(
+        pd.concat([frame.assign(w=1.0), extra]), outcome="limit", sensitive="sex", weight="w"
+    )
+    assert [each.group for each in found.attributes[0].groups] == sorted(set(frame.sex))
+    assert any("none (40 rows)" in each.message for each in found.cautions)
+    weights = (frame.sex == first).astype(float)
+    with pytest.raises(DataError, match="only one group with a number in rows that count"):
+        audit_outcome(frame.assign(w=weights), outcome="limit", sensitive="sex", weight="w")
+
+
+def test_p_values_are_adjusted_over_all_attributes(people):
+    frame, _ = people
+    frame = frame.assign(half=np.arange(len(frame)) % 2)
+    groups = [
+        group
+        for each in audit_outcome(frame, outcome="limit", sensitive=["sex", "half"]).attributes
+        for group in each.groups
+        if group.p_value is not None
+    ]
+    least = min(groups, key=lambda group: group.p_value)
+    assert least.p_adjusted == pytest.approx(min(1.0, len(groups) * least.p_value))

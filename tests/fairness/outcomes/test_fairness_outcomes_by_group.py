@@ -107,3 +107,13 @@ def test_wrong_arguments_are_refused(rows):
         by_group(accuracy_score, truth, predicted, [None, *group[1:]])
     with pytest.raises(UsageError):
         by_group(accuracy_score, truth, predicted, group, level=1.5)
+
+
+def test_a_group_without_a_spread_leaves_no_interval_of_a_gap():
+    truth = np.random.default_rng(1).integers(0, 2, 60)
+    found = by_group(accuracy, truth, np.r_[truth[::-1][:-1], truth[-1]], [*"a" * 59, "b"], replicates=50)
+    (gap,) = found.gaps
+    assert gap.difference.value > 0
+    for each in (gap.difference, gap.ratio):
+        assert (each.low, each.high) == (None, None)
+        assert "no draw has another figure for b" in each.reason

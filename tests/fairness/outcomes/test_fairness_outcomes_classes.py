@@ -82,3 +82,16 @@ def test_a_class_that_a_group_lacks_is_unknown():
     assert "no row with one of the classes" in recall["f"].reason
     assert recall["m"].value == 1
     assert group_counts(table, "label", "guess", "sex", multiclass=True).classes == ("a", "b", "c")
+
+
+def test_clusters_without_an_error_tell_no_interval():
+    frame = pd.DataFrame({"g": ["a", "b"] * 30, "y": np.arange(60) % 3, "c": np.arange(60) // 6})
+    frame["p"] = np.where((frame.g == "b") & (frame.c > 6), 0, frame.y)
+    found = audit_outcome(frame, sensitive="g", label="y", prediction="p", cluster="c").attributes[0].macro
+    accuracy = {each.group: each for each in found if each.metric == "accuracy"}
+    right, other = accuracy["a"].rate, accuracy["b"].rate
+    assert (right.value, right.low, right.high) == (1.0, None, None)
+    assert "error is unknown" in right.reason
+    assert other.low < other.value < other.high
+    compared = next(each for each in accuracy.values() if each.ratio is not None)
+    assert compared.difference.low is None

@@ -215,3 +215,22 @@ def test_the_same_seed_gives_the_same_result():
     assert search_rows(features, selected, None, seed=7, workers=1) == search_rows(
         features, selected, None, seed=7, workers=2
     )
+
+
+def test_what_was_too_small_to_be_searched_is_not_claimed():
+    rng = np.random.default_rng(3)
+    found = fairness.search_subgroups(
+        {"x": rng.integers(0, 3, 300), "y": rng.integers(0, 2, 300)}, prediction=rng.integers(0, 2, 300)
+    )
+    # One in a hundred rows is 3 rows; subgroups have 30 at least.
+    assert "No subgroup with at least 10.0% of the rows that a rate is of differs by" in found.statement
+
+
+def test_rates_of_0_and_1_have_a_critical_value():
+    town = np.arange(200) % 2
+    found = fairness.search_subgroups({"town": town}, prediction=town)
+    # Two comparisons that are one and the same.
+    assert found.critical == pytest.approx(1.96, abs=0.15)
+    assert len(found.found) == 1
+    assert abs(found.found[0].gap.value) == 1
+    assert found.found[0].p_adjusted < 0.05

@@ -40,6 +40,7 @@ from trivet.fairness.counting.design import EVERY_ROW, UNIT, Design, Scale
 from trivet.fairness.counting.design import score_range as typed_scale
 from trivet.fairness.counting.group_counts import counts_at_cut
 from trivet.fairness.counting.tabulate import nearest
+from trivet.fairness.intervals.linearised import Sample, design_sentence
 from trivet.fairness.intervals.shares import LARGE, holm, share_interval
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import SELECTION, Measure, measures_named
@@ -145,7 +146,7 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
     base = f", while {positives:,} of {rows:,} rows ({positives / max(rows, 1):.1%}) have a positive label"
     base = base if counts.labelled else ""
     if rows and chosen == 0:
-        what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {cut:g}"
+        what = "The predictions select nobody" if cut is None else f"No score reaches the cut of {_cut(cut)}"
         yield Caution(
             "nobody selected",
             f"{what}{base}. A ratio of selection rates is then unknown, and a difference of 0 says "
@@ -153,12 +154,19 @@ def _all_alike(counts: GroupCounts, cut: float | None) -> Iterator[Caution]:
         )
     elif rows and chosen == rows:
         what = (
-            "The predictions select everybody" if cut is None else f"Every score reaches the cut of {cut:g}"
+            "The predictions select everybody"
+            if cut is None
+            else f"Every score reaches the cut of {_cut(cut)}"
         )
         yield Caution(
             "everybody selected",
             f"{what}{base}. Groups are then treated alike whatever the model knows.",
         )
+
+
+def _cut(cut: float) -> str:
+    """Write a cut; one just above a score, where a quantile is the highest of them, with all its digits."""
+    return f"{cut:g}" if float(f"{cut:g}") == cut else repr(float(cut))
 
 
 def caution_proxies(attributes: Sequence[AttributeAudit]) -> tuple[Caution, ...]:
@@ -577,6 +585,9 @@ def audit_counts(
             of_rows = caution_rows(predicted, telling, level=level)
     if predicted is not None and reference == "population":
         cautions += (Caution("not looked at", _NOT_BY_COLUMN),)
+    if counts.weights is not None:
+        message = design_sentence(Sample.of(counts), counts.weights.weight)
+        cautions = (Caution("weights", message), *cautions)
     worst = worst_verdict(attribute.verdict for attribute in attributes)
     shown = next(attribute for attribute in attributes if attribute.verdict == worst)
     negative, positive = counts.classes

@@ -23,6 +23,7 @@ from trivet.fairness.auditing.settings import (
 )
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.design import Design, Scale, score_range
+from trivet.fairness.counting.files import rows_of_none
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.law.suppression import suppressed
 from trivet.fairness.measures.registry import measures_named
@@ -30,6 +31,7 @@ from trivet.fairness.search.table import search_table
 from trivet.fairness.shaping import Shape, shape_table
 from trivet.tables.opening import Table, open_table, table_file
 from trivet.tables.settings import DecimalMark, Encoding, Thousands
+from trivet.wording import quote
 
 __all__ = ["audit", "audit_table", "compare"]
 
@@ -172,11 +174,16 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
             scale=scale,
             **asdict(design),
         )
+        amount = design.count or design.total
+        if amount is not None and (none := rows_of_none(shaped, amount)):
+            stand = "1 line of the table stands" if none == 1 else f"{none:,} lines of the table stand"
+            notes = (*notes, f"{stand} for nobody, with 0 in {quote(amount)}.")
         predicted, cautions = None, tuple(Caution("rows", note) for note in notes)
         searched = None
         why = _not_looked_at(settings, counts, design)
         if why is not None or prediction is None or label is None:
-            message = f"The other columns, and scores within groups, were not looked at{why or ''}."
+            beside = " beside the search" if settings.search or settings.search_split else ""
+            message = f"The other columns, and scores within groups, were not looked at{beside}{why or ''}."
             cautions += (Caution("not looked at", message),)
         else:
             progress("columns", None)
@@ -196,6 +203,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
             searched = search_table(
                 shaped, counts, settings, predicted, seed=seed, workers=workers, progress=progress
             )
+    if predicted is None and searched is not None and searched.rows < counts.rows:
+        cautions += (Caution("rows", f"The search is of {searched.rows:,} rows, drawn at random."),)
     if predicted is not None and len(predicted.places) < counts.rows:
         message = (
             f"What columns and scores tell is of {len(predicted.places):,} rows, drawn at random; "

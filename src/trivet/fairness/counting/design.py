@@ -127,8 +127,10 @@ class Scale:
         return scores if self == UNIT else (scores - self._from) / self._reach
 
     def score(self, share: float) -> float:
-        """Return the score at a place."""
-        return self._from + share * self._reach
+        """Return the score at a place, the one with the fewest digits of those that lie there."""
+        score = self._from + share * self._reach
+        rounded = (round(score, digits) for digits in _DIGITS)
+        return next((each for each in rounded if self.share(each) == share), score)
 
     def sql(self, number: str) -> str:
         """Return SQL for the place of a score, the same double as `share` gives."""
@@ -146,6 +148,8 @@ class Scale:
         return reach if self.favourable == "high" else -reach
 
 
+#: Digits behind the point that scores have, if not all.
+_DIGITS: Final = range(13)
 UNIT: Final = Scale()
 
 

@@ -43,10 +43,12 @@ from trivet.tables.opening import (
 from trivet.tables.reading import TooManyError
 from trivet.wording import one_line, quote
 
-__all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns"]
+__all__ = ["CodedColumn", "CodedColumns", "FileSource", "read_columns", "rows_of_none"]
 
 #: Squares of larger weights are beyond all floats.
 LARGEST_WEIGHT: Final = 1e150
+#: Squares of weights that are all smaller are rounded to 0.
+SMALLEST_WEIGHT: Final = 1e-100
 #: Timestamps without a zone, other than DATE; Python has one type for them.
 _TIMES: Final = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"})
 _NESTED: Final = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|GEOMETRY|VARIANT)\b.*|.*\]", re.DOTALL)
@@ -218,35 +220,53 @@ def _summed(table: Table, design: Design) -> tuple[str, ...]:
     if design.count is not None:
         return f"sum({number(design.count)})", not_whole(design.count)
     if design.weight is not None:
-        return _weight_sums(table, number(design.weight))
+        return _weight_sums(table, design.weight, number(design.weight))
     return (_ROWS,)
 
 
-#: Bits of the largest weight, and of its square, as a whole number.
+#: Bits of the largest weight, and of its square, as a whole number; more where others are far smaller.
 _BITS: Final = 52
+_MORE_BITS: Final = 96
+#: How many times the smallest weight the largest one is: with fewer bits, and at all.
+_NEAR: Final = 2.0**16
+_FAR: Final = 2.0**40
 
 
-def _weight_sums(table: Table, weight: str) -> tuple[str, ...]:
+def _weight_sums(table: Table, name: str, weight: str) -> tuple[str, ...]:
     """Return SQL for rows, sum of weights, sum of squares, and wrong weights."""
     # Whole numbers add up to the same whatever the order of threads: as many bits as floats have are kept.
     right = f"({weight} >= 0 AND isfinite({weight}))"
-    ((largest,),) = table.rows(
-        f"SELECT max({weight}) FILTER ({right}) FROM {table.source}"  # noqa: S608 - names are quoted
+    ((largest, smallest),) = table.rows(
+        f"SELECT max({weight}) FILTER ({right}), "  # noqa: S608 - names are quoted
+        f"min({weight}) FILTER ({right} AND {weight} > 0) "
+        f"FROM {table.source}"
     )
+    if largest and largest < SMALLEST_WEIGHT:
+        raise DataError(f"the weights in {quote(name)} are too small to be squared; multiply all by as much.")
+    if largest and largest <= LARGEST_WEIGHT and largest > _FAR * smallest:
+        raise DataError(
+            f"the weights in {quote(name)} are from {smallest:g} to {largest:g}, so that the small ones "
+            "would be lost in sums; correct the largest, or leave such rows out."
+        )
     if largest and largest > LARGEST_WEIGHT:
         sums = ("CAST('inf' AS DOUBLE)",) * 2
     elif largest:
         known = f"CASE WHEN {right} THEN {weight} END"
-        sums = _exact_sum(known, largest), _exact_sum(f"({known} * {known})", largest * largest)
+        wide = largest > _NEAR * smallest
+        sums = (
+            _exact_sum(known, largest, wide=wide),
+            _exact_sum(f"({known} * {known})", largest * largest, wide=wide),
+        )
     else:
         sums = ("CAST(0 AS DOUBLE)",) * 2
     return _ROWS, *sums, f"count(*) - count(CASE WHEN {right} THEN 1 END)"
 
 
-def _exact_sum(number: str, largest: float) -> str:
+def _exact_sum(number: str, largest: float, *, wide: bool) -> str:
     """Return SQL for the sum of numbers from 0 to the largest, rounded below its last bit."""
-    factor = f"CAST({math.ldexp(1.0, _BITS - math.frexp(largest)[1])!r} AS DOUBLE)"
-    return f"coalesce(CAST(sum(CAST({number} * {factor} AS BIGINT)) AS DOUBLE), 0) / {factor}"
+    bits, kind = (_MORE_BITS, "HUGEINT") if wide else (_BITS, "BIGINT")
+    factor = f"CAST({math.ldexp(1.0, bits - math.frexp(largest)[1])!r} AS DOUBLE)"
+    return f"coalesce(CAST(sum(CAST({number} * {factor} AS {kind})) AS DOUBLE), 0) / {factor}"
 
 
 def amount_column(table: Table, name: str) -> Column:
@@ -314,6 +334,14 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
         raise DataError(f"there is no score in {quote(name)}.")
     # Where no score is above it nobody is selected.
     return math.nextafter(middle, math.inf) if cut is None else cut
+
+
+def rows_of_none(table: Table, name: str) -> int:
+    """Return how many rows of a table of counts stand for no row."""
+    ((rows,),) = table.rows(
+        f"SELECT count(*) FROM {table.source} WHERE {number_sql(amount_column(table, name))} = 0"  # noqa: S608 - quoted
+    )
+    return int(rows)
 
 
 def count_of(table: Table) -> int:

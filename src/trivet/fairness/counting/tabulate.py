@@ -214,10 +214,9 @@ def _weights(
     named: Sequence[_Named], cells: Sequence[tuple[int, int, int]], shape: tuple[int, ...], design: Design
 ) -> WeightSums:
     """Add up the weights of each part; strata and clusters are missing nowhere."""
-    places: dict[tuple[str | None, ...], int] = {}
-    parts = [tuple(map(name_of, each.row.part)) for each in named]
-    for part in parts:
-        places.setdefault(part, len(places))
+    parts = [tuple(str(name_of(value)) for value in each.row.part) for each in named]
+    # In order: sources give rows in any, and sums of floating-point numbers depend on theirs.
+    places = {part: place for place, part in enumerate(sorted(set(parts)))}
     if len(places) * math.prod(shape) > _MOST_SUMS:
         raise UsageError(
             f"there are {len(places):,} strata or clusters and {math.prod(shape):,} cells of group, label "
@@ -227,10 +226,12 @@ def _weights(
     strata = [kinds.setdefault(part[0] if design.strata else None, len(kinds)) for part in places]
     rows = np.zeros((len(places), *shape), dtype=np.int64)
     sums, squares = np.zeros(rows.shape), np.zeros(rows.shape)
-    for part, cell, each in zip(parts, cells, named, strict=True):
-        rows[(places[part], *cell)] += each.row.rows
-        sums[(places[part], *cell)] += each.row.weight
-        squares[(places[part], *cell)] += each.row.square
+    of = np.array([places[part] for part in parts], dtype=np.int64)
+    where = np.ravel_multi_index((of, *np.array(cells, dtype=np.int64).T), rows.shape)
+    added = np.array([(each.row.rows, each.row.weight, each.row.square) for each in named], dtype=np.float64)
+    order = np.lexsort((added[:, 2], added[:, 1], where))
+    for table, column in zip((rows, sums, squares), added[order].T, strict=True):
+        np.add.at(table.reshape(-1), where[order], column.astype(table.dtype))
     if not float(sums.sum()) > 0:
         raise DataError(f"the weights in {quote(design.weight or '')} are all 0; nothing can be weighed.")
     return WeightSums(
@@ -280,8 +281,9 @@ def rows_of(question: Question, values: Sequence[object], scored: object, sums: 
     if design.weight is not None:
         rows, weight, square, wrong = sums
         _require_amounts(design.weight, "weight", wrong)
-        if not math.isfinite(square):
-            raise DataError(f"the weights in {quote(design.weight)} are too large to be squared.")
+        if not math.isfinite(square) or (square == 0 and weight > 0):
+            far = "small" if square == 0 else "large"
+            raise DataError(f"the weights in {quote(design.weight)} are too {far} to be squared.")
         return [question.row(values, rows, scored=scored, weight=weight, square=square)]
     rows = sums[0]
     return [question.row(values, rows, scored=scored, weight=float(rows), square=float(rows))]

@@ -17,8 +17,16 @@ from scipy.special import stdtrit
 from trivet.errors import UsageError
 from trivet.estimate import Estimate
 from trivet.fairness.counting.counts import GroupCounts
+from trivet.wording import quote
 
-__all__ = ["Sample", "SurveyDesign", "design_covariance", "survey_design", "weighted_mean_interval"]
+__all__ = [
+    "Sample",
+    "SurveyDesign",
+    "design_covariance",
+    "design_sentence",
+    "survey_design",
+    "weighted_mean_interval",
+]
 
 Floats = NDArray[np.float64]
 
@@ -131,6 +139,23 @@ def survey_design(counts: GroupCounts) -> SurveyDesign:
         lonely=int((sample.sizes == 1).sum()),
         degrees_of_freedom=sample.freedom,
         clustered=sample.squares is None,
+    )
+
+
+def design_sentence(sample: Sample, weight: str) -> str:
+    """Say what is weighted, and which design intervals are of; no name of a column where there is none."""
+    units = "clusters" if sample.squares is None else "rows"
+    strata = f" within {len(sample.sizes):,} strata" if len(sample.sizes) > 1 else ""
+    lonely = int((sample.sizes == 1).sum())
+    have = "stratum has" if lonely == 1 else "strata have"
+    alone = f" {lonely:,} {have} a single {units[:-1]}, whose spread is taken around the mean of all."
+    alone = alone if lonely and strata else ""
+    of = f"those of a survey of {units}{strata}"
+    if not weight:
+        return f"Intervals are {of}.{alone}"
+    return (
+        f"Figures are weighted by {quote(weight)}, and their intervals are {of}; numbers of rows are not "
+        f"weighted.{alone}"
     )
 
 

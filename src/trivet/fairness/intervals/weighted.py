@@ -229,9 +229,11 @@ class _Rates:
         share = np.divide(over, over + rest, out=np.full(len(over), np.nan), where=under > 0)
         totals, scores, variance = _linearised(sample, a, b, share, under)
         within = (sample.rows * (b > 0)).sum(axis=(2, 3))
-        units = (within > 0).sum(axis=0) if sample.squares is None else within.sum(axis=0)
-        strata = (sample.by_stratum(within) > 0).sum(axis=0)
+        # Clusters without a weight say nothing.
+        weighed = (sample.sums * (b > 0)).sum(axis=(2, 3)) > 0
         rows = within.sum(axis=0)
+        units = weighed.sum(axis=0) if sample.squares is None else np.where(weighed, within, 0).sum(axis=0)
+        strata = (sample.by_stratum(weighed.astype(np.int64)) > 0).sum(axis=0)
         return cls(
             sample=sample,
             share=share,

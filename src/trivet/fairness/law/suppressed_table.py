@@ -61,7 +61,7 @@ def suppressed_bias_audit(audit: BiasAudit, fewest: int) -> BiasAudit:
         )
         for number, table in enumerate(audit.tables)
     )
-    told = [published_note(note, fewest) for note in audit.notes]
+    told = [published_note(note, fewest, hidden=bool(hidden)) for note in audit.notes]
     notes = tuple(note for note in told if note is not None)
     if None in told:
         notes += (LEFT_OUT.format(fewest=fewest),)

@@ -50,6 +50,7 @@ _HARMLESS: Final = frozenset(
         "key",
         "rows",
         "not looked at",
+        "weights",
         "nobody selected",
         "everybody selected",
     }
@@ -367,29 +368,47 @@ _ROWS: Final = re.compile(r"(\d[\d,]*) (?:drawn |more |different )?rows?\b")
 
 def _tells_few(text: str, fewest: int) -> bool:
     """Tell whether a sentence has a number of rows below `fewest`."""
-    return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
+    return any(_number(found) < fewest for found in _ROWS.findall(text))
 
 
-#: A sentence on rows that were left out, or made a group: what is before their number, the number, the rest.
-_SHAPED: Final = re.compile(r"(Left out: |)(\d[\d,]*) rows?( with(?:out)? .*)", re.DOTALL)
+#: Sentences on rows that were left out, or made a group, and on several such sentences together.
+_LEFT_OUT: Final = re.compile(r"Left out: (\d[\d,]*) rows?( with(?:out)? .*)", re.DOTALL)
+_MADE: Final = re.compile(
+    r"(\d[\d,]*) rows?( with(?:out)? .* are a group)(?: of their own|, with (\d[\d,]*) rows?( that hold this "
+    r"word))(, '\w+'\.)",
+    re.DOTALL,
+)
+_TOGETHER: Final = "Some are several of these"
+_SOME: Final = "some rows, a number that is withheld,"
 
 
-def published_note(text: str, fewest: int) -> str | None:
-    """Return a sentence without a number of rows below `fewest`; None where it has others of them."""
-    shaped = _SHAPED.fullmatch(text)
-    if shaped is None:
-        return None if _tells_few(text, fewest) else text
-    before, number, rest = shaped.groups()
-    if int(number.replace(",", "")) >= fewest:
-        return text
-    return f"{before}{'some' if before else 'Some'} rows, a number that is withheld,{rest}"
+def published_note(text: str, fewest: int, *, hidden: bool) -> str | None:
+    """Return a sentence without a number of rows below `fewest`; None where that is not known of it.
+
+    Where groups are withheld, `hidden`, no size of a group is in it.
+    """
+    if text.startswith(f"{_TOGETHER}: "):
+        # A difference of it and of the sentences before it would tell how many are several.
+        return f"{_TOGETHER}; how many are left out in all is withheld."
+    if (left := _LEFT_OUT.fullmatch(text)) is not None:
+        return f"Left out: {_SOME}{left[2]}" if _number(left[1]) < fewest else text
+    if (made := _MADE.fullmatch(text)) is not None:
+        if not hidden and min(_number(each) for each in (made[1], made[3]) if each) >= fewest:
+            return text
+        also = " of their own" if made[3] is None else f", with some{made[4]}"
+        return f"{_SOME.capitalize()}{made[2]}{also}{made[5]}"
+    return None if _tells_few(text, fewest) else text
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
     dropped = False
     for caution in cautions:
-        message = published_note(caution.message, fewest)
+        message = published_note(caution.message, fewest, hidden=hidden)
         tells = message is None or (hidden and caution.kind not in _HARMLESS)
         if message is None or tells or (small and caution.kind in {"folded values", "spelling"}):
             dropped = True

@@ -219,6 +219,12 @@ class _Found:
             return Estimate(
                 finite(value), None, None, level, method, f"{lost:.1%} of the draws have no figure"
             )
+        fixed = (kept == kept[:1]).all(axis=0)
+        if fixed.any():
+            # Not without error, such as where one row is drawn again and again.
+            named = ", ".join(one_line(name) for name, each in zip(names, fixed, strict=True) if each)
+            why = f"no draw has another figure for {one_line(named, limit=200)}, so that its error is unknown"
+            return Estimate(value, None, None, level, method, why)
         wider = float(ndtri((1 + _expanded(level, min(self.rows))) / 2) / ndtri((1 + level) / 2))
         if len(values) > _PAIRED:
             error = kept.std(axis=0)
@@ -234,8 +240,6 @@ class _Found:
             high = (np.abs(apart) + reach * error).max()
         lost = len(draws) - len(kept)
         reason = f"{lost} of the draws have no figure" if lost else None
-        if not error.any():
-            return Estimate(value, None, None, level, method, "no draw has another figure")
         return Estimate(value, max(float(low), 0.0), float(high), level, method, reason)
 
 

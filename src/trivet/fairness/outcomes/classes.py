@@ -18,7 +18,7 @@ from trivet.fairness.intervals.comparisons import (
     recovered_difference,
     recovered_ratio,
 )
-from trivet.fairness.intervals.linearised import design_covariance, survey_design
+from trivet.fairness.intervals.linearised import Sample, design_covariance, design_sentence, survey_design
 from trivet.fairness.intervals.shares import (
     finite,
     share_intervals,
@@ -57,6 +57,8 @@ LIMITS: Final = (
     "The verdict is on how often each class is predicted; whether a class is good or bad for a row is not "
     "known."
 )
+#: A variance that is nothing but rounding.
+_NOTHING: Final = 1e-24
 #: Axis of the cells of a class: its labels for recall, its predictions for precision.
 _MACRO: Final = {"macro_recall": 0, "macro_precision": 1}
 
@@ -68,7 +70,7 @@ def audit_classes(
 
     Intervals of the verdict hold for all classes and groups at once (Bonferroni).
     """
-    groups = [counts.over(*columns) for columns in attributes_of(counts.columns)]
+    groups = [counts.over(*columns) for columns in attributes_of(counts.columns, counts.groups)]
     comparisons = len(counts.classes) * sum(len(each.groups) - 1 for each in groups)
     attributes = tuple(_attribute(each, counts.columns, settings, comparisons) for each in groups)
     verdict = worst([each.verdict for each in attributes])
@@ -82,11 +84,18 @@ def audit_classes(
         four_fifths=settings.four_fifths,
         level=settings.level,
         attributes=attributes,
-        cautions=tuple(Caution("rows", note) for note in notes),
+        cautions=tuple(Caution("rows", note) for note in (*notes, *_weighed(counts))),
         verdict=verdict,
         reason=first.reason if len(attributes) == 1 else f"{one_line(first.name)}: {first.reason}",
         limits=LIMITS,
     )
+
+
+def _weighed(counts: GroupCounts) -> tuple[str, ...]:
+    """Say what is weighted, where rows have weights."""
+    if counts.weights is None:
+        return ()
+    return (design_sentence(Sample.of(counts), counts.weights.weight),)
 
 
 def _attribute(
@@ -255,7 +264,9 @@ def _weighted_macro(counts: GroupCounts, metric: str, reference: int, level: flo
     covariance = design_covariance(counts, scores)
     freedom = survey_design(counts).degrees_of_freedom
     t = float(stdtrit(freedom, (1 + level) / 2)) if freedom > 0 else np.nan
-    own, other = np.diag(covariance), covariance[:, reference]
+    # Where all rows agree no variance tells how certain that is.
+    own = np.where(np.diag(covariance) > _NOTHING, np.diag(covariance), np.nan)
+    other = covariance[:, reference]
     error = t * np.sqrt(own)
     difference = value[reference] - value
     gap = t * np.sqrt(np.maximum(own + own[reference] - 2 * other, 0))
@@ -272,9 +283,14 @@ def _weighted_macro(counts: GroupCounts, metric: str, reference: int, level: flo
 
 
 def _estimates(values: Floats, low: Floats, high: Floats, level: float, method: str) -> list[Estimate]:
-    why = "a group has no row with one of the classes"
+    def reason(value: float, end: float) -> str | None:
+        if np.isnan(value):
+            return "a group has no row with one of the classes"
+        unsure = "its sampling units do not differ, or are too few, so that its error is unknown"
+        return unsure if np.isnan(end) else None
+
     return [
-        Estimate(finite(value), finite(left), finite(right), level, method, why if np.isnan(value) else None)
+        Estimate(finite(value), finite(left), finite(right), level, method, reason(value, left))
         for value, left, right in zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """Verdicts, references and sentences that audits of other outcomes share."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,26 +13,38 @@ from trivet.fairness.auditing.groups import judged
 from trivet.fairness.auditing.results import REFERENCE
 from trivet.fairness.counting.counts import SMALLEST_SHARE
 from trivet.fairness.counting.naming import name_of
+from trivet.fairness.intervals.shares import holm
 from trivet.fairness.outcomes.reading import NumberRows
 from trivet.settings import parts_of
 from trivet.verdict import DISPARATE, IN_BAND, UNSETTLED, rank
 from trivet.wording import one_line, quote
 
-__all__ = ["attributes_of", "comparisons_of", "counted", "reference_of", "sentence", "verdict_of", "worst"]
+__all__ = [
+    "adjusted",
+    "attributes_of",
+    "comparisons_of",
+    "counted",
+    "reference_of",
+    "sentence",
+    "verdict_of",
+    "worst",
+]
 
 _LARGEST: Final = "it is the largest group"
 
 
-def attributes_of(columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield each sensitive column, and all of them together where there is more than one."""
-    yield from combinations(columns, 1)
+def attributes_of(columns: Sequence[str], values: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield each sensitive column that has two groups or more, and all together where there are several."""
+    for place, name in enumerate(columns):
+        if len({own[place] for own in values}) > 1:
+            yield (name,)
     if len(columns) > 1:
         yield tuple(columns)
 
 
 def comparisons_of(rows: NumberRows) -> int:
     """Return how many groups are compared with a reference group, over all attributes."""
-    return sum(len(rows.over(*columns)[2]) - 1 for columns in attributes_of(rows.columns))
+    return sum(len(rows.over(*columns)[2]) - 1 for columns in attributes_of(rows.columns, rows.values))
 
 
 def reference_of(
@@ -59,6 +71,15 @@ def reference_of(
             f"there are {known}."
         )
     return list(values).index(wanted), "it was named as privileged"
+
+
+def adjusted(attributes: Sequence[Any]) -> tuple[Any, ...]:
+    """Return attributes with p-values that are adjusted by Holm's method over all of them."""
+    found = iter(holm([group.p_value for each in attributes for group in each.groups]))
+    return tuple(
+        replace(each, groups=tuple(replace(group, p_adjusted=next(found)) for group in each.groups))
+        for each in attributes
+    )
 
 
 def verdict_of(place: int, reference: int, ratio: Estimate, *, four_fifths: float) -> str:

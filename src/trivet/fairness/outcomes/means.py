@@ -70,12 +70,14 @@ class RowDesign:
         return totals, np.bincount(groups, factors * z**2, minlength=number).astype(np.float64)
 
     def freedom(self, groups: Ints, number: int) -> Ints:
-        """Return units less strata with rows of each group."""
-        strata = self._distinct(self._strata, groups, number)
+        """Return units less strata with rows of each group that weigh something."""
+        some = self.weights > 0
+        groups = groups[some]
+        strata = self._distinct(self._strata[some], groups, number)
         units = (
             np.bincount(groups, minlength=number)
             if self.clusters is None
-            else self._distinct(self._units, groups, number)
+            else self._distinct(self._units[some], groups, number)
         )
         return units - strata
 

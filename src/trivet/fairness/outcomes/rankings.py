@@ -14,9 +14,10 @@ from trivet.fairness.auditing.settings import TableOptions
 from trivet.fairness.counting.counts import GroupCounts
 from trivet.fairness.counting.weights import WeightSums
 from trivet.fairness.intervals.comparisons import ratio_intervals
-from trivet.fairness.intervals.shares import holm, share_intervals, simultaneous_level
+from trivet.fairness.intervals.shares import share_intervals, simultaneous_level
 from trivet.fairness.intervals.weighted import weighted_ratios, weighted_shares
 from trivet.fairness.outcomes.comparing import (
+    adjusted,
     attributes_of,
     comparisons_of,
     counted,
@@ -57,8 +58,11 @@ def audit_rankings(rows: NumberRows, settings: TableOptions, *, data: str, seed:
         )
     queries = 1 if rows.query is None else int(rows.query.max()) + 1
     comparisons = comparisons_of(rows)
-    attributes = tuple(
-        _attribute(rows, columns, settings, comparisons, seed=seed) for columns in attributes_of(rows.columns)
+    attributes = adjusted(
+        [
+            _attribute(rows, columns, settings, comparisons, seed=seed)
+            for columns in attributes_of(rows.columns, rows.values)
+        ]
     )
     verdict = worst([each.verdict for each in attributes])
     first = next(each for each in attributes if each.verdict == verdict)
@@ -113,7 +117,6 @@ def _attribute(
         else _permuted(exposure[groups == k], exposure[groups == reference], rng)
         for k in range(len(names))
     ]
-    adjusted = holm(tests)
     found: list[GroupRanking] = []
     for k, name in enumerate(names):
         own, wide = k == reference, means.ratio(k, reference, together)
@@ -128,7 +131,7 @@ def _attribute(
                 simultaneous_low=None if own else wide.low,
                 simultaneous_high=None if own else wide.high,
                 p_value=tests[k],
-                p_adjusted=adjusted[k],
+                p_adjusted=None,
                 test=None if own else "t test over queries" if design else "permutation of places",
                 verdict=verdict_of(k, reference, wide, four_fifths=settings.four_fifths),
             )

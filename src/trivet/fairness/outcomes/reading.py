@@ -14,6 +14,7 @@ from trivet.fairness.counting.arrays import combined_codes
 from trivet.fairness.counting.files import read_columns, require_amounts_readable
 from trivet.fairness.counting.naming import in_order
 from trivet.fairness.counting.tabulate import require_few_groups, require_no_missing
+from trivet.fairness.intervals.linearised import design_sentence
 from trivet.fairness.outcomes.means import RowDesign
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, Table, find_column
@@ -105,15 +106,24 @@ def read_numbers(
     kept = np.flatnonzero(known)
     if counts is not None:
         kept = _repeated(kept, counts, design.count or "")
+    if weights is not None:
+        weightless = np.bincount(groups[kept], weights[kept], minlength=len(values)) == 0
+        notes = (*notes, *_weightless(design.weight or "", groups[kept], values, weightless))
+        kept = kept[~weightless[groups[kept]]]
     groups, values = _present(groups[kept], values)
-    if len(values) == 1:
-        raise DataError("there is only one group with a number; two or more are compared.")
+    if len(values) < 2:  # noqa: PLR2004 - a comparison takes two
+        found_ones = "only one group with a number" if values else "no group with a number"
+        weigh = "" if design.weight is None and design.count is None else " in rows that count"
+        raise DataError(f"there is {found_ones}{weigh}; two or more are compared.")
+    weighed = _design(design, weights, codes, kept)
+    if weighed is not None:
+        notes = (*notes, design_sentence(weighed.sample, design.weight or ""))
     return NumberRows(
         numbers=numbers[kept],
         groups=groups,
         columns=settings.sensitive,
         values=values,
-        design=_design(design, weights, codes, kept),
+        design=weighed,
         query=None if query is None else np.unique(codes[query][kept], return_inverse=True)[1],
         notes=notes,
     )
@@ -206,6 +216,19 @@ def _left_out(
     total = sum(without.values())
     are = "row without a number is" if total == 1 else "rows without a number are"
     return (f"{total:,} {are} left out of {quote(name)}: {named}.",)
+
+
+def _weightless(
+    name: str, groups: Ints, values: tuple[tuple[str, ...], ...], weightless: NDArray[np.bool_]
+) -> tuple[str, ...]:
+    """Name the groups whose rows all weigh nothing, so that they have no mean."""
+    rows = np.bincount(groups, minlength=len(values))
+    places = np.flatnonzero(weightless & (rows > 0)).tolist()
+    if not places:
+        return ()
+    named = ", ".join(f"{one_line(', '.join(values[place]))} ({rows[place]:,} rows)" for place in places[:5])
+    more = f" and {len(places) - 5} more" if len(places) > 5 else ""  # noqa: PLR2004 - as many are named
+    return (f"Left out, with a weight of 0 in {quote(name)} in every row: {named}{more}.",)
 
 
 def _amounts(found: Any, name: str, *, whole: bool) -> NDArray[np.float64]:

@@ -57,7 +57,8 @@ class GroupAmounts:
     simultaneous_low, simultaneous_high : Ends of the ratio, at which all comparisons hold at once, or None.
     kolmogorov_smirnov : Largest distance of the distribution functions, in [0, 1].
     wasserstein : Area between them, in the unit of the amounts.
-    p_value, p_adjusted, test : Of equal distributions (of equal means, with weights), alone and by Holm.
+    p_value, p_adjusted, test : Of equal distributions (of equal means, with weights), alone and by Holm over
+        the whole audit.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     """
 
@@ -144,7 +145,7 @@ class GroupRanking:
     top_share : Share of its rows that are among the first k.
     exposure_ratio, top_ratio : Over those of the reference group; None for that.
     simultaneous_low, simultaneous_high : Ends of the ratio of exposures at which all comparisons hold.
-    p_value, p_adjusted, test : Of equal exposure, alone and by Holm.
+    p_value, p_adjusted, test : Of equal exposure, alone and by Holm over the whole audit.
     verdict : ``disparate``, ``unsettled``, ``in band`` or ``reference``.
     """
 

@@ -288,7 +288,18 @@ class _Search:
             found=found,
             explained=tuple(explained[:MOST_EXPLAINED]),
             gaps=gaps,
-            said=statement(found, len(differences), compared.comparisons, gaps, level=self.level),
+            said=statement(
+                found,
+                len(differences),
+                compared.comparisons,
+                gaps,
+                level=self.level,
+                searched={
+                    rate.name: self.fewest / max(int(n), 1)
+                    for rate, n in zip(self.rates.rates, compared.all_n, strict=True)
+                },
+                whole=groups.unsearched == 0,
+            ),
         )
 
     def split(self) -> SubgroupSearch:

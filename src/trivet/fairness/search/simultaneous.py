@@ -168,6 +168,9 @@ def _influences(
     some_x, some_n = x.sum(axis=1, dtype=np.float64), n.sum(axis=1, dtype=np.float64)
     share = some_n / all_n
     own, rest = some_x / some_n, (all_x - some_x) / (all_n - some_n)
+    # Rates of 0 and 1 have no spread of their own; then it is that of equal rates.
+    bare = np.isin(own, (0, 1)) & np.isin(rest, (0, 1))
+    own, rest = (np.where(bare, all_x / all_n, each) for each in (own, rest))
     # Times a (1 - a), which the deviation divides out again.
     found = x
     found -= _column((1 - share) * own + share * rest) * n

@@ -1,6 +1,7 @@
 """Sentences of a search for subgroups."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from trivet.fairness.search.results import Detectable, Subgroup
@@ -29,8 +30,14 @@ def statement(
     gaps: Sequence[Detectable],
     *,
     level: float,
+    searched: Mapping[str, float],
+    whole: bool,
 ) -> str:
-    """Say what was found on all rows, and what would have been."""
+    """Say what was found on all rows, and what would have been.
+
+    `searched` has the least share of its rows that a subgroup was compared by each metric with; `whole` is
+    false where some subgroups were left out for their number.
+    """
     at = f"at {level:.0%} for all of them at once"
     if comparisons == 0:
         return "No subgroup could be compared: too few rows, or a rate that is 0 or 1 in all of them."
@@ -47,7 +54,7 @@ def statement(
             f"A difference is shown by {beyond:,} of {comparisons:,} comparisons of a subgroup with the "
             f"rest, {at}{others}. {_strongest(found[0])}"
         )
-    return f"{told}{_undetected(gaps, other=bool(found))}"
+    return f"{told}{_undetected(gaps, searched, other=bool(found), whole=whole)}"
 
 
 def split_statement(found: Sequence[Subgroup], proposed: int, comparisons: int, *, level: float) -> str:
@@ -70,7 +77,9 @@ def _strongest(first: Subgroup) -> str:
     )
 
 
-def _undetected(gaps: Sequence[Detectable], *, other: bool) -> str:
+def _undetected(
+    gaps: Sequence[Detectable], searched: Mapping[str, float], *, other: bool, whole: bool
+) -> str:
     """Say which gaps would have been found four times in five."""
     sizes = sorted({each.share for each in gaps if each.share >= _SIZE})
     if not sizes:
@@ -84,9 +93,14 @@ def _undetected(gaps: Sequence[Detectable], *, other: bool) -> str:
     unknown = [metric_words(each.metric) for each in own if each.worst is None]
     told = ""
     if known:
+        # Smaller ones were not looked at, whatever their share.
+        least = max(sizes[0], *(searched[each.metric] for each in own))
+        size = f"{least:.0%}" if least == sizes[0] else f"{math.ceil(1000 * least) / 1000:.1%}"
+        looked_at = "" if whole else " that was looked at"
         told = (
-            f" {'Apart from these no' if other else 'No'} subgroup of at least {sizes[0]:.0%} of the rows "
-            f"differs by {listed(known)} or more, or it would have been found four times in five."
+            f" {'Apart from these no' if other else 'No'} subgroup{looked_at} with at least {size} of the "
+            f"rows that a rate is of differs by {listed(known)} or more, or it would have been found four "
+            "times in five."
         )
     if unknown:
         told += f" In {listed(unknown)} not even the largest gap would be found in some of that size."
