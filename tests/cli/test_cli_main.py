@@ -49,6 +49,21 @@ def test_an_unknown_command_is_a_usage_error(trivet):
     assert len(done.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "own"),
+    [
+        (["fairness", "watch", "a.csv", "--foo", "1"], "trivet fairness watch --help"),
+        (["fairness", "a.csv", "--cut"], "trivet fairness --help"),
+        (["farness"], "trivet --help"),
+    ],
+)
+def test_a_refusal_names_the_help_of_its_command(capsys, arguments, own):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.rstrip().endswith(f"See `{own}`.")
+
+
 def test_init_writes_the_defaults_with_comments_and_never_overwrites(trivet, tmp_path):
     assert trivet("init", cwd=tmp_path).code == 0
     path = tmp_path / "audit.toml"

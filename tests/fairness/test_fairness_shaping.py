@@ -5,6 +5,7 @@ import pytest
 
 from trivet import fairness
 from trivet.errors import TrivetError, UsageError
+from trivet.fairness.law.suppression import published_note
 from trivet.fairness.shaping import Shape
 
 
@@ -138,6 +139,55 @@ def test_a_swallowed_row_is_seen_beside_groups_that_are_made(tmp_path):
     path = write(tmp_path, 'age,x,p\n20,"a,1\n50,b,0\n30,c",1\n60,d,0\n')
     with pytest.raises(TrivetError, match="look like rows"):
         audited(path, "age", bins="age=40")
+
+
+def test_rows_left_out_are_those_that_the_lines_stand_for(tmp_path):
+    path = write(tmp_path, 'race,n,k\nA,40,10\nB,50,20\nX,2,1\nX,1,0\nY,"1,200",30\n')
+    options = {"sensitive": "race", "exclude": "X,Y", "thousands": "comma"}
+    found = fairness.audit(path, selected="k", total="n", **options)
+    told = [each.message for each in found.cautions if each.kind == "rows"]
+    assert told == ["Left out: 3 rows with 'X'.", "Left out: 1,200 rows with 'Y'."]
+    hidden = fairness.audit(path, selected="k", total="n", suppress=5, **options)
+    told = [each.message for each in hidden.cautions if each.kind == "rows"]
+    assert told == [
+        "Left out: some rows, a number that is withheld, with 'X'.",
+        "Left out: 1,200 rows with 'Y'.",
+    ]
+    counted = fairness.audit(path, prediction="k", count="n", positive="10", **options)
+    assert "Left out: 3 rows with 'X'." in [each.message for each in counted.cautions]
+
+
+SOME = "Some rows, a number that is withheld,"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Left out: 8 rows with '3 rows'.", "Left out: 8 rows with '3 rows'."),
+        (
+            "1 row without 'a' are a group of their own, 'missing'.",
+            "Some rows, a number that is withheld, without 'a' are a group of their own, 'missing'.",
+        ),
+        (
+            "9 rows without 'a' are a group, with 1 row that hold this word, 'missing'.",
+            f"{SOME} without 'a' are a group, with some that hold this word, 'missing'.",
+        ),
+        (
+            "Some are several of these: 17 rows are left out in all.",
+            "Some are several of these; how many are left out in all is withheld.",
+        ),
+        ("What it tells is of 3 rows.", None),
+        ("Nothing is counted.", "Nothing is counted."),
+    ],
+)
+def test_a_sentence_is_published_without_a_small_number(text, told):
+    assert published_note(text, 5, hidden=False) == told
+
+
+def test_the_size_of_a_group_that_was_made_is_withheld_where_any_group_is():
+    text = "12 rows with marks of more than one group of 'a' are a group of their own, 'several'."
+    assert published_note(text, 5, hidden=False) == text
+    assert "12" not in (published_note(text, 5, hidden=True) or "")
 
 
 def test_blanks_that_join_rows_with_the_word_missing_are_counted_beside_these(tmp_path):

@@ -18,7 +18,7 @@ from trivet.cli.fairness_output import (
 from trivet.cli.terminal import marked, verdict_text
 from trivet.errors import UsageError
 from trivet.fairness.auditing.settings import TableOptions
-from trivet.fairness.inferred.results import InferredAudit, Span
+from trivet.fairness.inferred.results import InferredAudit, InferredDisparity
 from trivet.fairness.inferred.settings import InferredOptions
 from trivet.verdict import DISPARATE, tone
 from trivet.wording import one_line
@@ -95,7 +95,7 @@ def print_bounds(found: InferredAudit, console: "Console") -> None:
         console.print(shown)
         for each in found.disparities:
             if each.metric == metric:
-                console.print(escape(_difference(each.group, each.difference, each.adjusted)))
+                console.print(escape(_difference(each)))
     console.print()
     console.print("weighted, thresholded: the usual estimators, which are biased.", style="dim")
     told = verdict_text(tone(found.verdict), found.verdict, on=one_line(found.data, limit=NAME))
@@ -103,9 +103,12 @@ def print_bounds(found: InferredAudit, console: "Console") -> None:
     console.print(found.limits, style="dim")
 
 
-def _difference(group: str, span: Span, adjusted: float | None) -> str:
-    more = "" if adjusted is None else f"; the ratio is {adjusted:.3f} if errors do not depend on the outcome"
-    return f"{one_line(group, limit=NAME)}: difference {_ends(span.low, span.high)}{more}."
+def _difference(each: InferredDisparity) -> str:
+    reference, group = (one_line(name, limit=NAME) for name in (each.reference, each.group))
+    known = "" if each.adjusted is None else f"{each.adjusted:.3f} if errors do not depend on the outcome"
+    more = known and f"; the ratio is {known}"
+    ends = _ends(each.difference.low, each.difference.high)
+    return f"{group}: the difference, the rate of {reference} minus that of {group}, can be {ends}{more}."
 
 
 def _ends(low: float | None, high: float | None) -> str:

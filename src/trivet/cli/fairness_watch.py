@@ -62,6 +62,14 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
         f"{found.metric.replace('_', ' ')} against {reference} ({found.reference_why}), at "
         f"{_looks(len(found.looks))}; intervals hold for all groups and looks at {100 * found.level:g}%."
     )
+    what, judged = (
+        (f"The ratio is the group's rate over that of {reference}", "ratio")
+        if found.difference is None
+        else (f"The difference is the rate of {reference} minus the group's", "difference")
+    )
+    console.print(
+        f"New rows are of the look alone; rates, {judged} and interval of all rows up to it. {what}."
+    )
     for group in found.groups[:SHOWN_GROUPS]:
         console.print()
         _print_group(found, group, console)
@@ -75,7 +83,7 @@ def print_watch(found: FairnessWatch, console: "Console") -> None:
 
 def _print_group(found: FairnessWatch, group: WatchedGroup, console: "Console") -> None:
     what = "ratio" if found.difference is None else "difference"
-    shown = figures_table(name_text(group.group), "rows", "rate", "reference", what, "interval", "")
+    shown = figures_table(name_text(group.group), "new rows", "rate", "reference", what, "interval", "")
     looks = group.looks[-SHOWN_LOOKS:]
     alarm = next((look for look in group.looks if look.alarm), None)
     if alarm is not None and alarm not in looks:

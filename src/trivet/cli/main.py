@@ -176,7 +176,8 @@ def _run(tokens: Sequence[str]) -> int:
     try:
         code = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return _complain(UsageError(f"{_refusal(error)} See `trivet --help`."), tokens)
+        own = " ".join(("trivet", *(error.command_chain or ()), "--help"))
+        return _complain(UsageError(f"{_refusal(error)} See `{own}`."), tokens)
     except ModuleNotFoundError as error:
         missing = missing_extra(error, f"trivet {tokens[0]}" if tokens else "trivet")
         if missing is None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from trivet.errors import DataError, UsageError
+from trivet.fairness.counting.files import amount_column
 from trivet.fairness.counting.naming import name_of
 from trivet.tables.numbers import number_sql
 from trivet.tables.opening import Column, Kind, Table, find_column
@@ -21,6 +22,8 @@ MISSING: Final = "missing"
 SEVERAL: Final = "several"
 #: Values of a sensitive column that are looked at for those to leave out.
 _MOST_VALUES: Final = 10_000
+#: Rows that a line can stand for; sums of more would not be exact.
+_MOST_ROWS: Final = 2**53
 _YES: Final = ("1", "true", "yes", "y", "x")
 _NO: Final = ("0", "false", "no", "n", "")
 
@@ -70,30 +73,33 @@ class Shape:
         return shape
 
 
-def shape_table(table: Table, shape: Shape) -> tuple[Table, tuple[str, ...]]:
-    """Return a table with the sensitive columns as they are to be grouped, and a sentence for each change."""
+def shape_table(table: Table, shape: Shape, amount: str | None = None) -> tuple[Table, tuple[str, ...]]:
+    """Return a table with the sensitive columns as they are to be grouped, and a sentence for each change.
+
+    The sentences have numbers of rows: with `amount`, of those that the lines stand for by this column.
+    """
     columns: list[Column] = []
     notes: list[str] = []
     for name in shape.sensitive:
         column = _made(table, name, shape)
         text = _text(column)
-        if name in shape.one_hot and (count := _count(table, f"{text} = {literal(SEVERAL)}")):
+        if name in shape.one_hot and (count := _amount(table, f"{text} = {literal(SEVERAL)}", amount)):
             notes.append(
                 f"{_rows(count)} with marks of more than one group of {quote(name)} are a group of their "
                 f"own, {SEVERAL!r}."
             )
         if shape.missing == "group":
             column = _derived(name, f"coalesce({text}, {literal(MISSING)})")
-            if count := _count(table, f"{text} IS NULL"):
-                named = _count(table, f"{text} = {literal(MISSING)}")
+            if count := _amount(table, f"{text} IS NULL", amount):
+                named = _amount(table, f"{text} = {literal(MISSING)}", amount)
                 own = f", with {_rows(named)} that hold this word" if named else " of their own"
                 notes.append(f"{_rows(count)} without {quote(name)} are a group{own}, {MISSING!r}.")
         columns.append(column)
     conditions = dict(_left_out(table, columns, shape))
-    left_out = {what: count for what, each in conditions.items() if (count := _count(table, each))}
+    left_out = {what: count for what, each in conditions.items() if (count := _amount(table, each, amount))}
     notes += [f"Left out: {_rows(count)} {what}." for what, count in left_out.items()]
     if len(left_out) > 1:
-        every = _count(table, " OR ".join(f"({each})" for each in conditions.values()))
+        every = _amount(table, " OR ".join(f"({each})" for each in conditions.values()), amount)
         if every < sum(left_out.values()):
             notes.append(f"Some are several of these: {_rows(every)} are left out in all.")
     # Those that were made stand first, where they are found before a column of the same name.
@@ -208,6 +214,19 @@ def _derived(name: str, sql: str) -> Column:
 def _count(table: Table, condition: str) -> int:
     ((rows,),) = table.rows(f"SELECT count(*) FROM {table.source} WHERE {condition}")  # noqa: S608 - quoted
     return int(rows)
+
+
+def _amount(table: Table, condition: str, amount: str | None) -> int:
+    """Return the number of rows that lines stand for; those whose amount is none are refused later."""
+    if amount is None:
+        return _count(table, condition)
+    number = number_sql(amount_column(table, amount))
+    sql = (
+        f"SELECT sum({number}) FILTER ({number} BETWEEN 0 AND {_MOST_ROWS}) "  # noqa: S608 - quoted
+        f"FROM {table.source} WHERE {condition}"
+    )
+    ((rows,),) = table.rows(sql)
+    return int(rows or 0)
 
 
 def _rows(count: int) -> str:

@@ -53,10 +53,10 @@ def write_page(
 ) -> tuple[Path, ...]:
     """Write a page that opens offline, and its figures beside it."""
     path = make_folder(Path(folder)) / page.file
-    figures = make_subfolder(path.parent, FOLDER)
     legs = page.record(result)
     record = SimpleNamespace(**legs)
     rows = [row for row in FIGURES if row.of in page.parts]
+    figures = make_subfolder(path.parent, FOLDER) if rows else path.parent / FOLDER
     pictures = {row.name: row.picture(record) for row in rows}
     files: list[Path] = []
     for row in rows:

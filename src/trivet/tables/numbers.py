@@ -109,19 +109,22 @@ def why_unreadable(table: Table, column: Column, unreadable: str, *, percent: bo
     With `percent` those with its sign are read, and no others.
     """
     cell = f"trim({column.sql})"
+    known = f" AND suffix({cell}, '%')" if percent else ""
+    # Of a sign that is read it is something else that keeps a cell from being read.
+    written = _WRITTEN[1:] if percent else _WRITTEN
     counted = ", ".join(
-        f"count(*) FILTER (WHERE regexp_full_match({cell}, {literal(pattern)}))"
-        for shown, every, *_ in _WRITTEN
+        f"count(*) FILTER (WHERE regexp_full_match({cell}, {literal(pattern)}){known})"
+        for shown, every, *_ in written
         for pattern in (shown, every)
     )
     sql = f"SELECT {counted}, count(*) FROM {table.source} WHERE {cell} <> '' AND {unreadable}"  # noqa: S608 - quoted
     ((*found, every),) = table.rows(sql)
+    for shown, rows, (*_, what, way) in zip(found[::2], found[1::2], written, strict=True):
+        if shown and (_POINT not in way or column.reading.decimal == "comma"):
+            return f"{rows_hold(rows)} a number with {what}; {way}"
     if percent:
         return (
             f"{rows_hold(every)} no number with a percent sign, as others do; write all of them with it, or "
             "none"
         )
-    for shown, rows, (*_, what, way) in zip(found[::2], found[1::2], _WRITTEN, strict=True):
-        if shown and (_POINT not in way or column.reading.decimal == "comma"):
-            return f"{rows_hold(rows)} a number with {what}; {way}"
     return None

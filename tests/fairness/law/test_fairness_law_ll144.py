@@ -15,6 +15,7 @@ from trivet.fairness.law.publishing import published_csv
 from trivet.fairness.law.settings import LawOptions
 from trivet.fairness.law.suppressed_table import suppressed_bias_audit
 from trivet.fairness.law.tallies import Tallies
+from trivet.report.pages import BIAS_AUDIT, write_page
 from trivet.tables.settings import Reading
 
 #: Selected and all, by sex and race; the ratios of the tests below were computed by hand.
@@ -180,6 +181,14 @@ def test_the_command_writes_a_page_a_csv_and_the_result(applicants, tmp_path, mo
     assert "--label: nothing is done with it" in capsys.readouterr().out
 
 
+def test_a_page_without_a_picture_makes_no_folder_of_pictures(applicants, tmp_path):
+    page, *pictures = write_page(
+        BIAS_AUDIT, bias_audit(applicants, sex="sex", race="race", score="score"), tmp_path
+    )
+    assert (page.name, pictures) == ("ll144.html", [])
+    assert list(tmp_path.iterdir()) == [page]
+
+
 def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_audit(tmp_path):
     lines = ["sex;White;Black;score", *["f;1;;1,5", "m;1;;2,5", "f;;1;3,5", "m;;1;0,5", "x;1;;9,5"] * 3]
     (tmp_path / "marked.csv").write_text("\n".join(lines) + "\n")
@@ -195,4 +204,23 @@ def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_aud
     assert [each.name for each in found.tables[1].categories] == ["Black", "White"]
     assert (found.applicants, found.median) == (12, 2.0)
     assert any("3 rows" in note for note in found.notes)
-    assert suppressed_bias_audit(found, 5).notes == ()
+    assert suppressed_bias_audit(found, 5).notes == (
+        "Left out: some rows, a number that is withheld, with 'x' in 'sex'.",
+    )
+
+
+@pytest.mark.parametrize("cells", [("83,1 %", "34,5 %"), ("706,6", "293,2"), ("706", "293,2")])
+def test_scores_with_a_decimal_comma_are_refused_with_the_way_in(tmp_path, cells):
+    path = tmp_path / "comma.csv"
+    path.write_text("sex;race;score\n" + "".join(f"{s};{r};{c}\n" for s in "fm" for r in "ab" for c in cells))
+    with pytest.raises(DataError, match="a decimal comma; give --decimal comma"):
+        bias_audit(path, sex="sex", race="race", score="score")
+    found = bias_audit(path, sex="sex", race="race", score="score", reading=Reading(decimal="comma"))
+    assert found.applicants == 8
+
+
+def test_scores_that_are_no_numbers_are_refused(tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("sex,race,score\nf,a,good\nm,b,0.5\n")
+    with pytest.raises(DataError, match="should be numbers; 1 row holds no number"):
+        bias_audit(path, sex="sex", race="race", score="score")

@@ -21,6 +21,7 @@ from trivet.fairness.monitoring.sequences import (
 )
 from trivet.fairness.monitoring.settings import WatchOptions
 from trivet.fairness.monitoring.watch import watch_looks, watch_tables
+from trivet.report.figures.watched import draw_watch
 
 DATA = Path(__file__).parents[3] / "docs" / "data" / "fairness-watch.json"
 
@@ -170,6 +171,16 @@ def test_the_difference_decides_where_it_is_named():
     assert watch_looks(looks_of([0.1] * 10), difference=0.1).verdict == "disparate"
 
 
+@pytest.mark.parametrize("number", [1, 4, 60])
+def test_the_picture_names_the_looks(number):
+    looks = looks_of([0.4] * number)
+    axes = draw_watch(watch_looks(looks, difference=0.1)).axes[-1]
+    told = dict(zip(axes.get_xticks(), (label.get_text() for label in axes.get_xticklabels()), strict=True))
+    assert told[1] == looks[0].name
+    assert told[number] == looks[-1].name
+    assert all(looks[int(place) - 1].name == name for place, name in told.items())
+
+
 @pytest.fixture
 def stream(tmp_path, monkeypatch):
     """600 rows in 6 months, and the same as a file a month."""
@@ -257,6 +268,8 @@ def test_the_command_says_the_alarm_and_writes_page_and_picture(stream, capsys):
     said = capsys.readouterr().out
     assert ended.value.code == 1
     assert "first alarm at 2026-" in said
+    assert "New rows are of the look alone" in said
+    assert "ratio is the group's rate over that of" in said
     stored = json.loads(Path("out/watch.json").read_text())
     assert stored["first_alarm"] == stored["groups"][0]["first_alarm"]
     assert Path("out/figures/watch_ratio.svg").exists()

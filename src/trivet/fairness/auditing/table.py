@@ -159,7 +159,7 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
     with open_table(settings.table, reading=settings.reading) as opened:
-        shaped, notes = shape_table(opened, shape_of(settings))
+        shaped, notes = shape_table(opened, shape_of(settings), design.amount)
         cut = None
         if settings.score is not None:
             asked = USUAL_CUT if settings.cut is None else settings.cut

@@ -70,6 +70,11 @@ class Design:
         return tuple(name for name in named if name is not None)
 
     @property
+    def amount(self) -> str | None:
+        """Column with the number of rows that a line stands for; None where it is one of as many."""
+        return self.count or self.total
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Columns that divide the rows into parts."""
         return tuple(name for name in (self.strata, self.cluster) if name is not None)

@@ -103,7 +103,8 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
         number = cell_sql(cell, column.reading, percent=percent)
         return Score(
             scale.sql(number),
-            f"({column.sql} IS NULL OR {cell} = '' OR {is_nan(number)})",
+            # Of what cannot be a number nothing but NULL is known of NaN.
+            f"({column.sql} IS NULL OR {cell} = '' OR coalesce({is_nan(number)}, false))",
             f"{number} IS NULL",
             f"{scale.sql(number)} NOT BETWEEN 0 AND 1",
         )
@@ -121,23 +122,22 @@ def scored(table: Table, name: str, scale: Scale = UNIT) -> Score:
     )
 
 
-def require_readable(table: Table, name: str, scale: Scale = UNIT) -> None:
-    """Raise a DataError where scores are written otherwise than is read, with the way in."""
-    column, score = find_column(table.columns, name), scored(table, name, scale)
+def require_readable(table: Table, name: str, scale: Scale | None = UNIT) -> None:
+    """Raise a DataError where scores, on a scale or on any, are written otherwise, with the way in."""
+    column, score = find_column(table.columns, name), scored(table, name, scale or UNIT)
     if column.kind is not Kind.CELL:
         return
     percent = has_percent_signs(table, column)
     why = why_unreadable(table, column, score.unreadable, percent=percent)
     if why is not None:
-        raise DataError(
-            f"the scores in {quote(name)} should be numbers from {scale.low:g} to {scale.high:g}; {why}."
-        )
+        ends = "" if scale is None else f" from {scale.low:g} to {scale.high:g}"
+        raise DataError(f"the scores in {quote(name)} should be numbers{ends}; {why}.")
 
 
 def require_amounts_readable(table: Table, names: Sequence[str | None]) -> None:
     """Raise a DataError with the way in where weights, or numbers of rows, are written otherwise."""
     for name in filter(None, names):
-        column = _amount(table, name)
+        column = amount_column(table, name)
         if column.kind is not Kind.CELL:
             continue
         why = why_unreadable(table, column, f"({number_sql(column)}) IS NULL")
@@ -204,7 +204,7 @@ def _summed(table: Table, design: Design) -> tuple[str, ...]:
     """Return SQL for what `rows_of` takes of each combination of values."""
 
     def number(name: str) -> str:
-        return number_sql(_amount(table, name))
+        return number_sql(amount_column(table, name))
 
     def wrong(name: str, also: str = "") -> str:
         return f"count(*) FILTER (({number(name)} >= 0 AND isfinite({number(name)}){also}) IS NOT TRUE)"
@@ -269,7 +269,7 @@ def _exact_sum(number: str, largest: float, *, wide: bool) -> str:
     return f"coalesce(CAST(sum(CAST({number} * {factor} AS {kind})) AS DOUBLE), 0) / {factor}"
 
 
-def _amount(table: Table, name: str) -> Column:
+def amount_column(table: Table, name: str) -> Column:
     """Return a column of weights or of numbers of rows."""
     column = find_column(table.columns, name)
     if column.kind not in (Kind.CELL, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
@@ -319,7 +319,7 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
     """
     score = scored(table, name, scale)
     amount = design.weight or design.count
-    rows = "1" if amount is None else number_sql(_amount(table, amount))
+    rows = "1" if amount is None else number_sql(amount_column(table, amount))
     held = (
         f"SELECT {score.number} AS s, sum({rows}) AS n FROM {table.source} "  # noqa: S608 - names are quoted
         f"WHERE isfinite({score.number}) GROUP BY s"
@@ -339,7 +339,7 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
 def rows_of_none(table: Table, name: str) -> int:
     """Return how many rows of a table of counts stand for no row."""
     ((rows,),) = table.rows(
-        f"SELECT count(*) FROM {table.source} WHERE {number_sql(_amount(table, name))} = 0"  # noqa: S608 - quoted
+        f"SELECT count(*) FROM {table.source} WHERE {number_sql(amount_column(table, name))} = 0"  # noqa: S608 - quoted
     )
     return int(rows)
 

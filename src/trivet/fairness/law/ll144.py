@@ -104,7 +104,7 @@ def bias_audit(
     _require_order(sex, race)
     shape = Shape.typed((sex, race), one_hot=one_hot, exclude=exclude)
     with table_file(table) as file, open_table(file, reading=reading) as whole:
-        opened, notes = shape_table(whole, shape)
+        opened, notes = shape_table(whole, shape, total)
         if prediction is not None:
             tallies = read_selections(
                 opened, sex=sex, race=race, prediction=prediction, positive=positive, unknown=unknown

@@ -11,7 +11,7 @@ from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.law.ll144 import beside
 from trivet.fairness.law.protection import WITHHELD, Line, protect
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
-from trivet.fairness.law.suppression import suppression_reason, tells_few
+from trivet.fairness.law.suppression import LEFT_OUT, published_note, suppression_reason
 from trivet.settings import Count, require
 
 __all__ = ["suppressed_bias_audit"]
@@ -61,7 +61,10 @@ def suppressed_bias_audit(audit: BiasAudit, fewest: int) -> BiasAudit:
         )
         for number, table in enumerate(audit.tables)
     )
-    notes = tuple(note for note in audit.notes if not tells_few(note, fewest))
+    told = [published_note(note, fewest, hidden=bool(hidden)) for note in audit.notes]
+    notes = tuple(note for note in told if note is not None)
+    if None in told:
+        notes += (LEFT_OUT.format(fewest=fewest),)
     return replace(audit, tables=tables, unknown=tables[-1].unknown, suppressed_below=fewest, notes=notes)
 
 

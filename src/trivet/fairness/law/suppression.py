@@ -30,7 +30,7 @@ from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
 from trivet.wording import quote
 
-__all__ = ["suppressed", "suppression_reason", "tells_few"]
+__all__ = ["LEFT_OUT", "published_note", "suppressed", "suppression_reason"]
 
 #: Metrics that tell nothing of errors.
 _SELECTION: Final = frozenset(
@@ -180,7 +180,7 @@ def _members(audit: FairnessAudit, given: GroupCounts | None) -> list[dict[str, 
     for place, group in enumerate(whole.groups):
         values = written.get(group.group) or _values(group.group, known)
         if len(values) != len(whole.columns):
-            raise UsageError(f"the values of {quote(group.group)} cannot be told apart; give counts.")
+            raise UsageError(f"the values of {quote(group.group)} cannot be divided; give counts.")
         for column, value in zip(whole.columns, values, strict=True):
             if column in by_column:
                 found[by_column[column]][value].append(place)
@@ -353,21 +353,62 @@ def _reason(verdict: str, fewest: int) -> str:
     )
 
 
+#: In place of sentences that have other small counts.
+LEFT_OUT: Final = "Cautions that could tell a count below {fewest} are left out."
 #: A number of rows in a sentence.
 _ROWS: Final = re.compile(r"(\d[\d,]*) (?:drawn |more |different )?rows?\b")
 
 
-def tells_few(text: str, fewest: int) -> bool:
+def _tells_few(text: str, fewest: int) -> bool:
     """Tell whether a sentence has a number of rows below `fewest`."""
-    return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
+    return any(_number(found) < fewest for found in _ROWS.findall(text))
+
+
+#: Sentences on rows that were left out, or made a group, and on several such sentences together.
+_LEFT_OUT: Final = re.compile(r"Left out: (\d[\d,]*) rows?( with(?:out)? .*)", re.DOTALL)
+_MADE: Final = re.compile(
+    r"(\d[\d,]*) rows?( with(?:out)? .* are a group)(?: of their own|, with (\d[\d,]*) rows?( that hold this "
+    r"word))(, '\w+'\.)",
+    re.DOTALL,
+)
+_TOGETHER: Final = "Some are several of these"
+_SOME: Final = "some rows, a number that is withheld,"
+
+
+def published_note(text: str, fewest: int, *, hidden: bool) -> str | None:
+    """Return a sentence without a number of rows below `fewest`; None where that is not known of it.
+
+    Where groups are withheld, `hidden`, no size of a group is in it.
+    """
+    if text.startswith(f"{_TOGETHER}: "):
+        # A difference of it and of the sentences before it would tell how many are several.
+        return f"{_TOGETHER}; how many are left out in all is withheld."
+    if (left := _LEFT_OUT.fullmatch(text)) is not None:
+        return f"Left out: {_SOME}{left[2]}" if _number(left[1]) < fewest else text
+    if (made := _MADE.fullmatch(text)) is not None:
+        if not hidden and min(_number(each) for each in (made[1], made[3]) if each) >= fewest:
+            return text
+        also = " of their own" if made[3] is None else f", with some{made[4]}"
+        return f"{_SOME.capitalize()}{made[2]}{also}{made[5]}"
+    return None if _tells_few(text, fewest) else text
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
+    dropped = False
     for caution in cautions:
-        tells = tells_few(caution.message, fewest) or (hidden and caution.kind not in _HARMLESS)
-        if not tells and not (small and caution.kind in {"folded values", "spelling"}):
-            yield caution
+        message = published_note(caution.message, fewest, hidden=hidden)
+        tells = message is None or (hidden and caution.kind not in _HARMLESS)
+        if message is None or tells or (small and caution.kind in {"folded values", "spelling"}):
+            dropped = True
+        else:
+            yield replace(caution, message=message)
+    if dropped:
+        yield Caution("suppressed", LEFT_OUT.format(fewest=fewest))
     if hidden:
         yield Caution(
             "suppressed",

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from trivet.errors import DataError, UsageError
-from trivet.fairness.counting.files import combinations, groupable, require_amounts_readable, scored
+from trivet.fairness.counting.files import (
+    combinations,
+    groupable,
+    require_amounts_readable,
+    require_readable,
+    scored,
+)
 from trivet.fairness.counting.naming import name_of
 from trivet.fairness.counting.tabulate import (
     MOST_COMBINATIONS,
@@ -14,7 +20,6 @@ from trivet.fairness.counting.tabulate import (
     nearest,
     require_no_missing,
     require_rows,
-    require_scores,
 )
 from trivet.tables.numbers import cell_sql
 from trivet.tables.opening import Column, Kind, Table, find_column, is_nan, require_no_swallowed_rows
@@ -84,7 +89,10 @@ def read_scores(table: Table, *, sex: str, race: str, score: str, unknown: Seque
     ((rows, missing, unreadable, median),) = table.rows(sql)
     require_rows(rows)
     require_no_missing({score: missing} if missing else {}, rows)
-    require_scores(score, outside=0, unreadable=unreadable)
+    if unreadable:
+        require_readable(table, score, None)
+        hold = "1 row holds" if unreadable == 1 else f"{unreadable:,} rows hold"
+        raise DataError(f"the scores in {quote(score)} should be numbers; {hold} no number.")
     columns = [groupable(table, name) for name in (sex, race)]
     key = f"{found.number} > CAST({float(median)!r} AS DOUBLE)"
     counted = _combined(table, columns, key)

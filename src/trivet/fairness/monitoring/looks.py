@@ -13,7 +13,7 @@ from trivet.fairness.counting.naming import in_order
 from trivet.fairness.metrics.group_rates import GroupRate
 from trivet.fairness.metrics.measure import METRICS
 from trivet.fairness.monitoring.settings import WatchOptions
-from trivet.tables.dates import DATED, PARTS, part_sql
+from trivet.fairness.monitoring.times import timed
 from trivet.tables.opening import Column, Kind, Table, find_column, open_table
 from trivet.wording import quote
 
@@ -108,12 +108,7 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
     column = find_column(opened.columns, options.time or "")
     if column.name in options.sensitive:
         raise UsageError(f"{quote(column.name)} is named for the time and for the groups; name two columns.")
-    if options.period == "value":
-        return column, opened
-    if column.kind not in DATED:
-        raise UsageError(f"the column {quote(column.name)} holds {column.kind}; expected dates.")
-    sql = part_sql(PARTS[options.period], column)
-    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=sql, derived=True)
+    dated = timed(opened, column, options.period)
     columns = tuple(dated if each.name == column.name else each for each in opened.columns)
     return dated, replace(opened, columns=columns)
 

@@ -10,19 +10,9 @@ from trivet.fairness.counting.design import Favourable
 from trivet.settings import SettingError, Share
 from trivet.tables.settings import Reading
 
-__all__ = ["Period", "WatchOptions", "WatchedMetric"]
+__all__ = ["Period", "WatchOptions"]
 
-WatchedMetric = Literal[
-    "selection_rate",
-    "true_positive_rate",
-    "false_positive_rate",
-    "true_negative_rate",
-    "positive_predictive_value",
-    "false_omission_rate",
-    "accuracy",
-    "error_rate",
-]
-Period = Literal["value", "day", "month", "year"]
+Period = Literal["value", "day", "month", "quarter", "year"]
 _Name = Annotated[str, MinLen(1)]
 _SELECTION: Final = "selection_rate"
 
@@ -43,9 +33,10 @@ class WatchOptions(Reading):
     total : Of tables of counts, column with how many there are.
     label : Column of the true labels, for a metric that compares with them.
     positive : The label that counts as positive; not needed for 0 and 1, or true and false.
-    metric : Rate that is watched, such as selection_rate, true_positive_rate or accuracy.
-    time : Of one table, column that divides its rows into looks, in its order.
-    period : What of that column is a look: value (each value), day, month or year (of dates).
+    metric : Rate that is watched, a share of rows such as selection_rate, true_positive_rate or accuracy, by
+        a name as of trivet fairness.
+    time : Of one table, column of dates, months or numbers that divides its rows into looks, in its order.
+    period : What of that column is a look: value (each value), day, month, quarter or year (of dates).
     every : Of one table, as many rows as stand one after the other are a look.
     privileged : Group that the others are compared with, V or V,V; by default the largest of the first look.
     difference : Alarm where the difference of rates is beyond this, in place of the ratio.
@@ -63,7 +54,7 @@ class WatchOptions(Reading):
     total: _Name | None = None
     label: _Name | None = None
     positive: str | None = None
-    metric: WatchedMetric = _SELECTION
+    metric: _Name = _SELECTION
     time: _Name | None = None
     period: Period = "value"
     every: Annotated[int, Ge(1)] | None = None
@@ -74,6 +65,7 @@ class WatchOptions(Reading):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "metric", _watched(self.metric))
         if not self.sensitive:
             raise SettingError("{sensitive} is missing; name the columns of the groups.")
         given = [self.prediction is not None, self.score is not None, self.selected is not None]
@@ -103,3 +95,20 @@ class WatchOptions(Reading):
             )
         if self.selected is not None and (self.label or self.positive):
             raise SettingError("{selected} has no labels; leave {label} and {positive} out.")
+
+
+def _watched(name: str) -> str:
+    """Return the usual name of a metric, one share of rows."""
+    if name == _SELECTION:
+        return name
+    from trivet.fairness.measures.registry import MEASURES, measures_named  # noqa: PLC0415 - NumPy
+
+    (found,) = measures_named((name,))
+    if not found.is_share:
+        known = ", ".join(each.name for each in MEASURES.values() if each.is_share)
+        raise SettingError(
+            "{metric} {found} is not a share of rows, and only these are watched: {known}.",
+            found=found.name,
+            known=known,
+        )
+    return found.name

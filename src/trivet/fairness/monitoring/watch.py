@@ -267,7 +267,7 @@ def _reason(
 ) -> str:
     """Say what the verdict rests on: the first alarm, or the group nearest to one."""
     concerned = [group for group in groups if group.verdict == verdict]
-    what = "ratio" if band.difference is None else "difference"
+    what = "ratio" if band.difference is None else "difference (reference minus group)"
     limits = (band.low, band.high) if band.difference is None else (-band.difference, band.difference)
     within = f"the band from {limits[0]:g} to {limits[1]:g}"
     held = f"with all groups and looks at {100 * level:g}%"

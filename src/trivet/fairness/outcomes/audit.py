@@ -28,7 +28,7 @@ def audit_outcomes(
     """Audit what the settings name: amounts, ranks or several classes."""
     progress("reading", None)
     with open_table(settings.table, reading=settings.reading) as opened:
-        shaped, notes = shape_table(opened, shape_of(settings))
+        shaped, notes = shape_table(opened, shape_of(settings), design_of(settings).amount)
         notes = (*opened.notes, *notes)
         if settings.multiclass:
             counts = group_counts(

@@ -20,6 +20,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
+from trivet.wording import one_line
 
 __all__ = ["FIGURES"]
 
@@ -28,6 +29,9 @@ MOST_GROUPS: Final = 4
 #: Inches of one group, and points of its name.
 PANEL_HEIGHT: Final = 1.15
 NAME_POINTS: Final = 150.0
+#: Characters of a look's name, and of all names that stand side by side.
+LOOK_CHARACTERS: Final = 20
+LINE_CHARACTERS: Final = 48
 #: Ratios that are drawn at all.
 LOWEST, HIGHEST = 0.1, 10.0
 TICKS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -44,7 +48,8 @@ def draw_watch(watch: FairnessWatch) -> Figure:
     what = "ratio of rates" if watch.difference is None else "difference of rates"
     figure.supylabel(what, fontsize=8.0)
     panels[-1].set_xlabel("look")
-    panels[-1].xaxis.get_major_locator().set_params(integer=True)
+    places, names = _ticks(watch)
+    panels[-1].set_xticks(places, names)
     return figure
 
 
@@ -72,6 +77,19 @@ def _shown(watch: FairnessWatch) -> list[WatchedGroup]:
 
 def _found(watch: FairnessWatch, ratio: Estimate, difference: Estimate) -> Estimate:
     return ratio if watch.difference is None else difference
+
+
+def _ticks(watch: FairnessWatch) -> tuple[list[int], list[str]]:
+    """Return places of looks, and their names, or numbers of those that cannot be drawn."""
+    number = len(watch.looks)
+    longest = max(len(one_line(name, limit=LOOK_CHARACTERS)) for name in watch.looks)
+    most = max(2, min(number, LINE_CHARACTERS // (longest + 2)))
+    places = sorted({round(place) for place in np.linspace(1, number, most)})
+    names = [
+        drawn_text(one_line(watch.looks[place - 1], limit=LOOK_CHARACTERS), width=NAME_POINTS)
+        for place in places
+    ]
+    return places, [name or str(place) for place, name in zip(places, names, strict=True)]
 
 
 def _draw_group(axes: Axes, watch: FairnessWatch, group: WatchedGroup) -> None:
