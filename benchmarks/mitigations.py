@@ -1,8 +1,8 @@
 """Accuracy and seconds of mitigations beside those of Fairlearn at the same constraint.
 
 Thresholds are given the same fitted classifier, and reductions the same unfitted one. Both are fitted by
-turns in this process, on one thread, on 70 % of the rows; accuracies are expected over the lots that are
-drawn. What is measured is kept in docs/data/mitigations.json, from which the documentation makes its table.
+turns in this process, on one thread, on 70 % of the rows; accuracies are expected over random
+draws. What is measured is kept in docs/data/mitigations.json, from which the documentation makes its table.
 
     python benchmarks/mitigations.py                                   # Adult, by gender and by race
     python benchmarks/mitigations.py compas.csv two_year_recid race    # a table of your own: label and group
@@ -31,7 +31,7 @@ from trivet.fairness.mitigation.thresholds.randomised import selection_probabili
 DATA = Path(__file__).parent.parent / "docs" / "data" / "mitigations.json"
 TURNS = 3
 BOUND = 0.01
-#: More groups than have so many rows are left out of a table of one's own.
+#: More groups than have so many rows are left out of a user's table.
 FEWEST = 100
 WANTED = 2
 
@@ -66,7 +66,7 @@ def their_thresholds(model: Any, constraint: str, X: Any, y: Any, groups: Any) -
         prefit=True,
         predict_method="predict_proba",
     ).fit(X, y, sensitive_features=groups)
-    return lambda X, groups: found._pmf_predict(X, sensitive_features=groups)[:, 1]  # noqa: SLF001 - its lots
+    return lambda X, groups: found._pmf_predict(X, sensitive_features=groups)[:, 1]  # noqa: SLF001 - its draws
 
 
 def our_reduction(model: Any, constraint: str, X: Any, y: Any, groups: Any) -> Chance:
@@ -111,9 +111,9 @@ def measure(name: str, rows: AuditRows, learner: str) -> list[dict]:
             rules: dict[str, Chance] = {}
             for _ in range(TURNS if learner == "logistic" or kind == "thresholds" else 1):
                 for who, make in (("ours", ours), ("theirs", theirs)):
-                    start = time.perf_counter()
+                    start = time.process_time()
                     rules[who] = make(model, constraint, *inside)
-                    times[who].append(time.perf_counter() - start)
+                    times[who].append(time.process_time() - start)
             row = {"data": name, "groups": len(np.unique(groups)), "learner": learner, "mitigation": kind}
             row["constraint"] = constraint
             for who, rule in rules.items():
@@ -163,8 +163,8 @@ def main(words: list[str]) -> None:
     )
     rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.is_file() else []
     with threadpool_limits(1):
-        for name, table in tables.items():
-            for learner in ("logistic", "boosting"):
+        for learner in ("logistic", "boosting"):
+            for name, table in tables.items():
                 kept = [row for row in rows if (row["data"], row["learner"]) != (name, learner)]
                 rows = kept + measure(name, table, learner)
                 if not words:

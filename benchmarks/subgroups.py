@@ -7,8 +7,8 @@ build/subgroups, so that a second call goes on where the first stopped; `write` 
 docs/data/subgroups.json.
 
 A whole search takes a tenth of a second for a small table, and most of it is the critical value, which
-depends on the columns and hardly on who is selected. So `outcomes` takes it once for each of twenty tables and
-draws who is selected five hundred times, with all else as in the search.
+depends on the columns and hardly on who is selected. So `outcomes` takes it once for each of 20 tables,
+and draws who is selected five hundred times, with all else as in the search.
 
 Usage: python benchmarks/subgroups.py null|few|wide|planted [RUNS] | outcomes KIND | times |
     divexplorer PYTHON | write

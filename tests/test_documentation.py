@@ -6,6 +6,7 @@ import shlex
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from cyclopts import MissingArgumentError
 from trivet.audit import run_audit
 from trivet.cli.main import app
 from trivet.config import AuditConfig, AuditSection, load_config
+from trivet.findings import findings_of, write_findings
 from trivet.policy import parse_requirements, refuse_impossible
 from trivet.policy.places import nodes_at
-from trivet.record import save_record
+from trivet.record import as_json, make_manifest, save_manifest, save_record
 
 ROOT = Path(__file__).parent.parent
 PAGES = (
@@ -80,7 +82,10 @@ def audited(tmp_path_factory):
     (folder / "trivet-out").mkdir()
     record = run_audit(AuditConfig(audit=AuditSection(legs=("privacy",)))).record
     triggers = {name: np.zeros((10, 1, 28, 28), dtype=np.float32) for name in TRIGGERS}
-    save_record(record, triggers, folder / "trivet-out")
+    out = folder / "trivet-out"
+    save_record(record, triggers, out)
+    write_findings(findings_of(as_json(record)), out)
+    save_manifest(make_manifest(inputs={}, seconds={}, pdf_engine="", started=datetime.now(UTC)), out)
     return folder
 
 

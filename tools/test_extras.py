@@ -47,6 +47,11 @@ ENVIRONMENTS = {
         extras=("keras", "onnx", "timm", "torchvision", "transformers"),
         beside=("onnxscript",),
     ),
+    "signing": Extra(
+        tests=("tests/evidence/test_evidence_model_signing.py",),
+        extras=("evidence",),
+        beside=("model-signing", "pyOpenSSL"),
+    ),
     "latex": Extra(
         tests=("tests/report/test_report_tex.py", "tests/report/test_report_pdf.py"),
         packages=(

@@ -1,3 +1,4 @@
+from . import evidence as evidence
 from . import fairness as fairness
 from . import privacy as privacy
 from . import security as security

@@ -28,6 +28,7 @@ __all__ = [
 
 #: Optional libraries, and the extra of trivet that installs each.
 EXTRAS: Final = {
+    "cryptography": "evidence",
     "distributed": "dask",
     "h5py": "keras",
     "onnx": "onnx",

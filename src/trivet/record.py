@@ -11,6 +11,7 @@ from functools import cache
 from importlib.metadata import distributions, version
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import numpy as np
@@ -417,9 +418,14 @@ LIBRARIES = (
 
 
 def make_manifest(
-    *, inputs: Mapping[str, str], seconds: Mapping[str, float], pdf_engine: str, started: datetime
+    *,
+    inputs: Mapping[str, str],
+    seconds: Mapping[str, float],
+    pdf_engine: str,
+    started: datetime,
+    origin: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """Return the manifest of a run that began at `started`."""
+    """Return the manifest of a run that began at `started`; `origin` has its invocation and its files."""
     return {
         "trivet": version("trivet"),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
@@ -432,6 +438,7 @@ def make_manifest(
         },
         "platform": platform.platform(),
         "processors": os.cpu_count(),
+        **origin,
     }
 
 

@@ -76,6 +76,14 @@ def test_halves_and_calibration(run):
     assert json.loads(out)["subgroups"]["calibration"] is None
 
 
+def test_subgroups_are_made_of_the_columns_that_are_named(run):
+    _, out, _ = run(*PREDICTED, "--search", "--search-columns", "sex,age", "--json")
+    searched = json.loads(out)["subgroups"]
+    assert [each["column"] for each in searched["columns"]] == ["sex", "age"]
+    assert searched["left_out"] == []
+    assert searched["found"][0]["description"] == "sex = f"
+
+
 def test_without_labels_selection_is_searched(run):
     _, out, _ = run("--prediction", "guess", "--ignore", "id,score,label", "--search", "--json")
     searched = json.loads(out)["subgroups"]
@@ -87,6 +95,8 @@ def test_without_labels_selection_is_searched(run):
     ("arguments", "message"),
     [
         ((*PREDICTED, "--search-rows", "40"), "--search-rows belongs to --search"),
+        ((*PREDICTED, "--search-columns", "sex"), "--search-columns belongs to --search"),
+        ((*PREDICTED, "--search", "--search-columns", "sxe"), "sxe"),
         (("--label", "label", "--prediction", "guess", "--search", "--counts-only"), "--counts-only"),
         ((*PREDICTED, "--search", "--weight", "score"), "leave --weight out"),
         (("--score", "score", "--search"), "needs --label"),

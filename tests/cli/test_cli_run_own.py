@@ -88,6 +88,16 @@ def test_plan_and_audits_reach_record_policy_manifest_and_report(finished):
     assert manifest["inputs"] == {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "done").iterdir()
     }
+    assert set(manifest["files"]) == {f"done/{path.name}" for path in (folder / "done").iterdir()}
+    assert set(manifest["files"].values()) == set(manifest["inputs"].values())
+    assert manifest["invocation"] == {
+        "command": "trivet run audit.toml",
+        "config": {
+            "name": "audit.toml",
+            "sha256": hashlib.sha256((folder / "audit.toml").read_bytes()).hexdigest(),
+        },
+        "options": {},
+    }
     page = (out / "report.html").read_text(encoding="utf-8")
     for name in ("plan", "mechanisms", "membership", "fairness", "mitigations"):
         assert f'id="sec:own-{name}"' in page

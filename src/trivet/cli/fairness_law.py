@@ -23,6 +23,7 @@ from trivet.fairness.law.publishing import (
 )
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
 from trivet.fairness.law.settings import LawOptions
+from trivet.tables.settings import CellReading
 from trivet.verdict import DISPARATE, tone
 from trivet.wording import one_line
 
@@ -36,7 +37,7 @@ RESULT, CSV, PAGE = "ll144.json", "ll144.csv", "ll144.html"
 _USED: Final = frozenset(
     {
         "sensitive", "prediction", "score", "selected", "total", "positive", "four_fifths", "level",
-        "suppress", "decimal", "thousands", "encoding",
+        "suppress", "one_hot", "exclude", *(each.name for each in fields(CellReading)),
     }
 )  # fmt: skip
 
@@ -64,6 +65,8 @@ def write_template(
                 positive=options.positive,
                 four_fifths=options.four_fifths,
                 level=options.level,
+                one_hot=options.one_hot,
+                exclude=options.exclude,
                 **given,
                 **chosen,
             )
@@ -124,7 +127,7 @@ def print_bias_audit(audit: BiasAudit, console: "Console") -> None:
         _print_table(audit, each, console)
     console.print()
     _print_beside(audit, console)
-    for sentence in audit.missing:
+    for sentence in (*audit.notes, *audit.missing):
         console.print(f"[yellow]![/] {escape(sentence)}")
     console.print(audit.limits, style="dim")
 

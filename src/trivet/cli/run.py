@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trivet.audit import keep_parts, run_audit
+from trivet.audit.files import invocation_of
 from trivet.audited import has_study
 from trivet.cli.options import Json, command
 from trivet.cli.outputs import RECORD_FILES, REPORT_FILES, draw, prepare_folder, save_weights
@@ -266,7 +267,8 @@ def run(
         How much the published security procedure spends.
     """
     started, clock = datetime.now(UTC), perf_counter()
-    settings = load_config(config, {"audit": audit, "security": {"profile": profile, **network}})
+    options = {"audit": audit, "security": {"profile": profile, **network}}
+    settings = load_config(config, options)
     requirements = parse_requirements(settings.policy.require)
     refuse_impossible(requirements)
     refuse_waivers(settings.policy.waivers)
@@ -275,6 +277,7 @@ def run(
     keep_freed_memory()
     with report_progress() as progress, keep_parts(folder, progress=progress) as parts:
         done = run_audit(settings, progress=progress, parts=parts)
+        origin_files = invocation_of(settings, config, options)  # now: drawing takes minutes
         record_files = save_record(done.record, done.triggers, folder)
         weights = save_weights(done.weights, folder)
         plain = as_json(done.record)
@@ -286,7 +289,11 @@ def run(
         drawn = draw(done.record, done.triggers, folder, findings=found)
         seconds = {**done.seconds, "report": perf_counter() - drawing, "all": perf_counter() - clock}
         manifest = make_manifest(
-            inputs=done.inputs, seconds=seconds, pdf_engine=drawn.pdf_engine, started=started
+            inputs=done.inputs,
+            seconds=seconds,
+            pdf_engine=drawn.pdf_engine,
+            started=started,
+            origin=origin_files,
         )
         files = (*drawn.files, *record_files, *finding_files, *weights, save_manifest(manifest, folder))
         parts.remove()

@@ -30,6 +30,7 @@ def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
         f"{name}_notes": [{"text": note} for note in table_notes(table)]
         for name, table in zip(names, audit.tables, strict=True)
     }
+    known = [{"text": note} for note in audit.notes]
     missing = [{"text": sentence.partition(": --")[0] + "."} for sentence in audit.missing]
     return {
         "page": {
@@ -48,7 +49,7 @@ def bias_audit_facts(audit: BiasAudit) -> dict[str, Any]:
             "beside": [row for table in audit.tables for row in _beside_rows(table)],
             "level": f"{100 * audit.level:g}%",
             "four_fifths": audit.four_fifths,
-            "missing": missing,
+            "missing": known + missing,
             "limits": audit.limits,
         }
     }

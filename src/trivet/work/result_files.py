@@ -117,9 +117,12 @@ def write_whole(path: Path, content: bytes | memoryview) -> Path:
     return path
 
 
-def write_new(path: Path, content: bytes) -> Path:
-    """Write a file as `write_whole` does, where nothing has its name, not even a link that leads nowhere."""
-    with _finished(path, content) as unfinished:
+def write_new(path: Path, content: bytes, *, mode: int = 0o666) -> Path:
+    """Write a file as `write_whole` does, where nothing has its name, not even a link that leads nowhere.
+
+    `mode` has the permissions that the process's mask then limits, from the first byte on.
+    """
+    with _finished(path, content, mode) as unfinished:
         try:
             path.hardlink_to(unfinished)
         except OSError as error:
@@ -171,12 +174,15 @@ def _lock(stream: IO[bytes], out: Path) -> bool:
 
 
 @contextmanager
-def _finished(path: Path, content: bytes | memoryview) -> Generator[Path]:
+def _finished(path: Path, content: bytes | memoryview, mode: int = 0o666) -> Generator[Path]:
     """Yield a whole file beside `path`, which is removed unless it was renamed."""
     unfinished = _unfinished(path.parent)
     with _explained(path.parent):
         try:
-            with unfinished.open("xb") as stream:
+            number = os.open(
+                unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
+            )
+            with os.fdopen(number, "wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())

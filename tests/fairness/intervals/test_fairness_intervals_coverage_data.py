@@ -11,6 +11,8 @@ DATA = Path(__file__).parents[3] / "docs" / "data" / "fairness-coverage.json"
 ROWS = json.loads(DATA.read_text(encoding="utf-8"))["rows"]
 #: Where at least 30 effective rows succeed and fail, so that intervals are of a normal approximation.
 LARGE = ("Wilson score", "linearised t")
+#: Made of the intervals of several rates, which hold more often.
+COMPOSED = ("balanced_accuracy", "f1", "equalized_odds")
 
 
 def test_every_metric_of_groups_was_simulated():
@@ -23,5 +25,6 @@ def test_every_metric_of_groups_was_simulated():
 def test_design_based_intervals_hold(row):
     assert row["simulations"] >= 2_000
     assert row["covered"] >= 0.93
-    if row["kind"] == "rates" and all(each.endswith(LARGE) for each in row["methods"]):
+    alone = row["metric"] not in COMPOSED
+    if row["kind"] == "rates" and alone and all(each.endswith(LARGE) for each in row["methods"]):
         assert row["covered"] <= 0.97

@@ -13,7 +13,9 @@ from trivet.fairness.intervals.comparisons import ratio_interval
 from trivet.fairness.law.ll144 import bias_audit, summary_of
 from trivet.fairness.law.publishing import published_csv
 from trivet.fairness.law.settings import LawOptions
+from trivet.fairness.law.suppressed_table import suppressed_bias_audit
 from trivet.fairness.law.tallies import Tallies
+from trivet.tables.settings import Reading
 
 #: Selected and all, by sex and race; the ratios of the tests below were computed by hand.
 CELLS = {
@@ -176,3 +178,21 @@ def test_the_command_writes_a_page_a_csv_and_the_result(applicants, tmp_path, mo
         main([*asked, "--prediction", "hired", "--label", "hired", "--json"])
     assert ended.value.code == 2
     assert "--label: nothing is done with it" in capsys.readouterr().out
+
+
+def test_marked_columns_excluded_values_and_decimal_commas_are_read_as_in_an_audit(tmp_path):
+    lines = ["sex;White;Black;score", *["f;1;;1,5", "m;1;;2,5", "f;;1;3,5", "m;;1;0,5", "x;1;;9,5"] * 3]
+    (tmp_path / "marked.csv").write_text("\n".join(lines) + "\n")
+    found = bias_audit(
+        tmp_path / "marked.csv",
+        sex="sex",
+        race="race",
+        score="score",
+        one_hot="race=White,Black",
+        exclude="sex=x",
+        reading=Reading(decimal="comma"),
+    )
+    assert [each.name for each in found.tables[1].categories] == ["Black", "White"]
+    assert (found.applicants, found.median) == (12, 2.0)
+    assert any("3 rows" in note for note in found.notes)
+    assert suppressed_bias_audit(found, 5).notes == ()

@@ -133,6 +133,19 @@ def test_numbers_are_binned_and_the_edges_are_what_the_names_say():
     assert between.startswith(f"age {edge:g} to ")
 
 
+def test_a_column_that_is_mostly_zero_is_divided_above_it():
+    generator = np.random.default_rng(0)
+    gain = np.where(generator.random(4_000) < 0.9, 0.0, generator.uniform(100, 900, 4_000))
+    chosen = (generator.random(4_000) < np.where(gain > 0, 0.6, 0.3)).astype(int)
+    found = fairness.search_subgroups({"gain": gain}, prediction=chosen)
+    (column,) = found.columns
+    assert len(column.conditions) == 3
+    edge = float(column.conditions[0].removeprefix("gain < "))
+    assert 0 < edge <= 110
+    assert found.found[0].description == column.conditions[0]
+    assert found.found[0].rows == (gain < edge).sum()
+
+
 def test_rare_texts_are_taken_together_and_names_of_strangers_stand_as_they_are():
     generator = np.random.default_rng(0)
     rows = 4_000

@@ -59,7 +59,7 @@ def make_estimator(estimator: Any, features: Features, *, seed: int) -> Pipeline
 
 
 def own_classifier(given: Any, *, seed: int) -> Any:
-    """Return an unfitted classifier of one's own, from ``package.module:factory`` or as it is given.
+    """Return an unfitted classifier that a user gives, from ``package.module:factory`` or as it is given.
 
     What it draws is drawn by the seed, unless its own `random_state` says otherwise.
     """

@@ -142,7 +142,7 @@ def read_rows(
     positive
         The label that counts as positive; not needed where labels are 0 and 1, or true and false.
     weight
-        Column of weights, finite numbers from 0 up. It is no feature.
+        Column of weights, finite numbers from 0 up. Models do not see it.
     made_of
         Columns that sensitive ones are made of.
     ignored

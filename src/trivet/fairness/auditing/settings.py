@@ -58,9 +58,9 @@ _MODEL_FILES: Final = (
 LOWEST_BAND: Final = 0.01
 _OF_TWO_CLASSES: Final = (
     *("positive", "metric", "reference", "difference_band", "ignore"),
-    *("rows", "counts_only", "search", "search_split", "search_rows", "suppress"),
+    *("rows", "counts_only", "search", "search_split", "search_rows", "search_columns", "suppress"),
 )
-_OF_A_SEARCH: Final = ("search", "search_split", "search_rows")
+_OF_A_SEARCH: Final = ("search", "search_split", "search_rows", "search_columns")
 _OF_A_RANKING: Final = ("query", "top")
 _OF_NUMBERS: Final = (
     *("label", "positive", "cut", "score_range", "favourable", "total", "mitigate", "repeats"),
@@ -138,6 +138,7 @@ class TableOptions(CellReading):
     search : Search all subgroups of up to three conditions for rates that differ from those of the rest.
     search_split : Search one half of the rows and test what it proposes on the other, by exact tests.
     search_rows : Rows of a subgroup at least; by default 30, or a thousandth of the rows.
+    search_columns : Columns that subgroups are made of, COL or COL,COL; by default all but ignored ones.
     suppress : Withhold counts of groups below this number, and all figures that would let one be computed.
     """
 
@@ -179,6 +180,7 @@ class TableOptions(CellReading):
     search: bool = False
     search_split: bool = False
     search_rows: Count | None = None
+    search_columns: tuple[Name, ...] = ()
     suppress: Count | None = None
 
 
@@ -237,7 +239,7 @@ class TableSettings(TableOptions):
 
     @property
     def of_outcomes(self) -> bool:
-        """Whether amounts, ranks or several classes are compared."""
+        """True where amounts, ranks or several classes are compared."""
         return self.outcome is not None or self.rank is not None or self.multiclass
 
     def _require_pairs(self) -> None:
@@ -278,8 +280,9 @@ class TableSettings(TableOptions):
     def _require_search(self) -> None:
         """Refuse a search where rows are not looked at one by one and alike."""
         if not self.search and not self.search_split:
-            if self.search_rows is not None:
-                raise SettingError("{search_rows} belongs to {search}, or to {search_split}.")
+            for name in ("search_rows", "search_columns"):
+                if getattr(self, name) != _DEFAULTS[name]:
+                    raise SettingError(f"{{{name}}} belongs to {{search}}, or to {{search_split}}.")
             return
         asked = "search" if self.search else "search_split"
         for name in ("counts_only", "weight", "strata", "cluster", "count", "selected"):

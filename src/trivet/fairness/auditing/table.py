@@ -42,7 +42,7 @@ GENDER: Final = ("gender",)
 _OF_FILES: Final = frozenset(
     {
         *("ignore", "rows", "bins", "one_hot", "missing", "exclude", "decimal", "thousands", "encoding"),
-        *("search", "search_split", "search_rows"),
+        *("search", "search_split", "search_rows", "search_columns"),
     }
 )
 
@@ -78,6 +78,7 @@ class AuditOptions(TypedDict, total=False):
     search: bool
     search_split: bool
     search_rows: int | None
+    search_columns: Sequence[str]
     suppress: int | None
 
 
@@ -317,7 +318,8 @@ def audit(
     rest["metric"] = tuple(metric.split(",") if isinstance(metric, str) else metric)
     of_file = isinstance(table, str | Path)
     if of_file or (table is not None and options.keys() & _OF_FILES):
-        rest["ignore"] = tuple(rest.get("ignore", ()))
+        for name in ("ignore", "search_columns"):
+            rest[name] = tuple(rest.get(name, ()))
         with table_file(table) as file:
             settings = TableSettings(
                 table=str(file),

@@ -19,6 +19,7 @@ from trivet.fairness.inferred.results import InferredAudit
 from trivet.fairness.inferred.settings import InferredOptions, parse_pairs
 from trivet.settings import SettingError
 from trivet.tables.opening import Table, find_column, open_table, table_file
+from trivet.tables.settings import Reading
 from trivet.wording import one_line, quote
 
 __all__ = ["bound_disparities"]
@@ -43,6 +44,7 @@ def bound_disparities(
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
     seed: int = 0,
+    reading: Reading | None = None,
 ) -> InferredAudit:
     """Bound disparities between groups that are only inferred, as ``--inferred`` and ``--error-rates`` do.
 
@@ -59,6 +61,8 @@ def bound_disparities(
         As of an audit; without a label selection rates alone are bounded.
     privileged, four_fifths, level, seed
         As of `trivet.fairness.inferred.probabilities.bounds_by_probability`.
+    reading
+        Of a CSV file: what its cells mean.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def bound_disparities(
         "label": label,
     }
     asked = _Asked(prediction, score, cut, score_range, favourable, label, positive)
-    with table_file(table) as file, open_table(file) as opened:
+    with table_file(table) as file, open_table(file, reading=reading) as opened:
         known["data"] = opened.name if isinstance(table, str | Path | Table) else "the table"
         if inferred is not None:
             for column in inferred.values():

@@ -218,7 +218,7 @@ class _Rates:
         return cls._of(counts, *(tuple(map(tuple, each.tolist())) for each in cells))
 
     @classmethod
-    @lru_cache(maxsize=2)  # one rate is asked for in turn: its ratios, its differences, at two levels
+    @lru_cache(maxsize=2)  # one rate is wanted in turn: its ratios, its differences, at two levels
     def _of(cls, counts: GroupCounts, numerator: _Cells, denominator: _Cells) -> "_Rates":
         sample = Sample.of(counts)
         a, b = np.array(numerator), np.array(denominator)

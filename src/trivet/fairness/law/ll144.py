@@ -16,8 +16,10 @@ from trivet.fairness.intervals.comparisons import ratio_interval
 from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable, FourFifths
 from trivet.fairness.law.tallies import Cells, Tallies, read_counts, read_scores, read_selections
+from trivet.fairness.shaping import Shape, shape_table
 from trivet.settings import Share, require
 from trivet.tables.opening import Table, open_table, table_file
+from trivet.tables.settings import Reading
 from trivet.wording import quote
 
 __all__ = ["LL144", "bias_audit", "summary_of"]
@@ -53,6 +55,9 @@ def bias_audit(
     keep_small: bool = False,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
+    one_hot: str | None = None,
+    exclude: str | None = None,
+    reading: Reading | None = None,
 ) -> BiasAudit:
     """Summarise a table as New York City's Local Law 144 asks for, as ``--template ll144`` does.
 
@@ -78,6 +83,8 @@ def bias_audit(
         Leave none of them out.
     four_fifths, level
         Of what stands beside the law's figures.
+    one_hot, exclude, reading
+        Columns made of marked ones, values whose rows are left out, and what the cells of a CSV file mean.
 
     Returns
     -------
@@ -95,7 +102,9 @@ def bias_audit(
     if positive is not None and prediction is None:
         raise UsageError("positive is a decision, and scores and counts have none; leave it out.")
     _require_order(sex, race)
-    with table_file(table) as file, open_table(file) as opened:
+    shape = Shape.typed((sex, race), one_hot=one_hot, exclude=exclude)
+    with table_file(table) as file, open_table(file, reading=reading) as whole:
+        opened, notes = shape_table(whole, shape)
         if prediction is not None:
             tallies = read_selections(
                 opened, sex=sex, race=race, prediction=prediction, positive=positive, unknown=unknown
@@ -119,6 +128,7 @@ def bias_audit(
         smallest_share=0.0 if keep_small else SMALLEST_SHARE,
         four_fifths=four_fifths,
         level=level,
+        notes=(*whole.notes, *notes),
     )
 
 
@@ -136,6 +146,7 @@ def summary_of(
     smallest_share: float = SMALLEST_SHARE,
     four_fifths: float = TableOptions.four_fifths,
     level: float = TableOptions.level,
+    notes: tuple[str, ...] = (),
 ) -> BiasAudit:
     """Summarise numbers by sex and race."""
     require(Share, level=level)
@@ -184,6 +195,7 @@ def summary_of(
         tables=tables,
         missing=tuple(sentence for sentence, value in stated.items() if value is None),
         limits=LIMITS,
+        notes=notes,
     )
 
 

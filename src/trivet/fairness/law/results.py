@@ -112,6 +112,7 @@ class BiasAudit(
     missing : What the law asks for and the table does not state, a sentence each.
     limits : What the figures do not show.
     suppressed_below : Counts below this number are suppressed; None where none are.
+    notes : What was changed or left out of the table before it was counted, a sentence each.
     """
 
     template: str
@@ -134,3 +135,4 @@ class BiasAudit(
     missing: tuple[str, ...]
     limits: str
     suppressed_below: int | None = None
+    notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from trivet.fairness.intervals.shares import simultaneous_level
 from trivet.fairness.law.ll144 import beside
 from trivet.fairness.law.protection import WITHHELD, Line, protect
 from trivet.fairness.law.results import BiasAudit, CategoryFigures, CategoryTable
-from trivet.fairness.law.suppression import suppression_reason
+from trivet.fairness.law.suppression import suppression_reason, tells_few
 from trivet.settings import Count, require
 
 __all__ = ["suppressed_bias_audit"]
@@ -61,7 +61,8 @@ def suppressed_bias_audit(audit: BiasAudit, fewest: int) -> BiasAudit:
         )
         for number, table in enumerate(audit.tables)
     )
-    return replace(audit, tables=tables, unknown=tables[-1].unknown, suppressed_below=fewest)
+    notes = tuple(note for note in audit.notes if not tells_few(note, fewest))
+    return replace(audit, tables=tables, unknown=tables[-1].unknown, suppressed_below=fewest, notes=notes)
 
 
 def _cells(audit: BiasAudit) -> dict[_Name, tuple[int, int]]:

@@ -28,7 +28,7 @@ from trivet.fairness.metrics.inequality import INEQUALITIES
 from trivet.settings import Count, require
 from trivet.wording import quote
 
-__all__ = ["suppressed", "suppression_reason"]
+__all__ = ["suppressed", "suppression_reason", "tells_few"]
 
 #: Metrics that tell nothing of errors.
 _SELECTION: Final = frozenset(
@@ -363,11 +363,15 @@ def _reason(verdict: str, fewest: int) -> str:
 _ROWS: Final = re.compile(r"(\d[\d,]*) (?:drawn |more |different )?rows?\b")
 
 
+def tells_few(text: str, fewest: int) -> bool:
+    """Tell whether a sentence has a number of rows below `fewest`."""
+    return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
+
+
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
     for caution in cautions:
-        rows = [int(found.replace(",", "")) for found in _ROWS.findall(caution.message)]
-        tells = any(number < fewest for number in rows) or (hidden and caution.kind not in _HARMLESS)
+        tells = tells_few(caution.message, fewest) or (hidden and caution.kind not in _HARMLESS)
         if not tells and not (small and caution.kind in {"folded values", "spelling"}):
             yield caution
     if hidden:

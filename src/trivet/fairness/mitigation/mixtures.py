@@ -15,12 +15,14 @@ __all__ = ["Limits", "Mixture", "Rule", "cheapest_mixture", "excess_of"]
 
 Floats = NDArray[np.float64]
 
-#: Price of a unit beyond the limits at first.
-_FIRST_CAP: Final = 0.25
-#: Share of the newest prices in the running mean.
+#: Length of the first step of each ascent.
+_CLIMBS: Final = (0.3, 0.2, 1.0)
+#: Spread of the logarithm of prices that are larger or smaller.
+_NOISE: Final = 0.2
+#: Share of the newest prices in their running mean.
 _STEP: Final = 0.1
-#: Rules in a row that bring nothing, after which the price goes up, or the search ends.
-_PATIENCE: Final = 4
+#: Rules in a row that bring nothing, after which an ascent ends.
+_PATIENCE: Final = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,32 +67,38 @@ def cheapest_mixture(
     which is `exact`, the mixture is within `gap` of the best there is.
     """
     # The linear programme over the rules made so far prices the rates; a rule that is worth its price joins.
-    # Where `respond` is not exact, two things find rules that it misses at these prices: their running mean
-    # (P. Wentges, International Transactions in Operational Research 4, 1997), by turns with them, and prices
-    # that begin low, for high ones make rules that are far beyond other limits.
+    # Where `respond` is not exact, other prices find rules that it misses at these: those of a subgradient
+    # ascent and their mean, as in the exponentiated gradient, and prices somewhat larger or smaller. Where
+    # they bring nothing for a while the ascent begins once more, more slowly.
     rules = [respond(np.zeros(limits.matrix.shape[1]))]
-    mean = np.zeros(len(limits.most))
-    cap = min(_FIRST_CAP, dearest)
-    found = _programme(rules, limits, cap)
+    ascents = iter(_CLIMBS)
+    ascent, mean = _Ascent(len(limits.most), next(ascents)), np.zeros(len(limits.most))
+    scales = np.exp(np.random.default_rng(0).normal(0, _NOISE, most_rules))
+    found, answer = _programme(rules, limits, dearest), rules[0]
     idle = turn = 0
     while len(rules) < most_rules:
         if idle >= _PATIENCE:
-            if found.beyond <= gap or cap >= dearest:
+            climb = next(ascents, None)
+            if climb is None:
                 break
-            idle, cap = 0, min(2 * cap, dearest)
-            found = _programme(rules, limits, cap)
+            ascent, answer, idle, turn = _Ascent(len(limits.most), climb), rules[0], 0, 0
         mean = (1 - _STEP) * mean + _STEP * found.prices
         turn += 1
-        prices = found.prices if turn % 2 == 0 else mean
+        if exact:
+            prices = found.prices if turn % 2 == 0 else mean
+        else:
+            if turn % 4 == 1:
+                ascent.step(limits.matrix @ answer.rates - limits.most)
+            prices = (found.prices * scales[len(rules)], ascent.prices, ascent.mean, found.prices)[turn % 4]
         rule = respond(limits.matrix.T @ prices)
-        if exact and prices is found.prices and _saves(rule, rules, limits.matrix.T @ prices) <= gap:
-            idle = _PATIENCE
-            continue
+        if exact and turn % 2 == 0 and _saves(rule, rules, limits.matrix.T @ prices) <= gap:
+            break
         rules.append(rule)
+        answer = rule if turn % 4 == 1 else answer
         before = found.cost
-        found = _programme(rules, limits, cap)
+        found = _programme(rules, limits, dearest)
         idle = 0 if exact or before - found.cost > gap else idle + 1
-    shares = _programme(rules, limits, dearest).shares
+    shares = found.shares
     used = np.flatnonzero(shares > ROUNDING)
     total = float(shares[used].sum())
     return Mixture(
@@ -98,6 +106,27 @@ def cheapest_mixture(
         tuple(float(shares[place]) / total for place in used),
         tuple(rules),
     )
+
+
+class _Ascent:
+    """Prices that go up where a limit is overstepped and down elsewhere, in ever smaller steps."""
+
+    def __init__(self, number: int, climb: float) -> None:
+        self.climb = climb
+        self.prices = np.zeros(number)
+        self.total = np.zeros(number)
+        self.steps = 0
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of all prices so far."""
+        return self.total / max(self.steps, 1)
+
+    def step(self, beyond: Floats) -> None:
+        """Go on from how far a rule at these prices is beyond each limit."""
+        self.steps += 1
+        self.prices = np.maximum(0, self.prices + self.climb / np.sqrt(self.steps) * beyond)
+        self.total += self.prices
 
 
 def excess_of(rates: Floats, limits: Limits) -> float:
@@ -119,7 +148,6 @@ class _Found:
     shares: Floats
     prices: Floats
     cost: float
-    beyond: float
 
 
 def _programme(rules: Sequence[Rule], limits: Limits, dearest: float) -> _Found:
@@ -137,4 +165,4 @@ def _programme(rules: Sequence[Rule], limits: Limits, dearest: float) -> _Found:
     )
     if solved.status != 0:
         raise DataError(f"no mixture was found: {solved.message}")
-    return _Found(solved.x[: len(rules)], -solved.ineqlin.marginals, float(solved.fun), float(solved.x[-1]))
+    return _Found(solved.x[: len(rules)], -solved.ineqlin.marginals, float(solved.fun))

@@ -42,8 +42,8 @@ CONSTRAINTS: Final[dict[str, tuple[tuple[tuple[int, ...], ...], bool]]] = {
 }
 #: Cost of a unit beyond the bound, in errors. A. Agarwal et al. cap their multipliers likewise.
 DEAREST: Final = 100.0
-#: The error may be that much above the best there is.
-GAP: Final = 1e-4
+#: Errors that a classifier has to save to count as a step forward.
+GAP: Final = 1e-5
 
 
 class Reduction(MitigatedClassifier):
@@ -51,8 +51,8 @@ class Reduction(MitigatedClassifier):
 
     The constraint is reduced to a sequence of classifiers on weighted rows with other labels (A. Agarwal, A.
     Beygelzimer, M. Dudik, J. Langford, H. Wallach, A reductions approach to fair classification, ICML 2018).
-    In place of their exponentiated gradient the multipliers are those of the linear programme over the
-    classifiers fitted so far, which takes fewer of them. Several groups are each held against all rows.
+    Multipliers are those of subgradient ascents, as in their exponentiated gradient, and of the linear
+    programme over the classifiers fitted so far. Several groups are each held against all rows.
 
     Parameters
     ----------

@@ -66,14 +66,14 @@ def read_looks(tables: Sequence[str | Path], options: WatchOptions) -> tuple[Loo
     with open_table(tables[0], reading=options.reading) as opened:
         column, whole = _divided(opened, options)
         counts = _counted(whole, options, column.name)
-    found = _looks(counts, rate, None)
+    looks = _looks(counts, rate, None)
     if options.every is None:
-        return found
+        return looks
     every = options.every
-    ends = [(int(look.name) - 1) * every for look in found]
+    ends = [(int(look.name) - 1) * every for look in looks]
     return tuple(
         replace(look, name=f"rows {start + 1:,} to {start + look.rows:,}")
-        for look, start in zip(found, ends, strict=True)
+        for look, start in zip(looks, ends, strict=True)
     )
 
 
@@ -112,9 +112,8 @@ def _divided(opened: Table, options: WatchOptions) -> tuple[Column, Table]:
         return column, opened
     if column.kind not in DATED:
         raise UsageError(f"the column {quote(column.name)} holds {column.kind}; expected dates.")
-    dated = replace(
-        column, kind=Kind.TEXT, type="VARCHAR", sql=part_sql(PARTS[options.period], column), derived=True
-    )
+    sql = part_sql(PARTS[options.period], column)
+    dated = replace(column, kind=Kind.TEXT, type="VARCHAR", sql=sql, derived=True)
     columns = tuple(dated if each.name == column.name else each for each in opened.columns)
     return dated, replace(opened, columns=columns)
 

@@ -80,10 +80,15 @@ def _numbers(name: str, values: NDArray[np.float64]) -> BinnedColumn:
 
 def _edges(present: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return quartiles, rounded as they are written; the lowest value begins no bin of its own below it."""
+    low, high = present.min(), present.max()
     shares = np.arange(1, MOST_BINS) / MOST_BINS
-    quantiles = np.quantile(present, shares, method="inverted_cdf")
-    rounded = np.unique([float(f"{each:.{DIGITS}g}") for each in quantiles.tolist()])
-    return rounded[(rounded > present.min()) & (rounded <= present.max())]
+    edges = np.quantile(present, shares, method="inverted_cdf")
+    if (edges == low).all():
+        # Nearly all rows have the lowest value, such as 0: the others are divided.
+        others = present[present > low]
+        edges = np.array([others.min(), np.quantile(others, 0.5, method="inverted_cdf")])
+    rounded = np.unique([float(f"{each:.{DIGITS}g}") for each in edges.tolist()])
+    return rounded[(rounded > low) & (rounded <= high)]
 
 
 def _ranges(edges: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from trivet.fairness.search.rates import SEARCHED
 from trivet.fairness.search.results import LeftOutColumn, SubgroupSearch
 from trivet.fairness.search.search import DEEPEST, search_rows
 from trivet.tables.features import Features
-from trivet.tables.opening import Table
+from trivet.tables.opening import Table, find_column
 from trivet.wording import listed, quote
 
 __all__ = ["search_predicted", "search_subgroups", "search_table"]
@@ -41,6 +41,8 @@ def search_table(
     progress: Progress,
 ) -> SubgroupSearch:
     """Search the rows of a table that was counted; they are read where `predicted` has none."""
+    for name in settings.search_columns:
+        find_column(opened.columns, name)
     labelled = predicted is not None
     if predicted is None:
         if settings.label is not None or settings.prediction is None:
@@ -64,6 +66,7 @@ def search_table(
         labelled=labelled,
         # Scores of another scale are not shares of positives, and have no calibration.
         calibrated=settings.score_range is None and settings.favourable == "high",
+        columns=settings.search_columns,
         metrics=settings.metric,
         fewest=settings.search_rows,
         split=settings.search_split,
@@ -79,6 +82,7 @@ def search_predicted(
     *,
     labelled: bool = True,
     calibrated: bool = True,
+    columns: Sequence[str] = (),
     metrics: Sequence[str] = (),
     fewest: int | None = None,
     split: bool = False,
@@ -87,17 +91,21 @@ def search_predicted(
     workers: int | None = None,
     progress: Progress = lambda _step, _share: None,
 ) -> SubgroupSearch:
-    """Search rows, without columns that tell the label or the prediction, or number the rows."""
+    """Search rows, in some columns or in all that do not tell label or prediction or number the rows."""
     rows = predicted.rows
-    telling = telling_columns(predicted, seed=seed)
-    left_out = [
-        LeftOutColumn(name, why)
-        for field, why in _WHY.items()
-        for name in getattr(telling, field)
-        if labelled or field != "label"
-    ]
-    names = {each.column for each in left_out} | {rows.label}
-    kept = [place for place, name in enumerate(rows.features.names) if name not in names]
+    left_out: list[LeftOutColumn] = []
+    wanted = set(columns or rows.features.names)
+    if not columns:
+        telling = telling_columns(predicted, seed=seed)
+        left_out = [
+            LeftOutColumn(name, why)
+            for field, why in _WHY.items()
+            for name in getattr(telling, field)
+            if labelled or field != "label"
+        ]
+        wanted -= {each.column for each in left_out}
+    wanted.discard(rows.label)
+    kept = [place for place, name in enumerate(rows.features.names) if name in wanted]
     if not kept:
         raise DataError("there is no column left that subgroups could be made of.")
     return search_rows(

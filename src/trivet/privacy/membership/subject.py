@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trivet.errors import DataError, UsageError
 from trivet.settings import Count, Settings
-from trivet.tables.opening import table_file
+from trivet.tables.opening import Table, table_file
 from trivet.wording import one_line, quote
 
 __all__ = ["MembershipData", "ModelRows", "load_subject"]
@@ -73,7 +73,7 @@ def load_subject(table: Any, asked: ModelRows, *, seed: int) -> MembershipData:
         return _images(asked.images, limit=asked.rows, seed=seed)
     if table is not None:
         with table_file(table) as file:
-            return _table(Path(file), asked, seed=seed)
+            return _table(file, asked, seed=seed)
     if of_table:
         raise UsageError(
             "--label, --positive, --unit and --ignore belong to a table; give one, or leave them out for "
@@ -113,7 +113,7 @@ def _images(source: str, *, limit: int | None, seed: int) -> MembershipData:
     return MembershipData(loaded.name, loaded.unit(), loaded.labels, {})
 
 
-def _table(path: Path, asked: ModelRows, *, seed: int) -> MembershipData:
+def _table(path: str | Path | Table, asked: ModelRows, *, seed: int) -> MembershipData:
     # These load DuckDB.
     from trivet.tables.features import choose_rows, count_rows, read_features, read_texts  # noqa: PLC0415
     from trivet.tables.opening import (  # noqa: PLC0415

@@ -399,5 +399,6 @@ FIGURES: Final = (
         draw_outcome_rates,
         alt_outcome_rates,
         (*_ATTRIBUTE, *_of_groups("group", "selection_rate", "true_positive_rate", "false_positive_rate")),
+        present=lambda audit: any(attribute.groups for attribute in audit.attributes),
     ),
 )

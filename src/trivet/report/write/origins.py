@@ -12,7 +12,7 @@ from trivet.place import find, matches, parent, parse, pattern_of, spelling
 from trivet.report.text.document import Document, words
 from trivet.wording import one_line
 
-__all__ = ["NOT_RANDOM", "ORIGINS", "SEEDS", "Origin", "origin_lines"]
+__all__ = ["NOT_RANDOM", "ORIGINS", "SEEDS", "Origin", "origin_lines", "seed_line"]
 
 #: Characters of a paper's entry in the references.
 ENTRY_CHARACTERS: Final = 160
@@ -129,6 +129,11 @@ def origin_lines(path: str, document: Document, record: Mapping[str, Any]) -> li
     above = list(_above(record, path))
     found = (_defined(path, document), _told(above), _seed(path, record, above))
     return [line for line in found if line]
+
+
+def seed_line(path: str, record: Mapping[str, Any]) -> str:
+    """Return the seed that the value at a place depends on, such as ``Seed 7``; empty where it has none."""
+    return _seed(path, record, list(_above(record, path)))
 
 
 def _defined(path: str, document: Document) -> str:

@@ -331,7 +331,7 @@ class GroupThresholds(MitigatedClassifier):
 
     @property
     def _many_classes(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the constraint can be on each of more than two classes."""
+        """True if the constraint can be on each of more than two classes."""
         return self.constraint in ("ratio", "difference")
 
     def _given(self, X: Any, sensitive_features: SensitiveFeatures) -> SensitiveFeatures:

@@ -68,7 +68,7 @@ class Search:
 
     @property
     def each(self) -> bool:
-        """Whether the attributes are held to the constraint one by one."""
+        """True if the attributes are held to the constraint one by one."""
         return len(self.attributes) > 1
 
     def needs_both_labels(self, constraint: "Constraint") -> bool:

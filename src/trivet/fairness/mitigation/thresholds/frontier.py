@@ -58,7 +58,7 @@ class OddsFrontier(
     rows="points",
     columns=("bound", "accuracy", "gap", "fitted_accuracy"),
 ):
-    """What each bound on the difference of error rates costs in accuracy.
+    """Accuracy at each bound on the difference of error rates.
 
     Attributes
     ----------
@@ -172,8 +172,8 @@ def _rates(
 ) -> tuple[Floats, Floats]:
     """Return expected selected rows and all rows, each of shape (labels, groups)."""
     kinds = [labels == label for label in of_labels]
-    selected = np.array([np.bincount(codes[own], weights=chance[own]) for own in kinds])
-    return selected, np.array([np.bincount(codes[own]) for own in kinds]).astype(np.float64)
+    selected = np.array([np.bincount(codes[own], weights=chance[own]) for own in kinds], dtype=np.float64)
+    return selected, np.array([np.bincount(codes[own]) for own in kinds], dtype=np.float64)
 
 
 def _expected_share(right: Floats, *, level: float) -> Estimate:
