@@ -368,9 +368,22 @@ def tells_few(text: str, fewest: int) -> bool:
     return any(int(found.replace(",", "")) < fewest for found in _ROWS.findall(text))
 
 
+#: What notes on rows say of a group of those without a value, and of those that are left out.
+_OWN_GROUP, _LEFT_OUT = "a group of their own", "Left out:"
+
+
 def _cautions(cautions: Sequence[Caution], fewest: int, *, hidden: bool, small: bool) -> Iterator[Caution]:
     """Yield the cautions that tell no small count, and say what is withheld."""
     for caution in cautions:
+        if caution.kind == "rows" and hidden and _OWN_GROUP in caution.message:
+            # Their number is that of a group, which may be withheld for others.
+            continue
+        if caution.kind == "rows" and caution.message.startswith(_LEFT_OUT):
+            few = tells_few(caution.message, fewest)
+            yield (
+                Caution("rows", f"{_LEFT_OUT} some rows, fewer than {fewest} of a kind.") if few else caution
+            )
+            continue
         tells = tells_few(caution.message, fewest) or (hidden and caution.kind not in _HARMLESS)
         if not tells and not (small and caution.kind in {"folded values", "spelling"}):
             yield caution
