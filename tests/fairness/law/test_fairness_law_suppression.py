@@ -190,6 +190,21 @@ def test_values_with_commas_and_quotation_marks_stay_whole():
     assert not whole & {each.group for each in found.attributes[3].groups}
 
 
+def test_notes_on_rows_tell_no_withheld_group(tmp_path):
+    # Nine rows are of x or without a group: who reads that seven have none knows that two are of x.
+    groups = ["a"] * 60 + ["b"] * 60 + ["x"] * 2 + [""] * 7 + ["u"] * 3
+    lines = [f"{group},{place % 2}" for place, group in enumerate(groups)]
+    (tmp_path / "people.csv").write_text("\n".join(["g,p", *lines]) + "\n")
+    options = {"prediction": "p", "sensitive": ["g"], "missing": "group", "exclude": "u"}
+    notes = [each.message for each in fairness.audit(tmp_path / "people.csv", **options).cautions]
+    assert any("7 rows" in note for note in notes)
+    found = fairness.audit(tmp_path / "people.csv", **options, suppress=FEWEST)
+    assert {"x", "missing"} <= {each.group for each in found.attributes[0].withheld}
+    notes = [each.message for each in found.cautions]
+    assert not any("7 rows" in note or "3 rows" in note for note in notes)
+    assert "Left out: some rows, fewer than 5 of a kind." in notes
+
+
 def test_a_requirement_is_not_met_by_the_groups_that_are_left():
     group = np.repeat(["a", "b", "c", "d"], [300, 60, 60, 300])
     place = np.concatenate([np.arange(300), np.arange(60), np.arange(60), np.arange(300)])

@@ -180,7 +180,7 @@ def _members(audit: FairnessAudit, given: GroupCounts | None) -> list[dict[str, 
     for place, group in enumerate(whole.groups):
         values = written.get(group.group) or _values(group.group, known)
         if len(values) != len(whole.columns):
-            raise UsageError(f"the values of {quote(group.group)} cannot be divided; give counts.")
+            raise UsageError(f"the values of {quote(group.group)} cannot be separated; give counts.")
         for column, value in zip(whole.columns, values, strict=True):
             if column in by_column:
                 found[by_column[column]][value].append(place)
