@@ -242,7 +242,7 @@ class TableSettings(TableOptions):
 
     @property
     def of_counts(self) -> bool:
-        """Whether rows are counted, and never looked at one by one."""
+        """True where rows are counted, and never looked at one by one."""
         predicted = self.prediction is not None or self.score is not None
         alone = self.label is None and predicted and not (self.search or self.search_split)
         return alone or self.selected is not None or (predicted and self.count is not None)
