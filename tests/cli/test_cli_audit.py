@@ -49,7 +49,7 @@ def test_what_could_not_be_audited_is_not_in_the_way_of_the_next_try(here, capsy
     (here / "broken.toml").write_text("[privacy.plan\n")
     capsys.readouterr()
     assert trivet("broken.toml") == 2
-    assert "'broken.toml' is not a TOML file" in capsys.readouterr().err
+    assert "'broken.toml' is not valid TOML" in capsys.readouterr().err
 
 
 def test_a_table_and_a_plan_are_one_audit(here, capsys):

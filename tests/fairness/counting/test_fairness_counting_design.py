@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from trivet.errors import DataError, TrivetError, UsageError
+from trivet.fairness.counting.arrays import ArraySource
 from trivet.fairness.counting.design import Design, Placed, Scale, quantile_of
 from trivet.fairness.counting.group_counts import group_counts, placed_cut
 from trivet.fairness.counting.tabulate import Row, ask, assemble
@@ -258,3 +259,16 @@ def test_weights_that_floats_cannot_add_up_are_refused(tmp_path, scale, large, w
     if why == "too small":
         with pytest.raises(DataError, match=why):
             group_counts(frame, None, "p", "g", weight="w")
+
+
+@pytest.mark.parametrize(("rows", "cut"), [(16, "median"), (40, "q0.3"), (100, "q0.07")])
+def test_equal_weights_leave_a_quantile_where_it_is(rows, cut, tmp_path):
+    frame = pd.DataFrame({"s": (np.arange(rows) + 1) / (rows + 1), "w": 0.1})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    expected = frame.s[round(rows * quantile_of(cut))]
+    with open_table(tmp_path / "s.csv") as opened:
+        for design in (Design(), Design(weight="w")):
+            assert placed_cut(opened, "s", cut, design=design).score == expected
+    source = ArraySource(s=frame.s.to_numpy(), w=frame.w.to_numpy(), sensitive={})
+    for design in (Design(), Design(weight="w")):
+        assert source.upper_cut("s", quantile_of(cut), scale=Scale(), design=design) == expected

@@ -75,7 +75,7 @@ class ArraySource:
             raise DataError(f"there is no score in {quote(name)}.")
         order = np.argsort(scores[known])
         sorted_scores, below = scores[known][order], np.cumsum(weights[known][order])
-        middle = sorted_scores[np.searchsorted(below, share * below[-1])]
+        middle = sorted_scores[np.searchsorted(below, design.up_to(share) * below[-1])]
         above = sorted_scores[sorted_scores > middle]
         return float(above[0]) if len(above) else math.nextafter(float(middle), math.inf)
 

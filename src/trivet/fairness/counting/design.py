@@ -84,6 +84,10 @@ class Design:
         """True where estimates and intervals are those of a survey."""
         return bool(self.weight or self.parts)
 
+    def up_to(self, share: float) -> float:
+        """Return a share of the rows as that from which on it is reached, whatever sums are rounded to."""
+        return share * (1 - (1e-9 if self.weight else 1e-12))
+
     @property
     def of_rows(self) -> bool:
         """True where a row of the table is counted once."""

@@ -325,7 +325,7 @@ def upper_cut(table: Table, name: str, share: float, *, scale: Scale, design: De
         f"WHERE isfinite({score.number}) GROUP BY s"
     )
     below = f"SELECT s, sum(n) OVER (ORDER BY s) AS below, sum(n) OVER () AS whole FROM ({held})"  # noqa: S608
-    at = f"SELECT min(s) FROM ({below}) WHERE below >= {share!r} * whole"  # noqa: S608 - as above
+    at = f"SELECT min(s) FROM ({below}) WHERE below >= {design.up_to(share)!r} * whole"  # noqa: S608 - as above
     ((middle, cut),) = table.rows(
         f"SELECT ({at}), min(s) FROM ({held}) WHERE s > ({at})"  # noqa: S608 - as above
     )
