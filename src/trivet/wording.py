@@ -1,12 +1,14 @@
 """Text that others wrote, shown so that neither a terminal nor a CI system obeys it."""
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 __all__ = [
+    "amount",
     "as_entity",
     "as_json_escape",
     "describe_error",
@@ -24,6 +26,9 @@ __all__ = [
 NAME_CHARACTERS = 80
 #: Long enough for PyTorch's complaint about two shapes, short enough for a terminal.
 REASON_CHARACTERS = 200
+#: Amounts from here on, and below there, are written with a power of ten.
+_HUGE: Final = 1e15
+_TINY: Final = 1e-4
 #: Controls, marks of direction and other invisible ones, halves of characters, separators of lines.
 _OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 #: What a CI system obeys: GitHub where ``::`` begins a line, Azure, GitHub and TeamCity ``##[``, ``##vso[``
@@ -48,6 +53,19 @@ def quote(value: object) -> str:
     if not isinstance(value, str):
         return one_line(shown)
     return shown if len(shown) <= NAME_CHARACTERS else f"{shown[: NAME_CHARACTERS - 1]}…{shown[0]}"
+
+
+def amount(value: float, *, sign: bool = False) -> str:
+    """Return an amount of any unit for a reader: whole where it is large, with decimals where it is small."""
+    # Four digits, but none before the point is left out.
+    size = abs(value)
+    if not math.isfinite(size) or size >= _HUGE or 0 < size < _TINY:
+        shown = f"{value:.4g}"
+    elif size == 0:
+        return "0"
+    else:
+        shown = f"{value:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return f"+{shown}" if sign and value > 0 else shown
 
 
 def listed(names: Sequence[str]) -> str:

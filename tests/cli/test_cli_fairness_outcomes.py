@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from trivet.cli.main import main
 from trivet.fairness.outcomes.results import AmountAudit, MulticlassAudit, RankingAudit
+from trivet.wording import amount
 
 
 @pytest.fixture
@@ -91,3 +92,19 @@ def test_options_that_go_with_something_else_are_refused(folder, run):
         code, _, said = run(*options, "--sensitive", "sex")
         assert code == 2
         assert words in said
+
+
+def test_amounts_are_written_alike_on_the_terminal_and_on_the_page(folder, run):
+    frame = pd.DataFrame({"sex": ["f", "m"] * 60, "limit": np.linspace(8_000, 16_125.5, 120).repeat(1)})
+    frame.to_csv(folder / "people.csv", index=False)
+    _, out, _ = run("--outcome", "limit", "--sensitive", "sex", "--out", "audit")
+    mean = f"{frame[frame.sex == 'm'].limit.mean():,.0f}"
+    page = (folder / "audit" / "fairness.html").read_text(encoding="utf-8")
+    assert mean in out
+    assert mean in page
+    assert "e+0" not in out
+    assert "10⁴" not in page
+    assert "medians, quantiles" in out
+    assert [amount(each) for each in (12062.4, 22.57, 1, -0.5, 0, 0.01234)] == [
+        "12,062", "22.57", "1.000", "-0.5000", "0", "0.01234",
+    ]  # fmt: skip

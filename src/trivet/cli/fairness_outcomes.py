@@ -28,6 +28,7 @@ from trivet.fairness.outcomes.results import (
     RankingAudit,
 )
 from trivet.verdict import DISPARATE, rank
+from trivet.wording import amount
 
 __all__ = ["audit_and_print"]
 
@@ -69,6 +70,12 @@ def print_outcomes(audit: OutcomeAudit, console: "Console") -> None:
             _print_ranking(
                 attribute.name, groups, audit.top if isinstance(audit, RankingAudit) else 0, console
             )
+    if isinstance(audit, AmountAudit):
+        console.print(
+            "Differences of means and medians, quantiles and distances of distributions are in the files of "
+            "--out, and in --json.",
+            style="dim",
+        )
     print_verdict(audit, console)
 
 
@@ -155,6 +162,10 @@ def _signed(estimate: Estimate) -> str:
         return "none"
     ends = _between(estimate.low, estimate.high)
     return f"{estimate.value:+.3f}" + (f" ({ends})" if ends else "")
+
+
+def _amount(estimate: Estimate) -> str:
+    return "none" if estimate.value is None else amount(estimate.value)
 
 
 def _between(low: float | None, high: float | None) -> str:

@@ -34,7 +34,7 @@ from trivet.fairness.outcomes.quantiles import (
 )
 from trivet.fairness.outcomes.reading import NumberRows
 from trivet.fairness.outcomes.results import AmountAttribute, AmountAudit, GroupAmounts, Quantile
-from trivet.wording import one_line
+from trivet.wording import amount, one_line
 
 __all__ = ["audit_amounts"]
 
@@ -223,8 +223,8 @@ def _reason(
         told = ""
         if gap is not None and gap.low is not None and gap.high is not None:
             told = (
-                f" The mean of {other} is {gap.number:+.4g} from that of {name} "
-                f"({gap.low:+.4g} to {gap.high:+.4g})."
+                f" The mean of {other} is {amount(gap.number, sign=True)} from that of {name} "
+                f"({amount(gap.low, sign=True)} to {amount(gap.high, sign=True)})."
             )
         return f"There is no verdict on the means of {name} and {other}{why}.{told}"
     return f"{name} has {ratio.value:.3f} times the mean of {other} " + sentence(far, settings, comparisons)

@@ -29,6 +29,7 @@ from trivet.report.figures.style import (
     new_figure,
     styled,
 )
+from trivet.wording import amount
 
 __all__ = ["FIGURES"]
 
@@ -36,8 +37,6 @@ OutcomeAudit = AmountAudit | RankingAudit | MulticlassAudit
 
 #: More rows than this are in the tables only.
 _MOST: Final = 36
-#: Numbers from here on have no decimals, and from there on an exponent.
-_WHOLE, _LONG = 100, 1e6
 _SELECTION: Final = "selection_rate"
 
 
@@ -49,6 +48,10 @@ class _Row:
     figure: Estimate | None
     reference: bool = False
     quantiles: tuple[float | None, ...] = ()
+
+    def number(self, value: float) -> str:
+        """Write a figure: an amount, which has quantiles, as everywhere else."""
+        return amount(value) if self.quantiles else f"{value:.3g}"
 
 
 @styled
@@ -76,7 +79,8 @@ def alt_outcomes(audit: OutcomeAudit) -> str:
         if row.figure is None:
             heading = row.text
         else:
-            told.append(f"{heading}, {row.text}: {row.figure:.4g}")
+            value = row.figure.value
+            told.append(f"{heading}, {row.text}: {'undefined' if value is None else row.number(value)}")
     return f"The {_what(audit)} of each group, with its interval. {'; '.join(told)}."
 
 
@@ -138,13 +142,7 @@ def _draw(axes: Axes, row: _Row, place: int) -> None:
     if figure.low is not None and figure.high is not None:
         axes.plot([figure.low, figure.high], [place, place], color=color, linewidth=1.5, zorder=3)
     axes.plot(figure.value, place, shape, color=color, clip_on=False, zorder=4)
-    write_at_edge(axes, _number(figure.value), place, right=True)
-
-
-def _number(value: float) -> str:
-    return (
-        f"{value:.2g}" if abs(value) >= _LONG else f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
-    )
+    write_at_edge(axes, row.number(figure.value), place, right=True)
 
 
 def _draw_quantiles(axes: Axes, quantiles: Sequence[float | None], place: int) -> None:

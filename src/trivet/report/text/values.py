@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from trivet.errors import ReportError
 from trivet.place import find
-from trivet.wording import one_line
+from trivet.wording import amount, one_line
 
 __all__ = ["code_span", "markdown_row", "markdown_text"]
 
@@ -113,6 +113,8 @@ def _format_number(number: float, spec: str | None) -> str:
         raise TypeError("expected a list and found a number")
     if spec == "p":
         text = "< 0.001" if number < 0.001 else f"{number:.3f}"  # noqa: PLR2004 (the bound that is printed)
+    elif spec in {"amount", "+amount"}:
+        text = amount(number, sign=spec[0] == "+")
     elif spec == "label" or (spec is None and isinstance(number, int)):
         text = str(number)
     elif spec is None:
