@@ -1,5 +1,6 @@
 """Tests of groups that are made of a table's columns, and of rows that are left out."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -224,9 +225,9 @@ def test_edges_of_bins_that_agree_in_six_digits_stay_apart(tmp_path):
 @pytest.mark.parametrize("options", [{"rows": 3}, {"ignore": ["age"]}])
 def test_options_of_single_rows_are_refused_where_none_are_looked_at(tmp_path, options):
     path = write(tmp_path, "race,age,p,y,n\na,1,1,1,2\nb,2,0,0,1\na,3,0,1,1\n")
-    with pytest.raises(UsageError, match="no single rows; leave them out"):
+    with pytest.raises(UsageError, match="other columns are not looked at"):
         audited(path, "race", **options)
-    with pytest.raises(UsageError, match="no single rows; leave them out"):
+    with pytest.raises(UsageError, match="other columns are not looked at"):
         audited(path, "race", label="y", count="n", **options)
 
 
@@ -234,3 +235,20 @@ def test_lines_that_stand_for_nobody_are_counted(tmp_path):
     path = write(tmp_path, "g,n,of\na,3,10\nb,5,9\nc,0,0\n")
     found = fairness.audit(path, sensitive="g", selected="n", total="of")
     assert found.cautions[0].message == "1 line of the table stands for nobody, with 0 in 'of'."
+
+
+def test_what_a_group_is_made_of_explains_none_of_it():
+    rng = np.random.default_rng(3)
+    age, income = rng.integers(20, 80, 900), rng.normal(size=900)
+    frame = pd.DataFrame(
+        {
+            "age": age,
+            "income": income,
+            "hired": (rng.random(900) < 0.5).astype(int),
+            "guess": (rng.normal(size=900) + income + age / 40 > 1.5).astype(int),
+        }
+    )
+    found = fairness.audit(frame, label="hired", prediction="guess", sensitive="age", bins="age=40,60")
+    (attribute,) = found.attributes
+    assert [part.columns for part in attribute.by_feature.parts] == [("income",), ()]
+    assert [each.name for each in attribute.proxies.columns] == ["income"]

@@ -163,7 +163,9 @@ def _section_of(thing: str) -> str:
         try:
             content = read_toml(path)
         except ValueError as error:
-            raise UsageError(f"{quote(path.name)} is not valid TOML: {one_line(error, limit=300)}.") from error
+            raise UsageError(
+                f"{quote(path.name)} is not valid TOML: {one_line(error, limit=300)}."
+            ) from error
         privacy = content.get("privacy")
         if set(content) - {"privacy"} or not isinstance(privacy, dict) or set(privacy) != {"plan"}:
             raise UsageError(f"{quote(path.name)} is a whole audit; type trivet run {one_line(path)}.")

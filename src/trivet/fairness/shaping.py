@@ -47,6 +47,11 @@ class Shape:
     exclude: Mapping[str, tuple[str, ...]]
     missing: str = "refuse"
 
+    @property
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Columns that each sensitive column of bins or marks is made of."""
+        return {**self.one_hot, **{name: (name,) for name in self.bins}}
+
     @classmethod
     def typed(
         cls,

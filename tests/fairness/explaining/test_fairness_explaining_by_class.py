@@ -81,8 +81,9 @@ def test_statement_turns_with_the_direction():
     found = decompose_counts(counts, group="B", reference="A")
     assert found.whole.value < 0 < found.parts[0].share
     assert found.statement.startswith(
-        "Of the 19.3 points by which B is selected more often than A, 13.4 come from different base rates, "
-        "5.9 from different selection among positives and 0.0 from different selection among negatives."
+        "Of the difference of -19.3 points, the selection rate of A less that of B, -13.4 come from "
+        "different base rates, -5.9 from different selection among positives and 0.0 from different "
+        "selection among negatives."
     )
 
 

@@ -164,7 +164,7 @@ def test_statement_turns_with_the_direction():
     found = decompose_columns(score, FEATURES, 1 - GROUPS, ["a", "b"], group="B", reference="A")
     assert found.whole.value == pytest.approx(-0.12)
     assert found.statement.startswith(
-        "Of the 0.1200 by which the mean score of B is above that of A, 0.1200 go with other columns "
+        "Of the difference of -0.1200, the mean score of A less that of B, -0.1200 go with other columns "
     )
 
 

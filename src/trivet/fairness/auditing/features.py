@@ -35,6 +35,8 @@ def explain_by_feature(
 ) -> tuple[Decomposition | None, ProxyStrength | None]:
     """Return what columns contribute to a difference of selection rates, and how well they tell the group."""
     rows = predicted.rows
+    # What a group is made of goes with the group alone.
+    left_out |= {each for name in counts.columns for each in rows.sources.get(name, ())}
     if not set(rows.features.names) - set(rows.columns) - left_out:
         return None, None
     kept = [place for place, name in enumerate(rows.features.names) if name not in left_out]

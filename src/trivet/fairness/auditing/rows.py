@@ -1,7 +1,7 @@
 """Rows of a table for models and audits: features, labels and groups, and what they are called."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,7 @@ class AuditRows:
     folded : Values of the label that count as negative together, where they are several, in the whole table.
     weight, weights : Column of weights and what it holds, shape (rows,); None where each row counts once.
     made_of : Columns that sensitive ones are made of.
+    sources : Of each sensitive column that is made, of bins or marks, those that it is made of.
     """
 
     name: str
@@ -56,6 +57,7 @@ class AuditRows:
     weight: str | None = None
     weights: NDArray[np.float64] | None = None
     made_of: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def telling(self) -> tuple[int, ...]:

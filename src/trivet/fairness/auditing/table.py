@@ -126,6 +126,7 @@ def _compare(
                 limit=settings.rows,
                 seed=seed,
             )
+            data = replace(data, sources=shape.sources)
             noted = _noted(opened, data.features.notes)
     compared = compare_mitigations(
         data,
@@ -159,7 +160,8 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
     scale, design = scale_of(settings), design_of(settings)
     progress("counting", None)
     with open_table(settings.table, reading=settings.reading) as opened:
-        shaped, notes = shape_table(opened, shape_of(settings), design.amount)
+        shape = shape_of(settings)
+        shaped, notes = shape_table(opened, shape, design.amount)
         cut = None
         if settings.score is not None:
             asked = USUAL_CUT if settings.cut is None else settings.cut
@@ -198,6 +200,7 @@ def _audit(settings: TableSettings, *, seed: int, workers: int | None, progress:
                 limit=settings.rows,
                 seed=seed,
             )
+            predicted = replace(predicted, rows=replace(predicted.rows, sources=shape.sources))
         if settings.search or settings.search_split:
             progress("subgroups", None)
             searched = search_table(

@@ -153,7 +153,7 @@ def class_statement(whole: Part, parts: Sequence[Part], *, group: str, reference
     if undefined:
         return f"How the difference divides by true class is unknown: {undefined[0]}"
     clauses = [
-        f"{_amount(part, whole, SELECTION_RATE)}{'' if i else ' come'} from different {part.name}"
+        f"{_amount(part, SELECTION_RATE)}{'' if i else ' come'} from different {part.name}"
         for i, part in enumerate(parts)
     ]
     return f"{_opening(whole, group, reference, SELECTION_RATE)}, {listed(clauses)}."
@@ -165,13 +165,13 @@ def column_statement(whole: Part, parts: Sequence[Part], *, group: str, referenc
     *sensitive, last = parts[len(explained) :]
     told: list[tuple[str, str]] = []
     if explained:
-        named = [f"{one_line(part.name)} {_amount(part, whole, outcome)}" for part in explained[:_NAMED]]
+        named = [f"{one_line(part.name)} {_amount(part, outcome)}" for part in explained[:_NAMED]]
         if more := explained[_NAMED:]:
-            named.append(f"{len(more)} more {_amount(more, whole, outcome)}")
-        told.append((_amount(explained, whole, outcome), f"other columns ({', '.join(named)})"))
-    told += [(_amount(part, whole, outcome), one_line(part.name)) for part in sensitive]
+            named.append(f"{len(more)} more {_amount(more, outcome)}")
+        told.append((_amount(explained, outcome), f"other columns ({', '.join(named)})"))
+    told += [(_amount(part, outcome), one_line(part.name)) for part in sensitive]
     either = f"{one_line(' + '.join(last.columns))} or with " if last.columns else ""
-    told.append((_amount(last, whole, outcome), f"{either}what no column explains"))
+    told.append((_amount(last, outcome), f"{either}what no column explains"))
     clauses = [f"{amount}{'' if i else ' go'} with {what}" for i, (amount, what) in enumerate(told)]
     return f"{_opening(whole, group, reference, outcome)}, {listed(clauses)}."
 
@@ -192,23 +192,23 @@ def proxy_statement(
 
 def _opening(whole: Part, group: str, reference: str, outcome: str) -> str:
     """Say what the whole is, so that the parts can follow."""
-    more, fewer = (reference, group) if _direction(whole) > 0 else (group, reference)
-    more, fewer, amount = one_line(more), one_line(fewer), _amount(whole, whole, outcome)
-    if outcome == SELECTION_RATE:
-        what = f"{amount} points by which {more} is selected more often than {fewer}"
+    own, other, amount = one_line(reference), one_line(group), _amount(whole, outcome)
+    rates = outcome == SELECTION_RATE
+    if whole.value is not None and whole.value < 0:
+        # Signs are those of the parts in tables and figures.
+        points = " points" if rates else ""
+        what = f"difference of {amount}{points}, the {outcome} of {own} less that of {other}"
+    elif rates:
+        what = f"{amount} points by which {own} is selected more often than {other}"
     else:
-        what = f"{amount} by which the mean score of {more} is above that of {fewer}"
+        what = f"{amount} by which the mean score of {own} is above that of {other}"
     unsettled = whole.low is not None and whole.high is not None and whole.low <= 0 <= whole.high
     return f"Of the {what}{' (which these rows cannot tell from 0)' if unsettled else ''}"
 
 
-def _direction(whole: Part) -> int:
-    return -1 if whole.value is not None and whole.value < 0 else 1
-
-
-def _amount(parts: Part | Sequence[Part], whole: Part, outcome: str) -> str:
-    """Return the sum of parts as it counts towards the whole: in points for rates."""
+def _amount(parts: Part | Sequence[Part], outcome: str) -> str:
+    """Return the sum of parts, reference minus group: in points for rates."""
     chosen = (parts,) if isinstance(parts, Part) else parts
-    value = _direction(whole) * sum(part.value or 0.0 for part in chosen)
+    value = sum(part.value or 0.0 for part in chosen)
     # Adding 0 turns a rounded -0.0 into 0.0.
     return f"{round(100 * value, 1) + 0:.1f}" if outcome == SELECTION_RATE else f"{round(value, 4) + 0:.4f}"

@@ -113,6 +113,8 @@ def _format_number(number: float, spec: str | None) -> str:
         raise TypeError("expected a list and found a number")
     if spec == "p":
         text = "< 0.001" if number < 0.001 else f"{number:.3f}"  # noqa: PLR2004 (the bound that is printed)
+    elif spec == "points":
+        text = f"{100 * number:+.2f}"
     elif spec in {"amount", "+amount"}:
         text = amount(number, sign=spec[0] == "+")
     elif spec == "label" or (spec is None and isinstance(number, int)):
